@@ -9,7 +9,7 @@ from time import process_time
 
 from benchmarks.azure import name
 from benchmarks.figures import Figures, tell
-from reconciler.azure.budget import Budget, Charge, Share, Subject
+from reconciler.azure.budget import Budget, OperationClass, Priority, Subject
 from reconciler.simulator import SUBSCRIPTION
 
 _REQUESTS = 5000
@@ -33,9 +33,9 @@ def lists(sets: int) -> Figures:
     for number in range(_REQUESTS):
         at += _APART
         subject = subjects[number % sets]
-        assert budget.ask(Charge.HIGH_COST_GET, subject, Share.ROLLOUT, at) is None
+        assert budget.acquire(OperationClass.HIGH_COST_GET, subject, Priority.ROLLOUT, at) is None
         budget.note(subject, _LEFT, at)
-        budget.end(Charge.HIGH_COST_GET, subject)
+        budget.release(OperationClass.HIGH_COST_GET, subject)
     cpu = timedelta(seconds=process_time() - began)
     return Figures(_REQUESTS, 0, 0, cpu, timedelta(), timedelta(), 0)
 

@@ -24,6 +24,7 @@ from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Directory, Git, Reading, Source, Specs
 from reconciler.git.repository import Repository
+from reconciler.git.revision import branch
 from reconciler.simulator import SUBSCRIPTION
 
 _SWEEPS = 5  # their mean is reported
@@ -59,9 +60,9 @@ class Daemon:
                 self._due[each] = self._azure.clock.now() + number * _APART
         else:
             self._wait_until(self._due.pop(following))
-            outcome = self.reconciler.tick(following)
-            if outcome and outcome.again is not None:
-                self._due[following] = self._azure.clock.now() + outcome.again
+            outcome = self.reconciler.reconcile(following)
+            if outcome and outcome.requeue_after is not None:
+                self._due[following] = self._azure.clock.now() + outcome.requeue_after
 
     def _wait_until(self, moment: datetime) -> None:
         self._azure.sleep(max(moment - self._azure.clock.now(), timedelta()))
@@ -107,7 +108,7 @@ def commit_specs(directory: Path, clone: Path) -> Git:
         (*person, "commit", "--quiet", "--no-gpg-sign", "--message=Declare the fleet"),
     ):
         subprocess.run(("git", *command), cwd=directory, check=True)
-    return Git(Repository(f"file://{directory}", "main", "", clone))
+    return Git(Repository(f"file://{directory}", branch("main"), "", clone))
 
 
 def sweep(azure: Azure, scratch: Path, sets: int) -> dict[str, Figures]:

@@ -1,1 +1,1 @@
-"""The demo: a simulated fleet follows specs/ to the images that they declare."""
+"""The demo: a simulated fleet is rolled to the images that specs/ declares."""

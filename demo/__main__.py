@@ -1,7 +1,7 @@
-"""`make demo`: nothing here but real parts, wired as a user would.
+"""`make demo`: the real program against a simulated Azure.
 
-A simulated Azure Resource Manager on loopback, a git repository with specs/ committed to it, and
-`reconciler run` pointed at both by its options and the environment alone, as it would be at the real ones.
+It serves a simulated Azure Resource Manager on loopback, and commits specs/ to a git repository. `reconciler
+run` gets both through its options and environment, as it would in production.
 """
 
 import os
@@ -26,13 +26,13 @@ REFUSED = "batch"
 
 
 def main() -> int:
-    """Run the demo. Exit code 0 when the fleet ended as it should."""
+    """Run the demo. Exit code 0 if the fleet ends as expected."""
     console = wide_console()
     simulator = Simulator.load(read_fleet(FLEET), WallClock())
     with tempfile.TemporaryDirectory(prefix="reconciler-demo-") as scratch:
         repository = commit_specs(Path(scratch))
         with simulator.serve(certificates=Path(scratch)) as server:
-            console.print(f"A simulated Azure answers at {server.url}; {repository} holds specs/.\n")
+            console.print(f"A simulated Azure runs at {server.url}; {repository} contains specs/.\n")
             run_daemon(server, repository)
     console.print()
     console.print(result(simulator))
@@ -54,7 +54,7 @@ def commit_specs(scratch: Path) -> Path:
 
 
 def run_daemon(server: Server, repository: Path) -> None:
-    """Run the daemon until nothing more will happen. It exits 1, because one scale set is refused."""
+    """Run the daemon until the fleet is settled. It exits 1, because one scale set is refused."""
     subprocess.run(
         (
             *(sys.executable, "-m", "reconciler.cli", "run"),
@@ -67,14 +67,14 @@ def run_daemon(server: Server, repository: Path) -> None:
 
 
 def result(simulator: Simulator) -> Table:
-    """What became of every scale set, by the simulator's own record and not by the daemon's word."""
+    """The result for every scale set, by the record of the simulator rather than of the daemon."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for column in (
-        "BY AZURE'S RECORD",
+        "RECORD OF AZURE",
         "INSTANCES",
         "IMAGES NOW",
         "UPGRADE CALLS",
-        "MOST DOMAINS AWAY AT ONCE",
+        "MOST DOMAINS UNAVAILABLE AT ONCE",
     ):
         table.add_column(column)
     for name in names():
@@ -90,7 +90,7 @@ def result(simulator: Simulator) -> Table:
 
 
 def verdict(console: Console, simulator: Simulator) -> int:
-    """Judge by the record: each declared image where it should be, and never two domains away."""
+    """Check the record: every declared image is rolled out, and never were two domains unavailable."""
     declared = {each.name: str(each.image) for each in declare(read_paths([ROOT / "specs"])[0]).scale_sets}
     followed = {
         name for name, image in declared.items() if set(simulator.record.images(name).values()) == {image}
@@ -100,11 +100,11 @@ def verdict(console: Console, simulator: Simulator) -> int:
     ]
     if followed != declared.keys() - {REFUSED} or overlapped:
         wrong = sorted((declared.keys() - followed - {REFUSED}) | set(overlapped))
-        console.print(f"\nThis did not go as it should: {', '.join(wrong)}. Please report it.")
+        console.print(f"\nUnexpected result for {', '.join(wrong)}. Please report it.")
         return 1
     console.print(
-        f"\n{len(followed)} scale sets are on the images that specs/ declares, one domain at a time; "
-        f"{REFUSED} was refused, and why is said above."
+        f"\n{len(followed)} scale sets were rolled to the images in specs/, one domain at a time. "
+        f"{REFUSED} was refused, for the reason above."
     )
     return 0
 

@@ -1,10 +1,12 @@
 """The files in deploy/ match the program."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from click.testing import CliRunner
 
@@ -57,6 +59,16 @@ def test_the_program_reads_every_variable_of_the_deployment() -> None:
     (container,) = deployment()["spec"]["template"]["spec"]["containers"]
     names = {each["name"] for each in container["env"]}
     assert names - options == {"AZURE_TOKEN_CREDENTIALS"}, help_texts
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "how-to").glob("*.md")), ids=lambda page: page.name)
+def test_every_option_and_variable_of_a_how_to_page_is_one_the_program_reads(page: Path) -> None:
+    params = [param for command in main.commands.values() for param in command.params]
+    variables = {param.envvar for param in params if isinstance(param.envvar, str)}
+    options = {name for param in params for name in param.opts}
+    text = re.sub(r"```\n.*?```", "", page.read_text(), flags=re.DOTALL)  # commands of other programs
+    assert set(re.findall(r"VMSS_RECONCILER_\w+", text)) <= variables
+    assert set(re.findall(r"`(--[\w-]+)", text)) <= options
 
 
 def test_the_deployment_runs_one_daemon_that_is_not_root() -> None:

@@ -31,7 +31,7 @@ OWNERS = {
     "apscheduler": {"daemon"},
     "prometheus_client": {"web"},
     "cronsim": {"spec"},
-    "cryptography": {"simulator"},
+    "cryptography": {"git", "simulator"},
     "click": {"cli"},
     "rich": {"cli"},
     "subprocess": {"git", "cli"},

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.azure.failure import AzureFailure, Conflict, Malformed, Refused, Throttled, Unreachable
+from reconciler.azure.failure import (
+    AzureFailure,
+    Conflict,
+    MalformedResponse,
+    Refused,
+    TooManyRequests,
+    Unreachable,
+)
 from reconciler.rollout.reason import TABLE, Reason, reason_rows, reasons_where
 
 ROOT = Path(__file__).parent.parent
@@ -21,8 +28,8 @@ def test_the_docs_have_the_table_of_the_code() -> None:
     assert [line for line in DOCS.read_text().splitlines() if line.startswith("|")] == list(reason_rows())
 
 
-def test_every_failure_of_a_call_has_a_reason() -> None:
-    failures = (AzureFailure, Conflict, Malformed, Refused, Throttled, Unreachable)
+def test_every_failure_of_a_call_has_its_reason() -> None:
+    failures = (AzureFailure, Conflict, MalformedResponse, Refused, TooManyRequests, Unreachable)
     assert {each.reason for each in failures} == reasons_where(lambda meaning: meaning.is_error)
 
 

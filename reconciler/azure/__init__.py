@@ -1,1 +1,1 @@
-"""The only door to Azure."""
+"""The only client of Azure."""

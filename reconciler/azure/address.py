@@ -1,24 +1,24 @@
-"""Addresses that Azure sends: the next page of a list, the state of an operation, a redirect. Pure.
+"""Addresses in responses: the next page of a list, the status of an operation, a redirect. Pure.
 
-Every request carries a token, and whoever gets it can do what we may. Two readers may see two hosts in one
-address: to `urlsplit`, `https://evil.example\\@management.azure.com/` is on management.azure.com, and to
-`requests` it is on evil.example. So no address is sent as it came. Its path and query are sent to our own
-endpoint.
+Every request carries a token, and the receiver of a token can use our permissions. Two parsers may find
+different hosts in one address: `https://evil.example\\@management.azure.com/` is on management.azure.com for
+`urlsplit`, and on evil.example for `requests`. Therefore no address is used unchanged. Its path and query are
+sent to our own endpoint.
 """
 
 import re
 from urllib.parse import SplitResult, urlsplit
 
-from reconciler.azure.failure import Malformed
+from reconciler.azure.failure import MalformedResponse
 
-# A backslash, whitespace, control characters: no address has any, and readers disagree on what they mean.
+# Backslash, whitespace, control characters: valid addresses have none, and parsers treat them differently.
 _AMBIGUOUS = re.compile(r"[\\\s\x00-\x1f\x7f-\x9f]")
 _PORTS = {"https": 443, "http": 80}
 _LONGEST_EXCERPT = 80
 
 
 def on_endpoint(url: str, endpoint: str) -> str:
-    """The address of `url` on `endpoint`. Raises Malformed where it leads to another host, or nowhere.
+    """The address of `url` on `endpoint`. Raises MalformedResponse if it is on another host or invalid.
 
     >>> on_endpoint("https://MANAGEMENT.azure.com:443/subscriptions/s?page=2", "https://management.azure.com")
     'https://management.azure.com/subscriptions/s?page=2'
@@ -27,32 +27,32 @@ def on_endpoint(url: str, endpoint: str) -> str:
     """
     own = urlsplit(endpoint)
     address, mark, query = url.partition("?")
-    # A filter has spaces, and the SDK leaves them as they are.
+    # A filter may contain spaces, and the SDK does not encode them.
     url = f"{address}{mark}{query.replace(' ', '%20')}"
     try:
         parts = urlsplit(url)
         is_elsewhere = bool(parts.scheme or parts.netloc) and _origin(parts) != _origin(own)
-    except ValueError as error:  # a port that is no number, or brackets around what is no IPv6 address
+    except ValueError as error:  # an invalid port, or brackets around an invalid IPv6 address
         raise _unreadable(url) from error
     if _AMBIGUOUS.search(url) or "@" in parts.netloc:
         raise _unreadable(url)
     if is_elsewhere:
         host = f"{parts.scheme}://{parts.netloc}"[:_LONGEST_EXCERPT]
-        raise Malformed(f"Azure sent an address of another host, which is not asked: {host}")
+        raise MalformedResponse(f"Azure sent an address on another host, which is not followed: {host}")
     root = f"{own.scheme}://{own.netloc}" if parts.netloc else endpoint.rstrip("/")
     query = f"?{parts.query}" if parts.query else ""
-    # The SDK takes braces for places to fill in.
+    # The SDK treats braces as placeholders.
     return f"{root}/{parts.path.lstrip('/')}{query}".replace("{", "%7B").replace("}", "%7D")
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
-    """Scheme, host and port: links have named the port that goes without saying. Raises ValueError."""
+    """Scheme, host and port. Links may name the default port. Raises ValueError."""
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
-def _unreadable(url: str) -> Malformed:
-    """Without the query, which may hold a signature."""
+def _unreadable(url: str) -> MalformedResponse:
+    """The error, without the query, which may contain a signature."""
     shown = repr(url.partition("?")[0])
-    return Malformed(
-        f"Azure sent an address that makes no sense, which is not asked: {shown[:_LONGEST_EXCERPT]}"
+    return MalformedResponse(
+        f"Azure sent an invalid address, which is not followed: {shown[:_LONGEST_EXCERPT]}"
     )

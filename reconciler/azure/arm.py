@@ -1,8 +1,8 @@
-"""Azure's JSON in our words and back. Pure; takes the SDK's models or plain JSON, both being mappings.
+"""Converts Azure's JSON to our values and back. Pure. Models of the SDK and plain JSON are both mappings.
 
-Written against recorded traffic. What Azure leaves out, or sends as null, is "", None or False here, and the
-decision refuses to act on what it cannot read. An answer is malformed (`Malformed`) if it lacks what every
-answer has, or if a field that is read here has a value of another type.
+It is written against recorded traffic. A field that Azure omits, or sends as null, is "", None or False here,
+and the decision refuses to act on what it cannot read. A response that lacks a mandatory field, or whose
+fields have another type, raises `MalformedResponse`.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from reconciler.azure.failure import Malformed
+from reconciler.azure.failure import MalformedResponse
 from reconciler.azure.fields import (
     Json,
     flag_in,
@@ -49,21 +49,20 @@ _APPLICATION_HEALTH = (
     ("applicationhealthlinux", "applicationhealthwindows"),
 )
 
-# "notBeforeTimeout" and its like: "PT15M". More digits are as good as none: nobody waits for years, and a
-# number that is long enough overflows.
+# Values such as "notBeforeTimeout": "PT15M". Longer numbers are ignored: they would mean years, or overflow.
 _ISO_DURATION = re.compile(
     r"PT(?:([0-9]{1,3})H)?(?:([0-9]{1,4})M)?(?:([0-9]{1,6}(?:\.[0-9]{1,9})?)S)?", re.IGNORECASE
 )
 _SECONDS = re.compile(r"[0-9]{1,6}")
 _LONGEST_GRACE = 10**6
-# How the long operations of Azure end, by their folded status.
+# The final statuses of long operations in Azure, by their folded form.
 _ENDED = {"succeeded": "Succeeded", "failed": "Failed", "canceled": "Canceled", "cancelled": "Canceled"}
-# Not a field of Azure's: what `flexible` has found out about a row.
+# Not a field of Azure: `flexible` adds it to a row.
 ATTACHED = "isAttached"
 
 
 def model(body: Json) -> Model:
-    """A scale set, from GET or from a row of a list. Raises Malformed, and nothing else."""
+    """A scale set, from GET or from a row of a list. Raises only MalformedResponse."""
     with only_malformed("a scale set"):
         return _model(body)
 
@@ -83,7 +82,7 @@ def _model(body: Json) -> Model:
         image=image_of(storage),
         capacity=_capacity(body, is_flexible=is_flexible),
         provisioning=text_in(properties, "provisioningState").lower(),
-        # A Flexible scale set has no policy unless somebody wrote one, and is then upgraded by hand.
+        # A Flexible scale set has no policy unless one was set. Its upgrades are then manual.
         mode=text_in(policy, "mode") or ("Manual" if is_flexible and not policy else ""),
         orchestration=text_in(properties, "orchestrationMode"),
         automatic_os_upgrade=flag_in(
@@ -109,9 +108,9 @@ def _model(body: Json) -> Model:
 
 
 def instance(row: Json) -> Instance:
-    """A row of the list of instances, with its instance view expanded. Raises Malformed, and nothing else.
+    """A row of the list of instances, with its instance view expanded. Raises only MalformedResponse.
 
-    Rows of a Flexible scale set may say nothing but their names: see `flexible`.
+    Rows of a Flexible scale set may contain only names: see `flexible`.
     """
     with only_malformed("an instance"):
         return _instance(row)
@@ -124,8 +123,8 @@ def _instance(row: Json) -> Instance:
     view = mapping_in(properties, "instanceView")
     statuses = objects_in(view, "statuses")
     provisioned = _status(statuses, "ProvisioningState/")
-    # An instance that is being created has no view yet: its own state must do.
-    stands = _state(provisioned) or text_in(properties, "provisioningState").lower()
+    # An instance that is being created has no view yet. Its own state is used instead.
+    state = _state(provisioned) or text_in(properties, "provisioningState").lower()
     phase, skips_upgrade = _custom_metrics(view)
     health = mapping_in(mapping_in(view, "vmHealth"), "status")
     return Instance(
@@ -133,7 +132,7 @@ def _instance(row: Json) -> Instance:
         name=text_in(row, "name") or id_,
         image=_running(mapping_in(properties, "storageProfile")),
         latest_model=known_flag_in(properties, "latestModelApplied"),
-        provisioning=stands if view or stands != "succeeded" else "",
+        provisioning=state if view or state != "succeeded" else "",
         power=_state(_status(statuses, "PowerState/")),
         health=_state(_status([health], "HealthState/")),
         has_health_extension=_carries_health(view),
@@ -155,26 +154,26 @@ def _instance(row: Json) -> Instance:
 
 
 def rolling_upgrade(body: Json) -> RollingUpgrade:
-    """Azure's own rolling upgrade, from "rollingUpgrades/latest"."""
+    """A rolling upgrade by Azure, from "rollingUpgrades/latest"."""
     return RollingUpgrade(text_in(mapping_in(mapping_in(body, "properties"), "runningStatus"), "code"))
 
 
 def operation(body: Json) -> Operation:
-    """What became of a long operation. It may fail though the answer itself is a 200."""
+    """The status of a long operation. It may have failed even if the response is a 200."""
     error, status = mapping_in(body, "error"), text_in(body, "status")
     if not status:
         return Operation("")
     ended = _ENDED.get(status.casefold())
     if ended is None:
-        return Operation("InProgress")  # "Running", "Accepted", "Updating": any word that is not an end
+        return Operation("InProgress")  # "Running", "Accepted", "Updating": any status that is not final
     if ended == "Succeeded":
         return Operation(ended)
-    said = ": ".join(text for text in (text_in(error, "code"), text_in(error, "message")) if text)
-    return Operation(ended, " ".join(said.split()) or f"{ended}, without a code or a message")
+    message = ": ".join(text for text in (text_in(error, "code"), text_in(error, "message")) if text)
+    return Operation(ended, " ".join(message.split()) or f"{ended}, without a code or a message")
 
 
 def region(name: str) -> str:
-    """A region as the API names it; galleries spell it as people do.
+    """A region as the API names it. Galleries use its display name.
 
     >>> region("West Europe")
     'westeurope'
@@ -183,14 +182,14 @@ def region(name: str) -> str:
 
 
 def model_patch(image: Image, tags: Mapping[str, str] | None) -> dict[str, Any]:
-    """The body of the PATCH that sets the image of the model and all of its tags, which None leaves alone."""
+    """The body of the PATCH that sets the image of the model, and all tags unless they are None."""
     return image_patch(image) if tags is None else {**image_patch(image), "tags": dict(tags)}
 
 
 def image_patch(image: Image) -> dict[str, Any]:
-    """The body of the PATCH that sets the image of the model, and nothing else of it.
+    """The body of the PATCH that sets only the image of the model.
 
-    Azure merges: what the new kind of reference leaves out keeps its stored value, so the whole reference is
+    Azure merges a PATCH: omitted fields of the reference keep their stored values, so the whole reference is
     sent.
     """
     match image:
@@ -215,7 +214,7 @@ def image_patch(image: Image) -> dict[str, Any]:
 
 
 def _running(storage: Json) -> Image | None:
-    """The image of an instance, whose `exactVersion` says more than its `version`."""
+    """The image of an instance. Its `exactVersion` is more precise than its `version`."""
     image = image_of(storage)
     exact = text_in(mapping_in(storage, "imageReference"), "exactVersion")
     return at_version(image, exact) if image and exact and follows_latest(image) else image
@@ -238,17 +237,17 @@ def image_of(storage: Json) -> Image | None:
             version=text_in(reference, "version"),
         )
     uri = text_in(mapping_in(mapping_in(storage, "osDisk"), "image"), "uri")
-    return VhdImage(uri.split("?")[0]) if uri else None  # what follows may be a token
+    return VhdImage(uri.split("?")[0]) if uri else None  # the query may be a token
 
 
 def plan(body: Json) -> Plan | None:
-    """The purchase plan of a Marketplace image, as a scale set or the catalogue has it; None for none."""
+    """The purchase plan of a Marketplace image, of a scale set or the catalogue. None without a plan."""
     found = Plan(text_in(body, "publisher"), text_in(body, "product"), text_in(body, "name"))
     return found if any((found.publisher, found.product, found.name)) else None
 
 
 def _carries_health(view: Json) -> bool:
-    """Whether "Microsoft.ManagedServices.ApplicationHealthLinux", or Windows', is among those installed."""
+    """Whether "Microsoft.ManagedServices.ApplicationHealthLinux", or that for Windows, is installed."""
     handlers = objects_in(mapping_in(view, "vmAgent"), "extensionHandlers")
     installed = [text_in(each, "type").lower() for each in (*objects_in(view, "extensions"), *handlers)]
     publisher, types = _APPLICATION_HEALTH
@@ -256,17 +255,17 @@ def _carries_health(view: Json) -> bool:
 
 
 def _custom_metrics(view: Json) -> tuple[int | None, bool]:
-    """What an application says of its own upgrade through Application Health 2.0: its place in the order, and
-    whether it asks to be passed over. The message is JSON in a string; one that is not says nothing."""
+    """The upgrade phase that an application reports through Application Health 2.0, and whether it asks to be
+    skipped. The message is JSON in a string. Any other text is ignored."""
     reports = [
         each for extension in objects_in(view, "extensions") for each in objects_in(extension, "substatuses")
     ]
     message = text_in(_status(reports, "ComponentStatus/CustomMetrics"), "message")
     try:
-        told = json.loads(message or "{}")
+        metrics = json.loads(message or "{}")
     except (ValueError, RecursionError):
         return None, False
-    upgrade = told.get("rollingUpgrade") if isinstance(told, dict) else None
+    upgrade = metrics.get("rollingUpgrade") if isinstance(metrics, dict) else None
     if not isinstance(upgrade, dict):
         return None, False
     phase = upgrade.get("PhaseOrderingNumber")
@@ -281,10 +280,10 @@ def _health_source(profile: Json, extensions: Iterable[Json]) -> HealthSource:
 
 
 def _grace(extensions: Iterable[Json]) -> timedelta:
-    """How long the Application Health extension lets an instance take to begin: "gracePeriod", in seconds."""
+    """The grace period of the Application Health extension for a new instance: "gracePeriod", in seconds."""
     publisher, types = _APPLICATION_HEALTH
     settings = next((each.get("settings") for each in extensions if _is(each, publisher, types)), None)
-    # Settings are the user's own JSON, of whatever shape.
+    # Settings are JSON of the user, in any shape.
     seconds = settings.get("gracePeriod") if isinstance(settings, Mapping) else None
     if isinstance(seconds, str) and _SECONDS.fullmatch(seconds):
         seconds = int(seconds)
@@ -294,11 +293,12 @@ def _grace(extensions: Iterable[Json]) -> timedelta:
 
 
 def _notice(profile: Json, name: str) -> timedelta:
-    """How long Azure tells an instance beforehand that it is going down ("scheduledEventsProfile")."""
-    told = mapping_in(mapping_in(profile, "scheduledEventsProfile"), name)
-    if not flag_in(told, "enable"):
+    """How long in advance Azure announces to an instance that it is taken out of service
+    ("scheduledEventsProfile")."""
+    notice = mapping_in(mapping_in(profile, "scheduledEventsProfile"), name)
+    if not flag_in(notice, "enable"):
         return timedelta()
-    match = _ISO_DURATION.fullmatch(text_in(told, "notBeforeTimeout"))
+    match = _ISO_DURATION.fullmatch(text_in(notice, "notBeforeTimeout"))
     hours, minutes, seconds = match.groups() if match else (None, None, None)
     return timedelta(hours=int(hours or 0), minutes=int(minutes or 0), seconds=float(seconds or 0))
 
@@ -319,7 +319,7 @@ def _is(extension: Json, publisher: str, types: tuple[str, ...]) -> bool:
 
 
 def _status(statuses: Iterable[Json], prefix: str) -> Json:
-    """The status of one family. Selected by its code: the order of a list of statuses is not promised."""
+    """The status of one family, selected by its code. The order of statuses is not guaranteed."""
     for status in statuses:
         if text_in(status, "code").lower().startswith(prefix.lower()):
             return status
@@ -344,5 +344,5 @@ def _capacity(body: Json, *, is_flexible: bool) -> int:
     """A Flexible scale set may have no SKU of its own, or one without a capacity."""
     capacity = number_in(mapping_in(body, "sku"), "capacity")
     if capacity is None and not is_flexible:
-        raise Malformed("Azure sent a scale set without its sku.capacity")
+        raise MalformedResponse("Azure sent a scale set without its sku.capacity")
     return capacity or 0

@@ -1,16 +1,17 @@
-"""What Azure still lets us ask: its request budgets, as its own answers last told them.
+"""The request budgets of Azure, as its responses report them.
 
-The compute provider counts requests by kind (`Charge`), in a bucket for each subscription and region and in
-another for each scale set; before it the gateway counts all that we ourselves read and write. Buckets fill
-again evenly, and every answer names what is left ("x-ms-ratelimit-remaining-resource"). Everybody who works
-on the subscription draws on the provider's buckets: so a part of each stays for others, the smaller one
-against rollouts, which must not stand still half-way, the larger one against routine looks. After a 429
-nothing of its kind is asked before the time that Azure named.
+The compute provider counts requests by class (`OperationClass`), in one bucket for each subscription and
+region and one for each scale set. The gateway in front of it counts all reads and writes of the caller.
+Buckets refill evenly, and every response has the requests left ("x-ms-ratelimit-remaining-resource"). All
+clients of the subscription share the buckets of the provider, so a part of each is left to others: a smaller
+part by rollouts, which must not stop half-way, and a larger part by routine observations. After a 429, no
+request of its class is sent before the time that Azure names.
 
-Sizes: Azure's "Throttling limits for Compute". A budget that is not in the table is left to Azure's own 429.
+The sizes are those of "Throttling limits for Compute" in Azure's documentation. Budgets that are not listed
+there are enforced only by Azure's 429.
 
-A request costs the same however many scale sets there are: every bucket is found by its key. Only a request
-that covers every region goes through several, one for each region.
+The cost of a check does not depend on the number of scale sets, because each bucket is found by its key. Only
+a request that covers every region checks several buckets, one for each region.
 """
 
 import math
@@ -25,118 +26,123 @@ from threading import Lock
 
 from reconciler.azure.expiring import ExpiringMap
 
-# "VmssQueuedVMOperations;0" stands in the same header and is no budget: it counts up.
+# "VmssQueuedVMOperations;0" is in the same header, but is not a budget: it counts up.
 _REMAINING = "x-ms-ratelimit-remaining-resource"
-# Answers to what was asked at once come within it, in any order.
-_MOMENT = timedelta(seconds=1)
-# How long a bucket is remembered once it is full again. A full bucket holds nothing up, but it counts what is
-# on its way. A forgotten one counts only after the next answer.
+# Responses to simultaneous requests arrive within this time, in any order.
+_SIMULTANEOUS = timedelta(seconds=1)
+# How long a bucket is remembered once it is full again. A full bucket blocks nothing, but counts requests in
+# flight. A forgotten one counts again after the next response.
 _FULL_KEPT = timedelta(hours=1)
-# No budget is a thousandth of what this holds, and none overflows.
+# Larger than any budget by far, and without overflow.
 _COUNT = re.compile(r"[0-9]{1,9}")
 _OF_GATEWAY = re.compile(r"x-ms-ratelimit-remaining-(subscription-(?:reads|writes))", re.IGNORECASE)
 
 
-class Share(Enum):
-    """How much of a budget a request leaves to others."""
+class Priority(Enum):
+    """The priority of a request. Its value is the part of a budget that is left to others."""
 
     ROLLOUT = 0.2
     ROUTINE = 0.5
 
 
-class Of(Enum):
-    """Whose bucket it is."""
+class BucketScope(Enum):
+    """Which requests a bucket counts."""
 
-    CALLER = "what we alone draw on, in all of a subscription"
-    REGION = "of everybody in one region of a subscription"
-    RESOURCE = "of everybody, for one scale set"
+    CALLER = "those of this caller, in a subscription"
+    REGION = "those of all callers, in one region of a subscription"
+    RESOURCE = "those of all callers, for one scale set"
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """One of Azure's buckets: so many requests at most, and so many more a minute."""
+class Bucket:
+    """A token bucket of Azure: its size in requests, and its refill in requests a minute."""
 
     name: str
     size: int
     refill: int
-    of: Of = Of.REGION
+    scope: BucketScope = BucketScope.REGION
 
 
-_READS = Policy("subscription-reads", 250, 1500, Of.CALLER)
-_WRITES = Policy("subscription-writes", 200, 600, Of.CALLER)
+_READS = Bucket("subscription-reads", 250, 1500, BucketScope.CALLER)
+_WRITES = Bucket("subscription-writes", 200, 600, BucketScope.CALLER)
 _ACTIONS = (
-    Policy("VMScaleSetActionsSubscriptionMaximum", 1500, 500),
-    Policy("VMScaleSetBatchedVMRequestsSubscriptionMaximum", 6000, 1200),
+    Bucket("VMScaleSetActionsSubscriptionMaximum", 1500, 500),
+    Bucket("VMScaleSetBatchedVMRequestsSubscriptionMaximum", 6000, 1200),
 )
 
 
-class Charge(Enum):
-    """What a request is counted as: the stem of Azure's names for it, and the buckets that it draws on."""
+class OperationClass(Enum):
+    """The class of a request: the stem of Azure's names for it, and the buckets that it draws on."""
 
     GET = (
         "GetVMScaleSet",
-        Policy("GetVMScaleSetSubscriptionMaximum", 2400, 800),
-        Policy("GetVMScaleSetResource", 36, 12, Of.RESOURCE),
+        Bucket("GetVMScaleSetSubscriptionMaximum", 2400, 800),
+        Bucket("GetVMScaleSetResource", 36, 12, BucketScope.RESOURCE),
         _READS,
     )
     HIGH_COST_GET = (
         "HighCostGetVMScaleSet",
-        Policy("HighCostGetVMScaleSetSubscriptionMaximum", 1080, 360),
-        Policy("HighCostGetVMScaleSetResource", 30, 10, Of.RESOURCE),
-        Policy("VMScaleSetVMViewsSubscriptionMaximum", 30_000, 10_000),
+        Bucket("HighCostGetVMScaleSetSubscriptionMaximum", 1080, 360),
+        Bucket("HighCostGetVMScaleSetResource", 30, 10, BucketScope.RESOURCE),
+        Bucket("VMScaleSetVMViewsSubscriptionMaximum", 30_000, 10_000),
         _READS,
     )
-    PATCH = ("VMScaleSetActions", *_ACTIONS, Policy("VMScaleSetActionsResource", 12, 4, Of.RESOURCE), _WRITES)
+    PATCH = (
+        "VMScaleSetActions",
+        *_ACTIONS,
+        Bucket("VMScaleSetActionsResource", 12, 4, BucketScope.RESOURCE),
+        _WRITES,
+    )
     UPGRADE = ("VMScaleSetActions", *_ACTIONS, _WRITES)
     OPERATION = (
         "GetOperation",
-        Policy("GetOperationSubscriptionMaximum", 15_000, 5000),
-        Policy("GetOperationResource", 45, 15, Of.RESOURCE),
+        Bucket("GetOperationSubscriptionMaximum", 15_000, 5000),
+        Bucket("GetOperationResource", 45, 15, BucketScope.RESOURCE),
         _READS,
     )
     IMAGES = ("VMImages", _READS)
     VIRTUAL_MACHINES = ("VirtualMachines", _READS)
     PERMISSIONS = ("Permissions", _READS)
 
-    def __init__(self, stem: str, *policies: Policy) -> None:
+    def __init__(self, stem: str, *buckets: Bucket) -> None:
         self.stem = stem
-        self.policies = policies
+        self.buckets = buckets
 
     @property
-    def gateway(self) -> Policy:
-        """The gateway's bucket, which all that we read, or write, draws on."""
-        return self.policies[-1]
+    def gateway(self) -> Bucket:
+        """The bucket of the gateway, for all reads or all writes."""
+        return self.buckets[-1]
 
 
-_BY_NAME = {policy.name: policy for charge in Charge for policy in charge.policies}
+_BY_NAME = {bucket.name: bucket for operation_class in OperationClass for bucket in operation_class.buckets}
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a request is about: a scale set, its region and subscription. Folded.
+    """What a request is about: a scale set, its region and its subscription, all folded.
 
-    `location` is "" while it is not known and of what covers every region, `resource` of what is not about
-    one scale set.
+    `location` is "" if it is unknown, or if the request covers every region. `resource` is "" if the request
+    is not about one scale set.
     """
 
     subscription: str
     location: str = ""
     resource: str = ""
 
-    def of(self, whose: Of) -> "Subject":
-        """Whose bucket a request about this is counted in."""
-        match whose:
-            case Of.CALLER:
+    def of(self, scope: BucketScope) -> "Subject":
+        """The subject of the bucket with this scope."""
+        match scope:
+            case BucketScope.CALLER:
                 return Subject(self.subscription)
-            case Of.REGION:
+            case BucketScope.REGION:
                 return Subject(self.subscription, self.location)
-            case Of.RESOURCE:
+            case BucketScope.RESOURCE:
                 return self
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """How long not to ask, and why."""
+class Delay:
+    """How long a request must wait, and why."""
 
     length: timedelta
     why: str
@@ -147,16 +153,16 @@ class _Left:
     requests: float
     at: datetime
 
-    def by(self, now: datetime, policy: Policy) -> float:
-        # No bucket empties because a clock is set back.
+    def by(self, now: datetime, bucket: Bucket) -> float:
+        # A clock that is set back does not empty a bucket.
         passed = max(timedelta(), now - self.at)
-        filled = self.requests + policy.refill * (passed / timedelta(minutes=1))
-        # Rounded, so that who waits as long as was said finds a whole request.
-        return round(min(policy.size, filled), 6)
+        filled = self.requests + bucket.refill * (passed / timedelta(minutes=1))
+        # Rounded, so that after the announced delay a whole request is left.
+        return round(min(bucket.size, filled), 6)
 
-    def full_at(self, policy: Policy) -> datetime:
-        missing = max(0, policy.size - self.requests)
-        return self.at + timedelta(minutes=missing / policy.refill)
+    def full_at(self, bucket: Bucket) -> datetime:
+        missing = max(0, bucket.size - self.requests)
+        return self.at + timedelta(minutes=missing / bucket.refill)
 
 
 _Key = tuple[str, Subject]
@@ -167,131 +173,138 @@ class Budget:
     """Safe to share between threads."""
 
     _left: ExpiringMap[_Key, _Left] = field(default_factory=ExpiringMap)
-    _under_way: Counter[_Key] = field(default_factory=Counter)
-    _resting: ExpiringMap[_Key, None] = field(default_factory=ExpiringMap)
-    # The regions of each subscription, in the order of their first answers. They stay: Azure has fewer than a
-    # hundred.
+    _in_flight: Counter[_Key] = field(default_factory=Counter)
+    _backoffs: ExpiringMap[_Key, None] = field(default_factory=ExpiringMap)
+    # The regions of each subscription, in the order of their first responses. They are never removed, because
+    # Azure has fewer than a hundred.
     _regions: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     _lock: Lock = field(default_factory=Lock)
 
     def note(self, subject: Subject, headers: Mapping[str, str], at: datetime) -> None:
-        """Take over what an answer about `subject` says is left.
+        """Record the remaining requests in a response about `subject`.
 
-        It knows nothing of others under way, and may be overtaken by later ones: what we reckon with it may
-        raise only once nothing was asked for a moment.
+        The response does not count other requests in flight, and may be older than one that arrived before.
+        It therefore raises our count only if no request was sent within the last second.
         """
         with self._lock:
             self._add_region(subject)
             for name, requests in _remaining(headers):
-                if policy := _BY_NAME.get(name):
-                    key = _key(policy, subject)
-                    told = _Left(requests - max(0, self._under_way[key] - 1), at)
+                if bucket := _BY_NAME.get(name):
+                    key = _key(bucket, subject)
+                    reported = _Left(requests - max(0, self._in_flight[key] - 1), at)
                     known = self._left.get(key, at)
-                    is_busy = known is not None and at - known.at < _MOMENT
-                    if not known or not is_busy or told.requests < known.by(at, policy):
-                        self._put(key, told, policy)
+                    is_busy = known is not None and at - known.at < _SIMULTANEOUS
+                    if not known or not is_busy or reported.requests < known.by(at, bucket):
+                        self._put(key, reported, bucket)
 
-    def rest(self, charge: Charge, subject: Subject, policy: str, until: datetime) -> None:
-        """Remember a 429. `policy` is the budget that Azure named, "" where the gateway itself refused."""
+    def back_off(
+        self, operation_class: OperationClass, subject: Subject, policy: str, until: datetime
+    ) -> None:
+        """Record a 429. `policy` is the budget that Azure named, "" if the gateway rejected the request."""
         if not policy:
-            key = (charge.gateway.name, subject.of(Of.CALLER))
+            key = (operation_class.gateway.name, subject.of(BucketScope.CALLER))
         else:
-            whose = Of.RESOURCE if policy.endswith("Resource") else Of.REGION
-            key = (charge.stem, subject.of(whose))
+            scope = BucketScope.RESOURCE if policy.endswith("Resource") else BucketScope.REGION
+            key = (operation_class.stem, subject.of(scope))
         with self._lock:
             self._add_region(subject)
-            if not self._resting.expiry(key, until):  # a longer rest stays
-                self._resting.put(key, None, until)
+            if not self._backoffs.expiry(key, until):  # a longer back-off remains
+                self._backoffs.put(key, None, until)
 
-    def ask(
-        self, charge: Charge, subject: Subject, share: Share, at: datetime, requests: int = 1
-    ) -> Wait | None:
-        """Why and how long a request must wait; None: it may go, and is counted.
+    def acquire(
+        self,
+        operation_class: OperationClass,
+        subject: Subject,
+        priority: Priority,
+        at: datetime,
+        requests: int = 1,
+    ) -> Delay | None:
+        """Acquire requests. Returns None if they may be sent, else how long they must wait, and why.
 
-        `requests` are as many as it takes in one go, such as the pages of a list: half of one helps nobody.
+        `requests` is the number that is needed together, such as the pages of a list.
         """
         with self._lock:
-            self._resting.forget(at)
-            waits = [self._rest(charge, subject, at)]
+            self._backoffs.forget(at)
+            waits = [self._backoff(operation_class, subject, at)]
             waits += [
-                _reserve(policy, left, share, at, requests)
-                for policy in charge.policies
-                for key in self._keys(policy.name, policy.of, subject)
+                _reserve(bucket, left, priority, at, requests)
+                for bucket in operation_class.buckets
+                for key in self._keys(bucket.name, bucket.scope, subject)
                 if (left := self._left.get(key, at))
             ]
             if longest := max((wait for wait in waits if wait), key=lambda wait: wait.length, default=None):
                 return longest
-            for policy in charge.policies:
-                key = _key(policy, subject)
-                self._under_way[key] += 1
+            for bucket in operation_class.buckets:
+                key = _key(bucket, subject)
+                self._in_flight[key] += 1
                 if left := self._left.get(key, at):
-                    self._put(key, _Left(left.by(at, policy) - requests, at), policy)
+                    self._put(key, _Left(left.by(at, bucket) - requests, at), bucket)
         return None
 
-    def end(self, charge: Charge, subject: Subject) -> None:
-        """What could go has come to its end, whichever."""
+    def release(self, operation_class: OperationClass, subject: Subject) -> None:
+        """Release a call that has ended, with or without success."""
         with self._lock:
-            for policy in charge.policies:
-                key = _key(policy, subject)
-                self._under_way[key] -= 1
-                if self._under_way[key] <= 0:
-                    del self._under_way[key]
+            for bucket in operation_class.buckets:
+                key = _key(bucket, subject)
+                self._in_flight[key] -= 1
+                if self._in_flight[key] <= 0:
+                    del self._in_flight[key]
 
-    def _put(self, key: _Key, left: _Left, policy: Policy) -> None:
+    def _put(self, key: _Key, left: _Left, bucket: Bucket) -> None:
         self._left.forget(left.at)
-        self._left.put(key, left, until=left.full_at(policy) + _FULL_KEPT)
+        self._left.put(key, left, until=left.full_at(bucket) + _FULL_KEPT)
 
     def _add_region(self, subject: Subject) -> None:
         if subject.location:
             self._regions[subject.subscription][subject.location] = None
 
-    def _keys(self, name: str, whose: Of, subject: Subject) -> Iterator[_Key]:
-        """Where to look for what holds up `subject`: what covers every region draws on the bucket of each."""
-        own = subject.of(whose)
+    def _keys(self, name: str, scope: BucketScope, subject: Subject) -> Iterator[_Key]:
+        """The keys of the buckets of `subject`. A request that covers every region draws on all of them."""
+        own = subject.of(scope)
         yield name, own
-        if whose is Of.REGION and not own.location:
+        if scope is BucketScope.REGION and not own.location:
             for location in self._regions.get(own.subscription, ()):
                 yield name, Subject(own.subscription, location)
 
-    def _rest(self, charge: Charge, subject: Subject, at: datetime) -> Wait | None:
-        """The longest of the rests that `subject` is under."""
+    def _backoff(self, operation_class: OperationClass, subject: Subject, at: datetime) -> Delay | None:
+        """The longest back-off that applies to `subject`."""
         keys = chain(
-            self._keys(charge.gateway.name, Of.CALLER, subject),
-            self._keys(charge.stem, Of.REGION, subject),
-            self._keys(charge.stem, Of.RESOURCE, subject),
+            self._keys(operation_class.gateway.name, BucketScope.CALLER, subject),
+            self._keys(operation_class.stem, BucketScope.REGION, subject),
+            self._keys(operation_class.stem, BucketScope.RESOURCE, subject),
         )
-        rests = [until for key in keys if (until := self._resting.expiry(key, at))]
-        if not rests:
+        backoffs = [until for key in keys if (until := self._backoffs.expiry(key, at))]
+        if not backoffs:
             return None
-        until = max(rests)
-        return Wait(until - at, f"Azure asked for no such requests before {until:%H:%M:%S}")
+        until = max(backoffs)
+        return Delay(until - at, f"Azure allows no such requests before {until:%H:%M:%S}")
 
 
-def _key(policy: Policy, subject: Subject) -> _Key:
-    return policy.name, subject.of(policy.of)
+def _key(bucket: Bucket, subject: Subject) -> _Key:
+    return bucket.name, subject.of(bucket.scope)
 
 
-def _reserve(policy: Policy, left: _Left, share: Share, at: datetime, requests: int) -> Wait | None:
-    """The wait until so many are left besides what is kept for others, if anybody else draws on it.
+def _reserve(bucket: Bucket, left: _Left, priority: Priority, at: datetime, requests: int) -> Delay | None:
+    """The delay until `requests` are left in addition to the part for others, None without a delay.
 
-    What takes nearly all of a bucket in one go can leave no more to others than the rest.
+    A call that needs nearly a whole bucket leaves only the remainder to others.
     """
-    share_kept = 0 if policy.of is Of.CALLER else math.ceil(policy.size * share.value)
-    kept = max(0, min(share_kept, policy.size - requests))
-    needed = min(policy.size, kept + requests)
-    now = left.by(at, policy)
+    share_kept = 0 if bucket.scope is BucketScope.CALLER else math.ceil(bucket.size * priority.value)
+    kept = max(0, min(share_kept, bucket.size - requests))
+    needed = min(bucket.size, kept + requests)
+    now = left.by(at, bucket)
     if now >= needed:
         return None
-    seconds = math.ceil((needed - now) / policy.refill * 60_000) / 1000
-    for_others = ", and kept for others" if kept else ""
-    return Wait(
+    seconds = math.ceil((needed - now) / bucket.refill * 60_000) / 1000
+    for_others = " and reserved for other clients" if kept else ""
+    return Delay(
         timedelta(seconds=seconds),
-        f"{now:.0f} of {policy.size} requests of {policy.name} are left{for_others}",
+        f"{now:.0f} of {bucket.size} requests of {bucket.name} left{for_others}",
     )
 
 
 def _remaining(headers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
-    """Policy and count, of "Microsoft.Compute/GetVMScaleSetResource;35,..." and of the gateway's own headers.
+    """Bucket names and counts, from "Microsoft.Compute/GetVMScaleSetResource;35,..." and the gateway.
 
     >>> list(_remaining({"x-ms-ratelimit-remaining-resource": "Microsoft.Compute/GetVMScaleSetResource;35"}))
     [('GetVMScaleSetResource', 35)]

@@ -1,7 +1,7 @@
-"""What the image catalogues say: whether an image is there, in which region, and which version is the newest.
+"""The image catalogues: whether an image exists, in which region, and which version is the newest.
 
-Azure keeps one catalogue for each kind of image. Versions are ordered as numbers; Azure's own ordering, by
-name, takes "9" for later than "10". To add a kind: a function, and its row in `_CATALOGUES`.
+Azure has one catalogue for each kind of image. Versions are ordered as numbers, because Azure orders them by
+name, with "9" after "10". To add a kind, add a function and its row in `_CATALOGUES`.
 """
 
 import math
@@ -14,7 +14,7 @@ from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.core.tools import parse_resource_id
 
 from reconciler.azure.arm import plan, region
-from reconciler.azure.budget import Charge, Share
+from reconciler.azure.budget import OperationClass, Priority
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.fields import (
     Json,
@@ -44,11 +44,11 @@ from reconciler.spec.image import (
 Check = Callable[[Image], Availability]
 
 
-def availability(session: Session, image: Image, model: Model, share: Share) -> Availability:
-    """Whether instances of `model` can be made from `image`. Never raises.
+def availability(session: Session, image: Image, model: Model, priority: Priority) -> Availability:
+    """Whether instances of `model` can be created from `image`. Never raises.
 
-    A catalogue that cannot be read is no obstacle to an exact version, for Azure looks again by itself; but
-    what `latest` is nobody else can say.
+    An exact version may be rolled out even if its catalogue cannot be read, because Azure checks it too. What
+    `latest` means is known only from the catalogue.
     """
     find = _CATALOGUES.get(type(image))
     if find is None:
@@ -56,7 +56,7 @@ def availability(session: Session, image: Image, model: Model, share: Share) -> 
     # A gallery or a managed image may be in another subscription than the scale set.
     home = str(image) if isinstance(image, GalleryImage | ManagedImage) else model.id
     try:
-        with session.call(Charge.IMAGES, home, share) as call:
+        with session.call(OperationClass.IMAGES, home, priority) as call:
             try:
                 with only_malformed("an image"):
                     return find(call.client, image, model.location)
@@ -73,8 +73,8 @@ def _platform(client: ComputeManagementClient, image: PlatformImage, location: s
     def check(exact: Image) -> Availability:
         found = images.get(location, image.publisher, image.offer, image.sku, version(exact))
         properties = found["properties"]
-        lasting = _lasting(exact, properties.get("imageDeprecationStatus") or {})
-        return replace(lasting, traits=_platform_traits(properties))
+        available = _deprecation(exact, properties.get("imageDeprecationStatus") or {})
+        return replace(available, traits=_platform_traits(properties))
 
     if not follows_latest(image):
         return check(image)
@@ -107,7 +107,7 @@ def _shared_gallery(
 
 
 def _public(versions: Any, image: CommunityGalleryImage | SharedGalleryImage, location: str) -> Availability:
-    """Such a gallery is asked in a region, and shows what is replicated to that region only."""
+    """A public gallery is read in a region, and shows only what is replicated to that region."""
     _, _, gallery, _, name, *_ = image.id.split("/")
 
     def check(exact: Image) -> Availability:
@@ -124,23 +124,26 @@ def _managed_image(client: ComputeManagementClient, image: ManagedImage, locatio
     found = client.images.get(str(parts["resource_group"]), str(parts["name"]))
     home = region(found["location"])
     if home != location:
-        return Availability(image, Verdict.NOT_REPLICATED, f"it is in {home}")
+        return Availability(image, Verdict.NOT_REPLICATED, f"it is only in {home}")
     properties = found["properties"]
     disk = mapping_in(mapping_in(properties, "storageProfile"), "osDisk")
     traits = Traits(text_in(properties, "hyperVGeneration"), disk_size=number_in(disk, "diskSizeGB"))
     return Availability(image, Verdict.AVAILABLE, traits=traits)
 
 
-def definition_traits(session: Session, image: Image, model: Model, share: Share) -> Traits:
-    """What the definition of a gallery image tells; nothing of an image without one. Never raises.
+def definition_traits(session: Session, image: Image, model: Model, priority: Priority) -> Traits:
+    """The traits in the definition of a gallery image, empty for other images. Never raises.
 
-    It tells nothing where we may not read it: Azure looks at the image by itself, too.
+    They are empty if the definition cannot be read: Azure checks the image too.
     """
     if not isinstance(image, GalleryImage | CommunityGalleryImage | SharedGalleryImage):
         return Traits()
     home = str(image) if isinstance(image, GalleryImage) else model.id
     try:
-        with session.call(Charge.IMAGES, home, share) as call, only_malformed("an image definition"):
+        with (
+            session.call(OperationClass.IMAGES, home, priority) as call,
+            only_malformed("an image definition"),
+        ):
             return _definition_traits(_definition(call.client, image, model.location))
     except AzureFailure:
         return Traits()
@@ -182,13 +185,13 @@ def _platform_traits(properties: Json) -> Traits:
 
 
 def _disk_size(disk: Json) -> int | None:
-    """In GB, rounded up as Azure does; newer answers tell bytes alone."""
+    """The size in GB, rounded up as in Azure. Newer responses have only bytes."""
     size = number_in(disk, "sizeInBytes")
     return number_in(disk, "sizeInGb") if size is None else math.ceil(size / 2**30)
 
 
 def _disk_traits(properties: Json) -> Traits:
-    """What a version of a gallery image tells: the rest stands in its definition."""
+    """The traits in a version of a gallery image. The others are in its definition."""
     disk = mapping_in(mapping_in(properties, "storageProfile"), "osDiskImage")
     return Traits(disk_size=number_in(disk, "sizeInGB"))
 
@@ -208,7 +211,7 @@ _CATALOGUES: Mapping[type[Image], Callable[[ComputeManagementClient, Any, str], 
 
 
 def _newest(image: Image, rows: Iterable[Json], check: Check) -> Availability:
-    """The highest version that instances can be made from, and that may be the latest."""
+    """The highest version that instances can be created from, and that is not excluded from latest."""
     offered = list(rows)
     if not offered:
         return Availability(image, Verdict.NOT_FOUND, "it has no versions in this region")
@@ -224,9 +227,9 @@ def _newest(image: Image, rows: Iterable[Json], check: Check) -> Availability:
 
 
 def _missing(image: Image, location: str, error: ResourceNotFoundError) -> Availability:
-    """By the 404: a platform version that is past its deprecation is gone too, and Azure says so."""
+    """By the 404. Azure returns one for a deprecated platform version too, with its own code."""
     code, message = (error.error.code, error.error.message) if error.error else ("", "")
-    if code == "SubscriptionNotFound":  # perhaps of another tenant, where Azure can look and we cannot
+    if code == "SubscriptionNotFound":  # perhaps of another tenant, which Azure can read and we cannot
         raise error
     if code == "ImageVersionDeprecated":
         return Availability(image, Verdict.DEPRECATED, str(message))
@@ -236,12 +239,12 @@ def _missing(image: Image, location: str, error: ResourceNotFoundError) -> Avail
 def _is_excluded(row: Json) -> bool:
     properties = row.get("properties") or {}
     publishing = properties.get("publishingProfile") or properties
-    # One that is "Updating" is being copied to other regions and is whole where it is.
+    # A version that is "Updating" is being copied to other regions, and is complete where it exists.
     is_half_made = properties.get("provisioningState") in {"Creating", "Failed", "Deleting"}
     return bool(publishing.get("excludeFromLatest")) or is_half_made
 
 
-def _lasting(image: Image, deprecation: Json) -> Availability:
+def _deprecation(image: Image, deprecation: Json) -> Availability:
     """By "imageDeprecationStatus" of a platform image."""
     match str(deprecation.get("imageState", "")):
         case "Deprecated":
@@ -260,20 +263,22 @@ def _replication(image: Image, properties: Json, location: str) -> Availability:
     """By "targetRegions" and "replicationStatus" of a gallery image."""
     regions = _regions(properties)
     if location not in regions:
-        return Availability(image, Verdict.NOT_REPLICATED, f"it is in {', '.join(sorted(regions)) or 'none'}")
+        return Availability(
+            image, Verdict.NOT_REPLICATED, f"it is only in {', '.join(sorted(regions)) or 'no region'}"
+        )
     summary = (properties.get("replicationStatus") or {}).get("summary") or ()
     for each in summary:
         state = each.get("state")
         if region(str(each.get("region", ""))) != location or state == "Completed":
             continue
         verdict = Verdict.NOT_REPLICATED if state == "Failed" else Verdict.REPLICATING
-        said = each.get("details") or f"{each.get('progress') or 0} %"
-        return Availability(image, verdict, f"{location}: {state}, {said}")
+        details = each.get("details") or f"{each.get('progress') or 0} %"
+        return Availability(image, verdict, f"{location}: {state}, {details}")
     return Availability(image, Verdict.AVAILABLE)
 
 
 def _is_offered(properties: Json, location: str) -> bool:
-    """Whether a version may be the latest in this region; one can be excluded from latest in some."""
+    """Whether a version may be the latest in this region. It may be excluded from latest in others."""
     return any(
         region(str(each["name"])) == location and not each.get("excludeFromLatest")
         for each in (properties.get("publishingProfile") or {}).get("targetRegions") or ()

@@ -1,7 +1,7 @@
-"""What is asked of Azure Compute: each call made once, bounded in time, and never waited for.
+"""The calls to Azure Compute. Each is made once, with a timeout, and none waits for a long operation.
 
-Reads give our own frozen values; writes return as soon as Azure has accepted them (`polling=False`): what
-became of them is seen by the next look. Every failure is an AzureFailure.
+Reads return our own frozen values. Writes return as soon as Azure has accepted them (`polling=False`), and
+the next observation shows their effect. Every failure is an AzureFailure.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,9 +16,9 @@ from azure.core.rest import HttpRequest
 from azure.mgmt.compute.models import VirtualMachineScaleSetUpdate
 
 from reconciler.azure import arm, auxiliary, catalogue
-from reconciler.azure.budget import Charge, Share
+from reconciler.azure.budget import OperationClass, Priority
 from reconciler.azure.expiring import ExpiringMap
-from reconciler.azure.failure import Conflict, Malformed, Refused
+from reconciler.azure.failure import Conflict, MalformedResponse, Refused
 from reconciler.azure.fields import Json
 from reconciler.azure.flexible import instance_rows
 from reconciler.azure.request_counter import RequestCounter
@@ -40,13 +40,13 @@ from reconciler.rollout.traits import Traits
 from reconciler.spec.image import Image, PlatformImage, at_version, follows_latest, same, version
 from reconciler.spec.scale_set import Target
 
-# How long an answer of the image catalogue is good: one merge names one image for a thousand scale sets.
+# How long a response of the image catalogue is kept: one merge may set an image for a thousand scale sets.
 _CATALOGUE_KEPT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What one list covers: a subscription, or one resource group of it."""
+    """The scope of one list: a subscription, or one resource group of it."""
 
     subscription: str
     resource_group: str | None = None
@@ -57,13 +57,13 @@ class Scope:
 
     @property
     def path(self) -> str:
-        """In Azure Resource Manager."""
+        """The path in Azure Resource Manager."""
         group = f"/resourceGroups/{self.resource_group}" if self.resource_group else ""
         return f"/subscriptions/{self.subscription}{group}"
 
 
 class Compute:
-    """The scale sets that one identity sees. Safe to share between threads."""
+    """The scale sets that one identity can read. Safe to share between threads."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -72,114 +72,116 @@ class Compute:
 
     @property
     def requests(self) -> RequestCounter:
-        """What was asked of Azure so far."""
+        """The number of requests so far."""
         return self._session.counter
 
     def now(self) -> datetime:
-        """What time it is in Azure."""
+        """The current time in Azure."""
         return self._session.now()
 
     def models(self, scope: Scope) -> Iterator[Model]:
-        """Every scale set of `scope`, page by page. A row that makes no sense is left out."""
+        """Every scale set of `scope`, page by page. A malformed row is skipped."""
         path = f"{scope.path}/providers/Microsoft.Compute/virtualMachineScaleSets"
-        # It finds what is merged: without it no rollout begins.
-        with self._session.call(Charge.HIGH_COST_GET, path, Share.ROLLOUT) as call:
+        # With the priority of a rollout, because no rollout begins without the list.
+        with self._session.call(OperationClass.HIGH_COST_GET, path, Priority.ROLLOUT) as call:
             try:
                 for row in call.rows(path):
                     try:
                         yield self._locate(arm.model(row))
-                    except Malformed:
+                    except MalformedResponse:
                         continue
             except ResourceNotFoundError:
                 if scope.resource_group is None:
-                    raise  # the subscription itself; a resource group that is gone holds no scale sets
+                    raise  # the subscription is gone; a deleted resource group has no scale sets
 
-    def model(self, target: Target, share: Share) -> Model | Absent:
+    def model(self, target: Target, priority: Priority) -> Model | Absent:
         """One scale set as it is now."""
-        with self._session.call(Charge.GET, target.id, share) as call:
+        with self._session.call(OperationClass.GET, target.id, priority) as call:
             try:
                 return self._locate(arm.model(call.get(target.id)))
             except ResourceNotFoundError:
                 return ABSENT
 
-    def instances(self, target: Target, model: Model, share: Share) -> tuple[Instance, ...]:
+    def instances(self, target: Target, model: Model, priority: Priority) -> tuple[Instance, ...]:
         """Every instance with its instance view, in Azure's order.
 
-        Never with `$select`: under it Azure reports `latestModelApplied: false` of every instance.
+        Without `$select`: with it, Azure reports `latestModelApplied: false` for every instance.
         """
         path = f"{target.id}/virtualMachines"
         query = {} if model.is_flexible else {"$expand": "instanceView"}
-        with self._session.call(Charge.HIGH_COST_GET, path, share) as call:
+        with self._session.call(OperationClass.HIGH_COST_GET, path, priority) as call:
             found = list(call.rows(path, **query))
             if model.is_flexible:
-                found = instance_rows(found, self._virtual_machines(target, share), target.name, model.image)
+                found = instance_rows(
+                    found, self._virtual_machines(target, priority), target.name, model.image
+                )
             return tuple(map(arm.instance, found))
 
-    def rolling_upgrade(self, target: Target, share: Share) -> RollingUpgrade:
-        """The latest rolling upgrade of Azure's own, running or not."""
-        with self._session.call(Charge.GET, target.id, share) as call:
+    def rolling_upgrade(self, target: Target, priority: Priority) -> RollingUpgrade:
+        """The latest rolling upgrade by Azure, running or not."""
+        with self._session.call(OperationClass.GET, target.id, priority) as call:
             try:
                 return arm.rolling_upgrade(call.get(f"{target.id}/rollingUpgrades/latest"))
             except ResourceNotFoundError:
                 return RollingUpgrade()
 
-    def availability(self, image: Image, model: Model, share: Share) -> Availability:
-        """Whether instances of that scale set can be made from `image`, by the catalogue of its region.
+    def availability(self, image: Image, model: Model, priority: Priority) -> Availability:
+        """Whether instances of that scale set can be created from `image`, by the catalogue of its region.
 
-        Beside it, what that image is made for, and the one that the model leaves for it. One answer serves
-        all scale sets of a subscription and region for a minute.
+        Includes the traits of that image and of the current image of the model. The result is kept for a
+        minute, for all scale sets of a subscription and region.
         """
-        found, leaving = self._available(image, model, share), model.image
-        if found.verdict is not Verdict.AVAILABLE or leaving is None or leaving.kind != found.image.kind:
+        found, previous = self._available(image, model, priority), model.image
+        if found.verdict is not Verdict.AVAILABLE or previous is None or previous.kind != found.image.kind:
             return found
-        if same(found.image, leaving):
+        if same(found.image, previous):
             return found
-        current = Traits() if follows_latest(leaving) else self._traits(leaving, model, share)
-        return replace(found, traits=self._traits(found.image, model, share), current=current)
+        current = Traits() if follows_latest(previous) else self._traits(previous, model, priority)
+        return replace(found, traits=self._traits(found.image, model, priority), current=current)
 
-    def _available(self, image: Image, model: Model, share: Share) -> Availability:
+    def _available(self, image: Image, model: Model, priority: Priority) -> Availability:
         key = (str(image).casefold(), model.subscription, model.location)
         if known := self._availabilities.get(key, self._session.now()):
             return known
-        found = catalogue.availability(self._session, image, model, share)
+        found = catalogue.availability(self._session, image, model, priority)
         now = self._session.now()
         self._availabilities.keep(key, found, now, _CATALOGUE_KEPT)
-        if follows_latest(image):  # and so that the version it means is not asked for once more
+        if follows_latest(image):  # also under the version that it means, which is not read again then
             exact = (str(found.image).casefold(), *key[1:])
             self._availabilities.keep(exact, found, now, _CATALOGUE_KEPT)
         return found
 
-    def _traits(self, image: Image, model: Model, share: Share) -> Traits:
-        """Of an exact version: its own and, of a gallery image, those of its definition."""
-        own = self._available(image, model, share).traits or Traits()
+    def _traits(self, image: Image, model: Model, priority: Priority) -> Traits:
+        """The traits of an exact version, including those in the definition of a gallery image."""
+        own = self._available(image, model, priority).traits or Traits()
         if not version(image) or isinstance(image, PlatformImage):
             return own
         key = (str(at_version(image, "latest")).casefold(), model.subscription, model.location)
         traits = self._definitions.get(key, self._session.now())
         if traits is None:
-            traits = catalogue.definition_traits(self._session, image, model, share)
+            traits = catalogue.definition_traits(self._session, image, model, priority)
             self._definitions.keep(key, traits, self._session.now(), _CATALOGUE_KEPT)
         return replace(traits, disk_size=own.disk_size)
 
     def operation(self, url: str, target: Target) -> Operation:
-        """What became of a long operation. `url` is Azure's own and is asked as it stands: it is signed.
+        """The status of a long operation. `url` is from Azure and is used unchanged, because it is signed.
 
-        Where Azure no longer knows it, or never tells us, the scale set and its instances must do. Raises any
-        other AzureFailure: what cannot be read just now may be read a moment later.
+        If Azure does not know the operation, or refuses to show it, its status is unknown, and only the scale
+        set and its instances show the result. Raises any other AzureFailure, which may be retried.
         """
         try:
-            with self._session.call(Charge.OPERATION, target.id, Share.ROLLOUT) as call:
-                return arm.operation(call.got(HttpRequest("GET", url)))
+            with self._session.call(OperationClass.OPERATION, target.id, Priority.ROLLOUT) as call:
+                return arm.operation(call.request_json(HttpRequest("GET", url)))
         except (Refused, Conflict):
             return Operation("")
 
     def take(self, target: Target, step: Step) -> str:
-        """Ask Azure for `step`. Returns when it is accepted, long before it is done.
+        """Request `step`. Returns when Azure has accepted it, long before it is done.
 
-        The answer is where Azure tells what becomes of it (`operation`), "" where it names no such place.
+        Returns the URL of the operation (see `operation`), "" if Azure names none.
         """
-        charge = Charge.PATCH if isinstance(step, PatchModel) else Charge.UPGRADE
-        with self._session.call(charge, target.id, Share.ROLLOUT) as call:
+        operation_class = OperationClass.PATCH if isinstance(step, PatchModel) else OperationClass.UPGRADE
+        with self._session.call(operation_class, target.id, Priority.ROLLOUT) as call:
             sets = call.client.virtual_machine_scale_sets
             accepted: LROPoller[Any]
             match step:
@@ -189,7 +191,7 @@ class Compute:
                         target.name,
                         VirtualMachineScaleSetUpdate(arm.model_patch(image, tags)),
                         etag=etag,
-                        # Without it the SDK sends no If-Match at all.
+                        # Without it the SDK sends no If-Match.
                         match_condition=MatchConditions.IfNotModified,
                         polling=False,
                         cls=_operation_url,
@@ -206,17 +208,17 @@ class Compute:
             return str(accepted.result())
 
     def approve(self, target: Target, model: Model, image: Image, signature: Signature) -> None:
-        """Write on the tags of the scale set that `image` is approved, if it is still as `model` has it."""
+        """Write the approval of `image` on the tags of the scale set, if it is unchanged since `model`."""
         self._tag(target, model, with_approval(model.tags, image, signature))
 
     def persist(self, target: Target, model: Model, persisted: PersistedState) -> None:
-        """Write this on the tags of the scale set, if it is still as `model` has it."""
+        """Write the state on the tags of the scale set, if it is unchanged since `model`."""
         self._tag(target, model, with_state(model.tags, persisted))
 
     def _tag(self, target: Target, model: Model, tags: Mapping[str, str]) -> None:
         if not model.etag:
-            raise Malformed("Azure sent a scale set without its etag")
-        with self._session.call(Charge.PATCH, target.id, Share.ROLLOUT) as call:
+            raise MalformedResponse("Azure sent a scale set without its etag")
+        with self._session.call(OperationClass.PATCH, target.id, Priority.ROLLOUT) as call:
             call.client.virtual_machine_scale_sets.begin_update(
                 target.resource_group,
                 target.name,
@@ -226,12 +228,12 @@ class Compute:
                 polling=False,
             )
 
-    def _virtual_machines(self, target: Target, share: Share) -> Iterator[Json]:
-        """The machines of a Flexible scale set: its own list does not say how they are."""
+    def _virtual_machines(self, target: Target, priority: Priority) -> Iterator[Json]:
+        """The virtual machines of a Flexible scale set: its own list lacks their state."""
         group = f"/subscriptions/{target.subscription}/resourceGroups/{target.resource_group}"
         path = f"{group}/providers/Microsoft.Compute/virtualMachines"
         query = {"$filter": f"'virtualMachineScaleSet/id' eq '{target.id}'", "$expand": "instanceView"}
-        with self._session.call(Charge.VIRTUAL_MACHINES, path, share) as call:
+        with self._session.call(OperationClass.VIRTUAL_MACHINES, path, priority) as call:
             yield from call.rows(path, **query)
 
     def _locate(self, model: Model) -> Model:
@@ -239,5 +241,5 @@ class Compute:
         return model
 
 
-def _operation_url(answer: Any, _body: object, _headers: object) -> str:
-    return str(answer.http_response.headers.get("Azure-AsyncOperation", ""))
+def _operation_url(response: Any, _body: object, _headers: object) -> str:
+    return str(response.http_response.headers.get("Azure-AsyncOperation", ""))

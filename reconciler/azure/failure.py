@@ -1,14 +1,14 @@
-"""What can go wrong with a call to Azure, typed by what to do next.
+"""The failures of calls to Azure, typed by what to do next.
 
     AzureFailure
-     ├── Refused       Azure says never: a person must change the spec or the scale set
-     ├── Conflict      somebody else was faster: look again, then decide anew
-     ├── Throttled     too many requests: come back at a time
-     └── Unreachable   no answer: back off
-          └── Malformed   an answer that makes no sense
+     ├── Refused           permanent: a person must change the spec or the scale set
+     ├── Conflict          another writer or operation interferes: observe again, then decide again
+     ├── TooManyRequests   throttled: retry at the time that Azure names
+     └── Unreachable       no response: retry with backoff
+          └── MalformedResponse   a response that cannot be read
 
-Classified by status first and Azure's code second: throttling and permanent denial share the code
-"OperationNotAllowed", and a failed precondition is told only by its status.
+Failures are classified by status first and by Azure's code second: throttling and permanent denial share the
+code "OperationNotAllowed", and a failed precondition is visible only in the status.
 """
 
 import re
@@ -25,27 +25,27 @@ from reconciler.rollout.reason import Reason
 
 
 class AzureFailure(Exception):
-    """A call failed. `str()` is one line in Azure's own words."""
+    """A failed call. `str()` is one line, in Azure's own words."""
 
     reason = Reason.BUG
 
 
 class Refused(AzureFailure):
-    """Azure will give the same answer until a person changes something."""
+    """Azure responds in the same way until a person changes something."""
 
     reason = Reason.REFUSED
 
 
 class Conflict(AzureFailure):
-    """The scale set is no longer what was looked at, or something else is at work on it."""
+    """The scale set has changed since it was observed, or another operation is in progress on it."""
 
     reason = Reason.CONFLICT
 
 
-class Throttled(AzureFailure):
-    """Azure asks to be left alone for `retry_after`, or its budget leaves nothing to us before then.
+class TooManyRequests(AzureFailure):
+    """Azure throttles requests for `retry_after`, or the request budget has none left until then.
 
-    `policy` is the budget that Azure named, "" where the gateway refused all requests of a kind.
+    `policy` is the budget that Azure named, "" if the gateway throttles all requests of a class.
     """
 
     reason = Reason.THROTTLED
@@ -57,26 +57,26 @@ class Throttled(AzureFailure):
 
 
 class Unreachable(AzureFailure):
-    """Whether the call had an effect is not known; the next look tells."""
+    """It is unknown whether the call had an effect. The next observation shows it."""
 
     reason = Reason.UNREACHABLE
 
 
-class Malformed(Unreachable):
-    """An answer that is not JSON, lacks what every such answer has, or has a field of another type."""
+class MalformedResponse(Unreachable):
+    """A response that is not JSON, lacks a mandatory field, or has a field of another type."""
 
     reason = Reason.MALFORMED_RESPONSE
 
 
-# A 404 that is about what a request names, and lasts: "The gallery image ...", "The Resource
+# A permanent 404, about a resource that the request names: "The gallery image ...", "The Resource
 # 'Microsoft.Compute/images/base' ...", ".../galleries/g/images/i/versions/1.0.0 was not found", a disk
-# encryption set. One about the scale set or a machine of it may name an image, too: it may be called so.
+# encryption set. A 404 about the scale set or a virtual machine may contain "image" too, as part of a name.
 _NEVER = frozenset({"GalleryImageNotFound", "ImageNotFound", "PlatformImageNotFound", "SubscriptionNotFound"})
 _NAMED = re.compile(r"^The Resource '|/galleries/|\bimage\b", re.IGNORECASE)
 _SCALE_SET = re.compile(r"^The Resource 'Microsoft\.Compute/virtualMachine(ScaleSet)?s/", re.IGNORECASE)
 _GONE = frozenset({"ParentResourceNotFound", "ResourceGroupNotFound"})
-# Conflicts that pass. Any other one ("OperationNotAllowed", "ScopeLocked", ...) is a denial in other words,
-# unless its message says that something else is under way.
+# Temporary conflicts. Any other ("OperationNotAllowed", "ScopeLocked", ...) is permanent, unless its message
+# says that another operation is in progress.
 _PASSING = frozenset(
     {
         "AnotherOperationInProgress",
@@ -92,42 +92,42 @@ _WAITING = re.compile(
     r"\bin progress\b|\bconcurrent\b|\banother operation\b|\bnot in Succeeded state\b", re.I
 )
 _NO_IDENTITY = (
-    "no Azure identity: none of the sources of DefaultAzureCredential gave a token; run az login, or set "
-    "AZURE_TOKEN_CREDENTIALS and the variables of the identity that it names"
+    "no Azure identity: no source of DefaultAzureCredential returned a token; run `az login`, or set "
+    "AZURE_TOKEN_CREDENTIALS and the variables of that identity"
 )
-_DEFAULT_REST = timedelta(minutes=1)  # every Compute bucket refills within a minute
-# In whole seconds. Azure names twenty minutes at most; of more than a day, nobody could have meant it.
+_DEFAULT_BACKOFF = timedelta(minutes=1)  # every Compute bucket refills within a minute
+# Whole seconds. Azure names at most twenty minutes, and more than a day cannot be meant.
 _RETRY_AFTER = re.compile(r"[0-9]{1,5}")
-_LONGEST = 600  # characters of Azure's message that fit a log line
+_LONGEST = 600  # characters of Azure's message in a log line
 
 
 def failure(error: AzureError) -> AzureFailure:
-    """`error` as one of ours."""
+    """The AzureFailure for an error of the SDK."""
     message = _line(error)
     if isinstance(error, ClientAuthenticationError) and error.response is None:
         return Unreachable(_cut(f"{_NO_IDENTITY}{_attempts(str(error.message or error))}"))
     if isinstance(error, ServiceRequestError):
-        return Unreachable(f"Azure cannot be reached: {message}")
+        return Unreachable(f"cannot reach Azure: {message}")
     if not isinstance(error, HttpResponseError) or error.response is None:
         return Unreachable(message)
     status = error.response.status_code or 0
     if status == 429:
-        return Throttled(message, _retry_after(error), policy=_policy(error))
+        return TooManyRequests(message, _retry_after(error), policy=_policy(error))
     if 200 <= status < 300:
-        return Malformed(message)
+        return MalformedResponse(message)
     if status >= 500 or status in {0, 401, 408} or isinstance(error, ClientAuthenticationError):
         return Unreachable(message)
     if status == 412 or "instanceIds" in _target(error):
-        return Conflict(message)  # an instance that scaled in meanwhile is named in "target"
+        return Conflict(message)  # "target" names an instance that was removed by a scale-in
     if status == 404:
-        return Refused(message) if _misses_what_is_named(error) else Conflict(message)
-    return Conflict(message) if status == 409 and _will_pass(error) else Refused(message)
+        return Refused(message) if _lacks_named_resource(error) else Conflict(message)
+    return Conflict(message) if status == 409 and _is_temporary(error) else Refused(message)
 
 
-def _misses_what_is_named(error: HttpResponseError) -> bool:
-    """Whether a 404 is about what a request names.
+def _lacks_named_resource(error: HttpResponseError) -> bool:
+    """Whether a 404 is about a resource that the request names.
 
-    Else the scale set or a machine went after it was read, or is not known everywhere yet.
+    Otherwise the scale set or a virtual machine was deleted after it was read, or is not visible yet.
     """
     message = str(getattr(error.error, "message", None) or "")
     if _code(error) in _NEVER or "image" in _target(error).casefold():
@@ -137,18 +137,18 @@ def _misses_what_is_named(error: HttpResponseError) -> bool:
     return bool(_NAMED.search(message))
 
 
-def _will_pass(error: HttpResponseError) -> bool:
-    """Whether a 409 ends by itself."""
+def _is_temporary(error: HttpResponseError) -> bool:
+    """Whether a 409 is temporary."""
     return _code(error) in _PASSING or bool(_WAITING.search(str(getattr(error.error, "message", None) or "")))
 
 
 def _retry_after(error: HttpResponseError) -> timedelta:
     seconds = str(getattr(error.response, "headers", {}).get("Retry-After", ""))
-    return timedelta(seconds=int(seconds)) if _RETRY_AFTER.fullmatch(seconds) else _DEFAULT_REST
+    return timedelta(seconds=int(seconds)) if _RETRY_AFTER.fullmatch(seconds) else _DEFAULT_BACKOFF
 
 
 def _policy(error: HttpResponseError) -> str:
-    """The name of the budget that is used up, such as "VMScaleSetActionsResource"."""
+    """The name of the exhausted budget, such as "VMScaleSetActionsResource"."""
     details = getattr(error.error, "details", None) or ()
     return next((str(each.target) for each in details if each.target), "")
 
@@ -165,16 +165,16 @@ def _line(error: AzureError) -> str:
     if isinstance(error, HttpResponseError) and error.error is not None:
         text = f"{error.error.code}: {error.error.message}"
     elif isinstance(error, HttpResponseError) and error.response is not None:
-        text = f"HTTP {error.response.status_code} {error.reason}"  # a page of HTML, or nothing, came with it
+        text = f"HTTP {error.response.status_code} {error.reason}"  # the body is HTML or empty
     else:
         text = str(error.message or error)
     return _cut(" ".join(text.split()))
 
 
 def _attempts(message: str) -> str:
-    """What each source of an identity said, one to a line in the library's message."""
-    said = [" ".join(line.split()) for line in message.splitlines() if line.startswith("\t")]
-    return f" ({'; '.join(said)})" if said else ""
+    """The error of each identity source, from the lines of the library's message."""
+    errors = [" ".join(line.split()) for line in message.splitlines() if line.startswith("\t")]
+    return f" ({'; '.join(errors)})" if errors else ""
 
 
 def _cut(line: str) -> str:

@@ -1,7 +1,7 @@
-"""Fields of a JSON object that Azure sent, each of the type that is expected.
+"""Reads typed fields of a JSON object from Azure. Pure.
 
-A field that is absent or null has its default. One of another type makes the answer malformed: to guess would
-be to act on what nobody said. Pure.
+An absent field, or null, has its default. A field of another type makes the response malformed, because any
+guess at its meaning could be wrong.
 """
 
 import reprlib
@@ -13,29 +13,29 @@ from typing import Any, TypeVar
 from azure.core.exceptions import AzureError
 
 from reconciler.azure.clock import is_plausible
-from reconciler.azure.failure import AzureFailure, Malformed
+from reconciler.azure.failure import AzureFailure, MalformedResponse
 
 Json = Mapping[str, Any]
 Value = TypeVar("Value")
 Default = TypeVar("Default")
 
-_LONGEST_EXCERPT = 80  # characters of a value that makes no sense, in a message
-_LARGEST = 2**63 - 1  # what fits a number of Azure's; one beyond it overflows once it is reckoned with
+_LONGEST_EXCERPT = 80  # characters of an invalid value in a message
+_LARGEST = 2**63 - 1  # the largest 64-bit integer; a larger number could overflow
 
 
 @contextmanager
 def only_malformed(what: str) -> Iterator[None]:
-    """Make whatever is raised while `what` is read the failure of `what` alone. Raises Malformed.
+    """Turn any error while `what` is read into MalformedResponse.
 
-    Nobody foresees everything that a document may hold, and one row must not stop the others of its list.
-    A request that fails in between is a failure already, or becomes one in `Session.call`.
+    An unexpected value in one row must not stop the other rows of its list. A request that fails in between
+    is an AzureFailure already, or becomes one in `Session.call`.
     """
     try:
         yield
     except (AzureFailure, AzureError, OSError):
         raise
     except Exception as error:
-        raise Malformed(f"Azure sent {what} that cannot be read: {type(error).__name__}") from error
+        raise MalformedResponse(f"Azure sent {what} that cannot be read: {type(error).__name__}") from error
 
 
 def time_in(body: Json, key: str) -> datetime | None:
@@ -43,7 +43,7 @@ def time_in(body: Json, key: str) -> datetime | None:
 
 
 def moment(text: str) -> datetime | None:
-    """The moment that a text names, in UTC unless it says otherwise; None if it names none.
+    """The time in a text, in UTC unless it has an offset. None if it is no valid time.
 
     >>> print(moment("2026-01-05T09:00:00Z"), moment("0001-01-01T00:00:00Z"))
     2026-01-05 09:00:00+00:00 None
@@ -58,24 +58,24 @@ def moment(text: str) -> datetime | None:
 
 
 def object_from(value: object, what: str) -> Json:
-    """`value`, which is to be a JSON object; `what` names it in the error."""
+    """`value`, if it is a JSON object. `what` names it in the error."""
     if not isinstance(value, Mapping):
-        raise Malformed(f"Azure sent {what} that is not a JSON object: {_excerpt(value)}")
+        raise MalformedResponse(f"Azure sent {what} that is not a JSON object: {_excerpt(value)}")
     return value
 
 
 def required_in(body: Json, key: str) -> Json:
-    """An object without which the answer makes no sense."""
+    """A mandatory object."""
     if body.get(key) is None:
-        raise Malformed(f"Azure sent {text_in(body, 'name') or 'a resource'} without its {key}")
+        raise MalformedResponse(f"Azure sent {text_in(body, 'name') or 'a resource'} without its {key}")
     return mapping_in(body, key)
 
 
 def identifier_in(body: Json, key: str) -> str:
-    """A text without which nobody can say what the answer is about."""
+    """A mandatory text that identifies the resource."""
     if text := text_in(body, key):
         return text
-    raise Malformed(f"Azure sent a resource without its {key}")
+    raise MalformedResponse(f"Azure sent a resource without its {key}")
 
 
 def mapping_in(body: Json, key: str) -> Json:
@@ -94,7 +94,7 @@ def list_in(body: Json, key: str) -> Sequence[Any]:
 
 
 def objects_in(body: Json, key: str) -> list[Json]:
-    """The objects of a list; a null among them says nothing."""
+    """The objects of a list. A null among them is skipped."""
     return [object_from(each, f"an entry of {key}") for each in list_in(body, key) if each is not None]
 
 
@@ -103,7 +103,7 @@ def flag_in(body: Json, key: str) -> bool:
 
 
 def known_flag_in(body: Json, key: str) -> bool | None:
-    """None where Azure does not say."""
+    """The flag, None if Azure does not report it."""
     return _of_type(body, key, bool, None)
 
 
@@ -115,7 +115,7 @@ def number_in(body: Json, key: str) -> int | None:
 
 
 def _of_type(body: Json, key: str, sort: type[Value], default: Default) -> Value | Default:
-    """The value of a field, `default` where it is absent or null. Raises Malformed for another type."""
+    """The value of a field, `default` if it is absent or null. Raises MalformedResponse for another type."""
     value = body.get(key)
     if value is None:
         return default
@@ -124,13 +124,13 @@ def _of_type(body: Json, key: str, sort: type[Value], default: Default) -> Value
     return value
 
 
-def _misfit(key: str, value: object) -> Malformed:
-    return Malformed(f"Azure sent a field {key} of an unexpected type: {_excerpt(value)}")
+def _misfit(key: str, value: object) -> MalformedResponse:
+    return MalformedResponse(f"Azure sent a field {key} of an unexpected type: {_excerpt(value)}")
 
 
 def _excerpt(value: object) -> str:
     try:
         text = reprlib.repr(value)
-    except ValueError:  # a number of more digits than Python writes out
+    except ValueError:  # a number with more digits than Python prints
         text = type(value).__name__
     return text if len(text) <= _LONGEST_EXCERPT else f"{text[:_LONGEST_EXCERPT]}…"

@@ -1,4 +1,4 @@
-"""The instances of a Flexible scale set: its own list, joined with that of its virtual machines. Pure."""
+"""The instances of a Flexible scale set: its own list, joined with the list of its virtual machines. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -11,25 +11,25 @@ from reconciler.spec.image import Image, PlatformImage
 def instance_rows(
     rows: Iterable[Json], machines: Iterable[Json], scale_set: str, image: Image | None
 ) -> list[Json]:
-    """The instances of a Flexible scale set, each with what its virtual machine says of itself.
+    """The instances of a Flexible scale set, each with the properties of its virtual machine.
 
-    `scale_set` is its name, `image` that of its model. A row may hold nothing but names, and its id is not
-    that of the machine; a machine that no row names is an instance all the same. Raises Malformed.
+    `scale_set` is its name, and `image` the image of its model. A row may have only names, and its id is not
+    that of the virtual machine. A virtual machine without a row is an instance too. Raises MalformedResponse.
     """
-    told = [object_from(machine, "a virtual machine") for machine in machines]
-    by_key = {key: machine for machine in told for key in _keys(machine)}
-    found, met = [], set()
+    virtual_machines = [object_from(machine, "a virtual machine") for machine in machines]
+    by_key = {key: machine for machine in virtual_machines for key in _keys(machine)}
+    found, joined = [], set()
     for row in rows:
         instance_row = object_from(row, "an instance")
         machine = next((by_key[key] for key in _keys(instance_row) if key in by_key), {})
-        met.add(text_in(machine, "name").casefold())
+        joined.add(text_in(machine, "name").casefold())
         found.append(_join(instance_row, machine, scale_set, image))
-    alone = (machine for machine in told if text_in(machine, "name").casefold() not in met)
+    alone = (machine for machine in virtual_machines if text_in(machine, "name").casefold() not in joined)
     return [*found, *(_join({"name": text_in(each, "name")}, each, scale_set, image) for each in alone)]
 
 
 def _join(row: Json, machine: Json, scale_set: str, image: Image | None) -> Json:
-    # The machine says what it runs and how it is in one breath: of two lists read apart one may lag behind.
+    # Image and health come from the virtual machine alone: of two lists, one may be older.
     own = mapping_in(machine, "properties")
     return {
         **row,
@@ -44,7 +44,7 @@ def _join(row: Json, machine: Json, scale_set: str, image: Image | None) -> Json
 
 
 def _keys(resource: Json) -> list[str]:
-    """What a row of a Flexible scale set and its virtual machine know each other by, the surest first."""
+    """The keys that join a row of a Flexible scale set and its virtual machine, the most reliable first."""
     machine_id = text_in(mapping_in(resource, "properties"), "virtualMachineResourceId") or text_in(
         resource, "id"
     )
@@ -53,10 +53,10 @@ def _keys(resource: Json) -> list[str]:
 
 
 def _was_attached(machine: Json, scale_set: str, image: Image | None) -> bool:
-    """Whether a person made this machine and attached it, so that no model says what it runs.
+    """Whether this virtual machine was attached manually, so that its image does not come from the model.
 
-    Azure names the machines that it makes SCALESET_ and eight hexadecimal digits, from an image, and can
-    change neither the kind nor the publisher of the image of a scale set.
+    Azure names the virtual machines that it creates SCALESET_ and eight hexadecimal digits. It creates them
+    from an image, and neither the kind nor the publisher of the image of a scale set can change.
     """
     name, storage = text_in(machine, "name"), mapping_in(mapping_in(machine, "properties"), "storageProfile")
     if not re.fullmatch(rf"{re.escape(scale_set)}_[0-9a-f]{{8}}", name, re.IGNORECASE):
@@ -68,5 +68,5 @@ def _was_attached(machine: Json, scale_set: str, image: Image | None) -> bool:
 
 
 def _lineage(image: Image) -> tuple[str, str]:
-    """What of an image a scale set keeps for life."""
+    """The parts of an image that a scale set cannot change."""
     return image.kind, image.publisher.casefold() if isinstance(image, PlatformImage) else ""

@@ -1,4 +1,4 @@
-"""Who we are to Azure, by the claims of a token."""
+"""The identity that Azure sees, from the claims of a token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from reconciler.azure.token import claims, obtain
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a token says of its owner, "" where it says nothing."""
+    """The claims of a token about its owner, "" for missing ones."""
 
     tenant: str
     object_id: str
@@ -18,24 +18,24 @@ class Identity:
 
     def __str__(self) -> str:
         if not self.tenant:
-            return "a token is got; it does not tell whose"
+            return "a token was issued, without claims about its owner"
         name = f"{self.name}, " if self.name else ""
         return f"{name}object {self.object_id or 'unknown'} of tenant {self.tenant}"
 
     @property
     def short(self) -> str:
-        """A person, or an application, by what tells most; "" where the token tells nothing."""
+        """The name of the person or application, or else its object id. "" if the token has neither."""
         return self.name or (f"object {self.object_id}" if self.object_id else "")
 
 
 def identity(session: Session) -> Identity:
-    """Get a token, and read whose it is. Raises AzureFailure."""
+    """Get a token, and read its owner. Raises AzureFailure."""
     found = claims(obtain(session.credential, *session.scopes).token)
     return Identity(_claim(found, "tid"), _claim(found, "oid"), _name(found))
 
 
 def _name(found: Mapping[str, Any]) -> str:
-    """A person by name, anything else by its application id. Tokens of version 2 name both otherwise."""
+    """The name of a person, or the application id. Tokens of version 2 have other claims for both."""
     if person := _claim(found, "upn", "unique_name", "preferred_username"):
         return person
     application = _claim(found, "appid", "azp")

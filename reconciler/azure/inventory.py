@@ -1,6 +1,6 @@
-"""Which scale sets there are: for whoever has no spec of them yet.
+"""All live scale sets, for those who have no specs of them yet.
 
-Beside what a look gives, this keeps the names as Azure spells them, and leaves no row out without a word.
+Unlike `Compute.models`, this keeps the spelling of names, and reports every row that cannot be read.
 """
 
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from azure.mgmt.core.tools import parse_resource_id
 
 from reconciler.azure import arm
-from reconciler.azure.budget import Charge, Share
+from reconciler.azure.budget import OperationClass, Priority
 from reconciler.azure.compute import Scope
-from reconciler.azure.failure import Malformed
+from reconciler.azure.failure import MalformedResponse
 from reconciler.azure.fields import Json, identifier_in, object_from
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import Model
@@ -19,7 +19,7 @@ from reconciler.spec.scale_set import Target
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A scale set in Azure. `error` is why its row makes no sense, where there is no `model`."""
+    """A scale set in Azure. Without a `model`, `error` says why its row cannot be read."""
 
     target: Target
     model: Model | None
@@ -27,32 +27,32 @@ class Live:
 
     @property
     def owner(self) -> str:
-        """The controller of somebody else's that it belongs to, "" where that is not known."""
+        """The other controller that it belongs to, "" if there is none or it is unknown."""
         return self.model.owner if self.model else ""
 
 
 def inventory(session: Session, scope: Scope) -> tuple[Live, ...]:
     """Every scale set of `scope`. Raises AzureFailure."""
     path = f"{scope.path}/providers/Microsoft.Compute/virtualMachineScaleSets"
-    with session.call(Charge.HIGH_COST_GET, path, Share.ROUTINE) as call:
+    with session.call(OperationClass.HIGH_COST_GET, path, Priority.ROUTINE) as call:
         return tuple(map(live, call.rows(path)))
 
 
 def live(row: Json) -> Live:
-    """A row of the list. Raises Malformed where it does not even name a scale set."""
+    """A row of the list. Raises MalformedResponse if it does not name a scale set."""
     target = _target(object_from(row, "a scale set"))
     try:
         model = arm.model(row)
-    except Malformed as error:
+    except MalformedResponse as error:
         return Live(target, None, str(error))
     return Live(target, model)
 
 
 def _target(row: Json) -> Target:
-    """As Azure spells it; but lists of a subscription shout the resource group, which nobody else does."""
+    """The target in Azure's spelling, but not the capitals of resource groups in lists of a subscription."""
     parts = parse_resource_id(identifier_in(row, "id"))
     if not {"subscription", "resource_group", "name"} <= parts.keys():
-        raise Malformed("Azure sent a scale set without its id")
+        raise MalformedResponse("Azure sent a scale set without its id")
     group = str(parts["resource_group"])
     name = str(parts["name"])
     return Target(str(parts["subscription"]), group.lower() if group.isupper() else group, name)

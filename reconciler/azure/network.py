@@ -1,6 +1,6 @@
-"""Whether Azure Resource Manager can be reached at all, asked without an identity.
+"""Checks without an identity whether Azure Resource Manager can be reached.
 
-"/metadata/endpoints" is open to everybody: it is what clients discover a cloud by.
+"/metadata/endpoints" needs no token, because clients discover a cloud with it.
 """
 
 from dataclasses import dataclass
@@ -18,28 +18,28 @@ _PATH = "/metadata/endpoints?api-version=2022-09-01"
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 10
 
-# What the failure says, in lower case, and the mend. The first that fits.
-_MENDS = (
+# A part of the error in lower case, and the fix. The first match applies.
+_FIXES = (
     (
         "certificate_verify_failed",
-        "name the file of the certificate authority, with all others, in REQUESTS_CA_BUNDLE",
+        "set REQUESTS_CA_BUNDLE to a file with the certificate authority and all others",
     ),
     ("ca certificate bundle", "correct REQUESTS_CA_BUNDLE, or unset it"),
-    ("proxy", "correct HTTPS_PROXY, or name this host in NO_PROXY"),
-    ("failed to resolve", "correct --arm-endpoint, or the name server of this machine"),
-    ("", "let this machine reach it, or set HTTPS_PROXY"),
+    ("proxy", "correct HTTPS_PROXY, or add this host to NO_PROXY"),
+    ("failed to resolve", "correct --arm-endpoint, or the DNS of this machine"),
+    ("", "allow this machine to reach it, or set HTTPS_PROXY"),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Greeting:
-    """That it answered, and what time it is there; None where it does not say."""
+class ProbeResult:
+    """The response of Azure Resource Manager. `date` is its time, None if the response has none."""
 
     date: datetime | None
 
 
-def answer(endpoint: str) -> Greeting:
-    """Ask `endpoint`. Raises Unreachable, with the mend."""
+def probe(endpoint: str) -> ProbeResult:
+    """Send a request to `endpoint`. Raises Unreachable, with the fix in its message."""
     transport = RequestsTransport(connection_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS)
     pipeline: Pipeline[HttpRequest, HttpResponse] = Pipeline(transport, [])
     try:
@@ -47,22 +47,22 @@ def answer(endpoint: str) -> Greeting:
             response = pipeline.run(HttpRequest("GET", f"{endpoint}{_PATH}")).http_response
     except AzureError as error:
         raise _unreachable(str(failure(error))) from error
-    except OSError as error:  # a REQUESTS_CA_BUNDLE that is not there
+    except OSError as error:  # for example a missing REQUESTS_CA_BUNDLE
         raise _unreachable(str(error)) from error
     if not _is_arm(response):
-        said = f"what answers (HTTP {response.status_code}) is not Azure Resource Manager"
-        raise Unreachable(f"{said}; correct --arm-endpoint, or try again where it was right before")
-    return Greeting(parse_date(response.headers.get("Date")))
+        reason = f"the response (HTTP {response.status_code}) is not from Azure Resource Manager"
+        raise Unreachable(f"{reason}; correct --arm-endpoint, or retry if it was correct before")
+    return ProbeResult(parse_date(response.headers.get("Date")))
 
 
 def _is_arm(response: HttpResponse) -> bool:
-    """It answers in JSON, also where it refuses: an older one, of Azure Stack, may not know this version."""
+    """Whether the response is JSON. An error is JSON too: an older Azure Stack may not know this version."""
     try:
         return isinstance(response.json(), dict)
     except ValueError:
         return False
 
 
-def _unreachable(said: str) -> Unreachable:
-    mend = next(mend for sign, mend in _MENDS if sign in said.casefold())
-    return Unreachable(f"{said}; {mend}")
+def _unreachable(error: str) -> Unreachable:
+    fix = next(fix for sign, fix in _FIXES if sign in error.casefold())
+    return Unreachable(f"{error}; {fix}")

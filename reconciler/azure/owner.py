@@ -1,7 +1,7 @@
-"""Scale sets that belong to another controller, a service that made them and changes their image by itself.
+"""Detects scale sets of another controller: a service that created them and sets their image.
 
-Such a controller drains its machines, keeps its own record of what they run, and supports no second writer.
-To add one: a row in `_CONTROLLERS`, from a recorded or documented scale set, and a row in the test's table.
+Such a controller drains its virtual machines, keeps its own record of their images, and supports no second
+writer. To add one, add a row to `_CONTROLLERS`, from a recorded or documented scale set, and one to its test.
 """
 
 import re
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class _Controller:
-    """The patterns of a whole name by which a scale set of this controller is known; one that fits is enough.
+    """Patterns that identify a scale set of this controller. One match is sufficient.
 
-    Of its tags, of the publishers of its extensions, of its own id, and of the resource in its "managedBy".
+    They match the whole name of a tag, of a publisher of an extension, of the id of the scale set, or of the
+    resource in "managedBy".
     """
 
     name: str
@@ -53,10 +54,10 @@ _CONTROLLERS = (
 
 
 def owner(id_: str, tags: Mapping[str, str], publishers: Iterable[str], managed_by: str) -> str:
-    """Who a scale set belongs to, in words; "" if it is its users' own.
+    """The controller that a scale set belongs to, "" if there is none.
 
-    `publishers` are those of its extensions, `managed_by` its "managedBy": the id of the resource that made
-    it.
+    `publishers` are those of its extensions. `managed_by` is its "managedBy": the id of the resource that
+    created it.
     """
     names, installed = list(tags), list(publishers)
     for each in _CONTROLLERS:

@@ -1,8 +1,8 @@
-"""What the caller may do at a scope, as Azure puts it together from all role assignments there and above.
+"""The permissions of the caller at a scope, from all role assignments there and above.
 
     GET <scope>/providers/Microsoft.Authorization/permissions
 
-The form is that of the published api-version; no such answer is among the recorded traffic.
+The format is that of the published api-version. The recorded traffic has no such response.
 """
 
 import re
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from azure.core.rest import HttpRequest
 
-from reconciler.azure.budget import Charge, Share
-from reconciler.azure.failure import Malformed
+from reconciler.azure.budget import OperationClass, Priority
+from reconciler.azure.failure import MalformedResponse
 from reconciler.azure.fields import Json
 from reconciler.azure.session import Session
 
@@ -21,7 +21,7 @@ _VERSION = "2022-04-01"
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One role's part: patterns of actions, `*` for any part of a name."""
+    """The actions of one role, as patterns. `*` matches any part of a name."""
 
     actions: tuple[str, ...]
     not_actions: tuple[str, ...] = ()
@@ -31,8 +31,8 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Permissions:
-    """All grants together. What one role leaves out another may still give: NotActions deny nothing."""
+class EffectivePermissions:
+    """All grants together. NotActions do not deny: another role may still grant the action."""
 
     grants: tuple[Grant, ...]
 
@@ -40,24 +40,24 @@ class Permissions:
         return any(grant.covers(action) for grant in self.grants)
 
 
-def permissions(session: Session, scope: str) -> Permissions:
-    """What the caller may do with the resource `scope`. Raises AzureFailure."""
+def permissions(session: Session, scope: str) -> EffectivePermissions:
+    """The permissions of the caller on the resource `scope`. Raises AzureFailure."""
     path = f"{scope}/providers/Microsoft.Authorization/permissions"
-    with session.call(Charge.PERMISSIONS, scope, Share.ROUTINE) as call:
+    with session.call(OperationClass.PERMISSIONS, scope, Priority.ROUTINE) as call:
         grants: list[Grant] = []
         request = HttpRequest("GET", path, params={"api-version": _VERSION})
         while True:
-            body = call.got(request)
+            body = call.request_json(request)
             grants += _grants(body)
             if not body.get("nextLink"):
-                return Permissions(tuple(grants))
+                return EffectivePermissions(tuple(grants))
             request = HttpRequest("GET", str(body["nextLink"]))
 
 
 def _grants(body: Json) -> list[Grant]:
     rows = body.get("value")
     if not isinstance(rows, list):
-        raise Malformed("Azure sent permissions without their rows")
+        raise MalformedResponse("Azure sent permissions without their rows")
     return [Grant(_texts(row.get("actions")), _texts(row.get("notActions"))) for row in rows]
 
 

@@ -1,6 +1,6 @@
-"""The actions that the reconciler's role grants, by Azure's names: what it asks for, and for what.
+"""The actions that the role of the reconciler must grant, by their names in Azure, and what needs them.
 
-`deploy/role.json` is this list for Azure.
+`deploy/role.json` is this list as a role definition.
 """
 
 import re
@@ -19,7 +19,7 @@ from reconciler.spec.image import (
 _COMPUTE = "Microsoft.Compute"
 _SETS = f"{_COMPUTE}/virtualMachineScaleSets"
 
-# Of every scale set.
+# For every scale set.
 ALWAYS = (
     f"{_SETS}/read",
     f"{_SETS}/write",
@@ -29,13 +29,12 @@ ALWAYS = (
     f"{_SETS}/virtualMachines/instanceView/read",
     f"{_COMPUTE}/locations/operations/read",
 )
-# Of a Flexible one, whose instances are virtual machines of their own.
+# For a Flexible scale set, whose instances are virtual machines.
 FLEXIBLE = (
     f"{_COMPUTE}/virtualMachines/read",
     f"{_COMPUTE}/virtualMachines/instanceView/read",
 )
-# To look an image up before the model is set to it. Those of galleries and managed images Azure itself checks
-# too, when a PATCH refers to one.
+# To check an image in advance. For galleries and managed images, Azure itself requires them for a PATCH too.
 BY_IMAGE: Mapping[type[Image], tuple[str, ...]] = {
     PlatformImage: (f"{_COMPUTE}/locations/publishers/artifacttypes/offers/skus/versions/read",),
     CommunityGalleryImage: (
@@ -54,12 +53,12 @@ ACTIONS = (*ALWAYS, *FLEXIBLE, *(action for actions in BY_IMAGE.values() for act
 
 
 def required_actions(image: Image, *, flexible: bool) -> tuple[str, ...]:
-    """What a rollout of `image` asks for, in the order of `ACTIONS`."""
+    """The actions that a rollout of `image` needs, in the order of `ACTIONS`."""
     return (*ALWAYS, *(FLEXIBLE if flexible else ()), *BY_IMAGE[type(image)])
 
 
 def home(image: Image) -> str:
-    """The resource that the image is to Azure: a role may be assigned there. "" for those of other people.
+    """The resource of the image, where a role may be assigned. "" for images of publishers and other tenants.
 
     >>> home(GalleryImage("/subscriptions/S/.../galleries/g/images/web/versions/1.4.0"))
     '/subscriptions/S/.../galleries/g/images/web'

@@ -1,7 +1,7 @@
-"""Requests to Azure Resource Manager: one identity, one endpoint, one budget, and every failure in our words.
+"""Requests to Azure Resource Manager: one identity, one endpoint, one budget, and failures as AzureFailure.
 
-The SDK's own retries are off: one of them may sleep for the twenty minutes of a Retry-After while every other
-scale set waits.
+The retries of the SDK are off, because one of them may sleep for a Retry-After of twenty minutes while all
+other scale sets wait.
 """
 
 import re
@@ -32,10 +32,10 @@ from azure.mgmt.core.tools import get_arm_endpoints
 from reconciler import __version__
 from reconciler.azure import auxiliary
 from reconciler.azure.address import on_endpoint
-from reconciler.azure.budget import Budget, Charge, Share, Subject
-from reconciler.azure.clock import Clock, parse_date, steady
+from reconciler.azure.budget import Budget, OperationClass, Priority, Subject
+from reconciler.azure.clock import AzureClock, parse_date, steady
 from reconciler.azure.expiring import ExpiringMap
-from reconciler.azure.failure import Malformed, Throttled, Unreachable, failure
+from reconciler.azure.failure import MalformedResponse, TooManyRequests, Unreachable, failure
 from reconciler.azure.fields import Json, text_in
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.azure.token import default_credential
@@ -44,10 +44,13 @@ PUBLIC_CLOUD = "https://management.azure.com"
 COMPUTE = "2026-04-01"  # the api-version that the SDK's typed operations send too
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60  # a list page of a large subscription takes seconds, never a minute
-# How long the region of a scale set and the length of a list are remembered after they were last seen. Looks
-# at a scale set are a day apart at most.
+# How long the region of a scale set and the length of a list are kept after the last observation. A scale set
+# is observed at least once a day.
 _KEPT = timedelta(days=7)
-_ERRORS = {401: ClientAuthenticationError, 404: ResourceNotFoundError}  # as of the SDK's typed operations
+_ERRORS = {
+    401: ClientAuthenticationError,
+    404: ResourceNotFoundError,
+}  # as in the typed operations of the SDK
 _SCALE_SET = re.compile(
     r"/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.compute/virtualmachinescalesets/[^/]+"
 )
@@ -55,7 +58,7 @@ _SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)")
 
 
 class Session:
-    """Azure Resource Manager as one identity sees it. Safe to share between threads."""
+    """Access to Azure Resource Manager with one identity. Safe to share between threads."""
 
     def __init__(
         self,
@@ -68,12 +71,11 @@ class Session:
     ) -> None:
         """`credential` defaults to DefaultAzureCredential, which AZURE_TOKEN_CREDENTIALS narrows.
 
-        `auxiliary_tenants` own images that are rolled here: a request that names an image also carries a
-        token of each.
-        `now` reads our own clock, by default one that nobody sets.
+        `auxiliary_tenants` own images that are rolled out here: a request that names an image also carries a
+        token of each. `now` reads our own clock. The default cannot be set back or forward.
         """
         self.endpoint = endpoint.rstrip("/")
-        self.clock = Clock(now or steady())
+        self.clock = AzureClock(now or steady())
         self.credential = credential or default_credential(auxiliary_tenants)
         self.scopes = _scopes(self.endpoint)
         self.auxiliary_tenants = tuple(auxiliary_tenants)
@@ -81,56 +83,60 @@ class Session:
         if auxiliary_tenants:
             tokens = auxiliary.AuxiliaryTokens(self.credential, self.scopes, auxiliary_tenants)
             self._policies.insert(0, tokens)
-        # The SDK takes "no transport" only as an absent argument.
+        # The SDK needs an absent argument for its default transport.
         self._transport: dict[str, Any] = {"transport": transport} if transport else {}
         self._clients: dict[str, ComputeManagementClient] = {}
         self.budget = Budget()
         self.counter = RequestCounter()
         self._locations: ExpiringMap[str, str] = ExpiringMap()
         self._pages: ExpiringMap[str, int] = ExpiringMap()
-        self._thread = local()  # what the call under way in a thread is about
+        self._thread = local()  # the call in progress in this thread
         self._lock = Lock()
 
     def now(self) -> datetime:
-        """What time it is, by Azure's clock where ours is wrong."""
+        """The current time, by Azure's clock if ours is wrong."""
         return self.clock.now()
 
     def locate(self, resource: str, location: str) -> None:
-        """Remember in which region a scale set is (its folded id): Azure counts requests by region."""
+        """Remember the region of a scale set by its folded id, because Azure counts requests by region."""
         self._locations.keep(resource, location, self.now(), _KEPT)
 
-    def paged(self, path: str, pages: int) -> None:
-        """Remember how many pages a list has."""
+    def note_pages(self, path: str, pages: int) -> None:
+        """Remember the number of pages of a list."""
         self._pages.keep(path.casefold(), pages, self.now(), _KEPT)
 
     @contextmanager
-    def call(self, charge: Charge, path: str, share: Share) -> Iterator["Call"]:
-        """Requests about `path` that are counted as `charge`; whatever goes wrong becomes an AzureFailure.
+    def call(self, operation_class: OperationClass, path: str, priority: Priority) -> Iterator["ApiCall"]:
+        """Requests about `path`, counted in `operation_class`. Every error becomes an AzureFailure.
 
-        Raises Throttled without asking where the budget has no request left for this share.
+        Raises TooManyRequests without a request if the budget has none left for this priority.
         """
-        call = Call(self, charge, self._subject(path), share)
-        call.ask(self._pages.get(path.casefold(), self.now()) or 1)
+        call = ApiCall(self, operation_class, self._subject(path), priority)
+        call.acquire(self._pages.get(path.casefold(), self.now()) or 1)
         before = getattr(self._thread, "call", None)
         self._thread.call = call
         try:
             yield call
         except AzureError as error:
             ours = failure(error)
-            if isinstance(ours, Throttled):
-                self.budget.rest(charge, call.subject, ours.policy, self.now() + ours.retry_after)
+            if isinstance(ours, TooManyRequests):
+                self.budget.back_off(
+                    operation_class, call.subject, ours.policy, self.now() + ours.retry_after
+                )
             raise ours from error
         except (
             JSONDecodeError,
             RecursionError,
-        ) as error:  # where the SDK reads what a write is answered with
-            raise Malformed("Azure sent an answer that is not JSON") from error
-        except ValueError as error:  # such as a redirect to an address that nobody can read
-            raise Malformed(f"Azure sent an answer that makes no sense: {str(error)[:80]}") from error
-        except OSError as error:  # such as a REQUESTS_CA_BUNDLE that is not there
+        ) as error:  # when the SDK reads the response to a write
+            raise MalformedResponse("Azure sent a response that is not JSON") from error
+        except ValueError as error:  # for example a redirect to an invalid address
+            raise MalformedResponse(
+                f"Azure sent a response that cannot be read: {str(error)[:80]}"
+            ) from error
+        except OSError as error:  # for example a missing REQUESTS_CA_BUNDLE
             raise Unreachable(str(error)) from error
         finally:
-            call.end()
+            call.release()
             self._thread.call = before
 
     def close(self) -> None:
@@ -141,7 +147,7 @@ class Session:
             self._clients.clear()
 
     def client(self, subscription: str) -> ComputeManagementClient:
-        """The SDK's client of a subscription."""
+        """The SDK client of a subscription."""
         with self._lock:
             if subscription not in self._clients:
                 self._clients[subscription] = ComputeManagementClient(
@@ -162,71 +168,70 @@ class Session:
     def _subject(self, path: str) -> Subject:
         folded = path.casefold()
         subscription, scale_set = _SUBSCRIPTION.match(folded), _SCALE_SET.match(folded)
-        assert subscription, f"a path of Azure Resource Manager: {path}"  # noqa: S101
+        assert subscription, f"not a path of Azure Resource Manager: {path}"  # noqa: S101
         resource = scale_set[0] if scale_set else ""
         return Subject(subscription[1], self._locations.get(resource, self.now()) or "", resource)
 
-    def heed(self, status: int, headers: Mapping[str, str], asked_at: datetime) -> None:
-        """Take over what an answer in this thread says; `status` is 0 where none came. `asked_at` is by our
-        own clock."""
-        self.clock.heed(parse_date(headers.get("Date")), asked_at)
+    def note_response(self, status: int, headers: Mapping[str, str], sent_at: datetime) -> None:
+        """Record a response in this thread. `status` is 0 if none came. `sent_at` is by our own clock."""
+        self.clock.note_date(parse_date(headers.get("Date")), sent_at)
         if call := getattr(self._thread, "call", None):
-            self.counter.count(call.charge.name, status)
+            self.counter.count(call.operation_class.name, status)
             self.budget.note(call.subject, headers, self.now())
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """What one call may ask: with the SDK's typed operations (`client`), or for plain JSON."""
+class ApiCall:
+    """The requests of one call, by typed operations of the SDK (`client`) or as plain JSON."""
 
     session: Session
-    charge: Charge
+    operation_class: OperationClass
     subject: Subject
-    share: Share
+    priority: Priority
 
     @property
     def client(self) -> ComputeManagementClient:
-        """Of the subscription that the call is about."""
+        """The SDK client of the subscription of this call."""
         return self.session.client(self.subject.subscription)
 
-    def ask(self, requests: int) -> None:
-        """Count so many. Raises Throttled where the budget has not as many left."""
+    def acquire(self, requests: int) -> None:
+        """Acquire requests. Raises TooManyRequests if the budget has too few left."""
         now, budget = self.session.now(), self.session.budget
-        if wait := budget.ask(self.charge, self.subject, self.share, now, requests):
-            raise Throttled(wait.why, wait.length)
+        if wait := budget.acquire(self.operation_class, self.subject, self.priority, now, requests):
+            raise TooManyRequests(wait.why, wait.length)
 
-    def end(self) -> None:
-        """It is counted no longer as under way."""
-        self.session.budget.end(self.charge, self.subject)
+    def release(self) -> None:
+        """Stop counting the call as in flight."""
+        self.session.budget.release(self.operation_class, self.subject)
 
     def rows(self, path: str, **query: str) -> Iterator[Json]:
-        """The rows of a list, page by page, as the JSON they come in. A row may be anything.
+        """The rows of a list, page by page, as plain JSON of any type.
 
-        The SDK would make a model of every row, which takes seven times as long as all the rest of a list.
-        How many pages there were is what the budget is asked for the next time: a list is read whole or not.
+        The SDK would build a model for each row, which takes seven times as long as everything else. The next
+        call acquires as many requests as there were pages, so that a list is read as a whole or not at all.
         """
         pages = 1
         request = HttpRequest("GET", path, params={**query, "api-version": COMPUTE})
         while True:
-            body = self.got(request)
+            body = self.request_json(request)
             found = body.get("value")
             if not isinstance(found, list):
-                raise Malformed("Azure sent a list without its rows")
+                raise MalformedResponse("Azure sent a list without rows")
             yield from found
-            if not (onward := text_in(body, "nextLink")):
-                self.session.paged(path, pages)
+            if not (next_link := text_in(body, "nextLink")):
+                self.session.note_pages(path, pages)
                 return
             pages += 1
-            request = HttpRequest("GET", onward)
+            request = HttpRequest("GET", next_link)
 
     def get(self, path: str) -> Json:
-        """A resource, as the JSON it comes in. Raises AzureError; Malformed where it is no JSON object."""
-        return self.got(HttpRequest("GET", path, params={"api-version": COMPUTE}))
+        """A resource as JSON. Raises AzureError, and MalformedResponse if it is no JSON object."""
+        return self.request_json(HttpRequest("GET", path, params={"api-version": COMPUTE}))
 
-    def got(self, request: HttpRequest) -> Json:
-        """What a request is answered with, in JSON. Raises AzureError, Malformed.
+    def request_json(self, request: HttpRequest) -> Json:
+        """Send a request. Returns its response as JSON. Raises AzureError and MalformedResponse.
 
-        An address that came in an answer is followed only where it leads to Azure Resource Manager itself.
+        An address from an earlier response is followed only on our own endpoint.
         """
         request.url = on_endpoint(request.url, self.session.endpoint)
         response = self.client.send_request(request)
@@ -235,45 +240,45 @@ class Call:
         try:
             body = response.json()
         except (ValueError, RecursionError) as error:
-            raise Malformed("Azure sent an answer that is not JSON") from error
+            raise MalformedResponse("Azure sent a response that is not JSON") from error
         if not isinstance(body, Mapping):
-            raise Malformed("Azure sent an answer that is no JSON object")
+            raise MalformedResponse("Azure sent a response that is not a JSON object")
         return body
 
 
-_ASKED_AT = "vmss_reconciler_asked_at"
+_SENT_AT = "vmss_reconciler_asked_at"
 
 
 class _Meter(SansIOHTTPPolicy[Any, Any]):
-    """Shows every answer, and that none came, to the session."""
+    """Reports every response, and every missing one, to the session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def on_request(self, request: PipelineRequest[Any]) -> None:
-        request.context[_ASKED_AT] = self._session.clock.reading()
+        request.context[_SENT_AT] = self._session.clock.read()
 
     def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
-        answer = response.http_response
-        self._session.heed(answer.status_code, answer.headers, request.context[_ASKED_AT])
+        http = response.http_response
+        self._session.note_response(http.status_code, http.headers, request.context[_SENT_AT])
 
     def on_exception(self, request: PipelineRequest[Any]) -> None:
-        self._session.heed(0, {}, request.context[_ASKED_AT])
+        self._session.note_response(0, {}, request.context[_SENT_AT])
 
 
 class _OwnEndpoint(SansIOHTTPPolicy[Any, Any]):
-    """Sends no request, and so no token, to another host: the SDK follows links and redirects by itself."""
+    """Keeps requests, and so tokens, on our own endpoint, even if the SDK follows links and redirects."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
 
     def on_request(self, request: PipelineRequest[Any]) -> None:
-        """Raises Malformed."""
+        """Raises MalformedResponse."""
         request.http_request.url = on_endpoint(request.http_request.url, self._endpoint)
 
 
 def _scopes(endpoint: str) -> list[str]:
-    """What a token for this Azure Resource Manager is asked for; one cloud's is not simply its address."""
+    """The scopes of a token for this endpoint. In one cloud they do not follow from its address."""
     for cloud in AzureClouds:
         known = get_arm_endpoints(cloud)
         if known["resource_manager"].rstrip("/") == endpoint:

@@ -1,4 +1,4 @@
-"""Tokens: where ours come from, and what one says of its owner. The token itself is shown to nobody."""
+"""Tokens: their sources, and their claims. A token itself is never shown."""
 
 import base64
 import binascii
@@ -13,17 +13,17 @@ from azure.identity import DefaultAzureCredential
 
 from reconciler.azure.failure import Refused, Unreachable, failure
 
-# The library waits five minutes for a connection, four times over. Where a firewall drops what is sent, that
-# is twenty minutes; a sweep, or a person, tries again sooner.
+# The library waits five minutes for a connection, four times. Behind a firewall that drops packets, that is
+# twenty minutes. A sweep, or a person, retries sooner.
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 20
 _RETRIES = 1
-# What Microsoft Entra ID says to a wrong secret or application, among what every source of an identity says.
+# The error of Microsoft Entra ID for a wrong secret or application, among the errors of all identity sources.
 _REFUSED = re.compile(r"AADSTS[0-9]+:.*?(?= Trace ID|\n|$)")
 
 
 def default_credential(auxiliary_tenants: Sequence[str] = ()) -> TokenCredential:
-    """The sources that AZURE_TOKEN_CREDENTIALS narrows, for tokens of our own tenant and of these."""
+    """DefaultAzureCredential, narrowed by AZURE_TOKEN_CREDENTIALS, for our own tenant and these."""
     return DefaultAzureCredential(
         connection_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
@@ -38,14 +38,17 @@ def obtain(credential: TokenCredential, *scopes: str, tenant: str | None = None)
     try:
         return credential.get_token(*scopes, tenant_id=tenant)
     except AzureError as error:
-        said = _REFUSED.search(str(error))
-        raise (Refused(said[0].strip()) if said else failure(error)) from error
-    except (OSError, ValueError) as error:  # a CA bundle or a certificate of the identity that is not there
+        refusal = _REFUSED.search(str(error))
+        raise (Refused(refusal[0].strip()) if refusal else failure(error)) from error
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # for example a missing CA bundle, or a missing certificate of the identity
         raise Unreachable(str(error)) from error
 
 
 def claims(token: str) -> Mapping[str, Any]:
-    """Of a JWT; {} for a token that is none, which Azure may give out at any time."""
+    """The claims of a JWT, {} for any other token: Azure does not guarantee the format."""
     try:
         payload = token.split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,7 +1,7 @@
-"""The command line: one module per verb.
+"""The command line: one module for each verb.
 
-Exit codes: 0 all is well, 1 something is wrong (and was said), 2 the command was used wrongly; where a verb
-has others, its help names them. 130: Ctrl-C.
+Exit codes: 0 success, 1 failure (with an error message), 2 wrong usage, 130 Ctrl-C. The help of a verb names
+its other codes.
 """
 
 import logging
@@ -16,14 +16,14 @@ from reconciler.cli.verbs import Verbs
 
 
 class _Program(click.Group):
-    """All verbs end alike on Ctrl-C, but those that have something to finish first."""
+    """Ends every verb in the same way on Ctrl-C, unless the verb has to finish something first."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
-            sys.exit(130)  # as shells have it: 128 + SIGINT
+            sys.exit(130)  # as in shells: 128 + SIGINT
 
 
 @click.group(
@@ -36,9 +36,9 @@ class _Program(click.Group):
 def main(context: click.Context) -> None:
     """Keep Azure Virtual Machine Scale Sets on the image that git declares.
 
-    One update domain at a time, gated on health, or it stops and says why.
+    Rolls one update domain at a time and checks health in between. If it stops, it reports why.
     """
-    # What goes wrong is said once, by the verb: without a handler Python would print each warning besides.
+    # The verb itself reports errors. Without a handler, Python would print each warning a second time.
     logging.getLogger().addHandler(logging.NullHandler())
     if context.invoked_subcommand:
         refuse_former_variables(main.commands[context.invoked_subcommand], os.environ)

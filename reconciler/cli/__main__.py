@@ -1,4 +1,4 @@
-"""`python -m reconciler.cli`, for where the console command is not on the PATH."""
+"""`python -m reconciler.cli`, if the console command is not on the PATH."""
 
 from reconciler.cli import main
 

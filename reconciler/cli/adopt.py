@@ -1,4 +1,4 @@
-"""`reconciler adopt`: a spec for each live scale set that has none, declaring the image it is on now."""
+"""`reconciler adopt`: write a spec for each live scale set that has none, with the image that it is on."""
 
 import os
 import re
@@ -18,7 +18,8 @@ from reconciler.azure.session import Session
 from reconciler.cli import adoption
 from reconciler.cli.adoption import Adopted, AdoptionResult
 from reconciler.cli.announcement import announce
-from reconciler.cli.options import azure_options, specs_options
+from reconciler.cli.options import azure_options
+from reconciler.cli.source import specs_options
 from reconciler.cli.table import count
 from reconciler.cli.take_over import take_over
 from reconciler.cli.verb import Verb
@@ -30,7 +31,7 @@ from reconciler.spec.shape import fields
 
 
 class Part(click.ParamType[str]):
-    """A part of a target, of the form that specs demand."""
+    """A part of a target, in the form that the schema of specs requires."""
 
     def __init__(self, field: str) -> None:
         self.name = field
@@ -51,7 +52,7 @@ class Part(click.ParamType[str]):
     type=Part("subscription"),
     metavar="ID",
     multiple=True,
-    help="Where the scale sets are; may be given more than once.  [required]",
+    help="Subscription of the scale sets (repeatable).  [required]",
 )
 @click.option(
     "--resource-group",
@@ -59,22 +60,24 @@ class Part(click.ParamType[str]):
     type=Part("resourceGroup"),
     metavar="NAME",
     multiple=True,
-    help="Those of this resource group only, or of several; needs no role on the subscription.",
+    help="Only scale sets of this resource group (repeatable); needs no role on the subscription.",
 )
 @click.option(
     "--to",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("specs"),
     show_default=True,
-    help="The directory to write specs to.",
+    help="Directory to write specs to.",
 )
 @click.option(
     "--take-over",
     "is_take_over",
     is_flag=True,
-    help="Make the scale sets that these specs declare this fleet's; no spec is written.",
+    help="Claim scale sets that the specs declare for this fleet. Writes no spec.",
 )
-@click.option("--from", "former", metavar="FLEET", help="With --take-over: those of this fleet only.")
+@click.option(
+    "--from", "former", metavar="FLEET", help="With --take-over: only scale sets that belong to this fleet."
+)
 @specs_options
 @azure_options
 def adopt(
@@ -90,16 +93,16 @@ def adopt(
 ) -> None:
     """Write a spec for each live scale set that has none.
 
-    NAMES are those of scale sets and may hold * and ?; by default all. Each spec declares the image that its
-    scale set is on now, so that nothing changes. Where a daemon would do anything all the same, or refuse,
-    the spec is suspended and says why. Scale sets of another controller (AKS, Service Fabric managed
-    clusters, Azure DevOps pools, Cluster API and others) get none. No file that is there is touched. Exit 0
-    when every other scale set has a spec, else 1.
+    NAMES are names of scale sets and may contain * and ?. The default is all scale sets. Each spec declares
+    the image that its scale set is on, so that nothing changes. If a daemon would change or refuse the scale
+    set, its spec is suspended, with the reason. Scale sets of other controllers (AKS, Service Fabric managed
+    clusters, Azure DevOps pools, Cluster API and others) get no spec. Existing files stay unchanged. Exit 0
+    if every other scale set has a spec, else 1.
 
-    With --take-over, NAMES are those of specs in force, * for all of them. Each scale set then belongs to the
-    fleet that these specs name (metadata.name of the document of kind Fleet), whichever fleet has claimed it
-    before: the tag vmss-reconciler-state says so, and whoever may write that may take over. Exit 0 when each
-    of them is this fleet's, else 1.
+    With --take-over, NAMES are names of specs in force, and * means all of them. Each scale set then belongs
+    to the fleet that these specs name (metadata.name of the document of kind Fleet), even if another fleet
+    has claimed it. The claim is on the tag vmss-reconciler-state, and needs permission to write tags. Exit 0
+    if each of them belongs to this fleet, else 1.
     """
     _check_usage(names, is_take_over=is_take_over)
     if is_take_over:
@@ -115,24 +118,24 @@ def adopt(
         errors = _missing(live, names)
     chosen = [each for each in live if not names or _is_named(each.target, names)]
     found = adoption.adopt(chosen, existing, fleet, to, session, by_group=bool(resource_groups))
-    came = sorted(found, key=lambda each: each.target.key)
-    for each in came:
+    results = sorted(found, key=lambda each: each.target.key)
+    for each in results:
         click.echo(f"{_label(each.target, several=len(within) > 1)}: {each.line}")
     for line in errors:
         click.echo(f"error: {line}", err=True)
-    if came or not errors:
-        click.echo(_summary(came))
-    if errors or any(each.result is AdoptionResult.LEFT_OUT for each in came):
+    if results or not errors:
+        click.echo(_summary(results))
+    if errors or any(each.result is AdoptionResult.LEFT_OUT for each in results):
         sys.exit(1)
 
 
-# What goes with --take-over alone, and without it.
+# Options that need --take-over, and options that exclude it.
 _WITH = {"former": "--from", "specs": "--specs", "git": "--git"}
 _WITHOUT = {"subscriptions": "--subscription", "resource_groups": "--resource-group", "to": "--to"}
 
 
 def _check_usage(names: Sequence[str], *, is_take_over: bool) -> None:
-    """Whether the command line means one of the two. Raises UsageError."""
+    """Check that the options fit the mode. Raises UsageError."""
     ctx = click.get_current_context()
     typed = [
         option
@@ -140,26 +143,32 @@ def _check_usage(names: Sequence[str], *, is_take_over: bool) -> None:
         if ctx.get_parameter_source(param) is ParameterSource.COMMANDLINE
     ]
     if typed and is_take_over:
-        raise click.UsageError(f"{typed[0]} and --take-over cannot be combined: the specs say where each is")
+        raise click.UsageError(
+            f"{typed[0]} and --take-over cannot be combined: the specs name each scale set"
+        )
     if typed:
-        raise click.UsageError(f"{typed[0]} goes with --take-over")
+        raise click.UsageError(f"{typed[0]} needs --take-over")
     if is_take_over and not names:
-        raise click.UsageError("--take-over needs the NAMES of scale sets; '*' means all that are declared")
+        raise click.UsageError("--take-over needs the NAMES of specs; '*' means all specs")
     if not is_take_over and not ctx.params["subscriptions"]:
         raise click.UsageError("Missing option '--subscription'.")
 
 
 def _existing(to: Path) -> tuple[tuple[ScaleSet, ...], str]:
-    """What is declared there, and the name of the fleet. Mistakes end the command: what cannot be read may
-    name any scale set."""
+    """The specs in the directory, and the name of the fleet.
+
+    Errors in specs end the command, because an unreadable spec could declare any scale set.
+    """
     try:
         to.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.ClickException(
-            f"{to} cannot be made: {error.strerror}; name another directory with --to"
+            f"cannot create {to}: {error.strerror}; choose another directory with --to"
         ) from error
     if not os.access(to, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
-        raise click.ClickException(f"{to} may not be written to; name another directory with --to")
+        raise click.ClickException(
+            f"cannot write to {to}: permission denied; choose another directory with --to"
+        )
     if not any(_is_read(path.relative_to(to)) for path in to.rglob("*")):
         return (), ""
     files, unread = read_paths([to])
@@ -168,7 +177,7 @@ def _existing(to: Path) -> tuple[tuple[ScaleSet, ...], str]:
     for problem in problems:
         click.echo(f"error: {problem}", err=True)
     if problems:
-        raise click.ClickException(f"nothing is adopted until the specs in {to} hold no mistake")
+        raise click.ClickException(f"nothing was adopted: fix the errors in the specs in {to} first")
     return declared.scale_sets, declared.fleet
 
 
@@ -177,8 +186,8 @@ def _is_read(path: Path) -> bool:
 
 
 def _list(session: Session, scopes: Iterable[Scope]) -> tuple[list[Live], list[str]]:
-    """The scale sets of all scopes, and which of these could not be listed."""
-    live: dict[str, Live] = {}  # a list that changes while it is read may show one on two pages
+    """The scale sets of all scopes, and an error for each scope that cannot be listed."""
+    live: dict[str, Live] = {}  # if a list changes while it is read, a scale set may be on two pages
     errors: list[str] = []
     for scope in scopes:
         try:
@@ -190,7 +199,7 @@ def _list(session: Session, scopes: Iterable[Scope]) -> tuple[list[Live], list[s
 
 def _missing(live: Sequence[Live], names: Iterable[str]) -> list[str]:
     return [
-        f"no scale set is called {name}; correct it, or leave it out for all"
+        f"no scale set is named {name}; correct the name, or omit NAMES for all scale sets"
         for name in names
         if not any(_is_named(each.target, (name,)) for each in live)
     ]
@@ -205,11 +214,11 @@ def _label(target: Target, *, several: bool) -> str:
     return f"{within}{target.resource_group}/{target.name}"
 
 
-def _summary(came: Sequence[Adopted]) -> str:
+def _summary(results: Sequence[Adopted]) -> str:
     """
     >>> _summary([Adopted(Target("S", "shop", "web"), AdoptionResult.ADOPTED, "")])
     '1 scale set: 1 adopted'
     """
-    numbers = Counter(each.result for each in came)
+    numbers = Counter(each.result for each in results)
     counts = ", ".join(f"{numbers[each]} {each}" for each in AdoptionResult if numbers[each])
-    return f"{count(len(came), 'scale set')}{f': {counts}' if counts else ''}"
+    return f"{count(len(results), 'scale set')}{f': {counts}' if counts else ''}"

@@ -1,6 +1,6 @@
-"""Which Azure a command is about to ask, and as whom, said before anything is asked.
+"""Names the Azure endpoint and the identity that a command uses, before its first request.
 
-Only what the environment tells is said: to get a token may take seconds, or fail.
+Only the environment is read for that: to get a token may take seconds, or fail.
 """
 
 import os
@@ -10,22 +10,22 @@ import click
 
 from reconciler.azure.session import Session
 
-# What an application proves itself with: where none is set, AZURE_CLIENT_ID may be of no use.
+# The credentials of an application. If none is set, AZURE_CLIENT_ID may have no effect.
 _PROOFS = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE")
 
 
 def announce(session: Session) -> None:
-    """Say it in one line on standard error."""
+    """Print the announcement on standard error."""
     click.echo(announcement(session), err=True)
 
 
 def announcement(session: Session) -> str:
-    """The endpoint, and the identity as far as it is known."""
+    """The endpoint, and the identity as far as it is known, in one line."""
     return f"Azure Resource Manager: {session.endpoint}, as {known_identity(os.environ)}"
 
 
 def known_identity(environment: Mapping[str, str]) -> str:
-    """Whom DefaultAzureCredential will be, as far as its variables tell.
+    """The identity of DefaultAzureCredential, as far as its variables determine it.
 
     >>> known_identity({})
     'the identity that DefaultAzureCredential finds'
@@ -38,7 +38,7 @@ def known_identity(environment: Mapping[str, str]) -> str:
     application, tenant = environment.get("AZURE_CLIENT_ID"), environment.get("AZURE_TENANT_ID")
     match chosen.lower():
         case "managedidentitycredential":
-            tenant = None  # its own, whatever the variable says
+            tenant = None  # that of the managed identity, whatever the variable says
         case "environmentcredential" | "workloadidentitycredential":
             pass
         case "" | "prod" if any(map(environment.get, _PROOFS)):

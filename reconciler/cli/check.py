@@ -1,4 +1,4 @@
-"""`reconciler check`: whether the first rollout will work, before there is one. Changes nothing."""
+"""`reconciler check`: check in advance whether the first rollout will work. Changes nothing."""
 
 import dataclasses
 import json
@@ -19,8 +19,8 @@ from reconciler.cli.verb import Verb
 def check(*, fleet: FleetAccess, output: str) -> None:
     """Check whether the first rollout will work.
 
-    The specs, the identity, the network, the clock, and what the specs name: subscriptions, scale sets, and
-    the actions that the role must grant. Writes to nothing. Exit 1 when any of it fails.
+    Checks the specs, the identity, the network, the clock, the subscriptions, the scale sets, and the actions
+    that the role must grant. Writes nothing. Exit 1 if any check fails.
     """
     announce(fleet.session)
     found = []

@@ -1,4 +1,4 @@
-"""A command that runs inside one of ours, as `env` and `timeout` run theirs."""
+"""Runs a command inside a verb, as `env` and `timeout` do."""
 
 import os
 import shlex
@@ -10,13 +10,13 @@ from types import FrameType
 from reconciler.cli.failure import fail
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells have it
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as in shells
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a command to its end, with `environment` added to ours. Its exit code, 128 + N after signal N.
+    """Run a command to its end, with `environment` added. Returns its exit code, 128 + N after signal N.
 
-    The signals that ask us to end are the command's to answer: they are forwarded, and we wait.
+    Signals that end a process are forwarded to the command, and this process waits for it.
     """
     with _Forwarding() as forwarding:
         try:
@@ -31,7 +31,7 @@ def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 class _Forwarding:
-    """Hands signals on to a process, also those that came before it was there."""
+    """Forwards signals to a process, including those that arrive before it starts."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -40,7 +40,7 @@ class _Forwarding:
 
     def __enter__(self) -> "_Forwarding":
         for number in _FORWARDED:
-            # What is ignored stays so, for the command too: `nohup`, or a background job of a script.
+            # An ignored signal stays ignored, for the command too: `nohup`, or a background job of a script.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._forward)
         return self
@@ -62,9 +62,9 @@ class _Forwarding:
 
 
 def _is_in_foreground() -> bool:
-    """Whether Ctrl-C has reached the command already: a terminal interrupts all of its foreground group.
+    """Whether Ctrl-C has already reached the command: a terminal interrupts its whole foreground group.
 
-    A second SIGINT would make `reconciler run` drop the ticks under way.
+    A second SIGINT would make `reconciler run` abandon the reconciles in progress.
     """
     try:
         with open("/dev/tty", "rb", buffering=0) as terminal:

@@ -1,4 +1,4 @@
-"""How a command ends that cannot do what it was asked."""
+"""Ends a command with an error."""
 
 import sys
 from typing import NoReturn
@@ -7,6 +7,6 @@ import click
 
 
 def fail(error: str, code: int = 1) -> NoReturn:
-    """End with one line that says why."""
+    """Print one line that says why, and exit."""
     click.echo(f"error: {error}", err=True)
     sys.exit(code)

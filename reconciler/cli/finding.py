@@ -8,7 +8,7 @@ from reconciler.rollout.wording import join
 
 
 class Result(StrEnum):
-    """How a check came out."""
+    """The result of a check."""
 
     OK = "ok"
     FAIL = "FAIL"
@@ -17,7 +17,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Which check, about what ("" where that is plain), and what was found, with the mend."""
+    """A check, its subject ("" if obvious), and what was found, with the fix."""
 
     check: str
     result: Result
@@ -30,7 +30,7 @@ class Finding:
 
 
 def alike(check: str, each: Iterable[tuple[str, Result, str]]) -> Iterator[Finding]:
-    """One finding for all scale sets of which the same is to be said, given by name: a thousand are one line.
+    """One finding for all scale sets with the same result and text. `each` are name, result and text.
 
     >>> print(*alike("scale set", [("web", Result.OK, "fine"), ("api", Result.OK, "fine")]))
     ok      scale set    web, api: fine

@@ -1,6 +1,6 @@
-"""A forecast in words: how many batches, how long, at what loss; and the batches themselves, folded.
+"""A forecast as text: the number of batches, the duration, the instances unavailable, and the batches.
 
-A row is of the shape of `reconciler.daemon.report.entry`.
+A row has the shape of `reconciler.daemon.report.state`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,14 +15,14 @@ from reconciler.spec.duration import format_duration
 Json = Mapping[str, Any]
 
 _MOST_LINES = 8
-_OFF = 5  # percent of the scale set: an amount that is rounded by so much is said as what it comes to
+_ROUNDED_BY = 5  # percent of the scale set; if rounding changes an amount by this much, the number is shown
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line about batches: their numbers, their domains, how many each takes.
+    """One line about batches: their numbers, their domains, and the instances of each.
 
-    Of a wait, and where lines are left out, there is only `text`.
+    A line about a wait, or about omitted lines, has only `text`.
     """
 
     numbers: str
@@ -31,29 +31,29 @@ class Line:
 
 
 def headline(row: Json) -> str:
-    """All that is to come of a scale set, in one line."""
+    """The forecast of a scale set in one line."""
     forecast = row["forecast"]
     parts = [f"{_size(forecast)}, {_time(forecast, row['at'])}"]
     if forecast["batches"]:
         loss, total = forecast["worstLoss"]["instances"], forecast["worstLoss"]["of"]
-        parts.append(f"at worst {loss} of {total} ({round(100 * loss / total)}%) unavailable")
+        parts.append(f"at most {loss} of {total} ({round(100 * loss / total)}%) unavailable")
     parts.append(_writes(forecast))
     if forecast["endsWith"] is None:
-        parts.append("what comes after these batches is not forecast")
+        parts.append("nothing is forecast after these batches")
     elif forecast["endsWith"] != "UpToDate":
         parts.append(f"then {forecast['endsWith']}")
-    return f"{'; '.join(parts)} ({_tempo(forecast)})"
+    return f"{'; '.join(parts)} ({_batch_time(forecast)})"
 
 
 def lines(row: Json) -> list[Line]:
-    """The batches in order, and what is waited for before them, in as few lines as will do."""
-    told = list(_lines(row, is_folded=False))
-    if len(told) > _MOST_LINES:
-        told = list(_lines(row, is_folded=True))
-    if len(told) > _MOST_LINES:
+    """The batches in order, with the waits before them. Many batches are folded into a few lines."""
+    shown = list(_lines(row, is_folded=False))
+    if len(shown) > _MOST_LINES:
+        shown = list(_lines(row, is_folded=True))
+    if len(shown) > _MOST_LINES:
         total = len(row["forecast"]["batches"])
-        told = [*told[: _MOST_LINES - 1], Line("", f"and so on, to batch {total}")]
-    return told
+        shown = [*shown[: _MOST_LINES - 1], Line("", f"and so on, up to batch {total}")]
+    return shown
 
 
 def _lines(row: Json, *, is_folded: bool) -> Iterator[Line]:
@@ -61,15 +61,15 @@ def _lines(row: Json, *, is_folded: bool) -> Iterator[Line]:
     number = 1
     for run in _runs(row["forecast"]["batches"], waits, is_folded=is_folded):
         while waits and _at(waits[0]["at"]) <= _at(run[0]["at"]):
-            yield _wait(waits.pop(0), "begins" if number == 1 else "goes on", row["at"])
+            yield _wait(waits.pop(0), "begins" if number == 1 else "continues", row["at"])
         yield _batches(run, number)
         number += len(run)
     for each in waits:
-        yield _wait(each, "begins" if number == 1 else "goes on", row["at"])
+        yield _wait(each, "begins" if number == 1 else "continues", row["at"])
 
 
 def _runs(batches: Sequence[Json], waits: Sequence[Json], *, is_folded: bool) -> list[list[Json]]:
-    """Batches that one line can tell: alike, and with no wait between them."""
+    """Group batches that share a line: similar ones without a wait in between."""
     starts = {_at(each["at"]) for each in waits}
     runs: list[list[Json]] = []
     for batch in batches:
@@ -77,7 +77,7 @@ def _runs(batches: Sequence[Json], waits: Sequence[Json], *, is_folded: bool) ->
         is_more = (
             is_folded
             and last is not None
-            and _likeness(last) == _likeness(batch)
+            and _similarity(last) == _similarity(batch)
             and not any(_at(last["at"]) < start <= _at(batch["at"]) for start in starts)
         )
         if is_more:
@@ -87,7 +87,7 @@ def _runs(batches: Sequence[Json], waits: Sequence[Json], *, is_folded: bool) ->
     return runs
 
 
-def _likeness(batch: Json) -> tuple[int, bool]:
+def _similarity(batch: Json) -> tuple[int, bool]:
     return batch["instances"], batch["canary"]
 
 
@@ -100,19 +100,19 @@ def _batches(run: Sequence[Json], number: int) -> Line:
     return Line(numbers, " to ".join(domains), f"{count(first['instances'], 'instance')}{each}{canary}")
 
 
-def _wait(hold: Json, verb: str, seen_at: str) -> Line:
-    at = f", {_moment(hold['until'], seen_at)}" if hold["until"] else ""
+def _wait(hold: Json, verb: str, observed_at: str) -> Line:
+    at = f", {_moment(hold['until'], observed_at)}" if hold["until"] else ""
     return Line("", f"{verb} {_ends(hold)}{at}")
 
 
 def _ends(hold: Json) -> str:
-    """When a wait is over, in words; "" for one that is not told, or that only a newer version knows."""
+    """When a wait ends, as text; "" for a wait that is not shown, or is of an unknown reason."""
     meaning = meaning_of(hold["reason"])
     return meaning.ends_when if meaning else ""
 
 
 def _size(forecast: Json) -> str:
-    """How much is to be done, and what maxBatch comes to where that is not what it seems.
+    """The instances and batches, and the value of maxBatch if rounding changes it much.
 
     >>> most = {"declared": "20%", "instances": 1}
     >>> _size({"batches": [{"instances": 1}] * 3, "maxBatch": most, "worstLoss": {"of": 3}})
@@ -124,21 +124,21 @@ def _size(forecast: Json) -> str:
     most, total = forecast["maxBatch"]["instances"], forecast["worstLoss"]["of"]
     taken = sum(batch["instances"] for batch in batches)
     in_batches = "1 batch" if len(batches) == 1 else f"{len(batches)} batches"
-    is_off = declared.endswith("%") and abs(100 * most / total - int(declared[:-1])) >= _OFF
-    amount = f" (maxBatch {declared} is {most} of {total})" if is_off else ""
+    is_rounded = declared.endswith("%") and abs(100 * most / total - int(declared[:-1])) >= _ROUNDED_BY
+    amount = f" (maxBatch {declared} is {most} of {total})" if is_rounded else ""
     return f"{count(taken, 'instance')} in {in_batches}{amount}"
 
 
-def _time(forecast: Json, seen_at: str) -> str:
-    """How long it takes, how much of that is resting, and when it is over where that can be said."""
-    rests = [
+def _time(forecast: Json, observed_at: str) -> str:
+    """The duration, how much of it is soak, and the end, if it is known."""
+    pauses = [
         each for each in forecast["holds"] if (meaning := meaning_of(each["reason"])) and meaning.is_pause
     ]
-    resting = sum((_at(each["until"]) - _at(each["at"]) for each in rests), timedelta())
-    within = f" ({_about(resting)} of it soaking)" if resting else ""
+    paused = sum((_at(each["until"]) - _at(each["at"]) for each in pauses), timedelta())
+    within = f" ({_about(paused)} of it soak)" if paused else ""
     end = meaning_of(forecast["endsWith"] or "")
-    verb = "done by" if end and end.phase is Phase.DONE else "held from"
-    ends = f", {verb} {_moment(forecast['ends'], seen_at)}" if forecast["ends"] else ""
+    verb = "done by" if end and end.phase is Phase.DONE else "blocked from"
+    ends = f", {verb} {_moment(forecast['ends'], observed_at)}" if forecast["ends"] else ""
     return f"about {_about(timedelta(seconds=forecast['seconds']))}{within}{ends}"
 
 
@@ -158,22 +158,22 @@ def _writes(forecast: Json) -> str:
     return ", ".join(writes)
 
 
-def _tempo(forecast: Json) -> str:
-    """What a batch takes, and whether `health.timeout` lets it.
+def _batch_time(forecast: Json) -> str:
+    """The duration of a batch, and whether it exceeds `health.timeout`.
 
-    >>> _tempo({"isMeasured": False, "assumedBatchSeconds": 180, "healthTimeoutSeconds": 60})
-    'assuming 3m a batch, which health.timeout, 1m, may cut short'
+    >>> _batch_time({"isMeasured": False, "assumedBatchSeconds": 180, "healthTimeoutSeconds": 60})
+    'assuming 3m for each batch, which exceeds health.timeout (1m)'
     """
     took, timeout = (
         timedelta(seconds=forecast[key]) for key in ("assumedBatchSeconds", "healthTimeoutSeconds")
     )
-    late = f", which health.timeout, {format_duration(timeout)}, may cut short" if took > timeout else ""
-    said = f"{format_duration(took)} a batch"
-    return f"{said}, as its last ones{late}" if forecast["isMeasured"] else f"assuming {said}{late}"
+    late = f", which exceeds health.timeout ({format_duration(timeout)})" if took > timeout else ""
+    text = f"{format_duration(took)} for each batch"
+    return f"{text}, as measured{late}" if forecast["isMeasured"] else f"assuming {text}{late}"
 
 
 def _about(length: timedelta) -> str:
-    """In whole minutes, or days.
+    """A duration in whole minutes, or in days.
 
     >>> [_about(timedelta(seconds=seconds)) for seconds in (40, 1290, 93_780, 604_980)]
     ['40s', '22m', '26h3m', '7 days']
@@ -184,8 +184,8 @@ def _about(length: timedelta) -> str:
     return format_duration(length if length < minute else -(-length // minute) * minute)
 
 
-def _moment(at: str, seen_at: str) -> str:
-    """In whole minutes, none too early; with its day, where that is another than that of the look.
+def _moment(at: str, observed_at: str) -> str:
+    """A time in whole minutes, rounded up, with its day if that is not the day of the observation.
 
     >>> _moment("2026-01-05T09:40:20+00:00", "2026-01-05T09:00:00+00:00")
     '09:41 UTC'
@@ -193,7 +193,7 @@ def _moment(at: str, seen_at: str) -> str:
     'Sat 2026-01-10 02:00 UTC'
     """
     moment = _at(at) + timedelta(seconds=59)
-    is_same_day = moment.date() == _at(seen_at).date()
+    is_same_day = moment.date() == _at(observed_at).date()
     return f"{moment:%H:%M} UTC" if is_same_day else f"{moment:%a %Y-%m-%d %H:%M} UTC"
 
 

@@ -1,12 +1,12 @@
-"""What `reconciler check` finds out about the role: where each action that the specs need is granted."""
+"""Checks the role for `reconciler check`: which of the required actions are granted, on which scale sets."""
 
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from reconciler.azure.failure import AzureFailure, Refused, Throttled
-from reconciler.azure.permissions import Permissions, permissions
+from reconciler.azure.failure import AzureFailure, Refused, TooManyRequests
+from reconciler.azure.permissions import EffectivePermissions, permissions
 from reconciler.azure.role import ACTIONS, BY_IMAGE, home, required_actions
 from reconciler.azure.session import Session
 from reconciler.cli.finding import Finding, Result, alike
@@ -15,45 +15,48 @@ from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.wording import join
 
 _WORKERS = 16
-# Azure lets a caller read some 25 times a second: so many workers keep within it, resting a second each time.
-_REST = timedelta(seconds=1)
-_PATIENCE = timedelta(minutes=1)
-_TRIES = 60
+# Azure allows a caller about 25 reads a second. This number of workers, with a pause of a second after a 429,
+# stays below that.
+_BACKOFF = timedelta(seconds=1)
+_LONGEST_BACKOFF = timedelta(minutes=1)
+_ATTEMPTS = 60
 
 
 def grants(states: Sequence[ScaleSetState], session: Session) -> Iterator[Finding]:
-    """A finding for each action, and for what Azure does not tell."""
-    # What is asked of a region is asked of the subscription: a role on the scale set does not reach there.
+    """One finding for each action, and one for permissions that cannot be read."""
+    # Actions in a region need a role on the subscription: a role on the scale set does not cover them.
     regional = {
         each: _allowance(session, f"/subscriptions/{each}") for each in set(map(_subscription, states))
     }
     with ThreadPoolExecutor(_WORKERS) as pool:
         missed = pool.map(lambda each: _missing(each, regional[_subscription(each)], session), states)
-        looks = tuple(zip(states, missed, strict=True))
-    read = [(state, missing) for state, missing in looks if not isinstance(missing, AzureFailure)]
+        results = tuple(zip(states, missed, strict=True))
+    read = [(state, missing) for state, missing in results if not isinstance(missing, AzureFailure)]
     for action in ACTIONS:
-        asked = [
+        required = [
             (state.desired.name, action in missing) for state, missing in read if action in _actions(state)
         ]
-        if lacking := [name for name, lacks in asked if lacks]:
-            found = f"not granted on {join(lacking)}; assign a role that has it, as deploy/role.json does"
+        if lacking := [name for name, lacks in required if lacks]:
+            found = (
+                f"not granted on {join(lacking)}; assign a role with this action, such as deploy/role.json"
+            )
             yield Finding("role", Result.FAIL, action, found)
-        elif asked:
-            yield Finding("role", Result.OK, action, f"granted on {count(len(asked), 'scale set')}")
+        elif required:
+            yield Finding("role", Result.OK, action, f"granted on {count(len(required), 'scale set')}")
     yield from alike(
         "role",
         (
-            (state.desired.name, *_untold(failure))
-            for state, failure in looks
+            (state.desired.name, *_unreadable(failure))
+            for state, failure in results
             if isinstance(failure, AzureFailure)
         ),
     )
 
 
-def _untold(failure: AzureFailure) -> tuple[Result, str]:
-    """Not being let see one's permissions is no proof of having none."""
-    result = Result.SKIPPED if isinstance(failure, Refused | Throttled) else Result.FAIL
-    return result, f"what is granted cannot be read: {failure}"
+def _unreadable(failure: AzureFailure) -> tuple[Result, str]:
+    """Being unable to read permissions does not mean that they are missing."""
+    result = Result.SKIPPED if isinstance(failure, Refused | TooManyRequests) else Result.FAIL
+    return result, f"permissions cannot be read: {failure}"
 
 
 def _actions(state: ScaleSetState) -> tuple[str, ...]:
@@ -64,9 +67,9 @@ def _actions(state: ScaleSetState) -> tuple[str, ...]:
 
 
 def _missing(
-    state: ScaleSetState, regional: Permissions | AzureFailure, session: Session
+    state: ScaleSetState, regional: EffectivePermissions | AzureFailure, session: Session
 ) -> frozenset[str] | AzureFailure:
-    """The actions that are granted neither on the scale set nor, where they are about its image, on that."""
+    """The actions that are granted neither on the scale set nor, for those about its image, on the image."""
     image, allowed = state.desired.image, _allowance(session, state.desired.target.id)
     if isinstance(allowed, AzureFailure):
         return allowed
@@ -87,20 +90,20 @@ def _subscription(state: ScaleSetState) -> str:
     return state.desired.target.subscription.casefold()
 
 
-def _allowance(session: Session, scope: str) -> Permissions | AzureFailure:
+def _allowance(session: Session, scope: str) -> EffectivePermissions | AzureFailure:
     try:
-        return _ask(session, scope)
+        return _read_permissions(session, scope)
     except AzureFailure as failure:
         return failure
 
 
-def _ask(session: Session, scope: str) -> Permissions:
-    """The permissions at `scope`, as soon as the budget of requests lets us ask."""
-    for _ in range(_TRIES):
+def _read_permissions(session: Session, scope: str) -> EffectivePermissions:
+    """The permissions at `scope`, as soon as the request budget allows the request."""
+    for _ in range(_ATTEMPTS):
         try:
             return permissions(session, scope)
-        except Throttled as throttled:
-            if throttled.retry_after > _PATIENCE:
+        except TooManyRequests as throttled:
+            if throttled.retry_after > _LONGEST_BACKOFF:
                 raise
-            time.sleep(max(throttled.retry_after, _REST).total_seconds())
+            time.sleep(max(throttled.retry_after, _BACKOFF).total_seconds())
     return permissions(session, scope)

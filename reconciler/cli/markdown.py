@@ -1,4 +1,4 @@
-"""A plan as a comment on a pull request: a table of the scale sets, and the batches of each to unfold."""
+"""A plan as a comment on a pull request: a table of the scale sets, and the batches of each in details."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,12 +8,12 @@ from reconciler.cli import forecast
 
 Json = Mapping[str, Any]
 
-# What would end a cell, be taken for markup, or call somebody.
-_MEANT = re.compile(r"[\\`*_\[\]<>|@#&~]")
+# Characters that would end a cell, be read as markup, or mention a person.
+_SPECIAL = re.compile(r"[\\`*_\[\]<>|@#&~]")
 
 
 def plan(rows: Sequence[Json], summary: str) -> str:
-    """Rows are of the shape of `reconciler.daemon.report.entry`."""
+    """The whole comment. Rows have the shape of `reconciler.daemon.report.state`."""
     table = [
         _row("Scale set", "Step", "Up to date", "Why"),
         _row("---", "---", "---", "---"),
@@ -27,13 +27,13 @@ def _cells(row: Json) -> Iterable[str]:
     yield row["name"]
     yield row["step"]["kind"] if row["step"] else "-"
     yield f"{row['instances']['upToDate']}/{row['instances']['total']}" if row["instances"] else "-"
-    yield f"{row['reason']}: {row['message']}" if row["reason"] else "not looked at yet"
+    yield f"{row['reason']}: {row['message']}" if row["reason"] else "not checked yet"
 
 
 def _details(row: Json) -> str:
-    told = [_row(*map(_literal, (each.numbers, each.text, each.taken))) for each in forecast.lines(row)]
+    lines = [_row(*map(_literal, (each.numbers, each.text, each.taken))) for each in forecast.lines(row)]
     heading = f"<summary>{_literal(row['name'])}: {_literal(forecast.headline(row))}</summary>"
-    batches = "\n".join([_row("Batch", "Domain", "Instances"), _row("---", "---", "---"), *told])
+    batches = "\n".join([_row("Batch", "Domain", "Instances"), _row("---", "---", "---"), *lines])
     return f"<details>{heading}\n\n{batches}\n\n</details>"
 
 
@@ -42,9 +42,9 @@ def _row(*cells: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """The text itself, whatever is in it.
+    """The text with every special character escaped.
 
     >>> _literal("web_0 | <b> @team")
     'web&#95;0 &#124; &#60;b&#62; &#64;team'
     """
-    return _MEANT.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
+    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))

@@ -1,19 +1,19 @@
-"""The scale set that a command line names, by the name of its spec."""
+"""Errors about the NAME of a spec on the command line."""
 
 import difflib
 from collections.abc import Collection, Sequence
 
 
-def unknown(name: str, names: Collection[str], errors: Sequence[str] = ()) -> str:
-    """That no spec is called so, and what may have been meant; or why no spec is in force.
+def unknown_name(name: str, names: Collection[str], errors: Sequence[str] = ()) -> str:
+    """That no spec has this name, with a suggestion; or why no spec is in force.
 
-    >>> print(unknown("wbe", ["api", "web"]))
-    no spec in force is named 'wbe': did you mean web?
-    >>> print(unknown("web", [], ["specs: no such file or directory: check the path"]))
-    no spec is in force: specs: no such file or directory: check the path
+    >>> print(unknown_name("wbe", ["api", "web"]))
+    no spec in force is named 'wbe'; did you mean web?
+    >>> print(unknown_name("web", [], ["specs: there is no such file or directory: check the path"]))
+    no spec is in force: specs: there is no such file or directory: check the path
     """
     if errors and not names:
         return f"no spec is in force: {errors[0]}"
     near = difflib.get_close_matches(name, list(names), n=1)
-    mend = f"did you mean {near[0]}?" if near else "`reconciler status` lists them"
-    return f"no spec in force is named {name!r}: {mend}"
+    fix = f"did you mean {near[0]}?" if near else "run `reconciler status` for the names"
+    return f"no spec in force is named {name!r}; {fix}"

@@ -1,15 +1,11 @@
-"""Options that several verbs share: where specs come from, which Azure is talked to, the form of the output.
+"""Options that several verbs share: the Azure endpoint and the output format.
 
-Each of the first two kinds can be given as a VMSS_RECONCILER_ variable too, which is how a Deployment sets
-them.
+The first have VMSS_RECONCILER_ variables too, which a Deployment sets, and so have the options of `source`.
 """
 
 import functools
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -19,11 +15,10 @@ import click
 from reconciler.azure import auxiliary
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import PUBLIC_CLOUD, Session
+from reconciler.cli.source import specs_options
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
-from reconciler.daemon.specs import Directory, Git, Specs
-from reconciler.git.repository import Repository
-from reconciler.spec.duration import parse_duration
+from reconciler.daemon.specs import Specs
 from reconciler.spec.wording import shorten
 
 _ENDPOINT = "VMSS_RECONCILER_ARM_ENDPOINT"
@@ -34,30 +29,12 @@ output_option = click.option(
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
-    help="The form.",
+    help="Output format.",
 )
 
 
-class Duration(click.ParamType[timedelta]):
-    """A time as specs write it: 15s, 5m, 1h30m, PT5M."""
-
-    name = "duration"
-
-    def convert(
-        self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        if isinstance(value, timedelta):
-            return value
-        length = parse_duration(value)
-        if not length:
-            self.fail(
-                f"{value!r} is not a duration of a second or more; write it like 15s, 5m or 1h30m", param, ctx
-            )
-        return length
-
-
 class Address(click.ParamType[tuple[str, int]]):
-    """A host and a port to listen at; the host of IPv6 in brackets or without."""
+    """A host and a port to listen on. An IPv6 host may be in brackets."""
 
     name = "address"
 
@@ -75,7 +52,7 @@ class Address(click.ParamType[tuple[str, int]]):
 
 
 class Url(click.ParamType[str]):
-    """An address with one of these schemes and a host, and no password; without the slash it may end in."""
+    """A URL with one of these schemes and a host, without credentials or path."""
 
     name = "url"
 
@@ -85,7 +62,7 @@ class Url(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not self._is_one(value):
             wanted = " or ".join(f"{scheme}://" for scheme in self._schemes)
-            self.fail(f"{value!r} is not an {wanted} address, such as {self._schemes[-1]}://HOST", param, ctx)
+            self.fail(f"{value!r} is not an {wanted} URL, such as {self._schemes[-1]}://HOST", param, ctx)
         return value.rstrip("/")
 
     def _is_one(self, value: str) -> bool:
@@ -98,7 +75,7 @@ class Url(click.ParamType[str]):
 
 
 class Tenant(click.ParamType[str]):
-    """The id of a tenant; several in a variable are separated by commas or spaces."""
+    """The id of a tenant. In a variable, several are separated by commas or spaces."""
 
     name = "tenant"
 
@@ -107,7 +84,7 @@ class Tenant(click.ParamType[str]):
             return str(UUID(value))
         except ValueError:
             example = "11111111-1111-1111-1111-111111111111"
-            self.fail(f"{value!r} is not the id of a tenant, such as {example}", param, ctx)
+            self.fail(f"{value!r} is not a tenant id, such as {example}", param, ctx)
 
     def split_envvar_value(self, rv: str) -> Sequence[str]:
         return rv.replace(",", " ").split()
@@ -118,13 +95,15 @@ def _auxiliary_tenants(
 ) -> tuple[str, ...]:
     distinct = tuple(dict.fromkeys(tenants))
     if len(distinct) > auxiliary.MAX_TENANTS:
-        said = f"{len(distinct)} tenants are too many: Azure takes tokens of {auxiliary.MAX_TENANTS} at most"
-        raise click.BadParameter(said, param=param)
+        error = (
+            f"{len(distinct)} tenants are too many; Azure accepts tokens of at most {auxiliary.MAX_TENANTS}"
+        )
+        raise click.BadParameter(error, param=param)
     return distinct
 
 
 def azure_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command its `session`, from --arm-endpoint and --auxiliary-tenant, until it ends."""
+    """Give a command its `session`, from --arm-endpoint and --auxiliary-tenant, until it ends."""
 
     @_arm_endpoint_option
     @_auxiliary_tenant_option
@@ -133,7 +112,7 @@ def azure_options(command: Callable[..., None]) -> Callable[..., None]:
         ctx = click.get_current_context()
         try:
             session = Session(arm_endpoint, auxiliary_tenants=auxiliary_tenants)
-        except ValueError as error:  # the identity library does not know what AZURE_TOKEN_CREDENTIALS says
+        except ValueError as error:  # the identity library does not know the value of AZURE_TOKEN_CREDENTIALS
             raise click.UsageError(str(error)) from error
         ctx.call_on_close(session.close)
         command(session=session, **others)
@@ -150,31 +129,31 @@ _auxiliary_tenant_option = click.option(
     callback=_auxiliary_tenants,
     envvar="VMSS_RECONCILER_AUXILIARY_TENANTS",
     show_envvar=True,
-    help=f"Tenant that owns images used here (repeatable, at most {auxiliary.MAX_TENANTS}).",
+    help=f"Tenant that owns images of the specs (repeatable, at most {auxiliary.MAX_TENANTS}).",
 )
 
 _arm_endpoint_option = click.option(
     "--arm-endpoint",
-    type=Url("https"),  # a token is sent there
+    type=Url("https"),  # a token is sent to it
     metavar="URL",
     default=PUBLIC_CLOUD,
     show_default=True,
     envvar=_ENDPOINT,
     show_envvar=True,
-    help="Azure Resource Manager: of another cloud, or of `reconciler simulate`.",
+    help="Azure Resource Manager endpoint of another cloud, or of `reconciler simulate`.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FleetAccess:
-    """The specs and the Azure that a command line names."""
+    """The specs and the Azure endpoint of a command line."""
 
     specs: Specs
     session: Session
     list_by_resource_group: bool
 
     def reconciler(self, settings: Settings | None = None, *, asks_checks: bool = False) -> Reconciler:
-        """The work on this fleet. Whoever only looks puts no check, unless that is asked for."""
+        """The reconciler of this fleet. A dry run skips `rollout.checks` unless `asks_checks`."""
         return Reconciler(
             self.specs,
             Compute(self.session),
@@ -184,67 +163,8 @@ class FleetAccess:
         )
 
 
-def specs_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command its `specs`, from --specs or --git."""
-
-    @click.option(
-        "--specs",
-        type=click.Path(path_type=Path),
-        envvar="VMSS_RECONCILER_SPECS",
-        show_envvar=True,
-        help="A directory of specs.  [default: specs]",
-    )
-    @click.option(
-        "--git",
-        metavar="URL",
-        envvar="VMSS_RECONCILER_GIT",
-        show_envvar=True,
-        help="A git repository of specs, fetched at every sweep, instead of --specs.",
-    )
-    @click.option(
-        "--branch",
-        default="main",
-        show_default=True,
-        envvar="VMSS_RECONCILER_BRANCH",
-        show_envvar=True,
-        help="Its branch.",
-    )
-    @click.option(
-        "--path",
-        default="specs",
-        show_default=True,
-        envvar="VMSS_RECONCILER_PATH",
-        show_envvar=True,
-        help="The directory of specs in the repository.",
-    )
-    @click.option(
-        "--clone",
-        type=click.Path(path_type=Path, file_okay=False),
-        envvar="VMSS_RECONCILER_CLONE",
-        show_envvar=True,
-        help="Where to keep the clone; may be lost at any time.  [default: a temporary directory]",
-    )
-    @functools.wraps(command)
-    def with_specs(
-        *,
-        specs: Path | None,
-        git: str | None,
-        branch: str,
-        path: str,
-        clone: Path | None,
-        **others: Any,
-    ) -> None:
-        if specs and git:
-            raise click.UsageError("--specs and --git cannot be combined: name one place the specs come from")
-        ctx = click.get_current_context()
-        source = _git(ctx, git, branch, path, clone) if git else Directory(specs or Path("specs"))
-        command(specs=Specs(source), **others)
-
-    return with_specs
-
-
 def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command its `fleet`, from the options of its `specs` and of its `session`."""
+    """Give a command its `fleet`, from the options of `specs_options` and `azure_options`."""
 
     @specs_options
     @azure_options
@@ -255,19 +175,10 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         envvar="VMSS_RECONCILER_LIST_BY",
         show_envvar=True,
-        help="What one list of scale sets covers; resourceGroup needs no role on the subscription.",
+        help="Scope of one list of scale sets; resourceGroup needs no role on the subscription.",
     )
     @functools.wraps(command)
     def with_fleet(*, specs: Specs, session: Session, list_by: str, **others: Any) -> None:
         command(fleet=FleetAccess(specs, session, list_by == "resourceGroup"), **others)
 
     return with_fleet
-
-
-def _git(ctx: click.Context, url: str, branch: str, path: str, clone: Path | None) -> Git:
-    if clone is None:
-        clone = Path(ctx.with_resource(tempfile.TemporaryDirectory(prefix="reconciler-clone-")))
-    try:
-        return Git(Repository(url, branch, path, clone))
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error

@@ -1,4 +1,4 @@
-"""`reconciler plan`: what the daemon would do next about each scale set, and why. Changes nothing."""
+"""`reconciler plan`: the next step of each scale set, and why. Changes nothing."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from rich.text import Text
 from reconciler.cli import forecast, markdown, table
 from reconciler.cli.announcement import announce
 from reconciler.cli.options import FleetAccess, fleet_options
-from reconciler.cli.unasked import unasked_checks
+from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
 
@@ -26,64 +26,65 @@ from reconciler.daemon import report
     type=click.Choice(["table", "json", "markdown"]),
     default="table",
     show_default=True,
-    help="The form; markdown is for a comment on a pull request.",
+    help="Output format; markdown is for a comment on a pull request.",
 )
 @click.option(
     "--detailed-exitcode",
     is_flag=True,
-    help="Exit 0: all as declared or suspended, 1: error, 2: not (yet) as declared. As Terraform does.",
+    help="Exit 0: all as declared or suspended, 1: error, 2: not (yet) as declared. As in Terraform.",
 )
 @click.option(
     "--checks",
     is_flag=True,
-    help="Put the checks of the specs, whatever addresses these name. Without it they count as passed.",
+    help="Run the checks of the specs, at the addresses that they name. Without it they count as passed.",
 )
 def plan(*, fleet: FleetAccess, output: str, detailed_exitcode: bool, checks: bool) -> None:
-    """Show what a daemon would do next about each scale set, and why.
+    """Show the next step of each scale set, and why.
 
-    And what would come of it: the daemon's own decisions, run forward as if all went well. Reads the specs
-    and Azure, and writes to neither. Exit 0 when every scale set could be planned, else 1.
+    Includes a forecast: the daemon's own decisions, simulated as if nothing fails. Reads the specs and Azure,
+    and writes to neither. Exit 0 if every scale set could be planned, else 1.
     """
     announce(fleet.session)
     store = fleet.reconciler(asks_checks=checks).once(act=False)
-    unasked = "" if checks else unasked_checks(each.desired for each in store.states())
+    skipped = "" if checks else skipped_checks_note(each.desired for each in store.states())
     errors = store.last_sweep.errors if store.last_sweep else ()
     for line in errors:
         click.echo(f"error: {line}", err=True)
 
     rows = report.store(store)["scaleSets"]
     if output == "json":
-        if unasked:
-            click.echo(unasked, err=True)
+        if skipped:
+            click.echo(skipped, err=True)
         click.echo(json.dumps(rows, indent=2))
     elif rows and output == "markdown":
-        click.echo(markdown.plan(rows, _summary(rows, unasked)))
+        click.echo(markdown.plan(rows, _summary(rows, skipped)))
     elif rows:
         blocks = [_block(row) for row in rows if row["forecast"]]
-        table.show(Group(table.plan(rows), _summary(rows, unasked), *blocks))
+        table.show(Group(table.plan(rows), _summary(rows, skipped), *blocks))
     elif not errors:
         click.echo("no scale set is declared")
 
-    if errors or any(entry.outcome is None or entry.outcome.is_error for entry in store.states()):
+    if errors or any(state.outcome is None or state.outcome.is_error for state in store.states()):
         sys.exit(1)
     if detailed_exitcode and not store.is_as_declared:
         sys.exit(2)
 
 
 def _block(row: dict[str, Any]) -> RenderableType:
-    """What is to come of one scale set: in one line, and batch by batch."""
-    told = forecast.lines(row)
-    width = max((len(each.text) for each in told if each.taken), default=0)
-    lines = [f"{each.numbers:>6}  {each.text:{width}}  {each.taken}".rstrip() for each in told]
+    """The forecast of one scale set: a headline, then the batches."""
+    shown = forecast.lines(row)
+    width = max((len(each.text) for each in shown if each.taken), default=0)
+    lines = [f"{each.numbers:>6}  {each.text:{width}}  {each.taken}".rstrip() for each in shown]
     return Text("\n".join(["", f"{row['name']}: {forecast.headline(row)}", *lines]))
 
 
-def _summary(rows: Sequence[dict[str, Any]], unasked: str = "") -> str:
+def _summary(rows: Sequence[dict[str, Any]], skipped: str = "") -> str:
     """
     >>> _summary([{"step": {}, "reason": "Upgrading"}, {"step": None, "reason": "UpToDate"}])
-    '1 to change, 1 not (1 UpToDate)'
+    '1 to change, 1 without a step (1 UpToDate)'
     """
     left = Counter(row["reason"] for row in rows if row["step"] is None)
     why = ", ".join(f"{number} {reason}" for reason, number in sorted(left.items()))
-    told = f"{len(rows) - left.total()} to change" + (f", {left.total()} not ({why})" if left else "")
-    return f"{told}; {unasked}" if unasked else told
+    without = f", {left.total()} without a step ({why})" if left else ""
+    summary = f"{len(rows) - left.total()} to change{without}"
+    return f"{summary}; {skipped}" if skipped else summary

@@ -1,7 +1,7 @@
-"""What `reconciler check` finds out: whether the first rollout will work, one thing after the other.
+"""The checks of `reconciler check`: whether the first rollout will work.
 
-Each check goes on where it can. What a rollout of a scale set would meet is not asked in a second way: it is
-the daemon's own look and decision, without the step.
+A failed check stops only the checks that depend on it. Whether a scale set can be rolled out is the daemon's
+own observation and decision, without the step.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from reconciler.azure.identity import identity
 from reconciler.azure.session import Session
 from reconciler.cli.finding import Finding, Result, alike
 from reconciler.cli.grants import grants
-from reconciler.cli.looks import look
+from reconciler.cli.observation import observe_fleet
 from reconciler.cli.options import FleetAccess
 from reconciler.cli.table import count
 from reconciler.daemon.listing import scope_of
@@ -26,11 +26,11 @@ from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.reason import Reason, Status
 from reconciler.spec.duration import format_duration
 
-_MOST_SKEW = timedelta(minutes=5)  # beyond it a token is taken for one of the past or of the future
+_MOST_SKEW = timedelta(minutes=5)  # beyond it Azure takes a token for expired or not yet valid
 
 
 def readiness(fleet: FleetAccess) -> Iterator[Finding]:
-    """Every check, in the order in which one rests on the other."""
+    """All findings, in the order in which the checks depend on each other."""
     fleet.specs.refresh()
     yield from _specs(fleet.specs)
     who = _identity(fleet.session)
@@ -51,27 +51,31 @@ def readiness(fleet: FleetAccess) -> Iterator[Finding]:
         if is_suspended(each)
     }
     resumed = [replace(each, suspend=None) for each in fleet.specs.scale_sets]
-    looks = look(resumed, fleet.session, by_group=fleet.list_by_resource_group, specs=fleet.specs)
-    yield from _subscriptions(looks.states, fleet, looks.errors)
-    outcomes = [(each.desired.name, each.outcome) for each in looks.states]
+    observation = observe_fleet(
+        resumed, fleet.session, by_group=fleet.list_by_resource_group, specs=fleet.specs
+    )
+    yield from _subscriptions(observation.states, fleet, observation.errors)
+    outcomes = [(each.desired.name, each.outcome) for each in observation.states]
     yield from alike(
         "scale set",
         ((name, *_status(outcome, held.get(name, ""))) for name, outcome in outcomes if outcome),
     )
-    yield from grants([each for each in looks.states if _is_there(each)], fleet.session)
+    yield from grants([each for each in observation.states if _is_there(each)], fleet.session)
 
 
 def clock(ahead: timedelta) -> Finding:
-    """`ahead` is how far this machine is before Azure."""
+    """The finding about the clock. `ahead` is how far this machine is ahead of Azure."""
     side = "ahead of" if ahead > timedelta(0) else "behind"
     skew = f"this machine is {format_duration(abs(ahead))} {side} Azure"
     if abs(ahead) <= _MOST_SKEW:
         return Finding("clock", Result.OK, "", skew)
-    return Finding("clock", Result.FAIL, "", f"{skew}, which then refuses its tokens; let NTP set the clock")
+    return Finding(
+        "clock", Result.FAIL, "", f"{skew}, which then rejects its tokens; synchronize the clock with NTP"
+    )
 
 
 def _skip(check: str, *missing: str) -> Finding:
-    return Finding(check, Result.SKIPPED, "", f"needs {' and '.join(missing)}: mend that first")
+    return Finding(check, Result.SKIPPED, "", f"needs {' and '.join(missing)}; fix that first")
 
 
 def _specs(specs: Specs) -> Iterator[Finding]:
@@ -80,7 +84,7 @@ def _specs(specs: Specs) -> Iterator[Finding]:
     if specs.scale_sets:
         yield Finding("specs", Result.OK, "", f"{count(len(specs.scale_sets), 'scale set')} in {specs}")
     elif not specs.errors:
-        found = "no scale set is declared; write a spec, or let `reconciler adopt` write what is there"
+        found = "no scale set is declared; write a spec, or run `reconciler adopt` for the live scale sets"
         yield Finding("specs", Result.FAIL, "", found)
 
 
@@ -92,51 +96,51 @@ def _identity(session: Session) -> Finding:
 
 
 def _auxiliary(session: Session, tenant: str) -> Finding:
-    """Whether another tenant gives us a token too."""
+    """Whether an auxiliary tenant issues a token."""
     try:
         TenantCredential(session.credential, tenant).get_token(*session.scopes)
     except AzureFailure as failure:
         return Finding("identity", Result.FAIL, "", str(failure))
-    return Finding("identity", Result.OK, "", f"auxiliary tenant {tenant} gives a token")
+    return Finding("identity", Result.OK, "", f"auxiliary tenant {tenant} issues a token")
 
 
 def _network(session: Session) -> tuple[Finding, Finding]:
-    """Whether Azure Resource Manager answers, and whether it has the same time as this machine."""
+    """Whether Azure Resource Manager responds, and whether this machine has the same time."""
     try:
-        answer = network.answer(session.endpoint)
+        response = network.probe(session.endpoint)
     except AzureFailure as failure:
         return Finding("network", Result.FAIL, session.endpoint, str(failure)), _skip("clock", "network")
-    reached = Finding("network", Result.OK, session.endpoint, "Azure Resource Manager answers over TLS")
-    if answer.date is None:
-        return reached, Finding("clock", Result.SKIPPED, "", "the answer does not say what time it is")
-    return reached, clock(session.clock.reading() - answer.date)
+    reached = Finding("network", Result.OK, session.endpoint, "Azure Resource Manager responds over TLS")
+    if response.date is None:
+        return reached, Finding("clock", Result.SKIPPED, "", "the response has no date")
+    return reached, clock(session.clock.read() - response.date)
 
 
 def _subscriptions(
     states: Sequence[ScaleSetState], fleet: FleetAccess, errors: Sequence[str]
 ) -> Iterator[Finding]:
-    """Whether each list that a sweep begins with can be read."""
+    """Whether each list that a sweep reads can be read."""
     scopes = {scope_of(each.desired, by_group=fleet.list_by_resource_group) for each in states}
     for scope in sorted(scopes, key=str):
         about = str(scope).removeprefix("subscription ")
-        said = [line.removeprefix(f"{scope}: ") for line in errors if line.startswith(f"{scope}: ")]
-        if said:
-            yield Finding("subscription", Result.FAIL, about, *said)
+        failed = [line.removeprefix(f"{scope}: ") for line in errors if line.startswith(f"{scope}: ")]
+        if failed:
+            yield Finding("subscription", Result.FAIL, about, *failed)
         else:
-            yield Finding("subscription", Result.OK, about, "its scale sets can be listed")
+            yield Finding("subscription", Result.OK, about, "scale sets can be listed")
 
 
 def _status(outcome: Outcome, held: str) -> tuple[Result, str]:
-    """Whether anything holds a rollout up, and what; of what is `held`, what will once it is not."""
+    """Whether anything blocks a rollout. `held` says why the scale set is on hold, "" if it is not."""
     if held and outcome.reason != Reason.NOT_FOUND:
-        return Result.SKIPPED, f"{held}; without that: {outcome.line}"
+        return Result.SKIPPED, f"{held}; otherwise: {outcome.line}"
     if outcome.status in {Status.STALLED, Status.FAILING}:
         return Result.FAIL, outcome.line
     if outcome.status is Status.READY or outcome.step:
-        return Result.OK, f"{outcome.reason}: nothing holds a rollout up"
+        return Result.OK, f"{outcome.reason}: nothing blocks a rollout"
     if outcome.reason.meaning.is_queued:
-        return Result.OK, f"{outcome.reason}: nothing holds a rollout up but its turn"
-    return Result.SKIPPED, outcome.line  # throttled, or something is under way
+        return Result.OK, f"{outcome.reason}: a rollout only waits for other scale sets to go first"
+    return Result.SKIPPED, outcome.line  # throttled, or an operation is in progress
 
 
 def _is_there(state: ScaleSetState) -> bool:

@@ -1,4 +1,4 @@
-"""`reconciler retry`: a person's word that an image is to be tried again, on the tag of its scale sets."""
+"""`reconciler retry`: retry a failed image, by the tag of its scale sets."""
 
 import sys
 from collections.abc import Iterable
@@ -6,13 +6,19 @@ from functools import partial
 
 import click
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.cli.announcement import announce
 from reconciler.cli.failure import fail
-from reconciler.cli.named import unknown
+from reconciler.cli.named import unknown_name
 from reconciler.cli.options import FleetAccess, fleet_options
-from reconciler.cli.tagging import carry_out, check_writable, declared_model, onward, scale_sets_in_force
+from reconciler.cli.tagging import (
+    check_writable,
+    declared_model,
+    scale_sets_in_force,
+    takes_effect_note,
+    write_and_report,
+)
 from reconciler.cli.verb import Verb
 from reconciler.daemon.gates.fleet import has_failed
 from reconciler.daemon.state import ScaleSetState
@@ -27,41 +33,43 @@ from reconciler.spec.scale_set import ScaleSet
     "--image",
     "reference",
     metavar="IMAGE",
-    help="Try this image again wherever it is declared: as lines name it, or whole.",
+    help="Retry this image wherever it is declared: its name as in messages, or in full.",
 )
 @fleet_options
 def retry(*, name: str | None, reference: str | None, fleet: FleetAccess) -> None:
-    """Try again what has failed, or what stands still.
+    """Retry an image that has failed, or a rollout that has stopped.
 
-    NAME is that of a spec. What counted against its image counts no more: that it was given up, steps that
-    had no effect, deadlines. Its gates are asked as ever, and an instance that is sick counts as ever. With
-    --image, an image that no scale set begins any more because it has failed in some (ImageFailedElsewhere)
-    is tried again. Both stand on the tag vmss-reconciler-state, and whoever may write that may do this.
+    NAME is the name of a spec. Earlier failures of its image no longer count: a rollback, steps without
+    effect, deadlines. Gates and unhealthy instances still count. With --image, an image that has failed in
+    some scale sets, so that no other begins it (ImageFailedElsewhere), is retried. Both are recorded on the
+    tag vmss-reconciler-state, and need permission to write tags.
     """
     if (name is None) == (reference is None):
-        raise click.UsageError("give either NAME, or --image IMAGE")
-    in_force = scale_sets_in_force(fleet.specs, "tried again")
+        raise click.UsageError("pass either NAME or --image IMAGE")
+    in_force = scale_sets_in_force(fleet.specs, "retried")
     if name is not None and name not in in_force:
-        fail(unknown(name, in_force))
+        fail(unknown_name(name, in_force))
     announce(fleet.session)
     if name is not None:
         chosen = [(in_force[name], in_force[name].image)]
     else:
         chosen = _failures(str(reference), fleet.reconciler().once(act=False).states())
     compute = Compute(fleet.session)
-    retried = [carry_out(desired, partial(_retry, desired, image, compute)) for desired, image in chosen]
+    retried = [
+        write_and_report(desired, partial(_retry, desired, image, compute)) for desired, image in chosen
+    ]
     if not all(retried):
         sys.exit(1)
     if not chosen:
-        click.echo(f"{reference} has failed in no scale set; nothing is to be tried again")
+        click.echo(f"{reference} has failed in no scale set; nothing to retry")
 
 
 def _failures(reference: str, states: Iterable[ScaleSetState]) -> list[tuple[ScaleSet, Image]]:
-    """The scale sets in which an image of this name has failed, with that."""
+    """The scale sets in which an image of this name has failed, with the image."""
     states = list(states)
     wanted = {Fingerprint.of(each.exact): each.exact for each in states if _is_called(each.exact, reference)}
     if not wanted:
-        fail(f"no spec in force declares {reference}; `reconciler status` lists the images")
+        fail(f"no spec in force declares {reference}; run `reconciler status` for the images")
     return [
         (each.desired, image)
         for each in states
@@ -75,15 +83,18 @@ def _is_called(image: Image, reference: str) -> bool:
 
 
 def _retry(desired: ScaleSet, image: Image, compute: Compute) -> str:
-    """What came of it. Raises AzureFailure, and Kept."""
+    """Record the retry. Returns the result as a message. Raises AzureFailure and TagUnchanged."""
     model = declared_model(desired, compute)
     failed = model.persisted.failed
     if follows_latest(image):
-        # The version that it came to, which the model is on unless it was given up.
+        # The version that latest meant: the model is on it, unless it failed and was rolled back.
         current = model.image if model.image and is_version_of(model.image, image) else None
-        available = compute.availability(image, model, Share.ROLLOUT).image
+        available = compute.availability(image, model, Priority.ROLLOUT).image
         image = available if failed and failed.is_of(available) else current or available
     persisted = model.persisted.with_retry(image, compute.now())
     check_writable(model, persisted)
     compute.persist(desired.target, model, persisted)
-    return f"{short(image)} is tried again, and what counted against it counts no more; {onward(desired)}"
+    return (
+        f"{short(image)} will be retried, and its earlier failures no longer count; "
+        f"{takes_effect_note(desired)}"
+    )

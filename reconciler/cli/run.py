@@ -1,4 +1,4 @@
-"""`reconciler run`: the daemon, or one round of it."""
+"""`reconciler run`: the daemon, or a single pass."""
 
 import logging
 import os
@@ -13,16 +13,18 @@ import click
 
 from reconciler.cli import table
 from reconciler.cli.announcement import announcement
-from reconciler.cli.options import Address, Duration, FleetAccess, fleet_options
+from reconciler.cli.duration import Duration
+from reconciler.cli.options import Address, FleetAccess, fleet_options
 from reconciler.cli.screen import Screen
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
+from reconciler.daemon.specs import Specs
 from reconciler.daemon.store import Store
 from reconciler.spec.duration import format_duration
-from reconciler.web.server import Pages, Server
+from reconciler.web.server import Pages, StatusServer
 
 _log = logging.getLogger("reconciler")
 
@@ -30,7 +32,7 @@ _LISTEN = ("127.0.0.1", 8080)
 
 
 class _Stopped(BaseException):
-    """SIGTERM or SIGINT asked the process to end."""
+    """Raised on SIGTERM or SIGINT."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -45,7 +47,7 @@ class _Stopped(BaseException):
     show_default=True,
     envvar="VMSS_RECONCILER_SWEEP",
     show_envvar=True,
-    help="How often the specs are read and the whole fleet is listed.",
+    help="Interval between sweeps, which read the specs and list the fleet.",
 )
 @click.option(
     "--requeue-after",
@@ -54,7 +56,7 @@ class _Stopped(BaseException):
     show_default=True,
     envvar="VMSS_RECONCILER_REQUEUE_AFTER",
     show_envvar=True,
-    help="How soon a scale set that is rolling is looked at again.",
+    help="Delay until a scale set that is rolling out is reconciled again.",
 )
 @click.option(
     "--listen",
@@ -62,13 +64,17 @@ class _Stopped(BaseException):
     metavar="HOST:PORT",
     envvar="VMSS_RECONCILER_LISTEN",
     show_envvar=True,
-    help="Where /livez, /readyz, /metrics and /status are served.  [default: 127.0.0.1:8080; "
-    "nowhere with --once or --until-settled]",
+    help="Address that serves /livez, /readyz, /metrics and /status.  [default: 127.0.0.1:8080; "
+    "none with --once or --until-settled]",
 )
-@click.option("--once", is_flag=True, help="One sweep, one tick of every scale set that is due, then end.")
-@click.option("--until-settled", is_flag=True, help="End when nothing more will happen by itself.")
 @click.option(
-    "--timeout", type=Duration(), help="With --until-settled: give up after so long.  [default: never]"
+    "--once", is_flag=True, help="Sweep once, reconcile every scale set that is due once, and exit."
+)
+@click.option(
+    "--until-settled", is_flag=True, help="Exit when nothing more will happen without intervention."
+)
+@click.option(
+    "--timeout", type=Duration(), help="With --until-settled: exit after this time.  [default: never]"
 )
 def run(
     *,
@@ -82,14 +88,14 @@ def run(
 ) -> None:
     """Bring every scale set to its spec, and keep it there.
 
-    Runs until SIGTERM or SIGINT, then finishes the ticks under way; whatever it was in the middle of, the
-    next start goes on with. With --once or --until-settled, exit 0 when every scale set is as declared (or
-    suspended), 1 when one is not. After --once that may be a rollout in progress: run it again.
+    Runs until SIGTERM or SIGINT, then finishes the reconciles in progress. The next start continues every
+    rollout. With --once or --until-settled, exit 0 if every scale set is as declared or suspended, else 1.
+    After --once, 1 may mean a rollout in progress: run it again.
     """
     if once and until_settled:
         raise click.UsageError("--once and --until-settled cannot be combined")
     if timeout and not until_settled:
-        raise click.UsageError("--timeout goes with --until-settled")
+        raise click.UsageError("--timeout needs --until-settled")
     settings = Settings(sweep=sweep, requeue_after=requeue_after)
     reconciler = fleet.reconciler(settings, asks_checks=True)
     store, now = reconciler.store, fleet.session.now
@@ -99,12 +105,12 @@ def run(
         with _stoppable(), _serve(store, settings, address, now) as url, Screen(store) as screen:
             _log.info("%s", announcement(fleet.session))
             if url:
-                _log.info("listening at %s", url)
+                _log.info("listening on %s", url)
             if once:
                 reconciler.once(act=True)
             else:
-                _loop(reconciler, settings, until_settled, timeout)
-    except _Stopped as stopped:  # outside the loop, or again while it was ending: waits for no thread
+                _loop(reconciler, settings, until_settled, timeout, fleet.specs)
+    except _Stopped as stopped:  # before the loop, or a second signal: wait for no thread
         os._exit(128 + stopped.number)
     if ends and not screen.is_live:
         table.show(table.status(report.store(store)))
@@ -116,17 +122,17 @@ def run(
 def _serve(
     store: Store, settings: Settings, address: tuple[str, int] | None, now: Callable[[], datetime]
 ) -> Iterator[str]:
-    """Show the board over HTTP for as long as this lasts. Gives the URL, "" where there is no address."""
+    """Serve the store over HTTP inside the context. Yields the URL, "" without an address."""
     if address is None:
         yield ""
         return
     pages = Pages(store, overdue=max(10 * settings.sweep, timedelta(minutes=10)), now=now)
     try:
-        server = Server(pages, *address)
+        server = StatusServer(pages, *address)
     except OSError as error:
         host, port = address
         raise click.ClickException(
-            f"cannot listen at {host}:{port}: {error.strerror}; choose another address with --listen"
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another address with --listen"
         ) from error
     try:
         yield server.url
@@ -134,23 +140,27 @@ def _serve(
         server.close()
 
 
-def _loop(reconciler: Reconciler, settings: Settings, until_settled: bool, timeout: timedelta | None) -> None:
-    """Run until told to stop, or settled, or the time is over."""
+def _loop(
+    reconciler: Reconciler, settings: Settings, until_settled: bool, timeout: timedelta | None, specs: Specs
+) -> None:
+    """Run until a signal, until settled, or until the timeout."""
     store = reconciler.store
+    specs.fetch_beside()
     loop = Loop(reconciler, settings)
     loop.start()
     try:
         if not loop.wait(lambda: until_settled and loop.idle and _is_settled(store), timeout) and timeout:
-            _log.error("not settled within %s, giving up", format_duration(timeout))
+            _log.error("not settled within %s; exiting", format_duration(timeout))
     except _Stopped:
-        _log.info("stopping: the ticks under way are finished first; another signal ends at once")
+        _log.info("stopping after the reconciles in progress; a second signal stops immediately")
     finally:
+        specs.stop.set()  # nothing is lost by a fetch that ends
         loop.stop()
 
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """For as long as this lasts, SIGTERM and SIGINT raise _Stopped in the main thread."""
+    """Make SIGTERM and SIGINT raise _Stopped in the main thread, inside the context."""
     before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
@@ -169,7 +179,7 @@ def _is_settled(store: Store) -> bool:
 
 
 def _as_declared(store: Store) -> bool:
-    """Whether all is well: specs without mistakes, at least read once, and every scale set as they say."""
+    """Whether the specs were read without errors, and every scale set is as declared or suspended."""
     if store.last_sweep is None or store.last_sweep.errors:
         return False
     return store.is_as_declared

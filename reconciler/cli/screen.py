@@ -1,4 +1,4 @@
-"""What `reconciler run` shows: one log line per event and, on a terminal, a live table of the fleet below."""
+"""The output of `reconciler run`: log lines and, on a terminal, a live table of the fleet."""
 
 import logging
 import sys
@@ -16,13 +16,13 @@ from reconciler.daemon.store import Store
 
 
 class Screen:
-    """Context manager around a run. Log lines go to standard error, so that a pipe gets nothing else."""
+    """Context manager around a run. Log lines go to standard error, so that a pipe gets only the table."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._console = Console(stderr=True, highlight=False)
         self._is_over = False
-        # FORCE_COLOR makes rich take a pipe for a terminal; colours suit a pipe, a moving table does not.
+        # With FORCE_COLOR, rich treats a pipe as a terminal. Colours are fine in a pipe, a live table is not.
         self.is_live = sys.stderr.isatty() and not self._console.is_dumb_terminal
         self._live = Live(
             console=self._console,
@@ -49,12 +49,12 @@ class Screen:
         logging.getLogger("reconciler").removeHandler(self._handler)
 
     def _status(self) -> RenderableType:
-        """Within the window while it moves, or every refresh would leave lines behind; whole at the end."""
+        """The table. A live one fits the window, or every refresh would leave lines behind."""
         return status(report.store(self._store), height=None if self._is_over else self._console.height - 1)
 
 
 class _Above(logging.Handler):
-    """Prints log lines above the live table, the message beside its time."""
+    """Prints log lines above the live table."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""`reconciler simulate`: a simulated Azure Resource Manager on this machine, for trying things out."""
+"""`reconciler simulate`: a simulated Azure Resource Manager on this machine, for tests and trials."""
 
 import os
 import shlex
@@ -24,17 +24,17 @@ class _Wrapper(Verb):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if "--" in args and args.index("--") == len(args) - 1:
-            raise click.UsageError("there is no COMMAND after --", ctx)  # such as a variable that is empty
+            raise click.UsageError("COMMAND is missing after --", ctx)  # for example an empty variable
         behind = args[args.index("--") + 1 :] if "--" in args else []
-        rest = super().parse_args(ctx, args)  # which empties args
+        remaining = super().parse_args(ctx, args)  # which empties args
         command = ctx.params["command"]
         if command and list(command) != behind:
-            raise click.UsageError(f"unexpected argument {command[0]!r}: write -- before a COMMAND", ctx)
-        return rest
+            raise click.UsageError(f"unexpected argument {command[0]!r}; write -- before COMMAND", ctx)
+        return remaining
 
 
 class _Port(click.IntRange):
-    """The number of a port, 0 for any free one."""
+    """A port number, 0 for any free port."""
 
     name = "port number"
 
@@ -45,20 +45,20 @@ class _Port(click.IntRange):
 @click.command(cls=_Wrapper)
 @click.argument("fleet", type=click.Path(path_type=Path))
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
-@click.option("--port", type=_Port(), default=0, help="The HTTPS port.  [default: any free one]")
+@click.option("--port", type=_Port(), default=0, help="HTTPS port.  [default: any free port]")
 @click.option(
     "--certificates",
     type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
-    help="Where the certificate authority's file is put.  [default: a temporary directory]",
+    help="Directory for the file of the certificate authority.  [default: a temporary directory]",
 )
 @click.option(
     "--env-file",
     type=click.Path(path_type=Path, dir_okay=False, resolve_path=True),
-    help="Where the environment is written, for other shells to source; the file is there only while the "
-    "fleet is served.",
+    help="File to write the environment to, for other shells to source. It exists only while the fleet is "
+    "served.",
 )
 @click.option(
-    "--check", is_flag=True, help="Name every mistake in FLEET and serve nothing. Exit 1 if there is any."
+    "--check", is_flag=True, help="Print every error in FLEET and serve nothing. Exit 1 if there are any."
 )
 def simulate(
     fleet: Path,
@@ -71,10 +71,10 @@ def simulate(
 ) -> None:
     """Serve a fleet file as Azure would, to COMMAND or until interrupted.
 
-    FLEET is YAML. COMMAND starts once the fleet is served, in an environment in which this Azure is the one
-    that clients talk to. When COMMAND ends, the simulation ends with its exit code. Without COMMAND the
-    environment is printed, to paste into another shell. Do not redirect it to a file: that would be there,
-    and empty, before the fleet is served. Use --env-file.
+    FLEET is YAML. COMMAND starts once the fleet is served, with an environment that directs clients to this
+    Azure. When COMMAND ends, the simulation ends with its exit code. Without COMMAND, the environment is
+    printed, to paste into another shell. Do not redirect it to a file, because that would exist, and be
+    empty, before the fleet is served. Use --env-file.
     """
     if check:
         _check(fleet, {"COMMAND": command, "--env-file": env_file, "--certificates": certificates})
@@ -84,7 +84,7 @@ def simulate(
     except FleetError as error:
         fail(str(error))
     if env_file and env_file.exists():
-        fail(f"{env_file}: the file exists already; remove it, or name another with --env-file")
+        fail(f"{env_file}: the file already exists; remove it, or choose another with --env-file")
     _end_by_interrupt(signal.SIGTERM, signal.SIGHUP)
     try:
         server = Simulator.load(declared, WallClock()).serve(port=port, certificates=certificates)
@@ -94,7 +94,7 @@ def simulate(
         where = error.filename or f"port {port}"
         fail(f"{where}: {error.strerror}; choose another with --port or --certificates")
     environment = {"VMSS_RECONCILER_ARM_ENDPOINT": server.url, **server.environment}
-    with server, _written(env_file, environment):
+    with server, _environment_file(env_file, environment):
         if command:
             sys.exit(run_command(command, environment))
         try:
@@ -108,18 +108,18 @@ def simulate(
 
 def _check(fleet: Path, of_serving: Mapping[str, object]) -> None:
     for name in (name for name, value in of_serving.items() if value):
-        raise click.UsageError(f"--check serves nothing, so it cannot be combined with {name}")
-    mistakes = check_fleet(fleet)
-    for mistake in mistakes:
-        click.echo(mistake)
-    if mistakes:
-        click.echo(count(len(mistakes), "mistake"), err=True)
+        raise click.UsageError(f"--check and {name} cannot be combined: --check serves nothing")
+    errors = check_fleet(fleet)
+    for error in errors:
+        click.echo(error)
+    if errors:
+        click.echo(count(len(errors), "error"), err=True)
         sys.exit(1)
-    click.echo(f"{fleet}: no mistakes")
+    click.echo(f"{fleet}: no errors")
 
 
 def _end_by_interrupt(*numbers: signal.Signals) -> None:
-    """Let these end the command as Ctrl-C does, so that nothing is left behind."""
+    """Make these signals end the command as Ctrl-C does, so that files are removed."""
     for number in numbers:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
@@ -134,15 +134,15 @@ def _exports(environment: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _written(path: Path | None, environment: Mapping[str, str]) -> Iterator[None]:
-    """The environment in a file for as long as this lasts. Whoever sees the file sees all of it."""
+def _environment_file(path: Path | None, environment: Mapping[str, str]) -> Iterator[None]:
+    """Keep the environment in a file inside the context. The file is never visible in part."""
     if path is None:
         yield
         return
     try:
         _replace(path, _exports(environment))
     except OSError as error:
-        fail(f"{path}: {error.strerror}; name another with --env-file")
+        fail(f"{path}: {error.strerror}; choose another file with --env-file")
     try:
         yield
     finally:
@@ -150,7 +150,7 @@ def _written(path: Path | None, environment: Mapping[str, str]) -> Iterator[None
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file at once, or leave nothing behind. Raises OSError."""
+    """Write a file atomically. Raises OSError."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
             file.write(text)

@@ -1,4 +1,4 @@
-"""`reconciler status`: where every scale set stands, asked of the running daemon."""
+"""`reconciler status`: the status of every scale set, from the running daemon."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from reconciler.cli import table
 from reconciler.cli.announcement import announce
 from reconciler.cli.options import FleetAccess, Url, fleet_options, output_option
-from reconciler.cli.unasked import unasked_checks
+from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
 
@@ -24,7 +24,7 @@ server_option = click.option(
     show_default=True,
     envvar="VMSS_RECONCILER_SERVER",
     show_envvar=True,
-    help="Where the daemon listens.",
+    help="URL of the daemon.",
 )
 
 
@@ -33,10 +33,10 @@ server_option = click.option(
 @fleet_options
 @output_option
 def status(*, fleet: FleetAccess, server: str, output: str) -> None:
-    """Show where every scale set stands.
+    """Show the status of every scale set.
 
-    Asks the daemon; where none answers, looks at the specs and at Azure itself, without changing anything.
-    Exit 1 when the specs hold mistakes, or they or Azure cannot be read; 0 otherwise, however they stand.
+    Asks the daemon. If none responds, reads the specs and Azure itself, and changes nothing. Exit 1 if the
+    specs have errors, or if the specs or Azure cannot be read, else 0, whatever the status.
     """
     shown = store(fleet, server)
     errors = (shown["sweep"] or {}).get("errors") or ()
@@ -51,18 +51,20 @@ def status(*, fleet: FleetAccess, server: str, output: str) -> None:
 
 
 def store(fleet: FleetAccess, server: str) -> dict[str, Any]:
-    """The board of the daemon at `server`; where none answers, our own, which is said."""
-    shown = _ask(server)
+    """The store of the daemon at `server`. If none responds, that of an observation of our own."""
+    shown = _fetch(server)
     if shown is not None:
         for option in filter(_is_typed, ("specs", "git")):
-            click.echo(f"the daemon at {server} goes by its own specs: --{option} is not read", err=True)
+            click.echo(f"the daemon at {server} uses its own specs; --{option} is ignored", err=True)
     else:
         announce(fleet.session)
-        click.echo(f"no daemon answers at {server}: looking myself; each step is what one would do", err=True)
-        looked = fleet.reconciler().once(act=False)
-        if unasked := unasked_checks(each.desired for each in looked.states()):
-            click.echo(unasked, err=True)
-        shown = report.store(looked)
+        click.echo(
+            f"no daemon responds at {server}; this is a dry run, steps are shown and not taken", err=True
+        )
+        own = fleet.reconciler().once(act=False)
+        if skipped := skipped_checks_note(each.desired for each in own.states()):
+            click.echo(skipped, err=True)
+        shown = report.store(own)
     return shown
 
 
@@ -70,11 +72,11 @@ def _is_typed(option: str) -> bool:
     return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
-def _ask(server: str) -> dict[str, Any] | None:
-    """The board of the daemon at `server`, or None where none answers."""
+def _fetch(server: str) -> dict[str, Any] | None:
+    """The store of the daemon at `server`, or None if none responds."""
     try:
-        with urlopen(f"{server}/status", timeout=5) as answer:  # noqa: S310 - a Url
-            shown = json.load(answer)
+        with urlopen(f"{server}/status", timeout=5) as response:  # noqa: S310 - a Url
+            shown = json.load(response)
     except (OSError, HTTPException, ValueError):
         return None
     return shown if isinstance(shown, dict) and "scaleSets" in shown else None

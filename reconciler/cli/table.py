@@ -1,6 +1,6 @@
-"""The tables people read: where every scale set stands, and what a plan would do.
+"""The tables of `status` and `plan`.
 
-On a terminal a table fits the window; into a pipe or a file every row is one line, whole, for grep.
+On a terminal a table fits the window. In a pipe or a file every row is one whole line, for grep.
 """
 
 import shutil
@@ -25,18 +25,18 @@ STYLES = {
     "Suspended": "magenta",
 }
 _MOST_DOMAINS = 12
-_AROUND = 3  # lines of a status besides its rows: what specs are in force, the header, the summary
+_OTHER_LINES = 3  # lines besides the rows: the specs in force, the header, the summary
 
 
 def console() -> Console:
-    """Standard output, as wide as the terminal, or without end where there is none."""
-    # Asked here because rich takes a terminal without abilities (TERM=dumb) for 80 columns wide.
+    """Standard output, as wide as the terminal, or unlimited without one."""
+    # rich assumes 80 columns for TERM=dumb, so the width is read here.
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
     return Console(highlight=False, width=width)
 
 
 def show(shown: RenderableType) -> None:
-    """Print to standard output; into a pipe without the spaces that fill up a table's last column."""
+    """Print to standard output. In a pipe, without the padding of the last column."""
     out = console()
     if out.is_terminal:
         out.print(shown)
@@ -47,18 +47,18 @@ def show(shown: RenderableType) -> None:
 
 
 def status(store: Json, *, height: int | None = None) -> RenderableType:
-    """A board, of the shape of `reconciler.daemon.report.store`.
+    """The status table of a store, in the shape of `reconciler.daemon.report.store`.
 
-    `height` is how many lines there are for one that moves: each row then takes one line, whatever it has to
-    say, and where not all fit, those that need nothing more are left out first.
+    `height` is the number of lines of a live table. Each row is then cut to one line. If not all rows fit,
+    those that are as declared or suspended are omitted first.
     """
     sweep, rows = store["sweep"], store["scaleSets"]
     if sweep is None:
-        return Text("looking for the first time …", "dim")
+        return Text("waiting for the first sweep …", "dim")
     if not rows:
         return Text(heading(sweep) if sweep["errors"] else f"{heading(sweep)}: no scale set is declared")
-    kept = rows if height is None else _most_telling(rows, max(1, height - _AROUND))
-    left_out = f" ({len(rows) - len(kept)} of them not shown)" if len(kept) < len(rows) else ""
+    kept = rows if height is None else _most_relevant(rows, max(1, height - _OTHER_LINES))
+    left_out = f" ({len(rows) - len(kept)} not shown)" if len(kept) < len(rows) else ""
     one_line = height is not None
     return Group(
         _line(heading(sweep), "dim", one_line=one_line),
@@ -76,15 +76,15 @@ def heading(sweep: Json) -> str:
 def summary(rows: Sequence[Json]) -> str:
     """
     >>> summary([{"status": "Ready", "instances": {"upToDate": 3, "total": 3}}])
-    '1 scale set: 1 Ready; of 3 instances looked at 3 are up to date'
+    '1 scale set: 1 Ready; 3 of 3 instances up to date'
     """
-    statuses = Counter(row["status"] or "not looked at yet" for row in rows)
+    statuses = Counter(row["status"] or "not checked yet" for row in rows)
     counts = [row["instances"] for row in rows if row["instances"]]
     current, total = (sum(count[name] for count in counts) for name in ("upToDate", "total"))
     return (
         f"{count(len(rows), 'scale set')}: "
         f"{', '.join(f'{number} {status}' for status, number in sorted(statuses.items()))}"
-        f"{f'; of {total} instances looked at {current} are up to date' if counts else ''}"
+        f"{f'; {current} of {total} instances up to date' if counts else ''}"
     )
 
 
@@ -97,7 +97,7 @@ def count(number: int, noun: str) -> str:
 
 
 def plan(rows: Iterable[Json]) -> Table:
-    """One row per scale set, with its next step, of the shape of `reconciler.daemon.report.entry`."""
+    """One row for each scale set, with its next step. `rows` are as in `reconciler.daemon.report.state`."""
     table = _table("SCALE SET", "STEP", "UP TO DATE", "WHY")
     for row in rows:
         step = Text(row["step"]["kind"], "bold cyan") if row["step"] else Text("-", "dim")
@@ -106,12 +106,12 @@ def plan(rows: Iterable[Json]) -> Table:
 
 
 def share(instances: Json | None) -> Text:
-    """Up to date of all: "8/20", or "-" where the instances were not looked at."""
+    """The instances that are up to date, of all: "8/20", or "-" if they were not observed."""
     return Text(f"{instances['upToDate']}/{instances['total']}" if instances else "-")
 
 
 def domains(instances: Json | None) -> Text:
-    """One character per domain, in rollout order: done, at work on, still to come."""
+    """One character for each domain, in rollout order: done, in progress, still to come."""
     drawn = Text()
     for domain in (instances["domains"] if instances else ())[:_MOST_DOMAINS]:
         if domain["unavailable"]:
@@ -140,16 +140,16 @@ def _status_table(rows: Iterable[Json], *, one_line: bool) -> Table:
 
 
 def _line(text: str, style: str = "", *, one_line: bool) -> Text:
-    """Text that folds where it does not fit, or is cut."""
+    """Text that is folded, or cut, if it does not fit."""
     return Text(text, style, no_wrap=one_line, overflow="ellipsis" if one_line else "fold")
 
 
 def _why(row: Json) -> str:
-    return f"{row['reason']}: {row['message']}" if row["reason"] else "not looked at yet"
+    return f"{row['reason']}: {row['message']}" if row["reason"] else "not checked yet"
 
 
-def _most_telling(rows: Sequence[Json], number: int) -> Sequence[Json]:
-    """As many rows, in their order; of more, those that are as declared go first."""
+def _most_relevant(rows: Sequence[Json], number: int) -> Sequence[Json]:
+    """At most `number` rows, in their order. Rows that are as declared or suspended are omitted first."""
     if len(rows) <= number:
         return rows
     ranked = sorted(rows, key=lambda row: row["status"] in {"Ready", "Suspended"})
@@ -157,7 +157,7 @@ def _most_telling(rows: Sequence[Json], number: int) -> Sequence[Json]:
 
 
 def _table(name: str, *others: str) -> Table:
-    """Its first and last columns share what the others leave; they fold where that is not enough."""
+    """A table whose first and last columns share the remaining width, and fold."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     *narrow, why = others
     table.add_column(name, overflow="fold")

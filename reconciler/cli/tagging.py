@@ -1,10 +1,10 @@
-"""What the verbs have in common that write a tag of a scale set, which a daemon reads."""
+"""Shared by the verbs that write a tag of a scale set for the daemon."""
 
 from collections.abc import Callable, Mapping
 
 import click
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict
 from reconciler.cli.failure import fail
@@ -15,64 +15,64 @@ from reconciler.rollout.tags import MOST, STATE, is_storable, missing_room, with
 from reconciler.spec.scale_set import ScaleSet
 
 
-class Kept(Exception):
-    """Why the tag of a scale set stays as it is, in words."""
+class TagUnchanged(Exception):
+    """Why the tag of a scale set was not written."""
 
 
-def scale_sets_in_force(specs: Specs, done: str) -> Mapping[str, ScaleSet]:
-    """Those that are declared now, by name. With a mistake anywhere nobody can say what the daemon goes by,
-    and nothing is `done`."""
+def scale_sets_in_force(specs: Specs, action: str) -> Mapping[str, ScaleSet]:
+    """The declared scale sets by name. Ends the command if a spec has errors.
+
+    With errors, it is unknown which specs the daemon uses. `action` names what is then not done.
+    """
     specs.refresh()
     if specs.errors:
         for line in specs.errors:
             click.echo(f"error: {line}", err=True)
-        fail(f"nothing is {done} while the specs cannot be read, or hold mistakes")
+        fail(f"nothing was {action}: the specs have errors or cannot be read; fix them first")
     return {each.name: each for each in specs.scale_sets}
 
 
-def insist(write: Callable[[], str]) -> str:
-    """What comes of `write`, tried once more where somebody else was faster, such as an autoscaler."""
+def retry_conflict(write: Callable[[], str]) -> str:
+    """The result of `write`, retried once if another writer, such as an autoscaler, caused a conflict."""
     try:
         return write()
     except Conflict:
         return write()
 
 
-def carry_out(desired: ScaleSet, write: Callable[[], str]) -> bool:
-    """Say what came of `write` on one scale set of several. Whether it neither failed nor raised Kept."""
+def write_and_report(desired: ScaleSet, write: Callable[[], str]) -> bool:
+    """Print the result of `write` for one of several scale sets. Returns whether it succeeded."""
     try:
-        said = insist(write)
-    except (AzureFailure, Kept) as why:
+        result = retry_conflict(write)
+    except (AzureFailure, TagUnchanged) as why:
         click.echo(f"error: {desired.name}: {why}", err=True)
         return False
-    click.echo(f"{desired.name}: {said}")
+    click.echo(f"{desired.name}: {result}")
     return True
 
 
 def declared_model(desired: ScaleSet, compute: Compute) -> Model:
-    """The model of a declared scale set. Raises AzureFailure, and Kept where there is no such scale set."""
-    model = compute.model(desired.target, Share.ROLLOUT)
+    """The model of a declared scale set. Raises AzureFailure, and TagUnchanged if there is none."""
+    model = compute.model(desired.target, Priority.ROLLOUT)
     if isinstance(model, Absent):
-        raise Kept(f"there is no scale set {desired.target.id}")
+        raise TagUnchanged(f"there is no scale set {desired.target.id}")
     return model
 
 
 def check_writable(model: Model, persisted: PersistedState) -> None:
-    """Raises Kept where this cannot be written on the tags of a scale set."""
+    """Raises TagUnchanged if this cannot be written on the tags of the scale set."""
     if model.owner:
-        raise Kept(f"it belongs to {model.owner}, and is no fleet's")
+        raise TagUnchanged(f"it belongs to {model.owner}, so no fleet can claim it")
     if not model.persisted.is_readable:
-        raise Kept(
+        raise TagUnchanged(
             f"a later version of this program wrote the tag {STATE}; run that version, or remove the tag"
         )
     if not is_storable(persisted) or missing_room(model.tags, with_state(model.tags, persisted)):
-        raise Kept(f"there is no room for it: Azure allows {MOST} tags; remove one of the scale set")
+        raise TagUnchanged(f"the scale set has no room for another tag: Azure allows {MOST}; remove one")
 
 
-def onward(desired: ScaleSet) -> str:
-    """When the daemon goes by the tag."""
+def takes_effect_note(desired: ScaleSet) -> str:
+    """When the daemon applies the tag."""
     if desired.fleet.freeze:
-        return "nothing moves while the fleet is frozen"
-    return (
-        "nothing moves while it is suspended" if desired.suspend else "the daemon sees it at its next sweep"
-    )
+        return "no change is made while the fleet is frozen"
+    return "no change is made while it is suspended" if desired.suspend else "takes effect at the next sweep"

@@ -1,4 +1,4 @@
-"""`reconciler adopt --take-over`: a person's word that scale sets are this fleet's, on the tag of each."""
+"""`reconciler adopt --take-over`: claim scale sets for this fleet, by a tag on each."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,29 +11,37 @@ import click
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.cli.announcement import announce
-from reconciler.cli.named import unknown
-from reconciler.cli.tagging import carry_out, check_writable, declared_model, onward, scale_sets_in_force
+from reconciler.cli.named import unknown_name
+from reconciler.cli.tagging import (
+    check_writable,
+    declared_model,
+    scale_sets_in_force,
+    takes_effect_note,
+    write_and_report,
+)
 from reconciler.daemon.specs import Specs
 from reconciler.spec.scale_set import ScaleSet
 
 
 def take_over(names: Sequence[str], former: str | None, specs: Specs, session: Session) -> None:
-    """Claim the declared scale sets of these names; of those that are, where given, the fleet `former`'s.
+    """Claim the declared scale sets with these names; with `former`, only those of that fleet.
 
-    Says what came of each. Ends with 1 where one of them could not be claimed.
+    Prints the result for each. Exits with 1 if one of them could not be claimed.
     """
     in_force = scale_sets_in_force(specs, "taken over")
     missing = [name for name in names if not any(fnmatchcase(each, name) for each in in_force)]
     for name in missing:
-        click.echo(f"error: {unknown(name, in_force)}", err=True)
+        click.echo(f"error: {unknown_name(name, in_force)}", err=True)
     announce(session)
     compute = Compute(session)
-    kept = [carry_out(each, partial(_claim, each, former, compute)) for each in _chosen(in_force, names)]
-    if missing or not all(kept):
+    claimed = [
+        write_and_report(each, partial(_claim, each, former, compute)) for each in _select(in_force, names)
+    ]
+    if missing or not all(claimed):
         sys.exit(1)
 
 
-def _chosen(in_force: Mapping[str, ScaleSet], names: Iterable[str]) -> list[ScaleSet]:
+def _select(in_force: Mapping[str, ScaleSet], names: Iterable[str]) -> list[ScaleSet]:
     return [
         each
         for name, each in sorted(in_force.items())
@@ -42,16 +50,16 @@ def _chosen(in_force: Mapping[str, ScaleSet], names: Iterable[str]) -> list[Scal
 
 
 def _claim(desired: ScaleSet, former: str | None, compute: Compute) -> str:
-    """What came of it. Raises AzureFailure, and Kept."""
+    """Claim a scale set. Returns the result as a message. Raises AzureFailure and TagUnchanged."""
     model, ours = declared_model(desired, compute), desired.fleet.name
     claimed = replace(model.persisted, fleet=ours)
     check_writable(model, claimed)
     owner = model.persisted.fleet
     whose = f"the fleet {owner}" if owner else "no fleet"
     if owner == ours:
-        return f"it belongs to {whose} already"
+        return f"already belongs to {whose}"
     if former and owner != former:
-        return f"left alone: it belongs to {whose}, and not to {former}"
+        return f"unchanged: it belongs to {whose}, not to {former}"
     compute.persist(desired.target, model, claimed)
-    now = f"to the fleet {ours}" if ours else "to none, because no document of kind Fleet is declared"
-    return f"it belonged to {whose}, and now belongs {now}; {onward(desired)}"
+    now = f"to the fleet {ours}" if ours else "to no fleet, because no document of kind Fleet is declared"
+    return f"belonged to {whose}, now belongs {now}; {takes_effect_note(desired)}"

@@ -1,4 +1,4 @@
-"""`reconciler validate`: every mistake of every spec file at once, without credentials or network."""
+"""`reconciler validate`: report every error in spec files, without credentials or network."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ from reconciler.spec.files import read_paths
 def validate(paths: tuple[Path, ...]) -> None:
     """Check spec files and directories (default: specs).
 
-    Prints each mistake as file:line:column: field: what is wrong and how to mend it. Exit 1 if there is any.
+    Prints each error as file:line:column: field: what is wrong and how to fix it. Exit 1 if there are any.
     """
     files, unread = read_paths(paths or (Path("specs"),))
     declared = declare(files)
@@ -24,6 +24,6 @@ def validate(paths: tuple[Path, ...]) -> None:
     for problem in problems:
         click.echo(str(problem))
     if problems:
-        click.echo(count(len(problems), "mistake"), err=True)
+        click.echo(count(len(problems), "error"), err=True)
         sys.exit(1)
-    click.echo(f"{count(len(declared.scale_sets), 'scale set')} in {count(len(files), 'file')}: no mistakes")
+    click.echo(f"{count(len(declared.scale_sets), 'scale set')} in {count(len(files), 'file')}: no errors")

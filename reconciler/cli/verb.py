@@ -1,4 +1,4 @@
-"""A verb: a click command that takes nothing empty for something that was left out."""
+"""A verb: a click command that rejects empty values."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -8,18 +8,18 @@ from click.core import ParameterSource
 
 
 class Verb(click.Command):
-    """A command of which no option, argument or variable may be empty.
+    """A command whose options, arguments and variables must not be empty.
 
-    To click an empty variable is none, and an empty path is the directory one is in. Mostly it was a variable
-    of the shell that had no value, and another Azure, or other specs, were meant.
+    click ignores an empty variable, and reads an empty path as the current directory. An empty value usually
+    comes from an unset shell variable, and another Azure endpoint or other specs were meant.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         given, _, _ = self.make_parser(ctx).parse_args(list(args))
         for param in () if given.get("help") else self.params:
             if "" in _texts(param, given.get(param.name)):
-                raise click.UsageError(f"{_name(param)} is empty: give it a value, or leave it out", ctx)
-        rest = super().parse_args(ctx, args)
+                raise click.UsageError(f"{_name(param)} is empty; set a value, or omit it", ctx)
+        remaining = super().parse_args(ctx, args)
         for param in self.params:
             variable = param.envvar
             if (
@@ -28,13 +28,13 @@ class Verb(click.Command):
                 and ctx.get_parameter_source(param.name or "") is ParameterSource.DEFAULT
             ):
                 raise click.UsageError(
-                    f"{variable} is empty: give it a value, or unset it{_usual(param)}", ctx
+                    f"{variable} is empty; set a value, or unset it{_default_note(param)}", ctx
                 )
-        return rest
+        return remaining
 
 
 def _texts(param: click.Parameter, given: object) -> Iterator[object]:
-    """What stands for a parameter on the command line; of a command of its own, its name alone."""
+    """The values of a parameter on the command line. Of a COMMAND to run, only its name."""
     values = [given] if isinstance(given, str) else given if isinstance(given, Iterable) else ()
     for number, value in enumerate(values):
         if number == 0 or param.type is not click.UNPROCESSED:
@@ -45,6 +45,6 @@ def _name(param: click.Parameter) -> str:
     return max(param.opts, key=len) if isinstance(param, click.Option) else str(param.name).upper()
 
 
-def _usual(param: click.Parameter) -> str:
-    """What holds where the variable is not set."""
+def _default_note(param: click.Parameter) -> str:
+    """The default that applies if the variable is not set, as text."""
     return f" for {param.default}" if isinstance(param, click.Option) and param.show_default else ""

@@ -1,6 +1,6 @@
 """The verbs of the command line. Each is in the module of its name, which is imported when the verb is used.
 
-So `run` loads no simulator, and `validate` no Azure SDK.
+Therefore `run` does not load the simulator, and `validate` does not load the Azure SDK.
 """
 
 from collections.abc import Iterator, MutableMapping
@@ -12,7 +12,7 @@ NAMES = ("adopt", "approve", "check", "plan", "retry", "run", "simulate", "statu
 
 
 class Verbs(MutableMapping[str, click.Command]):
-    """The commands of a click group. Listing their names imports nothing."""
+    """The commands of a click group. Listing their names imports no module."""
 
     def __init__(self) -> None:
         self._known: dict[str, click.Command | None] = dict.fromkeys(NAMES)

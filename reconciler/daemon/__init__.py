@@ -1,1 +1,1 @@
-"""The process that reconciles on a schedule."""
+"""The daemon: sweeps, reconciles, and the state that it publishes."""

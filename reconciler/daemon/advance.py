@@ -1,13 +1,14 @@
-"""The next state of a scale set: the one place where any part of it changes.
+"""The next state of a scale set. No other module changes any part of a state.
 
-A tick may take seconds, and a sweep may declare something else meanwhile. So a tick tells what it was about,
-and what it found is kept only as far as it still says something of what is declared by then.
+A reconcile may take seconds, and a sweep may apply another spec meanwhile. Each event of a reconcile
+therefore carries the spec that it was about. Results that do not apply to the current spec are dropped.
 """
 
 from dataclasses import replace
 
 from reconciler.daemon.conditions import conditions
 from reconciler.daemon.event import (
+    ChangeCounted,
     Event,
     GateChanged,
     ImageResolved,
@@ -15,13 +16,12 @@ from reconciler.daemon.event import (
     Listed,
     ListFailed,
     ModelRead,
+    ReconcileBegan,
+    ReconcileEnded,
+    ReconcileEvent,
     SlotAcquired,
     SpecRead,
     SweepEvent,
-    TickBegan,
-    Ticked,
-    TickEvent,
-    Weighed,
 )
 from reconciler.daemon.gates.concurrency import slot_after
 from reconciler.daemon.history import history_after
@@ -40,34 +40,34 @@ from reconciler.spec.image import follows_latest, same
 def advance(state: ScaleSetState, event: Event) -> ScaleSetState:
     """The state after this event."""
     match event:
-        case SpecRead() | Weighed() | Listed() | ListFailed() | GateChanged():
+        case SpecRead() | ChangeCounted() | Listed() | ListFailed() | GateChanged():
             return _after_sweep(state, event)
         case _:
-            return _after_tick(state, event)
+            return _after_reconcile(state, event)
 
 
 def _after_sweep(state: ScaleSetState, event: SweepEvent) -> ScaleSetState:
     match event:
         case SpecRead():
-            return _take_over(state, event)
-        case Weighed(image, change):
-            return replace(state, weighed=image, change=change)
+            return _with_spec(state, event)
+        case ChangeCounted(image, change):
+            return replace(state, counted_image=image, change=change)
         case Listed():
-            return _note_row(state, event)
+            return _with_row(state, event)
         case ListFailed(outcome):
             return state if state.outcome else _with_outcome(state, outcome)
         case GateChanged(outcome):
-            # A tick may have come to another outcome meanwhile.
+            # A reconcile may have ended with another outcome meanwhile.
             return _with_gate(state, event) if state.outcome is outcome else state
 
 
-def _after_tick(state: ScaleSetState, event: TickEvent) -> ScaleSetState:
+def _after_reconcile(state: ScaleSetState, event: ReconcileEvent) -> ScaleSetState:
     seen = state.seen
     match event:
-        case TickBegan():
-            return _begin_tick(state)
+        case ReconcileBegan():
+            return _begin_reconcile(state)
         case ModelRead(model, is_row):
-            listed_at = None if is_row else seen.listed_at  # good for one look
+            listed_at = None if is_row else seen.listed_at  # valid for one observation
             return replace(state, seen=replace(seen, model=model, listed_at=listed_at))
         case InstancesRead():
             return replace(state, seen=_with_instances(seen, event))
@@ -75,12 +75,12 @@ def _after_tick(state: ScaleSetState, event: TickEvent) -> ScaleSetState:
             return replace(state, seen=replace(seen, exact=image))
         case SlotAcquired():
             return replace(state, progress=replace(state.progress, has_acquired=True))
-        case Ticked():
-            return _end_tick(state, event)
+        case ReconcileEnded():
+            return _end_reconcile(state, event)
 
 
-def _take_over(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
-    """What was counted against another image, or what that meant, says nothing about this one."""
+def _with_spec(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
+    """Apply a spec. A new image discards the instance counts and the forecast of the previous one."""
     after = replace(state, desired=event.desired, commit=event.commit, removed=state.removed | event.removed)
     if state.desired.image == event.desired.image:
         return after
@@ -91,7 +91,7 @@ def _take_over(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
     )
 
 
-def _note_row(state: ScaleSetState, event: Listed) -> ScaleSetState:
+def _with_row(state: ScaleSetState, event: Listed) -> ScaleSetState:
     after = replace(state, seen=replace(state.seen, listed=event.model, listed_at=event.at))
     if _is_retry(state.seen, event):
         after = replace(after, progress=state.progress.for_retry())
@@ -100,7 +100,7 @@ def _note_row(state: ScaleSetState, event: Listed) -> ScaleSetState:
 
 
 def _is_retry(seen: LastSeen, event: Listed) -> bool:
-    """Whether a person has had an image tried again since the model was last seen."""
+    """Whether `reconciler retry` has run since the model was last read."""
     before = seen.listed_or_read
     if before is None or event.model is None or event.model.persisted.retry is None:
         return False
@@ -108,8 +108,8 @@ def _is_retry(seen: LastSeen, event: Listed) -> bool:
 
 
 def _with_gate(state: ScaleSetState, event: GateChanged) -> ScaleSetState:
-    told = next((each for each in event.outcome.gates if each.closed), None)
-    gates = tuple(event.gate if each is told else each for each in event.outcome.gates)
+    closed = next((each for each in event.outcome.gates if each.closed), None)
+    gates = tuple(event.gate if each is closed else each for each in event.outcome.gates)
     message = closed_gate_message(event.gate, event.outcome.doing)
     return _with_outcome(state, replace(event.outcome, gates=gates, message=message))
 
@@ -119,7 +119,7 @@ def _with_outcome(state: ScaleSetState, outcome: Outcome) -> ScaleSetState:
     return replace(after, published=replace(after.published, conditions=conditions(after)))
 
 
-def _begin_tick(state: ScaleSetState) -> ScaleSetState:
+def _begin_reconcile(state: ScaleSetState) -> ScaleSetState:
     decided = state.published.decided
     if decided is None or not differs(decided, state.desired):
         return state
@@ -132,19 +132,19 @@ def _begin_tick(state: ScaleSetState) -> ScaleSetState:
 
 
 def _with_instances(seen: LastSeen, event: InstancesRead) -> LastSeen:
-    """A list that is not whole says nothing of those that it lacks."""
+    """Take over the listed instances. A partial list keeps what is known of the instances that it lacks."""
     sightings = event.sightings if event.is_whole else {**seen.sightings, **event.sightings}
     return replace(seen, instances_at=event.at, sightings=sightings, notes=event.notes)
 
 
-def _end_tick(state: ScaleSetState, event: Ticked) -> ScaleSetState:
+def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState:
     outcome, before = event.outcome, state.published
     counts = _counts(state, event)
     is_about = state.desired.image == event.desired.image
-    foreseen = event.foreseen
+    forecast_update = event.forecast_update
     published = replace(
         before,
-        outcome=_shown(before, event),
+        outcome=_published_outcome(before, event),
         decided=event.desired,
         concluded=(
             Revision.of(event.desired, event.commit)
@@ -160,10 +160,12 @@ def _end_tick(state: ScaleSetState, event: Ticked) -> ScaleSetState:
             event.taken,
             before=state.progress.last_reason,
         ),
-        measured=foreseen.measured if foreseen else before.measured,
-        forecast=before.forecast if foreseen is None else (foreseen.forecast if is_about else None),
+        measured=forecast_update.measured if forecast_update else before.measured,
+        forecast=before.forecast
+        if forecast_update is None
+        else (forecast_update.forecast if is_about else None),
     )
-    # What is said is about what the tick was about, and stands beside what is declared by now.
+    # The conditions are about the spec of the reconcile, even if another one is declared by now.
     about = replace(
         state,
         desired=event.desired,
@@ -179,9 +181,11 @@ def _end_tick(state: ScaleSetState, event: Ticked) -> ScaleSetState:
     )
 
 
-def _shown(before: Published, event: Ticked) -> Outcome:
-    """That there is no request left for a look says nothing new of the scale set, until it lasts; and of what
-    is failing or stalled already it never does."""
+def _published_outcome(before: Published, event: ReconcileEnded) -> Outcome:
+    """The outcome to publish. A throttled observation keeps the previous outcome until the throttling lasts.
+
+    A scale set that is already failing or stalled keeps its outcome however long it lasts.
+    """
     known, outcome = before.outcome, event.outcome
     is_known = before.decided is not None and not differs(before.decided, event.desired)
     if outcome.reason is not Reason.THROTTLED or known is None or not is_known:
@@ -193,7 +197,7 @@ def _shown(before: Published, event: Ticked) -> Outcome:
     return outcome_when_throttled(known, outcome)
 
 
-def _progress(state: ScaleSetState, event: Ticked) -> Progress:
+def _progress(state: ScaleSetState, event: ReconcileEnded) -> Progress:
     before, outcome = state.progress, event.outcome
     back = outcome.counts.back if outcome.counts else None
     after = (
@@ -211,17 +215,19 @@ def _progress(state: ScaleSetState, event: Ticked) -> Progress:
     )
 
 
-def _still_blamed(state: ScaleSetState, event: Ticked) -> Fingerprint | None:
-    """The image that failed here, until it has been brought to health here: neither another image nor a
-    scale set that was scaled to zero says that it is well."""
+def _still_blamed(state: ScaleSetState, event: ReconcileEnded) -> Fingerprint | None:
+    """The image that failed here, until it has proven itself here.
+
+    Neither another image nor a scale set without instances proves that it is good.
+    """
     blamed, counts = state.progress.blamed, event.outcome.counts
     is_done = event.outcome.reason.meaning.phase is Phase.DONE and counts is not None and counts.back > 0
-    is_well = is_done and blamed is not None and blamed.is_of(state.seen.exact or event.desired.image)
-    return None if is_well else blamed
+    is_proven = is_done and blamed is not None and blamed.is_of(state.seen.exact or event.desired.image)
+    return None if is_proven else blamed
 
 
-def _counts(state: ScaleSetState, event: Ticked) -> InstanceCounts | None:
-    """The instances by domain, as last counted; against another version of latest, none were."""
+def _counts(state: ScaleSetState, event: ReconcileEnded) -> InstanceCounts | None:
+    """The instance counts by domain. If latest now means another version, only those of this reconcile."""
     if isinstance(event.outcome.step, PatchModel) and follows_latest(event.desired.image):
         return event.outcome.counts
     return event.outcome.counts or state.seen.counts

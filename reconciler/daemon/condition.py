@@ -1,4 +1,4 @@
-"""One thing that is so of a scale set, or is not, or is not known: in the shape that Kubernetes gives it."""
+"""A condition of a scale set, in the shape of a Kubernetes condition."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,17 +8,17 @@ from reconciler.daemon.revision import Revision
 
 
 class ConditionType(StrEnum):
-    """What is said of a scale set. The second and the third are worth a word only where they are true."""
+    """The conditions of a scale set."""
 
     READY = "Ready"  # it is as declared
-    RECONCILING = "Reconciling"  # it moves, or waits to move by itself
+    RECONCILING = "Reconciling"  # it moves, or will continue without intervention
     STALLED = "Stalled"  # nothing happens until a person acts
     HEALTHY = "Healthy"  # every instance that stays is serving
-    DRIFTED = "Drifted"  # its model or an instance is on another image than the declared one
+    DRIFTED = "Drifted"  # its model or an instance is not on the declared image
 
 
 class ConditionStatus(StrEnum):
-    """Whether it is so."""
+    """The status of a condition."""
 
     TRUE = "True"
     FALSE = "False"
@@ -27,8 +27,10 @@ class ConditionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`since` is when its status last changed, None while nothing was ever looked at. `revision` is what the
-    look that says so was about."""
+    """`since` is when the status last changed, None before the first observation.
+
+    `revision` is the spec that the observation was about.
+    """
 
     type: ConditionType
     status: ConditionStatus
@@ -40,7 +42,7 @@ class Condition:
 
 NOT_OBSERVED = "NotObserved"
 
-# Of a scale set that was never looked at.
-UNSEEN = tuple(
+# The conditions of a scale set before its first observation.
+UNOBSERVED = tuple(
     Condition(each, ConditionStatus.UNKNOWN, NOT_OBSERVED, "", None, None) for each in ConditionType
 )

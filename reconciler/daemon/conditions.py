@@ -1,20 +1,18 @@
-"""How a scale set stands, as five conditions after the rules of kstatus and Flux, for what goes by those.
+"""The five conditions of a scale set, by the rules of kstatus and Flux.
 
-Ready, Reconciling and Stalled say what the standing of the outcome says, each standing in one way
-(`SUMMARY`). So at most one of them is true, and Ready is true of nothing but what is as declared:
+Ready, Reconciling and Stalled follow from the status of the outcome (`SUMMARY`). At most one of them is true,
+and Ready is true only if the scale set is as declared:
 
-- What is suspended or frozen is left as it is, whatever is declared: Ready is Unknown.
-  Flux leaves Ready as it last was; then a suspended one shows green for as long as it is suspended, however
-  far it drifts, and every dashboard has to know better.
-- What fails and is tried again is both: Ready is False, and Reconciling is true. Flux calls that
-  ProgressingWithRetry; the reason here is that of the outcome.
-- What waits for its window, its turn or a person's approval is Reconciling and not Stalled: its own spec
-  asks for the wait, it is asked again at every look, and nobody is to be woken for it. Stalled is what cannot
-  go on as spec and scale set are, and an alert on it is worth its noise.
+- Suspended or frozen: Ready is Unknown, because nothing brings the scale set to its spec. Flux keeps the last
+  value of Ready, so that a suspended object stays green however far it drifts.
+- Failing and retried: Ready is False and Reconciling is True. Flux calls this ProgressingWithRetry. The
+  reason here is that of the outcome.
+- Waiting for a window, a slot or an approval: Reconciling, not Stalled. Its own spec asks for the wait, and
+  it continues without a change of spec or scale set. Stalled means that it cannot continue without one, so
+  that an alert on Stalled always needs a person.
 
-Healthy and Drifted rest on what was last seen, and are Unknown once that is older than `interval`, the time
-for which the spec lets instances go unlooked at. A look for which Azure left no request says nothing new:
-every condition stays.
+Healthy and Drifted describe the last observation. They are Unknown once it is older than `spec.interval`. A
+throttled observation changes no condition.
 """
 
 from dataclasses import replace
@@ -41,111 +39,113 @@ SUMMARY: dict[Status, tuple[ConditionStatus, ConditionStatus, ConditionStatus]] 
     Status.SUSPENDED: (ConditionStatus.UNKNOWN, ConditionStatus.FALSE, ConditionStatus.FALSE),
 }
 
-SERVING, AWAY = "Serving", "InstancesUnavailable"
+SERVING, UNAVAILABLE = "Serving", "InstancesUnavailable"
 MODEL_DRIFT, INSTANCE_DRIFT, NO_DRIFT = "ModelDrift", "InstanceDrift", "NoDrift"
 
 
-class _Said(NamedTuple):
+class _Finding(NamedTuple):
     status: ConditionStatus
     reason: str
     message: str = ""
 
 
 def conditions(state: ScaleSetState) -> tuple[Condition, ...]:
-    """Those of a scale set after a look, from what its entry then holds; its conditions are those before."""
+    """The conditions of a scale set after an observation. `state` still holds the previous ones."""
     outcome = state.outcome
     if outcome is None:
         return state.published.conditions
     revision = Revision.of(state.desired, state.commit)
     if outcome.as_of:
         return state.published.conditions
-    said = {
+    now = {
         **_summary(outcome),
         ConditionType.HEALTHY: _healthy(state, outcome),
         ConditionType.DRIFTED: _drift(state, outcome),
     }
     return tuple(
-        _next(before, said[before.type], outcome.at, revision) for before in state.published.conditions
+        _next(before, now[before.type], outcome.at, revision) for before in state.published.conditions
     )
 
 
-def _next(before: Condition, said: _Said, at: datetime, revision: Revision) -> Condition:
-    """The condition that follows; it turned when its status changed, and never before it turned last."""
+def _next(before: Condition, now: _Finding, at: datetime, revision: Revision) -> Condition:
+    """The next condition. `since` moves only when the status changes, and never backwards."""
     since = before.since
     if since is None:
         since = at
-    elif said.status is not before.status:
+    elif now.status is not before.status:
         since = max(since, at)
     return replace(
         before,
-        status=said.status,
-        reason=said.reason,
-        message=said.message,
+        status=now.status,
+        reason=now.reason,
+        message=now.message,
         since=since,
         revision=revision,
     )
 
 
-def _summary(outcome: Outcome) -> dict[ConditionType, _Said]:
-    """Ready says the line of the outcome, and so does what else is true; the others have nothing to add."""
+def _summary(outcome: Outcome) -> dict[ConditionType, _Finding]:
+    """Ready carries the message of the outcome, and so does any other condition that is true."""
     ready, reconciling, stalled = SUMMARY[outcome.status]
     return {
-        ConditionType.READY: _Said(ready, outcome.reason, outcome.told),
-        ConditionType.RECONCILING: _Said(reconciling, outcome.reason, _where_true(reconciling, outcome)),
-        ConditionType.STALLED: _Said(stalled, outcome.reason, _where_true(stalled, outcome)),
+        ConditionType.READY: _Finding(ready, outcome.reason, outcome.full_message),
+        ConditionType.RECONCILING: _Finding(
+            reconciling, outcome.reason, _message_if_true(reconciling, outcome)
+        ),
+        ConditionType.STALLED: _Finding(stalled, outcome.reason, _message_if_true(stalled, outcome)),
     }
 
 
-def _where_true(status: ConditionStatus, outcome: Outcome) -> str:
-    return outcome.told if status is ConditionStatus.TRUE else ""
+def _message_if_true(status: ConditionStatus, outcome: Outcome) -> str:
+    return outcome.full_message if status is ConditionStatus.TRUE else ""
 
 
-def _healthy(state: ScaleSetState, outcome: Outcome) -> _Said:
+def _healthy(state: ScaleSetState, outcome: Outcome) -> _Finding:
     if outcome.reason.meaning.is_unseen:
-        return _Said(ConditionStatus.UNKNOWN, outcome.reason, outcome.told)
+        return _Finding(ConditionStatus.UNKNOWN, outcome.reason, outcome.full_message)
     counts = state.seen.counts
     if counts is None or _is_old(state.seen.instances_at, state, outcome):
-        return _Said(ConditionStatus.UNKNOWN, NOT_OBSERVED)
+        return _Finding(ConditionStatus.UNKNOWN, NOT_OBSERVED)
     if not counts.unavailable:
-        return _Said(ConditionStatus.TRUE, SERVING)
+        return _Finding(ConditionStatus.TRUE, SERVING)
     if outcome.reason.meaning.names_instances:
-        return _Said(ConditionStatus.FALSE, outcome.reason, outcome.told)
-    return _Said(ConditionStatus.FALSE, AWAY, _away(counts))
+        return _Finding(ConditionStatus.FALSE, outcome.reason, outcome.full_message)
+    return _Finding(ConditionStatus.FALSE, UNAVAILABLE, _unavailable_message(counts))
 
 
-def _away(counts: InstanceCounts) -> str:
+def _unavailable_message(counts: InstanceCounts) -> str:
     where = join(f"{each.unavailable} of {each.domain}" for each in counts.domains if each.unavailable)
-    return f"{counts.unavailable} of {counts.total} are not serving: {where}"
+    return f"{counts.unavailable} of {counts.total} instances are not serving: {where}"
 
 
-def _drift(state: ScaleSetState, outcome: Outcome) -> _Said:
+def _drift(state: ScaleSetState, outcome: Outcome) -> _Finding:
     if outcome.reason.meaning.is_unseen or outcome.reason.meaning.is_latest_unknown:
-        return _Said(ConditionStatus.UNKNOWN, outcome.reason, outcome.told)
+        return _Finding(ConditionStatus.UNKNOWN, outcome.reason, outcome.full_message)
     if outcome.reason == Reason.MODEL_DRIFT:
-        return _Said(ConditionStatus.TRUE, MODEL_DRIFT, outcome.told)
+        return _Finding(ConditionStatus.TRUE, MODEL_DRIFT, outcome.full_message)
     model, counts = state.seen.model, state.seen.counts
     if model is None or _is_old(state.published.known_at, state, outcome):
-        return _Said(ConditionStatus.UNKNOWN, NOT_OBSERVED)
+        return _Finding(ConditionStatus.UNKNOWN, NOT_OBSERVED)
     if model.image is None:
-        return _Said(ConditionStatus.UNKNOWN, Reason.IMAGE_UNREADABLE)
-    if not _is_declared(model.image, state) or _is_given_up(model, outcome):
+        return _Finding(ConditionStatus.UNKNOWN, Reason.IMAGE_UNREADABLE)
+    if not _is_declared(model.image, state) or _is_rolled_back(model, outcome):
         on, declared = short(model.image), short(state.desired.image)
-        return _Said(ConditionStatus.TRUE, MODEL_DRIFT, f"the model is on {on}, and {declared} is declared")
+        return _Finding(ConditionStatus.TRUE, MODEL_DRIFT, f"the model is on {on}; {declared} is declared")
     if counts is None or _is_old(state.seen.instances_at, state, outcome):
-        return _Said(ConditionStatus.UNKNOWN, NOT_OBSERVED)
+        return _Finding(ConditionStatus.UNKNOWN, NOT_OBSERVED)
     if counts.up_to_date < counts.total:
-        return _Said(ConditionStatus.TRUE, INSTANCE_DRIFT, counts.summary)
-    return _Said(ConditionStatus.FALSE, NO_DRIFT)
+        return _Finding(ConditionStatus.TRUE, INSTANCE_DRIFT, counts.summary)
+    return _Finding(ConditionStatus.FALSE, NO_DRIFT)
 
 
 def _is_declared(image: Image, state: ScaleSetState) -> bool:
-    """Whether the model is on the declared image; for latest on a version of it, as far as is known here."""
+    """Whether the model is on the declared image. For latest, any version of that image counts."""
     declared = state.desired.image
     return is_version_of(image, declared) if follows_latest(declared) else same(image, declared)
 
 
-def _is_given_up(model: Model, outcome: Outcome) -> bool:
-    """Whether an image was given up, and the model is on the last good one instead."""
+def _is_rolled_back(model: Model, outcome: Outcome) -> bool:
+    """Whether an image failed, and the model is on the last good one instead."""
     if model.persisted.failed is None or outcome.status is Status.READY:
         return False
     return model.persisted.is_last_good(model.image)

@@ -1,7 +1,7 @@
-"""Whether a scale set is to be looked at closely in this sweep, or the list has said enough about it.
+"""Which scale sets a sweep names for a reconcile.
 
-This is what makes a sweep cheap: a settled scale set costs no request of its own until its model, its etag
-or its spec moves, or its interval has passed.
+This keeps a sweep cheap: a settled scale set costs no request of its own until its model, its etag or its
+spec changes, or its interval has passed.
 """
 
 import hashlib
@@ -18,37 +18,40 @@ from reconciler.spec.image import follows_latest
 from reconciler.spec.scale_set import ScaleSet
 
 
-def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_let_on: bool = False) -> bool:
-    """Whether the sweep at `at` looks closely at this scale set; `listed` is its row in the list.
+def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_unblocked: bool = False) -> bool:
+    """Whether the sweep at `at` names this scale set for a reconcile. `listed` is its row in the list.
 
-    `is_let_on`: what it waits for has come.
+    `is_unblocked`: what it waits for has happened.
     """
-    outcome, decided, looked_at = state.outcome, state.published.decided, state.seen.instances_at
-    if outcome is None or decided is None or differs(decided, state.desired) or is_let_on:
+    outcome, decided, observed_at = state.outcome, state.published.decided, state.seen.instances_at
+    if outcome is None or decided is None or differs(decided, state.desired) or is_unblocked:
         return True
     if held := active_hold(state.desired, at):
         is_forgotten = held.reason is not outcome.reason
-        return is_forgotten or _has_moved(state, listed) or at - outcome.at >= _braked_interval(state)
-    if outcome.again is not None and outcome.status is not Status.WAITING:
-        # A follow-up is on its way; what is waited for in minutes may have come.
-        return outcome.again > _SOON and listed != state.seen.model
+        return is_forgotten or _has_moved(state, listed) or at - outcome.at >= _interval_on_hold(state)
+    if outcome.requeue_after is not None and outcome.status is not Status.WAITING:
+        # A requeue is pending. If it is minutes away, a change in the list comes first.
+        return outcome.requeue_after > _SOON and listed != state.seen.model
     if outcome.reason.meaning.requeue is Requeue.SWEEP and outcome.status not in _AT_REST:
         return True
     if outcome.reason == Reason.ROLLOUT_FAILED and follows_latest(state.desired.image):
-        return True  # the fix comes from the catalogue, and nothing shows that it has
-    if listed != state.seen.model or looked_at is None:
+        return True  # a new version in the catalogue does not show in the list
+    if listed != state.seen.model or observed_at is None:
         return True
-    if outcome.again is not None:
+    if outcome.requeue_after is not None:
         return False
-    return at - looked_at >= _spread(state.desired) or _was_early(state.progress.attempt, looked_at, at)
+    return at - observed_at >= _spread(state.desired) or _may_predate_step(
+        state.progress.attempt, observed_at, at
+    )
 
 
-def relied_on(states: Sequence[ScaleSetState]) -> frozenset[str]:
-    """The names of those that are Ready and that a rollout under way depends on: nothing in a list tells that
-    an instance of a settled one fell sick, and the next batch must not be taken then.
+def dependencies_to_watch(states: Sequence[ScaleSetState]) -> frozenset[str]:
+    """The names of the Ready scale sets that a rollout in progress depends on.
 
-    Any other is not Ready, which is enough to know of it, and its next look is planned. So what Azure refuses
-    is not asked for at every sweep.
+    They are reconciled at every sweep: a list does not show that an instance of a settled scale set became
+    unhealthy, and no further batch may start then. Dependencies that are not Ready are left out. They block
+    already, and their next reconcile is scheduled. A dependency that Azure refuses is therefore not read at
+    every sweep.
     """
     names = {name for each in states if each.progress.has_slot for name in each.desired.depends_on}
     ready = (each for each in states if each.outcome and each.outcome.status is Status.READY)
@@ -56,10 +59,10 @@ def relied_on(states: Sequence[ScaleSetState]) -> frozenset[str]:
 
 
 def is_quiet(state: ScaleSetState) -> bool:
-    """Whether nothing shows that it is under way or in trouble. What is comes first, so that after a start no
-    rollout waits behind hundreds of looks at what is settled.
+    """Whether nothing shows a rollout in progress or a problem. The others are reconciled first.
 
-    Drift is quiet: an image begins nowhere before those that are on it already were looked at.
+    After a start, no rollout then waits behind hundreds of settled scale sets. Drift is quiet: an image
+    begins nowhere before the scale sets that are already on it were observed.
     """
     model, outcome = state.seen.listed_or_read, state.outcome
     if model is None or (outcome and outcome.status is not Status.READY):
@@ -68,31 +71,31 @@ def is_quiet(state: ScaleSetState) -> bool:
 
 
 _SOON = timedelta(minutes=1)
-_WATCH = timedelta(minutes=5)  # between two looks at a scale set on hold while instances are away
+_WATCH = timedelta(minutes=5)  # between observations on hold, while instances are unavailable
 
-# Of a look that had to wait for its request: it stands as it stood before.
+# A throttled observation keeps these; they need no reconcile at the next sweep.
 _AT_REST = frozenset({Status.READY, Status.WAITING})
 
 
-def _was_early(attempt: Attempt | None, looked_at: datetime, at: datetime) -> bool:
-    """Whether the last look came so soon after our last step that it may have shown what was before."""
-    return attempt is not None and looked_at < attempt.at + RETRY_DELAY <= at
+def _may_predate_step(attempt: Attempt | None, observed_at: datetime, at: datetime) -> bool:
+    """Whether the last observation came so soon after our last step that it may show the state before it."""
+    return attempt is not None and observed_at < attempt.at + RETRY_DELAY <= at
 
 
 def _has_moved(state: ScaleSetState, listed: Model | None) -> bool:
-    """Whether the list shows another model; what is suspended may stand in no list."""
+    """Whether the list shows another model. A suspended scale set may be in no list."""
     return listed is not None and listed != state.seen.model
 
 
-def _braked_interval(state: ScaleSetState) -> timedelta:
+def _interval_on_hold(state: ScaleSetState) -> timedelta:
     counts, interval = state.seen.counts, _spread(state.desired)
     return min(interval, _WATCH) if counts and counts.unavailable else interval
 
 
 def _spread(desired: ScaleSet) -> timedelta:
-    """The interval of this scale set, cut by up to a tenth according to its name.
+    """The interval of this scale set, shortened by up to a tenth according to its name.
 
-    A fleet first seen at one moment is not looked at again all at one moment.
+    A fleet that was first observed together is not observed together again.
     """
     share = hashlib.sha256(desired.name.encode()).digest()[0] / 255
     return desired.interval * (1 - share / 10)

@@ -1,4 +1,4 @@
-"""What may happen to the state of one scale set. `advance` says what becomes of it."""
+"""The events that change the state of one scale set. `advance` makes the next state from each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from reconciler.spec.scale_set import ScaleSet
 
 @dataclass(frozen=True, slots=True)
 class SpecRead:
-    """A sweep has read what is declared. `removed` are failures in scale sets whose specs are gone."""
+    """A sweep has read the spec. `removed` are failures in scale sets whose specs were removed."""
 
     desired: ScaleSet
     commit: str
@@ -26,8 +26,8 @@ class SpecRead:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
-    """A sweep has held this declared image against the cap on change."""
+class ChangeCounted:
+    """A sweep has counted the change to this declared image against `spec.maxChange`."""
 
     image: Image
     change: Change | None
@@ -35,7 +35,7 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A sweep has seen its row, None where the list has none. `is_settled`: no tick is called for."""
+    """A sweep has listed the model, None if the list lacks it. `is_settled`: no reconcile is due."""
 
     model: Model | None
     at: datetime
@@ -44,27 +44,27 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class ListFailed:
-    """The list that would tell of it could not be read."""
+    """The list that would contain the scale set could not be read."""
 
     outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class GateChanged:
-    """What the gate that `outcome` waits for rests on now; it is closed still."""
+    """The gate that `outcome` waits for is still closed, on new evidence."""
 
     outcome: Outcome
     gate: Gate
 
 
 @dataclass(frozen=True, slots=True)
-class TickBegan:
-    """A tick begins, on what is declared now."""
+class ReconcileBegan:
+    """A reconcile begins, with the spec of now."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRead:
-    """The tick has read the model, None where there is no such scale set. `is_row`: in a sweep's list."""
+    """The reconcile has read the model, None if there is no such scale set. `is_row`: from a sweep's list."""
 
     model: Model | None
     is_row: bool = False
@@ -72,7 +72,7 @@ class ModelRead:
 
 @dataclass(frozen=True, slots=True)
 class InstancesRead:
-    """The tick has listed the instances. `is_whole`: none is missing from the list."""
+    """The reconcile has listed the instances. `is_whole`: the list lacks none."""
 
     at: datetime
     sightings: Mapping[str, Sighting]
@@ -82,32 +82,31 @@ class InstancesRead:
 
 @dataclass(frozen=True, slots=True)
 class ImageResolved:
-    """The gates are asked for this exact image."""
+    """The gates are evaluated for this exact image."""
 
     image: Image
 
 
 @dataclass(frozen=True, slots=True)
 class SlotAcquired:
-    """The look under way has taken a slot of `spec.maxConcurrentRollouts`."""
+    """The reconcile in progress has acquired a slot of `spec.maxConcurrentRollouts`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
-    """What is to come, None where nothing is or nothing can be said; and what the last few batches took."""
+class ForecastUpdate:
+    """The forecast, None if nothing is to come or can be forecast, and the last measured batch durations."""
 
     forecast: Forecast | None
     measured: tuple[MeasuredBatch, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ticked:
-    """A tick has ended. It was about `desired` as of `commit`, which a sweep may have changed since.
+class ReconcileEnded:
+    """A reconcile has ended. It was about `desired` as of `commit`, which a sweep may have changed since.
 
-    `attempt` is the last step that Azure accepted, `taken` the one it accepted in this tick, and
-    `tag_write` the write of the tags alone that was asked for in it. `is_decided`: it is known how the scale
-    set stands, though the step may have failed. `may_have_begun`: one was sent, and no answer came.
-    `foreseen` is None where nothing was decided.
+    `attempt` is the last step that Azure accepted, `taken` the one that it accepted in this reconcile, and
+    `tag_write` the write of tags alone in it. `is_decided`: there was a decision, even if its step failed.
+    `may_have_begun`: a step was sent, and no response came. `forecast_update` is None without a decision.
     """
 
     desired: ScaleSet
@@ -118,9 +117,9 @@ class Ticked:
     is_decided: bool = False
     tag_write: TagWrite | None = None
     may_have_begun: bool = False
-    foreseen: Foreseen | None = None
+    forecast_update: ForecastUpdate | None = None
 
 
-SweepEvent = SpecRead | Weighed | Listed | ListFailed | GateChanged
-TickEvent = TickBegan | ModelRead | InstancesRead | ImageResolved | SlotAcquired | Ticked
-Event = SweepEvent | TickEvent
+SweepEvent = SpecRead | ChangeCounted | Listed | ListFailed | GateChanged
+ReconcileEvent = ReconcileBegan | ModelRead | InstancesRead | ImageResolved | SlotAcquired | ReconcileEnded
+Event = SweepEvent | ReconcileEvent

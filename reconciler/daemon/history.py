@@ -1,8 +1,8 @@
-"""The last rollouts of a scale set, for people: from what to what, how long they took and how they ended.
+"""The last rollouts of a scale set, for people: from which image to which, how long, and with which result.
 
-In the memory of this process, and needed for nothing that is done: a restart forgets it. A rollout that was
-under way already when the process first looked is recorded from there on; when it began is then what the
-scale set's own marks say, or not known.
+The history is in the memory of this process. No decision depends on it, and a restart clears it. A rollout
+that was in progress at the first observation is recorded from then on. Its begin is then the one on the tag
+of the scale set, or unknown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,25 +18,27 @@ from reconciler.spec.duration import format_duration
 from reconciler.spec.image import Image, same, short
 from reconciler.spec.scale_set import ScaleSet
 
-_KEPT = 5  # as many as Flux keeps
+_KEPT = 5  # as in Flux
 
 
 class Ending(StrEnum):
-    """How a rollout ended."""
+    """The result of a rollout."""
 
-    SUCCEEDED = "Succeeded"  # every instance that can be is on the image, and has been for `bakeTime`
-    FAILED = "Failed"  # it was held by its own failure until another image was declared
-    SUPERSEDED = "Superseded"  # another image was declared while it went well
-    GIVEN_UP = "GivenUp"  # `onFailure` took the model back to the last good image
+    SUCCEEDED = "Succeeded"  # every instance that can be is on the image, and was for `bakeTime`
+    FAILED = "Failed"  # held by its own failure until another image was declared
+    SUPERSEDED = "Superseded"  # another image was declared while nothing had failed
+    GIVEN_UP = "GivenUp"  # `onFailure` set the model back to the last good image
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutRecord:
-    """One rollout. `declared` is what the spec named, of which `image` is the exact one; `before` is what the
-    model was on, None where this process did not set it. `began` is None where that is not known, `ended` and
-    `ending` while it is under way. `upgraded` are the ids of the `instances` that were, and is emptied at the
-    end. `batch_since` is when the batch that is away was taken, `longest` how long the slowest one so far was
-    waited for; both by the looks of this process.
+    """One rollout.
+
+    `declared` is the image in the spec, `image` the exact version of it. `before` is the previous image of
+    the model, None if this process did not set it. `began` is None if unknown. `ended` and `ending` are None
+    while the rollout is in progress. `upgraded` are the ids of the upgraded instances, emptied at the end.
+    `batch_since` is when the current batch was started, `longest` the duration of the slowest batch so far.
+    Both are as observed by this process.
     """
 
     declared: Image
@@ -55,33 +57,33 @@ class RolloutRecord:
 
     @property
     def length(self) -> timedelta | None:
-        """How long it took, None where that is not known or not over."""
+        """The duration, None if it is unknown or the rollout has not ended."""
         return self.ended - self.began if self.began and self.ended else None
 
     @property
     def message(self) -> str:
-        """What it was, how it ended and what it took, in one line."""
+        """The images, the result, the duration and the batches, in one line."""
         was = f"{short(self.before)} to " if self.before else "to "
         took = f" in {format_duration(self.length)}" if self.length is not None else ""
-        how = f"{self.ending or 'under way'}{took}"
-        longest = f", the longest {format_duration(self.longest)}" if self.longest else ""
+        how = f"{self.ending or 'in progress'}{took}"
+        longest = f", longest batch {format_duration(self.longest)}" if self.longest else ""
         batches = f"{self.batches} batch{'' if self.batches == 1 else 'es'}"
         instances = f"{self.instances} instance{'' if self.instances == 1 else 's'}"
-        # A process that has taken none itself may have found a rollout half-way.
+        # A process that has started no batch itself may have found a rollout in progress.
         taken = f"; {instances} in {batches}{longest}" if self.batches else ""
         return f"{was}{short(self.image)}: {how}{taken}"
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The latest rollouts, the last one first, and how many ended in which way, also of those forgotten."""
+    """The last rollouts, newest first, and the number of rollouts by result, including those dropped."""
 
     records: tuple[RolloutRecord, ...] = ()
     endings: Mapping[Ending, int] = field(default_factory=dict)
 
     @property
     def current(self) -> RolloutRecord | None:
-        """The rollout that is under way."""
+        """The rollout in progress."""
         return self.records[0] if self.records and self.records[0].ending is None else None
 
     @property
@@ -99,9 +101,9 @@ def history_after(
     *,
     before: Reason | None,
 ) -> History:
-    """The history after a tick on `desired` that saw `model`, and had Azure take this step, if any.
+    """The history after a reconcile of `desired` that read `model` and took the step `taken`, if any.
 
-    `before` is the reason of the decision before, None where there was none.
+    `before` is the reason of the previous decision, None if there was none.
     """
     if outcome.is_error or outcome.reason.meaning.is_hold:
         return history
@@ -112,7 +114,7 @@ def history_after(
         return _end(history, Ending.GIVEN_UP, outcome.at)
     if phase is Phase.DONE:
         return _end(history, Ending.SUCCEEDED, outcome.at)
-    return _go_on(_begin(history, desired, model, outcome, taken, before=before), outcome, taken)
+    return _continue(_begin(history, desired, model, outcome, taken, before=before), outcome, taken)
 
 
 def _begin(
@@ -124,16 +126,16 @@ def _begin(
     *,
     before: Reason | None,
 ) -> History:
-    """With the rollout that this tick began, or found under way."""
+    """Add the rollout that this reconcile began or found in progress."""
     current = history.current
     match taken:
         case PatchModel(image=image):
             if current and same(current.image, image):
-                return history  # somebody else had changed the model meanwhile
+                return history  # another writer had changed the model meanwhile
             was = model.image if model else None
             begun = RolloutRecord(desired.image, image, outcome.commit, was, outcome.at)
             return _with(_supersede(history, outcome.at), begun)
-        case Upgrade(image=image) if current is None and not _is_return(image, desired, model):
+        case Upgrade(image=image) if current is None and not _is_rollback(image, desired, model):
             found = RolloutRecord(
                 desired.image, image, outcome.commit, None, _since(before, model, image, outcome)
             )
@@ -146,7 +148,7 @@ def _begin(
 
 
 def _since(before: Reason | None, model: Model | None, image: Image, outcome: Outcome) -> datetime | None:
-    """When a rollout began whose model somebody else had set: this daemon before us, or another person."""
+    """When a rollout began whose model an earlier process or another writer has set."""
     if marked := model.persisted.began_at(image) if model else None:
         return marked
     is_first = _is_settled(before) or (outcome.counts is not None and not outcome.counts.up_to_date)
@@ -154,7 +156,7 @@ def _since(before: Reason | None, model: Model | None, image: Image, outcome: Ou
 
 
 def _is_settled(reason: Reason | None) -> bool:
-    """Whether a decision for this reason found nothing under way, or had just ended it."""
+    """Whether a decision with this reason found no rollout in progress, or has just ended one."""
     if reason is None:
         return False
     return reason is Reason.GIVING_UP or reason.meaning.phase in {Phase.DONE, Phase.ROLLED_BACK}
@@ -165,28 +167,28 @@ def _is_half_way(outcome: Outcome) -> bool:
     return counts is not None and 0 < counts.up_to_date < counts.total
 
 
-def _is_return(image: Image, desired: ScaleSet, model: Model | None) -> bool:
-    """Whether an upgrade to `image` undoes a rollout that was given up."""
+def _is_rollback(image: Image, desired: ScaleSet, model: Model | None) -> bool:
+    """Whether an upgrade to `image` is part of a rollback."""
     failed = model.persisted.failed if model else None
     return failed is not None and not failed.is_of(image) and not same(image, desired.image)
 
 
-def _go_on(history: History, outcome: Outcome, taken: Step | None) -> History:
-    """With the batch that was taken, or is back."""
+def _continue(history: History, outcome: Outcome, taken: Step | None) -> History:
+    """Record that a batch was started, or that it has ended."""
     current = history.current
     if current is None or outcome.counts is None:
         return history
     is_failing = outcome.reason.meaning.is_failure or outcome.reason is Reason.OPERATION_FAILED
     current = replace(current, is_failing=is_failing)
     if isinstance(taken, Upgrade):
-        current = _take_batch(current, taken.instance_ids, outcome.at)
+        current = _with_batch(current, taken.instance_ids, outcome.at)
     elif not outcome.reason.meaning.keeps_batch:
         current = _end_batch(current, outcome.at)
     return replace(history, records=(current, *history.records[1:]))
 
 
-def _take_batch(record: RolloutRecord, ids: Sequence[str], at: datetime) -> RolloutRecord:
-    """With one more batch, unless it is the one that is away already, asked for again."""
+def _with_batch(record: RolloutRecord, ids: Sequence[str], at: datetime) -> RolloutRecord:
+    """Add a batch, unless it is a retry of the current one."""
     if record.batch_since is not None and record.upgraded.issuperset(ids):
         return record
     upgraded = record.upgraded.union(ids)
@@ -200,14 +202,14 @@ def _take_batch(record: RolloutRecord, ids: Sequence[str], at: datetime) -> Roll
 
 
 def _end_batch(record: RolloutRecord, at: datetime) -> RolloutRecord:
-    """With the batch that was away back, or no longer waited for."""
+    """End the current batch: it is healthy again, or no longer waited for."""
     if record.batch_since is None:
         return record
     return replace(record, batch_since=None, longest=max(record.longest, at - record.batch_since))
 
 
 def _supersede(history: History, at: datetime) -> History:
-    """With the rollout that was under way, if one was, at the end that another image puts to it."""
+    """End the rollout in progress, if there is one, because another image is declared."""
     is_failing = history.current is not None and history.current.is_failing
     return _end(history, Ending.FAILED if is_failing else Ending.SUPERSEDED, at)
 

@@ -1,4 +1,4 @@
-"""One list of the fleet: a few pages tell of every scale set what moved."""
+"""The list of the fleet: a few pages show which scale sets have changed."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ _log = logging.getLogger("reconciler")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The models of the declared scale sets by folded id, what was listed, and why a list failed."""
+    """The models of the declared scale sets by folded id, the listed scopes, and the failures by scope."""
 
     models: Mapping[str, Model]
     scopes: tuple[Scope, ...]
@@ -25,14 +25,15 @@ class Listing:
         return self.models.get(desired.target.key)
 
     def failure(self, desired: ScaleSet) -> AzureFailure | None:
-        """Why this one could not be listed, or None."""
+        """Why this scale set could not be listed, or None."""
         return self.failures.get(scope_of(desired, by_group=self.by_group))
 
 
 def listing(azure: Compute, scale_sets: Iterable[ScaleSet], *, by_group: bool) -> Listing:
-    """List what is declared, by subscription or `by_group`. One list that fails fails no other.
+    """List the declared scale sets, by subscription or `by_group`. A failed list affects no other.
 
-    Where all is suspended there is none: nothing is to be done there, and perhaps nothing may be read.
+    A scope in which every scale set is suspended is not listed: nothing is done there, and the permission to
+    list may be missing.
     """
     declared = {each.target.key: each for each in scale_sets}
     active = [each for each in declared.values() if not each.suspend]
@@ -45,7 +46,7 @@ def listing(azure: Compute, scale_sets: Iterable[ScaleSet], *, by_group: bool) -
         except AzureFailure as failure:
             failures[scope] = failure
         except Exception as error:
-            _log.exception("%s: list failed", scope)
+            _log.exception("%s: cannot list scale sets", scope)
             failures[scope] = AzureFailure(
                 f"a bug in the reconciler, please report it: {type(error).__name__}: {error}"
             )
@@ -53,6 +54,6 @@ def listing(azure: Compute, scale_sets: Iterable[ScaleSet], *, by_group: bool) -
 
 
 def scope_of(desired: ScaleSet, *, by_group: bool) -> Scope:
-    """The list that a sweep finds this scale set in."""
+    """The list that contains this scale set."""
     target = desired.target
     return Scope(target.subscription.casefold(), target.resource_group.casefold() if by_group else None)

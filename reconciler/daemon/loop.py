@@ -1,10 +1,11 @@
-"""The clockwork: APScheduler says when, a work queue what, and a few workers do it, until they are told to
-stop.
+"""The schedule: APScheduler starts sweeps and requeues, a work queue holds the keys, and workers reconcile.
 
-Facts about APScheduler 3.11 that shape this module: a late run is dropped unless `misfire_grace_time` is
-None; an interval's jitter only adds, so follow-ups are spread here; `shutdown(wait=True)` holds the lock of
-the job store while it waits, so a job that then asks for a wake would wait for ever, and `stop` lets the
-sweep under way finish first.
+Facts about APScheduler 3.11 that shape this module:
+
+- It drops a late run unless `misfire_grace_time` is None.
+- The jitter of an interval only adds time. Requeues are therefore spread here.
+- `shutdown(wait=True)` holds the lock of the job store while it waits, so a job that calls `wake` then would
+  block forever. `stop` therefore lets the sweep in progress finish first.
 """
 
 import logging
@@ -25,37 +26,41 @@ from reconciler.daemon.workqueue import WorkQueue
 
 _log = logging.getLogger("reconciler")
 
-# Ticks that one sweep asks for start this far apart: 300 a minute, where Azure refills 360 lists of instances
-# a minute for a subscription and region.
+# The reconciles of one sweep start this far apart: 300 a minute. Azure allows 360 lists of instances a minute
+# for each subscription and region.
 APART = timedelta(milliseconds=200)
-_JITTER = 0.1  # a follow-up comes up to a tenth of its delay later, and never before Azure's time
+_JITTER = 0.1  # a requeue is late by up to a tenth of its delay, and never earlier than Azure allows
 
 
 class Work(Protocol):
-    """What the loop runs: `Reconciler`."""
+    """What the loop runs, such as `Reconciler`."""
 
     def sweep(self) -> tuple[str, ...]:
-        """The keys of the scale sets that are due for a tick."""
+        """Sweep. Returns the keys of the scale sets that are due for a reconcile."""
         ...
 
-    def tick(self, key: str) -> Outcome | None:
-        """One tick of one scale set."""
+    def reconcile(self, key: str) -> Outcome | None:
+        """Reconcile one scale set."""
         ...
 
 
 class Loop:
-    """Never two ticks of one scale set at once, never a wake lost, never one set waiting for another."""
+    """Runs sweeps and reconciles.
+
+    A scale set is never reconciled twice at once, no wake is lost, and a slow scale set does not delay
+    others.
+    """
 
     def __init__(self, work: Work, settings: Settings) -> None:
         self._work = work
         self._settings = settings
         self._queue = WorkQueue()
-        self._workers = [Thread(target=self._tick_all, name=f"tick-{n}") for n in range(settings.workers)]
+        self._workers = [Thread(target=self._run_worker, name=f"worker-{n}") for n in range(settings.workers)]
         self._sweeping = Lock()
         self._delayed: dict[str, datetime] = {}  # when each is to be queued
         self._delaying = Lock()
         self._changed = Condition()
-        self._random = random.Random()  # noqa: S311 - spreads load, guards nothing
+        self._random = random.Random()  # noqa: S311 - spreads load, no security
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(1), "sweep": ThreadPoolExecutor(1)},
@@ -63,7 +68,7 @@ class Loop:
         )
 
     def start(self) -> None:
-        """Begin with a sweep, now."""
+        """Start with a sweep, now."""
         self._scheduler.add_job(
             self._sweep,
             IntervalTrigger(seconds=self._settings.sweep.total_seconds(), timezone=UTC),
@@ -76,47 +81,47 @@ class Loop:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Start nothing more, and return when the ticks under way have finished."""
+        """Start nothing more, and return when the reconciles in progress have finished."""
         self._queue.shut_down()
         for worker in self._workers:
             worker.join()
         with self._sweeping:
-            # Shut down in the middle of a round, the scheduler's own thread would die of a job that it no
-            # longer finds. Removing all jobs takes the lock of the round, so it has ended by then.
+            # If the scheduler is shut down while it processes jobs, its thread fails on a job that is gone.
+            # `remove_all_jobs` takes the lock of that processing, so it has ended by then.
             self._scheduler.pause()
             self._scheduler.remove_all_jobs()
         self._scheduler.shutdown(wait=True)
-        self._tell()
+        self._notify()
 
     def wait(self, until: Callable[[], bool], timeout: timedelta | None) -> bool:
-        """Block until `until()` holds, asked after every tick and sweep; False if `timeout` passes first."""
+        """Block until `until()` is true, checked after every reconcile and sweep. False on timeout."""
         seconds = None if timeout is None else timeout.total_seconds()
         with self._changed:
             return self._changed.wait_for(until, seconds)
 
     @property
     def idle(self) -> bool:
-        """Whether no sweep or tick is running, and no tick asked for."""
+        """Whether no sweep or reconcile is running, and no reconcile is queued."""
         with self._delaying:
             is_delayed = bool(self._delayed)
         return not (self._sweeping.locked() or is_delayed or len(self._queue))
 
     def wake(self, key: str, after: timedelta = timedelta()) -> None:
-        """Tick one scale set within `after`. While its tick is running: once more when it has finished."""
+        """Reconcile one scale set within `after`. If it is being reconciled: once more when that ends."""
         if after <= timedelta():
             self._queue.add(key)
             return
         at = datetime.now(UTC) + after
         with self._delaying:
-            # Sweeps that come faster than ticks are spread put none off for ever.
+            # Keep the earlier time, or frequent sweeps would postpone a reconcile forever.
             if self._queue.is_shut_down or self._delayed.get(key, at + after) <= at:
                 return
             self._delayed[key] = at
             self._scheduler.add_job(
-                self._come, DateTrigger(at, timezone=UTC), args=[key], id=key, replace_existing=True
+                self._queue_delayed, DateTrigger(at, timezone=UTC), args=[key], id=key, replace_existing=True
             )
 
-    def _come(self, key: str) -> None:
+    def _queue_delayed(self, key: str) -> None:
         with self._delaying:
             if key in self._delayed:
                 self._queue.add(key)
@@ -130,24 +135,24 @@ class Loop:
                 for number, key in enumerate(self._work.sweep()):
                     self.wake(key, number * APART)
             except Exception:
-                _log.exception("a bug in the reconciler, please report it: the sweep failed")
-        self._tell()
+                _log.exception("a bug in the reconciler, please report it: sweep failed")
+        self._notify()
 
-    def _tick_all(self) -> None:
-        """What each worker does."""
+    def _run_worker(self) -> None:
+        """Reconcile queued keys until the queue is shut down."""
         while (key := self._queue.get()) is not None:
-            with self._delaying:  # what was to come later is this tick: it says itself when to come again
+            with self._delaying:  # this reconcile replaces a delayed one; its outcome says when to requeue
                 self._delayed.pop(key, None)
             try:
-                outcome = self._work.tick(key)
-                if outcome and outcome.again is not None:
-                    self.wake(key, outcome.again * (1 + self._random.uniform(0, _JITTER)))
+                outcome = self._work.reconcile(key)
+                if outcome and outcome.requeue_after is not None:
+                    self.wake(key, outcome.requeue_after * (1 + self._random.uniform(0, _JITTER)))
             except Exception:
-                _log.exception("a bug in the reconciler, please report it: the tick of %s failed", key)
+                _log.exception("a bug in the reconciler, please report it: reconcile of %s failed", key)
             self._queue.done(key)
-            self._tell()
+            self._notify()
 
-    def _tell(self) -> None:
-        """Have those who wait ask again."""
+    def _notify(self) -> None:
+        """Wake the threads in `wait`."""
         with self._changed:
             self._changed.notify_all()

@@ -1,12 +1,12 @@
-"""A close look at one scale set: each fact is fetched only when the decision asks for it."""
+"""Observes one scale set. Each fact is read only when the decision asks for it."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
-from reconciler.azure.failure import AzureFailure, Throttled
+from reconciler.azure.failure import AzureFailure, TooManyRequests
 from reconciler.checks.client import Checks
 from reconciler.daemon.event import InstancesRead, ModelRead
 from reconciler.daemon.gates import evaluation
@@ -25,19 +25,19 @@ from reconciler.spec.scale_set import ScaleSet, Target
 
 
 class DeclaredHistory(Protocol):
-    """What the source of the specs tells of the past."""
+    """What the source of the specs knows about earlier commits."""
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
-        """Who wrote the image that it declares at this commit, nobody where that cannot be told."""
+        """The authors of the lines that declare the image at this commit. Empty if unknown."""
         ...
 
     def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
-        """Whether a commit before this one declared the image for this scale set, as far as can be told."""
+        """Whether an earlier commit declared the image for this scale set. False if unknown."""
         ...
 
 
 class Observer:
-    """Looks until there is a decision, and tells the store which model it saw, and when the instances."""
+    """Reads facts until there is a decision, and records the model and the instances in the store."""
 
     def __init__(
         self, azure: Compute, store: Store, specs: DeclaredHistory, *, asks_checks: bool = True
@@ -48,31 +48,31 @@ class Observer:
         self._checks = Checks(azure.now, asks=asks_checks)
         self._now = azure.now
 
-    def decide(self, state: ScaleSetState, share: Share) -> tuple[Decision, Observed]:
-        """What is decided, and what was seen. Raises AzureFailure."""
+    def decide(self, state: ScaleSetState, priority: Priority) -> tuple[Decision, Observed]:
+        """The decision, and the observation that it is based on. Raises AzureFailure."""
         began = self._now()
         observed = Observed(began, began, progress=state.progress)
         while isinstance(verdict := decide(state.desired, observed), Need):
-            seen = self._look(verdict, state, observed, share)
+            seen = self._observe(verdict, state, observed, priority)
             observed = replace(seen, at=self._now(), last_need=verdict)
         return verdict, observed
 
-    def _look(self, at: Need, state: ScaleSetState, observed: Observed, share: Share) -> Observed:
-        """What was observed and, beside it, the fact that was asked for."""
+    def _observe(self, at: Need, state: ScaleSetState, observed: Observed, priority: Priority) -> Observed:
+        """Add the fact that the decision asks for. Raises AzureFailure."""
         target, model = state.desired.target, observed.model
-        if at is Need.MODEL and model is None and self._listed_will_do(state):
-            # Good for one look: a later tick wants to see what has become of the model.
+        if at is Need.MODEL and model is None and self._is_row_fresh(state):
+            # Valid for one observation: a later reconcile must see changes to the model.
             self._store.apply(state.key, ModelRead(state.seen.listed, is_row=True))
             return replace(observed, model=state.seen.listed, model_read=_at(state.seen.listed_at))
         began = self._now()
         if at is Need.MODEL:
-            model = self._azure.model(target, share)
+            model = self._azure.model(target, priority)
             self._store.apply(state.key, ModelRead(model if isinstance(model, Model) else None))
             return replace(observed, model=model, model_read=ReadTime(began, self._now()))
         assert isinstance(model, Model), "the decision asks for the model first"  # noqa: S101
         match at:
             case Need.INSTANCES:
-                listed, now = self._azure.instances(target, model, share), self._now()
+                listed, now = self._azure.instances(target, model, priority), self._now()
                 instances = date_instances(
                     listed, state.seen.sightings, state.progress.attempt, model.health_source, now
                 )
@@ -83,60 +83,60 @@ class Observer:
                 self._store.apply(state.key, event)
                 return replace(observed, instances=instances, instances_read=ReadTime(began, now))
             case Need.ROLLING_UPGRADE:
-                found = self._azure.rolling_upgrade(target, share)
+                found = self._azure.rolling_upgrade(target, priority)
                 read = ReadTime(began, self._now())
                 return replace(observed, rolling_upgrade=found, rolling_upgrade_read=read)
             case Need.IMAGE:
-                availability = self._azure.availability(state.desired.image, model, share)
+                availability = self._azure.availability(state.desired.image, model, priority)
                 return replace(observed, availability=availability)
             case Need.ROLLBACK_TARGET:
                 good = model.persisted.last_good
                 assert good, "the decision asks where there is one"  # noqa: S101
-                return replace(observed, rollback_target=self._azure.availability(good, model, share))
+                return replace(observed, rollback_target=self._azure.availability(good, model, priority))
             case Need.OPERATION:
                 assert observed.attempt, "there is an operation where a step was tried"  # noqa: S101
                 return replace(observed, operation=self._operation(observed.attempt, target))
             case Need.AUTHORS | Need.HISTORY | Need.GATES | Need.LASTING:
-                return self._look_elsewhere(at, state, observed)
+                return self._observe_elsewhere(at, state, observed)
 
-    def _look_elsewhere(self, at: Need, state: ScaleSetState, observed: Observed) -> Observed:
-        """The same of a fact that is not Azure's."""
+    def _observe_elsewhere(self, at: Need, state: ScaleSetState, observed: Observed) -> Observed:
+        """Add a fact that does not come from Azure."""
         if at is Need.AUTHORS:
             return replace(observed, authors=self._specs.authors(state.desired, state.commit))
         if at is Need.HISTORY:
             return replace(observed, was_declared=self._was_declared(state, observed))
         if at is Need.GATES:
-            asked = evaluation.ask(state.desired, observed, self._store, self._checks)
-            return replace(observed, gates=asked)
-        return replace(observed, lasting=evaluation.ask_lasting(state.desired, observed, self._store))
+            gates = evaluation.evaluate_gates(state.desired, observed, self._store, self._checks)
+            return replace(observed, gates=gates)
+        return replace(observed, lasting=evaluation.evaluate_lasting(state.desired, observed, self._store))
 
     def _was_declared(self, state: ScaleSetState, observed: Observed) -> bool:
         good = observed.model.persisted.last_good if isinstance(observed.model, Model) else None
         return good is not None and self._specs.was_declared(state.desired, good, state.commit)
 
     def _operation(self, attempt: Attempt, target: Target) -> Operation:
-        """What became of it; what cannot be read for long is taken for what Azure no longer knows."""
+        """The status of the operation. If it cannot be read for long, it counts as unknown to Azure."""
         try:
             return self._azure.operation(attempt.operation, target)
         except AzureFailure as failure:
             left = attempt.at + RETRY_DELAY - self._now()
             if left <= timedelta():
                 return Operation("")
-            if isinstance(failure, Throttled):  # perhaps for hours
-                raise Throttled(
+            if isinstance(failure, TooManyRequests):  # could be hours
+                raise TooManyRequests(
                     str(failure), min(failure.retry_after, left), policy=failure.policy
                 ) from failure
             raise
 
-    def _listed_will_do(self, state: ScaleSetState) -> bool:
-        """Whether the row of the last sweep stands for a look: to a tick that the sweep asked for, it does.
+    def _is_row_fresh(self, state: ScaleSetState) -> bool:
+        """Whether the row of the last sweep may be used instead of reading the model.
 
-        A follow-up asks what has become of the model since, and the row must be fresh.
+        It may in a reconcile that the sweep started. After a requeue, the row must be fresh.
         """
         listed_at = state.seen.listed_at
         if state.seen.listed is None or listed_at is None:
             return False
-        is_requeued = state.outcome is not None and state.outcome.again is not None
+        is_requeued = state.outcome is not None and state.outcome.requeue_after is not None
         return not is_requeued or self._now() - listed_at <= FRESH
 
 

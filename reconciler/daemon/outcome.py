@@ -1,9 +1,9 @@
-"""What came of one tick of one scale set: a decision, or a failure on the way to one or of its step."""
+"""The outcome of a reconcile: a decision, or the failure that prevented the decision or its step."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled
+from reconciler.azure.failure import AzureFailure, Conflict, Refused, TooManyRequests
 from reconciler.daemon.settings import Settings
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
@@ -16,21 +16,21 @@ from reconciler.rollout.wait import LONGEST, Wait, status_after, wait_after
 from reconciler.rollout.wording import moment
 from reconciler.spec.scale_set import ScaleSet
 
-# A canary that falls sick while it soaks is told within this time.
+# A canary that becomes unhealthy during its soak is reported within this time.
 _WATCH = timedelta(minutes=5)
-# For as long as the upgrade of a batch may well take, a look comes as often as at first.
+# While a batch takes no longer than usual, the interval between observations does not grow.
 _USUAL = timedelta(minutes=10)
-_REFUSED = timedelta(minutes=10)  # at most between two tries of what Azure refuses
+_REFUSED = timedelta(minutes=10)  # at most between retries of what Azure refuses
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One tick of one scale set. `commit` is the id the spec was read at, "" for a plain directory.
+    """The outcome of one reconcile. `commit` is the commit of the spec, "" for a plain directory.
 
-    `doing` is what a closed gate of `gates` holds up, `blamed` an image that there is evidence against.
-    `step` is the one that was decided on and, where steps are taken at all, that Azure accepted. `again` is
-    when to look next, None for the next sweep. `wait` says for how long this, or what it is a retry of, has
-    been waited for. `as_of` is when it was so, where there was no request left to look since.
+    `doing` is what a closed gate of `gates` blocks. `blamed` is an image that there is evidence against.
+    `step` is the step of the decision, which Azure has accepted unless the run is a dry run. `requeue_after`
+    is None if the next sweep decides. `wait` says since when this condition, or the one that is retried, has
+    been waited for. `as_of` is when the outcome was observed, if every later observation was throttled.
     """
 
     name: str
@@ -44,18 +44,18 @@ class Outcome:
     gates: tuple[Gate, ...] = ()
     doing: str = ""
     blamed: Fingerprint | None = None
-    again: timedelta | None = None
+    requeue_after: timedelta | None = None
     wait: Wait | None = None
     as_of: datetime | None = None
 
     @property
     def line(self) -> str:
-        """The whole outcome in one line, as it is logged, shown and answered everywhere."""
-        return f"{self.reason}: {self.told}"
+        """The outcome in one line, as logs, tables and `/status` show it."""
+        return f"{self.reason}: {self.full_message}"
 
     @property
-    def told(self) -> str:
-        """The message, with how old it is and since when it is a failure."""
+    def full_message(self) -> str:
+        """The message, with since when it fails and how old it is."""
         is_aged = self.wait and self.wait.is_failing and not self.reason.meaning.is_retried
         since = f"; since {moment(self.wait.since)}" if self.wait and is_aged else ""
         old = f" (as of {self.as_of:%H:%M:%S}; throttled)" if self.as_of else ""
@@ -63,14 +63,14 @@ class Outcome:
 
     @property
     def is_error(self) -> bool:
-        """Whether nothing could be decided or done: a call failed, or we did."""
+        """Whether a call or the program failed, so that nothing could be decided or done."""
         return self.reason.meaning.is_error
 
 
 def outcome_of(
     desired: ScaleSet, commit: str, decision: Decision, before: Progress, settings: Settings, *, at: datetime
 ) -> Outcome:
-    """A decision was reached; `before` is the progress before it."""
+    """The outcome of a decision. `before` is the progress before it."""
     is_repeated = before.attempt is not None and decision.step == before.attempt.step
     wait = wait_after(before.wait, decision.reason, at, is_repeated=is_repeated)
     return Outcome(
@@ -85,27 +85,27 @@ def outcome_of(
         gates=decision.gates,
         doing=decision.doing,
         blamed=decision.blamed,
-        again=_again(decision, wait, settings, desired.interval, at),
+        requeue_after=_requeue_after(decision, wait, settings, desired.interval, at),
         wait=wait,
     )
 
 
-def _again(
+def _requeue_after(
     decision: Decision, wait: Wait | None, settings: Settings, interval: timedelta, at: datetime
 ) -> timedelta | None:
-    rest = rest_until(decision, at, settings.requeue_after, interval)
+    delay = requeue_delay(decision, at, settings.requeue_after, interval)
     if wait is None or decision.reason.meaning.fails_after is None:
-        return rest
-    # What lasts is looked at less often: after 18 minutes every minute, after 50 every five.
-    return max(rest or settings.sweep, min((at - wait.since - _USUAL) / 8, LONGEST))
+        return delay
+    # A long wait is observed less often: every minute after 18 minutes, every five minutes after 50.
+    return max(delay or settings.sweep, min((at - wait.since - _USUAL) / 8, LONGEST))
 
 
-def rest_until(
+def requeue_delay(
     decision: Decision, at: datetime, requeue_after: timedelta, interval: timedelta
 ) -> timedelta | None:
-    """How soon to look again, None for the next sweep.
+    """How soon to reconcile again, None if the next sweep decides.
 
-    What must not go wrong meanwhile is looked at meanwhile. Where nothing has been upgraded yet there is
+    While a scale set waits, upgraded instances are observed regularly. If none is upgraded yet, there is
     nothing to watch.
     """
     if decision.until is None and decision.reason.meaning.status is not Status.WAITING:
@@ -126,32 +126,35 @@ def outcome_of_failure(
     at: datetime,
     doing: str = "",
 ) -> Outcome:
-    """A call failed: on the way to a decision, or taking its step, which `doing` then words.
+    """The outcome of a failed call. `doing` is the message of the decision whose step failed, if there is
+    one.
 
-    It is looked at again by itself, and not at the next sweep: the list itself may be what fails. What is
-    under way is tried again after seconds, what Azure refuses after minutes, and twice as long each time.
+    The scale set is requeued, because the next sweep may fail too. Conflicts are retried after seconds,
+    refusals after minutes, each with exponential backoff.
     """
     message = f"{failure} (while {doing})" if doing else str(failure)
     wait = wait_after(before.wait, failure.reason, at, is_repeated=False) or Wait(failure.reason, at)
     match failure:
-        case Throttled(retry_after=asked_for):
-            again = max(asked_for, settings.requeue_after)
+        case TooManyRequests(retry_after=requested):
+            after = max(requested, settings.requeue_after)
         case Conflict():
-            again = wait.backoff(settings.requeue_after)
+            after = wait.backoff(settings.requeue_after)
         case Refused():
-            again = wait.backoff(settings.sweep, _REFUSED)
+            after = wait.backoff(settings.sweep, _REFUSED)
         case _:
-            again = wait.backoff(settings.sweep)
+            after = wait.backoff(settings.sweep)
     status = status_after(failure.reason, wait)
-    return Outcome(name, commit, at, failure.reason, message, status, again=again, wait=wait)
+    return Outcome(name, commit, at, failure.reason, message, status, requeue_after=after, wait=wait)
 
 
 def outcome_of_bug(name: str, commit: str, at: datetime, error: Exception) -> Outcome:
-    """An error of our own: it costs this scale set its tick and nothing else."""
+    """The outcome of an error in this program. It affects this scale set only."""
     message = f"a bug in the reconciler, please report it: {type(error).__name__}: {error}"
     return Outcome(name, commit, at, Reason.BUG, message, Reason.BUG.meaning.status)
 
 
 def outcome_when_throttled(before: Outcome, throttled: Outcome) -> Outcome:
-    """How it stood at the last look, and that there was no request left to look since."""
-    return replace(before, at=throttled.at, again=throttled.again, as_of=before.as_of or before.at)
+    """The previous outcome, marked as observed before the throttling."""
+    return replace(
+        before, at=throttled.at, requeue_after=throttled.requeue_after, as_of=before.as_of or before.at
+    )

@@ -1,7 +1,7 @@
-"""The work of the daemon, without its clockwork: a sweep over the fleet, and a tick of one scale set.
+"""The work of the daemon without its schedule: a sweep of the fleet, and a reconcile of one scale set.
 
-The loop runs these on threads and by the clock; `--once` and the stories of the tests call them directly.
-A tick looks, decides, takes one step at most and returns; it never waits for Azure.
+The loop runs both on threads, by the clock. `--once` and the tests call them directly. A reconcile observes,
+decides, takes at most one step and returns. It never waits for Azure to finish.
 """
 
 import logging
@@ -11,17 +11,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
-from reconciler.daemon.due import due, is_quiet, relied_on
-from reconciler.daemon.event import Foreseen, GateChanged, Listed, ListFailed, TickBegan, Ticked, Weighed
+from reconciler.daemon.due import dependencies_to_watch, due, is_quiet
+from reconciler.daemon.event import (
+    ChangeCounted,
+    ForecastUpdate,
+    GateChanged,
+    Listed,
+    ListFailed,
+    ReconcileBegan,
+    ReconcileEnded,
+)
+from reconciler.daemon.forecast_refresh import refresh_forecast
 from reconciler.daemon.gates.evaluation import awaited_gate, is_new_evidence
-from reconciler.daemon.gates.max_change import weigh
+from reconciler.daemon.gates.max_change import count_changes
 from reconciler.daemon.listing import Listing, listing
 from reconciler.daemon.observer import Observer
 from reconciler.daemon.outcome import Outcome, outcome_of, outcome_of_bug, outcome_of_failure
-from reconciler.daemon.prospect import foresee
 from reconciler.daemon.revision import differs
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
@@ -40,7 +48,7 @@ from reconciler.spec.scale_set import ScaleSet
 
 _log = logging.getLogger("reconciler")
 
-_PATIENCE = timedelta(minutes=1)  # for which a single pass waits where Azure asks to be left alone
+_LONGEST_PAUSE = timedelta(minutes=1)  # that `once` waits in all while every request is throttled
 _LEVELS = {
     Status.READY: logging.INFO,
     Status.RECONCILING: logging.INFO,
@@ -52,9 +60,9 @@ _LEVELS = {
 
 
 class Reconciler:
-    """Brings a fleet to its specs, one call of `sweep` or `tick` at a time.
+    """Brings a fleet to its specs, one call of `sweep` or `reconcile` at a time.
 
-    Ticks of different scale sets may run at once; the caller sees to it that two of the same one never do.
+    Different scale sets may be reconciled at once. The caller never reconciles the same one twice at once.
     """
 
     def __init__(
@@ -77,167 +85,176 @@ class Reconciler:
         self._observer = Observer(azure, self.store, specs, asks_checks=asks_checks)
 
     def sweep(self) -> tuple[str, ...]:
-        """Read the specs, list the fleet, and give the keys of the scale sets that are due for a tick.
+        """Read the specs and list the fleet. Returns the keys of the scale sets that are due for a reconcile.
 
-        Whatever others wait for comes before them.
+        Dependencies come before the scale sets that wait for them.
         """
         self._specs.refresh()
         gone = self.store.declare(self._specs.scale_sets, self._specs.commit, self._now())
-        self._tell_commit()
+        self._log_commit()
         for name in gone:
-            _log.info("%s: no spec names it any more; it is left as it is", name)
+            _log.info("%s: spec removed; scale set left unchanged", name)
         at = self._now()
         listed = listing(self._azure, self._specs.scale_sets, by_group=self._by_group)
         sweep = Sweep(
             at,
             self._specs.commit,
             self._specs.subject,
-            mistakes=self._specs.errors,
+            spec_errors=self._specs.errors,
             lists={str(scope): listed.failures.get(scope) for scope in listed.scopes},
             by_group=self._by_group,
         )
-        self._tell(sweep.errors)
+        self._log_errors(sweep.errors)
         self.store.last_sweep = sweep
-        self._weigh(listed)
+        self._count_changes(listed)
         states = self.store.states()
-        watched = relied_on(states)
+        watched = dependencies_to_watch(states)
         is_due = {
-            state.key: self._attend(state, states, listed, at, is_watched=state.desired.name in watched)
+            state.key: self._record_row(state, states, listed, at, is_watched=state.desired.name in watched)
             for state in states
         }
-        attended = {state.key: state for state in self.store.states() if is_due[state.key]}
+        due_states = {state.key: state for state in self.store.states() if is_due[state.key]}
         in_order = (
-            [attended[key] for each in level if (key := each.target.key) in attended]
+            [due_states[key] for each in level if (key := each.target.key) in due_states]
             for level in levels([state.desired for state in states])
         )
         return tuple(state.key for level in in_order for state in sorted(level, key=is_quiet))
 
-    def tick(self, key: str) -> Outcome | None:
-        """Look at one scale set, decide, take one step at most. None if it is no longer declared.
+    def reconcile(self, key: str) -> Outcome | None:
+        """Observe one scale set, decide, and take at most one step. None if it is no longer declared.
 
-        Whatever goes wrong becomes its outcome and touches no other scale set.
+        A failure becomes the outcome of this scale set and affects no other.
         """
-        return self._attempt(key, act=True, share=Share.ROUTINE)
+        return self._reconcile_and_store(key, act=True, priority=Priority.ROUTINE)
 
     def once(self, *, act: bool) -> Store:
-        """Sweep, and tick every scale set that is due; without `act` only decide. Returns the store.
+        """Sweep, and reconcile every scale set that is due; without `act` only decide. Returns the store.
 
-        Somebody waits for it, so that no look is a routine one. Azure lets us ask for a hundred or so at
-        once; the others wait, as long as that is not for long.
+        All observations have the priority of a rollout, because a person waits for them. Azure allows about a
+        hundred at once. The others wait for the request budget, if that takes no longer than a minute.
         """
         due_now, idle = self.sweep(), timedelta()
         for level in levels(self._specs.scale_sets):
             keys = {each.target.key for each in level}
-            idle = self._tick_all([key for key in due_now if key in keys], idle, act=act)
-        # Who waited only because others were not looked at yet.
+            idle = self._reconcile_all([key for key in due_now if key in keys], idle, act=act)
+        # Scale sets that waited only because others were not observed yet.
         seen: set[str] = set()
-        while let_on := [key for key in self._let_on() if key not in seen]:
-            seen.update(let_on)
-            idle = self._tick_all(let_on, idle, act=act)
+        while unblocked := [key for key in self._unblocked_keys() if key not in seen]:
+            seen.update(unblocked)
+            idle = self._reconcile_all(unblocked, idle, act=act)
         return self.store
 
-    def _tick_all(self, left: Sequence[str], idle: timedelta, *, act: bool) -> timedelta:
-        """Tick these, in any order. Takes and returns for how long nothing could be asked."""
+    def _reconcile_all(self, left: Sequence[str], idle: timedelta, *, act: bool) -> timedelta:
+        """Reconcile these in any order.
+
+        `idle` is how long every request has been throttled so far. Returns the new value.
+        """
         while left:
             with ThreadPoolExecutor(self._settings.workers) as pool:
-                outcomes = list(pool.map(lambda key: self._attempt(key, act=act, share=Share.ROLLOUT), left))
+                outcomes = list(
+                    pool.map(
+                        lambda key: self._reconcile_and_store(key, act=act, priority=Priority.ROLLOUT), left
+                    )
+                )
             throttled = {
-                key: outcome.again or timedelta()
+                key: outcome.requeue_after or timedelta()
                 for key, outcome in zip(left, outcomes, strict=True)
                 if outcome and outcome.reason is Reason.THROTTLED
             }
-            rest = max(throttled.values(), default=timedelta())
-            idle = idle + rest if len(throttled) == len(left) else rest
-            if not throttled or idle > _PATIENCE:
+            pause = max(throttled.values(), default=timedelta())
+            idle = idle + pause if len(throttled) == len(left) else pause
+            if not throttled or idle > _LONGEST_PAUSE:
                 break
-            self._sleep(rest.total_seconds())
+            self._sleep(pause.total_seconds())
             left = tuple(throttled)
         return idle
 
-    def _let_on(self) -> Iterator[str]:
-        """The scale sets of which the gate that they wait for is open by now."""
+    def _unblocked_keys(self) -> Iterator[str]:
+        """The keys of the scale sets whose closed gate is open by now."""
         states, at = self.store.states(), self._now()
-        return (state.key for state in states if self._is_let_on(state, states, at))
+        return (state.key for state in states if self._is_unblocked(state, states, at))
 
-    def _is_let_on(self, state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> bool:
-        """Whether the gate that it waits for is open by now; where it is not, its line says how it stands."""
+    def _is_unblocked(self, state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> bool:
+        """Whether its closed gate is open by now. If not, its message gets the current evidence."""
         gate = awaited_gate(state, states, at)
         if gate is None or state.outcome is None:
             return False
         if gate.closed and is_new_evidence(state.outcome, gate):
             self.store.apply(state.key, GateChanged(state.outcome, gate))
-        # Where another gate holds it by now, a tick says which.
+        # If another gate is closed by now, a reconcile finds out which.
         return gate.closed is not state.outcome.reason
 
-    def _attempt(self, key: str, *, act: bool, share: Share) -> Outcome | None:
-        """`share` is that of a look at what is settled."""
-        state = self.store.apply(key, TickBegan())
+    def _reconcile_and_store(self, key: str, *, act: bool, priority: Priority) -> Outcome | None:
+        """Reconcile, and store and log the outcome. `priority` is for a settled scale set."""
+        state = self.store.apply(key, ReconcileBegan())
         if state is None:
             return None
         name = state.desired.name
         try:
-            ticked = self._tick(state, act, share)
+            ended = self._reconcile(state, act, priority)
         except Exception as error:
-            _log.exception("%s: tick failed", name)
-            ticked = _end_of_tick(
+            _log.exception("%s: reconcile failed", name)
+            ended = _reconcile_ended(
                 state, outcome_of_bug(name, state.commit, self._now(), error), state.progress.attempt
             )
-        after = self.store.apply(key, ticked)
-        self._tell_change(state.outcome, after.outcome if after else None)
-        return ticked.outcome
+        after = self.store.apply(key, ended)
+        self._log_change(state.outcome, after.outcome if after else None)
+        return ended.outcome
 
-    def _tell_change(self, before: Outcome | None, now: Outcome | None) -> None:
-        """Log what is new of a scale set; that nobody could look just now is not."""
+    def _log_change(self, before: Outcome | None, now: Outcome | None) -> None:
+        """Log a new outcome. A throttled observation alone is not news."""
         if now is None or (before and replace(before, as_of=None).line == replace(now, as_of=None).line):
             return
-        # That Azure is at work was to be expected after our own step, and says nothing new.
+        # After our own step, Azure is expected to be busy.
         is_expected = now.reason is Reason.AZURE_BUSY and now.status is Status.RECONCILING
         _log.log(logging.DEBUG if is_expected else _LEVELS[now.status], "%s: %s", now.name, now.line)
 
-    def _tick(self, state: ScaleSetState, act: bool, share: Share) -> Ticked:
+    def _reconcile(self, state: ScaleSetState, act: bool, priority: Priority) -> ReconcileEnded:
         desired, commit, attempt = state.desired, state.commit, state.progress.attempt
         decision: Decision | None = None
         taken: Step | None = None
         tag_write: TagWrite | None = None
         try:
-            if not active_hold(desired, self._now()) and _is_pressing(state):
-                share = Share.ROLLOUT
-            decision, observed = self._observer.decide(state, share)
+            if not active_hold(desired, self._now()) and _takes_precedence(state):
+                priority = Priority.ROLLOUT
+            decision, observed = self._observer.decide(state, priority)
             if attempt and observed.operation and observed.operation.error:
                 attempt = replace(attempt, error=observed.operation.error)
             if act and decision.step:
-                self._insist_on(desired)
+                self._check_spec_unchanged(desired)
                 sent = self._now()
                 operation = self._azure.take(desired.target, decision.step)
                 taken = decision.step
                 attempt = attempt.then(taken, sent, operation) if attempt else Attempt(taken, sent, operation)
             elif attempt and observed.operation and observed.operation.status == "Succeeded":
-                attempt = replace(attempt, operation="", has_succeeded=True)  # it need not be asked for again
+                attempt = replace(attempt, operation="", has_succeeded=True)  # it need not be read again
             if act and decision.to_persist:
-                self._insist_on(desired)
+                self._check_spec_unchanged(desired)
                 tag_write = self._persist(desired, observed, decision.to_persist)
             if tag_write and tag_write.refusal:
                 decision = _decision_after(desired, observed, tag_write)
         except AzureFailure as failure:
-            if held := active_hold(desired, self._now()):  # what is left alone does not fail for that
+            if held := active_hold(
+                desired, self._now()
+            ):  # on hold, a failed call is not a failure of the scale set
                 outcome = outcome_of(desired, commit, held, state.progress, self._settings, at=self._now())
-                return _end_of_tick(state, outcome, attempt)
+                return _reconcile_ended(state, outcome, attempt)
             doing = decision.message if decision else ""
             outcome = outcome_of_failure(
                 desired.name, commit, failure, state.progress, self._settings, at=self._now(), doing=doing
             )
             return replace(
-                _end_of_tick(state, outcome, attempt),
+                _reconcile_ended(state, outcome, attempt),
                 is_decided=decision is not None,
                 may_have_begun=decision is not None and isinstance(failure, Unreachable),
             )
         outcome = outcome_of(desired, commit, decision, state.progress, self._settings, at=self._now())
-        foreseen = self._foresee(state, outcome, observed)
-        ended = _end_of_tick(state, outcome, attempt)
-        return replace(ended, taken=taken, tag_write=tag_write, foreseen=foreseen)
+        forecast_update = self._refresh_forecast(state, outcome, observed)
+        ended = _reconcile_ended(state, outcome, attempt)
+        return replace(ended, taken=taken, tag_write=tag_write, forecast_update=forecast_update)
 
     def _persist(self, desired: ScaleSet, observed: Observed, persisted: PersistedState) -> TagWrite:
-        """Write it on the tags. Where Azure refuses, the rollout goes on, and its line stays."""
+        """Write the state on the tags. If Azure refuses, the rollout continues, with the same message."""
         assert isinstance(observed.model, Model), "what is persisted follows from the model"  # noqa: S101
         sent, refusal = self._now(), ""
         try:
@@ -246,31 +263,33 @@ class Reconciler:
             refusal = str(failure)
         return TagWrite.after(observed.progress.tag_write, persisted.failed, sent, refusal)
 
-    def _insist_on(self, desired: ScaleSet) -> None:
-        """Raises Conflict where a sweep has meanwhile taken over a spec that says something else, or none."""
+    def _check_spec_unchanged(self, desired: ScaleSet) -> None:
+        """Raises Conflict if a sweep has changed or removed the spec since the reconcile began."""
         latest = self.store.get(desired.target.key)
         if latest is None or differs(desired, latest.desired):
-            raise Conflict("the spec has changed since the look; deciding anew")
+            raise Conflict("the spec changed during the reconcile; checking again")
 
-    def _foresee(self, state: ScaleSetState, outcome: Outcome, observed: Observed) -> Foreseen:
-        """What is to come. What goes wrong with that is no reason to lose a tick."""
+    def _refresh_forecast(self, state: ScaleSetState, outcome: Outcome, observed: Observed) -> ForecastUpdate:
+        """The forecast. An error in it does not fail the reconcile."""
         try:
-            return foresee(state, outcome, observed, self._settings)
+            return refresh_forecast(state, outcome, observed, self._settings)
         except Exception:
-            _log.exception("a bug in the reconciler, please report it: no forecast of %s", state.desired.name)
-            return Foreseen(None, state.published.measured)
+            _log.exception(
+                "a bug in the reconciler, please report it: forecast of %s failed", state.desired.name
+            )
+            return ForecastUpdate(None, state.published.measured)
 
-    def _weigh(self, listed: Listing) -> None:
-        """Hold what the specs in force change against the cap on change."""
+    def _count_changes(self, listed: Listing) -> None:
+        """Count the changes of the specs in force against `spec.maxChange`."""
         states, at = self.store.states(), self._specs.in_force_since
         if at is None:
             return
         unlisted = frozenset(each.key for each in states if listed.failure(each.desired))
-        for before, after in zip(states, weigh(states, listed.models, unlisted, at), strict=True):
-            if after is not before and after.weighed is not None:
-                self.store.apply(after.key, Weighed(after.weighed, after.change))
+        for before, after in zip(states, count_changes(states, listed.models, unlisted, at), strict=True):
+            if after is not before and after.counted_image is not None:
+                self.store.apply(after.key, ChangeCounted(after.counted_image, after.change))
 
-    def _attend(
+    def _record_row(
         self,
         state: ScaleSetState,
         states: Sequence[ScaleSetState],
@@ -279,23 +298,23 @@ class Reconciler:
         *,
         is_watched: bool,
     ) -> bool:
-        """Whether this scale set is due, once what the sweep saw of it is in the store."""
+        """Store the row of this scale set. Returns whether it is due for a reconcile."""
         desired = state.desired
         failure, model = listed.failure(desired), listed.model(desired)
         if failure and not desired.suspend:
-            self.store.apply(state.key, ListFailed(self._unlisted(state, failure, at)))
+            self.store.apply(state.key, ListFailed(self._list_failure_outcome(state, failure, at)))
             return False
-        is_due = due(state, model, at, is_let_on=is_watched or self._is_let_on(state, states, at))
+        is_due = due(state, model, at, is_unblocked=is_watched or self._is_unblocked(state, states, at))
         self.store.apply(state.key, Listed(model, at, is_settled=not is_due))
         return is_due
 
-    def _unlisted(self, state: ScaleSetState, failure: AzureFailure, at: datetime) -> Outcome:
+    def _list_failure_outcome(self, state: ScaleSetState, failure: AzureFailure, at: datetime) -> Outcome:
         return outcome_of_failure(
             state.desired.name, state.commit, failure, state.progress, self._settings, at=at
         )
 
-    def _tell_commit(self) -> None:
-        """Log once what specs are in force: the answer to "did it see my merge?"."""
+    def _log_commit(self) -> None:
+        """Log once which specs are in force: the answer to "did it see my merge?"."""
         known = self.store.last_sweep
         since = self._specs.in_force_since
         if since is None or (
@@ -305,48 +324,48 @@ class Reconciler:
         number = len(self._specs.scale_sets)
         _log.info("%s in force: %d scale set%s", self._specs, number, "" if number == 1 else "s")
 
-    def _tell(self, errors: tuple[str, ...]) -> None:
-        """Log what is wrong outside any one scale set, once when it begins and once when it ends."""
+    def _log_errors(self, errors: tuple[str, ...]) -> None:
+        """Log errors outside any one scale set, once when they begin and once when they end."""
         known = self.store.last_sweep.errors if self.store.last_sweep else ()
         for line in errors:
             if line not in known:
                 _log.error("%s", line)
         if self._specs.errors and set(errors) - set(known) and self._specs.in_force_since:
-            _log.error("%s stays in force", self._specs)
+            _log.error("%s remains in force", self._specs)
         if known and not errors:
-            _log.info("the trouble with the specs or the list of scale sets is over")
+            _log.info("specs and scale set listing recovered")
 
 
-def _end_of_tick(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> Ticked:
-    return Ticked(desired=state.desired, commit=state.commit, outcome=outcome, attempt=attempt)
+def _reconcile_ended(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> ReconcileEnded:
+    return ReconcileEnded(desired=state.desired, commit=state.commit, outcome=outcome, attempt=attempt)
 
 
 def _decision_after(desired: ScaleSet, observed: Observed, tag_write: TagWrite) -> Decision:
-    """What is decided once a write of the tags was refused."""
+    """The decision after a refused write of the tags."""
     verdict = decide(desired, replace(observed, progress=replace(observed.progress, tag_write=tag_write)))
-    assert isinstance(verdict, Decision), "nothing else is to be looked at for that"  # noqa: S101
+    assert isinstance(verdict, Decision), "a refused write needs no further fact"  # noqa: S101
     return verdict
 
 
-def _is_pressing(state: ScaleSetState) -> bool:
-    """Whether it is no routine look: a rollout is under way, or is to begin."""
-    return _is_rolling(state) or _is_new(state) or _is_half_way(state)
+def _takes_precedence(state: ScaleSetState) -> bool:
+    """Whether a rollout is in progress or about to begin, so that the observation is not routine."""
+    return _is_in_progress(state) or _is_new(state) or _is_half_way(state)
 
 
-def _is_rolling(state: ScaleSetState) -> bool:
-    """Whether the last decision found it under way; a call that fails says nothing about that."""
+def _is_in_progress(state: ScaleSetState) -> bool:
+    """Whether the last decision found a rollout in progress. A failed call changes nothing."""
     reason = state.progress.last_reason
     return reason is not None and reason.meaning.status is Status.RECONCILING
 
 
 def _is_half_way(state: ScaleSetState) -> bool:
-    """Whether a rollout waits for its gate in the middle."""
+    """Whether a rollout that has begun waits for a gate."""
     is_waiting = state.outcome is not None and state.outcome.status is Status.WAITING
     return bool(state.progress.has_slot and is_waiting)
 
 
 def _is_new(state: ScaleSetState) -> bool:
-    """Whether a rollout is to begin: the spec says something else, or the model is on another image."""
+    """Whether a rollout is about to begin: the spec has changed, or the model is on another image."""
     decided, listed, image = state.published.decided, state.seen.listed, state.desired.image
     if decided is not None and differs(decided, state.desired):
         return True

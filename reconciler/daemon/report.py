@@ -1,4 +1,4 @@
-"""The board as plain data: what the status page serves and what `status -o json` and `plan -o json` print."""
+"""The store as JSON: what `/status` serves, and what `status -o json` and `plan -o json` print."""
 
 from datetime import datetime
 from typing import Any
@@ -21,21 +21,21 @@ Json = dict[str, Any]
 
 
 def store(shown: Store) -> Json:
-    """The whole board: the last sweep and every scale set, by name."""
+    """The whole store: the last sweep, and every scale set by name."""
     return {"sweep": _sweep(shown.last_sweep), "scaleSets": [state(each) for each in shown.states()]}
 
 
 def state(shown: ScaleSetState) -> Json:
-    """One scale set. "standing", "reason" and "message" are None until its first tick.
+    """One scale set. "status", "reason" and "message" are None until its first reconcile.
 
-    "revision" is what is declared, "observedRevision" what it was last decided on. "nextReconcile" is when it
-    is looked at again at the latest, None where the next sweep tells whether that is due. "wait" is since
-    when it has waited for the same, None where it does not. "instances" were counted at "instancesAt".
-    "notes" are what it and its instances say of themselves, as sentences. "approval" is of the image that
-    was approved last, None where none was.
+    "revision" is what is declared, and "observedRevision" what the last decision was about. "nextReconcile"
+    is when it is reconciled at the latest, None if the next sweep decides whether that is due. "wait" is
+    since when it waits for the same condition, None if it does not wait. "instances" were counted at
+    "instancesAt". "notes" are sentences about the scale set and its instances. "approval" is the last one,
+    None without any.
     """
     outcome, model = shown.outcome, shown.seen.listed_or_read
-    again = outcome.at + outcome.again if outcome and outcome.again is not None else None
+    due = outcome.at + outcome.requeue_after if outcome and outcome.requeue_after is not None else None
     return {
         "name": shown.desired.name,
         "target": shown.desired.target.id,
@@ -43,17 +43,17 @@ def state(shown: ScaleSetState) -> Json:
         "commit": outcome.commit if outcome else shown.commit,
         "status": str(outcome.status) if outcome else None,
         "reason": str(outcome.reason) if outcome else None,
-        "message": outcome.told if outcome else None,
+        "message": outcome.full_message if outcome else None,
         "at": _moment(outcome.at) if outcome else None,
         "step": _step(outcome.step) if outcome else None,
-        "nextReconcile": _moment(again),
+        "nextReconcile": _moment(due),
         "wait": _wait(outcome.wait) if outcome else None,
         "instances": counts(shown.seen.counts),
         "instancesAt": _moment(shown.seen.instances_at),
         "forecast": forecast(shown.published.forecast, shown.desired),
         "suspended": is_suspended(shown.desired),
         "revision": _revision(shown.revision),
-        "observedRevision": _revision(shown.observed),
+        "observedRevision": _revision(shown.observed_revision),
         "conditions": [_condition(each) for each in shown.published.conditions],
         "notes": list(shown.seen.notes),
         "gates": [_gate(each) for each in outcome.gates] if outcome else [],
@@ -72,18 +72,18 @@ def counts(counts: InstanceCounts | None) -> Json | None:
         "unavailable": counts.unavailable,
         "domains": [
             {
-                "domain": str(tally.domain),
-                "total": tally.total,
-                "upToDate": tally.up_to_date,
-                "unavailable": tally.unavailable,
+                "domain": str(each.domain),
+                "total": each.total,
+                "upToDate": each.up_to_date,
+                "unavailable": each.unavailable,
             }
-            for tally in counts.domains
+            for each in counts.domains
         ],
     }
 
 
 def is_suspended(desired: ScaleSet) -> bool:
-    """Whether it is left alone because its spec, or the Fleet, says so; past the time named there as well."""
+    """Whether its spec suspends it or the Fleet is frozen, also after the time in `until`."""
     return bool(desired.suspend or desired.fleet.freeze)
 
 
@@ -92,7 +92,7 @@ def _revision(revision: Revision | None) -> Json | None:
 
 
 def _condition(condition: Condition) -> Json:
-    """In the shape of Kubernetes, with a revision where that has a generation."""
+    """A condition in the shape of Kubernetes, with "observedRevision" for `observedGeneration`."""
     return {
         "type": str(condition.type),
         "status": str(condition.status),
@@ -113,8 +113,10 @@ def _gate(gate: Gate) -> Json:
 
 
 def _approval(persisted: PersistedState) -> Json | None:
-    """ "by" and "at" are None where that is not known, "through" where they said no other name than their
-    token."""
+    """The last approval. "by" and "at" are None if unknown.
+
+    "through" is None if the approver gave no other name than that of the token.
+    """
     if persisted.approved is None:
         return None
     signature = persisted.signature_of(persisted.approved)
@@ -128,7 +130,7 @@ def _approval(persisted: PersistedState) -> Json | None:
 
 
 def _record(record: RolloutRecord) -> Json:
-    """Durations in seconds. "result" is None while it is under way, "from" and "began" where not known."""
+    """One rollout. "result" is None while it is in progress. "from" and "began" are None if unknown."""
     return {
         "from": _text(record.before),
         "image": str(record.image),
@@ -145,8 +147,10 @@ def _record(record: RolloutRecord) -> Json:
 
 
 def forecast(expected: Forecast | None, desired: ScaleSet) -> Json | None:
-    """What is to come, in order. Durations in seconds. "begins" and "ends" are None where a hold without
-    "until" stands before."""
+    """The forecast, in order, with durations in seconds.
+
+    "begins" and "ends" are None if a hold without "until" comes first.
+    """
     if expected is None:
         return None
     max_batch = desired.rollout.max_batch
@@ -180,7 +184,7 @@ def forecast(expected: Forecast | None, desired: ScaleSet) -> Json | None:
 
 
 def _wait(wait: Wait | None) -> Json | None:
-    """Since when, and in how many looks, the same was waited for or tried again."""
+    """Since when the scale set waits for the same condition, and how often that was checked."""
     return None if wait is None else {"since": _moment(wait.since), "tries": wait.tries}
 
 

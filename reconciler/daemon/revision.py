@@ -1,6 +1,6 @@
-"""What a decision was about: a commit, and what the spec of the scale set said in it.
+"""What a decision was about: a commit, and a digest of the spec of the scale set in it.
 
-Both, because most commits say nothing new of most scale sets, and a directory of specs has no commits.
+Both are needed: most commits change nothing for most scale sets, and a directory of specs has no commits.
 """
 
 import hashlib
@@ -8,15 +8,17 @@ from dataclasses import dataclass
 
 from reconciler.spec.scale_set import ScaleSet
 
-# Its name, its labels, and where in which file it stands change nothing of what is done.
-_UNSAID = frozenset({"place", "image_lines", "labels", "name"})
+# The name, the labels and the place in a file have no effect on decisions.
+_WITHOUT_EFFECT = frozenset({"place", "image_lines", "labels", "name"})
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """`commit` is "" for a plain directory. `spec` is a digest of what was said, with its defaults and with
-    what the documents that it refers to said: it is the same wherever, and as long as, the same is said to
-    the same version of the program."""
+    """`commit` is "" for a plain directory.
+
+    `spec` is a digest of the spec with its defaults and the documents that it refers to. For the same content
+    and the same version of the program, it is always the same.
+    """
 
     commit: str
     spec: str
@@ -27,10 +29,10 @@ class Revision:
 
 
 def statement(desired: ScaleSet) -> tuple[object, ...]:
-    """All that the spec says of what is to be done."""
-    return tuple(getattr(desired, name) for name in ScaleSet.__slots__ if name not in _UNSAID)
+    """Everything in the spec that has an effect on decisions."""
+    return tuple(getattr(desired, name) for name in ScaleSet.__slots__ if name not in _WITHOUT_EFFECT)
 
 
 def differs(before: ScaleSet, now: ScaleSet) -> bool:
-    """Whether the spec says something else."""
+    """Whether two specs differ in anything that has an effect on decisions."""
     return statement(before) != statement(now)

@@ -1,4 +1,4 @@
-"""How the daemon is set up. Each setting is an option of `reconciler run` and a VMSS_RECONCILER_ variable."""
+"""The settings of the daemon. `reconciler run` has options for the times, with VMSS_RECONCILER_ variables."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,4 +10,4 @@ class Settings:
 
     sweep: timedelta = timedelta(minutes=1)
     requeue_after: timedelta = timedelta(seconds=15)
-    workers: int = 16  # ticks wait on the network; a few slow scale sets must not fill them all
+    workers: int = 16  # reconciles wait on the network; a few slow scale sets must not occupy all workers

@@ -6,12 +6,14 @@ count whatever else is wrong, until a commit without a mistake lifts them.
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event, Thread
 from typing import Protocol
 
-from reconciler.git.repository import Commit, Repository, SourceUnreachable
+from reconciler.git.repository import Commit, Repository, SourceStopped, SourceUnreachable
 from reconciler.spec.author import Author
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File, read_paths
@@ -24,6 +26,7 @@ Lines = frozenset[tuple[str, int]]
 """Lines of files: each a path as `Place` has it, and a number."""
 
 _PATIENCE = timedelta(minutes=1)
+_FETCH_PATIENCE = timedelta(seconds=10)
 
 
 def _nobody(_commit: str, _lines: Lines) -> tuple[Author, ...]:
@@ -34,12 +37,21 @@ def _no_past(_commit: str, _text: str, _paths: frozenset[str]) -> tuple[tuple[Fi
     return ()
 
 
+def _no_mark() -> None:
+    pass
+
+
+def _nothing_before(_is_valid: Callable[[tuple[File, ...]], bool]) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The spec files as the source has them now. `commit` is "" for a plain directory. `authors` says who
     wrote lines as they stand in a commit, nobody where the source does not know that. `past` gives the spec
     files as they were before a commit, the latest first, where a text came to some paths or went; None where
-    that cannot be read.
+    that cannot be read. `mark_valid` has the source remember the commit as the last valid one, and `before`
+    finds the newest earlier commit whose files are valid.
     """
 
     commit: str
@@ -49,6 +61,10 @@ class Reading:
     authors: Callable[[str, Lines], tuple[Author, ...]] = field(default=_nobody, compare=False)
     past: Callable[[str, str, frozenset[str]], tuple[tuple[File, ...], ...] | None] = field(
         default=_no_past, compare=False
+    )
+    mark_valid: Callable[[], None] = field(default=_no_mark, compare=False)
+    before: Callable[[Callable[[tuple[File, ...]], bool]], "Reading | None"] = field(
+        default=_nothing_before, compare=False
     )
 
 
@@ -79,13 +95,36 @@ class Directory:
 
 
 class Git:
-    """Specs from one branch of a git repository, fetched at every reading."""
+    """Specs from a git repository, fetched when the server has another commit.
+
+    With a `patience`, a fetch that takes longer continues while the specs in force stay, and a later reading
+    gets its result.
+    """
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self._under_way: Future[Commit] | None = None
+        self.patience: timedelta | None = None
 
     def read(self) -> Reading:
-        return self._reading(self._repository.commit())
+        if self.patience is None:
+            return self._reading(self._repository.commit())
+        if self._under_way is None:
+            self._under_way = Future()
+            Thread(target=_fulfil, args=(self._under_way, self._repository)).start()
+        try:
+            commit = self._under_way.result(self.patience.total_seconds())
+        except TimeoutError as error:
+            if self._under_way.done():
+                self._under_way = None
+                raise
+            taken = f"{self.patience.total_seconds():g} s"
+            raise SourceUnreachable(f"{self._repository}: the fetch takes more than {taken}") from error
+        except SourceUnreachable:
+            self._under_way = None
+            raise
+        self._under_way = None
+        return self._reading(commit)
 
     def last(self) -> Reading | None:
         commit = self._repository.last()
@@ -93,17 +132,42 @@ class Git:
 
     def _reading(self, commit: Commit) -> Reading:
         source = self._repository
+
+        def before(is_valid: Callable[[tuple[File, ...]], bool]) -> Reading | None:
+            found = source.valid_before(commit.sha, lambda each: is_valid(each.files))
+            return self._reading(found) if found else None
+
         return Reading(
-            commit.sha, commit.subject, commit.files, commit.problems, source.authors, source.past_files
+            commit.sha,
+            commit.subject,
+            commit.files,
+            commit.problems,
+            source.authors,
+            source.past_files,
+            lambda: source.mark_valid(commit.sha),
+            before,
         )
+
+
+def _fulfil(future: Future[Commit], repository: Repository) -> None:
+    try:
+        future.set_result(repository.commit())
+    except BaseException as error:  # raised again where the result is read
+        future.set_exception(error)
 
 
 class Specs:
     """What is declared, refreshed at every sweep."""
 
-    def __init__(self, source: Source, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        source: Source,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        stop: Event | None = None,
+    ) -> None:
         self._source = source
         self._now = now
+        self.stop = stop or Event()  # ends what the source is doing, for good
         self._reading: Reading | None = None
         self._mistakes: tuple[str, ...] = ()
         self._authors: dict[tuple[str, Lines], tuple[Author, ...]] = {}
@@ -121,13 +185,28 @@ class Specs:
         return f"commit {self.commit[:10]} ({self.subject})" if self.commit else self.subject
 
     def refresh(self) -> None:
-        """Read the source again; keep what is in force where that fails."""
+        """Read the source again; keep what is in force where that fails.
+
+        At a start, what was in force before counts first, and then the newest commit that is valid.
+        """
+        if self.in_force_since is None and (kept := self._source.last()):
+            self._take(kept)
         try:
-            self._take(self._source.read())
+            reading = self._source.read()
+        except SourceStopped:
+            return
         except SourceUnreachable as error:
-            if self.in_force_since is None and (reading := self._source.last()):
-                self._take(reading)
             self.errors = (str(error), *self._mistakes)
+            return
+        self._take(reading)
+        if self.in_force_since is None and (earlier := reading.before(_is_valid)):
+            self._take(earlier)
+            self._take(reading)
+
+    def fetch_beside(self) -> None:
+        """Let a slow fetch continue beside the sweeps."""
+        if isinstance(self._source, Git):
+            self._source.patience = _FETCH_PATIENCE
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
         """Who wrote the image that it declares at this commit, nobody where that cannot be told. Then it is
@@ -174,7 +253,12 @@ class Specs:
                 self.scale_sets = declared.scale_sets
                 self.commit, self.subject = reading.commit, reading.subject
                 self.in_force_since = self._now()
+                reading.mark_valid()
         self.errors = self._mistakes
+
+
+def _is_valid(files: tuple[File, ...]) -> bool:
+    return not declare(files).problems
 
 
 def _declares(files: tuple[File, ...], desired: ScaleSet, image: Image) -> bool:

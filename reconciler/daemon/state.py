@@ -1,7 +1,6 @@
-"""All that is known of one scale set: what is declared of it, how it was last seen, how far its rollout is,
-and what is published of it.
+"""The state of one scale set: its spec, its last observation, its progress, and what is published.
 
-In memory only, and frozen. `advance` makes the next state of one; nothing else does.
+States are frozen and in memory only. Only `advance` makes the next one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from reconciler.daemon.condition import UNSEEN, Condition
+from reconciler.daemon.condition import UNOBSERVED, Condition
 from reconciler.daemon.history import History
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
@@ -30,9 +29,9 @@ _P = ParamSpec("_P")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The commit by which a scale set is to change its image, and when that came into force.
+    """The commit that changes the image of a scale set, and when it came into force.
 
-    `is_held`: the commit changes more of them than `spec.maxChange` of the Fleet allows.
+    `is_held`: the commit changes more scale sets than `spec.maxChange` of the Fleet allows.
     """
 
     commit: str
@@ -42,7 +41,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An image that failed in a scale set of this name."""
+    """An image that failed in the scale set of this name."""
 
     name: str
     image: Fingerprint
@@ -50,12 +49,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class LastSeen:
-    """How a scale set was last seen.
+    """The last observation of a scale set.
 
-    `model` is as the last tick saw it; `counts` of its instances, `sightings` of each by id, and `notes`,
-    what it says of itself, are as of the last list of them, at `instances_at`. `listed` is what the last
-    sweep saw; `listed_at` is None once a tick has looked at it. `exact` is what the declared image meant when
-    the gates were last asked.
+    `model` is as the last reconcile read it. `counts`, `sightings` by instance id, and `notes` are as of the
+    last list of instances, at `instances_at`. `listed` is the row of the last sweep. `listed_at` is None once
+    a reconcile has used that row. `exact` is the version of the declared image for which the gates were last
+    evaluated.
     """
 
     model: Model | None = None
@@ -69,19 +68,21 @@ class LastSeen:
 
     @property
     def listed_or_read(self) -> Model | None:
-        """The model as the last sweep listed it, though a tick may have read a newer one since; before any
-        sweep listed it, as a tick read it."""
+        """The model of the last sweep, even if a reconcile has read it since.
+
+        Before any sweep has listed it, the model that a reconcile read.
+        """
         return self.listed or self.model
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What people and programs are told of a scale set, and what is due is judged by.
+    """What is published of a scale set. `due` depends on it too.
 
-    `outcome` is what came of the last tick, and `decided` the spec that it is about, None where nothing could
-    be decided yet. `concluded` is what the last decision, or the last refusal by Azure, was about.
-    `known_at` is when it was last known how it stands: when a tick came to a decision, or a sweep saw that no
-    tick was called for. `forecast` is as of the last step or wait, `measured` what the last few batches took.
+    `outcome` is that of the last reconcile. `decided` is the spec that it was about, None before the first.
+    `concluded` is what the last decision, or the last refusal by Azure, was about. `known_at` is when the
+    status was last known: when a reconcile reached a decision, or a sweep found that none was due. `forecast`
+    is as of the last step or wait. `measured` are the durations of the last batches.
     """
 
     outcome: Outcome | None = None
@@ -90,23 +91,23 @@ class Published:
     known_at: datetime | None = None
     forecast: Forecast | None = None
     measured: tuple[MeasuredBatch, ...] = ()
-    conditions: tuple[Condition, ...] = UNSEEN
+    conditions: tuple[Condition, ...] = UNOBSERVED
     history: History = field(default_factory=History)
 
 
 @dataclass(frozen=True, slots=True)
 class ScaleSetState:
-    """One scale set.
+    """The state of one scale set.
 
-    `declared_at` is when this process first read a spec of it. `weighed` is the declared image that was last
-    held against the cap on change, and `change` what came of it: None where it changes nothing. `removed` are
-    failures in others, whose specs were removed since.
+    `declared_at` is when this process first read its spec. `counted_image` is the declared image for which
+    changes were last counted, and `change` the result, None if it changes nothing. `removed` are failures in
+    other scale sets whose specs were removed since.
     """
 
     desired: ScaleSet
     commit: str
     declared_at: datetime | None = None
-    weighed: Image | None = None
+    counted_image: Image | None = None
     change: Change | None = None
     removed: frozenset[Failure] = frozenset()
     seen: LastSeen = field(default_factory=LastSeen)
@@ -115,50 +116,50 @@ class ScaleSetState:
 
     @property
     def key(self) -> str:
-        """By target and not by name: a spec that is renamed is about the same scale set."""
+        """The target, not the name: a renamed spec is still about the same scale set."""
         return self.desired.target.key
 
     @property
     def exact(self) -> Image:
-        """The declared image, as far as it was resolved."""
+        """The exact version of the declared image, or the declared image if it is not resolved."""
         return self.seen.exact or self.desired.image
 
     @property
     def outcome(self) -> Outcome | None:
-        """What came of the last tick."""
+        """The outcome of the last reconcile."""
         return self.published.outcome
 
     @property
     def failures(self) -> frozenset[Failure]:
-        """The images that failed here, as far as this process or the scale set itself knows."""
+        """The images that failed here, by the progress of this process and by the persisted state."""
         model = self.seen.listed_or_read
         failed = (self.progress.blamed, model.persisted.failed if model else None)
         return frozenset(Failure(self.desired.name, each) for each in failed if each)
 
     @property
     def is_throttled(self) -> bool:
-        """Whether Azure left no request for the last look."""
+        """Whether the last observation was throttled."""
         outcome = self.outcome
         return outcome is not None and (outcome.as_of is not None or outcome.reason is Reason.THROTTLED)
 
     @property
     def revision(self) -> Revision:
-        """What is declared of it now."""
+        """What is declared now."""
         return Revision.of(self.desired, self.commit)
 
     @property
-    def observed(self) -> Revision | None:
-        """What it was last decided on. A commit that says nothing new of it is seen as soon as it is
-        declared."""
+    def observed_revision(self) -> Revision | None:
+        """What the last decision was about. A commit that changes nothing for this scale set counts as
+        observed as soon as it is in force."""
         declared, concluded = self.revision, self.published.concluded
         return declared if concluded and concluded.spec == declared.spec else concluded
 
 
 class ScaleSetStates(tuple[ScaleSetState, ...]):
-    """Those of all scale sets at one moment, by name.
+    """The states of all scale sets at one moment, sorted by name.
 
-    What a gate asks of all of them is found once, and not once for each scale set that waits: of 2,000 that
-    wait for one pilot, 2,000 are looked through and not four million.
+    What a gate needs from all of them is computed once, not once for each scale set that waits. For 2,000
+    scale sets that wait for one pilot, that visits 2,000 states instead of four million.
     """
 
     _found: dict[Any, Any]
@@ -171,13 +172,13 @@ class ScaleSetStates(tuple[ScaleSetState, ...]):
         made._found = {}
         return made
 
-    def found(
+    def find_once(
         self,
         find: Callable[Concatenate["ScaleSetStates", _P], _T],
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> _T:
-        """What `find` finds among them; both it and its arguments tell one question from another."""
+        """The result of `find` on these states, computed once for each function and its arguments."""
         question = (find, args, tuple(sorted(kwargs.items())))
         if question not in self._found:
             self._found[question] = find(self, *args, **kwargs)

@@ -1,7 +1,7 @@
-"""What is known of every scale set right now, for the loop, the status page, the metrics and the table.
+"""The current state of every scale set, for the loop, the status page, the metrics and the table.
 
-In memory only: nothing here is needed in order to act. States are frozen and replaced whole, so a reader
-needs no lock to read one.
+The store is in memory only, because no action depends on it. States are frozen and replaced as a whole, so
+that reading one needs no lock.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 
-from reconciler.azure.failure import AzureFailure, Throttled
+from reconciler.azure.failure import AzureFailure, TooManyRequests
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import Event, SlotAcquired, SpecRead
@@ -22,38 +22,40 @@ from reconciler.spec.scale_set import ScaleSet
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """The last sweep: when, what specs were in force, and what went wrong outside any one scale set.
+    """The last sweep: when it began, the specs in force, and the errors outside any one scale set.
 
-    `mistakes` are those of the specs, and what keeps their source out of reach. `lists` are those that were
-    asked for, by resource group or by subscription, and how each failed, None where it did not.
+    `spec_errors` are errors in the specs, and why their source is unreachable. `lists` are the requested
+    lists, by resource group or by subscription, each with its failure, None if it succeeded.
     """
 
     at: datetime
     commit: str
     subject: str
-    mistakes: tuple[str, ...] = ()
+    spec_errors: tuple[str, ...] = ()
     lists: Mapping[str, AzureFailure | None] = field(default_factory=dict)
     by_group: bool = False
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """All that went wrong, a line each."""
+        """All errors, one line each."""
         failed = (f"{scope}: {failure}" for scope, failure in self.lists.items() if failure)
-        return (*self.mistakes, *failed)
+        return (*self.spec_errors, *failed)
 
     @property
-    def throttled(self) -> frozenset[str]:
-        """The lists for which Azure left no request."""
-        return frozenset(scope for scope, failure in self.lists.items() if isinstance(failure, Throttled))
+    def throttled_lists(self) -> frozenset[str]:
+        """The lists that were throttled."""
+        return frozenset(
+            scope for scope, failure in self.lists.items() if isinstance(failure, TooManyRequests)
+        )
 
     def scope(self, desired: ScaleSet) -> str:
-        """The list that this scale set is found in."""
+        """The list that contains this scale set."""
         return str(scope_of(desired, by_group=self.by_group))
 
 
 @dataclass(slots=True)
 class Store:
-    """Every state by its key, the last sweep, and what was asked of Azure."""
+    """Every state by its key, the last sweep, and the number of requests to Azure."""
 
     last_sweep: Sweep | None = None
     requests: RequestCounter = field(default_factory=RequestCounter)
@@ -61,13 +63,13 @@ class Store:
     _lock: Lock = field(default_factory=Lock)
 
     def states(self) -> ScaleSetStates:
-        """All of them, by name."""
+        """All states, sorted by name."""
         with self._lock:
             return self._by_name()
 
     @property
     def is_as_declared(self) -> bool:
-        """Whether every scale set is as its spec says, or suspended."""
+        """Whether every scale set is as declared, or suspended."""
         outcomes = [state.outcome for state in self.states()]
         return all(each and each.status in {Status.READY, Status.SUSPENDED} for each in outcomes)
 
@@ -78,7 +80,7 @@ class Store:
     def declare(
         self, scale_sets: Iterable[ScaleSet], commit: str, at: datetime | None = None
     ) -> tuple[str, ...]:
-        """Take over what is declared at `at`. Returns the names of those whose scale sets no longer are."""
+        """Apply the specs declared at `at`. Returns the names of the scale sets whose spec was removed."""
         wanted = {each.target.key: each for each in scale_sets}
         with self._lock:
             gone = [self._states.pop(key) for key in self._states.keys() - wanted.keys()]
@@ -96,14 +98,14 @@ class Store:
             self._states[key] = advance(self._states[key], event)
             return self._states[key]
 
-    def acquire(self, key: str, ask: Callable[[ScaleSetState, Sequence[ScaleSetState]], Gate]) -> Gate:
-        """Ask whether there is a slot for this one, and take it where there is: nobody else asks meanwhile.
+    def acquire(self, key: str, evaluate: Callable[[ScaleSetState, Sequence[ScaleSetState]], Gate]) -> Gate:
+        """Evaluate the gate of this scale set, and acquire a slot if it is open, in one transaction.
 
-        Raises KeyError where the scale set is no longer declared.
+        Raises KeyError if the scale set is no longer declared.
         """
         with self._lock:
             state = self._states[key]
-            gate = ask(state, self._by_name())
+            gate = evaluate(state, self._by_name())
             if gate.closed is None:
                 self._states[key] = advance(state, SlotAcquired())
             return gate

@@ -1,8 +1,8 @@
-"""The keys that are to be worked on: each at most once in the queue, and by one worker at a time.
+"""A queue of keys to work on. Each key is in it at most once, and with one worker at a time.
 
-The semantics are those of client-go's workqueue. A key that is added while a worker has it is queued once
-more as soon as that worker is done with it, so no wake is lost. `shut_down` differs in one thing: what no
-worker has begun is dropped and not drained, because the next process looks at every scale set anyway.
+The semantics are those of client-go's workqueue. A key that is added while a worker has it is queued again
+when that worker is done, so no wake is lost. One thing differs: `shut_down` drops the queued keys instead of
+draining them, because the next process reconciles every scale set anyway.
 """
 
 from collections import deque
@@ -14,24 +14,24 @@ class WorkQueue:
 
     def __init__(self) -> None:
         self._queue: deque[str] = deque()
-        self._dirty: set[str] = set()  # queued, or to be queued when its worker is done
+        self._dirty: set[str] = set()  # queued, or to be queued when their worker is done
         self._processing: set[str] = set()
         self._is_shut_down = False
         self._changed = Condition()
 
     def __len__(self) -> int:
-        """How many keys are queued or with a worker."""
+        """The number of keys that are queued or with a worker."""
         with self._changed:
             return len(self._dirty | self._processing)
 
     @property
     def is_shut_down(self) -> bool:
-        """Whether nothing more is taken in or given out."""
+        """Whether the queue accepts and returns no more keys."""
         with self._changed:
             return self._is_shut_down
 
     def add(self, key: str) -> None:
-        """Queue this key, unless it is queued already."""
+        """Queue this key, unless it is already queued."""
         with self._changed:
             if self._is_shut_down or key in self._dirty:
                 return
@@ -41,8 +41,9 @@ class WorkQueue:
                 self._changed.notify()
 
     def get(self) -> str | None:
-        """Block until there is a key to work on; None once the queue is shut down. Each is followed by
-        `done`.
+        """Block until there is a key to work on. None once the queue is shut down.
+
+        The worker calls `done` for each key.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._is_shut_down)
@@ -54,7 +55,7 @@ class WorkQueue:
             return key
 
     def done(self, key: str) -> None:
-        """The worker that was given this key has finished with it."""
+        """Report that the worker has finished with this key."""
         with self._changed:
             self._processing.remove(key)
             if key in self._dirty:
@@ -62,7 +63,7 @@ class WorkQueue:
                 self._changed.notify()
 
     def shut_down(self) -> None:
-        """Take in nothing more and give out nothing more."""
+        """Drop the queued keys, and accept and return no more."""
         with self._changed:
             self._is_shut_down = True
             self._dirty.clear()

@@ -1,6 +1,11 @@
-"""Repository URLs: which ones git may use, and how to show a URL without its credentials."""
+"""Repository URLs: which ones git may use, their credentials, and how to show a URL without them.
+
+A URL that may contain credentials is never printed as it was given. Where it is ambiguous, everything from
+the scheme to the last `@` counts as a credential.
+"""
 
 import re
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 # In the form of GIT_ALLOW_PROTOCOL. Excluded: ext, which runs commands; git and http, which others can alter.
@@ -8,29 +13,63 @@ PROTOCOLS = "file:https:ssh"
 
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_USER_INFO = re.compile(r"(?<=://)[^\s/@]*(?::[^\s/@]*)?@")
+# A URL of a file has no credentials if a path follows the scheme.
+_USER_INFO = re.compile(r"(?<=://)(?<!file://(?=/))\S*@")
 _QUERY = re.compile(r"(?<=\w)\?\S+")
-# What git-check-ref-format(1) rejects, and characters that would turn the name into a refspec.
-_NO_BRANCH = re.compile(r"^[-/.]|[/.]$|\.lock(/|$)|\.\.|//|/\.|@\{|[\x00-\x20\x7f~^:?*\[\\]|^@?$")
+_UNPARSABLE = (
+    "the repository URL cannot be parsed and is not shown, because it may contain credentials: "
+    "write it like https://HOST/PATH, and special characters of a password as %XX"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A URL taken apart. `bare` may be printed and may be an argument of git.
+
+    For https, `bare` has no user. For ssh it keeps the user, who is no secret. `password` is None if the URL
+    has none.
+    """
+
+    bare: str
+    user: str = field(default="", repr=False)
+    password: str | None = field(default=None, repr=False)
+
+
+def parse(url: str) -> Address:
+    """The parts of a URL that git may use. Raises ValueError without the URL if git must not use it."""
+    if error := url_error(url):
+        raise ValueError(error)
+    scheme = _SCHEME.match(url)
+    if not scheme or scheme[1].lower() == "file":
+        return Address(url)
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    user, password = unquote(parts.username or ""), parts.password
+    if scheme[1].lower() == "ssh" and parts.username:
+        host = f"{parts.username}@{host}"
+    bare = parts._replace(netloc=host).geturl()
+    return Address(bare, user, None if password is None else unquote(password))
 
 
 def url_error(url: str) -> str | None:
     """The reason why git must not use this URL, None if it may."""
+    may_hide_a_secret = "@" in url or "?" in url
     if not url or url.startswith("-") or any(not c.isprintable() for c in url):
-        return f"{display(url)!r} is not a repository URL or path"
+        return _UNPARSABLE if may_hide_a_secret else f"{url!r} is not a repository URL or path"
     if "::" in url.split("://", maxsplit=1)[0].split("[", maxsplit=1)[0]:
-        return f"{display(url)!r} names a remote helper, which is not allowed: use https, ssh or a path"
+        if may_hide_a_secret:
+            return _UNPARSABLE
+        return f"{url!r} names a remote helper, which is not allowed: use https, ssh or a path"
     scheme = _SCHEME.match(url)
-    if not scheme or scheme[1].lower() in PROTOCOLS.split(":"):
-        return None  # a path, or user@host:path, which is ssh
-    if is_loopback_http(url):
+    if not scheme:
+        return _UNPARSABLE if _hides_a_password(url) else None  # a path, or user@host:path, which is ssh
+    if scheme[1].lower() == "file":
+        return None
+    if not _is_clear(url):
+        return _UNPARSABLE
+    if scheme[1].lower() in PROTOCOLS.split(":") or is_loopback_http(url):
         return None
     return f"{display(url)!r} uses the protocol {scheme[1]}, which is not secure: use https or ssh"
-
-
-def branch_error(branch: str) -> str | None:
-    """The reason why git would reject this branch name, None if it is valid."""
-    return f"{branch!r} is not a valid branch name" if _NO_BRANCH.search(branch) else None
 
 
 def is_loopback_http(url: str) -> bool:
@@ -48,19 +87,21 @@ def display(url: str) -> str:
     >>> display("https://me:secret@example.com/r.git?key=1"), display("git@example.com:r.git")
     ('https://example.com/r.git', 'git@example.com:r.git')
     """
+    if not _SCHEME.match(url) and _hides_a_password(url):
+        url = url.rpartition("@")[2]
     return _QUERY.sub("", _USER_INFO.sub("", url))
 
 
-def scrub(text: str, url: str) -> str:
-    """A message from git without the credentials of this URL, in any encoding."""
+def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """A message from git without credentials: those of any URL in it, and these, in any encoding."""
     text = _USER_INFO.sub("", text)
-    for secret in _secrets(url):
+    for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
 
 
-def _secrets(url: str) -> tuple[str, ...]:
-    """The secrets of the URL, longest first. Except with ssh, a user name may be a token."""
+def secrets(url: str) -> tuple[str, ...]:
+    """The secrets of the URL in each encoding. Except with ssh, a user name may be a token."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -69,5 +110,23 @@ def _secrets(url: str) -> tuple[str, ...]:
         found = [parts.password, parts.query]
     else:
         found = [parts.username, parts.password, parts.query]
-    spelt = {form for each in found if each for form in (each, unquote(each)) if len(form) > 3}
-    return tuple(sorted(spelt, key=len, reverse=True))
+    return tuple({form for each in found if each for form in (each, unquote(each)) if len(form) > 3})
+
+
+def _is_clear(url: str) -> bool:
+    """Whether the URL can only be read in one way: a host, a valid port, and no `@` after the host."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+        rest = parts.path + parts.query + parts.fragment
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return False
+    is_plain = " " not in url and "@" not in rest and not parts.query and not parts.fragment
+    return bool(parts.hostname) and not host.startswith("-") and is_plain
+
+
+def _hides_a_password(path: str) -> bool:
+    """Whether this path, or user@host:path, may be of the form user:password@host."""
+    user, colon, _ = path.rpartition("@")[0].partition(":")
+    return bool(colon) and "/" not in user

@@ -9,15 +9,25 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 from reconciler.git import program
+from reconciler.git.credentials import Access
 
 _POLL_INTERVAL = 0.1  # seconds between attempts to acquire a lock that another process holds
+
+REMOTE = "source"
+"""The name of the remote in the configuration that git gets for each call."""
+
+PARTIAL = Access(
+    ((f"remote.{REMOTE}.promisor", "true"), (f"remote.{REMOTE}.partialCloneFilter", "blob:none"))
+)
+"""Configuration that lets files be absent from the clone. Without it, git reports each as an error."""
 
 
 class CloneBusy(Exception):
@@ -26,89 +36,110 @@ class CloneBusy(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """A locked clone. `lock` is the file descriptor that holds the lock."""
+    """A locked clone.
+
+    lock: the file descriptor that holds the lock.
+    timeout: the time limit for each call of git. A set `stop` ends it at once.
+    """
 
     repository: Path
     lock: int
+    timeout: timedelta
+    stop: Event = field(default_factory=Event)
 
-    def is_sound(self, ref: str, timeout: timedelta) -> bool:
-        """Whether all objects of the commit at `ref` exist, or nothing has been fetched yet."""
+    def is_sound(self, ref: str) -> bool:
+        """Whether the commit at `ref` is complete, apart from files, or nothing has been fetched yet."""
         try:
-            found = self.git(["for-each-ref", "--format=%(objectname)", ref], timeout=timeout)
-            if found.strip():
+            found = self.resolve(ref)
+            if found:
                 self.git(
-                    ["fsck", "--connectivity-only", "--no-dangling", "--no-progress", ref], timeout=timeout
+                    ["rev-list", "--objects", "--missing=allow-promisor", "--quiet", ref], access=PARTIAL
                 )
-        except (program.GitTooSlow, program.GitMissing):
-            return True  # could not be checked
-        except program.GitFailed:
-            return False
+        except program.GitFailed as error:
+            return error.is_local  # could not be checked
         # A ref that exists but is not listed is broken.
-        return bool(found.strip()) or not (self.repository / ref).exists()
+        return bool(found) or not (self.repository / ref).exists()
 
-    def has_history(self, ref: str, timeout: timedelta) -> bool:
+    def resolve(self, ref: str) -> str:
+        """The object that `ref` names, "" if there is no ref of this name. Raises GitFailed."""
+        return self.git(["for-each-ref", "--format=%(objectname)", ref]).decode().strip()
+
+    def set_ref(self, ref: str, sha: str) -> None:
+        """Have `ref` name this object. Raises GitFailed."""
+        self.git(["update-ref", ref, sha])
+
+    def has_history(self, ref: str) -> bool:
         """Whether the whole history of the commit at `ref` has been fetched. Raises GitFailed."""
-        if (self.repository / "shallow").exists():
-            return False
-        return bool(self.git(["for-each-ref", "--format=%(objectname)", ref], timeout=timeout).strip())
+        return not (self.repository / "shallow").exists() and bool(self.resolve(ref))
 
-    def git(self, arguments: list[str], *, timeout: timedelta, url: str = "", stdin: bytes = b"") -> bytes:
-        """The output of git in this clone."""
+    def git(
+        self, arguments: Sequence[str], *, url: str = "", access: Access | None = None, stdin: bytes = b""
+    ) -> bytes:
+        """The output of git in this clone. Raises GitFailed."""
         return program.run(
             arguments,
             repository=self.repository,
-            timeout=timeout,
+            timeout=self.timeout,
             url=url,
+            access=access,
             stdin=stdin,
             keep_open=(self.lock,),
+            stop=self.stop,
         )
 
-    def prepare(self, timeout: timedelta) -> None:
+    def prepare(self) -> None:
         """Create the repository if it does not exist, and remove what a killed git process left behind."""
         if not (self.repository / "HEAD").is_file():
-            self.remake(timeout)
+            self.remake()
         for left in _leftovers(self.repository):
             if left.is_dir() and not left.is_symlink():
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink(missing_ok=True)
 
-    def remake(self, timeout: timedelta) -> None:
+    def remake(self) -> None:
         """Replace the repository with an empty one."""
         if self.repository.is_dir() and not self.repository.is_symlink():
             shutil.rmtree(self.repository)
         else:
             self.repository.unlink(missing_ok=True)
-        self.git(["init", "--quiet", "--bare", "--template="], timeout=timeout)
+        self.git(["init", "--quiet", "--bare", "--template="])
 
 
 @contextmanager
-def lock(directory: Path, timeout: timedelta) -> Iterator[Clone]:
-    """The clone in this directory, locked against other processes. Raises CloneBusy or OSError."""
+def lock(
+    directory: Path, timeout: timedelta, stop: Event | None = None, *, wait: timedelta | None = None
+) -> Iterator[Clone]:
+    """The clone in this directory, locked against others. Raises CloneBusy or OSError.
+
+    `timeout` limits each call of git, and also the wait for the lock unless `wait` does.
+    """
+    stop = stop or Event()
     directory.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _acquire(descriptor, directory, timeout)
-        yield Clone(directory / "repository.git", descriptor)
+        _acquire(descriptor, directory, timeout if wait is None else min(wait, timeout), stop)
+        yield Clone(directory / "repository.git", descriptor, timeout, stop)
     finally:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, directory: Path, timeout: timedelta) -> None:
+def _acquire(descriptor: int, directory: Path, timeout: timedelta, stop: Event) -> None:
     end = time.monotonic() + timeout.total_seconds()
     while True:
         try:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            if time.monotonic() >= end:
+            if stop.is_set() or time.monotonic() >= end:
                 waited = f"{timeout.total_seconds():g} s"
                 raise CloneBusy(f"another process still uses {directory} after {waited}") from error
-            time.sleep(_POLL_INTERVAL)
+            stop.wait(_POLL_INTERVAL)
 
 
 def _leftovers(repository: Path) -> Iterator[Path]:
     """Lock files and incomplete packs that a killed git process leaves behind and that block a later one."""
     yield from repository.glob("*.lock")
+    yield from repository.glob("tmp_keys_*")
     yield from (repository / "refs").rglob("*.lock")
     objects = repository / "objects"
     yield from objects.glob("info/**/*.lock")

@@ -1,21 +1,25 @@
 """Runs the git program: its settings, its time limit and its error messages.
 
 git must not prompt, run a hook or outlive this process. It therefore runs in a session of its own without a
-terminal, in which ssh cannot prompt either, and after a timeout the whole process group is killed. System and
-user configuration apply, because operators configure proxies, CA files and credential helpers there.
+terminal, in which ssh cannot prompt either. After a timeout or a stop, the whole process group is killed.
+System and user configuration apply, because operators configure proxies, CA files and credential helpers
+there.
 """
 
 import os
 import re
 import signal
 import subprocess
-import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import IO
 
-from reconciler.git import address
+from reconciler.git import address, failure
+from reconciler.git.credentials import Access
 from reconciler.spec.wording import printable
 
 # Variables that redirect git to another repository. A git hook that runs the tests sets them.
@@ -26,24 +30,57 @@ _NOT_INHERITED = re.compile(
 _SETTINGS = (
     "core.hooksPath=/dev/null",
     "credential.interactive=false",
+    "fetch.fsckObjects=true",
     "gc.autoDetach=false",  # otherwise gc would outlive the timeout
     "gc.pruneExpire=now",  # only the newest commit is ever read
     "maintenance.autoDetach=false",
 )
 _LONGEST = 300  # characters of a message from git
+_MOST = 1 << 29  # bytes of output, in memory: ten thousand specs have a hundredth of it
+_MOST_ERRORS = 1 << 24  # bytes of error output, in memory
+_MOST_OUTPUT = 1 << 16  # bytes of the error output that are examined, at each end
 _PREFIX = re.compile(r"^(fatal|error|remote|ERROR|warning): ")
+_STOP_INTERVAL = 0.1  # seconds after which a stop is noticed at the latest
+_REAP_SECONDS = 2.0
 
 
 class GitFailed(Exception):
-    """git failed. The message is one line of its output, without credentials."""
+    """git failed. The message and the remedy are one line, without credentials.
+
+    name: the row of the table of failures, "" if there is none.
+    is_local: the cause is this machine, so that nothing is known of the clone or the remote.
+    """
+
+    is_local = False
+
+    def __init__(self, message: str, remedy: str = "", *, name: str = "", is_local: bool = False) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.name = name
+        self.is_local = self.is_local or is_local
+
+    @property
+    def line(self) -> str:
+        """The message with the remedy."""
+        return f"{self}; {self.remedy}" if self.remedy else str(self)
 
 
 class GitTooSlow(GitFailed):
     """git exceeded its time limit and was killed."""
 
+    is_local = True
+
 
 class GitMissing(GitFailed):
     """git is not installed."""
+
+    is_local = True
+
+
+class GitStopped(GitFailed):
+    """git was killed because the program ends."""
+
+    is_local = True
 
 
 def run(
@@ -52,19 +89,23 @@ def run(
     repository: Path,
     timeout: timedelta,
     url: str = "",
+    access: Access | None = None,
     stdin: bytes = b"",
     keep_open: Sequence[int] = (),
+    stop: Event | None = None,
 ) -> bytes:
-    """The output of git in a bare repository. `url` is used only to remove its credentials from messages.
+    """The output of git in a bare repository. `url` decides whether plain http is allowed.
 
     The descriptors in `keep_open` stay open in git and its child processes. A lock on one of them is held
-    until the last of these processes ends, even if this process is killed first.
+    until the last of these processes ends, even if this process is killed first. A set `stop` kills git.
     """
+    access = access or Access()
     command = ["git", f"--git-dir={repository}"]
     for setting in _SETTINGS:
         command += ("-c", setting)
-    # Files instead of pipes: a background process left by ssh would keep a pipe open and block this process.
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    # Not pipes: a background process left by ssh would keep a pipe open and block this process. Not files:
+    # /tmp may be full.
+    with _memory("stdin") as given, _memory("stdout") as out, _memory("stderr") as err:
         given.write(stdin)
         given.seek(0)
         try:
@@ -73,26 +114,27 @@ def run(
                 stdin=given,
                 stdout=out,
                 stderr=err,
-                env=environment(os.environ, url),
+                env=environment(os.environ, url, access),
                 start_new_session=True,
                 pass_fds=keep_open,
             )
         except FileNotFoundError as error:
             raise GitMissing("git is not installed: install it") from error
-        status = _wait(process, timeout, arguments[0])
+        status = _wait(process, timeout, arguments[0], stop, lambda: _is_too_much(out, err))
         if status:
-            raise GitFailed(
-                _complaint(_content(err), url) or f"git {arguments[0]} exited with status {status}"
-            )
+            raise _failed(_content(err), access, f"git {arguments[0]} exited with status {status}")
         return _content(out)
 
 
-def environment(inherited: Mapping[str, str], url: str = "") -> dict[str, str]:
-    """The environment variables for git."""
+def environment(inherited: Mapping[str, str], url: str = "", access: Access | None = None) -> dict[str, str]:
+    """The environment variables for git. Configuration is added to what these variables already contain."""
+    access = access or Access()
     kept = {name: value for name, value in inherited.items() if not _NOT_INHERITED.fullmatch(name)}
     loopback = ":http" if address.is_loopback_http(url) else ""
     return {
         **kept,
+        **_configuration(kept.get("GIT_CONFIG_COUNT", ""), access.config),
+        **access.variables,
         "GIT_ALLOW_PROTOCOL": address.PROTOCOLS + loopback,
         "GIT_TERMINAL_PROMPT": "0",
         "GCM_INTERACTIVE": "never",
@@ -102,15 +144,68 @@ def environment(inherited: Mapping[str, str], url: str = "") -> dict[str, str]:
     }
 
 
-def _wait(process: subprocess.Popen[bytes], timeout: timedelta, verb: str) -> int:
+def _configuration(inherited: str, config: Sequence[tuple[str, str]]) -> dict[str, str]:
+    if not config:
+        return {}
+    first = int(inherited) if inherited.isdecimal() else 0
+    found = {"GIT_CONFIG_COUNT": str(first + len(config))}
+    for number, (key, value) in enumerate(config, first):
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return found
+
+
+def _wait(
+    process: subprocess.Popen[bytes],
+    timeout: timedelta,
+    verb: str,
+    stop: Event | None,
+    is_too_much: Callable[[], bool],
+) -> int:
+    end = time.monotonic() + timeout.total_seconds()
+    is_killed = True
     try:
-        return process.wait(timeout.total_seconds())
-    except subprocess.TimeoutExpired as error:
-        raise GitTooSlow(f"git {verb} took longer than {timeout.total_seconds():g} s") from error
+        while True:
+            left = end - time.monotonic()
+            if stop and stop.is_set():
+                raise GitStopped(f"git {verb} was stopped because the program ends")
+            if is_too_much():
+                raise GitFailed(f"git {verb} wrote more than this program reads")
+            try:
+                status = process.wait(max(0, min(left, _STOP_INTERVAL)))
+            except subprocess.TimeoutExpired as error:
+                if left <= _STOP_INTERVAL:
+                    took = f"git {verb} took longer than {timeout.total_seconds():g} s"
+                    raise GitTooSlow(took, "set a longer --git-timeout") from error
+            else:
+                is_killed = False
+                return status
     finally:
         if process.poll() is None:  # timeout, or this process is being stopped
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        _reap(process.pid, _REAP_SECONDS if is_killed else 0)
+
+
+def _reap(group: int, seconds: float) -> None:
+    """Remove the zombies of a process group whose leader has ended.
+
+    As PID 1 of a container, this process becomes the parent of what git leaves behind. Otherwise the group
+    has no child of ours, and this returns at once.
+    """
+    end = time.monotonic() + seconds
+    with suppress(ChildProcessError):
+        while os.waitpid(-group, os.WNOHANG)[0] or time.monotonic() < end:
+            time.sleep(0.001)
+
+
+def _is_too_much(out: IO[bytes], err: IO[bytes]) -> bool:
+    """Whether git has written more than any call needs. A server decides what git reports of it."""
+    return os.fstat(out.fileno()).st_size > _MOST or os.fstat(err.fileno()).st_size > _MOST_ERRORS
+
+
+def _memory(name: str) -> IO[bytes]:
+    return os.fdopen(os.memfd_create(f"git-{name}"), "r+b", buffering=0)
 
 
 def _content(file: IO[bytes]) -> bytes:
@@ -118,17 +213,29 @@ def _content(file: IO[bytes]) -> bytes:
     return file.read()
 
 
-def _complaint(stderr: bytes, url: str) -> str:
+def _failed(stderr: bytes, access: Access, otherwise: str) -> GitFailed:
+    if len(stderr) > 2 * _MOST_OUTPUT:
+        stderr = stderr[:_MOST_OUTPUT] + b"\n" + stderr[-_MOST_OUTPUT:]
+    output = stderr.decode(errors="replace")
+    row = failure.find(output)
+    message, remedy = row.describe(output) if row else ("", "")
+    message, remedy = (
+        address.scrub(printable(text), access.secrets)[:_LONGEST]
+        for text in (message or _complaint(output) or otherwise, remedy)
+    )
+    return GitFailed(message, remedy, name=row.name if row else "", is_local=row is not None and row.is_local)
+
+
+def _complaint(output: str) -> str:
     """The most useful line: the first fatal one, because advice follows it, or the last if none is fatal.
 
     If the fatal line only says that the connection ended, the line before it comes from ssh or the server and
     is more useful.
     """
-    rows = [row.strip() for row in stderr.decode(errors="replace").splitlines() if row.strip()]
+    rows = [row.strip() for row in output.splitlines() if row.strip()]
     if not rows:
         return ""
     telling = next((number for number, row in enumerate(rows) if row.startswith("fatal: ")), len(rows) - 1)
     if telling > 0 and "Could not read from remote repository" in rows[telling]:
         telling -= 1
-    line = printable(_PREFIX.sub("", rows[telling]))
-    return address.scrub(line, url)[:_LONGEST]
+    return _PREFIX.sub("", rows[telling])

@@ -1,47 +1,44 @@
-"""One branch of one repository: its current commit and the spec files in it.
+"""One revision of one repository: its current commit and the spec files in it.
 
-`Repository.commit` fetches the branch. `Repository.last` reads the last fetched commit again, for use when
-the remote is unreachable. Both return a complete commit, never a state between two commits. A failed fetch
-leaves the previous commit intact, and a broken clone is deleted and fetched again.
+`Repository.commit` asks the server for the current commit and fetches it if it has changed. `Repository.last`
+reads a commit from the clone alone: the last one that was marked valid, and otherwise the last fetched one.
+Both return a complete commit, never a state between two commits. A failed fetch leaves the previous commit
+intact. A broken clone is deleted and fetched again, but not if this machine is the cause of the failure.
 """
 
-import difflib
 import hashlib
-import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
+from threading import Event
 
-from reconciler.git import address
+from reconciler.git import address, credentials
 from reconciler.git.clone import Clone, CloneBusy, lock
+from reconciler.git.credentials import Credentials
+from reconciler.git.history import History
 from reconciler.git.program import GitFailed
-from reconciler.git.tree import Corrupt, spec_files
+from reconciler.git.remote import Remote, RevisionMissing
+from reconciler.git.revision import Revision
+from reconciler.git.signatures import KeysUnreadable, Signatures
+from reconciler.git.tree import Corrupt, Fetch, Tree
 from reconciler.spec.author import Author
 from reconciler.spec.files import File
-from reconciler.spec.problem import Problem
+from reconciler.spec.problem import Problem, problem_of
 from reconciler.spec.wording import printable
 
 _FACTS = "--format=%H%x00%an%x00%ct%x00%s"
-_SHA = re.compile("[0-9a-f]{40,64}")
-_NAMED = 5  # maximum number of branches that a message lists
-_MOST_CHANGES = 5  # maximum number of changes of a text that are examined
-_FIXES = tuple(
-    (re.compile(pattern), fix)
-    for pattern, fix in (
-        (
-            "could not read (Username|Password)|Authentication failed",
-            "configure a credential helper or an ssh key",
-        ),
-        (r"Permission denied \(", "configure an ssh key that this repository accepts"),
-        ("Host key verification failed", "add the host's key to known_hosts"),
-    )
-)
+_SHORT_WAIT = timedelta(seconds=5)  # for which a question about the history waits for a fetch to end
+_MOST_COMMITS = 20  # maximum number of commits that are searched for a valid one
 
 
 class SourceUnreachable(Exception):
     """No commit could be read. The message is one line without credentials."""
+
+
+class SourceStopped(SourceUnreachable):
+    """No commit could be read, because the program ends."""
 
 
 class _Broken(Exception):
@@ -60,53 +57,102 @@ class Commit:
     problems: tuple[Problem, ...]
 
 
+@dataclass(slots=True)
+class _Memory:
+    """What was read last, so that an unchanged commit is not read again, and of another one only changes."""
+
+    tree: Tree = field(default_factory=Tree)
+    object: str = ""  # what the revision named when `commit` was read: the commit, or an annotated tag
+    commit: Commit | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A branch to follow.
+    """A revision to follow.
 
     path: the directory in the repository that contains the specs, "" for all of it.
     clone: the local directory to fetch into. It must have no other use.
     timeout: the time limit for each call of git.
+    credentials: what git sends to the server. By default those in the URL or in git's configuration.
+    signatures: the keys that may sign a commit.
+    stop: once it is set, git is killed and every call fails.
 
-    Raises ValueError for a URL, branch or path that is invalid or not allowed.
+    Raises ValueError for a URL or path that is invalid or not allowed. The message contains no credentials.
     """
 
     url: str = field(repr=False)  # may hold credentials
-    branch: str
+    revision: Revision
     path: str
     clone: Path
     timeout: timedelta = timedelta(minutes=2)
+    credentials: Credentials = field(default=credentials.of_url, repr=False)
+    signatures: Signatures = field(default_factory=Signatures)
+    stop: Event = field(default_factory=Event, repr=False, compare=False)
+    _remote: Remote = field(init=False, repr=False, compare=False)
+    _memory: _Memory = field(init=False, repr=False, compare=False, default_factory=_Memory)
 
     def __post_init__(self) -> None:
-        error = address.url_error(self.url) or address.branch_error(self.branch)
         steps = PurePosixPath(self.path)
-        if not error and (steps.is_absolute() or ".." in steps.parts or "\0" in self.path):
-            error = f"{self.path!r} is not a path inside the repository"
-        if error:
-            raise ValueError(error)
+        parsed = address.parse(self.url)
+        if steps.is_absolute() or ".." in steps.parts or "\0" in self.path:
+            raise ValueError(f"{self.path!r} is not a path inside the repository")
+        object.__setattr__(self, "_remote", Remote(parsed, self.revision, self.credentials))
 
     def __str__(self) -> str:
         """The source of the specs, for messages."""
-        return f"{address.display(self.url)} ({self.branch})"
+        revision = self.revision.name if self.revision.kind == "branch" else self.revision
+        return f"{address.display(self.url)} ({revision})"
 
     def commit(self) -> Commit:
-        """Fetch the branch and read its current commit. Raises SourceUnreachable."""
+        """The current commit of the revision, fetched if it has changed. Raises SourceUnreachable."""
         with self._open() as clone:
             try:
-                self._fetch(clone)
-                return self._read(clone)
+                return self._current(clone)
             except _Broken:
-                clone.remake(self.timeout)
-                self._fetch(clone)
-                return self._read(clone)
+                clone.remake()
+                return self._current(clone)
 
     def last(self) -> Commit | None:
-        """The last fetched commit, read from the clone alone, None if there is none or it cannot be read."""
+        """The last valid commit, or else the last fetched one, from the clone alone.
+
+        None if there is none, or if it cannot be read.
+        """
+        for ref in (self._valid, self._fetched):
+            try:
+                with self._open() as clone:
+                    return self._read(clone, ref)
+            except (SourceUnreachable, _Broken, GitFailed):
+                continue
+        return None
+
+    def mark_valid(self, sha: str) -> None:
+        """Remember, in the clone, that this commit was taken over. A clone that is lost forgets it."""
         try:
             with self._open() as clone:
-                return self._read(clone)
-        except SourceUnreachable:
-            return None
+                if clone.resolve(self._valid) != sha:
+                    clone.set_ref(self._valid, sha)
+        except (SourceUnreachable, GitFailed):
+            return
+
+    def valid_before(self, sha: str, is_valid: Callable[[Commit], bool]) -> Commit | None:
+        """The newest valid commit of the branch before this one, among the last 20, None if there is none.
+
+        Commits that reached the branch only through a merge do not count. A commit with problems is never
+        valid.
+        """
+        try:
+            with self._open() as clone:
+                if not clone.has_history(self._fetched):
+                    self._remote.fetch(clone, self._fetched, f"--depth={_MOST_COMMITS + 1}")
+                count = f"--max-count={_MOST_COMMITS + 1}"
+                found = clone.git(["rev-list", "--first-parent", count, sha, "--"]).decode().split()
+                for each in found[1:]:
+                    commit = self._read(clone, each, self._fetch_files(clone))
+                    if not commit.problems and is_valid(commit):
+                        return commit
+        except (SourceUnreachable, _Broken, GitFailed):
+            pass
+        return None
 
     def authors(self, sha: str, lines: Collection[tuple[str, int]]) -> tuple[Author, ...]:
         """The authors of the last changes to these lines, as of a commit.
@@ -115,10 +161,9 @@ class Repository:
         none if the history does not show the author. The history is fetched if it is missing.
         """
         try:
-            with self._open() as clone:
-                self._fetch_history(clone)
-                return self._authors(clone, sha, lines)
-        except (SourceUnreachable, _Broken, GitFailed):
+            with self._open(_SHORT_WAIT) as clone:
+                return History(clone, self._remote, self._fetched).authors(sha, lines)
+        except (SourceUnreachable, GitFailed):
             return ()
 
     def past_files(self, sha: str, text: str, paths: Collection[str]) -> tuple[tuple[File, ...], ...] | None:
@@ -128,132 +173,130 @@ class Repository:
         be read. Commits that reached the branch only through a merge do not count as states of the branch.
         The history is fetched if it is missing.
         """
+        tree = Tree()  # the one in memory keeps the files of the current commit
         try:
-            with self._open() as clone:
-                self._fetch_history(clone)
-                return tuple(self._past(clone, sha, text, paths))
-        except (SourceUnreachable, _Broken, Corrupt, GitFailed):
+            with self._open(_SHORT_WAIT) as clone:
+                history = History(clone, self._remote, self._fetched)
+                fetch = self._fetch_files(clone)
+                return tuple(
+                    history.past_files(sha, text, paths, lambda at: self._files(clone, at, fetch, tree))
+                )
+        except (SourceUnreachable, Corrupt, GitFailed):
             return None
 
     @property
-    def _ref(self) -> str:
-        """The ref of the branch in the clone.
+    def _fetched(self) -> str:
+        """The ref of the revision in the clone.
 
-        Each source has a ref of its own, so a clone that was used for another source never returns its
+        Each source has refs of its own, so a clone that was used for another source never returns its
         commit.
         """
-        source = hashlib.sha256(f"{self.url}\0{self.branch}".encode()).hexdigest()
-        return f"refs/reconciler/{source[:20]}"
+        return f"refs/reconciler/{self._digest(self.revision.ref)}"
+
+    @property
+    def _valid(self) -> str:
+        """The ref of the last valid commit. A commit is valid for one path of the repository."""
+        return f"refs/reconciler-valid/{self._digest(self.revision.ref, str(PurePosixPath(self.path)))}"
+
+    def _digest(self, *parts: str) -> str:
+        return hashlib.sha256("\0".join((self._remote.address.bare, *parts)).encode()).hexdigest()[:20]
 
     @contextmanager
-    def _open(self) -> Iterator[Clone]:
+    def _open(self, wait: timedelta | None = None) -> Iterator[Clone]:
         try:
-            with lock(self.clone, self.timeout) as clone:
-                clone.prepare(self.timeout)
+            with lock(self.clone, self.timeout, self.stop, wait=wait) as clone:
+                clone.prepare()
                 yield clone
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            raise SourceUnreachable(f"the clone in {self.clone} cannot be used: {reason}") from error
-        except (CloneBusy, GitFailed, _Broken) as error:
-            raise SourceUnreachable(f"the clone in {self.clone} cannot be used: {error}") from error
+            raise self._unreachable(f"the clone in {self.clone} cannot be used: {reason}") from error
+        except GitFailed as error:
+            raise self._unreachable(f"the clone in {self.clone} cannot be used: {error.line}") from error
+        except (CloneBusy, _Broken) as error:
+            raise self._unreachable(f"the clone in {self.clone} cannot be used: {error}") from error
+
+    def _unreachable(self, message: str) -> SourceUnreachable:
+        return (SourceStopped if self.stop.is_set() else SourceUnreachable)(message)
+
+    def _current(self, clone: Clone) -> Commit:
+        """The current commit. The server is asked for its id first. Raises _Broken and SourceUnreachable."""
+        memory = self._memory
+        try:
+            current = self._remote.current(clone)
+            if self._resolved(clone) != current:
+                self._fetch(clone)
+            elif memory.commit and memory.object == current and not self.signatures.are_required:
+                return memory.commit
+            commit = self._read(clone, self._fetched, self._fetch_files(clone))
+            memory.object, memory.commit = self._resolved(clone), commit
+        except RevisionMissing as error:
+            raise self._unreachable(str(error)) from error
+        except GitFailed as error:
+            if not clone.is_sound(self._fetched):
+                raise _Broken(str(error)) from error
+            raise self._unreachable(self._remote.reason(error)) from error
+        return commit
+
+    def _resolved(self, clone: Clone) -> str:
+        """The object that was fetched last. Raises _Broken."""
+        try:
+            return clone.resolve(self._fetched)
+        except GitFailed as error:
+            if error.is_local:
+                raise
+            raise _Broken(str(error)) from error
 
     def _fetch(self, clone: Clone) -> None:
-        """Update the clone to the current commit of the branch, also after a forced push."""
-        try:
-            self._fetch_by(clone, *(() if clone.has_history(self._ref, self.timeout) else ("--depth=1",)))
-        except GitFailed as error:
-            if not clone.is_sound(self._ref, self.timeout):
-                raise _Broken(str(error)) from error
-            raise SourceUnreachable(self._reason(clone, str(error))) from error
+        """Update the clone to the current commit of the revision, also after a forced push.
 
-    def _fetch_history(self, clone: Clone) -> None:
-        """Fetch the whole history of the branch. Later fetches then add each new commit. Raises GitFailed."""
-        if not clone.has_history(self._ref, self.timeout):
-            self._fetch_by(clone, "--unshallow")
+        Raises GitFailed.
+        """
+        if not self._resolved(clone):
+            self._memory.tree = Tree()  # a clone without files gets all of them
+        how = () if clone.has_history(self._fetched) else ("--depth=1",)
+        self._remote.fetch(clone, self._fetched, *how)
 
-    def _fetch_by(self, clone: Clone, *how: str) -> None:
-        wanted = f"+refs/heads/{self.branch}:{self._ref}"
-        options = ("--quiet", *how, "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
-        clone.git(["fetch", *options, "--", self.url, wanted], timeout=self.timeout, url=self.url)
+    def _fetch_files(self, clone: Clone) -> Fetch:
+        """Fetches files. What fails there is no damage of the clone."""
 
-    def _authors(self, clone: Clone, sha: str, lines: Collection[tuple[str, int]]) -> tuple[Author, ...]:
-        by_file: dict[str, list[int]] = {}
-        for path, number in sorted(lines):
-            by_file.setdefault(path, []).append(number)
-        found: dict[str, Author] = {}
-        for path, numbers in by_file.items():
-            ranges = [f"-L{number},{number}" for number in numbers]
-            blame = ["blame", "--incremental", "--ignore-revs-file=", *ranges, sha, "--", path]
-            found |= _blame_authors(clone.git(blame, timeout=self.timeout).decode(errors="replace"))
-        last = clone.git(["merge-base", "--independent", *found], timeout=self.timeout) if found else b""
-        return tuple(sorted({found[each] for each in last.decode().split()}))
+        def fetch(objects: Sequence[str]) -> None:
+            try:
+                self._remote.fetch_files(clone, self._fetched, objects)
+            except GitFailed as error:
+                raise self._unreachable(self._remote.reason(error)) from error
 
-    def _past(self, clone: Clone, sha: str, text: str, paths: Collection[str]) -> Iterator[tuple[File, ...]]:
-        if not text or not paths:
-            return
-        how = ("--first-parent", "-m", "--no-show-signature", "--no-textconv", f"--max-count={_MOST_CHANGES}")
-        log = ("log", *how, "--format=%H %P", "--no-patch", f"-S{text}", "--regexp-ignore-case", sha, "--")
-        found = clone.git([*log, *(f":(literal){each}" for each in sorted(paths))], timeout=self.timeout)
-        for line in found.decode().splitlines():
-            after, *before = line.split()
-            for each in (*before[:1], after):
-                files, problems = self._files(clone, each)
-                if not problems:
-                    yield files
+        return fetch
 
-    def _files(self, clone: Clone, sha: str) -> tuple[tuple[File, ...], tuple[Problem, ...]]:
+    def _files(
+        self, clone: Clone, sha: str, fetch: Fetch | None, tree: Tree
+    ) -> tuple[tuple[File, ...], tuple[Problem, ...]]:
         def git(arguments: Sequence[str], stdin: bytes) -> bytes:
-            return clone.git(list(arguments), timeout=self.timeout, stdin=stdin)
+            return clone.git(arguments, stdin=stdin)
 
-        return spec_files(git, sha, "/".join(PurePosixPath(self.path).parts))
+        return tree.spec_files(git, sha, "/".join(PurePosixPath(self.path).parts), fetch)
 
-    def _read(self, clone: Clone) -> Commit:
-        """The commit in the clone. No step needs the network, so a failure means that the clone is broken."""
+    def _read(self, clone: Clone, revision: str, fetch: Fetch | None = None) -> Commit:
+        """A commit in the clone. Without `fetch` no step needs the network, so a failure means damage.
 
+        Raises _Broken, SourceUnreachable from `fetch`, and GitFailed if this machine is the cause.
+        """
         try:
             facts = clone.git(
-                ["log", "-1", "--no-show-signature", "--encoding=UTF-8", _FACTS, self._ref, "--"],
-                timeout=self.timeout,
+                ["log", "-1", "--no-show-signature", "--encoding=UTF-8", _FACTS, revision, "--"]
             )
             sha, author, seconds, subject = facts.decode(errors="replace").rstrip("\n").split("\0")
-            files, problems = self._files(clone, sha)
+            if refusal := self.signatures.error(clone, sha):
+                files: tuple[File, ...] = ()
+                problems: tuple[Problem, ...] = (problem_of(f"commit {sha[:10]}", refusal),)
+            else:
+                files, problems = self._files(clone, sha, fetch, self._memory.tree)
+        except KeysUnreadable as error:
+            raise self._unreachable(str(error)) from error
         except (GitFailed, Corrupt, ValueError) as error:
+            if isinstance(error, GitFailed) and error.is_local:
+                raise
             raise _Broken(str(error)) from error
         return Commit(sha, printable(author), _moment(seconds), printable(subject), files, problems)
-
-    def _reason(self, clone: Clone, complaint: str) -> str:
-        """Why the branch could not be fetched, with a fix if one is known."""
-        if "find remote ref" in complaint:
-            return self._no_branch(clone)
-        hint = next((f"; {fix}" for pattern, fix in _FIXES if pattern.search(complaint)), "")
-        return f"branch {self.branch} of {address.display(self.url)} cannot be fetched: {complaint}{hint}"
-
-    def _no_branch(self, clone: Clone) -> str:
-        shown = address.display(self.url)
-        try:
-            heads = clone.git(["ls-remote", "--heads", "--", self.url], timeout=self.timeout, url=self.url)
-        except GitFailed:
-            return f"{shown} has no branch {self.branch}"
-        branches = [line.split("refs/heads/", 1)[-1] for line in heads.decode(errors="replace").splitlines()]
-        if not branches:
-            return f"{shown} is empty: push the specs to its branch {self.branch}"
-        near = difflib.get_close_matches(self.branch, branches, n=1) or branches[:_NAMED]
-        return f"{shown} has no branch {self.branch}; existing branches: {printable(', '.join(near))}"
-
-
-def _blame_authors(blame: str) -> dict[str, Author]:
-    """The commits in the output of `git blame --incremental`, and their authors."""
-    found: dict[str, Author] = {}
-    sha, name = "", ""
-    for line in blame.splitlines():
-        key, _, value = line.partition(" ")
-        if _SHA.fullmatch(key):
-            sha = key
-        elif key == "author":
-            name = printable(value)
-        elif key == "author-mail":
-            found[sha] = Author(name, printable(value.removeprefix("<").removesuffix(">")))
-    return found
 
 
 def _moment(seconds: str) -> datetime:

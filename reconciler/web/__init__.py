@@ -1,1 +1,1 @@
-"""What the daemon shows over HTTP: probes, metrics and its board."""
+"""The HTTP server of the daemon: probes, metrics and status."""

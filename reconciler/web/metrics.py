@@ -1,4 +1,4 @@
-"""The board as Prometheus metrics, read at the moment of the scrape."""
+"""The store as Prometheus metrics, read at the moment of the scrape."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -16,24 +16,24 @@ from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.reason import Status
 
-# The scope of the trouble with the specs and their source; that of a list is what it lists.
+# The scope of errors in the specs and their source. The scope of a failed list is what it lists.
 SPECS = "specs"
 
 
 def exposition(store: Store, began: datetime) -> bytes:
-    """The text of one scrape of a process that began then."""
+    """The text of one scrape. `began` is when the process began."""
     registry = CollectorRegistry()
-    registry.register(_Board(store, began))
+    registry.register(_StoreCollector(store, began))
     return generate_latest(registry)
 
 
-class _Board(Collector):
+class _StoreCollector(Collector):
     def __init__(self, store: Store, began: datetime) -> None:
         self._store = store
         self._began = began
 
     def collect(self) -> Iterator[Metric]:
-        build = GaugeMetricFamily("vmss_reconciler_build_info", "The running version", labels=["version"])
+        build = GaugeMetricFamily("vmss_reconciler_build_info", "The version that runs", labels=["version"])
         build.add_metric([__version__], 1)
         yield build
         yield from self._sweep()
@@ -42,7 +42,7 @@ class _Board(Collector):
         yield from _statuses(states)
         yield from _conditions(states)
         if self._store.last_sweep:
-            yield _looks(states, self._store.last_sweep)
+            yield _last_observed(states, self._store.last_sweep)
         yield from _rollouts(states)
 
     def _sweep(self) -> Iterator[Metric]:
@@ -56,51 +56,51 @@ class _Board(Collector):
             return
         errors = GaugeMetricFamily(
             "vmss_reconciler_sweep_errors",
-            "Mistakes in the specs and lists that failed, in the last sweep",
+            "Errors of the last sweep: errors in the specs, and lists that failed",
             labels=["scope"],
         )
-        errors.add_metric([SPECS], len(sweep.mistakes))
+        errors.add_metric([SPECS], len(sweep.spec_errors))
         for scope, failure in sweep.lists.items():
-            errors.add_metric([scope], float(failure is not None and scope not in sweep.throttled))
+            errors.add_metric([scope], float(failure is not None and scope not in sweep.throttled_lists))
         yield errors
-        yield self._throttled(sweep)
+        yield self._throttled_metric(sweep)
         commit = GaugeMetricFamily("vmss_reconciler_commit_info", "The commit in force", labels=["commit"])
         commit.add_metric([sweep.commit], 1)
         yield commit
 
-    def _throttled(self, sweep: Sweep) -> Metric:
+    def _throttled_metric(self, sweep: Sweep) -> Metric:
         throttled = GaugeMetricFamily(
             "vmss_reconciler_throttled",
-            "1 where Azure left no request for the last list or look, 0 where it did",
+            "1 if the last list or observation was throttled, 0 if not",
             labels=["scope"],
         )
         waiting = {sweep.scope(state.desired) for state in self._store.states() if state.is_throttled}
         for scope in sweep.lists:
-            throttled.add_metric([scope], float(scope in sweep.throttled | waiting))
+            throttled.add_metric([scope], float(scope in sweep.throttled_lists | waiting))
         return throttled
 
     def _requests(self) -> Iterator[Metric]:
-        asked = CounterMetricFamily(
+        requests = CounterMetricFamily(
             "vmss_reconciler_azure_requests",
-            "Requests to Azure by kind and HTTP status, 0 where no answer came",
+            "Requests to Azure by kind and HTTP status, 0 if no response came",
             labels=["kind", "status"],
         )
         for (kind, status), number in sorted(self._store.requests.counts().items()):
-            asked.add_metric([kind.lower(), str(status)], number)
-        yield asked
+            requests.add_metric([kind.lower(), str(status)], number)
+        yield requests
 
 
 def _statuses(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
     status = GaugeMetricFamily(
         "vmss_reconciler_status",
-        "1 for how a scale set stands, 0 for the others",
+        "1 for the status of a scale set, 0 for every other status",
         labels=["name", "status"],
     )
     reason = GaugeMetricFamily(
-        "vmss_reconciler_reason", "1 for why a scale set is where it is", labels=["name", "reason"]
+        "vmss_reconciler_reason", "1 for the reason of the status of a scale set", labels=["name", "reason"]
     )
     instances = GaugeMetricFamily(
-        "vmss_reconciler_instances", "Instances when last looked at", labels=["name", "state"]
+        "vmss_reconciler_instances", "Instances as last observed", labels=["name", "state"]
     )
     for state in states:
         outcome, name = state.outcome, state.desired.name
@@ -121,12 +121,12 @@ def _statuses(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
 def _conditions(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
     condition = GaugeMetricFamily(
         "vmss_reconciler_condition",
-        "1 for the status that a condition of a scale set has, 0 for the others",
+        "1 for the status of a condition of a scale set, 0 for every other status",
         labels=["name", "type", "status"],
     )
     suspended = GaugeMetricFamily(
         "vmss_reconciler_suspended",
-        "1 where a spec or the Fleet says to leave a scale set alone",
+        "1 if a spec suspends a scale set or the Fleet freezes it, 0 if not",
         labels=["name"],
     )
     for state in states:
@@ -138,10 +138,10 @@ def _conditions(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
     yield from (condition, suspended)
 
 
-def _looks(states: Sequence[ScaleSetState], sweep: Sweep) -> Metric:
+def _last_observed(states: Sequence[ScaleSetState], sweep: Sweep) -> Metric:
     known = GaugeMetricFamily(
         "vmss_reconciler_last_observed_timestamp_seconds",
-        "When it was last known how a scale set stands",
+        "When the status of a scale set was last known",
         labels=["name", "scope"],
     )
     for state in states:
@@ -153,12 +153,12 @@ def _looks(states: Sequence[ScaleSetState], sweep: Sweep) -> Metric:
 def _rollouts(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
     rollouts = CounterMetricFamily(
         "vmss_reconciler_rollouts",
-        "Rollouts that have ended, since the process began",
+        "Rollouts that have ended since the process began",
         labels=["name", "result"],
     )
     lengths = GaugeMetricFamily(
         "vmss_reconciler_rollout_duration_seconds",
-        "How long the last rollout that has ended took",
+        "Duration of the last rollout that has ended",
         labels=["name", "result"],
     )
     for state in states:

@@ -1,11 +1,11 @@
-"""The daemon over HTTP: probes for the cluster, metrics, and the board for `reconciler status`.
+"""The HTTP server of the daemon: probes for the cluster, metrics, and the status for `reconciler status`.
 
-Read only, and served from what is on the board: no request to it ever causes one to Azure.
+It is read-only and served from the store. No request to it causes a request to Azure.
 
-    /livez    200 while sweeps come; 503 when the last is long overdue (restart me)
-    /readyz   200 once specs are in force and the fleet was listed (I know what I am doing)
-    /metrics  Prometheus
-    /status   the board as JSON
+    /livez    200 while sweeps run; 503 if the last sweep is overdue, so that the process is restarted
+    /readyz   200 once specs are in force and the fleet was listed
+    /metrics  Prometheus metrics
+    /status   the store as JSON
 """
 
 import json
@@ -28,11 +28,11 @@ from reconciler.web import metrics
 
 _log = logging.getLogger("reconciler")
 
-_CLOSES_WITHIN = 0.1  # seconds between looks at whether to go on
+_CLOSE_POLL_SECONDS = 0.1  # seconds between checks for the request to close
 _TEXT = "text/plain; charset=utf-8"
 
 
-class Reply(NamedTuple):
+class Response(NamedTuple):
     """An HTTP response."""
 
     status: HTTPStatus
@@ -41,7 +41,7 @@ class Reply(NamedTuple):
 
 
 class Pages:
-    """What each path answers. `overdue` is the age at which a missing sweep means that the daemon hangs."""
+    """The response of each path. A sweep that is older than `overdue` means that the daemon hangs."""
 
     def __init__(
         self, store: Store, overdue: timedelta, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -57,46 +57,48 @@ class Pages:
             "/status": self._status,
         }
 
-    def get(self, path: str) -> Reply:
+    def get(self, path: str) -> Response:
         page = self._paths.get(path.split("?", 1)[0])
         if page is None:
-            return Reply(HTTPStatus.NOT_FOUND, f"no such page; there are {', '.join(self._paths)}\n".encode())
+            return Response(
+                HTTPStatus.NOT_FOUND, f"no such page; use one of {', '.join(self._paths)}\n".encode()
+            )
         return page()
 
-    def _livez(self) -> Reply:
+    def _livez(self) -> Response:
         sweep = self._store.last_sweep
         age = self._now() - (sweep.at if sweep else self._started)
         if age > self._overdue:
             late = f"no sweep for {age.total_seconds():.0f} s\n".encode()
-            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, late)
-        return Reply(HTTPStatus.OK, b"ok\n")
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, late)
+        return Response(HTTPStatus.OK, b"ok\n")
 
-    def _readyz(self) -> Reply:
+    def _readyz(self) -> Response:
         sweep = self._store.last_sweep
         if sweep is None:
-            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, b"the first sweep has not finished\n")
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, b"the first sweep has not ended yet\n")
         if not self._store.states() and sweep.errors:
-            return Reply(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join((*sweep.errors, "")).encode())
-        return Reply(HTTPStatus.OK, b"ok\n")
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join((*sweep.errors, "")).encode())
+        return Response(HTTPStatus.OK, b"ok\n")
 
-    def _metrics(self) -> Reply:
-        return Reply(HTTPStatus.OK, metrics.exposition(self._store, self._started), CONTENT_TYPE_LATEST)
+    def _metrics(self) -> Response:
+        return Response(HTTPStatus.OK, metrics.exposition(self._store, self._started), CONTENT_TYPE_LATEST)
 
-    def _status(self) -> Reply:
+    def _status(self) -> Response:
         text = json.dumps(report.store(self._store), indent=2)
-        return Reply(HTTPStatus.OK, f"{text}\n".encode(), "application/json")
+        return Response(HTTPStatus.OK, f"{text}\n".encode(), "application/json")
 
 
-class Server:
-    """Serves Pages on an address until closed. Port 0 takes any free one; `url` says which.
+class StatusServer:
+    """Serves Pages on an address until closed. Port 0 means any free port; `url` has the actual one.
 
-    Raises OSError where it cannot listen.
+    Raises OSError if it cannot listen there.
     """
 
     def __init__(self, pages: Pages, host: str, port: int) -> None:
-        self._listener = _Listener(pages, host, port)
+        self._listener = _HttpServer(pages, host, port)
         self._thread = Thread(
-            target=self._listener.serve_forever, args=(_CLOSES_WITHIN,), name="web", daemon=True
+            target=self._listener.serve_forever, args=(_CLOSE_POLL_SECONDS,), name="web", daemon=True
         )
         self._thread.start()
 
@@ -111,35 +113,35 @@ class Server:
         self._thread.join()
 
 
-class _Listener(ThreadingHTTPServer):
+class _HttpServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, pages: Pages, host: str, port: int) -> None:
         self.pages = pages
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__((host, port), _Handler)
+        super().__init__((host, port), _RequestHandler)
 
     def server_bind(self) -> None:
-        """Without HTTPServer's search of the DNS for our name, which may take long and serves nobody."""
+        """Skips the reverse DNS lookup of HTTPServer, which may take long and is not needed."""
         TCPServer.server_bind(self)
 
     def handle_error(self, *_: Any) -> None:
-        """A client that hangs up is no news."""
+        """Ignores clients that disconnect."""
         if not isinstance(sys.exception(), OSError):
-            _log.exception("a bug in the reconciler, please report it: a page could not be shown")
+            _log.exception("a bug in the reconciler, please report it: a page cannot be served")
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Listener
-    timeout = 10  # seconds; a client that says nothing holds a thread for no longer
+class _RequestHandler(BaseHTTPRequestHandler):
+    server: _HttpServer
+    timeout = 10  # seconds that an idle client may occupy a thread
 
     def do_GET(self) -> None:
-        answer = self.server.pages.get(self.path)
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.kind)
-        self.send_header("Content-Length", str(len(answer.body)))
+        response = self.server.pages.get(self.path)
+        self.send_response(response.status)
+        self.send_header("Content-Type", response.kind)
+        self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(response.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Probes come every few seconds; the log is for the fleet."""
+        """Logs no requests: probes come every few seconds, and the log is for the fleet."""

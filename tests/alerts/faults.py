@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.daemon.specs import Reading
 from reconciler.git.repository import SourceUnreachable
@@ -170,10 +170,10 @@ class Odd(Compute):
 
     breaks: ClassVar[bool] = False
 
-    def instances(self, target: Target, model: Model, share: Share) -> tuple[Instance, ...]:
+    def instances(self, target: Target, model: Model, priority: Priority) -> tuple[Instance, ...]:
         if self.breaks:
             raise KeyError("something nobody thought of")
-        return super().instances(target, model, share)
+        return super().instances(target, model, priority)
 
 
 def breaks(*, it: bool) -> Act:

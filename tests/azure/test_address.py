@@ -12,9 +12,9 @@ from urllib3.response import HTTPResponse
 from urllib3.util import parse_url
 
 from reconciler.azure.address import on_endpoint
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute, Scope
-from reconciler.azure.failure import Malformed, Unreachable
+from reconciler.azure.failure import MalformedResponse, Unreachable
 from reconciler.azure.session import PUBLIC_CLOUD, Session
 from reconciler.rollout.observed import Verdict
 from reconciler.spec.image import GalleryImage
@@ -80,7 +80,7 @@ def test_whose_address_it_is(url: str, asked: str | None) -> None:
     if asked:
         assert on_endpoint(url, PUBLIC_CLOUD) == asked
         return
-    with pytest.raises(Malformed, match="which is not asked: "):
+    with pytest.raises(MalformedResponse, match="which is not followed: "):
         on_endpoint(url, PUBLIC_CLOUD)
 
 
@@ -123,7 +123,7 @@ def linked(url: str) -> tuple[int, dict[str, str], str]:
 @pytest.mark.parametrize("url", EVIL)
 def test_no_token_leaves_by_a_link_of_a_list(url: str) -> None:
     wire = Wire(linked(url))
-    with pytest.raises(Malformed, match="which is not asked"):
+    with pytest.raises(MalformedResponse, match="which is not followed"):
         list(compute(wire).models(Scope(SUBSCRIPTION)))
     assert wire.hosts == ["management.azure.com"]
 
@@ -132,7 +132,7 @@ def test_no_token_leaves_by_a_link_of_a_list(url: str) -> None:
 def test_no_token_leaves_by_a_link_that_the_sdk_follows(url: str) -> None:
     wire = Wire(linked(url))
     image = GalleryImage(named("gallery", "latest"))
-    assert compute(wire).availability(image, model(), Share.ROLLOUT).verdict is Verdict.UNREADABLE
+    assert compute(wire).availability(image, model(), Priority.ROLLOUT).verdict is Verdict.UNREADABLE
     assert wire.hosts == ["management.azure.com"]
 
 
@@ -140,5 +140,5 @@ def test_no_token_leaves_by_a_link_that_the_sdk_follows(url: str) -> None:
 def test_no_token_leaves_by_a_redirect(url: str) -> None:
     wire = Wire((307, {"Location": url}, ""))
     with pytest.raises(Unreachable):
-        compute(wire).model(TARGET, Share.ROLLOUT)
+        compute(wire).model(TARGET, Priority.ROLLOUT)
     assert wire.hosts == ["management.azure.com"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reconciler.azure import arm
-from reconciler.azure.failure import Malformed
+from reconciler.azure.failure import MalformedResponse
 from reconciler.rollout.observed import HealthSource, Operation
 from reconciler.rollout.persisted import PersistedState
 from reconciler.spec.image import (
@@ -80,13 +80,13 @@ def test_an_instance_runs_the_exact_version_of_a_gallery_image(version: str, exa
     "body", [{}, {"id": "x"}, {"id": "x", "properties": None}, {"id": "x", "properties": "y"}]
 )
 def test_a_scale_set_that_makes_no_sense_is_malformed(body: dict[str, Any]) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedResponse):
         arm.model(body)
 
 
 @pytest.mark.parametrize("body", [{}, {"instanceId": "0"}, {"instanceId": "0", "properties": None}])
 def test_an_instance_that_makes_no_sense_is_malformed(body: dict[str, Any]) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedResponse):
         arm.instance(body)
 
 
@@ -327,12 +327,12 @@ def test_a_fact_of_an_instance(properties: dict[str, Any], field: str, value: ob
     ],
 )
 def test_a_scale_set_without_what_every_one_has_is_malformed(body: dict[str, Any]) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedResponse):
         arm.model(body)
 
 
 def test_an_instance_without_an_id_is_malformed() -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedResponse):
         arm.instance({"properties": {}})
 
 

@@ -9,7 +9,7 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 from azure.core.rest import HttpRequest, HttpResponse
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Refused, Unreachable
 from reconciler.azure.session import Session
@@ -66,11 +66,11 @@ def test_the_change_of_a_model_carries_a_token_of_each_tenant_and_nothing_else_d
     transport = Headers(azure)
     session = Session(credential=application, transport=transport, auxiliary_tenants=[VENDOR, OTHER])
     compute = Compute(session)
-    model = compute.model(TARGET, Share.ROLLOUT)
+    model = compute.model(TARGET, Priority.ROLLOUT)
     assert isinstance(model, Model)
     compute.take(TARGET, PatchModel(IMAGE, model.etag))
     compute.take(TARGET, Upgrade(("0",), IMAGE))
-    later = compute.model(TARGET, Share.ROLLOUT)
+    later = compute.model(TARGET, Priority.ROLLOUT)
     assert isinstance(later, Model)
     compute.approve(TARGET, later, IMAGE, Signature.of(IMAGE, "ada", compute.now()))
     both = f"Bearer {jwt(tid=VENDOR)}, Bearer {jwt(tid=OTHER)}"
@@ -103,7 +103,7 @@ def test_without_auxiliary_tenants_there_is_no_such_header(azure: Simulator) -> 
         pytest.param(
             ClientAuthenticationError("it cannot"),
             Unreachable,
-            f"auxiliary tenant {VENDOR}: no Azure identity: none of the sources of DefaultAzureCredential",
+            f"auxiliary tenant {VENDOR}: no Azure identity: no source of DefaultAzureCredential",
             id="no source for that tenant",
         ),
         pytest.param(
@@ -115,7 +115,7 @@ def test_without_auxiliary_tenants_there_is_no_such_header(azure: Simulator) -> 
         pytest.param(
             HOME,
             Refused,
-            f"auxiliary tenant {VENDOR}: the token is of tenant {HOME}: a managed identity has no other",
+            f"auxiliary tenant {VENDOR}: the token is of tenant {HOME}; a managed identity has no other",
             id="a managed identity, which has one tenant",
         ),
     ],
@@ -129,7 +129,7 @@ def test_a_token_that_cannot_be_had_stops_the_change_of_a_model_and_names_the_te
         Compute(session).take(TARGET, PatchModel(IMAGE, '"1"'))
     assert str(failure.value).startswith(message)
     assert azure.record.requests == ()
-    assert Compute(session).model(TARGET, Share.ROLLOUT) is not ABSENT
+    assert Compute(session).model(TARGET, Priority.ROLLOUT) is not ABSENT
 
 
 @pytest.mark.parametrize("token", [VENDOR.upper(), "opaque"])

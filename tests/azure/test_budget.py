@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from reconciler.azure.budget import Budget, Charge, Share, Subject
+from reconciler.azure.budget import Budget, OperationClass, Priority, Subject
 from reconciler.simulator.quota import POLICIES
 from tests.build import NOW
 from tests.work import instructions
@@ -19,7 +19,7 @@ OTHER = Subject("t", "westeurope", "web")
 WHOLE = Subject("s")  # a list of the subscription
 HIGH, RESOURCE = "HighCostGetVMScaleSetSubscriptionMaximum", "HighCostGetVMScaleSetResource"
 MINUTE = timedelta(minutes=1)
-WRITES = {Charge.PATCH, Charge.UPGRADE}
+WRITES = {OperationClass.PATCH, OperationClass.UPGRADE}
 
 
 def told(**left: int) -> dict[str, str]:
@@ -31,10 +31,10 @@ def told(**left: int) -> dict[str, str]:
 def may(
     budget: Budget,
     subject: Subject = WEB,
-    charge: Charge = Charge.HIGH_COST_GET,
-    share: Share = Share.ROLLOUT,
+    operation_class: OperationClass = OperationClass.HIGH_COST_GET,
+    priority: Priority = Priority.ROLLOUT,
 ) -> bool:
-    return budget.ask(charge, subject, share, NOW) is None
+    return budget.acquire(operation_class, subject, priority, NOW) is None
 
 
 def test_what_was_never_heard_of_may_be_asked() -> None:
@@ -42,36 +42,40 @@ def test_what_was_never_heard_of_may_be_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "share", "goes"),
+    ("left", "priority", "goes"),
     [
-        pytest.param(541, Share.ROUTINE, True, id="a routine look while more than half is left"),
-        pytest.param(540, Share.ROUTINE, False, id="and not of the half that is left to others"),
-        pytest.param(540, Share.ROLLOUT, True, id="which a rollout may"),
-        pytest.param(217, Share.ROLLOUT, True, id="down to a fifth"),
-        pytest.param(216, Share.ROLLOUT, False, id="and no further"),
+        pytest.param(541, Priority.ROUTINE, True, id="a routine look while more than half is left"),
+        pytest.param(540, Priority.ROUTINE, False, id="and not of the half that is left to others"),
+        pytest.param(540, Priority.ROLLOUT, True, id="which a rollout may"),
+        pytest.param(217, Priority.ROLLOUT, True, id="down to a fifth"),
+        pytest.param(216, Priority.ROLLOUT, False, id="and no further"),
     ],
 )
-def test_a_share_stays_for_others_and_rollouts_outrank_sweeps(left: int, share: Share, goes: bool) -> None:
+def test_a_share_stays_for_others_and_rollouts_outrank_sweeps(
+    left: int, priority: Priority, goes: bool
+) -> None:
     budget = Budget()
     budget.note(WEB, told(**{HIGH: left}), NOW)
-    assert may(budget, share=share) is goes
+    assert may(budget, priority=priority) is goes
 
 
 def test_a_wait_says_how_long_and_why() -> None:
     budget = Budget()
     budget.note(WEB, told(**{HIGH: 37}), NOW)
-    wait = budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW)
+    wait = budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW)
     assert wait is not None
     assert wait.length == timedelta(seconds=30)  # for 180 requests at 360 a minute
-    assert wait.why == f"37 of 1080 requests of {HIGH} are left, and kept for others"
-    assert budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW + wait.length) is None
+    assert wait.why == f"37 of 1080 requests of {HIGH} left and reserved for other clients"
+    assert budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW + wait.length) is None
 
 
 def test_a_clock_that_is_set_back_empties_no_bucket() -> None:
     budget = Budget()
     budget.note(WEB, told(**{HIGH: 218}), NOW)
     before = NOW - timedelta(hours=1)
-    assert [budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, before) is None for _ in range(3)] == [
+    assert [
+        budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, before) is None for _ in range(3)
+    ] == [
         True,
         True,
         False,
@@ -90,7 +94,7 @@ def test_an_answer_does_not_make_up_for_what_else_is_on_its_way() -> None:
     assert may(budget)
     assert may(budget)
     budget.note(WEB, told(**{HIGH: 218}), NOW)  # the answer to the first one; the second is not counted yet
-    budget.end(Charge.HIGH_COST_GET, WEB)
+    budget.release(OperationClass.HIGH_COST_GET, WEB)
     assert [may(budget) for _ in range(2)] == [True, False]
 
 
@@ -107,19 +111,21 @@ def test_an_answer_does_not_make_up_for_what_else_is_on_its_way() -> None:
 def test_a_list_is_asked_for_whole(left: int, requests: int, *, goes: bool) -> None:
     budget = Budget()
     budget.note(WEB, told(**{RESOURCE: left}), NOW)
-    assert (budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW, requests) is None) is goes
+    assert (
+        budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW, requests) is None
+    ) is goes
 
 
 def test_a_bucket_fills_again_and_not_beyond_its_size() -> None:
     budget = Budget()
     budget.note(WEB, told(**{RESOURCE: 0}), NOW)
     assert not may(budget)
-    assert budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW + MINUTE) is None
+    assert budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW + MINUTE) is None
     budget.note(WEB, told(**{RESOURCE: 30}), NOW)
     at = NOW + 60 * MINUTE
-    assert [budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, at) is None for _ in range(25)].count(
-        True
-    ) == 24
+    assert [
+        budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, at) is None for _ in range(25)
+    ].count(True) == 24
 
 
 @pytest.mark.parametrize(
@@ -133,7 +139,7 @@ def test_a_budget_is_of_its_subject(policy: str, free: list[Subject]) -> None:
     budget = Budget()
     budget.note(WEB, told(**{policy: 0}), NOW)
     assert [subject for subject in (WEB, API, NORTH, OTHER) if may(budget, subject)] == free
-    assert may(budget, charge=Charge.GET)
+    assert may(budget, operation_class=OperationClass.GET)
 
 
 @pytest.mark.parametrize(
@@ -159,12 +165,17 @@ def test_what_is_no_budget_holds_nothing_up(headers: dict[str, str]) -> None:
 def test_the_gateway_counts_what_we_ourselves_read_and_write_to_the_last_and_in_all_regions() -> None:
     budget = Budget()
     budget.note(WEB, {"x-ms-ratelimit-remaining-subscription-reads": "3"}, NOW)
-    assert [may(budget, NORTH, charge=Charge.GET) for _ in range(4)] == [True, True, True, False]
+    assert [may(budget, NORTH, operation_class=OperationClass.GET) for _ in range(4)] == [
+        True,
+        True,
+        True,
+        False,
+    ]
     assert not may(budget, WHOLE)
     assert may(budget, OTHER)
-    assert may(budget, charge=Charge.PATCH)
+    assert may(budget, operation_class=OperationClass.PATCH)
     budget.note(WEB, {"X-Ms-Ratelimit-Remaining-Subscription-Writes": "0"}, NOW)
-    assert not may(budget, charge=Charge.UPGRADE)
+    assert not may(budget, operation_class=OperationClass.UPGRADE)
 
 
 @pytest.mark.parametrize(
@@ -178,13 +189,13 @@ def test_after_a_429_its_class_rests_until_the_time_that_azure_named(
     policy: str, free: list[Subject]
 ) -> None:
     budget = Budget()
-    budget.rest(Charge.HIGH_COST_GET, WEB, policy, NOW + MINUTE)
+    budget.back_off(OperationClass.HIGH_COST_GET, WEB, policy, NOW + MINUTE)
     assert [subject for subject in (WEB, API, NORTH, OTHER) if may(budget, subject)] == free
-    assert may(budget, charge=Charge.GET)
-    wait = budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW)
+    assert may(budget, operation_class=OperationClass.GET)
+    wait = budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW)
     assert wait is not None
-    assert (wait.length, wait.why) == (MINUTE, "Azure asked for no such requests before 09:01:00")
-    assert budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW + MINUTE) is None
+    assert (wait.length, wait.why) == (MINUTE, "Azure allows no such requests before 09:01:00")
+    assert budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW + MINUTE) is None
 
 
 def test_what_covers_every_region_draws_on_the_bucket_of_each() -> None:
@@ -193,7 +204,7 @@ def test_what_covers_every_region_draws_on_the_bucket_of_each() -> None:
     assert not may(budget, WHOLE)
     assert may(budget, WEB)
     budget = Budget()
-    budget.rest(Charge.HIGH_COST_GET, NORTH, HIGH, NOW + MINUTE)
+    budget.back_off(OperationClass.HIGH_COST_GET, NORTH, HIGH, NOW + MINUTE)
     assert not may(budget, WHOLE)
     assert may(budget, WEB)
 
@@ -207,8 +218,8 @@ def test_a_scale_set_whose_region_is_not_known_waits_for_every_region() -> None:
 def test_a_bucket_that_takes_longer_than_an_hour_to_fill_is_not_forgotten_meanwhile() -> None:
     budget = Budget()
     budget.note(WEB, told(**{RESOURCE: 30}), NOW)
-    assert budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW, requests=900) is None
-    wait = budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW + 61 * MINUTE)
+    assert budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW, requests=900) is None
+    wait = budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW + 61 * MINUTE)
     assert wait is not None
     assert wait.length == 26.7 * MINUTE  # 900 - 610 - 30 = 260 too many; for 267 requests at 10 a minute
 
@@ -216,55 +227,63 @@ def test_a_bucket_that_takes_longer_than_an_hour_to_fill_is_not_forgotten_meanwh
 def test_patches_of_one_scale_set_are_counted_apart_from_its_upgrades() -> None:
     budget = Budget()
     budget.note(WEB, told(VMScaleSetActionsResource=0), NOW)
-    assert not may(budget, charge=Charge.PATCH)
-    assert may(budget, charge=Charge.UPGRADE)
-    budget.rest(Charge.UPGRADE, WEB, "VMScaleSetActionsSubscriptionMaximum", NOW + MINUTE)
-    assert not may(budget, API, charge=Charge.PATCH)
+    assert not may(budget, operation_class=OperationClass.PATCH)
+    assert may(budget, operation_class=OperationClass.UPGRADE)
+    budget.back_off(OperationClass.UPGRADE, WEB, "VMScaleSetActionsSubscriptionMaximum", NOW + MINUTE)
+    assert not may(budget, API, operation_class=OperationClass.PATCH)
 
 
 def test_who_waits_as_long_as_was_said_finds_a_request() -> None:
     for left in range(217):
         budget = Budget()
         budget.note(WEB, told(**{HIGH: left}), NOW)
-        wait = budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW)
+        wait = budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW)
         if wait is not None:
-            assert budget.ask(Charge.HIGH_COST_GET, WEB, Share.ROLLOUT, NOW + wait.length) is None, left
+            assert (
+                budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW + wait.length) is None
+            ), left
 
 
 def test_after_a_429_of_the_gateway_all_reads_rest_in_every_region_and_no_write() -> None:
     budget = Budget()
-    budget.rest(Charge.GET, WEB, "", NOW + MINUTE)
+    budget.back_off(OperationClass.GET, WEB, "", NOW + MINUTE)
     assert not may(budget, NORTH)
-    assert not any(may(budget, API, charge) for charge in Charge if charge not in WRITES)
-    assert may(budget, API, Charge.PATCH)
+    assert not any(
+        may(budget, API, operation_class)
+        for operation_class in OperationClass
+        if operation_class not in WRITES
+    )
+    assert may(budget, API, OperationClass.PATCH)
 
 
 def test_a_shorter_rest_does_not_end_a_longer_one() -> None:
     budget = Budget()
-    budget.rest(Charge.GET, WEB, "GetVMScaleSet3Min", NOW + 5 * MINUTE)
-    budget.rest(Charge.GET, API, "GetVMScaleSet3Min", NOW + MINUTE)
-    assert budget.ask(Charge.GET, WEB, Share.ROLLOUT, NOW + 2 * MINUTE) is not None
+    budget.back_off(OperationClass.GET, WEB, "GetVMScaleSet3Min", NOW + 5 * MINUTE)
+    budget.back_off(OperationClass.GET, API, "GetVMScaleSet3Min", NOW + MINUTE)
+    assert budget.acquire(OperationClass.GET, WEB, Priority.ROLLOUT, NOW + 2 * MINUTE) is not None
 
 
 @pytest.mark.parametrize(
-    ("operation", "charge"),
+    ("operation", "operation_class"),
     [
-        pytest.param("VirtualMachineScaleSets_Get", Charge.GET, id="get"),
+        pytest.param("VirtualMachineScaleSets_Get", OperationClass.GET, id="get"),
         pytest.param(
-            "VirtualMachineScaleSetRollingUpgrades_GetLatest", Charge.GET, id="latest rolling upgrade"
+            "VirtualMachineScaleSetRollingUpgrades_GetLatest", OperationClass.GET, id="latest rolling upgrade"
         ),
-        pytest.param("VirtualMachineScaleSetVMs_List", Charge.HIGH_COST_GET, id="list of instances"),
-        pytest.param("VirtualMachineScaleSets_Update", Charge.PATCH, id="patch"),
-        pytest.param("VirtualMachineScaleSets_UpdateInstances", Charge.UPGRADE, id="manual upgrade"),
-        pytest.param("Operations_Get", Charge.OPERATION, id="operation"),
+        pytest.param("VirtualMachineScaleSetVMs_List", OperationClass.HIGH_COST_GET, id="list of instances"),
+        pytest.param("VirtualMachineScaleSets_Update", OperationClass.PATCH, id="patch"),
+        pytest.param("VirtualMachineScaleSets_UpdateInstances", OperationClass.UPGRADE, id="manual upgrade"),
+        pytest.param("Operations_Get", OperationClass.OPERATION, id="operation"),
     ],
 )
-def test_every_budget_of_the_simulator_is_known_with_its_size(operation: str, charge: Charge) -> None:
+def test_every_budget_of_the_simulator_is_known_with_its_size(
+    operation: str, operation_class: OperationClass
+) -> None:
     """What Azure charges an operation to is what we watch for it: each is used up, and holds it up."""
     for policy in POLICIES[operation]:
         budget = Budget()
         budget.note(WEB, told(**{policy.name: policy.size // 5}), NOW)
-        wait = budget.ask(charge, WEB, Share.ROLLOUT, NOW)
+        wait = budget.acquire(operation_class, WEB, Priority.ROLLOUT, NOW)
         assert wait is not None, policy.name
         assert f" of {policy.size} requests of {policy.name} " in wait.why
 
@@ -274,11 +293,11 @@ def busy(scale_sets: int) -> Budget:
     budget = Budget()
     for number in range(scale_sets):
         subject = Subject("s", "westeurope", f"web-{number}")
-        assert may(budget, subject, Charge.PATCH)
+        assert may(budget, subject, OperationClass.PATCH)
         budget.note(subject, told(**{HIGH: 1000, RESOURCE: 29}), NOW)
     for number in range(scale_sets):
         subject = Subject("s", "westeurope", f"web-{number}")
-        budget.rest(Charge.PATCH, subject, "VMScaleSetActionsResource", NOW + MINUTE)
+        budget.back_off(OperationClass.PATCH, subject, "VMScaleSetActionsResource", NOW + MINUTE)
     return budget
 
 
@@ -294,14 +313,19 @@ ONE_OF_THEM = Subject("s", "westeurope", "web-5")
     "act",
     [
         pytest.param(lambda budget: may(budget, ONE_OF_THEM), id="a request that may go"),
-        pytest.param(lambda budget: may(budget, ONE_OF_THEM, Charge.PATCH), id="a request that must wait"),
+        pytest.param(
+            lambda budget: may(budget, ONE_OF_THEM, OperationClass.PATCH), id="a request that must wait"
+        ),
         pytest.param(lambda budget: may(budget, WHOLE), id="a list of the subscription"),
         pytest.param(
             lambda budget: budget.note(ONE_OF_THEM, told(**{HIGH: 9, RESOURCE: 9}), NOW), id="an answer"
         ),
-        pytest.param(lambda budget: budget.end(Charge.PATCH, ONE_OF_THEM), id="the end of a call"),
         pytest.param(
-            lambda budget: budget.rest(Charge.PATCH, ONE_OF_THEM, RESOURCE, NOW + MINUTE), id="a 429"
+            lambda budget: budget.release(OperationClass.PATCH, ONE_OF_THEM), id="the end of a call"
+        ),
+        pytest.param(
+            lambda budget: budget.back_off(OperationClass.PATCH, ONE_OF_THEM, RESOURCE, NOW + MINUTE),
+            id="a 429",
         ),
     ],
 )
@@ -326,8 +350,8 @@ def test_scale_sets_that_come_and_go_for_years_are_forgotten() -> None:
     budget = Budget()
     for day in range(3650):
         at, subject = NOW + timedelta(days=day), Subject("s", "westeurope", f"web-{day}")
-        assert budget.ask(Charge.HIGH_COST_GET, subject, Share.ROLLOUT, at) is None
+        assert budget.acquire(OperationClass.HIGH_COST_GET, subject, Priority.ROLLOUT, at) is None
         budget.note(subject, told(**{HIGH: 1000, RESOURCE: 29}), at)
-        budget.end(Charge.HIGH_COST_GET, subject)
-        budget.rest(Charge.PATCH, subject, "VMScaleSetActionsResource", at + 5 * MINUTE)
+        budget.release(OperationClass.HIGH_COST_GET, subject)
+        budget.back_off(OperationClass.PATCH, subject, "VMScaleSetActionsResource", at + 5 * MINUTE)
     assert 0 < len(list(remembered(budget))) < 20

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import Verdict
@@ -37,7 +37,7 @@ def door(simulator: Simulator) -> Compute:
 
 
 def found(simulator: Simulator, image: Image, **of: Any) -> tuple[Verdict, str]:
-    said = door(simulator).availability(image, model(**of), Share.ROLLOUT)
+    said = door(simulator).availability(image, model(**of), Priority.ROLLOUT)
     return said.verdict, str(said.image).rpartition("/")[2].rpartition(":")[2]
 
 
@@ -116,7 +116,7 @@ def test_what_makes_no_sense_is_as_good_as_unread() -> None:
     simulator.faults.arm(
         "VirtualMachineImages_Get", Status(200, "x", "y")
     )  # an error in an answer that is none
-    assert compute.availability(UBUNTU, model(), Share.ROLLOUT).verdict is Verdict.UNCHECKED
+    assert compute.availability(UBUNTU, model(), Priority.ROLLOUT).verdict is Verdict.UNCHECKED
 
 
 def test_a_vhd_has_no_catalogue() -> None:
@@ -133,7 +133,7 @@ def test_one_answer_serves_a_subscription_and_region_for_a_minute() -> None:
 
     def asked(image: Image, about: Any) -> int:
         before = len(simulator.record.requests)
-        compute.availability(image, about, Share.ROLLOUT)
+        compute.availability(image, about, Priority.ROLLOUT)
         return len(simulator.record.requests) - before
 
     # That of the model too, for what it is made for.

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reconciler.azure.budget import Share
-from reconciler.azure.clock import Clock, parse_date, steady
+from reconciler.azure.budget import Priority
+from reconciler.azure.clock import AzureClock, parse_date, steady
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.simulator import Simulator, VirtualClock
@@ -17,15 +17,15 @@ from tests.token import Token
 HOUR = timedelta(hours=1)
 
 
-def heeding(clock: Clock, *dates: datetime | None) -> Clock:
+def heeding(clock: AzureClock, *dates: datetime | None) -> AzureClock:
     """After answers of these dates, each of which came at once."""
     for date in dates:
-        clock.heed(date, clock.reading())
+        clock.note_date(date, clock.read())
     return clock
 
 
 def test_until_azure_says_what_time_it_is_ours_is_as_good_as_any() -> None:
-    clock = Clock(lambda: NOW)
+    clock = AzureClock(lambda: NOW)
     assert clock.now() == NOW
     assert heeding(clock, None).now() == NOW
 
@@ -42,7 +42,7 @@ def test_until_azure_says_what_time_it_is_ours_is_as_good_as_any() -> None:
     ],
 )
 def test_where_ours_is_wrong_azures_counts(ahead: timedelta, taken: timedelta) -> None:
-    assert heeding(Clock(lambda: NOW + ahead), NOW).now() - NOW == taken
+    assert heeding(AzureClock(lambda: NOW + ahead), NOW).now() - NOW == taken
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_where_ours_is_wrong_azures_counts(ahead: timedelta, taken: timedelta) -
     ],
 )
 def test_an_answer_that_takes_a_minute_sets_no_clock_back(dated: int, now: datetime) -> None:
-    clock = Clock(lambda: NOW)
-    clock.heed(NOW + timedelta(seconds=dated), NOW - timedelta(minutes=1))
+    clock = AzureClock(lambda: NOW)
+    clock.note_date(NOW + timedelta(seconds=dated), NOW - timedelta(minutes=1))
     assert clock.now() == now
 
 
@@ -71,13 +71,13 @@ def test_an_answer_that_takes_a_minute_sets_no_clock_back(dated: int, now: datet
     ],
 )
 def test_what_most_of_the_last_answers_say_counts(wrong: int, now: datetime) -> None:
-    clock = heeding(Clock(lambda: NOW), *[NOW] * 20)
+    clock = heeding(AzureClock(lambda: NOW), *[NOW] * 20)
     assert heeding(clock, *[NOW + 24 * HOUR] * wrong).now() == now
 
 
 def test_a_clock_that_is_set_right_is_believed_again() -> None:
     ahead = [HOUR]
-    clock = heeding(Clock(lambda: NOW + ahead[0]), *[NOW] * 9)
+    clock = heeding(AzureClock(lambda: NOW + ahead[0]), *[NOW] * 9)
     ahead[0] = timedelta(seconds=1)
     heeding(clock, *[NOW] * 5)
     assert clock.now() == NOW + timedelta(seconds=1)
@@ -96,7 +96,7 @@ def test_every_answer_sets_the_clock(azure: Simulator, clock: VirtualClock) -> N
     door = Compute(session)
     assert door.now() == clock.now() - HOUR
     clock.advance(timedelta(seconds=90))
-    door.model(Target(SUBSCRIPTION, "shop", "web"), Share.ROUTINE)
+    door.model(Target(SUBSCRIPTION, "shop", "web"), Priority.ROUTINE)
     assert door.now() == clock.now()
     clock.advance(timedelta(minutes=7))
     assert door.now() == clock.now()

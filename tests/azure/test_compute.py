@@ -5,14 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute, Scope
-from reconciler.azure.failure import AzureFailure, Conflict, Throttled
+from reconciler.azure.failure import AzureFailure, Conflict, TooManyRequests
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import ABSENT, RollingUpgrade
 from reconciler.rollout.step import PatchModel, Upgrade
-from reconciler.simulator import Simulator, Status, VirtualClock
-from reconciler.simulator import Throttled as TooMany
+from reconciler.simulator import Simulator, Status, Throttled, VirtualClock
 from reconciler.spec.scale_set import Target
 from tests.azure.conftest import IMAGE, TARGET
 from tests.build import model
@@ -36,22 +35,22 @@ def test_a_list_of_a_resource_group_asks_for_no_more(door: Compute, azure: Simul
 
 
 def test_a_scale_set_that_is_not_there_is_absent(door: Compute) -> None:
-    assert door.model(Target(SUBSCRIPTION, "shop", "nobody"), Share.ROLLOUT) is ABSENT
-    assert door.model(Target(SUBSCRIPTION, "nowhere", "web"), Share.ROLLOUT) is ABSENT
+    assert door.model(Target(SUBSCRIPTION, "shop", "nobody"), Priority.ROLLOUT) is ABSENT
+    assert door.model(Target(SUBSCRIPTION, "nowhere", "web"), Priority.ROLLOUT) is ABSENT
 
 
 def test_no_rolling_upgrade_ever_is_none_running(door: Compute) -> None:
-    assert door.rolling_upgrade(TARGET, Share.ROLLOUT) == RollingUpgrade("")
+    assert door.rolling_upgrade(TARGET, Priority.ROLLOUT) == RollingUpgrade("")
 
 
 def test_a_rolling_upgrade_of_azures_own_is_seen(door: Compute, azure: Simulator) -> None:
     door.take(TARGET, PatchModel(IMAGE, '"1"'))
     azure.scale_set("web").start_rolling_upgrade()
-    assert door.rolling_upgrade(TARGET, Share.ROLLOUT).running
+    assert door.rolling_upgrade(TARGET, Priority.ROLLOUT).running
 
 
 def test_instances_come_with_their_views_and_never_under_select(door: Compute, azure: Simulator) -> None:
-    instances = door.instances(TARGET, model(), Share.ROLLOUT)
+    instances = door.instances(TARGET, model(), Priority.ROLLOUT)
     assert [(each.id, each.power, each.health) for each in instances][:2] == [
         ("0", "running", "healthy"),
         ("1", "running", "healthy"),
@@ -82,7 +81,7 @@ def test_a_patch_on_a_model_that_has_moved_is_a_conflict_and_changes_nothing(
     azure.scale_set("web").bump_etag()
     with pytest.raises(Conflict, match="PreconditionFailed"):
         door.take(TARGET, PatchModel(IMAGE, '"1"'))
-    model = door.model(TARGET, Share.ROLLOUT)
+    model = door.model(TARGET, Priority.ROLLOUT)
     assert model is not ABSENT
     assert str(model.image) != str(IMAGE)
 
@@ -99,7 +98,7 @@ def test_an_upgrade_names_its_instances(door: Compute, azure: Simulator) -> None
 def test_a_call_that_fails_is_not_repeated(door: Compute, azure: Simulator) -> None:
     azure.faults.arm("*", Status(503, "ServerTimeout", "Try later."), times=None)
     with pytest.raises(AzureFailure):
-        door.model(TARGET, Share.ROLLOUT)
+        door.model(TARGET, Priority.ROLLOUT)
     assert len(azure.record.requests) == 1
 
 
@@ -118,22 +117,22 @@ MANY = Target(SUBSCRIPTION, "shop", "many-0000")
 def test_after_a_429_no_request_of_its_class_is_made_before_its_time(
     door: Compute, azure: Simulator, clock: VirtualClock, policy: str, others: int
 ) -> None:
-    azure.faults.arm("VirtualMachineScaleSets_Get", TooMany(timedelta(seconds=60), group=policy))
+    azure.faults.arm("VirtualMachineScaleSets_Get", Throttled(timedelta(seconds=60), group=policy))
     for _ in range(3):
-        with pytest.raises(Throttled):
-            door.model(TARGET, Share.ROLLOUT)
-    with nullcontext() if others else pytest.raises(Throttled):
-        door.model(MANY, Share.ROLLOUT)
+        with pytest.raises(TooManyRequests):
+            door.model(TARGET, Priority.ROLLOUT)
+    with nullcontext() if others else pytest.raises(TooManyRequests):
+        door.model(MANY, Priority.ROLLOUT)
     assert len(azure.record.requests) == 1 + others
     clock.advance(timedelta(seconds=60))
-    assert door.model(TARGET, Share.ROLLOUT) is not ABSENT
+    assert door.model(TARGET, Priority.ROLLOUT) is not ABSENT
 
 
 def test_a_class_that_rests_holds_up_no_other(door: Compute, azure: Simulator) -> None:
-    azure.faults.arm("VirtualMachineScaleSets_Get", TooMany(timedelta(seconds=60)))
-    with pytest.raises(Throttled):
-        door.model(TARGET, Share.ROLLOUT)
-    assert len(door.instances(TARGET, model(), Share.ROLLOUT)) == 10
+    azure.faults.arm("VirtualMachineScaleSets_Get", Throttled(timedelta(seconds=60)))
+    with pytest.raises(TooManyRequests):
+        door.model(TARGET, Priority.ROLLOUT)
+    assert len(door.instances(TARGET, model(), Priority.ROLLOUT)) == 10
     assert len(list(door.models(SCOPE))) == 120
 
 
@@ -169,18 +168,18 @@ def test_a_429_in_one_region_holds_up_no_other_that_is_known_to_be_another(clock
     azure = Simulator.load(fleet(*sets), clock)
     door = Compute(Session(credential=Token(), transport=azure.transport(), now=clock.now))
     assert len(list(door.models(SCOPE))) == 2
-    azure.faults.arm("VirtualMachineScaleSetVMs_List", TooMany(timedelta(seconds=60)))
-    with pytest.raises(Throttled):
-        door.instances(TARGET, model(), Share.ROLLOUT)
-    assert len(door.instances(Target(SUBSCRIPTION, "shop", "north"), model(), Share.ROLLOUT)) == 1
-    with pytest.raises(Throttled):
-        door.instances(TARGET, model(), Share.ROLLOUT)
+    azure.faults.arm("VirtualMachineScaleSetVMs_List", Throttled(timedelta(seconds=60)))
+    with pytest.raises(TooManyRequests):
+        door.instances(TARGET, model(), Priority.ROLLOUT)
+    assert len(door.instances(Target(SUBSCRIPTION, "shop", "north"), model(), Priority.ROLLOUT)) == 1
+    with pytest.raises(TooManyRequests):
+        door.instances(TARGET, model(), Priority.ROLLOUT)
 
 
 def test_the_machines_of_a_flexible_scale_set_come_by_a_list_of_their_own(clock: VirtualClock) -> None:
     azure = Simulator.load(fleet(scale_set(orchestration="Flexible", capacity=3)), clock)
     door = Compute(Session(credential=Token(), transport=azure.transport(), now=clock.now))
-    instances = door.instances(TARGET, model(orchestration="Flexible"), Share.ROLLOUT)
+    instances = door.instances(TARGET, model(orchestration="Flexible"), Priority.ROLLOUT)
     assert {each.power for each in instances} == {"running"}
     own, machines = azure.record.requests
     assert (own.operation, machines.operation) == ("VirtualMachineScaleSetVMs_List", "VirtualMachines_List")

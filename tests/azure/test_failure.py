@@ -8,21 +8,20 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import (
     AzureFailure,
     Conflict,
-    Malformed,
+    MalformedResponse,
     Refused,
-    Throttled,
+    TooManyRequests,
     Unreachable,
     failure,
 )
 from reconciler.azure.session import Session
 from reconciler.rollout.step import PatchModel, Upgrade
-from reconciler.simulator import Reset, Simulator, Status, Timeout, Truncated
-from reconciler.simulator import Throttled as TooMany
+from reconciler.simulator import Reset, Simulator, Status, Throttled, Timeout, Truncated
 from tests.azure.conftest import IMAGE, TARGET, Door
 from tests.build import model
 from tests.token import Token
@@ -109,9 +108,9 @@ def test_what_a_code_leaves_open_the_message_tells(
 def test_throttling_says_when_to_come_back_though_its_code_is_that_of_a_denial(
     door: Door, azure: Simulator
 ) -> None:
-    azure.faults.arm("VirtualMachineScaleSets_Get", TooMany(timedelta(seconds=77)))
-    with pytest.raises(Throttled, match="OperationNotAllowed: ") as caught:
-        door.model(TARGET, Share.ROLLOUT)
+    azure.faults.arm("VirtualMachineScaleSets_Get", Throttled(timedelta(seconds=77)))
+    with pytest.raises(TooManyRequests, match="OperationNotAllowed: ") as caught:
+        door.model(TARGET, Priority.ROLLOUT)
     assert caught.value.retry_after == timedelta(seconds=77)
 
 
@@ -130,7 +129,7 @@ def test_throttling_says_when_to_come_back_though_its_code_is_that_of_a_denial(
 def test_a_wait_that_nobody_means_is_a_minute(retry_after: str, wait: timedelta) -> None:
     response = Mock(status_code=429, headers={"Retry-After": retry_after}, reason="Too Many Requests")
     throttled = failure(HttpResponseError(response=response))
-    assert isinstance(throttled, Throttled)
+    assert isinstance(throttled, TooManyRequests)
     assert throttled.retry_after == wait
 
 
@@ -140,7 +139,7 @@ def test_a_wait_that_nobody_means_is_a_minute(retry_after: str, wait: timedelta)
 def test_no_answer_is_unreachable(door: Door, azure: Simulator, fault: Timeout | Reset) -> None:
     azure.faults.arm("VirtualMachineScaleSetVMs_List", fault)
     with pytest.raises(Unreachable):
-        door.instances(TARGET, model(), Share.ROLLOUT)
+        door.instances(TARGET, model(), Priority.ROLLOUT)
 
 
 @pytest.mark.parametrize(
@@ -155,13 +154,13 @@ def test_an_answer_cut_short_is_malformed(door: Door, azure: Simulator, operatio
     azure.faults.arm(operation, Truncated())
     azure.scale_set("web").start_rolling_upgrade()
     reads: dict[str, Callable[[], object]] = {
-        "VirtualMachineScaleSets_Get": lambda: door.model(TARGET, Share.ROLLOUT),
-        "VirtualMachineScaleSetVMs_List": lambda: door.instances(TARGET, model(), Share.ROLLOUT),
+        "VirtualMachineScaleSets_Get": lambda: door.model(TARGET, Priority.ROLLOUT),
+        "VirtualMachineScaleSetVMs_List": lambda: door.instances(TARGET, model(), Priority.ROLLOUT),
         "VirtualMachineScaleSetRollingUpgrades_GetLatest": lambda: door.rolling_upgrade(
-            TARGET, Share.ROLLOUT
+            TARGET, Priority.ROLLOUT
         ),
     }
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedResponse):
         reads[operation]()
 
 
@@ -173,7 +172,7 @@ def test_an_instance_that_scaled_in_meanwhile_is_a_conflict(door: Door) -> None:
 def test_a_long_message_is_cut_to_one_log_line(door: Door, azure: Simulator) -> None:
     azure.faults.arm("VirtualMachineScaleSets_Get", Status(400, "BadRequest", "very " * 500))
     with pytest.raises(Refused) as caught:
-        door.model(TARGET, Share.ROLLOUT)
+        door.model(TARGET, Priority.ROLLOUT)
     assert len(str(caught.value)) == 600
 
 
@@ -183,19 +182,19 @@ def test_no_identity_at_all_is_said_with_its_mend(azure: Simulator) -> None:
             raise ClientAuthenticationError("DefaultAzureCredential failed.\nAttempted credentials: ...")
 
     with pytest.raises(Unreachable) as caught:
-        Compute(Session(credential=Nobody(), transport=azure.transport())).model(TARGET, Share.ROLLOUT)
+        Compute(Session(credential=Nobody(), transport=azure.transport())).model(TARGET, Priority.ROLLOUT)
     assert str(caught.value) == (
-        "no Azure identity: none of the sources of DefaultAzureCredential gave a token; run az login, or set "
-        "AZURE_TOKEN_CREDENTIALS and the variables of the identity that it names"
+        "no Azure identity: no source of DefaultAzureCredential returned a token; run `az login`, or set "
+        "AZURE_TOKEN_CREDENTIALS and the variables of that identity"
     )
 
 
 def test_a_certificate_file_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nothere.pem")
     with pytest.raises(Unreachable, match=r"/nothere\.pem"):
-        Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET, Share.ROLLOUT)
+        Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET, Priority.ROLLOUT)
 
 
 def test_an_address_where_nobody_listens_is_said() -> None:
-    with pytest.raises(Unreachable, match=r"Azure cannot be reached: .*127\.0\.0\.1.*refused"):
-        Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET, Share.ROLLOUT)
+    with pytest.raises(Unreachable, match=r"cannot reach Azure: .*127\.0\.0\.1.*refused"):
+        Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET, Priority.ROLLOUT)

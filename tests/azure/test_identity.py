@@ -45,12 +45,14 @@ def jwt(**claims: Any) -> str:
         pytest.param(jwt(tid="T", oid="O", azp="A"), "application A, object O of tenant T", id="version 2"),
         pytest.param(jwt(tid="T"), "object unknown of tenant T", id="little"),
         pytest.param(
-            jwt(tid=1, oid=[]), "a token is got; it does not tell whose", id="claims of other types"
+            jwt(tid=1, oid=[]),
+            "a token was issued, without claims about its owner",
+            id="claims of other types",
         ),
-        pytest.param("opaque", "a token is got; it does not tell whose", id="no JWT"),
-        pytest.param("a.b.c", "a token is got; it does not tell whose", id="a JWT of nothing"),
-        pytest.param("a.é.c", "a token is got; it does not tell whose", id="a JWT of no letters"),
-        pytest.param("a.W10.c", "a token is got; it does not tell whose", id="a list of claims"),
+        pytest.param("opaque", "a token was issued, without claims about its owner", id="no JWT"),
+        pytest.param("a.b.c", "a token was issued, without claims about its owner", id="a JWT of nothing"),
+        pytest.param("a.é.c", "a token was issued, without claims about its owner", id="a JWT of no letters"),
+        pytest.param("a.W10.c", "a token was issued, without claims about its owner", id="a list of claims"),
     ],
 )
 def test_an_identity_is_shown_as(token: str, shown: str) -> None:
@@ -62,7 +64,7 @@ def test_an_identity_is_shown_as(token: str, shown: str) -> None:
     [
         pytest.param(
             ClientAuthenticationError("DefaultAzureCredential failed to retrieve a token"),
-            "no Azure identity: none of the sources of DefaultAzureCredential gave a token",
+            "no Azure identity: no source of DefaultAzureCredential returned a token",
             id="none at all",
         ),
         pytest.param(

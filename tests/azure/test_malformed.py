@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 
 from reconciler.azure import arm
-from reconciler.azure.budget import Charge, Share
+from reconciler.azure.budget import OperationClass, Priority
 from reconciler.azure.compute import Compute, Scope
-from reconciler.azure.failure import Malformed
+from reconciler.azure.failure import MalformedResponse
 from reconciler.azure.flexible import instance_rows
 from reconciler.azure.inventory import inventory
 from reconciler.azure.session import Session
 from reconciler.rollout.step import Upgrade
-from reconciler.simulator import ForeignLinks, Page, Simulator, VirtualClock
-from reconciler.simulator import Malformed as OfAnotherType
+from reconciler.simulator import ForeignLinks, Malformed, Page, Simulator, VirtualClock
 from tests.azure.conftest import IMAGE, TARGET
 from tests.messages import says
 from tests.stories.test_images import world_of
@@ -78,7 +77,7 @@ def session(azure: Simulator) -> Session:
 def model_body(*, grace: Any = 600, notice: Any = "PT15M") -> dict[str, Any]:
     """A scale set as the simulator answers it, with all that is read of one."""
     azure = Simulator.load(fleet(RICH), VirtualClock())
-    with session(azure).call(Charge.GET, TARGET.id, Share.ROLLOUT) as call:
+    with session(azure).call(OperationClass.GET, TARGET.id, Priority.ROLLOUT) as call:
         body = dict(call.get(TARGET.id))
     profile = body["properties"]["virtualMachineProfile"]
     (extension,) = profile["extensionProfile"]["extensions"]
@@ -92,7 +91,7 @@ def model_body(*, grace: Any = 600, notice: Any = "PT15M") -> dict[str, Any]:
 def instance_row(*, message: str = '{"rollingUpgrade": {"PhaseOrderingNumber": 2}}') -> dict[str, Any]:
     """The first of its instances, as listed, with all that is read of one."""
     azure = Simulator.load(fleet(RICH), VirtualClock())
-    with session(azure).call(Charge.HIGH_COST_GET, TARGET.id, Share.ROLLOUT) as call:
+    with session(azure).call(OperationClass.HIGH_COST_GET, TARGET.id, Priority.ROLLOUT) as call:
         row = dict(next(call.rows(f"{TARGET.id}/virtualMachines", **{"$expand": "instanceView"})))
     told = {"code": "ComponentStatus/CustomMetrics/succeeded", "message": message}
     row["properties"]["instanceView"]["extensions"] = [{"name": "health", "substatuses": [told]}]
@@ -128,13 +127,13 @@ def replaced(document: Any, place: tuple[Any, ...], odd: Any) -> Any:
 def test_a_value_of_another_type_is_malformed_or_of_no_interest(
     read: Callable[[Any], object], body: Callable[[], Any]
 ) -> None:
-    document, malformed = body(), list[Malformed]()
+    document, malformed = body(), list[MalformedResponse]()
     read(document)
     for place in places(document):
         for odd in ODD:
             try:
                 read(replaced(document, place, odd))
-            except Malformed as error:
+            except MalformedResponse as error:
                 malformed.append(error)
     assert len(malformed) > 100
     assert [error for error in malformed if error.__cause__] == [], "raised by what nobody foresaw"
@@ -183,7 +182,7 @@ def test_a_row_that_raises_what_nobody_foresaw_costs_its_own_scale_set_only(
     azure: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arm, "persisted_state", lambda tags: 1 // ("odd" not in tags))
-    azure.faults.arm("*", OfAnotherType("tags", {"odd": "1"}, name="web"), times=None)
+    azure.faults.arm("*", Malformed("tags", {"odd": "1"}, name="web"), times=None)
     assert len(list(Compute(session(azure)).models(Scope(TARGET.subscription)))) == 119
     (lost,) = (each for each in inventory(session(azure), Scope(TARGET.subscription)) if each.model is None)
     assert lost.error == "Azure sent a scale set that cannot be read: ZeroDivisionError"
@@ -191,26 +190,26 @@ def test_a_row_that_raises_what_nobody_foresaw_costs_its_own_scale_set_only(
 
 @pytest.mark.parametrize("odd", [each for each in OF_ANOTHER_TYPE if not isinstance(each, dict)], ids=repr)
 def test_a_row_of_a_flexible_set_that_is_no_object_is_malformed(odd: Any) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedResponse):
         instance_rows([odd], [], "web", None)
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedResponse):
         instance_rows([], [odd], "web", None)
 
 
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(OfAnotherType("sku.capacity", "many", name="odd"), id="a capacity that is a text"),
+        pytest.param(Malformed("sku.capacity", "many", name="odd"), id="a capacity that is a text"),
         pytest.param(
-            OfAnotherType("properties.virtualMachineProfile", ["x"], name="odd"),
+            Malformed("properties.virtualMachineProfile", ["x"], name="odd"),
             id="a profile that is a list",
         ),
-        pytest.param(OfAnotherType("tags", "x", name="odd"), id="tags that are a text"),
-        pytest.param(OfAnotherType("", 7, name="odd"), id="a row that is a number"),
-        pytest.param(OfAnotherType("sku.capacity", 10**400, name="odd"), id="a capacity beyond a float"),
+        pytest.param(Malformed("tags", "x", name="odd"), id="tags that are a text"),
+        pytest.param(Malformed("", 7, name="odd"), id="a row that is a number"),
+        pytest.param(Malformed("sku.capacity", 10**400, name="odd"), id="a capacity beyond a float"),
     ],
 )
-def test_one_row_of_another_type_costs_its_own_scale_set_only(fault: OfAnotherType) -> None:
+def test_one_row_of_another_type_costs_its_own_scale_set_only(fault: Malformed) -> None:
     world = World(fleet(scale_set("odd", capacity=2), scale_set("web", capacity=5)), spec("odd"), spec("web"))
     for operation in ("VirtualMachineScaleSets_ListAll", "VirtualMachineScaleSets_Get"):
         world.azure.faults.arm(operation, fault, times=None)
@@ -272,7 +271,7 @@ def test_a_next_page_of_another_host_costs_the_list_of_the_subscription_and_what
     sweep = world.reconciler.store.last_sweep
     assert sweep is not None
     assert sweep.errors == (
-        f"subscription {SUBSCRIPTION}: Azure sent an address of another host, which is not asked: "
+        f"subscription {SUBSCRIPTION}: Azure sent an address on another host, which is not followed: "
         "https://arm.elsewhere.test",
     )
 
@@ -284,7 +283,7 @@ def test_an_operation_of_another_host_is_not_asked(azure: Simulator) -> None:
     assert url.startswith("https://arm.elsewhere.test/")
     asked = len(azure.record.requests)
     for foreign in (url, "https://[bad/x", r"https://evil.example\@management.azure.com/x"):
-        with pytest.raises(Malformed, match="which is not asked"):
+        with pytest.raises(MalformedResponse, match="which is not followed"):
             door.operation(foreign, TARGET)
     assert len(azure.record.requests) == asked
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.azure.failure import Conflict
-from reconciler.azure.permissions import Grant, Permissions, permissions
+from reconciler.azure.permissions import EffectivePermissions, Grant, permissions
 from reconciler.azure.role import ACTIONS, ALWAYS, FLEXIBLE, home, required_actions
 from reconciler.azure.session import Session
 from reconciler.simulator import Simulator, VirtualClock
@@ -50,7 +50,7 @@ CART = f"{OWN}/galleries/shop/images/cart"
     ],
 )
 def test_an_action_is_granted(grants: list[Grant], action: str, allowed: bool) -> None:
-    assert Permissions(tuple(grants)).allow(action) is allowed
+    assert EffectivePermissions(tuple(grants)).allow(action) is allowed
 
 
 def test_the_permissions_of_a_scale_set_are_those_that_azure_tells() -> None:
@@ -58,7 +58,9 @@ def test_the_permissions_of_a_scale_set_are_those_that_azure_tells() -> None:
     clock = VirtualClock()
     azure = Simulator.load(declared, clock)
     session = Session(credential=Token(), transport=azure.transport(), now=clock.now)
-    assert permissions(session, TARGET.id) == Permissions((Grant(("*/read",), ("Microsoft.Network/*",)),))
+    assert permissions(session, TARGET.id) == EffectivePermissions(
+        (Grant(("*/read",), ("Microsoft.Network/*",)),)
+    )
     (exchange,) = azure.record.requests
     assert exchange.path == f"{TARGET.id}/providers/Microsoft.Authorization/permissions"
     assert exchange.query == {"api-version": "2022-04-01"}

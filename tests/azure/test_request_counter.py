@@ -3,7 +3,7 @@
 from contextlib import suppress
 from datetime import timedelta
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute, Scope
 from reconciler.azure.failure import AzureFailure
 from reconciler.rollout.step import Upgrade
@@ -18,8 +18,8 @@ def test_every_answer_counts_and_that_none_came(door: Compute, azure: Simulator)
     list(door.models(Scope(SUBSCRIPTION)))
     for _ in range(4):
         with suppress(AzureFailure):
-            door.model(TARGET, Share.ROLLOUT)
-    door.rolling_upgrade(TARGET, Share.ROLLOUT)
+            door.model(TARGET, Priority.ROLLOUT)
+    door.rolling_upgrade(TARGET, Priority.ROLLOUT)
     door.take(TARGET, Upgrade(("0",), IMAGE))
     assert door.requests.counts() == {
         ("HIGH_COST_GET", 200): 3,
@@ -36,5 +36,5 @@ def test_what_the_budget_keeps_back_is_not_asked(door: Compute, azure: Simulator
     azure.faults.arm("VirtualMachineScaleSets_Get", Throttled(timedelta(minutes=5)))
     for _ in range(3):
         with suppress(AzureFailure):
-            door.model(TARGET, Share.ROLLOUT)
+            door.model(TARGET, Priority.ROLLOUT)
     assert door.requests.counts() == {("GET", 429): 1}

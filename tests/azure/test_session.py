@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.azure.budget import Charge, Share
+from reconciler.azure.budget import OperationClass, Priority
 from reconciler.azure.expiring import ExpiringMap
-from reconciler.azure.failure import Throttled
+from reconciler.azure.failure import TooManyRequests
 from reconciler.azure.session import Session
 from reconciler.simulator import Simulator, VirtualClock
 from tests.azure.conftest import TARGET
@@ -33,17 +33,17 @@ def test_the_region_of_a_scale_set_is_remembered(
 ) -> None:
     session.locate(SCALE_SET.casefold(), "westeurope")
     clock.advance(after)
-    with session.call(Charge.GET, SCALE_SET, Share.ROLLOUT) as call:
+    with session.call(OperationClass.GET, SCALE_SET, Priority.ROLLOUT) as call:
         assert call.subject.location == location
 
 
 def test_a_list_that_had_twenty_pages_is_asked_for_as_twenty(session: Session, clock: VirtualClock) -> None:
-    session.paged(LIST, 20)
+    session.note_pages(LIST, 20)
     clock.advance(DAY)
-    with session.call(Charge.HIGH_COST_GET, SCALE_SET, Share.ROLLOUT) as call:
+    with session.call(OperationClass.HIGH_COST_GET, SCALE_SET, Priority.ROLLOUT) as call:
         left = {"x-ms-ratelimit-remaining-resource": "Microsoft.Compute/HighCostGetVMScaleSetResource;15"}
         session.budget.note(call.subject, left, clock.now())
-    with pytest.raises(Throttled), session.call(Charge.HIGH_COST_GET, LIST, Share.ROLLOUT):
+    with pytest.raises(TooManyRequests), session.call(OperationClass.HIGH_COST_GET, LIST, Priority.ROLLOUT):
         pass
 
 
@@ -51,7 +51,7 @@ def test_scale_sets_that_come_and_go_for_years_are_forgotten(session: Session, c
     """One new scale set a day for three years: those of a week stay, and as many that have expired."""
     for day in range(1000):
         session.locate(f"{SCALE_SET}-{day}".casefold(), "westeurope")
-        session.paged(f"{SCALE_SET}-{day}/virtualMachines", 20)
+        session.note_pages(f"{SCALE_SET}-{day}/virtualMachines", 20)
         clock.advance(DAY)
     sizes = [len(each) for each in vars(session).values() if isinstance(each, ExpiringMap)]
     assert len(sizes) == 2

@@ -150,7 +150,7 @@ class Daemon:
 
     def started(self) -> "Daemon":
         """Wait until its pages are there."""
-        found = re.compile(r"listening at (\S+)")
+        found = re.compile(r"listening on (\S+)")
         match = until(lambda: found.search("\n".join(self.log())), self.log)
         self.url = match[1]
         return self

@@ -92,9 +92,9 @@ def test_every_scale_set_gets_a_spec_under_which_nothing_changes(fleet: Azure, t
         f'    reason: "{LATEST}"',
         '    by: "reconciler adopt"',
     ]
-    assert reconciler("validate", env=env, cwd=tmp_path).out == ["6 scale sets in 6 files: no mistakes"]
+    assert reconciler("validate", env=env, cwd=tmp_path).out == ["6 scale sets in 6 files: no errors"]
     planned = reconciler("plan", "--detailed-exitcode", env=env, cwd=tmp_path)
-    assert (planned.code, planned.out[-1]) == (0, "0 to change, 6 not (4 Suspended, 2 UpToDate)")
+    assert (planned.code, planned.out[-1]) == (0, "0 to change, 6 without a step (4 Suspended, 2 UpToDate)")
     assert fleet.writes() == 0
 
 
@@ -104,8 +104,8 @@ def test_a_second_time_there_is_nothing_left_to_do(fleet: Azure) -> None:
     before = {path: path.read_bytes() for path in Path("specs").iterdir()}
     done = adopt(fleet)
     assert (done.code, done.err) == (0, [])
-    assert done.out[0] == "blog/web: is in specs/blog-web.yaml already"
-    assert done.out[-1] == "6 scale sets: 6 there already"
+    assert done.out[0] == "blog/web: already declared in specs/blog-web.yaml"
+    assert done.out[-1] == "6 scale sets: 6 already adopted"
     assert {path: path.read_bytes() for path in Path("specs").iterdir()} == before
 
 
@@ -116,8 +116,8 @@ def test_what_another_spec_names_is_left_out_however_it_is_written(fleet: Azure,
         0,
         [
             f"blog/web: specs/web.yaml declares {URN}:{OLD}",
-            "shop/web: is in specs/front/mine.yaml already",
-            "2 scale sets: 1 adopted, 1 there already",
+            "shop/web: already declared in specs/front/mine.yaml",
+            "2 scale sets: 1 adopted, 1 already adopted",
         ],
         [],
     )
@@ -188,8 +188,8 @@ def test_scale_sets_of_one_name_in_two_subscriptions_are_told_apart() -> None:
                 1,
                 [],
                 [
-                    "error: no scale set is called cat; correct it, or leave it out for all",
-                    "error: no scale set is called blog*; correct it, or leave it out for all",
+                    "error: no scale set is named cat; correct the name, or omit NAMES for all scale sets",
+                    "error: no scale set is named blog*; correct the name, or omit NAMES for all scale sets",
                 ],
             ),
             id="names of nothing",
@@ -240,7 +240,7 @@ def test_a_disk_that_fails_leaves_no_half_file(monkeypatch: pytest.MonkeyPatch) 
     with azure(scale_set(capacity=1)) as served:
         monkeypatch.setattr(Path, "rename", full)
         done = adopt(served)
-    assert done.out[0] == "shop/web: not adopted: specs/web.yaml cannot be written: No space left on device"
+    assert done.out[0] == "shop/web: not adopted: cannot write specs/web.yaml: No space left on device"
     assert (done.code, os.listdir("specs")) == (1, [])
 
 
@@ -252,12 +252,12 @@ def test_a_disk_that_fails_leaves_no_half_file(monkeypatch: pytest.MonkeyPatch) 
         ),
         pytest.param(
             ["--to", "file/specs"],
-            "Error: file/specs cannot be made: Not a directory; name another directory with --to",
+            "Error: cannot create file/specs: Not a directory; choose another directory with --to",
             id="a directory that cannot be",
         ),
         pytest.param(
             ["--to", "mistaken"],
-            "Error: nothing is adopted until the specs in mistaken hold no mistake",
+            "Error: nothing was adopted: fix the errors in the specs in mistaken first",
             id="specs with mistakes",
         ),
         pytest.param(
@@ -296,7 +296,7 @@ def test_a_directory_that_is_read_only_is_said_before_azure_is_asked(here: Path)
         os.seteuid(user)
     assert (done.exit_code, done.stderr) == (
         1,
-        "Error: specs may not be written to; name another directory with --to\n",
+        "Error: cannot write to specs: permission denied; choose another directory with --to\n",
     )
 
 
@@ -329,6 +329,6 @@ def test_scale_sets_of_other_controllers_get_no_spec_and_are_no_failure(here: Pa
     assert done.code == 0
     assert {path.name for path in (here / "specs").iterdir()} == {"web.yaml"}
     for name, (_, owner) in OWNERS.items():
-        line = f"shop/{name}: not adopted: it belongs to {owner}, which changes its image by itself"
+        line = f"shop/{name}: not adopted: it belongs to {owner}, which sets its image"
         assert line in done.out
     assert done.out[-1] == "6 scale sets: 1 adopted, 5 owned by others"

@@ -33,7 +33,7 @@ APPROVED = {
     "vmss-reconciler-approved-by": f"by={APPLICATION};at=TIME;image={OF_NEW},{NEW}",
 }
 IS_APPROVED = f"web: {NEW} is approved by {APPLICATION} at TIME"
-GOES_ON = f"{IS_APPROVED}; the daemon sees it at its next sweep"
+GOES_ON = f"{IS_APPROVED}; takes effect at the next sweep"
 MOVED = Status(412, "PreconditionFailed", "Etag provided in if-match header does not match.")
 
 
@@ -92,7 +92,7 @@ def test_it_writes_the_declared_image_on_a_tag_and_nothing_else(world: Azure, tm
 def test_a_second_time_it_says_so_and_writes_nothing(world: Azure, tmp_path: Path) -> None:
     approve(world, tmp_path, asking())
     assert approve(world, tmp_path, asking()) == Ended(
-        0, [f"web: {NEW} is approved already, by {APPLICATION} at TIME"], []
+        0, [f"web: {NEW} is already approved by {APPLICATION} at TIME"], []
     )
     assert world.writes() == 1
 
@@ -124,8 +124,8 @@ def test_an_approval_before_the_canary_says_that_nothing_will_wait_for_that(
     states = [{"id": "0", "image": platform(one)}, {"id": "1", "image": platform(OLD)}]
     with azure(scale_set(capacity=2, image=platform(model), instanceStates=states)) as served:
         (said,) = approve(served, tmp_path, spec(rollout={"approval": "canary"})).out
-    early = " before any instance was upgraded, so that the rollout will not stop after its canary"
-    assert said == f"{IS_APPROVED}{early * is_early}; the daemon sees it at its next sweep"
+    early = " before any instance was upgraded, so the rollout will not stop after its canary"
+    assert said == f"{IS_APPROVED}{early * is_early}; takes effect at the next sweep"
 
 
 def test_instances_that_cannot_be_looked_at_are_no_reason_not_to_approve(tmp_path: Path) -> None:
@@ -140,9 +140,11 @@ def test_instances_that_cannot_be_looked_at_are_no_reason_not_to_approve(tmp_pat
 @pytest.mark.parametrize(
     ("documents", "said"),
     [
-        pytest.param([asking(suspend=True)], "nothing moves while it is suspended", id="suspended"),
+        pytest.param([asking(suspend=True)], "no change is made while it is suspended", id="suspended"),
         pytest.param(
-            [asking(), of_all(freeze=True)], "nothing moves while the fleet is frozen", id="a frozen fleet"
+            [asking(), of_all(freeze=True)],
+            "no change is made while the fleet is frozen",
+            id="a frozen fleet",
         ),
     ],
 )
@@ -159,7 +161,7 @@ def test_an_image_that_was_given_up_is_not_approved(world: Azure, tmp_path: Path
     document["spec"]["rollout"]["onFailure"] = "rollback"
     done = approve(world, tmp_path, document)
     mend = "declare another image, or run `reconciler retry web`"
-    said = f"error: web: {NEW} was given up, and no approval brings it back: {mend}"
+    said = f"error: web: {NEW} failed and was rolled back, so approval has no effect; {mend}"
     assert done == Ended(1, [], [said])
     assert not patches(world)
 
@@ -235,7 +237,7 @@ def test_who_approves_may_be_said_and_the_token_is_kept_beside_it(
 def test_what_is_no_name_is_said_before_anything_is_asked(by: str, shown: str) -> None:
     done = CliRunner(env={"AZURE_TOKEN_CREDENTIALS": "prod"}).invoke(main, ["approve", "web", "--by", by])
     assert done.exit_code == 2
-    said = f"Error: Invalid value for '--by': {shown!r} is no name: write one of 100 letters at most"
+    said = f"Error: Invalid value for '--by': {shown!r} is not a name; write 1 to 100 printable characters"
     assert done.stderr.splitlines()[-1] == said
 
 
@@ -244,8 +246,8 @@ def test_without_room_it_approves_and_says_that_nobody_will_know_who_did(tmp_pat
     with azure(scale_set(capacity=1, tags=tags)) as world:
         done = approve(world, tmp_path, asking())
         written = world.simulator.scale_set("web").tags
-    unkept = "there is no room for a tag that keeps who and when; "
-    assert done == Ended(0, [GOES_ON.replace("; the daemon", f"; {unkept}the daemon")], [])
+    unkept = "the approver is not recorded, because the scale set has no room for another tag; "
+    assert done == Ended(0, [GOES_ON.replace("; takes", f"; {unkept}takes")], [])
     assert written.keys() - tags.keys() == {"vmss-reconciler-approved"}
 
 
@@ -260,8 +262,8 @@ def test_what_was_approved_shows_where_people_look(world: Azure, tmp_path: Path)
     planned = until(lambda: shown if "ModelDrift" in (shown := shows("plan")) else None)
     why = shows("why", "web", *where)
     by = f"by {APPLICATION} at TIME"
-    assert f"ModelDrift: setting the image of the model from {OLD} to {NEW}; approved {by}" in planned
-    assert f"approved  {NEW} {by}" in why.splitlines()
+    assert f"ModelDrift: the model is on {OLD}; setting its image to {NEW}; approved {by}" in planned
+    assert f"approved    {NEW} {by}" in why.splitlines()
     shown = json.loads(CliRunner(env=env).invoke(main, ["status", "-o", "json", *where]).stdout)
     (row,) = shown["scaleSets"]
     approval = {name: timeless(value) if value else value for name, value in row["approval"].items()}
@@ -304,15 +306,15 @@ def test_where_another_is_asked_for_the_author_is_refused(world: Azure, written:
     url = written("Ada <ada@example.com>", another())
     done = approve_from(world, url, "--by", "Ada@example.com")
     said = (
-        "error: web: Ada <ada@example.com> wrote the commit that declares the image, and rollout.approver asks for "
-        "another: let somebody else approve it"
+        "error: web: Ada <ada@example.com> wrote the commit that declares the image, and rollout.approver requires "
+        "another person; ask a colleague to approve"
     )
     assert done == Ended(1, [], [said])
     assert world.writes() == 0
     by_bob = approve_from(world, url, "--by", "bob@example.com")
     assert by_bob == Ended(0, [GOES_ON.replace(APPLICATION, f"bob@example.com through {APPLICATION}")], [])
     again = approve_from(world, url, "--by", "Ada@example.com")
-    assert again.out == [f"web: {NEW} is approved already, by bob@example.com through {APPLICATION} at TIME"]
+    assert again.out == [f"web: {NEW} is already approved by bob@example.com through {APPLICATION} at TIME"]
 
 
 def test_an_approval_that_is_not_enough_gives_way_to_one_that_is(
@@ -335,15 +337,15 @@ def test_an_approval_that_is_not_enough_gives_way_to_one_that_is(
         shown = CliRunner(env=env).invoke(main, ["check"]).stdout
         return None if "AzureBusy" in shown else shown
 
-    assert "web: ModelDrift: nothing holds a rollout up" in " ".join(until(checked).split())
+    assert "web: ModelDrift: nothing blocks a rollout" in " ".join(until(checked).split())
 
 
 def test_from_a_directory_it_approves_and_leaves_the_judgement_to_the_daemon(
     world: Azure, tmp_path: Path
 ) -> None:
     done = approve(world, tmp_path, another())
-    unjudged = "who wrote the commit is not known here, and the daemon will say whether this is enough"
-    assert done.out == [f"{IS_APPROVED}; {unjudged}; the daemon sees it at its next sweep"]
+    unjudged = "the author of the commit is unknown here, so the daemon decides whether this is sufficient"
+    assert done.out == [f"{IS_APPROVED}; {unjudged}; takes effect at the next sweep"]
 
 
 def test_where_another_is_asked_for_there_has_to_be_room_for_who_approves(tmp_path: Path) -> None:
@@ -351,7 +353,7 @@ def test_where_another_is_asked_for_there_has_to_be_room_for_who_approves(tmp_pa
     with azure(scale_set(capacity=1, tags=tags)) as world:
         done = approve(world, tmp_path, another())
         assert world.writes() == 0
-    said = "there is no room for a tag that keeps who approves, as rollout.approver asks: remove a tag"
+    said = "rollout.approver requires a tag with the approver, and there is no room for it; remove a tag"
     assert done == Ended(1, [], [f"error: web: {said}"])
 
 
@@ -359,7 +361,7 @@ def test_where_another_is_asked_for_somebody_has_to_say_who_approves(
     world: Azure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reconciler.cli.approve.identity", lambda _: Identity("", "", ""))
-    said = "the token does not tell who approves, as rollout.approver asks: say it with --by"
+    said = "rollout.approver requires a name, and the token has none; pass it with --by"
     assert approve(world, tmp_path, another()) == Ended(1, [], [f"error: web: {said}"])
     done = approve(world, tmp_path, another(), options=["--by", "bob"])
     assert done.out[0].startswith(f"web: {NEW} is approved by bob at TIME; ")
@@ -392,19 +394,19 @@ NOBODY = (
         pytest.param(
             "wbe",
             lambda _: [asking(), asking("api")],
-            ["no spec in force is named 'wbe': did you mean web?"],
+            ["no spec in force is named 'wbe'; did you mean web?"],
             id="a name that is nearly one",
         ),
         pytest.param(
             "zebra",
             lambda _: [asking()],
-            ["no spec in force is named 'zebra': `reconciler status` lists them"],
+            ["no spec in force is named 'zebra'; run `reconciler status` for the names"],
             id="a name that is none",
         ),
         pytest.param(
             "web",
             lambda _: [spec()],
-            ["web: nothing waits for an approval: its spec asks for none (spec.rollout.approval)"],
+            ["web: its spec requires no approval (spec.rollout.approval)"],
             id="a spec that asks for no approval",
         ),
         pytest.param(
@@ -418,7 +420,7 @@ NOBODY = (
             lambda _: [asking(), spec("api", interval="5")],
             [
                 '{specs}/api.yaml:12:13: spec.interval: "5" is not a duration: write it like 5m, 1h30m or 90s',
-                "nothing is approved while the specs cannot be read, or hold mistakes",
+                "nothing was approved: the specs have errors or cannot be read; fix them first",
             ],
             id="a mistake in another spec",
         ),

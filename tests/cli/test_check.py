@@ -32,10 +32,10 @@ OTHER = "22222222-2222-2222-2222-222222222222"
 CATALOGUE = "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read"
 WRITE = "Microsoft.Compute/virtualMachineScaleSets/write"
 IDENTITY = f"ok      identity     application {CLIENT}, object {principal(CLIENT)} of tenant {TENANT}"
-MEND = "assign a role that has it, as deploy/role.json does"
+MEND = "assign a role with this action, such as deploy/role.json"
 NO_IDENTITY = (
-    "FAIL    identity     no Azure identity: none of the sources of DefaultAzureCredential gave a token; run az "
-    "login, or set AZURE_TOKEN_CREDENTIALS and the variables of the identity that it names (EnvironmentCredential: "
+    "FAIL    identity     no Azure identity: no source of DefaultAzureCredential returned a token; run `az "
+    "login`, or set AZURE_TOKEN_CREDENTIALS and the variables of that identity (EnvironmentCredential: "
 )
 CART = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute/galleries/shop/images/cart"
 
@@ -74,10 +74,10 @@ def test_all_is_well(fleet: Azure, here: Path) -> None:
     assert [line for line in done.out if "clock" not in line] == [
         "ok      specs        2 scale sets in specs",
         IDENTITY,
-        f"ok      network      {fleet.server.url}: Azure Resource Manager answers over TLS",
-        f"ok      subscription {SUBSCRIPTION}: its scale sets can be listed",
-        "ok      scale set    api: UpToDate: nothing holds a rollout up",
-        "ok      scale set    web: ModelDrift: nothing holds a rollout up",
+        f"ok      network      {fleet.server.url}: Azure Resource Manager responds over TLS",
+        f"ok      subscription {SUBSCRIPTION}: scale sets can be listed",
+        "ok      scale set    api: UpToDate: nothing blocks a rollout",
+        "ok      scale set    web: ModelDrift: nothing blocks a rollout",
         *(f"ok      role         {action}: granted on 2 scale sets" for action in (*ALWAYS, CATALOGUE)),
     ]
     assert of("clock", done)[0].endswith(" Azure")
@@ -101,7 +101,7 @@ def test_each_scale_set_is_held_against_the_decision(fleet: Azure, here: Path) -
     done = check(fleet.environment)
     assert done.code == 1
     assert [line.partition(": ")[0] + ": " + line.split(": ")[1] for line in of("scale set", done)] == [
-        "skipped api: suspended; without that",
+        "skipped api: suspended; otherwise",
         "FAIL    batch: NotManualMode",
         "FAIL    nowhere: NotFound",
         "FAIL    web: ImageTypeImmutable",
@@ -115,8 +115,8 @@ def test_each_scale_set_is_held_against_the_decision(fleet: Azure, here: Path) -
 def test_what_a_frozen_fleet_would_do_is_told_all_the_same(fleet: Azure, here: Path) -> None:
     write_specs(here / "specs", spec("web"), of_all(freeze=True))
     assert of("scale set", check(fleet.environment)) == [
-        "skipped web: the fleet is frozen; without that: ModelDrift: setting the image of the "
-        f"model from {OLD} to {NEW}"
+        "skipped web: the fleet is frozen; otherwise: ModelDrift: the model is on "
+        f"{OLD}; setting its image to {NEW}"
     ]
 
 
@@ -138,8 +138,8 @@ def test_all_that_lack_one_action_are_one_line(here: Path) -> None:
     ]
     others = "many-0001, many-0002, many-0003, many-0004 and 25 more"
     assert of("scale set", done) == [
-        "ok      many-0000: ModelDrift: nothing holds a rollout up",
-        f"ok      {others}: AwaitingPilot: nothing holds a rollout up but its turn",
+        "ok      many-0000: ModelDrift: nothing blocks a rollout",
+        f"ok      {others}: AwaitingPilot: a rollout only waits for other scale sets to go first",
     ]
     assert done.code == 1
 
@@ -172,17 +172,17 @@ def test_a_subscription_that_is_not_there_leaves_the_others(fleet: Azure, here: 
     write_specs(here / "specs", spec("web"), spec("lost", target=elsewhere))
     done = check(fleet.environment)
     assert of("subscription", done) == [
-        f"ok      {SUBSCRIPTION}: its scale sets can be listed",
+        f"ok      {SUBSCRIPTION}: scale sets can be listed",
         f"FAIL    {OTHER}: SubscriptionNotFound: The subscription '{OTHER}' could not be found.",
     ]
-    assert "ok      web: ModelDrift: nothing holds a rollout up" in of("scale set", done)
+    assert "ok      web: ModelDrift: nothing blocks a rollout" in of("scale set", done)
     assert len([line for line in of("role", done) if "granted on 1 scale set" in line]) == len(ALWAYS) + 1
 
 
 def test_by_resource_group_the_groups_are_what_is_read(fleet: Azure, here: Path) -> None:
     write_specs(here / "specs", spec("web"))
     assert of("subscription", check(fleet.environment, "--list-by", "resourceGroup")) == [
-        f"ok      {SUBSCRIPTION}, resource group shop: its scale sets can be listed"
+        f"ok      {SUBSCRIPTION}, resource group shop: scale sets can be listed"
     ]
 
 
@@ -206,7 +206,7 @@ def test_by_resource_group_the_groups_are_what_is_read(fleet: Azure, here: Path)
                 }
             ],
             [
-                "FAIL    no scale set is declared; write a spec, or let `reconciler adopt` write what is there",
+                "FAIL    no scale set is declared; write a spec, or run `reconciler adopt` for the live scale sets",
             ],
             id="nothing declared",
         ),
@@ -219,7 +219,7 @@ def test_without_specs_the_rest_is_looked_at(
     done = check(fleet.environment)
     assert of("specs", done) == lines
     assert (done.code, IDENTITY in done.out) == (1, True)
-    assert of("role", done) == ["skipped needs specs: mend that first"]
+    assert of("role", done) == ["skipped needs specs; fix that first"]
 
 
 @pytest.mark.parametrize(
@@ -233,17 +233,17 @@ def test_without_specs_the_rest_is_looked_at(
         ),
         pytest.param(
             {"REQUESTS_CA_BUNDLE": ""},
-            "; name the file of the certificate authority, with all others, in REQUESTS_CA_BUNDLE",
+            "; set REQUESTS_CA_BUNDLE to a file with the certificate authority and all others",
             id="an authority that is not known",
         ),
         pytest.param(
             {"VMSS_RECONCILER_ARM_ENDPOINT": "https://127.0.0.1:1"},
-            "Connection refused; let this machine reach it, or set HTTPS_PROXY",
+            "Connection refused; allow this machine to reach it, or set HTTPS_PROXY",
             id="nobody there",
         ),
         pytest.param(
             {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "", "no_proxy": ""},
-            "; correct HTTPS_PROXY, or name this host in NO_PROXY",
+            "; correct HTTPS_PROXY, or add this host to NO_PROXY",
             id="a proxy that is down",
         ),
     ],
@@ -257,7 +257,7 @@ def test_a_network_that_fails_is_named_with_the_mend(
     (line,) = of("network", done)
     assert line.startswith(f"FAIL    {env['VMSS_RECONCILER_ARM_ENDPOINT']}: ")
     assert found in line
-    assert of("clock", done) == ["skipped needs network: mend that first"]
+    assert of("clock", done) == ["skipped needs network; fix that first"]
     assert done.code == 1
 
 
@@ -267,8 +267,8 @@ def test_what_is_no_azure_is_not_taken_for_one(here: Path) -> None:
         served.simulator.faults.arm("Metadata_GetEndpoints", Page(404, "<html>"))
         (line,) = of("network", check(served.environment))
     assert line == (
-        f"FAIL    {served.server.url}: what answers (HTTP 404) is not Azure Resource Manager; correct "
-        "--arm-endpoint, or try again where it was right before"
+        f"FAIL    {served.server.url}: the response (HTTP 404) is not from Azure Resource Manager; correct "
+        "--arm-endpoint, or retry if it was correct before"
     )
 
 
@@ -297,9 +297,9 @@ def test_an_auxiliary_tenant_is_asked_for_a_token_too(fleet: Azure, here: Path) 
     done = check(fleet.environment | {"VMSS_RECONCILER_AUXILIARY_TENANTS": f"{TENANT}, {OTHER}"})
     assert done.code == 1
     assert done.out[2:4] == [
-        f"ok      identity     auxiliary tenant {TENANT} gives a token",
-        f"FAIL    identity     auxiliary tenant {OTHER}: the token is of tenant {TENANT}: a managed identity has "
-        "no other; sign in as an application that both tenants know",
+        f"ok      identity     auxiliary tenant {TENANT} issues a token",
+        f"FAIL    identity     auxiliary tenant {OTHER}: the token is of tenant {TENANT}; a managed identity has "
+        "no other, so use an application that both tenants know",
     ]
 
 
@@ -310,14 +310,12 @@ def test_on_a_machine_without_any_azure_it_says_what_is_missing(here: Path) -> N
     assert (done.code, done.err) == (1, [])
     assert done.out[0] == "ok      specs        1 scale set in specs"
     assert done.out[1].startswith(NO_IDENTITY)
-    assert done.out[2].startswith(
-        "FAIL    network      https://management.azure.com: Azure cannot be reached: "
-    )
+    assert done.out[2].startswith("FAIL    network      https://management.azure.com: cannot reach Azure: ")
     assert done.out[3:] == [
-        "skipped clock        needs network: mend that first",
-        "skipped subscription needs identity and network: mend that first",
-        "skipped scale set    needs identity and network: mend that first",
-        "skipped role         needs identity and network: mend that first",
+        "skipped clock        needs network; fix that first",
+        "skipped subscription needs identity and network; fix that first",
+        "skipped scale set    needs identity and network; fix that first",
+        "skipped role         needs identity and network; fix that first",
     ]
 
 
@@ -332,14 +330,14 @@ def test_on_a_machine_without_any_azure_it_says_what_is_missing(here: Path) -> N
         ),
         pytest.param(
             timedelta(minutes=5, seconds=1),
-            "FAIL    clock        this machine is 5m1s ahead of Azure, which then refuses its tokens; let NTP set "
-            "the clock",
+            "FAIL    clock        this machine is 5m1s ahead of Azure, which then rejects its tokens; synchronize "
+            "the clock with NTP",
             id="too far ahead",
         ),
         pytest.param(
             timedelta(hours=-2),
-            "FAIL    clock        this machine is 2h behind Azure, which then refuses its tokens; let NTP set the "
-            "clock",
+            "FAIL    clock        this machine is 2h behind Azure, which then rejects its tokens; synchronize the "
+            "clock with NTP",
             id="too far behind",
         ),
     ],

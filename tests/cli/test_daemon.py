@@ -28,23 +28,23 @@ def test_its_pages_answer_and_sigterm_ends_it_well(world: Azure, tmp_path: Path)
         assert asked.out[1:] == [
             "SCALE SET  STATUS  UP TO DATE  DOMAINS  WHY",
             f"web        Ready   3/3         ●●●      UpToDate: all 3 instances run {OLD}",
-            "1 scale set: 1 Ready; of 3 instances looked at 3 are up to date",
+            "1 scale set: 1 Ready; 3 of 3 instances up to date",
         ]
 
         elsewhere = reconciler(
             "status", "--specs", "x", "--server", daemon.url, env=bare(), cwd=tmp_path.parent
         )
         assert (elsewhere.code, elsewhere.out[1:]) == (0, asked.out[1:])
-        assert elsewhere.err == [f"the daemon at {daemon.url} goes by its own specs: --specs is not read"]
+        assert elsewhere.err == [f"the daemon at {daemon.url} uses its own specs; --specs is ignored"]
 
         daemon.signal(signal.SIGTERM)
         assert daemon.ended() == 0
         assert daemon.log() == [
             f"INFO {world.announcement}",
-            f"INFO listening at {daemon.url}",
+            f"INFO listening on {daemon.url}",
             "INFO specs in force: 1 scale set",
             f"INFO web: UpToDate: all 3 instances run {OLD}",
-            "INFO stopping: the ticks under way are finished first; another signal ends at once",
+            "INFO stopping after the reconciles in progress; a second signal stops immediately",
         ]
 
 

@@ -47,7 +47,7 @@ def hold(reason: str, at: str, until: str | None = None) -> dict[str, Any]:
 FIVE = [batch(number, 3 * number) for number in range(5)]
 WINDOW = hold("OutsideWindow", "09:00", "2026-01-10T02:00")
 APPROVAL = hold("AwaitingApproval", "09:05")
-END = "at worst 4 of 20 (20%) unavailable; 1 patch, 5 upgrades (assuming 3m a batch)"
+END = "at most 4 of 20 (20%) unavailable; 1 patch, 5 upgrades (assuming 3m for each batch)"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ END = "at worst 4 of 20 (20%) unavailable; 1 patch, 5 upgrades (assuming 3m a ba
                 hold("Soaking", "09:09", "2026-01-05T09:14"),
                 hold("Baking", "09:15", "2026-01-05T09:16"),
             ]),
-            f"20 instances in 5 batches, about 22m (11m of it soaking), done by 09:22 UTC; {END}",
+            f"20 instances in 5 batches, about 22m (11m of it soak), done by 09:22 UTC; {END}",
             id="much of it is soaking",
         ),
         pytest.param(
@@ -79,36 +79,36 @@ END = "at worst 4 of 20 (20%) unavailable; 1 patch, 5 upgrades (assuming 3m a ba
                 worstLoss={"instances": 1, "of": 3}, maxBatch={"declared": "20%", "instances": 1},
             ),
             "3 instances in 3 batches (maxBatch 20% is 1 of 3), about 22m, done by 09:22 UTC; "
-            "at worst 1 of 3 (33%) unavailable; 1 patch, 3 upgrades (assuming 3m a batch)",
+            "at most 1 of 3 (33%) unavailable; 1 patch, 3 upgrades (assuming 3m for each batch)",
             id="of few, what a percentage comes to",
         ),
         pytest.param(
             row(*FIVE, maxBatch={"declared": "4", "instances": 4}, patches=0, isMeasured=True),
-            "20 instances in 5 batches, about 22m, done by 09:22 UTC; at worst 4 of 20 (20%) unavailable; "
-            "5 upgrades (3m a batch, as its last ones)",
+            "20 instances in 5 batches, about 22m, done by 09:22 UTC; at most 4 of 20 (20%) unavailable; "
+            "5 upgrades (3m for each batch, as measured)",
             id="by what its batches took",
         ),
         pytest.param(
             row(seconds=40),
-            "no instance to upgrade, about 40s, done by 09:22 UTC; 1 patch (assuming 3m a batch)",
+            "no instance to upgrade, about 40s, done by 09:22 UTC; 1 patch (assuming 3m for each batch)",
             id="no batch",
         ),
         pytest.param(
             row(batch(0, 0, 1), endsWith="InstancesLeftOut", patches=2),
-            "1 instance in 1 batch, about 22m, done by 09:22 UTC; at worst 4 of 20 (20%) unavailable; "
-            "2 patches, 1 upgrade; then InstancesLeftOut (assuming 3m a batch)",
+            "1 instance in 1 batch, about 22m, done by 09:22 UTC; at most 4 of 20 (20%) unavailable; "
+            "2 patches, 1 upgrade; then InstancesLeftOut (assuming 3m for each batch)",
             id="some left out",
         ),
         pytest.param(
             row(*FIVE, endsWith="DeadlineExceeded"),
-            "20 instances in 5 batches, about 22m, held from 09:22 UTC; at worst 4 of 20 (20%) unavailable; "
-            "1 patch, 5 upgrades; then DeadlineExceeded (assuming 3m a batch)",
+            "20 instances in 5 batches, about 22m, blocked from 09:22 UTC; at most 4 of 20 (20%) unavailable; "
+            "1 patch, 5 upgrades; then DeadlineExceeded (assuming 3m for each batch)",
             id="another end",
         ),
         pytest.param(
             row(*FIVE, endsWith=None, ends=None, seconds=7 * 86_400),
-            "20 instances in 5 batches, about 7 days; at worst 4 of 20 (20%) unavailable; 1 patch, 5 upgrades; "
-            "what comes after these batches is not forecast (assuming 3m a batch)",
+            "20 instances in 5 batches, about 7 days; at most 4 of 20 (20%) unavailable; 1 patch, 5 upgrades; "
+            "nothing is forecast after these batches (assuming 3m for each batch)",
             id="no end",
         ),
     ],
@@ -135,7 +135,7 @@ def each(*numbers: int) -> list[Line]:
             [
                 Line("", "begins when the window opens, Sat 2026-01-10 02:00 UTC"),
                 *each(1, 2),
-                Line("", "goes on after approval"),
+                Line("", "continues after approval"),
                 *each(3, 4, 5),
             ],
             id="what is waited for, at its place",
@@ -155,7 +155,7 @@ def each(*numbers: int) -> list[Line]:
             row(*(batch(0, 3 * number) for number in range(9)), holds=[hold("AwaitingTurn", "09:08")]),
             [
                 Line("1-3", "update domain 0", "4 instances each"),
-                Line("", "goes on once a slot is free"),
+                Line("", "continues when it is its turn"),
                 Line("4-9", "update domain 0", "4 instances each"),
             ],
             id="many with a wait between them",
@@ -167,7 +167,7 @@ def each(*numbers: int) -> list[Line]:
                     Line(str(number), f"update domain {number - 1}", f"{4 - number % 2} instances")
                     for number in range(1, 8)
                 ),
-                Line("", "and so on, to batch 50"),
+                Line("", "and so on, up to batch 50"),
             ],
             id="many that differ, as many as there is room for",
         ),
@@ -179,7 +179,7 @@ def test_batch_by_batch(shown: dict[str, Any], told: list[Line]) -> None:
 
 def test_a_reason_is_told_with_what_is_to_come() -> None:
     told = explanation(ROW | row(*FIVE)).splitlines()
-    assert f"forecast  20 instances in 5 batches, about 22m, done by 09:22 UTC; {END}" in told
+    assert f"forecast    20 instances in 5 batches, about 22m, done by 09:22 UTC; {END}" in told
 
 
 @pytest.mark.parametrize("reason", sorted(reasons_where(lambda meaning: meaning.status is Status.WAITING)))
@@ -193,6 +193,6 @@ def test_reasons_of_a_newer_daemon_are_no_waits_and_no_end() -> None:
     shown = row(*FIVE, holds=[new], endsWith="NotKnownEither")
     assert lines(shown) == lines(row(*FIVE))
     assert headline(shown) == (
-        "20 instances in 5 batches, about 22m, held from 09:22 UTC; at worst 4 of 20 (20%) unavailable; 1 patch, 5 upgrades; "
-        "then NotKnownEither (assuming 3m a batch)"
+        "20 instances in 5 batches, about 22m, blocked from 09:22 UTC; at most 4 of 20 (20%) unavailable; "
+        "1 patch, 5 upgrades; then NotKnownEither (assuming 3m for each batch)"
     )

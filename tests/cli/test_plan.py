@@ -58,16 +58,16 @@ def timeless(lines: list[str]) -> list[str]:
                     f"batch      -        -           {BATCH}",
                     f"search     -        5/5         UpToDate: all 5 instances run {NEW}",
                     f"web        -        0/5         AwaitingPilot: api (Upgrading) goes first; {NEW} is proven in 1 of 4 scale "
-                    f"sets of its wave; the rollout waits",
-                    "1 to change, 3 not (1 AwaitingPilot, 1 NotManualMode, 1 UpToDate)",
+                    f"sets of its wave; until then not setting the image of the model to {NEW}",
+                    "1 to change, 3 without a step (1 AwaitingPilot, 1 NotManualMode, 1 UpToDate)",
                     "",
-                    "api: 4 instances in 4 batches, about 12m, done by … UTC; at worst 1 of 5 (20%) unavailable; 4 upgrades (assuming 3m a batch)",
+                    "api: 4 instances in 4 batches, about 12m, done by … UTC; at most 1 of 5 (20%) unavailable; 4 upgrades (assuming 3m for each batch)",
                     "     1  update domain 1  1 instance",
                     "     2  update domain 2  1 instance",
                     "     3  update domain 3  1 instance",
                     "     4  update domain 4  1 instance",
                     "",
-                    "web: 5 instances in 5 batches, about 16m; at worst 1 of 5 (20%) unavailable; 1 patch, 5 upgrades (assuming 3m a batch)",
+                    "web: 5 instances in 5 batches, about 16m; at most 1 of 5 (20%) unavailable; 1 patch, 5 upgrades (assuming 3m for each batch)",
                     "        begins after the pilot",
                     "     1  update domain 0  1 instance",
                     "     2  update domain 1  1 instance",
@@ -88,7 +88,7 @@ def timeless(lines: list[str]) -> list[str]:
                     "SCALE SET  STEP  UP TO DATE  WHY",
                     f"nowhere    -     -           NotFound: Azure has no scale set {TARGET}/nowhere",
                     f"search     -     5/5         UpToDate: all 5 instances run {NEW}",
-                    "0 to change, 2 not (1 NotFound, 1 UpToDate)",
+                    "0 to change, 2 without a step (1 NotFound, 1 UpToDate)",
                 ],
                 err=[],
             ),
@@ -181,9 +181,9 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
         "| api | - | 1/5 | AwaitingApproval: 24.04.202601140 needs approval; run &#96;reconciler approve api&#96;; the next batch waits |",
         f"| nowhere | - | - | NotFound: Azure has no scale set {TARGET}/nowhere |",
         "",
-        "0 to change, 2 not (1 AwaitingApproval, 1 NotFound)",
+        "0 to change, 2 without a step (1 AwaitingApproval, 1 NotFound)",
         "",
-        "<details><summary>api: 4 instances in 4 batches, about 12m; at worst 1 of 5 (20%) unavailable; 4 upgrades (assuming 3m a batch)</summary>",
+        "<details><summary>api: 4 instances in 4 batches, about 12m; at most 1 of 5 (20%) unavailable; 4 upgrades (assuming 3m for each batch)</summary>",
         "",
         "| Batch | Domain | Instances |",
         "| --- | --- | --- |",
@@ -221,7 +221,7 @@ def test_an_azure_that_does_not_answer_ends_a_plan(fleet: Azure, tmp_path: Path)
     (error,) = done.err
     assert error.startswith(f"error: subscription {SUBSCRIPTION}: ")
     assert "Connection refused" in error
-    assert done.out[-1] == "0 to change, 1 not (1 Unreachable)"
+    assert done.out[-1] == "0 to change, 1 without a step (1 Unreachable)"
 
 
 ASKED = ("/ok", "/api/v1/query?query=errors%20%3C%205")
@@ -230,15 +230,15 @@ ASKED = ("/ok", "/api/v1/query?query=errors%20%3C%205")
 @pytest.mark.parametrize(
     ("command", "asked", "said"),
     [
-        pytest.param(["plan"], (), "1 to change; not asked: checks errors, smoke", id="a plan asks none"),
+        pytest.param(["plan"], (), "1 to change; skipped: checks errors, smoke", id="a plan asks none"),
         pytest.param(
             ["plan", "-o", "markdown"],
             (),
-            "1 to change; not asked: checks errors, smoke",
+            "1 to change; skipped: checks errors, smoke",
             id="a plan in markdown asks none",
         ),
         pytest.param(
-            ["plan", "-o", "json"], (), "not asked: checks errors, smoke", id="a plan in JSON asks none"
+            ["plan", "-o", "json"], (), "skipped: checks errors, smoke", id="a plan in JSON asks none"
         ),
         pytest.param(
             ["plan", "--checks", "-o", "json"],
@@ -249,13 +249,13 @@ ASKED = ("/ok", "/api/v1/query?query=errors%20%3C%205")
         pytest.param(
             ["status", "--server", "http://127.0.0.1:1"],
             (),
-            "not asked: checks errors, smoke",
+            "skipped: checks errors, smoke",
             id="a status that looks by itself asks none",
         ),
         pytest.param(
             ["why", "web", "--server", "http://127.0.0.1:1"],
             (),
-            "not asked: checks errors, smoke",
+            "skipped: checks errors, smoke",
             id="a why that looks by itself asks none",
         ),
     ],

@@ -17,8 +17,8 @@ from tests.stories.world import BASE, NEW, OLD, platform, scale_set, spec
 STATE = "vmss-reconciler-state"
 IMAGE = PlatformImage(**BASE, version=NEW)
 FAILED = f"v1;failed={Fingerprint.of(IMAGE).digest},{NEW};good={':'.join(BASE.values())}:{OLD}"
-SEES = "the daemon sees it at its next sweep"
-AGAIN = f"{NEW} is tried again, and what counted against it counts no more; {SEES}"
+SEES = "takes effect at the next sweep"
+AGAIN = f"{NEW} will be retried, and its earlier failures no longer count; {SEES}"
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_it_writes_the_tag_and_nothing_else(world: Azure, tmp_path: Path) -> Non
                 1,
                 [],
                 [
-                    "error: full: there is no room for it: Azure allows 50 tags; remove one of the scale set",
+                    "error: full: the scale set has no room for another tag: Azure allows 50; remove one",
                 ],
             ),
             id="there is no room",
@@ -83,7 +83,7 @@ def test_it_writes_the_tag_and_nothing_else(world: Azure, tmp_path: Path) -> Non
         ),
         pytest.param(
             ["wbe"],
-            Ended(1, [], ["error: no spec in force is named 'wbe': did you mean web?"]),
+            Ended(1, [], ["error: no spec in force is named 'wbe'; did you mean web?"]),
             id="a name that is none",
         ),
         pytest.param(["--image", NEW], Ended(0, [f"web: {AGAIN}"], []), id="an image by its version"),
@@ -94,7 +94,7 @@ def test_it_writes_the_tag_and_nothing_else(world: Azure, tmp_path: Path) -> Non
         ),
         pytest.param(
             ["--image", "1.2.3"],
-            Ended(1, [], ["error: no spec in force declares 1.2.3; `reconciler status` lists the images"]),
+            Ended(1, [], ["error: no spec in force declares 1.2.3; run `reconciler status` for the images"]),
             id="an image that nobody declares",
         ),
     ],
@@ -107,7 +107,7 @@ def test_what_comes_of_it(world: Azure, tmp_path: Path, options: list[str], expe
 def test_an_image_that_failed_nowhere(world: Azure, tmp_path: Path) -> None:
     documents = [spec("search"), spec("web", OLD)]
     done = retry(world, tmp_path, "--image", OLD, documents=documents)
-    assert done == Ended(0, [f"{OLD} has failed in no scale set; nothing is to be tried again"], [])
+    assert done == Ended(0, [f"{OLD} has failed in no scale set; nothing to retry"], [])
     assert world.writes() == 0
 
 
@@ -117,7 +117,7 @@ def test_an_image_that_failed_nowhere(world: Azure, tmp_path: Path) -> None:
 def test_a_name_or_an_image(world: Azure, tmp_path: Path, options: list[str]) -> None:
     done = retry(world, tmp_path, *options)
     assert done.code == 2
-    assert done.err[-1] == "Error: give either NAME, or --image IMAGE"
+    assert done.err[-1] == "Error: pass either NAME or --image IMAGE"
 
 
 def test_of_latest_it_is_the_version_that_was_given_up(tmp_path: Path) -> None:

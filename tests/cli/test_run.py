@@ -45,7 +45,7 @@ def test_until_settled_rolls_one_domain_at_a_time_and_leaves_the_suspended_be(tm
         "SCALE SET  STATUS     UP TO DATE  DOMAINS  WHY",
         "later      Suspended  -                    Suspended: spec.suspend is true; nothing is changed until it is false",
         f"web        Ready      3/3         ●●●      UpToDate: all 3 instances run {NEW}",
-        "2 scale sets: 1 Ready, 1 Suspended; of 3 instances looked at 3 are up to date",
+        "2 scale sets: 1 Ready, 1 Suspended; 3 of 3 instances up to date",
     ]
 
 
@@ -73,8 +73,8 @@ def test_once_takes_one_step_of_each_set(tmp_path: Path) -> None:
         "SCALE SET  STATUS       UP TO DATE  DOMAINS  WHY",
         f"batch      Stalled      -                    {REFUSED}",
         f"search     Ready        5/5         ●●●●●    UpToDate: all 5 instances run {NEW}",
-        f"web        Reconciling  -                    ModelDrift: setting the image of the model from {OLD} to {NEW}",
-        "3 scale sets: 1 Ready, 1 Reconciling, 1 Stalled; of 5 instances looked at 5 are up to date",
+        f"web        Reconciling  -                    ModelDrift: the model is on {OLD}; setting its image to {NEW}",
+        "3 scale sets: 1 Ready, 1 Reconciling, 1 Stalled; 5 of 5 instances up to date",
     ]
 
 
@@ -92,7 +92,7 @@ def test_it_gives_up_when_its_time_is_over(tmp_path: Path) -> None:
         done = run(world, tmp_path, "--until-settled", "--timeout", "2s")
         assert world.upgrades() <= 1, "no second domain is touched while the first is ill"
     assert done.code == 1
-    assert "ERROR not settled within 2s, giving up" in events(done)
+    assert "ERROR not settled within 2s; exiting" in events(done)
 
 
 def test_mistakes_in_the_first_specs_are_logged_and_end_it(tmp_path: Path) -> None:

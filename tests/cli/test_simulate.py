@@ -43,7 +43,7 @@ def test_simulate_serves_as_printed_until_it_is_interrupted(tmp_path: Path) -> N
         line, environment = read_announcement(process)
         done = reconciler("plan", env={**bare(), **environment}, cwd=tmp_path)
         assert stop(process, signal.SIGINT) == (0, "", "# ended\n")
-    assert (done.code, done.out[-1]) == (0, "0 to change, 1 not (1 UpToDate)")
+    assert (done.code, done.out[-1]) == (0, "0 to change, 1 without a step (1 UpToDate)")
     assert environment["REQUESTS_CA_BUNDLE"] == str(tmp_path / "a place" / "ca.pem")
     address = environment["VMSS_RECONCILER_ARM_ENDPOINT"]
     assert line == f"# fleet.yaml is served at {address}; Ctrl-C ends it\n"
@@ -166,11 +166,11 @@ def test_the_environment_file_is_complete_and_exists_while_serving(
             "fleet.yaml:1:1: scaleSet: unknown field",
             id="an error in the fleet",
         ),
-        pytest.param("scaleSets: []", "there", "/there: the file exists already; re", id="a file in use"),
+        pytest.param("scaleSets: []", "there", "/there: the file already exists; re", id="a file in use"),
         pytest.param(
             "scaleSets: []",
             "no/where",
-            "/no/where: No such file or directory; name",
+            "/no/where: No such file or directory; choose",
             id="an environment file in a missing directory",
         ),
     ],
@@ -405,11 +405,11 @@ def test_a_check_reports_every_error_with_its_line(
     monkeypatch.chdir(tmp_path)
     Path("fleet.yaml").write_text(content)
     done = CliRunner().invoke(main, ["simulate", "fleet.yaml", "--check"])
-    assert (done.exit_code, done.stderr) == (1, f"{len(expected)} mistake{'s' * (len(expected) > 1)}\n")
+    assert (done.exit_code, done.stderr) == (1, f"{len(expected)} error{'s' * (len(expected) > 1)}\n")
     for line, start in zip(done.stdout.splitlines(), expected, strict=True):
         assert line.startswith(start)
 
 
 def test_a_check_of_a_valid_file_serves_nothing(fleet_file: Path) -> None:
     done = CliRunner().invoke(main, ["simulate", str(fleet_file), "--check"])
-    assert (done.exit_code, done.stdout, done.stderr) == (0, f"{fleet_file}: no mistakes\n", "")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, f"{fleet_file}: no errors\n", "")

@@ -1,14 +1,19 @@
 """A daemon that follows a git repository: what it does when people merge, slip, or cannot be reached."""
 
+import signal
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.program import Azure, Daemon, bare, until, write_specs
+from reconciler.azure.token import claims
+from reconciler.cli.source import devops_token
+from tests.cli.program import Azure, Daemon, bare, command, until, write_specs
+from tests.git.forge import Forge, serve
 from tests.invariants import at_most_one_domain_is_unavailable
 from tests.stories.world import NEW, OLD, spec
 
@@ -87,7 +92,7 @@ def test_a_broken_commit_changes_nothing_and_is_told(world: Azure, remote: Remot
         assert daemon.get("/readyz") == (200, "ok\n")
         assert daemon.log()[-2:] == [
             f"ERROR {mistake}",
-            f"ERROR commit {good[:10]} (Begin where we are) stays in force",
+            f"ERROR commit {good[:10]} (Begin where we are) remains in force",
         ]
         assert world.writes() == 0
 
@@ -112,13 +117,13 @@ def test_a_remote_out_of_reach_changes_nothing_and_is_told(
         assert [(row["commit"], row["status"]) for row in shown["scaleSets"]] == [(good, "Ready")]
         assert daemon.log()[-2:] == [
             f"ERROR {lost}",
-            f"ERROR commit {good[:10]} (Begin where we are) stays in force",
+            f"ERROR commit {good[:10]} (Begin where we are) remains in force",
         ]
         assert daemon.get("/readyz") == (200, "ok\n")
 
         away.rename(remote.tree)
         until(lambda: not daemon.status()["sweep"]["errors"], daemon.log)
-        assert daemon.log()[-1] == "INFO the trouble with the specs or the list of scale sets is over"
+        assert daemon.log()[-1] == "INFO specs and scale set listing recovered"
 
 
 def test_without_any_commit_to_go_by_it_is_not_ready(world: Azure, remote: Remote, tmp_path: Path) -> None:
@@ -129,3 +134,99 @@ def test_without_any_commit_to_go_by_it_is_not_ready(world: Azure, remote: Remot
         assert daemon.get("/livez") == (200, "ok\n")
         remote.merge("Begin where we are", spec("web", version=OLD))
         until(lambda: daemon.get("/readyz") == (200, "ok\n"), daemon.log)
+
+
+@pytest.fixture
+def forge(remote: Remote) -> Iterator[Forge]:
+    """A forge that serves the remote by HTTP."""
+    with serve(remote.tree.parent) as found:
+        yield found
+
+
+def test_a_stop_ends_a_fetch_that_hangs(world: Azure, remote: Remote, forge: Forge, tmp_path: Path) -> None:
+    remote.merge("Begin where we are", spec("web", version=OLD))
+    with Daemon("--git", forge.url("fleet.git/.git"), env=world.environment, cwd=tmp_path) as daemon:
+        daemon.started()
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+        asked = len(forge.requests)
+        forge.delay = 100
+        until(lambda: len(forge.requests) > asked, daemon.log)
+        begun = time.monotonic()
+        daemon.signal(signal.SIGTERM)
+        assert daemon.ended() == 0
+        assert time.monotonic() - begun < 10
+        assert "ERROR" not in "\n".join(daemon.log())
+
+
+def test_a_stop_ends_a_single_pass_whose_fetch_hangs(
+    world: Azure, remote: Remote, forge: Forge, tmp_path: Path
+) -> None:
+    remote.merge("Begin where we are", spec("web", version=OLD))
+    forge.delay = 100
+    url = forge.url("fleet.git/.git")
+    process = subprocess.Popen(
+        command("run", "--once", "--git", url), env=world.environment, cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    until(lambda: forge.requests)
+    begun = time.monotonic()
+    process.terminate()
+    assert process.wait(30) == 128 + signal.SIGTERM
+    assert time.monotonic() - begun < 10
+
+
+def test_a_start_beside_a_remote_that_hangs_uses_what_was_in_force(
+    world: Azure, remote: Remote, forge: Forge, tmp_path: Path
+) -> None:
+    url = forge.url("fleet.git/.git")
+    good = remote.merge("Begin where we are", spec("web", version=OLD))
+    with Daemon("--git", url, env=world.environment, cwd=tmp_path) as daemon:
+        daemon.started()
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+    remote.merge("Move web to the January image", spec("web"))
+    forge.delay = 100
+    with Daemon("--git", url, env=world.environment, cwd=tmp_path) as daemon:
+        daemon.started()
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+        shown = daemon.status()["sweep"]
+        assert shown["commit"] == good
+        assert shown["errors"] == [f"{url} (main): the fetch takes more than 10 s"]
+        assert daemon.get("/readyz") == (200, "ok\n")
+
+
+def test_a_restart_beside_a_broken_commit_keeps_the_last_valid_one_in_force(
+    world: Azure, remote: Remote, tmp_path: Path
+) -> None:
+    good = remote.merge("Begin where we are", spec("web", version=OLD))
+    with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
+        daemon.started()
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+    for number in range(2):
+        remote.merge(f"Slip {number}", spec("web", interval=f"soon {number}"))
+        with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
+            daemon.started()
+            until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+            shown = daemon.status()["sweep"]
+            assert (shown["commit"], len(shown["errors"])) == (good, 1)
+
+
+def test_a_first_start_beside_a_broken_commit_finds_the_newest_valid_one(
+    world: Azure, remote: Remote, tmp_path: Path
+) -> None:
+    remote.merge("Begin", spec("web", version=OLD))
+    good = remote.merge("Go on", spec("web", version=OLD, interval="4m"))
+    remote.merge("Slip", spec("web", interval="soon"))
+    with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
+        daemon.started()
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+        shown = daemon.status()["sweep"]
+        assert (shown["commit"], len(shown["errors"])) == (good, 1)
+        fixed = remote.merge("Fix the slip", spec("web", version=OLD))
+        until(lambda: daemon.status()["sweep"]["commit"] == fixed, daemon.log)
+
+
+def test_the_identity_for_azure_gets_a_token_for_azure_devops(
+    world: Azure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
+    assert claims(devops_token())

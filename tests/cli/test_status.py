@@ -10,7 +10,7 @@ from tests.cli.program import Azure, azure, reconciler, write_specs
 from tests.stories.world import NEW, OLD, platform, scale_set, spec
 
 NOBODY = ("--server", "http://127.0.0.1:1")
-ALONE = "no daemon answers at http://127.0.0.1:1: looking myself; each step is what one would do"
+ALONE = "no daemon responds at http://127.0.0.1:1; this is a dry run, steps are shown and not taken"
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_a_table_of_where_every_set_stands(fleet: Azure, tmp_path: Path) -> None
         "SCALE SET  STATUS       UP TO DATE  DOMAINS  WHY",
         f"api        Reconciling  1/3         ●◐○      Upgrading: update domain 1: upgrading 1 instance to {NEW} (api_1); 1 of 3 up to date",
         "web        Suspended    0/5         ○○○○○    Suspended: spec.suspend is true; nothing is changed until it is false",
-        "2 scale sets: 1 Reconciling, 1 Suspended; of 8 instances looked at 1 are up to date",
+        "2 scale sets: 1 Reconciling, 1 Suspended; 1 of 8 instances up to date",
     ]
 
 

@@ -14,7 +14,7 @@ from tests.stories.world import NEW, OLD, ROLE, SUBSCRIPTION, of_all, scale_set,
 
 STATE = "vmss-reconciler-state"
 PROD = of_all() | {"metadata": {"name": "prod"}}
-SEES = "the daemon sees it at its next sweep"
+SEES = "takes effect at the next sweep"
 MOVED = Status(412, "PreconditionFailed", "Etag provided in if-match header does not match.")
 
 
@@ -48,7 +48,7 @@ def owners(world: Azure) -> dict[str, str]:
 def test_it_writes_the_name_on_the_tag_and_nothing_else(world: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", PROD, *ALL)
     done = reconciler("adopt", "--take-over", "web", env=world.environment, cwd=tmp_path)
-    said = f"web: it belonged to the fleet shop, and now belongs to the fleet prod; {SEES}"
+    said = f"web: belonged to the fleet shop, now belongs to the fleet prod; {SEES}"
     assert done == Ended(0, [said], [])
     assert done.announced
     (written,) = [each for each in world.simulator.record.requests if each.method != "GET"]
@@ -63,18 +63,18 @@ def test_it_writes_the_name_on_the_tag_and_nothing_else(world: Azure, tmp_path: 
     [
         pytest.param(
             ["search"],
-            [f"search: it belonged to no fleet, and now belongs to the fleet prod; {SEES}"],
+            [f"search: belonged to no fleet, now belongs to the fleet prod; {SEES}"],
             {"search": "v1;fleet=prod"},
             id="one that nobody has claimed",
         ),
-        pytest.param(["cart"], ["cart: it belongs to the fleet prod already"], {}, id="one that is ours"),
+        pytest.param(["cart"], ["cart: already belongs to the fleet prod"], {}, id="one that is ours"),
         pytest.param(
             ["*", "--from", "shop"],
             [
-                "api: left alone: it belongs to the fleet other, and not to shop",
-                "cart: it belongs to the fleet prod already",
-                "search: left alone: it belongs to no fleet, and not to shop",
-                f"web: it belonged to the fleet shop, and now belongs to the fleet prod; {SEES}",
+                "api: unchanged: it belongs to the fleet other, not to shop",
+                "cart: already belongs to the fleet prod",
+                "search: unchanged: it belongs to no fleet, not to shop",
+                f"web: belonged to the fleet shop, now belongs to the fleet prod; {SEES}",
             ],
             {"web": "v1;fleet=prod;pilot=yes"},
             id="all of a fleet that got another name",
@@ -82,8 +82,8 @@ def test_it_writes_the_name_on_the_tag_and_nothing_else(world: Azure, tmp_path: 
         pytest.param(
             ["?pi", "w*"],
             [
-                f"api: it belonged to the fleet other, and now belongs to the fleet prod; {SEES}",
-                f"web: it belonged to the fleet shop, and now belongs to the fleet prod; {SEES}",
+                f"api: belonged to the fleet other, now belongs to the fleet prod; {SEES}",
+                f"web: belonged to the fleet shop, now belongs to the fleet prod; {SEES}",
             ],
             {"api": "v1;fleet=prod", "web": "v1;fleet=prod;pilot=yes"},
             id="several by pattern",
@@ -103,8 +103,8 @@ def test_specs_that_name_no_fleet_give_it_up(world: Azure, tmp_path: Path) -> No
     because = "because no document of kind Fleet is declared"
     done = take_over(world, tmp_path, "web", "search", documents=ALL)
     assert done.out == [
-        "search: it belongs to no fleet already",
-        f"web: it belonged to the fleet shop, and now belongs to none, {because}; {SEES}",
+        "search: already belongs to no fleet",
+        f"web: belonged to the fleet shop, now belongs to no fleet, {because}; {SEES}",
     ]
     assert owners(world)["web"] == "v1;pilot=yes"
 
@@ -112,10 +112,10 @@ def test_specs_that_name_no_fleet_give_it_up(world: Azure, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("documents", "held"),
     [
-        pytest.param([PROD, spec(suspend=True)], "nothing moves while it is suspended", id="suspended"),
+        pytest.param([PROD, spec(suspend=True)], "no change is made while it is suspended", id="suspended"),
         pytest.param(
             [PROD | {"spec": {"freeze": True}}, spec()],
-            "nothing moves while the fleet is frozen",
+            "no change is made while the fleet is frozen",
             id="a frozen fleet",
         ),
     ],
@@ -146,7 +146,7 @@ def full(state: str) -> dict[str, Any]:
     [
         pytest.param(
             full(""),
-            "there is no room for it: Azure allows 50 tags; remove one of the scale set",
+            "the scale set has no room for another tag: Azure allows 50; remove one",
             id="no room for a tag",
         ),
         pytest.param(
@@ -156,7 +156,7 @@ def full(state: str) -> dict[str, Any]:
         ),
         pytest.param(
             {"tags": {"aks-managed-poolName": "pool1"}},
-            "it belongs to Azure Kubernetes Service, and is no fleet's",
+            "it belongs to Azure Kubernetes Service, so no fleet can claim it",
             id="one of another controller",
         ),
     ],
@@ -165,7 +165,7 @@ def test_what_keeps_it_from_taking_over(tmp_path: Path, declared: dict[str, Any]
     with azure(scale_set("api", capacity=1), scale_set("web", capacity=1, **declared)) as world:
         done = take_over(world, tmp_path, "*", documents=(PROD, spec("api", OLD), spec("web", OLD)))
         assert (done.code, done.err) == (1, [f"error: web: {said}"])
-        assert done.out == [f"api: it belonged to no fleet, and now belongs to the fleet prod; {SEES}"]
+        assert done.out == [f"api: belonged to no fleet, now belongs to the fleet prod; {SEES}"]
 
 
 def test_one_that_is_not_there_keeps_no_other_from_it(world: Azure, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_name_of_nothing_is_said_and_the_others_are_taken(world: Azure, tmp_pa
     done = take_over(world, tmp_path, "wbe", "web")
     assert (done.code, len(done.out)) == (1, 1)
     assert done.err == [
-        "error: no spec in force is named 'wbe': did you mean web?",
+        "error: no spec in force is named 'wbe'; did you mean web?",
         f"Azure Resource Manager: {world.server.url}, as the identity that ManagedIdentityCredential finds",
     ]
 
@@ -187,7 +187,10 @@ def test_a_name_of_nothing_is_said_and_the_others_are_taken(world: Azure, tmp_pa
 def test_nothing_is_taken_over_by_specs_with_a_mistake(world: Azure, tmp_path: Path) -> None:
     done = take_over(world, tmp_path, "web", documents=(PROD, spec(interval="5")))
     assert done.code == 1
-    assert done.err[-1] == "error: nothing is taken over while the specs cannot be read, or hold mistakes"
+    assert (
+        done.err[-1]
+        == "error: nothing was taken over: the specs have errors or cannot be read; fix them first"
+    )
     assert world.writes() == 0
 
 
@@ -205,27 +208,27 @@ def test_reading_alone_is_not_enough(tmp_path: Path) -> None:
         pytest.param([], "Missing option '--subscription'.", id="neither of the two"),
         pytest.param(
             ["--take-over"],
-            "--take-over needs the NAMES of scale sets; '*' means all that are declared",
+            "--take-over needs the NAMES of specs; '*' means all specs",
             id="no name",
         ),
         pytest.param(
             ["--take-over", "web", "--subscription", SUBSCRIPTION],
-            "--subscription and --take-over cannot be combined: the specs say where each is",
+            "--subscription and --take-over cannot be combined: the specs name each scale set",
             id="a subscription",
         ),
         pytest.param(
             ["--take-over", "web", "--to", "specs"],
-            "--to and --take-over cannot be combined: the specs say where each is",
+            "--to and --take-over cannot be combined: the specs name each scale set",
             id="a directory to write to",
         ),
         pytest.param(
             ["--subscription", SUBSCRIPTION, "--from", "shop"],
-            "--from goes with --take-over",
+            "--from needs --take-over",
             id="a fleet, and nothing to take over",
         ),
         pytest.param(
             ["--subscription", SUBSCRIPTION, "--specs", "specs"],
-            "--specs goes with --take-over",
+            "--specs needs --take-over",
             id="specs, and nothing to take over",
         ),
     ],

@@ -18,13 +18,53 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
     [
         pytest.param(
             "plan --specs specs --git file:///fleet.git",
-            "--specs and --git cannot be combined: name one place the specs come from",
+            "--specs and --git cannot be combined; choose one source of specs",
             id="specs come from one place",
         ),
         pytest.param(
             "plan --git ext::sh",
             "'ext::sh' names a remote helper, which is not allowed: use https, ssh or a path",
             id="git runs no helper",
+        ),
+        pytest.param(
+            "plan --git file:///fleet.git --branch refs/tags/v1",
+            "'refs/tags/v1' is a tag: use --tag",
+            id="a tag where a branch is expected",
+        ),
+        pytest.param(
+            "plan --git file:///fleet.git --tag v1 --branch main",
+            "--branch, --tag and --commit cannot be combined: name one revision",
+            id="two revisions",
+        ),
+        pytest.param(
+            "plan --git file:///fleet.git --commit 1a2b3c",
+            "'1a2b3c' is not the full id of a commit: write all 40 or 64 hexadecimal digits",
+            id="an abbreviated commit",
+        ),
+        pytest.param(
+            "plan --git https://git.example.com/fleet.git --git-azure-identity --ssh-key id",
+            "--git-token-file, --git-azure-identity, --github-app-id and --ssh-key cannot be combined: name one kind of credentials",
+            id="two kinds of credentials",
+        ),
+        pytest.param(
+            "plan --git https://git.example.com/fleet.git --github-app-id 7",
+            "--github-app-id, --github-app-installation and --github-app-key go together",
+            id="half a GitHub App",
+        ),
+        pytest.param(
+            "plan --git https://git.example.com/fleet.git --git-azure-identity",
+            "--git-azure-identity requires a --git URL of https://dev.azure.com",
+            id="the identity for another forge",
+        ),
+        pytest.param(
+            "plan --git https://git.example.com/fleet.git --revoked-keys keys",
+            "--revoked-keys goes with --allowed-signers",
+            id="revoked keys alone",
+        ),
+        pytest.param(
+            "plan --git https://ada:hu/sh@git.example.com/fleet.git",
+            "the repository URL cannot be parsed and is not shown, because it may contain credentials: write it like https://HOST/PATH, and special characters of a password as %XX",
+            id="a password that makes the address ambiguous",
         ),
         pytest.param(
             "run --git file:///fleet.git --branch a..b",
@@ -43,42 +83,42 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         ),
         pytest.param(
             "plan --arm-endpoint http://127.0.0.1:8443",
-            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'http://127.0.0.1:8443' is not an https:// address, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'http://127.0.0.1:8443' is not an https:// URL, such as https://HOST",
             id="a token is not sent in the clear",
         ),
         pytest.param(
             "plan --arm-endpoint https://",
-            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://' is not an https:// address, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://' is not an https:// URL, such as https://HOST",
             id="an address without a host",
         ),
         pytest.param(
             "plan --arm-endpoint https://[::1",
-            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://[::1' is not an https:// address, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://[::1' is not an https:// URL, such as https://HOST",
             id="half an address",
         ),
         pytest.param(
             "plan --arm-endpoint https://ada:hush@azure",
-            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://ada:hush@azure' is not an https:// address, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://ada:hush@azure' is not an https:// URL, such as https://HOST",
             id="a password where it would be shown",
         ),
         pytest.param(
             "plan --auxiliary-tenant vendor.example.com",
-            "Invalid value for '--auxiliary-tenant' (env var: 'VMSS_RECONCILER_AUXILIARY_TENANTS'): 'vendor.example.com' is not the id of a tenant, such as 11111111-1111-1111-1111-111111111111",
+            "Invalid value for '--auxiliary-tenant' (env var: 'VMSS_RECONCILER_AUXILIARY_TENANTS'): 'vendor.example.com' is not a tenant id, such as 11111111-1111-1111-1111-111111111111",
             id="a tenant by its domain",
         ),
         pytest.param(
             f"adopt --subscription {TENANTS[0]} {' '.join(f'--auxiliary-tenant {each}' for each in TENANTS)}",
-            "Invalid value for '--auxiliary-tenant' (env var: 'VMSS_RECONCILER_AUXILIARY_TENANTS'): 4 tenants are too many: Azure takes tokens of 3 at most",
+            "Invalid value for '--auxiliary-tenant' (env var: 'VMSS_RECONCILER_AUXILIARY_TENANTS'): 4 tenants are too many; Azure accepts tokens of at most 3",
             id="more tenants than Azure takes",
         ),
         pytest.param(
             "run --arm-endpoint https://azure:port",
-            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://azure:port' is not an https:// address, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://azure:port' is not an https:// URL, such as https://HOST",
             id="a port that is no number",
         ),
         pytest.param(
             "status --server daemon:8080",
-            "Invalid value for '--server' (env var: 'VMSS_RECONCILER_SERVER'): 'daemon:8080' is not an http:// or https:// address, such as https://HOST",
+            "Invalid value for '--server' (env var: 'VMSS_RECONCILER_SERVER'): 'daemon:8080' is not an http:// or https:// URL, such as https://HOST",
             id="a daemon without a scheme",
         ),
         pytest.param(
@@ -93,15 +133,20 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         ),
         pytest.param(
             "run --sweep 0s",
-            "Invalid value for '--sweep' (env var: 'VMSS_RECONCILER_SWEEP'): '0s' is not a duration of a second or more; write it like 15s, 5m or 1h30m",
+            "Invalid value for '--sweep' (env var: 'VMSS_RECONCILER_SWEEP'): '0s' is not a duration of at least a second; write it like 15s, 5m or 1h30m",
             id="a sweep without a pause",
         ),
         pytest.param(
+            "run --git file:///fleet.git --git-timeout 0s",
+            "Invalid value for '--git-timeout' (env var: 'VMSS_RECONCILER_GIT_TIMEOUT'): '0s' is not a duration of a second or more; write it like 15s, 5m or 1h30m",
+            id="no time for git",
+        ),
+        pytest.param(
             "run --until-settled --timeout soon",
-            "Invalid value for '--timeout': 'soon' is not a duration of a second or more; write it like 15s, 5m or 1h30m",
+            "Invalid value for '--timeout': 'soon' is not a duration of at least a second; write it like 15s, 5m or 1h30m",
             id="a word for a duration",
         ),
-        pytest.param("run --timeout 5m", "--timeout goes with --until-settled", id="a daemon has no end"),
+        pytest.param("run --timeout 5m", "--timeout needs --until-settled", id="a daemon has no end"),
         pytest.param(
             "run --once --until-settled",
             "--once and --until-settled cannot be combined",
@@ -115,21 +160,21 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             id="a simulation at no port",
         ),
         pytest.param(
-            "simulate fleet.yaml --", "there is no COMMAND after --", id="a simulation for a command left out"
+            "simulate fleet.yaml --", "COMMAND is missing after --", id="a simulation for a command left out"
         ),
         pytest.param(
             "simulate fleet.yaml ls",
-            "unexpected argument 'ls': write -- before a COMMAND",
+            "unexpected argument 'ls'; write -- before COMMAND",
             id="a simulation for a command that may be a file",
         ),
         pytest.param(
             "simulate fleet.yaml --check -- ls",
-            "--check serves nothing, so it cannot be combined with COMMAND",
+            "--check and COMMAND cannot be combined: --check serves nothing",
             id="a check for a command",
         ),
         pytest.param(
             "simulate fleet.yaml --check --env-file azure.env",
-            "--check serves nothing, so it cannot be combined with --env-file",
+            "--check and --env-file cannot be combined: --check serves nothing",
             id="a check for an environment",
         ),
         pytest.param(
@@ -155,24 +200,37 @@ def test_an_endpoint_that_is_empty_is_not_taken_for_the_real_azure(line: str) ->
     done = CliRunner(env={**AZURE, "VMSS_RECONCILER_ARM_ENDPOINT": ""}).invoke(main, line.split())
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1] == (
-        "Error: VMSS_RECONCILER_ARM_ENDPOINT is empty: give it a value, or unset it for "
+        "Error: VMSS_RECONCILER_ARM_ENDPOINT is empty; set a value, or unset it for "
         "https://management.azure.com"
     )
 
 
 VARIABLES = (
+    "ALLOWED_SIGNERS",
     "ARM_ENDPOINT",
     "AUXILIARY_TENANTS",
     "BRANCH",
     "CLONE",
+    "COMMIT",
     "GIT",
+    "GITHUB_APP_ID",
+    "GITHUB_APP_INSTALLATION",
+    "GITHUB_APP_KEY",
+    "GIT_AZURE_IDENTITY",
+    "GIT_TIMEOUT",
+    "GIT_TOKEN_FILE",
     "LISTEN",
     "LIST_BY",
+    "OPENPGP_KEYS",
     "PATH",
     "REQUEUE_AFTER",
+    "REVOKED_KEYS",
     "SERVER",
     "SPECS",
+    "SSH_KEY",
+    "SSH_KNOWN_HOSTS",
     "SWEEP",
+    "TAG",
 )
 
 
@@ -229,9 +287,7 @@ def test_an_empty_variable_is_none_that_was_left_out(verb: str, option: str) -> 
     variable = f"VMSS_RECONCILER_{option.upper().replace('-', '_')}"
     done = CliRunner(env={**AZURE, variable: ""}).invoke(main, [verb])
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1].startswith(
-        f"Error: {variable} is empty: give it a value, or unset it"
-    )
+    assert done.stderr.splitlines()[-1].startswith(f"Error: {variable} is empty; set a value, or unset it")
 
 
 @pytest.mark.parametrize(
@@ -254,7 +310,7 @@ def test_an_empty_variable_is_none_that_was_left_out(verb: str, option: str) -> 
 def test_an_empty_word_is_nothing_that_was_left_out(line: list[str], name: str) -> None:
     done = CliRunner(env=AZURE).invoke(main, line)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1] == f"Error: {name} is empty: give it a value, or leave it out"
+    assert done.stderr.splitlines()[-1] == f"Error: {name} is empty; set a value, or omit it"
 
 
 def test_a_variable_may_be_empty_where_the_option_is_given() -> None:
@@ -276,7 +332,7 @@ def test_a_port_in_use_is_said_with_the_mend() -> None:
         done = CliRunner(env=AZURE).invoke(main, ["run", "--listen", address])
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
-        f"Error: cannot listen at {address}: Address already in use; choose another address with --listen"
+        f"Error: cannot listen on {address}: Address already in use; choose another address with --listen"
     ]
 
 

@@ -48,14 +48,14 @@ BARREN = "none: contains no spec files: add a file whose name ends in .yaml or .
 @pytest.mark.parametrize(
     "paths, code, out, err",
     [
-        pytest.param([], 0, ["2 scale sets in 2 files: no mistakes"], [], id="without paths it checks specs"),
+        pytest.param([], 0, ["2 scale sets in 2 files: no errors"], [], id="without paths it checks specs"),
         pytest.param(
-            ["specs/web.yaml"], 0, ["1 scale set in 1 file: no mistakes"], [], id="a file by its name"
+            ["specs/web.yaml"], 0, ["1 scale set in 1 file: no errors"], [], id="a file by its name"
         ),
         pytest.param(
             ["specs", "specs/web.yaml"],
             0,
-            ["2 scale sets in 2 files: no mistakes"],
+            ["2 scale sets in 2 files: no errors"],
             [],
             id="a file that is named twice counts once",
         ),
@@ -63,17 +63,17 @@ BARREN = "none: contains no spec files: add a file whose name ends in .yaml or .
             ["mixed"],
             1,
             [EMPTY, *mistakes("mixed/misspelt.yaml")],
-            ["3 mistakes"],
+            ["3 errors"],
             id="every mistake of every file",
         ),
         pytest.param(
             ["mixed/misspelt.yaml", "nowhere", "none", "specs"],
             1,
             [*mistakes("mixed/misspelt.yaml"), BARREN, ABSENT.format("nowhere")],
-            ["4 mistakes"],
+            ["4 errors"],
             id="a path that leads nowhere does not hide the rest",
         ),
-        pytest.param(["none"], 1, [BARREN], ["1 mistake"], id="a directory without specs is a mistake"),
+        pytest.param(["none"], 1, [BARREN], ["1 error"], id="a directory without specs is a mistake"),
         pytest.param(
             ["specs/web.yaml", "mixed/web.yaml"],
             1,
@@ -81,14 +81,14 @@ BARREN = "none: contains no spec files: add a file whose name ends in .yaml or .
                 "mixed/web.yaml:4:3: metadata.name: is already the name of another ScaleSet, in specs/web.yaml:4:3: rename one of the two",
                 "mixed/web.yaml:12:3: spec.target: is already the target of another spec, in specs/web.yaml:12:3: keep one of the two",
             ],
-            ["2 mistakes"],
+            ["2 errors"],
             id="two files that are good by themselves may contradict each other",
         ),
         pytest.param(
             ["/dev/null"],
             1,
-            ["/dev/null: is not a spec file: the name must end in .yaml or .yml"],
-            ["1 mistake"],
+            ["/dev/null: is not read: its name must end in .yaml or .yml"],
+            ["1 error"],
             id="a device is not read",
         ),
     ],
@@ -109,7 +109,7 @@ def test_without_a_directory_of_specs_it_says_what_is_missing(
 def test_the_help_says_what_a_line_looks_like() -> None:
     done = CliRunner().invoke(main, ["validate", "--help"], terminal_width=120)
     assert done.exit_code == 0
-    assert "file:line:column: field: what is wrong and how to mend it" in " ".join(done.stdout.split())
+    assert "file:line:column: field: what is wrong and how to fix it" in " ".join(done.stdout.split())
 
 
 def test_a_fleet_file_is_known_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ ROW: dict[str, Any] = {
     "history": [
         {
             "began": "2026-01-05T08:40:00+00:00",
-            "message": "1.2.2 to 1.2.3: under way; 1 instance in 1 batch",
+            "message": "1.2.2 to 1.2.3: in progress; 1 instance in 1 batch",
             "commit": "91eab1ad9c53",
         },
         {"began": None, "message": "to 1.2.2: Succeeded; 4 instances in 2 batches", "commit": ""},
@@ -73,30 +73,30 @@ ROW: dict[str, Any] = {
 def test_one_scale_set_is_explained_in_a_few_lines() -> None:
     assert explanation(ROW).splitlines() == [
         "web: Failing",
-        "HealthCheckFailed: update domain 0: web_0 (unhealthy)",
-        "because   upgraded instances did not become healthy within `health.timeout`, so no other instance is upgraded",
-        "goes on   resumes automatically once they are healthy; or merge a fix, which is rolled to the unhealthy instances first and at once",
-        "declared  Canonical:ubuntu:server:1.2.3, by commit 91eab1ad9c",
-        "stands    Ready False since 2026-01-05 08:51:00, Reconciling True, Stalled False, Healthy False (HealthCheckFailed), Drifted True (InstanceDrift)",
-        "open      gate windows: open until 12:00",
-        "closed    gate approval: 1.2.3 is not approved yet",
-        "approved  1.2.3 by ada at 2026-01-05 08:39 UTC",
-        "instances 1 of 4 up to date, 1 unavailable",
-        "          update domain 0: 1 of 1 up to date, 1 unavailable",
-        "          update domain 1: 0 of 2 up to date, 0 unavailable",
-        "note      the instances are Spot: Azure deallocates those it evicts",
-        "rollout   2026-01-05 08:40:00: 1.2.2 to 1.2.3: under way; 1 instance in 1 batch, by commit 91eab1ad9c",
-        "rollout   began before the daemon: to 1.2.2: Succeeded; 4 instances in 2 batches",
-        "seen      2026-01-05 09:00:00 UTC; looks again at the next sweep",
+        "reason      HealthCheckFailed: update domain 0: web_0 (unhealthy)",
+        "cause       instances that were upgraded are not back and healthy within `health.timeout`, so no other is touched",
+        "next step   by itself, once they are healthy; or merge a fix, which goes to the sick first and at once",
+        "declared    Canonical:ubuntu:server:1.2.3, commit 91eab1ad9c",
+        "conditions  Ready False since 2026-01-05 08:51:00, Reconciling True, Stalled False, Healthy False (HealthCheckFailed), Drifted True (InstanceDrift)",
+        "gate        windows open: open until 12:00",
+        "gate        approval closed: 1.2.3 is not approved yet",
+        "approved    1.2.3 by ada at 2026-01-05 08:39 UTC",
+        "instances   1 of 4 up to date, 1 unavailable",
+        "            update domain 0: 1 of 1 up to date, 1 unavailable",
+        "            update domain 1: 0 of 2 up to date, 0 unavailable",
+        "note        the instances are Spot: Azure deallocates those it evicts",
+        "rollout     2026-01-05 08:40:00: 1.2.2 to 1.2.3: in progress; 1 instance in 1 batch, commit 91eab1ad9c",
+        "rollout     before the daemon started: to 1.2.2: Succeeded; 4 instances in 2 batches",
+        "checked     2026-01-05 09:00:00 UTC; next check at the next sweep",
     ]
 
 
 def test_a_reason_of_a_newer_daemon_is_shown_without_advice() -> None:
     shown = explanation(ROW | {"reason": "NotKnownYet", "message": "something new"}).splitlines()
-    assert shown[:2] == ["web: Failing", "NotKnownYet: something new"]
-    assert not any(line.startswith(("because", "goes on")) for line in shown)
+    assert shown[:2] == ["web: Failing", "reason      NotKnownYet: something new"]
+    assert not any(line.startswith(("cause", "next step")) for line in shown)
     assert shown[-1] == (
-        "seen      2026-01-05 09:00:00 UTC; looks again when it moves, or its interval has passed"
+        "checked     2026-01-05 09:00:00 UTC; next check when it changes, or after its interval"
     )
 
 
@@ -108,27 +108,27 @@ OTHER = {"commit": "5d41402abc4b", "spec": "79b1126502bb"}
     [
         pytest.param(
             {"observedRevision": OTHER},
-            "declared  Canonical:ubuntu:server:1.2.3, by commit 91eab1ad9c; not decided on yet: the last decision is about commit 5d41402abc",
+            "declared    Canonical:ubuntu:server:1.2.3, commit 91eab1ad9c; no decision yet, the last one is about commit 5d41402abc",
             id="a commit that was not decided on yet",
         ),
         pytest.param(
             {"observedRevision": OTHER | {"commit": ""}, "revision": REVISION | {"commit": ""}},
-            "declared  Canonical:ubuntu:server:1.2.3; not decided on yet: the last decision is about what was declared before",
+            "declared    Canonical:ubuntu:server:1.2.3; no decision yet, the last one is about the previous specs",
             id="a directory has no commits to name",
         ),
         pytest.param(
             {"observedRevision": None},
-            "declared  Canonical:ubuntu:server:1.2.3, by commit 91eab1ad9c; nothing could be decided on it yet",
+            "declared    Canonical:ubuntu:server:1.2.3, commit 91eab1ad9c; no decision yet",
             id="no decision was ever reached",
         ),
         pytest.param(
             {"nextReconcile": "2026-01-05T09:00:15+00:00"},
-            "seen      2026-01-05 09:00:00 UTC; looks again at 2026-01-05 09:00:15 at the latest",
+            "checked     2026-01-05 09:00:00 UTC; next check at 2026-01-05 09:00:15 at the latest",
             id="the time of its next look is known",
         ),
         pytest.param(
             {"status": "Ready", "reason": "UpToDate"},
-            "seen      2026-01-05 09:00:00 UTC; looks again when it moves, or its interval has passed",
+            "checked     2026-01-05 09:00:00 UTC; next check when it changes, or after its interval",
             id="settled",
         ),
     ],
@@ -140,7 +140,7 @@ def test_what_it_is_about_and_when_it_looks_again(changes: dict[str, Any], line:
 def test_while_it_waits_it_says_since_when_and_how_often() -> None:
     wait = {"since": "2026-01-05T09:00:00+00:00", "tries": 12}
     told = explanation(ROW | {"reason": "Conflict", "wait": wait}).splitlines()
-    assert told[4] == "waiting   since 2026-01-05 09:00:00 UTC, 12 looks"
+    assert told[4] == "waiting     since 2026-01-05 09:00:00 UTC, 12 checks"
     assert not any(line.startswith("waiting") for line in explanation(ROW | {"wait": None}).splitlines())
 
 
@@ -157,18 +157,21 @@ def test_one_that_was_not_looked_at_yet() -> None:
     }
     row |= {"revision": REVISION | {"commit": ""}, "observedRevision": None}
     assert explanation(row).splitlines() == [
-        "web: not looked at yet",
-        "declared  Canonical:ubuntu:server:1.2.3",
+        "web: not checked yet",
+        "declared    Canonical:ubuntu:server:1.2.3",
     ]
 
 
 @pytest.mark.parametrize(
     ("name", "code", "told"),
     [
-        pytest.param("web", 0, "UpToDate: both instances run ", id="one that is there"),
-        pytest.param("wbe", 1, "error: no spec in force is named 'wbe': did you mean web?", id="a slip"),
+        pytest.param("web", 0, "reason      UpToDate: both instances run ", id="one that is there"),
+        pytest.param("wbe", 1, "error: no spec in force is named 'wbe'; did you mean web?", id="a slip"),
         pytest.param(
-            "x", 1, "error: no spec in force is named 'x': `reconciler status` lists them", id="no name"
+            "x",
+            1,
+            "error: no spec in force is named 'x'; run `reconciler status` for the names",
+            id="no name",
         ),
     ],
 )

@@ -29,10 +29,10 @@ def outcome(name: str = "web", reason: str = "UpToDate", **changes: Any) -> Outc
 def state(name: str = "web", reason: str | None = "UpToDate", **changes: Any) -> ScaleSetState:
     """One that was looked at, and by default found as declared; of `desired` what is given, else a plain spec.
 
-    Without a reason it was not looked at yet. Fields of its parts are given as if they were its own.
+    Without a reason it is not checked yet. Fields of its parts are given as if they were its own.
     """
     desired: ScaleSet = changes.pop("desired", None) or spec(name, **_taken(changes, ScaleSet))
-    values: dict[str, Any] = {"weighed": desired.image}
+    values: dict[str, Any] = {"counted_image": desired.image}
     if reason is not None:
         values |= {"outcome": outcome(name, reason), "decided": desired, "holds_slot": False}
     values |= changes

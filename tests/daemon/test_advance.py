@@ -8,18 +8,18 @@ import pytest
 
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import (
-    Foreseen,
+    ChangeCounted,
+    ForecastUpdate,
     GateChanged,
     ImageResolved,
     InstancesRead,
     Listed,
     ListFailed,
     ModelRead,
+    ReconcileBegan,
+    ReconcileEnded,
     SlotAcquired,
     SpecRead,
-    TickBegan,
-    Ticked,
-    Weighed,
 )
 from reconciler.daemon.state import Change, ScaleSetState
 from reconciler.forecast.batch_duration import ASSUMED
@@ -45,60 +45,65 @@ UPGRADE = Upgrade(("0",), NEW)
 ATTEMPT = Attempt(UPGRADE, NOW)
 
 
-def ticked(reason: str = Reason.UP_TO_DATE, about: ScaleSetState | None = None, **changes: Any) -> Ticked:
+def reconcile_ended(
+    reason: str = Reason.UP_TO_DATE, about: ScaleSetState | None = None, **changes: Any
+) -> ReconcileEnded:
     """The end of a tick that was about `about`, else about a plain spec."""
     known = about or state()
     values: dict[str, Any] = {"outcome": outcome(reason=reason, at=NOW + MINUTE), "attempt": None}
-    return Ticked(desired=known.desired, commit=known.commit, **(values | changes))
+    return ReconcileEnded(desired=known.desired, commit=known.commit, **(values | changes))
 
 
 @pytest.mark.parametrize(
     ("later", "is_kept"),
     [
-        pytest.param(spec(), True, id="the same spec keeps what was counted"),
-        pytest.param(spec("front", target=spec().target), True, id="a spec that was renamed keeps it"),
-        pytest.param(spec(image=FIX), False, id="against another image nothing was counted yet"),
+        pytest.param(spec(), True, id="the same spec keeps the counts"),
+        pytest.param(spec("front", target=spec().target), True, id="a renamed spec keeps the counts"),
+        pytest.param(spec(image=FIX), False, id="another image discards the counts"),
     ],
 )
-def test_a_commit_takes_over(later: Any, is_kept: bool) -> None:
+def test_a_commit_is_applied(later: Any, is_kept: bool) -> None:
     after = advance(state(**COUNTED), SpecRead(later, "b2"))
     assert (after.desired, after.commit) == (later, "b2")
     found = (after.seen.counts, after.published.forecast, after.seen.exact)
     assert found == ((COUNTS, AHEAD, NEW) if is_kept else (None, None, None))
 
 
-def test_what_a_commit_changes_is_kept_until_the_next_is_weighed() -> None:
+def test_the_change_of_a_commit_is_kept_until_the_next_is_counted() -> None:
     change = Change("b2", NOW, is_held=True)
-    after = advance(state(), Weighed(FIX, change))
-    assert (after.weighed, after.change) == (FIX, change)
+    after = advance(state(), ChangeCounted(FIX, change))
+    assert (after.counted_image, after.change) == (FIX, change)
 
 
 @pytest.mark.parametrize(
     ("known", "event", "known_at"),
     [
         pytest.param(
-            state(), Listed(model(), NOW, is_settled=True), NOW, id="it is as it was: that is known now"
+            state(),
+            Listed(model(), NOW, is_settled=True),
+            NOW,
+            id="no reconcile is due: its status is known now",
         ),
-        pytest.param(state(), Listed(model(), NOW, is_settled=False), None, id="a tick is called for"),
-        pytest.param(state(), Listed(None, NOW, is_settled=True), None, id="the list does not have it"),
+        pytest.param(state(), Listed(model(), NOW, is_settled=False), None, id="a reconcile is due"),
+        pytest.param(state(), Listed(None, NOW, is_settled=True), None, id="the list lacks it"),
         pytest.param(
             state(reason="Unreachable"),
             Listed(model(), NOW, is_settled=True),
             None,
-            id="its last tick failed",
+            id="its last reconcile failed",
         ),
         pytest.param(
-            state(reason=None), Listed(model(), NOW, is_settled=True), None, id="nobody looked at it yet"
+            state(reason=None), Listed(model(), NOW, is_settled=True), None, id="it is not observed yet"
         ),
     ],
 )
-def test_a_sweep_sees_its_row(known: ScaleSetState, event: Listed, known_at: Any) -> None:
+def test_a_sweep_stores_its_row(known: ScaleSetState, event: Listed, known_at: Any) -> None:
     after = advance(known, event)
     assert (after.seen.listed, after.seen.listed_at) == (event.model, NOW)
     assert after.published.known_at == known_at
 
 
-def test_a_list_that_fails_is_told_of_what_nobody_looked_at_yet_only() -> None:
+def test_a_failed_list_is_reported_only_for_unobserved_scale_sets() -> None:
     failure = ListFailed(outcome(reason="Unreachable"))
     fresh = advance(state(reason=None), failure)
     assert fresh.outcome is failure.outcome
@@ -106,7 +111,7 @@ def test_a_list_that_fails_is_told_of_what_nobody_looked_at_yet_only() -> None:
     assert advance(state(), failure) == state()
 
 
-def test_a_gate_that_rests_on_something_else_by_now_is_told() -> None:
+def test_a_gate_with_new_evidence_updates_the_message() -> None:
     before = state(outcome=waiting(Reason.DEPENDENCY_NOT_READY, "db is Failing"))
     assert before.outcome
     gate = Gate("dependsOn", "db is Reconciling", Reason.DEPENDENCY_NOT_READY)
@@ -116,7 +121,7 @@ def test_a_gate_that_rests_on_something_else_by_now_is_told() -> None:
     assert after.published.conditions[0].message == after.outcome.message
 
 
-def test_what_a_tick_found_meanwhile_is_not_told_anew() -> None:
+def test_a_newer_outcome_is_not_updated() -> None:
     gate = Gate("dependsOn", "db is Reconciling", Reason.DEPENDENCY_NOT_READY)
     late = GateChanged(waiting(Reason.DEPENDENCY_NOT_READY, "db is Failing"), gate)
     assert advance(state(reason="Upgrading"), late) == state(reason="Upgrading")
@@ -125,14 +130,21 @@ def test_what_a_tick_found_meanwhile_is_not_told_anew() -> None:
 @pytest.mark.parametrize(
     ("later", "progress", "is_foreseen"),
     [
-        pytest.param(spec(), Progress(3, NOW, 2, True), True, id="what is declared was decided on"),
-        pytest.param(spec(wave=1), Progress(is_under_way=True), False, id="another wave: looks begin anew"),
         pytest.param(
-            spec(image=FIX), Progress(was_under_way=True), False, id="another image: so does the rollout"
+            spec(), Progress(3, NOW, 2, True), True, id="the spec is unchanged since the last decision"
+        ),
+        pytest.param(
+            spec(wave=1),
+            Progress(is_under_way=True),
+            False,
+            id="another wave: the count of observations restarts",
+        ),
+        pytest.param(
+            spec(image=FIX), Progress(was_under_way=True), False, id="another image: the rollout restarts"
         ),
     ],
 )
-def test_a_tick_begins(later: Any, progress: Progress, is_foreseen: bool) -> None:
+def test_a_reconcile_begins(later: Any, progress: Progress, is_foreseen: bool) -> None:
     known: dict[str, Any] = {"attempt": ATTEMPT, "last_reason": Reason.SOAKING, "holds_slot": True}
     before = state(
         desired=later,
@@ -144,12 +156,12 @@ def test_a_tick_begins(later: Any, progress: Progress, is_foreseen: bool) -> Non
         is_under_way=True,
         **known,
     )
-    after = advance(before, TickBegan())
+    after = advance(before, ReconcileBegan())
     assert after.progress == replace(progress, **known)
     assert (after.published.forecast is AHEAD) is is_foreseen
 
 
-def test_a_row_of_a_sweep_is_good_for_one_look() -> None:
+def test_a_row_of_a_sweep_is_used_by_one_reconcile() -> None:
     before = state(listed=model(), listed_at=NOW)
     assert advance(before, ModelRead(model(), is_row=True)).seen.listed_at is None
     after = advance(before, ModelRead(None))
@@ -159,8 +171,8 @@ def test_a_row_of_a_sweep_is_good_for_one_look() -> None:
 @pytest.mark.parametrize(
     ("is_whole", "ids"),
     [
-        pytest.param(True, {"1"}, id="of a whole list those that it lacks are gone"),
-        pytest.param(False, {"0", "1"}, id="a list that is not whole says nothing of those that it lacks"),
+        pytest.param(True, {"1"}, id="instances that a complete list lacks are dropped"),
+        pytest.param(False, {"0", "1"}, id="instances that a partial list lacks are kept"),
     ],
 )
 def test_instances_are_remembered(is_whole: bool, ids: set[str]) -> None:
@@ -170,20 +182,20 @@ def test_instances_are_remembered(is_whole: bool, ids: set[str]) -> None:
     assert (set(after.sightings), after.notes, after.instances_at) == (ids, ("a note",), NOW)
 
 
-def test_an_image_that_gates_are_asked_for_is_remembered() -> None:
+def test_the_image_of_a_gate_evaluation_is_kept() -> None:
     assert advance(state(), ImageResolved(FIX)).seen.exact == FIX
 
 
 @pytest.mark.parametrize(
     ("event", "holds"),
     [
-        pytest.param(ticked("Upgrading", attempt=ATTEMPT), False, id="it was not acquired"),
-        pytest.param(ticked("Unreachable", may_have_begun=True), True, id="its step may have begun"),
-        pytest.param(ticked("Unreachable"), False, id="no step was sent"),
-        pytest.param(ticked("OutsideWindow"), False, id="nothing began"),
+        pytest.param(reconcile_ended("Upgrading", attempt=ATTEMPT), False, id="the slot was not acquired"),
+        pytest.param(reconcile_ended("Unreachable", may_have_begun=True), True, id="the step may have begun"),
+        pytest.param(reconcile_ended("Unreachable"), False, id="no step was sent"),
+        pytest.param(reconcile_ended("OutsideWindow"), False, id="a decision without a step"),
     ],
 )
-def test_a_slot_is_kept_by_what_began(event: Ticked, holds: bool) -> None:
+def test_a_slot_is_kept_if_a_rollout_began(event: ReconcileEnded, holds: bool) -> None:
     before = advance(state(), SlotAcquired()) if event.outcome.reason != "Upgrading" else state()
     after = advance(before, event).progress
     assert (after.holds_slot, after.has_acquired) == (holds, False)
@@ -195,39 +207,39 @@ SERVING = InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 3, 3,
 @pytest.mark.parametrize(
     ("blamed", "end", "is_kept"),
     [
-        pytest.param(NEW, outcome(counts=SERVING), False, id="it has been brought to health here"),
-        pytest.param(NEW, outcome(counts=COUNTS), True, id="there is no instance that could tell"),
-        pytest.param(NEW, outcome(), True, id="no instance was counted"),
-        pytest.param(NEW, outcome(reason="Soaking", counts=SERVING), True, id="its soak is not over"),
-        pytest.param(FIX, outcome(counts=SERVING), True, id="another image is well here"),
+        pytest.param(NEW, outcome(counts=SERVING), False, id="the image has proven itself here"),
+        pytest.param(NEW, outcome(counts=COUNTS), True, id="there are no instances"),
+        pytest.param(NEW, outcome(), True, id="no instances were counted"),
+        pytest.param(NEW, outcome(reason="Soaking", counts=SERVING), True, id="its soak has not ended"),
+        pytest.param(FIX, outcome(counts=SERVING), True, id="another image has proven itself here"),
     ],
 )
-def test_an_image_that_failed_is_to_blame_until_it_is_well_here(
-    blamed: Any, end: Any, *, is_kept: bool
-) -> None:
+def test_a_failed_image_is_blamed_until_it_has_proven_itself(blamed: Any, end: Any, *, is_kept: bool) -> None:
     before = state(blamed=Fingerprint.of(blamed))
-    after = advance(before, ticked(outcome=end)).progress.blamed
+    after = advance(before, reconcile_ended(outcome=end)).progress.blamed
     assert after == (Fingerprint.of(blamed) if is_kept else None)
 
 
 @pytest.mark.parametrize(
     ("event", "has_seen_all_steps"),
     [
-        pytest.param(ticked("Unreachable"), True, id="nothing was sent"),
+        pytest.param(reconcile_ended("Unreachable"), True, id="no step was sent"),
         pytest.param(
-            ticked("Unreachable", may_have_begun=True), False, id="a step was sent, and no answer came"
+            reconcile_ended("Unreachable", may_have_begun=True),
+            False,
+            id="a step was sent, and no response came",
         ),
     ],
 )
-def test_who_has_not_heard_of_a_step_does_not_know_what_it_took_down(
-    event: Ticked, has_seen_all_steps: bool
+def test_after_a_lost_response_the_upgraded_instances_are_unknown(
+    event: ReconcileEnded, has_seen_all_steps: bool
 ) -> None:
     assert advance(state(has_seen_all_steps=True), event).progress.has_seen_all_steps is has_seen_all_steps
 
 
-def test_a_tick_that_fails_keeps_what_was_decided_before() -> None:
+def test_a_failed_reconcile_keeps_the_previous_decision() -> None:
     before = state(**COUNTED, reason="Soaking", known_at=NOW, passes=2, is_under_way=True)
-    after = advance(before, ticked("Unreachable", attempt=ATTEMPT))
+    after = advance(before, reconcile_ended("Unreachable", attempt=ATTEMPT))
     assert after.outcome
     assert after.outcome.reason is Reason.UNREACHABLE
     assert after.seen == before.seen
@@ -235,27 +247,31 @@ def test_a_tick_that_fails_keeps_what_was_decided_before() -> None:
     assert (after.published.forecast, after.published.known_at) == (AHEAD, NOW)
 
 
-def test_a_refusal_concludes_and_a_call_that_fails_does_not() -> None:
-    found = [advance(state(), ticked(reason)).published.concluded for reason in ("Refused", "Unreachable")]
+def test_a_refusal_counts_as_observed_and_a_failed_call_does_not() -> None:
+    found = [
+        advance(state(), reconcile_ended(reason)).published.concluded for reason in ("Refused", "Unreachable")
+    ]
     assert found == [state().revision, None]
 
 
-def test_a_tick_about_what_is_no_longer_declared_counts_nothing_of_what_is() -> None:
+def test_a_reconcile_of_a_previous_spec_keeps_no_counts() -> None:
     declared = state(image=FIX, commit="b2")
     old = state()
     found = replace(outcome(reason="Soaking"), counts=COUNTS)
-    after = advance(declared, ticked(about=old, outcome=found, foreseen=Foreseen(AHEAD, ())))
+    after = advance(
+        declared, reconcile_ended(about=old, outcome=found, forecast_update=ForecastUpdate(AHEAD, ()))
+    )
     assert (after.desired, after.commit) == (declared.desired, "b2")
     assert (after.seen.counts, after.published.forecast) == (None, None)
     assert after.published.decided == old.desired
     assert after.published.conditions[0].revision == old.revision
 
 
-def test_against_another_version_of_latest_nothing_was_counted() -> None:
+def test_another_version_of_latest_discards_the_counts() -> None:
     step = PatchModel(NEW, '"1"')
     for image, counts in ((LATEST, None), (NEW, COUNTS)):
         known = state(image=image, counts=COUNTS)
-        after = advance(known, ticked(about=known, outcome=outcome(reason="ModelDrift", step=step)))
+        after = advance(known, reconcile_ended(about=known, outcome=outcome(reason="ModelDrift", step=step)))
         assert after.seen.counts is counts
 
 
@@ -265,28 +281,28 @@ LASTING = {"status": Status.FAILING, "wait": Wait(Reason.THROTTLED, NOW, is_fail
 @pytest.mark.parametrize(
     ("known", "throttled", "shown"),
     [
-        pytest.param("UpToDate", {}, "UpToDate", id="it stands as it stood"),
-        pytest.param("UpToDate", LASTING, "Throttled", id="until that has lasted"),
+        pytest.param("UpToDate", {}, "UpToDate", id="the previous outcome is kept"),
+        pytest.param("UpToDate", LASTING, "Throttled", id="throttling that lasts is reported"),
         pytest.param(
             "AzureBusy",
             {"status": Status.FAILING, "wait": Wait(Reason.AZURE_BUSY, NOW, is_failing=True)},
             "AzureBusy",
-            id="what has lasted is what was there before",
+            id="an older wait does not make throttling last",
         ),
         pytest.param(
             "HealthCheckFailed",
             LASTING,
             "HealthCheckFailed",
-            id="a failure is never hidden",
+            id="a Failing status is kept",
         ),
-        pytest.param("RolloutFailed", LASTING, "RolloutFailed", id="what is stalled is never hidden"),
-        pytest.param("Conflict", {}, "Conflict", id="a call that failed is no news either"),
+        pytest.param("RolloutFailed", LASTING, "RolloutFailed", id="a Stalled status is kept"),
+        pytest.param("Conflict", {}, "Conflict", id="a failed call before it is kept"),
     ],
 )
-def test_no_request_left_for_a_look(known: str, throttled: Any, shown: str) -> None:
+def test_a_throttled_observation(known: str, throttled: Any, shown: str) -> None:
     before = state(reason=known)
     late = outcome(reason="Throttled", at=NOW + MINUTE, **throttled)
-    after = advance(before, ticked(about=before, outcome=late))
+    after = advance(before, reconcile_ended(about=before, outcome=late))
     assert after.outcome
     assert (after.outcome.reason, after.outcome.as_of) == (shown, None if shown == "Throttled" else NOW)
     assert after.is_throttled
@@ -297,10 +313,10 @@ def test_no_request_left_for_a_look(known: str, throttled: Any, shown: str) -> N
     ("reason", "is_decided", "known_at"),
     [
         pytest.param("UpToDate", True, NOW + MINUTE, id="a decision"),
-        pytest.param("Conflict", True, NOW + MINUTE, id="a write that failed after a look"),
-        pytest.param("Conflict", False, NOW, id="a look that failed"),
+        pytest.param("Conflict", True, NOW + MINUTE, id="a write that failed after an observation"),
+        pytest.param("Conflict", False, NOW, id="a failed observation"),
     ],
 )
-def test_when_it_was_known_how_it_stands(reason: str, is_decided: bool, known_at: Any) -> None:
-    event = ticked(Reason(reason), is_decided=is_decided)
+def test_when_the_status_was_last_known(reason: str, is_decided: bool, known_at: Any) -> None:
+    event = reconcile_ended(Reason(reason), is_decided=is_decided)
     assert advance(state(known_at=NOW), event).published.known_at == known_at

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.daemon.condition import UNSEEN, Condition, ConditionStatus, ConditionType
+from reconciler.daemon.condition import UNOBSERVED, Condition, ConditionStatus, ConditionType
 from reconciler.daemon.conditions import (
     INSTANCE_DRIFT,
     MODEL_DRIFT,
@@ -93,51 +93,53 @@ def row(reason: Reason) -> list[str]:
 
 
 @pytest.mark.parametrize("reason", [*Reason])
-def test_what_is_half_way_stands(reason: Reason) -> None:
+def test_the_conditions_of_a_rollout_in_progress(reason: Reason) -> None:
     assert statuses(looked(reason)) == row(reason)
 
 
 @pytest.mark.parametrize("reason", [*Reason])
-def test_without_anything_seen_no_more_is_said_than_what_was_decided(reason: Reason) -> None:
+def test_without_an_observation_only_the_decision_is_reported(reason: Reason) -> None:
     seen = looked(reason, model=None, counts=None, instances_at=None, known_at=None)
     drifted = "True" if reason == Reason.MODEL_DRIFT else "Unknown"
     assert statuses(seen) == [*row(reason)[:3], "Unknown", drifted]
 
 
-def test_what_was_never_looked_at_is_unknown() -> None:
-    assert conditions(ScaleSetState(spec(), "a1")) == UNSEEN
-    assert {(each.status, each.reason, each.since) for each in UNSEEN} == {
+def test_an_unobserved_scale_set_is_unknown() -> None:
+    assert conditions(ScaleSetState(spec(), "a1")) == UNOBSERVED
+    assert {(each.status, each.reason, each.since) for each in UNOBSERVED} == {
         (ConditionStatus.UNKNOWN, "NotObserved", None)
     }
-    assert [each.type for each in UNSEEN] == list(ConditionType)
+    assert [each.type for each in UNOBSERVED] == list(ConditionType)
 
 
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        pytest.param(looked(counts=counts(10, 0)), "True Serving", id="all serve"),
-        pytest.param(looked(counts=counts(0, 0, total=0)), "True Serving", id="there are none"),
-        pytest.param(looked(Reason.UPGRADING), "False Upgrading: why", id="the line names who is away"),
+        pytest.param(looked(counts=counts(10, 0)), "True Serving", id="all instances serve"),
+        pytest.param(looked(counts=counts(0, 0, total=0)), "True Serving", id="there are no instances"),
+        pytest.param(
+            looked(Reason.UPGRADING), "False Upgrading: why", id="the message names the unavailable instances"
+        ),
         pytest.param(
             looked(Reason.AZURE_BUSY),
-            "False InstancesUnavailable: 2 of 10 are not serving: 2 of update domain 0",
-            id="the line names nobody, so they are counted",
+            "False InstancesUnavailable: 2 of 10 instances are not serving: 2 of update domain 0",
+            id="the message names no instances, so they are counted",
         ),
-        pytest.param(looked(counts=None), "Unknown NotObserved", id="nobody was counted"),
+        pytest.param(looked(counts=None), "Unknown NotObserved", id="no instances were counted"),
         pytest.param(
             looked(counts=counts(10, 0), instances_at=NOW - timedelta(hours=1)),
             "True Serving",
-            id="the count is as old as the interval lets it get",
+            id="the counts are as old as the interval",
         ),
         pytest.param(
             looked(counts=counts(10, 0), instances_at=NOW - timedelta(hours=1, seconds=1)),
             "Unknown NotObserved",
-            id="the count is older than that",
+            id="the counts are older than the interval",
         ),
         pytest.param(
             looked(Reason.SUSPENDED),
-            "False InstancesUnavailable: 2 of 10 are not serving: 2 of update domain 0",
-            id="left alone, and counted all the same",
+            "False InstancesUnavailable: 2 of 10 instances are not serving: 2 of update domain 0",
+            id="a suspended scale set is counted too",
         ),
     ],
 )
@@ -151,37 +153,37 @@ GIVEN_UP = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        pytest.param(looked(counts=counts(10, 0)), "False NoDrift", id="all are on it"),
-        pytest.param(looked(), "True InstanceDrift: 4 of 10 up to date", id="instances are not"),
+        pytest.param(looked(counts=counts(10, 0)), "False NoDrift", id="all instances are on the image"),
+        pytest.param(
+            looked(), "True InstanceDrift: 4 of 10 up to date", id="some instances are not on the image"
+        ),
         pytest.param(
             looked(model=model(image=OLD), counts=counts(10, 0)),
-            f"True ModelDrift: the model is on {OLD.version}, and {NEW.version} is declared",
-            id="the model is not, which goes before",
+            f"True ModelDrift: the model is on {OLD.version}; {NEW.version} is declared",
+            id="the model is not on the image",
         ),
-        pytest.param(
-            looked(Reason.MODEL_DRIFT), "True ModelDrift: why", id="the line says so of the model itself"
-        ),
+        pytest.param(looked(Reason.MODEL_DRIFT), "True ModelDrift: why", id="the message is about the model"),
         pytest.param(
             looked(desired=spec(image=LATEST), counts=counts(10, 0)),
             "False NoDrift",
-            id="latest: the model is on a version of it, and so are all",
+            id="latest: the model and all instances are on a version of it",
         ),
         pytest.param(
             looked(Reason.CATALOGUE_UNREADABLE, desired=spec(image=LATEST), counts=counts(10, 0)),
             "Unknown CatalogueUnreadable: why",
-            id="latest: nobody knows what it is",
+            id="latest: the version is unknown",
         ),
         pytest.param(
             looked(Reason.NOT_MANUAL_MODE, desired=spec(image=LATEST), model=model(image=LATEST)),
-            "True ModelDrift: the model is on latest, and latest is declared",
-            id="latest: the model is on no version at all",
+            "True ModelDrift: the model is on latest; latest is declared",
+            id="latest: the model is on latest itself",
         ),
         pytest.param(
             looked(
                 Reason.ROLLOUT_FAILED, desired=spec(image=LATEST), model=model(image=OLD, persisted=GIVEN_UP)
             ),
-            f"True ModelDrift: the model is on {OLD.version}, and latest is declared",
-            id="latest: the newest was given up",
+            f"True ModelDrift: the model is on {OLD.version}; latest is declared",
+            id="latest: the newest version failed and was rolled back",
         ),
         pytest.param(
             looked(
@@ -191,23 +193,27 @@ GIVEN_UP = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))
                 counts=counts(10, 0),
             ),
             "False NoDrift",
-            id="latest: what was given up is withdrawn, and is not meant any more",
+            id="latest: the failed version was withdrawn",
         ),
         pytest.param(
             looked(Reason.ROLLOUT_FAILED, model=model(image=OLD, persisted=GIVEN_UP)),
-            f"True ModelDrift: the model is on {OLD.version}, and {NEW.version} is declared",
-            id="what is declared was given up",
+            f"True ModelDrift: the model is on {OLD.version}; {NEW.version} is declared",
+            id="the declared image failed and was rolled back",
         ),
         pytest.param(
             looked(Reason.IMAGE_UNREADABLE, model=model(image=None)),
             "Unknown ImageUnreadable",
-            id="the model shows no image",
+            id="the image of the model is unreadable",
         ),
-        pytest.param(looked(counts=None), "Unknown NotObserved", id="the model is, and nobody was counted"),
+        pytest.param(
+            looked(counts=None),
+            "Unknown NotObserved",
+            id="the model is on the image, no instances were counted",
+        ),
         pytest.param(
             looked("Unreachable", known_at=NOW - timedelta(hours=2)),
             "Unknown NotObserved",
-            id="what was seen is older than the interval",
+            id="the observation is older than the interval",
         ),
         pytest.param(looked(Reason.NOT_FOUND), "Unknown NotFound: why", id="there is no scale set"),
     ],
@@ -221,7 +227,7 @@ def worded(condition: Condition) -> str:
     return f"{condition.status} {condition.reason}{message}"
 
 
-def test_the_line_is_told_where_it_is_true_and_never_in_other_words() -> None:
+def test_a_true_condition_carries_the_message_of_the_outcome() -> None:
     ready, reconciling, stalled, *_ = conditions(looked(Reason.HEALTH_CHECK_FAILED))
     assert [worded(each) for each in (ready, reconciling, stalled)] == [
         "False HealthCheckFailed: why",
@@ -230,7 +236,7 @@ def test_the_line_is_told_where_it_is_true_and_never_in_other_words() -> None:
     ]
 
 
-def test_a_condition_tells_since_when_and_of_what() -> None:
+def test_a_condition_has_its_transition_time_and_revision() -> None:
     before = conditions(looked(Reason.UPGRADING))
     later = outcome(Reason.WAITING_FOR_INSTANCES, at=NOW + timedelta(minutes=1))
     after = conditions(looked(outcome=later, conditions=before, counts=counts(10, 0)))
@@ -239,13 +245,13 @@ def test_a_condition_tells_since_when_and_of_what() -> None:
     assert {each.since for each in after[3:]} == {later.at}
 
 
-def test_a_clock_that_goes_back_takes_no_condition_with_it() -> None:
+def test_a_clock_that_is_set_back_moves_no_transition_time() -> None:
     before = conditions(looked(Reason.UPGRADING))
     earlier = outcome(Reason.UP_TO_DATE, at=NOW - timedelta(hours=3))
     assert {each.since for each in conditions(looked(outcome=earlier, conditions=before))} == {NOW}
 
 
-def test_a_look_that_azure_left_no_request_for_says_nothing_new() -> None:
+def test_a_throttled_observation_changes_no_condition() -> None:
     before = conditions(looked(Reason.UP_TO_DATE, counts=counts(10, 0)))
     throttled = replace(outcome("UpToDate", at=NOW + timedelta(hours=9)), as_of=NOW)
     assert conditions(looked(outcome=throttled, conditions=before)) == before
@@ -262,10 +268,10 @@ STEPS = st.integers(-30, 120).map(lambda minutes: timedelta(minutes=minutes))
 
 
 @given(st.lists(st.tuples(REASONS, COUNTS, SEEN, DECLARED, STEPS), min_size=1, max_size=12))
-def test_whatever_comes_after_what(
+def test_the_rules_hold_for_every_sequence_of_outcomes(
     looks: list[tuple[str, InstanceCounts | None, Model | None, Any, timedelta]],
 ) -> None:
-    known, at = UNSEEN, NOW
+    known, at = UNOBSERVED, NOW
     for reason, counts, seen, desired, step in looks:
         at += step
         state = looked(

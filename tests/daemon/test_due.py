@@ -21,7 +21,7 @@ from tests.daemon import states
 def state(
     reason: str = Reason.UP_TO_DATE,
     status: Status = Status.READY,
-    again: timedelta | None = None,
+    requeue_after: timedelta | None = None,
     **changes: Any,
 ) -> ScaleSetState:
     values: dict[str, Any] = {
@@ -29,7 +29,9 @@ def state(
         "instances_at": NOW - timedelta(minutes=1),
         "decided": None,
     } | changes
-    return states.state(outcome=states.outcome("web", reason, status=status, again=again), **values)
+    return states.state(
+        outcome=states.outcome("web", reason, status=status, requeue_after=requeue_after), **values
+    )
 
 
 def decided(known: ScaleSetState, on: ScaleSet | None) -> ScaleSetState:
@@ -48,20 +50,18 @@ SET = Attempt(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=5))
 REFUSED = state(Reason.NOT_MANUAL_MODE, Status.STALLED, instances_at=None)
 SICK = state(Reason.HEALTH_CHECK_FAILED, Status.FAILING)
 HOUR = timedelta(hours=1)
-WAITING = state(Reason.DEPENDENCY_NOT_READY, Status.WAITING, again=HOUR)
+WAITING = state(Reason.DEPENDENCY_NOT_READY, Status.WAITING, requeue_after=HOUR)
 HELD = state(Reason.TOO_MUCH_CHANGE, Status.STALLED)
-ROLLING = state(Reason.UPGRADING, Status.RECONCILING, again=timedelta(seconds=15))
+ROLLING = state(Reason.UPGRADING, Status.RECONCILING, requeue_after=timedelta(seconds=15))
 
 
 @pytest.mark.parametrize(
     ("known", "before", "listed", "is_due"),
     [
-        pytest.param(ScaleSetState(spec(), "a1"), None, model(), True, id="never looked at"),
-        pytest.param(
-            state(), None, model(), True, id="its outcome is not about any spec: the list had failed"
-        ),
-        pytest.param(state(), spec(), model(), False, id="settled, and nothing has moved"),
-        pytest.param(state(), spec(image=OLD), model(), True, id="its spec names another image"),
+        pytest.param(ScaleSetState(spec(), "a1"), None, model(), True, id="it is not observed yet"),
+        pytest.param(state(), None, model(), True, id="the list had failed"),
+        pytest.param(state(), spec(), model(), False, id="settled and unchanged"),
+        pytest.param(state(), spec(image=OLD), model(), True, id="its spec declares another image"),
         pytest.param(
             state(), spec(suspend=Suspension()), model(), True, id="its spec is no longer suspended"
         ),
@@ -78,7 +78,7 @@ ROLLING = state(Reason.UPGRADING, Status.RECONCILING, again=timedelta(seconds=15
         ),
         pytest.param(state(), spec(), model(etag='"5"'), True, id="its etag moved"),
         pytest.param(state(), spec(), model(image=OLD), True, id="its model moved under the same etag"),
-        pytest.param(state(), spec(), None, True, id="the list does not have it any more"),
+        pytest.param(state(), spec(), None, True, id="the list lacks it"),
         pytest.param(
             state(instances_at=NOW - timedelta(hours=1)), spec(), model(), True, id="its interval has passed"
         ),
@@ -87,23 +87,23 @@ ROLLING = state(Reason.UPGRADING, Status.RECONCILING, again=timedelta(seconds=15
             spec(),
             model(),
             False,
-            id="its interval has nearly passed",
+            id="its interval has not quite passed",
         ),
-        pytest.param(LEFT_OUT, spec(), model(), False, id="instances were left out, and nothing has moved"),
-        pytest.param(GIVEN_UP, spec(), model(), False, id="the rollout failed, and nothing has moved"),
+        pytest.param(LEFT_OUT, spec(), model(), False, id="instances are left out, unchanged"),
+        pytest.param(GIVEN_UP, spec(), model(), False, id="the rollout failed, unchanged"),
         pytest.param(
             replace(GIVEN_UP, desired=spec(image=LATEST)),
             spec(image=LATEST),
             model(),
             True,
-            id="one of latest: a newer version may be the fix",
+            id="the rollout of latest failed: a newer version may be the fix",
         ),
         pytest.param(
             state(attempt=SET, instances_at=NOW - timedelta(minutes=1)),
             spec(),
             model(),
             True,
-            id="settled soon after our last step: what was listed then may be behind",
+            id="settled soon after our last step: that list may have been outdated",
         ),
         pytest.param(
             state(attempt=SET, instances_at=NOW),
@@ -119,57 +119,59 @@ ROLLING = state(Reason.UPGRADING, Status.RECONCILING, again=timedelta(seconds=15
             spec(),
             model(),
             False,
-            id="settled, and those five minutes are not over",
+            id="settled less than five minutes after our last step",
         ),
-        pytest.param(REFUSED, spec(), model(), True, id="refused: the list alone may show that it is mended"),
-        pytest.param(SICK, spec(), model(), True, id="held by its health: it may have come back"),
         pytest.param(
-            WAITING, spec(), model(), False, id="waiting for others: it is seen when they are ready"
+            REFUSED, spec(), model(), True, id="refused and unchanged: a fix would appear in the list"
+        ),
+        pytest.param(SICK, spec(), model(), True, id="unhealthy: it may have recovered"),
+        pytest.param(
+            WAITING, spec(), model(), False, id="waiting for others: a sweep notices when they are Ready"
         ),
         pytest.param(
             WAITING,
             spec(),
             model(etag='"5"'),
             True,
-            id="waiting, and its model moved: it may be approved now",
+            id="waiting, and its model changed: it may be approved now",
         ),
         pytest.param(
-            state(Reason.OUTSIDE_WINDOW, Status.WAITING, again=HOUR, instances_at=NOW - 2 * HOUR),
+            state(Reason.OUTSIDE_WINDOW, Status.WAITING, requeue_after=HOUR, instances_at=NOW - 2 * HOUR),
             spec(),
             model(),
             False,
-            id="waiting past its interval: its follow-up is on its way",
+            id="waiting beyond its interval: a requeue is pending",
         ),
-        pytest.param(WAITING, spec(image=OLD), model(), True, id="waiting, but a new commit goes first"),
-        pytest.param(HELD, spec(), model(), False, id="held by the cap on change, and nothing has moved"),
+        pytest.param(WAITING, spec(image=OLD), model(), True, id="waiting, with a new commit"),
+        pytest.param(HELD, spec(), model(), False, id="blocked by the cap on change, unchanged"),
         pytest.param(
             state(Reason.TOO_MUCH_CHANGE, Status.STALLED, instances_at=NOW - HOUR),
             spec(),
             model(),
             True,
-            id="held by the cap on change, and its interval has passed",
+            id="blocked by the cap on change, after its interval",
         ),
         pytest.param(
             state(Reason.CHECK_FAILED, Status.FAILING),
             spec(),
             model(),
             True,
-            id="held by a check: it is put at every sweep",
+            id="blocked by a check: it runs at every sweep",
         ),
-        pytest.param(ROLLING, spec(), model(etag='"9"'), False, id="rolling: its follow-up is on its way"),
-        pytest.param(ROLLING, spec(image=OLD), model(), True, id="rolling, but a new commit goes first"),
+        pytest.param(ROLLING, spec(), model(etag='"9"'), False, id="rolling out: a requeue is pending"),
+        pytest.param(ROLLING, spec(image=OLD), model(), True, id="rolling out, with a new commit"),
     ],
 )
 def test_due(known: ScaleSetState, before: ScaleSet | None, listed: Model | None, is_due: bool) -> None:
     assert due(decided(known, before), listed, NOW) is is_due
 
 
-def test_what_it_waits_for_has_come() -> None:
+def test_an_unblocked_scale_set_is_due() -> None:
     waiting = decided(WAITING, spec())
-    assert [due(waiting, model(), NOW, is_let_on=let_on) for let_on in (False, True)] == [False, True]
+    assert [due(waiting, model(), NOW, is_unblocked=let_on) for let_on in (False, True)] == [False, True]
 
 
-def test_a_fleet_first_seen_at_one_moment_is_not_looked_at_again_at_one_moment() -> None:
+def test_a_fleet_that_was_observed_together_is_not_due_together() -> None:
     fleet = [replace(state(instances_at=NOW), desired=spec(f"web-{number}")) for number in range(100)]
     moments = [
         next(m for m in range(61) if due(decided(each, each.desired), model(), NOW + timedelta(minutes=m)))
@@ -183,16 +185,16 @@ def test_a_fleet_first_seen_at_one_moment_is_not_looked_at_again_at_one_moment()
 @pytest.mark.parametrize(
     ("known", "quiet"),
     [
-        pytest.param(listed(model(image=NEW)), True, id="on its image, and succeeded"),
+        pytest.param(listed(model(image=NEW)), True, id="on its image and succeeded: quiet"),
+        pytest.param(listed(model(image=OLD)), True, id="on another image: quiet"),
         pytest.param(
-            listed(model(image=OLD)), True, id="on another image: it has to wait for those that are not"
+            listed(model(image=NEW, provisioning="updating")), False, id="an operation in progress: first"
         ),
-        pytest.param(listed(model(image=NEW, provisioning="updating")), False, id="at work"),
-        pytest.param(listed(model(image=NEW, provisioning="failed")), False, id="failed"),
-        pytest.param(ScaleSetState(spec(), "a1"), False, id="not listed"),
-        pytest.param(SICK, False, id="Failing when it was last looked at"),
-        pytest.param(state(), True, id="Ready when it was last looked at"),
+        pytest.param(listed(model(image=NEW, provisioning="failed")), False, id="a failed scale set: first"),
+        pytest.param(ScaleSetState(spec(), "a1"), False, id="not listed: first"),
+        pytest.param(SICK, False, id="Failing at its last observation: first"),
+        pytest.param(state(), True, id="Ready at its last observation: quiet"),
     ],
 )
-def test_what_comes_first_in_a_sweep(known: ScaleSetState, *, quiet: bool) -> None:
+def test_which_scale_sets_are_reconciled_first(known: ScaleSetState, *, quiet: bool) -> None:
     assert is_quiet(known) is quiet

@@ -21,7 +21,7 @@ MINUTE = timedelta(minutes=1)
 LATEST = at_version(NEW, "latest")
 
 
-class Ticks:
+class Process:
     """A process that takes a tick every minute, and what it records."""
 
     def __init__(self, desired: ScaleSet | None = None, **persisted: Any) -> None:
@@ -31,7 +31,7 @@ class Ticks:
         self.reason: Reason | None = None
         self.at = NOW - MINUTE
 
-    def tick(self, reason: str, up_to_date: int | None = None, taken: Step | None = None) -> "Ticks":
+    def reconcile(self, reason: str, up_to_date: int | None = None, taken: Step | None = None) -> "Process":
         """One that counted so many of ten, None where it counted nobody."""
         self.at += MINUTE
         counted = None if up_to_date is None else counts(up_to_date)
@@ -43,16 +43,16 @@ class Ticks:
         self.reason = self.reason if outcome.is_error else outcome.reason
         return self
 
-    def patch(self, image: Image = NEW, was: Image = OLD, reason: str = Reason.MODEL_DRIFT) -> "Ticks":
+    def patch(self, image: Image = NEW, was: Image = OLD, reason: str = Reason.MODEL_DRIFT) -> "Process":
         self.seen = model(image=was, persisted=self.seen.persisted)
-        self.tick(reason, None, PatchModel(image, '"1"'))
+        self.reconcile(reason, None, PatchModel(image, '"1"'))
         self.seen = model(image=image, persisted=self.seen.persisted)
         return self
 
-    def upgrade(self, *ids: str, up_to_date: int = 0, image: Image = NEW) -> "Ticks":
-        return self.tick(Reason.UPGRADING, up_to_date, Upgrade(ids, image))
+    def upgrade(self, *ids: str, up_to_date: int = 0, image: Image = NEW) -> "Process":
+        return self.reconcile(Reason.UPGRADING, up_to_date, Upgrade(ids, image))
 
-    def declare(self, image: Image) -> "Ticks":
+    def declare(self, image: Image) -> "Process":
         self.desired = spec(image=image)
         return self
 
@@ -75,221 +75,230 @@ OLDER, NEWER = OLD.version, NEW.version
 
 
 @pytest.mark.parametrize(
-    ("ticks", "told"),
+    ("process", "told"),
     [
-        pytest.param(Ticks().tick(Reason.UP_TO_DATE, 10), [], id="nothing is rolled"),
+        pytest.param(Process().reconcile(Reason.UP_TO_DATE, 10), [], id="no rollout"),
         pytest.param(
-            Ticks().patch().upgrade("0", "1").tick(Reason.WAITING_FOR_INSTANCES, 2),
-            [f"{OLDER} to {NEWER}: under way; 2 instances in 1 batch"],
-            id="one that is under way",
+            Process().patch().upgrade("0", "1").reconcile(Reason.WAITING_FOR_INSTANCES, 2),
+            [f"{OLDER} to {NEWER}: in progress; 2 instances in 1 batch"],
+            id="a rollout in progress",
         ),
         pytest.param(
-            Ticks()
+            Process()
             .patch()
             .upgrade("0", "1")
-            .tick(Reason.WAITING_FOR_INSTANCES, 2)
-            .tick(Reason.WAITING_FOR_INSTANCES, 2)
+            .reconcile(Reason.WAITING_FOR_INSTANCES, 2)
+            .reconcile(Reason.WAITING_FOR_INSTANCES, 2)
             .upgrade("2", up_to_date=2)
-            .tick(Reason.UP_TO_DATE, 10),
-            [f"{OLDER} to {NEWER}: Succeeded in 5m; 3 instances in 2 batches, the longest 3m"],
-            id="one that succeeded, and how long its slowest batch was waited for",
+            .reconcile(Reason.UP_TO_DATE, 10),
+            [f"{OLDER} to {NEWER}: Succeeded in 5m; 3 instances in 2 batches, longest batch 3m"],
+            id="a successful rollout, with its slowest batch",
         ),
         pytest.param(
-            Ticks().patch().upgrade("0").tick(Reason.INSTANCES_LEFT_OUT, 9),
-            [f"{OLDER} to {NEWER}: Succeeded in 2m; 1 instance in 1 batch, the longest 1m"],
-            id="what cannot be upgraded does not keep it from its end",
+            Process().patch().upgrade("0").reconcile(Reason.INSTANCES_LEFT_OUT, 9),
+            [f"{OLDER} to {NEWER}: Succeeded in 2m; 1 instance in 1 batch, longest batch 1m"],
+            id="instances that are left out do not delay the end",
         ),
         pytest.param(
-            Ticks()
+            Process()
             .patch()
             .upgrade("0")
-            .tick(Reason.SOAKING, 1)
-            .tick(Reason.SOAKING, 1)
-            .tick(Reason.UP_TO_DATE, 1),
-            [f"{OLDER} to {NEWER}: Succeeded in 4m; 1 instance in 1 batch, the longest 1m"],
-            id="a soak is no part of its batch",
+            .reconcile(Reason.SOAKING, 1)
+            .reconcile(Reason.SOAKING, 1)
+            .reconcile(Reason.UP_TO_DATE, 1),
+            [f"{OLDER} to {NEWER}: Succeeded in 4m; 1 instance in 1 batch, longest batch 1m"],
+            id="a soak is not part of a batch",
         ),
         pytest.param(
-            Ticks()
+            Process()
             .patch()
             .upgrade("0")
-            .tick(Reason.NO_EFFECT, 0)
+            .reconcile(Reason.NO_EFFECT, 0)
             .upgrade("0")
-            .tick(Reason.OPERATION_FAILED, 0)
-            .tick(Reason.AZURE_BUSY)
-            .tick(Reason.UP_TO_DATE, 10),
-            [f"{OLDER} to {NEWER}: Succeeded in 6m; 1 instance in 1 batch, the longest 5m"],
-            id="a batch that is asked for twice is one batch",
+            .reconcile(Reason.OPERATION_FAILED, 0)
+            .reconcile(Reason.AZURE_BUSY)
+            .reconcile(Reason.UP_TO_DATE, 10),
+            [f"{OLDER} to {NEWER}: Succeeded in 6m; 1 instance in 1 batch, longest batch 5m"],
+            id="a retried batch counts once",
         ),
         pytest.param(
-            Ticks()
+            Process()
             .patch()
             .upgrade("0")
-            .tick("Unreachable")
-            .tick("Throttled")
-            .tick("Refused")
-            .tick("Conflict")
-            .tick("Bug"),
-            [f"{OLDER} to {NEWER}: under way; 1 instance in 1 batch"],
-            id="calls that fail end nothing",
+            .reconcile("Unreachable")
+            .reconcile("Throttled")
+            .reconcile("Refused")
+            .reconcile("Conflict")
+            .reconcile("Bug"),
+            [f"{OLDER} to {NEWER}: in progress; 1 instance in 1 batch"],
+            id="failed calls end no rollout",
         ),
         pytest.param(
-            Ticks().patch().upgrade("0").declare(FIX).tick(Reason.IMAGE_NOT_FOUND),
-            [f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, the longest 1m"],
-            id="another image is declared while it goes well",
+            Process().patch().upgrade("0").declare(FIX).reconcile(Reason.IMAGE_NOT_FOUND),
+            [f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, longest batch 1m"],
+            id="another image is declared while nothing has failed",
         ),
         pytest.param(
-            Ticks().patch().upgrade("0").tick(Reason.HEALTH_CHECK_FAILED, 1).declare(FIX).patch(FIX, NEW),
+            Process()
+            .patch()
+            .upgrade("0")
+            .reconcile(Reason.HEALTH_CHECK_FAILED, 1)
+            .declare(FIX)
+            .patch(FIX, NEW),
             [
-                f"{NEWER} to {FIX.version}: under way",
-                f"{OLDER} to {NEWER}: Failed in 3m; 1 instance in 1 batch, the longest 2m",
+                f"{NEWER} to {FIX.version}: in progress",
+                f"{OLDER} to {NEWER}: Failed in 3m; 1 instance in 1 batch, longest batch 2m",
             ],
-            id="another image is declared where it was held by its failure",
+            id="another image is declared after a failure",
         ),
         pytest.param(
-            Ticks()
+            Process()
             .patch()
             .upgrade("0")
-            .tick(Reason.HEALTH_CHECK_FAILED, 1)
+            .reconcile(Reason.HEALTH_CHECK_FAILED, 1)
             .upgrade("1", up_to_date=1)
             .declare(FIX)
             .patch(FIX, NEW),
             [
-                f"{NEWER} to {FIX.version}: under way",
-                f"{OLDER} to {NEWER}: Superseded in 4m; 2 instances in 2 batches, the longest 2m",
+                f"{NEWER} to {FIX.version}: in progress",
+                f"{OLDER} to {NEWER}: Superseded in 4m; 2 instances in 2 batches, longest batch 2m",
             ],
-            id="a failure that was overcome is none",
+            id="a failure that has recovered does not count",
         ),
         pytest.param(
-            Ticks(spec(image=LATEST)).patch().upgrade("0").patch(FIX, NEW),
+            Process(spec(image=LATEST)).patch().upgrade("0").patch(FIX, NEW),
             [
-                f"{NEWER} to {FIX.version}: under way",
-                f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, the longest 1m",
+                f"{NEWER} to {FIX.version}: in progress",
+                f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, longest batch 1m",
             ],
-            id="latest comes to mean another version",
+            id="latest means another version",
         ),
         pytest.param(
-            Ticks(failed=Fingerprint.of(NEW), last_good=OLD)
+            Process(failed=Fingerprint.of(NEW), last_good=OLD)
             .patch()
             .upgrade("0")
             .patch(OLD, NEW, Reason.GIVING_UP)
             .upgrade("0", image=OLD)
-            .tick(Reason.ROLLOUT_FAILED, 0),
-            [f"{OLDER} to {NEWER}: GivenUp in 2m; 1 instance in 1 batch, the longest 1m"],
-            id="given up; the way back is no rollout of its own",
+            .reconcile(Reason.ROLLOUT_FAILED, 0),
+            [f"{OLDER} to {NEWER}: GivenUp in 2m; 1 instance in 1 batch, longest batch 1m"],
+            id="aborted: the rollback is not a rollout of its own",
         ),
         pytest.param(
-            Ticks(failed=Fingerprint.of(NEW), last_good=OLD)
+            Process(failed=Fingerprint.of(NEW), last_good=OLD)
             .upgrade("0", image=OLD)
-            .tick(Reason.ROLLOUT_FAILED, 0),
+            .reconcile(Reason.ROLLOUT_FAILED, 0),
             [],
-            id="nor is it where another process had given up",
+            id="aborted by another process: the rollback is not a rollout of its own",
         ),
         pytest.param(
-            Ticks(spec(image=OLD), failed=Fingerprint.of(NEW), last_good=OLD).upgrade("0", image=OLD),
-            [f"to {OLDER}: under way; 1 instance in 1 batch"],
-            id="but it is one where a person then declares the last good image",
+            Process(spec(image=OLD), failed=Fingerprint.of(NEW), last_good=OLD).upgrade("0", image=OLD),
+            [f"to {OLDER}: in progress; 1 instance in 1 batch"],
+            id="a revert to the last good image after an abort is a rollout",
         ),
         pytest.param(
-            Ticks().patch().upgrade("0").patch(NEW, FIX).upgrade("1", up_to_date=1),
-            [f"{OLDER} to {NEWER}: under way; 2 instances in 2 batches, the longest 2m"],
-            id="somebody who changes the model meanwhile begins nothing new",
+            Process().patch().upgrade("0").patch(NEW, FIX).upgrade("1", up_to_date=1),
+            [f"{OLDER} to {NEWER}: in progress; 2 instances in 2 batches, longest batch 2m"],
+            id="another writer changes the model during a rollout",
         ),
         pytest.param(
-            Ticks().tick(Reason.UP_TO_DATE, 10).patch(NEW, FIX).tick(Reason.UP_TO_DATE, 10),
+            Process().reconcile(Reason.UP_TO_DATE, 10).patch(NEW, FIX).reconcile(Reason.UP_TO_DATE, 10),
             [f"{FIX.version} to {NEWER}: Succeeded in 1m"],
-            id="somebody who changed the model of a settled set is put right",
+            id="another writer changes the model of a settled scale set",
         ),
         pytest.param(
-            Ticks().patch().upgrade("0").tick(Reason.MODEL_DRIFT, 1).tick(Reason.SOAKING, 1),
-            [f"{OLDER} to {NEWER}: under way; 1 instance in 1 batch, the longest 2m"],
-            id="nor does it end the wait for the batch that is away",
+            Process().patch().upgrade("0").reconcile(Reason.MODEL_DRIFT, 1).reconcile(Reason.SOAKING, 1),
+            [f"{OLDER} to {NEWER}: in progress; 1 instance in 1 batch, longest batch 2m"],
+            id="another writer does not end the current batch",
         ),
         pytest.param(
-            Ticks().tick(Reason.WAITING_FOR_INSTANCES, 10),
+            Process().reconcile(Reason.WAITING_FOR_INSTANCES, 10),
             [],
-            id="at first sight, all on the image: somebody restarts one",
+            id="first observation, all on the image, one restarting",
         ),
         pytest.param(
-            Ticks().tick(Reason.OUTSIDE_WINDOW, 0),
+            Process().reconcile(Reason.OUTSIDE_WINDOW, 0),
             [],
-            id="at first sight, none on the image: it has not begun",
+            id="first observation, none on the image",
         ),
         pytest.param(
-            Ticks().tick(Reason.MODEL_DRIFT).tick(Reason.MODEL_DRIFT),
+            Process().reconcile(Reason.MODEL_DRIFT).reconcile(Reason.MODEL_DRIFT),
             [],
-            id="what is only planned is no rollout",
+            id="a dry run is not a rollout",
         ),
     ],
 )
-def test_what_is_recorded(ticks: Ticks, told: list[str]) -> None:
-    assert ticks.told == told
+def test_what_is_recorded(process: Process, told: list[str]) -> None:
+    assert process.told == told
 
 
 MARKED = NOW - timedelta(hours=3)
 
 
 @pytest.mark.parametrize(
-    ("ticks", "began"),
+    ("process", "began"),
     [
-        pytest.param(Ticks().patch(), NOW, id="it set the model itself"),
+        pytest.param(Process().patch(), NOW, id="this process set the model"),
         pytest.param(
-            Ticks().tick(Reason.UP_TO_DATE, 10).upgrade("0", up_to_date=4),
+            Process().reconcile(Reason.UP_TO_DATE, 10).upgrade("0", up_to_date=4),
             NOW + MINUTE,
-            id="the model was right already, and all was settled before",
+            id="the model was right, and the scale set was settled before",
         ),
         pytest.param(
-            Ticks().upgrade("0", up_to_date=0), NOW, id="the model was right already, and nobody was on it"
+            Process().upgrade("0", up_to_date=0),
+            NOW,
+            id="the model was right, and no instance was on the image",
         ),
-        pytest.param(Ticks().upgrade("0", up_to_date=4), None, id="it was under way when the process began"),
         pytest.param(
-            Ticks(began=Mark.of(MARKED, NEW)).upgrade("0", up_to_date=4),
+            Process().upgrade("0", up_to_date=4), None, id="in progress when the process began: unknown"
+        ),
+        pytest.param(
+            Process(began=Mark.of(MARKED, NEW)).upgrade("0", up_to_date=4),
             MARKED,
-            id="it was, and the scale set remembers when it began",
+            id="in progress when the process began, recorded on the tag",
         ),
         pytest.param(
-            Ticks(began=Mark.of(MARKED, OLD)).upgrade("0", up_to_date=4),
+            Process(began=Mark.of(MARKED, OLD)).upgrade("0", up_to_date=4),
             None,
-            id="what the scale set remembers is of another one",
+            id="the tag records another image: unknown",
         ),
         pytest.param(
-            Ticks(began=Mark.of(MARKED, NEW)).tick(Reason.SOAKING, 4),
+            Process(began=Mark.of(MARKED, NEW)).reconcile(Reason.SOAKING, 4),
             MARKED,
-            id="it was under way and waiting",
+            id="in progress and in its soak when the process began",
         ),
         pytest.param(
-            Ticks(began=Mark.of(MARKED, NEW)).tick("Unreachable").tick(Reason.SOAKING, 4),
+            Process(began=Mark.of(MARKED, NEW)).reconcile("Unreachable").reconcile(Reason.SOAKING, 4),
             MARKED,
-            id="it was, and the first look failed",
+            id="in progress when the process began, and the first observation failed",
         ),
     ],
 )
-def test_when_it_began(ticks: Ticks, began: datetime | None) -> None:
-    assert ticks.record.began == began
+def test_when_it_began(process: Process, began: datetime | None) -> None:
+    assert process.record.began == began
 
 
-def test_what_is_sick_or_scales_out_after_a_rollout_is_no_rollout() -> None:
-    ticks = Ticks().tick(Reason.UP_TO_DATE, 10).tick(Reason.WAITING_FOR_INSTANCES, 9)
-    assert ticks.tick(Reason.HEALTH_CHECK_FAILED, 9).told == []
+def test_an_unhealthy_or_new_instance_after_a_rollout_is_not_a_rollout() -> None:
+    process = Process().reconcile(Reason.UP_TO_DATE, 10).reconcile(Reason.WAITING_FOR_INSTANCES, 9)
+    assert process.reconcile(Reason.HEALTH_CHECK_FAILED, 9).told == []
 
 
-def test_a_rollout_of_which_the_beginning_is_not_known_has_no_length() -> None:
-    ticks = Ticks().upgrade("0", up_to_date=4).tick(Reason.UP_TO_DATE, 10)
-    assert (ticks.record.ended, ticks.record.length) == (NOW + MINUTE, None)
-    assert ticks.told == [f"to {NEWER}: Succeeded; 1 instance in 1 batch, the longest 1m"]
+def test_a_rollout_with_an_unknown_begin_has_no_duration() -> None:
+    process = Process().upgrade("0", up_to_date=4).reconcile(Reason.UP_TO_DATE, 10)
+    assert (process.record.ended, process.record.length) == (NOW + MINUTE, None)
+    assert process.told == [f"to {NEWER}: Succeeded; 1 instance in 1 batch, longest batch 1m"]
 
 
 def test_five_are_kept_and_all_are_counted() -> None:
-    ticks = Ticks()
+    process = Process()
     for _ in range(4):
-        ticks.declare(NEW).patch(NEW, OLD).upgrade("0").tick(Reason.UP_TO_DATE, 10)
-        ticks.declare(OLD).patch(OLD, NEW)
-    assert [each.image for each in ticks.history.records] == [OLD, NEW, OLD, NEW, OLD]
-    assert ticks.history.endings == {Ending.SUCCEEDED: 4, Ending.SUPERSEDED: 3}
-    assert ticks.history.last == ticks.history.records[1]
+        process.declare(NEW).patch(NEW, OLD).upgrade("0").reconcile(Reason.UP_TO_DATE, 10)
+        process.declare(OLD).patch(OLD, NEW)
+    assert [each.image for each in process.history.records] == [OLD, NEW, OLD, NEW, OLD]
+    assert process.history.endings == {Ending.SUCCEEDED: 4, Ending.SUPERSEDED: 3}
+    assert process.history.last == process.history.records[1]
 
 
-def test_the_ids_of_what_was_upgraded_are_forgotten_at_the_end() -> None:
-    ticks = Ticks().patch().upgrade("0", "1")
-    assert ticks.record.upgraded == {"0", "1"}
-    assert ticks.tick(Reason.UP_TO_DATE, 10).record.upgraded == frozenset()
+def test_the_ids_of_upgraded_instances_are_dropped_at_the_end() -> None:
+    process = Process().patch().upgrade("0", "1")
+    assert process.record.upgraded == {"0", "1"}
+    assert process.reconcile(Reason.UP_TO_DATE, 10).record.upgraded == frozenset()

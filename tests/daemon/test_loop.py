@@ -24,7 +24,7 @@ class Work:
     def __init__(self, due: tuple[str, ...] = ()) -> None:
         self.due = due
         self.sweeps = 0
-        self.ticks: Counter[str] = Counter()
+        self.reconciles: Counter[str] = Counter()
         self.at_once: Counter[str] = Counter()
         self.most_at_once: Counter[str] = Counter()
         self.during: Callable[[str], timedelta | None] = lambda _: None
@@ -34,9 +34,9 @@ class Work:
         self.sweeps += 1
         return self.due
 
-    def tick(self, name: str) -> Outcome | None:
+    def reconcile(self, name: str) -> Outcome | None:
         with self._lock:
-            self.ticks[name] += 1
+            self.reconciles[name] += 1
             self.at_once[name] += 1
             self.most_at_once[name] = max(self.most_at_once[name], self.at_once[name])
         try:
@@ -44,7 +44,7 @@ class Work:
         finally:
             with self._lock:
                 self.at_once[name] -= 1
-        return Outcome(name, "", NOW, Reason.UP_TO_DATE, "", Status.READY, again=again)
+        return Outcome(name, "", NOW, Reason.UP_TO_DATE, "", Status.READY, requeue_after=again)
 
 
 @pytest.fixture
@@ -65,46 +65,46 @@ def running() -> Iterator[Callable[..., Loop]]:
 Running = Callable[..., Loop]
 
 
-def test_it_begins_with_a_sweep_and_ticks_what_is_due(running: Running) -> None:
+def test_it_begins_with_a_sweep_and_reconciles_what_is_due(running: Running) -> None:
     work = Work(("a", "b"))
-    assert running(work).wait(lambda: work.ticks == {"a": 1, "b": 1}, DEADLINE)
+    assert running(work).wait(lambda: work.reconciles == {"a": 1, "b": 1}, DEADLINE)
     assert work.sweeps == 1
 
 
-def test_sweeps_come_at_their_interval(running: Running) -> None:
+def test_sweeps_run_at_their_interval(running: Running) -> None:
     work = Work()
     assert running(work, sweep=SOON).wait(lambda: work.sweeps >= 3, DEADLINE)
 
 
-def test_sweeps_that_come_faster_than_ticks_are_spread_put_none_off(running: Running) -> None:
+def test_frequent_sweeps_postpone_no_reconcile(running: Running) -> None:
     work = Work(("a", "b", "c"))
-    assert running(work, sweep=SOON).wait(lambda: len(work.ticks) == 3, DEADLINE), work.ticks
+    assert running(work, sweep=SOON).wait(lambda: len(work.reconciles) == 3, DEADLINE), work.reconciles
 
 
-def test_a_tick_that_asks_to_come_again_does(running: Running) -> None:
+def test_a_requeue_is_reconciled_again(running: Running) -> None:
     work = Work(("a",))
-    work.during = lambda _: SOON if work.ticks["a"] < 4 else None
+    work.during = lambda _: SOON if work.reconciles["a"] < 4 else None
     loop = running(work)
-    assert loop.wait(lambda: work.ticks["a"] == 4 and loop.idle, DEADLINE)
+    assert loop.wait(lambda: work.reconciles["a"] == 4 and loop.idle, DEADLINE)
 
 
-def test_two_ticks_of_one_scale_set_never_run_at_once(running: Running) -> None:
+def test_a_scale_set_is_never_reconciled_twice_at_once(running: Running) -> None:
     work = Work(("a", "b"))
     gate = Event()
 
     def during(name: str) -> timedelta | None:
         gate.wait(0.002)
-        return SOON / 20 if work.ticks[name] < 50 else None
+        return SOON / 20 if work.reconciles[name] < 50 else None
 
     work.during = during
     loop = running(work, sweep=SOON)
     for _ in range(200):
         loop.wake("a")
-    assert loop.wait(lambda: work.ticks["a"] >= 50 and work.ticks["b"] >= 50, DEADLINE)
+    assert loop.wait(lambda: work.reconciles["a"] >= 50 and work.reconciles["b"] >= 50, DEADLINE)
     assert work.most_at_once == {"a": 1, "b": 1}
 
 
-def test_a_wake_during_a_tick_is_not_lost(running: Running) -> None:
+def test_a_wake_during_a_reconcile_is_not_lost(running: Running) -> None:
     work = Work(("a",))
     inside, leave = Event(), Event()
 
@@ -118,7 +118,7 @@ def test_a_wake_during_a_tick_is_not_lost(running: Running) -> None:
     loop.wake("a")
     loop.wake("a")
     leave.set()
-    assert loop.wait(lambda: work.ticks["a"] == 2 and loop.idle, DEADLINE), work.ticks
+    assert loop.wait(lambda: work.reconciles["a"] == 2 and loop.idle, DEADLINE), work.reconciles
 
 
 def test_a_wake_while_every_worker_is_busy_is_not_lost(running: Running) -> None:
@@ -136,10 +136,10 @@ def test_a_wake_while_every_worker_is_busy_is_not_lost(running: Running) -> None
     loop.wake("a")
     loop.wake("a")
     leave.set()
-    assert loop.wait(lambda: work.ticks["a"] >= 1 and loop.idle, DEADLINE), work.ticks
+    assert loop.wait(lambda: work.reconciles["a"] >= 1 and loop.idle, DEADLINE), work.reconciles
 
 
-def test_a_slow_scale_set_holds_up_no_other_and_no_sweep(running: Running) -> None:
+def test_a_slow_scale_set_delays_no_other_and_no_sweep(running: Running) -> None:
     work = Work(("slow", "quick"))
     leave = Event()
 
@@ -151,12 +151,12 @@ def test_a_slow_scale_set_holds_up_no_other_and_no_sweep(running: Running) -> No
 
     work.during = during
     loop = running(work, sweep=SOON)
-    done = loop.wait(lambda: work.ticks["quick"] >= 5 and work.sweeps >= 5, DEADLINE)
-    assert (done, work.ticks["slow"]) == (True, 1)
+    done = loop.wait(lambda: work.reconciles["quick"] >= 5 and work.sweeps >= 5, DEADLINE)
+    assert (done, work.reconciles["slow"]) == (True, 1)
     leave.set()
 
 
-def test_a_tick_that_raises_stops_neither_itself_nor_the_others(running: Running) -> None:
+def test_a_reconcile_that_raises_is_repeated_and_stops_no_other(running: Running) -> None:
     work = Work(("bad", "good"))
 
     def during(name: str) -> timedelta | None:
@@ -166,7 +166,7 @@ def test_a_tick_that_raises_stops_neither_itself_nor_the_others(running: Running
 
     work.during = during
     loop = running(work, sweep=SOON)
-    assert loop.wait(lambda: work.ticks["good"] >= 3 and work.ticks["bad"] >= 2, DEADLINE)
+    assert loop.wait(lambda: work.reconciles["good"] >= 3 and work.reconciles["bad"] >= 2, DEADLINE)
 
 
 def test_a_sweep_that_raises_is_followed_by_the_next(
@@ -179,10 +179,10 @@ def test_a_sweep_that_raises_is_followed_by_the_next(
 
     work = Failing()
     assert running(work, sweep=SOON).wait(lambda: work.sweeps >= 3, DEADLINE)
-    assert "a bug in the reconciler, please report it: the sweep failed" in caplog.text
+    assert "a bug in the reconciler, please report it: sweep failed" in caplog.text
 
 
-def test_stopping_finishes_the_ticks_under_way_and_starts_no_more() -> None:
+def test_stop_finishes_the_reconciles_in_progress_and_starts_no_more() -> None:
     work = Work(("a", "b", "c"))
     inside, leave, finished = Event(), Event(), Event()
 
@@ -197,22 +197,22 @@ def test_stopping_finishes_the_ticks_under_way_and_starts_no_more() -> None:
     loop.start()
     assert inside.wait(20)
     loop.stop()
-    ticks = sum(work.ticks.values())
+    reconciles = sum(work.reconciles.values())
     assert (finished.is_set(), sum(work.at_once.values())) == (True, 0)
-    assert not loop.wait(lambda: sum(work.ticks.values()) > ticks, timedelta(milliseconds=300))
+    assert not loop.wait(lambda: sum(work.reconciles.values()) > reconciles, timedelta(milliseconds=300))
 
 
-def test_stopping_right_after_a_tick_leaves_no_thread_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_right_after_a_reconcile_causes_no_error_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     errors: list[object] = []
     monkeypatch.setattr(threading, "excepthook", errors.append)
     for _ in range(20):
         work = Work(("a",))
         loop = Loop(work, Settings(sweep=timedelta(hours=1)))
         loop.start()
-        assert loop.wait(lambda work=work, loop=loop: work.ticks["a"] == 1 and loop.idle, DEADLINE)  # type: ignore[misc]
+        assert loop.wait(lambda work=work, loop=loop: work.reconciles["a"] == 1 and loop.idle, DEADLINE)  # type: ignore[misc]
         loop.stop()
     assert errors == []
 
 
-def test_waiting_gives_up_at_its_timeout(running: Running) -> None:
+def test_wait_returns_at_its_timeout(running: Running) -> None:
     assert not running(Work()).wait(lambda: False, timedelta(milliseconds=50))

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from reconciler.azure.failure import AzureFailure, Conflict, Refused, Throttled, Unreachable
+from reconciler.azure.failure import AzureFailure, Conflict, Refused, TooManyRequests, Unreachable
 from reconciler.daemon.outcome import (
     Outcome,
     outcome_of,
@@ -27,14 +27,14 @@ SETTINGS = Settings(sweep=MINUTE, requeue_after=FOLLOW_UP)
 
 
 @pytest.mark.parametrize("reason", [each for each in Reason if not each.meaning.is_error])
-def test_every_reason_has_its_standing(reason: Reason) -> None:
+def test_every_reason_has_its_status(reason: Reason) -> None:
     outcome = outcome_of(spec(), "a1", Decision(reason, "why", soon=True), Progress(), SETTINGS, at=NOW)
     assert outcome.line == f"{reason}: why"
     assert not outcome.is_error
     assert (outcome.status is Status.READY) is (reason in {Reason.UP_TO_DATE, Reason.INSTANCES_LEFT_OUT})
 
 
-def test_what_is_moving_is_never_called_settled() -> None:
+def test_a_rollout_in_progress_is_never_settled() -> None:
     moving = {
         Reason.MODEL_DRIFT,
         Reason.MODEL_UPDATE_FAILED,
@@ -88,28 +88,30 @@ def failed(failure: AzureFailure, wait: Wait | None = None, at: datetime = NOW, 
     ("failure", "status", "again"),
     [
         pytest.param(Refused("no"), Status.STALLED, MINUTE, id="refused: a person must act"),
-        pytest.param(Conflict("no"), Status.RECONCILING, FOLLOW_UP, id="conflict: look again soon"),
+        pytest.param(Conflict("no"), Status.RECONCILING, FOLLOW_UP, id="conflict: retried soon"),
         pytest.param(
-            Throttled("no", timedelta(seconds=77)),
+            TooManyRequests("no", timedelta(seconds=77)),
             Status.RECONCILING,
             timedelta(seconds=77),
-            id="throttled: at the time that Azure named",
+            id="throttled: retried at the time that Azure names",
         ),
         pytest.param(
-            Throttled("no", timedelta()),
+            TooManyRequests("no", timedelta()),
             Status.RECONCILING,
             FOLLOW_UP,
-            id="throttled for no time at all: not at once",
+            id="throttled without a time: retried after the requeue delay",
         ),
-        pytest.param(Unreachable("no"), Status.RECONCILING, MINUTE, id="unreachable: at the pace of sweeps"),
+        pytest.param(
+            Unreachable("no"), Status.RECONCILING, MINUTE, id="unreachable: retried at the interval of sweeps"
+        ),
     ],
 )
-def test_a_failure_says_what_was_being_done_and_when_it_is_tried_again(
+def test_a_failure_has_the_attempted_action_and_a_retry_time(
     failure: AzureFailure, status: Status, again: timedelta
 ) -> None:
     outcome = failed(failure, doing="upgrading")
     assert outcome.line == f"{failure.reason}: no (while upgrading)"
-    assert (outcome.status, outcome.again, outcome.is_error) == (status, again, True)
+    assert (outcome.status, outcome.requeue_after, outcome.is_error) == (status, again, True)
 
 
 @pytest.mark.parametrize(
@@ -119,22 +121,22 @@ def test_a_failure_says_what_was_being_done_and_when_it_is_tried_again(
             Conflict("no"), [15, 30, 60, 120, 240, 300, 300], id="a conflict: from seconds to minutes"
         ),
         pytest.param(
-            Unreachable("no"), [60, 120, 240, 300, 300], id="no answer: from a sweep to five minutes"
+            Unreachable("no"), [60, 120, 240, 300, 300], id="no response: from a sweep to five minutes"
         ),
         pytest.param(Refused("no"), [60, 120, 240, 480, 600, 600], id="a refusal: to ten minutes"),
     ],
 )
-def test_what_fails_again_is_tried_later_each_time(failure: AzureFailure, rests: list[int]) -> None:
+def test_repeated_failures_are_retried_with_backoff(failure: AzureFailure, rests: list[int]) -> None:
     at, wait, found = NOW, None, list[float]()
     for _ in rests:
         outcome = failed(failure, wait, at)
-        assert outcome.again
-        wait, at = outcome.wait, at + outcome.again
-        found.append(outcome.again.total_seconds())
+        assert outcome.requeue_after
+        wait, at = outcome.wait, at + outcome.requeue_after
+        found.append(outcome.requeue_after.total_seconds())
     assert found == rests
 
 
-def test_what_lasts_is_a_failure_and_says_since_when() -> None:
+def test_a_lasting_condition_is_a_failure_with_its_begin() -> None:
     wait = Wait(Reason.CONFLICT, NOW - timedelta(minutes=5), tries=6)
     assert failed(Conflict("no"), wait).line == says("Conflict")
     outcome = failed(Conflict("no"), wait, NOW + timedelta(seconds=1))
@@ -144,27 +146,27 @@ def test_what_lasts_is_a_failure_and_says_since_when() -> None:
 @pytest.mark.parametrize(
     ("waited", "again"),
     [
-        pytest.param(timedelta(), FOLLOW_UP, id="at first a look comes soon"),
-        pytest.param(timedelta(minutes=12), FOLLOW_UP, id="after twelve minutes too"),
-        pytest.param(timedelta(minutes=18), MINUTE, id="after eighteen minutes every minute"),
-        pytest.param(timedelta(hours=24), 5 * MINUTE, id="after a day every five minutes"),
+        pytest.param(timedelta(), FOLLOW_UP, id="at first: checked again soon"),
+        pytest.param(timedelta(minutes=12), FOLLOW_UP, id="after twelve minutes: checked again soon"),
+        pytest.param(timedelta(minutes=18), MINUTE, id="after eighteen minutes: every minute"),
+        pytest.param(timedelta(hours=24), 5 * MINUTE, id="after a day: every five minutes"),
     ],
 )
-def test_what_azure_is_at_for_long_is_looked_at_less_often(waited: timedelta, again: timedelta) -> None:
+def test_a_long_operation_is_checked_less_often(waited: timedelta, again: timedelta) -> None:
     busy = Decision(Reason.AZURE_BUSY, "Azure is at work", soon=True)
     before = Progress(wait=Wait(Reason.AZURE_BUSY, NOW - waited))
-    assert outcome_of(spec(), "", busy, before, SETTINGS, at=NOW).again == again
+    assert outcome_of(spec(), "", busy, before, SETTINGS, at=NOW).requeue_after == again
 
 
-def test_a_look_for_which_there_was_no_request_says_how_it_stood_and_when() -> None:
+def test_a_throttled_observation_keeps_the_previous_status_and_its_time() -> None:
     known = states.outcome("web", "Soaking", message="web_0: back since 09:00:00")
-    later, last = (failed(Throttled("no", MINUTE), at=NOW + number * MINUTE) for number in (1, 2))
+    later, last = (failed(TooManyRequests("no", MINUTE), at=NOW + number * MINUTE) for number in (1, 2))
     found = outcome_when_throttled(outcome_when_throttled(known, later), last)
     assert found.line == says("Soaking", "web_0", "09:00:00")
-    assert (found.at, found.again, found.status) == (NOW + 2 * MINUTE, MINUTE, known.status)
+    assert (found.at, found.requeue_after, found.status) == (NOW + 2 * MINUTE, MINUTE, known.status)
 
 
-def test_a_bug_is_called_one() -> None:
+def test_an_unexpected_error_is_reported_as_a_bug() -> None:
     outcome = outcome_of_bug("web", "a1", NOW, KeyError("x"))
     assert outcome.line == says("Bug", "KeyError")
     assert outcome.status is Status.FAILING

@@ -58,7 +58,7 @@ ROWS = {row[0]: row[1:] for row in (line.split() for line in MEANINGS.strip().sp
 PLACES = {True: "held", False: "free", None: "unknown"}
 
 
-def test_no_row_says_what_a_refusal_does() -> None:
+def test_no_row_repeats_the_defaults_of_a_refusal() -> None:
     assert [name for name, row in ROWS.items() if row == REFUSAL] == []
 
 

@@ -1,5 +1,6 @@
 """Which specs are in force: those of the last commit that could be read and held no mistake."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from reconciler.daemon.specs import Directory, Lines, Reading, Specs
-from reconciler.git.repository import SourceUnreachable
+from reconciler.git.repository import SourceStopped, SourceUnreachable
 from reconciler.spec.author import Author
 from reconciler.spec.files import File
 from reconciler.spec.suspension import Suspension
@@ -45,13 +46,13 @@ def versions(specs: Specs) -> list[str]:
     return [str(each.image).rsplit(":", 1)[-1] for each in specs.scale_sets]
 
 
-def test_a_commit_without_mistakes_is_in_force() -> None:
+def test_a_commit_without_errors_is_in_force() -> None:
     specs = Specs(Remote(reading("a1")))
     specs.refresh()
     assert (specs.commit, specs.subject, versions(specs), specs.errors) == ("a1", "merge a1", [NEW], ())
 
 
-def test_a_broken_commit_keeps_the_last_good_one_in_force_and_is_told() -> None:
+def test_a_commit_with_errors_is_reported_and_the_last_good_one_remains_in_force() -> None:
     specs = Specs(Remote(reading("a1"), reading("b2", broken=True)))
     specs.refresh()
     specs.refresh()
@@ -60,14 +61,14 @@ def test_a_broken_commit_keeps_the_last_good_one_in_force_and_is_told() -> None:
     assert specs.errors[0].startswith("specs/web.yaml:2:1: ")
 
 
-def test_the_mend_of_a_broken_commit_takes_over() -> None:
+def test_the_fix_of_a_commit_with_errors_comes_into_force() -> None:
     specs = Specs(Remote(reading("a1"), reading("b2", broken=True), reading("c3", FIX)))
     for _ in range(3):
         specs.refresh()
     assert (specs.commit, versions(specs), specs.errors) == ("c3", [FIX], ())
 
 
-def test_a_brake_of_a_broken_commit_is_in_force_until_a_good_commit_lifts_it() -> None:
+def test_a_hold_in_a_commit_with_errors_is_in_force_until_a_good_commit_lifts_it() -> None:
     """And not before: a second broken commit does not, though it says nothing of it any more."""
     stop = File("specs/web.yaml", yaml.safe_dump(spec(version=FIX, suspend={"reason": "outage"})).encode())
     broken = File("specs/db.yaml", b"kind: [")
@@ -86,31 +87,76 @@ def test_a_brake_of_a_broken_commit_is_in_force_until_a_good_commit_lifts_it() -
     assert suspended == [None, Suspension("outage"), Suspension("outage"), None]
 
 
-def test_an_unreachable_remote_keeps_what_is_in_force_and_is_told() -> None:
+def test_an_unreachable_remote_is_reported_and_the_specs_remain_in_force() -> None:
     specs = Specs(Remote(reading("a1"), "no answer"))
     specs.refresh()
     specs.refresh()
     assert (specs.commit, versions(specs), specs.errors) == ("a1", [NEW], ("no answer",))
 
 
-def test_a_remote_that_is_back_is_no_trouble_any_more() -> None:
+def test_a_remote_that_has_recovered_is_no_error() -> None:
     specs = Specs(Remote(reading("a1"), "no answer", reading("a1")))
     for _ in range(3):
         specs.refresh()
     assert specs.errors == ()
 
 
-def test_an_unreachable_remote_does_not_hide_the_mistakes_of_the_last_commit() -> None:
+def test_an_unreachable_remote_does_not_hide_the_errors_of_the_last_commit() -> None:
     specs = Specs(Remote(reading("a1"), reading("b2", broken=True), "no answer"))
     for _ in range(3):
         specs.refresh()
     assert [line.split(":")[0] for line in specs.errors] == ["no answer", "specs/web.yaml"]
 
 
-def test_a_start_without_the_remote_goes_on_with_what_was_fetched_last() -> None:
+def test_a_start_without_the_remote_uses_the_last_fetched_commit() -> None:
     specs = Specs(Remote("no answer", last=reading("a1")))
     specs.refresh()
     assert (specs.commit, versions(specs), specs.errors) == ("a1", [NEW], ("no answer",))
+
+
+def test_what_was_in_force_is_taken_over_before_anything_is_read() -> None:
+    source = Remote(reading("b2", broken=True), last=reading("a1"))
+    specs = Specs(source)
+    specs.refresh()
+    assert (specs.commit, versions(specs), source.asked) == ("a1", [NEW], 1)
+    assert specs.errors[0].startswith("specs/web.yaml:2:1: ")
+
+
+def test_without_what_was_in_force_the_newest_valid_commit_is_and_the_holds_of_the_broken_one() -> None:
+    stop = File("specs/web.yaml", yaml.safe_dump(spec(version=FIX, suspend={"reason": "outage"})).encode())
+    earlier = [reading("c3", broken=True), reading("b2"), reading("a1", OLD)]
+
+    def before(is_valid: Callable[[tuple[File, ...]], bool]) -> Reading | None:
+        return next((each for each in earlier if is_valid(each.files)), None)
+
+    broken = Reading("d4", "stop", (stop, File("specs/db.yaml", b"kind: [")), (), before=before)
+    specs = Specs(Remote(broken))
+    for _ in range(2):
+        specs.refresh()
+        assert (specs.commit, versions(specs), len(specs.errors)) == ("b2", [NEW], 1)
+        assert [each.suspend for each in specs.scale_sets] == [Suspension("outage")]
+
+
+def test_a_commit_is_marked_valid_when_it_is_taken_over() -> None:
+    marked: list[str] = []
+
+    def named(commit: str, *, broken: bool = False) -> Reading:
+        return replace(reading(commit, broken=broken), mark_valid=lambda: marked.append(commit))
+
+    specs = Specs(Remote(named("a1"), named("a1"), named("b2", broken=True), named("c3")))
+    for _ in range(4):
+        specs.refresh()
+    assert marked == ["a1", "c3"]
+
+
+def test_a_source_that_is_stopped_changes_nothing() -> None:
+    class Stopped(Remote):
+        def read(self) -> Reading:
+            raise SourceStopped("the program ends")
+
+    specs = Specs(Stopped("", last=reading("a1")))
+    specs.refresh()
+    assert (specs.commit, specs.errors) == ("a1", ())
 
 
 def test_a_start_with_nothing_to_read_has_nothing_in_force() -> None:
@@ -119,7 +165,7 @@ def test_a_start_with_nothing_to_read_has_nothing_in_force() -> None:
     assert (specs.scale_sets, specs.in_force_since, specs.errors) == ((), None, ("no answer",))
 
 
-def test_a_plain_directory_is_read_anew_each_time(tmp_path: Path) -> None:
+def test_a_plain_directory_is_read_every_time(tmp_path: Path) -> None:
     specs = Specs(Directory(tmp_path))
     (tmp_path / "web.yaml").write_text(yaml.safe_dump(spec()))
     specs.refresh()
@@ -172,7 +218,7 @@ class History:
         return self._told.pop(0)
 
 
-def test_who_wrote_the_image_is_asked_of_its_lines_once_for_each_commit() -> None:
+def test_the_authors_of_an_image_are_read_once_for_each_commit() -> None:
     history = History((ADA,), ())
     first, second = (replace(reading(name), authors=history) for name in ("a1", "b2"))
     specs = Specs(Remote(first, first, second))
@@ -184,7 +230,7 @@ def test_who_wrote_the_image_is_asked_of_its_lines_once_for_each_commit() -> Non
     assert history.asked == [("a1", lines), ("b2", lines)]
 
 
-def test_what_nobody_could_tell_is_asked_again_a_minute_later() -> None:
+def test_unknown_authors_are_read_again_after_a_minute() -> None:
     clock = [AT]
     history = History((), (ADA,))
     specs = Specs(Remote(replace(reading("a1"), authors=history)), lambda: clock[0])
@@ -196,7 +242,7 @@ def test_what_nobody_could_tell_is_asked_again_a_minute_later() -> None:
     assert len(history.asked) == 2
 
 
-def test_of_a_directory_nobody_knows_who_wrote_it(tmp_path: Path) -> None:
+def test_a_directory_has_no_authors(tmp_path: Path) -> None:
     (tmp_path / "web.yaml").write_text(yaml.safe_dump(spec()))
     specs = Specs(Directory(tmp_path))
     assert specs.authors(build.spec(), "") == ()
@@ -219,10 +265,10 @@ OTHER = {"target": {"subscription": SUBSCRIPTION, "resourceGroup": "shop", "name
     [
         pytest.param([before(OLD)], True, id="a commit has declared it"),
         pytest.param([before(NEW), before(OLD)], True, id="an earlier commit has declared it"),
-        pytest.param([], False, id="none has"),
-        pytest.param([before(NEW)], False, id="one has declared another image"),
-        pytest.param([before(OLD, **OTHER)], False, id="one has declared it for another scale set"),
-        pytest.param([before(OLD, rolout={})], False, id="one with a mistake has declared it"),
+        pytest.param([], False, id="no commit has declared it"),
+        pytest.param([before(NEW)], False, id="a commit has declared another image"),
+        pytest.param([before(OLD, **OTHER)], False, id="a commit has declared it for another scale set"),
+        pytest.param([before(OLD, rolout={})], False, id="a commit with errors has declared it"),
         pytest.param(None, False, id="the history cannot be read"),
     ],
 )
@@ -246,7 +292,7 @@ def test_whether_a_commit_has_declared_an_image_here(
     assert asked == [("a1", OLD, frozenset({"specs/web.yaml"}))] * (2 if past is None else 1)
 
 
-def test_of_a_directory_nobody_knows_what_it_declared_before(tmp_path: Path) -> None:
+def test_a_directory_has_no_history(tmp_path: Path) -> None:
     (tmp_path / "web.yaml").write_text(yaml.safe_dump(spec()))
     specs = Specs(Directory(tmp_path))
     assert not specs.was_declared(build.spec(), build.OLD, "")

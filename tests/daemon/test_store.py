@@ -2,32 +2,32 @@
 
 import pytest
 
-from reconciler.daemon.event import TickBegan
+from reconciler.daemon.event import ReconcileBegan
 from reconciler.daemon.store import Store
 from tests.build import spec
 from tests.daemon.states import state, store_of
 
 
-def test_a_scale_set_that_is_no_longer_declared_is_named_and_forgotten() -> None:
+def test_a_scale_set_whose_spec_is_removed_is_named_and_dropped() -> None:
     store = store_of(state("b"), state("a"), state("c"))
     assert store.declare([spec("b")], "b2") == ("a", "c")
-    assert store.apply(spec("a").target.key, TickBegan()) is None
+    assert store.apply(spec("a").target.key, ReconcileBegan()) is None
     assert [each.desired.name for each in store.states()] == ["b"]
 
 
-def test_a_spec_that_is_renamed_is_about_the_same_scale_set() -> None:
+def test_a_renamed_spec_is_about_the_same_scale_set() -> None:
     store = store_of(state("web"))
     store.declare([spec("front", target=spec("web").target)], "b2")
     (after,) = store.states()
     assert (after.desired.name, after.outcome) == ("front", state("web").outcome)
 
 
-def test_states_come_by_name() -> None:
+def test_states_are_sorted_by_name() -> None:
     store = Store()
     store.declare([spec("b", target=spec("y").target), spec("a", target=spec("z").target)], "a1")
     assert [each.desired.name for each in store.states()] == ["a", "b"]
 
 
-def test_a_slot_is_not_asked_for_a_scale_set_that_is_gone() -> None:
+def test_no_slot_is_acquired_for_a_scale_set_that_is_no_longer_declared() -> None:
     with pytest.raises(KeyError):
         store_of().acquire("gone", lambda *_: pytest.fail("asked"))

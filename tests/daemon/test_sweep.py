@@ -69,7 +69,7 @@ def test_the_sweeps_of_half_an_hour_cost_their_list_pages(world: World) -> None:
         assert operations(asked(world)) == PAGES
 
 
-def test_an_etag_that_moves_by_itself_costs_one_list_of_instances_of_that_set(world: World) -> None:
+def test_a_changed_etag_costs_one_list_of_instances_of_that_scale_set(world: World) -> None:
     world.azure.scale_set("web-0017").bump_etag()
     exchanges = asked(world)
     assert operations(exchanges) == PAGES + Counter({"VirtualMachineScaleSetVMs_List": 1})
@@ -77,12 +77,12 @@ def test_an_etag_that_moves_by_itself_costs_one_list_of_instances_of_that_set(wo
     assert operations(asked(world)) == PAGES
 
 
-def test_a_commit_that_says_the_same_costs_nothing(world: World) -> None:
+def test_a_commit_without_changes_costs_no_request(world: World) -> None:
     world.merge()
     assert operations(asked(world)) == PAGES
 
 
-def test_labels_cost_nothing(world: World) -> None:
+def test_changed_labels_cost_no_request(world: World) -> None:
     labelled = spec("web-0017", OLD)
     labelled["metadata"]["labels"] = {"team": "shop"}
     world.merge(labelled)
@@ -92,7 +92,7 @@ def test_labels_cost_nothing(world: World) -> None:
     assert state.desired.labels == {"team": "shop"}
 
 
-def test_specs_that_stand_elsewhere_in_their_file_cost_nothing(world: World) -> None:
+def test_specs_that_move_within_a_file_cost_no_request(world: World) -> None:
     def places() -> list[object]:
         return [state.desired.place for state in world.reconciler.store.states()]
 
@@ -103,7 +103,7 @@ def test_specs_that_stand_elsewhere_in_their_file_cost_nothing(world: World) -> 
     assert places() != before
 
 
-def test_an_image_that_moves_in_a_spec_costs_requests_for_that_set_alone(world: World) -> None:
+def test_a_changed_image_costs_requests_only_for_that_scale_set(world: World) -> None:
     world.merge(spec("web-0017", NEW))
     before = len(world.azure.record.requests)
     assert operations(asked(world)) == PAGES + Counter(
@@ -128,7 +128,7 @@ def test_an_image_that_moves_in_a_spec_costs_requests_for_that_set_alone(world: 
     assert operations(asked(world)) == PAGES
 
 
-def test_a_spec_that_goes_costs_nothing_and_one_that_is_suspended_a_list_of_its_instances(
+def test_a_removed_spec_costs_no_request_and_a_suspended_one_a_list_of_instances(
     world: World,
 ) -> None:
     world.merge(spec("web-0017", OLD, suspend=True))
@@ -137,14 +137,14 @@ def test_a_spec_that_goes_costs_nothing_and_one_that_is_suspended_a_list_of_its_
     assert operations(asked(world)) == PAGES, "and that once an interval"
 
 
-def test_a_set_whose_interval_has_passed_is_looked_at_and_no_other(world: World) -> None:
+def test_only_the_scale_set_whose_interval_has_passed_is_observed(world: World) -> None:
     world.merge(spec("web-0017", OLD, interval="10m"))
     world.step()
     looks = looked_at([exchange for _ in range(30) for exchange in asked(world)])
     assert looks == {"web-0017": 3}
 
 
-def test_a_fleet_first_seen_at_one_moment_is_looked_at_again_at_several(world: World) -> None:
+def test_a_fleet_that_was_observed_together_is_observed_again_at_different_times(world: World) -> None:
     sweeps = [looked_at(asked(world)) for _ in range(60)]
     assert sum(sweeps, Counter()) == {f"web-{number:04}": 1 for number in range(SETS)}
     assert sweeps[:53] == [Counter()] * 53, "before nine tenths of the interval"
@@ -153,37 +153,37 @@ def test_a_fleet_first_seen_at_one_moment_is_looked_at_again_at_several(world: W
     assert max(busy) <= SETS // 3
 
 
-def test_a_first_look_that_waits_for_its_turn_goes_by_the_list() -> None:
+def test_a_delayed_first_reconcile_uses_the_list() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(version=OLD))
     (due,) = world.reconciler.sweep()
     world.clock.advance(timedelta(minutes=3))
-    world.reconciler.tick(due)
+    world.reconciler.reconcile(due)
     assert operations(list(world.azure.record.requests)) == {
         "VirtualMachineScaleSets_ListAll": 1,
         "VirtualMachineScaleSetVMs_List": 1,
     }
 
 
-def test_a_step_is_never_taken_on_a_list_that_is_minutes_old() -> None:
+def test_no_step_is_based_on_a_list_that_is_minutes_old() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(version=NEW))
     (due,) = world.reconciler.sweep()
     world.azure.scale_set("web").set_mode("Automatic")
     world.clock.advance(timedelta(minutes=3))
-    world.reconciler.tick(due)
+    world.reconciler.reconcile(due)
     assert world.lines()["web"] == says("NotManualMode")
     assert "VirtualMachineScaleSets_Update" not in world.requests()
     assert world.requests().count("VirtualMachineScaleSets_Get") == 1
 
 
-def test_a_listed_model_is_good_for_one_look() -> None:
+def test_a_listed_model_is_used_by_one_reconcile() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(version=OLD))
     (due,) = world.reconciler.sweep()
-    world.reconciler.tick(due)
-    world.reconciler.tick(due)
+    world.reconciler.reconcile(due)
+    world.reconciler.reconcile(due)
     assert operations(list(world.azure.record.requests))["VirtualMachineScaleSets_Get"] == 1
 
 
-def test_no_look_asks_again_what_a_list_has_just_said() -> None:
+def test_a_reconcile_does_not_read_again_what_a_list_has_just_shown() -> None:
     names = ["a", "b", "c"]
     world = World(fleet(*(scale_set(name, capacity=10) for name in names)), *map(spec, names)).run()
     lists = [
@@ -199,7 +199,7 @@ def test_no_look_asks_again_what_a_list_has_just_said() -> None:
     assert all(at - max(listed for listed in lists if listed <= at) > FRESH for at in gets)
 
 
-def test_no_page_is_asked_for_twice() -> None:
+def test_no_page_is_requested_twice() -> None:
     world = World(fleet(scale_set(capacity=120), page=20), spec(version=OLD)).run()
     pages = [
         str(each.query)

@@ -36,33 +36,33 @@ def shuts_down(queue: WorkQueue) -> None:
         pytest.param(
             [adds("a"), adds("b"), gets("a"), gets("b")],
             2,
-            id="keys come in the order in which they were added",
+            id="keys are returned in the order in which they were added",
         ),
         pytest.param(
             [adds("a"), adds("a"), gets("a"), finishes("a")],
             0,
-            id="a key that is queued already is not queued twice",
+            id="a queued key is not queued twice",
         ),
         pytest.param(
             [adds("a"), gets("a"), adds("a"), adds("b"), gets("b")],
             2,
-            id="a key that a worker has is given to no other",
+            id="a key is with one worker at a time",
         ),
         pytest.param(
             [adds("a"), gets("a"), adds("a"), adds("a"), finishes("a"), gets("a"), finishes("a")],
             0,
-            id="a key that is added while a worker has it comes once more after that",
+            id="a key that is added while a worker has it is returned again afterwards",
         ),
-        pytest.param([adds("a"), shuts_down, gets(None)], 0, id="shut down it drops what nobody has begun"),
-        pytest.param([shuts_down, adds("a"), gets(None)], 0, id="shut down it takes in nothing"),
+        pytest.param([adds("a"), shuts_down, gets(None)], 0, id="a shutdown drops queued keys"),
+        pytest.param([shuts_down, adds("a"), gets(None)], 0, id="after a shutdown no key is accepted"),
         pytest.param(
             [adds("a"), gets("a"), adds("a"), shuts_down, finishes("a"), gets(None)],
             0,
-            id="shut down it gives out nothing again",
+            id="after a shutdown no key is returned again",
         ),
     ],
 )
-def test_what_comes_out(acts: list[Act], left: int) -> None:
+def test_which_keys_are_returned(acts: list[Act], left: int) -> None:
     queue = WorkQueue()
     for act in acts:
         act(queue)
@@ -77,7 +77,7 @@ def test_a_worker_waits_for_a_key() -> None:
         assert got.result(20) == "a"
 
 
-def test_every_worker_that_waits_is_let_go_at_the_end() -> None:
+def test_a_shutdown_wakes_every_waiting_worker() -> None:
     queue = WorkQueue()
     workers = [Thread(target=queue.get, daemon=True) for _ in range(3)]
     for worker in workers:

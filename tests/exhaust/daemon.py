@@ -12,7 +12,7 @@ from typing import NamedTuple
 from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
 from reconciler.checks.client import Checks
 from reconciler.daemon.advance import advance
-from reconciler.daemon.event import InstancesRead, ModelRead, TickBegan, Ticked
+from reconciler.daemon.event import InstancesRead, ModelRead, ReconcileBegan, ReconcileEnded
 from reconciler.daemon.gates import evaluation
 from reconciler.daemon.outcome import Outcome, outcome_of, outcome_of_failure
 from reconciler.daemon.settings import Settings
@@ -163,7 +163,7 @@ class Observation:
 def observe(state: ScaleSetState, others: tuple[ScaleSetState, ...], reads: Reads) -> Observation:
     """Read until there is a decision, as the daemon's observer does, with all reads at one moment."""
     store = Store(_states={each.key: each for each in (state, *others)})
-    store.apply(state.key, TickBegan())
+    store.apply(state.key, ReconcileBegan())
     begun = store.get(state.key)
     assert begun
     observed = Observed(NOW, NOW, progress=begun.progress)
@@ -210,11 +210,13 @@ def _read(at: Need, state: ScaleSetState, observed: Observed, store: Store, read
         case Need.AUTHORS | Need.HISTORY:
             return replace(observed, authors=(), was_declared=False)
         case Need.LASTING:
-            return replace(observed, lasting=evaluation.ask_lasting(state.desired, observed, store))
+            return replace(observed, lasting=evaluation.evaluate_lasting(state.desired, observed, store))
         case Need.GATES:
             closed = (Gate("check", "it does not pass", Reason.CHECK_FAILED),)
             is_open = reads.is_check_open
-            gates = evaluation.ask(state.desired, observed, store, _NO_CHECKS) if is_open else closed
+            gates = (
+                evaluation.evaluate_gates(state.desired, observed, store, _NO_CHECKS) if is_open else closed
+            )
             return replace(observed, gates=gates)
 
 
@@ -242,7 +244,7 @@ def conclude(verdict: Observation, hearing: Hearing) -> tuple[ScaleSetState, Out
     else:
         assert decision
         outcome = outcome_of(desired, commit, decision, before, _SETTINGS, at=NOW)
-    ticked = Ticked(
+    ended = ReconcileEnded(
         desired=desired,
         commit=commit,
         outcome=outcome,
@@ -250,7 +252,7 @@ def conclude(verdict: Observation, hearing: Hearing) -> tuple[ScaleSetState, Out
         taken=taken,
         may_have_begun=may_have_begun,
     )
-    return advance(state, ticked), outcome
+    return advance(state, ended), outcome
 
 
 # Conversion of the memory of a process to a value and back.
@@ -292,7 +294,7 @@ def recall(memory: Memory, desired: ScaleSet, decided: ScaleSet | None, row: Azu
     return ScaleSetState(
         desired,
         "",
-        weighed=desired.image,
+        counted_image=desired.image,
         seen=LastSeen(model=model, counts=counts, sightings=seen, listed=listed),
         progress=progress,
         published=Published(outcome=outcome, decided=decided),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.outcome import rest_until
+from reconciler.daemon.outcome import requeue_delay
 from reconciler.forecast.batch_duration import ASSUMED, BatchDuration, usual_duration
 from reconciler.forecast.forecast import Forecast, PredictedWait, forecast
 from reconciler.forecast.simulation import Schedule
@@ -40,7 +40,7 @@ def foreseen(desired: ScaleSet, seen: Observed, duration: BatchDuration = ASSUME
         desired,
         seen,
         duration,
-        Schedule(MINUTE, lambda decision, at: rest_until(decision, at, MINUTE / 4, desired.interval)),
+        Schedule(MINUTE, lambda decision, at: requeue_delay(decision, at, MINUTE / 4, desired.interval)),
     )
 
 

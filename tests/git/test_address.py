@@ -1,10 +1,13 @@
 """Which URLs, branches and paths git may use, and how a URL is shown."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from reconciler.git import address
+from reconciler.git import address, credentials, revision
 from reconciler.git.repository import Repository
 
 HELPER = "names a remote helper, which is not allowed: use https, ssh or a path"
@@ -58,7 +61,7 @@ REFUSED = [
 @pytest.mark.parametrize("url, branch, path, message", REFUSED)
 def test_an_invalid_or_unsafe_source_is_rejected(url: str, branch: str, path: str, message: str) -> None:
     with pytest.raises(ValueError) as raised:  # noqa: PT011 - the message is compared whole
-        Repository(url, branch, path, Path("clone"))
+        Repository(url, revision.branch(branch), path, Path("clone"))
     assert str(raised.value) == message
 
 
@@ -75,7 +78,7 @@ def test_an_invalid_or_unsafe_source_is_rejected(url: str, branch: str, path: st
     ],
 )
 def test_common_urls_and_branches_are_accepted(url: str, branch: str) -> None:
-    Repository(url, branch, "specs", Path("clone"))
+    Repository(url, revision.branch(branch), "specs", Path("clone"))
 
 
 @pytest.mark.parametrize(
@@ -87,10 +90,91 @@ def test_common_urls_and_branches_are_accepted(url: str, branch: str) -> None:
     ],
 )
 def test_credentials_are_removed_from_a_message_in_every_encoding(text: str) -> None:
-    scrubbed = address.scrub(text, "https://me:p%40ss@h/r.git")
+    scrubbed = address.scrub(text, address.secrets("https://me:p%40ss@h/r.git"))
     assert "p%40ss" not in scrubbed
     assert "p@ss" not in scrubbed
 
 
+UNPARSABLE = (
+    "the repository URL cannot be parsed and is not shown, because it may contain credentials: "
+    "write it like https://HOST/PATH, and special characters of a password as %XX"
+)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("https://ada:s3cr3t/x@h/r.git", id="a slash in a password"),
+        pytest.param("https://s3cr3t/@h/r.git", id="a slash in a token"),
+        pytest.param("https://ada:s3cr3t#x@h/r.git", id="a hash sign in a password"),
+        pytest.param("https://ada:s3cr3t?x@h/r.git", id="a question mark in a password"),
+        pytest.param("https://ada:s3cr3t x@h/r.git", id="a space in a password"),
+        pytest.param("https://ada:s3cr3t[x@h/r.git", id="a bracket in a password"),
+        pytest.param("https://h/r.git?token=s3cr3t", id="a token in a query"),
+        pytest.param("https://ada@h:s3cr3t", id="a password as a port"),
+        pytest.param("https://", id="no host"),
+        pytest.param("https:///s3cr3t@h/r.git", id="a path before the host"),
+        pytest.param("ssh://ada@-oProxyCommand=x/r.git", id="a host that is an option"),
+        pytest.param("ada:s3cr3t@h:r.git", id="a password without a scheme"),
+    ],
+)
+def test_a_url_that_is_ambiguous_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - the message is compared whole
+        address.parse(url)
+    assert str(raised.value) == UNPARSABLE
+
+
+@pytest.mark.parametrize(
+    "url, bare, user, password",
+    [
+        pytest.param("https://ada:p%40ss@h:8/r.git", "https://h:8/r.git", "ada", "p@ss", id="https"),
+        pytest.param("https://org@h/r.git", "https://h/r.git", "org", None, id="a user alone"),
+        pytest.param("https://ada:@h/r.git", "https://h/r.git", "ada", "", id="an empty password"),
+        pytest.param("ssh://git:pw@h:22/r.git", "ssh://git@h:22/r.git", "git", "pw", id="ssh"),
+        pytest.param("git@h:r.git", "git@h:r.git", "", None, id="ssh without a scheme"),
+        pytest.param("file:///srv/a@b/r.git", "file:///srv/a@b/r.git", "", None, id="a file"),
+        pytest.param("/srv/a:b@c/r.git", "/srv/a:b@c/r.git", "", None, id="a path"),
+        pytest.param("https://[::1]:8/r.git", "https://[::1]:8/r.git", "", None, id="IPv6"),
+    ],
+)
+def test_a_url_is_taken_apart(url: str, bare: str, user: str, password: str | None) -> None:
+    found = address.parse(url)
+    assert (found.bare, found.user, found.password) == (bare, user, password)
+
+
+@given(
+    user=st.text(st.characters(codec="ascii", exclude_characters="\0/"), max_size=12),
+    noise=st.text(st.characters(codec="ascii", categories=("L", "N", "P", "S", "Zs")), max_size=8),
+    form=st.sampled_from(
+        [
+            "https://{user}:{secret}@forge.example.com/r.git",
+            "https://{secret}@forge.example.com/r.git",
+            "https://{secret}:@forge.example.com/r.git",
+            "ssh://{user}:{secret}@forge.example.com/r.git",
+            "git://{user}:{secret}@forge.example.com/r.git",
+            "{user}:{secret}@forge.example.com:r.git",
+            "https://forge.example.com/r.git?token={secret}",
+        ]
+    ),
+)
+def test_no_secret_of_a_url_is_shown_or_becomes_an_argument(user: str, noise: str, form: str) -> None:
+    """The secret contains whatever characters come, at its begin, end and middle."""
+    secret = f"{noise}hush{noise}7ush{noise}"
+    url = form.format(user=user, secret=secret)
+    try:
+        repository = Repository(url, revision.branch("main"), "", Path("clone"))
+    except ValueError as error:
+        shown = str(error)
+    else:
+        parsed = address.parse(url)
+        access = credentials.of_url(parsed)
+        shown = " ".join((repr(repository), str(repository), repr(parsed), parsed.bare, repr(access)))
+        sent = parsed.password or parsed.user or "nothing"
+        told = f"fatal: {sent} of 'https://{quote(sent, safe='')}@h/r' and {url} was refused"
+        shown += address.scrub(told, (*access.secrets, *address.secrets(url)))
+    assert "hush" not in shown
+    assert "7ush" not in shown
+
+
 def test_a_token_as_the_user_name_is_removed() -> None:
-    assert address.scrub("bad ghp_abc", "https://ghp_abc@h/r.git") == "bad ***"
+    assert address.scrub("bad ghp_abc", address.secrets("https://ghp_abc@h/r.git")) == "bad ***"

@@ -2,69 +2,18 @@
 
 import os
 import shutil
-import subprocess
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from reconciler.git.repository import Commit, Repository, SourceUnreachable
+from reconciler.git.revision import branch
 from reconciler.spec.author import Author
 from reconciler.spec.files import LIMIT, File
-
-
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """A bare repository, a work tree that pushes to it, and the directory of the clone."""
-
-    bare: Path
-    tree: Path
-    clone: Path
-
-    @property
-    def url(self) -> str:
-        return f"file://{self.bare}"
-
-    def git(self, *arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=self.tree, check=True, capture_output=True, text=True)
-        return done.stdout.strip()
-
-    def write(self, name: str, content: str | bytes = "a: 1\n") -> None:
-        path = self.tree / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-    def push(self, message: str = "a change", *, branch: str = "main") -> str:
-        """Commit all changes and force-push them. Returns the id of the commit."""
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "-m", message)
-        self.git("push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{branch}")
-        return self.git("rev-parse", "HEAD")
-
-    def repository(self, *, branch: str = "main", path: str = "specs") -> Repository:
-        return Repository(self.url, branch, path, self.clone)
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Remote:
-    """A remote without commits."""
-    remote = Remote(tmp_path / "remote.git", tmp_path / "tree", tmp_path / "clone")
-    remote.tree.mkdir()
-    remote.git("init", "--quiet", "--bare", "-b", "main", str(remote.bare))
-    remote.git("init", "--quiet", "-b", "main")
-    remote.git("remote", "add", "origin", str(remote.bare))
-    return remote
-
-
-@pytest.fixture
-def remote(empty: Remote) -> Remote:
-    """A remote with one spec on the branch main."""
-    empty.write("specs/web.yaml", "a: 1\n")
-    empty.write("README.md", "not a spec\n")
-    empty.push("Roll out 24.04 äöü\n\nThe body is not the subject.")
-    return empty
+from tests.git.remote import Remote
 
 
 def paths(commit: Commit) -> list[str]:
@@ -236,7 +185,9 @@ def test_a_clone_that_cannot_be_used_has_no_last_commit(remote: Remote) -> None:
 
 
 def test_a_path_can_be_a_source(remote: Remote) -> None:
-    assert paths(Repository(str(remote.bare), "main", "specs", remote.clone).commit()) == ["specs/web.yaml"]
+    assert paths(Repository(str(remote.bare), branch("main"), "specs", remote.clone).commit()) == [
+        "specs/web.yaml"
+    ]
 
 
 # Damage to the clone
@@ -341,12 +292,24 @@ def test_a_clone_directory_that_cannot_be_created_is_reported(remote: Remote) ->
 def test_a_second_process_waits_for_the_lock(remote: Remote) -> None:
     from reconciler.git.clone import lock
 
-    short = Repository(remote.url, "main", "specs", remote.clone, timeout=timedelta(seconds=0.2))
+    short = Repository(remote.url, branch("main"), "specs", remote.clone, timeout=timedelta(seconds=0.2))
     with lock(remote.clone, timedelta(seconds=1)):
         assert reason(short) == (
             f"the clone in {remote.clone} cannot be used: another process still uses {remote.clone} after 0.2 s"
         )
     assert remote.repository().commit().problems == ()
+
+
+def test_a_question_about_the_history_does_not_wait_for_a_fetch_that_hangs(remote: Remote) -> None:
+    from reconciler.git.clone import lock
+
+    repository = remote.repository()
+    sha = repository.commit().sha
+    with lock(remote.clone, timedelta(seconds=1)):
+        begun = time.monotonic()
+        assert repository.authors(sha, [("specs/web.yaml", 1)]) == ()
+        assert time.monotonic() - begun < 30
+    assert len(repository.authors(sha, [("specs/web.yaml", 1)])) == 1
 
 
 # Authors

@@ -29,7 +29,7 @@ STATUS = re.compile(r'"(Provisioning|Power)State/(\w+)"')
 SETS = "microsoft.compute/virtualmachinescalesets"
 CREATED, REFUSED = 201, 400
 MOVING = ("creating", "updating", "deleting")
-UNSEEN = "unseen"
+UNOBSERVED = "unseen"
 SETTLED, SOON = Stage("", "succeeded"), timedelta(seconds=1)
 
 
@@ -38,7 +38,7 @@ def prepare(simulator: Simulator, cassette: Cassette) -> None:
     for each in cassette.interactions:
         match = GROUP.match(each.path)
         if match and error_of(each) != "ResourceGroupNotFound":
-            simulator.cloud.put_group(match["subscription"], match["group"] or UNSEEN, _location(each))
+            simulator.cloud.put_group(match["subscription"], match["group"] or UNOBSERVED, _location(each))
         for row in scale_sets(each.answer):
             place = GROUP.match(row["id"])
             if place and place["group"]:

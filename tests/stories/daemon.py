@@ -61,9 +61,9 @@ class Daemon:
 
     def _reconcile(self, key: str) -> None:
         self._requeued.pop(key, None)
-        outcome = self.reconciler.tick(key)
+        outcome = self.reconciler.reconcile(key)
         if outcome is None:
             return
         self._world.outcomes.append(outcome)
-        if outcome.again is not None:
-            self._requeued[key] = self._world.clock.now() + outcome.again
+        if outcome.requeue_after is not None:
+            self._requeued[key] = self._world.clock.now() + outcome.requeue_after

@@ -84,8 +84,8 @@ def test_a_bad_image_is_not_ready_and_the_history_has_its_failure_and_its_fix() 
     world.merge(spec(version=FIX))
     conditions_until_settled(world)
     assert [each["message"] for each in row(world)["history"]] == [
-        f"{BAD} to {FIX}: Succeeded in 9m; 10 instances in 5 batches, the longest 1m45s",
-        f"{OLD} to {BAD}: Failed in 20m; 2 instances in 1 batch, the longest 19m45s",
+        f"{BAD} to {FIX}: Succeeded in 9m; 10 instances in 5 batches, longest batch 1m45s",
+        f"{OLD} to {BAD}: Failed in 20m; 2 instances in 1 batch, longest batch 19m45s",
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import Model
@@ -361,7 +361,7 @@ def approve(world: World, by: str = "ada@example.com") -> None:
 
     compute = Compute(Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now))
     desired = world.state().desired
-    model = compute.model(desired.target, Share.ROLLOUT)
+    model = compute.model(desired.target, Priority.ROLLOUT)
     assert isinstance(model, Model)
     signature = Signature.of(desired.image, by, compute.now())
     compute.approve(desired.target, model, desired.image, signature)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute, Scope
 from reconciler.rollout.observed import Instance, Model
 from reconciler.simulator import OperationFails, Request, Reset, Status, Throttled, Timeout, Truncated
@@ -148,10 +148,10 @@ def test_a_failed_upgrade_is_retried_slowly_before_any_other_domain() -> None:
 class Buggy(Compute):
     """A client with a bug that affects one scale set."""
 
-    def instances(self, target: Target, model: Model, share: Share) -> tuple[Instance, ...]:
+    def instances(self, target: Target, model: Model, priority: Priority) -> tuple[Instance, ...]:
         if target.name == "odd":
             raise KeyError("something nobody thought of")
-        return super().instances(target, model, share)
+        return super().instances(target, model, priority)
 
 
 def test_a_bug_in_one_reconcile_is_reported_and_affects_only_its_scale_set(
@@ -161,7 +161,7 @@ def test_a_bug_in_one_reconcile_is_reported_and_affects_only_its_scale_set(
     world = World(sets, spec("web"), spec("odd"), compute=Buggy)
     world.run(lambda: world.lines()["web"].startswith("UpToDate"))
     assert world.lines()["odd"] == says("Bug", "KeyError")
-    assert "odd: tick failed" in caplog.text
+    assert "odd: reconcile failed" in caplog.text
 
 
 class BuggyList(Compute):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import Absent
@@ -24,7 +24,7 @@ def retry(world: World, name: str, version: str) -> None:
     """Retry as the command does."""
     session = Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now)
     compute, target = Compute(session), Target(SUBSCRIPTION, "shop", name)
-    model = compute.model(target, Share.ROLLOUT)
+    model = compute.model(target, Priority.ROLLOUT)
     assert not isinstance(model, Absent)
     persisted = model.persisted.with_retry(PlatformImage(**BASE, version=version), world.clock.now())
     compute.persist(target, model, persisted)

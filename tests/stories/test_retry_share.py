@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from reconciler.azure.budget import Charge, Of
+from reconciler.azure.budget import BucketScope, OperationClass
 from reconciler.simulator import Status, Timeout, Truncated
 from reconciler.simulator.faults import Fault, OperationFails, OperationLost
 from tests.stories.world import World, fleet, scale_set, spec
@@ -13,12 +13,17 @@ from tests.stories.world import World, fleet, scale_set, spec
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 PATCH, UPGRADE = "VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"
 GET, LIST = "VirtualMachineScaleSets_Get", "VirtualMachineScaleSetVMs_List"
-CHARGES = {GET: Charge.GET, LIST: Charge.HIGH_COST_GET, PATCH: Charge.PATCH, UPGRADE: Charge.PATCH}
+CHARGES = {
+    GET: OperationClass.GET,
+    LIST: OperationClass.HIGH_COST_GET,
+    PATCH: OperationClass.PATCH,
+    UPGRADE: OperationClass.PATCH,
+}
 
 
 def half_of_refill(operation: str) -> float:
-    """Half of the requests refilled per minute. An upgrade has no bucket per scale set, so that of a change applies."""
-    return min(each.refill for each in CHARGES[operation].policies if each.of is Of.RESOURCE) / 2
+    """For a minute. An upgrade has no bucket of a scale set's own, and is held to that of a change."""
+    return min(each.refill for each in CHARGES[operation].buckets if each.scope is BucketScope.RESOURCE) / 2
 
 
 def most_in_a_minute(times: Sequence[datetime]) -> int:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.rollout.observed import RollingUpgrade
 from reconciler.spec.scale_set import Target
@@ -247,10 +247,10 @@ class Editing(Compute):
 
     landing: ClassVar[list[Callable[[], None]]] = []
 
-    def rolling_upgrade(self, target: Target, share: Share) -> RollingUpgrade:
+    def rolling_upgrade(self, target: Target, priority: Priority) -> RollingUpgrade:
         for land in self.landing:
             land()
-        return super().rolling_upgrade(target, share)
+        return super().rolling_upgrade(target, priority)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from reconciler.azure.budget import Share
+from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.rollout.observed import Instance, Model
 from reconciler.simulator import Throttled
@@ -49,7 +49,7 @@ def test_a_rollout_continues_while_observations_of_settled_scale_sets_wait() -> 
     assert world.lines()["web"] == says("UpToDate", "10", NEW)
     waited = next(each for each in world.outcomes if each.name == "still" and each.reason == "Throttled")
     assert (
-        "of 1080 requests of HighCostGetVMScaleSetSubscriptionMaximum are left, and kept for others"
+        "of 1080 requests of HighCostGetVMScaleSetSubscriptionMaximum left and reserved for other clients"
         in waited.message
     )
     assert "Throttled" not in world.reasons("web")
@@ -59,11 +59,11 @@ def test_a_rollout_continues_while_observations_of_settled_scale_sets_wait() -> 
 class Watched(Compute):
     """A client that records the share of the budget of each list of instances."""
 
-    shares: ClassVar[list[Share]] = []
+    shares: ClassVar[list[Priority]] = []
 
-    def instances(self, target: Target, model: Model, share: Share) -> tuple[Instance, ...]:
-        Watched.shares.append(share)
-        return super().instances(target, model, share)
+    def instances(self, target: Target, model: Model, priority: Priority) -> tuple[Instance, ...]:
+        Watched.shares.append(priority)
+        return super().instances(target, model, priority)
 
 
 def test_an_approved_rollout_is_observed_with_the_request_share_of_rollouts() -> None:
@@ -72,9 +72,9 @@ def test_an_approved_rollout_is_observed_with_the_request_share_of_rollouts() ->
     world.azure.scale_set("web").set_tags({"vmss-reconciler-approved": f"{':'.join(BASE.values())}:{NEW}"})
     asked = len(world.requests())
     world.run(lambda: "VirtualMachineScaleSetVMs_List" in world.requests()[asked:])
-    assert Watched.shares.pop() is Share.ROLLOUT
+    assert Watched.shares.pop() is Priority.ROLLOUT
     world.run().rest(timedelta(hours=2))
-    assert Watched.shares.pop() is Share.ROUTINE, "the share of settled scale sets"
+    assert Watched.shares.pop() is Priority.ROUTINE, "of what is settled"
 
 
 def test_a_single_pass_waits_until_azure_has_requests_left() -> None:

@@ -11,8 +11,8 @@ import yaml
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from reconciler.azure.budget import Charge
-from reconciler.azure.failure import Throttled, Unreachable
+from reconciler.azure.budget import OperationClass
+from reconciler.azure.failure import TooManyRequests, Unreachable
 from reconciler.daemon.condition import ConditionStatus, ConditionType
 from reconciler.daemon.history import Ending, History, RolloutRecord
 from reconciler.daemon.store import Store, Sweep
@@ -32,7 +32,7 @@ LABELS = {
     "reason": {*Reason},
     "state": {"total", "up_to_date", "unavailable", "unhealthy", "left_out"},
     "result": set(Ending),
-    "kind": {charge.name.lower() for charge in Charge},
+    "kind": {operation_class.name.lower() for operation_class in OperationClass},
 }
 
 
@@ -143,7 +143,7 @@ def test_what_goes_wrong_above_the_scale_sets_is_told_by_scope(
     metric: str, values: Mapping[str, Any]
 ) -> None:
     shown = store()
-    lists = {SCOPE: Throttled("no", timedelta(minutes=1)), OTHER: Unreachable("no")}
+    lists = {SCOPE: TooManyRequests("no", timedelta(minutes=1)), OTHER: Unreachable("no")}
     shown.last_sweep = Sweep(NOW, "a1", "Move web", ("a mistake", "another"), lists)
     assert {scope: sample(shown, metric, scope=scope) for scope in values} == values
 

@@ -24,7 +24,7 @@ from reconciler.rollout.domains import Domain
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Upgrade
-from reconciler.web.server import Pages, Server
+from reconciler.web.server import Pages, StatusServer
 from tests.build import NEW, NOW, OLD, SUBSCRIPTION, model, spec
 from tests.cli.program import until
 from tests.daemon.states import state, store_of
@@ -55,7 +55,7 @@ def rolling() -> Store:
     outcome = Outcome(
         *("web", COMMIT, NOW, Reason.UPGRADING, "update domain 1", Status.RECONCILING, step),
         gates=gates,
-        again=15 * SECOND,
+        requeue_after=15 * SECOND,
     )
     seen: dict[str, Any] = {
         "outcome": outcome,
@@ -122,7 +122,7 @@ def empty() -> Store:
 def served(store: Store, after: timedelta = timedelta(0)) -> Iterator[Get]:
     """A way to get the pages of a daemon that started at NOW and has reached `after`."""
     times = iter((NOW,))
-    server = Server(Pages(store, OVERDUE, lambda: next(times, NOW + after)), "127.0.0.1", 0)
+    server = StatusServer(Pages(store, OVERDUE, lambda: next(times, NOW + after)), "127.0.0.1", 0)
     try:
         yield lambda path: get(f"{server.url}{path}")
     finally:
@@ -175,7 +175,7 @@ ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the c
             SECOND,
             "/readyz",
             503,
-            "the first sweep has not finished\n",
+            "the first sweep has not ended yet\n",
             id="before it knows anything, it is not",
         ),
         pytest.param(
@@ -191,7 +191,7 @@ ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the c
             SECOND,
             "/healthz",
             404,
-            "no such page; there are /livez, /readyz, /metrics, /status\n",
+            "no such page; use one of /livez, /readyz, /metrics, /status\n",
             id="an unknown page names those there are",
         ),
         pytest.param(
@@ -199,7 +199,7 @@ ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the c
             SECOND,
             "/",
             404,
-            "no such page; there are /livez, /readyz, /metrics, /status\n",
+            "no such page; use one of /livez, /readyz, /metrics, /status\n",
             id="so does the root",
         ),
     ],
@@ -313,7 +313,7 @@ def test_a_probe_says(
                                 "batches": 1,
                                 "instances": 2,
                                 "longestBatchSeconds": 0.0,
-                                "message": f"{OLD.version} to {NEW.version}: under way; 2 instances in 1 batch",
+                                "message": f"{OLD.version} to {NEW.version}: in progress; 2 instances in 1 batch",
                             },
                             {
                                 "from": None,
@@ -332,7 +332,7 @@ def test_a_probe_says(
                     },
                 ],
             },
-            id="one set rolling, one not looked at yet, and a mistake in the last commit",
+            id="one set rolling, one not checked yet, and a mistake in the last commit",
         ),
     ],
 )
@@ -420,7 +420,7 @@ def float_at(line: str) -> tuple[str, float]:
 
 
 def test_a_client_that_hangs_up_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
-    server = Server(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
+    server = StatusServer(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
     host, port = server.url.removeprefix("http://").split(":")
     others = set(threading.enumerate())
     with closing(server):
@@ -438,7 +438,7 @@ def test_a_client_that_hangs_up_is_no_news(caplog: pytest.LogCaptureFixture) -> 
 
 def test_ipv6_is_served_too() -> None:
     try:
-        server = Server(Pages(rolling(), OVERDUE), "::1", 0)
+        server = StatusServer(Pages(rolling(), OVERDUE), "::1", 0)
     except OSError as error:
         pytest.skip(f"no IPv6 here: {error}")
     with closing(server):
@@ -447,9 +447,9 @@ def test_ipv6_is_served_too() -> None:
 
 
 def test_an_address_is_free_again_after_close() -> None:
-    first = Server(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
+    first = StatusServer(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
     port = int(first.url.rpartition(":")[2])
     with pytest.raises(OSError, match="Address already in use"):
-        Server(Pages(rolling(), OVERDUE), "127.0.0.1", port)
+        StatusServer(Pages(rolling(), OVERDUE), "127.0.0.1", port)
     first.close()
-    Server(Pages(rolling(), OVERDUE), "127.0.0.1", port).close()
+    StatusServer(Pages(rolling(), OVERDUE), "127.0.0.1", port).close()

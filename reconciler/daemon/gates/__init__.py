@@ -1,1 +1,1 @@
-"""The gates outside of one scale set."""
+"""The gates that depend on other scale sets or on external checks."""

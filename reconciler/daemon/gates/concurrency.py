@@ -1,14 +1,13 @@
-"""The cap on concurrent rollouts: who holds a place, who waits for one, and who goes first.
+"""The cap on concurrent rollouts: which scale sets hold a slot, which wait for one, and in which order.
 
-A scale set holds a place from the moment that the gates let it begin until its rollout is over, whether it
-moves or has failed on the way: a bad image must not march through the fleet, one scale set after another.
-One that is suspended holds none, and neither does one that waits for another scale set: that one may be the
-very one that needs the place. A rollout that goes back to the last good image holds its place all the way,
-and after it: only another image is its end.
+A scale set holds a slot from the moment that the gates let it begin until its rollout ends, even if the
+rollout fails: a bad image must not spread through the fleet, one scale set after another. A rollback to the
+last good image keeps the slot until another image is declared. A suspended scale set holds no slot. Neither
+does one that waits for another scale set, because that one may need the slot.
 
-A process that starts takes for under way what is half on its image, or waits for instances: a scale set that
-was done before and has a sick instance now counts, until that is well. Of what it has not looked at yet it
-cannot tell, and leaves a place for each. Who waits goes by name: the first of them when a place is free.
+After a start, a scale set that is partly on its image, or that waits for instances, counts as rolling out.
+This includes a completed scale set with an unhealthy instance, until the instance recovers. One slot is
+reserved for each scale set that was not observed yet. Free slots are given out in the order of names.
 """
 
 from bisect import bisect_left
@@ -24,36 +23,42 @@ from reconciler.rollout.wording import join_first
 
 
 def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_begun: bool = False) -> Gate:
-    """The gate. `states` are all, by name; `has_begun`: this one was seen to be half-way just now."""
+    """The gate of one scale set.
+
+    `states` are all scale sets, sorted by name. `has_begun`: this observation found the rollout half done.
+    """
     cap, total = state.desired.fleet.max_concurrent, len(states)
     has_slot = state.progress.has_slot
     if has_slot or (has_slot is None and has_begun):
-        return Gate("turn", "its rollout is under way")
-    slots = ScaleSetStates.of(states).found(_slots)
+        return Gate("turn", "its rollout is in progress")
+    slots = ScaleSetStates.of(states).find_once(_slots)
     moving = [each for each in slots.moving if each.key != state.key]
     unknown = [each for each in slots.unknown if each.key != state.key]
-    unseen = [each for each in unknown if each.outcome is None]
-    untold = [each for each in unknown if each.outcome]
+    unobserved = [each for each in unknown if each.outcome is None]
+    undetermined = [each for each in unknown if each.outcome]
     ahead = slots.waiting[: bisect_left(slots.names, state.desired.name)]
     is_open = len(moving) + len(unknown) + len(ahead) < cap.of(total)
     who = "; ".join(
         (
-            *([f"{with_reasons(moving)} {_are(moving)} under way"] if moving else []),
-            *([f"{_names(unseen)} {_are(unseen, 'was', 'were')} not looked at yet"] if unseen else []),
-            *([f"whether {with_reasons(untold)} {_are(untold)} under way is not known"] if untold else []),
+            *([f"{with_reasons(moving)} {_are(moving)} rolling out"] if moving else []),
+            *([f"{_names(unobserved)} {_are(unobserved)} not checked yet"] if unobserved else []),
+            *([f"{with_reasons(undetermined)} may be rolling out"] if undetermined else []),
             *([f"{_names(ahead)} {_are(ahead, 'goes', 'go')} first"] if ahead else []),
         )
     )
     evidence = (
-        f"{'a' if is_open else 'no'} place is free, and spec.maxConcurrentRollouts of the Fleet is "
-        f"{cap.describe(total)}{f': {who}' if who else ''}"
+        f"{'a' if is_open else 'no'} concurrency slot is free: "
+        f"{f'{who}; ' if who else ''}spec.maxConcurrentRollouts of the Fleet is {cap.describe(total)}"
     )
     return Gate("turn", evidence, None if is_open else Reason.AWAITING_TURN)
 
 
 @dataclass(frozen=True, slots=True)
 class _Slots:
-    """Who holds a slot, of whom nobody knows, and who waits for one, with the names of those, in order."""
+    """The scale sets that hold a slot, those that may hold one, and those that wait for one, sorted by name.
+
+    `names` are the names of `waiting`.
+    """
 
     moving: tuple[ScaleSetState, ...]
     unknown: tuple[ScaleSetState, ...]
@@ -64,20 +69,20 @@ class _Slots:
 def _slots(states: ScaleSetStates) -> _Slots:
     moving = (each for each in states if each.progress.has_slot)
     unknown = (each for each in states if each.progress.has_slot is None and not each.desired.suspend)
-    waiting = sorted(filter(_waits, states), key=lambda each: each.desired.name)
+    waiting = sorted(filter(_is_waiting, states), key=lambda each: each.desired.name)
     return _Slots(tuple(moving), tuple(unknown), tuple(waiting), tuple(each.desired.name for each in waiting))
 
 
 def slot_after(before: Progress, outcome: Outcome, *, may_have_begun: bool) -> bool | None:
-    """Whether it holds a slot after a look that gave this outcome, None where that cannot be told.
+    """Whether a scale set holds a slot after this outcome, None if that is unknown.
 
-    `may_have_begun`: its step was sent, and no answer came.
+    `may_have_begun`: the step was sent, and no response came.
     """
     held = before.holds_slot
     if outcome.is_error and may_have_begun and before.has_acquired:
         return True
     if outcome.reason is Reason.REFUSED and held is None:
-        return False  # nothing of ours can be under way where Azure lets us do nothing
+        return False  # where Azure refuses every call, no rollout of ours can be in progress
     if outcome.is_error:
         return held
     slot = outcome.reason.meaning.slot
@@ -88,13 +93,12 @@ def slot_after(before: Progress, outcome: Outcome, *, may_have_begun: bool) -> b
     if held is None:
         is_half = outcome.counts is not None and outcome.counts.up_to_date > 0
         return slot is Slot.HOLDS or is_half
-    # The fix of a rollout that went wrong passes every gate, and so claims nothing; a rollout it is all the
-    # same.
+    # The fix of a failed rollout passes every gate and acquires no slot here. It is a rollout nevertheless.
     has_begun = before.has_acquired or outcome.reason is Reason.MODEL_DRIFT
     return held or (has_begun and outcome.step is not None)
 
 
-def _waits(state: ScaleSetState) -> bool:
+def _is_waiting(state: ScaleSetState) -> bool:
     if state.outcome is None or state.desired.suspend or state.progress.has_slot:
         return False
     return state.outcome.reason == Reason.AWAITING_TURN
@@ -109,7 +113,7 @@ def _names(states: Sequence[ScaleSetState]) -> str:
 
 
 def with_reasons(states: Sequence[ScaleSetState]) -> str:
-    """Their names, each with where it stands."""
+    """Their names, each with its reason."""
     return join_first(
         states,
         lambda each: f"{each.desired.name} ({each.outcome.reason})" if each.outcome else each.desired.name,

@@ -1,9 +1,9 @@
-"""The gates outside of one scale set: the cap on change, who goes first, breaker, checks, pilot, the cap on
-rollouts.
+"""The gates that depend on other scale sets or on external checks.
 
-Asked in this order, and no further than the first that is closed: a check costs a request, so it is put only
-where all before it are open; the turn comes last, because it takes a place. What costs nothing is asked again
-at every sweep for those that wait for it.
+The order is max change, dependencies, waves, breaker, checks, pilot, concurrency. Evaluation stops at the
+first closed gate. A check costs a request, so it runs only if all gates before it are open. Concurrency comes
+last, because an open gate acquires a slot. For scale sets that wait, every sweep evaluates the gates that
+cost no request again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from reconciler.daemon.event import ImageResolved
 from reconciler.daemon.gates.concurrency import concurrency
 from reconciler.daemon.gates.dependencies import dependencies, waves
 from reconciler.daemon.gates.fleet import breaker, pilot
-from reconciler.daemon.gates.max_change import is_weighed, max_change
+from reconciler.daemon.gates.max_change import is_change_counted, max_change
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import differs
 from reconciler.daemon.state import ScaleSetState
@@ -31,15 +31,15 @@ from reconciler.spec.image import same
 from reconciler.spec.scale_set import ScaleSet
 
 
-def ask(desired: ScaleSet, observed: Observed, store: Store, checks: Checks) -> tuple[Gate, ...]:
-    """The gates of one scale set as it was seen just now, and a place taken where all of them are open.
+def evaluate_gates(desired: ScaleSet, observed: Observed, store: Store, checks: Checks) -> tuple[Gate, ...]:
+    """Evaluate the gates of one scale set as just observed. If all are open, acquire a slot.
 
-    Raises Conflict while a sweep is at taking over another commit.
+    Raises Conflict while a sweep is applying another commit.
     """
     key, towards = desired.target.key, exact_if_known(desired, observed)
     state = store.apply(key, ImageResolved(towards.image))
-    if state is None or differs(desired, state.desired) or not is_weighed(state):
-        raise Conflict("a commit is being taken over; deciding anew")
+    if state is None or differs(desired, state.desired) or not is_change_counted(state):
+        raise Conflict("a new commit is being applied; checking again")
     found: list[Gate] = []
     for gate in _all(state, store, checks, observed.at, has_begun=_has_begun(towards, observed)):
         found.append(gate)
@@ -48,17 +48,17 @@ def ask(desired: ScaleSet, observed: Observed, store: Store, checks: Checks) -> 
     return tuple(found)
 
 
-def ask_lasting(desired: ScaleSet, observed: Observed, store: Store) -> tuple[Gate, ...]:
-    """The gates that no time opens and that cost no request, of one scale set as it was seen just now."""
+def evaluate_lasting(desired: ScaleSet, observed: Observed, store: Store) -> tuple[Gate, ...]:
+    """Evaluate the gates that do not open with time and that cost no request."""
     exact = exact_if_known(desired, observed).image
     state = store.apply(desired.target.key, ImageResolved(exact))
     return _lasting(state, store.states(), observed.at) if state else ()
 
 
 def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate | None:
-    """The gate that a scale set waits for, as it is now; None where it waits for none that costs nothing."""
+    """The gate that a scale set waits for, evaluated now. None if it waits for none that costs no request."""
     outcome = state.outcome
-    if outcome is None or not is_weighed(state):
+    if outcome is None or not is_change_counted(state):
         return None
     match outcome.reason:
         case Reason.OUTSIDE_WINDOW:
@@ -71,7 +71,7 @@ def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: date
             return _closed_lasting(state, states, at)
         case Reason.TOO_MUCH_CHANGE | Reason.DEPENDENCY_NOT_READY:
             gates = _cheap(state, states, at)
-        case Reason.IMAGE_FAILED_ELSEWHERE:  # all others may be passed, and closed
+        case Reason.IMAGE_FAILED_ELSEWHERE:  # the others may be closed, and passed
             gates = breaker(state, states, state.exact)
         case Reason.AWAITING_TURN | Reason.AWAITING_PILOT:
             gates = (*_cheap(state, states, at), _begin(state, states, at))
@@ -81,8 +81,7 @@ def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: date
 
 
 def is_new_evidence(outcome: Outcome, gate: Gate) -> bool:
-    """Whether the gate that this outcome waits for is closed for the same reason, and rests on something
-    else by now."""
+    """Whether the gate that this outcome waits for is still closed for the same reason, on other evidence."""
     closed = _closed_gate(outcome)
     return closed is not None and closed.closed is gate.closed and closed != gate
 
@@ -90,7 +89,7 @@ def is_new_evidence(outcome: Outcome, gate: Gate) -> bool:
 def _all(
     state: ScaleSetState, store: Store, checks: Checks, at: datetime, *, has_begun: bool
 ) -> Iterator[Gate]:
-    """Each only once it is asked for."""
+    """Yield each gate. A gate is evaluated only when the caller asks for it."""
     yield from _cheap(state, store.states(), at)
     yield from map(checks.gate, state.desired.rollout.checks)
     if not has_begun:
@@ -100,14 +99,16 @@ def _all(
 
 
 def _begin(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate:
-    """Whether a rollout may begin beside those that are under way: as pilot or after it, and with a slot."""
+    """Whether a rollout may begin beside those in progress: by the pilot, then by concurrency."""
     gate = pilot(state, states, state.exact, at)
     return gate if gate.closed else concurrency(state, states)
 
 
 def _has_begun(towards: ScaleSet, observed: Observed) -> bool:
-    """Whether an instance is on the image, or may be on its way to it: a process that has just begun does not
-    know what the one before it took."""
+    """Whether an instance is on the image, or may be on its way to it.
+
+    A new process does not know which step the previous one took.
+    """
     model, instances = observed.model, observed.instances or ()
     if not isinstance(model, Model) or model.image is None:
         return False
@@ -127,8 +128,8 @@ def _cheap(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) 
 
 
 def _lasting(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> tuple[Gate, ...]:
-    """Those that stand until a person does something: they are told before a window and an approval."""
-    held = max_change(state, states, at) if is_weighed(state) else ()
+    """The gates that stay closed until a person acts. They are reported before windows and approval."""
+    held = max_change(state, states, at) if is_change_counted(state) else ()
     return (*held, *breaker(state, states, state.exact))
 
 

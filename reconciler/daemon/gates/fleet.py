@@ -1,20 +1,19 @@
-"""A new image goes into a wave by one scale set first, and a bad one goes no further: pilot and breaker.
+"""Pilot and breaker: a new image enters each wave through one scale set first, and a bad image stops there.
 
-**Breaker.** While an image has failed in more scale sets than `spec.maxFailedRollouts` of the Fleet allows,
-it is begun nowhere, and no serving instance is taken to it. It stays open until the image has proven itself
-in each of those, whatever is declared there meanwhile, or a person has had it tried again (`reconciler retry
---image`): then it takes an instance that fails on it anew. To remove the spec of one where it failed, or to
-scale that to zero, proves nothing.
+**Breaker.** If an image has failed in more scale sets than `spec.maxFailedRollouts` of the Fleet allows, no
+scale set begins it, and no serving instance is upgraded to it. The breaker holds until the image has proven
+itself in each of those scale sets, or until `reconciler retry --image` retries it. After a retry, only a new
+failure counts. To declare another image there, to remove the spec, or to scale to zero proves nothing.
 
-    30 scale sets declare it, 1% of them is none: one failure keeps it from the other 29
-    400 scale sets, 1% is four: the fifth failure does
+    30 scale sets declare it, 1% of 30 is 0: one failure keeps it from the other 29
+    400 scale sets declare it, 1% of 400 is 4: the fifth failure keeps it from the others
 
-**Pilot.** In each wave, no more scale sets begin at once than have brought their first batch through its
-soak, and one where none has: 1, 1, 2, 4, 8. One that cannot go on (on hold, refused, without an instance to
-upgrade, or past its progress deadline without a result) holds nobody up. Of those that wait, and of those
-that were not looked at yet, the first goes by name; those that tell little of the image go last, without
-an instance or with one that does not serve. An urgent image has one pilot for all waves. The last good image
-of any scale set of the wave was proven there before, and needs no pilot.
+**Pilot.** In each wave, as many scale sets may begin together as have brought their first batch through its
+soak, and at least one: 1, 1, 2, 4, 8. A scale set that cannot continue blocks no other: it is suspended or
+frozen, refused, has no instance to upgrade, or has passed its progress deadline without a result. Scale sets
+begin in the order of names. Those that prove little, because they have no instances or unhealthy ones, begin
+last. An urgent image has one pilot for all waves. An image that is the last good one of any scale set of the
+wave needs no pilot.
 """
 
 from bisect import bisect_left
@@ -37,34 +36,34 @@ _Rank = tuple[bool, int, str]
 
 
 def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
-    """The gate, where the image has failed anywhere else; `exact` is what is to be begun, or gone on with."""
+    """The gate, if the image has failed in another scale set. `exact` is the image to begin or continue."""
     image, together = Fingerprint.of(exact), ScaleSetStates.of(states)
     failed = _failed_in(state, together, image)
     if not failed:
         return ()
-    declaring = together.found(_declarations)[image]
+    declaring = together.find_once(_declarations)[image]
     most = state.desired.fleet.max_failed.within(declaring)
     evidence = (
-        f"{short(exact)} has failed in {join(failed)}, and spec.maxFailedRollouts of the Fleet bears {most} "
+        f"{short(exact)} has failed in {join(failed)}; spec.maxFailedRollouts of the Fleet allows {most} "
         f"of {declaring}"
     )
     if len(failed) <= most:
         return (Gate(BREAKER, evidence),)
     which = "it" if len(failed) == 1 else "them"
-    mend = f"name another image, heal {which}, or run `reconciler retry --image {short(exact)}`"
-    return (Gate(BREAKER, f"{evidence}; {mend}", Reason.IMAGE_FAILED_ELSEWHERE),)
+    fix = f"declare another image, fix {which}, or run `reconciler retry --image {short(exact)}`"
+    return (Gate(BREAKER, f"{evidence}; {fix}", Reason.IMAGE_FAILED_ELSEWHERE),)
 
 
 def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, at: datetime) -> Gate:
-    """The gate, for one that has not begun; `states` are all, by name.
+    """The gate of a scale set that has not begun. `states` are all scale sets, sorted by name.
 
-    An urgent image waits for no wave, so that all of them are one.
+    For an urgent image all waves count as one.
     """
     image, is_urgent = Fingerprint.of(exact), bool(state.desired.fleet.urgency(exact, at))
     together, number = ScaleSetStates.of(states), None if is_urgent else state.desired.wave
-    if image in together.found(_good_images, number):
-        return Gate("pilot", f"{short(exact)} was proven before")
-    wave = together.found(_wave, image, number, at)
+    if image in together.find_once(_good_images, number):
+        return Gate("pilot", f"{short(exact)} is already proven here")
+    wave = together.find_once(_wave, image, number, at)
     proven = len(wave.proven - {state.key})
     trying = [each for each in wave.trying if each.key != state.key]
     whose = " that declare it" if is_urgent else " of its wave"
@@ -78,9 +77,12 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
 
 
 @dataclass(frozen=True, slots=True)
-class _Wave:
-    """The scale sets that are to run one image: how many there are, the keys of those that have proven it,
-    those that are trying it, and those that may begin, by rank."""
+class _WaveProgress:
+    """The scale sets of a wave that declare one image.
+
+    `proven` are the keys of those that have proven it, `trying` those that run their first batch, and
+    `waiting` those that may begin, by rank.
+    """
 
     size: int
     proven: frozenset[str]
@@ -89,12 +91,12 @@ class _Wave:
     ranks: tuple[_Rank, ...]
 
     def ahead_of(self, state: ScaleSetState) -> Sequence[ScaleSetState]:
-        """Those that are to begin before this one."""
+        """The scale sets that begin before this one."""
         return self.waiting[: bisect_left(self.ranks, _rank(state))]
 
 
-def _wave(states: ScaleSetStates, image: Fingerprint, wave: int | None, at: datetime) -> _Wave:
-    """Those of one wave, or of all where that is None."""
+def _wave(states: ScaleSetStates, image: Fingerprint, wave: int | None, at: datetime) -> _WaveProgress:
+    """The scale sets of one wave, or of all waves if `wave` is None."""
     members = [
         each for each in states if (wave is None or each.desired.wave == wave) and _exact(each) == image
     ]
@@ -107,31 +109,31 @@ def _wave(states: ScaleSetStates, image: Fingerprint, wave: int | None, at: date
         if each.key in soaking or (each.key not in proven and _is_trying(each, image, at))
     )
     waiting = sorted(filter(_may_begin, members), key=_rank)
-    return _Wave(len(members), proven, trying, tuple(waiting), tuple(map(_rank, waiting)))
+    return _WaveProgress(len(members), proven, trying, tuple(waiting), tuple(map(_rank, waiting)))
 
 
 def _good_images(states: ScaleSetStates, wave: int | None) -> frozenset[Fingerprint]:
-    """What the scale sets of one wave, or of all where that is None, ran well before what they run now."""
+    """The last good images of the scale sets of one wave, or of all waves if `wave` is None."""
     models = (each.seen.listed_or_read for each in states if wave is None or each.desired.wave == wave)
     good = (model.persisted.last_good for model in models if model)
     return frozenset(Fingerprint.of(image) for image in good if image)
 
 
 def _declarations(states: ScaleSetStates) -> Counter[Fingerprint]:
-    """How many declare each image."""
+    """The number of scale sets that declare each image."""
     return Counter(map(_exact, states))
 
 
 def _failures(states: ScaleSetStates, image: Fingerprint) -> tuple[Mapping[str, str], frozenset[str]]:
-    """The names by key of those in which it failed, and the names of such whose specs were removed since."""
+    """The scale sets in which the image failed: names by key, and the names of those whose specs are gone."""
     failed = {each.key: each.desired.name for each in states if has_failed(each, image)}
     removed = {each.name for state in states for each in state.removed if each.image.digest == image.digest}
     return failed, frozenset(removed.difference(each.desired.name for each in states) if removed else ())
 
 
 def _failed_in(state: ScaleSetState, states: ScaleSetStates, image: Fingerprint) -> list[str]:
-    """The names of the other scale sets in which it failed."""
-    failed, removed = states.found(_failures, image)
+    """The names of the other scale sets in which the image failed."""
+    failed, removed = states.find_once(_failures, image)
     others = {name for key, name in failed.items() if key != state.key}
     retry = state.seen.model.persisted.retry if state.seen.model else None
     is_retried = retry is not None and retry.image.digest == image.digest
@@ -139,7 +141,7 @@ def _failed_in(state: ScaleSetState, states: ScaleSetStates, image: Fingerprint)
 
 
 def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:
-    """Whether there was evidence against it here: by what this process saw, or by what is persisted."""
+    """Whether there is evidence against the image here, observed by this process or persisted."""
     model = state.seen.listed_or_read
     if model and is_retried(model.persisted.retry, state.progress.attempt, image):
         return False
@@ -150,7 +152,7 @@ def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:
 
 
 def has_proven(state: ScaleSetState, image: Fingerprint) -> bool:
-    """Whether its first batch on this image is through its soak, and serves."""
+    """Whether its first batch on this image has passed its soak and serves."""
     counts, outcome, model = state.seen.counts, state.outcome, state.seen.model
     if counts is None or outcome is None or not counts.back or model is None or model.image is None:
         return False
@@ -165,7 +167,7 @@ def has_proven(state: ScaleSetState, image: Fingerprint) -> bool:
 
 
 def _soaks_first_batch(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
-    """Whether the one batch that there was is not through its soak: after it no other waits for that."""
+    """Whether its only batch so far is still in its soak."""
     attempt = state.progress.attempt
     if state.desired.suspend or attempt is None or not image.is_of(attempt.step.image):
         return False
@@ -176,8 +178,9 @@ def _soaks_first_batch(state: ScaleSetState, image: Fingerprint, at: datetime) -
 
 
 def _is_trying(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
-    """Whether it is on its way with its first batch, and may tell of the image. After a start, one whose
-    model is on it may be.
+    """Whether it runs its first batch on the image, and has no result yet.
+
+    After a start, a scale set whose model is on the image counts too.
     """
     model, has_slot = state.seen.listed_or_read, state.progress.has_slot
     is_on_it = model is not None and model.image is not None and image.is_of(model.image)
@@ -191,8 +194,10 @@ def _is_trying(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
 
 
 def _is_stuck(state: ScaleSetState, reason: Reason, at: datetime) -> bool:
-    """Whether its last step is older than its progress deadline, and it neither rests nor has proven
-    anything. While it waits for instances it tells by itself when that has taken too long."""
+    """Whether its last step is older than its progress deadline, without a result and outside a pause.
+
+    While it waits for instances, its own decision reports when that has taken too long.
+    """
     if reason is Reason.PROGRESS_DEADLINE_EXCEEDED:
         return True
     if reason is Reason.WAITING_FOR_INSTANCES and not (state.outcome and state.outcome.is_error):
@@ -202,15 +207,15 @@ def _is_stuck(state: ScaleSetState, reason: Reason, at: datetime) -> bool:
 
 
 def _rank(state: ScaleSetState) -> _Rank:
-    """Its place among those that may begin. One that was not looked at yet may tell as much as any."""
+    """Its rank among those that may begin. A scale set that was not observed yet ranks with the others."""
     seen = state.seen
     instances = seen.sightings.values()
-    tells_little = not instances or not all(each.is_back for each in instances)
-    return seen.instances_at is not None and tells_little, state.desired.wave, state.desired.name
+    proves_little = not instances or not all(each.is_back for each in instances)
+    return seen.instances_at is not None and proves_little, state.desired.wave, state.desired.name
 
 
 def _may_begin(state: ScaleSetState) -> bool:
-    """Whether it waits for nothing but its turn, as far as is known."""
+    """Whether it waits only for the pilot or a slot, as far as is known."""
     outcome = state.outcome
     if outcome is None:
         return not state.desired.suspend

@@ -1,13 +1,13 @@
-"""The cap on change: one commit may change the images of so many scale sets, or else it changes none.
+"""The cap on change: how many scale sets one commit may change. A commit that exceeds it changes none.
 
-Counted once, when a sweep takes a commit over: those whose declared image differs from the one before, and
-whose model is not on it already. A revert to the last good image does not count. Of a scale set that this
-process sees for the first time there is none before, and its model alone tells; where the spec follows
-latest, that tells nothing. So a process that starts while a commit is held counts the same again, and one
-that starts in the middle of a rollout counts what is left of it. What was let go is let go: a cap that is
-lowered later holds nothing half-way.
+Changes are counted once, when a sweep applies a commit: a scale set counts if its declared image differs from
+the previous one and its model is not on it. A revert to the last good image does not count. If this process
+sees a scale set for the first time, there is no previous image and the model alone decides; a spec that
+follows latest then does not count. A process that starts while a commit is held therefore counts the same
+again, and one that starts during a rollout counts what remains of it. A commit that has passed is not held
+later, even if the cap is lowered.
 
-A suspended scale set does not count; its image does once the suspension ends.
+A suspended scale set does not count. Its image counts once the suspension ends.
 """
 
 from collections import Counter
@@ -26,14 +26,14 @@ from reconciler.spec.scale_set import OnFailure
 _Commit = tuple[str, datetime]
 
 
-def weigh(
+def count_changes(
     states: Sequence[ScaleSetState], listed: Mapping[str, Model], unlisted: frozenset[str], at: datetime
 ) -> tuple[ScaleSetState, ...]:
-    """The entries with what the specs that are in force since `at` change.
+    """The states with the change that the specs in force since `at` make to each.
 
-    `listed` are the models by key; of the keys in `unlisted` the list failed.
+    `listed` are the models by key. `unlisted` are the keys for which the list failed.
     """
-    after = [_weigh_one(each, listed, unlisted, at) for each in states]
+    after = [_count_change(each, listed, unlisted, at) for each in states]
     sizes = Counter(_commit(each) for each in after)
     return tuple(
         _held_or_not(now, sizes, len(after)) if now is not before or _is_held(before) else now
@@ -41,59 +41,59 @@ def weigh(
     )
 
 
-def is_weighed(state: ScaleSetState) -> bool:
-    """Whether its declared image was weighed; it is not while a sweep is at taking over a commit."""
-    return state.weighed is not None and same(state.weighed, state.desired.image)
+def is_change_counted(state: ScaleSetState) -> bool:
+    """Whether the change to its declared image was counted. It is not while a sweep applies a commit."""
+    return state.counted_image is not None and same(state.counted_image, state.desired.image)
 
 
 def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> tuple[Gate, ...]:
-    """The gate, where a commit changes the image of this scale set."""
+    """The gate, if a commit changes the image of this scale set."""
     if state.change is None:
         return ()
     if note := urgency_note(state.desired.fleet, state.exact, at):
         return (Gate("maxChange", f"passed; {note}"),)
     cap, total = state.desired.fleet.max_change, len(states)
-    together = ScaleSetStates.of(states).found(_sizes)[_commit(state)]
+    together = ScaleSetStates.of(states).find_once(_sizes)[_commit(state)]
     who = f"commit {state.change.commit[:10]} changes" if state.change.commit else "the specs change"
-    said = (
-        f"{who} the images of {together} of {total} scale sets, and spec.maxChange of the Fleet is "
+    evidence = (
+        f"{who} the images of {together} of {total} scale sets; spec.maxChange of the Fleet is "
         f"{cap.describe(total)}"
     )
-    # What an urgent image has begun is not left half-way once it no longer is urgent.
+    # A rollout of an urgent image is not stopped half-way once the image is no longer urgent.
     if state.change.is_held and not state.progress.has_slot:
-        mend = f"split it, or raise the cap{waiting_note(state.desired.fleet, at)}"
-        return (Gate("maxChange", f"{said}; {mend}", Reason.TOO_MUCH_CHANGE),)
-    return (Gate("maxChange", said),)
+        fix = f"split the commit, or raise the cap{waiting_note(state.desired.fleet, at)}"
+        return (Gate("maxChange", f"{evidence}; {fix}", Reason.TOO_MUCH_CHANGE),)
+    return (Gate("maxChange", evidence),)
 
 
 def _sizes(states: ScaleSetStates) -> Counter[_Commit | None]:
-    """How many each commit changes."""
+    """The number of scale sets that each commit changes."""
     return Counter(map(_commit, states))
 
 
-def _weigh_one(
+def _count_change(
     state: ScaleSetState, listed: Mapping[str, Model], unlisted: frozenset[str], at: datetime
 ) -> ScaleSetState:
-    """The entry, marked with this change where it is one; whether that is held is seen once all are."""
+    """The state with this change, if there is one. Whether it is held follows once all are counted."""
     key = state.key
-    if state.desired.suspend or is_weighed(state) or (state.weighed is None and key in unlisted):
+    if state.desired.suspend or is_change_counted(state) or (state.counted_image is None and key in unlisted):
         return state
     is_change = key in unlisted or _changes(state, listed.get(key))
     mark = Change(state.commit, at, is_held=False) if is_change else None
-    return replace(state, weighed=state.desired.image, change=mark)
+    return replace(state, counted_image=state.desired.image, change=mark)
 
 
 def _changes(state: ScaleSetState, model: Model | None) -> bool:
-    """Whether what is declared now changes this model; not one that is not there, or cannot be read."""
+    """Whether the declared image changes this model. False if the model is absent or unreadable."""
     desired = state.desired
     if model is None or model.image is None or same(model.image, desired.image):
         return False
     if model.persisted.rollback_target(desired.image) and desired.rollout.on_failure is not OnFailure.HOLD:
-        return False  # it was tried and given up
+        return False  # the image failed, and the rollout was aborted
     if model.persisted.is_last_good(desired.image):
-        return False  # a revert, which must not wait until somebody has split it
+        return False  # a revert must not wait until the commit is split
     if follows_latest(desired.image) and is_version_of(model.image, desired.image):
-        return state.weighed is not None
+        return state.counted_image is not None
     return True
 
 
@@ -109,7 +109,7 @@ def _is_held(state: ScaleSetState) -> bool:
 
 
 def _commit(state: ScaleSetState) -> _Commit | None:
-    """What tells apart the commit that changes this scale set; it counts for none while it is suspended."""
+    """The commit that changes this scale set, and when it came into force. None while it is suspended."""
     if state.change is None or state.desired.suspend:
         return None
     return state.change.commit, state.change.at

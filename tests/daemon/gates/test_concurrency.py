@@ -42,85 +42,86 @@ def ask(name: str, *states: ScaleSetState, **options: bool) -> tuple[bool, str]:
     return found.closed is None, found.evidence
 
 
-NO_PLACE = "no place is free, and spec.maxConcurrentRollouts of the Fleet is 2: "
-A_PLACE = "a place is free, and spec.maxConcurrentRollouts of the Fleet is 2"
+CAP = "spec.maxConcurrentRollouts of the Fleet is 2"
+NO_SLOT = "no concurrency slot is free"
+A_SLOT = "a concurrency slot is free"
 
 
 @pytest.mark.parametrize(
     ("states", "is_open", "said"),
     [
-        pytest.param([one("web")], True, A_PLACE, id="it is the only one"),
+        pytest.param([one("web")], True, f"{A_SLOT}: {CAP}", id="the only scale set gets a slot"),
         pytest.param(
             [moving("a"), one("b"), one("web", "ModelDrift")],
             True,
-            f"{A_PLACE}: a (Upgrading) is under way",
-            id="one moves",
+            f"{A_SLOT}: a (Upgrading) is rolling out; {CAP}",
+            id="one slot of two is in use",
         ),
         pytest.param(
             [moving("a"), moving("b", "HealthCheckFailed"), one("web", WAITS)],
             False,
-            f"{NO_PLACE}a (Upgrading), b (HealthCheckFailed) are under way",
-            id="two do, of which one has failed",
+            f"{NO_SLOT}: a (Upgrading), b (HealthCheckFailed) are rolling out; {CAP}",
+            id="both slots are in use, one by a failed rollout",
         ),
         pytest.param(
             [moving("a"), moving("b"), moving("web")],
             True,
-            "its rollout is under way",
-            id="it is under way itself",
+            "its rollout is in progress",
+            id="it already holds a slot",
         ),
         pytest.param(
             [moving("a"), one("b", None), one("web", WAITS)],
             False,
-            f"{NO_PLACE}a (Upgrading) is under way; b was not looked at yet",
-            id="nobody knows of one whether it is",
+            f"{NO_SLOT}: a (Upgrading) is rolling out; b is not checked yet; {CAP}",
+            id="a scale set that is not observed yet counts as rolling out",
         ),
         pytest.param(
             [moving("a"), one("b", "Unreachable", holds_slot=None), one("web", WAITS)],
             False,
-            f"{NO_PLACE}a (Upgrading) is under way; whether b (Unreachable) is under way is not known",
-            id="a look at one failed, and nobody knows of it",
+            f"{NO_SLOT}: a (Upgrading) is rolling out; b (Unreachable) may be rolling out; {CAP}",
+            id="a scale set whose first observation failed counts as rolling out",
         ),
         pytest.param(
             [one("a", None), one("b", None, suspend=Suspension()), one("web")],
             True,
-            f"{A_PLACE}: a was not looked at yet",
-            id="what is suspended need not be known",
+            f"{A_SLOT}: a is not checked yet; {CAP}",
+            id="a suspended scale set does not count",
         ),
         pytest.param(
             [one("a", WAITS), one("b", WAITS), one("web", WAITS), one("x", WAITS)],
             False,
-            f"{NO_PLACE}a, b go first",
-            id="others wait that go first by name",
+            f"{NO_SLOT}: a, b go first; {CAP}",
+            id="others wait whose names come first",
         ),
         pytest.param(
             [one("a", WAITS), one("b", WAITS, suspend=Suspension()), one("web", WAITS)],
             True,
-            f"{A_PLACE}: a goes first",
-            id="one that waited and is suspended now goes no more",
+            f"{A_SLOT}: a goes first; {CAP}",
+            id="a suspended scale set no longer waits",
         ),
         pytest.param(
             [one("x", WAITS), one("y", WAITS), one("web", WAITS)][::-1],
             True,
-            A_PLACE,
-            id="those that wait and come after it do not count",
+            f"{A_SLOT}: {CAP}",
+            id="those that wait and come later by name do not count",
         ),
         pytest.param(
             [one("a", WAITS, holds_slot=True), one("web", WAITS)],
             True,
-            f"{A_PLACE}: a (AwaitingTurn) is under way",
-            id="one that has just taken its place counts once",
+            f"{A_SLOT}: a (AwaitingTurn) is rolling out; {CAP}",
+            id="a scale set that has just acquired its slot counts once",
         ),
     ],
 )
-def test_a_place_is_free_or_not(states: list[ScaleSetState], is_open: bool, said: str) -> None:
+def test_whether_a_slot_is_free(states: list[ScaleSetState], is_open: bool, said: str) -> None:
     assert ask("web", *states) == (is_open, said)
 
 
-def test_a_share_is_of_all_that_are_declared() -> None:
+def test_a_percentage_is_of_all_declared_scale_sets() -> None:
     states = [one(f"s{number}", WAITS, Percent(30)) for number in range(10)]
     assert [ask(each.desired.name, *states)[0] for each in states] == [True] * 3 + [False] * 7
     assert (
-        "spec.maxConcurrentRollouts of the Fleet is 30% (3 of 10): s0, s1, s2 go first"
+        "s0, s1, s2 go first; spec.maxConcurrentRollouts of the Fleet is 30% (3 of 10)"
         in ask("s3", *states)[1]
     )
 
@@ -128,12 +129,12 @@ def test_a_share_is_of_all_that_are_declared() -> None:
 @pytest.mark.parametrize(
     ("known", "has_begun", "is_open"),
     [
-        pytest.param(None, True, True, id="never looked at, and half-way: it goes on"),
-        pytest.param(None, False, False, id="never looked at, and not begun"),
-        pytest.param(False, True, False, id="half-way, and it gave its place back"),
+        pytest.param(None, True, True, id="not observed before, half done: it continues"),
+        pytest.param(None, False, False, id="not observed before, not begun"),
+        pytest.param(False, True, False, id="half done, its slot was released"),
     ],
 )
-def test_a_process_that_starts_goes_by_what_it_sees(
+def test_a_new_process_goes_by_its_first_observation(
     known: bool | None, has_begun: bool, is_open: bool
 ) -> None:
     states = (moving("a"), moving("b"), one("web", None, holds_slot=known))
@@ -149,43 +150,53 @@ STEP = Upgrade(("1",), NEW)
 @pytest.mark.parametrize(
     ("reason", "changes", "after"),
     [
-        pytest.param("UpToDate", {}, (False, False, False), id="done"),
+        pytest.param("UpToDate", {}, (False, False, False), id="a completed rollout"),
         pytest.param(
-            "InstancesLeftOut", {"counts": HALF}, (False, False, False), id="done, but for those left out"
+            "InstancesLeftOut",
+            {"counts": HALF},
+            (False, False, False),
+            id="completed except for instances that are left out",
         ),
-        pytest.param("Suspended", {}, (False, False, False), id="suspended: it takes part in nothing"),
-        pytest.param("NotFound", {}, (False, False, False), id="gone"),
+        pytest.param("Suspended", {}, (False, False, False), id="a suspended scale set"),
+        pytest.param("NotFound", {}, (False, False, False), id="a deleted scale set"),
         pytest.param(
             "DependencyNotReady",
             {"counts": HALF},
             (False, False, False),
-            id="waiting for another, which may need it",
+            id="waiting for another scale set, which may need the slot",
         ),
         pytest.param(
             "WaitingForInstances", {"counts": HALF}, (True, False, True), id="waiting for its instances"
         ),
-        pytest.param("HealthCheckFailed", {"counts": NONE}, (True, False, True), id="failed on the way"),
-        pytest.param("RolloutFailed", {}, (True, False, True), id="given up"),
         pytest.param(
-            "OutsideWindow", {"counts": HALF}, (True, False, True), id="half-way, its window closed"
+            "HealthCheckFailed", {"counts": NONE}, (True, False, True), id="failed during the rollout"
         ),
         pytest.param(
-            "OutsideWindow", {"counts": NONE}, (False, False, True), id="not begun, its window closed"
+            "RolloutFailed", {}, (True, False, True), id="the image failed and the rollout was aborted"
         ),
-        pytest.param("AwaitingTurn", {}, (False, False, True), id="told to wait for its turn"),
-        pytest.param("NotManualMode", {}, (False, False, True), id="refused"),
-        pytest.param("AzureBusy", {}, (None, False, True), id="Azure is at work: that says nothing"),
-        pytest.param("PartialRead", {}, (None, False, True), id="half a list says nothing"),
-        pytest.param("Frozen", {}, (None, False, True), id="a freeze says nothing"),
-        pytest.param("Refused", {}, (False, False, True), id="Azure lets us do nothing"),
-        pytest.param("ModelDrift", {"step": STEP}, (True, True, True), id="a fix that claimed no place"),
-        pytest.param("Throttled", {}, (None, False, True), id="a call that failed says nothing"),
         pytest.param(
-            "Upgrading", {"step": STEP}, (True, False, True), id="the cure of a sick one, without a place"
+            "OutsideWindow", {"counts": HALF}, (True, False, True), id="half done, outside its window"
+        ),
+        pytest.param(
+            "OutsideWindow", {"counts": NONE}, (False, False, True), id="not begun, outside its window"
+        ),
+        pytest.param("AwaitingTurn", {}, (False, False, True), id="waiting for a slot"),
+        pytest.param("NotManualMode", {}, (False, False, True), id="refused by its own settings"),
+        pytest.param("AzureBusy", {}, (None, False, True), id="Azure is busy: unchanged"),
+        pytest.param("PartialRead", {}, (None, False, True), id="a partial list: unchanged"),
+        pytest.param("Frozen", {}, (None, False, True), id="a freeze: unchanged"),
+        pytest.param("Refused", {}, (False, False, True), id="Azure refuses every call"),
+        pytest.param("ModelDrift", {"step": STEP}, (True, True, True), id="a fix that acquired no slot"),
+        pytest.param("Throttled", {}, (None, False, True), id="a failed call: unchanged"),
+        pytest.param(
+            "Upgrading",
+            {"step": STEP},
+            (True, False, True),
+            id="remediation of an unhealthy instance, without a slot",
         ),
     ],
 )
-def test_who_holds_a_place_after_a_look(
+def test_whether_a_slot_is_held_after_a_reconcile(
     before: bool | None, reason: str, changes: dict[str, Any], after: tuple[bool | None, ...]
 ) -> None:
     expected = dict(zip((None, False, True), after, strict=True))[before]
@@ -198,20 +209,20 @@ def test_who_holds_a_place_after_a_look(
 @pytest.mark.parametrize(
     ("reason", "changes", "after"),
     [
-        pytest.param("Upgrading", {"step": STEP}, True, id="a step: it keeps the place"),
-        pytest.param("NoEffect", {}, False, id="no step: it gives the place back"),
-        pytest.param("OutsideWindow", {}, False, id="its window closed at that moment"),
-        pytest.param("Refused", {}, False, id="Azure refused the step"),
+        pytest.param("Upgrading", {"step": STEP}, True, id="a step was taken: the slot is kept"),
+        pytest.param("NoEffect", {}, False, id="no step was taken: the slot is released"),
+        pytest.param("OutsideWindow", {}, False, id="the window closed meanwhile: the slot is released"),
+        pytest.param("Refused", {}, False, id="Azure refused the step: the slot is released"),
     ],
 )
-def test_a_place_that_a_look_took_is_kept_only_by_what_began(
+def test_an_acquired_slot_is_kept_only_if_a_rollout_began(
     reason: str, changes: dict[str, Any], after: bool
 ) -> None:
     before = Progress(holds_slot=False, has_acquired=True)
     assert slot_after(before, outcome(reason=reason, **changes), may_have_begun=False) is after
 
 
-def test_two_who_ask_at_one_moment_do_not_both_get_the_last_place() -> None:
+def test_two_concurrent_requests_do_not_both_get_the_last_slot() -> None:
     store = store_of(one("a", most=Count(1)), one("b", most=Count(1)))
     found = [store.acquire(each.key, concurrency).closed for each in store.states()]
     assert found == [None, Reason.AWAITING_TURN]

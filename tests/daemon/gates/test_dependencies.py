@@ -27,49 +27,55 @@ def asked(found: tuple[Any, ...]) -> tuple[bool, str] | None:
 @pytest.mark.parametrize(
     ("names", "others", "expected"),
     [
-        pytest.param((), [], None, id="it depends on none"),
-        pytest.param(("db",), [state("db")], (True, "db is Ready"), id="one that is Ready"),
+        pytest.param((), [], None, id="no dependency"),
+        pytest.param(("db",), [state("db")], (True, "db is Ready"), id="one dependency that is Ready"),
         pytest.param(
-            ("db", "cache"), [state("db"), state("cache")], (True, "db, cache are Ready"), id="two that are"
+            ("db", "cache"),
+            [state("db"), state("cache")],
+            (True, "db, cache are Ready"),
+            id="two dependencies that are Ready",
         ),
         pytest.param(
             ("db", "cache"),
             [state("db", "HealthCheckFailed"), state("cache")],
             (False, "db is Failing: HealthCheckFailed"),
-            id="one of two that is not",
+            id="one of two dependencies is not Ready",
         ),
         pytest.param(
-            ("db",), [state("db", None)], (False, "db was not looked at yet"), id="one never looked at"
+            ("db",),
+            [state("db", None)],
+            (False, "db is not checked yet"),
+            id="a dependency that is not observed yet",
         ),
         pytest.param(
             ("db",),
             [state("db", image=FIX, decided=spec("db", image=NEW))],
-            (False, "db was not looked at since its spec changed"),
-            id="one that was Ready for the spec of before",
+            (False, "db is not checked since its spec changed"),
+            id="a dependency that was Ready with its previous spec",
         ),
         pytest.param(
             ("db",),
             [state("db", "Unreachable", decided=None)],
             (False, "db is Reconciling: Unreachable"),
-            id="one whose list failed",
+            id="a dependency whose list failed",
         ),
         pytest.param(
             ("db",),
             [state("db", "Suspended")],
-            (False, "db is Suspended: Suspended; resume it, or take it out"),
-            id="one that is suspended",
+            (False, "db is Suspended: Suspended; resume it, or remove it"),
+            id="a suspended dependency",
         ),
         pytest.param(
             ("bd", "db"),
             [state("db")],
-            (False, "no scale set named bd is declared"),
-            id="one that is not declared",
+            (False, "bd is not declared"),
+            id="a dependency that is not declared",
         ),
         pytest.param(
             ("db", "bd"),
             [state("db", "Upgrading")],
-            (False, "db is Reconciling: Upgrading, no scale set named bd is declared"),
-            id="one that is on its way, and one that is not declared",
+            (False, "db is Reconciling: Upgrading, bd is not declared"),
+            id="a dependency that is rolling out, and one that is not declared",
         ),
     ],
 )
@@ -90,65 +96,65 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
 @pytest.mark.parametrize(
     ("others", "expected"),
     [
-        pytest.param([], None, id="nobody else"),
-        pytest.param([dev("x", image=OLD)], None, id="another image has nothing to do with it"),
-        pytest.param([dev("x", wave=1), dev("y", wave=2)], None, id="its own wave, and a later one"),
+        pytest.param([], None, id="no other scale set"),
+        pytest.param([dev("x", image=OLD)], None, id="a lower wave with another image"),
+        pytest.param([dev("x", wave=1), dev("y", wave=2)], None, id="the same wave, and a later one"),
         pytest.param(
             [dev("x"), dev("y")],
             (True, "2 of 2 scale sets of lower waves are Ready"),
-            id="two that are Ready",
+            id="two of a lower wave that are Ready",
         ),
         pytest.param(
             [dev("x"), dev("y", "HealthCheckFailed"), dev("z", None)],
             (
                 False,
-                "2 of 3 scale sets of lower waves are not Ready: y is Failing: HealthCheckFailed, z was not looked at yet",
+                "2 of 3 scale sets of lower waves are not Ready: y is Failing: HealthCheckFailed, z is not checked yet",
             ),
-            id="two of three that are not",
+            id="two of three of a lower wave are not Ready",
         ),
         pytest.param(
             [dev("x", image=PlatformImage("CANONICAL", "ubuntu-24_04-LTS", "server", NEW.version))],
             (True, "1 of 1 scale sets of lower waves is Ready"),
-            id="an image in other letters is the same",
+            id="the same image in other letters",
         ),
         pytest.param(
             [dev("x"), dev("dr", counts=InstanceCounts(()))],
-            (True, "2 of 2 scale sets of lower waves are Ready; without an instance on it: dr"),
-            id="one without instances is passed over and named",
+            (True, "2 of 2 scale sets of lower waves are Ready; no instance runs it in dr"),
+            id="one without instances is named and does not block",
         ),
         pytest.param(
             [dev("dr", counts=InstanceCounts(()))],
             (
                 False,
-                "1 of 1 scale sets of lower waves is Ready, and none has an instance that has proven the image: let one "
-                "run, or set spec.allowUnprovenWave of the Fleet",
+                "1 of 1 scale sets of lower waves is Ready, but none has an instance that has proven the image; start "
+                "an instance in one of them, or set spec.allowUnprovenWave of the Fleet",
             ),
-            id="none has an instance",
+            id="no scale set of the lower wave has an instance",
         ),
         pytest.param(
             [dev("dev", counts=InstanceCounts(()), has_soaked=True)],
-            (True, "1 of 1 scale sets of lower waves is Ready; without an instance on it: dev"),
-            id="one proved the image, and was scaled to zero since",
+            (True, "1 of 1 scale sets of lower waves is Ready; no instance runs it in dev"),
+            id="one proved the image before it was scaled to zero",
         ),
         pytest.param(
             [dev("x", "Throttled", last_reason=Reason.UP_TO_DATE)],
             (True, "1 of 1 scale sets of lower waves is Ready"),
-            id="one that could not be looked at just now",
+            id="a failed observation of a Ready scale set does not block",
         ),
         pytest.param(
             [dev("x", "Refused", last_reason=Reason.UP_TO_DATE, model=model(image=OLD))],
             (False, "1 of 1 scale sets of lower waves is not Ready: x is Stalled: Refused"),
-            id="one of which Azure refuses the image",
+            id="a scale set whose image Azure refuses blocks",
         ),
         pytest.param(
             [dev("x", "Refused", last_reason=Reason.UP_TO_DATE, model=model(image=NEW))],
             (True, "1 of 1 scale sets of lower waves is Ready"),
-            id="one that is on the image, and may not be read just now",
+            id="a scale set on the image that cannot be read does not block",
         ),
         pytest.param(
             [dev("x", "InstancesLeftOut")],
             (True, "1 of 1 scale sets of lower waves is Ready"),
-            id="one of which instances are left out",
+            id="instances that are left out do not block",
         ),
     ],
 )
@@ -160,24 +166,24 @@ def test_waves(others: list[ScaleSetState], expected: tuple[bool, str] | None) -
 @pytest.mark.parametrize(
     ("on", "expected"),
     [
-        pytest.param(NEW, (True, "1 of 1 scale sets of lower waves is Ready"), id="the very version"),
-        pytest.param(FIX, (True, "1 of 1 scale sets of lower waves is Ready"), id="a later one"),
+        pytest.param(NEW, (True, "1 of 1 scale sets of lower waves is Ready"), id="the same version"),
+        pytest.param(FIX, (True, "1 of 1 scale sets of lower waves is Ready"), id="a later version"),
         pytest.param(
             OLD,
-            (False, f"1 of 1 scale sets of lower waves is not Ready: dev is on {OLD.version} still"),
-            id="Ready, but it has not seen the latest yet",
+            (False, f"1 of 1 scale sets of lower waves is not Ready: dev is still on {OLD.version}"),
+            id="Ready on an earlier version of latest",
         ),
         pytest.param(
             None,
             (
                 False,
-                f"1 of 1 scale sets of lower waves is not Ready: dev is not known to be on {NEW.version}",
+                f"1 of 1 scale sets of lower waves is not Ready: dev may not be on {NEW.version}",
             ),
-            id="its model was never looked at",
+            id="Ready, with a model that is not observed yet",
         ),
     ],
 )
-def test_waves_of_latest_go_by_the_version(on: PlatformImage | None, expected: tuple[bool, str]) -> None:
+def test_waves_of_latest_compare_versions(on: PlatformImage | None, expected: tuple[bool, str]) -> None:
     seen = None if on is None else model(image=on)
     prod = state("prod", "ModelDrift", wave=1, image=LATEST)
     assert asked(waves(prod, [prod, dev("dev", image=LATEST, model=seen)], NEW, NOW)) == expected
@@ -185,6 +191,6 @@ def test_waves_of_latest_go_by_the_version(on: PlatformImage | None, expected: t
 
 def test_a_dependency_on_the_same_latest_is_ready_only_on_that_version() -> None:
     web = state("web", "ModelDrift", image=LATEST, depends_on=("db",))
-    for on, expected in ((OLD, (False, f"db is on {OLD.version} still")), (NEW, (True, "db is Ready"))):
+    for on, expected in ((OLD, (False, f"db is still on {OLD.version}")), (NEW, (True, "db is Ready"))):
         db = dev("db", image=LATEST, model=model(image=on))
         assert asked(dependencies(web, [web, db], NEW)) == expected

@@ -11,7 +11,7 @@ from reconciler.checks.client import Checks
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import GateChanged
 from reconciler.daemon.gates import fleet as gates
-from reconciler.daemon.gates.evaluation import ask, awaited_gate, is_new_evidence
+from reconciler.daemon.gates.evaluation import awaited_gate, evaluate_gates, is_new_evidence
 from reconciler.daemon.state import Change, ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Instance
@@ -46,51 +46,51 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
             [state("db", "Upgrading")],
             False,
             "db is Reconciling: Upgrading",
-            id="its dependency is not ready yet",
+            id="the dependency is not Ready",
         ),
         pytest.param(
             waits(Reason.DEPENDENCY_NOT_READY, depends_on=("db",)),
             [state("db")],
             True,
             "",
-            id="its dependency is",
+            id="the dependency is Ready",
         ),
         pytest.param(
             waits(Reason.DEPENDENCY_NOT_READY, depends_on=("db",), wave=1),
             [state("db"), state("dev", "Upgrading")],
             False,
             "1 of 2 scale sets of lower waves is not Ready: dev is Reconciling: Upgrading",
-            id="its dependency is, and a lower wave is not",
+            id="the dependency is Ready, a lower wave is not",
         ),
         pytest.param(
             waits(Reason.TOO_MUCH_CHANGE, change=HELD),
             [state("db", change=HELD)],
             False,
-            "commit 91eab1ad9c changes the images of 2 of 2 scale sets, and spec.maxChange of the Fleet is 1; split it, "
+            "commit 91eab1ad9c changes the images of 2 of 2 scale sets; spec.maxChange of the Fleet is 1; split the commit, "
             "or raise the cap",
-            id="the commit is held still",
+            id="the commit still exceeds the cap",
         ),
         pytest.param(
             waits(Reason.TOO_MUCH_CHANGE, change=replace(HELD, is_held=False)),
             [],
             True,
             "",
-            id="it is no longer",
+            id="the commit no longer exceeds the cap",
         ),
         pytest.param(
             waits(Reason.AWAITING_TURN),
             [state("api", "Soaking", image=FIX, holds_slot=True)],
             False,
-            "no place is free, and spec.maxConcurrentRollouts of the Fleet is 1: api (Soaking) is under way",
-            id="the place is taken",
+            "no concurrency slot is free: api (Soaking) is rolling out; spec.maxConcurrentRollouts of the Fleet is 1",
+            id="no slot is free",
         ),
-        pytest.param(waits(Reason.AWAITING_TURN), [state("api")], True, "", id="the place is free"),
+        pytest.param(waits(Reason.AWAITING_TURN), [state("api")], True, "", id="a slot is free"),
         pytest.param(
             waits(Reason.OUTSIDE_WINDOW, until=NOW + timedelta(seconds=1)),
             [],
             False,
             "as it was then",
-            id="a window",
+            id="the window is closed",
         ),
         pytest.param(
             waits(Reason.OUTSIDE_WINDOW, until=NOW), [], True, "as it was then", id="a window that has opened"
@@ -113,17 +113,17 @@ def test_the_gate_that_is_waited_for(
     "web",
     [
         pytest.param(state("web"), id="as declared"),
-        pytest.param(state("web", None), id="not looked at yet"),
-        pytest.param(waits(Reason.CHECK_FAILED), id="a check costs a request, and is put by a look"),
-        pytest.param(waits(Reason.AWAITING_APPROVAL), id="an approval is seen in the list"),
-        pytest.param(waits(Reason.AWAITING_TURN, weighed=FIX), id="a commit is being taken over"),
+        pytest.param(state("web", None), id="not checked yet"),
+        pytest.param(waits(Reason.CHECK_FAILED), id="a check costs a request"),
+        pytest.param(waits(Reason.AWAITING_APPROVAL), id="an approval appears in the list"),
+        pytest.param(waits(Reason.AWAITING_TURN, counted_image=FIX), id="a new commit is being applied"),
     ],
 )
-def test_no_gate_is_waited_for_that_the_board_knows_of(web: ScaleSetState) -> None:
+def test_no_gate_that_the_store_can_evaluate_is_waited_for(web: ScaleSetState) -> None:
     assert awaited_gate(web, (web,), NOW) is None
 
 
-def test_a_line_is_told_anew_as_its_gate_stands_now() -> None:
+def test_a_message_is_updated_with_the_current_evidence() -> None:
     before = waiting(Reason.DEPENDENCY_NOT_READY, "db is Failing: PartialRead")
     now = Gate("dependsOn", "db is Reconciling: Upgrading", Reason.DEPENDENCY_NOT_READY)
     web = state("web", outcome=before)
@@ -139,22 +139,22 @@ def test_a_line_is_told_anew_as_its_gate_stands_now() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        pytest.param(outcome(), id="one that waits at no gate"),
-        pytest.param(waiting(Reason.AWAITING_TURN, "no place is free"), id="one that waits at another gate"),
+        pytest.param(outcome(), id="it waits for no gate"),
+        pytest.param(waiting(Reason.AWAITING_TURN, "no place is free"), id="it waits for another gate"),
     ],
 )
-def test_no_other_line_is_told_anew(other: Any) -> None:
+def test_no_other_message_is_updated(other: Any) -> None:
     assert not is_new_evidence(other, Gate("dependsOn", "db is Failing", Reason.DEPENDENCY_NOT_READY))
 
 
-def test_waiting_for_others_by_name_ends_for_the_first_alone() -> None:
+def test_only_the_first_by_name_is_unblocked() -> None:
     names = ["a", "b", "c"]
     all_wait = [replace(waits(Reason.AWAITING_TURN), desired=spec(name, fleet=ONE_PLACE)) for name in names]
     gates = [awaited_gate(each, all_wait, NOW) for each in all_wait]
     assert [gate.closed if gate else "none" for gate in gates] == [None, *[Reason.AWAITING_PILOT] * 2]
 
 
-def test_a_sweep_looks_through_those_that_wait_once_and_not_once_for_each(
+def test_a_sweep_visits_the_waiting_states_once_in_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of 50 that wait for one pilot."""
@@ -176,23 +176,23 @@ def test_a_sweep_looks_through_those_that_wait_once_and_not_once_for_each(
 
 
 @pytest.mark.parametrize(
-    ("later", "weighed"),
+    ("later", "counted_image"),
     [
-        pytest.param(spec(), None, id="the first commit was not weighed yet"),
-        pytest.param(spec(), FIX, id="the image was not weighed yet"),
-        pytest.param(spec(interval=timedelta(hours=2)), NEW, id="the spec says something else by now"),
+        pytest.param(spec(), None, id="the changes of the first commit are not counted yet"),
+        pytest.param(spec(), FIX, id="the change of the image is not counted yet"),
+        pytest.param(spec(interval=timedelta(hours=2)), NEW, id="the spec has changed"),
     ],
 )
-def test_no_gate_is_open_while_a_commit_is_being_taken_over(later: ScaleSet, weighed: Image | None) -> None:
-    store = store_of(state(desired=later, weighed=weighed))
-    with pytest.raises(Conflict, match="a commit is being taken over"):
-        ask(spec(), observed(), store, Checks(lambda: NOW))
+def test_no_gate_is_open_while_a_commit_is_applied(later: ScaleSet, counted_image: Image | None) -> None:
+    store = store_of(state(desired=later, counted_image=counted_image))
+    with pytest.raises(Conflict, match="a new commit is being applied"):
+        evaluate_gates(spec(), observed(), store, Checks(lambda: NOW))
     assert [each.progress.has_slot for each in store.states()] == [False]
 
 
-def test_where_all_gates_are_open_a_place_is_taken() -> None:
+def test_a_slot_is_acquired_if_all_gates_are_open() -> None:
     store = store_of(state("web"), state("zoo", None))
-    (gate,) = ask(spec(), observed(), store, Checks(lambda: NOW))
+    (gate,) = evaluate_gates(spec(), observed(), store, Checks(lambda: NOW))
     assert gate.closed is None
     assert {each.desired.name: each.progress.has_slot for each in store.states()} == {
         "web": True,
@@ -204,25 +204,29 @@ def test_where_all_gates_are_open_a_place_is_taken() -> None:
     ("instances", "gates"),
     [
         pytest.param(
-            fleet(), {"pilot": Reason.AWAITING_PILOT}, id="no instance is on the image: another goes first"
+            fleet(),
+            {"pilot": Reason.AWAITING_PILOT},
+            id="no instance is on the image: another scale set goes first",
         ),
         pytest.param(
-            fleet(outdated(0, provisioning="updating")), {"turn": None}, id="one is on its way to it"
+            fleet(outdated(0, provisioning="updating")),
+            {"turn": None},
+            id="an instance is on its way to the image",
         ),
-        pytest.param(fleet(instance(0)), {"turn": None}, id="one is on the image"),
+        pytest.param(fleet(instance(0)), {"turn": None}, id="an instance is on the image"),
     ],
 )
-def test_a_process_that_has_just_begun_goes_on_with_what_the_one_before_it_began(
+def test_a_new_process_continues_a_rollout_of_the_previous_one(
     instances: tuple[Instance, ...], gates: dict[str, Reason | None]
 ) -> None:
     api = state("api", "AwaitingPilot", image=NEW)
     store = store_of(api, state("web", None))
-    found = ask(spec(), observed(instances=instances), store, Checks(lambda: NOW))
+    found = evaluate_gates(spec(), observed(instances=instances), store, Checks(lambda: NOW))
     assert {each.name: each.closed for each in found} == gates
 
 
 @pytest.mark.parametrize("reason", [Reason.OUTSIDE_WINDOW, Reason.AWAITING_APPROVAL])
-def test_an_image_that_fails_elsewhere_is_told_of_one_that_waits_for_a_window_or_a_person(
+def test_a_failure_elsewhere_is_reported_before_a_window_or_an_approval(
     reason: Reason,
 ) -> None:
     failed = replace(state("api"), progress=Progress(blamed=Fingerprint.of(NEW)))

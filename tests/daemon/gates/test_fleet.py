@@ -43,22 +43,30 @@ def unseen(name: str) -> ScaleSetState:
 @pytest.mark.parametrize(
     ("states", "first"),
     [
-        pytest.param([waits("a", HEALTHY), waits("b", HEALTHY)], "a", id="by name"),
-        pytest.param([waits("a"), waits("b", HEALTHY)], "b", id="one with an instance before one without"),
+        pytest.param([waits("a", HEALTHY), waits("b", HEALTHY)], "a", id="the first by name"),
+        pytest.param(
+            [waits("a"), waits("b", HEALTHY)], "b", id="a scale set with instances before one without"
+        ),
         pytest.param(
             [waits("a", HEALTHY, SICK), waits("b", HEALTHY)],
             "b",
-            id="one whose instances all serve before others",
+            id="a scale set whose instances all serve before others",
         ),
-        pytest.param([waits("a", SICK), unseen("b")], "b", id="one that was not looked at yet may tell more"),
-        pytest.param([unseen("a"), waits("b", HEALTHY)], "a", id="and is not passed over"),
-        pytest.param([waits("a", SICK), waits("b")], "a", id="by name where all tell little"),
         pytest.param(
-            [urgent("a", 1), urgent("b", 0)], "b", id="of all waves where it is urgent, the lowest first"
+            [waits("a", SICK), unseen("b")],
+            "b",
+            id="a scale set that is not observed yet before an unhealthy one",
+        ),
+        pytest.param(
+            [unseen("a"), waits("b", HEALTHY)], "a", id="a scale set that is not observed yet is not skipped"
+        ),
+        pytest.param([waits("a", SICK), waits("b")], "a", id="the first by name if all are unhealthy"),
+        pytest.param(
+            [urgent("a", 1), urgent("b", 0)], "b", id="the lowest wave first if the image is urgent"
         ),
     ],
 )
-def test_who_takes_a_new_image_first(states: Sequence[ScaleSetState], first: str) -> None:
+def test_which_scale_set_begins_a_new_image(states: Sequence[ScaleSetState], first: str) -> None:
     assert [each.desired.name for each in states if not pilot(each, states, NEW, NOW).closed] == [first]
 
 
@@ -70,31 +78,33 @@ def ran(name: str, **changes: Any) -> ScaleSetState:
 @pytest.mark.parametrize(
     ("other", "is_open"),
     [
-        pytest.param(ran("z"), True, id="another of the wave ran it well"),
-        pytest.param(ran("z", wave=1), False, id="one of another wave did"),
-        pytest.param(state("z", image=FIX, model=model(image=FIX)), False, id="nobody did"),
+        pytest.param(ran("z"), True, id="it is the last good image of another scale set of the wave"),
+        pytest.param(ran("z", wave=1), False, id="it is the last good image of a scale set of another wave"),
+        pytest.param(
+            state("z", image=FIX, model=model(image=FIX)),
+            False,
+            id="it is the last good image of no scale set",
+        ),
     ],
 )
-def test_an_image_that_was_proven_in_the_wave_before_needs_no_pilot(
-    other: ScaleSetState, is_open: bool
-) -> None:
+def test_a_last_good_image_of_the_wave_needs_no_pilot(other: ScaleSetState, is_open: bool) -> None:
     """Else a goes first, and b waits for it."""
     states = [waits("a", HEALTHY), waits("b", HEALTHY), other]
     found = pilot(states[1], states, NEW, NOW)
     assert found.closed == (None if is_open else Reason.AWAITING_PILOT)
     if is_open:
-        assert found.evidence == f"{NEW.version} was proven before"
+        assert found.evidence == f"{NEW.version} is already proven here"
 
 
 @pytest.mark.parametrize(
     ("ago", "taken", "closed"),
     [
-        pytest.param(timedelta(minutes=5), "0", Reason.AWAITING_PILOT, id="its one batch soaks"),
-        pytest.param(timedelta(minutes=6), "0", None, id="its one batch is through its soak"),
-        pytest.param(timedelta(minutes=5), "01", None, id="it had a batch before that one"),
+        pytest.param(timedelta(minutes=5), "0", Reason.AWAITING_PILOT, id="the only batch is in its soak"),
+        pytest.param(timedelta(minutes=6), "0", None, id="the only batch has passed its soak"),
+        pytest.param(timedelta(minutes=5), "01", None, id="an earlier batch has passed its soak"),
     ],
 )
-def test_a_pilot_whose_first_batch_is_its_last_is_waited_for(
+def test_a_pilot_with_a_single_batch_blocks_until_its_soak_ends(
     ago: timedelta, taken: str, closed: Reason | None
 ) -> None:
     tried = Attempt(Upgrade(("0",), NEW), NOW - ago)
@@ -121,14 +131,21 @@ def test_a_pilot_whose_first_batch_is_its_last_is_waited_for(
             "WaitingForInstances",
             Reason.WAITING_FOR_INSTANCES,
             Reason.AWAITING_PILOT,
-            id="it waits for instances",
+            id="a pilot that waits for its instances blocks",
         ),
-        pytest.param("Conflict", Reason.WAITING_FOR_INSTANCES, None, id="nobody can tell what it waits for"),
-        pytest.param("AzureBusy", Reason.AZURE_BUSY, None, id="Azure is at work"),
-        pytest.param("Soaking", Reason.SOAKING, Reason.AWAITING_PILOT, id="it soaks"),
+        pytest.param(
+            "Conflict",
+            Reason.WAITING_FOR_INSTANCES,
+            None,
+            id="a pilot whose observation fails does not block",
+        ),
+        pytest.param(
+            "AzureBusy", Reason.AZURE_BUSY, None, id="a pilot for which Azure is busy does not block"
+        ),
+        pytest.param("Soaking", Reason.SOAKING, Reason.AWAITING_PILOT, id="a pilot in its soak blocks"),
     ],
 )
-def test_a_pilot_whose_step_is_two_hours_old(said: str, last: Reason, closed: Reason | None) -> None:
+def test_a_pilot_whose_last_step_is_two_hours_old(said: str, last: Reason, closed: Reason | None) -> None:
     """Its progress deadline is one hour."""
     step = Attempt(Upgrade(("0",), NEW), NOW - timedelta(hours=2))
     first = state("a", said, model=model(image=NEW), holds_slot=True, attempt=step, last_reason=last)

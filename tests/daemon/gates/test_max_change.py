@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.gates.max_change import is_weighed, max_change, weigh
+from reconciler.daemon.gates.max_change import count_changes, is_change_counted, max_change
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.progress import Progress
@@ -57,7 +57,9 @@ class Fleet:
             else ScaleSetState(each, commit)
             for each in now
         ]
-        self.states = weigh(before, self.models, frozenset(spec(n).target.key for n in unlisted), self.at)
+        self.states = count_changes(
+            before, self.models, frozenset(spec(n).target.key for n in unlisted), self.at
+        )
         return self
 
     def restart(self, unlisted: frozenset[str] = frozenset()) -> "Fleet":
@@ -93,62 +95,66 @@ def to(image: Image, *numbers: int) -> dict[str, Any]:
 THREE = Count(3)
 
 
-def test_a_commit_within_the_cap_holds_nothing() -> None:
+def test_a_commit_within_the_cap_blocks_nothing() -> None:
     fleet = Fleet(THREE).commit(**to(NEW, 1, 2, 3))
     assert fleet.held == ""
     assert fleet.gate("s1").evidence == (
-        "commit 0000000000 changes the images of 3 of 10 scale sets, and spec.maxChange of the Fleet is 3"
+        "commit 0000000000 changes the images of 3 of 10 scale sets; spec.maxChange of the Fleet is 3"
     )
     assert fleet.gate("s4").evidence == "", "nothing changes it"
 
 
-def test_a_commit_beyond_the_cap_holds_all_that_it_changes_and_no_other() -> None:
+def test_a_commit_beyond_the_cap_blocks_the_scale_sets_that_it_changes() -> None:
     fleet = Fleet(Percent(30), **to(NEW, 9)).commit(**to(NEW, 1, 2, 3, 4))
     assert fleet.held == "s1 s2 s3 s4"
     found = fleet.gate("s1")
     assert (found.closed, found.evidence) == (
         Reason.TOO_MUCH_CHANGE,
-        "commit 0000000000 changes the images of 4 of 10 scale sets, and spec.maxChange of the Fleet is 30% (3 of 10); "
-        "split it, or raise the cap",
+        "commit 0000000000 changes the images of 4 of 10 scale sets; spec.maxChange of the Fleet is 30% (3 of 10); "
+        "split the commit, or raise the cap",
     )
 
 
 @pytest.mark.parametrize(
     ("later", "held"),
     [
-        pytest.param({}, "s1 s2 s3 s4", id="a commit of something else changes nothing about it"),
-        pytest.param(to(NEW, 7), "s1 s2 s3 s4", id="nor does one that changes another image, which goes on"),
-        pytest.param({"cap": Count(4)}, "", id="the cap is raised"),
-        pytest.param(to(OLD, 4), "", id="part of it is taken back, and what is left is within the cap"),
-        pytest.param(to(FIX, 4), "", id="part of it is changed again, by a commit within the cap"),
-        pytest.param(to(FIX, 1, 2, 3, 4), "s1 s2 s3 s4", id="all of it is changed again, which is as much"),
-        pytest.param(to(OLD, 1, 2, 3, 4), "", id="all of it is taken back, which changes no model"),
-        pytest.param({"s4": {"suspend": Suspension()}}, "", id="one is suspended: it does not count"),
+        pytest.param({}, "s1 s2 s3 s4", id="a later commit that changes no image keeps it blocked"),
+        pytest.param(
+            to(NEW, 7),
+            "s1 s2 s3 s4",
+            id="a later commit with another image is let through and keeps it blocked",
+        ),
+        pytest.param({"cap": Count(4)}, "", id="raising the cap unblocks it"),
+        pytest.param(to(OLD, 4), "", id="reverting a part unblocks the rest"),
+        pytest.param(to(FIX, 4), "", id="changing a part again unblocks that part"),
+        pytest.param(to(FIX, 1, 2, 3, 4), "s1 s2 s3 s4", id="changing all again keeps it blocked"),
+        pytest.param(to(OLD, 1, 2, 3, 4), "", id="reverting all unblocks it"),
+        pytest.param({"s4": {"suspend": Suspension()}}, "", id="suspending one unblocks the others"),
     ],
 )
-def test_what_lets_a_held_commit_go(later: dict[str, Any], held: str) -> None:
+def test_what_unblocks_a_commit(later: dict[str, Any], held: str) -> None:
     assert Fleet(THREE).commit(**to(NEW, 1, 2, 3, 4)).commit(**later).held == held
 
 
-def test_a_restart_holds_again_what_is_held() -> None:
+def test_a_restart_keeps_a_commit_blocked() -> None:
     fleet = Fleet(THREE).commit(**to(NEW, 1, 2, 3, 4)).restart()
     assert fleet.held == "s1 s2 s3 s4"
     assert fleet.sweep().held == "s1 s2 s3 s4"
 
 
 @pytest.mark.parametrize("moved", [(), ("s1",), ("s1", "s2", "s3")])
-def test_a_restart_in_the_middle_of_what_was_let_go_holds_nothing(moved: tuple[str, ...]) -> None:
+def test_a_restart_during_a_rollout_blocks_nothing(moved: tuple[str, ...]) -> None:
     fleet = Fleet(THREE).commit(**to(NEW, 1, 2, 3)).moved(NEW, *moved)
     assert fleet.restart().held == ""
 
 
-def test_what_was_let_go_is_not_held_by_a_cap_that_is_lowered_later() -> None:
+def test_lowering_the_cap_later_blocks_nothing() -> None:
     fleet = Fleet(THREE).commit(**to(NEW, 1, 2, 3)).moved(NEW, "s1").commit(cap=Count(1))
     assert fleet.held == ""
     assert fleet.commit(**to(NEW, 4, 5)).held == "s4 s5"
 
 
-def test_two_commits_one_after_the_other_count_each_for_itself() -> None:
+def test_each_commit_is_counted_separately() -> None:
     assert Fleet(THREE).commit(**to(NEW, 1, 2, 3)).commit(**to(NEW, 4, 5, 6)).held == ""
 
 
@@ -156,23 +162,23 @@ def test_two_commits_one_after_the_other_count_each_for_itself() -> None:
     ("first", "held"),
     [
         pytest.param(to(NEW, 1, 2, 3, 4), "s1 s2 s3 s4", id="models that are on another image"),
+        pytest.param(to(LATEST, 1, 2, 3, 4), "", id="latest does not count for models on a version of it"),
         pytest.param(
-            to(LATEST, 1, 2, 3, 4), "", id="latest tells nothing of models that are on a version of it"
-        ),
-        pytest.param(
-            to(replace(LATEST, sku="minimal"), 1, 2, 3, 4), "s1 s2 s3 s4", id="the latest of something else"
+            to(replace(LATEST, sku="minimal"), 1, 2, 3, 4),
+            "s1 s2 s3 s4",
+            id="the latest version of another image",
         ),
     ],
 )
-def test_the_first_commit_that_a_process_sees_goes_by_the_models(first: dict[str, Any], held: str) -> None:
+def test_the_first_commit_of_a_process_is_counted_by_the_models(first: dict[str, Any], held: str) -> None:
     assert Fleet(THREE, **first).held == held
 
 
-def test_going_over_to_latest_changes_an_image() -> None:
+def test_a_change_to_latest_counts() -> None:
     assert Fleet(THREE).commit(**to(LATEST, 1, 2, 3, 4)).held == "s1 s2 s3 s4"
 
 
-def test_an_image_that_was_tried_and_given_up_is_no_change_for_a_process_that_starts() -> None:
+def test_a_failed_image_does_not_count_after_a_restart() -> None:
     given_up = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))
     fleet = Fleet(THREE).moved(OLD, "s1", "s2", persisted=given_up)
     repin = {"image": NEW, "on_failure": OnFailure.REPIN}
@@ -183,20 +189,20 @@ def test_an_image_that_was_tried_and_given_up_is_no_change_for_a_process_that_st
     assert fleet.restart().held == "s1 s2 s3 s4", "with hold it is tried all the same"
 
 
-def test_what_goes_back_to_the_last_good_image_is_no_change() -> None:
+def test_a_revert_to_the_last_good_image_does_not_count() -> None:
     names = [f"s{number}" for number in range(1, 5)]
     fleet = Fleet(Count(1)).moved(NEW, *names, persisted=PersistedState(last_good=OLD))
     assert fleet.commit(**to(FIX, 1, 2, 3, 4)).held == "s1 s2 s3 s4"
     assert fleet.commit(**to(OLD, 1, 2, 3, 4)).held == ""
 
 
-def test_models_that_are_there_already_and_ones_that_are_not_there_do_not_count() -> None:
+def test_models_on_the_image_and_absent_models_do_not_count() -> None:
     fleet = Fleet(THREE).moved(NEW, "s1", "s2")
     del fleet.models[spec("s3").target.key]
     assert fleet.commit(**to(NEW, 1, 2, 3, 4, 5, 6)).held == ""
 
 
-def test_scale_sets_that_are_declared_anew_count_where_their_models_would_change() -> None:
+def test_newly_declared_scale_sets_count_if_their_models_change() -> None:
     fleet = Fleet(THREE)
     for number in range(10, 14):
         key = spec(f"s{number}").target.key
@@ -205,7 +211,7 @@ def test_scale_sets_that_are_declared_anew_count_where_their_models_would_change
     assert fleet.commit().held == "s10 s11 s12 s13"
 
 
-def test_an_image_that_changes_during_a_suspension_counts_when_that_ends() -> None:
+def test_a_change_during_a_suspension_counts_when_the_suspension_ends() -> None:
     names = [f"s{number}" for number in range(1, 5)]
     suspended: dict[str, Any] = {name: {"image": NEW, "suspend": Suspension()} for name in names}
     resumed: dict[str, Any] = {name: {"suspend": None} for name in names}
@@ -214,30 +220,30 @@ def test_an_image_that_changes_during_a_suspension_counts_when_that_ends() -> No
     assert fleet.commit(**resumed).held == "s1 s2 s3 s4"
 
 
-def test_one_that_was_suspended_while_the_others_were_let_go_is_still_one_too_many() -> None:
+def test_a_resumed_scale_set_can_exceed_the_cap() -> None:
     fleet = Fleet(THREE).commit(**to(NEW, 1, 2, 3, 4)).commit(s4={"suspend": Suspension()})
     assert fleet.commit(s4={"suspend": None}).held == "s4"
     assert fleet.commit(s4=OLD).held == ""
 
 
-def test_a_list_that_fails_hides_no_change() -> None:
+def test_a_failed_list_hides_no_change() -> None:
     fleet = Fleet(THREE)
     fleet.declared |= {f"s{number}": {"image": NEW} for number in range(1, 5)}
     fleet.number, fleet.at = 2, fleet.at + MINUTE
     assert fleet.sweep(frozenset({"s1", "s2"})).held == "s1 s2 s3 s4"
 
 
-def test_what_was_never_listed_is_counted_once_it_is_and_holds_nothing_that_was_let_go() -> None:
+def test_an_unlisted_scale_set_is_counted_once_it_is_listed() -> None:
     fleet = Fleet(THREE)
     fleet.declared |= {f"s{number}": {"image": NEW} for number in range(1, 7)}
     fleet.restart(frozenset({"s1", "s2", "s3"}))
     assert fleet.held == ""
-    assert [each.desired.name for each in fleet.states if not is_weighed(each)] == ["s1", "s2", "s3"]
+    assert [each.desired.name for each in fleet.states if not is_change_counted(each)] == ["s1", "s2", "s3"]
     assert fleet.sweep().held == "s1 s2 s3"
-    assert all(map(is_weighed, fleet.states))
+    assert all(map(is_change_counted, fleet.states))
 
 
-def test_what_has_begun_all_the_same_is_not_left_half_way() -> None:
+def test_a_rollout_that_has_begun_is_not_blocked() -> None:
     """As an urgent image has, until it no longer was."""
     fleet = Fleet(Count(1)).commit(**to(NEW, 1, 2))
     held, begun = fleet.states[1], replace(fleet.states[1], progress=Progress(holds_slot=True))

@@ -1,4 +1,4 @@
-"""A look at declared scale sets, such as a daemon takes before each step, without the step."""
+"""Observes declared scale sets as a daemon does before each step, without the step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from reconciler.spec.scale_set import ScaleSet
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
-    """What a daemon knows of each scale set then, and which lists it could not read."""
+class FleetObservation:
+    """The state of each scale set after the observation, and an error for each list that failed."""
 
     states: tuple[ScaleSetState, ...]
     errors: tuple[str, ...]
@@ -23,7 +23,7 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class _Declared:
-    """A source of scale sets that need stand in no directory."""
+    """A source of scale sets that are not in any directory."""
 
     scale_sets: Sequence[ScaleSet]
     specs: Specs | None
@@ -40,17 +40,19 @@ class _Declared:
         return None
 
     def _authors(self, _commit: str, lines: Lines) -> tuple[Author, ...]:
-        """As the specs tell that they are from."""
+        """The authors according to the specs that the scale sets are from."""
         files = {path for path, _ in lines}
         of = next((each for each in self.scale_sets if f"{each.name}.yaml" in files), None)
         return self.specs.authors(of, self.specs.commit) if self.specs and of else ()
 
 
-def look(
+def observe_fleet(
     scale_sets: Sequence[ScaleSet], session: Session, *, by_group: bool, specs: Specs | None = None
-) -> Looks:
-    """Look at all of them, by name. Names and targets must be unique, as `validate` has it. `specs` are those
-    that they are from, if there are any."""
+) -> FleetObservation:
+    """Observe all of them. Names and targets must be unique, as `validate` requires.
+
+    `specs` are the specs that they are from, if there are any.
+    """
     source = _Declared(scale_sets, specs)
     store = FleetAccess(Specs(source), session, by_group).reconciler().once(act=False)
-    return Looks(store.states(), store.last_sweep.errors if store.last_sweep else ())
+    return FleetObservation(store.states(), store.last_sweep.errors if store.last_sweep else ())

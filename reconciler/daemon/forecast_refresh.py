@@ -1,7 +1,7 @@
-"""What is to come of a scale set that is on its way: the forecast, as of its last step."""
+"""Refreshes the forecast of a scale set that is rolling out or waiting."""
 
-from reconciler.daemon.event import Foreseen
-from reconciler.daemon.outcome import Outcome, rest_until
+from reconciler.daemon.event import ForecastUpdate
+from reconciler.daemon.outcome import Outcome, requeue_delay
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.state import ScaleSetState
 from reconciler.forecast.batch_duration import MeasuredBatch, measure, usual_duration
@@ -10,13 +10,15 @@ from reconciler.forecast.simulation import Schedule
 from reconciler.rollout.observed import Observed
 from reconciler.rollout.reason import Status
 
-_ON_ITS_WAY = {Status.RECONCILING, Status.WAITING}
+_FORECAST_FOR = {Status.RECONCILING, Status.WAITING}
 
 
-def foresee(state: ScaleSetState, outcome: Outcome, observed: Observed, settings: Settings) -> Foreseen:
-    """What is to come after a decision; `state` as it was before it."""
+def refresh_forecast(
+    state: ScaleSetState, outcome: Outcome, observed: Observed, settings: Settings
+) -> ForecastUpdate:
+    """The forecast after a decision, and the measured durations. `state` is from before the decision."""
     measured = measure(state.published.measured, observed)
-    return Foreseen(_refresh(state, outcome, observed, measured, settings), measured)
+    return ForecastUpdate(_refresh(state, outcome, observed, measured, settings), measured)
 
 
 def _refresh(
@@ -26,11 +28,12 @@ def _refresh(
     measured: tuple[MeasuredBatch, ...],
     settings: Settings,
 ) -> Forecast | None:
-    """Made anew with every step and every new wait, and kept meanwhile: of a large scale set it costs some
-    tenths of a second.
+    """Compute the forecast at every step and every new wait, and keep it in between.
+
+    For a large scale set a forecast takes some tenths of a second.
     """
     is_held = any(gate.closed for gate in outcome.gates)
-    if outcome.status not in _ON_ITS_WAY and not is_held:
+    if outcome.status not in _FORECAST_FOR and not is_held:
         return None
     is_new = state.outcome is None or state.outcome.reason != outcome.reason
     is_new_wait = is_new and (is_held or outcome.reason.meaning.is_pause)
@@ -39,6 +42,6 @@ def _refresh(
     desired = state.desired
     schedule = Schedule(
         settings.sweep,
-        lambda decision, at: rest_until(decision, at, settings.requeue_after, desired.interval),
+        lambda decision, at: requeue_delay(decision, at, settings.requeue_after, desired.interval),
     )
     return forecast(desired, observed, usual_duration(measured, desired.health.timeout), schedule)

@@ -8,8 +8,8 @@ import pytest
 
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
+from reconciler.daemon.forecast_refresh import refresh_forecast
 from reconciler.daemon.outcome import Outcome, outcome_of
-from reconciler.daemon.prospect import foresee
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
@@ -35,7 +35,9 @@ def outcome(reason: Reason, **changes: Any) -> Outcome:
     return outcome_of(spec(), "a1", Decision(reason, "why", **changes), Progress(), Settings(), at=NOW)
 
 
-KNOWN = foresee(state(reason=None), outcome(Reason.UPGRADING, step=STEP), observed(), Settings()).forecast
+KNOWN = refresh_forecast(
+    state(reason=None), outcome(Reason.UPGRADING, step=STEP), observed(), Settings()
+).forecast
 
 
 def held(reason: Reason) -> Outcome:
@@ -45,7 +47,7 @@ def held(reason: Reason) -> Outcome:
 SOAKING, TURN = outcome(Reason.SOAKING), held(Reason.AWAITING_TURN)
 
 
-def test_at_first_there_are_five_batches() -> None:
+def test_the_first_forecast_has_five_batches() -> None:
     assert KNOWN
     assert len(KNOWN.batches) == 5
 
@@ -53,56 +55,56 @@ def test_at_first_there_are_five_batches() -> None:
 @pytest.mark.parametrize(
     ("before", "now", "seen", "batches"),
     [
-        pytest.param(SOAKING, outcome(Reason.UPGRADING, step=STEP), HALF_WAY, 2, id="a step makes it anew"),
-        pytest.param(SOAKING, TURN, HALF_WAY, 2, id="so does another wait"),
+        pytest.param(SOAKING, outcome(Reason.UPGRADING, step=STEP), HALF_WAY, 2, id="a step refreshes it"),
+        pytest.param(SOAKING, TURN, HALF_WAY, 2, id="another wait refreshes it"),
         pytest.param(TURN, TURN, HALF_WAY, 5, id="the same wait keeps it"),
-        pytest.param(SOAKING, outcome(Reason.AZURE_BUSY), HALF_WAY, 5, id="what comes of a step keeps it"),
-        pytest.param(SOAKING, outcome(Reason.HEALTH_CHECK_FAILED), HALF_WAY, None, id="none while it is held"),
-        pytest.param(SOAKING, outcome(Reason.UP_TO_DATE), HALF_WAY, None, id="none of what is as declared"),
-        pytest.param(SOAKING, outcome(Reason.SUSPENDED), HALF_WAY, None, id="none of what is suspended"),
-        pytest.param(outcome(Reason.WAITING_FOR_INSTANCES), SOAKING, HALF_WAY, 2, id="and a soak that begins"),
+        pytest.param(SOAKING, outcome(Reason.AZURE_BUSY), HALF_WAY, 5, id="waiting for instances keeps it"),
+        pytest.param(SOAKING, outcome(Reason.HEALTH_CHECK_FAILED), HALF_WAY, None, id="none while it is unhealthy"),
+        pytest.param(SOAKING, outcome(Reason.UP_TO_DATE), HALF_WAY, None, id="none for a settled scale set"),
+        pytest.param(SOAKING, outcome(Reason.SUSPENDED), HALF_WAY, None, id="none for a suspended scale set"),
+        pytest.param(outcome(Reason.WAITING_FOR_INSTANCES), SOAKING, HALF_WAY, 2, id="the begin of a soak refreshes it"),
         pytest.param(SOAKING, SOAKING, HALF_WAY, 5, id="the same soak keeps it"),
-        pytest.param(SOAKING, held(Reason.CHECK_FAILED), HALF_WAY, 2, id="what a check holds may go on"),
-        pytest.param(SOAKING, held(Reason.TOO_MUCH_CHANGE), HALF_WAY, 2, id="so may what the cap on change holds"),
-        pytest.param(SOAKING, outcome(Reason.CANARY_MISSING), HALF_WAY, None, id="none of what stalls"),
+        pytest.param(SOAKING, held(Reason.CHECK_FAILED), HALF_WAY, 2, id="a failed check refreshes it"),
+        pytest.param(SOAKING, held(Reason.TOO_MUCH_CHANGE), HALF_WAY, 2, id="the cap on change refreshes it"),
+        pytest.param(SOAKING, outcome(Reason.CANARY_MISSING), HALF_WAY, None, id="none for a stalled scale set"),
     ],
 )  # fmt: skip
 def test_a_forecast(before: Outcome, now: Outcome, seen: Observed, batches: int | None) -> None:
-    found = foresee(state(outcome=before, forecast=KNOWN), now, seen, Settings()).forecast
+    found = refresh_forecast(state(outcome=before, forecast=KNOWN), now, seen, Settings()).forecast
     assert (len(found.batches) if found else None) == batches
 
 
 @pytest.mark.parametrize(
     ("seen", "batches"),
     [
-        pytest.param(HALF_WAY, 2, id="what is on its way at the first look has one"),
-        pytest.param(observed(instances=None), None, id="but not where its instances were not looked at"),
+        pytest.param(HALF_WAY, 2, id="a rollout in progress at the first observation has one"),
+        pytest.param(observed(instances=None), None, id="none without observed instances"),
     ],
 )
-def test_a_daemon_that_begins_half_way(seen: Observed, batches: int | None) -> None:
-    found = foresee(state(reason=None), outcome(Reason.AZURE_BUSY), seen, Settings()).forecast
+def test_a_daemon_that_starts_during_a_rollout(seen: Observed, batches: int | None) -> None:
+    found = refresh_forecast(state(reason=None), outcome(Reason.AZURE_BUSY), seen, Settings()).forecast
     assert (len(found.batches) if found else None) == batches
 
 
-def test_it_goes_by_the_settings_and_by_what_batches_took() -> None:
+def test_it_uses_the_settings_and_the_measured_batches() -> None:
     measured = (MeasuredBatch(NOW, BatchDuration(timedelta(minutes=4), timedelta(minutes=2))),)
     known, settings = state(reason=None, measured=measured), Settings(requeue_after=timedelta(minutes=5))
-    found = foresee(known, outcome(Reason.UPGRADING), observed(), settings).forecast
+    found = refresh_forecast(known, outcome(Reason.UPGRADING), observed(), settings).forecast
     assert found
     assert found.batches[1].at - found.batches[0].at == timedelta(minutes=10), "a look comes every five"
 
 
-def test_a_forecast_that_fails_costs_no_step(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_in_a_forecast_does_not_prevent_a_step(caplog: pytest.LogCaptureFixture) -> None:
     world = World(fleet(scale_set(capacity=5)), document())
     session = Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now)
     without_time = Settings(sweep=timedelta())
     work = Reconciler(Specs(world.source, world.clock.now), Compute(session), without_time)
     (key,) = work.sweep()
     with caplog.at_level(logging.ERROR, "reconciler"):
-        told = work.tick(key)
+        told = work.reconcile(key)
     assert told
     assert told.reason == Reason.MODEL_DRIFT
     assert world.requests().count("VirtualMachineScaleSets_Update") == 1
     assert [each.message for each in caplog.records] == [
-        "a bug in the reconciler, please report it: no forecast of web"
+        "a bug in the reconciler, please report it: forecast of web failed"
     ]

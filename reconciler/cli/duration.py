@@ -1,0 +1,25 @@
+"""A duration on the command line."""
+
+from datetime import timedelta
+
+import click
+
+from reconciler.spec.duration import parse_duration
+
+
+class Duration(click.ParamType[timedelta]):
+    """A time as specs write it: 15s, 5m, 1h30m, PT5M."""
+
+    name = "duration"
+
+    def convert(
+        self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        length = parse_duration(value)
+        if not length:
+            self.fail(
+                f"{value!r} is not a duration of a second or more; write it like 15s, 5m or 1h30m", param, ctx
+            )
+        return length

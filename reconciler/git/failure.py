@@ -1,0 +1,257 @@
+"""The failures of git and ssh that are known: how each is recognized, what it means, and how it is fixed.
+
+The first row that fits the error output applies. Rows that name a cause come before rows that only name a
+symptom, because ssh reports a bad key and then, as after any other cause, that permission was denied. Output
+that fits no row is reported in git's own words. `docs/git.md` explains each row.
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One row of the table.
+
+    pattern: recognizes the failure in everything that git and ssh wrote.
+    message: what is the case. "" keeps git's own words.
+    remedy: what the reader does. Message and remedy may name groups of the pattern.
+    is_local: the cause is this machine, not the remote or the clone. The clone is kept.
+    """
+
+    name: str
+    pattern: re.Pattern[str]
+    message: str
+    remedy: str
+    is_local: bool = False
+
+    def describe(self, output: str) -> tuple[str, str]:
+        """The message and the remedy for this output. The message is "" if git's own words are to be used."""
+        match = self.pattern.search(output)
+        found = match.groupdict() if match else {}
+        groups = {name: value or _UNNAMED.get(name, "unknown") for name, value in found.items()}
+        return self.message.format(**groups), self.remedy.format(**groups)
+
+
+def _row(name: str, pattern: str, message: str, remedy: str, *, is_local: bool = False) -> Failure:
+    return Failure(name, re.compile(pattern, re.MULTILINE), message, remedy, is_local)
+
+
+_UNNAMED = {"host": "the server", "fingerprint": "an unknown key"}  # where the output does not say
+_RETRIED = "the next sweep retries"
+
+NOT_GIT = _row(
+    "another protocol",
+    r"info/refs not valid|invalid server response|bad line length|expected (flush|packet)|protocol error",
+    "the answer of the server is not git's protocol",
+    "check the URL; a sign-in page, a proxy or a maintenance page may have answered",
+)
+
+NOT_OFFERED = _row(
+    "commit not offered",
+    "not our ref|request for unadvertised object|couldn't find remote ref",
+    "the server does not have this commit, or does not send commits by their id",
+    "check the id, or follow a branch or a tag",
+)
+
+FAILURES = (
+    _row(
+        "no space",
+        r"^(?!remote: ).*(No space left on device|Disk quota exceeded)",
+        "no space or no inodes are left",
+        "make room on the volume; the clone is kept",
+        is_local=True,
+    ),
+    _row(
+        "read-only volume",
+        "^(?!remote: ).*Read-only file system",
+        "the file system is read-only",
+        "mount a writable volume for --clone",
+        is_local=True,
+    ),
+    _row(
+        "no memory or processes",
+        "^(?!remote: ).*(Out of memory|Cannot allocate memory|Resource temporarily unavailable"
+        "|Too many open files|cannot fork)",
+        "git has too little memory, too few processes or too few open files",
+        "raise the limits of the container",
+        is_local=True,
+    ),
+    _row(
+        "changed host key",
+        r"REMOTE HOST IDENTIFICATION HAS CHANGED(?:[\s\S]*?(?P<fingerprint>SHA256:[\w+/=]+))?"
+        r"(?:[\s\S]*?Host key for (?P<host>\S+) has changed)?",
+        "the host key of {host} has CHANGED to {fingerprint}: the connection may be intercepted",
+        "verify this fingerprint with the forge before you change known_hosts",
+    ),
+    _row(
+        "unknown host key",
+        r"No \S+ host key is known for (?P<host>\S+)|Host key verification failed",
+        "the host key of {host} is not in known_hosts",
+        "add the key that the forge publishes",
+    ),
+    _row(
+        "no user for the user id",
+        r"No user exists for uid (?P<uid>\d+)",
+        "ssh found no user for the user id {uid}",
+        "add this user id to /etc/passwd of the image, or use https",
+    ),
+    _row(
+        "key readable by others",
+        r"Permissions (?P<mode>\d+) for '(?P<key>[^']+)' are too open",
+        "ssh ignores the key {key} because its mode {mode} lets others read it",
+        "set its mode to 0400 (`defaultMode` of a Secret volume)",
+    ),
+    _row(
+        "missing key",
+        r"Identity file (?P<key>.+?) not accessible: (?P<why>[^.\n]+)",
+        "ssh cannot read the key {key}: {why}",
+        "name the file of the private key",
+    ),
+    _row(
+        "key with a passphrase",
+        r'Load key "(?P<key>[^"]+)": incorrect passphrase',
+        "the key {key} has a passphrase, which ssh cannot ask for",
+        "use a key without a passphrase",
+    ),
+    _row(
+        "unusable key",
+        r'Load key "(?P<key>[^"]+)": (?P<why>.+)',
+        "ssh cannot use the key {key}: {why}",
+        "use an OpenSSH private key that this user may read",
+    ),
+    _row(
+        "refused key",
+        r"(?P<server>\S+): Permission denied \((?P<methods>[^)]*)\)",
+        "{server} accepted none of the SSH keys ({methods})",
+        "give the repository the public key; ssh uses no key that is missing or has a passphrase",
+    ),
+    _row(
+        "dubious ownership",
+        r"detected dubious ownership in repository at '(?P<path>[^']+)'",
+        "the repository {path} belongs to another user",
+        "run `git config --global --add safe.directory {path}`",
+    ),
+    _row(
+        "moved repository",
+        r"unable to update url base from redirection|The requested URL returned error: 30[12378]",
+        "the server redirects to another address, and credentials are not sent there",
+        "use the new URL of the repository",
+    ),
+    _row(
+        "refused credentials",
+        "Authentication failed for|HTTP Basic: Access denied",
+        "the server refused the credentials",
+        "renew the token, and let it read the repository",
+    ),
+    _row(
+        "missing credentials",
+        "could not read (Username|Password) for",
+        "the server requires credentials, and git has none that it accepts",
+        "set --git-token-file or configure a credential helper",
+    ),
+    _row(
+        "proxy that requires credentials",
+        "returned error: 407|response 407|HTTP code 407",
+        "the proxy requires credentials (407)",
+        "put them into HTTPS_PROXY or http.proxy",
+    ),
+    _row(
+        "unknown proxy",
+        r"Could not resolve proxy: (?P<proxy>\S+)",
+        "the proxy {proxy} is unknown",
+        "check HTTPS_PROXY and http.proxy",
+    ),
+    _row(
+        "proxy that refuses",
+        r"CONNECT tunnel failed, response (?P<status>\d+)|HTTP code \d+ from proxy|Proxy CONNECT aborted",
+        "the proxy refuses the connection ({status})",
+        "let the proxy pass this host, or name it in NO_PROXY",
+    ),
+    _row(
+        "expired certificate",
+        "certificate (has expired|is not yet valid)",
+        "the certificate of the server is expired or not valid yet",
+        "renew the certificate, and check the clock of this machine",
+    ),
+    _row(
+        "certificate for another host",
+        "certificate subject name .*does not match|no alternative certificate subject name matches",
+        "the certificate of the server is for another host",
+        "use the host name that the certificate names",
+    ),
+    _row(
+        "unreadable CA file",
+        "Problem with the SSL CA cert|error setting certificate (file|verify locations)",
+        "the file of CA certificates cannot be read",
+        "check GIT_SSL_CAINFO and http.sslCAInfo",
+    ),
+    _row(
+        "unknown CA",
+        "server certificate verification failed|SSL certificate problem|certificate verify failed",
+        "the certificate of the server is signed by no known CA",
+        "set GIT_SSL_CAINFO to a file that contains the CA",
+    ),
+    _row(
+        "no TLS",
+        r"gnutls_handshake\(\) failed|wrong version number|SSL_connect|TLS packet|packet length too long",
+        "the server does not speak TLS at this port",
+        "check the port of the URL",
+    ),
+    NOT_GIT,
+    NOT_OFFERED,
+    _row(
+        "unknown repository",
+        r"repository '[^']*' not found|[Rr]epository not found|returned error: 404",
+        "the server has no repository at this URL, or the credentials cannot read it",
+        "check the URL and the permissions of the token",
+    ),
+    _row(
+        "forbidden",
+        "returned error: 403",
+        "the server forbids access (403)",
+        "check the permissions of the token, and whether the forge allows this address",
+    ),
+    _row(
+        "rate limit",
+        "returned error: 429",
+        "the server limits the rate of requests (429)",
+        "set a longer --sweep if this lasts",
+    ),
+    _row(
+        "server error",
+        r"returned error: (?P<status>5\d\d)",
+        "the server failed ({status})",
+        _RETRIED,
+    ),
+    _row(
+        "unknown host",
+        r"Could not resolve host(?:name)?:? (?P<host>[^\s:]+)",
+        "the host {host} is unknown",
+        "check the URL and the DNS of this machine",
+    ),
+    _row(
+        "no connection",
+        r"(?:Failed to connect to|connect to host) (?P<host>\S+) port (?P<port>\d+)",
+        "no connection to {host} port {port}",
+        "check the URL, the firewall, and HTTPS_PROXY and NO_PROXY",
+    ),
+    _row(
+        "malformed object",
+        r"fsck error|(?:object|tree|commit) [0-9a-f]+: \w+: ",
+        "the repository contains a malformed object",
+        "find it with `git fsck` and remove it from the branch",
+    ),
+    _row(
+        "cut connection",
+        "transfer closed|early EOF|hung up unexpectedly|unexpected disconnect|Recv failure|Connection reset"
+        "|Empty reply from server|RPC failed|Connection closed by|kex_exchange_identification",
+        "the connection was cut",
+        _RETRIED,
+    ),
+)
+
+
+def find(output: str) -> Failure | None:
+    """The first row that fits the error output of git, None if none does."""
+    return next((row for row in FAILURES if row.pattern.search(output)), None)

@@ -1,0 +1,142 @@
+"""Tokens of a GitHub App: a signed statement of who we are, exchanged for a token of one installation."""
+
+import base64
+import json
+import os
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from urllib.parse import urlsplit
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from reconciler.git.address import Address
+from reconciler.git.credentials import CredentialsMissing
+from reconciler.spec.wording import printable
+
+_CLOCK_SECONDS = 60  # by which the clock of the server may be behind
+_STATEMENT_SECONDS = 540  # GitHub accepts at most 600
+_FRESH_SECONDS = 1800.0  # a token is valid for an hour
+_TIMEOUT_SECONDS = 20
+_LONGEST = 200  # characters of GitHub's own message
+_MOST = 1 << 20  # bytes of a response
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A GitHub App as it is installed for one organization. `key` is the file of its private key."""
+
+    app_id: str
+    installation: str
+    key: Path
+
+
+def tokens(app: App, now: Callable[[], float] = time.time) -> Callable[[Address], str]:
+    """Gives tokens of the app for the forge of an address, each for half an hour. Thread-safe."""
+    known: dict[str, tuple[float, str]] = {}
+    lock = Lock()
+
+    def token(address: Address) -> str:
+        url = api(address)
+        with lock:
+            at, found = known.get(url, (0.0, ""))
+            if not found or not 0 <= now() - at < _FRESH_SECONDS:
+                found = _exchange(f"{url}/app/installations/{app.installation}/access_tokens", app, now())
+                known[url] = now(), found
+            return found
+
+    return token
+
+
+def api(address: Address) -> str:
+    """The API of github.com, of a GHE.com tenant, of a server of one's own, or of one on this machine."""
+    parts = urlsplit(address.bare)
+    if parts.scheme not in ("https", "http"):
+        raise CredentialsMissing("a GitHub App requires an https URL")
+    host = parts.netloc
+    if host == "github.com" or host.endswith(".ghe.com"):
+        return f"https://api.{host}"
+    return f"{parts.scheme}://{host}/api/v3"
+
+
+def _exchange(url: str, app: App, at: float) -> str:
+    headers = {
+        "Authorization": f"Bearer {_statement(app, at)}",
+        "Accept": "application/vnd.github+json",
+        "X-GitHub-Api-Version": "2022-11-28",
+        "User-Agent": "vmss-reconciler",
+    }
+    # The URL is that of the repository, which is https, or http to this machine.
+    request = urllib.request.Request(url, b"", headers, method="POST")  # noqa: S310
+    refused = f"GitHub issued no token for the installation {app.installation} of the app {app.app_id}"
+    try:
+        opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=_trust()))
+        with opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
+            found = json.loads(response.read(_MOST))
+    except urllib.error.HTTPError as error:
+        with error:
+            raise CredentialsMissing(f"{refused}: {error.code} {_message(error.read(_MOST))}") from error
+    except (OSError, ValueError) as error:
+        raise CredentialsMissing(f"{refused}: {printable(str(error))[:_LONGEST]}") from error
+    token = found.get("token") if isinstance(found, Mapping) else None
+    if not isinstance(token, str) or not token.isprintable():
+        raise CredentialsMissing(f"{refused}: the response contains none")
+    return token
+
+
+def _trust() -> ssl.SSLContext:
+    """The certificates that git trusts, if they are named by a variable. Raises OSError."""
+    return ssl.create_default_context(cafile=os.environ.get("GIT_SSL_CAINFO") or None)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The statement is for one address, and is sent to no other."""
+
+    def redirect_request(self, *_: object, **__: object) -> None:
+        return None
+
+
+def _message(body: bytes) -> str:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return ""
+    message = found.get("message") if isinstance(found, Mapping) else ""
+    return printable(str(message or ""))[:_LONGEST]
+
+
+def _statement(app: App, at: float) -> str:
+    """A JSON Web Token (RFC 7519) with the algorithm RS256."""
+    claims = {"iat": int(at) - _CLOCK_SECONDS, "exp": int(at) + _STATEMENT_SECONDS, "iss": app.app_id}
+    signed = f"{_encoded({'alg': 'RS256', 'typ': 'JWT'})}.{_encoded(claims)}"
+    return f"{signed}.{_base64(_key(app.key).sign(signed.encode(), PKCS1v15(), SHA256()))}"
+
+
+def _key(path: Path) -> RSAPrivateKey:
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise CredentialsMissing(f"the key of the GitHub App {path} cannot be read: {reason}") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPrivateKey):
+        raise CredentialsMissing(f"{path} is not the private key of a GitHub App: download a new one (.pem)")
+    return key
+
+
+def _encoded(value: Mapping[str, object]) -> str:
+    return _base64(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

@@ -1,0 +1,89 @@
+"""Killed at any moment of fetching and taking over, the next process reads the same commit."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.git.forge import Forge
+from tests.git.remote import Remote
+
+READ = """
+import json, sys
+from pathlib import Path
+from reconciler.git.repository import Repository
+from reconciler.git.revision import branch
+
+source = Repository(sys.argv[1], branch("main"), "specs", Path(sys.argv[2]))
+last = source.last()
+commit = source.commit()
+source.mark_valid(commit.sha)
+found = source.authors(commit.sha, [("specs/web.yaml", 1)])
+files = [(each.path, each.content.decode()) for each in commit.files]
+print(json.dumps([last and last.sha, commit.sha, source.last() == commit, files, [each.name for each in found]]))
+"""
+
+# Stands for git: at the call that KILL_AT names, this process is killed while git runs, or right after it.
+KILLER = """#!/bin/sh
+n=$(($(cat "$COUNT" 2>/dev/null || echo 0) + 1))
+echo $n > "$COUNT"
+if [ "$n" = "$KILL_AT" ]; then
+    if [ "$KILL_WHEN" = during ]; then kill -KILL $PPID; fi
+    {git} "$@"
+    status=$?
+    kill -KILL $PPID 2>/dev/null
+    exit $status
+fi
+exec {git} "$@"
+"""
+
+
+@pytest.mark.parametrize(
+    "when", [pytest.param("during", id="while git runs"), pytest.param("after", id="after git has ended")]
+)
+def test_a_kill_at_any_call_of_git_changes_nothing_in_the_end(
+    web: Forge, remote: Remote, tmp_path: Path, when: str
+) -> None:
+    remote.write("specs/web.yaml", "a: 2\n")
+    first = remote.push()
+    git, own = shutil.which("git"), tmp_path / "bin"
+    own.mkdir()
+    (own / "git").write_text(KILLER.replace("{git}", str(git)))
+    (own / "git").chmod(0o755)
+
+    def read(kill_at: int) -> list[object] | None:
+        count = tmp_path / "count"
+        count.unlink(missing_ok=True)
+        environment = {
+            **os.environ,
+            "PATH": f"{own}:{os.environ['PATH']}",
+            "COUNT": str(count),
+            "KILL_AT": str(kill_at),
+            "KILL_WHEN": when,
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", READ, web.url(), str(tmp_path / "c")],
+            cwd=Path(__file__).parent.parent.parent,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        found: list[object] = json.loads(done.stdout) if done.returncode == 0 else []
+        return found or None
+
+    calls = -1 if when == "during" else 0  # every other call, which halves the time
+    expected = [first, True, [["specs/web.yaml", "a: 2\n"]], ["Ada Löwe"]]
+    while True:
+        calls += 2
+        shutil.rmtree(tmp_path / "c", ignore_errors=True)
+        killed = read(calls) is None
+        last, *rest = read(0) or [None]
+        assert (last in (None, first), rest) == (True, expected)
+        if not killed:
+            break
+    assert calls > 10

@@ -1,4 +1,4 @@
-"""Values for tests, each with sensible defaults: name only what the case is about."""
+"""Values for tests with defaults, so that a case names only what it is about."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,8 +10,8 @@ from reconciler.rollout.observed import (
     Availability,
     HealthSource,
     Instance,
-    Look,
     Model,
+    Need,
     Observed,
     ReadTime,
     RollingUpgrade,
@@ -43,7 +43,7 @@ FLEET = Fleet(
 
 
 def rollout(**changes: Any) -> Rollout:
-    """As the schema has it where a spec says nothing."""
+    """The defaults of the schema."""
     values: dict[str, Any] = {
         "by": By.AUTO,
         "order": (),
@@ -68,14 +68,14 @@ def rollout(**changes: Any) -> Rollout:
 
 
 def spec(name: str = "web", **changes: Any) -> ScaleSet:
-    """The spec of a scale set that is to run NEW."""
-    said = {key: changes.pop(key) for key in tuple(changes) if key in Rollout.__slots__}
+    """The spec of a scale set that declares NEW."""
+    fields = {key: changes.pop(key) for key in tuple(changes) if key in Rollout.__slots__}
     values: dict[str, Any] = {
         "name": name,
         "labels": {},
         "target": Target(SUBSCRIPTION, "shop", name),
         "image": NEW,
-        "rollout": rollout(**said),
+        "rollout": rollout(**fields),
         "health": Health(timedelta(minutes=10), passes=1),
         "depends_on": (),
         "wave": 0,
@@ -145,33 +145,33 @@ READ_NOW = ReadTime(NOW, NOW)
 
 
 def observed(**changes: Any) -> Observed:
-    """A look at that scale set: all instances are outdated, Azure rolls nothing by itself and offers NEW. OLD is there
-    to go back to, and this process noted that it was good."""
+    """An observation of that scale set: all instances are outdated, no native rolling upgrade runs, and NEW is available.
+    OLD is available as the rollback target, and this process recorded that it was good."""
     values: dict[str, Any] = {
         "at": NOW,
         "model": model(),
         "model_read": READ_NOW,
         "instances_read": READ_NOW,
         "rolling_upgrade_read": READ_NOW,
-        "last_look": Look.MODEL,
+        "last_need": Need.MODEL,
         "instances": fleet(),
         "rolling_upgrade": NONE_RUNNING,
         "availability": Availability(NEW, Verdict.AVAILABLE),
         "gates": (),
         "lasting": (),
         "was_declared": False,
-        "way_back": Availability(OLD, Verdict.AVAILABLE),
+        "rollback_target": Availability(OLD, Verdict.AVAILABLE),
         "progress": changes.pop("progress", Progress()),
     }
-    if values["progress"].wrote_good is None:
-        values["progress"] = replace(values["progress"], wrote_good=Fingerprint.of(OLD))
+    if values["progress"].wrote_last_good is None:
+        values["progress"] = replace(values["progress"], wrote_last_good=Fingerprint.of(OLD))
     if (attempt := changes.pop("attempt", None)) is not None:
         values["progress"] = replace(values["progress"], attempt=attempt)
     return Observed(**(values | changes))
 
 
 def decided(desired: ScaleSet, seen: Observed) -> Decision:
-    """What is decided, where nothing is left to be looked at."""
+    """The decision, if no further read is needed."""
     decision = decide(desired, seen)
-    assert isinstance(decision, Decision), f"still to be looked at: {decision}"
+    assert isinstance(decision, Decision), f"a read is still needed: {decision}"
     return decision

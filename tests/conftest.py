@@ -1,7 +1,7 @@
-"""How every property is run, and how the table of messages is kept.
+"""Settings of property tests, and the collection of messages for the table (`tests/messages.py`).
 
-Properties take the same cases each time, and are never judged by the clock of a busy machine. What the
-processes of a run have seen of messages comes together when it ends (`tests/messages.py`).
+Property tests take the same cases each time and have no deadline, because machines may be busy. At the end of a run
+the messages of all its processes are combined.
 """
 
 import os
@@ -23,7 +23,9 @@ _seen: dict[str, set[str]] = defaultdict(set)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--write-messages", action="store_true", help="Write tests/messages.txt anew instead of comparing."
+        "--write-messages",
+        action="store_true",
+        help="Rewrite tests/messages.txt instead of comparing with it.",
     )
 
 
@@ -67,6 +69,6 @@ def _merged(session: pytest.Session) -> dict[str, set[str]]:
 
 def _is_whole(config: pytest.Config) -> bool:
     """Whether the run is of the whole suite, as it is told once."""
-    chosen = config.option.keyword or config.option.markexpr or config.option.lf
+    chosen = config.option.keyword or config.option.markexpr or config.getoption("lf", default=False)
     is_variant = "STORIES_DURING_UPGRADE" in os.environ
     return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen and not is_variant

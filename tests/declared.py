@@ -1,4 +1,4 @@
-"""A story as the invariants that go by specs read it: every write, and what was declared when it was made."""
+"""A story for the invariants that depend on specs: every write, and the specs in force at that time."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ from tests.exchanges import (
     writes_and_reads,
 )
 
-OLDEST = timedelta(minutes=2)  # of what a write may follow from, slow answers and all
-BETWEEN_LOOKS = timedelta(minutes=6)  # at what rests in the middle of a rollout
+OLDEST = timedelta(minutes=2)  # reads that a write may follow from, with slow answers
+BETWEEN_OBSERVATIONS = timedelta(minutes=6)  # of a scale set at rest during a rollout
 ACCEPTED = (HTTPStatus.OK, HTTPStatus.ACCEPTED)
 
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What the daemon behind a door goes by, from the request of this number on."""
+    """The specs in force for the daemon with this client, from the request of this number on."""
 
     at: datetime
-    door: int
+    client: int
     since: int
     scale_sets: tuple[ScaleSet, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A write of a daemon: its number in the record, what was declared of its scale set, and of all of them.
+    """A write of a daemon: its number in the record, the spec of its scale set, and all specs.
 
-    `before` are the earlier writes of the scale set that were accepted, whoever made them.
+    `before` has the earlier accepted writes to the scale set by any client.
     """
 
     number: int
@@ -69,7 +69,7 @@ class Write:
 
     @property
     def at(self) -> datetime:
-        """When it was sent: an answer that is late is to a request that waited."""
+        """When it was sent, which is earlier than recorded if the answer was late."""
         fault = self.exchange.fault
         return self.exchange.at - (fault.delay if isinstance(fault, Slow) and fault.is_late else timedelta())
 
@@ -83,12 +83,12 @@ class Write:
 
     @property
     def image(self) -> str:
-        """The image that it sets, or brings instances to."""
+        """The image that it sets, or to which it upgrades instances."""
         return image_of(self.exchange) if self.is_patch else model_image(self.exchange)
 
     @property
     def persisted(self) -> PersistedState:
-        """What the tags said that it found."""
+        """The state on the tags before the write."""
         return persisted_state(self.exchange.before.tags if self.exchange.before else {})
 
     @property
@@ -97,13 +97,13 @@ class Write:
 
     @property
     def is_urgent(self) -> bool:
-        """Whether a person has declared its image urgent: windows, waves and bake times do not hold it."""
+        """Whether its image is declared urgent, so that windows, waves and bake times do not block it."""
         urgent = self.desired.fleet.urgent
         return urgent is not None and self.at < urgent.until and is_same(self.image, str(urgent.image))
 
     @property
     def taken(self) -> set[str]:
-        """The serving instances that it takes down."""
+        """The serving instances that it takes out of service."""
         return (
             set()
             if self.is_patch
@@ -116,7 +116,7 @@ class Write:
 
     @property
     def upgraded(self) -> dict[str, Exchange]:
-        """The instances that an earlier upgrade brought to this image and that run it, with the last such upgrade."""
+        """The instances that an earlier upgrade set to this image and that run it, with the last such upgrade."""
         stands = stands_of(self.exchange)
         return {
             id_: each
@@ -129,12 +129,19 @@ class Write:
     @property
     def is_ordinary(self) -> bool:
         """Whether it needs open gates: it takes what serves, or sets the model to another image than the last good
-        one, and is no fix. What is unhealthy beyond `maxUnhealthy` is no ordinary rollout either."""
+        one, and is no fix. Nor is it ordinary where more than `maxUnhealthy` are unhealthy, unless nobody has approved
+        the image: only one that is approved passes a closed gate to be tried on those."""
         if self.is_to_last_good:
             return False
         if not self.is_patch:
             return bool(self.taken)
-        return not self.may_be_a_fix and not self.has_many_unhealthy
+        return not self.may_be_a_fix and not (self.has_many_unhealthy and self.is_approved)
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether a person has approved its image, where one is asked to; the last good one counts as approved."""
+        approved = is_same(self.image, str(self.persisted.approved or ""))
+        return self.desired.rollout.approval is None or self.is_to_last_good or approved
 
     @property
     def has_many_unhealthy(self) -> bool:
@@ -144,9 +151,10 @@ class Write:
 
     @property
     def may_be_a_fix(self) -> bool:
-        """Whether the image of the model, or one that an instance runs which does not serve, failed here: it was
-        brought to that instance by an upgrade, or the instance came with it. How a scale set was found half-way
-        nobody knows.
+        """Whether the image of the model, or that of an instance which does not serve, may have failed here.
+
+        An upgrade set the instance to that image, or the instance was created on it. If the scale set was half-way at
+        the start, that is unknown and assumed.
         """
         model, stands, failed = model_image(self.exchange), stands_of(self.exchange), self.persisted.failed
         away = {id_: stand for id_, stand in stands.items() if stand.status == "unavailable"}
@@ -160,8 +168,8 @@ class Write:
 
 @dataclass(frozen=True)
 class Story:
-    """The record of a world, and what else there is to know of it. Without `scenes` the invariants about several
-    scale sets have nothing to go by; with more than one daemon at once those about turns do not hold.
+    """The record of a world, and what the record lacks. Without `scenes` the invariants about several scale sets check
+    nothing. With more than one daemon those about slots do not hold.
     """
 
     record: Record
@@ -171,12 +179,12 @@ class Story:
 
     @cached_property
     def writes(self) -> tuple[Write, ...]:
-        """Those of daemons that change an image or take instances, and were not misled by what they read."""
+        """The writes of daemons that change an image or upgrade instances, without those after misleading reads."""
         return tuple(each for each in self._all_writes if each.image or not each.is_patch)
 
     @cached_property
     def tag_writes(self) -> tuple[Write, ...]:
-        """Those of daemons that write tags alone."""
+        """The writes of daemons that change only tags."""
         return tuple(each for each in self._all_writes if each.is_patch and not each.image)
 
     @cached_property
@@ -196,17 +204,17 @@ class Story:
             if not is_of_tags and (exchange.status in ACCEPTED or exchange.status == 0):
                 before[key] = (*before.get(key, ()), exchange)
 
-    def declared(self, door: int, number: int) -> tuple[ScaleSet, ...]:
-        """What the daemon behind this door went by at the request of this number."""
-        found = [each.scale_sets for each in self.in_force if each.door == door and each.since <= number]
+    def declared(self, client: int, number: int) -> tuple[ScaleSet, ...]:
+        """The specs in force for the daemon with this client at the request of this number."""
+        found = [each.scale_sets for each in self.in_force if each.client == client and each.since <= number]
         return found[-1] if found else ()
 
     def tells_of_others(self, write: Write) -> bool:
-        """Whether it is known how all scale sets stood at this write."""
+        """Whether the states of all scale sets at this write are known."""
         return write.key in self.scenes.get(write.number, {})
 
     def upgrades_by_spec(self) -> Iterator[tuple[ScaleSet, frozenset[datetime]]]:
-        """What was declared of a scale set, and the moments of the upgrades that were asked for meanwhile."""
+        """Each spec of a scale set, and the times of the upgrades while it was in force."""
         found: dict[str, dict[int, set[datetime]]] = {}
         specs: dict[int, ScaleSet] = {}
         for number, exchange in enumerate(self.record.requests):
@@ -231,8 +239,8 @@ class Story:
         return {}
 
     def back_since(self, key: str, id_: str, at: datetime) -> datetime | None:
-        """Since when this instance has been back at a moment, None where it was never away. What it was away for
-        between two looks, nobody can have seen.
+        """Since when this instance has been available at a moment, None if it was never unavailable. Absences between two
+        observations do not count, because no daemon can have observed them.
         """
         ends = [
             each.until
@@ -240,12 +248,12 @@ class Story:
             if each.instance_id == id_
             and each.until is not None
             and each.until <= at
-            and (each.cause == "manualupgrade" or each.until - each.since > BETWEEN_LOOKS)
+            and (each.cause == "manualupgrade" or each.until - each.since > BETWEEN_OBSERVATIONS)
         ]
         return max(ends, default=None)
 
     def away_since(self, key: str, id_: str, at: datetime) -> Absence | None:
-        """The absence that this instance is in at a moment."""
+        """The absence of this instance at a moment."""
         return next(
             (
                 each
@@ -255,15 +263,15 @@ class Story:
             None,
         )
 
-    def looks(self, door: int, key: str, until: int) -> list[tuple[datetime, ScaleSetSnapshot]]:
-        """How this scale set stood whenever the daemon behind this door listed its instances, up to a request."""
+    def observations(self, client: int, key: str, until: int) -> list[tuple[datetime, ScaleSetSnapshot]]:
+        """The states of this scale set whenever the daemon with this client listed its instances, up to a request."""
         requests = self.record.requests
         return [
             (requests[number].at, scenes[key])
             for number, scenes in self.scenes.items()
             if number < until
             and key in scenes
-            and requests[number].client == door
+            and requests[number].client == client
             and requests[number].operation in LISTS
             and requests[number].status == HTTPStatus.OK
             and requests[number].fault is None
@@ -280,13 +288,13 @@ def is_same(image: str, other: str) -> bool:
 
 
 def is_misled(reads: Reads) -> bool:
-    """Whether an answer that a write follows from did not tell how it was."""
-    lies = Stale | Malformed | Partial | Truncated
-    return any(isinstance(each.fault, lies) for each in reads if each.operation in (*MODELS, *LISTS))
+    """Whether an answer that a write follows from did not show the actual state."""
+    misleading = Stale | Malformed | Partial | Truncated
+    return any(isinstance(each.fault, misleading) for each in reads if each.operation in (*MODELS, *LISTS))
 
 
 def is_of(fingerprint: Fingerprint, name: str) -> bool:
-    """Whether it is that of the image which the record calls so."""
+    """Whether it is the fingerprint of the image with this name in the record."""
     kind = kind_of(name)
     if not kind:
         return False

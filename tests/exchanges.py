@@ -1,6 +1,4 @@
-"""Words for what was asked of Azure, by which the invariants judge: a write, what it found, the reads it follows
-from.
-"""
+"""Helpers of the invariants to read the record: a write, the state before it, and the reads that it follows from."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ MODELS = (
     "VirtualMachineScaleSets_List",
     "VirtualMachineScaleSets_ListAll",
 )
-# Of these lists a decision needs every row.
+# A decision needs every row of these lists.
 LISTS = ("VirtualMachineScaleSetVMs_List", "VirtualMachines_List")
 
 Reads = Sequence[Exchange]
@@ -28,7 +26,7 @@ def writes(record: Record, *operations: str) -> Iterator[Exchange]:
 
 
 def writes_and_reads(record: Record, within: timedelta = timedelta()) -> Iterator[tuple[Exchange, Reads]]:
-    """Every write, and the reads of the last moments that it follows from."""
+    """Every write, and the reads shortly before that it follows from."""
     requests = record.requests
     moments = [each.at for each in requests]
     for number, write in enumerate(requests):
@@ -63,7 +61,7 @@ def with_standing(upgrade: Exchange, standing: str) -> set[str]:
 
 
 def model_image(write: Exchange) -> str:
-    """The image of the model that a write found."""
+    """The image of the model before a write."""
     return write.before.image if write.before else ""
 
 
@@ -76,7 +74,7 @@ def named_instances(upgrade: Exchange) -> set[str]:
 
 
 def scale_set_of(exchange: Exchange) -> tuple[str, ...]:
-    """Subscription, group and name of the scale set that it is about; () if it is about none, or many."""
+    """Subscription, group and name of the scale set of a request; () if it is about none, or about several."""
     path = exchange.path
     if exchange.operation == "VirtualMachines_List":
         path = exchange.query.get("$filter", "").partition("eq")[2].strip(" '")
@@ -99,7 +97,7 @@ def id_list(ids: set[str]) -> str:
 
 
 def image_of(patch: Exchange) -> str:
-    """The image that a change of the model sets, by the name that the record has for it; "" for tags alone."""
+    """The image that a change of the model sets, as the record names it; "" if it only writes tags."""
     profile = ((patch.body or {}).get("properties") or {}).get("virtualMachineProfile") or {}
     storage = profile.get("storageProfile") or {}
     reference = storage.get("imageReference") or {}

@@ -1,10 +1,11 @@
-"""The safety rules of a rollout, each in one place: what must hold whatever happens, by the simulator's record.
+"""The safety rules of a rollout, each in one place. They must hold in every case, and are checked by the simulator's
+record.
 
-Each takes the record and what the record cannot tell: which scale set, what counts as one domain, a number of
-the spec. `hold` checks them all for a `World`. To add a rule: a function here, and a line in `hold`.
+Each takes the record and what the record lacks: which scale set, what counts as one domain, a number of the spec.
+`hold` checks all of them for a `World`. To add a rule, add a function here and a line in `hold`.
 
-Some are for stories on a virtual clock alone, where no time passes while a daemon looks, decides and acts: what
-a write was decided on are the reads that came through the same door at the same instant before it.
+Some are for stories on a virtual clock only, where no time passes while a daemon reads, decides and writes. There a
+write follows from the reads of the same client at the same instant before it.
 """
 
 from __future__ import annotations
@@ -53,25 +54,25 @@ from tests.exchanges import (
 if TYPE_CHECKING:
     from tests.stories.world import World
 
-# How long a daemon does not repeat a step (see `rollout/expectations.py`); Azure's clock tells whole seconds.
+# How long a daemon does not repeat a step (see `rollout/expectations.py`); Azure's times are in whole seconds.
 PATIENCE = timedelta(minutes=5) - timedelta(seconds=1)
-# How old what a daemon acts on may be; and how old where Azure took its time to tell it.
+# The largest age of a read that a write may follow from, and that of a read that Azure answered slowly.
 FRESH, OLDEST = timedelta(seconds=10), timedelta(minutes=1)
 
 Key = Callable[[Domain], Hashable]
 Moments = Collection[datetime] | None
-"""Those of the upgrades that are judged; None for all."""
+"""The times of the upgrades that are checked; None for all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """How many (of so many upgraded) a rollout may give up, and after how long: `maxUnhealthyUpgraded`."""
+    """How many upgraded instances may stay unhealthy, and after what time: `maxUnhealthyUpgraded`."""
 
     most: Callable[[int], int]
     after: timedelta
 
     def without(self, away: Mapping[str, timedelta], upgrade: Exchange) -> set[str]:
-        """Those of `away` that are not given up; `away` says how long."""
+        """The instances of `away` that are not tolerated. `away` has how long each has been unavailable."""
         late = {id_ for id_, length in away.items() if length > self.after}
         upgraded = sum(each.image == model_image(upgrade) for each in stands_of(upgrade).values())
         return set(away) - late if len(late) <= self.most(upgraded) else set(away)
@@ -81,7 +82,7 @@ NONE = Lost(lambda _: 0, timedelta())
 
 
 def hold(world: World) -> None:
-    """All of them, for every scale set that is declared in `world`."""
+    """Check all rules for every scale set that is declared in `world`."""
     record = world.azure.record
     story = Story(record, world.in_force, world.azure.scenes, is_alone=len(world.daemons) == 1)
     for rule in spec_invariants.RULES:
@@ -90,81 +91,81 @@ def hold(world: World) -> None:
     every_upgrade_names_its_instances(record)
     no_write_follows_from_a_partial_read(record)
     no_step_is_repeated_at_once(record)
-    no_write_is_for_nothing(record)
+    every_write_changes_something(record)
     every_patch_is_guarded(record)
-    no_write_rests_on_old_reads(record)
-    every_upgrade_reads_the_model_last(record)
+    no_write_follows_from_old_reads(record)
+    every_upgrade_follows_a_read_of_the_model(record)
     for desired, moments in story.upgrades_by_spec():
         rollout, lost = (
             desired.rollout,
             Lost(desired.rollout.max_unhealthy_upgraded.within, desired.health.timeout),
         )
         key = key_of(desired)
-        never_two_domains_away(record, key, domain_of(rollout.by), lost, moments)
-        never_two_batches_away(record, key, lost, moments)
-        never_more_away_than(record, key, rollout.max_unavailable.of, moments)
+        at_most_one_domain_is_unavailable(record, key, domain_of(rollout.by), lost, moments)
+        at_most_one_batch_is_unavailable(record, key, lost, moments)
+        max_unavailable_is_not_exceeded(record, key, rollout.max_unavailable.of, moments)
 
 
-def never_two_domains_away(
+def at_most_one_domain_is_unavailable(
     record: Record,
     scale_set: str,
     key: Key = by_update_domain,
     lost: Lost = NONE,
     moments: Moments = None,
 ) -> None:
-    """While instances of one domain are away that upgrades took, no upgrade takes one of another that serves.
+    """While upgraded instances of one domain are unavailable, no upgrade takes a serving one of another out of service.
 
-    What a person protects or deallocates meanwhile is out of a rollout's hands, as are those that are `lost`.
+    Instances that are protected or deallocated meanwhile do not count, nor those that `lost` tolerates.
     """
     for upgrade, taken, left in _batches(record, scale_set, lost, moments):
         domains = {key(stand.domain) for id_, stand in stands_of(upgrade).items() if id_ in taken | left}
         assert len(domains) == 1, (
-            f"{scale_set}: {id_list(taken)} went at {time_of(upgrade)}, when {id_list(left)} of an earlier upgrade were not "
-            f"back: that is {len(domains)} domains"
+            f"{scale_set}: {id_list(taken)} were upgraded at {time_of(upgrade)} while {id_list(left)} of an earlier upgrade were "
+            f"unavailable: that is {len(domains)} domains"
         )
 
 
-def never_two_batches_away(
+def at_most_one_batch_is_unavailable(
     record: Record, scale_set: str, lost: Lost = NONE, moments: Moments = None
 ) -> None:
-    """No upgrade takes what serves while any other instance is away that an earlier upgrade took."""
+    """No upgrade takes a serving instance out of service while another one of an earlier upgrade is unavailable."""
     for upgrade, taken, left in _batches(record, scale_set, lost, moments):
         assert not left, (
-            f"{scale_set}: {id_list(taken)} went at {time_of(upgrade)}, when {id_list(left)} of an earlier upgrade were not "
-            "back"
+            f"{scale_set}: {id_list(taken)} were upgraded at {time_of(upgrade)} while {id_list(left)} of an earlier upgrade were "
+            "unavailable"
         )
 
 
-def never_more_away_than(
+def max_unavailable_is_not_exceeded(
     record: Record, scale_set: str, most: Callable[[int], int], moments: Moments = None
 ) -> None:
-    """No upgrade leaves more than `most` (of so many instances) away, whoever took the others down.
+    """No upgrade makes more than `most` of all instances unavailable, for any reason.
 
-    Only one counts that takes what serves: to cure what does no work anyway costs nothing. Deallocated instances
-    are not away, and one that is being deleted is none. What the probe of a load balancer finds shows nowhere:
-    here it counts all the same, so this is not for sick instances behind one.
+    Only upgrades of serving instances count: remediation costs nothing. Deallocated instances are not unavailable, and
+    one that is being deleted does not count. Azure does not report the result of a load balancer probe. Here it counts
+    anyway, so this is not for unhealthy instances behind one.
     """
     for upgrade, taken, _ in _batches(record, scale_set, NONE, moments):
         total = sum(each.status != "deleting" for each in stands_of(upgrade).values())
         others = with_standing(upgrade, "unavailable")
         assert len(others) + len(taken) <= most(total), (
-            f"{scale_set}: {id_list(taken)} went at {time_of(upgrade)}, when {id_list(others)} were away: of {total} no more "
-            f"than {most(total)} may be"
+            f"{scale_set}: {id_list(taken)} were upgraded at {time_of(upgrade)} while {id_list(others)} were unavailable: at most "
+            f"{most(total)} of {total} may be"
         )
 
 
 def no_write_follows_from_a_partial_read(record: Record) -> None:
-    """Every upgrade is decided on a list of the instances, and no write on one that lacks any of them."""
+    """Every upgrade follows from a list of the instances, and no write from an incomplete list."""
     for write, reads in writes_and_reads(record, OLDEST):
         lists = {operation: last_list(reads, operation) for operation in LISTS}
         assert write.operation != UPGRADE or lists[LISTS[0]], (
-            f"{description(write)}: nobody had listed the instances"
+            f"{description(write)}: the instances were not listed before"
         )
         machines = lists[LISTS[1]]
         if machines and not any(isinstance(each.fault, Partial) for each in machines):
-            continue  # of a Flexible scale set they are the instances; the other list only tells more of them
+            continue  # of a Flexible scale set these are the instances; the other list only adds details
         lacking = [each for pages in lists.values() for each in pages if isinstance(each.fault, Partial)]
-        assert not lacking, f"{description(write)}: a list of instances that it follows from lacked some"
+        assert not lacking, f"{description(write)}: it follows from an incomplete list of instances"
 
 
 def every_upgrade_names_its_instances(record: Record) -> None:
@@ -176,11 +177,11 @@ def every_upgrade_names_its_instances(record: Record) -> None:
 
 
 def no_step_is_repeated_at_once(record: Record) -> None:
-    """For five minutes no daemon asks again for the last step that it was told is accepted.
+    """For five minutes no daemon repeats its last accepted step.
 
-    The same step is the same image in the model, or the same instances for the same image in the model. No
-    daemon knows what another one asked for, or what it did itself before a restart, or that a request was
-    carried out of which the answer was lost. Whoever reads an old model takes it for another step.
+    A step is the same if it sets the same image, or upgrades the same instances to the same image of the model. A
+    daemon does not know the steps of another one, its own steps before a restart, or a step whose answer was lost. A
+    stale read of the model makes it another step.
     """
     last: dict[Hashable, Exchange] = {}
     for write, reads in writes_and_reads(record, FRESH):
@@ -193,11 +194,11 @@ def no_step_is_repeated_at_once(record: Record) -> None:
             last[who] = write
 
 
-def no_write_is_for_nothing(record: Record) -> None:
-    """Every write that is accepted changes something, unless a read was old: a settled fleet is left alone.
+def every_write_changes_something(record: Record) -> None:
+    """Every accepted write changes something, unless a read was stale. A settled fleet is not written.
 
-    A change of the model whose operation failed is made again, though the model reads as it should. So does a
-    new process where the upgrade of the one before failed: it finds no more than a scale set that failed.
+    A change of the model whose operation failed is repeated, although the model has the image. A new process does the
+    same after a failed upgrade of the previous one, because it only finds a failed scale set.
     """
     failed: dict[Hashable, bool] = {}
     last: dict[Hashable, Exchange] = {}
@@ -219,13 +220,13 @@ def no_write_is_for_nothing(record: Record) -> None:
             is_needed = any(
                 stand.is_behind for id_, stand in stands_of(write).items() if id_ in named_instances(write)
             )
-        assert is_needed, f"{description(write)}: that was so already"
+        assert is_needed, f"{description(write)}: it changes nothing"
 
 
-def no_write_rests_on_old_reads(record: Record) -> None:
-    """The instances and the model that a write follows from were asked for in the ten seconds before it, or in
-    the minute before where Azure was slow to answer. A change of the model that is made again, because its
-    operation failed, follows from no instance.
+def no_write_follows_from_old_reads(record: Record) -> None:
+    """The instances and the model that a write follows from were read in the ten seconds before it, or in the minute
+    before it if Azure answered slowly. A change of the model that is repeated because its operation failed follows from
+    no instances.
     """
     failed: dict[Hashable, Exchange] = {}
     for write, reads in writes_and_reads(record, 2 * OLDEST):
@@ -241,21 +242,21 @@ def no_write_rests_on_old_reads(record: Record) -> None:
         instances = [] if is_repeat else last_list(whole, LISTS[0])
         for pages in (instances, [each for each in whole if each.operation in MODELS][-1:]):
             age = write.at - pages[0].at if pages else timedelta()
-            assert age <= most, f"{description(write)}: {pages[0].operation} had been asked for {age} before"
+            assert age <= most, f"{description(write)}: {pages[0].operation} was read {age} before"
 
 
-def every_upgrade_reads_the_model_last(record: Record) -> None:
-    """An upgrade has no If-Match, so the model is what was read right before it, but where that read is slow."""
+def every_upgrade_follows_a_read_of_the_model(record: Record) -> None:
+    """An upgrade has no If-Match, so the last read before it is that of the model, unless a read is slow."""
     for upgrade, reads in writes_and_reads(record, 2 * OLDEST):
         if upgrade.operation != UPGRADE or any(isinstance(each.fault, Slow) for each in reads):
             continue
         own = [each for each in reads if scale_set_of(each) and each.status == HTTPStatus.OK]
         last = [each.operation for each in own][-1:]
-        assert last == [MODEL], f"{description(upgrade)}: what was read last is {last}"
+        assert last == [MODEL], f"{description(upgrade)}: the last read is {last}"
 
 
 def every_patch_is_guarded(record: Record) -> None:
-    """A PATCH has an If-Match, sets the image and nothing else, and keeps all tags but those of ours as they are."""
+    """A PATCH has an If-Match, sets nothing but the image and our tags, and keeps all other tags."""
     for patch in writes(record, PATCH):
         assert patch.if_match.strip() not in ("", "*"), f"{description(patch)}: it has no If-Match"
         said = dict(patch.body)
@@ -272,8 +273,8 @@ def every_patch_is_guarded(record: Record) -> None:
         if not tags or patch.status not in (200, 202) or patch.before is None:
             continue
         others = {name: value for name, value in patch.before.tags.items() if not _is_ours(name)}
-        told = {name: value for name, value in tags.items() if not _is_ours(name)}
-        assert told == others, f"{description(patch)}: the tags of others were {others}"
+        written = {name: value for name, value in tags.items() if not _is_ours(name)}
+        assert written == others, f"{description(patch)}: the tags of others were {others}"
 
 
 def _is_ours(tag: str) -> bool:
@@ -281,15 +282,15 @@ def _is_ours(tag: str) -> bool:
 
 
 def no_read_selects(record: Record) -> None:
-    """No request has `$select`, under which Azure calls no instance up to date with the model."""
+    """No request has `$select`, because Azure then reports no instance as up to date with the model."""
     for each in record.requests:
         assert "$select" not in each.query, f"{description(each)}: it selects {each.query['$select']}"
 
 
 def nothing_was_written(record: Record, since: int = 0) -> None:
-    """From the request of this number on, whoever asks only reads."""
+    """All requests from this number on are reads."""
     written = [description(each) for each in record.requests[since:] if each.method != "GET"]
-    assert not written, f"there was nothing to do: {'; '.join(written)}"
+    assert not written, f"nothing should have been written: {'; '.join(written)}"
 
 
 def domain_of(by: By) -> Key:
@@ -308,10 +309,11 @@ def domain_of(by: By) -> Key:
 def _batches(
     record: Record, scale_set: str, lost: Lost, moments: Moments
 ) -> Iterator[tuple[Exchange, set[str], set[str]]]:
-    """Every upgrade that took instances which served; these; and those not back that upgrades took before.
+    """Every upgrade of serving instances, these instances, and the unavailable instances of earlier upgrades.
 
-    Whether anybody heard of it does not matter. One that came back and fell sick is not back. None is left behind
-    that the upgrade names too, that a person has protected or deallocated, or that may be given up for lost.
+    It does not matter whether a daemon received the answer. An instance that became healthy and then unhealthy is
+    unavailable. Instances that the upgrade names too, that are protected or deallocated, or that are tolerated do not
+    count.
     """
     absences = record.absences(scale_set)
     ours = [each for each in absences if each.cause == "manualupgrade"]
@@ -331,7 +333,7 @@ def _batches(
 
 
 def _with_before(absence: Absence, ours: Sequence[Absence]) -> Absence:
-    """An absence, together with that of an upgrade from which it was back so shortly that nobody may have seen it."""
+    """An absence, joined with that of an upgrade if the instance served so briefly in between that it was not observed."""
     before = [
         each
         for each in ours
@@ -343,7 +345,7 @@ def _with_before(absence: Absence, ours: Sequence[Absence]) -> Absence:
 
 
 def _away(upgrade: Exchange, absences: Sequence[Absence]) -> dict[str, timedelta]:
-    """How long each of them that is not back has been away."""
+    """How long each instance that is still unavailable has been so."""
     stands = stands_of(upgrade)
     return {
         each.instance_id: upgrade.at - each.since

@@ -1,10 +1,10 @@
-"""What the program says of a scale set: tests assert its reason and its data, and one table holds the words.
+"""The lines about a scale set: tests assert the reason and the facts, and one table has the words.
 
     assert decision.line == says("Upgrading", "zone 1", "web_0", "0 of 3")
 
-compares the reason, finds each fact in the line, in any order, and looks the whole line up in `messages.txt`
-under the test that asks. After an intended change of words, `make messages` writes that table anew, and its
-diff is what a reviewer reads. A whole run of the suite also fails on lines that no test asks for any more.
+compares the reason, finds each fact in the line in any order, and looks up the whole line in `messages.txt` under
+the name of the test. After an intended change of words, `make messages` rewrites that table, and a reviewer reads its
+diff. A run of the whole suite also fails on lines that no test asserts any more.
 """
 
 import os
@@ -19,10 +19,10 @@ TABLE = Path(__file__).parent / "messages.txt"
 _INDENT = 4
 _TEST = "PYTEST_CURRENT_TEST"  # set by pytest while a test runs
 
-# Stories that are told once more under other conditions (`make stories`) say the same things in other words.
+# Stories under other conditions (`make stories`) have the same reasons in other words.
 _IS_VARIANT = "STORIES_DURING_UPGRADE" in os.environ
 
-# By test, the lines that it has seen in this process.
+# The lines that each test has asserted in this process.
 seen: dict[str, set[str]] = defaultdict(set)
 
 
@@ -58,12 +58,12 @@ class Says:
 
 
 def says(reason: str, *facts: object) -> Any:
-    """What to compare a line with. Any, because mypy refuses to compare a str with anything else in a tuple."""
+    """The expected line. The type is Any because mypy refuses to compare a str with another type in a tuple."""
     return Says(reason, tuple(map(str, facts)))
 
 
 def current_test() -> str:
-    """The test that runs now, as the table names it: "rollout/test_drift.py::test_a_note[none]"."""
+    """The name of the current test in the table: "rollout/test_drift.py::test_a_note[none]"."""
     return os.environ[_TEST].rpartition(" ")[0].removeprefix("tests/")
 
 
@@ -89,14 +89,14 @@ def written(lines: dict[str, set[str]]) -> str:
 
 
 def stale(lines: Mapping[str, Iterable[str]]) -> list[str]:
-    """What the table holds, and no test has asked for in a run that saw `lines`."""
+    """The lines of the table that no test asserted in a run with these `lines`."""
     return [
         f"{test}: {line}" for test, said in table.items() for line in sorted(said - set(lines.get(test, ())))
     ]
 
 
 def _names(message: str, fact: str) -> bool:
-    """Whether the fact is in the message, and no longer word that begins or ends alike: web_1 is not web_10."""
+    """Whether the message contains the fact as a whole word: web_1 is not web_10."""
     return re.search(rf"(?<![\w.]){re.escape(fact)}(?!\w)", message) is not None
 
 

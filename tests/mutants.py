@@ -1,11 +1,11 @@
-"""`make mutants`: changes the decision in every small way there is, and says which changes no test sees.
+"""`make mutants`: makes small changes to the decision, and prints those that no test detects.
 
-mutmut makes the changes to `reconciler/rollout/`, one at a time, and runs those of tests/rollout/ that reach
-it. A change that no test sees is a missing test, or changes nothing that matters; docs/mutants.md lists the
-latter and argues each. What lives and what is listed must be the same.
+mutmut makes each change to `reconciler/rollout/` separately, and runs the tests of tests/rollout/ that reach it. If no
+test detects a change, a test is missing or the change has no effect. docs/mutants.md lists the latter with an argument
+for each. The changes that survive must be exactly those listed.
 
-All of it happens in a copy of the tree. mutmut passes over what stands outside functions: constants, tables
-and defaults are not changed.
+This happens in a copy of the tree. mutmut skips code outside functions, so constants, tables and defaults are not
+changed.
 """
 
 import ast
@@ -25,7 +25,7 @@ COPY = ROOT / ".mutants"
 COPIED = ("reconciler", "tests", "pyproject.toml")
 LIST = "docs/mutants.md"
 
-# "    reconciler.rollout.member.xǁMemberǁis_lost__mutmut_2: survived", or x_members__mutmut_1 of a function.
+# "    reconciler.rollout.member.xǁMemberǁis_not_serving__mutmut_2: survived", or x_members__mutmut_1 of a function.
 _RESULT = re.compile(r"^ +(?P<name>\S+): (?P<status>.+)$", re.MULTILINE)
 _NAME = re.compile(r"(?P<module>\w+)\.x(?:_|ǁ(?P<owner>\w+)ǁ)(?P<function>\w+)__mutmut_\d+")
 _LISTED = re.compile(
@@ -35,10 +35,10 @@ _LISTED = re.compile(
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mutant:
-    """A change, named by what it changes: a number of it, or of its line, would move with every commit."""
+    """A change, identified by its text, because numbers of changes or lines would move with every commit."""
 
     module: str  # "member.py"
-    function: str  # "members", "Member.is_lost"
+    function: str  # "members", "Member.is_not_serving"
     before: str  # the lines that it changes, as one
     after: str
 

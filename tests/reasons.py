@@ -1,4 +1,4 @@
-"""Writes the table of docs/reasons.md anew from the one of the code: `make reasons`."""
+"""Writes the table of docs/reasons.md from the table of the code: `make reasons`."""
 
 from pathlib import Path
 

@@ -1,11 +1,11 @@
-"""The parts of a JSON Schema, for what holds of each."""
+"""The parts of a JSON Schema, for tests of each part."""
 
 from collections.abc import Iterator
 from typing import Any
 
 
 def parts(part: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every schema in the schema that describes a value, by the way to it."""
+    """Every schema within the schema that describes a value, by its path."""
     yield name, part
     for key in ("properties", "$defs"):
         for inner, below in part.get(key, {}).items():

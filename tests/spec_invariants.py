@@ -1,9 +1,9 @@
-"""The rules of a rollout that go by what was declared when a write was made, each in one place.
+"""The rules of a rollout that depend on the specs in force at a write, each in one place.
 
-Brakes hold for every write. The gates hold for an ordinary one; what passes them is judged by rules of its own:
-the model going back (`every_image_is_declared_or_was_good`), a fix and remediation
-(`what_passes_a_window_is_proven_or_tried_once`). Each rule leaves alone what the record cannot tell for sure, so that
-what it finds is a fault.
+Freezes and suspensions block every write. Gates block an ordinary write. Writes that pass closed gates have rules of
+their own: a rollback of the model (`every_image_is_declared_or_was_good`), a fix and remediation
+(`outside_windows_an_image_is_proven_or_tried_once`). A rule does not judge what the record leaves uncertain, so every
+violation is an error.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from tests.exchanges import (
 )
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-# After which a daemon has surely noticed what it looks at every minute.
+# After this time a daemon has certainly noticed what it observes every minute.
 NOTICED = timedelta(minutes=6)
-MOMENT = timedelta(seconds=15)  # from one look to the next while something moves
+MOMENT = timedelta(seconds=15)  # between two observations during a transition
 HASTE = timedelta(minutes=10)  # the longest soak of an urgent image
 
 
 def every_image_is_declared_or_was_good(story: Story) -> None:
-    """A change of the model sets the image that a commit in force declares, a version of it where that follows
-    latest, or the last good one: which the tags name, and an instance of this scale set was seen to run."""
+    """A change of the model sets the image that a commit in force declares, a version of it if that follows latest, or
+    the last good image: the tags name it, and an instance of this scale set was observed to run it."""
     for write in story.writes:
         if not write.is_patch or _is_declared(write.image, write.desired):
             continue
@@ -44,26 +44,25 @@ def every_image_is_declared_or_was_good(story: Story) -> None:
         scenes = (write.exchange, *write.before)
         ran = {each.image.casefold() for scene in scenes for each in stands_of(scene).values()}
         ran |= {model_image(scene).casefold() for scene in scenes}
-        assert write.image.casefold() in ran, f"{_what(write)}: it was never seen to run here"
+        assert write.image.casefold() in ran, f"{_what(write)}: no instance was observed to run it here"
 
 
-def no_write_is_made_under_a_brake(story: Story) -> None:
-    """Nothing is written of what is suspended, and nothing at all under a freeze."""
+def no_write_is_made_during_a_freeze_or_suspension(story: Story) -> None:
+    """Nothing is written to a suspended scale set, and nothing at all during a freeze."""
     for write in (*story.writes, *story.tag_writes):
-        brake = write.desired.fleet.freeze or write.desired.suspend
-        assert brake is None, f"{_what(write)}: {brake} was in force"
+        hold = write.desired.fleet.freeze or write.desired.suspend
+        assert hold is None, f"{_what(write)}: {hold} was in force"
 
 
-def tags_alone_tell_of_the_image_that_failed_and_once(story: Story) -> None:
-    """What a daemon writes on the tags alone says of the image of the model that it failed, or that it is well; and
-    nothing else of ours changes there. It is done once in a rollout: not again before the model is changed or a
-    person has an image tried again, but where somebody else took it off the tags, or Azure refused it or never
-    carried it out."""
-    told: dict[tuple[object, ...], Write] = {}
+def a_failure_is_recorded_once_for_the_image_of_the_model(story: Story) -> None:
+    """A write of the tags alone records that the image of the model failed, or removes that record. Nothing else of our
+    tags changes. This happens once in a rollout, until the model is changed or a person retries an image. It is
+    repeated if another writer removed the record, or if Azure refused it or never carried it out."""
+    recorded: dict[tuple[object, ...], Write] = {}
     for write in story.tag_writes:
         before, after = write.persisted, persisted_state(write.exchange.body.get("tags") or {})
         failed, model = after.failed or before.failed, model_image(write.exchange)
-        assert failed, f"{_what(write)}: it tells of no failure"
+        assert failed, f"{_what(write)}: it records no failure"
         assert is_of(failed, model), f"{_what(write)}: the model is on {model}"
         assert (after.last_good, after.approved, after.fleet, after.others) == (
             before.last_good,
@@ -74,21 +73,22 @@ def tags_alone_tell_of_the_image_that_failed_and_once(story: Story) -> None:
         if write.exchange.status not in ACCEPTED or write.exchange.fault is not None:
             continue
         key = (write.exchange.client, write.key, len(write.before), after.failed)
-        earlier = told.setdefault(key, write)
+        earlier = recorded.setdefault(key, write)
         is_lost = earlier is not write and before.failed != after.failed
-        assert earlier is write or is_lost, f"{_what(write)}: it told that at {earlier.at:%H:%M:%S}"
+        assert earlier is write or is_lost, f"{_what(write)}: it was recorded at {earlier.at:%H:%M:%S}"
 
 
 def windows_hold(story: Story) -> None:
-    """What is ordinary, and the return of what serves, is for open windows alone, but for what is urgent."""
+    """Ordinary writes, and the rollback of serving instances, need an open window unless the image is urgent."""
     for write in story.writes:
         if (write.is_ordinary or write.taken) and not write.is_urgent:
             assert _is_open(write), f"{_what(write)}: no window was open"
 
 
-def what_passes_a_window_is_proven_or_tried_once(story: Story) -> None:
-    """Outside windows no serving instance goes. Others go to the last good image, or one that runs here; from one
-    that failed here; or, where more than `maxUnhealthy` are unhealthy, a batch of them tries another image.
+def outside_windows_an_image_is_proven_or_tried_once(story: Story) -> None:
+    """Outside windows no serving instance is upgraded. Others are upgraded to the last good image or to one that runs
+    here, or away from one that failed here. If more than `maxUnhealthy` are unhealthy, one batch of them tries another
+    image.
     """
     for write in story.writes:
         if write.is_patch or write.is_to_last_good or write.is_urgent or _is_open(write):
@@ -108,28 +108,29 @@ def what_passes_a_window_is_proven_or_tried_once(story: Story) -> None:
 
 
 def approval_holds(story: Story) -> None:
-    """An image that a person has to approve is begun nowhere before that, or taken beyond its canary."""
+    """An image that a person has to approve is begun nowhere before that, or taken beyond its canary; and to no
+    instance outside windows, whatever its health."""
     for write in story.writes:
-        asked, approved = write.desired.rollout.approval, write.persisted.approved
-        if asked is None or write.is_to_last_good or is_same(write.image, str(approved or "")):
+        if write.is_approved:
             continue
-        is_begun = not write.is_patch or write.is_ordinary or write.may_be_a_fix
-        is_first = asked is Approval.CANARY and is_begun and _is_canary(write)
+        is_first = write.desired.rollout.approval is Approval.CANARY and _is_canary(write)
         assert is_first, f"{_what(write)}: nobody has approved this image"
+        may_go = write.is_patch or write.is_urgent or _is_open(write)
+        assert may_go, f"{_what(write)}: nobody has approved this image, and no window was open"
 
 
 def a_canary_goes_first(story: Story) -> None:
-    """Until as many instances as the canary has are back on the image, no more than those are taken."""
+    """Until the instances of the canary are healthy on the image, no others are upgraded."""
     for write in story.writes:
         if write.taken and write.is_ordinary and write.desired.rollout.canary:
             assert _is_canary(write) or _canary_is_back(write), (
-                f"{_what(write)}: {id_list(write.taken)} are beyond the canary, which is not back"
+                f"{_what(write)}: {id_list(write.taken)} are beyond the canary, which is not healthy yet"
             )
 
 
 def every_batch_soaks(story: Story) -> None:
-    """Before an instance that serves is taken, those upgraded before have been back for `soak`, the first of them
-    for the soak of the canary; for ten minutes at most where the image is urgent."""
+    """Before a serving instance is upgraded, those upgraded before have been healthy for `soak`, and the first of them for
+    the soak of the canary. For an urgent image ten minutes are enough."""
     for write in story.writes:
         if not write.taken:
             continue
@@ -141,14 +142,14 @@ def every_batch_soaks(story: Story) -> None:
             if is_same(stands[id_].image, write.image)
             and not (stands[id_].is_behind and rollout.converge is Converge.MODEL)
         }
-        # What was on the image all along has been back for longer than any of those.
+        # Instances that were on the image all along have been healthy for longer than any of these.
         back = {
             id_: story.back_since(write.key, id_, write.at) or write.at - timedelta(days=365)
             for id_ in serving
         }
         soak = min(rollout.soak, longest)
         young = {id_ for id_ in write.upgraded if id_ in back and write.at - back[id_] < soak - SECOND}
-        assert not young, f"{_what(write)}: {id_list(young)} had not been back for {soak}"
+        assert not young, f"{_what(write)}: {id_list(young)} had not been healthy for {soak}"
         if rollout.canary is None or write.is_to_last_good:
             continue
         which, soak = rollout.canary.instances, min(rollout.canary.soak, longest)
@@ -162,22 +163,20 @@ def every_batch_soaks(story: Story) -> None:
             for id_ in first
             if id_ in back and id_ in write.upgraded and write.at - back[id_] < soak - SECOND
         }
-        assert not young, f"{_what(write)}: the canary {id_list(young)} had not been back for {soak}"
+        assert not young, f"{_what(write)}: the canary {id_list(young)} had not been healthy for {soak}"
 
 
-def no_batch_is_too_large(story: Story) -> None:
-    """`maxBatch` holds for every upgrade."""
+def max_batch_is_not_exceeded(story: Story) -> None:
+    """No upgrade names more instances than `maxBatch` allows."""
     for write in story.writes:
         if write.is_patch:
             continue
         most, number = write.desired.rollout.max_batch.of(write.total), len(named_instances(write.exchange))
-        assert number <= most, (
-            f"{_what(write)}: {number} of {write.total} at once, and no more than {most} may be"
-        )
+        assert number <= most, f"{_what(write)}: {number} of {write.total} at once, at most {most} may be"
 
 
-def none_goes_while_many_are_unhealthy(story: Story) -> None:
-    """No serving instance is taken while more than `maxUnhealthy` have been unhealthy for a minute."""
+def max_unhealthy_is_not_exceeded(story: Story) -> None:
+    """No serving instance is upgraded while more than `maxUnhealthy` have been unhealthy for a minute."""
     for write in story.writes:
         if not write.taken:
             continue
@@ -190,29 +189,29 @@ def none_goes_while_many_are_unhealthy(story: Story) -> None:
         }
         most = write.desired.rollout.max_unhealthy.of(write.total)
         assert len(unhealthy) <= most, (
-            f"{_what(write)}: {id_list(unhealthy)} were unhealthy, and of {write.total} no more than {most} may be"
+            f"{_what(write)}: {id_list(unhealthy)} were unhealthy: at most {most} of {write.total} may be"
         )
 
 
-def those_before_are_done(story: Story) -> None:
-    """What is ordinary waits for the scale sets that it depends on, and for those of lower waves with the same
-    image: as the daemon last saw them, or the time before, all of their instances ran the image and served, but for
-    `maxUnhealthyUpgraded` of them, and had been back for their `bakeTime`. Instances that are protected or
-    deallocated are left out."""
+def dependencies_and_lower_waves_are_ready(story: Story) -> None:
+    """An ordinary write waits for the scale sets on which it depends, and for those of lower waves with the same image.
+    In one of the last two observations all their instances ran the image and served, except for
+    `maxUnhealthyUpgraded` of them, and had been healthy for their `bakeTime`. Protected and deallocated instances do
+    not count."""
     for write in story.writes:
         if not write.is_ordinary or not story.tells_of_others(write):
             continue
         for other in () if write.is_urgent else _those_before(write):
             key = key_of(other)
-            looks = story.looks(write.exchange.client, key, write.number)[-2:]
-            assert looks, f"{_what(write)}: {other.name} goes first, and was not looked at"
-            found = [why for at, scene in looks if (why := _undone(story, other, scene, at))]
-            assert len(found) < len(looks), f"{_what(write)}: {other.name} goes first, and {found[-1]}"
+            observations = story.observations(write.exchange.client, key, write.number)[-2:]
+            assert observations, f"{_what(write)}: {other.name} goes first, but was not observed"
+            found = [why for at, scene in observations if (why := _undone(story, other, scene, at))]
+            assert len(found) < len(observations), f"{_what(write)}: {other.name} goes first, but {found[-1]}"
 
 
-def no_more_roll_at_once_than_may(story: Story) -> None:
-    """While as many scale sets as `maxConcurrentRollouts` wait for the instances that were taken of them, no other
-    sets its model to a new image."""
+def max_concurrent_rollouts_is_not_exceeded(story: Story) -> None:
+    """While as many scale sets as `maxConcurrentRollouts` wait for their upgraded instances, no other one sets its model
+    to a new image."""
     for write in story.writes:
         if not _is_a_beginning(story, write) or _is_under_way(write):
             continue
@@ -222,14 +221,12 @@ def no_more_roll_at_once_than_may(story: Story) -> None:
             if _is_awaited(story, each, write) or _has_just_begun(story, each, write)
         ]
         most = write.desired.fleet.max_concurrent.of(len(write.declared))
-        assert len(moving) < most, (
-            f"{_what(write)}: {', '.join(moving)} are under way, and no more than {most} may be"
-        )
+        assert len(moving) < most, f"{_what(write)}: {', '.join(moving)} are rolling, at most {most} may be"
 
 
 def a_pilot_goes_first(story: Story) -> None:
-    """In each wave, or in all together where it is urgent, no more scale sets begin an image at once than have
-    proven it, and one where none has. The last good image of any of them was proven before."""
+    """In each wave, or in all waves together for an urgent image, no more scale sets begin an image at once than have
+    proven it, or one if none has. The last good image of any of them was proven before."""
     for write in story.writes:
         if not _is_a_beginning(story, write):
             continue
@@ -240,13 +237,13 @@ def a_pilot_goes_first(story: Story) -> None:
         trying = [each.name for each in wave if _is_tried(story, each, write)]
         proven = [each.name for each in wave if _has_proven(story, each, write)]
         assert not trying or len(trying) < max(1, len(proven)), (
-            f"{_what(write)}: {', '.join(trying)} had not proven it, and {len(proven)} had"
+            f"{_what(write)}: {', '.join(trying)} had not proven the image yet, {len(proven)} had"
         )
 
 
-def the_breaker_holds(story: Story) -> None:
-    """An image that failed in more scale sets than `maxFailedRollouts` bears is begun nowhere, and takes nothing
-    that serves."""
+def a_failed_image_is_begun_in_no_other_scale_set(story: Story) -> None:
+    """An image that failed in more scale sets than `maxFailedRollouts` allows is begun nowhere, and is rolled to no serving
+    instance."""
     for write in story.writes:
         if (
             write.is_to_last_good
@@ -259,16 +256,14 @@ def the_breaker_holds(story: Story) -> None:
             each.name for each in declaring if each != write.desired and _has_failed(story, each, write)
         ]
         most = write.desired.fleet.max_failed.within(len(declaring))
-        assert len(failed) <= most, (
-            f"{_what(write)}: it had failed in {', '.join(failed)}, and in no more than {most} may it"
-        )
+        assert len(failed) <= most, f"{_what(write)}: it had failed in {', '.join(failed)}: more than {most}"
 
 
 MOST_REFUSALS = 20  # in an hour: after 15, 30, 60, 120, 240 seconds, and then every five minutes
 
 
 def refused_writes_back_off(story: Story) -> None:
-    """What Azure refuses is asked for ever less often, until what is declared changes."""
+    """Refused writes are retried less and less often until the spec changes."""
     refused: dict[tuple[object, ...], list[datetime]] = {}
     for write in story.writes:
         each = write.exchange
@@ -289,19 +284,19 @@ def refused_writes_back_off(story: Story) -> None:
 
 RULES = (
     every_image_is_declared_or_was_good,
-    no_write_is_made_under_a_brake,
-    tags_alone_tell_of_the_image_that_failed_and_once,
+    no_write_is_made_during_a_freeze_or_suspension,
+    a_failure_is_recorded_once_for_the_image_of_the_model,
     windows_hold,
-    what_passes_a_window_is_proven_or_tried_once,
+    outside_windows_an_image_is_proven_or_tried_once,
     approval_holds,
     a_canary_goes_first,
     every_batch_soaks,
-    no_batch_is_too_large,
-    none_goes_while_many_are_unhealthy,
-    those_before_are_done,
-    no_more_roll_at_once_than_may,
+    max_batch_is_not_exceeded,
+    max_unhealthy_is_not_exceeded,
+    dependencies_and_lower_waves_are_ready,
+    max_concurrent_rollouts_is_not_exceeded,
     a_pilot_goes_first,
-    the_breaker_holds,
+    a_failed_image_is_begun_in_no_other_scale_set,
     refused_writes_back_off,
 )
 
@@ -311,7 +306,7 @@ def _what(write: Write) -> str:
 
 
 def _is_declared(image: str, desired: ScaleSet) -> bool:
-    """Whether the spec names it, or follows the latest of what it is a version of."""
+    """Whether the spec names the image, or follows latest and this is a version of it."""
     name = str(desired.image)
     if not follows_latest(desired.image):
         return is_same(image, name)
@@ -325,7 +320,7 @@ def _is_open(write: Write) -> bool:
 
 
 def _is_canary(write: Write) -> bool:
-    """Whether it goes no further than the canary; without one, than the first batch."""
+    """Whether the write stays within the canary, or within the first batch if there is none."""
     canary = write.desired.rollout.canary
     if write.is_patch:
         return True
@@ -338,7 +333,7 @@ def _is_canary(write: Write) -> bool:
 
 
 def _canary_is_back(write: Write) -> bool:
-    """Whether as many as it has serve on the image, or those it names, as far as they can."""
+    """Whether the canary is on the image: its number of instances, or the named ones that can be upgraded."""
     canary, stands = write.desired.rollout.canary, stands_of(write.exchange)
     on_it = {id_ for id_, each in stands.items() if is_same(each.image, write.image)}
     if canary is None:
@@ -366,7 +361,7 @@ def _those_before(write: Write) -> list[ScaleSet]:
 
 
 def _undone(story: Story, desired: ScaleSet, scene: ScaleSetSnapshot, at: datetime) -> str:
-    """Why it was not done at that look, or ""."""
+    """Why the scale set was not Ready at that observation, or ""."""
     if desired.suspend:
         return "was suspended"
     if not _is_declared(scene.image, desired):
@@ -378,7 +373,7 @@ def _undone(story: Story, desired: ScaleSet, scene: ScaleSetSnapshot, at: dateti
     }
     behind = {id_ for id_, each in stay.items() if not is_same(each.image, scene.image)}
     if behind:
-        return f"{id_list(behind)} of it were behind"
+        return f"{id_list(behind)} of it were outdated"
     away = {id_ for id_, each in stay.items() if each.status == "unavailable"}
     if len(away) > desired.rollout.max_unhealthy_upgraded.within(len(stay)):
         return f"{id_list(away)} of it were not serving"
@@ -391,29 +386,29 @@ def _undone(story: Story, desired: ScaleSet, scene: ScaleSetSnapshot, at: dateti
         for each in came
         if each.until is not None and each.until <= at < each.until + bake - SECOND
     }
-    return f"{id_list(young)} of it had not been back for {bake}" if young else ""
+    return f"{id_list(young)} of it had not been healthy for {bake}" if young else ""
 
 
 def _own(story: Story, desired: ScaleSet, write: Write) -> list[Write]:
     """The accepted writes of a scale set by the same daemon before this one."""
-    key, door = key_of(desired), write.exchange.client
+    key, client = key_of(desired), write.exchange.client
     return [
         each
         for each in story.writes
         if each.number < write.number
         and each.key == key
-        and each.exchange.client == door
+        and each.exchange.client == client
         and each.exchange.status in ACCEPTED
     ]
 
 
 def _is_a_beginning(story: Story, write: Write) -> bool:
-    """Whether it begins an ordinary rollout, where one daemon alone sees to it whose turn it is."""
+    """Whether it begins an ordinary rollout, and only one daemon assigns the slots."""
     return write.is_patch and write.is_ordinary and story.is_alone and story.tells_of_others(write)
 
 
 def _is_under_way(write: Write) -> bool:
-    """Whether its rollout may have its place already: instances of it have not followed the model yet."""
+    """Whether its rollout may have a slot already, because instances are not on the model yet."""
     stands = stands_of(write.exchange)
     had = any(each.operation == PATCH for each in write.before)
     return had and any(each.is_behind or each.status == "unavailable" for each in stands.values())
@@ -430,7 +425,7 @@ def _scene(story: Story, desired: ScaleSet, write: Write) -> ScaleSetSnapshot | 
 
 
 def _is_awaited(story: Story, desired: ScaleSet, write: Write) -> bool:
-    """Whether an instance that this daemon took last is not back, and is given its time."""
+    """Whether an instance of the last upgrade of this daemon is unavailable within its timeout."""
     own, scene = _own(story, desired, write), _scene(story, desired, write)
     if not own or not scene or desired.suspend or desired.fleet.freeze or own[-1].is_patch:
         return False
@@ -447,7 +442,7 @@ def _is_awaited(story: Story, desired: ScaleSet, write: Write) -> bool:
 
 
 def _has_just_begun(story: Story, desired: ScaleSet, write: Write) -> bool:
-    """Whether its model was set a moment ago, for instances that serve and may follow it."""
+    """Whether its model was set a moment ago, and serving instances may follow it."""
     own, scene = _own(story, desired, write), _scene(story, desired, write)
     if not own or not scene or desired.suspend or not own[-1].is_patch or not own[-1].is_ordinary:
         return False
@@ -463,7 +458,7 @@ def _soak(desired: ScaleSet) -> timedelta:
 
 
 def _is_tried(story: Story, desired: ScaleSet, write: Write) -> bool:
-    """Whether its first batch on this image is away, or soaks."""
+    """Whether its first batch on this image is unavailable, or soaks."""
     own, scene = _own(story, desired, write), _scene(story, desired, write)
     if not own or not scene or desired.suspend or not is_same(own[-1].image, write.image):
         return False
@@ -478,7 +473,7 @@ def _is_tried(story: Story, desired: ScaleSet, write: Write) -> bool:
     ):
         return False
     if all(each.status == "serving" and not each.is_behind for each in scene.instances.values()):
-        return False  # it is done, and so nothing soaks
+        return False  # it is up to date, so nothing soaks
     if _is_awaited(story, desired, write):
         return True
     back = [story.back_since(key_of(desired), id_, write.at) for id_ in first.taken]
@@ -504,16 +499,16 @@ def _has_proven(story: Story, desired: ScaleSet, write: Write) -> bool:
 
 
 def _has_failed(story: Story, desired: ScaleSet, write: Write) -> bool:
-    """Whether there was evidence against the image for so long that the daemon has seen it: more of those it took
-    have been away for longer than `health.timeout` than may be, and all others serve."""
+    """Whether there has been evidence against the image for long enough that the daemon has observed it: more upgraded
+    instances than allowed have been unavailable for longer than `health.timeout`, and all others serve."""
     scene, key = _scene(story, desired, write), key_of(desired)
     own = [
         each for each in _own(story, desired, write) if not each.is_patch and is_same(each.image, write.image)
     ]
-    looks = story.looks(write.exchange.client, key, write.number)
-    if scene is None or desired.suspend or not own or not looks:
+    observations = story.observations(write.exchange.client, key, write.number)
+    if scene is None or desired.suspend or not own or not observations:
         return False
-    retry = persisted_state(scene.tags).retry  # a person has it tried again: it counts once it fails anew
+    retry = persisted_state(scene.tags).retry  # a person retries it, so only a new failure counts
     if retry and is_same(retry.image.name, write.image.rpartition(":")[2]) and own[-1].at < retry.at:
         return False
     taken = {id_ for each in own for id_ in each.taken}
@@ -523,7 +518,7 @@ def _has_failed(story: Story, desired: ScaleSet, write: Write) -> bool:
         for id_ in on_it & taken
         if (absence := story.away_since(key, id_, write.at))
         and absence.cause == "manualupgrade"
-        and looks[-1][0] - absence.since > desired.health.timeout + NOTICED
+        and observations[-1][0] - absence.since > desired.health.timeout + NOTICED
         and not scene.instances[id_].is_protected
     }
     rest = [each for id_, each in scene.instances.items() if id_ not in on_it]

@@ -1,8 +1,8 @@
-"""What the pages show to type ends, and reaches no other machine by mistake.
+"""The command lines of the pages end, and reach no other machine by mistake.
 
-Each command line of the README and of docs/ runs as it stands there, with no network beyond this machine and no
-fleet served but those that it serves itself. Processes in Python are guarded (tests/guard); git has a proxy that
-nobody answers at; other programs are stand-ins that keep a record.
+Each command line of the README and of docs/ runs unchanged, without network beyond this machine and without a fleet
+except one that it serves itself. Python processes are guarded (tests/guard). git has a proxy that does not answer.
+Other programs are replaced by stand-ins that keep a record.
 """
 
 import os
@@ -24,10 +24,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^#+ (?P<heading>[^\n]*)$|^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
 TERMINAL = {"", "sh"}
 PATIENCE = 60.0  # seconds for a command to end, on a loaded machine; when all is well it takes two
-WAITING = 20.0  # seconds that it may wait for others, where a firewall drops everything
+WAITING = 20.0  # seconds that it may wait for others if a firewall drops everything
 AZURE = ("management.azure.com", "login.microsoftonline.com", "169.254.169.254")
 ASKS_AZURE = {"adopt", "approve", "check", "plan", "retry", "run", "status", "why"}
-# A daemon goes on until it is told to end: when it has said one of these, it has done what a sweep does.
+# A daemon runs until it is stopped. After one of these lines it has completed a sweep.
 SETTLED = re.compile(r" (ERROR|WARNING) |Upgrading: ")
 # Commands of other programs: they need Azure, a cluster, a repository of the reader's own, or are what runs this.
 OTHERS = re.compile("(?:az|git|kubectl|make|terraform) .*")
@@ -45,7 +45,7 @@ FILLED_IN = {"<subscription>": "11111111-1111-1111-1111-111111111111"}
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What a page shows, and below which heading."""
+    """A code block of a page, and its heading."""
 
     page: str
     heading: str
@@ -67,7 +67,7 @@ def blocks() -> Iterator[Block]:
 
 
 def command_lines() -> Iterator[str]:
-    """Every line of ours in the blocks that are for a terminal, up to a pipe, a comment or another command."""
+    """Every command line of `reconciler` in terminal blocks, up to a pipe, a comment or another command."""
     for block in blocks():
         for line in block.text.replace("\\\n", " ").splitlines() if block.language in TERMINAL else ():
             if match := re.fullmatch(r"(?:\$ )?(reconciler [a-z].*?)(?:\s+(?:[|#]|&&) .*)?", line):
@@ -79,8 +79,8 @@ CLIENTS = [each for each in blocks() if each.page == "clients.md" and each.headi
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What came of a command line, and whom it tried to reach: the host, and how long it would have waited."""
+class Result:
+    """The result of a command line, and the hosts that it tried to reach, with the time that it would have waited."""
 
     code: int
     out: str
@@ -90,7 +90,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A directory with the files of this project in it, and the environment of somebody who works there."""
+    """A directory with the files of this project, and the environment of a person who works there."""
 
     directory: Path
 
@@ -125,7 +125,7 @@ class Desk:
         )
 
     def complaints(self, line: Sequence[str], typed: str) -> str:
-        """What a program says on standard error when this is typed to it."""
+        """The standard error of a program with this input."""
         with self.start(line) as process:
             return process.communicate(typed, timeout=PATIENCE)[1]
 
@@ -149,8 +149,8 @@ def desk(tmp_path: Path) -> Desk:
     return made
 
 
-def shown(desk: Desk, line: str) -> Shown:
-    """Run a command line to its end, and a daemon until it has done something and is told to end."""
+def run(desk: Desk, line: str) -> Result:
+    """Run a command line to its end. Stop a daemon once it has completed a sweep."""
     for placeholder, value in FILLED_IN.items():
         line = line.replace(placeholder, value)
     process = desk.start(shlex.split(line))
@@ -169,12 +169,12 @@ def shown(desk: Desk, line: str) -> Shown:
         out = process.stdout.read()
         code = process.wait()
         watch.cancel()
-    return Shown(code, out, err, desk.reached())
+    return Result(code, out, err, desk.reached())
 
 
 @pytest.mark.parametrize("line", OURS)
 def test_a_command_line_ends_and_reaches_nobody_by_mistake(line: str, desk: Desk) -> None:
-    done = shown(desk, line)
+    done = run(desk, line)
     assert done.code >= 0, f"killed after {PATIENCE:g} s: {done.err}"
     _, verb, *options = shlex.split(line)
     if verb in ASKS_AZURE:
@@ -203,7 +203,7 @@ def test_a_command_line_ends_and_reaches_nobody_by_mistake(line: str, desk: Desk
         pytest.param("ManagedIdentityCredential", "169.254.169.254", id="an identity of the machine"),
     ],
 )
-def test_signing_in_gives_up_in_time_where_nobody_answers(source: str, host: str, desk: Desk) -> None:
+def test_signing_in_ends_in_time_if_no_identity_provider_answers(source: str, host: str, desk: Desk) -> None:
     script = f"""
 import os
 from reconciler.azure.token import default_credential, obtain
@@ -217,8 +217,8 @@ obtain(default_credential(), "https://management.azure.com/.default")
     assert sum(seconds for _, seconds in desk.reached()) < WAITING
 
 
-def test_there_is_a_line_of_ours_of_every_kind() -> None:
-    """The pattern still finds them."""
+def test_the_pages_have_a_command_line_of_every_kind() -> None:
+    """This shows that the pattern still finds them."""
     assert {shlex.split(line)[1] for line in OURS} >= {
         "validate",
         "adopt",
@@ -230,7 +230,7 @@ def test_there_is_a_line_of_ours_of_every_kind() -> None:
 
 
 def test_what_is_not_run_is_known() -> None:
-    """Blocks marked `sh` are run by tests/walkthroughs.py, and those of clients.md by `make test-clients`."""
+    """Blocks marked `sh` are run by tests/walkthroughs, and those of clients.md by `make test-clients`."""
     found = {
         line
         for block in blocks()
@@ -244,8 +244,8 @@ def test_what_is_not_run_is_known() -> None:
 @pytest.mark.parametrize(
     "block", [pytest.param(each, id=each.name) for each in CLIENTS if each.language in TERMINAL]
 )
-def test_what_other_clients_are_told_does_nothing_without_a_simulator(block: Block, desk: Desk) -> None:
-    """Pasted into a shell, which goes on after a line that fails."""
+def test_the_commands_for_other_clients_do_nothing_without_a_simulator(block: Block, desk: Desk) -> None:
+    """The commands are pasted into a shell, which continues after a line that fails."""
     for name in ("az", "python"):
         desk.program(name, f'echo {name} "$@" >> {desk.directory}/ran')
     assert "VMSS_RECONCILER_ARM_ENDPOINT: parameter " in desk.complaints(["sh", "-i"], block.text)
@@ -257,8 +257,8 @@ def test_what_other_clients_are_told_does_nothing_without_a_simulator(block: Blo
 @pytest.mark.parametrize(
     "block", [pytest.param(each, id=each.name) for each in CLIENTS if each.language == "python"]
 )
-def test_a_script_for_other_clients_asks_nobody_without_a_simulator(block: Block, desk: Desk) -> None:
+def test_a_script_for_other_clients_reaches_nobody_without_a_simulator(block: Block, desk: Desk) -> None:
     complaint = desk.complaints([sys.executable, "-"], block.text).splitlines()[-1]
-    # The libraries are not all there: `make test-clients` installs them, and runs the same with a simulator.
+    # Not all libraries are installed here. `make test-clients` installs them and runs the scripts with a simulator.
     assert re.match("KeyError: 'VMSS_RECONCILER_ARM_ENDPOINT'|(ModuleNotFound|Import)Error: ", complaint)
     assert desk.reached() == []

@@ -1,4 +1,4 @@
-"""What stands in deploy/ says the truth about the program."""
+"""The files in deploy/ match the program."""
 
 import json
 import re
@@ -20,8 +20,7 @@ ROOT = Path(__file__).parent.parent
 HOUR = timedelta(hours=1)
 COMPUTE = "Microsoft.Compute"
 
-# What Azure checks besides what is asked for: the instance views that are expanded, and the images that a PATCH
-# refers to.
+# Actions that Azure checks in addition to that of the request: for expanded instance views, and for the images in a PATCH.
 LINKED = {
     f"{COMPUTE}/virtualMachineScaleSets/virtualMachines/instanceView/read",
     f"{COMPUTE}/virtualMachines/instanceView/read",
@@ -33,8 +32,8 @@ def deployment() -> Any:
     return next(each for each in documents if each["kind"] == "Deployment")
 
 
-def test_the_role_grants_what_rollouts_of_all_kinds_ask_for_and_nothing_else() -> None:
-    """Every story runs under the role: what it does not grant is refused there."""
+def test_the_role_grants_exactly_the_actions_that_rollouts_need() -> None:
+    """Every story runs with this role, so an action that it lacks would fail there."""
     worlds = [world_of(kind, "latest") for kind in VERSIONED]
     worlds += [world_of("managed", "1.0.10"), World(fleet(scale_set(orchestration="Flexible")), spec())]
     worlds[0].azure.faults.arm(
@@ -50,7 +49,7 @@ def test_the_page_on_installing_names_every_action_of_the_role() -> None:
     assert [action for action in role["Actions"] if action not in page] == []
 
 
-def test_every_variable_of_the_deployment_is_one_the_program_reads() -> None:
+def test_the_program_reads_every_variable_of_the_deployment() -> None:
     help_texts = CliRunner().invoke(main, ["run", "--help"]).output
     options = {
         name
@@ -72,7 +71,7 @@ def test_every_option_and_variable_of_a_how_to_page_is_one_the_program_reads(pag
     assert set(re.findall(r"`(--[\w-]+)", text)) <= options
 
 
-def test_one_daemon_runs_and_not_as_root() -> None:
+def test_the_deployment_runs_one_daemon_that_is_not_root() -> None:
     spec_ = deployment()["spec"]
     (container,) = spec_["template"]["spec"]["containers"]
     assert (spec_["replicas"], spec_["strategy"]["type"]) == (1, "Recreate")

@@ -1,4 +1,4 @@
-"""The examples in docstrings are true."""
+"""The examples in docstrings are correct."""
 
 import doctest
 import importlib
@@ -16,5 +16,5 @@ MODULES = [
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples(name: str) -> None:
+def test_the_examples_in_docstrings_of_a_module_are_correct(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name)).failed == 0

@@ -1,4 +1,4 @@
-"""The table of failures is true: its words are those of the code, and every row is held by tests that exist."""
+"""The table of failures uses the reasons of the code, and every row names tests that exist."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ ROWS = [
     for line in (DOCS / "failures.md").read_text().splitlines()
     if line.startswith("|") and not line.startswith(("|---", "| what happens"))
 ]
-# What every rollout goes through.
+# Stages of every rollout.
 NO_FAILURE = {"ConfirmingHealth", "Baking"}
 
 
@@ -28,7 +28,7 @@ def functions(file: Path) -> frozenset[str]:
 
 
 def exists(test: str) -> bool:
-    """Whether there is such a test and, where one of its cases is named, such a case."""
+    """Whether this test exists and, if the row names a case, this case."""
     match = re.fullmatch(r"([\w/]+\.py)::(test_\w+)(?:\[(.+)\])?", test)
     if not match or not (TESTS / match[1]).is_file() or match[2] not in functions(TESTS / match[1]):
         return False
@@ -36,23 +36,23 @@ def exists(test: str) -> bool:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
-def test_a_row(row: list[str]) -> None:
+def test_a_row_of_the_table_names_known_reasons_and_existing_tests(row: list[str]) -> None:
     assert len(row) == 5
     assert all(row)
-    _, _, seen, _, held = row
-    words, tests = re.findall(r"`([^`]+)`", seen), re.findall(r"`([^`]+)`", held)
-    assert words
-    assert set(words) <= {*Reason}
-    assert seen == ", ".join(f"`{word}`" for word in words)
+    _, _, seen, _, tested = row
+    reasons, tests = re.findall(r"`([^`]+)`", seen), re.findall(r"`([^`]+)`", tested)
+    assert reasons
+    assert set(reasons) <= {*Reason}
+    assert seen == ", ".join(f"`{reason}`" for reason in reasons)
     assert tests
-    assert held == ", ".join(f"`{test}`" for test in tests)
+    assert tested == ", ".join(f"`{test}`" for test in tests)
     assert [test for test in tests if not exists(test)] == []
 
 
-def test_no_row_stands_twice() -> None:
+def test_no_row_of_the_table_occurs_twice() -> None:
     assert len({row[0] for row in ROWS}) == len(ROWS)
 
 
-def test_every_reason_that_is_a_failure_has_its_row() -> None:
-    told = {word for row in ROWS for word in re.findall(r"`([^`]+)`", row[2])}
-    assert {*Reason} - told == NO_FAILURE
+def test_every_reason_of_a_failure_has_a_row() -> None:
+    listed = {reason for row in ROWS for reason in re.findall(r"`([^`]+)`", row[2])}
+    assert {*Reason} - listed == NO_FAILURE

@@ -1,4 +1,4 @@
-"""The invariants of a rollout fail where a client breaks them, and only there."""
+"""The invariants of a rollout fail if a client breaks them, and only then."""
 
 import json
 from collections.abc import Callable
@@ -28,15 +28,15 @@ LIST = "/virtualMachines?$expand=instanceView"
 
 
 def image(version: str = NEW) -> dict[str, Any]:
-    """The body of a change of the model."""
+    """The body of a PATCH of the model."""
     reference = {"imageReference": {**BASE, "version": version}}
     return {"properties": {"virtualMachineProfile": {"storageProfile": reference}}}
 
 
 class Client:
-    """Somebody who asks Azure for whatever a case says: ten instances of `web` in five update domains, beside `db`.
+    """A client of Azure that does what a case says, with ten instances of `web` in five update domains, and `db`.
 
-    What a case declares is in force for it at once.
+    Specs that a case declares are in force at once.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Client:
         return Story(self.azure.record, self.in_force, self.azure.scenes)
 
     def declare(self, *documents: Any) -> "Client":
-        """Beside what was declared before."""
+        """Declare these documents in addition to earlier ones."""
         self.documents |= {each["metadata"]["name"]: each for each in documents}
         files = [File("all.yaml", yaml.safe_dump_all(self.documents.values()).encode())]
         declared = declare(files)
@@ -102,20 +102,22 @@ class Client:
         return self
 
 
-def two_domains(record: Record) -> None:
-    invariants.never_two_domains_away(record, "web")
+def check_domains(record: Record) -> None:
+    invariants.at_most_one_domain_is_unavailable(record, "web")
 
 
-def two_batches(record: Record) -> None:
-    invariants.never_two_batches_away(record, "web", Lost(lambda upgraded: upgraded // 2, 5 * MINUTE))
+def check_batches(record: Record) -> None:
+    invariants.at_most_one_batch_is_unavailable(
+        record, "web", Lost(lambda upgraded: upgraded // 2, 5 * MINUTE)
+    )
 
 
-def two_away(record: Record) -> None:
-    invariants.never_more_away_than(record, "shop/web", lambda total: total // 5)
+def check_max_unavailable(record: Record) -> None:
+    invariants.max_unavailable_is_not_exceeded(record, "shop/web", lambda total: total // 5)
 
 
-def batches_of_racks(record: Record) -> None:
-    invariants.never_two_domains_away(record, "web", invariants.domain_of(By.FAULT_DOMAIN))
+def check_fault_domains(record: Record) -> None:
+    invariants.at_most_one_domain_is_unavailable(record, "web", invariants.domain_of(By.FAULT_DOMAIN))
 
 
 def partial(client: Client, operation: str = "VirtualMachineScaleSetVMs_List") -> Client:
@@ -128,126 +130,126 @@ def stale(client: Client) -> Client:
     return client
 
 
-BROKEN: dict[str, tuple[Callable[[Client], Client], Callable[[Record], None], str]] = {
+REJECTED_BY_RECORD: dict[str, tuple[Callable[[Client], Client], Callable[[Record], None], str]] = {
     "two domains at once": (
         lambda web: web.patch().upgrade("0").wait(MINUTE).upgrade("1"),
-        two_domains,
-        "web: 1 went at 09:02:00, when 0 of an earlier upgrade were not back: that is 2 domains",
+        check_domains,
+        "web: 1 were upgraded at 09:02:00 while 0 of an earlier upgrade were unavailable: that is 2 domains",
     ),
     "two domains in one upgrade": (
         lambda web: web.patch().upgrade("0", "1"),
-        two_domains,
-        "web: 0, 1 went at 09:01:00, when none of an earlier upgrade were not back: that is 2 domains",
+        check_domains,
+        "web: 0, 1 were upgraded at 09:01:00 while none of an earlier upgrade were unavailable: that is 2 domains",
     ),
-    "another domain while a bad image is not back": (
+    "another domain while instances on a bad image are unavailable": (
         lambda web: web.patch(BAD).upgrade("0", "5").wait().upgrade("1"),
-        two_domains,
-        "web: 1 went at 09:11:00, when 0, 5 of an earlier upgrade were not back: that is 2 domains",
+        check_domains,
+        "web: 1 were upgraded at 09:11:00 while 0, 5 of an earlier upgrade were unavailable: that is 2 domains",
     ),
     "two fault domains": (
         lambda web: web.patch().upgrade("0", "1"),
-        batches_of_racks,
-        "web: 0, 1 went at 09:01:00, when none of an earlier upgrade were not back: that is 2 domains",
+        check_fault_domains,
+        "web: 0, 1 were upgraded at 09:01:00 while none of an earlier upgrade were unavailable: that is 2 domains",
     ),
     "two batches of one domain": (
         lambda web: web.patch().upgrade("0").wait(MINUTE).upgrade("5"),
-        two_batches,
-        "web: 5 went at 09:02:00, when 0 of an earlier upgrade were not back",
+        check_batches,
+        "web: 5 were upgraded at 09:02:00 while 0 of an earlier upgrade were unavailable",
     ),
-    "a batch while one that came back is sick": (
+    "a batch while an upgraded instance became unhealthy again": (
         lambda web: web.patch().upgrade("0").wait().does(web.web.instance("0").sicken).wait(2 * MINUTE).upgrade("5"),
-        two_batches,
-        "web: 5 went at 09:13:00, when 0 of an earlier upgrade were not back",
+        check_batches,
+        "web: 5 were upgraded at 09:13:00 while 0 of an earlier upgrade were unavailable",
     ),
-    "a batch while more are lost than may be": (
+    "a batch while more are unhealthy than maxUnhealthyUpgraded allows": (
         lambda web: web.patch(BAD).upgrade("0", "5").wait().upgrade("1"),
-        two_batches,
-        "web: 1 went at 09:11:00, when 0, 5 of an earlier upgrade were not back",
+        check_batches,
+        "web: 1 were upgraded at 09:11:00 while 0, 5 of an earlier upgrade were unavailable",
     ),
-    "more than may be away with a sick one": (
+    "more unavailable instances than allowed, one of them unhealthy before": (
         lambda web: web.patch().does(web.web.instance("9").sicken).upgrade("0", "5"),
-        two_away,
-        "shop/web: 0, 5 went at 09:01:00, when 9 were away: of 10 no more than 2 may be",
+        check_max_unavailable,
+        "shop/web: 0, 5 were upgraded at 09:01:00 while 9 were unavailable: at most 2 of 10 may be",
     ),
-    "an upgrade without a look": (
+    "an upgrade without a list of instances": (
         lambda web: web.patch().upgrade("0"),
         invariants.no_write_follows_from_a_partial_read,
-        "09:01:00 POST virtualMachineScaleSets/web/manualupgrade {'instanceIds': ['0']}: nobody had listed the "
-        "instances",
+        "09:01:00 POST virtualMachineScaleSets/web/manualupgrade {'instanceIds': ['0']}: the instances were not "
+        "listed before",
     ),
-    "an upgrade on a list that lacks one": (
+    "an upgrade after an incomplete list": (
         lambda web: partial(web.patch()).look().upgrade("1"),
         invariants.no_write_follows_from_a_partial_read,
-        "09:01:00 POST virtualMachineScaleSets/web/manualupgrade {'instanceIds': ['1']}: a list of instances that it "
-        "follows from lacked some",
+        "09:01:00 POST virtualMachineScaleSets/web/manualupgrade {'instanceIds': ['1']}: it follows from an "
+        "incomplete list of instances",
     ),
-    "a patch on a list that lacks one": (
+    "a patch after an incomplete list": (
         lambda web: partial(web).look().patch(),
         invariants.no_write_follows_from_a_partial_read,
-        "a list of instances that it follows from lacked some",
+        "it follows from an incomplete list of instances",
     ),
-    "an upgrade on a list of half a minute ago": (
+    "an upgrade after a list of half a minute ago": (
         lambda web: web.patch().look().wait(MINUTE / 2).ask("GET").upgrade("0"),
-        invariants.no_write_rests_on_old_reads,
-        "VirtualMachineScaleSetVMs_List had been asked for 0:00:30 before",
+        invariants.no_write_follows_from_old_reads,
+        "VirtualMachineScaleSetVMs_List was read 0:00:30 before",
     ),
-    "an upgrade on a model of half a minute ago": (
+    "an upgrade after a read of the model half a minute ago": (
         lambda web: web.patch().look().wait(MINUTE / 2).ask("GET", LIST).upgrade("0"),
-        invariants.no_write_rests_on_old_reads,
-        "VirtualMachineScaleSets_Get had been asked for 0:00:30 before",
+        invariants.no_write_follows_from_old_reads,
+        "VirtualMachineScaleSets_Get was read 0:00:30 before",
     ),
-    "an upgrade after a model and then a list": (
+    "an upgrade whose last read is not that of the model": (
         lambda web: web.patch().look().upgrade("0"),
-        invariants.every_upgrade_reads_the_model_last,
-        "what was read last is ['VirtualMachineScaleSetVMs_List']",
+        invariants.every_upgrade_follows_a_read_of_the_model,
+        "the last read is ['VirtualMachineScaleSetVMs_List']",
     ),
-    "an upgrade of none": (
+    "an upgrade that names no instance": (
         lambda web: web.patch().upgrade(),
         invariants.every_upgrade_names_its_instances,
         "09:01:00 POST virtualMachineScaleSets/web/manualupgrade {'instanceIds': []}: it names no instance",
     ),
-    "an upgrade of all": (
+    "an upgrade that names all instances": (
         lambda web: web.patch().upgrade("*"),
         invariants.every_upgrade_names_its_instances,
         "09:01:00 POST virtualMachineScaleSets/web/manualupgrade {'instanceIds': ['*']}: it names all instances",
     ),
-    "the same upgrade before five minutes are over": (
+    "the same upgrade again within five minutes": (
         lambda web: web.patch().upgrade("0", "5").wait(4 * MINUTE).upgrade("5", "0"),
         invariants.no_step_is_repeated_at_once,
         "09:05:00 POST virtualMachineScaleSets/web/manualupgrade {'instanceIds': ['5', '0']}: it was accepted at "
         "09:01:00 already",
     ),
-    "the same patch": (
+    "the same patch again within five minutes": (
         lambda web: web.patch().does(lambda: web.web.set_image(f"{':'.join(BASE.values())}:{OLD}")).patch(),
         invariants.no_step_is_repeated_at_once,
         "it was accepted at 09:00:00 already",
     ),
-    "an upgrade of what is up to date": (
+    "an upgrade of an instance that is up to date": (
         lambda web: web.look().upgrade("0"),
-        invariants.no_write_is_for_nothing,
-        "09:00:00 POST virtualMachineScaleSets/web/manualupgrade {'instanceIds': ['0']}: that was so already",
+        invariants.every_write_changes_something,
+        "09:00:00 POST virtualMachineScaleSets/web/manualupgrade {'instanceIds': ['0']}: it changes nothing",
     ),
     "a patch to the image that the model is on": (
         lambda web: web.look().patch(OLD),
-        invariants.no_write_is_for_nothing,
-        "that was so already",
+        invariants.every_write_changes_something,
+        "it changes nothing",
     ),
-    "tags that are there": (
+    "a write of tags that exist already": (
         lambda web: web.ask("PATCH", body={"tags": {"a": "b"}}).wait().ask("PATCH", body={"tags": {"a": "b"}}),
-        invariants.no_write_is_for_nothing,
-        "09:10:00 PATCH virtualMachineScaleSets/web {'tags': {'a': 'b'}}: that was so already",
+        invariants.every_write_changes_something,
+        "09:10:00 PATCH virtualMachineScaleSets/web {'tags': {'a': 'b'}}: it changes nothing",
     ),
     "a patch without If-Match": (
         lambda web: web.patch(),
         invariants.every_patch_is_guarded,
         "it has no If-Match",
     ),
-    "a patch of the capacity too": (
+    "a patch that also sets the capacity": (
         lambda web: web.ask("PATCH", body=image() | {"sku": {"capacity": 3}}, if_match=web.web.etag),
         invariants.every_patch_is_guarded,
         "it sets sku",
     ),
-    "a patch of the mode too": (
+    "a patch that also sets the upgrade mode": (
         lambda web: web.ask(
             "PATCH",
             body={"properties": image()["properties"] | {"upgradePolicy": {"mode": "Manual"}}},
@@ -256,28 +258,28 @@ BROKEN: dict[str, tuple[Callable[[Client], Client], Callable[[Record], None], st
         invariants.every_patch_is_guarded,
         "it sets more than the image",
     ),
-    "a patch that leaves somebody's tag out": (
+    "a patch that omits a tag of another writer": (
         lambda web: web.does(lambda: web.web.set_tags({"team": "shop"})).ask(
             "PATCH", body=image() | {"tags": {"vmss-reconciler-state": "v1"}}, if_match=web.web.etag
         ),
         invariants.every_patch_is_guarded,
         "the tags of others were {'team': 'shop'}",
     ),
-    "a read that selects": (
+    "a read with $select": (
         lambda web: web.ask("GET", "/virtualMachines?$select=instanceView"),
         invariants.no_read_selects,
         "09:00:00 GET virtualMachineScaleSets/web/virtualMachines: it selects instanceView",
     ),
-    "any write at all": (
+    "a write during a period without writes": (
         lambda web: web.look().upgrade("0"),
         invariants.nothing_was_written,
-        "there was nothing to do: 09:00:00 POST virtualMachineScaleSets/web/manualupgrade {'instanceIds': ['0']}",
+        "nothing should have been written: 09:00:00 POST virtualMachineScaleSets/web/manualupgrade {'instanceIds': ['0']}",
     ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("act", "rule", "message"), BROKEN.values(), ids=BROKEN)
-def test_a_rule_is_broken_by(
+@pytest.mark.parametrize(("act", "rule", "message"), REJECTED_BY_RECORD.values(), ids=REJECTED_BY_RECORD)
+def test_an_invariant_of_the_record_rejects(
     act: Callable[[Client], Client], rule: Callable[[Record], None], message: str
 ) -> None:
     client = act(Client())
@@ -286,28 +288,28 @@ def test_a_rule_is_broken_by(
     assert str(broken.value).endswith(message)
 
 
-KEPT: dict[str, tuple[Callable[[Client], Client], Callable[[Record], None]]] = {
-    "the next domain once the last one is back": (
+ACCEPTED_BY_RECORD: dict[str, tuple[Callable[[Client], Client], Callable[[Record], None]]] = {
+    "the next domain once the last one is healthy": (
         lambda web: web.patch().upgrade("0", "5").wait().upgrade("1", "6"),
-        two_domains,
+        check_domains,
     ),
-    "the cure of what does no work anyway": (
+    "remediation of unavailable instances": (
         lambda web: web.patch(BAD).upgrade("0", "5").wait().patch(NEW).upgrade("0", "5"),
-        two_batches,
+        check_batches,
     ),
-    "the cure of another domain": (
+    "remediation in another domain": (
         lambda web: web.patch().does(web.web.instance("1").sicken).upgrade("0").wait(MINUTE).upgrade("1"),
-        two_domains,
+        check_domains,
     ),
-    "going on beside what a person protects": (
+    "an upgrade while an unavailable instance is protected": (
         lambda web: web.patch(BAD).upgrade("0").wait().does(web.web.instance("0").protect).upgrade("1"),
-        two_domains,
+        check_domains,
     ),
-    "and beside what a person deallocates": (
+    "an upgrade while an unavailable instance is deallocated": (
         lambda web: web.patch(BAD).upgrade("0").wait().does(web.web.instance("0").deallocate).upgrade("1"),
-        two_batches,
+        check_batches,
     ),
-    "and beside what may be given up for lost": (
+    "an upgrade while maxUnhealthyUpgraded tolerates an instance": (
         lambda web: (
             web.patch(BAD)
             .upgrade("0", "5")
@@ -316,17 +318,17 @@ KEPT: dict[str, tuple[Callable[[Client], Client], Callable[[Record], None]]] = {
             .wait()
             .upgrade("1")
         ),
-        two_batches,
+        check_batches,
     ),
-    "as many as may be away, with one that is sick": (
+    "as many unavailable instances as allowed, one of them unhealthy before": (
         lambda web: web.patch().does(web.web.instance("9").sicken).upgrade("0"),
-        two_away,
+        check_max_unavailable,
     ),
-    "what is deallocated is not away": (
+    "deallocated instances, which are not unavailable": (
         lambda web: web.patch().does(web.web.instance("9").deallocate).wait().upgrade("0", "5"),
-        two_away,
+        check_max_unavailable,
     ),
-    "a cure takes nobody away": (
+    "remediation beyond maxUnavailable": (
         lambda web: (
             web.patch()
             .does(web.web.instance("0").sicken)
@@ -334,27 +336,27 @@ KEPT: dict[str, tuple[Callable[[Client], Client], Callable[[Record], None]]] = {
             .does(web.web.instance("2").sicken)
             .upgrade("0")
         ),
-        two_away,
+        check_max_unavailable,
     ),
-    "a list that lacks one, and then a whole one": (
+    "an incomplete list, and then a complete one": (
         lambda web: partial(web.patch()).look().does(web.azure.faults.disarm).look().upgrade("0"),
         invariants.no_write_follows_from_a_partial_read,
     ),
-    "another list that lacks one": (
+    "an incomplete list of scale sets": (
         lambda web: partial(web.patch(), "VirtualMachineScaleSets_ListAll").look().upgrade("0"),
         invariants.no_write_follows_from_a_partial_read,
     ),
-    "beside one that came back, fell sick and is given up": (
+    "an upgrade while an instance that became unhealthy again is tolerated": (
         lambda web: (
             web.patch().upgrade("0", "5").wait().does(web.web.instance("0").sicken).wait().upgrade("1")
         ),
-        two_batches,
+        check_batches,
     ),
-    "beside one that falls sick at this moment": (
+    "an upgrade at the moment when another instance becomes unhealthy": (
         lambda web: web.patch().upgrade("0").wait().does(web.web.instance("0").sicken).upgrade("5"),
-        two_batches,
+        check_batches,
     ),
-    "a patch of image and own tags, with If-Match": (
+    "a patch of the image and our tags, with If-Match": (
         lambda web: web.does(lambda: web.web.set_tags({"team": "shop"})).ask(
             "PATCH",
             body=image() | {"tags": {"team": "shop", "vmss-reconciler-state": "v1"}},
@@ -370,23 +372,25 @@ KEPT: dict[str, tuple[Callable[[Client], Client], Callable[[Record], None]]] = {
         lambda web: web.patch(BAD).upgrade("0").wait(2 * MINUTE).patch(NEW).upgrade("0"),
         invariants.no_step_is_repeated_at_once,
     ),
-    "what was refused": (
+    "the same upgrade after a refusal": (
         lambda web: web.patch().upgrade("77").upgrade("77"),
         invariants.no_step_is_repeated_at_once,
     ),
-    "what was so already, by an old list": (
+    "an upgrade without effect after a stale list": (
         lambda web: stale(web.patch()).look().upgrade("0").wait().look().upgrade("0"),
-        invariants.no_write_is_for_nothing,
+        invariants.every_write_changes_something,
     ),
-    "what was written before": (
+    "a write before the period without writes": (
         lambda web: web.patch().look(),
         lambda record: invariants.nothing_was_written(record, 1),
     ),
 }
 
 
-@pytest.mark.parametrize(("act", "rule"), KEPT.values(), ids=KEPT)
-def test_a_rule_is_kept_by(act: Callable[[Client], Client], rule: Callable[[Record], None]) -> None:
+@pytest.mark.parametrize(("act", "rule"), ACCEPTED_BY_RECORD.values(), ids=ACCEPTED_BY_RECORD)
+def test_an_invariant_of_the_record_accepts(
+    act: Callable[[Client], Client], rule: Callable[[Record], None]
+) -> None:
     rule(act(Client()).azure.record)
 
 
@@ -395,7 +399,7 @@ URN = ":".join(BASE.values())
 
 
 def rolled(**rollout: Any) -> Any:
-    """Of web, to NEW."""
+    """The spec of web with NEW and these rollout fields."""
     return spec(rollout=rollout)
 
 
@@ -405,7 +409,7 @@ def tagged(client: Client, text: str) -> Client:
 
 
 def noted(client: Client, version: str = BAD) -> Client:
-    """A write of the tags alone, which tells that this image failed."""
+    """Write the tags alone, to record that this image failed."""
     digest = Fingerprint.of(PlatformImage(**BASE, version=version)).digest
     tags = {"vmss-reconciler-state": f"v1;failed={digest},{version}"}
     return client.ask("PATCH", body={"tags": tags}).wait(MINUTE)
@@ -418,12 +422,12 @@ def sick(client: Client, *ids: str) -> Client:
 
 
 def both(client: Client, *, web: Any = None, **fleet: Any) -> Client:
-    """Both scale sets are to run NEW."""
+    """Declare NEW for both scale sets."""
     return client.declare(of_all(**fleet), spec("db"), spec(**(web or {})))
 
 
-def lost(client: Client) -> Client:
-    """What db took to the bad image has been away for longer than its time, and the daemon has seen it."""
+def failed_in_db(client: Client) -> Client:
+    """An instance of db on the bad image has been unavailable past its timeout, and the daemon has observed it."""
     client.declare(spec("db", BAD, health={"timeout": "2m"}), spec(version=BAD))
     return client.patch(BAD, of="db").upgrade("0", of="db").wait(20 * MINUTE).look("db").wait(SECOND)
 
@@ -438,8 +442,8 @@ def refused(client: Client, every: timedelta, times: int) -> Client:
     return client
 
 
-UNDONE: dict[str, tuple[Callable[[Client], Client], Callable[[Story], None], str]] = {
-    "an image that nobody declares": (
+REJECTED_BY_SPECS: dict[str, tuple[Callable[[Client], Client], Callable[[Story], None], str]] = {
+    "an image that no commit declares": (
         lambda web: web.declare(spec()).patch(BAD),
         spec_invariants.every_image_is_declared_or_was_good,
         "no commit in force declares this image",
@@ -449,44 +453,44 @@ UNDONE: dict[str, tuple[Callable[[Client], Client], Callable[[Story], None], str
         spec_invariants.every_image_is_declared_or_was_good,
         "no commit in force declares this image",
     ),
-    "a version of what nobody follows the latest of": (
+    "a version of an image whose latest no spec follows": (
         lambda web: web.declare(spec(image={"platform": {**BASE, "sku": "minimal", "version": "latest"}})).patch(),
         spec_invariants.every_image_is_declared_or_was_good,
         "no commit in force declares this image",
     ),
-    "a last good image that only a tag tells of": (
+    "a last good image that only a tag names": (
         lambda web: tagged(web.declare(spec()), f"v1;good={URN}:{FIX}").patch(FIX),
         spec_invariants.every_image_is_declared_or_was_good,
-        "it was never seen to run here",
+        "no instance was observed to run it here",
     ),
-    "a change of what is suspended": (
+    "a change of a suspended scale set": (
         lambda web: web.declare(spec(suspend={"reason": "night"})).patch(),
-        spec_invariants.no_write_is_made_under_a_brake,
+        spec_invariants.no_write_is_made_during_a_freeze_or_suspension,
         "was in force",
     ),
-    "an upgrade under a freeze": (
+    "an upgrade during a freeze": (
         lambda web: web.declare(spec()).patch().declare(of_all(freeze=True)).upgrade("0"),
-        spec_invariants.no_write_is_made_under_a_brake,
+        spec_invariants.no_write_is_made_during_a_freeze_or_suspension,
         "was in force",
     ),
-    "a failure that is noted under a freeze": (
+    "a record of a failure during a freeze": (
         lambda web: noted(web.declare(spec(version=BAD)).patch(BAD).declare(of_all(freeze=True))),
-        spec_invariants.no_write_is_made_under_a_brake,
+        spec_invariants.no_write_is_made_during_a_freeze_or_suspension,
         "was in force",
     ),
-    "a failure that is noted twice": (
+    "a second record of the same failure": (
         lambda web: noted(noted(web.declare(spec(version=BAD)).patch(BAD).upgrade("0").wait())),
-        spec_invariants.tags_alone_tell_of_the_image_that_failed_and_once,
-        "it told that at 09:11:00",
+        spec_invariants.a_failure_is_recorded_once_for_the_image_of_the_model,
+        "it was recorded at 09:11:00",
     ),
-    "a failure of another image than that of the model": (
+    "a record of a failure of another image than that of the model": (
         lambda web: noted(web.declare(spec()).patch()),
-        spec_invariants.tags_alone_tell_of_the_image_that_failed_and_once,
+        spec_invariants.a_failure_is_recorded_once_for_the_image_of_the_model,
         f"the model is on {URN}:{NEW}",
     ),
-    "a failure that takes the last good image with it": (
+    "a record of a failure that removes the last good image": (
         lambda web: noted(tagged(web.declare(spec(version=BAD)).patch(BAD), f"v1;good={URN}:{OLD}")),
-        spec_invariants.tags_alone_tell_of_the_image_that_failed_and_once,
+        spec_invariants.a_failure_is_recorded_once_for_the_image_of_the_model,
         f"the tags said {PersistedState(last_good=PlatformImage(**BASE, version=OLD))}",
     ),
     "a new image outside its window": (
@@ -499,7 +503,7 @@ UNDONE: dict[str, tuple[Callable[[Client], Client], Callable[[Story], None], str
         spec_invariants.windows_hold,
         "no window was open",
     ),
-    "the return of one that serves outside its window": (
+    "a rollback of a serving instance outside its window": (
         lambda web: (
             tagged(web.declare(spec()).patch().upgrade("0").wait(), f"v1;good={URN}:{OLD}")
             .declare(rolled(windows=CLOSED))
@@ -509,14 +513,14 @@ UNDONE: dict[str, tuple[Callable[[Client], Client], Callable[[Story], None], str
         spec_invariants.windows_hold,
         "no window was open",
     ),
-    "one that is unhealthy is taken to an image that is not proven, outside the window": (
+    "remediation with an unproven image outside the window": (
         lambda web: (
             sick(web, "0").declare(rolled(windows=CLOSED)).does(lambda: web.web.set_image(f"{URN}:{NEW}")).upgrade("0")
         ),
-        spec_invariants.what_passes_a_window_is_proven_or_tried_once,
+        spec_invariants.outside_windows_an_image_is_proven_or_tried_once,
         "the image is not proven here, and no window was open",
     ),
-    "a second batch of the unhealthy tries an image that did not help": (
+    "a second batch with an image that did not remediate the first": (
         lambda web: (
             sick(web, "0", "1", "2")
             .declare(rolled(windows=CLOSED))
@@ -525,7 +529,7 @@ UNDONE: dict[str, tuple[Callable[[Client], Client], Callable[[Story], None], str
             .wait()
             .upgrade("1")
         ),
-        spec_invariants.what_passes_a_window_is_proven_or_tried_once,
+        spec_invariants.outside_windows_an_image_is_proven_or_tried_once,
         "it was tried already, and no window was open",
     ),
     "a new image that nobody has approved": (
@@ -533,7 +537,7 @@ UNDONE: dict[str, tuple[Callable[[Client], Client], Callable[[Story], None], str
         spec_invariants.approval_holds,
         "nobody has approved this image",
     ),
-    "a new image where another is approved": (
+    "a new image while another one is approved": (
         lambda web: (
             web.declare(rolled(approval="start"))
             .does(lambda: web.web.set_tags({"vmss-reconciler-approved": f"{URN}:{FIX}"}))
@@ -542,71 +546,86 @@ UNDONE: dict[str, tuple[Callable[[Client], Client], Callable[[Story], None], str
         spec_invariants.approval_holds,
         "nobody has approved this image",
     ),
-    "the second batch where a canary is to be approved": (
+    "a second batch before the approval of the canary": (
         lambda web: web.declare(rolled(approval="canary")).patch().upgrade("0").wait().upgrade("1"),
         spec_invariants.approval_holds,
         "nobody has approved this image",
     ),
-    "one that is unhealthy is taken to an image that nobody has approved": (
+    "remediation with an image that nobody has approved": (
         lambda web: (
             sick(web, "0").declare(rolled(approval="start")).does(lambda: web.web.set_image(f"{URN}:{NEW}")).upgrade("0")
         ),
         spec_invariants.approval_holds,
         "nobody has approved this image",
     ),
-    "more than the canary": (
+    "an unhealthy instance gets an image without approval outside the window": (
+        lambda web: (
+            sick(web, "0", "1", "2")
+            .declare(rolled(approval="canary", windows=CLOSED))
+            .does(lambda: web.web.set_image(f"{URN}:{NEW}"))
+            .upgrade("0")
+        ),
+        spec_invariants.approval_holds,
+        "nobody has approved this image, and no window was open",
+    ),
+    "an image without approval is tried on many unhealthy instances outside the window": (
+        lambda web: sick(web, "0", "1", "2").declare(rolled(approval="canary", windows=CLOSED)).patch(),
+        spec_invariants.windows_hold,
+        "no window was open",
+    ),
+    "a first batch larger than the canary": (
         lambda web: web.declare(rolled(canary={"instances": 1})).patch().upgrade("0", "5"),
         spec_invariants.a_canary_goes_first,
-        "0, 5 are beyond the canary, which is not back",
+        "0, 5 are beyond the canary, which is not healthy yet",
     ),
-    "another than the canary that is named": (
+    "a first batch of another instance than the named canary": (
         lambda web: web.declare(rolled(canary={"instances": ["3"]})).patch().upgrade("0"),
         spec_invariants.a_canary_goes_first,
-        "0 are beyond the canary, which is not back",
+        "0 are beyond the canary, which is not healthy yet",
     ),
     "a batch before the soak of the last one is over": (
         lambda web: web.declare(rolled(soak="9m")).patch().upgrade("0").wait().upgrade("1"),
         spec_invariants.every_batch_soaks,
-        "0 had not been back for 0:09:00",
+        "0 had not been healthy for 0:09:00",
     ),
     "a batch before the soak of the canary is over": (
         lambda web: web.declare(rolled(canary={"instances": 1, "soak": "1h"})).patch().upgrade("0").wait().upgrade("1"),
         spec_invariants.every_batch_soaks,
-        "the canary 0 had not been back for 1:00:00",
+        "the canary 0 had not been healthy for 1:00:00",
     ),
     "a batch that is too large": (
         lambda web: web.declare(rolled(maxBatch=1)).patch().upgrade("0", "5"),
-        spec_invariants.no_batch_is_too_large,
-        "2 of 10 at once, and no more than 1 may be",
+        spec_invariants.max_batch_is_not_exceeded,
+        "2 of 10 at once, at most 1 may be",
     ),
-    "a batch of unhealthy ones that is too large": (
+    "a batch of unhealthy instances that is too large": (
         lambda web: sick(web, "0", "5").declare(rolled(maxBatch=1)).patch().upgrade("0", "5"),
-        spec_invariants.no_batch_is_too_large,
-        "2 of 10 at once, and no more than 1 may be",
+        spec_invariants.max_batch_is_not_exceeded,
+        "2 of 10 at once, at most 1 may be",
     ),
-    "a serving instance while many are unhealthy": (
+    "an upgrade of a serving instance beyond maxUnhealthy": (
         lambda web: sick(web, "7", "8", "9").declare(rolled(maxUnhealthy=2)).patch().upgrade("0"),
-        spec_invariants.none_goes_while_many_are_unhealthy,
-        "7, 8, 9 were unhealthy, and of 10 no more than 2 may be",
+        spec_invariants.max_unhealthy_is_not_exceeded,
+        "7, 8, 9 were unhealthy: at most 2 of 10 may be",
     ),
-    "a scale set before the one that it depends on": (
+    "a rollout before that of its dependency": (
         lambda web: both(web, web={"dependsOn": ["db"]}).look("db").patch(),
-        spec_invariants.those_before_are_done,
-        f"db goes first, and its model was on {URN}:{OLD}",
+        spec_invariants.dependencies_and_lower_waves_are_ready,
+        f"db goes first, but its model was on {URN}:{OLD}",
     ),
-    "a scale set whose dependency nobody looked at": (
+    "a rollout whose dependency was not observed": (
         lambda web: both(web, web={"dependsOn": ["db"]}).patch(),
-        spec_invariants.those_before_are_done,
-        "db goes first, and was not looked at",
+        spec_invariants.dependencies_and_lower_waves_are_ready,
+        "db goes first, but was not observed",
     ),
-    "a wave while an instance of the one before is behind": (
+    "a wave while an instance of the previous one is outdated": (
         lambda web: (
             both(web, web={"wave": 1}).patch(of="db").upgrade(*"012345678", of="db").wait().look("db").wait(SECOND).patch()
         ),
-        spec_invariants.those_before_are_done,
-        "db goes first, and 9 of it were behind",
+        spec_invariants.dependencies_and_lower_waves_are_ready,
+        "db goes first, but 9 of it were outdated",
     ),
-    "a wave while an instance of the one before is sick": (
+    "a wave while an instance of the previous one is unhealthy": (
         lambda web: (
             both(web, web={"wave": 1})
             .patch(of="db")
@@ -617,10 +636,10 @@ UNDONE: dict[str, tuple[Callable[[Client], Client], Callable[[Story], None], str
             .wait(SECOND)
             .patch()
         ),
-        spec_invariants.those_before_are_done,
-        "db goes first, and 4 of it were not serving",
+        spec_invariants.dependencies_and_lower_waves_are_ready,
+        "db goes first, but 4 of it were not serving",
     ),
-    "a wave before the one before has baked": (
+    "a wave before the bake time of the previous one is over": (
         lambda web: (
             web.declare(spec("db", rollout={"bakeTime": "1h"}), spec(wave=1))
             .patch(of="db")
@@ -630,47 +649,47 @@ UNDONE: dict[str, tuple[Callable[[Client], Client], Callable[[Story], None], str
             .wait(SECOND)
             .patch()
         ),
-        spec_invariants.those_before_are_done,
-        "db goes first, and 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 of it had not been back for 1:00:00",
+        spec_invariants.dependencies_and_lower_waves_are_ready,
+        "db goes first, but 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 of it had not been healthy for 1:00:00",
     ),
-    "a scale set more than may roll at once": (
+    "more rollouts than maxConcurrentRollouts": (
         lambda web: both(web, maxConcurrentRollouts=1).patch(of="db").upgrade("0", of="db").wait(MINUTE).patch(),
-        spec_invariants.no_more_roll_at_once_than_may,
-        "db are under way, and no more than 1 may be",
+        spec_invariants.max_concurrent_rollouts_is_not_exceeded,
+        "db are rolling, at most 1 may be",
     ),
     "a second scale set at the same moment as the pilot": (
         lambda web: both(web).ask("PATCH", body=image(), of="db").wait(5 * SECOND).patch(),
         spec_invariants.a_pilot_goes_first,
-        "db had not proven it, and 0 had",
+        "db had not proven the image yet, 0 had",
     ),
-    "two scale sets at the same moment where one may roll": (
+    "two rollouts at the same moment with one slot": (
         lambda web: both(web, maxConcurrentRollouts=1).ask("PATCH", body=image(), of="db").wait(5 * SECOND).patch(),
-        spec_invariants.no_more_roll_at_once_than_may,
-        "db are under way, and no more than 1 may be",
+        spec_invariants.max_concurrent_rollouts_is_not_exceeded,
+        "db are rolling, at most 1 may be",
     ),
-    "a second scale set while the batch of the pilot is away": (
+    "a second scale set while the batch of the pilot is unavailable": (
         lambda web: both(web).patch(of="db").upgrade("0", of="db").wait(MINUTE).patch(),
         spec_invariants.a_pilot_goes_first,
-        "db had not proven it, and 0 had",
+        "db had not proven the image yet, 0 had",
     ),
     "a second scale set while the pilot soaks": (
         lambda web: (
             web.declare(spec("db", rollout={"soak": "1h"}), spec()).patch(of="db").upgrade("0", of="db").wait().patch()
         ),
         spec_invariants.a_pilot_goes_first,
-        "db had not proven it, and 0 had",
+        "db had not proven the image yet, 0 had",
     ),
-    "an image that has failed elsewhere is begun": (
-        lambda web: lost(web).patch(BAD),
-        spec_invariants.the_breaker_holds,
-        "it had failed in db, and in no more than 0 may it",
+    "the beginning of an image that has failed elsewhere": (
+        lambda web: failed_in_db(web).patch(BAD),
+        spec_invariants.a_failed_image_is_begun_in_no_other_scale_set,
+        "it had failed in db: more than 0",
     ),
-    "an image that has failed elsewhere goes on": (
-        lambda web: lost(web).does(lambda: web.web.set_image(f"{URN}:{BAD}")).upgrade("0"),
-        spec_invariants.the_breaker_holds,
-        "it had failed in db, and in no more than 0 may it",
+    "an upgrade to an image that has failed elsewhere": (
+        lambda web: failed_in_db(web).does(lambda: web.web.set_image(f"{URN}:{BAD}")).upgrade("0"),
+        spec_invariants.a_failed_image_is_begun_in_no_other_scale_set,
+        "it had failed in db: more than 0",
     ),
-    "what is refused is asked for every two minutes": (
+    "a refused write every two minutes": (
         lambda web: refused(web, 2 * MINUTE, 21),
         spec_invariants.refused_writes_back_off,
         "refused 21 times within the hour",
@@ -678,8 +697,8 @@ UNDONE: dict[str, tuple[Callable[[Client], Client], Callable[[Story], None], str
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("act", "rule", "message"), UNDONE.values(), ids=UNDONE)
-def test_a_rule_of_the_specs_is_broken_by(
+@pytest.mark.parametrize(("act", "rule", "message"), REJECTED_BY_SPECS.values(), ids=REJECTED_BY_SPECS)
+def test_an_invariant_of_the_specs_rejects(
     act: Callable[[Client], Client], rule: Callable[[Story], None], message: str
 ) -> None:
     client = act(Client())
@@ -688,19 +707,19 @@ def test_a_rule_of_the_specs_is_broken_by(
     assert str(broken.value).endswith(message)
 
 
-OBEYED: dict[str, Callable[[Client], Client]] = {
-    "a version of what is followed": lambda web: web.declare(
+ACCEPTED_BY_SPECS: dict[str, Callable[[Client], Client]] = {
+    "a version of an image whose latest the spec follows": lambda web: web.declare(
         spec(image={"platform": {**BASE, "version": "latest"}})
     ).patch(),
     "the last good image, which runs here": lambda web: (
         tagged(web.declare(spec()).patch().upgrade("0").wait(), f"v1;good={URN}:{OLD}").patch(OLD)
     ),
-    "a model that goes back outside its window": lambda web: (
+    "a rollback of the model outside its window": lambda web: (
         tagged(web.declare(spec()).patch().upgrade("0").wait(), f"v1;good={URN}:{OLD}")
         .declare(rolled(windows=CLOSED, approval="start"))
         .patch(OLD)
     ),
-    "a failure that is noted, and once more after somebody took it off": lambda web: noted(
+    "a failure that is recorded again after another writer removed it": lambda web: noted(
         tagged(noted(web.declare(spec(version=BAD)).patch(BAD).upgrade("0").wait()), "")
     ),
     "a change in its window": lambda web: web.wait(11 * HOUR).declare(rolled(windows=CLOSED)).patch().upgrade("0"),
@@ -720,7 +739,7 @@ OBEYED: dict[str, Callable[[Client], Client]] = {
         .patch()
         .upgrade("0")
     ),
-    "a fix of what did not come back outside its window": lambda web: (
+    "a fix for an unavailable instance outside its window": lambda web: (
         web.declare(spec(version=BAD))
         .patch(BAD)
         .upgrade("0")
@@ -728,16 +747,19 @@ OBEYED: dict[str, Callable[[Client], Client]] = {
         .declare(spec(version=FIX, rollout={"windows": CLOSED}))
         .patch(FIX)
     ),
-    "remediation by an image that runs here, outside the window": lambda web: (
+    "remediation with an image that runs here, outside the window": lambda web: (
         sick(web.declare(spec()).patch().upgrade("0", "5").wait(), "1").declare(rolled(windows=CLOSED)).upgrade("1")
     ),
-    "one batch of many that are unhealthy outside the window": lambda web: (
+    "one batch outside the window while many are unhealthy": lambda web: (
         sick(web, "0", "1", "2").declare(rolled(windows=CLOSED)).patch().upgrade("0")
     ),
     "the canary before it is approved": lambda web: (
         web.declare(rolled(approval="canary", canary={"instances": 1})).patch().upgrade("0")
     ),
-    "all of it once it is approved": lambda web: (
+    "the canary before it is approved, while many instances are unhealthy": lambda web: (
+        sick(web, "0", "1", "2").declare(rolled(approval="canary")).patch().upgrade("0")
+    ),
+    "all batches once the image is approved": lambda web: (
         web.declare(rolled(approval="canary", canary={"instances": 1}))
         .does(lambda: web.web.set_tags({"vmss-reconciler-approved": f"{URN}:{NEW}"}))
         .patch()
@@ -752,7 +774,7 @@ OBEYED: dict[str, Callable[[Client], Client]] = {
         .wait(20 * MINUTE)
         .upgrade("1", "6")
     ),
-    "a wave after the one before, but for what is left out of it": lambda web: (
+    "a wave after the previous one, with instances left out": lambda web: (
         web.declare(spec("db", rollout={"maxBatch": "100%"}), spec(wave=1))
         .does(web.db.instance("3").protect)
         .does(web.db.instance("4").deallocate)
@@ -765,20 +787,20 @@ OBEYED: dict[str, Callable[[Client], Client]] = {
         .patch()
     ),
     "a scale set after the pilot": lambda web: both(web).patch(of="db").upgrade("0", of="db").wait().patch(),
-    "a scale set while another has a place": lambda web: (
+    "a second rollout with two slots": lambda web: (
         both(web, maxConcurrentRollouts=2).patch(of="db").upgrade("0", of="db").wait().upgrade("1", of="db").patch()
     ),
-    "another image than the one that has failed elsewhere": lambda web: lost(web).declare(spec()).patch(),
-    "an image that has failed elsewhere, where that is borne": lambda web: (
-        lost(web).declare(of_all(maxFailedRollouts=1)).patch(BAD)
+    "another image than the one that has failed elsewhere": lambda web: failed_in_db(web).declare(spec()).patch(),
+    "an image that has failed elsewhere within maxFailedRollouts": lambda web: (
+        failed_in_db(web).declare(of_all(maxFailedRollouts=1)).patch(BAD)
     ),
-    "what is refused and asked for every five minutes": lambda web: refused(web, 5 * MINUTE, 30),
+    "a refused write every five minutes": lambda web: refused(web, 5 * MINUTE, 30),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("act", OBEYED.values(), ids=OBEYED)
-def test_the_rules_of_the_specs_are_kept_by(act: Callable[[Client], Client]) -> None:
+@pytest.mark.parametrize("act", ACCEPTED_BY_SPECS.values(), ids=ACCEPTED_BY_SPECS)
+def test_all_invariants_of_the_specs_accept(act: Callable[[Client], Client]) -> None:
     story = act(Client()).story
-    assert story.writes, "nothing was judged"
+    assert story.writes, "no write was checked"
     for rule in spec_invariants.RULES:
         rule(story)

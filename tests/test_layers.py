@@ -1,4 +1,4 @@
-"""Who may import whom: the direction of the house, and one owner per outside library."""
+"""Which packages may import which: the direction of dependencies, and the owners of each outside library."""
 
 import ast
 from collections.abc import Collection, Iterator
@@ -9,8 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "reconciler"
 
-# What each room may import of ours, besides itself and the version.
-ROOMS = {
+# The packages of ours that each package may import, besides itself and the version.
+PACKAGES = {
     "spec": set[str](),
     "rollout": {"spec"},
     "forecast": {"spec", "rollout"},
@@ -23,7 +23,7 @@ ROOMS = {
     "cli": {"spec", "rollout", "forecast", "azure", "git", "checks", "daemon", "web", "simulator"},
 }
 
-# The rooms that may import each outside library.
+# The packages that may import each outside library.
 OWNERS = {
     "azure": {"azure", "simulator"},
     "yaml": {"spec"},
@@ -49,9 +49,9 @@ def imports(file: Path) -> set[str]:
     return found
 
 
-def dependencies(room: Path) -> dict[str, set[str]]:
-    """Each module of a room, and the modules of it that it imports: at its top, for types, or in a function."""
-    modules = {_name(file, room.parent.parent): file for file in room.rglob("*.py")}
+def dependencies(package: Path) -> dict[str, set[str]]:
+    """Each module of a package, and the modules of that package that it imports: at its top, for types, or in a function."""
+    modules = {_name(file, package.parent.parent): file for file in package.rglob("*.py")}
     return {name: {*_imported(file, modules)} - {name} for name, file in modules.items()}
 
 
@@ -67,25 +67,25 @@ def _imported(file: Path, known: Collection[str]) -> Iterator[str]:
             yield from (alias.name for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
-                # A name that is imported from a package is a module of it, or stands in its __init__.
+                # A name that is imported from a package is one of its modules, or is in its __init__.
                 module = f"{node.module}.{alias.name}"
                 if (found := module if module in known else node.module) in known:
                     yield str(found)
 
 
-def circle(room: Path) -> list[str]:
-    """Modules of a room that import each other in a circle, if there are any."""
+def find_cycle(package: Path) -> list[str]:
+    """Modules of a package that import each other in a cycle, if there are any."""
     try:
-        TopologicalSorter(dependencies(room)).prepare()
+        TopologicalSorter(dependencies(package)).prepare()
     except CycleError as error:
         found: list[str] = error.args[1]
         return found
     return []
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_no_modules_of_a_room_import_each_other_in_a_circle(room: str) -> None:
-    assert circle(PACKAGE / room) == []
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_modules_of_a_package_have_no_import_cycle(package: str) -> None:
+    assert find_cycle(PACKAGE / package) == []
 
 
 @pytest.mark.parametrize(
@@ -100,38 +100,38 @@ def test_no_modules_of_a_room_import_each_other_in_a_circle(room: str) -> None:
         ),
     ],
 )
-def test_a_circle_is_found_whatever_the_import(tmp_path: Path, source: str) -> None:
+def test_a_cycle_is_found_by_every_kind_of_import(tmp_path: Path, source: str) -> None:
     room = tmp_path / "house" / "cellar"
     room.mkdir(parents=True)
     (room / "__init__.py").touch()
     (room / "roof.py").write_text("from house.cellar import floor\n")
     (room / "floor.py").write_text(source)
-    assert set(circle(room)) == {"house.cellar.roof", "house.cellar.floor"}
+    assert set(find_cycle(room)) == {"house.cellar.roof", "house.cellar.floor"}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_the_rooms_below_it(room: str) -> None:
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_only_the_packages_below_it(package: str) -> None:
     ours = {
         name.split(".")[1]
-        for file in (PACKAGE / room).rglob("*.py")
+        for file in (PACKAGE / package).rglob("*.py")
         for name in imports(file)
         if name.startswith("reconciler.")
     }
-    assert ours <= ROOMS[room] | {room}
+    assert ours <= PACKAGES[package] | {package}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_an_outside_library_is_used_by_its_owners_only(room: str) -> None:
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_only_outside_libraries_that_it_owns(package: str) -> None:
     strangers = {
         f"{file.name}: {name}"
-        for file in (PACKAGE / room).rglob("*.py")
+        for file in (PACKAGE / package).rglob("*.py")
         for name in imports(file)
-        if room not in OWNERS.get(name.split(".")[0], {room})
+        if package not in OWNERS.get(name.split(".")[0], {package})
     }
     assert strangers == set()
 
 
-def test_the_simulator_takes_nothing_of_ours_but_the_reading_of_yaml() -> None:
+def test_the_simulator_imports_only_the_reading_of_yaml() -> None:
     users = {
         file.name: {name for name in imports(file) if name.startswith("reconciler.spec")}
         for file in (PACKAGE / "simulator").rglob("*.py")
@@ -141,18 +141,18 @@ def test_the_simulator_takes_nothing_of_ours_but_the_reading_of_yaml() -> None:
     assert set().union(*users.values()) == used
 
 
-def test_every_room_is_known_here() -> None:
-    assert {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()} == set(ROOMS)
+def test_every_package_is_in_the_table() -> None:
+    assert {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()} == set(PACKAGES)
 
 
-@pytest.mark.parametrize("room", ["rollout", "forecast"])
-def test_the_decision_and_what_is_foreseen_of_it_read_no_clock_and_no_environment(room: str) -> None:
+@pytest.mark.parametrize("package", ["rollout", "forecast"])
+def test_the_decision_and_the_forecast_read_no_clock_and_no_environment(package: str) -> None:
     impure = {"time", "os", "socket", "logging", "threading", "random", "subprocess"}
     found = {
         f"{file.name}: {name}"
-        for file in (PACKAGE / room).rglob("*.py")
+        for file in (PACKAGE / package).rglob("*.py")
         for name in imports(file)
         if name.split(".")[0] in impure
     }
     assert found == set()
-    assert not any("datetime.now" in file.read_text() for file in (PACKAGE / room).rglob("*.py"))
+    assert not any("datetime.now" in file.read_text() for file in (PACKAGE / package).rglob("*.py"))

@@ -1,4 +1,4 @@
-"""How a line is compared with what a test says of it, and what the table of messages may hold."""
+"""How a line is compared with the expectation of a test, and what the table of messages may contain."""
 
 from collections import defaultdict
 
@@ -12,12 +12,12 @@ LINE = "Upgrading: zone 1: upgrading 1 instance to 24.04.1 (web_10); 2 of 3 up t
 
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
-    """A table that holds the line for this test alone."""
-    held = {current_test(): {LINE}}
-    monkeypatch.setattr(messages, "table", held)
+    """A table that has the line for this test only."""
+    lines = {current_test(): {LINE}}
+    monkeypatch.setattr(messages, "table", lines)
     monkeypatch.setattr(messages, "is_written", False)
     monkeypatch.setattr(messages, "seen", defaultdict(set))
-    return held
+    return lines
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
         pytest.param("Upgrading", ("2 of 3", "zone 1", "24.04.1"), True, id="facts in any order"),
         pytest.param("Soaking", ("zone 1",), False, id="another reason"),
         pytest.param("Upgrad", (), False, id="the beginning of the reason"),
-        pytest.param("Upgrading", ("zone 2",), False, id="a fact that is not there"),
+        pytest.param("Upgrading", ("zone 2",), False, id="a fact that is missing"),
         pytest.param("Upgrading", ("web_1",), False, id="a fact that is the beginning of another"),
         pytest.param("Upgrading", ("4.1",), False, id="a fact that is the end of another"),
     ],
@@ -39,22 +39,22 @@ def test_a_line_is_compared_by_its_reason_and_its_facts(
     assert (says(reason, *facts) == LINE) is is_said
 
 
-def test_a_line_in_other_words_than_those_of_the_table_is_another_line(table: dict[str, set[str]]) -> None:
+def test_a_line_with_other_words_than_in_the_table_is_not_equal(table: dict[str, set[str]]) -> None:
     table[current_test()] = {LINE.replace("upgrading", "bringing")}
     assert says("Upgrading", "zone 1") != LINE
 
 
-def test_a_line_of_another_test_is_another_line(table: dict[str, set[str]]) -> None:
+def test_a_line_of_another_test_is_not_equal(table: dict[str, set[str]]) -> None:
     table["another test"] = table.pop(current_test())
     assert says("Upgrading", "zone 1") != LINE
 
 
-def test_a_table_is_read_as_it_was_written() -> None:
+def test_a_table_that_is_written_and_read_is_the_same() -> None:
     lines = {"b.py::test_b[x y]": {"Soaking: b", "Baking: a"}, "a.py::test_a": {LINE}}
     assert messages.read(messages.written(lines)) == lines
 
 
 @pytest.mark.usefixtures("table")
-def test_what_no_test_asks_for_any_more_is_found() -> None:
+def test_lines_that_no_test_asserts_any_more_are_found() -> None:
     assert messages.stale({current_test(): {LINE}}) == []
     assert messages.stale({}) == [f"{current_test()}: {LINE}"]

@@ -1,4 +1,4 @@
-"""What `make mutants` makes of mutmut's words, and of the list of mutants that may live."""
+"""How `make mutants` reads the output of mutmut and the list of accepted mutants."""
 
 from typing import Any
 
@@ -6,7 +6,9 @@ import pytest
 
 from tests.mutants import Mutant, compared, listed, mutant, undecorated
 
-LOST = Mutant("member.py", "Member.is_lost", "return self.is_stuck or dark", "return self.is_stuck and dark")
+NOT_SERVING = Mutant(
+    "member.py", "Member.is_not_serving", "return self.is_stuck or dark", "return self.is_stuck and dark"
+)
 WHOLE = Mutant("domains.py", "_whole", "return 1", "return 2")
 
 LIST = f"""\
@@ -21,17 +23,17 @@ LIST = f"""\
 
 ## member.py
 
-{LOST}
+{NOT_SERVING}
   Equivalent, because nothing is dark that is stuck.
 """
 
 SHOWN = """\
-# reconciler.rollout.member.xǁMemberǁis_lost__mutmut_2: survived
+# reconciler.rollout.member.xǁMemberǁis_not_serving__mutmut_2: survived
 --- reconciler/rollout/member.py
 +++ reconciler/rollout/member.py
 @@ -1,4 +1,4 @@
- def is_lost(self) -> bool:
-     dark = self.state is State.BROKEN
+ def is_not_serving(self) -> bool:
+     dark = self.state is State.UNHEALTHY
 -    return self.is_stuck or dark
 +    return self.is_stuck and dark
 """
@@ -62,34 +64,39 @@ class One:
 @pytest.mark.parametrize(
     ("name", "shown", "one"),
     [
-        pytest.param("reconciler.rollout.member.xǁMemberǁis_lost__mutmut_2", SHOWN, LOST, id="of a method"),
+        pytest.param(
+            "reconciler.rollout.member.xǁMemberǁis_not_serving__mutmut_2",
+            SHOWN,
+            NOT_SERVING,
+            id="of a method",
+        ),
         pytest.param(
             "reconciler.rollout.decide.x__next_batch__mutmut_17",
             REMOVED,
             Mutant("decide.py", "_next_batch", "Reason.UPGRADING, survey=counts,", ""),
-            id="of a function, and lines that are taken away",
+            id="a mutant of a function that removes lines",
         ),
     ],
 )
-def test_a_mutant_is_named_by_what_it_changes(name: str, shown: str, one: Mutant) -> None:
+def test_a_mutant_is_identified_by_its_change(name: str, shown: str, one: Mutant) -> None:
     assert mutant(name, shown) == one
 
 
 def test_the_list_is_read_by_module() -> None:
-    assert listed(LIST) == [WHOLE, LOST]
+    assert listed(LIST) == [WHOLE, NOT_SERVING]
 
 
-def test_a_mutant_that_is_listed_without_an_argument_is_told() -> None:
+def test_a_listed_mutant_without_an_argument_is_reported() -> None:
     with pytest.raises(SystemExit, match=r"domains\.py: - `_whole`: .*\nhas no argument"):
         listed(LIST.replace("  Equivalent.\n", ""))
 
 
 def test_nothing_is_wrong_where_those_live_that_are_listed() -> None:
-    assert compared([LOST, WHOLE, WHOLE], [WHOLE, LOST, WHOLE]) == []
+    assert compared([NOT_SERVING, WHOLE, WHOLE], [WHOLE, NOT_SERVING, WHOLE]) == []
 
 
 def test_what_is_not_listed_is_told_as_it_would_be_listed() -> None:
-    wrong = compared([LOST, WHOLE], [LOST])
+    wrong = compared([NOT_SERVING, WHOLE], [NOT_SERVING])
     assert wrong[0].startswith("No test sees these changes")
     assert listed("\n".join(["", *wrong[1:]]).replace("2`\n", "2`\n  Because.\n")) == [WHOLE]
 
@@ -99,12 +106,12 @@ def test_the_same_change_of_two_equal_lines_is_listed_twice() -> None:
 
 
 def test_what_lives_no_more_is_told() -> None:
-    says, *which = compared([LOST], [WHOLE, LOST])
+    says, *which = compared([NOT_SERVING], [WHOLE, NOT_SERVING])
     assert "strike them" in says
     assert which == ["## domains.py\n", str(WHOLE), ""]
 
 
-def test_a_property_is_made_by_a_call_and_is_one_still() -> None:
+def test_a_property_without_decorator_is_still_a_property() -> None:
     assert undecorated(SOURCE).splitlines()[1:5] == [
         "",
         "    def next(self) -> int:",

@@ -1,4 +1,4 @@
-"""Each limit of `python -m tests.prose` can be broken, and what is right is within it."""
+"""Each limit of `python -m tests.prose` detects violations and nothing else."""
 
 import pytest
 
@@ -86,19 +86,19 @@ def test_long_sentences_are_limited(lengths: list[int], says: list[str]) -> None
         pytest.param("The state `sick` and\n```\ntrouble\n```", [], id="code"),
     ],
 )
-def test_no_page_uses_certain_phrases(text: str, says: list[str]) -> None:
+def test_phrases_that_no_page_may_use_are_reported(text: str, says: list[str]) -> None:
     assert list(phrases("a.md", text)) == says
 
 
 @pytest.mark.parametrize("name", ["told", "_held", "weighed", "__added"])
-def test_a_participle_is_one(name: str) -> None:
+def test_a_name_that_is_a_participle_is_recognized(name: str) -> None:
     assert is_participle(name)
 
 
 @pytest.mark.parametrize(
     "name", ["need", "seed", "_feed", "embed", "shed", "red", "added_tags", "is_held", "read"]
 )
-def test_other_names_are_no_participles(name: str) -> None:
+def test_a_name_that_is_not_a_participle_is_accepted(name: str) -> None:
     assert not is_participle(name)
 
 
@@ -120,11 +120,11 @@ def test_participles_are_limited() -> None:
         pytest.param("parametrize('a', [1], ids=['and one'])", "and one", id="an id in a list"),
     ],
 )
-def test_a_test_id_makes_sense_by_itself(source: str, found: str) -> None:
+def test_an_id_that_depends_on_another_one_is_reported(source: str, found: str) -> None:
     (line,) = dependent_ids("test_a.py", source)
     assert line.startswith(f"test_a.py:1: {found!r} makes sense only after another id")
 
 
-def test_other_test_ids_are_left_alone() -> None:
+def test_ids_that_make_sense_alone_are_accepted() -> None:
     source = "def test_sound(): ...\ndef and_so(): ...\npytest.param('but', id='a node', marks='so')"
     assert list(dependent_ids("test_a.py", source)) == []

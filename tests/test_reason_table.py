@@ -1,4 +1,4 @@
-"""The table of reasons is whole, and it is the only one."""
+"""The table of reasons is complete, and there is no other list of reasons."""
 
 import ast
 from pathlib import Path
@@ -20,7 +20,7 @@ DOCS = ROOT / "docs" / "reasons.md"
 SOURCES = sorted((ROOT / "reconciler").rglob("*.py"))
 
 
-def test_every_reason_has_its_row() -> None:
+def test_every_reason_has_a_row() -> None:
     assert list(TABLE) == [*Reason]
 
 
@@ -34,8 +34,8 @@ def test_every_failure_of_a_call_has_its_reason() -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda each: str(each.relative_to(ROOT)))
-def test_nobody_keeps_a_list_of_reasons(source: Path) -> None:
-    """A set, a list or a table of several reasons stands in `rollout/reason.py` alone."""
+def test_a_module_has_no_list_of_reasons(source: Path) -> None:
+    """Only `rollout/reason.py` may have a set, a list or a table of several reasons."""
     if source.match("rollout/reason.py"):
         return
     lists = [
@@ -47,7 +47,7 @@ def test_nobody_keeps_a_list_of_reasons(source: Path) -> None:
 
 
 def _reasons(node: ast.AST) -> list[object]:
-    """Members of Reason that stand in it directly, or begin an entry of it."""
+    """Members of Reason among its elements or keys."""
     inside = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", [])
     return [each for each in inside if _is_reason(each)]
 

@@ -1,10 +1,10 @@
-"""A credential for the in-process door: it asks for no identity, but the SDK asks for a token all the same."""
+"""A credential for the in-process client, which needs no identity although the SDK requires a token."""
 
 from azure.core.credentials import AccessToken
 
 
 class Token:
-    """Whatever is asked for, a token that lasts."""
+    """A credential that returns a long-lived token for every scope."""
 
     def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
         return AccessToken("test", 4_102_444_800)

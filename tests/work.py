@@ -1,4 +1,4 @@
-"""How much work a call is, counted and not timed: the same on every machine."""
+"""The amount of work of a call, counted instead of timed, so that it is the same on every machine."""
 
 import sys
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def instructions(act: Callable[[], object]) -> int:
-    """The bytecode instructions that `act` takes. What C code does inside one of them is not seen."""
+    """The number of bytecode instructions of `act`. Work of C code within one of them does not count."""
     counted = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:

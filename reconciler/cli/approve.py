@@ -108,7 +108,7 @@ def _approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], com
     """Approve. Returns the result as a message. Raises AzureFailure and TagUnchanged."""
     model = declared_model(desired, compute)
     image = _exact(desired, model, compute)
-    if model.persisted.stand_in(image) and desired.rollout.on_failure is not OnFailure.HOLD:
+    if model.persisted.rollback_target(image) and desired.rollout.on_failure is not OnFailure.HOLD:
         fail(
             f"{desired.name}: {short(image)} failed and was rolled back, so approval has no effect; declare "
             f"another image, or run `reconciler retry {desired.name}`"

@@ -108,7 +108,7 @@ def _wait(hold: Json, verb: str, observed_at: str) -> Line:
 def _ends(hold: Json) -> str:
     """When a wait ends, as text; "" for a wait that is not shown, or is of an unknown reason."""
     meaning = meaning_of(hold["reason"])
-    return meaning.ends if meaning else ""
+    return meaning.ends_when if meaning else ""
 
 
 def _size(forecast: Json) -> str:
@@ -132,7 +132,7 @@ def _size(forecast: Json) -> str:
 def _time(forecast: Json, observed_at: str) -> str:
     """The duration, how much of it is soak, and the end, if it is known."""
     pauses = [
-        each for each in forecast["holds"] if (meaning := meaning_of(each["reason"])) and meaning.is_rest
+        each for each in forecast["holds"] if (meaning := meaning_of(each["reason"])) and meaning.is_pause
     ]
     paused = sum((_at(each["until"]) - _at(each["at"]) for each in pauses), timedelta())
     within = f" ({_about(paused)} of it soak)" if paused else ""

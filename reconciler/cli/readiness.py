@@ -138,7 +138,7 @@ def _status(outcome: Outcome, held: str) -> tuple[Result, str]:
         return Result.FAIL, outcome.line
     if outcome.status is Status.READY or outcome.step:
         return Result.OK, f"{outcome.reason}: nothing blocks a rollout"
-    if outcome.reason.meaning.is_turn:
+    if outcome.reason.meaning.is_queued:
         return Result.OK, f"{outcome.reason}: a rollout only waits for other scale sets to go first"
     return Result.SKIPPED, outcome.line  # throttled, or an operation is in progress
 

@@ -91,7 +91,7 @@ def _retry(desired: ScaleSet, image: Image, compute: Compute) -> str:
         current = model.image if model.image and is_version_of(model.image, image) else None
         available = compute.availability(image, model, Priority.ROLLOUT).image
         image = available if failed and failed.is_of(available) else current or available
-    persisted = model.persisted.tried_again(image, compute.now())
+    persisted = model.persisted.with_retry(image, compute.now())
     check_writable(model, persisted)
     compute.persist(desired.target, model, persisted)
     return (

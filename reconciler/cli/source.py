@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -13,7 +14,8 @@ from reconciler.azure.failure import AzureFailure
 from reconciler.azure.token import default_credential, obtain
 from reconciler.cli.duration import Duration
 from reconciler.daemon.specs import Directory, Git, Specs
-from reconciler.git import credentials, github_app, revision
+from reconciler.git import credentials, revision
+from reconciler.git.address import parse
 from reconciler.git.credentials import Credentials, CredentialsMissing
 from reconciler.git.repository import Repository
 from reconciler.git.revision import Revision
@@ -133,15 +135,22 @@ def _credentials(given: Mapping[str, Any]) -> Credentials:
     if given["--git-token-file"]:
         return credentials.token_file(given["--git-token-file"])
     if given["--git-azure-identity"]:
-        return credentials.bearer(_azure_token)
+        host = urlsplit(parse(given["--git"]).bare).hostname or ""
+        if host != "dev.azure.com" and not host.endswith(
+            ".visualstudio.com"
+        ):  # others must not get the token
+            raise click.UsageError("--git-azure-identity requires a --git URL of https://dev.azure.com")
+        return credentials.bearer(devops_token)
     if any(app):
+        from reconciler.git import github_app  # noqa: PLC0415 - loads cryptography, which others do not need
+
         return credentials.token(github_app.tokens(github_app.App(*app)))
     if is_ssh:
         return credentials.ssh_key(given["--ssh-key"], given["--ssh-known-hosts"])
     return credentials.of_url
 
 
-def _azure_token() -> str:
+def devops_token() -> str:
     """A token for Azure DevOps, which the identity library renews in time."""
     try:
         return obtain(_identity(), _AZURE_DEVOPS).token

@@ -29,7 +29,7 @@ from reconciler.daemon.outcome import Outcome, outcome_when_throttled
 from reconciler.daemon.revision import Revision, differs
 from reconciler.daemon.state import LastSeen, Published, ScaleSetState
 from reconciler.rollout.counts import InstanceCounts
-from reconciler.rollout.gates import held_message
+from reconciler.rollout.gates import closed_gate_message
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.progress import Progress, progress_after
 from reconciler.rollout.reason import Phase, Reason, Status
@@ -103,7 +103,7 @@ def _with_spec(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
 def _with_row(state: ScaleSetState, event: Listed) -> ScaleSetState:
     after = replace(state, seen=replace(state.seen, listed=event.model, listed_at=event.at))
     if _is_retry(state.seen, event):
-        after = replace(after, progress=state.progress.tried_again())
+        after = replace(after, progress=state.progress.for_retry())
     is_known = event.is_settled and event.model and state.outcome and not state.outcome.is_error
     return replace(after, published=replace(after.published, known_at=event.at)) if is_known else after
 
@@ -119,7 +119,7 @@ def _is_retry(seen: LastSeen, event: Listed) -> bool:
 def _with_gate(state: ScaleSetState, event: GateChanged) -> ScaleSetState:
     closed = next((each for each in event.outcome.gates if each.closed), None)
     gates = tuple(event.gate if each is closed else each for each in event.outcome.gates)
-    message = held_message(event.gate, event.outcome.doing)
+    message = closed_gate_message(event.gate, event.outcome.doing)
     return _with_outcome(state, replace(event.outcome, gates=gates, message=message))
 
 
@@ -135,7 +135,7 @@ def _begin_reconcile(state: ScaleSetState) -> ScaleSetState:
     is_same_image = same(decided.image, state.desired.image)
     return replace(
         state,
-        progress=state.progress.anew(is_same_image=is_same_image),
+        progress=state.progress.for_new_spec(is_same_image=is_same_image),
         published=replace(state.published, forecast=None),
     )
 
@@ -218,7 +218,7 @@ def _progress(state: ScaleSetState, event: ReconcileEnded) -> Progress:
         tag_write=event.tag_write or after.tag_write,
         wait=outcome.wait,
         blamed=outcome.blamed or _still_blamed(state, event),
-        knows_all=after.knows_all and not event.may_have_begun,
+        has_seen_all_steps=after.has_seen_all_steps and not event.may_have_begun,
         holds_slot=slot_after(before, outcome, may_have_begun=event.may_have_begun),
         has_acquired=False,
     )

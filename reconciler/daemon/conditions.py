@@ -134,7 +134,7 @@ def _drift(state: ScaleSetState, outcome: Outcome) -> _Finding:
     if counts is None or _is_old(state.seen.instances_at, state, outcome):
         return _Finding(ConditionStatus.UNKNOWN, NOT_OBSERVED)
     if counts.up_to_date < counts.total:
-        return _Finding(ConditionStatus.TRUE, INSTANCE_DRIFT, counts.done)
+        return _Finding(ConditionStatus.TRUE, INSTANCE_DRIFT, counts.summary)
     return _Finding(ConditionStatus.FALSE, NO_DRIFT)
 
 

@@ -12,8 +12,8 @@ from reconciler.daemon.revision import differs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason, Requeue, Status
-from reconciler.rollout.refusal import brake
-from reconciler.rollout.step import PATIENCE, Attempt
+from reconciler.rollout.refusal import active_hold
+from reconciler.rollout.step import RETRY_DELAY, Attempt
 from reconciler.spec.image import follows_latest
 from reconciler.spec.scale_set import ScaleSet
 
@@ -26,7 +26,7 @@ def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_unblocke
     outcome, decided, observed_at = state.outcome, state.published.decided, state.seen.instances_at
     if outcome is None or decided is None or differs(decided, state.desired) or is_unblocked:
         return True
-    if held := brake(state.desired, at):
+    if held := active_hold(state.desired, at):
         is_forgotten = held.reason is not outcome.reason
         return is_forgotten or _has_moved(state, listed) or at - outcome.at >= _interval_on_hold(state)
     if outcome.requeue_after is not None and outcome.status is not Status.WAITING:
@@ -79,7 +79,7 @@ _AT_REST = frozenset({Status.READY, Status.WAITING})
 
 def _may_predate_step(attempt: Attempt | None, observed_at: datetime, at: datetime) -> bool:
     """Whether the last observation came so soon after our last step that it may show the state before it."""
-    return attempt is not None and observed_at < attempt.at + PATIENCE <= at
+    return attempt is not None and observed_at < attempt.at + RETRY_DELAY <= at
 
 
 def _has_moved(state: ScaleSetState, listed: Model | None) -> bool:

@@ -4,9 +4,9 @@ from reconciler.daemon.event import ForecastUpdate
 from reconciler.daemon.outcome import Outcome, requeue_delay
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.state import ScaleSetState
-from reconciler.forecast.batch_duration import MeasuredBatch, duration, measure
+from reconciler.forecast.batch_duration import MeasuredBatch, measure, usual_duration
 from reconciler.forecast.forecast import Forecast, forecast
-from reconciler.forecast.simulation import Rhythm
+from reconciler.forecast.simulation import Schedule
 from reconciler.rollout.observed import Observed
 from reconciler.rollout.reason import Status
 
@@ -36,12 +36,12 @@ def _refresh(
     if outcome.status not in _FORECAST_FOR and not is_held:
         return None
     is_new = state.outcome is None or state.outcome.reason != outcome.reason
-    is_new_wait = is_new and (is_held or outcome.reason.meaning.is_rest)
+    is_new_wait = is_new and (is_held or outcome.reason.meaning.is_pause)
     if state.published.forecast and not (outcome.step or is_new_wait):
         return state.published.forecast
     desired = state.desired
-    rhythm = Rhythm(
+    schedule = Schedule(
         settings.sweep,
         lambda decision, at: requeue_delay(decision, at, settings.requeue_after, desired.interval),
     )
-    return forecast(desired, observed, duration(measured, desired.health.timeout), rhythm)
+    return forecast(desired, observed, usual_duration(measured, desired.health.timeout), schedule)

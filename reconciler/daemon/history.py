@@ -105,12 +105,12 @@ def history_after(
 
     `before` is the reason of the previous decision, None if there was none.
     """
-    if outcome.is_error or outcome.reason.meaning.is_brake:
+    if outcome.is_error or outcome.reason.meaning.is_hold:
         return history
     current, phase = history.current, outcome.reason.meaning.phase
     if current and not same(current.declared, desired.image):
         history = _supersede(history, outcome.at)
-    if outcome.reason is Reason.GIVING_UP or phase is Phase.GIVEN_UP:
+    if outcome.reason is Reason.GIVING_UP or phase is Phase.ROLLED_BACK:
         return _end(history, Ending.GIVEN_UP, outcome.at)
     if phase is Phase.DONE:
         return _end(history, Ending.SUCCEEDED, outcome.at)
@@ -159,7 +159,7 @@ def _is_settled(reason: Reason | None) -> bool:
     """Whether a decision with this reason found no rollout in progress, or has just ended one."""
     if reason is None:
         return False
-    return reason is Reason.GIVING_UP or reason.meaning.phase in {Phase.DONE, Phase.GIVEN_UP}
+    return reason is Reason.GIVING_UP or reason.meaning.phase in {Phase.DONE, Phase.ROLLED_BACK}
 
 
 def _is_half_way(outcome: Outcome) -> bool:

@@ -16,9 +16,9 @@ from reconciler.rollout.age import date_instances, sightings
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.notes import notes
-from reconciler.rollout.observed import FRESH, Look, Model, Observed, Operation, ReadTime
-from reconciler.rollout.reading import partial
-from reconciler.rollout.step import PATIENCE, Attempt
+from reconciler.rollout.observed import FRESH, Model, Need, Observed, Operation, ReadTime
+from reconciler.rollout.reading import partial_read
+from reconciler.rollout.step import RETRY_DELAY, Attempt
 from reconciler.spec.author import Author
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet, Target
@@ -52,60 +52,60 @@ class Observer:
         """The decision, and the observation that it is based on. Raises AzureFailure."""
         began = self._now()
         observed = Observed(began, began, progress=state.progress)
-        while isinstance(verdict := decide(state.desired, observed), Look):
+        while isinstance(verdict := decide(state.desired, observed), Need):
             seen = self._observe(verdict, state, observed, priority)
-            observed = replace(seen, at=self._now(), last_look=verdict)
+            observed = replace(seen, at=self._now(), last_need=verdict)
         return verdict, observed
 
-    def _observe(self, at: Look, state: ScaleSetState, observed: Observed, priority: Priority) -> Observed:
+    def _observe(self, at: Need, state: ScaleSetState, observed: Observed, priority: Priority) -> Observed:
         """Add the fact that the decision asks for. Raises AzureFailure."""
         target, model = state.desired.target, observed.model
-        if at is Look.MODEL and model is None and self._is_row_fresh(state):
+        if at is Need.MODEL and model is None and self._is_row_fresh(state):
             # Valid for one observation: a later reconcile must see changes to the model.
             self._store.apply(state.key, ModelRead(state.seen.listed, is_row=True))
             return replace(observed, model=state.seen.listed, model_read=_at(state.seen.listed_at))
         began = self._now()
-        if at is Look.MODEL:
+        if at is Need.MODEL:
             model = self._azure.model(target, priority)
             self._store.apply(state.key, ModelRead(model if isinstance(model, Model) else None))
             return replace(observed, model=model, model_read=ReadTime(began, self._now()))
         assert isinstance(model, Model), "the decision asks for the model first"  # noqa: S101
         match at:
-            case Look.INSTANCES:
+            case Need.INSTANCES:
                 listed, now = self._azure.instances(target, model, priority), self._now()
                 instances = date_instances(
                     listed, state.seen.sightings, state.progress.attempt, model.health_source, now
                 )
-                is_whole = partial(model, instances) is None
+                is_whole = partial_read(model, instances) is None
                 event = InstancesRead(
                     now, sightings(instances, model.health_source, now), notes(model, instances), is_whole
                 )
                 self._store.apply(state.key, event)
                 return replace(observed, instances=instances, instances_read=ReadTime(began, now))
-            case Look.ROLLING_UPGRADE:
+            case Need.ROLLING_UPGRADE:
                 found = self._azure.rolling_upgrade(target, priority)
                 read = ReadTime(began, self._now())
                 return replace(observed, rolling_upgrade=found, rolling_upgrade_read=read)
-            case Look.IMAGE:
+            case Need.IMAGE:
                 availability = self._azure.availability(state.desired.image, model, priority)
                 return replace(observed, availability=availability)
-            case Look.WAY_BACK:
+            case Need.ROLLBACK_TARGET:
                 good = model.persisted.last_good
                 assert good, "the decision asks where there is one"  # noqa: S101
-                return replace(observed, way_back=self._azure.availability(good, model, priority))
-            case Look.OPERATION:
+                return replace(observed, rollback_target=self._azure.availability(good, model, priority))
+            case Need.OPERATION:
                 assert observed.attempt, "there is an operation where a step was tried"  # noqa: S101
                 return replace(observed, operation=self._operation(observed.attempt, target))
-            case Look.AUTHORS | Look.HISTORY | Look.GATES | Look.LASTING:
+            case Need.AUTHORS | Need.HISTORY | Need.GATES | Need.LASTING:
                 return self._observe_elsewhere(at, state, observed)
 
-    def _observe_elsewhere(self, at: Look, state: ScaleSetState, observed: Observed) -> Observed:
+    def _observe_elsewhere(self, at: Need, state: ScaleSetState, observed: Observed) -> Observed:
         """Add a fact that does not come from Azure."""
-        if at is Look.AUTHORS:
+        if at is Need.AUTHORS:
             return replace(observed, authors=self._specs.authors(state.desired, state.commit))
-        if at is Look.HISTORY:
+        if at is Need.HISTORY:
             return replace(observed, was_declared=self._was_declared(state, observed))
-        if at is Look.GATES:
+        if at is Need.GATES:
             gates = evaluation.evaluate_gates(state.desired, observed, self._store, self._checks)
             return replace(observed, gates=gates)
         return replace(observed, lasting=evaluation.evaluate_lasting(state.desired, observed, self._store))
@@ -119,7 +119,7 @@ class Observer:
         try:
             return self._azure.operation(attempt.operation, target)
         except AzureFailure as failure:
-            left = attempt.at + PATIENCE - self._now()
+            left = attempt.at + RETRY_DELAY - self._now()
             if left <= timedelta():
                 return Operation("")
             if isinstance(failure, TooManyRequests):  # could be hours

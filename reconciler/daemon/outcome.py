@@ -94,7 +94,7 @@ def _requeue_after(
     decision: Decision, wait: Wait | None, settings: Settings, interval: timedelta, at: datetime
 ) -> timedelta | None:
     delay = requeue_delay(decision, at, settings.requeue_after, interval)
-    if wait is None or decision.reason.meaning.lasts is None:
+    if wait is None or decision.reason.meaning.fails_after is None:
         return delay
     # A long wait is observed less often: every minute after 18 minutes, every five minutes after 50.
     return max(delay or settings.sweep, min((at - wait.since - _USUAL) / 8, LONGEST))

@@ -40,7 +40,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Model, Observed
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason, Status
-from reconciler.rollout.refusal import brake
+from reconciler.rollout.refusal import active_hold
 from reconciler.rollout.step import Attempt, Step, TagWrite
 from reconciler.rollout.wording import join, moment
 from reconciler.spec.image import follows_latest, same
@@ -226,7 +226,7 @@ class Reconciler:
         taken: Step | None = None
         tag_write: TagWrite | None = None
         try:
-            if not brake(desired, self._now()) and _takes_precedence(state):
+            if not active_hold(desired, self._now()) and _takes_precedence(state):
                 priority = Priority.ROLLOUT
             decision, observed = self._observer.decide(state, priority)
             if attempt and observed.operation and observed.operation.error:
@@ -245,7 +245,7 @@ class Reconciler:
             if tag_write and tag_write.refusal:
                 decision = _decision_after(desired, observed, tag_write)
         except AzureFailure as failure:
-            if held := brake(
+            if held := active_hold(
                 desired, self._now()
             ):  # on hold, a failed call is not a failure of the scale set
                 outcome = outcome_of(desired, commit, held, state.progress, self._settings, at=self._now())

@@ -173,7 +173,7 @@ def forecast(expected: Forecast | None, desired: ScaleSet) -> Json | None:
             }
             for batch in expected.batches
         ],
-        "worstLoss": {"instances": expected.worst_loss, "of": expected.total},
+        "worstLoss": {"instances": expected.max_unavailable, "of": expected.total},
         "maxBatch": {"declared": str(max_batch), "instances": max_batch.of(expected.total)},
         "patches": expected.patches,
         "writes": expected.writes,
@@ -185,7 +185,7 @@ def forecast(expected: Forecast | None, desired: ScaleSet) -> Json | None:
         "healthTimeoutSeconds": int(desired.health.timeout.total_seconds()),
         "holds": [
             {"reason": str(hold.reason), "at": hold.at.isoformat(), "until": _moment(hold.until)}
-            for hold in expected.holds
+            for hold in expected.waits
         ],
         "endsWith": str(expected.end_reason) if expected.end_reason else None,
     }

@@ -1,1 +1,1 @@
-"""Where a rollout is heading: the decision run forward on a world in which all goes well."""
+"""The future of a rollout: the decision run forward in a world in which all goes well."""

@@ -1,21 +1,21 @@
-"""How long the upgrade of a batch takes: from the batches that were seen, else a stated assumption."""
+"""How long the upgrade of a batch takes: measured on earlier batches, or a stated assumption."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median_low
 
-from reconciler.rollout.health import State, state
+from reconciler.rollout.health import State, state_of
 from reconciler.rollout.observed import Model, Observed
 from reconciler.rollout.step import Upgrade
 
-_KEPT = 5  # laps: enough for one slow batch not to count, and few enough to follow a change
+_KEPT = 5  # batches: enough that one slow batch does not count, and few enough to follow a change
 
 
 @dataclass(frozen=True, slots=True)
 class BatchDuration:
-    """`upgrade` is how long Azure is at work on a batch, `health` how long it then takes until all of it is
-    healthy. `is_assumed`: no batch of this scale set was seen yet."""
+    """`upgrade` is how long Azure upgrades a batch, and `health` how long all of it then takes to become
+    healthy. `is_assumed`: no batch of this scale set was measured yet."""
 
     upgrade: timedelta
     health: timedelta
@@ -23,29 +23,30 @@ class BatchDuration:
 
     @property
     def whole(self) -> timedelta:
-        """From the request until the instances are back."""
+        """From the request until the instances are healthy."""
         return self.upgrade + self.health
 
 
-# A new disk and a boot take minutes, and an application some seconds more until it says that it is well.
+# A new disk and a boot take minutes. The application then needs some seconds until it reports that it is
+# healthy.
 ASSUMED = BatchDuration(timedelta(minutes=2, seconds=30), timedelta(seconds=30), is_assumed=True)
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredBatch:
-    """What one batch took, and when Azure was asked for it."""
+    """How long one batch took, and when its upgrade was requested."""
 
-    asked_at: datetime
+    requested_at: datetime
     took: BatchDuration
 
 
-def duration(measured: Sequence[MeasuredBatch], most: timedelta) -> BatchDuration:
-    """What a batch usually takes, by the last few. `most` is how long it may take to be healthy: without any
-    that was seen it is taken to be done within that."""
+def usual_duration(measured: Sequence[MeasuredBatch], most: timedelta) -> BatchDuration:
+    """The median of the measured batches. Without any, the assumption, but at most `most`
+    (`health.timeout`)."""
     if not measured:
         return _assumed_within(most)
     return BatchDuration(
-        median_low(lap.took.upgrade for lap in measured), median_low(lap.took.health for lap in measured)
+        median_low(each.took.upgrade for each in measured), median_low(each.took.health for each in measured)
     )
 
 
@@ -60,20 +61,21 @@ def _assumed_within(most: timedelta) -> BatchDuration:
 
 
 def measure(measured: tuple[MeasuredBatch, ...], observed: Observed) -> tuple[MeasuredBatch, ...]:
-    """The last few laps, once this look finds the batch back that was asked for last.
+    """The last few measurements, with the last batch added if this observation finds it healthy.
 
-    Azure tells when it was done with each instance. That the last of them is healthy is known at this look,
-    which is when the next batch goes.
+    Azure reports when it finished each instance. That the last of them is healthy is known at this
+    observation, and the next batch starts then.
     """
     attempt, model = observed.attempt, observed.model
     if attempt is None or not isinstance(attempt.step, Upgrade) or not isinstance(model, Model):
         return measured
-    if measured and measured[-1].asked_at == attempt.at:
+    if measured and measured[-1].requested_at == attempt.at:
         return measured
     batch = [each for each in observed.instances or () if each.id in attempt.step.instance_ids]
     image = attempt.step.image
     is_back = all(
-        each.runs(image) and state(each, model.health_source, observed.at) is State.BACK for each in batch
+        each.runs(image) and state_of(each, model.health_source, observed.at) is State.HEALTHY
+        for each in batch
     )
     done = max((each.since for each in batch if each.since), default=None)
     if not is_back or done is None or done < attempt.at:

@@ -1,7 +1,7 @@
-"""The forecast: the batches to come, and when it is over, if all goes well.
+"""The forecast: the batches to come, and when the rollout is complete, if all goes well.
 
-It is `decide` run forward (`simulation.py`) on the scale set as it would become (`predict.py`): it knows no
-more of the decision than what came of each tick.
+It runs `decide` forward (`simulation`) on the predicted scale set (`model`), and reads only the result of
+each predicted reconcile.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from reconciler.forecast.batch_duration import BatchDuration
 from reconciler.forecast.model import predict
-from reconciler.forecast.simulation import Rhythm, Simulation, Tick
+from reconciler.forecast.simulation import PredictedReconcile, Schedule, Simulation
 from reconciler.rollout.domains import grouping
 from reconciler.rollout.member import members
 from reconciler.rollout.observed import Observed
@@ -19,13 +19,14 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
 from reconciler.spec.scale_set import ScaleSet
 
-# Instances decided about one after the other: a second of CPU. A scale set of 1,000 in 50 domains needs half.
-_MOST = 200_000
+# The sum of instances over all reconciles: about a second of CPU. 1,000 instances in 50 domains need half of
+# it.
+_EFFORT_LIMIT = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Instances that are taken down together, and when; `domain` as messages name it."""
+    """Instances that are upgraded together, and when. `domain` is named as in messages."""
 
     domain: str
     instance_ids: tuple[str, ...]
@@ -34,8 +35,8 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
-    """A wait from `at` on for something else than instances; `until` is None where nobody can say."""
+class PredictedWait:
+    """A wait that begins at `at`, not for instances. `until` is None if its end is unknown."""
 
     reason: Reason
     at: datetime
@@ -44,22 +45,23 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What is to come, from the step that is due next.
+    """What is to come, from the next step on.
 
-    Most at once `worst_loss` instances of `total` are away, among them those that are sick already.
-    `begins` is when the first step is taken and `ends` when nothing is left to do, None where that hangs on a
-    hold that has no time; what comes after one is told as if it were lifted at once. `lasts` is from when no
-    gate holds it to the end. `end_reason` is what is said then, None where it was not followed that far.
+    At most `max_unavailable` of `total` instances are unavailable at once, including those that are unhealthy
+    already. `begins` is when the first step is taken, and `ends` when nothing is left to do. Either is None
+    if it depends on a wait whose end is unknown. What follows such a wait is predicted as if it ended at
+    once. `lasts` is the time from the first reconcile without a closed gate to the end. `end_reason` is the
+    last reason, None if the prediction stopped before the end.
     """
 
     batches: tuple[Batch, ...]
     patches: int
-    worst_loss: int
+    max_unavailable: int
     total: int
     begins: datetime | None
     ends: datetime | None
     lasts: timedelta
-    holds: tuple[Hold, ...]
+    waits: tuple[PredictedWait, ...]
     end_reason: Reason | None
     duration: BatchDuration
 
@@ -69,74 +71,73 @@ class Forecast:
 
 
 def forecast(
-    desired: ScaleSet, observed: Observed, duration: BatchDuration, rhythm: Rhythm
+    desired: ScaleSet, observed: Observed, duration: BatchDuration, schedule: Schedule
 ) -> Forecast | None:
-    """What comes of `desired` from what was observed; None where no step is to come, or too little was seen
-    to say."""
+    """Predict the rollout to `desired`. None if no step is to come, or too little was observed."""
     exact = exact_if_known(desired, observed)
     world = predict(exact, observed, duration)
     if world is None:
         return None
-    ticks = _follow(Simulation(desired, exact.image, observed, world, rhythm).ticks())
-    steps = [tick for tick in ticks if tick.decision.step]
+    reconciles = _follow(Simulation(desired, exact.image, observed, world, schedule).reconciles())
+    steps = [each for each in reconciles if each.decision.step]
     if not steps:
         return None
-    upgrades = [(tick, step) for tick in steps if isinstance(step := tick.decision.step, Upgrade)]
-    begun, last = steps[0].at, ticks[-1]
-    let_on = next(tick.at for tick in ticks if not tick.decision.gates)
-    holds = tuple(_holds(ticks))
-    undated = min((hold.at for hold in holds if hold.until is None), default=None)
+    upgrades = [(each, step) for each in steps if isinstance(step := each.decision.step, Upgrade)]
+    begun, last = steps[0].at, reconciles[-1]
+    open_at = next(each.at for each in reconciles if not each.decision.gates)
+    waits = tuple(_waits(reconciles))
+    undated = min((each.at for each in waits if each.until is None), default=None)
     return Forecast(
-        batches=tuple(_batch(exact, tick, step) for tick, step in upgrades),
+        batches=tuple(_batch(exact, each, step) for each, step in upgrades),
         patches=len(steps) - len(upgrades),
-        worst_loss=max((len(tick.unavailable) for tick, _ in upgrades), default=0),
+        max_unavailable=max((len(each.unavailable) for each, _ in upgrades), default=0),
         total=last.decision.counts.total if last.decision.counts else len(world.instances),
         begins=begun if undated is None or begun < undated else None,
         ends=last.at if undated is None and last.is_last else None,
-        lasts=last.at - let_on,
-        holds=holds,
+        lasts=last.at - open_at,
+        waits=waits,
         end_reason=last.decision.reason if last.is_last else None,
         duration=duration,
     )
 
 
-def _follow(ticks: Iterable[Tick]) -> list[Tick]:
-    """As many as are worth their time."""
+def _follow(reconciles: Iterable[PredictedReconcile]) -> list[PredictedReconcile]:
+    """The reconciles up to the effort limit."""
     followed, effort = [], 0
-    for tick in ticks:
-        followed.append(tick)
-        is_dear = tick.decision.counts is not None and not tick.is_repeated
-        effort += len(tick.world.instances) if is_dear else 1
-        if effort > _MOST:
+    for each in reconciles:
+        followed.append(each)
+        is_costly = each.decision.counts is not None and not each.is_repeated
+        effort += len(each.world.instances) if is_costly else 1
+        if effort > _EFFORT_LIMIT:
             break
     return followed
 
 
-def _holds(ticks: Iterable[Tick]) -> Iterator[Hold]:
+def _waits(reconciles: Iterable[PredictedReconcile]) -> Iterator[PredictedWait]:
     """Each wait once, in order."""
     last = None
-    for tick in ticks:
-        yield from (Hold(each.reason, tick.at, None) for each in tick.lifted)
-        wait = (tick.decision.reason, tick.decision.until)
-        if tick.decision.until and wait != last:
-            yield Hold(tick.decision.reason, tick.at, tick.decision.until)
+    for each in reconciles:
+        yield from (PredictedWait(lifted.reason, each.at, None) for lifted in each.lifted)
+        wait = (each.decision.reason, each.decision.until)
+        if each.decision.until and wait != last:
+            yield PredictedWait(each.decision.reason, each.at, each.decision.until)
         last = wait
 
 
-def _batch(exact: ScaleSet, tick: Tick, step: Upgrade) -> Batch:
-    """`exact` is the spec with the exact image."""
-    instances = tick.world.instances
+def _batch(exact: ScaleSet, reconcile: PredictedReconcile, step: Upgrade) -> Batch:
+    """The batch of `step`. `exact` is the spec with its exact image."""
+    instances = reconcile.world.instances
     domain_of = grouping(exact.rollout.by, exact.rollout.order, instances)
     domain = next(domain_of(each) for each in instances if each.id in step.instance_ids)
-    return Batch(str(domain), step.instance_ids, tick.at, is_canary=_is_canary(exact, tick, step))
+    return Batch(str(domain), step.instance_ids, reconcile.at, is_canary=_is_canary(exact, reconcile, step))
 
 
-def _is_canary(exact: ScaleSet, tick: Tick, step: Upgrade) -> bool:
-    """Whether nothing but the canary will be on the image after this batch."""
-    canary, world = exact.rollout.canary, tick.world
+def _is_canary(exact: ScaleSet, reconcile: PredictedReconcile, step: Upgrade) -> bool:
+    """Whether only canary instances run the image after this batch."""
+    canary, world = exact.rollout.canary, reconcile.world
     if canary is None or step.image != exact.image:
         return False
-    staying = members(exact, world.model, Observed(tick.at, model=world.model), world.instances)
+    staying = members(exact, world.model, Observed(reconcile.at, model=world.model), world.instances)
     upgraded = {each.instance.id for each in staying if not each.is_outdated} | set(step.instance_ids)
     if isinstance(canary.instances, tuple):
         return upgraded <= set(canary.instances)

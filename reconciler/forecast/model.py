@@ -1,7 +1,7 @@
-"""A scale set as it would become if all went well: the world that a forecast decides about.
+"""A scale set as it will be if all goes well: the world in which a forecast decides.
 
-What is under way comes back within the tempo of a batch, what is upgraded comes back healthy, and nobody
-else does anything. What is sick, and not on its way back, stays so until it is upgraded.
+Instances in transition become healthy within the usual duration of a batch, upgraded instances become
+healthy, and nobody else changes anything. Other unhealthy instances stay unhealthy until they are upgraded.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,46 +9,46 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler.forecast.batch_duration import BatchDuration
-from reconciler.rollout.health import State, at_work
+from reconciler.rollout.health import State, is_in_transition
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import HealthSource, Instance, Model, Observed
 from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.spec.scale_set import ScaleSet
 
-# What has taken longer than a batch usually does is expected from one moment to the next.
+# Something that has taken longer than a batch usually takes is expected at any moment.
 _ANY_MOMENT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
-    """What is to happen at a moment: Azure is done with these instances, or they are healthy (`is_back`)."""
+class PredictedEvent:
+    """What happens at a moment: Azure finishes these instances, or they become healthy (`is_healthy`)."""
 
     at: datetime
     ids: frozenset[str]
-    is_back: bool
+    is_healthy: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PredictedState:
-    """The scale set at one moment, and what is coming, soonest first. `away` are the instances that do not
-    serve, but for those that were given back on purpose."""
+    """The scale set at one moment, and the next events, soonest first. `unavailable` are the ids of instances
+    that do not serve and are not deallocated."""
 
     model: Model
     instances: tuple[Instance, ...]
     unavailable: frozenset[str]
-    coming: tuple[Coming, ...]
+    events: tuple[PredictedEvent, ...]
     duration: BatchDuration
 
     def at(self, moment: datetime) -> "PredictedState":
-        """The same at a later moment."""
+        """The state at a later moment."""
         world = self
-        while world.coming and world.coming[0].at <= moment:
-            event, *later = world.coming
-            world = replace(world, coming=tuple(later))._meet(event)
+        while world.events and world.events[0].at <= moment:
+            event, *later = world.events
+            world = replace(world, events=tuple(later))._apply(event)
         return world
 
     def after(self, step: Step, at: datetime) -> "PredictedState":
-        """The same once Azure has accepted a step."""
+        """The state after Azure has accepted a step."""
         match step:
             case PatchModel():
                 return self._patch(step)
@@ -64,7 +64,7 @@ class PredictedState:
         )
 
     def _upgrade(self, ids: frozenset[str], at: datetime) -> "PredictedState":
-        done, back = at + _work(self.model, self.duration), at + self.duration.whole
+        done, healthy = at + _work(self.model, self.duration), at + self.duration.whole
         return replace(
             self,
             model=replace(self.model, provisioning="updating"),
@@ -73,84 +73,90 @@ class PredictedState:
                 for each in self.instances
             ),
             unavailable=self.unavailable | ids,
-            coming=_in_order(
-                (*self.coming, Coming(done, ids, is_back=False), Coming(back, ids, is_back=True))
+            events=_in_order(
+                (
+                    *self.events,
+                    PredictedEvent(done, ids, is_healthy=False),
+                    PredictedEvent(healthy, ids, is_healthy=True),
+                )
             ),
         )
 
-    def _meet(self, event: Coming) -> "PredictedState":
-        become = self._heal if event.is_back else self._finish
+    def _apply(self, event: PredictedEvent) -> "PredictedState":
+        become = self._recover if event.is_healthy else self._finish
         instances = tuple(become(each, event.at) if each.id in event.ids else each for each in self.instances)
-        is_resting = not any(not each.is_back for each in self.coming)
+        is_idle = not any(not each.is_healthy for each in self.events)
         return replace(
             self,
-            model=replace(self.model, provisioning="succeeded") if is_resting else self.model,
+            model=replace(self.model, provisioning="succeeded") if is_idle else self.model,
             instances=instances,
-            unavailable=self.unavailable - event.ids if event.is_back else self.unavailable,
+            unavailable=self.unavailable - event.ids if event.is_healthy else self.unavailable,
         )
 
     def _finish(self, instance: Instance, at: datetime) -> Instance:
-        is_told = self.model.health_source is HealthSource.EXTENSION
+        has_health = self.model.health_source is HealthSource.EXTENSION
         return replace(
             instance,
-            # What an upgrade passes over stays on its image.
+            # A protected instance stays on its image.
             image=instance.image if instance.protected else self.model.image,
             latest_model=True,
             provisioning="succeeded",
             power="running",
-            health="initializing" if is_told else "",
-            has_health_extension=is_told,
+            health="initializing" if has_health else "",
+            has_health_extension=has_health,
             since=at,
-            stands_since=None,
+            state_since=None,
             error="",
         )
 
-    def _heal(self, instance: Instance, at: datetime) -> Instance:
-        is_told = self.model.health_source is HealthSource.EXTENSION
-        return replace(instance, health="healthy" if is_told else "", stands_since=at if is_told else None)
+    def _recover(self, instance: Instance, at: datetime) -> Instance:
+        has_health = self.model.health_source is HealthSource.EXTENSION
+        return replace(
+            instance, health="healthy" if has_health else "", state_since=at if has_health else None
+        )
 
 
 def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> PredictedState | None:
-    """The world that was observed, None where too little of it was."""
+    """The state that was observed. None if too little was observed."""
     model, instances = observed.model, observed.instances
     if not isinstance(model, Model) or instances is None:
         return None
     staying = members(desired, model, observed, instances)
-    coming = _in_order(tuple(_returning(desired, model, staying, observed.at, duration)))
-    if at_work(model.provisioning) and not any(not each.is_back for each in coming):
-        rests = Coming(observed.at + _work(model, duration), frozenset(), is_back=False)
-        coming = _in_order((*coming, rests))
-    away = frozenset(
-        each.instance.id for each in staying if each.state not in {State.BACK, State.DEALLOCATED}
+    events = _in_order(tuple(_recoveries(desired, model, staying, observed.at, duration)))
+    if is_in_transition(model.provisioning) and not any(not each.is_healthy for each in events):
+        idle = PredictedEvent(observed.at + _work(model, duration), frozenset(), is_healthy=False)
+        events = _in_order((*events, idle))
+    unavailable = frozenset(
+        each.instance.id for each in staying if each.state not in {State.HEALTHY, State.DEALLOCATED}
     )
-    return PredictedState(model, instances, away, coming, duration)
+    return PredictedState(model, instances, unavailable, events, duration)
 
 
-def _returning(
+def _recoveries(
     desired: ScaleSet, model: Model, staying: Sequence[Member], at: datetime, duration: BatchDuration
-) -> Iterator[Coming]:
-    """When those that are on their way now come back."""
+) -> Iterator[PredictedEvent]:
+    """When the instances that are in transition now become healthy."""
     awaited = [
         each.instance for each in staying if each.is_awaited and not is_overdue(each.instance, desired, at)
     ]
     by_stage: dict[tuple[datetime, bool], list[str]] = {}
     for each in awaited:
-        is_at_work = at_work(each.provisioning) or each.power != "running"
-        by_stage.setdefault((each.since or at, is_at_work), []).append(each.id)
+        is_moving = is_in_transition(each.provisioning) or each.power != "running"
+        by_stage.setdefault((each.since or at, is_moving), []).append(each.id)
     soonest = at + _ANY_MOMENT
-    for (since, is_at_work), ids in by_stage.items():
+    for (since, is_moving), ids in by_stage.items():
         done, work = since, _work(model, duration)
-        if is_at_work:
+        if is_moving:
             done = max(soonest, since + work)
-            yield Coming(done, frozenset(ids), is_back=False)
-        yield Coming(max(soonest, done + duration.whole - work), frozenset(ids), is_back=True)
+            yield PredictedEvent(done, frozenset(ids), is_healthy=False)
+        yield PredictedEvent(max(soonest, done + duration.whole - work), frozenset(ids), is_healthy=True)
 
 
 def _work(model: Model, duration: BatchDuration) -> timedelta:
-    """How long Azure is at work on a batch. Where nothing tells its health, it is back when Azure is done; a
-    probe is waited for by the decision itself."""
+    """How long Azure upgrades a batch. Without any source of health, the batch is healthy when Azure has
+    finished. A probe has its own wait in the decision."""
     return duration.whole if model.health_source is HealthSource.NONE else duration.upgrade
 
 
-def _in_order(coming: tuple[Coming, ...]) -> tuple[Coming, ...]:
-    return tuple(sorted(coming, key=lambda each: each.at))
+def _in_order(events: tuple[PredictedEvent, ...]) -> tuple[PredictedEvent, ...]:
+    return tuple(sorted(events, key=lambda each: each.at))

@@ -1,7 +1,7 @@
-"""A daemon at work on an imagined world: `decide` itself, at the moments at which a real one would look.
+"""A simulated daemon: `decide` itself, at the moments at which a real daemon would reconcile.
 
-Nothing of the decision is known here. What only a person or the world outside can lift is taken for lifted
-at once, and told.
+It contains nothing of the decision. A gate that only a person or the world outside can open counts as open at
+once, and is reported.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import (
     FRESH,
     Availability,
-    Look,
+    Need,
     Observed,
     Operation,
     ReadTime,
@@ -32,20 +32,21 @@ _OPERATION = "the address of an operation"
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
-    """When a daemon looks: at every `sweep`, and `again` so long after a decision, None where the next sweep
-    will do."""
+class Schedule:
+    """When a daemon reconciles: at every `sweep`, and `requeue_after` a decision (None: at the next
+    sweep)."""
 
     sweep: timedelta
-    again: Callable[[Decision, datetime], timedelta | None]
+    requeue_after: Callable[[Decision, datetime], timedelta | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
-    """A look and what was decided.
+class PredictedReconcile:
+    """One observation and its decision.
 
-    `world` is as it was found. `lifted` are the decisions that were set aside before this one.
-    `is_repeated`: nothing has happened since the look before, so that this one was not really taken.
+    `world` is the state before the step. `lifted` are the decisions at closed gates that were assumed to
+    open. `is_repeated`: nothing has changed since the reconcile before, so the decision was not computed
+    again.
     """
 
     at: datetime
@@ -56,33 +57,33 @@ class Tick:
 
     @property
     def unavailable(self) -> frozenset[str]:
-        """The instances that are away once its step is taken."""
+        """The instances that are unavailable once its step is taken."""
         step = self.decision.step
         return self.world.unavailable | (set(step.instance_ids) if isinstance(step, Upgrade) else set())
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing more comes of it, whenever one looks."""
+        """Whether no later reconcile will do anything more."""
         decision = self.decision
-        return not (decision.step or decision.soon or decision.until or self.world.coming)
+        return not (decision.step or decision.soon or decision.until or self.world.events)
 
 
 class Simulation:
-    """One daemon at one imagined scale set. `image` is the exact one that is desired."""
+    """One daemon and one predicted scale set. `image` is the exact image that is desired."""
 
     def __init__(
-        self, desired: ScaleSet, image: Image, observed: Observed, world: PredictedState, rhythm: Rhythm
+        self, desired: ScaleSet, image: Image, observed: Observed, world: PredictedState, schedule: Schedule
     ) -> None:
         self._desired = desired
         self._image = image
         self._observed = observed
         self._world = world
-        self._rhythm = rhythm
-        self._begun = observed.at  # with a sweep, and one more comes at each `rhythm.sweep`
+        self._schedule = schedule
+        self._begun = observed.at  # with a sweep; another one follows every `schedule.sweep`
         self._row_used: datetime | None = None
-        # What a daemon knows before it looks. Gates cost Azure nothing, and whether a rolling upgrade of its
-        # own runs is asked before every step and at no other time: said beforehand, a step takes one decision
-        # and not three.
+        # What is known before a reconcile. Gates cost Azure no request. Whether Azure's own rolling upgrade
+        # runs is asked before every step, and only then. With both known, a step takes one decision instead
+        # of three.
         self._known = Observed(
             observed.at,
             rolling_upgrade=RollingUpgrade(),
@@ -92,80 +93,83 @@ class Simulation:
             progress=observed.progress,
         )
 
-    def ticks(self) -> Iterator[Tick]:
-        """One after the other, to the last."""
+    def reconciles(self) -> Iterator[PredictedReconcile]:
+        """All reconciles, in order."""
         while True:
             row_at = self._row_at(self._known.at)
             row = self._world.at(row_at) if row_at else None
             self._world = self._world.at(self._known.at)
-            tick = self._tick(row)
-            yield tick
-            if tick.is_last:
+            found = self._reconcile(row)
+            yield found
+            if found.is_last:
                 return
-            is_behind = row is not None and row.coming != self._world.coming
-            same_until = self._known.at if is_behind else self._same_until(tick.decision)
-            self._go_on(tick.decision)
+            is_behind = row is not None and row.events != self._world.events
+            same_until = self._known.at if is_behind else self._same_until(found.decision)
+            self._advance(found.decision)
             while (at := self._known.at) < same_until:
                 self._row_used = self._row_at(at) or self._row_used
-                yield replace(tick, at=at, lifted=(), is_repeated=True)
-                self._go_on(tick.decision)
+                yield replace(found, at=at, lifted=(), is_repeated=True)
+                self._advance(found.decision)
 
-    def _swept(self, at: datetime) -> datetime:
-        """When the last sweep was, at `at`."""
-        return self._begun + (at - self._begun) // self._rhythm.sweep * self._rhythm.sweep
+    def _last_sweep(self, at: datetime) -> datetime:
+        """When the last sweep before `at` was."""
+        return self._begun + (at - self._begun) // self._schedule.sweep * self._schedule.sweep
 
     def _row_at(self, at: datetime) -> datetime | None:
-        """When Azure listed the row that stands for a look at the model, None where it must be asked."""
-        listed_at = self._swept(at)
+        """When the row of the last list was read that serves as the model. None if the model must be read
+        itself."""
+        listed_at = self._last_sweep(at)
         return listed_at if listed_at != self._row_used and at - listed_at <= FRESH else None
 
-    def _tick(self, row: PredictedState | None) -> Tick:
-        """A tick; `row` is the world as the last sweep has just listed it."""
+    def _reconcile(self, row: PredictedState | None) -> PredictedReconcile:
+        """One reconcile. `row` is the state as the last sweep listed it."""
         at, lifted = self._known.at, list[Decision]()
         self._row_used = self._row_at(at) or self._row_used
         decision = self._decide(row)
-        while self._lift(decision):
+        while self._assume_open(decision):
             lifted.append(decision)
             decision = self._decide(None)
-        return Tick(at, self._world, decision, tuple(lifted))
+        return PredictedReconcile(at, self._world, decision, tuple(lifted))
 
     def _decide(self, row: PredictedState | None) -> Decision:
         now = ReadTime(self._known.at, self._known.at)
-        # All is read at one moment, the model last.
-        seen = replace(self._known, rolling_upgrade_read=now, last_look=Look.MODEL)
-        while isinstance(verdict := decide(self._desired, seen), Look):
-            seen = self._look(verdict, seen, row, now)
-        return verdict
+        # Everything is read at one moment, the model last.
+        seen = replace(self._known, rolling_upgrade_read=now, last_need=Need.MODEL)
+        while isinstance(found := decide(self._desired, seen), Need):
+            seen = self._supply(found, seen, row, now)
+        return found
 
-    def _look(self, at: Look, seen: Observed, row: PredictedState | None, now: ReadTime) -> Observed:
-        """The fact that is asked for: as it was found at the last real look, else as one would wish."""
-        match at:
-            case Look.MODEL:
+    def _supply(self, need: Need, seen: Observed, row: PredictedState | None, now: ReadTime) -> Observed:
+        """The fact that the decision needs: as it was last observed, or else the best case."""
+        match need:
+            case Need.MODEL:
                 listed = row.model if row and seen.model is None else self._world.model
                 return replace(seen, model=listed, model_read=now)
-            case Look.INSTANCES:
+            case Need.INSTANCES:
                 return replace(seen, instances=self._world.instances, instances_read=now)
-            case Look.IMAGE:
-                wished = Availability(self._image, Verdict.AVAILABLE)
-                return replace(seen, availability=self._observed.availability or wished)
-            case Look.WAY_BACK:
-                wished = Availability(self._world.model.persisted.last_good or self._image, Verdict.AVAILABLE)
-                return replace(seen, way_back=wished)
-            case Look.OPERATION:
-                # One that has ended well is not asked for again.
+            case Need.IMAGE:
+                best_case = Availability(self._image, Verdict.AVAILABLE)
+                return replace(seen, availability=self._observed.availability or best_case)
+            case Need.ROLLBACK_TARGET:
+                best_case = Availability(
+                    self._world.model.persisted.last_good or self._image, Verdict.AVAILABLE
+                )
+                return replace(seen, rollback_target=best_case)
+            case Need.OPERATION:
+                # An operation that has succeeded is not read again.
                 if self._known.attempt:
                     done = replace(self._known.attempt, operation="")
                     self._known = replace(self._known, progress=replace(self._known.progress, attempt=done))
                 return replace(seen, operation=Operation("Succeeded"))
-            case Look.AUTHORS:
+            case Need.AUTHORS:
                 return replace(seen, authors=(Author("somebody else", ""),))
-            case Look.HISTORY:
+            case Need.HISTORY:
                 return replace(seen, was_declared=self._observed.was_declared is not False)
-            case Look.ROLLING_UPGRADE | Look.GATES | Look.LASTING:
-                raise AssertionError(f"{at} is known beforehand")
+            case Need.ROLLING_UPGRADE | Need.GATES | Need.LASTING:
+                raise AssertionError(f"{need} is known in advance")
 
-    def _lift(self, decision: Decision) -> bool:
-        """Take for lifted what closes a gate and has no time; whether there was such a thing."""
+    def _assume_open(self, decision: Decision) -> bool:
+        """Open the first closed gate, if it names no time. Whether there was one."""
         closed = next((each for each in decision.gates if each.closed), None)
         if closed is None or closed.until:
             return False
@@ -178,24 +182,24 @@ class Simulation:
         return closed in gates
 
     def _same_until(self, decision: Decision) -> datetime:
-        """Until when a look would see and say the same: nothing happens, and nothing can be overdue."""
-        at, coming = self._known.at, self._world.coming
+        """Until when every decision is the same, because no event happens and nothing can be overdue."""
+        at, events = self._known.at, self._world.events
         if decision.step:
             return at
-        if not coming:
+        if not events:
             return decision.until or at
-        patience = min(self._desired.health.timeout, self._desired.rollout.progress_deadline)
-        if self._world.duration.whole > patience:
+        shortest_timeout = min(self._desired.health.timeout, self._desired.rollout.progress_deadline)
+        if self._world.duration.whole > shortest_timeout:
             return at
-        return min(coming[0].at, decision.until or coming[0].at)
+        return min(events[0].at, decision.until or events[0].at)
 
-    def _go_on(self, decision: Decision) -> None:
-        """Take the step, and be at the next look."""
+    def _advance(self, decision: Decision) -> None:
+        """Take the step, and continue at the next reconcile."""
         known = self._known
         if decision.step:
             self._world = self._world.after(decision.step, known.at)
-        rest = self._rhythm.again(decision, known.at)
-        at = self._swept(known.at) + self._rhythm.sweep if rest is None else known.at + rest
+        delay = self._schedule.requeue_after(decision, known.at)
+        at = self._last_sweep(known.at) + self._schedule.sweep if delay is None else known.at + delay
         back = decision.counts.back if decision.counts else None
         progress = progress_after(known.progress, decision.reason, back, known.at, decision.step)
         if decision.step:

@@ -11,7 +11,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -36,6 +36,8 @@ _SETTINGS = (
     "maintenance.autoDetach=false",
 )
 _LONGEST = 300  # characters of a message from git
+_MOST = 1 << 29  # bytes of output, in memory: ten thousand specs have a hundredth of it
+_MOST_ERRORS = 1 << 24  # bytes of error output, in memory
 _MOST_OUTPUT = 1 << 16  # bytes of the error output that are examined, at each end
 _PREFIX = re.compile(r"^(fatal|error|remote|ERROR|warning): ")
 _STOP_INTERVAL = 0.1  # seconds after which a stop is noticed at the latest
@@ -118,7 +120,7 @@ def run(
             )
         except FileNotFoundError as error:
             raise GitMissing("git is not installed: install it") from error
-        status = _wait(process, timeout, arguments[0], stop)
+        status = _wait(process, timeout, arguments[0], stop, lambda: _is_too_much(out, err))
         if status:
             raise _failed(_content(err), access, f"git {arguments[0]} exited with status {status}")
         return _content(out)
@@ -152,7 +154,13 @@ def _configuration(inherited: str, config: Sequence[tuple[str, str]]) -> dict[st
     return found
 
 
-def _wait(process: subprocess.Popen[bytes], timeout: timedelta, verb: str, stop: Event | None) -> int:
+def _wait(
+    process: subprocess.Popen[bytes],
+    timeout: timedelta,
+    verb: str,
+    stop: Event | None,
+    is_too_much: Callable[[], bool],
+) -> int:
     end = time.monotonic() + timeout.total_seconds()
     is_killed = True
     try:
@@ -160,6 +168,8 @@ def _wait(process: subprocess.Popen[bytes], timeout: timedelta, verb: str, stop:
             left = end - time.monotonic()
             if stop and stop.is_set():
                 raise GitStopped(f"git {verb} was stopped because the program ends")
+            if is_too_much():
+                raise GitFailed(f"git {verb} wrote more than this program reads")
             try:
                 status = process.wait(max(0, min(left, _STOP_INTERVAL)))
             except subprocess.TimeoutExpired as error:
@@ -187,6 +197,11 @@ def _reap(group: int, seconds: float) -> None:
     with suppress(ChildProcessError):
         while os.waitpid(-group, os.WNOHANG)[0] or time.monotonic() < end:
             time.sleep(0.001)
+
+
+def _is_too_much(out: IO[bytes], err: IO[bytes]) -> bool:
+    """Whether git has written more than any call needs. A server decides what git reports of it."""
+    return os.fstat(out.fileno()).st_size > _MOST or os.fstat(err.fileno()).st_size > _MOST_ERRORS
 
 
 def _memory(name: str) -> IO[bytes]:

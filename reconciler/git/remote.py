@@ -13,7 +13,7 @@ from reconciler.git.address import Address, display
 from reconciler.git.clone import PARTIAL, REMOTE, Clone
 from reconciler.git.credentials import Access, Credentials, CredentialsMissing
 from reconciler.git.program import GitFailed
-from reconciler.git.revision import Revision
+from reconciler.git.revision import Revision, is_commit_id
 from reconciler.spec.wording import printable
 
 _NAMED = 5  # maximum number of branches or tags that a message lists
@@ -125,6 +125,8 @@ class Remote:
         for other, option in (("heads", "branch"), ("tags", "tag")):
             if option != kind and f"refs/{other}/{self.revision.name}" in refs:
                 return f"{shown} has no {self.revision}: it is a {option}, so use --{option}"
+        if is_commit_id(self.revision.name):
+            return f"{shown} has no {self.revision}: if it is a commit, use --commit"
         prefix = "refs/heads/" if kind == "branch" else "refs/tags/"
         names = [each.removeprefix(prefix) for each in refs if each.startswith(prefix)]
         names = [each for each in names if not each.endswith("^{}")]

@@ -46,9 +46,14 @@ def tag(name: str) -> Revision:
 
 def commit(sha: str) -> Revision:
     """One commit by its full id. Raises ValueError."""
-    if not _SHA.fullmatch(sha.lower()):
+    if not is_commit_id(sha.lower()):
         raise ValueError(f"{sha!r} is not the full id of a commit: write all 40 or 64 hexadecimal digits")
     return Revision("commit", sha.lower())
+
+
+def is_commit_id(text: str) -> bool:
+    """Whether this is the full id of a commit."""
+    return _SHA.fullmatch(text) is not None
 
 
 def _named(kind: str, name: str, given: str) -> Revision:

@@ -1,10 +1,11 @@
-"""Since when an instance has been in its state, where Azure does not say: in transition it gives no time.
+"""Since when an instance has been in its state, if Azure does not report it: in transition it reports no
+time.
 
-Azure says when an instance succeeded or failed. Of one that it is creating, updating or deleting it does not
-say since when. That is then the earliest time known that is not before the state which the instance left: of
-Azure's own, the moment at which it was created, and the moment at which a step of ours that names it was
-sent. Only where there is none of these is it our own first observation, which a restart makes anew. The
-`startTime` of an operation is not read: it never lies before the moment at which we sent its step.
+Azure reports when an instance succeeded or failed, but not since when it has been creating, updating or
+deleting one. That time is then the earliest known time that is not before the state which the instance left.
+Known times are Azure's own, when the instance was created, and when a step of ours that names it was sent.
+Only without any of these it is our own first observation, which a restart repeats. The `startTime` of an
+operation is not read, because it is never before the moment at which we sent its step.
 
     09:00:00  seen: succeeded, since 08:00:00
     09:00:05  an upgrade of ours is sent that names it
@@ -18,25 +19,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.rollout.health import State, at_work, state
+from reconciler.rollout.health import State, is_in_transition, state_of
 from reconciler.rollout.observed import HealthSource, Instance
 from reconciler.rollout.step import Attempt
 
-# Azure might give the time of the last report instead of that of the last change, and a health extension
-# reports once a minute at least. So a time that is no older than this tells of no change.
+# Azure might report the time of the last report instead of that of the last change, and a health extension
+# reports at least once a minute. A time that is no older than this is therefore no sign of a change.
 _REPORTED = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """How an instance was seen last: its provisioning state, and since when it was in it; whether it was
-    back, and since when that was so, where it is known better than by its provisioning; how often it fell
-    sick since."""
+    """How an instance was observed last: its provisioning state and since when, whether it was healthy and
+    since when (if known better than by its provisioning), and how often it became unhealthy since."""
 
     provisioning: str
     since: datetime | None
     is_back: bool = False
-    stands_since: datetime | None = None
+    state_since: datetime | None = None
     relapses: int = 0
 
 
@@ -47,13 +47,13 @@ def date_instances(
     source: HealthSource,
     at: datetime,
 ) -> tuple[Instance, ...]:
-    """The instances as listed at `at`, each with a time; `before` is how they were seen last."""
+    """The instances as listed at `at`, each with a time. `before` is how they were observed last."""
     dated = (
         replace(each, since=_since(each, before.get(each.id), attempt, at)) if _lacks_time(each) else each
         for each in instances
     )
     standing = (
-        replace(each, stands_since=_stands_since(each, before.get(each.id), source, at)) for each in dated
+        replace(each, state_since=_state_since(each, before.get(each.id), source, at)) for each in dated
     )
     return tuple(
         replace(each, relapses=_relapses(each, before.get(each.id), source, at)) for each in standing
@@ -61,54 +61,58 @@ def date_instances(
 
 
 def sightings(instances: Iterable[Instance], source: HealthSource, at: datetime) -> dict[str, Sighting]:
-    """What to remember of dated instances until they are listed again."""
+    """What to remember of dated instances until the next list."""
     return {
         each.id: Sighting(
-            each.provisioning, each.since, _is_back(each, source, at), each.stands_since, each.relapses
+            each.provisioning, each.since, _is_back(each, source, at), each.state_since, each.relapses
         )
         for each in instances
     }
 
 
-def _stands_since(
+def _state_since(
     instance: Instance, before: Sighting | None, source: HealthSource, at: datetime
 ) -> datetime | None:
-    """Since when it is back, or is not; None where its provisioning tells.
+    """Since when it has been healthy, or not. None if the time of its provisioning is the best known.
 
-    An application that needs six minutes after its boot is back after those six, and one that falls sick an
-    hour later has been so from then on: by Azure's time of its health, where there is one, else by the first
-    look that found it so. At the first look there is, nobody knows better than by its provisioning.
+    An application that needs six minutes after its boot is healthy after those six. One that becomes
+    unhealthy an hour later is so from then on. The time is Azure's time of its health if there is one, or
+    else the first observation that found it so. At the very first observation only the time of its
+    provisioning is known.
 
-    One that was sick between two looks, and back at both, is back since Azure says.
+    An instance that was healthy at two observations, and unhealthy in between by Azure's time, is healthy
+    since that time.
     """
     is_back = _is_back(instance, source, at)
     is_told = (instance.health == "healthy") if is_back else (instance.health not in {"", "healthy"})
     told = instance.health_since if is_told else None
     if before is not None and before.is_back == is_back and (before.since == instance.since or not is_back):
-        known = before.stands_since
+        known = before.state_since
         has_relapsed = is_back and known and told and told > known and at - told > _REPORTED
         return told if has_relapsed else known
     return told or (at if before else None)
 
 
 def _relapses(instance: Instance, before: Sighting | None, source: HealthSource, at: datetime) -> int:
-    """How often it fell sick since its provisioning: seen so at a look, or told by Azure's time of its health
-    where it was back at both looks."""
+    """How often it became unhealthy since its provisioning: observed, or shown by a new time of its health
+    between two observations that found it healthy."""
     if before is None or before.since != instance.since:
         return 0
-    stands = state(instance, source, at)
-    is_new_time = before.stands_since is not None and instance.stands_since != before.stands_since
-    has_relapsed = stands is State.BROKEN or (stands is State.BACK and is_new_time)
+    stands = state_of(instance, source, at)
+    is_new_time = before.state_since is not None and instance.state_since != before.state_since
+    has_relapsed = stands is State.UNHEALTHY or (stands is State.HEALTHY and is_new_time)
     return before.relapses + (before.is_back and has_relapsed)
 
 
 def _is_back(instance: Instance, source: HealthSource, at: datetime) -> bool:
-    return state(instance, source, at) is State.BACK
+    return state_of(instance, source, at) is State.HEALTHY
 
 
 def _lacks_time(instance: Instance) -> bool:
-    """An instance at rest without a time is not dated by us: its row lacks what every such row has."""
-    return at_work(instance.provisioning) or (instance.provisioning == "failed" and instance.since is None)
+    """Whether we date it. One that succeeded without a time is not dated: its row is incomplete."""
+    return is_in_transition(instance.provisioning) or (
+        instance.provisioning == "failed" and instance.since is None
+    )
 
 
 def _since(instance: Instance, before: Sighting | None, attempt: Attempt | None, at: datetime) -> datetime:

@@ -1,20 +1,20 @@
 """Whether a person has approved the image, and whether that person may.
 
-The approval stands on the tags of the scale set. Where the spec wants another approver than the author
-(`rollout.approver`), that is the author of the commit by which the declared image became what it is.
+The approval is on the tags of the scale set. If the spec requires another approver than the author
+(`rollout.approver`), the author is that of the last commit which changed the declared image.
 
     not approved                             wait
-    approved by ada, approver: anyone        enough
-    approved by nobody known, anyone         enough: a version before this one kept the image alone
-    approved by ada, written by bob          enough
-    approved by ada, written by ada          not enough; nor is it where ada's pipeline says that she is bob
-    approved by nobody known, another        not enough
-    approved by ada, written by nobody known not enough
+    approved by ada, approver: anyone        sufficient
+    approver unknown, approver: anyone       sufficient: an earlier version recorded the image alone
+    approved by ada, written by bob          sufficient
+    approved by ada, written by ada          not sufficient, even if ada's pipeline says that she is bob
+    approver unknown, approver: another      not sufficient
+    approved by ada, author unknown          not sufficient
 """
 
 from collections.abc import Sequence
 
-from reconciler.rollout.observed import Look
+from reconciler.rollout.observed import Need
 from reconciler.rollout.persisted import PersistedState, Signature
 from reconciler.rollout.wording import join
 from reconciler.spec.author import Author
@@ -24,38 +24,38 @@ from reconciler.spec.scale_set import Approver, ScaleSet
 
 def objection(
     desired: ScaleSet, persisted: PersistedState, authors: Sequence[Author] | None
-) -> str | Look | None:
-    """Why the image is not approved yet, None where it is, or that its authors are still to be looked at.
+) -> str | Need | None:
+    """Why the image is not approved, None if it is, or the need for its authors.
 
-    `desired` names the exact image. `authors` are empty where nobody can say who wrote it.
+    `desired` names the exact image. `authors` are empty if they are unknown.
     """
     image, wants_another = short(desired.image), desired.rollout.approver is Approver.ANOTHER
     if not persisted.is_approved(desired.image):
-        other = ", as somebody else than its author" if wants_another else ""
-        return f"{image} is not approved yet; run `reconciler approve {desired.name}`{other}"
+        other = "; its author cannot approve it" if wants_another else ""
+        return f"{image} needs approval; run `reconciler approve {desired.name}`{other}"
     if not wants_another:
         return None
     signature = persisted.signature_of(desired.image)
     if signature is None or not signature.by:
         return (
-            f"{image} is approved, and nobody knows by whom, as rollout.approver asks; run "
-            f"`reconciler approve {desired.name}` once more"
+            f"{image} is approved, but it is unknown by whom (rollout.approver); run `reconciler approve "
+            f"{desired.name}` again"
         )
     if authors is None:
-        return Look.AUTHORS
+        return Need.AUTHORS
     if not authors:
         return (
-            f"{image} is approved {signature}, and nobody knows who wrote the commit that declares it, as "
-            "rollout.approver asks: that takes specs from git, with their history"
+            f"{image} is approved {signature}, but its author is unknown (rollout.approver); read the specs "
+            "from git, with their history"
         )
     if own := approving_authors(signature, authors):
         return (
-            f"{image} is approved {signature}, and {join(map(str, own))} wrote the commit that declares it; "
-            f"let somebody else run `reconciler approve {desired.name}`"
+            f"{image} is approved {signature}, but {join(map(str, own))} wrote the commit that declares it; "
+            f"another person must run `reconciler approve {desired.name}`"
         )
     return None
 
 
 def approving_authors(signature: Signature, authors: Sequence[Author]) -> list[Author]:
-    """The authors whose own approval it is, whichever of the two names says so."""
+    """The authors who approved their own image, by either of the two names."""
     return [each for each in authors if each.is_called(signature.by) or each.is_called(signature.through)]

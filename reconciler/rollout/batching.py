@@ -1,8 +1,8 @@
-"""How fast a rollout goes: which instances go first, how long the last ones must have been back, how many may
-be away or sick at once.
+"""The pace of a rollout: which instances go first, how long the last ones must have been healthy, and how
+many may be unavailable or unhealthy at once.
 
-Both are read off the instances as they are, by Azure's own times, so that a restart changes nothing. What
-does not serve anyway waits for neither; whether it waits for the gates, `remedy` says.
+All of it is derived from the current instances and Azure's own times, so a restart changes nothing. Instances
+that do not serve wait for none of it. `remedy` decides whether they wait for the gates.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,151 +11,169 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler.rollout.context import Context
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.eviction import evictions
+from reconciler.rollout.eviction import count_evictions
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, is_behind
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.wording import describe, join
+from reconciler.rollout.wording import count, describe, join
 from reconciler.spec.duration import format_duration
 from reconciler.spec.image import short
 from reconciler.spec.scale_set import Canary
 
-# An instance whose state last changed so soon after it was made was not upgraded: it came with the image, and
-# an autoscaler that keeps making such ones must not keep a rollout waiting.
+# An instance whose state last changed this soon after its creation was created on its image, not upgraded.
+# Those that an autoscaler keeps creating must not delay a rollout.
 _NEWBORN = timedelta(minutes=5)
 
-# A soak that is shorter than the time between two usual looks is looked at a few times; of what is sick every
-# minute not at the same moment of each.
+# A soak shorter than the usual interval of observations is observed a few times: 5 times in 2m30s, at
+# intervals of 30 s. The shortest interval is not a divisor of a minute, so that it also finds an instance
+# which is unhealthy for a few seconds of each minute.
 _LONG, _SHORTEST = timedelta(minutes=5), timedelta(seconds=25)
 
 
-def batch(context: Context, candidates: Sequence[Member], most: int, why: str = "") -> Decision:
-    """The upgrade of at most so many of one domain, the first in order; on the way back the last.
+def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why: str = "") -> Decision:
+    """Upgrade at most `most` candidates, all of the first domain in order. A rollback takes the last domain.
 
-    `why` says what is particular about it.
+    `why` is a remark for the message.
     """
     domain_of, counts, is_return = context.domain_of, context.counts, context.is_return
     foremost = max if is_return else min
     domain = foremost(domain_of(each.instance) for each in candidates)
     inside = [each for each in candidates if domain_of(each.instance) == domain]
     inside.sort(key=_by_id, reverse=is_return)
-    # Of ten instances with maxBatch 20%, two; fewer where maxUnavailable or a canary leaves less room.
+    # Of ten instances with maxBatch 20%, two. Fewer if maxUnavailable or a canary allows fewer.
     taken = inside[: min(most, context.rollout.max_batch.of(counts.total))]
-    named = join(each.instance.name for each in taken)
+    names = tuple(each.instance.name for each in taken)
     return Decision(
         Reason.UPGRADING,
-        f"{domain}: {'returning' if is_return else 'upgrading'} {_count(taken)} to {short(context.image)} "
-        f"({named}){f', {why}' if why else ''}; {counts.done}",
+        f"{domain}: {'rolling back' if is_return else 'upgrading'} {count(taken)} to {short(context.image)} "
+        f"({join(names)}){f', {why}' if why else ''}; {counts.summary}",
         step=Upgrade(
             tuple(each.instance.id for each in taken),
             context.image,
-            unwell=frozenset(each.instance.id for each in taken if _is_unwell(each)),
+            not_serving=frozenset(each.instance.id for each in taken if _is_not_serving(each)),
             behind=frozenset(each.instance.id for each in taken if is_behind(each.instance, context.desired)),
-            evicted=evictions(context),
+            evicted=count_evictions(context),
+            domain=str(domain),
+            names=names,
         ),
         soon=True,
-        counts=counts.taking(domain, sum(each.state is State.BACK for each in taken)),
+        counts=counts.with_batch(domain, sum(each.state is State.HEALTHY for each in taken)),
     )
 
 
-def soaking(context: Context) -> Decision | None:
-    """The wait until the last batch has been back for long enough, and the canary for as long as it must, or
-    None."""
+def soak_wait(context: Context) -> Decision | None:
+    """The wait for the soak of the last batch and of the canary, or None."""
     rollout, members, at = context.rollout, context.members, context.at
     soaks = [_Soak(members, rollout.soak)]
     if canary := rollout.canary:
-        soaks.insert(0, _Soak(_canaries(canary, members), rollout.first_soak, "canary "))
+        soaks.insert(0, _Soak(_canary_members(canary, members), rollout.first_soak, "canary "))
     last = max(soaks, key=lambda each: each.until)
     if last.until <= at:
         return None
-    young = _younger(last.members, at - last.length)
+    young = _still_soaking(last.members, at - last.length)
     return Decision(
         Reason.SOAKING,
-        f"{last.who}{young}: back since {last.until - last.length:%H:%M:%S}; the next batch goes at "
-        f"{last.until:%H:%M:%S} (soak {format_duration(last.length)}); {context.counts.done}",
+        f"{last.who}{young}: healthy since {last.until - last.length:%H:%M:%S}; the next batch starts after "
+        f"{last.until:%H:%M:%S} (soak {format_duration(last.length)}); {context.counts.summary}",
         until=last.until,
         watch=max(last.length / 5, _SHORTEST) if last.length < _LONG else None,
         counts=context.counts,
     )
 
 
-def baking(context: Context) -> Decision | None:
-    """The wait until the last batch of all has been back for long enough, or None."""
+def bake_wait(context: Context) -> Decision | None:
+    """The wait for the bake time of the last batch, or None."""
     rollout, members, at = context.rollout, context.members, context.at
-    since = last_back(members)
+    since = last_recovery(members)
     if since is None or since + rollout.bake_time <= at:
         return None
     return Decision(
         Reason.BAKING,
-        f"{_younger(members, at - rollout.bake_time)}: back since {since:%H:%M:%S}; the rollout is over at "
-        f"{since + rollout.bake_time:%H:%M:%S} (bakeTime {format_duration(rollout.bake_time)}); "
-        f"{context.counts.done}",
+        f"{_still_soaking(members, at - rollout.bake_time)}: healthy since {since:%H:%M:%S}; "
+        f"the rollout is complete at {since + rollout.bake_time:%H:%M:%S} "
+        f"(bakeTime {format_duration(rollout.bake_time)}); {context.counts.summary}",
         until=since + rollout.bake_time,
         counts=context.counts,
     )
 
 
-def sick(context: Context) -> Decision | None:
-    """Why so many are sick that no working one may be taken down, or None."""
+def too_many_unhealthy(context: Context) -> Decision | None:
+    """The decision that too many instances are unhealthy to upgrade a serving one, or None.
+
+    10 instances, maxUnhealthy 20%: 2 may be unhealthy, and at 3 no serving instance is upgraded.
+    """
     rollout, members, counts = context.rollout, context.members, context.counts
-    unhealthy = [each.instance for each in members if each.is_lost]
+    unhealthy = [each.instance for each in members if each.is_not_serving]
     if len(unhealthy) <= rollout.max_unhealthy.of(len(members)):
         return None
     return Decision(
         Reason.TOO_MANY_UNHEALTHY,
-        f"{describe(unhealthy)}: {len(unhealthy)} of {counts.total} are unhealthy, and "
-        f"spec.rollout.maxUnhealthy is {rollout.max_unhealthy.describe(len(members))}; {counts.done}",
+        f"{unhealthy_share(context)}: {describe(unhealthy)}; no serving instance is upgraded; "
+        f"{counts.summary}",
         counts=counts,
     )
 
 
-def room(context: Context, going: Sequence[Member]) -> int | Decision:
-    """How many of those that may go may be taken down, or why none may.
+def unhealthy_share(context: Context) -> str:
+    """How many instances do not serve and how many may, in words."""
+    number = sum(each.is_not_serving for each in context.members)
+    limit = context.rollout.max_unhealthy.describe(len(context.members))
+    return f"{number} of {context.counts.total} are unhealthy, and maxUnhealthy is {limit}"
 
-    What is deallocated was given back on purpose. One that may go itself is not in its own way, though it
-    counts as away because Azure calls it failed.
+
+def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decision:
+    """How many of the candidates may be taken out of service, or the decision that none may.
+
+    10 instances, maxUnavailable 30%, 1 of the others unavailable: 2 may.
+
+    Deallocated instances do not count. A candidate does not count either, even if Azure reports it as failed.
     """
     rollout, members, counts = context.rollout, context.members, context.counts
     may_go = {each.instance.id for each in going}
     others = [each for each in members if each.instance.id not in may_go]
-    away = [each.instance for each in others if each.state not in {State.BACK, State.DEALLOCATED}]
+    unavailable = [each.instance for each in others if each.state not in {State.HEALTHY, State.DEALLOCATED}]
     most = rollout.max_unavailable.of(len(members))
-    if len(away) < most:
-        return most - len(away)
+    if len(unavailable) < most:
+        return most - len(unavailable)
     return Decision(
         Reason.TOO_MANY_UNAVAILABLE,
-        f"{describe(away)}: {len(away)} of {counts.total} are unavailable already, and "
-        f"spec.rollout.maxUnavailable is {rollout.max_unavailable.describe(len(members))}; {counts.done}",
+        f"{len(unavailable)} of {counts.total} are unavailable, and maxUnavailable is "
+        f"{rollout.max_unavailable.describe(len(members))}: {describe(unavailable)}; no other is upgraded; "
+        f"{counts.summary}",
         counts=counts,
     )
 
 
 def is_proven(context: Context) -> bool:
-    """Whether the image was healthy on an instance of this scale set through its soak, or is the last good
-    one.
+    """Whether the image is the last good one, or was healthy on an upgraded instance through its soak.
+
+    soak 10m, one instance upgraded and healthy since 09:00: proven from 09:10 on
     """
     rollout = context.rollout
     if context.model.persisted.is_last_good(context.image):
         return True
     return any(
-        since + rollout.first_soak <= context.at for each in context.members if (since := _upgraded_at(each))
+        since + rollout.first_soak <= context.at
+        for each in context.members
+        if (since := _upgraded_since(each))
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Going:
-    """The members that may go next, and how many of them at most. `has_begun`: what goes first is on the
-    image."""
+class Candidates:
+    """The members that may be upgraded next, and how many at most. `has_begun`: the canary, or else some
+    instance, runs the image and is healthy, even if the model has changed otherwise since."""
 
     members: Sequence[Member]
     most: int
     has_begun: bool
 
 
-def missing(canary: Canary | None, members: Sequence[Member]) -> Decision | None:
-    """That a canary is named by ids of which none can go or has gone: nothing then proves the image."""
+def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision | None:
+    """The decision that no instance named as canary can be upgraded or was, so nothing would prove the
+    image."""
     if canary is None or not isinstance(canary.instances, tuple):
         return None
     named = _by_ids(canary.instances, members)
@@ -163,33 +181,45 @@ def missing(canary: Canary | None, members: Sequence[Member]) -> Decision | None
         return None
     return Decision(
         Reason.CANARY_MISSING,
-        f"spec.rollout.canary names the instances {join(canary.instances)}, of which none is there "
-        "that could be upgraded; name others, or a number of them",
+        f"rollout.canary names instances that do not exist or cannot be upgraded ({join(canary.instances)}); "
+        "name others, or set a number",
     )
 
 
-def first(canary: Canary | None, members: Sequence[Member]) -> Going:
-    """Which of the movable members may go now: first those that count as away already, though they serve."""
-    movable = _foremost(members)
-    proven = sum(_upgraded_at(each) is not None for each in members)
+def next_candidates(context: Context) -> Candidates:
+    """The movable members that may go now. Those that serve but that Azure reports as failed go first.
+
+    canary 3, 1 upgraded: 2 of the movable members; once 3 are upgraded: all of them
+
+    Whether the canary has begun goes by the image alone, because anybody may change the model otherwise
+    during a rollout. An image without approval would then reach other instances as a new canary.
+    """
+    canary, members = context.rollout.canary, context.members
+    movable = _failed_first(members)
+    on_image = [
+        each for each in members if each.instance.runs(context.image) and _healthy_since(each) is not None
+    ]
     if canary is None:
-        return Going(movable, len(movable), proven > 0)
+        return Candidates(movable, len(movable), bool(on_image))
     if isinstance(canary.instances, tuple):
-        going = _foremost(_by_ids(canary.instances, members))
-        return Going(going, len(going), False) if going else Going(movable, len(movable), True)
-    lacks = canary.instances.of(len(members)) - proven
-    return Going(movable, lacks if lacks > 0 else len(movable), lacks <= 0)
+        if going := _failed_first(_by_ids(canary.instances, members)):
+            return Candidates(going, len(going), all(each in on_image for each in going))
+        return Candidates(movable, len(movable), True)
+    wanted = canary.instances.of(len(members))
+    lacks = wanted - sum(not each.is_outdated for each in on_image)
+    return Candidates(movable, lacks if lacks > 0 else len(movable), len(on_image) >= wanted)
 
 
-def _foremost(members: Sequence[Member]) -> list[Member]:
+def _failed_first(members: Sequence[Member]) -> list[Member]:
     """The movable ones that failed, or else all movable ones."""
     movable = [each for each in members if each.is_movable]
-    return [each for each in movable if each.state is State.BROKEN] or movable
+    return [each for each in movable if each.state is State.UNHEALTHY] or movable
 
 
 @dataclass(frozen=True, slots=True)
 class _Soak:
-    """How long after their upgrade these members are waited for; `who` names them where that is worth it."""
+    """How long these members must have been healthy after their upgrade. `who` is a prefix for the
+    message."""
 
     members: Sequence[Member]
     length: timedelta
@@ -197,17 +227,17 @@ class _Soak:
 
     @property
     def until(self) -> datetime:
-        """When it is over; in the distant past where none of them came back from an upgrade."""
-        since = last_back(self.members)
+        """When it is over. In the distant past if none of them was upgraded."""
+        since = last_recovery(self.members)
         return since + self.length if since else datetime.min.replace(tzinfo=UTC)
 
 
-def _canaries(canary: Canary, members: Sequence[Member]) -> Sequence[Member]:
-    """The members that came back first of all, or those that are named: whatever else is on the image by now,
-    an instance that the autoscaler made or one that was cured, is no proof of it."""
+def _canary_members(canary: Canary, members: Sequence[Member]) -> Sequence[Member]:
+    """The members that were upgraded first, or those that are named. Other instances on the image do not
+    count, such as one that an autoscaler created or one that was remediated."""
     if isinstance(canary.instances, tuple):
         return _by_ids(canary.instances, members)
-    back = sorted((since, each.instance.id) for each in members if (since := _upgraded_at(each)))
+    back = sorted((since, each.instance.id) for each in members if (since := _upgraded_since(each)))
     return _by_ids({id_ for _, id_ in back[: canary.instances.of(len(members))]}, members)
 
 
@@ -215,45 +245,46 @@ def _by_ids(ids: Collection[str], members: Sequence[Member]) -> list[Member]:
     return [each for each in members if each.instance.id in ids]
 
 
-def last_back(members: Sequence[Member]) -> datetime | None:
-    """When the last instance that was upgraded came back, by Azure's own time."""
-    return max((since for each in members if (since := _upgraded_at(each))), default=None)
+def last_recovery(members: Sequence[Member]) -> datetime | None:
+    """When the last upgraded instance became healthy, by Azure's own time."""
+    return max((since for each in members if (since := _upgraded_since(each))), default=None)
 
 
-def _younger(members: Sequence[Member], than: datetime) -> str:
-    """The upgraded instances that came back later than that, by name."""
+def _still_soaking(members: Sequence[Member], than: datetime) -> str:
+    """The names of the upgraded instances that became healthy after that time."""
     return join(
-        each.instance.name for each in members if (since := _upgraded_at(each)) is not None and since > than
+        each.instance.name
+        for each in members
+        if (since := _upgraded_since(each)) is not None and since > than
     )
 
 
-def _upgraded_at(member: Member) -> datetime | None:
-    """Since when it has been back from an upgrade, healthy and all; None where it is not, or was made on the
-    image."""
+def _upgraded_since(member: Member) -> datetime | None:
+    """Since when it has been healthy after an upgrade. None if it is not, or was created on the image."""
+    return None if member.is_outdated else _healthy_since(member)
+
+
+def _healthy_since(member: Member) -> datetime | None:
+    """Since when it has been healthy on the image that it runs, even if it lacks other changes of the model.
+    None if it is not healthy, or was created on that image."""
     instance = member.instance
-    if member.is_outdated or member.state is not State.BACK or instance.since is None:
+    if member.state is not State.HEALTHY or instance.since is None or is_newborn(instance):
         return None
-    if is_newborn(instance):
-        return None
-    return max(instance.since, instance.stands_since or instance.since)
+    return max(instance.since, instance.state_since or instance.since)
 
 
 def is_newborn(instance: Instance) -> bool:
-    """Whether it was made on its image, and never upgraded."""
+    """Whether it was created on its image and never upgraded."""
     since, created = instance.since, instance.created
     return since is not None and created is not None and since - created < _NEWBORN
 
 
 def _by_id(member: Member) -> tuple[int, str]:
-    """The order of ids, of which most are numbers without leading zeros."""
+    """The order of ids. Most are numbers without leading zeros."""
     return len(member.instance.id), member.instance.id
 
 
-def _is_unwell(member: Member) -> bool:
-    """Whether it does not serve as it is taken. One that Azure was at work on for too long may be back by
-    now: lists are behind."""
-    return not member.is_serving and member.state is not State.RETURNING
-
-
-def _count(taken: Sequence[Member]) -> str:
-    return "1 instance" if len(taken) == 1 else f"{len(taken)} instances"
+def _is_not_serving(member: Member) -> bool:
+    """Whether it does not serve when it is upgraded. One that was in transition for too long may serve by
+    now, because lists are behind."""
+    return not member.is_serving and member.state is not State.IN_TRANSITION

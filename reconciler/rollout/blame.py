@@ -1,10 +1,9 @@
-"""What the tags of a scale set say of the image that it is on, by a write of their own: it failed, or is well
-again.
+"""The record on the tags that the image of a scale set failed, or is healthy again, as a write of its own.
 
-Where an image is given up, the change of the model that goes back says so. Under `hold` nothing goes back,
-and a PATCH of the tags alone says it: one in a rollout. So the image is begun in no other scale set after a
-restart either, though this one is suspended or without an instance by then. Where the image is brought to
-health after all, one more says that: the next image is then no fix.
+A rollback records the failure with its change of the model. Under `hold` the model stays, and one PATCH of
+the tags alone records it. After a restart the image is therefore begun in no other scale set either, even if
+this one is suspended or has no instance by then. If the image becomes healthy after all, another PATCH
+removes the record, and the next image is then no fix.
 """
 
 from dataclasses import replace
@@ -17,29 +16,29 @@ from reconciler.rollout.step import MOST_TRIES, Attempt
 from reconciler.rollout.tags import is_storable, missing_room, with_state
 from reconciler.spec.image import short
 
-_UNKNOWN = "a restart will not know that it failed"
+_UNKNOWN = "a restart will not know of it"
 
 
 def with_failure(context: Context, failing: Decision) -> Decision:
-    """`failing`, and the failure on the tags, where they do not tell of it.
+    """`failing`, with the failure to be recorded on the tags if it is not recorded yet.
 
-    What a scale set has run since before anybody looked is no rollout, and fails for another reason.
+    An image that the scale set ran before it was ever observed is no rollout, and fails for another reason.
     """
     persisted, image = context.model.persisted, context.image
     is_known = persisted.failed is not None and persisted.failed.is_of(image)
     has_begun = context.observed.progress.is_under_way or persisted.began_at(image) is not None
-    is_again = is_tried_again(persisted.retry, context.observed.attempt, Fingerprint.of(image))
+    is_again = is_retried(persisted.retry, context.observed.attempt, Fingerprint.of(image))
     if is_known or is_again or not has_begun:
         return failing
     after = failed_state(context)
     tags = with_state(context.model.tags, after)
     if not is_storable(after) or missing_room(context.model.tags, tags):
-        return replace(failing, message=f"{failing.message}; there is no room for a tag, so {_UNKNOWN}")
-    return _writing(context, failing, after, f"noting on its tags that {short(image)} failed", _UNKNOWN)
+        return replace(failing, message=f"{failing.message}; no tag is free, so {_UNKNOWN}")
+    return _writing(context, failing, after, "recording the failure", _UNKNOWN)
 
 
 def without_failure(context: Context, done: Decision) -> Decision:
-    """`done`, and the failure taken off the tags, where they tell of one and the image is well by now."""
+    """`done`, with the failure to be removed from the tags if it is recorded and the image is healthy now."""
     persisted = context.model.persisted
     if done.reason.meaning.phase is not Phase.DONE or not done.counts or not done.counts.back:
         return done
@@ -50,22 +49,22 @@ def without_failure(context: Context, done: Decision) -> Decision:
         context,
         done,
         after,
-        f"noting on its tags that {short(context.image)} is well again",
-        "a restart will not know that it is well again",
+        f"recording that {short(context.image)} is healthy again",
+        "a restart will not know that it is healthy again",
     )
 
 
 def failed_state(context: Context) -> PersistedState:
-    """What is persisted once the image has failed. Somebody else may have set the model to it; then this is
-    when its rollout began, as far as anybody knows."""
+    """The state to persist once the image has failed. If another writer set the model, its rollout began
+    now."""
     persisted, image = context.model.persisted, context.image
     is_known = persisted.began is not None and persisted.began.image.is_of(image)
     began = persisted.began if is_known else Mark.of(context.at, image)
     return replace(persisted, failed=Fingerprint.of(image), began=began, retry=None)
 
 
-def is_tried_again(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) -> bool:
-    """Whether a person has had it tried again, and nothing was taken to it here since."""
+def is_retried(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) -> bool:
+    """Whether a person asked for a retry, and no step to the image was taken here since."""
     if retry is None or retry.image.digest != image.digest:
         return False
     return attempt is None or attempt.at < retry.at or not image.is_of(attempt.step.image)
@@ -74,11 +73,11 @@ def is_tried_again(retry: Mark | None, attempt: Attempt | None, image: Fingerpri
 def _writing(
     context: Context, decision: Decision, persisted: PersistedState, doing: str, otherwise: str
 ) -> Decision:
-    """With the write, unless it was asked for a moment ago: ever less often where Azure refuses it, and a few
-    times where it is accepted and never shows."""
+    """Add the write, unless it was requested recently. A refused write is retried at growing intervals, and
+    one that has no effect a few times."""
     before = context.observed.progress.tag_write
     if before is None or before.failed != persisted.failed:
         return replace(decision, message=f"{decision.message}; {doing}", to_persist=persisted)
-    message = f"{decision.message}; {otherwise}: {before.refusal}" if before.refusal else decision.message
+    refused = f"; not recorded ({before.refusal}), so {otherwise}" if before.refusal else ""
     is_due = context.at >= before.next_at and (before.refusal or before.tries < MOST_TRIES)
-    return replace(decision, message=message, to_persist=persisted if is_due else None)
+    return replace(decision, message=f"{decision.message}{refused}", to_persist=persisted if is_due else None)

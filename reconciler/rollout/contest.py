@@ -1,12 +1,12 @@
-"""An instance that something else changes again whenever it was brought to the model: `converge: model` would
-never end.
+"""An instance that another writer changes whenever it was brought to the model. `converge: model` would never
+end.
 
-After the third time it rests for 20 minutes, then for 40, and so on up to more than five hours; the others go
-on. A day in which it stays on the model ends the contest.
+After the third time it is left alone for 20 minutes, then for 40, and so on up to 5h20m. Other instances
+continue. A day in which it stays on the model ends the contest.
 
     09:00  it lacks an extension, and is brought to the model
     09:10  it lacks it again: a second time, and at 09:20 a third
-    09:30  it lacks it again: it is brought to the model at 09:40, and then not before 10:20
+    09:30  it lacks it again: left alone until 09:40, then brought to the model, and left alone until 10:20
 """
 
 from collections.abc import Mapping
@@ -22,22 +22,22 @@ _OVER = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """How often an instance was brought to the model though it ran the image already, and when last."""
+    """How often an instance that ran the image already was brought to the model, and when last."""
 
     times: int
     last: datetime
 
 
 def contests_after(before: Mapping[str, Contest], step: Upgrade, at: datetime) -> dict[str, Contest]:
-    """The contests once this upgrade is taken at `at`."""
+    """The contests after this upgrade is started at `at`."""
     open_ = {id_: each for id_, each in before.items() if at - each.last < _OVER}
     times = {id_: open_[id_].times if id_ in open_ else 0 for id_ in step.behind}
     return open_ | {id_: Contest(number + 1, at) for id_, number in times.items()}
 
 
 def contested_until(contest: Contest | None) -> datetime | None:
-    """Until when its instance rests; None where it need not."""
+    """Until when its instance is left alone, or None."""
     if contest is None or contest.times < _MOST:
         return None
-    rest: timedelta = _FIRST * 2 ** min(contest.times - _MOST, _DOUBLINGS)
-    return contest.last + rest
+    pause: timedelta = _FIRST * 2 ** min(contest.times - _MOST, _DOUBLINGS)
+    return contest.last + pause

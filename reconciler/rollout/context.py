@@ -1,4 +1,4 @@
-"""What a decision is about, put together once: the rungs of the ladder read it and hand it on whole."""
+"""What a decision is about, assembled once and passed on whole to the steps that read it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ class Aim:
     desired: ScaleSet  # its image is the exact one: a version in place of latest, or the last good image
     model: Model
     observed: Observed
-    is_return: bool = False  # the way is back to the last good image
+    is_return: bool = False  # a rollback to the last good image
 
     @property
     def image(self) -> Image:
@@ -35,13 +35,13 @@ class Aim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context(Aim):
-    """The same with its instances, the list of which was whole."""
+    """An Aim with its instances, after a complete read."""
 
-    members: tuple[Member, ...]  # those that stay, in Azure's order
+    members: tuple[Member, ...]  # all instances but those being deleted, in Azure's order
     domain_of: Grouping
     counts: InstanceCounts  # of `members`, by domain
 
     @property
     def movable(self) -> list[Member]:
-        """Those that an upgrade would bring to the image."""
+        """The members that an upgrade would bring to the image."""
         return [each for each in self.members if each.is_movable]

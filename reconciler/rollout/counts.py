@@ -1,4 +1,4 @@
-"""A count of the instances of a scale set by domain: where a rollout stands, for tables and messages."""
+"""The instances of a scale set by domain, counted for tables and messages."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,11 +10,11 @@ from reconciler.rollout.member import Member
 
 @dataclass(frozen=True, slots=True)
 class DomainCounts:
-    """The instances of one domain: all, those up to date, of these the ones that are back, and all that are
-    not serving just now.
+    """The instances of one domain.
 
-    `left_out` are on another image than the declared one, and neither moved nor waited for: protected,
-    deallocated, or Azure tells no image of them. `sick` are away without being left out or deallocated.
+    `back` are those that are up to date and healthy. `unavailable` are all that are not healthy. `left_out`
+    are on another image and neither upgraded nor waited for: protected, deallocated, or without a known
+    image. `unhealthy` are unavailable without being left out or deallocated.
     """
 
     domain: Domain
@@ -32,8 +32,8 @@ class InstanceCounts:
 
     domains: tuple[DomainCounts, ...]
 
-    def taking(self, domain: Domain, serving: int) -> "InstanceCounts":
-        """The same with so many more instances of `domain` away: what it comes to once a batch is taken."""
+    def with_batch(self, domain: Domain, serving: int) -> "InstanceCounts":
+        """These counts once a batch is started, with `serving` more instances of `domain` unavailable."""
         return InstanceCounts(
             tuple(
                 replace(each, unavailable=each.unavailable + serving) if each.domain == domain else each
@@ -58,8 +58,8 @@ class InstanceCounts:
         return sum(each.unhealthy for each in self.domains)
 
     @property
-    def done(self) -> str:
-        """How far it is, in words."""
+    def summary(self) -> str:
+        """The progress in words."""
         return f"{self.up_to_date} of {self.total} up to date"
 
     @property
@@ -82,8 +82,8 @@ def count_instances(members: Iterable[Member], grouping: Grouping) -> InstanceCo
                 domain=domain,
                 total=len(inside),
                 up_to_date=sum(not member.is_outdated for member in inside),
-                back=sum(not member.is_outdated and member.state is State.BACK for member in inside),
-                unavailable=sum(member.state is not State.BACK for member in inside),
+                back=sum(not member.is_outdated and member.state is State.HEALTHY for member in inside),
+                unavailable=sum(member.state is not State.HEALTHY for member in inside),
                 left_out=sum(member.is_left_out for member in inside),
                 unhealthy=sum(member.is_unhealthy for member in inside),
             )

@@ -1,157 +1,179 @@
-"""The decision: what to do next about one scale set, from what is desired and what was seen.
+"""The decision: what to do next with one scale set, from what is desired and what was observed.
 
-`decide` is pure and is the only place where anything is decided: the daemon, `plan`, the forecast and the
-tests run it. It is a ladder of early returns; each rung assumes that those above it did not apply. It asks
-for a fact that costs a request (`Look`) only on the rung that needs it, so the caller loops: look, decide,
-until there is a Decision.
+`decide` is pure, and nothing is decided anywhere else. The daemon, `plan`, the forecast and the tests run it.
+It is a sequence of early returns, and each step assumes that those before it did not apply. A fact that costs
+a request is asked for (`Need`) only by the step that needs it. The caller therefore reads and decides in a
+loop until there is a Decision.
 
-The safety rule: no instance of a second domain is touched while one of the first is not back and healthy.
-It holds without memory because it asks only about instances as they are: while any instance that is up to
-date is not back, or any is in transition, nothing is started. What was broken before the rollout reached
-it costs nothing and goes first, one domain at a time; what of it passes a closed gate, `remedy` says. So does
-what Azure has been taking for longer than `health.timeout` to another image than the desired one. An instance
-that a person protects is out of the rollout's hands, and so is one that `maxUnhealthyUpgraded` gives up for
-lost.
+The safety rule: no instance of a second domain is upgraded while one of the first is not healthy. It needs no
+memory, because it considers only the current instances: while any up-to-date instance is not healthy, or any
+instance is in transition, nothing is started.
+
+- Instances that do not serve before the rollout reaches them are upgraded first, one domain at a time.
+  `remedy` decides which of them pass a closed gate.
+- The same applies to instances that Azure has been upgrading for longer than `health.timeout` to an image
+  other than the desired one.
+- The rule does not wait for instances that a person protects, or that `maxUnhealthyUpgraded` tolerates.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.rollout.batching import batch, first, is_proven, missing, room, sick, soaking
+from reconciler.rollout.batching import (
+    disruption_budget,
+    is_proven,
+    missing_canary,
+    next_candidates,
+    soak_wait,
+    too_many_unhealthy,
+    upgrade_batch,
+)
 from reconciler.rollout.blame import without_failure
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.drift import drift
-from reconciler.rollout.eviction import backing_off, lone_reason
-from reconciler.rollout.evidence import is_against_image
+from reconciler.rollout.eviction import eviction_backoff, single_instance_reason
+from reconciler.rollout.evidence import has_evidence_against_image
 from reconciler.rollout.expectations import (
-    doubtful_update,
-    failed_update,
-    failed_upgrade,
+    doubtful_model_update,
+    failed_model_update,
     is_retry_due,
+    repeated_upgrade_failure,
+    spent_upgrade,
     unmet_expectation,
-    vain_upgrade,
+    upgrade_without_effect,
 )
-from reconciler.rollout.freshness import stale
-from reconciler.rollout.gates import barrier, remedy_barrier, window_barrier
-from reconciler.rollout.health import at_work
+from reconciler.rollout.freshness import stale_fact
+from reconciler.rollout.gates import closed_gate, closed_gate_for_remedy, closed_window
+from reconciler.rollout.health import State, is_in_transition, state_of
 from reconciler.rollout.member import Member, is_overdue, members
-from reconciler.rollout.observed import Absent, Look, Observed
-from reconciler.rollout.preflight import exact_if_known, exact_spec, unavailable
-from reconciler.rollout.reading import partial, with_instances
+from reconciler.rollout.observed import Absent, Need, Observed
+from reconciler.rollout.preflight import exact_if_known, exact_spec, image_unavailable
+from reconciler.rollout.progress import Progress
+from reconciler.rollout.reading import partial_read, with_instances
 from reconciler.rollout.reason import Phase, Reason, Status
-from reconciler.rollout.refusal import brake, refusal
-from reconciler.rollout.remedy import is_fix, no_cure, passing, returning
-from reconciler.rollout.rollback import abort, back_on_model, end_of_rollback
+from reconciler.rollout.refusal import active_hold, refusal
+from reconciler.rollout.remedy import (
+    failed_remediation,
+    has_unhealthy_to_roll_back,
+    is_fix,
+    remedy_candidates,
+)
+from reconciler.rollout.rollback import abort, end_of_rollback, restore_model
 from reconciler.rollout.settled import completion
-from reconciler.rollout.step import Step, Upgrade
-from reconciler.rollout.urgency import hastened
+from reconciler.rollout.step import Attempt, Step, Upgrade
+from reconciler.rollout.urgency import with_urgent_limits
 from reconciler.rollout.waiting import (
     awaited_instances,
-    confirming,
-    never_ends,
-    overrun,
-    relapsing,
-    waiting,
+    endless_upgrade,
+    health_confirmation,
+    instance_wait,
+    missed_rollout_deadline,
+    relapse_during_soak,
 )
+from reconciler.rollout.wording import describe_progress
 from reconciler.spec.image import follows_latest, same, short
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
 
-_DOING = "upgrading the next batch"
+_DOING = "the next batch"
 
 
-def decide(desired: ScaleSet, observed: Observed) -> Decision | Look:
-    """At most one step towards `desired`, or the fact that is still to be looked at.
+def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
+    """Decide on at most one step towards `desired`, or name the fact that is still needed.
 
-    A step is never decided on facts that are not fresh, nor without having seen that Azure runs no rolling
-    upgrade of its own.
+    A step is decided only on fresh facts, and only after Azure has reported that it runs no rolling upgrade
+    of its own.
     """
-    decision = _ladder(desired, observed)
-    if isinstance(decision, Look):
+    decision = _decide_unverified(desired, observed)
+    if isinstance(decision, Need):
         return decision
-    found = _checked(decision, decision.step, observed) if decision.step else decision
-    if isinstance(found, Look) or not decision.given_up:
+    found = _verify_step(decision, decision.step, observed) if decision.step else decision
+    if isinstance(found, Need) or not decision.rolled_back_from:
         return found
-    return replace(found, message=f"{found.message}; {decision.given_up} failed and was given up")
+    return replace(found, message=f"{found.message}; {decision.rolled_back_from} failed")
 
 
-def _checked(decision: Decision, step: Step, observed: Observed) -> Decision | Look:
-    """The decision, unless its step has to wait or rests on what is too old."""
-    return unmet_expectation(step, observed, decision.counts) or stale(step, observed) or decision
+def _verify_step(decision: Decision, step: Step, observed: Observed) -> Decision | Need:
+    """The decision, unless its step has to wait or rests on facts that are too old."""
+    return unmet_expectation(step, observed, decision.counts) or stale_fact(step, observed) or decision
 
 
-def _ladder(desired: ScaleSet, observed: Observed) -> Decision | Look:
-    if held := brake(desired, observed.at):
-        return _counted(held, desired, observed)
+def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need:
+    if held := active_hold(desired, observed.at):
+        return _with_counts(held, desired, observed)
     model = observed.model
     if model is None:
-        return Look.MODEL
+        return Need.MODEL
     if isinstance(model, Absent):
-        return Decision(Reason.NOT_FOUND, f"there is no scale set {desired.target.id}")
+        return Decision(Reason.NOT_FOUND, f"Azure has no scale set {desired.target.id}")
     if refused := refusal(desired, model, observed.rolling_upgrade):
         return refused
     exact = exact_spec(desired, model, observed.availability)
     if exact is None:
-        return Look.IMAGE
+        return Need.IMAGE
     if isinstance(exact, Decision):
         return exact
-    decision = _towards(Aim(desired=hastened(exact, observed.at), model=model, observed=observed))
+    decision = _decide_for_exact_image(
+        Aim(desired=with_urgent_limits(exact, observed.at), model=model, observed=observed)
+    )
     if not follows_latest(desired.image) or observed.availability is None:
         return decision
-    # Up to date with the version it is on; but nobody can say whether that is the latest.
-    unsaid = unavailable(desired.image, observed.availability)
+    # It is up to date with its version, but it is unknown whether that is the latest.
+    unsaid = image_unavailable(desired.image, observed.availability)
     if unsaid and isinstance(decision, Decision) and decision.reason is Reason.UP_TO_DATE:
         return replace(unsaid, counts=decision.counts)
     return decision
 
 
-def _counted(held: Decision, desired: ScaleSet, observed: Observed) -> Decision | Look:
-    """A brake, with the instances counted: nothing is done, and people want to know how it stands."""
+def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decision | Need:
+    """A hold with its instances counted, to show the status although nothing is done."""
     if observed.model is None:
-        return Look.MODEL
+        return Need.MODEL
     if isinstance(observed.model, Absent):
         return held
     if observed.instances is None:
-        return Look.INSTANCES
+        return Need.INSTANCES
     exact = exact_if_known(desired, observed)
     context = with_instances(Aim(desired=exact, model=observed.model, observed=observed), observed.instances)
-    return held if isinstance(context, Decision) else replace(held, counts=context.counts)
+    # A list that does not tell enough is a decision, which counts none.
+    return replace(held, counts=context.counts)
 
 
-def _towards(aim: Aim) -> Decision | Look:
-    """The rungs that know the exact image: towards it or, once it was given up, back from it."""
+def _decide_for_exact_image(aim: Aim) -> Decision | Need:
+    """The steps that know the exact image: towards it or, if it failed, back to the last good one."""
     model, observed, on_failure = aim.model, aim.observed, aim.rollout.on_failure
-    good = model.persisted.stand_in(aim.image)
+    good = model.persisted.rollback_target(aim.image)
     if good is None or on_failure is OnFailure.HOLD:
-        return _approach(aim)
-    if step := back_on_model(aim, good):
+        return _converge(aim)
+    if step := restore_model(aim, good):
         return step
     if observed.instances is None:
-        return Look.INSTANCES
-    if unread := partial(model, observed.instances):
+        return Need.INSTANCES
+    if unread := partial_read(model, observed.instances):
         return unread
-    # By image alone: setting the model back made the others differ from it, who never left.
+    # By image alone: setting the model back also made instances differ from it that never left the good
+    # image.
     rollout = replace(aim.rollout, canary=None, converge=Converge.IMAGE)
     back = replace(aim, desired=replace(aim.desired, image=good, rollout=rollout), is_return=True)
     context = with_instances(back, observed.instances)
     if isinstance(context, Decision):
         return context
     end = end_of_rollback(aim.image, good, context.members, context.counts)
-    if on_failure is OnFailure.ROLLBACK or returning(context):
-        return _way_to(end, back, given_up=short(aim.image))
+    if on_failure is OnFailure.ROLLBACK or has_unhealthy_to_roll_back(context):
+        return _roll_back(end, back, failed=short(aim.image))
     return end
 
 
-def _way_to(end: Decision, back: Aim, *, given_up: str) -> Decision | Look:
-    """The way back to where a rollout that was given up ends, or that end."""
-    decision = _approach(back)
-    if isinstance(decision, Look):
+def _roll_back(end: Decision, back: Aim, *, failed: str) -> Decision | Need:
+    """The rollback to the last good image, or its `end`."""
+    decision = _converge(back)
+    if isinstance(decision, Need):
         return decision
-    # Once all were seen to be back, what is waited for was made on the last good image since.
+    # Once all were seen healthy, an instance that is waited for was created on the last good image since.
     is_over = back.observed.progress.is_under_way is False
     if _is_done(decision) or (is_over and _only_waits(decision)):
-        return replace(end, counts=decision.counts, soon=decision.soon)
-    return replace(decision, given_up=given_up)
+        return replace(end, soon=decision.soon)
+    return replace(decision, rolled_back_from=failed)
 
 
 def _is_done(decision: Decision) -> bool:
@@ -159,134 +181,168 @@ def _is_done(decision: Decision) -> bool:
 
 
 def _only_waits(decision: Decision) -> bool:
-    """Whether it waits for instances or for Azure, and nothing of that has taken too long."""
+    """Whether it waits for instances or for Azure, and not for too long."""
     meaning = decision.reason.meaning
     return decision.step is None and meaning.keeps_batch and meaning.status is Status.RECONCILING
 
 
-def _approach(aim: Aim) -> Decision | Look:
+def _converge(aim: Aim) -> Decision | Need:
     model, observed = aim.model, aim.observed
-    if at_work(model.provisioning) and (waits := _busy(aim)):
-        return _urgent(aim) or waits
+    if is_in_transition(model.provisioning) and (waits := _wait_for_azure(aim)):
+        return _act_while_azure_is_busy(aim) or waits
     if model.image is None or not same(model.image, aim.image):
         return drift(aim)
-    if again := failed_update(aim):
+    if again := failed_model_update(aim):
         return again
     if observed.instances is None:
-        return Look.INSTANCES
+        return Need.INSTANCES
     context = with_instances(aim, observed.instances)
     if isinstance(context, Decision):
         return context
-    return doubtful_update(context) or _roll(context)
+    return doubtful_model_update(context) or _continue_rollout(context)
 
 
-def _busy(aim: Aim) -> Decision | Look | None:
-    """Wait for Azure, unless it has been at it for too long: then what is stuck is dealt with.
+def _wait_for_azure(aim: Aim) -> Decision | Need | None:
+    """Wait for Azure, unless that has taken too long: None lets the next steps deal with stuck instances.
 
-    While our own step is young there is no need to list the instances to know that it is not overdue.
+    While our own upgrade is younger than `health.timeout` it cannot be overdue, so no list is needed.
     """
     busy = Decision(
-        Reason.AZURE_BUSY, f"Azure is at work on the scale set ({aim.model.provisioning})", soon=True
+        Reason.AZURE_BUSY,
+        f"the scale set is {aim.model.provisioning}; nothing is changed until Azure has finished",
+        soon=True,
     )
     if aim.model.provisioning != "updating":
         return busy
     attempt = aim.observed.attempt
     if attempt and isinstance(attempt.step, Upgrade):
+        if not _is_upgrade_over(aim.observed.progress):
+            busy = replace(busy, message=_batch_progress(aim, attempt))
         if aim.at - attempt.at <= aim.desired.health.timeout:
             return busy
-        # What was seen to be over has ended: it is something else that Azure is at now.
-        if aim.observed.progress.is_under_way is not False and (late := never_ends(aim, attempt)):
+        # A rollout that was seen to be over has ended: Azure is doing something else now.
+        if aim.observed.progress.is_under_way is not False and (late := endless_upgrade(aim, attempt)):
             busy = late
     if aim.observed.instances is None:
-        return Look.INSTANCES
+        return Need.INSTANCES
     staying = members(aim.desired, aim.model, aim.observed, aim.observed.instances)
-    moving = [each.instance for each in staying if at_work(each.instance.provisioning)]
+    moving = [each.instance for each in staying if is_in_transition(each.instance.provisioning)]
     return None if any(is_overdue(each, aim.desired, aim.at) for each in moving) else busy
 
 
-def _urgent(aim: Aim) -> Decision | Look | None:
-    """What does not wait for Azure to finish: a fix, or the model going back to the last good image.
+def _is_upgrade_over(progress: Progress) -> bool:
+    """Whether the last upgrade was seen to have ended, so that Azure is doing something else now."""
+    is_waiting = progress.waiting_since is not None
+    return is_waiting or progress.passes > 0 or progress.is_under_way is False
 
-    Azure may refuse it while it is at work; that is a conflict, and tried again.
+
+def _batch_progress(aim: Aim, attempt: Attempt) -> str:
+    """What Azure is doing with the last batch. The number of healthy ones is known if they were read."""
+    batch = [each for each in aim.observed.instances or () if each.id in attempt.instance_ids]
+    healthy = sum(
+        each.runs(aim.image) and state_of(each, aim.model.health_source, aim.at) is State.HEALTHY
+        for each in batch
+    )
+    known = f"; {healthy} of {len(batch)} healthy" if batch else ""
+    return f"{describe_progress(attempt)}{known}"
+
+
+def _act_while_azure_is_busy(aim: Aim) -> Decision | Need | None:
+    """A step that does not wait for Azure: a fix, or setting the model back to the last good image.
+
+    Azure may refuse it meanwhile. That is a conflict, and is retried.
     """
     model, instances = aim.model, aim.observed.instances
     if model.provisioning != "updating" or model.image is None or same(model.image, aim.image):
         return None
     if instances is None:
-        return Look.INSTANCES
+        return Need.INSTANCES
     is_revert = model.persisted.is_last_good(aim.image)
     return drift(aim) if is_revert or is_fix(aim, instances) else None
 
 
-def _roll(context: Context) -> Decision | Look:
-    """The rungs that need the instances; the model is right by now."""
+def _continue_rollout(context: Context) -> Decision | Need:
+    """The steps that need the instances. The model is on the image."""
     movable = context.movable
     if waits := awaited_instances(context, is_last=not movable):
-        found = waiting(context, waits)
+        found = instance_wait(context, waits)
         is_failure = found.reason.meaning.is_failure and awaited_instances(context, is_last=False)
         return abort(context, found) if is_failure else found
-    if not context.is_return and (fickle := relapsing(context)):
+    if not context.is_return and (fickle := relapse_during_soak(context)):
         return abort(context, fickle)
     if not movable:
         return without_failure(context, completion(context))
-    if hopeless := _hopeless(context):
+    if hopeless := _abort_after_failed_upgrades(context):
         return hopeless
-    if not context.is_return and (failing := vain_upgrade(context)):
-        return failing if isinstance(failing, Look) else abort(context, failing)
-    return _next_batch(context)
+    if not context.is_return and (failing := upgrade_without_effect(context)):
+        return failing if isinstance(failing, Need) else abort(context, failing)
+    batch_or_gate = _next_batch(context)
+    if isinstance(batch_or_gate, Decision) and batch_or_gate.reason.meaning.status is Status.WAITING:
+        return spent_upgrade(context) or batch_or_gate
+    return batch_or_gate
 
 
-def _next_batch(context: Context) -> Decision | Look:
-    """What does not serve goes first, and what of it passes a closed gate; then what serves. Or what holds
-    it."""
-    if taken := passing(context):
+def _next_batch(context: Context) -> Decision | Need:
+    """The next batch, or what blocks it. Instances that do not serve go first, and some pass a closed
+    gate."""
+    if taken := remedy_candidates(context):
         is_good = context.is_return or is_proven(context)
-        closed = None if is_good else remedy_barrier(context, _DOING, context.counts)
-        return closed or batch(context, taken, len(taken))
-    if lost := [each for each in context.movable if each.is_lost]:
-        # They cost nothing, so they wait for no soak: only for the gates, and go first when those are open.
-        has_begun = first(context.rollout.canary, context.members).has_begun
-        closed = barrier(context, has_begun=has_begun, doing=_DOING, counts=context.counts)
-        if isinstance(closed, Decision) and (failing := no_cure(context)):
+        closed = None if is_good else closed_gate_for_remedy(context, _DOING, context.counts)
+        return closed or upgrade_batch(context, taken, len(taken))
+    if unhealthy := [each for each in context.movable if each.is_not_serving]:
+        # Upgrading them takes nothing out of service. So they wait for the gates, but for no soak.
+        has_begun = next_candidates(context).has_begun
+        closed = closed_gate(context, has_begun=has_begun, doing=_DOING, counts=context.counts)
+        if isinstance(closed, Decision) and (failing := failed_remediation(context)):
             return failing
-        return closed or batch(context, lost, len(lost))
-    if late := overrun(context):
+        return closed or upgrade_batch(context, unhealthy, len(unhealthy))
+    if late := missed_rollout_deadline(context):
         return late
-    going = _may(context)
+    going = _serving_candidates(context)
     if not isinstance(going, tuple):
         return going
     candidates, most = going
-    why = "" if context.is_return else lone_reason(context)
-    return batch(context, candidates, 1 if why else most, why)
+    why = "" if context.is_return else single_instance_reason(context)
+    return upgrade_batch(context, candidates, 1 if why else most, why)
 
 
-def _hopeless(context: Context) -> Decision | Look | None:
-    """Give the image up of which no instance can be made; or say so until the upgrade is tried once more, as
-    it is where the model stays. What goes to the last good image has nothing to give it up for."""
+def _abort_after_failed_upgrades(context: Context) -> Decision | Need | None:
+    """Abort the rollout of an image from which Azure cannot create instances.
+
+    If the model stays on it, report that until the upgrade may be retried. A rollout to the last good image
+    is never aborted, because there is nothing to roll back to.
+    """
     if context.model.persisted.is_last_good(context.image):
         return None
-    failing = failed_upgrade(context)
-    if failing is None or isinstance(failing, Look):
+    failing = repeated_upgrade_failure(context)
+    if failing is None or isinstance(failing, Need):
         return failing
-    if not is_against_image(context):
+    if not has_evidence_against_image(context):
         return None
     found = abort(context, failing)
     is_held = isinstance(found, Decision) and found.step is None
     return None if is_held and is_retry_due(context.observed) else found
 
 
-def _may(context: Context) -> tuple[Sequence[Member], int] | Decision | Look:
-    """The working instances that may be taken down now, and how many of them at most; or why none may."""
-    if waits := soaking(context) or confirming(context) or (not context.is_return and backing_off(context)):
+def _serving_candidates(context: Context) -> tuple[Sequence[Member], int] | Decision | Need:
+    """The serving instances that may be upgraded now, and how many at most; or why none may.
+
+    10 instances, maxUnavailable 3, 1 of them unavailable: at most 2 others, of the canary first.
+    """
+    if (
+        waits := soak_wait(context)
+        or health_confirmation(context)
+        or (not context.is_return and eviction_backoff(context))
+    ):
         return waits
-    if waits := sick(context) or missing(context.rollout.canary, context.members):
+    if waits := too_many_unhealthy(context) or missing_canary(context.rollout.canary, context.members):
         return waits
-    going = first(context.rollout.canary, context.members)
-    free = room(context, going.members)
+    going = next_candidates(context)
+    free = disruption_budget(context, going.members)
     if isinstance(free, Decision):
         return free
     if context.is_return or context.model.persisted.is_last_good(context.image):
-        closed: Decision | Look | None = window_barrier(context, _DOING)
+        closed: Decision | Need | None = closed_window(context, _DOING)
     else:
-        closed = barrier(context, has_begun=going.has_begun, doing=_DOING, counts=context.counts)
+        closed = closed_gate(context, has_begun=going.has_begun, doing=_DOING, counts=context.counts)
     return closed or (going.members, min(going.most, free))

@@ -1,10 +1,10 @@
 """What was decided about one scale set: at most one step, and one line that says why.
 
-`Decision.line` is the log line, the event, the table cell, the answer of `plan` and what tests expect;
-nobody words it a second time.
+`Decision.line` is the log line, the event, the table cell, the answer of `plan` and what tests expect. It is
+worded nowhere else.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciler.rollout.counts import InstanceCounts
@@ -18,14 +18,17 @@ from reconciler.rollout.step import Step
 class Decision:
     """One reason, one message for people, and at most one step.
 
-    `soon` asks for the next look in seconds instead of at the next sweep: something is moving. `until` is
-    when the next step may be taken, where that is known, and `watch` how often to look until then, where that
-    is more often than usual.
-    `counts` counts the instances by domain where they were looked at. `gates` are those that were asked
-    whether working instances may be taken down; where one is closed, `doing` is what it holds up.
-    `blamed` is an image that there is evidence against, `given_up` the name of the one that the instances are
-    taken back from. `to_persist` is to be written on the tags, and nothing else. Nothing depends on that:
-    where Azure refuses it, the decision stands.
+    `soon` asks for the next reconcile in seconds instead of at the next sweep, because something is moving.
+    `until` is when the next step may be taken, if known. `watch` is how often to reconcile until then, if
+    more often than usual.
+
+    `counts` are the instances by domain, if they were read. `gates` are those that were evaluated, and
+    `doing` is what a closed one blocks. `blamed` is an image with evidence against it. `rolled_back_from` is
+    the name of the failed image during a rollback. `cause` is the message of a failure without what happens
+    next.
+
+    `to_persist` is written to the tags, and nothing else is. Nothing depends on that write: if Azure refuses
+    it, the decision still counts.
     """
 
     reason: Reason
@@ -38,8 +41,9 @@ class Decision:
     gates: tuple[Gate, ...] = ()
     doing: str = ""
     blamed: Fingerprint | None = None
-    given_up: str = ""
+    rolled_back_from: str = ""
     to_persist: PersistedState | None = None
+    cause: str = field(default="", compare=False)
 
     @property
     def line(self) -> str:

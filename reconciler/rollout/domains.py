@@ -1,8 +1,8 @@
-"""Which domain an instance belongs to: the unit that a rollout takes down one at a time.
+"""Which domain an instance belongs to: the unit that a rollout takes out of service together.
 
-Equal numbers do not mean equal domains: an update domain is one only within its placement group, and
-within its zone on a zonal scale set. To add an ordering: a value of `By`, an entry below, the schema, a
-topology in the property tests.
+Equal numbers do not mean equal domains. An update domain is one only within its placement group, and within
+its zone on a zonal scale set. To add an ordering: a value of `By`, an entry below, the schema, and a topology
+in the property tests.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ from reconciler.spec.scale_set import By
 
 @dataclass(frozen=True, slots=True, order=True)
 class Domain:
-    """A domain, in the order of a rollout: rank, zone, placement group, number. -1 stands for no number.
+    """A domain, in the order of a rollout: rank, zone, placement group, number. -1 means no number.
 
-    `rank` is the place that the spec gives it. `noun` names what the number counts: "update domain",
-    "fault domain", or "" where zone alone or nothing divides the set.
+    `rank` is its position in the spec. `noun` is what the number counts: "update domain", "fault domain", or
+    "" if only zones or nothing divides the scale set.
     """
 
     rank: int = field(default=0, kw_only=True)
@@ -45,12 +45,11 @@ Grouping = Callable[[Instance], Domain]
 
 
 class DomainsUnknown(Exception):
-    """The spec goes by a domain that Azure does not report for this scale set."""
+    """The spec names a kind of domain that Azure does not report for this scale set."""
 
 
 def rank(domain: Domain, order: Sequence[str]) -> Domain:
-    """`domain` with the place that `order` gives it: the first entry of which it has every part, else the
-    end.
+    """`domain` ranked by the first entry of `order` whose parts it all has, or else after all entries.
 
     >>> order = ["zone 2", "update domain 4"]
     >>> [rank(Domain(zone, "", 4, "update domain"), order).rank for zone in ("1", "2")]
@@ -64,9 +63,9 @@ def rank(domain: Domain, order: Sequence[str]) -> Domain:
 def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Grouping:
     """The function that puts each instance of this scale set into its domain, ranked by `order`.
 
-    One instance that reports a domain is enough to go by it: Azure numbers instances late, and a straggler
-    without a number must not turn the whole set to another ordering in the middle of a rollout.
-    Raises DomainsUnknown where an ordering was asked for by name and no instance reports such a domain.
+    One instance that reports a domain is sufficient. Azure numbers instances late, and one without a number
+    must not switch the whole scale set to another ordering in the middle of a rollout. Raises DomainsUnknown
+    if the spec names a kind of domain that no instance reports.
     """
     if not instances:
         return _whole
@@ -94,11 +93,13 @@ def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Gro
     for choice in groupings if by is By.AUTO else (by,):
         if reported[choice]:
             return _remembering(groupings[choice], order)
-    raise DomainsUnknown(f"spec.rollout.by is {by}, but Azure reports none here; use by: auto or by: batch")
+    raise DomainsUnknown(
+        f"rollout.by is {by}, but Azure reports no such domain here; set by: auto or by: batch"
+    )
 
 
 def _remembering(unranked: Grouping, order: Sequence[str]) -> Grouping:
-    """Of a thousand instances few are in different places, and a decision asks for each several times."""
+    """The same grouping, cached: a decision asks for the domain of each instance several times."""
     known: dict[tuple[object, ...], Domain] = {}
 
     def domain(instance: Instance) -> Domain:

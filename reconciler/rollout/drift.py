@@ -1,20 +1,20 @@
-"""The model is on another image than the declared one: may it be set, and what else will come of it?"""
+"""The model is not on the declared image: whether it may be set, and what else its upgrade will change."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.rollout.batching import missing
+from reconciler.rollout.batching import missing_canary
 from reconciler.rollout.context import Aim
 from reconciler.rollout.counts import InstanceCounts, count_instances
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.gates import barrier, remedy_barrier
+from reconciler.rollout.gates import closed_gate, closed_gate_for_remedy
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
-from reconciler.rollout.observed import Availability, Instance, Look, Model
+from reconciler.rollout.observed import Availability, Instance, Model, Need
 from reconciler.rollout.patch import is_claimed, missing_etag, patch
 from reconciler.rollout.persisted import Fingerprint
-from reconciler.rollout.preflight import crowd, misfit, unavailable
-from reconciler.rollout.reading import group, own, partial, with_instances
+from reconciler.rollout.preflight import image_unavailable, incompatibility, too_many_models
+from reconciler.rollout.reading import group_instances, own_instances, partial_read, with_instances
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.remedy import is_fix, passes_gates
 from reconciler.rollout.rollback import is_over, state_to_persist
@@ -24,34 +24,36 @@ from reconciler.spec.image import Image, is_version_of, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 
 _NONE_IS_GOOD = "no image is known to be good here"
-_NO_ROOM = "there is no room for a tag, so"
-_NO_MEMORY = "a restart will not know when this rollout began, or whether it failed"
-_NO_OWNER = "another fleet will not know whose this scale set is"
+_NO_ROOM = "no tag is free:"
+_NO_MEMORY = "a restart will not know when it began or whether it failed"
+_NO_OWNER = "another fleet will not know the owner"
 
 
-def drift(aim: Aim) -> Decision | Look:
-    """The step that sets the model, or why it is not taken, or what is still to be looked at.
+def drift(aim: Aim) -> Decision | Need:
+    """The step that sets the model, the decision not to, or the fact that is still needed.
 
-    The instances tell what else their upgrade will bring, and whether it is the cure of a rollout that
-    failed.
+    The instances show what else their upgrade will change, and whether the image is a fix of a failed
+    rollout.
     """
     model, observed = aim.model, aim.observed
     if refused := missing_etag(model):
         return refused
     if observed.availability is None:
-        return Look.IMAGE
-    if refused := unavailable(aim.image, observed.availability) or misfit(model, observed.availability):
+        return Need.IMAGE
+    if refused := image_unavailable(aim.image, observed.availability) or incompatibility(
+        model, observed.availability
+    ):
         return refused
     if observed.instances is None:
-        return Look.INSTANCES
-    if unread := partial(model, observed.instances):
+        return Need.INSTANCES
+    if unread := partial_read(model, observed.instances):
         return unread
-    return _set(aim, observed.availability, own(observed.instances))
+    return _set_model(aim, observed.availability, own_instances(observed.instances))
 
 
-def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) -> Decision | Look:
+def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instance]) -> Decision | Need:
     desired, model = aim.desired, aim.model
-    if refused := crowd(desired.image, instances):
+    if refused := too_many_models(desired.image, instances):
         return refused
     step, unsaid = _step(aim, instances)
     if isinstance(step, Decision):
@@ -59,43 +61,44 @@ def _set(aim: Aim, availability: Availability, instances: Sequence[Instance]) ->
     has_way_back = step.persisted is not None and step.persisted.last_good is not None
     if aim.rollout.require_way_back and not has_way_back:
         return Decision(
-            Reason.NO_WAY_BACK, f"{_NONE_IS_GOOD}, and spec.rollout.requireWayBack asks for one to go back to"
+            Reason.NO_WAY_BACK,
+            f"{_NONE_IS_GOOD}, and rollout.requireWayBack requires one; set it to false to begin without",
         )
     if aim.rollout.on_failure is not OnFailure.HOLD and not has_way_back:
-        unsaid = f"{unsaid}; no way back: {_NONE_IS_GOOD}"
+        unsaid = f"{unsaid}; no rollback target: {_NONE_IS_GOOD}"
     staying = members(desired, model, aim.observed, instances)
-    doing = f"setting the image of the model to {short(desired.image)}"
-    # A gate may hold it for days, in which an instance may fall sick.
+    doing = f"the rollout to {short(desired.image)}"
+    # A gate may block it for days, in which an instance may become unhealthy.
     counts = _counts(desired, instances, staying)
     if passes_gates(aim, instances):
-        closed = remedy_barrier(aim, doing, counts)
+        closed = closed_gate_for_remedy(aim, doing, counts)
     else:
-        closed = _impossible(desired, instances, staying) or barrier(
+        closed = _cannot_follow(desired, instances, staying) or closed_gate(
             aim, has_begun=False, doing=doing, counts=counts
         )
     if closed:
         return closed
     was = short(model.image) if model.image else "none"
-    also = _others(model, instances)
+    also = _other_changes(model, instances)
     urgent = urgency_note(desired.fleet, desired.image, aim.at)
     return Decision(
         Reason.MODEL_DRIFT,
-        f"the model is on {was}; setting its image to {short(desired.image)}"
+        f"setting the image of the model from {was} to {short(desired.image)}"
         f"{f' ({note})' if (note := availability.evidence) else ''}"
         f"{f'; {also}' if also else ''}{_approval(aim)}{unsaid}{f'; {urgent}' if urgent else ''}",
-        step=replace(step, good=_good(step, model), unwell=_unwell(aim, instances, staying)),
+        step=replace(step, good=_noted_good(step, model), not_serving=_not_serving(aim, instances, staying)),
         soon=True,
     )
 
 
-def _good(step: PatchModel, model: Model) -> Fingerprint | None:
-    """The image that the model leaves, where it is noted as good. Any other is no more than a tag says."""
+def _noted_good(step: PatchModel, model: Model) -> Fingerprint | None:
+    """The image that the model leaves, if this step records it as good. Any other is only what a tag says."""
     is_noted = step.persisted is not None and step.persisted.is_last_good(model.image)
     return Fingerprint.of(model.image) if is_noted and model.image else None
 
 
 def _approval(aim: Aim) -> str:
-    """Who approved the image, in words, "" where nobody had to or it is not known."""
+    """Who approved the image, in words. "" if nobody had to, or it is unknown."""
     signature = aim.model.persisted.signature_of(aim.image) if aim.rollout.approval else None
     return f"; approved {signature}" if signature else ""
 
@@ -103,40 +106,41 @@ def _approval(aim: Aim) -> str:
 def _counts(
     desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
 ) -> InstanceCounts | None:
-    """How the instances stand; None where their list does not tell their domains."""
-    domains = group(desired.rollout, instances)
+    """The instances, counted. None if their domains are unknown."""
+    domains = group_instances(desired.rollout, instances)
     return None if isinstance(domains, Decision) else count_instances(staying, domains)
 
 
-def _unwell(aim: Aim, instances: Sequence[Instance], staying: Sequence[Member]) -> frozenset[str]:
-    """The instances that do not serve as the rollout begins: it is not to blame for them.
+def _not_serving(aim: Aim, instances: Sequence[Instance], staying: Sequence[Member]) -> frozenset[str]:
+    """The instances that do not serve when the rollout begins, so that it is not to blame for them.
 
-    One that runs the image already, as where that is tried again, tells of it all the same. A process that
-    finds the rollout before half-way does not know which of them that one took down.
+    One that runs the image already, as in a retry, is evidence nevertheless. If the rollout before was in
+    progress when this process began, it may have taken some of them out of service, so none is excluded.
     """
-    if not aim.observed.progress.knows_all and not _was_over(aim, instances):
+    if not aim.observed.progress.has_seen_all_steps and not _was_over(aim, instances):
         return frozenset()
-    unwell = (
+    not_serving = (
         each
         for each in staying
         if each.is_outdated and not each.is_serving and each.state is not State.DEALLOCATED
     )
-    return frozenset(each.instance.id for each in unwell)
+    return frozenset(each.instance.id for each in not_serving)
 
 
 def _was_over(aim: Aim, instances: Sequence[Instance]) -> bool:
-    """Whether the rollout to the image that the model leaves has ended, as far as the instances tell."""
+    """Whether the rollout to the image that the model leaves has ended, as far as the instances show."""
     leaving = aim.model.image
     if leaving is None:
         return False
     context = with_instances(replace(aim, desired=replace(aim.desired, image=leaving)), instances)
-    if isinstance(context, Decision) or any(each.state is State.RETURNING for each in context.members):
+    if isinstance(context, Decision) or any(each.state is State.IN_TRANSITION for each in context.members):
         return False
     return is_over(context)
 
 
 def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:
-    """The change of the model, or why it cannot be made; and what goes unsaid on the scale set, in words."""
+    """The change of the model, or why it cannot be made. And what is not recorded on the scale set, in
+    words."""
     persisted, fleet = state_to_persist(aim, instances, is_fix=is_fix(aim, instances)), aim.desired.fleet.name
     step, unsaid = patch(aim.image, aim.model, persisted, fleet), []
     if isinstance(step, Decision) and aim.rollout.on_failure is OnFailure.HOLD:
@@ -146,33 +150,35 @@ def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decisio
     return step, f"; {_NO_ROOM} {', and '.join(unsaid)}" if unsaid else ""
 
 
-def _impossible(
+def _cannot_follow(
     desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
 ) -> Decision | None:
-    """Why no instance could follow the model, or None; a rollout that has begun is not stopped for that."""
+    """Why no instance could be upgraded to the model, or None. A rollout that has begun is not stopped for
+    it."""
     has_begun = any(each.runs(desired.image) for each in instances)
     if has_begun or not any(each.is_movable for each in staying):
         return None
-    domains = group(desired.rollout, instances)
-    return domains if isinstance(domains, Decision) else missing(desired.rollout.canary, staying)
+    domains = group_instances(desired.rollout, instances)
+    return domains if isinstance(domains, Decision) else missing_canary(desired.rollout.canary, staying)
 
 
-def _others(model: Model, instances: Sequence[Instance]) -> str:
-    """What instances lack beside the image, in words, or "": somebody else's change, if we made none."""
+def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
+    """What the upgrade changes besides the image, in words, or "": another writer's change, if we made
+    none."""
     behind = [each for each in instances if _is_on(model.image, each.image) and each.latest_model is False]
     if not behind:
         return ""
-    share = f"{len(behind)} of {len(instances)} instances lack"
-    if failed := model.persisted.given_up_for(model.image):
+    share = f"{len(behind)} of {len(instances)} instances"
+    if failed := model.persisted.failed_before(model.image):
         return (
-            f"{share} the latest model too, which was set to {failed} and back, or changed by "
-            "somebody else; their upgrade will bring that along"
+            f"the upgrade also applies other changes of the model ({failed} and back, or another writer's) "
+            f"to {share}"
         )
-    return f"{share} another change of the model too, which their upgrade will bring along"
+    return f"the upgrade also applies another change of the model to {share}"
 
 
 def _is_on(model: Image | None, instance: Image | None) -> bool:
-    """Whether an instance runs what the model says; one on latest says no more than which image."""
+    """Whether an instance runs the image of the model. A model on latest names no version."""
     if model is None or instance is None:
         return False
     return same(model, instance) or is_version_of(instance, model)

@@ -1,22 +1,23 @@
-"""How old a fact may be that a step is decided on.
+"""How old a fact may be on which a step is decided.
 
-Ten seconds after it was read, and a minute after its first page was asked for; and it was read after our own
-last write. An upgrade has no If-Match, so the model is read once more right before it, after all else.
+At most ten seconds after it was read, and a minute after its first page was requested. It must also have been
+read after our own last write. An upgrade has no If-Match, so the model is read again right before it, after
+all else.
 
      0:00  the instances are listed          0.2 s
      0:00  Azure's own rolling upgrade       55 s: the list is too old by now
      0:55  the instances are listed again    0.2 s
      0:55  the model                         0.1 s
-     0:55  the upgrade is sent: the list is 0.3 s old, the rolling upgrade was told 0.3 s ago
+     0:55  the upgrade is sent: the list and the rolling upgrade are 0.3 s old
 
-Where several reads are slow at once, one is too old whenever the next is done. After two minutes that is a
-reason of its own, and nothing is done.
+If several reads are slow, one is too old whenever the next is complete. After two minutes that is a reason of
+its own (`ReadsTooSlow`), and nothing is done.
 """
 
 from datetime import datetime, timedelta
 
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.observed import FRESH, Look, Observed, ReadTime
+from reconciler.rollout.observed import FRESH, Need, Observed, ReadTime
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Step, Upgrade
 from reconciler.spec.duration import format_duration
@@ -25,29 +26,31 @@ _LONGEST = timedelta(minutes=1)
 _PATIENCE = timedelta(minutes=2)
 
 
-def stale(step: Step, observed: Observed) -> Look | Decision | None:
-    """What is to be read again before `step` is taken, or that it cannot be read fast enough; or None."""
-    look = _stale(step, observed)
+def stale_fact(step: Step, observed: Observed) -> Need | Decision | None:
+    """The fact that must be read again before `step` is taken, the decision that reads are too slow, or
+    None."""
+    look = _first_stale(step, observed)
     if look is None or observed.began is None or observed.at - observed.began <= _PATIENCE:
         return look
     return Decision(
         Reason.READS_TOO_SLOW,
-        f"Azure answers so slowly that after {format_duration(observed.at - observed.began)} what it said "
-        "first is too old to act on",
+        f"Azure's answers took {format_duration(observed.at - observed.began)}, so the first is too old to "
+        "act on; everything is read again at the next reconcile",
     )
 
 
-def _stale(step: Step, observed: Observed) -> Look | None:
+def _first_stale(step: Step, observed: Observed) -> Need | None:
     if observed.instances is not None and not _is_fresh(observed.instances_read, observed):
-        return Look.INSTANCES
+        return Need.INSTANCES
     if observed.rolling_upgrade is None or not _is_fresh(observed.rolling_upgrade_read, observed):
-        return Look.ROLLING_UPGRADE
+        return Need.ROLLING_UPGRADE
     read = observed.model_read
     if read is None or not _is_fresh(read, observed):
-        return Look.MODEL
-    # Read last where that is quick; a slow one would make all else too old, over and over.
-    is_last = observed.last_look is Look.MODEL or read.ended - read.began > FRESH
-    return None if is_last or not isinstance(step, Upgrade) else Look.MODEL
+        return Need.MODEL
+    # The model is read last if that is quick. A slow read would make everything else too old, again and
+    # again.
+    is_last = observed.last_need is Need.MODEL or read.ended - read.began > FRESH
+    return None if is_last or not isinstance(step, Upgrade) else Need.MODEL
 
 
 def _is_fresh(read: ReadTime | None, observed: Observed) -> bool:
@@ -58,6 +61,6 @@ def _is_fresh(read: ReadTime | None, observed: Observed) -> bool:
 
 
 def _last_write(observed: Observed) -> datetime | None:
-    """When our last step was sent. A clock that was set back since says nothing of that."""
+    """When our last step was sent. None if that is in the future, because the clock was set back."""
     attempt = observed.attempt
     return attempt.at if attempt and attempt.at <= observed.at else None

@@ -1,4 +1,4 @@
-"""What one gate says: whether working instances may be taken down now, why not, when it looks again."""
+"""The state of one gate: whether serving instances may be upgraded now, why not, and until when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +10,9 @@ BREAKER = "breaker"
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """`closed` is the reason why it is, None where it is open; `evidence` what that rests on, in a line.
+    """`closed` is the reason why it is closed, None if it is open. `evidence` explains it in one line.
 
-    `until` is when it may change, where that is known; else it is asked again at the next look.
+    `until` is when it may change, if known. Otherwise it is evaluated again at the next reconcile.
     """
 
     name: str

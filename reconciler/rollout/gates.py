@@ -1,8 +1,8 @@
-"""May it? What is asked before working instances are taken down, or the model is set for those to come.
+"""The gates: evaluated before serving instances are upgraded, and before the model is set for new instances.
 
-Windows and approval are known here; what other scale sets and the world say (a cap, a dependency, a check)
-comes from outside as `Gate` values, asked for with `Look.GATES` once those here are open, because it may
-cost something. What passes them all the same is for `remedy` to say.
+Windows and approval are evaluated here. Gates that depend on other scale sets and the outside (a cap, a
+dependency, a check) are supplied as `Gate` values. They may cost something, so they are asked for with
+`Need.GATES` only once those here are open. `remedy` decides what passes a closed gate.
 """
 
 from datetime import datetime
@@ -12,7 +12,7 @@ from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import BREAKER, Gate
-from reconciler.rollout.observed import Look
+from reconciler.rollout.observed import Need
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.urgency import urgency_note, waiting_note
 from reconciler.rollout.wording import moment
@@ -21,51 +21,53 @@ from reconciler.spec.scale_set import Approval, ScaleSet
 from reconciler.spec.window import opening
 
 
-def barrier(
+def closed_gate(
     aim: Aim, *, has_begun: bool, doing: str, counts: InstanceCounts | None
-) -> Decision | Look | None:
-    """Why what `doing` says may not be done now, or None; or what is still to be looked at: the gates
-    outside, or who wrote what is declared.
+) -> Decision | Need | None:
+    """The decision that `doing` is blocked by a gate, None if it is not, or the fact that is still needed.
 
-    `has_begun`: the first instances are on the image and back. Where a window or an approval is closed, those
-    outside are asked that no time opens and that cost no request: they are told first.
+    `has_begun`: the first instances are healthy on the image. While a window or an approval is closed, only
+    those outside gates are evaluated that no time opens and that cost no request. They are reported first.
     """
     approval = _approval(aim, has_begun=has_begun)
-    if isinstance(approval, Look):
+    if isinstance(approval, Need):
         return approval
     here = (*_windows(aim.desired, aim.at), *approval)
     if any(gate.closed for gate in here):
         if aim.observed.lasting is None:
-            return Look.LASTING
+            return Need.LASTING
         return _first_closed((*here, *aim.observed.lasting), doing, counts)
     if aim.observed.gates is None:
-        return Look.GATES
+        return Need.GATES
     return _first_closed((*here, *aim.observed.gates), doing, counts)
 
 
-def remedy_barrier(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decision | Look | None:
-    """Why what passes all other gates may not be done now, or None; or that the breaker is to be asked.
+def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decision | Need | None:
+    """The decision that the approval or the breaker blocks what passes all other gates, None, or a need.
 
-    Nothing passes the approval of its image, nor its breaker; the last good image needs neither.
+    Nothing passes the approval and the breaker of its own image. The last good image needs neither.
     """
     if aim.model.persisted.is_last_good(aim.image):
         return None
     if aim.observed.lasting is None:
-        return Look.LASTING
+        return Need.LASTING
     breaker = tuple(gate for gate in aim.observed.lasting if gate.name == BREAKER)
     here = _approval(aim, has_begun=False)
-    return here if isinstance(here, Look) else _first_closed((*here, *breaker), doing, counts)
+    return here if isinstance(here, Need) else _first_closed((*here, *breaker), doing, counts)
 
 
-def window_barrier(context: Context, doing: str) -> Decision | None:
-    """The same of a rollout that goes back to the last good image: it waits for its window and for nothing
-    else."""
+def closed_window(context: Context, doing: str) -> Decision | None:
+    """The decision that a window blocks a rollback, which waits for no other gate; or None."""
     return _first_closed(_windows(context.desired, context.at), doing, context.counts)
 
 
-def held_message(gate: Gate, doing: str) -> str:
-    """What is said while this gate is closed."""
-    return f"{gate.evidence}; until then not {doing}"
+def closed_gate_message(gate: Gate, doing: str) -> str:
+    """The message while this gate is closed. An image that the evidence names is not named twice.
+
+    `doing` is "the next batch", or "the rollout to IMAGE".
+    """
+    what, _, image = doing.partition(" to ")
+    return f"{gate.evidence}; {what if image and image in gate.evidence else doing} waits"
 
 
 def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:
@@ -78,40 +80,40 @@ def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:
     if found.is_open:
         by = f" ({found.window})" if found.window else ""
         return (Gate("windows", f"open until {moment(found.until)}{by}" if found.until else f"open{by}"),)
-    closed = f"the window {found.window} is in force" if found.window else "no window is open"
-    onward = f"open again at {moment(found.until)}" if found.until else "none opens within a year"
+    until = f"until {moment(found.until)}" if found.until else "for at least a year"
+    closed = f"closed {until} by the window {found.window}" if found.window else f"no window is open {until}"
     why = waiting_note(desired.fleet, at)
-    return (Gate("windows", f"{closed}, {onward}{why}", Reason.OUTSIDE_WINDOW, found.until),)
+    return (Gate("windows", f"{closed}{why}", Reason.OUTSIDE_WINDOW, found.until),)
 
 
-def _approval(aim: Aim, *, has_begun: bool) -> tuple[Gate, ...] | Look:
+def _approval(aim: Aim, *, has_begun: bool) -> tuple[Gate, ...] | Need:
     asked, persisted = aim.rollout.approval, aim.model.persisted
     if asked is None:
         return ()
     image = short(aim.image)
     said = objection(aim.desired, persisted, aim.observed.authors)
-    if isinstance(said, Look):
+    if isinstance(said, Need):
         return said
     if said is None:
         signature = persisted.signature_of(aim.image)
         return (Gate("approval", f"{image} is approved{f' {signature}' if signature else ''}"),)
     if asked is Approval.CANARY and not has_begun:
-        return (Gate("approval", f"{image} is to be approved once its canary is back"),)
+        return (Gate("approval", f"{image} needs approval once its canary is healthy"),)
     return (Gate("approval", said, Reason.AWAITING_APPROVAL),)
 
 
 def _first_closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | None) -> Decision | None:
-    """What is told of these: the most lasting one that is closed, None where none is.
+    """The decision of the closed gate that lasts longest, None if all are open.
 
-    the breaker and a window are closed    the breaker: when the window opens, nothing begins
+    the breaker and a window are closed    the breaker: nothing begins when the window opens
     an approval and a window are closed    the approval: the window opens by itself
     """
-    in_order = tuple(sorted(gates, key=_lasts_less))
+    in_order = tuple(sorted(gates, key=_gate_order))
     for gate in in_order:
         if gate.closed:
             return Decision(
                 gate.closed,
-                held_message(gate, doing),
+                closed_gate_message(gate, doing),
                 until=gate.until,
                 counts=counts,
                 gates=in_order,
@@ -120,7 +122,7 @@ def _first_closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | 
     return None
 
 
-def _lasts_less(gate: Gate) -> tuple[bool, bool]:
-    """The order of gates: those first that nothing opens by itself, those last that a time opens."""
+def _gate_order(gate: Gate) -> tuple[bool, bool]:
+    """The order of gates: first those that only a person opens, last those that a time opens."""
     is_stalled = gate.closed is not None and gate.closed.meaning.status is Status.STALLED
     return not is_stalled, gate.until is not None

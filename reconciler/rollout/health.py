@@ -1,90 +1,89 @@
-"""What state an instance is in, seen as the rollout must see it: can it be left, is it coming, is it lost?"""
+"""The state of an instance as a rollout sees it: healthy, in transition, or unhealthy."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reconciler.rollout.observed import HealthSource, Instance
 
-# What a load balancer's probe finds is not told per instance, so it is given time to find out: twice the
+# Azure does not report the result of a load balancer's probe per instance, so the probe gets time: twice the
 # default of two answers, 15 seconds apart.
 _PROBING = timedelta(minutes=1)
 
-# How long after its last change an instance's view may not name the extensions that it carries: its agent
-# reports them once it runs, which takes a boot.
+# For this long after its last change, an instance view may omit installed extensions: the agent reports them
+# after the boot.
 _STARTING = timedelta(minutes=5)
 
 _AT_WORK = frozenset({"creating", "updating", "deleting", "migrating"})
-# Azure does not always tell the power state of an instance that serves, and of some it never does.
+# Azure does not always report the power state of a serving instance, and never that of some.
 _UNSURE = frozenset({"", "unknown"})
 
 
 class State(StrEnum):
-    """How an instance stands with respect to serving its users."""
+    """Whether an instance serves its users."""
 
-    BACK = "healthy"  # running, and healthy where its health is known
-    RETURNING = "returning"  # Azure is at work on it, or it has not reported its health yet
-    BROKEN = "unhealthy"  # at rest, and not serving
-    DEALLOCATED = "deallocated"  # given back to Azure, by a person or a Spot eviction
+    HEALTHY = "healthy"  # running, and healthy if its health is known
+    IN_TRANSITION = "returning"  # Azure is changing it, or it has not reported its health yet
+    UNHEALTHY = "unhealthy"  # not in transition, and not serving
+    DEALLOCATED = "deallocated"  # by a person or a Spot eviction
     LEAVING = "leaving"  # being deleted
 
 
-def state(instance: Instance, source: HealthSource, at: datetime) -> State:
-    """How `instance` stands at the moment `at`.
+def state_of(instance: Instance, source: HealthSource, at: datetime) -> State:
+    """The state of `instance` at the moment `at`.
 
-    "Unknown" health counts as unhealthy, as in Azure's rolling upgrades.
-
-    "PowerState/stopped" is broken and not set aside like a deallocated one: a guest can power itself off,
-    so a bad image can, and the rollout must stop at it.
+    Health "unknown" counts as unhealthy, as in Azure's rolling upgrades. So does the power state "stopped",
+    unlike "deallocated": a guest can power itself off, so a bad image can too, and the rollout must stop at
+    it.
     """
     if instance.provisioning == "deleting":
         return State.LEAVING
-    if at_work(instance.provisioning):
-        return State.RETURNING
+    if is_in_transition(instance.provisioning):
+        return State.IN_TRANSITION
     if instance.provisioning == "failed":
-        return State.BROKEN
+        return State.UNHEALTHY
     if instance.power in {"deallocated", "deallocating"}:
         return State.DEALLOCATED
     if instance.power == "starting":
-        return State.RETURNING
-    if not is_power_told(instance) and not instance.health:
-        return _unsure(instance, source, at)
-    if is_power_told(instance) and instance.power != "running":
-        return State.BROKEN
+        return State.IN_TRANSITION
+    if not is_power_known(instance) and not instance.health:
+        return _state_without_power(instance, source, at)
+    if is_power_known(instance) and instance.power != "running":
+        return State.UNHEALTHY
     return _health(instance, source, at)
 
 
-def _unsure(instance: Instance, source: HealthSource, at: datetime) -> State:
-    """How it stands where nothing tells whether it runs.
+def _state_without_power(instance: Instance, source: HealthSource, at: datetime) -> State:
+    """The state of an instance without a known power state and health.
 
-    Of some, Azure never tells a power state. Where nothing could report the health of such a one either, it
-    is taken at Azure's word that it was provisioned, once it had the time to boot.
+    Azure never reports the power state of some. If nothing could report their health either, their
+    provisioning state decides, once they had the time to boot.
     """
     if instance.power or source is HealthSource.EXTENSION:
-        return State.BROKEN
-    return State.RETURNING if _changed_within(_STARTING, instance, at) else State.BACK
+        return State.UNHEALTHY
+    return State.IN_TRANSITION if _changed_within(_STARTING, instance, at) else State.HEALTHY
 
 
 def _health(instance: Instance, source: HealthSource, at: datetime) -> State:
     match instance.health:
         case "healthy":
-            return State.BACK
+            return State.HEALTHY
         case "initializing":
-            return State.RETURNING
-        case "" if source is HealthSource.EXTENSION and _awaits_word(instance, at):
-            return State.RETURNING
+            return State.IN_TRANSITION
+        case "" if source is HealthSource.EXTENSION and _awaits_health_report(instance, at):
+            return State.IN_TRANSITION
         case "" if source is HealthSource.PROBE and _changed_within(_PROBING, instance, at):
-            return State.RETURNING
+            return State.IN_TRANSITION
         case "":
-            return State.BACK  # nothing that could report health is on this instance
+            return State.HEALTHY  # nothing that could report health is on this instance
         case _:
-            return State.BROKEN
+            return State.UNHEALTHY
 
 
-def _awaits_word(instance: Instance, at: datetime) -> bool:
-    """Whether its health extension has yet to speak, and not merely to be installed by a later upgrade.
+def _awaits_health_report(instance: Instance, at: datetime) -> bool:
+    """Whether its health extension is installed and has not reported yet.
 
-    `latest_model` alone does not tell: any change of the model turns it false on instances that carry the
-    extension. One that started moments ago may not show yet what it carries.
+    `latest_model` alone does not show that: any change of the model makes it false for instances that have
+    the extension. An instance that started moments ago may not list its extensions yet.
     """
     return instance.latest_model or instance.has_health_extension or _changed_within(_STARTING, instance, at)
 
@@ -93,39 +92,39 @@ def _changed_within(span: timedelta, instance: Instance, at: datetime) -> bool:
     return instance.since is None or at - instance.since < span
 
 
-def at_work(provisioning: str) -> bool:
-    """Whether Azure is changing what has this provisioning state: an instance, or a whole scale set."""
+def is_in_transition(provisioning: str) -> bool:
+    """Whether Azure is changing an instance or a scale set with this provisioning state."""
     return provisioning in _AT_WORK
 
 
-def is_power_told(instance: Instance) -> bool:
-    """Whether Azure says that it runs, or that it does not."""
+def is_power_known(instance: Instance) -> bool:
+    """Whether Azure reports that it runs, or that it does not."""
     return instance.power not in _UNSURE
 
 
-def readable(instance: Instance) -> bool:
-    """Whether the row says enough to judge it: a state, and once it is at rest since when."""
+def is_readable(instance: Instance) -> bool:
+    """Whether the row is sufficient: it has a state and, unless in transition, a time."""
     return bool(instance.provisioning) and (
         instance.provisioning != "succeeded" or instance.since is not None
     )
 
 
 def serves(instance: Instance) -> bool:
-    """Whether it is known to do its work, even if Azure calls its provisioning failed."""
-    return (instance.power == "running" or not is_power_told(instance)) and instance.health == "healthy"
+    """Whether it is known to serve, even if Azure reports its provisioning as failed."""
+    return (instance.power == "running" or not is_power_known(instance)) and instance.health == "healthy"
 
 
-def is_unsure(instance: Instance) -> bool:
-    """Whether nothing tells that it serves, nor that it does not."""
-    return instance.provisioning == "succeeded" and not is_power_told(instance) and not instance.health
+def is_unknown(instance: Instance) -> bool:
+    """Whether it is unknown if it serves."""
+    return instance.provisioning == "succeeded" and not is_power_known(instance) and not instance.health
 
 
-def ailment(instance: Instance) -> str:
-    """What is wrong with it, in Azure's words, for a message: "unhealthy", "stopped", "failed (code)"."""
+def describe_problem(instance: Instance) -> str:
+    """Its problem in Azure's words: "unhealthy", "stopped", "failed (code)"."""
     if instance.provisioning != "succeeded":
         return f"{instance.provisioning} ({instance.error})" if instance.error else instance.provisioning
-    if not is_power_told(instance) and not instance.health:
+    if not is_power_known(instance) and not instance.health:
         return "power state unknown"
-    if is_power_told(instance) and instance.power != "running":
+    if is_power_known(instance) and instance.power != "running":
         return instance.power
     return instance.health or "no health reported yet"

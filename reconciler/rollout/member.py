@@ -1,11 +1,11 @@
-"""An instance as the rollout of its scale set sees it: up to date or not, back or not, movable or not."""
+"""An instance as the rollout of its scale set sees it: up to date, healthy, movable, or not."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.rollout.contest import contested_until
-from reconciler.rollout.health import State, at_work, is_unsure, serves, state
+from reconciler.rollout.health import State, is_in_transition, is_unknown, serves, state_of
 from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.step import Upgrade
 from reconciler.spec.image import same
@@ -14,11 +14,11 @@ from reconciler.spec.scale_set import Converge, ScaleSet
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One instance that stays; one that is being deleted is none.
+    """One instance that is not being deleted.
 
-    `is_stuck`: Azure has been taking it for too long to another image than the desired one, so that it is to
-    be cured and not to be waited for. `is_contested`: something else changes it whenever it was brought to
-    the model, so that it rests for a while (see `contest`).
+    `is_stuck`: Azure has been upgrading it for too long to an image other than the desired one. It is
+    remediated, not waited for. `is_contested`: another writer changes it whenever it was brought to the
+    model, so it is left alone for a while (see `contest`).
     """
 
     instance: Instance
@@ -29,10 +29,10 @@ class Member:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether a rollout must wait for it: it was upgraded and is not back, or Azure is at work on it."""
+        """Whether a rollout must wait for it: it was upgraded and is not healthy, or it is in transition."""
         if self.is_stuck:
             return False
-        return self.state is State.RETURNING or (self.state is State.BROKEN and not self.is_outdated)
+        return self.state is State.IN_TRANSITION or (self.state is State.UNHEALTHY and not self.is_outdated)
 
     @property
     def is_movable(self) -> bool:
@@ -41,93 +41,103 @@ class Member:
             return False
         if self.is_contested:
             return False
-        return self.is_stuck or self.state in {State.BACK, State.BROKEN}
+        return self.is_stuck or self.state in {State.HEALTHY, State.UNHEALTHY}
 
     @property
     def is_left_out(self) -> bool:
-        """Whether it stays on another image: no upgrade would reach it, and nothing waits for it."""
+        """Whether it stays on another image: it cannot be upgraded, and nothing waits for it."""
         return self.is_outdated and not self.is_movable and not self.is_awaited
 
     @property
     def is_unhealthy(self) -> bool:
-        """Whether it should serve, and does not: nobody expects that of what is left out or deallocated."""
-        return self.state not in {State.BACK, State.DEALLOCATED} and not self.is_left_out
+        """Whether it should serve and does not. Deallocated and left-out instances need not serve."""
+        return self.state not in {State.HEALTHY, State.DEALLOCATED} and not self.is_left_out
 
     @property
     def is_serving(self) -> bool:
-        """Whether taking it down costs its users something, whatever Azure calls its provisioning."""
-        return self.state is State.BACK or serves(self.instance)
+        """Whether upgrading it takes it out of service, whatever its provisioning state is."""
+        return self.state is State.HEALTHY or serves(self.instance)
 
     @property
-    def is_lost(self) -> bool:
-        """Whether it is known to do no work, so that taking it down costs nothing."""
+    def is_not_serving(self) -> bool:
+        """Whether it is known not to serve. If that is unknown, neither this nor `is_serving` is true.
+
+        unhealthy and running: true; provisioning failed, but running and healthy: false; no power state:
+        false
+        """
         if self.is_stuck:
             return True
-        return self.state is State.BROKEN and not serves(self.instance) and not is_unsure(self.instance)
+        return self.state is State.UNHEALTHY and not serves(self.instance) and not is_unknown(self.instance)
 
 
 def members(
     desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]
 ) -> tuple[Member, ...]:
-    """The instances that stay, in Azure's order. What a person has attached is none of the rollout's."""
+    """The instances that are not being deleted, in Azure's order, without those that a person attached."""
     found = []
     for instance in instances:
         if instance.is_attached:
             continue
-        stands = state(instance, model.health_source, observed.at)
+        stands = state_of(instance, model.health_source, observed.at)
         if stands is State.LEAVING:
             continue
         is_stuck = (
-            stands is State.RETURNING and not instance.protected and _is_stuck(instance, desired, observed)
+            stands is State.IN_TRANSITION
+            and not instance.protected
+            and _is_stuck(instance, desired, observed)
         )
         is_outdated = is_stuck or not is_up_to_date(instance, desired)
-        rests = is_outdated and is_behind(instance, desired) and _rests(instance, observed)
+        rests = is_outdated and is_behind(instance, desired) and _is_backing_off(instance, observed)
         found.append(Member(instance, stands, is_outdated, is_stuck, rests))
     return tuple(found)
 
 
 def is_up_to_date(instance: Instance, desired: ScaleSet) -> bool:
-    """Judged by the image it runs. `latestModelApplied` also turns false for other people's changes, and of a
-    Flexible scale set it may not be told."""
+    """Whether it runs the image. `latestModelApplied` is also false after other writers' changes, and may be
+    unknown in a Flexible scale set."""
     if not instance.runs(desired.image):
         return False
     if instance.latest_model is not False:
         return True
-    # One that failed on its way to an image that has been reverted since shows the old one still.
+    # An instance that failed on its way to an image that was reverted since still shows the old one.
     return desired.rollout.converge is Converge.IMAGE and instance.provisioning != "failed"
 
 
 def is_behind(instance: Instance, desired: ScaleSet) -> bool:
-    """Whether it runs the image and lacks another change of the model, and nothing is wrong with it."""
+    """Whether it runs the image, succeeded, and lacks another change of the model."""
     is_at_rest = instance.provisioning == "succeeded"
     return is_at_rest and instance.runs(desired.image) and instance.latest_model is False
 
 
 def has_begun(desired: ScaleSet, model: Model, instances: Iterable[Instance]) -> bool:
-    """Whether the model and some instance are on the image already."""
+    """Whether the model and some instance are on the image."""
     if model.image is None or not same(model.image, desired.image):
         return False
     return any(is_up_to_date(each, desired) for each in instances if not each.is_attached)
 
 
 def is_overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
-    """Whether it has been as it is for longer than `health.timeout`."""
+    """Whether its state is older than `health.timeout`.
+
+    health.timeout 10m, updating since 09:00: overdue after 09:10
+    """
     if instance.since is None:
         return False
-    since = max(instance.since, instance.stands_since or instance.since)
+    since = max(instance.since, instance.state_since or instance.since)
     return at - since > desired.health.timeout
 
 
-def _rests(instance: Instance, observed: Observed) -> bool:
-    """Whether something else changed it again so often that it is not brought to the model just now."""
+def _is_backing_off(instance: Instance, observed: Observed) -> bool:
+    """Whether another writer changed it so often that it is not brought to the model now."""
     until = contested_until(observed.progress.contests.get(instance.id))
     return until is not None and observed.at < until
 
 
 def _is_stuck(instance: Instance, desired: ScaleSet, observed: Observed) -> bool:
-    """Whether it has been returning for too long, and not to the image that is desired now.
+    """Whether it has been in transition for too long, and not to the desired image.
 
-    It returns to that one if we sent it there, or if it is up to date and nothing takes it elsewhere.
+    It is on its way to the desired image if our upgrade names it, or if it is up to date and not being
+    upgraded.
     """
     attempt = observed.attempt.step if observed.attempt else None
     on_its_way = (
@@ -135,8 +145,8 @@ def _is_stuck(instance: Instance, desired: ScaleSet, observed: Observed) -> bool
         and instance.id in attempt.instance_ids
         and same(attempt.image, desired.image)
     )
-    # Of a Flexible set latest_model is None: then nothing says that it is taken elsewhere.
+    # latest_model is None in a Flexible scale set: then nothing shows that it gets another image.
     stays = is_up_to_date(instance, desired) and (
-        instance.latest_model is not False or not at_work(instance.provisioning)
+        instance.latest_model is not False or not is_in_transition(instance.provisioning)
     )
     return is_overdue(instance, desired, observed.at) and not on_its_way and not stays

@@ -1,31 +1,31 @@
-"""What a scale set and its instances say of themselves that an operator should know: for `reconciler why`.
+"""Facts about a scale set and its instances that an operator should know, for `reconciler why`.
 
-Each note is one sentence. None of them decides anything.
+Each note is one sentence. No decision depends on one.
 """
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.rollout.health import is_power_told
+from reconciler.rollout.health import is_power_known
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.wording import join
 from reconciler.spec.duration import format_duration
 
 
 def notes(model: Model, instances: Sequence[Instance]) -> tuple[str, ...]:
-    """In the order in which they matter to a rollout."""
+    """All notes, in the order of their importance to a rollout."""
     return (*_of_model(model), *_of_instances(instances))
 
 
 def _of_model(model: Model) -> Iterator[str]:
     if model.os_image_notice:
         yield (
-            f"Azure warns each instance up to {format_duration(model.os_image_notice)} before it replaces "
+            f"Azure notifies each instance up to {format_duration(model.os_image_notice)} before it replaces "
             "the OS disk (osImageNotificationProfile)"
         )
     if model.terminate_notice:
         yield (
-            f"Azure warns each instance up to {format_duration(model.terminate_notice)} before it deletes it "
-            "(terminateNotificationProfile)"
+            f"Azure notifies each instance up to {format_duration(model.terminate_notice)} before it "
+            "deletes it (terminateNotificationProfile)"
         )
     if model.health_grace:
         yield (
@@ -39,16 +39,16 @@ def _of_model(model: Model) -> Iterator[str]:
 
 def _of_instances(instances: Sequence[Instance]) -> Iterator[str]:
     if attached := [each.name for each in instances if each.is_attached]:
-        yield f"attached by hand, and not touched: {join(attached)}"
+        yield f"attached by hand and left unchanged: {join(attached)}"
     if own := [each.name for each in instances if each.has_own_model and not each.is_attached]:
         yield (
-            f"changed one by one (modelDefinitionApplied is VirtualMachine), and an upgrade reverts that: "
+            f"changed individually, which an upgrade reverts (modelDefinitionApplied is VirtualMachine): "
             f"{join(own)}"
         )
-    if unsure := [each.name for each in instances if not is_power_told(each) and each.provisioning]:
-        yield f"Azure does not tell the power state of {join(unsure)}"
-    if passed := [each.name for each in instances if each.skips_upgrade]:
-        yield f"ask to be skipped by upgrades (SkipUpgrade, through Application Health): {join(passed)}"
+    if unknown := [each.name for each in instances if not is_power_known(each) and each.provisioning]:
+        yield f"Azure does not report the power state of {join(unknown)}"
+    if skipped := [each.name for each in instances if each.skips_upgrade]:
+        yield f"upgrades are to skip them (SkipUpgrade, reported by Application Health): {join(skipped)}"
     phases = sorted({each.upgrade_phase for each in instances if each.upgrade_phase is not None})
     if phases:
         yield f"Application Health reports the upgrade phases {join(map(str, phases))}"

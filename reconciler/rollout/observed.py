@@ -1,10 +1,9 @@
-"""What was seen of one scale set at one moment, in our words and frozen.
+"""What was observed of one scale set at one moment, as frozen values.
 
-Every fact costs a request and is looked at only when the decision asks for it (`Look`): the scale set, its
-instances, whether Azure runs a rolling upgrade of its own, what the catalogue says of the image, what
-became of the last operation that was asked for, who wrote what is declared and what was declared before, and
-what the gates outside of this scale set say. None always means not looked at, which is not the same as empty.
-Azure's state words ("Succeeded", "PowerState/running") are kept, folded to lower case.
+Every fact costs a request and is read only when the decision asks for it (`Need`): the scale set, its
+instances, Azure's own rolling upgrade, the image in the catalogue, the last operation, the authors of the
+declared image and earlier declarations, and the gates outside this scale set. None always means "not read",
+never "empty". Azure's state words ("Succeeded", "PowerState/running") are kept in lower case.
 """
 
 from collections.abc import Mapping
@@ -20,35 +19,35 @@ from reconciler.rollout.traits import Plan, Traits
 from reconciler.spec.author import Author
 from reconciler.spec.image import Image, same
 
-# How long what was read stands for what is. A row of a list may wait for its turn among a thousand: older
-# than this it is good enough to do nothing on, and not to act on.
+# How old a fact may be to act on it. A row of a list may wait behind a thousand others: when it is older than
+# this, a decision to do nothing may rest on it, but no step.
 FRESH = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
 class ReadTime:
-    """When a fact was read: its first page was asked for at `began`, the last one came at `ended`."""
+    """When a fact was read: its first page was requested at `began`, and the last one arrived at `ended`."""
 
     began: datetime
     ended: datetime
 
 
 class HealthSource(StrEnum):
-    """Where the health of an instance comes from; Azure allows one."""
+    """Where the health of instances comes from. Azure allows one source."""
 
     EXTENSION = "Application Health extension"
     PROBE = "load balancer probe"
     NONE = "none"
 
 
-class Look(StrEnum):
-    """A fact that the decision needs and that has not been looked at yet."""
+class Need(StrEnum):
+    """A fact that the decision needs and that has not been read yet."""
 
     MODEL = "model"
     INSTANCES = "instances"
     ROLLING_UPGRADE = "rolling upgrade"
     IMAGE = "image"
-    WAY_BACK = "way back"
+    ROLLBACK_TARGET = "rollback target"
     OPERATION = "operation"
     AUTHORS = "authors"
     HISTORY = "history"
@@ -57,7 +56,7 @@ class Look(StrEnum):
 
 
 class Absent(Enum):
-    """Azure says that there is no such scale set."""
+    """Azure reports that there is no such scale set."""
 
     ABSENT = "absent"
 
@@ -67,30 +66,30 @@ ABSENT = Absent.ABSENT
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The scale set itself: "GET virtualMachineScaleSets/N", or a row of a list of them."""
+    """The scale set itself: "GET virtualMachineScaleSets/N", or a row of the list."""
 
     id: str  # folded: lists of a subscription give the resource group in capitals
     location: str  # "westeurope"
     etag: str
-    image: Image | None  # None: Azure sent no image, or one of a kind that we do not know
+    image: Image | None  # None: no image, or one of an unknown kind
     capacity: int
     provisioning: str
-    mode: str  # upgradePolicy.mode; "" where Azure sent none
+    mode: str  # upgradePolicy.mode; "" if Azure sent none
     orchestration: str
     automatic_os_upgrade: bool
     service_fabric: bool
     health_source: HealthSource
-    owner: str = ""  # the controller of somebody else's that made it, in words
-    has_profile: bool = True  # without one, Azure makes no instances of it: a Flexible set may be so
+    owner: str = ""  # another controller that created it, in words
+    has_profile: bool = True  # a Flexible scale set may have none, and then Azure creates no instances of it
     health_grace: timedelta = timedelta()  # the Application Health extension's "gracePeriod"
-    os_image_notice: timedelta = timedelta()  # how long Azure warns an instance before it upgrades it
-    terminate_notice: timedelta = timedelta()  # and before it deletes it
+    os_image_notice: timedelta = timedelta()  # how long Azure notifies an instance before its upgrade
+    terminate_notice: timedelta = timedelta()  # and before its deletion
     is_spot: bool = False
     eviction_policy: str = ""  # "Deallocate" or "Delete"
     disk_size: int | None = None  # of the OS disk, in GB
     security_type: str = ""  # "TrustedLaunch", "ConfidentialVM"; "" is Standard
     plan: Plan | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)  # everybody's, ours among them
+    tags: Mapping[str, str] = field(default_factory=dict)  # of all writers, including ours
     persisted: PersistedState = field(default_factory=PersistedState)
 
     @property
@@ -100,7 +99,7 @@ class Model:
 
     @property
     def is_flexible(self) -> bool:
-        """Whether its instances are virtual machines of their own."""
+        """Whether its instances are individual virtual machines."""
         return self.orchestration.casefold() == "flexible"
 
 
@@ -110,48 +109,48 @@ class Instance:
 
     id: str  # a number; in Flexible orchestration the name of the virtual machine
     name: str
-    image: Image | None  # what it runs: with its exactVersion, where Azure gives one
-    latest_model: bool | None  # None: Azure does not say, as of a Flexible set
-    provisioning: str  # "" where the row carries no such status
+    image: Image | None  # what it runs, with its exactVersion if Azure reports one
+    latest_model: bool | None  # None: not reported, as in a Flexible scale set
+    provisioning: str  # "" if the row has no such status
     power: str
     health: str
-    has_health_extension: bool  # installed on this very instance, whatever the model says by now
+    has_health_extension: bool  # installed on this instance, whatever the model says now
     since: datetime | None  # when the provisioning state last changed; see `age` for one without a time
     created: datetime | None
-    error: str  # what Azure says of a failed provisioning
+    error: str  # of a failed provisioning
     protected: bool  # protectFromScaleSetActions
     zone: str
     placement_group: str
     update_domain: int | None
     fault_domain: int | None
-    has_own_model: bool = False  # "modelDefinitionApplied": changed by itself, which an upgrade takes away
+    has_own_model: bool = False  # "modelDefinitionApplied": changed individually, which an upgrade reverts
     is_attached: bool = False  # a virtual machine that a person attached to a Flexible set
     generation: str = ""  # "V1" or "V2"
-    upgrade_phase: int | None = None  # what its application says of its own upgrade: its place in the order,
-    skips_upgrade: bool = False  # and whether it asks to be passed over
-    health_since: datetime | None = None  # when Azure says that its health last changed
-    stands_since: datetime | None = None  # since when it is back, or is not, where that is later: see `age`
-    relapses: int = 0  # how often it fell sick since `since`, as far as is known: see `age`
+    upgrade_phase: int | None = None  # reported by its application: its position in the order of upgrades,
+    skips_upgrade: bool = False  # and whether upgrades are to skip it
+    health_since: datetime | None = None  # when its health last changed, by Azure's time
+    state_since: datetime | None = None  # since when it is healthy or not, if later: see `age`
+    relapses: int = 0  # how often it became unhealthy since `since`, as far as known: see `age`
 
     def runs(self, image: Image) -> bool:
-        """Whether Azure tells that it runs this one."""
+        """Whether Azure reports that it runs this image."""
         return self.image is not None and same(self.image, image)
 
 
 @dataclass(frozen=True, slots=True)
 class RollingUpgrade:
-    """Azure's own rolling upgrade: "GET rollingUpgrades/latest"; `code` is "" when none ever ran."""
+    """Azure's own rolling upgrade: "GET rollingUpgrades/latest"; `code` is "" if none ever ran."""
 
     code: str = ""
 
     @property
     def running(self) -> bool:
-        """Whether Azure is moving instances by itself right now."""
+        """Whether Azure is upgrading instances by itself now."""
         return self.code in {"RollingForward", "RollingBack"}
 
 
 class Verdict(StrEnum):
-    """Whether instances can be made from an image in a region."""
+    """Whether instances can be created from an image in a region."""
 
     AVAILABLE = "available"
     NOT_FOUND = "not found"
@@ -159,17 +158,17 @@ class Verdict(StrEnum):
     REPLICATING = "replicating"
     DEPRECATED = "deprecated"
     NO_LATEST = "no version for latest"
-    UNCHECKED = "unchecked"  # it has no catalogue, or none that we can read; Azure checks by itself
-    UNREADABLE = "unreadable"  # what `latest` is cannot be looked up
+    UNCHECKED = "unchecked"  # no catalogue, or none that can be read; Azure checks it
+    UNREADABLE = "unreadable"  # `latest` cannot be looked up
 
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """What the catalogue says of the desired image, in the region of the scale set.
+    """The desired image in the catalogue, in the region of the scale set.
 
-    `image` is the exact one that is meant: of `latest` the newest, if there is one. `evidence` is what the
-    verdict rests on, for people; "" where there is nothing to add. `traits` are those of the image, `current`
-    those of the one that the model is on; None where the catalogue does not tell.
+    `image` is the exact image: for `latest` the newest version, if any. `evidence` explains the verdict, ""
+    if there is nothing to add. `traits` are those of the image, and `current` those of the image of the
+    model. They are None if the catalogue does not report them.
     """
 
     image: Image
@@ -181,28 +180,28 @@ class Availability:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What became of a long operation: Azure's status, and its code and message where it failed."""
+    """A long operation: Azure's status, and its code and message if it failed."""
 
-    status: str  # "InProgress", "Succeeded", "Failed", "Canceled"; "" where Azure no longer knows it
-    error: str = ""  # never "" where it failed
+    status: str  # "InProgress", "Succeeded", "Failed", "Canceled"; "" if Azure no longer knows it
+    error: str = ""  # never "" if it failed
 
     @property
     def is_under_way(self) -> bool:
-        """Whether Azure is at work on it still."""
+        """Whether it is in progress."""
         return self.status == "InProgress"
 
     @property
     def is_preempted(self) -> bool:
-        """Whether a later operation took its place, and does what it was to do."""
+        """Whether a later operation replaced it."""
         return self.error.startswith("OperationPreempted")
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One look at one scale set. `progress` is what the looks before this one have in common.
+    """One observation of one scale set. `progress` is derived from the observations before it.
 
-    It began at `began`, and `at` is when the last fact came. Those that a step rests on have their own times:
-    what a list says of the model may be a while older. `last_look` is what was read last.
+    It began at `began`, and the last fact arrived at `at`. Facts that a step rests on have their own times,
+    because a model from a list may be older. `last_need` is what was read last.
     """
 
     at: datetime
@@ -214,16 +213,16 @@ class Observed:
     rolling_upgrade: RollingUpgrade | None = None
     rolling_upgrade_read: ReadTime | None = None
     availability: Availability | None = None
-    way_back: Availability | None = None
+    rollback_target: Availability | None = None
     operation: Operation | None = None
-    authors: tuple[Author, ...] | None = None  # of the declared image; none of them: nobody can say
+    authors: tuple[Author, ...] | None = None  # of the declared image; empty: unknown
     was_declared: bool | None = None  # whether a commit has declared the last good image here
     gates: tuple[Gate, ...] | None = None
-    lasting: tuple[Gate, ...] | None = None  # those that no time opens, and that cost no request
-    last_look: Look | None = None
+    lasting: tuple[Gate, ...] | None = None  # gates that no time opens and that cost no request
+    last_need: Need | None = None
     progress: Progress = field(default_factory=Progress)
 
     @property
     def attempt(self) -> Attempt | None:
-        """The last step that Azure accepted, None where there was none, or by another process."""
+        """The last step that Azure accepted from this process, or None."""
         return self.progress.attempt

@@ -1,4 +1,4 @@
-"""The one change that is made to a model: its image and, in the same PATCH, what is to be remembered."""
+"""The only change to a model: its image and, in the same PATCH, the state to persist."""
 
 from dataclasses import replace
 
@@ -12,12 +12,12 @@ from reconciler.spec.image import Image
 
 
 def patch(image: Image, model: Model, persisted: PersistedState | None, fleet: str) -> PatchModel | Decision:
-    """The step, or why it cannot be taken. `persisted` is None where nothing is to be remembered.
+    """The step, or why it cannot be taken. `persisted` is None if nothing is to be persisted.
 
-    The name of the fleet goes with it, "" where it has none. It makes way for what a restart has to know.
+    The name of the fleet is written too ("" if it has none), unless the state needs its room.
 
         49 tags of others, onFailure: hold      the name fills the fiftieth
-        49 tags of others, onFailure: rollback  the name is left out where, with it, the state would take two
+        49 tags of others, onFailure: rollback  the name is left out if the state would need two tags with it
         50 tags of others, onFailure: hold      the image is set, and no tag
     """
     if refused := missing_etag(model):
@@ -32,8 +32,8 @@ def patch(image: Image, model: Model, persisted: PersistedState | None, fleet: s
     lacks = missing_room(model.tags, with_state(model.tags, unnamed))
     return Decision(
         Reason.TOO_MANY_TAGS,
-        f"the scale set has {len(model.tags)} tags and Azure allows {MOST}: no room for what a restart "
-        f"has to know (rollout.onFailure); remove {lacks} of them, or set rollout.onFailure to hold",
+        f"{len(model.tags)} of {MOST} tags are used, and a rollback after a restart needs {lacks} more; "
+        f"remove {lacks}, or set rollout.onFailure to hold",
     )
 
 
@@ -43,7 +43,7 @@ def is_claimed(step: PatchModel, model: Model, fleet: str) -> bool:
 
 
 def _noting(persisted: PersistedState, image: Image, model: Model) -> PatchModel | None:
-    """The step with this on the tags, None where there is no room for it."""
+    """The step with this state on the tags, None if there is no room."""
     tags = with_state(model.tags, persisted)
     if not is_storable(persisted) or missing_room(model.tags, tags):
         return None
@@ -51,12 +51,12 @@ def _noting(persisted: PersistedState, image: Image, model: Model) -> PatchModel
 
 
 def missing_etag(model: Model) -> Decision | None:
-    """Why the model cannot be changed, or None: a change is sent only if the model is still the one that was
-    seen, which its etag tells."""
+    """Why the model cannot be changed, or None. The etag ensures that the model is still the one that was
+    read."""
     if model.etag:
         return None
     return Decision(
         Reason.ETAG_MISSING,
-        "Azure sent the scale set without an etag, so a change could overwrite somebody else's; nothing is "
-        "changed until there is one",
+        "Azure returned the scale set without an etag, so a change could overwrite another writer's; "
+        "nothing is changed until Azure returns one",
     )

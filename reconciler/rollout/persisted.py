@@ -1,7 +1,7 @@
-"""What a scale set itself remembers of its rollouts, whichever process looks: on its tags.
+"""What a scale set itself remembers of its rollouts, on its tags, for any process.
 
-Nothing else outlives a daemon. Images that are only compared are kept as fingerprints, and whatever a later
-version of this program adds is kept as it is.
+Nothing else outlives a daemon. Images that are only compared are kept as fingerprints. Anything that a later
+version of this program adds is kept unchanged.
 """
 
 import hashlib
@@ -19,28 +19,28 @@ _LONGEST_NAME = 40
 class Fingerprint:
     """An image that is only compared: a digest of it, and a short name for people.
 
-    Of what a former version wrote only the name is known; then the digest is "".
+    The digest is "" if a former version wrote it, which wrote only the name.
     """
 
     digest: str
     name: str
 
     @staticmethod
-    @lru_cache(maxsize=1024)  # a fleet of thousands asks of a few images, at each gate of each scale set
+    @lru_cache(maxsize=1024)  # each gate of each scale set asks for the same few images
     def of(image: Image) -> "Fingerprint":
-        """Two images that are the same but for the case of their letters have the same digest."""
+        """The fingerprint of an image. Upper and lower case make no difference."""
         text = f"{image.kind} {image}".casefold()
         return Fingerprint(hashlib.sha256(text.encode()).hexdigest()[:_DIGITS], short(image)[:_LONGEST_NAME])
 
     def is_of(self, image: Image) -> bool:
-        """Whether this image has it."""
+        """Whether it is the fingerprint of this image."""
         its = Fingerprint.of(image)
         return self.digest == its.digest if self.digest else self.name[:_LONGEST_NAME] == its.name
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An image, and when something came of it, in whole seconds: its rollout began, or is to begin anew."""
+    """An image and a time in whole seconds: when its rollout began, or when a retry was requested."""
 
     at: datetime
     image: Fingerprint
@@ -54,8 +54,8 @@ class Mark:
 class Signature:
     """Who approved an image, and when, in whole seconds.
 
-    `by` is a name, as the token of the person told it, or as they said it with `--by`; "" where neither did.
-    `through` is what the token told where they said another name: a pipeline, perhaps.
+    `by` is the name in the token, or the one given with `--by`, "" if there is neither. `through` is the name
+    in the token if another one was given, such as that of a pipeline.
     """
 
     by: str
@@ -68,23 +68,24 @@ class Signature:
         return cls(by, at.replace(microsecond=0), Fingerprint.of(image), through if through != by else "")
 
     def __str__(self) -> str:
-        """For people: by whom and when."""
+        """By whom and when."""
         through = f" through {self.through}" if self.through else ""
         return f"by {self.by or 'somebody'}{through} at {self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @dataclass(frozen=True, slots=True)
 class PersistedState:
-    """`last_good` is the image that a rollout had brought all instances to before the model was last changed,
-    and that few were unhealthy on; `failed` the one that was given up last, whatever the scale set runs
-    since, and `began` the last rollout. `approved` is written by a person, and only read here. None where
-    nothing is known. `fleet` is the name of the fleet that the scale set belongs to, "" where none has
-    claimed it. `signature` is that of an approval, perhaps of another image than the one that is approved:
-    an older version of this program leaves it as it is. `retry` says that a person has an image tried again:
-    what counted against it before that counts no more.
+    """The persisted state. A field is None if nothing is known.
 
-    `others` are the parts that another version of this program wrote, as they stand. `is_readable` is False
-    where a later one wrote all of it in a form that is not known here.
+    `last_good` is the image that all instances ran before the model was last changed, few of them unhealthy.
+    `failed` is the image that failed last, whatever the scale set runs since. `began` is the last rollout.
+    `approved` is written by a person and only read here. `fleet` is the name of the fleet that has claimed
+    the scale set, or "". `signature` is that of an approval, perhaps of an earlier one: an older version
+    leaves it unchanged. `retry` is a retry that a person requested: what counted against the image before no
+    longer counts.
+
+    `others` are parts that another version of this program wrote, unchanged. `is_readable` is False if a
+    later version wrote the state in an unknown form.
     """
 
     last_good: Image | None = None
@@ -97,10 +98,10 @@ class PersistedState:
     others: tuple[str, ...] = ()
     is_readable: bool = True
 
-    def stand_in(self, image: Image) -> Image | None:
-        """What stands for `image` if it was given up: the last good one.
+    def rollback_target(self, image: Image) -> Image | None:
+        """The last good image if `image` failed, or None.
 
-        Nothing does once another image was begun since: whoever names it again wants it tried again.
+        None too if another image was begun since: declaring the failed image again then means a retry.
         """
         if self.failed is None or self.last_good is None or not self.failed.is_of(image):
             return None
@@ -108,23 +109,24 @@ class PersistedState:
             return None
         return None if self.is_last_good(image) else self.last_good
 
-    def tried_again(self, image: Image, at: datetime) -> "PersistedState":
-        """What is persisted once a person has this image tried again, with all of its time anew."""
+    def with_retry(self, image: Image, at: datetime) -> "PersistedState":
+        """The state after a person requested a retry of this image, whose deadlines begin again."""
         mark = Mark.of(at, image)
         failed = None if self.failed and self.failed.is_of(image) else self.failed
         began = mark if self.began and self.began.image.is_of(image) else self.began
         return replace(self, failed=failed, began=began, retry=mark)
 
-    def given_up_for(self, image: Image | None) -> str:
-        """The name of what was given up for `image`, "" where that is not the last good one."""
+    def failed_before(self, image: Image | None) -> str:
+        """The name of the image that failed before the return to `image`. "" if `image` is not the last good
+        one."""
         return self.failed.name if self.failed and self.is_last_good(image) else ""
 
     def began_at(self, image: Image) -> datetime | None:
-        """When the rollout to `image` began, where that was noted; somebody else may have set the model."""
+        """When the rollout to `image` began. None if another writer set the model."""
         return self.began.at if self.began and self.began.image.is_of(image) else None
 
     def is_last_good(self, image: Image | None) -> bool:
-        """Whether this is the image that the scale set can go back to."""
+        """Whether this is the last good image."""
         return image is not None and self.last_good is not None and same(self.last_good, image)
 
     def is_approved(self, image: Image) -> bool:
@@ -132,6 +134,6 @@ class PersistedState:
         return self.approved is not None and same(self.approved, image)
 
     def signature_of(self, image: Image) -> Signature | None:
-        """Who approved exactly this image, and when; None where that is not known, or nobody did."""
+        """Who approved exactly this image, and when. None if that is unknown or nobody did."""
         is_signed = self.signature is not None and self.signature.image.is_of(image)
         return self.signature if is_signed and self.is_approved(image) else None

@@ -1,8 +1,8 @@
-"""What stands between a scale set and the desired image before Azure is asked for it.
+"""Checks of the desired image before the model is set.
 
-Azure would refuse most of it too, but some of it only when the first instance is made: checked first, it
-costs neither an instance nor a model. To add a check: a `Verdict` that `reconciler.azure.catalogue` finds, a
-row below, a `Reason`, its standing, a row in the test's table.
+Azure would refuse most of these images too, but some only when the first instance is created. Checked in
+advance, they cost neither an instance nor a change of the model. To add a check: a `Verdict` that
+`reconciler.azure.catalogue` finds, a row below, a `Reason` with its row, and a row in the table of the test.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,44 +19,44 @@ from reconciler.spec.scale_set import ScaleSet
 # Machine Scale Set".
 _MOST_MODELS = 10
 
-_HELD: Mapping[Verdict, tuple[Reason, str]] = {
+_REFUSALS: Mapping[Verdict, tuple[Reason, str]] = {
     Verdict.NOT_FOUND: (
         Reason.IMAGE_NOT_FOUND,
-        "there is no such image; correct spec.image, or publish it",
+        "not found; correct spec.image, or publish the image",
     ),
     Verdict.NOT_REPLICATED: (
         Reason.IMAGE_NOT_REPLICATED,
-        "it is not replicated to the region of the scale set; add the region to the image's target regions",
+        "not replicated to the region of the scale set; add the region to its target regions",
     ),
     Verdict.REPLICATING: (
         Reason.IMAGE_REPLICATING,
-        "it is still being replicated to the region of the scale set; the model is set once it is there",
+        "still replicating to the region of the scale set; the model is set when that is done",
     ),
     Verdict.DEPRECATED: (
         Reason.IMAGE_DEPRECATED,
-        "it is deprecated, so Azure makes no instance from it; name a newer one",
+        "deprecated, so Azure creates no instance from it; declare a newer version",
     ),
     Verdict.NO_LATEST: (
         Reason.NO_LATEST_VERSION,
-        "no version of it can be the latest; publish one to this region that is not excluded from latest",
+        "no version qualifies as latest; publish one to this region that is not excluded from latest",
     ),
     Verdict.UNREADABLE: (
         Reason.CATALOGUE_UNREADABLE,
-        "what the latest version is cannot be looked up",
+        "the latest version cannot be looked up",
     ),
 }
 
 
-def unavailable(image: Image, availability: Availability) -> Decision | None:
+def image_unavailable(image: Image, availability: Availability) -> Decision | None:
     """Why the model cannot be set to `image`, or None."""
-    if availability.verdict not in _HELD:
+    if availability.verdict not in _REFUSALS:
         return None
-    reason, words = _HELD[availability.verdict]
+    reason, words = _REFUSALS[availability.verdict]
     evidence = f" ({availability.evidence})" if availability.evidence else ""
     return Decision(reason, f"{image}: {words}{evidence}")
 
 
-# What an image with each value of the feature "SecurityType" may be run as; one without it tells nothing.
+# The security types of scale sets that can run an image, by its feature "SecurityType".
 _SECURITY: Mapping[str, frozenset[str]] = {
     "trustedlaunch": frozenset({"trustedlaunch"}),
     "trustedlaunchsupported": frozenset({"standard", "trustedlaunch"}),
@@ -66,66 +66,64 @@ _SECURITY: Mapping[str, frozenset[str]] = {
 }
 
 
-_ROUNDING = 1  # GB by which the size of an image may be told too large
+_ROUNDING = 1  # GB by which the reported size of an image may be too large
 
 
-def misfit(model: Model, availability: Availability) -> Decision | None:
-    """Why the scale set cannot run the image, by what the catalogue tells of it and of the one it leaves."""
+def incompatibility(model: Model, availability: Availability) -> Decision | None:
+    """Why the scale set cannot run the image, by the traits of it and of the current image; or None."""
     wanted, current = availability.traits or Traits(), availability.current or Traits()
-    found = [*_misfits(model, wanted, current)]
+    found = [*_incompatibilities(model, wanted, current)]
     if not found:
         return None
-    return Decision(Reason.IMAGE_INCOMPATIBLE, f"{availability.image}: {'; '.join(found)}")
+    return Decision(Reason.IMAGE_INCOMPATIBLE, f"{short(availability.image)}: {'; '.join(found)}")
 
 
-def _misfits(model: Model, wanted: Traits, current: Traits) -> Iterator[str]:
+def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterator[str]:
     if _differ(wanted.generation, current.generation):
         yield (
             f"it is of Hyper-V generation {wanted.generation} and the scale set runs {current.generation}: "
-            "name "
-            f"an image of generation {current.generation}"
+            f"declare an image of generation {current.generation}"
         )
     if _differ(wanted.architecture, current.architecture):
         yield (
-            f"it is made for {wanted.architecture} and the scale set runs {current.architecture}: name an "
+            f"it is made for {wanted.architecture} and the scale set runs {current.architecture}: declare an "
             f"image for {current.architecture}"
         )
-    # An image of 30 GB and one megabyte is told as one of 31 GB, and was recorded to run on a disk of 30 GB.
+    # An image of 30 GB and one megabyte is reported as 31 GB, and was recorded to run on a disk of 30 GB.
     if wanted.disk_size and model.disk_size and wanted.disk_size > model.disk_size + _ROUNDING:
         yield (
             f"it needs an OS disk of {wanted.disk_size} GB and the scale set has {model.disk_size} GB: set "
-            f"osDisk.diskSizeGB of the scale set to {wanted.disk_size}, or more"
+            f"osDisk.diskSizeGB to at least {wanted.disk_size}"
         )
     security = model.security_type.casefold() or "standard"
     if security not in _SECURITY.get(wanted.security_type.casefold(), {security}):
         yield (
-            f"its security type is {wanted.security_type} and that of the scale set "
-            f"{model.security_type or 'Standard'}: name an image that supports it"
+            f"its security type is {wanted.security_type} and the scale set has "
+            f"{model.security_type or 'Standard'}: declare an image that supports it"
         )
-    # What the scale set runs already it may run, whatever its own plan is read as.
+    # A plan of the current image is accepted, whatever the plan of the scale set is read as.
     plans = {str(each).casefold() for each in (model.plan, current.plan)}
     if wanted.plan and str(wanted.plan).casefold() not in plans:
         has = model.plan or "none"
         yield (
-            f"it requires the purchase plan {wanted.plan} and the scale set has {has}: a plan can be set "
-            "only "
-            "when a scale set is created"
+            f"it requires the purchase plan {wanted.plan} and the scale set has {has}: only a new scale "
+            "set can have another plan"
         )
 
 
 def _differ(wanted: str, current: str) -> bool:
-    """Whether both are told, and are not the same word but for their case."""
+    """Whether both are known and differ by more than case."""
     return bool(wanted and current) and wanted.casefold() != current.casefold()
 
 
-def newest(image: Image, model: Model, availability: Availability) -> Image | Decision:
-    """What an `image` that follows latest means for this scale set now, or why it can mean nothing.
+def newest_version(image: Image, model: Model, availability: Availability) -> Image | Decision:
+    """The version that an `image` on latest means for this scale set now, or why there is none.
 
-    It never moves a scale set back, nor stops one half-way: a version that is withdrawn, or a catalogue that
-    is behind or cannot be read, is no order to downgrade a fleet.
+    It never moves a scale set back and never stops a rollout in progress. A withdrawn version, or a catalogue
+    that is behind or unreadable, does not downgrade a fleet.
     """
     current = model.image if model.image and is_version_of(model.image, image) else None
-    if refused := unavailable(image, availability):
+    if refused := image_unavailable(image, availability):
         return current or refused
     found = availability.image
     return current if current and order(version(current)) > order(version(found)) else found
@@ -134,10 +132,12 @@ def newest(image: Image, model: Model, availability: Availability) -> Image | De
 def exact_spec(
     desired: ScaleSet, model: Model, availability: Availability | None
 ) -> ScaleSet | Decision | None:
-    """The spec with the exact image that it means for this scale set now: of latest the newest. Its
-    `health.timeout` is longer by what Azure itself lets an upgrade wait.
+    """The spec with its exact image (for latest the newest version), and with `health.timeout` extended by
+    the time that Azure itself lets an upgrade wait.
 
-    A Decision where it can mean none, None where the catalogue was not asked yet.
+    A Decision if there is no exact image, None if the catalogue was not read yet.
+
+    timeout 10m, a notice of 15m before the OS disk is replaced, a grace period of 10m: 35m
     """
     if follows_latest(desired.image) and availability is None:
         return None
@@ -150,21 +150,21 @@ def exact_spec(
 
 
 def _exact(image: Image, model: Model, availability: Availability) -> Image | Decision:
-    return newest(image, model, availability) if follows_latest(image) else image
+    return newest_version(image, model, availability) if follows_latest(image) else image
 
 
 def exact_if_known(desired: ScaleSet, observed: Observed) -> ScaleSet:
-    """The spec with its exact image, as it is declared where what was seen does not tell which that is."""
+    """The spec with its exact image, or the declared one if the exact image is unknown."""
     if not isinstance(observed.model, Model):
         return desired
     found = exact_spec(desired, observed.model, observed.availability)
     return found if isinstance(found, ScaleSet) else desired
 
 
-def crowd(desired: Image, instances: Iterable[Instance]) -> Decision | None:
-    """Why Azure's limit on models in use leaves no room for one more, or None.
+def too_many_models(desired: Image, instances: Iterable[Instance]) -> Decision | None:
+    """The decision that Azure's limit on models in use allows no further one, or None.
 
-    Counted by image: there may be more models than that, and then Azure itself refuses.
+    It counts images. There may be more models than images, and then Azure itself refuses.
     """
     in_use = {str(each.image).casefold(): each.image for each in instances if each.image is not None}
     others = [image for image in in_use.values() if not same(image, desired)]
@@ -173,6 +173,6 @@ def crowd(desired: Image, instances: Iterable[Instance]) -> Decision | None:
     oldest = min(others, key=lambda image: (order(version(image)), str(image)))
     return Decision(
         Reason.TOO_MANY_MODELS,
-        f"the instances run {len(others)} different images, and Azure allows {_MOST_MODELS} models in use at "
-        f"once; bring the oldest ({short(oldest)}) to the model by hand (az vmss update-instances)",
+        f"the instances run {len(others)} images and Azure allows {_MOST_MODELS}; bring those on the oldest "
+        f"({short(oldest)}) to the model with `az vmss update-instances`",
     )

@@ -1,7 +1,7 @@
-"""What one process knows of the rollout of a scale set: whether one is under way, and how far its step is.
+"""What one process knows of a rollout: whether one is in progress, and how far its last step is.
 
-Nothing here is needed in order to act. A new process begins without: it then waits for as many healthy looks
-once more, gives a batch its whole time anew, and may ask for a step again; what it starts is the same.
+None of it is needed in order to act. A new process begins without it: it waits for the healthy observations
+again, gives a batch its full time again, and may repeat a step. It starts nothing else.
 """
 
 from collections.abc import Mapping
@@ -14,172 +14,163 @@ from reconciler.rollout.reason import Phase, Reason
 from reconciler.rollout.step import Attempt, PatchModel, Step, TagWrite, Upgrade
 from reconciler.rollout.wait import Wait
 
-_ENDS = (Phase.DONE, Phase.GIVEN_UP)
-_GAP = timedelta(minutes=6)  # longer than between any two looks at what moves
+_ENDS = (Phase.DONE, Phase.ROLLED_BACK)
+_GAP = timedelta(minutes=6)  # longer than between any two observations during a rollout
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`passes` counts the looks in a row that found every upgraded instance back. `waiting_since` is when it
-    began to wait for instances, or when one more of them than ever was `back`, None while it does not wait.
-    `is_under_way` says whether a rollout was seen to begin and not to end; None where neither was seen.
-    `attempt` is the last step that Azure accepted.
-    `last_reason` is that of the last decision; a call that fails decides nothing. `holds_slot` says whether
-    it holds one of the slots of `spec.maxConcurrentRollouts`, None where this process cannot tell yet;
-    `has_acquired` that the look under way took one, which it gives back if it begins nothing. `wait` is what
-    its last looks have waited for in vain.
+    """The memory of one process about one rollout. A new process begins with the defaults."""
 
-    `taken` are the instances that were upgraded since a rollout began where none was under way, and `unwell`
-    those that did not serve then, or when they were first taken; `relapses`
-    counts how often fewer were back than `most_back` had been, since the last step. `seen_at` is when the
-    instances were last counted. `braked` is for how long the rollout was suspended or frozen, and
-    `braked_since` since when it is. `left_under_way` is what `is_under_way` was of the image that was
-    declared before. `knows_all`: it has seen the scale set at rest, and heard of each of its steps since.
-    Else an instance that does not serve may have been taken down by a step that it does not know of.
-    `contests` are those over single instances, by id. `tag_write` is the last write of the tags alone that
-    was asked for.
-    """
-
-    passes: int = 0
-    waiting_since: datetime | None = None
-    back: int = 0
-    is_under_way: bool | None = None
-    attempt: Attempt | None = None
-    last_reason: Reason | None = None
-    holds_slot: bool | None = None
-    has_acquired: bool = False
-    wait: Wait | None = None
-    taken: frozenset[str] = frozenset()
-    unwell: frozenset[str] = frozenset()
-    relapses: int = 0
-    most_back: int = 0
-    seen_at: datetime | None = None
-    braked: timedelta = timedelta()
-    braked_since: datetime | None = None
-    left_under_way: bool | None = None
+    passes: int = 0  # observations in a row that found every upgraded instance healthy
+    waiting_since: datetime | None = None  # when the wait for instances, or for one more of them, began
+    back: int = 0  # the most that were healthy during this wait
+    is_under_way: bool | None = None  # a rollout was seen to begin and not to end; None: neither was seen
+    attempt: Attempt | None = None  # the last step that Azure accepted
+    last_reason: Reason | None = None  # of the last decision; a failed call decides nothing
+    holds_slot: bool | None = None  # one of `spec.maxConcurrentRollouts`; None: this process cannot know yet
+    has_acquired: bool = False  # this reconcile took a slot, and returns it if it begins nothing
+    wait: Wait | None = None  # what the last observations waited for without success
+    taken: frozenset[str] = frozenset()  # ids upgraded since the rollout began
+    not_serving: frozenset[str] = frozenset()  # of all, those that did not serve then or when first upgraded
+    relapses: int = 0  # how often fewer were healthy than `most_healthy`, since the last step
+    most_healthy: int = 0
+    seen_at: datetime | None = None  # when the instances were last counted
+    time_on_hold: timedelta = (
+        timedelta()
+    )  # how long the rollout was suspended or frozen, without the current hold
+    on_hold_since: datetime | None = None
+    was_under_way: bool | None = None  # `is_under_way` of the image that was declared before
     blamed: Fingerprint | None = None
-    wrote_good: Fingerprint | None = None
+    wrote_last_good: Fingerprint | None = None  # the last good image that this process wrote on the tags
     has_soaked: bool = False
-    knows_all: bool = False
-    contests: Mapping[str, Contest] = field(default_factory=dict)
-    tag_write: TagWrite | None = None
+    # It has seen the scale set at rest, and each of its steps since. Otherwise an unknown step may have taken
+    # an instance out of service that does not serve.
+    has_seen_all_steps: bool = False
+    contests: Mapping[str, Contest] = field(default_factory=dict)  # by instance id
+    tag_write: TagWrite | None = None  # the last write of the tags alone
 
-    def braked_until(self, at: datetime) -> timedelta:
-        """For how long it was suspended or frozen up to now."""
-        return self.braked + (at - self.braked_since if self.braked_since else timedelta())
+    def hold_until(self, at: datetime) -> timedelta:
+        """For how long it was suspended or frozen, up to `at`."""
+        return self.time_on_hold + (at - self.on_hold_since if self.on_hold_since else timedelta())
 
     def is_waiting_for(self, step: Step) -> bool:
-        """Whether this step takes again what was taken last."""
+        """Whether this step repeats the last one."""
         return self.attempt is not None and self.attempt.step == step
 
     @property
     def has_slot(self) -> bool | None:
-        """Whether it counts against the cap just now; None where this process cannot tell yet."""
+        """Whether it counts against the cap now. None if this process cannot know yet."""
         return True if self.has_acquired else self.holds_slot
 
-    def anew(self, *, is_same_image: bool) -> "Progress":
-        """For a spec that says something else: what its looks had in common is no longer so."""
+    def for_new_spec(self, *, is_same_image: bool) -> "Progress":
+        """The progress for a changed spec, to which earlier observations no longer apply."""
         return replace(
             self,
             is_under_way=self.is_under_way if is_same_image else None,
-            left_under_way=self.left_under_way if is_same_image else self.is_under_way,
+            was_under_way=self.was_under_way if is_same_image else self.is_under_way,
             passes=0,
             waiting_since=None,
             back=0,
             wait=None,
-            attempt=self.attempt.anew() if self.attempt else None,
+            attempt=self.attempt.without_tries() if self.attempt else None,
             relapses=0,
-            most_back=0,
+            most_healthy=0,
             has_soaked=self.has_soaked and is_same_image,
             contests={},
             tag_write=self.tag_write if is_same_image else None,
         )
 
-    def tried_again(self) -> "Progress":
-        """For an image that a person has tried again: nothing that was seen before counts against it."""
-        return replace(self.anew(is_same_image=True), blamed=None, tag_write=None)
+    def for_retry(self) -> "Progress":
+        """The progress for a retry that a person requested: earlier observations no longer count against the
+        image."""
+        return replace(self.for_new_spec(is_same_image=True), blamed=None, tag_write=None)
 
 
 def progress_after(
     before: Progress, reason: Reason, back: int | None, at: datetime, step: Step | None = None
 ) -> Progress:
-    """The progress after a decision at `at` for this reason and step; `back` as in InstanceCounts, None where
-    the instances were not counted."""
-    after = _after_brakes(replace(before, last_reason=reason), reason, at)
+    """The progress after a decision at `at` with this reason and step. `back` is as in InstanceCounts, None
+    if the instances were not counted."""
+    after = _after_hold(replace(before, last_reason=reason), reason, at)
     phase = reason.meaning.phase
     if reason is Reason.UPGRADING and step and before.taken and not before.is_waiting_for(step) and back:
-        # A second batch goes only after the first one's soak, or where nothing of that is left.
+        # A second batch starts only after the soak of the first, or if nothing of that is left.
         after = replace(after, has_soaked=True)
     if phase is Phase.DONE:
-        # A scale set without instances is done as well, and has proven nothing.
+        # A scale set without instances is done too, but has proven nothing.
         after = replace(after, relapses=0, has_soaked=after.has_soaked or back != 0)
     if phase in _ENDS:
-        after = replace(after, knows_all=True)
+        after = replace(after, has_seen_all_steps=True)
     if phase is Phase.BEGINS:
         if isinstance(step, Upgrade):
             after = replace(after, contests=contests_after(after.contests, step, at))
-        return _begun(after, reason, back, step)
-    if back is None or reason.meaning.is_brake:
+        return _after_step(after, reason, back, step)
+    if back is None or reason.meaning.is_hold:
         return after
     after = replace(_after_a_gap(after, at), seen_at=at)
     if phase is Phase.AWAITS:
-        relapses = after.relapses + (after.passes > 0 and back < after.most_back)
+        relapses = after.relapses + (after.passes > 0 and back < after.most_healthy)
         after = replace(after, passes=0, relapses=relapses)
         if after.waiting_since is None or back > after.back:
             return replace(after, waiting_since=at, back=back)
         return after
     is_under_way = False if phase in _ENDS else after.is_under_way
-    # Not the most there ever were: after a scale-in each instance that is being made would be a relapse.
+    # Not the maximum so far: after a scale-in, each instance that is being created would count as a relapse.
     return replace(
         after,
         passes=after.passes + 1,
         waiting_since=None,
         back=0,
-        most_back=back,
+        most_healthy=back,
         is_under_way=is_under_way,
     )
 
 
-def _begun(before: Progress, reason: Reason, back: int | None, step: Step | None) -> Progress:
-    """A step is taken. One that is taken again, of which nothing has come, does not begin the wait anew."""
-    after = replace(_with_taken(before, step), is_under_way=True, passes=0, most_back=0)
+def _after_step(before: Progress, reason: Reason, back: int | None, step: Step | None) -> Progress:
+    """The progress after a step. Repeating a step that had no effect does not restart the wait."""
+    after = replace(_with_upgraded(before, step), is_under_way=True, passes=0, most_healthy=0)
     if isinstance(step, PatchModel) and not before.is_under_way:
-        after = replace(after, braked=timedelta())  # what was braked before it began is none of its time
+        after = replace(after, time_on_hold=timedelta())  # a hold before it began does not count
     if isinstance(step, PatchModel):
         after = replace(after, tag_write=None)
     if isinstance(step, PatchModel) and step.good:
-        after = replace(after, wrote_good=step.good)
+        after = replace(after, wrote_last_good=step.good)
     if reason is Reason.UPGRADING and after.waiting_since and back is not None and back <= after.back:
         return after
     return replace(after, waiting_since=None, back=0, relapses=0)
 
 
-def _with_taken(before: Progress, step: Step | None) -> Progress:
-    """What a step of ours took down while it served is our loss, and stays so through every fix."""
+def _with_upgraded(before: Progress, step: Step | None) -> Progress:
+    """Instances that served when a step of ours upgraded them count against the rollout, through every
+    fix."""
     match step:
-        case PatchModel(unwell=unwell) if before.is_under_way is False or not before.taken:
-            return replace(before, taken=frozenset(), unwell=unwell)
-        case Upgrade(instance_ids=ids, unwell=unwell):
+        case PatchModel(not_serving=not_serving) if before.is_under_way is False or not before.taken:
+            return replace(before, taken=frozenset(), not_serving=not_serving)
+        case Upgrade(instance_ids=ids, not_serving=not_serving):
             named = frozenset(ids)
             first = named - before.taken
-            # One that was unwell when it was taken first, and serves by now, is our loss from now on.
-            still = before.unwell - first - (named - unwell)
-            new = unwell & first if before.knows_all else unwell & first & before.unwell
-            return replace(before, taken=before.taken | first, unwell=still | new)
+            # An instance that did not serve when first upgraded, and serves when upgraded again, counts from
+            # now on.
+            still = before.not_serving - first - (named - not_serving)
+            new = (
+                not_serving & first if before.has_seen_all_steps else not_serving & first & before.not_serving
+            )
+            return replace(before, taken=before.taken | first, not_serving=still | new)
         case _:
             return before
 
 
-def _after_brakes(progress: Progress, reason: Reason, at: datetime) -> Progress:
-    """Brakes stop every clock: nobody looks, and nothing is to be done."""
-    if reason.meaning.is_brake:
-        return replace(progress, braked_since=progress.braked_since or at)
-    return replace(progress, braked_since=None, braked=progress.braked_until(at))
+def _after_hold(progress: Progress, reason: Reason, at: datetime) -> Progress:
+    """A hold stops every clock: nothing is observed, and nothing may be done."""
+    if reason.meaning.is_hold:
+        return replace(progress, on_hold_since=progress.on_hold_since or at)
+    return replace(progress, on_hold_since=None, time_on_hold=progress.hold_until(at))
 
 
 def _after_a_gap(progress: Progress, at: datetime) -> Progress:
-    """What was not looked at for minutes, braked or out of reach, is given that time: nobody could have seen
-    it come back."""
+    """Extend a wait by a gap of minutes without observation, on hold or unreachable: a recovery in that time
+    could not be seen."""
     if progress.waiting_since is None or progress.seen_at is None or at - progress.seen_at <= _GAP:
         return progress
     return replace(progress, waiting_since=min(progress.waiting_since + (at - progress.seen_at), at))

@@ -1,4 +1,4 @@
-"""What a list of instances must tell before anything is done on it: all of them, and their domains."""
+"""What a list of instances must contain before anything is done: every instance, and its domain."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import count_instances
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.domains import DomainsUnknown, Grouping, grouping
-from reconciler.rollout.health import readable
+from reconciler.rollout.health import is_readable
 from reconciler.rollout.member import members
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.reason import Reason
@@ -14,19 +14,23 @@ from reconciler.rollout.wording import join
 from reconciler.spec.scale_set import Rollout
 
 
-def own(instances: Sequence[Instance]) -> tuple[Instance, ...]:
-    """Those that the scale set itself made, of which its model says what they run."""
+def own_instances(instances: Sequence[Instance]) -> tuple[Instance, ...]:
+    """The instances that the scale set created itself, which follow its model."""
     return tuple(each for each in instances if not each.is_attached)
 
 
-def partial(model: Model, instances: Sequence[Instance]) -> Decision | None:
-    """What is missing from the list of instances, or None."""
-    unread = _missing(model, instances)
-    return Decision(Reason.PARTIAL_READ, f"{unread}; nothing is done on a partial read") if unread else None
+def partial_read(model: Model, instances: Sequence[Instance]) -> Decision | None:
+    """The decision that the list of instances is incomplete, or None."""
+    unread = _missing_rows(model, instances)
+    return (
+        Decision(Reason.PARTIAL_READ, f"{unread}; nothing is changed after a partial read")
+        if unread
+        else None
+    )
 
 
-def group(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decision:
-    """How the instances are taken together, or that their list does not tell."""
+def group_instances(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decision:
+    """The grouping of the instances by domain, or the decision that it is unknown."""
     try:
         return grouping(rollout.by, rollout.order, instances)
     except DomainsUnknown as error:
@@ -34,10 +38,10 @@ def group(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decisio
 
 
 def with_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decision:
-    """What a decision is about, with its instances; or why their list does not tell enough."""
-    if unread := partial(aim.model, instances):
+    """The context with its instances, or the decision that their list is not sufficient."""
+    if unread := partial_read(aim.model, instances):
         return unread
-    domain_of = group(aim.rollout, own(instances))
+    domain_of = group_instances(aim.rollout, own_instances(instances))
     if isinstance(domain_of, Decision):
         return domain_of
     staying = members(aim.desired, aim.model, aim.observed, instances)
@@ -52,15 +56,15 @@ def with_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decisio
     )
 
 
-def _missing(model: Model, instances: Sequence[Instance]) -> str:
-    """In words, or "". More rows than capacity is overprovisioning.
+def _missing_rows(model: Model, instances: Sequence[Instance]) -> str:
+    """What is missing, in words, or "". More rows than the capacity mean overprovisioning.
 
-    A set that changes while its pages are read may show one instance twice, and another never.
+    A scale set that changes while its pages are read may list one instance twice and omit another.
     """
     seen = len({instance.id for instance in instances})
     if seen < len(instances):
         return "Azure listed an instance twice"
     if seen < model.capacity:
-        return f"Azure listed {seen} instances of {model.capacity}"
-    dark = [instance.name for instance in own(instances) if not readable(instance)]
-    return f"Azure sent no state for {join(dark)}" if dark else ""
+        return f"Azure listed {seen} of {model.capacity} instances"
+    unread = [instance.name for instance in own_instances(instances) if not is_readable(instance)]
+    return f"Azure reported no state of {join(unread)}" if unread else ""

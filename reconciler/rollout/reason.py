@@ -1,9 +1,8 @@
-"""Why a scale set is where it is: every reason there is, and all that follows from each. The one table of
-them.
+"""The one table of reasons: why a scale set has its status, and everything that follows from each reason.
 
 To add one: a member of `Reason`, a row of `TABLE`, a row in `tests/daemon/test_reasons.py`. `docs/reasons.md`
-is made from the table (`reason_rows`). Whoever needs several reasons asks the table for them
-(`reasons_where`); a test finds any other list.
+is generated from the table (`reason_rows`). Code that needs several reasons selects them with
+`reasons_where`. A test finds any other list of reasons.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,71 +14,55 @@ from reconciler.spec.duration import format_duration
 
 
 class Status(StrEnum):
-    """How a scale set stands, in one word: what a person scans a table for."""
+    """The condition of a scale set in one word."""
 
     READY = "Ready"  # it is as declared
-    RECONCILING = "Reconciling"  # on its way; nothing to do for a person
-    WAITING = "Waiting"  # held on purpose by a gate of its spec: a window, an approval, its turn
-    FAILING = "Failing"  # held, and looked at again at every sweep: it goes on once the cause is gone
-    STALLED = "Stalled"  # nothing will happen until a person changes the spec or the scale set
+    RECONCILING = "Reconciling"  # in progress; nothing to do
+    WAITING = "Waiting"  # blocked on purpose by a gate of its spec: a window, an approval, a slot
+    FAILING = "Failing"  # blocked; resumes automatically once the cause is gone
+    STALLED = "Stalled"  # blocked until a person changes the spec or the scale set
     SUSPENDED = "Suspended"
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more will happen by itself."""
+        """Whether nothing more will happen without a person."""
         return self in {Status.READY, Status.STALLED, Status.SUSPENDED}
 
     @property
     def is_alarming(self) -> bool:
-        """Whether a person should know."""
+        """Whether a person should be alerted."""
         return self in {Status.FAILING, Status.STALLED}
 
 
 class Phase(Enum):
-    """Where a rollout is, by the last decision."""
+    """The phase of a rollout, by its last decision."""
 
     BEGINS = auto()  # a step has just been taken
-    AWAITS = auto()  # instances of a step are waited for
-    PASSES = auto()  # nothing is waited for: the upgraded instances were found as they should be
-    DONE = auto()  # all that can be is on the image
-    GIVEN_UP = auto()  # the image failed, and the model is back on the last good one
+    AWAITS = auto()  # waits for the instances of a step
+    PASSES = auto()  # no wait for instances: the upgraded ones were found healthy
+    DONE = auto()  # every instance that can be upgraded runs the image
+    ROLLED_BACK = auto()  # the image failed, and the model is back on the last good one
 
 
 class Slot(Enum):
-    """What becomes of the place under `spec.maxConcurrentRollouts`."""
+    """What happens to the concurrency slot (`spec.maxConcurrentRollouts`)."""
 
-    HOLDS = auto()  # a rollout is under way, also to a process that did not see it begin
-    ASKS = auto()  # one that is held is kept; whoever has none asks for one before its first step
-    KEEPS = auto()  # nothing can be told: it stays as it was
-    FREES = auto()  # none is held
+    HOLDS = auto()  # a rollout is in progress, even if this process did not see it begin
+    ASKS = auto()  # keeps a slot that it has, or asks for one before its first step
+    KEEPS = auto()  # unknown: unchanged
+    FREES = auto()  # holds no slot
 
 
 class Requeue(Enum):
-    """When it is looked at again, where no time is named."""
+    """When the next reconcile is, if the decision names no time."""
 
     SWEEP = auto()  # at every sweep
-    ON_CHANGE = (
-        auto()
-    )  # when the list shows that it moved, what it waits for has come, or its interval has passed
+    ON_CHANGE = auto()  # when the list shows a change, its wait has ended, or its interval has passed
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """All that follows from one reason.
-
-    `cause` is what is the case, `remedy` what has to be the case for it to go on. `lasts` is for how long it
-    may be so before it counts as failing (`rollout/wait.py`), None where it says at once what it is. `ends`
-    are the words of a forecast for when it is over.
-
-    `is_failure`: the rollout has failed, and `rollout.onFailure` says what becomes of it. `is_error`: a call
-    failed, or we did, so that nothing was decided. `is_conclusive`: the last decision is about what is
-    declared. `names_instances`: its message names those that are not serving. `is_unseen`: what was seen
-    before says nothing any more. `is_latest_unknown`: nobody can say whether something differs from latest.
-    `keeps_batch`: the batch that was taken last is still away, or nobody knows. `is_rest`: a wait that the
-    spec asks for between batches. `is_brake`: the spec says that nothing is to be done. `is_turn`: it
-    waits for nothing but others that go first. `is_retried`: its step is taken again by itself, and it is
-    failing meanwhile.
-    """
+    """All that follows from one reason. `cause` and `remedy` complete "because" and "what has to happen"."""
 
     status: Status
     cause: str
@@ -87,23 +70,23 @@ class Meaning:
     phase: Phase = Phase.PASSES
     slot: Slot = Slot.ASKS
     requeue: Requeue = Requeue.SWEEP
-    lasts: timedelta | None = None
-    ends: str = ""
-    is_failure: bool = False
-    is_error: bool = False
-    is_conclusive: bool = True
-    names_instances: bool = False
-    is_unseen: bool = False
-    is_latest_unknown: bool = False
-    keeps_batch: bool = False
-    is_rest: bool = False
-    is_brake: bool = False
-    is_turn: bool = False
-    is_retried: bool = False
+    fails_after: timedelta | None = None  # a wait that is older counts as failing (`wait`); None: never
+    ends_when: str = ""  # in the words of a forecast
+    is_failure: bool = False  # the rollout has failed, and `rollout.onFailure` decides what happens next
+    is_error: bool = False  # a call failed, or the reconciler did: nothing was decided
+    is_conclusive: bool = True  # the last decision is about what is declared
+    names_instances: bool = False  # its message names those that are not serving
+    is_unseen: bool = False  # earlier observations say nothing any more
+    is_latest_unknown: bool = False  # it is unknown whether something differs from latest
+    keeps_batch: bool = False  # the last batch is still unavailable, or that is unknown
+    is_pause: bool = False  # a wait between batches that the spec asks for
+    is_hold: bool = False  # the spec says that nothing is to be done
+    is_queued: bool = False  # it waits only for others that go first
+    is_retried: bool = False  # its step is retried, and it is failing meanwhile
 
 
 class Reason(StrEnum):
-    """Why a scale set is where it is. Stable: alerts and scripts match on these words."""
+    """Why a scale set has its status. Stable: alerts and scripts match on these words."""
 
     UP_TO_DATE = "UpToDate"
     SUSPENDED = "Suspended"
@@ -165,7 +148,7 @@ class Reason(StrEnum):
     AWAITING_PILOT = "AwaitingPilot"
     AWAITING_TURN = "AwaitingTurn"
     INSTANCES_LEFT_OUT = "InstancesLeftOut"
-    # Of what nothing could be decided about: a call failed, or we did.
+    # Nothing was decided: a call failed, or the reconciler itself did.
     REFUSED = "Refused"
     CONFLICT = "Conflict"
     THROTTLED = "Throttled"
@@ -175,7 +158,7 @@ class Reason(StrEnum):
 
     @property
     def meaning(self) -> Meaning:
-        """All that follows from it."""
+        """Its row of the table."""
         return TABLE[self]
 
 
@@ -183,46 +166,46 @@ TABLE: dict[Reason, Meaning] = {
     Reason.UP_TO_DATE: Meaning(
         Status.READY,
         cause="every instance runs the declared image",
-        remedy="nothing is to be done",
+        remedy="nothing to do",
         phase=Phase.DONE,
         slot=Slot.FREES,
         requeue=Requeue.ON_CHANGE,
     ),
     Reason.SUSPENDED: Meaning(
         Status.SUSPENDED,
-        cause="`spec.suspend` says so",
+        cause="`spec.suspend` is set",
         remedy="remove `spec.suspend`, or set it to false",
         slot=Slot.FREES,
         requeue=Requeue.ON_CHANGE,
-        is_brake=True,
+        is_hold=True,
     ),
     Reason.SUSPENSION_EXPIRED: Meaning(
         Status.STALLED,
-        cause="`spec.suspend.until` has passed, and nothing resumes by itself",
+        cause="`spec.suspend.until` has passed, and a suspension never ends by itself",
         remedy="remove `spec.suspend`, or extend it",
         slot=Slot.FREES,
         requeue=Requeue.ON_CHANGE,
-        is_brake=True,
+        is_hold=True,
     ),
     Reason.FROZEN: Meaning(
         Status.SUSPENDED,
-        cause="the document of kind Fleet says so of all scale sets: nothing at all is written",
+        cause="`spec.freeze` of the Fleet is set: nothing is written to any scale set",
         remedy="remove `spec.freeze` of the Fleet, or set it to false",
         slot=Slot.KEEPS,
         requeue=Requeue.ON_CHANGE,
-        is_brake=True,
+        is_hold=True,
     ),
     Reason.FREEZE_EXPIRED: Meaning(
         Status.STALLED,
-        cause="`spec.freeze.until` of the Fleet has passed, and nothing resumes by itself",
+        cause="`spec.freeze.until` of the Fleet has passed, and a freeze never ends by itself",
         remedy="remove `spec.freeze`, or extend it",
         slot=Slot.KEEPS,
         requeue=Requeue.ON_CHANGE,
-        is_brake=True,
+        is_hold=True,
     ),
     Reason.NOT_FOUND: Meaning(
         Status.STALLED,
-        cause="Azure knows no scale set of this subscription, resource group and name",
+        cause="Azure has no scale set with this subscription, resource group and name",
         remedy="correct `spec.target`, or remove the spec",
         slot=Slot.FREES,
         is_unseen=True,
@@ -230,32 +213,36 @@ TABLE: dict[Reason, Meaning] = {
     Reason.PARTIAL_READ: Meaning(
         Status.RECONCILING,
         cause=(
-            "Azure listed fewer instances than there are, one twice, or one without a state; nothing "
-            "is done on that"
+            "Azure listed fewer instances than exist, listed one twice, or reported no state of one; "
+            "nothing is changed after a partial read"
         ),
         remedy=(
-            "by itself, once a list is whole; where it stays short, Azure could not make all instances: make "
-            "room for them, or set the capacity to those there are"
+            "resumes automatically once a list is complete; if it stays short, Azure could not create "
+            "every instance: make room for them, or set the capacity to the number that exists"
         ),
         slot=Slot.KEEPS,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.READS_TOO_SLOW: Meaning(
         Status.RECONCILING,
-        cause="Azure answers so slowly that its first answer is too old to act on when the last one comes",
-        remedy="by itself, once it answers faster",
+        cause=(
+            "Azure answers so slowly that its first answer is too old to act on when the last one arrives"
+        ),
+        remedy="resumes automatically once Azure answers faster",
         slot=Slot.KEEPS,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.MANAGED_BY_ANOTHER: Meaning(
         Status.STALLED,
-        cause=("another controller made the scale set, changes its image and drains its instances by itself"),
-        remedy="remove the spec; choose the image where that controller is told of it",
+        cause="another controller created the scale set, changes its image and drains its instances",
+        remedy="remove the spec; set the image in that controller",
     ),
     Reason.OWNED_BY_ANOTHER_FLEET: Meaning(
         Status.STALLED,
-        cause="the tag `vmss-reconciler-state` carries the name of another fleet",
-        remedy="remove the spec; or run `reconciler adopt --take-over NAME`, which makes it this fleet's",
+        cause="the tag `vmss-reconciler-state` names another fleet",
+        remedy=(
+            "remove the spec, or run `reconciler adopt --take-over NAME` to move the scale set to this fleet"
+        ),
     ),
     Reason.NO_PROFILE: Meaning(
         Status.STALLED,
@@ -266,9 +253,9 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.ETAG_MISSING: Meaning(
         Status.RECONCILING,
-        cause="without the etag of the scale set a change could overwrite somebody else's",
-        remedy="by itself, once Azure sends one; a proxy that removes it has to let it pass",
-        lasts=timedelta(minutes=5),
+        cause=("Azure returned the scale set without an etag, so a change could overwrite another writer's"),
+        remedy="resumes automatically once Azure returns an etag; let a proxy pass it",
+        fails_after=timedelta(minutes=5),
     ),
     Reason.SERVICE_FABRIC: Meaning(
         Status.STALLED,
@@ -278,35 +265,35 @@ TABLE: dict[Reason, Meaning] = {
     Reason.NOT_MANUAL_MODE: Meaning(
         Status.STALLED,
         cause=(
-            "in Automatic mode Azure takes all instances down at once as soon as the model changes; "
+            "in Automatic mode Azure upgrades all instances at once as soon as the model changes, and "
             "in Rolling mode it rolls by itself"
         ),
         remedy="set `upgradePolicy.mode` to Manual",
     ),
     Reason.AUTOMATIC_OS_UPGRADE: Meaning(
         Status.STALLED,
-        cause="Azure changes images too, and requires latest",
+        cause="Azure also changes the image, and requires latest",
         remedy="switch automatic OS image upgrade off",
     ),
     Reason.NATIVE_UPGRADE_IN_PROGRESS: Meaning(
         Status.FAILING,
-        cause="somebody started a rolling upgrade of Azure's own",
-        remedy="by itself, once it has ended; or cancel it",
+        cause="somebody started Azure's own rolling upgrade",
+        remedy="resumes automatically once it has ended; or cancel it",
     ),
     Reason.STATE_UNREADABLE: Meaning(
         Status.STALLED,
         cause="a later version of the reconciler wrote the tag `vmss-reconciler-state`",
-        remedy="run that version, or remove the tag to begin without what it says",
+        remedy="run that version, or remove the tag to begin without its content",
     ),
     Reason.IMAGE_UNREADABLE: Meaning(
         Status.STALLED,
-        cause="the model has no image of a kind that is known here",
-        remedy="set the model to an image, or remove the spec",
+        cause="the model has no image of a known kind",
+        remedy="set an image on the model, or remove the spec",
     ),
     Reason.IMAGE_TYPE_IMMUTABLE: Meaning(
         Status.STALLED,
-        cause="Azure never changes a scale set from one kind of image to another",
-        remedy="name an image of the same kind, or make a new scale set",
+        cause="Azure cannot change a scale set from one kind of image to another",
+        remedy="declare an image of the same kind, or create a new scale set",
     ),
     Reason.IMAGE_INCOMPATIBLE: Meaning(
         Status.STALLED,
@@ -314,75 +301,80 @@ TABLE: dict[Reason, Meaning] = {
             "the image does not fit the scale set: its generation, architecture, disk size, security "
             "type or purchase plan"
         ),
-        remedy="name one that fits; the line says what has to",
+        remedy="declare an image that fits; the message names what has to",
     ),
     Reason.IMAGE_NOT_FOUND: Meaning(
         Status.STALLED,
         cause="the catalogue has no such image in this region",
-        remedy="correct `spec.image`, or publish it",
+        remedy="correct `spec.image`, or publish the image",
     ),
     Reason.IMAGE_NOT_REPLICATED: Meaning(
         Status.STALLED,
         cause="the image is not in the region of the scale set",
-        remedy="add the region to the image's target regions",
+        remedy="add the region to the target regions of the image",
     ),
     Reason.IMAGE_REPLICATING: Meaning(
         Status.RECONCILING,
         cause="the image is being copied to the region of the scale set",
-        remedy="by itself, once the copy is there",
-        lasts=timedelta(hours=4),
+        remedy="resumes automatically once the copy is complete",
+        fails_after=timedelta(hours=4),
     ),
     Reason.IMAGE_DEPRECATED: Meaning(
         Status.STALLED,
-        cause="Azure makes no instance from a deprecated image",
-        remedy="name a newer one",
+        cause="Azure creates no instance from a deprecated image",
+        remedy="declare a newer image",
     ),
     Reason.NO_LATEST_VERSION: Meaning(
         Status.STALLED,
-        cause="no version of the image can be the latest in this region",
-        remedy="publish one there that is not excluded from latest",
+        cause="no version of the image qualifies as latest in this region",
+        remedy="publish a version there that is not excluded from latest",
         is_latest_unknown=True,
     ),
     Reason.CATALOGUE_UNREADABLE: Meaning(
         Status.RECONCILING,
-        cause="what the latest version is cannot be looked up; a rollout under way goes on",
-        remedy="by itself, once the catalogue answers; a role that is missing has to be granted",
+        cause="the latest version cannot be looked up; a rollout in progress continues",
+        remedy="resumes automatically once the catalogue answers; grant the role if it is missing",
         is_latest_unknown=True,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.TOO_MANY_MODELS: Meaning(
         Status.STALLED,
         cause="Azure allows ten models in use in a scale set at once",
-        remedy="bring the oldest instances to the model by hand: `az vmss update-instances`",
+        remedy="bring the oldest instances to the model with `az vmss update-instances`",
     ),
     Reason.NO_WAY_BACK: Meaning(
         Status.STALLED,
-        cause="there is no image to go back to that is known to be good here, and there",
-        remedy="name another image; or leave out `rollout.requireWayBack`",
+        cause=(
+            "no rollback target is available: no image is known to be good here, or Azure no longer has it"
+        ),
+        remedy="declare another image, or set `rollout.requireWayBack` to false",
         slot=Slot.HOLDS,
     ),
     Reason.TOO_MANY_TAGS: Meaning(
         Status.STALLED,
-        cause="Azure allows 50 tags, and there is no room for what a rollback has to know after a restart",
+        cause="Azure allows 50 tags, and none is free for what a rollback needs after a restart",
         remedy="remove tags of the scale set, or set `rollout.onFailure` to hold",
     ),
     Reason.DOMAINS_UNKNOWN: Meaning(
         Status.STALLED,
         cause="`rollout.by` names domains that Azure does not report for this scale set",
-        remedy="write `by: auto`",
+        remedy="set `by: auto`",
     ),
     Reason.AZURE_BUSY: Meaning(
         Status.RECONCILING,
-        cause="Azure is at work on the scale set",
-        remedy="by itself, once it has finished",
+        cause=(
+            "Azure is changing the scale set: it is upgrading the last batch, or another operation is "
+            "in progress"
+        ),
+        remedy="resumes automatically once Azure has finished",
         slot=Slot.KEEPS,
         keeps_batch=True,
-        lasts=timedelta(minutes=30),
+        fails_after=timedelta(minutes=30),
     ),
     Reason.MODEL_DRIFT: Meaning(
         Status.RECONCILING,
-        cause="the model is on another image than the declared one",
-        remedy="it is being set",
+        cause="the image of the model is not the declared one",
+        remedy="the image of the model is being set",
         phase=Phase.BEGINS,
         slot=Slot.HOLDS,
         keeps_batch=True,
@@ -390,7 +382,7 @@ TABLE: dict[Reason, Meaning] = {
     Reason.UPGRADING: Meaning(
         Status.RECONCILING,
         cause="instances of one domain are being upgraded",
-        remedy="by itself, once they are back",
+        remedy="continues once they are healthy",
         phase=Phase.BEGINS,
         slot=Slot.HOLDS,
         names_instances=True,
@@ -398,29 +390,29 @@ TABLE: dict[Reason, Meaning] = {
     Reason.MODEL_UPDATE_FAILED: Meaning(
         Status.RECONCILING,
         cause="Azure accepted the image of the model and then failed to set it, as far as is known",
-        remedy="it is being set once more; no instance follows before that",
+        remedy="the image is being set again; no instance is upgraded before that",
         phase=Phase.BEGINS,
         slot=Slot.HOLDS,
         keeps_batch=True,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.CONTESTED: Meaning(
         Status.FAILING,
         cause=(
-            "another writer sets the image of the model back, again and again; or it changes instances that "
+            "another writer repeatedly reverts the image of the model, or changes instances that "
             "`converge: model` brought to the model"
         ),
         remedy=(
-            "let only one of the two name the image: `ignore_changes` in Terraform, or remove the spec; or "
-            "write `converge: image`"
+            "let only one of the two set the image: use `ignore_changes` in Terraform, remove the "
+            "spec, or set `converge: image`"
         ),
         slot=Slot.HOLDS,
         keeps_batch=True,
     ),
     Reason.OPERATION_FAILED: Meaning(
         Status.FAILING,
-        cause="the operation of the last step has failed, for the reason that Azure gives",
-        remedy="correct what it names, or merge a fix; it is tried again after 5, 10 and 20 minutes",
+        cause="the operation of the last step failed, for the reason that Azure gives",
+        remedy="fix what it names, or merge a fix; it is retried after 5, 10 and 20 minutes",
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
         keeps_batch=True,
@@ -428,20 +420,20 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.NO_EFFECT: Meaning(
         Status.RECONCILING,
-        cause="Azure accepted a step of which nothing shows; its lists may be behind",
+        cause="Azure accepted a step that has no visible effect; its lists may be behind",
         remedy=(
-            "by itself; it is tried again after 5, 10 and 20 minutes, and then not before the spec changes "
-            "or somebody runs `reconciler retry NAME`"
+            "it is retried after 5, 10 and 20 minutes; then it stops until the spec changes or "
+            "`reconciler retry NAME` is run"
         ),
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
         keeps_batch=True,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.WAITING_FOR_INSTANCES: Meaning(
         Status.RECONCILING,
-        cause="instances are not back and healthy yet, so no other is touched",
-        remedy="by itself, once they are",
+        cause="instances are not healthy yet, so no other instance is upgraded",
+        remedy="continues once they are healthy",
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
         names_instances=True,
@@ -450,10 +442,13 @@ TABLE: dict[Reason, Meaning] = {
     Reason.HEALTH_CHECK_FAILED: Meaning(
         Status.FAILING,
         cause=(
-            "instances that were upgraded are not back and healthy within `health.timeout`, so no "
-            "other is touched"
+            "upgraded instances did not become healthy within `health.timeout`, so no other instance "
+            "is upgraded"
         ),
-        remedy=("by itself, once they are healthy; or merge a fix, which goes to the sick first and at once"),
+        remedy=(
+            "resumes automatically once they are healthy; or merge a fix, which is rolled to the "
+            "unhealthy instances first and at once"
+        ),
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
         is_failure=True,
@@ -463,13 +458,13 @@ TABLE: dict[Reason, Meaning] = {
     Reason.PROGRESS_DEADLINE_EXCEEDED: Meaning(
         Status.FAILING,
         cause=(
-            "no further instance of the batch has come back within `rollout.progressDeadline`, "
-            "however young each one is: repairs may be replacing them again and again"
+            "no further instance of the batch became healthy within `rollout.progressDeadline`, "
+            "however young each one is: repairs may replace them again and again"
         ),
         remedy=(
-            "by itself, once one comes back; or merge a fix, which goes to the sick first and at once; an "
-            "upgrade of which nothing came is tried again once the spec changes, or somebody runs "
-            "`reconciler retry NAME`"
+            "resumes automatically once one becomes healthy; or merge a fix, which is rolled to the "
+            "unhealthy instances first and at once; an upgrade without effect is retried once the "
+            "spec changes or `reconciler retry NAME` is run"
         ),
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
@@ -480,97 +475,97 @@ TABLE: dict[Reason, Meaning] = {
     Reason.DEADLINE_EXCEEDED: Meaning(
         Status.FAILING,
         cause=(
-            "all of the rollout has taken longer than `rollout.deadline`, so no further instance is touched"
+            "the whole rollout has taken longer than `rollout.deadline`, so no further instance is upgraded"
         ),
-        remedy="extend or remove the deadline, name another image, or run `reconciler retry NAME`",
+        remedy="extend or remove the deadline, declare another image, or run `reconciler retry NAME`",
         slot=Slot.HOLDS,
         is_failure=True,
     ),
     Reason.GIVING_UP: Meaning(
         Status.RECONCILING,
-        cause="the rollout has failed, and `rollout.onFailure` asks to give the image up",
-        remedy="the model is being set back to the last known good image",
+        cause="the rollout failed, and `rollout.onFailure` is repin or rollback",
+        remedy="the model is being set back to the last good image",
         phase=Phase.BEGINS,
         slot=Slot.HOLDS,
     ),
     Reason.ROLLOUT_FAILED: Meaning(
         Status.STALLED,
-        cause="the declared image was given up, and is not tried again",
+        cause="the declared image failed here and is not retried",
         remedy=(
-            "name another image: it goes first, at once; or run `reconciler retry NAME` to try this one again"
+            "declare another image, which is rolled out first and at once; or run `reconciler retry "
+            "NAME` to try this one again"
         ),
-        phase=Phase.GIVEN_UP,
+        phase=Phase.ROLLED_BACK,
         slot=Slot.HOLDS,
         requeue=Requeue.ON_CHANGE,
     ),
     Reason.CONFIRMING_HEALTH: Meaning(
         Status.RECONCILING,
         cause=(
-            "every upgraded instance has to be seen healthy as many times in a row as `health.passes` says"
+            "every upgraded instance must be observed healthy as many times in a row as `health.passes` says"
         ),
-        remedy="by itself, within seconds",
+        remedy="continues within seconds",
     ),
     Reason.SOAKING: Meaning(
         Status.RECONCILING,
-        cause="the last batch has to have been back for as long as `soak` says",
-        remedy="by itself, at the time that is named",
-        is_rest=True,
+        cause="the last batch must have been healthy for as long as `soak` says",
+        remedy="continues at the time in the message",
+        is_pause=True,
     ),
     Reason.BAKING: Meaning(
         Status.RECONCILING,
         cause=(
-            "all instances are on the image, and the last ones have to have been back for as long as "
+            "all instances run the image, and the last batch must have been healthy for as long as "
             "`rollout.bakeTime` says"
         ),
-        remedy="by itself, at the time that is named",
-        is_rest=True,
+        remedy="complete at the time in the message",
+        is_pause=True,
     ),
     Reason.EVICTED_AFTER_UPGRADE: Meaning(
         Status.RECONCILING,
         cause=(
-            "Azure has evicted more Spot instances soon after their upgrade than may be, so that one goes at "
-            "a time, and ever more slowly"
+            "Azure evicted more Spot instances soon after their upgrade than is tolerated, so one "
+            "instance is upgraded at a time, at growing intervals"
         ),
-        remedy="by itself, at the time that is named",
+        remedy="continues at the time in the message",
     ),
     Reason.CANARY_MISSING: Meaning(
         Status.STALLED,
-        cause="`rollout.canary` names instances of which none can be upgraded",
-        remedy="name others, or a number of them",
+        cause="`rollout.canary` names only instances that do not exist or cannot be upgraded",
+        remedy="name others, or set a number",
     ),
     Reason.TOO_MANY_UNHEALTHY: Meaning(
         Status.FAILING,
         cause=(
-            "so many instances are sick, whatever made them so, that `rollout.maxUnhealthy` allows no "
-            "working one to be taken down"
+            "more instances are unhealthy than `rollout.maxUnhealthy` allows, for any reason, so no "
+            "serving instance is upgraded"
         ),
-        remedy="by itself, once enough are well; heal, unprotect or delete those that are not",
+        remedy=(
+            "resumes automatically once enough are healthy; repair, unprotect or delete those that are not"
+        ),
         names_instances=True,
     ),
     Reason.TOO_MANY_UNAVAILABLE: Meaning(
         Status.FAILING,
-        cause=(
-            "so many instances are away, whoever took them down, that `rollout.maxUnavailable` allows "
-            "no other"
+        cause="as many instances are unavailable as `rollout.maxUnavailable` allows, for any reason",
+        remedy=(
+            "resumes automatically once enough are available; repair, delete or deallocate those that are not"
         ),
-        remedy="by itself, once enough are back; heal, delete or deallocate those that are not",
         names_instances=True,
     ),
     Reason.OUTSIDE_WINDOW: Meaning(
         Status.WAITING,
-        cause=(
-            "no window of `rollout.windows`, or of the Fleet, allows working instances to be taken down now"
-        ),
-        remedy="by itself, when the next one opens; a fix for what is sick does not wait",
+        cause=("no window of `rollout.windows` or of the Fleet allows serving instances to be upgraded now"),
+        remedy="continues when the next window opens; a fix for unhealthy instances does not wait",
         requeue=Requeue.ON_CHANGE,
-        ends="when the window opens",
+        ends_when="when the window opens",
     ),
     Reason.AWAITING_APPROVAL: Meaning(
         Status.WAITING,
-        cause="`rollout.approval` asks for a person's word on this very image",
+        cause="`rollout.approval` requires that a person approves exactly this image",
         remedy="run `reconciler approve`",
         requeue=Requeue.ON_CHANGE,
-        ends="after approval",
+        ends_when="after approval",
     ),
     Reason.TOO_MUCH_CHANGE: Meaning(
         Status.STALLED,
@@ -580,31 +575,31 @@ TABLE: dict[Reason, Meaning] = {
         ),
         remedy="split the commit, or raise `spec.maxChange`",
         requeue=Requeue.ON_CHANGE,
-        ends="once the cap on change lets it",
+        ends_when="once maxChange allows it",
     ),
     Reason.DEPENDENCY_NOT_READY: Meaning(
         Status.WAITING,
         cause="a scale set that goes first, by `dependsOn` or by its `wave`, is not Ready",
-        remedy="by itself, once it is",
+        remedy="continues once it is Ready",
         slot=Slot.FREES,
         requeue=Requeue.ON_CHANGE,
-        ends="once what it depends on is ready",
+        ends_when="once its dependencies are Ready",
     ),
     Reason.CHECK_FAILED: Meaning(
         Status.FAILING,
-        cause="a check of `rollout.checks` does not pass, or gives no answer",
-        remedy="by itself, once it passes",
-        ends="once its check passes",
+        cause="a check of `rollout.checks` does not pass or does not answer",
+        remedy="resumes automatically once it passes",
+        ends_when="once its check passes",
     ),
     Reason.IMAGE_FAILED_ELSEWHERE: Meaning(
         Status.STALLED,
-        cause="the image has failed in more scale sets than `spec.maxFailedRollouts` of the Fleet bears",
+        cause="the image failed in more scale sets than `spec.maxFailedRollouts` of the Fleet tolerates",
         remedy=(
-            "name another image; or heal the scale sets in which it failed; or run `reconciler retry --image "
-            "IMAGE` to try this one again"
+            "declare another image, repair the scale sets in which it failed, or run `reconciler "
+            "retry --image IMAGE` to try this one again"
         ),
         requeue=Requeue.ON_CHANGE,
-        ends="once the image has not failed elsewhere",
+        ends_when="once the breaker allows it",
     ),
     Reason.SOURCE_STALE: Meaning(
         Status.WAITING,
@@ -612,32 +607,34 @@ TABLE: dict[Reason, Meaning] = {
             "the specs could not be read for longer than `--source-max-age`, so they may have changed; "
             "rollouts in progress continue"
         ),
-        remedy="by itself, once the specs can be read again",
+        remedy="continues once the specs can be read again",
         requeue=Requeue.ON_CHANGE,
-        ends="once the specs can be read",
+        ends_when="once the specs can be read",
     ),
     Reason.AWAITING_PILOT: Meaning(
         Status.WAITING,
         cause="another scale set of its wave takes the new image first",
-        remedy="by itself, once that has brought its first batch through its soak",
+        remedy="continues once the first batch of that scale set has passed its soak",
         requeue=Requeue.ON_CHANGE,
-        ends="after the pilot",
-        is_turn=True,
+        ends_when="after the pilot",
+        is_queued=True,
     ),
     Reason.AWAITING_TURN: Meaning(
         Status.WAITING,
         cause=(
             "as many scale sets roll, or have failed to, as `spec.maxConcurrentRollouts` of the Fleet allows"
         ),
-        remedy="by itself, once one of them is done",
+        remedy="continues once one of them frees its slot",
         requeue=Requeue.ON_CHANGE,
-        ends="when it is its turn",
-        is_turn=True,
+        ends_when="once a slot is free",
+        is_queued=True,
     ),
     Reason.INSTANCES_LEFT_OUT: Meaning(
         Status.READY,
-        cause="instances that are protected or deallocated cannot be upgraded now; all others are",
-        remedy="nothing is held up; unprotect, start or delete them to have them follow",
+        cause=(
+            "protected or deallocated instances cannot be upgraded now; all others run the declared image"
+        ),
+        remedy="nothing is blocked; unprotect, start or delete them to upgrade them too",
         phase=Phase.DONE,
         slot=Slot.FREES,
         requeue=Requeue.ON_CHANGE,
@@ -645,50 +642,50 @@ TABLE: dict[Reason, Meaning] = {
     Reason.REFUSED: Meaning(
         Status.STALLED,
         cause=(
-            "Azure itself said no, in its own words: a role that is missing, a lock, a quota, a "
-            "change that it never allows"
+            "Azure rejected the call, for the reason that it gives: a missing role, a lock, a quota, "
+            "a change that is never allowed"
         ),
-        remedy="as they say; it is asked again after a minute, and in the end every ten minutes",
+        remedy="fix what it names; the call is retried after a minute, and every ten minutes in the end",
         is_error=True,
     ),
     Reason.CONFLICT: Meaning(
         Status.RECONCILING,
-        cause="somebody else was faster, or something else is at work on the scale set",
-        remedy="by itself; it is tried again after seconds, and in the end every five minutes",
+        cause="another writer changed the scale set, or another operation is in progress",
+        remedy="it is retried after seconds, and every five minutes in the end",
         is_error=True,
         is_conclusive=False,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.THROTTLED: Meaning(
         Status.RECONCILING,
-        cause="Azure's request budget leaves nothing to us just now; the scale set stands as it stood",
-        remedy="by itself, as soon as it does",
+        cause=("Azure's request budget is used up for now; the last known status of the scale set is kept"),
+        remedy="resumes automatically once the budget allows",
         is_error=True,
         is_conclusive=False,
-        lasts=timedelta(minutes=15),
+        fails_after=timedelta(minutes=15),
     ),
     Reason.UNREACHABLE: Meaning(
         Status.RECONCILING,
-        cause="Azure gave no answer, or no identity was found",
-        remedy="by itself, once it answers; `reconciler check` tells what is missing",
+        cause="Azure did not answer, or no identity was found",
+        remedy="resumes automatically once Azure answers; `reconciler check` shows what is missing",
         is_error=True,
         is_conclusive=False,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.MALFORMED_RESPONSE: Meaning(
         Status.RECONCILING,
         cause=(
-            "Azure sent an answer that is not JSON, lacks what every such answer has, has a field of "
-            "another type, or leads to another host"
+            "Azure sent an answer that is not JSON, lacks a required field, has a field of the wrong "
+            "type, or leads to another host"
         ),
-        remedy="by itself, once an answer makes sense; look for a proxy in between",
+        remedy="resumes automatically once an answer is valid; look for a proxy in between",
         is_error=True,
         is_conclusive=False,
-        lasts=timedelta(minutes=5),
+        fails_after=timedelta(minutes=5),
     ),
     Reason.BUG: Meaning(
         Status.FAILING,
-        cause="the reconciler made a mistake of its own",
+        cause="the reconciler failed because of a bug",
         remedy="report it, with its log",
         is_error=True,
         is_conclusive=False,
@@ -697,7 +694,7 @@ TABLE: dict[Reason, Meaning] = {
 
 
 def meaning_of(word: str) -> Meaning | None:
-    """What follows from the reason that another version wrote; None for one that is not known here.
+    """The row of a reason that another version wrote. None if this version does not know it.
 
     >>> meaning_of("UpToDate") is Reason.UP_TO_DATE.meaning, meaning_of("Unheard")
     (True, None)
@@ -709,9 +706,9 @@ def meaning_of(word: str) -> Meaning | None:
 
 
 def reasons_where(holds: Callable[[Meaning], bool]) -> frozenset[Reason]:
-    """Those of which this holds.
+    """The reasons whose row satisfies a condition.
 
-    >>> sorted(reasons_where(lambda meaning: meaning.is_rest))
+    >>> sorted(reasons_where(lambda meaning: meaning.is_pause))
     [<Reason.BAKING: 'Baking'>, <Reason.SOAKING: 'Soaking'>]
     """
     return frozenset(reason for reason, meaning in TABLE.items() if holds(meaning))
@@ -719,10 +716,10 @@ def reasons_where(holds: Callable[[Meaning], bool]) -> frozenset[Reason]:
 
 def reason_rows() -> Iterator[str]:
     """The lines of the table in docs/reasons.md."""
-    yield "| you see | it stands | because | it goes on |"
+    yield "| you see | status | because | what happens next |"
     yield "|---|---|---|---|"
     for reason, meaning in TABLE.items():
         status = str(meaning.status)
-        if meaning.lasts is not None and meaning.status is Status.RECONCILING:
-            status += f", Failing after {format_duration(meaning.lasts)}"
+        if meaning.fails_after is not None and meaning.status is Status.RECONCILING:
+            status += f", Failing after {format_duration(meaning.fails_after)}"
         yield f"| `{reason}` | {status} | {meaning.cause} | {meaning.remedy} |"

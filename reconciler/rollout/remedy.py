@@ -1,32 +1,29 @@
-"""What passes a closed gate. Nothing passes a brake, nor the approval and the breaker of its own image.
+"""What passes a closed gate. Nothing passes a hold, or the approval and the breaker of its own image.
 
-- **The model going back** to the last good image: it takes no instance down, and until then every scale-out
-  and repair makes another bad instance.
-- **A fix**: while the model is on an image that failed here, or an instance that runs it does not serve,
-  another declared image is set, and taken to those instances.
+- **The return of the model** to the last good image. It takes no instance out of service, and until it
+  happens every scale-out and repair creates another bad instance.
+- **A fix**: while the model is on an image that failed here, or an instance that runs that image does not
+  serve, another declared image is set and rolled to those instances.
 - **Remediation**: an instance that does not serve is brought to an image that is proven on this scale set,
-  while no more than `maxUnhealthy` do not serve. Beyond that the cause is not the instance: the declared
-  image is taken to one batch of them, to see whether it is the cure.
+  while no more than `maxUnhealthy` do not serve. If more do not serve, the instances are hardly the cause.
+  The declared image is then rolled to one batch of them, and the result decides about the others.
 
-What a person declares urgent passes windows, waves and the cap on change by itself (`urgency`).
+An image that a person declares urgent passes windows, waves and the cap on change (`urgency`).
 
-    10 instances, 2 unhealthy on OLD, NEW declared, no window open: NEW is no remedy for one instance, so it
-    waits
-
-    10 instances, 3 unhealthy on OLD, NEW declared, maxUnhealthy 20%: NEW is set, and taken to a batch of
-    the 3
-
-    10 instances, the canary unhealthy on NEW past health.timeout, FIX declared: FIX is set, and taken to it
+    10 instances, maxUnhealthy 20%, no window open:
+    2 unhealthy on OLD, NEW declared                   NEW is not proven here: it waits
+    3 unhealthy on OLD, NEW declared                   NEW is set, and rolled to a batch of the 3
+    the canary fails on NEW, FIX declared              FIX is set, and rolled to the canary
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.rollout.approval import objection
-from reconciler.rollout.batching import is_proven, sick
+from reconciler.rollout.batching import is_proven, too_many_unhealthy, unhealthy_share
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.evidence import is_against_image
+from reconciler.rollout.evidence import has_evidence_against_image
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Instance
@@ -38,61 +35,61 @@ from reconciler.spec.scale_set import OnFailure
 
 
 def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
-    """Whether the image that the model leaves failed here, or an instance that runs such a one does not
-    serve.
-    """
+    """Whether the image that the model leaves failed here, or an instance on a failed image does not
+    serve."""
     failed, leaving = aim.model.persisted.failed, aim.model.image
-    lost = [each for each in members(aim.desired, aim.model, aim.observed, instances) if each.is_lost]
-    if _on_failed_image(aim, lost):
+    unhealthy = [
+        each for each in members(aim.desired, aim.model, aim.observed, instances) if each.is_not_serving
+    ]
+    if _running_failed_image(aim, unhealthy):
         return True
     if leaving is None or same(leaving, aim.image):
         return False
     if failed and failed.is_of(leaving):
         return True
-    on_its_way = any(_fails_on_its_way(each) and not each.instance.runs(leaving) for each in lost)
+    on_its_way = any(_failed_to_upgrade(each) and not each.instance.runs(leaving) for each in unhealthy)
     return on_its_way or _has_failed(aim, leaving, instances)
 
 
 def passes_gates(aim: Aim, instances: Sequence[Instance]) -> bool:
-    """Whether the model may be set though a gate is closed.
+    """Whether the model may be set although a gate is closed.
 
-    As a cure that is to be tried only once it is approved, also where its canary alone is to be: what scales
-    out meanwhile runs it.
+    An image that is tried as remediation needs its approval even if only the canary needs one (`approval:
+    canary`), because new instances run it at once.
     """
     if aim.model.persisted.is_last_good(aim.image):
         return True
     staying = members(aim.desired, aim.model, aim.observed, instances)
-    lost = sum(each.is_lost for each in staying)
-    is_cure = lost > aim.rollout.max_unhealthy.of(len(staying)) and is_approved(aim)
-    return is_cure or is_fix(aim, instances)
+    unhealthy = sum(each.is_not_serving for each in staying)
+    is_remediation = unhealthy > aim.rollout.max_unhealthy.of(len(staying)) and is_approved(aim)
+    return is_remediation or is_fix(aim, instances)
 
 
-def passing(context: Context) -> list[Member]:
-    """The instances that may be taken now though a gate is closed."""
-    lost = [each for each in context.movable if each.is_lost]
+def remedy_candidates(context: Context) -> list[Member]:
+    """The instances that may be upgraded now although a gate is closed."""
+    unhealthy = [each for each in context.movable if each.is_not_serving]
     if context.is_return and context.rollout.on_failure is OnFailure.REPIN:
-        bad = _on_failed_image(context, lost)
-        return [each for each in lost if each.is_stuck or each in bad]
-    if not lost or context.is_return:
-        return lost
+        bad = _running_failed_image(context, unhealthy)
+        return [each for each in unhealthy if each.is_stuck or each in bad]
+    if not unhealthy or context.is_return:
+        return unhealthy
     if not is_approved(context):
         return []
-    if bad := _on_failed_image(context, lost):
+    if bad := _running_failed_image(context, unhealthy):
         return bad
-    unhealthy = sum(each.is_lost for each in context.members)
-    if unhealthy <= context.rollout.max_unhealthy.of(len(context.members)):
-        return lost if is_proven(context) else []
+    number = sum(each.is_not_serving for each in context.members)
+    if number <= context.rollout.max_unhealthy.of(len(context.members)):
+        return unhealthy if is_proven(context) else []
     tried = [each for each in context.members if not each.is_outdated]
-    return lost if not tried or any(each.state is State.BACK for each in tried) else []
+    return unhealthy if not tried or any(each.state is State.HEALTHY for each in tried) else []
 
 
-def returning(context: Context) -> bool:
-    """Whether instances go back to the last good image though the spec asks to set back the model alone:
-    those that run the failed one and do not serve, or are on their way."""
+def has_unhealthy_to_roll_back(context: Context) -> bool:
+    """Whether `repin` has instances to bring to the last good image: those on the failed image that do not
+    serve, or that are already being upgraded."""
     attempt = context.observed.attempt
-    is_ours = attempt is not None and attempt.is_upgrade_to(context.image)
-    taken = attempt.instance_ids if attempt and is_ours else ()
-    return bool(passing(context)) or any(
+    taken = attempt.instance_ids if attempt and attempt.is_upgrade_to(context.image) else ()
+    return bool(remedy_candidates(context)) or any(
         each.is_awaited
         and each.instance.id in taken
         and not is_overdue(each.instance, context.desired, context.at)
@@ -100,42 +97,44 @@ def returning(context: Context) -> bool:
     )
 
 
-def no_cure(context: Context) -> Decision | None:
-    """That the image was taken to a batch of those that do not serve, and does not heal them; or None."""
-    failing = sick(context)
-    tried = [each.instance for each in context.members if each.is_lost and not each.is_outdated]
+def failed_remediation(context: Context) -> Decision | None:
+    """The decision that the image was rolled to some unhealthy instances and did not help, or None."""
+    failing = too_many_unhealthy(context)
+    tried = [each.instance for each in context.members if each.is_not_serving and not each.is_outdated]
     if failing is None or not tried or not is_approved(context):
         return None
     return replace(
         failing,
-        message=f"{failing.message}; {short(context.image)} is no cure for them, since {describe(tried)} "
-        f"{'runs' if len(tried) == 1 else 'run'} it; name another image",
+        message=f"{unhealthy_share(context)}; {describe(tried)} {'runs' if len(tried) == 1 else 'run'} "
+        f"{short(context.image)} already; declare another image",
     )
 
 
 def is_approved(aim: Aim) -> bool:
-    """Whether a person has approved the image, where one is asked; the last good one counts as approved."""
+    """Whether the image is approved, or needs no approval, like the last good one."""
     if aim.rollout.approval is None or aim.model.persisted.is_last_good(aim.image):
         return True
     return objection(aim.desired, aim.model.persisted, aim.observed.authors) is None
 
 
-def _on_failed_image(aim: Aim, lost: Sequence[Member]) -> list[Member]:
-    """Those of them that run the image which failed here."""
+def _running_failed_image(aim: Aim, unhealthy: Sequence[Member]) -> list[Member]:
+    """The members that run the image that failed here."""
     failed = aim.model.persisted.failed
-    return [each for each in lost if failed and each.instance.image and failed.is_of(each.instance.image)]
+    return [
+        each for each in unhealthy if failed and each.instance.image and failed.is_of(each.instance.image)
+    ]
 
 
 def _has_failed(aim: Aim, image: Image, instances: Sequence[Instance]) -> bool:
-    """Whether the rollout to `image` was under way, and there is evidence against it."""
-    if aim.observed.progress.left_under_way is False:
+    """Whether the rollout to `image` was in progress, and there is evidence against it."""
+    if aim.observed.progress.was_under_way is False:
         return False
     context = with_instances(replace(aim, desired=replace(aim.desired, image=image)), instances)
     if isinstance(context, Decision) or is_over(context):
         return False
-    return is_against_image(context)
+    return has_evidence_against_image(context)
 
 
-def _fails_on_its_way(member: Member) -> bool:
-    """Whether an upgrade to the model has not succeeded, and shows as that."""
+def _failed_to_upgrade(member: Member) -> bool:
+    """Whether an upgrade to the model visibly failed or is stuck."""
     return not member.instance.latest_model and (member.is_stuck or member.instance.provisioning == "failed")

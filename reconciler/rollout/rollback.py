@@ -1,9 +1,8 @@
-"""Giving an image up: what is done when a rollout fails, where the spec asks for it.
+"""What happens when a rollout fails and `onFailure` is not `hold`.
 
-The model goes back to the last known good image, so that autoscaling and repairs make no more instances on
-the bad one; with `rollback` the instances follow it, last one first, gated on health and by the windows.
-The image that failed is marked on the scale set and not tried again: only a spec that names another one
-goes on.
+The model returns to the last good image, so that autoscaling and repairs create no more instances on the
+failed one. With `rollback` the instances follow, last domain first, gated by health and windows. The failed
+image is recorded on the scale set and not retried. Only a spec with another image continues.
 """
 
 from collections.abc import Sequence
@@ -15,33 +14,34 @@ from reconciler.rollout.blame import failed_state, with_failure
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.evidence import MOST_RELAPSES, is_against_image, is_fickle
+from reconciler.rollout.evidence import MOST_RELAPSES, has_evidence_against_image, is_flapping
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
-from reconciler.rollout.observed import Instance, Look, Model, Observed
+from reconciler.rollout.observed import Instance, Model, Need, Observed
 from reconciler.rollout.patch import patch
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
-from reconciler.rollout.preflight import unavailable
+from reconciler.rollout.preflight import image_unavailable
 from reconciler.rollout.reason import Reason
 from reconciler.spec.image import Image, follows_latest, same, short
-from reconciler.spec.scale_set import OnFailure, ScaleSet
+from reconciler.spec.scale_set import OnFailure
 
-# An instance that fell sick long after its upgrade may be well again at the next look: it is given no image
-# up for it before it was seen so for this long, or fell sick once too often.
+# An instance that became unhealthy long after its upgrade may be healthy again at the next observation. The
+# image does not fail until the instance was unhealthy for this long, or relapsed too often.
 _CONFIRMED = timedelta(minutes=1)
 
 
-# How long after the last batch took too long a process that has just begun still takes that for its failure.
+# For this long after a batch should have been complete, a new process still counts its failure as the
+# rollout's.
 _NOTICED = timedelta(minutes=5)
 
 
 def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -> PersistedState:
-    """What to persist with a change of the model, whatever `onFailure` says: a restart has to know which
-    image it is, since when, and what was good before, and `onFailure` may say something else by then.
+    """The state to persist with a change of the model, whatever `onFailure` is: a restart must know the
+    image, since when, and the last good one, and `onFailure` may have changed by then.
 
-    The image that the model leaves is good if all that could be are on it and most run it well. Latest is
-    never: it may come to mean the very image that fails. What a fix replaces has failed, and what has failed
-    stays so until it is tried anew: other scale sets that declare it are not to begin it.
+    The image that the model leaves is good if every instance that can be is on it, and most are healthy.
+    Latest is never good, because it may come to mean the image that fails. The image that a fix replaces has
+    failed. A failed image stays failed until it is retried, so that other scale sets do not begin it.
     """
     desired, model = aim.desired, aim.model
     failed = _failed(model) if is_fix else model.persisted.failed
@@ -58,41 +58,43 @@ def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -
     if model.image is None or follows_latest(model.image):
         return kept
     staying = members(replace(desired, image=model.image), model, aim.observed, instances)
-    is_good = not is_fix and _is_proven(desired, aim.observed, staying)
+    is_good = not is_fix and _is_proven(aim, staying)
     return replace(kept, last_good=model.image) if is_good else kept
 
 
 def _failed(model: Model) -> Fingerprint | None:
-    """The image that a fix replaces: what was given up, or else what the model is on."""
+    """The image that a fix replaces: the failed one during a rollback, or else that of the model."""
     persisted, image = model.persisted, model.image
     return persisted.failed if image is None or persisted.is_last_good(image) else Fingerprint.of(image)
 
 
-def _is_proven(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
-    """Whether it is what the scale set ran: none could still be brought to it, and most run it well.
+def _is_proven(aim: Aim, staying: Sequence[Member]) -> bool:
+    """Whether the scale set ran it: no instance could still be brought to it, and most are healthy on it.
 
-    That it bakes still is no matter: going back further would move all instances. One that fell sick while
-    its rollout was watched may have done so because of it; later, most must be well, and no more be sick than
-    the next rollout bears.
+    It need not have baked, because an older target would move all instances. While its rollout was recent, an
+    unhealthy instance may be due to it. Later, fewer must be unhealthy than healthy, and no more than
+    maxUnhealthy.
+
+    10 instances, maxUnhealthy 20%, the rollout long ago: good with 2 unhealthy, not with 3
     """
-    if any(each.is_movable or each.state is State.RETURNING for each in staying):
+    if any(each.is_movable or each.state is State.IN_TRANSITION for each in staying):
         return False
-    sick = sum(each.is_lost for each in staying)
-    well = sum(not each.is_outdated and each.state is State.BACK for each in staying)
-    if not sick:
-        return well > 0
-    is_borne = sick < well and sick <= desired.rollout.max_unhealthy.of(len(staying))
-    return is_borne and _is_long_ago(desired, observed, staying)
+    unhealthy = sum(each.is_not_serving for each in staying)
+    healthy = sum(not each.is_outdated and each.state is State.HEALTHY for each in staying)
+    if not unhealthy:
+        return healthy > 0
+    is_tolerated = unhealthy < healthy and unhealthy <= aim.rollout.max_unhealthy.of(len(staying))
+    return is_tolerated and _is_long_ago(aim, staying)
 
 
-def abort(context: Context, failing: Decision) -> Decision | Look:
-    """`failing` says why the rollout has failed: hold, or set the model back.
+def abort(context: Context, failing: Decision) -> Decision | Need:
+    """Hold with `failing`, which says why the rollout failed, or set the model back.
 
-    Without evidence against the image it holds: another image would not help. Once the rollout was over, an
-    instance that falls sick is no reason to doubt the image.
+    Without evidence against the image it holds, because another image would not help. An instance that
+    becomes unhealthy after the end of the rollout is no evidence.
     """
     model, good = context.model, context.model.persisted.last_good
-    if (good and same(good, context.image)) or is_over(context) or not is_against_image(context):
+    if (good and same(good, context.image)) or is_over(context) or not has_evidence_against_image(context):
         return failing
     failing = replace(failing, blamed=Fingerprint.of(context.image))
     is_hold = context.rollout.on_failure is OnFailure.HOLD
@@ -100,17 +102,17 @@ def abort(context: Context, failing: Decision) -> Decision | Look:
         return replace(failing, soon=not is_hold)
     if is_hold:
         return with_failure(context, failing)
-    way = way_back(context.model, context.observed)
-    if isinstance(way, Look):
-        return way
-    if good is None or way:
-        return replace(failing, message=f"{failing.message}; no way back: {way}")
+    obstacle = rollback_obstacle(context.model, context.observed)
+    if isinstance(obstacle, Need):
+        return obstacle
+    if good is None or obstacle:
+        return replace(failing, message=f"{failing.message}; no rollback target: {obstacle}")
     step = patch(good, model, failed_state(context), context.desired.fleet.name)
     if isinstance(step, Decision):
         return step
     return Decision(
         Reason.GIVING_UP,
-        f"{failing.message}; setting the model back to {short(good)}",
+        f"{failing.cause or failing.message}; setting the model back to {short(good)}",
         step=replace(step, good=Fingerprint.of(good)),
         soon=True,
         counts=failing.counts,
@@ -119,35 +121,34 @@ def abort(context: Context, failing: Decision) -> Decision | Look:
 
 
 def _is_confirmed(context: Context) -> bool:
-    """Whether what is unhealthy was seen so for long enough, or has been so again and again."""
+    """Whether instances were unhealthy for long enough, or repeatedly."""
     progress = context.observed.progress
-    if progress.relapses >= MOST_RELAPSES or any(is_fickle(each) for each in context.members):
+    if progress.relapses >= MOST_RELAPSES or any(is_flapping(each) for each in context.members):
         return True
     return progress.waiting_since is not None and context.at - progress.waiting_since >= _CONFIRMED
 
 
 def is_over(context: Context) -> bool:
-    """Whether the rollout has ended: by what was seen of it, or else by how long the last batch has been
-    back."""
+    """Whether the rollout has ended, as observed, or else by how long the last batch has been healthy."""
     progress = context.observed.progress
     if progress.is_under_way is not None:
         return not progress.is_under_way
-    return not context.movable and _is_long_ago(context.desired, context.observed, context.members)
+    return not context.movable and _is_long_ago(context, context.members)
 
 
-def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member]) -> bool:
-    """Whether nothing has become of any serving instance for longer than a rollout's last batch is watched.
+def _is_long_ago(aim: Aim, staying: Sequence[Member]) -> bool:
+    """Whether the last upgrade of a serving instance is longer ago than a rollout watches its last batch.
 
-    One that fails tells nothing: it may do so at any time, and that is no batch. Where none serves, the
-    beginning tells. One that was made on its image is no part of a batch either: an autoscaler makes them at
-    any time. Where all were made on it, the first of them tells.
+    A failed instance does not count, because it may fail at any time. If none serves, the beginning of the
+    rollout counts. An instance that was created on its image does not count, because an autoscaler may create
+    one at any time. If all were created on it, the oldest counts.
 
-        bakeTime 0, soak 0, health.timeout 5m: 9 of 10 were upgraded three hours ago, and one failed just now:
-        long ago
+        bakeTime 0, soak 0, health.timeout 5m, and 5m more:
+        9 of 10 were upgraded three hours ago, and one failed just now: long ago
         the batch before the last was upgraded eight minutes ago, and the last one failed: not long ago
     """
-    serving = [each for each in staying if each.state is State.BACK]
-    began = observed.model.persisted.began_at(desired.image) if isinstance(observed.model, Model) else None
+    serving = [each for each in staying if each.state is State.HEALTHY]
+    began = aim.model.persisted.began_at(aim.image)
     if not serving and began:
         latest = began
     else:
@@ -156,55 +157,57 @@ def _is_long_ago(desired: ScaleSet, observed: Observed, staying: Sequence[Member
             for each in serving or staying
             if each.instance.since
         ]
-        made = min((since for since, _ in dated), default=observed.at)
+        made = min((since for since, _ in dated), default=aim.at)
         latest = max((since for since, was_made in dated if not was_made), default=made)
-    rollout = desired.rollout
-    return observed.at - latest >= rollout.bake_time + rollout.first_soak + desired.health.timeout + _NOTICED
+    rollout = aim.rollout
+    return aim.at - latest >= rollout.bake_time + rollout.first_soak + aim.desired.health.timeout + _NOTICED
 
 
-def way_back(model: Model, observed: Observed) -> str | Look:
-    """Why the model cannot go back to the last good image, in words, "" where it can.
+def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
+    """Why the model cannot return to the last good image, in words. "" if it can.
 
-    Whoever may write tags could name any image there. So something else has to show it: that an instance or
-    the model runs it, that this very process noted it, or that a commit has declared it for this scale set. A
-    catalogue that does not answer bars no way back.
+    Anybody who may write tags could name any image there. Something else must show it too: an instance or the
+    model runs it, this process recorded it, or a commit has declared it for this scale set. A catalogue that
+    does not answer blocks no rollback.
     """
     good = model.persisted.last_good
     if good is None:
         return "no image is known to be good here"
     runs = (model.image, *(each.image for each in observed.instances or ()))
-    wrote = observed.progress.wrote_good
+    wrote = observed.progress.wrote_last_good
     if not any(same(each, good) for each in runs if each) and not (wrote and wrote.is_of(good)):
         if observed.instances is None:
-            return Look.INSTANCES
+            return Need.INSTANCES
         if observed.was_declared is None:
-            return Look.HISTORY
+            return Need.HISTORY
         if not observed.was_declared:
             return f"only a tag says that {short(good)} was good here, and no instance runs it"
-    if observed.way_back is None:
-        return Look.WAY_BACK
-    refused = unavailable(good, observed.way_back)
+    if observed.rollback_target is None:
+        return Need.ROLLBACK_TARGET
+    refused = image_unavailable(good, observed.rollback_target)
     if refused and not refused.reason.meaning.is_latest_unknown:
-        return f"{short(good)} was good here, and Azure makes no instance from it any more ({refused.reason})"
+        return (
+            f"{short(good)} was good here, but Azure no longer creates instances from it ({refused.reason})"
+        )
     return ""
 
 
-def back_on_model(aim: Aim, good: Image) -> Decision | Look | None:
-    """The step that puts the model on the last good image once more, where somebody has changed it."""
+def restore_model(aim: Aim, good: Image) -> Decision | Need | None:
+    """The step that sets the model to the last good image again, if another writer changed it; or None."""
     model, failed = aim.model, short(aim.image)
     if model.image and same(model.image, good):
         return None
-    way = way_back(model, aim.observed)
-    if isinstance(way, Look):
-        return way
-    if way:
-        return Decision(Reason.NO_WAY_BACK, f"{failed} failed, and there is no way back: {way}")
+    obstacle = rollback_obstacle(model, aim.observed)
+    if isinstance(obstacle, Need):
+        return obstacle
+    if obstacle:
+        return Decision(Reason.NO_WAY_BACK, f"{failed} failed, and there is no rollback target: {obstacle}")
     step = patch(good, model, model.persisted, aim.desired.fleet.name)
     if isinstance(step, Decision):
         return step
     return Decision(
         Reason.GIVING_UP,
-        f"{failed} failed and the model is not on {short(good)}; setting it back",
+        f"{failed} failed, and the model is no longer on {short(good)}; setting it back",
         step=replace(step, good=Fingerprint.of(good)),
         soon=True,
     )
@@ -213,12 +216,12 @@ def back_on_model(aim: Aim, good: Image) -> Decision | Look | None:
 def end_of_rollback(
     image: Image, good: Image, staying: Sequence[Member], counts: InstanceCounts | None
 ) -> Decision:
-    """The end of a rollout that was given up; `staying` and `counts` are as seen from the last good image."""
+    """The end of a rollback. `staying` and `counts` are relative to the last good image."""
     still = sum(each.instance.runs(image) for each in staying)
-    where = f"{still} of {len(staying)} instances still run it" if still else "no instance runs it"
+    where = f"{still} of {len(staying)} still run" if still else "no instance runs"
     return Decision(
         Reason.ROLLOUT_FAILED,
-        f"{short(image)} failed and is not tried again; the model is back on {short(good)}, {where}; "
-        "name another image",
+        f"{short(image)} failed and is not retried; the model is back on {short(good)}; {where} the "
+        "failed image; declare another image",
         counts=counts,
     )

@@ -1,12 +1,12 @@
-"""Nothing is left to do: whether it is over, and what is to be told of it."""
+"""The end of a rollout: whether it is complete, and what to report."""
 
 from collections.abc import Sequence
 
-from reconciler.rollout.batching import baking
+from reconciler.rollout.batching import bake_wait
 from reconciler.rollout.contest import contested_until
 from reconciler.rollout.context import Context
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.health import ailment
+from reconciler.rollout.health import describe_problem
 from reconciler.rollout.member import Member
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.reason import Reason
@@ -15,23 +15,23 @@ from reconciler.spec.image import short
 
 
 def completion(context: Context) -> Decision:
-    """All that can be is on the image; the wait whether that lasts, or what is left out.
+    """The decision once every instance that can be is on the image: bake, complete, or what is left out.
 
-    What a process has seen to be over does not begin to bake anew because somebody restarts an instance.
+    A rollout that this process saw end does not bake again because an instance restarts.
     """
     staying, counts, observed = context.members, context.counts, context.observed
     is_over = context.is_return or observed.progress.is_under_way is False
-    if not is_over and (waits := baking(context)):
+    if not is_over and (waits := bake_wait(context)):
         return waits
     image = short(context.image)
-    others = f"{_others(staying, context.model)}{_attached_names(observed.instances or ())}"
+    others = f"{_other_changes(staying, context.model)}{_attached_names(observed.instances or ())}"
     if contested := [each for each in staying if each.is_contested]:
         return _contested(context, contested)
     if outdated := [each.instance for each in staying if each.is_outdated]:
         left_out = join(f"{each.name} ({_obstacle(each)})" for each in outdated)
         return Decision(
             Reason.INSTANCES_LEFT_OUT,
-            f"{counts.up_to_date} of {counts.total} run {image}; left out: {left_out}{others}",
+            f"{counts.up_to_date} of {counts.total} run {image}; not upgraded: {left_out}{others}",
             counts=counts,
         )
     if not staying and (attached := _attached_names(observed.instances or ())):
@@ -43,7 +43,7 @@ def completion(context: Context) -> Decision:
 
 
 def _contested(context: Context, members: Sequence[Member]) -> Decision:
-    """Another controller and this one undo each other's work on single instances: somebody has to choose."""
+    """Another writer and this one revert each other's changes of single instances: a person must choose."""
     contests = context.observed.progress.contests
     until = min(
         until for each in members if (until := contested_until(contests.get(each.instance.id))) is not None
@@ -55,35 +55,34 @@ def _contested(context: Context, members: Sequence[Member]) -> Decision:
     )
     return Decision(
         Reason.CONTESTED,
-        f"something else changes instances again that were brought to the model: {names}; let only one of "
-        f"the two change them, or write converge: image; tried again after {until:%H:%M:%S}",
+        f"another writer changes instances after their upgrade: {names}; stop one of the two, or set "
+        f"converge: image; retried after {until:%H:%M:%S}",
         until=until,
         counts=context.counts,
     )
 
 
-def _others(staying: Sequence[Member], model: Model) -> str:
-    """What those that are on the image lack beside, in words, or ""."""
+def _other_changes(staying: Sequence[Member], model: Model) -> str:
+    """What the instances on the image lack besides, in words, or ""."""
     pending = sum(each.instance.latest_model is False for each in staying if not each.is_outdated)
     if not pending:
         return ""
-    failed = model.persisted.given_up_for(model.image)
+    failed = model.persisted.failed_before(model.image)
     what = (
-        f"the latest model (latestModelApplied is false), which was set to {failed} and back, or "
-        "changed by somebody else"
+        f"the latest model ({failed} and back, or another writer's change)"
         if failed
         else "another change of the model (latestModelApplied is false)"
     )
-    return f"; {pending} lack{'s' * (pending == 1)} {what}: rollout.converge: model would roll it"
+    return f"; {pending} lack{'s' * (pending == 1)} {what}; converge: model would apply it"
 
 
 def _attached_names(instances: Sequence[Instance]) -> str:
-    """Those that a person attached, in words, or ""."""
+    """The instances that a person attached, in words, or ""."""
     names = [each.name for each in instances if each.is_attached]
-    return f"; attached by hand and not touched: {join(names)}" if names else ""
+    return f"; attached by hand and left unchanged: {join(names)}" if names else ""
 
 
 def _obstacle(instance: Instance) -> str:
     if instance.protected:
         return "protected from scale set actions"
-    return ailment(instance) if instance.image else "Azure tells no image of it"
+    return describe_problem(instance) if instance.image else "Azure reports no image"

@@ -1,4 +1,4 @@
-"""The steps there are: what a decision may have done to Azure, one at a time."""
+"""The steps that a decision may take, one at a time."""
 
 import re
 from collections.abc import Mapping
@@ -9,25 +9,25 @@ from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.spec.image import Image, same
 
 _ID = re.compile(r"\w[\w.-]*")
-# Far longer than a list is behind; and what failed is not helped by haste.
-PATIENCE = timedelta(minutes=5)
+# Far longer than a list is behind. A failed step does not need a quick retry.
+RETRY_DELAY = timedelta(minutes=5)
 MOST_TRIES = 4
 
 
-def patience(tries: int) -> timedelta:
-    """How long after so many tries none is made: 5 minutes, and twice as long each time."""
-    longer: timedelta = PATIENCE * 2 ** min(tries - 1, 3)
+def retry_delay(tries: int) -> timedelta:
+    """The delay after this number of tries: 5, 10, 20 and then 40 minutes."""
+    longer: timedelta = RETRY_DELAY * 2 ** min(tries - 1, 3)
     return longer
 
 
 @dataclass(frozen=True, slots=True)
 class PatchModel:
-    """Set the image of the model, if the model is still the one that was seen.
+    """Set the image of the model, if the model is still the one that was read.
 
-    Two patches to one image are the same step, whatever the etag: the patch itself moves it. `persisted` is
-    what the scale set is to remember from then on, and `tags` are all of its tags with that among them; None
-    leaves them alone. `good` is the last good image among that, where more than a tag showed it to be good as
-    the step was decided. `unwell` are the instances that do not serve as it is taken.
+    Two patches to one image are the same step, whatever the etag, because the patch itself changes it.
+    `persisted` is the new persisted state, and `tags` are all tags including it. None leaves them unchanged.
+    `good` is its last good image, if more than a tag showed that it is good. `not_serving` are the instances
+    that do not serve when the step is taken.
     """
 
     image: Image
@@ -35,32 +35,38 @@ class PatchModel:
     persisted: PersistedState | None = field(default=None, compare=False)
     tags: Mapping[str, str] | None = field(default=None, compare=False)
     good: Fingerprint | None = field(default=None, compare=False)
-    unwell: frozenset[str] = field(default=frozenset(), compare=False)
+    not_serving: frozenset[str] = field(default=frozenset(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.etag:
-            raise ValueError("a patch names the etag that was seen: without one it would overwrite anything")
+            raise ValueError("a patch needs the etag that was read: without one it overwrites any change")
 
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
     """Bring these instances, and no others, to the model ("manualupgrade"), which is on `image`.
 
-    Their ids are numbers, or in Flexible orchestration the names of virtual machines. The one place where a
-    list of instance ids is checked: Azure reads an empty list or "*" as all of them. `unwell` are those that
-    do not serve as they are taken, `behind` those that run the image already and lack another change of the
-    model, and `evicted` counts those that Azure took back before (see `eviction`).
+    Their ids are numbers, or in Flexible orchestration the names of virtual machines. This is the one place
+    that checks a list of instance ids: Azure reads an empty list or "*" as all instances.
+
+    `not_serving` are those that do not serve when they are upgraded. `behind` are those that run the image
+    already and lack another change of the model. `evicted` counts those that Azure evicted before (see
+    `eviction`). `domain` and `names` are for messages.
     """
 
     instance_ids: tuple[str, ...]
     image: Image
-    unwell: frozenset[str] = field(default=frozenset(), compare=False)
+    not_serving: frozenset[str] = field(default=frozenset(), compare=False)
     behind: frozenset[str] = field(default=frozenset(), compare=False)
     evicted: int = field(default=0, compare=False)
+    domain: str = field(default="", compare=False)
+    names: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.instance_ids or not all(map(_ID.fullmatch, self.instance_ids)):
-            raise ValueError(f"an upgrade names its instances, one at least: {self.instance_ids!r}")
+            raise ValueError(
+                f"an upgrade needs at least one instance id, and only valid ones: {self.instance_ids!r}"
+            )
 
 
 Step = PatchModel | Upgrade
@@ -70,12 +76,12 @@ Step = PatchModel | Upgrade
 class Attempt:
     """The last step that Azure accepted, and when it was sent.
 
-    Known only to the process that took it. It spares Azure the same request twice; a new process may repeat a
-    step, which is safe: it is the same one, or an upgrade within the same domain. `operation` is where Azure
-    tells what becomes of it, "" where it named no such place. `tries` counts how often the same step was
-    taken, one time after the other. `has_succeeded`: its operation was seen to end well. `error` is what that
-    failed with, as far as it was read, and `earlier_error` the same of the attempt before, if that was one at
-    the same image.
+    Only the process that took it knows it. It prevents repeated requests. A new process may repeat a step,
+    which is safe: it is the same one, or an upgrade within the same domain.
+
+    `operation` is the address of its operation, "" if Azure named none. `tries` is how often the same step
+    was taken in a row. `has_succeeded`: its operation was seen to succeed. `error` is that of the operation,
+    as far as it was read. `earlier_error` is that of the attempt before, if it was to the same image.
     """
 
     step: Step
@@ -88,7 +94,7 @@ class Attempt:
 
     @property
     def instance_ids(self) -> tuple[str, ...]:
-        """Those that it names; a change of the model names none."""
+        """The instances of an upgrade. A change of the model has none."""
         return self.step.instance_ids if isinstance(self.step, Upgrade) else ()
 
     def then(self, step: Step, at: datetime, operation: str) -> "Attempt":
@@ -101,17 +107,17 @@ class Attempt:
         """Whether it brings instances to this image."""
         return isinstance(self.step, Upgrade) and same(self.step.image, image)
 
-    def anew(self) -> "Attempt":
-        """The same, with nothing that counts against its step."""
+    def without_tries(self) -> "Attempt":
+        """The same attempt, without earlier tries and errors."""
         return replace(self, tries=1, error="", earlier_error="")
 
 
 @dataclass(frozen=True, slots=True)
 class TagWrite:
-    """The last time that the failure of an image, or its end (None), was to be written on the tags alone.
+    """The last write of the tags alone, which records the failure of an image, or removes the record (None).
 
-    It is no step: no rollout waits for it, or stops where it is refused. `refusal` is why Azure did not
-    accept it, "" where it did. Known only to the process that asked for it.
+    It is no step: no rollout waits for it or stops if it is refused. `refusal` is why Azure refused it, "" if
+    it did not. Only the process that requested it knows it.
     """
 
     failed: Fingerprint | None
@@ -121,8 +127,8 @@ class TagWrite:
 
     @property
     def next_at(self) -> datetime:
-        """Before which it is not asked for again."""
-        return self.at + patience(self.tries)
+        """The earliest time of a retry."""
+        return self.at + retry_delay(self.tries)
 
     @classmethod
     def after(

@@ -7,17 +7,18 @@ One text, cut where a tag is full. Azure keeps 256 characters in one tag and 50 
     vmss-reconciler-approved     Canonical:ubuntu-24_04-lts:server:24.04.202601140
     vmss-reconciler-approved-by  by=ada@example.com;at=2026-01-05T09:00:00+00:00;image=9b1d…,24.04.202601140
 
-The approval is a tag of its own, for people to see, and who gave it is another: a version before this one
-writes the first alone, so the second names its image too. A part that is not known here is kept as it stands.
-A text that does not begin with the version is not read at all: a later version of this program wrote it, and
-may know of an image that was given up.
+The approval is a separate tag that people can read, and the approver is another. An earlier version writes
+only the first, so the second names its image too. An unknown part is kept unchanged. A text that does not
+begin with the known version is not read at all: a later version of this program wrote it, and may have
+recorded a failed image.
 
-The tags that a version before this one wrote are read until the first write of these. Whether Azure merges
-tags or replaces them is not known for sure. So all others are sent beside ours; what is no longer needed is
-emptied by one write, which is safe either way, and left out of the next, which removes it where Azure
-replaces; and room is counted as if what is left out stayed.
+Tags of an earlier version are read until these are first written. It is not certain whether Azure merges tags
+or replaces them. Therefore all other tags are sent with ours. A tag that is no longer needed is emptied by
+one write, which is safe in both cases, and omitted from the next, which removes it if Azure replaces tags.
+Room is counted as if omitted tags stayed.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -47,7 +48,7 @@ Tags = Mapping[str, str]
 
 
 def persisted_state(tags: Tags) -> PersistedState:
-    """What the tags of a scale set hold; what is no image there counts for nothing."""
+    """The state in the tags of a scale set. A text that is no image is ignored."""
     known = {name.casefold(): value for name, value in tags.items()}
     approved = _image(_text(known, APPROVED) or _former(known, "approved"))
     approval = PersistedState(approved=approved, signature=_signature(_text(known, APPROVED_BY)))
@@ -62,28 +63,28 @@ def persisted_state(tags: Tags) -> PersistedState:
     fields = _fields(parts)
     return replace(
         approval,
-        last_good=_image(_unescape(fields.get("good", ""))),
-        failed=_fingerprint(fields.get("failed", "").split(",")),
-        began=_mark(fields.get("began", "").split(",")),
-        retry=_mark(fields.get("retry", "").split(",")),
-        fleet=printable(_unescape(fields.get("fleet", ""))),
+        last_good=_image(_unescape(fields["good"])),
+        failed=_fingerprint(fields["failed"].split(",")),
+        began=_mark(fields["began"].split(",")),
+        retry=_mark(fields["retry"].split(",")),
+        fleet=printable(_unescape(fields["fleet"])),
         others=tuple(part for part in parts if part and part.partition("=")[0] not in _PARTS),
     )
 
 
 def with_state(tags: Tags, persisted: PersistedState) -> dict[str, str]:
-    """All tags of a scale set once this is written among them, and what former versions wrote is removed.
+    """All tags of a scale set with this state, without those of former versions.
 
-    An approval under its former name moves in the same write. Removed alone, it would be lost to the rollout
-    that it allows.
+    An approval under its former name moves in the same write. If it were only removed, its rollout would lose
+    it.
     """
     ours = {**_cut(STATE, _state_text(persisted), tags), **_approval_to_move(tags)}
     return _beside(tags, ours, (*_FORMER_STATE, *_FORMER_APPROVAL))
 
 
 def storable(persisted: PersistedState) -> PersistedState:
-    """What of it can be kept. An address that fills more than four tags, as that of a VHD may, is forgotten:
-    cut off it would be that of another image.
+    """The part of the state that can be stored. A last good image whose address needs more than four tags, as
+    that of a VHD may, is dropped, because a truncated address would be that of another image.
     """
     return persisted if is_storable(persisted) else replace(persisted, last_good=None)
 
@@ -94,8 +95,8 @@ def is_storable(persisted: PersistedState) -> bool:
 
 
 def with_approval(tags: Tags, image: Image, signature: Signature) -> dict[str, str]:
-    """All tags of a scale set once a person has approved this image. Who did is left out where that would be
-    a tag too many."""
+    """All tags of a scale set with the approval of this image. The approver is left out if there is no
+    room."""
     approved = _cut(APPROVED, str(image), tags)
     signed = _cut(APPROVED_BY, _signature_text(signature), tags)
     if missing_room(tags, approved | signed) > missing_room(tags, approved):
@@ -105,7 +106,7 @@ def with_approval(tags: Tags, image: Image, signature: Signature) -> dict[str, s
 
 
 def missing_room(tags: Tags, after: Tags) -> int:
-    """How many tags more than Azure allows there would be once `after` is written beside `tags`."""
+    """By how many tags `tags` with `after` would exceed Azure's limit."""
     return max(0, len({name.casefold() for name in (*tags, *after)}) - MOST)
 
 
@@ -141,17 +142,18 @@ def _signature_text(signature: Signature) -> str:
 
 def _signature(text: str) -> Signature | None:
     fields = _fields(text.split(";"))
-    image, at = _fingerprint(fields.get("image", "").split(",")), _moment(fields.get("at", ""))
-    by, through = (printable(_unescape(fields.get(name, ""))) for name in ("by", "through"))
+    image, at = _fingerprint(fields["image"].split(",")), _moment(fields["at"])
+    by, through = (printable(_unescape(fields[name])) for name in ("by", "through"))
     return Signature(by, at, image, through) if image and image.digest and at else None
 
 
-def _fields(parts: Iterable[str]) -> dict[str, str]:
-    return dict(part.partition("=")[::2] for part in parts)
+def _fields(parts: Iterable[str]) -> defaultdict[str, str]:
+    """The parts by name, "" for those that are not there."""
+    return defaultdict(str, (part.partition("=")[::2] for part in parts))
 
 
 def _moment(text: str) -> datetime | None:
-    """A time with its zone, None where it is none."""
+    """A time with its zone, or None."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -188,7 +190,7 @@ def _unescape(text: str) -> str:
 
 
 def _names(tag: str) -> tuple[str, ...]:
-    """A tag, and those that its text goes on in."""
+    """The names of a tag and of its continuations."""
     return (tag, *(f"{tag}-{number}" for number in range(2, _MOST_TAGS + 1)))
 
 
@@ -197,7 +199,7 @@ def _text(known: Tags, tag: str) -> str:
 
 
 def _cut(tag: str, text: str, tags: Tags) -> dict[str, str]:
-    """The text on as few tags as hold it; one that is there and no longer needed is emptied."""
+    """The text on as few tags as possible. An existing tag that is no longer needed is emptied."""
     there = {name.casefold() for name in tags}
     found = {}
     for number, name in enumerate(_names(tag)):
@@ -208,8 +210,8 @@ def _cut(tag: str, text: str, tags: Tags) -> dict[str, str]:
 
 
 def _beside(tags: Tags, ours: Tags, former: Sequence[str]) -> dict[str, str]:
-    """Ours beside all others. Those of former versions are emptied, and left out once they are empty; Azure
-    tells no case of names apart."""
+    """Our tags with all others. Those of former versions are emptied, and omitted once they are empty. Azure
+    ignores the case of names."""
     others = {name: value for name, value in tags.items() if name.casefold() not in ours}
     gone = {name for name in others if name.casefold() in former}
     kept = {
@@ -219,7 +221,7 @@ def _beside(tags: Tags, ours: Tags, former: Sequence[str]) -> dict[str, str]:
 
 
 def _approval_to_move(tags: Tags) -> dict[str, str]:
-    """The tags of an approval that stands under its former name only; none where there is no such one."""
+    """The tags of an approval that exists under its former name only, or none."""
     known = {name.casefold(): value for name, value in tags.items()}
     if any(name in known for name in _names(APPROVED)):
         return {}
@@ -228,7 +230,7 @@ def _approval_to_move(tags: Tags) -> dict[str, str]:
 
 
 def _former(known: Tags, kind: str) -> str:
-    """The text under the former names of a tag. One that is empty says that nothing is known."""
+    """The text under the former names of a tag. "" means that nothing is known."""
     for prefix in _FORMER:
         names = (f"{prefix}-{kind}", f"{prefix}-{kind}-2")
         if any(name in known for name in names):
@@ -237,7 +239,7 @@ def _former(known: Tags, kind: str) -> str:
 
 
 def _former_state(known: Tags, approval: PersistedState) -> PersistedState:
-    """What a version before this one wrote, beside the approval of today."""
+    """The state that an earlier version wrote, with the current approval."""
     failed = _image(_former(known, "failed"))
     at, _, name = _former(known, "began").partition(" ")
     since = _moment(at)

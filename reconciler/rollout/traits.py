@@ -1,4 +1,4 @@
-"""What an image is made for: what must fit the scale set that is to run it."""
+"""The traits of an image that must fit the scale set that runs it."""
 
 from dataclasses import dataclass
 
@@ -17,10 +17,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What the catalogue tells of one image; "" and None where it does not tell.
+    """The traits of one image in the catalogue. "" and None mean unknown.
 
-    `security_type` is the value of the feature "SecurityType", such as "TrustedLaunchSupported"; `disk_size`
-    is that of the OS disk, in GB; `plan` is None too for an image without one.
+    `security_type` is the value of the feature "SecurityType", such as "TrustedLaunchSupported". `disk_size`
+    is the size of the OS disk in GB. `plan` is also None for an image without a plan.
     """
 
     generation: str = ""  # "V1" or "V2"

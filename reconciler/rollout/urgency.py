@@ -1,7 +1,7 @@
-"""What a person has declared urgent (`spec.urgent` of the Fleet), and what does not hold it until then.
+"""An image that a person declared urgent (`spec.urgent` of the Fleet), and what does not block it meanwhile.
 
-Windows, waves, bake times and the cap on change do not; a soak holds it for ten minutes at most. All else
-does: brakes, approval, pilot and breaker, checks and dependencies, domains and amounts.
+Windows, waves, bake times and the cap on change do not block it, and a soak lasts at most ten minutes.
+Everything else does: holds, approval, pilot and breaker, checks and dependencies, domains and amounts.
 """
 
 from dataclasses import replace
@@ -15,8 +15,8 @@ from reconciler.spec.scale_set import ScaleSet
 _LONGEST_SOAK = timedelta(minutes=10)
 
 
-def hastened(desired: ScaleSet, at: datetime) -> ScaleSet:
-    """With the soaks and the bake time that hold it at that moment; its image is the exact one."""
+def with_urgent_limits(desired: ScaleSet, at: datetime) -> ScaleSet:
+    """The spec with the soaks and the bake time that apply at that moment. Its image is the exact one."""
     if not desired.fleet.urgency(desired.image, at):
         return desired
     rollout, canary = desired.rollout, desired.rollout.canary
@@ -26,7 +26,7 @@ def hastened(desired: ScaleSet, at: datetime) -> ScaleSet:
 
 
 def urgency_note(fleet: Fleet, image: Image, at: datetime) -> str:
-    """That it is urgent, why, who says so and until when, in words; or ""."""
+    """Why the image is urgent, by whom and until when, in words; or ""."""
     urgent = fleet.urgency(image, at)
     if urgent is None:
         return ""
@@ -34,10 +34,10 @@ def urgency_note(fleet: Fleet, image: Image, at: datetime) -> str:
 
 
 def waiting_note(fleet: Fleet, at: datetime) -> str:
-    """Why what waits at a gate is not urgent, where a person might take it for that, in words; or ""."""
+    """Why `spec.urgent` does not open a gate here, in words; or ""."""
     urgent = fleet.urgent
     if urgent is None:
         return ""
     if at >= urgent.until:
         return f"; spec.urgent of the Fleet ended at {moment(urgent.until)}"
-    return f"; spec.urgent of the Fleet is about {short(urgent.image)}"
+    return f"; spec.urgent of the Fleet names {short(urgent.image)}"

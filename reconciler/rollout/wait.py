@@ -1,14 +1,14 @@
-"""Waits have an age: since when something is waited for or tried again, how often, and when next.
+"""The age of a wait: since when a condition is waited for or retried, how often, and when next.
 
-What passes by itself is Reconciling at first, and Failing once it has lasted for longer than its row in the
-table of reasons says. From then on it stays Failing, through other waits and every retry, until something
-changes: an alert that asks for half an hour of it must not resolve between two tries.
+A condition that passes by itself is Reconciling at first, and Failing once it has lasted longer than
+`fails_after` in its row of the table of reasons. It then stays Failing through other waits and every retry,
+until something changes. An alert on half an hour of Failing must not resolve between two tries.
 
     09:00:00  Conflict                                   Reconciling
-    09:05:15  Conflict, for the sixth time               Failing since 09:00:00: it may last five minutes
-    09:10:15  the same step is taken once more           Failing
+    09:05:15  Conflict, for the sixth time               Failing since 09:00:00: fails_after is 5m
+    09:10:15  the same step is retried                   Failing
     09:10:30  Conflict                                   Failing
-    09:15:30  the step is accepted and shows             Reconciling
+    09:15:30  the step is accepted and has an effect     Reconciling
 """
 
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ from datetime import datetime, timedelta
 
 from reconciler.rollout.reason import Reason, Status
 
-LONGEST = timedelta(minutes=5)  # between two looks at what is waited for
+LONGEST = timedelta(minutes=5)  # between two reconciles during a wait
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """`tries` are the looks that gave this reason, one after the other."""
+    """`tries` counts the consecutive reconciles with this reason."""
 
     reason: Reason
     since: datetime
@@ -29,7 +29,7 @@ class Wait:
     is_failing: bool = False
 
     def backoff(self, first: timedelta, most: timedelta = LONGEST) -> timedelta:
-        """How soon to try again: twice as long each time.
+        """The delay before the next try, doubled each time.
 
         >>> wait = Wait(Reason.CONFLICT, datetime(2026, 1, 5, 9), tries=3)
         >>> print(wait.backoff(timedelta(seconds=15)), wait.backoff(timedelta(minutes=2)))
@@ -40,15 +40,15 @@ class Wait:
 
 
 def wait_after(before: Wait | None, reason: Reason, at: datetime, *, is_repeated: bool) -> Wait | None:
-    """The wait after a look at `at` that gave this reason; None where it waits for nothing of the kind.
+    """The wait after a reconcile at `at` with this reason, or None.
 
-    `is_repeated`: its step is the one that was taken before.
+    `is_repeated`: its step is the same as the last one.
     """
     meaning = reason.meaning
-    if meaning.lasts is None and not meaning.is_error and not meaning.is_retried:
+    if meaning.fails_after is None and not meaning.is_error and not meaning.is_retried:
         return before if is_repeated else None
     if before is not None and reason is Reason.THROTTLED and before.reason is not reason:
-        # Nobody could look: so nothing is known to have changed, and its time goes on.
+        # Nothing could be observed, so nothing is known to have changed, and the wait continues.
         return replace(before, is_failing=before.is_failing or _is_over(before.reason, before, at))
     if before is None or not (before.is_failing or _is_alike(before.reason, reason)):
         return Wait(reason, at, is_failing=meaning.is_retried)
@@ -57,17 +57,17 @@ def wait_after(before: Wait | None, reason: Reason, at: datetime, *, is_repeated
 
 
 def status_after(reason: Reason, wait: Wait | None) -> Status:
-    """How a scale set stands for this reason, after it has waited so long."""
+    """The status for this reason, after this wait."""
     status = reason.meaning.status
     return Status.FAILING if status is Status.RECONCILING and wait and wait.is_failing else status
 
 
 def _is_over(reason: Reason, wait: Wait, at: datetime) -> bool:
-    """Whether it has been waited for longer than this may last."""
-    lasts = reason.meaning.lasts
+    """Whether the wait is longer than `fails_after`."""
+    lasts = reason.meaning.fails_after
     return lasts is not None and at - wait.since > lasts
 
 
 def _is_alike(before: Reason, reason: Reason) -> bool:
-    """Whether one goes on where the other was: calls fail in many ways for one cause."""
+    """Whether one reason continues the wait of the other. Calls fail in many ways for one cause."""
     return before is reason or (before.meaning.is_error and reason.meaning.is_error)

@@ -1,163 +1,169 @@
-"""Waiting for the instances of a batch: which of them, how long, and when the rollout has failed at it."""
+"""The wait for the instances of a batch: which of them, for how long, and when the rollout has failed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.rollout.batching import last_back, soaking
+from reconciler.rollout.batching import last_recovery, soak_wait
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.evidence import MOST_RELAPSES, is_fickle
+from reconciler.rollout.evidence import MOST_RELAPSES, is_flapping
 from reconciler.rollout.health import State
 from reconciler.rollout.member import is_overdue
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt
-from reconciler.rollout.wording import describe, join, moment
+from reconciler.rollout.wording import describe, describe_progress, join, moment
 from reconciler.spec.duration import format_duration
 from reconciler.spec.image import short
 
 
 def awaited_instances(context: Context, *, is_last: bool) -> list[Instance]:
-    """The instances that a rollout waits for before it goes on: none that `maxUnhealthyUpgraded` gives up
-    for lost.
+    """The instances that a rollout waits for before its next batch, without those that `maxUnhealthyUpgraded`
+    tolerates.
 
-    Judged by those upgraded so far, so that a share never gives the canary up. Where nothing is left to go on
-    to (`is_last`), all are waited for.
+    The tolerance is a share of those upgraded so far, so that it never covers a canary alone. If nothing is
+    left to upgrade (`is_last`), all are waited for.
     """
     desired, at = context.desired, context.at
-    # What did not serve when it was taken took nothing away: it is given its time, and no more.
-    unwell = context.observed.progress.unwell
+    # An instance that did not serve when it was upgraded is waited for no longer than health.timeout.
+    not_serving = context.observed.progress.not_serving
     waited_for = [
         each
         for each in context.members
         if each.is_awaited
-        and (is_last or each.instance.id not in unwell or not is_overdue(each.instance, desired, at))
+        and (is_last or each.instance.id not in not_serving or not is_overdue(each.instance, desired, at))
     ]
-    lost = [each for each in waited_for if not each.is_outdated and is_overdue(each.instance, desired, at)]
+    overdue = [each for each in waited_for if not each.is_outdated and is_overdue(each.instance, desired, at)]
     upgraded = sum(not each.is_outdated for each in context.members)
-    # With maxUnhealthyUpgraded 1 and three instances upgraded, one that is overdue is given up, two are not.
-    is_tolerated = not is_last and len(lost) <= context.rollout.max_unhealthy_upgraded.within(upgraded)
-    given_up = lost if is_tolerated else []
-    return [each.instance for each in waited_for if each not in given_up]
+    # maxUnhealthyUpgraded 1, three instances upgraded: one overdue instance is tolerated, two are waited for.
+    is_tolerated = not is_last and len(overdue) <= context.rollout.max_unhealthy_upgraded.within(upgraded)
+    tolerated = overdue if is_tolerated else []
+    return [each.instance for each in waited_for if each not in tolerated]
 
 
-def waiting(context: Context, instances: Sequence[Instance]) -> Decision:
-    """What is said while these are waited for, and of those that took too long."""
+def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
+    """The decision to wait for these instances, or that they took too long."""
     desired, counts = context.desired, context.counts
     domains = _domains(context, instances)
-    holds = "" if counts.up_to_date == counts.total else "; no other instance is touched until then"
-    if overdue := [each for each in instances if is_overdue(each, desired, context.at)]:
+    is_complete = counts.up_to_date == counts.total
+    overdue = [each for each in instances if is_overdue(each, desired, context.at)]
+    recovers = "it recovers" if len(overdue or instances) == 1 else "they recover"
+    next_ = "" if is_complete else f"; no other instance is upgraded until {recovers}"
+    if overdue:
         stopped = any(each.power == "stopped" for each in overdue)
-        mend = " (start, deallocate or protect what is stopped)" if stopped else ""
-        return Decision(
-            Reason.HEALTH_CHECK_FAILED,
-            f"{_domains(context, overdue)}: {describe(overdue)}, not healthy within "
-            f"{format_duration(desired.health.timeout)} of the last change{mend}{holds}",
-            counts=counts,
+        fix = "; start, deallocate or protect what is stopped" if stopped else ""
+        cause = (
+            f"{_domains(context, overdue)}: {describe(overdue)} did not become healthy within "
+            f"{format_duration(desired.health.timeout)}"
         )
+        return Decision(Reason.HEALTH_CHECK_FAILED, f"{cause}{fix}{next_}", counts=counts, cause=cause)
     if context.observed.progress.relapses >= MOST_RELAPSES:
-        return Decision(
-            Reason.HEALTH_CHECK_FAILED,
-            f"{domains}: {describe(instances)}, unhealthy {MOST_RELAPSES} times since the upgrade{holds}",
-            counts=counts,
-        )
-    if late := missed_deadline(context):
-        return replace(
-            late, message=f"{domains}: waiting for {describe(instances)}, and {late.message}{holds}"
-        )
+        cause = f"{domains}: {describe(instances)} became unhealthy {MOST_RELAPSES} times since the upgrade"
+        return Decision(Reason.HEALTH_CHECK_FAILED, f"{cause}{next_}", counts=counts, cause=cause)
+    if late := missed_progress_deadline(context):
+        cause = f"{domains}: {describe(instances)}, and {late.message}"
+        return replace(late, message=f"{cause}{next_}", cause=cause)
     return Decision(
         Reason.WAITING_FOR_INSTANCES,
-        f"{domains}: waiting for {describe(instances)}; {counts.done}",
+        f"{domains}: waiting for {describe(instances)}; {counts.summary}",
         soon=True,
         counts=counts,
     )
 
 
-def relapsing(context: Context) -> Decision | None:
-    """That instances which soak are back just now, and fell sick too often since their upgrade; or None.
+def relapse_during_soak(context: Context) -> Decision | None:
+    """The failure of instances that became unhealthy too often during their soak and are healthy now; or
+    None.
 
-    Looks may come whenever such a one is well: then only Azure's time of its health tells.
+    If every observation finds such an instance healthy, only Azure's time of its health shows the relapses.
     """
-    fickle = [each.instance for each in context.members if is_fickle(each)]
-    if not fickle or soaking(context) is None:
+    flapping = [each.instance for each in context.members if is_flapping(each)]
+    if not flapping or soak_wait(context) is None:
         return None
+    cause = (
+        f"{_domains(context, flapping)}: {join(each.name for each in flapping)} became unhealthy "
+        f"{MOST_RELAPSES} times since the upgrade"
+    )
     return Decision(
         Reason.HEALTH_CHECK_FAILED,
-        f"{_domains(context, fickle)}: {join(each.name for each in fickle)} unhealthy {MOST_RELAPSES} times "
-        "since the upgrade; no other instance is touched before it stays healthy through its soak",
+        f"{cause}; no other instance is upgraded until a soak passes without a relapse",
+        counts=context.counts,
+        cause=cause,
+    )
+
+
+def missed_progress_deadline(context: Context) -> Decision | None:
+    """The failure of a batch of which no further instance became healthy within `progressDeadline`, or
+    None."""
+    since, deadline = context.observed.progress.waiting_since, context.rollout.progress_deadline
+    if since is None or context.at - since <= deadline:
+        return None
+    return Decision(
+        Reason.PROGRESS_DEADLINE_EXCEEDED,
+        f"no further instance became healthy within {format_duration(deadline)}",
         counts=context.counts,
     )
 
 
-def missed_deadline(context: Context) -> Decision | None:
-    """A batch has been waited for or tried again for too long, and nothing comes of it; or None."""
-    since, patience = context.observed.progress.waiting_since, context.rollout.progress_deadline
-    if since is None or context.at - since <= patience:
+def endless_upgrade(aim: Aim, attempt: Attempt) -> Decision | None:
+    """The failure of a batch that Azure has been upgrading for longer than `progressDeadline`, whatever the
+    instances report; or None."""
+    deadline = aim.rollout.progress_deadline
+    if aim.at - attempt.at <= deadline:
         return None
     return Decision(
         Reason.PROGRESS_DEADLINE_EXCEEDED,
-        f"no further instance has come back within {format_duration(patience)} "
-        "(spec.rollout.progressDeadline)",
-        counts=context.counts,
+        f"{describe_progress(attempt)}, longer than {format_duration(deadline)} (progressDeadline)",
     )
 
 
-def never_ends(aim: Aim, attempt: Attempt) -> Decision | None:
-    """Azure has been at work on our last batch for longer than a batch may be waited for, whatever it says of
-    the instances; or None."""
-    patience = aim.rollout.progress_deadline
-    if aim.at - attempt.at <= patience:
-        return None
-    return Decision(
-        Reason.PROGRESS_DEADLINE_EXCEEDED,
-        f"the scale set says {aim.model.provisioning} since the upgrade of {join(attempt.instance_ids)}, and "
-        f"has for longer than {format_duration(patience)} (spec.rollout.progressDeadline)",
-    )
+def missed_rollout_deadline(context: Context) -> Decision | None:
+    """The failure of a rollout that has taken longer than `deadline` without its holds, or None.
 
+    It begins at the time on the tags. It is no evidence against the image, so the rollout only stops. That
+    time outlives the rollout, so it does not count once this process saw the rollout end. If this process saw
+    neither its beginning nor its end, it does not count if no instance became healthy for as long as the
+    deadline. An instance that was left out then and can be upgraded now is not part of that rollout.
 
-def overrun(context: Context) -> Decision | None:
-    """The rollout as a whole has taken too long, by the moment that is noted on the scale set; brakes do not
-    count. That says nothing of the image: it holds, and gives nothing up.
-
-    The mark outlives the rollout: one that was seen to end is none any more; nor, to a process that saw
-    neither its beginning nor its end, is one of which nothing came back for as long as the deadline. An
-    instance that was left out then and may go now is no part of it.
+    deadline 4h, began at 09:00, suspended for 1h: exceeded after 14:00
     """
     at, deadline, counts = context.at, context.rollout.deadline, context.counts
     began = context.model.persisted.began_at(context.image)
     if began is None or deadline is None:
         return None
-    if at - began - context.observed.progress.braked_until(at) <= deadline:
+    if at - began - context.observed.progress.hold_until(at) <= deadline:
         return None
-    is_under_way, latest = context.observed.progress.is_under_way, last_back(context.members)
+    is_under_way, latest = context.observed.progress.is_under_way, last_recovery(context.members)
     if is_under_way is None:
         is_under_way = latest is None or at - latest <= deadline
     if not is_under_way:
         return None
     return Decision(
         Reason.DEADLINE_EXCEEDED,
-        f"the rollout to {short(context.image)} began at {moment(began)} and is not done within "
-        f"{format_duration(deadline)} (spec.rollout.deadline); {counts.done}; extend it, or "
-        "name another image",
+        f"the rollout to {short(context.image)}, begun at {moment(began)}, exceeded its deadline of "
+        f"{format_duration(deadline)}; {counts.summary}; extend it, or declare another image",
         counts=counts,
     )
 
 
-def confirming(context: Context) -> Decision | None:
-    """The looks that are still to find every upgraded instance healthy, or None."""
+def health_confirmation(context: Context) -> Decision | None:
+    """The wait for further observations that find every upgraded instance healthy, or None.
+
+    passes 3, two observations in a row found all healthy: one more
+    """
     seen, wanted = context.observed.progress.passes + 1, context.desired.health.passes
-    upgraded = [each for each in context.members if not each.is_outdated and each.state is State.BACK]
+    upgraded = [each for each in context.members if not each.is_outdated and each.state is State.HEALTHY]
     if seen >= wanted or not upgraded:
         return None
     return Decision(
         Reason.CONFIRMING_HEALTH,
-        f"every upgraded instance is healthy, seen {seen} of {wanted} times in a row "
-        f"(spec.health.passes); {context.counts.done}",
+        f"every upgraded instance was healthy in {seen} of {wanted} consecutive observations "
+        f"(health.passes); {context.counts.summary}",
         soon=True,
         counts=context.counts,
     )
 
 
 def _domains(context: Context, instances: Sequence[Instance]) -> str:
-    """The domains that these are in, by name."""
+    """The names of the domains of these instances."""
     return join(str(domain) for domain in sorted({context.domain_of(each) for each in instances}))

@@ -16,11 +16,11 @@ OTHER = "22222222-2222-2222-2222-222222222222"
 URN = ":".join(BASE.values())
 CART = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute/galleries/shop/images/cart"
 AUTOMATIC = (
-    "NotManualMode: the upgrade mode is Automatic: Azure itself would upgrade instances as soon as the model "
-    "changes; set upgradePolicy.mode to Manual"
+    "NotManualMode: the upgrade mode is Automatic: Azure would upgrade instances by itself as soon as "
+    "the model changes; set upgradePolicy.mode to Manual"
 )
 MIXED = f"Upgrading: update domain 1: upgrading 1 instance to {OLD} (mixed_1); 1 of 2 up to date"
-LATEST = f"ModelDrift: the model is on latest; setting its image to {NEW}"
+LATEST = f"ModelDrift: setting the image of the model from latest to {NEW}"
 WEB = f"""\
 # yaml-language-server: $schema=../schemas/scale-set.schema.json
 apiVersion: vmss-reconciler/v1alpha1
@@ -42,8 +42,8 @@ spec:
 ALL = [
     f"blog/web: specs/blog-web.yaml declares {URN}:{OLD}",
     f"shop/Batch_1: specs/batch-1.yaml declares {URN}:{OLD}, suspended: {AUTOMATIC}",
-    f"shop/cart: specs/cart.yaml declares {CART}/versions/latest, suspended: ModelDrift: the model is on "
-    "cart/latest; setting its image to cart/1.4.0",
+    f"shop/cart: specs/cart.yaml declares {CART}/versions/latest, suspended: ModelDrift: setting the image of the "
+    "model from cart/latest to cart/1.4.0",
     f"shop/mixed: specs/mixed.yaml declares {URN}:{OLD}, suspended: {MIXED}",
     f"shop/newest: specs/newest.yaml declares {URN}:latest, suspended: {LATEST}",
     f"shop/web: specs/shop-web.yaml declares {URN}:{OLD}",

@@ -428,7 +428,7 @@ NOBODY = (
             "web",
             unpublished,
             [
-                "web: Canonical:nothing:server:latest: there is no such image; correct spec.image, or publish it "
+                "web: Canonical:nothing:server:latest: not found; correct spec.image, or publish the image "
                 "(it has no versions in this region)"
             ],
             id="latest of nothing",

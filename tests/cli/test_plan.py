@@ -15,8 +15,8 @@ from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
 from tests.stories.world import NEW, OLD, SUBSCRIPTION, platform, scale_set, spec
 
 BATCH = (
-    "NotManualMode: the upgrade mode is Automatic: Azure itself would upgrade instances as soon as the model "
-    "changes; set upgradePolicy.mode to Manual"
+    "NotManualMode: the upgrade mode is Automatic: Azure would upgrade instances by itself as soon as "
+    "the model changes; set upgradePolicy.mode to Manual"
 )
 TARGET = (
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets"
@@ -58,7 +58,7 @@ def timeless(lines: list[str]) -> list[str]:
                     f"batch      -        -           {BATCH}",
                     f"search     -        5/5         UpToDate: all 5 instances run {NEW}",
                     f"web        -        0/5         AwaitingPilot: api (Upgrading) goes first; {NEW} is proven in 1 of 4 scale "
-                    f"sets of its wave; until then not setting the image of the model to {NEW}",
+                    "sets of its wave; the rollout waits",
                     "1 to change, 3 without a step (1 AwaitingPilot, 1 NotManualMode, 1 UpToDate)",
                     "",
                     "api: 4 instances in 4 batches, about 12m, done by … UTC; at most 1 of 5 (20%) unavailable; 4 upgrades (assuming 3m for each batch)",
@@ -86,7 +86,7 @@ def timeless(lines: list[str]) -> list[str]:
                 2,
                 [
                     "SCALE SET  STEP  UP TO DATE  WHY",
-                    f"nowhere    -     -           NotFound: there is no scale set {TARGET}/nowhere",
+                    f"nowhere    -     -           NotFound: Azure has no scale set {TARGET}/nowhere",
                     f"search     -     5/5         UpToDate: all 5 instances run {NEW}",
                     "0 to change, 2 without a step (1 NotFound, 1 UpToDate)",
                 ],
@@ -114,14 +114,14 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
     foreseen = row.pop("forecast")
     assert row["observedRevision"] == row["revision"]
     assert [each["status"] for each in row["conditions"]] == ["Unknown", "True", "False", "False", "True"]
-    blank = {
+    blank: dict[str, Any] = {
         "at": "",
         "instances": {},
         "instancesAt": "",
         "revision": {},
         "observedRevision": {},
-        "behind": None,
         "conditions": [],
+        "behind": None,
     }
     assert row | blank | {"nextReconcile": "", "history": []} == {
         "name": "api",
@@ -179,8 +179,8 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
     assert timeless(done.out) == [
         "| Scale set | Step | Up to date | Why |",
         "| --- | --- | --- | --- |",
-        "| api | - | 1/5 | AwaitingApproval: 24.04.202601140 is not approved yet; run &#96;reconciler approve api&#96;; until then not upgrading the next batch |",
-        f"| nowhere | - | - | NotFound: there is no scale set {TARGET}/nowhere |",
+        "| api | - | 1/5 | AwaitingApproval: 24.04.202601140 needs approval; run &#96;reconciler approve api&#96;; the next batch waits |",
+        f"| nowhere | - | - | NotFound: Azure has no scale set {TARGET}/nowhere |",
         "",
         "0 to change, 2 without a step (1 AwaitingApproval, 1 NotFound)",
         "",
@@ -244,7 +244,7 @@ ASKED = ("/ok", "/api/v1/query?query=errors%20%3C%205")
         pytest.param(
             ["plan", "--checks", "-o", "json"],
             ASKED,
-            "check errors: {place} returned no sample for errors < 5; until then not setting the image",
+            "check errors: {place} returned no sample for errors < 5; the rollout to",
             id="a plan that is told to asks them",
         ),
         pytest.param(

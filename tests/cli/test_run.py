@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
-from tests.invariants import never_two_domains_away
+from tests.invariants import at_most_one_domain_is_unavailable
 from tests.stories.world import BAD, NEW, OLD, platform, scale_set, spec
 
 SECONDS = ("--sweep", "1s", "--requeue-after", "1s")
 REFUSED = (
-    "NotManualMode: the upgrade mode is Automatic: Azure itself would upgrade instances as soon as the model "
-    "changes; set upgradePolicy.mode to Manual"
+    "NotManualMode: the upgrade mode is Automatic: Azure would upgrade instances by itself as soon as "
+    "the model changes; set upgradePolicy.mode to Manual"
 )
 
 
@@ -29,14 +29,14 @@ def test_until_settled_rolls_one_domain_at_a_time_and_leaves_the_suspended_be(tm
     with azure() as world:
         done = run(world, tmp_path, "--until-settled", "--timeout", "50s")
         assert world.images("web") == {NEW}
-        never_two_domains_away(world.simulator.record, "web")
+        at_most_one_domain_is_unavailable(world.simulator.record, "web")
         assert world.upgrades() == 3
     upgrades = [
         f"INFO web: Upgrading: update domain {each}: upgrading 1 instance to {NEW} (web_{each}); {each} of 3 up to date"
         for each in range(3)
     ]
     assert [line for line in events(done) if "web" in line and "Waiting" not in line] == [
-        f"INFO web: ModelDrift: the model is on {OLD}; setting its image to {NEW}",
+        f"INFO web: ModelDrift: setting the image of the model from {OLD} to {NEW}",
         *upgrades,
         f"INFO web: UpToDate: all 3 instances run {NEW}",
     ]
@@ -66,7 +66,7 @@ def test_once_takes_one_step_of_each_set(tmp_path: Path) -> None:
     assert sorted(events(done)) == [
         f"INFO search: UpToDate: all 5 instances run {NEW}",
         "INFO specs in force: 3 scale sets",
-        f"INFO web: ModelDrift: the model is on {OLD}; setting its image to {NEW}",
+        f"INFO web: ModelDrift: setting the image of the model from {OLD} to {NEW}",
         f"WARNING batch: {REFUSED}",
     ]
     assert done.out[1:] == [

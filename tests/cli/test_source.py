@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from reconciler.azure.token import claims
+from reconciler.cli.source import devops_token
 from tests.cli.program import Azure, Daemon, Ended, azure, bare, command, reconciler, until, write_specs
 from tests.git.forge import Forge, serve
-from tests.invariants import never_two_domains_away
+from tests.invariants import at_most_one_domain_is_unavailable
 from tests.stories.world import NEW, OLD, scale_set, spec
 
 
@@ -67,7 +69,7 @@ def test_a_merge_moves_the_fleet(world: Azure, remote: Remote, tmp_path: Path) -
         after = remote.merge("Move web to the January image", spec("web"))
         until(lambda: world.images("web") == {NEW} and daemon.status_of("web") == "Ready", daemon.log)
         shown = daemon.status()
-    never_two_domains_away(world.simulator.record, "web")
+    at_most_one_domain_is_unavailable(world.simulator.record, "web")
     assert (shown["sweep"]["commit"], shown["sweep"]["subject"]) == (after, "Move web to the January image")
     assert shown["scaleSets"][0]["commit"] == after
 
@@ -275,3 +277,11 @@ def test_a_first_start_beside_a_broken_commit_finds_the_newest_valid_one(
         assert (shown["commit"], len(shown["errors"])) == (good, 1)
         fixed = remote.merge("Fix the slip", spec("web", version=OLD))
         until(lambda: daemon.status()["sweep"]["commit"] == fixed, daemon.log)
+
+
+def test_the_identity_for_azure_gets_a_token_for_azure_devops(
+    world: Azure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
+    assert claims(devops_token())

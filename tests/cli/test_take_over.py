@@ -245,8 +245,8 @@ def test_a_wrong_use_is_said_before_anything_is_asked(options: list[str], error:
         pytest.param([PROD], "", id="ours: nothing holds it"),
         pytest.param(
             [],
-            ", suspended: OwnedByAnotherFleet: the scale set belongs to the fleet prod (tag vmss-reconciler-state), "
-            "and these specs name no fleet; remove the spec, or run `reconciler adopt --take-over cart`",
+            ", suspended: OwnedByAnotherFleet: the scale set belongs to the fleet prod, and "
+            "these specs have no Fleet; remove the spec, or run `reconciler adopt --take-over cart`",
             id="another fleet's: suspended",
         ),
     ],

@@ -52,6 +52,11 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             id="half a GitHub App",
         ),
         pytest.param(
+            "plan --git https://git.example.com/fleet.git --git-azure-identity",
+            "--git-azure-identity requires a --git URL of https://dev.azure.com",
+            id="the identity for another forge",
+        ),
+        pytest.param(
             "plan --git https://git.example.com/fleet.git --revoked-keys keys",
             "--revoked-keys goes with --allowed-signers",
             id="revoked keys alone",

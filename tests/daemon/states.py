@@ -8,7 +8,7 @@ from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.state import LastSeen, Published, ScaleSetState
 from reconciler.daemon.store import Store
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.gates import held_message
+from reconciler.rollout.gates import closed_gate_message
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.spec.scale_set import ScaleSet
@@ -58,8 +58,8 @@ def store_of(*states: ScaleSetState) -> Store:
 def waiting(reason: Reason, evidence: str, name: str = "web", **changes: Any) -> Outcome:
     """What came of a look that found a gate closed."""
     closed = Gate("gate", evidence, reason, **changes)
-    gates, doing = (Gate("approval", "1.2.3 is approved"), closed), "doing it"
-    return outcome(name, reason, message=held_message(closed, doing), gates=gates, doing=doing)
+    gates, doing = (Gate("approval", "1.2.3 is approved"), closed), "the next batch"
+    return outcome(name, reason, message=closed_gate_message(closed, doing), gates=gates, doing=doing)
 
 
 def _taken(changes: dict[str, Any], kind: type) -> dict[str, Any]:

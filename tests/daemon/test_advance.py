@@ -117,7 +117,7 @@ def test_a_gate_with_new_evidence_updates_the_message() -> None:
     gate = Gate("dependsOn", "db is Reconciling", Reason.DEPENDENCY_NOT_READY)
     after = advance(before, GateChanged(before.outcome, gate))
     assert after.outcome
-    assert after.outcome.message == "db is Reconciling; until then not doing it"
+    assert after.outcome.message == "db is Reconciling; the next batch waits"
     assert after.published.conditions[0].message == after.outcome.message
 
 
@@ -140,7 +140,7 @@ def test_a_newer_outcome_is_not_updated() -> None:
             id="another wave: the count of observations restarts",
         ),
         pytest.param(
-            spec(image=FIX), Progress(left_under_way=True), False, id="another image: the rollout restarts"
+            spec(image=FIX), Progress(was_under_way=True), False, id="another image: the rollout restarts"
         ),
     ],
 )
@@ -221,7 +221,7 @@ def test_a_failed_image_is_blamed_until_it_has_proven_itself(blamed: Any, end: A
 
 
 @pytest.mark.parametrize(
-    ("event", "knows_all"),
+    ("event", "has_seen_all_steps"),
     [
         pytest.param(reconcile_ended("Unreachable"), True, id="no step was sent"),
         pytest.param(
@@ -232,9 +232,9 @@ def test_a_failed_image_is_blamed_until_it_has_proven_itself(blamed: Any, end: A
     ],
 )
 def test_after_a_lost_response_the_upgraded_instances_are_unknown(
-    event: ReconcileEnded, knows_all: bool
+    event: ReconcileEnded, has_seen_all_steps: bool
 ) -> None:
-    assert advance(state(knows_all=True), event).progress.knows_all is knows_all
+    assert advance(state(has_seen_all_steps=True), event).progress.has_seen_all_steps is has_seen_all_steps
 
 
 def test_a_failed_reconcile_keeps_the_previous_decision() -> None:

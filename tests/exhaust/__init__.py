@@ -1,9 +1,9 @@
-"""Small worlds, exhaustively: every order of every event, with the real decision at work in each state.
+"""Small worlds, searched completely: every order of all events, with the real decision in each state.
 
-`azure` is a scale set as a frozen value, and what may become of it; `daemon` runs the decision on it and keeps what a
-process remembers; `rules` says what must hold of every step; `search` visits every state once, and asks from each
-whether it comes to an end; `scopes` is the table of the worlds. `make exhaust` runs them all.
+`azure` has a scale set as a frozen value, and its transitions. `daemon` runs the decision on it and keeps the memory of a
+process. `rules` has the rules for every step. `search` visits every state once, and checks that an end can be reached
+from it. `scopes` is the table of the worlds. `make exhaust` runs them all.
 
-The clock goes in steps of five minutes, and every age is cut where no threshold lies beyond it, so that there are only
-so many states.
+The clock advances in steps of five minutes. Ages beyond the last threshold are equal, so the number of states is
+finite.
 """

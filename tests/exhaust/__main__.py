@@ -1,4 +1,4 @@
-"""`make exhaust`: every scope of the table, with its figures, and the shortest way to whatever is broken."""
+"""`make exhaust`: search every scope of the table, and print its figures and the shortest path to each broken rule."""
 
 import sys
 
@@ -7,7 +7,7 @@ from tests.exhaust.search import search
 
 
 def main() -> None:
-    """Exit 1 if a rule is broken anywhere. Words on the command line choose the scopes whose names have them."""
+    """Exit 1 if a rule is broken. Words on the command line select the scopes whose names contain them."""
     wanted = sys.argv[1:]
     failed = False
     for scope in (*SMALL, *LARGE):

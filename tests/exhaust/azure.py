@@ -1,6 +1,6 @@
-"""An abstract scale set: frozen values, and what may become of them. It imports nothing of the simulator.
+"""An abstract scale set: frozen values, and their transitions. It imports nothing from the simulator.
 
-Ages are in units of five minutes. An upgrade takes one unit at least, and for ever at most.
+Ages are in units of five minutes. An upgrade takes at least one unit, or forever.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,11 +19,11 @@ IMAGES: tuple[Image, ...] = (OLD, NEW, FIX)
 WORDS = ("OLD", "NEW", "FIX")  # for traces
 _NUMBER: dict[Image, int] = {image: number for number, image in enumerate(IMAGES)}
 _PRINTS = {Fingerprint.of(image): number for number, image in enumerate(IMAGES)}
-_IDS_APART = 3  # an instance that takes the place of another has an id that was never given before
+_IDS_APART = 3  # an instance that replaces another one gets a new id
 
 
 class Persisted(NamedTuple):
-    """What is on the tags: numbers of images."""
+    """The state on the tags, with images as numbers."""
 
     good: int | None = None
     failed: int | None = None
@@ -31,14 +31,14 @@ class Persisted(NamedTuple):
 
 
 class Machine(NamedTuple):
-    """One instance. `age` is for how long it has been in its provisioning state, `target` the image that Azure is
-    bringing it to. `taken` is for the rules: what became of it since an upgrade of ours took it while it served.
+    """One instance. `age` is how long it has been in its provisioning state. `target` is the image of an upgrade in
+    progress. `upgraded` is for the rules: its state since one of our upgrades took it out of service.
     """
 
     slot: int
     domain: int
     image: int
-    made: int = 0  # how many stood in its place before
+    made: int = 0  # how many instances it replaces
     target: int | None = None
     provisioning: str = "succeeded"
     power: str = "running"
@@ -48,8 +48,8 @@ class Machine(NamedTuple):
     is_newborn: bool = False
     error: str = ""
     is_protected: bool = False
-    is_asked: bool = False  # by the last step of ours of which the daemon heard
-    taken: str = ""  # "away" until it serves, "back" from then on
+    is_asked: bool = False  # whether it is named by our last step whose answer the daemon received
+    upgraded: str = ""  # "unavailable" until it serves, "healthy" from then on
 
     @property
     def id(self) -> str:
@@ -61,12 +61,12 @@ class Machine(NamedTuple):
 
     @property
     def serves(self) -> bool:
-        """Whether its users are served, whatever Azure calls its provisioning."""
+        """Whether it serves its users, independently of its provisioning state."""
         return not self.is_at_work and self.power == "running" and self.health == "healthy"
 
     @property
     def is_left_out(self) -> bool:
-        """Whether a person, or Azure, has taken it out of the hands of a rollout."""
+        """Whether a rollout leaves it out, because it is protected or deallocated."""
         return self.is_protected or self.power == "deallocated"
 
     def __str__(self) -> str:
@@ -78,22 +78,22 @@ class Machine(NamedTuple):
 
 
 class Azure(NamedTuple):
-    """A scale set. `error` is why the last step failed of which the daemon heard."""
+    """A scale set. `error` is the cause of the failure of the last step whose answer the daemon received."""
 
     image: int
     machines: tuple[Machine, ...]
     persisted: Persisted = Persisted()
-    is_failed: bool = False  # what the scale set says of itself
+    is_failed: bool = False  # the provisioning state of the scale set
     error: str = ""
 
     @property
     def etag(self) -> str:
-        """One that moves with every change of the model."""
+        """An etag that changes with the model."""
         return f'"{self.image}, {self.persisted}"'
 
     @property
     def row(self) -> "Azure":
-        """What a list of scale sets shows of it."""
+        """Its row in a list of scale sets."""
         return Azure(self.image, (), self.persisted)
 
     @property
@@ -109,7 +109,7 @@ def number_of_print(print_: Fingerprint | None) -> int | None:
     return None if print_ is None else _PRINTS[print_]
 
 
-# What the daemon is shown.
+# Reads of the daemon.
 
 
 @lru_cache(None)
@@ -129,7 +129,7 @@ def listed_model(azure: Azure, name: str, says_updating: bool) -> Model:
 
 @lru_cache(None)
 def listed_instance(machine: Machine) -> Instance:
-    """In transition Azure tells no time, and no health."""
+    """During a transition Azure reports neither time nor health."""
     since = ago(machine.age)
     return instance(
         0,
@@ -150,7 +150,7 @@ def listed_instance(machine: Machine) -> Instance:
 
 
 def listed_operation(azure: Azure) -> Operation:
-    """What became of the last step of which the daemon heard."""
+    """The result of the last step whose answer the daemon received."""
     if any(each.is_asked and each.is_at_work for each in azure.machines):
         return Operation("InProgress")
     return Operation("Failed", azure.error) if azure.error else Operation("Succeeded")
@@ -167,7 +167,7 @@ def persisted_state(persisted: Persisted) -> PersistedState:
 
 
 def persisted(state: PersistedState) -> Persisted:
-    """No scope has a deadline, so that nothing asks when a rollout began."""
+    """The beginning of the rollout is left out, because no scope has a deadline."""
     return Persisted(
         None if state.last_good is None else number_of(state.last_good),
         number_of_print(state.failed),
@@ -175,11 +175,11 @@ def persisted(state: PersistedState) -> Persisted:
     )
 
 
-# What becomes of it by a step.
+# Transitions by a step of the daemon.
 
 
 def take(azure: Azure, step: PatchModel | Upgrade, *, is_heard: bool) -> Azure:
-    """`is_heard`: the daemon is told that its step was accepted, and where it can read what becomes of it."""
+    """Carry out a step. `is_heard` says that the daemon receives the answer, with the address of the operation."""
     if is_heard:
         azure = azure._replace(error="", machines=_each(azure, lambda each: each._replace(is_asked=False)))
     if isinstance(step, PatchModel):
@@ -214,37 +214,44 @@ def _upgrade(machine: Machine, image: int, *, is_heard: bool) -> Machine:
         is_newborn=False,
         error="",
         is_asked=is_heard,
-        taken="away" if machine.serves else machine.taken,
+        upgraded="unavailable" if machine.serves else machine.upgraded,
     )
 
 
-# What becomes of it by itself, or by somebody else.
+# Other transitions.
 
 Happening = tuple[str, Azure]
 
 
 def finished(machine: Machine, bad: frozenset[int]) -> Machine:
-    """The one that Azure is at work on, once it is done; on a bad image it never serves."""
+    """An instance after the operation in progress. On a bad image it never serves."""
     image = machine.image if machine.target is None else machine.target
     health = "unhealthy" if image in bad else "healthy"
     return settled(machine._replace(provisioning="succeeded", image=image, target=None, health=health, age=0))
 
 
 def settled(machine: Machine) -> Machine:
-    return machine._replace(taken="back") if machine.taken == "away" and machine.serves else machine
+    return (
+        machine._replace(upgraded="healthy")
+        if machine.upgraded == "unavailable" and machine.serves
+        else machine
+    )
 
 
 def finishes(azure: Azure, bad: frozenset[int]) -> Iterator[Happening]:
     for each in azure.machines:
         if each.is_at_work and each.age:
             after = finished(each, bad)
-            yield f"Azure is done with web_{each.id}: {after.health}", _with(azure, after)
+            yield f"Azure completes the operation on web_{each.id}: {after.health}", _with(azure, after)
 
 
-def _comes_up_sick(machine: Machine) -> Iterator[tuple[str, Machine]]:
+def _comes_up_unhealthy(machine: Machine) -> Iterator[tuple[str, Machine]]:
     if machine.is_at_work and machine.age:
         after = finished(machine, frozenset())._replace(health="unhealthy")
-        yield f"Azure is done with web_{machine.id}, and it is sick", after._replace(taken=machine.taken)
+        yield (
+            f"Azure completes the operation on web_{machine.id}, which comes up unhealthy",
+            after._replace(upgraded=machine.upgraded),
+        )
 
 
 def _fails(machine: Machine) -> Iterator[tuple[str, Machine]]:
@@ -252,27 +259,27 @@ def _fails(machine: Machine) -> Iterator[tuple[str, Machine]]:
         return
     failed = machine._replace(provisioning="failed", target=None, age=0, is_latest=False)
     down = failed._replace(power="stopped", error="AllocationFailed: no room")
-    yield f"the upgrade of web_{machine.id} fails, and it is down", down
+    yield f"the upgrade of web_{machine.id} fails, and it is stopped", down
     up = failed._replace(health="healthy", error="AllocationFailed: no room")
     yield f"the upgrade of web_{machine.id} fails, and it serves as before", settled(up)
     booted = machine.image if machine.target is None else machine.target
     bad = failed._replace(image=booted, health="unhealthy", error="OSProvisioningTimedOut: no word")
-    yield f"the upgrade of web_{machine.id} fails, for its image does not boot", bad
+    yield f"the upgrade of web_{machine.id} fails because its image does not boot", bad
 
 
-def _falls_sick(machine: Machine) -> Iterator[tuple[str, Machine]]:
+def _becomes_unhealthy(machine: Machine) -> Iterator[tuple[str, Machine]]:
     if machine.serves:
-        yield f"web_{machine.id} falls sick", machine._replace(health="unhealthy")
+        yield f"web_{machine.id} becomes unhealthy", machine._replace(health="unhealthy")
 
 
-def _heals(machine: Machine) -> Iterator[tuple[str, Machine]]:
+def _recovers(machine: Machine) -> Iterator[tuple[str, Machine]]:
     if machine.provisioning == "succeeded" and machine.health == "unhealthy":
-        yield f"web_{machine.id} heals", settled(machine._replace(health="healthy"))
+        yield f"web_{machine.id} recovers", settled(machine._replace(health="healthy"))
 
 
 def _is_evicted(machine: Machine) -> Iterator[tuple[str, Machine]]:
     if machine.provisioning == "succeeded" and machine.power == "running":
-        gone = machine._replace(power="deallocated", health="", age=0, taken="")
+        gone = machine._replace(power="deallocated", health="", age=0, upgraded="")
         yield f"web_{machine.id} is evicted", gone
 
 
@@ -287,10 +294,10 @@ def _is_protected(machine: Machine) -> Iterator[tuple[str, Machine]]:
 
 
 ONE: Mapping[str, Callable[[Machine], Iterator[tuple[str, Machine]]]] = {
-    "comes up sick": _comes_up_sick,
+    "comes up unhealthy": _comes_up_unhealthy,
     "fails": _fails,
-    "falls sick": _falls_sick,
-    "heals": _heals,
+    "becomes unhealthy": _becomes_unhealthy,
+    "recovers": _recovers,
     "is evicted": _is_evicted,
     "starts": _starts,
     "is protected": _is_protected,
@@ -298,17 +305,17 @@ ONE: Mapping[str, Callable[[Machine], Iterator[tuple[str, Machine]]]] = {
 
 
 def of_one(kind: str, azure: Azure) -> Iterator[Happening]:
-    """What may become of one instance."""
+    """The transitions of one instance."""
     for each in azure.machines:
         for line, after in ONE[kind](each):
-            told = azure
+            changed = azure
             if after.provisioning == "failed" != each.provisioning:
-                told = azure._replace(is_failed=True, error=after.error if each.is_asked else azure.error)
-            yield line, _with(told, after)
+                changed = azure._replace(is_failed=True, error=after.error if each.is_asked else azure.error)
+            yield line, _with(changed, after)
 
 
 def replaced(azure: Azure) -> Iterator[Happening]:
-    """By Azure's automatic repairs: another instance, on what the model says."""
+    """Azure's automatic repairs replace an instance by another one on the image of the model."""
     for each in azure.machines:
         if not each.is_at_work:
             new = Machine(
@@ -328,13 +335,13 @@ def set_by_another(azure: Azure, images: int) -> Iterator[Happening]:
     for image in range(images):
         if image != azure.image:
             yield (
-                f"somebody else sets the model to {WORDS[image]}",
+                f"another writer sets the model to {WORDS[image]}",
                 set_model(azure, image, azure.persisted),
             )
 
 
 def later(azure: Azure) -> Azure:
-    """A unit later."""
+    """The same, one unit later."""
     return azure._replace(machines=_each(azure, lambda each: each._replace(age=each.age + 1)))
 
 

@@ -1,4 +1,4 @@
-"""The clock of a small world: it always says `NOW`, and when time passes all else is longer ago."""
+"""The clock of a small world: it always shows `NOW`. When time passes, everything else is longer ago."""
 
 from datetime import datetime, timedelta
 
@@ -13,8 +13,8 @@ def ago(units: int) -> datetime:
 
 
 def age(at: datetime) -> int:
-    units, rest = divmod(NOW - at, UNIT)
-    assert not rest, f"{at} is no number of units ago"
+    units, remainder = divmod(NOW - at, UNIT)
+    assert not remainder, f"{at} is no number of units ago"
     return units
 
 

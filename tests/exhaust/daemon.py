@@ -1,7 +1,7 @@
-"""The daemon of a small world: the real decision, and the real functions that make of it what a process remembers.
+"""The daemon of a small world: the real decision, and the real functions that update the memory of a process.
 
-`Memory` is that as a value, with ages in units and cut where no threshold lies beyond them. What only people read is
-left out (history, conditions, forecast), and so are calls that Azure spreads over time.
+`Memory` is that memory as a value. Its ages are in units, and equal beyond the last threshold. It leaves out what only
+people read (history, conditions, forecast). All reads of an observation happen at one moment.
 """
 
 from dataclasses import dataclass, replace
@@ -25,8 +25,8 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import (
     Availability,
-    Look,
     Model,
+    Need,
     Observed,
     ReadTime,
     Verdict,
@@ -56,18 +56,18 @@ _SETTINGS = Settings()
 _NOW = ReadTime(NOW, NOW)
 _NO_CHECKS = Checks(lambda: NOW)
 _LONGEST_PATIENCE = 8  # units between two tries of a step
-_LONGEST_WAIT = 7  # units after which what is Reconciling is Failing
+_LONGEST_WAIT = 7  # units after which a wait is Failing
 
 
 class Spec(NamedTuple):
     """What is declared of a scale set."""
 
     image: int
-    is_braked: bool = False
+    is_suspended: bool = False
 
 
 class Tried(NamedTuple):
-    """The last step that Azure accepted; of a change of the model `ids` is empty."""
+    """The last step that Azure accepted. `ids` is empty for a change of the model."""
 
     image: int
     ids: tuple[str, ...]
@@ -85,8 +85,8 @@ class Sighted(NamedTuple):
     stands: int | None
 
 
-class Standing(NamedTuple):
-    """What other scale sets go by."""
+class ReportedStatus(NamedTuple):
+    """What gates of other scale sets depend on."""
 
     reason: Reason
     status: Status
@@ -107,20 +107,20 @@ class Memory(NamedTuple):
     tried: Tried | None = None
     wait: tuple[Reason, int, bool] | None = None
     taken: frozenset[str] = frozenset()
-    unwell: frozenset[str] = frozenset()
+    not_serving: frozenset[str] = frozenset()
     relapses: int = 0
-    most_back: int = 0
+    most_healthy: int = 0
     seen: int | None = None
-    left_under_way: bool | None = None
-    wrote_good: int | None = None
-    knows_all: bool = False
+    was_under_way: bool | None = None
+    wrote_last_good: int | None = None
+    has_seen_all_steps: bool = False
     sighted: tuple[Sighted, ...] = ()
-    standing: Standing | None = None
+    status: ReportedStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where ages are cut: one unit beyond the last threshold."""
+    """The largest ages that are kept: one unit beyond the last threshold."""
 
     at_rest: int
     waiting: int
@@ -128,16 +128,16 @@ class Limits:
 
 
 class Hearing(Enum):
-    """What the daemon hears of its step."""
+    """The answer to a step that the daemon receives."""
 
     ACCEPTED = auto()
-    NOTHING = auto()  # Azure took it, and the answer was lost
-    CONFLICT = auto()  # Azure did not take it
+    NOTHING = auto()  # Azure accepted it, and the answer was lost
+    CONFLICT = auto()  # Azure refused it
 
 
 @dataclass(frozen=True, slots=True)
-class Eyes:
-    """What a daemon is shown at one look."""
+class Reads:
+    """What a daemon reads in one observation."""
 
     model: Azure
     machines: Azure
@@ -147,8 +147,8 @@ class Eyes:
 
 
 @dataclass(frozen=True, slots=True)
-class LookResult:
-    """What a look came to, before its step is sent."""
+class Observation:
+    """The result of an observation, before its step is sent."""
 
     state: ScaleSetState
     decision: Decision | None
@@ -160,19 +160,19 @@ class LookResult:
         return self.decision.step if self.decision else None
 
 
-def look(state: ScaleSetState, others: tuple[ScaleSetState, ...], eyes: Eyes) -> LookResult:
-    """Look until there is a decision, as the daemon's observer does, with all reads at one moment."""
+def observe(state: ScaleSetState, others: tuple[ScaleSetState, ...], reads: Reads) -> Observation:
+    """Read until there is a decision, as the daemon's observer does, with all reads at one moment."""
     store = Store(_states={each.key: each for each in (state, *others)})
     store.apply(state.key, ReconcileBegan())
     begun = store.get(state.key)
     assert begun
     observed = Observed(NOW, NOW, progress=begun.progress)
     try:
-        while isinstance(verdict := decide(state.desired, observed), Look):
-            observed = replace(_see(verdict, begun, observed, store, eyes), last_look=verdict)
+        while isinstance(verdict := decide(state.desired, observed), Need):
+            observed = replace(_read(verdict, begun, observed, store, reads), last_need=verdict)
     except AzureFailure as failure:
-        return LookResult(_known(store, state), None, None, failure)
-    return LookResult(_known(store, state), verdict, observed)
+        return Observation(_known(store, state), None, None, failure)
+    return Observation(_known(store, state), verdict, observed)
 
 
 def _known(store: Store, state: ScaleSetState) -> ScaleSetState:
@@ -181,47 +181,47 @@ def _known(store: Store, state: ScaleSetState) -> ScaleSetState:
     return known
 
 
-def _see(at: Look, state: ScaleSetState, observed: Observed, store: Store, eyes: Eyes) -> Observed:
+def _read(at: Need, state: ScaleSetState, observed: Observed, store: Store, reads: Reads) -> Observed:
     model = observed.model
-    if at is Look.MODEL:
-        model = listed_model(eyes.model, state.desired.name, eyes.says_updating)
+    if at is Need.MODEL:
+        model = listed_model(reads.model, state.desired.name, reads.says_updating)
         store.apply(state.key, ModelRead(model))
         return replace(observed, model=model, model_read=_NOW)
     assert isinstance(model, Model)
     match at:
-        case Look.INSTANCES:
-            listed = [listed_instance(each) for each in eyes.machines.machines]
+        case Need.INSTANCES:
+            listed = [listed_instance(each) for each in reads.machines.machines]
             source = model.health_source
             dated = date_instances(listed, state.seen.sightings, state.progress.attempt, source, NOW)
             store.apply(
                 state.key, InstancesRead(NOW, sightings(dated, source, NOW), (), len(dated) >= model.capacity)
             )
             return replace(observed, instances=dated, instances_read=_NOW)
-        case Look.ROLLING_UPGRADE:
+        case Need.ROLLING_UPGRADE:
             return replace(observed, rolling_upgrade=NONE_RUNNING, rolling_upgrade_read=_NOW)
-        case Look.IMAGE:
+        case Need.IMAGE:
             return replace(observed, availability=Availability(state.desired.image, Verdict.AVAILABLE))
-        case Look.WAY_BACK:
+        case Need.ROLLBACK_TARGET:
             good = model.persisted.last_good
             assert good
-            return replace(observed, way_back=Availability(good, Verdict.AVAILABLE))
-        case Look.OPERATION:
-            return replace(observed, operation=listed_operation(eyes.operation))
-        case Look.AUTHORS | Look.HISTORY:
+            return replace(observed, rollback_target=Availability(good, Verdict.AVAILABLE))
+        case Need.OPERATION:
+            return replace(observed, operation=listed_operation(reads.operation))
+        case Need.AUTHORS | Need.HISTORY:
             return replace(observed, authors=(), was_declared=False)
-        case Look.LASTING:
+        case Need.LASTING:
             return replace(observed, lasting=evaluation.evaluate_lasting(state.desired, observed, store))
-        case Look.GATES:
+        case Need.GATES:
             closed = (Gate("check", "it does not pass", Reason.CHECK_FAILED),)
-            is_open = eyes.is_check_open
+            is_open = reads.is_check_open
             gates = (
                 evaluation.evaluate_gates(state.desired, observed, store, _NO_CHECKS) if is_open else closed
             )
             return replace(observed, gates=gates)
 
 
-def conclude(verdict: LookResult, hearing: Hearing) -> tuple[ScaleSetState, Outcome]:
-    """The state after a look, once the daemon has heard of its step; as `Reconciler` has it."""
+def conclude(verdict: Observation, hearing: Hearing) -> tuple[ScaleSetState, Outcome]:
+    """The state after an observation and the answer to its step, as in `Reconciler`."""
     state, decision, observed = verdict.state, verdict.decision, verdict.observed
     desired, commit, before = state.desired, state.commit, state.progress
     attempt, taken, may_have_begun, failure = before.attempt, None, False, verdict.failure
@@ -235,7 +235,7 @@ def conclude(verdict: LookResult, hearing: Hearing) -> tuple[ScaleSetState, Outc
             case Hearing.NOTHING:
                 failure, may_have_begun = Unreachable("no answer"), True
             case Hearing.CONFLICT:
-                failure = Conflict("somebody else was faster")
+                failure = Conflict("another writer was faster")
     elif attempt and observed and observed.operation and observed.operation.status == "Succeeded":
         attempt = replace(attempt, operation="")
     if failure:
@@ -255,32 +255,31 @@ def conclude(verdict: LookResult, hearing: Hearing) -> tuple[ScaleSetState, Outc
     return advance(state, ended), outcome
 
 
-# What a process remembers, as a value and back.
+# Conversion of the memory of a process to a value and back.
 
 
-def recalled(memory: Memory, desired: ScaleSet, decided: ScaleSet | None, row: Azure | None) -> ScaleSetState:
-    """The state of a scale set that a daemon with this memory has of it, and with what its last sweep has
-    listed."""
-    standing, wait = memory.standing, memory.wait
+def recall(memory: Memory, desired: ScaleSet, decided: ScaleSet | None, row: Azure | None) -> ScaleSetState:
+    """The state of a scale set in a daemon with this memory, after a sweep that listed this row."""
+    status, wait = memory.status, memory.wait
     progress = Progress(
         passes=memory.passes,
         waiting_since=maybe_ago(memory.waiting),
         back=memory.back,
         is_under_way=memory.is_under_way,
         attempt=_attempt(memory.tried),
-        last_reason=standing.last_reason if standing else None,
-        holds_slot=standing.holds_slot if standing else None,
+        last_reason=status.last_reason if status else None,
+        holds_slot=status.holds_slot if status else None,
         wait=Wait(wait[0], ago(wait[1]), is_failing=wait[2]) if wait else None,
         taken=memory.taken,
-        unwell=memory.unwell,
+        not_serving=memory.not_serving,
         relapses=memory.relapses,
-        most_back=memory.most_back,
+        most_healthy=memory.most_healthy,
         seen_at=maybe_ago(memory.seen),
-        left_under_way=memory.left_under_way,
-        blamed=_print(standing.blamed) if standing else None,
-        wrote_good=_print(memory.wrote_good),
-        knows_all=memory.knows_all,
-        has_soaked=standing.has_soaked if standing else False,
+        was_under_way=memory.was_under_way,
+        blamed=_print(status.blamed) if status else None,
+        wrote_last_good=_print(memory.wrote_last_good),
+        has_seen_all_steps=memory.has_seen_all_steps,
+        has_soaked=status.has_soaked if status else False,
     )
     seen = {
         each.id: Sighting(each.provisioning, maybe_ago(each.since), each.is_back, maybe_ago(each.stands))
@@ -288,10 +287,10 @@ def recalled(memory: Memory, desired: ScaleSet, decided: ScaleSet | None, row: A
     }
     outcome, model, counts = None, None, None
     listed = listed_model(row, desired.name, False) if row else None
-    if standing:
-        outcome = Outcome(desired.name, "", NOW, standing.reason, "", standing.status)
-        counts = standing.counts
-        model = listed_model(standing.model, desired.name, False) if standing.model else None
+    if status:
+        outcome = Outcome(desired.name, "", NOW, status.reason, "", status.status)
+        counts = status.counts
+        model = listed_model(status.model, desired.name, False) if status.model else None
     return ScaleSetState(
         desired,
         "",
@@ -302,11 +301,11 @@ def recalled(memory: Memory, desired: ScaleSet, decided: ScaleSet | None, row: A
     )
 
 
-def remembered(
+def remember(
     state: ScaleSetState, spec: Spec, limits: Limits, *, has_others: bool, keeps_wait: bool
 ) -> Memory:
-    """What a daemon in this state remembers of a scale set, cut to size. For how long it has waited changes no
-    decision, only what is said of it, and so is kept only where that is the question."""
+    """The memory of a daemon in this state, with limited ages. How long it has waited changes only its messages, so
+    that is kept only with `keeps_wait`."""
     progress = state.progress
     tried = _tried(progress.attempt, limits)
     asked, wait = (frozenset(tried.ids) if tried else frozenset()), progress.wait
@@ -325,34 +324,34 @@ def remembered(
         if wait and keeps_wait
         else None,
         taken=progress.taken,
-        unwell=progress.unwell,
+        not_serving=progress.not_serving,
         relapses=min(progress.relapses, 3),
-        most_back=progress.most_back,
+        most_healthy=progress.most_healthy,
         seen=_cut(progress.seen_at, limits.waiting),
-        left_under_way=progress.left_under_way,
-        wrote_good=number_of_print(progress.wrote_good),
-        knows_all=progress.knows_all,
+        was_under_way=progress.was_under_way,
+        wrote_last_good=number_of_print(progress.wrote_last_good),
+        has_seen_all_steps=progress.has_seen_all_steps,
         sighted=tuple(
             Sighted(
                 id_,
                 each.provisioning,
                 at_rest(id_, maybe_age(each.since)),
                 each.is_back,
-                at_rest(id_, maybe_age(each.stands_since)),
+                at_rest(id_, maybe_age(each.state_since)),
             )
             for id_, each in sorted(state.seen.sightings.items())
         ),
-        standing=_standing(state) if has_others else None,
+        status=_status(state) if has_others else None,
     )
 
 
 def cut(id_: str, units: int, asked: frozenset[str], since_asked: int, limits: Limits) -> int:
-    """The age of an instance. Whether it changed since our last step named it must still show."""
+    """The limited age of an instance. It still shows whether the instance changed since our last step."""
     return min(units, max(limits.at_rest, since_asked) if id_ in asked else limits.at_rest)
 
 
 def later(memory: Memory, limits: Limits) -> Memory:
-    """A unit later."""
+    """The same, one unit later."""
     tried, wait = memory.tried, memory.wait
     return memory._replace(
         waiting=_older(memory.waiting, limits.waiting),
@@ -428,10 +427,10 @@ def _tried(attempt: Attempt | None, limits: Limits) -> Tried | None:
     )
 
 
-def _standing(state: ScaleSetState) -> Standing:
+def _status(state: ScaleSetState) -> ReportedStatus:
     outcome, model, progress = state.outcome, state.seen.model, state.progress
     assert outcome
-    return Standing(
+    return ReportedStatus(
         outcome.reason,
         outcome.status,
         Azure(number_of(model.image), (), persisted(model.persisted)) if model and model.image else None,

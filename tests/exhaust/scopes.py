@@ -1,8 +1,8 @@
-"""The worlds that are searched: the table of them.
+"""The table of the worlds that are searched.
 
-All disturbances together would be too many states, so each world allows some kinds, each so often, and so many in
-all; every order of those is tried. What Azure does with its work, and when the daemon looks, is never bounded: an
-upgrade takes five minutes or for ever, and there is a look at any moment or none for as long.
+All disturbances together would have too many states. Each world therefore allows some kinds, a number of each, and a
+number in all, in every order. The duration of an upgrade and the moments of observations are never limited: an
+upgrade takes five minutes or forever, and there may be an observation at any moment or none.
 
 Not in any of these worlds: deadlines, windows, approvals, `latest`, scaling, Flexible sets, throttling, two daemons at
 once, more than three instances or two domains, and ages between two steps of five minutes.
@@ -22,14 +22,14 @@ def each(*kinds: str, times: int = 1) -> dict[str, int]:
     return dict.fromkeys(kinds, times)
 
 
-SICKNESS = ("falls sick", "heals", "comes up sick", "fails")
+HEALTH = ("becomes unhealthy", "recovers", "comes up unhealthy", "fails")
 PEOPLE = ("is evicted", "starts", "is protected", "is replaced", "second writer", "commit")
-CALLS = ("restart", "lost answer", "conflict", "stale read", "patch fails", "asleep")
-BRAKES = ("brake", "release")
+CALLS = ("restart", "lost answer", "conflict", "stale read", "patch fails", "no observation")
+SUSPENSIONS = ("suspend", "resume")
 
-# Those of the suite: seconds.
+# The worlds of the suite, which take seconds.
 SMALL = (
-    Scope(name="two instances, all goes well", domains=TWO, disturbances={}, most=0),
+    Scope(name="two instances, no disturbance", domains=TWO, disturbances={}, most=0),
     Scope(name="two instances, a restart", domains=TWO, disturbances=each("restart"), most=1),
     Scope(
         name="a bad image, rollback",
@@ -40,67 +40,75 @@ SMALL = (
         rollout={"on_failure": OnFailure.ROLLBACK},
     ),
     Scope(
-        name="one instance, brakes and a commit",
+        name="one instance, a suspension and a commit",
         domains=ONE,
-        disturbances=each(*BRAKES, "commit"),
+        disturbances=each(*SUSPENSIONS, "commit"),
         most=3,
         images=2,
     ),
     Scope(name="a bad image, two scale sets", domains=APART, bad=NEW, disturbances={}, most=0),
 )
 
-# Those of `make exhaust`: minutes.
+# The other worlds of `make exhaust`, which take minutes.
 LARGE = (
-    Scope(name="two instances, any two", domains=TWO, disturbances=each(*SICKNESS, *PEOPLE, *CALLS), most=2),
     Scope(
-        name="two instances, brakes",
+        name="two instances, any two disturbances",
         domains=TWO,
-        disturbances=each(*BRAKES, "commit", "restart", "fails"),
+        disturbances=each(*HEALTH, *PEOPLE, *CALLS),
+        most=2,
+    ),
+    Scope(
+        name="two instances, a suspension",
+        domains=TWO,
+        disturbances=each(*SUSPENSIONS, "commit", "restart", "fails"),
         most=3,
     ),
     Scope(
-        name="two instances, a check",
+        name="two instances, a check that fails",
         domains=TWO,
-        disturbances={"the check": 2, "falls sick": 1, "restart": 1},
+        disturbances={"the check": 2, "becomes unhealthy": 1, "restart": 1},
         most=3,
     ),
     Scope(
-        name="two instances, times as by default",
+        name="two instances, the default times",
         domains=TWO,
         timeout=UNIT * 2,
-        disturbances=each("falls sick", "fails", "restart", "stale read"),
+        disturbances=each("becomes unhealthy", "fails", "restart", "stale read"),
         most=1,
         rollout={"progress_deadline": UNIT * 12},
     ),
     Scope(
-        name="two instances, silent upgrades",
+        name="two instances, upgrades without the Updating state",
         domains=TWO,
         says_updating=False,
-        disturbances=each(*SICKNESS, *CALLS, "commit"),
+        disturbances=each(*HEALTH, *CALLS, "commit"),
         most=2,
     ),
     Scope(
         name="two instances, a soak and two passes",
         domains=TWO,
         passes=2,
-        disturbances=each("falls sick", "comes up sick", "restart", "commit"),
+        disturbances=each("becomes unhealthy", "comes up unhealthy", "restart", "commit"),
         most=1,
         rollout={"soak": UNIT, "bake_time": UNIT},
     ),
     Scope(
         name="three instances, a canary",
         domains=THREE,
-        disturbances=each(*SICKNESS, "restart"),
+        disturbances=each(*HEALTH, "restart"),
         most=1,
         rollout={"canary": Canary(Count(1), UNIT)},
     ),
     Scope(
-        name="three instances, any one", domains=THREE, disturbances=each(*SICKNESS, *PEOPLE, *CALLS), most=1
+        name="three instances, any one disturbance",
+        domains=THREE,
+        disturbances=each(*HEALTH, *PEOPLE, *CALLS),
+        most=1,
     ),
     Scope(
-        name="three instances, one may be lost",
+        name="three instances, maxUnhealthyUpgraded of one",
         domains=THREE,
-        disturbances=each(*SICKNESS, "restart"),
+        disturbances=each(*HEALTH, "restart"),
         most=1,
         rollout={"max_unhealthy_upgraded": Count(1)},
     ),
@@ -109,7 +117,7 @@ LARGE = (
             name=f"{'a bad' if bad else 'a good'} image, {on_failure}",
             domains=TWO,
             bad=bad,
-            disturbances=each(*SICKNESS, "commit", "second writer", "restart", "lost answer", "stale read"),
+            disturbances=each(*HEALTH, "commit", "second writer", "restart", "lost answer", "stale read"),
             most=1,
             rollout={"on_failure": on_failure},
         )
@@ -121,15 +129,15 @@ LARGE = (
         domains=APART,
         bad=NEW,
         images=2,
-        disturbances=each("restart", "commit", "comes up sick"),
+        disturbances=each("restart", "commit", "comes up unhealthy"),
         most=1,
     ),
     Scope(
-        name="two scale sets, one place",
+        name="two scale sets, one slot",
         domains=APART,
         images=2,
         fleet={"max_concurrent": Count(1)},
-        disturbances=each("restart", "comes up sick", "commit", "brake"),
+        disturbances=each("restart", "comes up unhealthy", "commit", "suspend"),
         most=1,
     ),
     Scope(
@@ -137,7 +145,7 @@ LARGE = (
         domains=APART,
         images=2,
         depends_on=True,
-        disturbances=each("falls sick", "restart", "commit", "brake"),
+        disturbances=each("becomes unhealthy", "restart", "commit", "suspend"),
         most=1,
     ),
 )

@@ -1,8 +1,8 @@
-"""Every state of a world, once; the shortest way to one that breaks a rule; and whether each comes to an end.
+"""Visits every state of a world once. Finds the shortest path to a broken rule, and states without a reachable end.
 
-An end is a state from which nothing is Reconciling any more: READY, or at rest with a reason that a person can read.
-From every state the world must come to one in two ways, in each of which nothing more goes wrong: where Azure does
-all that it was asked for, and where it never does.
+An end is a state after which nothing is Reconciling any more: Ready, or at rest with a reason that a person can read.
+From every state the world must reach an end without further disturbances in two cases: if Azure completes every
+operation, and if it never completes one.
 """
 
 import time
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from reconciler.rollout.reason import Status
 from tests.exhaust.world import Move, Node, Scope, World
 
-_TURNS = 12  # of a circle: after so many, what lasts too long is told as failing
+_TURNS = 12  # of a cycle; after that many, a lasting error is reported as Failing
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule that is broken, in a sentence, and how the world came to that, line by line."""
+    """A broken rule, with a sentence, and the events that led to it."""
 
     rule: str
     sentence: str
@@ -26,29 +26,29 @@ class Violation:
 
     def __str__(self) -> str:
         lines = [f"{number:3}  {line}" for number, line in enumerate(self.trace, 1)]
-        return "\n".join((f"broken: {self.rule}", *lines, f"     {self.sentence}"))
+        return "\n".join((f"broken rule: {self.rule}", *lines, f"     {self.sentence}"))
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a search found: `violations` of each rule the shortest one."""
+    """The result of a search. `violations` has the shortest one of each rule."""
 
     scope: Scope
     states: int
     transitions: int
-    looks: int
+    observations: int
     seconds: float
     violations: tuple[Violation, ...]
 
     def __str__(self) -> str:
         return (
             f"{self.scope.name}: {self.states:,} states, {self.transitions:,} transitions, "
-            f"{self.looks:,} looks, {self.seconds:.1f} s"
+            f"{self.observations:,} observations, {self.seconds:.1f} s"
         )
 
 
 def search(scope: Scope, *, most: int | None = None) -> Result:
-    """Visit every state that the scope allows. Fails where there are more than `most`."""
+    """Visit every state that the scope allows. Fail if there are more than `most`."""
     began, world = time.process_time(), World(scope)
     graph = _Graph(world)
     violations = {each.rule: each for each in graph.explore(most)}
@@ -59,7 +59,7 @@ def search(scope: Scope, *, most: int | None = None) -> Result:
         scope,
         len(graph.nodes),
         graph.transitions,
-        world.looks,
+        world.observations,
         time.process_time() - began,
         tuple(violations.values()),
     )
@@ -94,7 +94,7 @@ class _Graph:
                 assert most is None or len(self.nodes) <= most, f"more than {most:,} states"
 
     def trace(self, number: int) -> tuple[str, ...]:
-        """How the world came to this node, from the start."""
+        """The events from the start to this node."""
         if self.parents[number] < 0:
             return ()
         parent, node = self.parents[number], self.nodes[number]
@@ -103,57 +103,57 @@ class _Graph:
 
     def endless(self) -> Iterator[Violation]:
         for rule, go_on in (
-            ("it comes to an end where Azure does what it was asked for", self.world.helped),
-            ("it comes to an end where Azure never does", self.world.watched),
+            ("an end is reached if Azure completes every operation", self.world.helped),
+            ("an end is reached if Azure completes no operation", self.world.watched),
         ):
             if found := self._endless(go_on):
                 number, lines = found
-                yield Violation(rule, "and so on, for ever", (*self.trace(number), *lines))
+                yield Violation(rule, "these events repeat forever", (*self.trace(number), *lines))
 
     def _endless(self, go_on: Callable[[Node], Move]) -> tuple[int, tuple[str, ...]] | None:
-        """The first node from which no end is reached, and what becomes of it."""
+        """The first node from which no end is reached, and the events after it."""
         world = self.world
         moves = [go_on(node) for node in self.nodes]
         nexts = [self.numbers[move.node] for move in moves]
-        for circle in _circles(nexts):
+        for cycle in _cycles(nexts):
             world.keeps_wait = True
-            node = self.nodes[circle[0]]
+            node = self.nodes[cycle[0]]
             lines: list[str] = []
             statuses: list[Status] = []
-            for turn in range(_TURNS * len(circle)):
+            for turn in range(_TURNS * len(cycle)):
                 move = go_on(node)
                 node = move.node
-                if turn >= (_TURNS - 1) * len(circle):
+                if turn >= (_TURNS - 1) * len(cycle):
                     lines.append(move.line)
                     statuses += move.statuses
             world.keeps_wait = False
             if Status.RECONCILING in statuses:
-                first = self._first_to(circle[0], nexts)
-                return first, (*self._way(first, circle[0], nexts, moves), *lines)
+                first = self._first_to(cycle[0], nexts)
+                return first, (*self._path(first, cycle[0], nexts, moves), *lines)
         return None
 
-    def _first_to(self, circle: int, nexts: list[int]) -> int:
-        """The first node from which the world comes into this circle."""
+    def _first_to(self, cycle: int, nexts: list[int]) -> int:
+        """The first node from which the world enters this cycle."""
         before: list[list[int]] = [[] for _ in nexts]
         for place, following in enumerate(nexts):
             before[following].append(place)
-        known, queue = {circle}, [circle]
+        known, queue = {cycle}, [cycle]
         while queue:
             new = [each for each in before[queue.pop()] if each not in known]
             known.update(new)
             queue += new
         return min(known)
 
-    def _way(self, place: int, circle: int, nexts: list[int], moves: list[Move]) -> list[str]:
+    def _path(self, place: int, cycle: int, nexts: list[int], moves: list[Move]) -> list[str]:
         lines = []
-        while place != circle:
+        while place != cycle:
             lines.append(moves[place].line)
             place = nexts[place]
         return lines
 
 
-def _circles(nexts: list[int]) -> Iterator[list[int]]:
-    """The circles that the world ends in, each once."""
+def _cycles(nexts: list[int]) -> Iterator[list[int]]:
+    """The cycles in which the world ends, each once."""
     visited = [-1] * len(nexts)
     for start in range(len(nexts)):
         place = start
@@ -161,7 +161,7 @@ def _circles(nexts: list[int]) -> Iterator[list[int]]:
             visited[place] = start
             place = nexts[place]
         if visited[place] == start:
-            circle = [place]
-            while (place := nexts[place]) != circle[0]:
-                circle.append(place)
-            yield circle
+            cycle = [place]
+            while (place := nexts[place]) != cycle[0]:
+                cycle.append(place)
+            yield cycle

@@ -1,4 +1,4 @@
-"""Small worlds, searched whole; `make exhaust` searches the larger ones."""
+"""The small worlds, searched completely. `make exhaust` also searches the larger ones."""
 
 import pytest
 

@@ -1,7 +1,7 @@
-"""A small world as a node of a graph: its scale sets, one daemon, what is declared, and what may still go wrong.
+"""A small world as a node of a graph: its scale sets, one daemon, the specs, and the disturbances that are left.
 
-The parts of a node are numbers of values that stand in tables, so that a node is small and each look is made once,
-however many nodes it occurs in.
+The parts of a node are numbers of values in tables. A node is therefore small, and each observation is made once for
+all nodes in which it occurs.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,20 +24,19 @@ from tests.exhaust import azure as azures
 from tests.exhaust import daemon
 from tests.exhaust.azure import IMAGES, ONE, WORDS, Azure, Machine
 from tests.exhaust.clock import UNIT
-from tests.exhaust.daemon import Eyes, Hearing, Limits, LookResult, Memory, Spec
+from tests.exhaust.daemon import Hearing, Limits, Memory, Observation, Reads, Spec
 from tests.exhaust.rules import REFUSED, Ghost, Neighbour, Sent, broken
 
 Value = TypeVar("Value")
-_BRAKE = Suspension("an incident")
+_SUSPENSION = Suspension("an incident")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """A world, and how often what may go wrong in it: of each kind so often, and of all together `most`.
+    """A world, and how often each kind of disturbance may happen in it, and at most how many in all.
 
-    `domains` are those of the instances of each scale set. `bad` are the images on which nothing serves. Without
-    `says_updating` the scale set says that it has succeeded while an upgrade runs. `timeout`, and what `rollout`
-    says, is as in a spec.
+    `domains` has the domains of the instances of each scale set. `bad` are the images on which nothing serves. Without
+    `says_updating` the scale set reports Succeeded during an upgrade. `timeout` and `rollout` are as in a spec.
     """
 
     name: str
@@ -55,7 +54,7 @@ class Scope:
 
     @property
     def pace(self) -> Mapping[str, Any]:
-        """What its specs say of a rollout."""
+        """The rollout fields of its specs."""
         return {
             "progress_deadline": UNIT * 2,
             "max_batch": Percent(50),
@@ -99,8 +98,8 @@ class Table(Generic[Value]):
 
 
 class Scene(NamedTuple):
-    """One scale set, as numbers: it, how it was before its last change (-1 where nobody will look), what is
-    declared of it, what the daemon remembers of it, and what only the world knows."""
+    """One scale set, as numbers: its state, its state before the last change (-1 if no stale read may follow), its spec,
+    the memory of the daemon, and what only the world knows."""
 
     azure: int
     before: int
@@ -112,24 +111,24 @@ class Scene(NamedTuple):
 class Node(NamedTuple):
     scenes: tuple[Scene, ...]
     is_check_open: bool
-    left: tuple[int, ...]  # of all together, and then of each kind
+    left: tuple[int, ...]  # disturbances that are left: in all, and then of each kind
 
 
-class Look(NamedTuple):
-    """What came of a look: what is remembered from then on, its line, and whether it is at rest."""
+class Result(NamedTuple):
+    """The result of an observation and its step: the memory from then on, and the outcome."""
 
     memory: int
-    verdict: LookResult
+    verdict: Observation
     outcome: Outcome
 
 
 class Move(NamedTuple):
-    """From one node to another: in words, and with the rules that it breaks."""
+    """A step from one node to another, in words, with the rules that it breaks."""
 
     line: str
     node: Node
     broken: tuple[tuple[str, str], ...] = ()
-    statuses: tuple[Status, ...] = ()  # how each scale set stands by the last look
+    statuses: tuple[Status, ...] = ()  # of each scale set after its last observation
 
 
 _STALE = ("the model", "the instances", "all")
@@ -143,19 +142,17 @@ class World:
         self.kinds = tuple(scope.disturbances)
         self.azures, self.memories = Table[Azure](), Table[Memory]()
         self.specs, self.ghosts = Table[Spec](), Table[Ghost]()
-        self._looks: dict[tuple[Any, ...], Look] = {}
-        self._verdicts: dict[tuple[Any, ...], LookResult] = {}
+        self._results: dict[tuple[Any, ...], Result] = {}
+        self._verdicts: dict[tuple[Any, ...], Observation] = {}
         self._desired: dict[tuple[int, Spec], ScaleSet] = {}
         self._ages: dict[tuple[int, int, int], tuple[int, int, int]] = {}
         self._cuts: dict[tuple[int, int, int], tuple[int, int, int]] = {}
-        self.looks = 0
-        self.keeps_wait = (
-            False  # whether a memory says for how long it has waited: nothing is decided by that
-        )
+        self.observations = 0
+        self.keeps_wait = False  # whether a memory has the length of its wait, on which no decision depends
 
     @property
     def start(self) -> Node:
-        """All is on OLD and serves, the daemon has seen that, and NEW was just declared."""
+        """All instances run OLD and serve, the daemon has observed that, and NEW was just declared."""
         scope = self.scope
         scenes = []
         for domains in scope.domains:
@@ -173,7 +170,7 @@ class World:
             )
         node = Node(tuple(scenes), True, (scope.most, *scope.disturbances.values()))
         for number in range(len(node.scenes)):
-            node = self._look(node, number, Hearing.ACCEPTED, stale="").node
+            node = self._observe(node, number, Hearing.ACCEPTED, stale="").node
         for number in range(len(node.scenes)):
             node = self._declared(node, number, Spec(1))
         return node
@@ -191,30 +188,30 @@ class World:
             if kind in self.kinds and (left := self._spent(node, kind)) is not None:
                 yield self._at_large(node._replace(left=left), kind)
         after = self._later(node)
-        yield from self._looked_at(node, "")
+        yield from self._observed(node, "")
         if len(node.scenes) == 1:
-            yield from self._looked_at(after, "5 minutes later, ")
+            yield from self._observed(after, "5 minutes later, ")
         else:
             for order in permutations(range(len(node.scenes))):
                 yield self.watched(node, order)
-        if "asleep" in self.kinds and (left := self._spent(node, "asleep")) is not None:
-            yield Move("5 minutes pass, and the daemon cannot look", after._replace(left=left))
+        if "no observation" in self.kinds and (left := self._spent(node, "no observation")) is not None:
+            yield Move("5 minutes pass without an observation", after._replace(left=left))
 
     def helped(self, node: Node) -> Move:
-        """What comes of it where nothing more goes wrong: Azure is done with all it is at, and the daemon looks."""
+        """The next node without disturbances: Azure completes all operations, and the daemon observes."""
         for number in range(len(node.scenes)):
             while (done := next(self._by_itself(node, number), None)) is not None:
                 node = done.node
         return self.watched(node, range(len(node.scenes)))
 
     def watched(self, node: Node, order: Any = None) -> Move:
-        """What comes of it where Azure is never done: five minutes later the daemon looks at all."""
+        """The next node if Azure completes nothing: five minutes later the daemon observes all scale sets."""
         node = self._later(node)
         lines: list[str] = []
         found: list[tuple[str, str]] = []
         statuses = [Status.READY] * len(node.scenes)
         for number in range(len(node.scenes)) if order is None else order:
-            move = self._look(node, number, Hearing.ACCEPTED, stale="")
+            move = self._observe(node, number, Hearing.ACCEPTED, stale="")
             lines.append(move.line)
             found += move.broken
             statuses[number] = move.statuses[0]
@@ -222,33 +219,33 @@ class World:
         return Move(f"5 minutes later, {'; '.join(lines)}", node, tuple(found), tuple(statuses))
 
     def _spent(self, node: Node, kind: str) -> tuple[int, ...] | None:
-        """What may still go wrong once this has; None where it may not."""
+        """The disturbances that are left after this one; None if it is not allowed."""
         place = self.kinds.index(kind) + 1
         if not node.left[0] or not node.left[place]:
             return None
         left = list(node.left)
         left[0] -= 1
         left[place] -= 1
-        # What was the last may as well never have been allowed: fewer nodes tell apart what nothing tells apart.
+        # After the last disturbance the kinds that are left do not matter, so the nodes are the same.
         return tuple(left) if left[0] else (0,) * len(left)
 
     def _by_itself(self, node: Node, number: int) -> Iterator[Move]:
         azure = self.azures[node.scenes[number].azure]
         for line, after in azures.finishes(azure, self.scope.bad):
-            yield Move(self._said(number, line), self._changed(node, number, after))
+            yield Move(self._line(number, line), self._changed(node, number, after))
 
     def _disturbed(self, node: Node, number: int, scene: Scene, kind: str) -> Iterator[Move]:
         match kind:
-            case "commit" | "brake" | "release":
+            case "commit" | "suspend" | "resume":
                 yield from self._committed(node, number, self.specs[scene.spec], kind)
             case "lost answer" | "conflict" | "stale read":
                 yield from self._misheard(node, number, kind)
             case _:
                 for line, after in self._happenings(scene, kind):
-                    yield Move(self._said(number, line), self._changed(node, number, after))
+                    yield Move(self._line(number, line), self._changed(node, number, after))
 
     def _happenings(self, scene: Scene, kind: str) -> Iterator[azures.Happening]:
-        """What becomes of the scale set, or of one of its instances."""
+        """The transitions of the scale set or of one of its instances."""
         azure, tried = self.azures[scene.azure], self.memories[scene.memory].tried
         match kind:
             case "is replaced":
@@ -263,20 +260,22 @@ class World:
                 yield from azures.of_one(kind, azure)
 
     def _committed(self, node: Node, number: int, declared: Spec, kind: str) -> Iterator[Move]:
-        """What is declared of it from now on."""
+        """A commit that changes its spec."""
         if kind == "commit":
             others = [image for image in range(self.scope.images) if image != declared.image]
-            said = [(f"a commit declares {WORDS[image]}", declared._replace(image=image)) for image in others]
+            commits = [
+                (f"a commit declares {WORDS[image]}", declared._replace(image=image)) for image in others
+            ]
         else:
-            is_braked = kind == "brake"
-            word = "suspends" if is_braked else "resumes"
-            said = [(f"a commit {word} it", declared._replace(is_braked=is_braked))]
-        for line, after in said:
+            is_suspended = kind == "suspend"
+            word = "suspends" if is_suspended else "resumes"
+            commits = [(f"a commit {word} it", declared._replace(is_suspended=is_suspended))]
+        for line, after in commits:
             if after != declared:
-                yield Move(self._said(number, line), self._declared(node, number, after))
+                yield Move(self._line(number, line), self._declared(node, number, after))
 
     def _misheard(self, node: Node, number: int, kind: str) -> Iterator[Move]:
-        """A look that is shown what was, or that is not told what became of its step."""
+        """An observation with stale reads, or one whose step gets no answer or a conflict."""
         hearing = {"lost answer": Hearing.NOTHING, "conflict": Hearing.CONFLICT}.get(kind, Hearing.ACCEPTED)
         is_stale = kind == "stale read"
         if is_stale and node.scenes[number].before < 0:
@@ -284,32 +283,32 @@ class World:
         for begun, when in ((node, ""), (self._later(node, is_stale=is_stale), "5 minutes later, ")):
             for stale in _STALE if is_stale else ("",):
                 if is_stale or self._has_step(begun, number):
-                    move = self._look(begun, number, hearing, stale=stale)
+                    move = self._observe(begun, number, hearing, stale=stale)
                     yield move._replace(line=f"{when}{move.line}")
 
     def _at_large(self, node: Node, kind: str) -> Move:
         if kind == "the check":
             is_open = not node.is_check_open
-            word = "passes again" if is_open else "does not pass any more"
+            word = "passes again" if is_open else "fails"
             return Move(f"a check {word}", node._replace(is_check_open=is_open))
         empty = self.memories.number(Memory())
         scenes = []
         for each in node.scenes:
             azure = self.azures[each.azure]
             machines = tuple(machine._replace(is_asked=False) for machine in azure.machines)
-            untold = azure._replace(error="", machines=machines)
-            scenes.append(each._replace(memory=empty, azure=self.azures.number(untold)))
+            forgotten = azure._replace(error="", machines=machines)
+            scenes.append(each._replace(memory=empty, azure=self.azures.number(forgotten)))
         return Move("the daemon restarts", self._cut(node._replace(scenes=tuple(scenes))))
 
-    def _looked_at(self, node: Node, when: str) -> Iterator[Move]:
+    def _observed(self, node: Node, when: str) -> Iterator[Move]:
         for number in range(len(node.scenes)):
-            move = self._look(node, number, Hearing.ACCEPTED, stale="")
+            move = self._observe(node, number, Hearing.ACCEPTED, stale="")
             yield move._replace(line=f"{when}{move.line}")
 
-    def _said(self, number: int, line: str) -> str:
+    def _line(self, number: int, line: str) -> str:
         return line if len(self.scope.names) == 1 else f"{self.scope.names[number]}: {line}"
 
-    # What becomes of a node.
+    # Changes of a node.
 
     def _with(self, node: Node, number: int, scene: Scene) -> Node:
         scenes = (*node.scenes[:number], scene, *node.scenes[number + 1 :])
@@ -344,7 +343,7 @@ class World:
         scene = node.scenes[number]
         ghost = self.ghosts[scene.ghost]
         if declared.image != self.specs[scene.spec].image:
-            ghost = ghost._replace(gave_up=None)
+            ghost = ghost._replace(failed=None)
         return self._with(
             node,
             number,
@@ -352,7 +351,7 @@ class World:
         )
 
     def _later(self, node: Node, *, is_stale: bool = False) -> Node:
-        """A unit later. `is_stale`: somebody is about to look at what was before."""
+        """The same, one unit later. `is_stale` says that a stale read follows."""
         keeps = is_stale or self._keeps_before(node)
         return node._replace(
             scenes=tuple(
@@ -362,7 +361,7 @@ class World:
         )
 
     def _cut(self, node: Node) -> Node:
-        """The same with every age cut where no threshold lies beyond it."""
+        """The same with limited ages."""
         return node._replace(
             scenes=tuple(self._each(each, self._cuts, self._shortened) for each in node.scenes)
         )
@@ -407,12 +406,12 @@ class World:
 
         return short(azure), short(before) if before else None, daemon.with_cut_sightings(memory, limits)
 
-    # Looks.
+    # Observations.
 
     def _has_step(self, node: Node, number: int) -> bool:
         return self._verdict(node, number, "").step is not None
 
-    def _look(self, node: Node, number: int, hearing: Hearing, *, stale: str) -> Move:
+    def _observe(self, node: Node, number: int, hearing: Hearing, *, stale: str) -> Move:
         scene = node.scenes[number]
         verdict = self._verdict(node, number, stale)
         azure, step = self.azures[scene.azure], verdict.step
@@ -425,18 +424,18 @@ class World:
         found_broken: tuple[tuple[str, str], ...] = ()
         if verdict.decision:
             sent = self._sent(node, number, verdict.decision, stale)
-            # What Azure refuses does no harm; that it is never accepted would go unseen, though.
+            # A refused step does no harm, so only some rules apply. One of them shows if Azure refuses it forever.
             found_broken = tuple(broken(sent) if is_taken or step is None else broken(sent, REFUSED))
         after = self._with(node, number, scene._replace(memory=found.memory))
         after = self._blamed(after, number, verdict)
         if step is not None and is_taken:
             changed = azures.take(azure, step, is_heard=hearing is Hearing.ACCEPTED)
             after = self._changed(after, number, changed)
-            after = self._given_up(after, number, verdict)
+            after = self._failed(after, number, verdict)
         heard = {Hearing.NOTHING: " (the answer is lost)", Hearing.CONFLICT: " (Azure refuses: a conflict)"}
-        told = f" (of {stale}, as before the last change)" if stale else ""
-        said = verdict.decision.line if verdict.decision else found.outcome.line
-        line = self._said(number, f"a look{told} comes to {said}{heard.get(hearing, '')}")
+        reads = f" (of {stale}, as before the last change)" if stale else ""
+        decided = verdict.decision.line if verdict.decision else found.outcome.line
+        line = self._line(number, f"an observation{reads} decides {decided}{heard.get(hearing, '')}")
         return Move(line, self._cut(after), found_broken, (found.outcome.status,))
 
     def _sent(self, node: Node, number: int, decision: Decision, stale: str) -> Sent:
@@ -463,15 +462,15 @@ class World:
             ),
         )
 
-    def _given_up(self, node: Node, number: int, verdict: LookResult) -> Node:
+    def _failed(self, node: Node, number: int, verdict: Observation) -> Node:
         scene, decision = node.scenes[number], verdict.decision
         if decision is None or decision.reason is not Reason.GIVING_UP:
             return node
         failed = self.azures[scene.azure].persisted.failed
-        ghost = self.ghosts[scene.ghost]._replace(gave_up=failed)
+        ghost = self.ghosts[scene.ghost]._replace(failed=failed)
         return self._with(node, number, scene._replace(ghost=self.ghosts.number(ghost)))
 
-    def _blamed(self, node: Node, number: int, verdict: LookResult) -> Node:
+    def _blamed(self, node: Node, number: int, verdict: Observation) -> Node:
         blamed = verdict.decision.blamed if verdict.decision else None
         if blamed is None or len(node.scenes) == 1:
             return node
@@ -483,7 +482,7 @@ class World:
         now = self.azures[scene.azure]
         if not stale:
             return now, now
-        assert scene.before >= 0, "nothing was before"
+        assert scene.before >= 0, "there was no state before"
         before = self.azures[scene.before]
         return (
             before if stale in {"the model", "all"} else now,
@@ -500,14 +499,14 @@ class World:
         before = scene.before if stale else -1
         return number, scene.azure, before, scene.spec, scene.memory, others, node.is_check_open, stale
 
-    def _verdict(self, node: Node, number: int, stale: str) -> LookResult:
+    def _verdict(self, node: Node, number: int, stale: str) -> Observation:
         key = self._key(node, number, stale)
         known = self._verdicts.get(key)
         if known is None:
-            self.looks += 1
+            self.observations += 1
             states = [self._state(place, each) for place, each in enumerate(node.scenes)]
             model, machines = self._shown(node.scenes[number], stale)
-            eyes = Eyes(
+            reads = Reads(
                 model,
                 machines,
                 self.azures[node.scenes[number].azure],
@@ -515,28 +514,28 @@ class World:
                 node.is_check_open,
             )
             others = tuple(state for place, state in enumerate(states) if place != number)
-            known = self._verdicts[key] = daemon.look(states[number], others, eyes)
+            known = self._verdicts[key] = daemon.observe(states[number], others, reads)
         return known
 
     def _state(self, number: int, scene: Scene) -> Any:
         memory = self.memories[scene.memory]
         decided = None if memory.decided is None else self._spec_of(number, memory.decided)
         row = self.azures[scene.azure].row if len(self.scope.names) > 1 else None
-        return daemon.recalled(memory, self._spec_of(number, self.specs[scene.spec]), decided, row)
+        return daemon.recall(memory, self._spec_of(number, self.specs[scene.spec]), decided, row)
 
-    def _heard(self, node: Node, number: int, stale: str, hearing: Hearing, verdict: LookResult) -> Look:
+    def _heard(self, node: Node, number: int, stale: str, hearing: Hearing, verdict: Observation) -> Result:
         key = (*self._key(node, number, stale), hearing, self.keeps_wait)
-        known = self._looks.get(key)
+        known = self._results.get(key)
         if known is None:
             state, outcome = daemon.conclude(verdict, hearing)
-            memory = daemon.remembered(
+            memory = daemon.remember(
                 state,
                 self.specs[node.scenes[number].spec],
                 self.scope.limits,
                 has_others=len(node.scenes) > 1,
                 keeps_wait=self.keeps_wait,
             )
-            known = self._looks[key] = Look(self.memories.number(memory), verdict, outcome)
+            known = self._results[key] = Result(self.memories.number(memory), verdict, outcome)
         return known
 
     def _spec_of(self, number: int, declared: Spec) -> ScaleSet:
@@ -547,7 +546,7 @@ class World:
             known = self._desired[number, declared] = spec(
                 scope.names[number],
                 image=IMAGES[declared.image],
-                suspend=_BRAKE if declared.is_braked else None,
+                suspend=_SUSPENSION if declared.is_suspended else None,
                 health=Health(scope.timeout, passes=scope.passes),
                 depends_on=(scope.names[0],) if scope.depends_on and number else (),
                 fleet=fleet,

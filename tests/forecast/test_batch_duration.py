@@ -1,4 +1,4 @@
-"""What batches take: measured between the request and the look that finds all of them back."""
+"""What batches take: measured between the request and the observation that finds all of them healthy."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.forecast.batch_duration import ASSUMED, BatchDuration, MeasuredBatch, duration, measure
+from reconciler.forecast.batch_duration import ASSUMED, BatchDuration, MeasuredBatch, measure, usual_duration
 from reconciler.rollout.observed import HealthSource, Observed
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from tests.build import NEW, NOW, OLD, fleet, instance, model, observed, outdated
@@ -29,7 +29,7 @@ LAP = MeasuredBatch(ASKED.at, BatchDuration(80 * SECOND, 20 * SECOND))
     [
         pytest.param((), look(), (LAP,), id="all of a batch are back"),
         pytest.param((LAP,), look(), (LAP,), id="a batch counts once"),
-        pytest.param((LAP,), look(at=NOW + 60 * SECOND), (LAP,), id="however often it is looked at"),
+        pytest.param((LAP,), look(at=NOW + 60 * SECOND), (LAP,), id="however often it is read"),
         pytest.param(
             (), look(instance(0), instance(5, health="initializing")), (), id="one of them is not healthy yet"
         ),
@@ -45,7 +45,7 @@ LAP = MeasuredBatch(ASKED.at, BatchDuration(80 * SECOND, 20 * SECOND))
             id="they have been so since before it was asked",
         ),
         pytest.param((), look(instances=fleet(of=5)), (), id="they are gone"),
-        pytest.param((), look(instances=None), (), id="nobody looked at them"),
+        pytest.param((), look(instances=None), (), id="nobody read them"),
         pytest.param((), look(attempt=None), (), id="nothing was asked"),
         pytest.param((), look(attempt=replace(ASKED, step=PatchModel(NEW, '"1"'))), (), id="a model was set"),
         pytest.param((), look(attempt=replace(ASKED, step=Upgrade(("0", "5"), OLD))), (), id="to another image"),
@@ -57,9 +57,9 @@ LAP = MeasuredBatch(ASKED.at, BatchDuration(80 * SECOND, 20 * SECOND))
             id="a probe may not have found out yet",
         ),
         pytest.param(
-            tuple(replace(LAP, asked_at=NOW - number * 3600 * SECOND) for number in range(9, 4, -1)),
+            tuple(replace(LAP, requested_at=NOW - number * 3600 * SECOND) for number in range(9, 4, -1)),
             look(),
-            (*(replace(LAP, asked_at=NOW - number * 3600 * SECOND) for number in range(8, 4, -1)), LAP),
+            (*(replace(LAP, requested_at=NOW - number * 3600 * SECOND) for number in range(8, 4, -1)), LAP),
             id="of many the last five are kept",
         ),
     ],
@@ -84,7 +84,7 @@ def test_what_a_batch_usually_takes(measured: list[tuple[int, int]], expected: A
         else BatchDuration(*(each * SECOND for each in expected))
     )
     assert (
-        duration(
+        usual_duration(
             [
                 MeasuredBatch(NOW, BatchDuration(upgrade * SECOND, health * SECOND))
                 for upgrade, health in measured
@@ -103,4 +103,4 @@ def test_what_a_batch_usually_takes(measured: list[tuple[int, int]], expected: A
     ],
 )
 def test_no_batch_is_assumed_to_take_longer_than_it_may(most: int, expected: BatchDuration) -> None:
-    assert duration((), most * SECOND) == expected
+    assert usual_duration((), most * SECOND) == expected

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from reconciler.daemon.outcome import requeue_delay
-from reconciler.forecast.batch_duration import ASSUMED, BatchDuration, duration
-from reconciler.forecast.forecast import Forecast, Hold, forecast
-from reconciler.forecast.simulation import Rhythm
+from reconciler.forecast.batch_duration import ASSUMED, BatchDuration, usual_duration
+from reconciler.forecast.forecast import Forecast, PredictedWait, forecast
+from reconciler.forecast.simulation import Schedule
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import ABSENT, Availability, HealthSource, Observed, Verdict
 from reconciler.rollout.persisted import Fingerprint, PersistedState, Signature
@@ -40,7 +40,7 @@ def foreseen(desired: ScaleSet, seen: Observed, duration: BatchDuration = ASSUME
         desired,
         seen,
         duration,
-        Rhythm(MINUTE, lambda decision, at: requeue_delay(decision, at, MINUTE / 4, desired.interval)),
+        Schedule(MINUTE, lambda decision, at: requeue_delay(decision, at, MINUTE / 4, desired.interval)),
     )
 
 
@@ -89,31 +89,31 @@ EVEN = ["0: 0 5", "1: 1 6", "2: 2 7", "3: 3 8", "4: 4 9"]
             spec(),
             observed(instances=fleet(instance(0), instance(5), instance(1))),
             ["1: 6", *EVEN[2:]],
-            (0, 2, "UpToDate"), id="the rest of one that is half done",
+            (0, 2, "UpToDate"), id="the others of a domain that is half done",
         ),
         pytest.param(
             spec(),
             observed(instances=fleet(outdated(3, health="unhealthy"), outdated(8, power="stopped"))),
             ["3: 3 8", *EVEN[:3], EVEN[4]],
-            (0, 2, "UpToDate"), id="what is sick goes first, and comes back well",
+            (0, 2, "UpToDate"), id="unhealthy instances go first, and become healthy",
         ),
         pytest.param(
             spec(max_batch=Count(1)),
             observed(instances=fleet(outdated(3, health="unhealthy"), of=4), model=model(capacity=4)),
             ["3: 3", "0: 0", "1: 1", "2: 2"],
-            (0, 1, "UpToDate"), id="a sick one that is taken down is lost once",
+            (0, 1, "UpToDate"), id="an unhealthy one that is upgraded counts once",
         ),
         pytest.param(
             spec(),
             observed(instances=fleet(outdated(3, protected=True), outdated(4, power="deallocated"))),
             [*EVEN[:3], "3: 8", "4: 9"],
-            (0, 2, "InstancesLeftOut"), id="what is left out, and is not counted as lost",
+            (0, 2, "InstancesLeftOut"), id="what is left out is not counted as unhealthy",
         ),
         pytest.param(
             spec(max_unhealthy=Percent(100)),
             observed(instances=fleet(outdated(3, protected=True, health="unhealthy"))),
             [*EVEN[:3], "3: 8", "4: 4 9"],
-            (0, 3, "InstancesLeftOut"), id="one that is sick and stays so is counted",
+            (0, 3, "InstancesLeftOut"), id="one that is unhealthy and stays so is counted",
         ),
         pytest.param(
             spec(converge=Converge.MODEL),
@@ -125,7 +125,7 @@ EVEN = ["0: 0 5", "1: 1 6", "2: 2 7", "3: 3 8", "4: 4 9"]
             spec(),
             observed(instances=fleet(outdated(3, protected=True, provisioning="updating"))),
             [*EVEN[:3], "3: 8", "4: 4 9"],
-            (0, 2, "InstancesLeftOut"), id="a protected one that somebody is at work on stays as it is",
+            (0, 2, "InstancesLeftOut"), id="a protected one that somebody is changing stays as it is",
         ),
         pytest.param(
             spec(deadline=5 * MINUTE), observed(model=BEHIND), EVEN[:2], (1, 2, "DeadlineExceeded"),
@@ -163,13 +163,13 @@ def test_what_comes_of_it(
     """`outcome` is how often the model is set, the worst loss, and the reason at the end."""
     found = expected(desired, seen)
     assert told(found) == batches
-    assert (found.patches, found.worst_loss, found.end_reason) == outcome
+    assert (found.patches, found.max_unavailable, found.end_reason) == outcome
     assert found.writes == found.patches + len(batches)
 
 
-def test_of_a_good_image_no_failure_is_foretold_however_short_its_time_to_get_healthy_is() -> None:
+def test_no_failure_is_predicted_however_short_the_timeout() -> None:
     desired = spec(on_failure=OnFailure.REPIN, health=Health(MINUTE, passes=1))
-    found = expected(desired, observed(model=BEHIND), duration((), desired.health.timeout))
+    found = expected(desired, observed(model=BEHIND), usual_duration((), desired.health.timeout))
     assert (told(found), found.end_reason) == (EVEN, "UpToDate")
 
 
@@ -244,11 +244,11 @@ LATER = replace(TURN, until=NOW + 20 * MINUTE)
         ),
         pytest.param(
             spec(approval=Approval.START, approver=Approver.ANOTHER), BY_ADA, 0, True, [],
-            id="one of which nobody has looked yet who wrote the image, and another is asked for",
+            id="one whose author is not read yet, and another approver is required",
         ),
         pytest.param(
             spec(approval=Approval.START, on_failure=OnFailure.REPIN), {}, None, False,
-            [(Reason.AWAITING_APPROVAL, 0, None)], id="one that the marks of the patch do not take away again",
+            [(Reason.AWAITING_APPROVAL, 0, None)], id="one that the state of the patch keeps",
         ),
         pytest.param(
             spec(approval=Approval.START, image=LATEST), {}, None, False, [(Reason.AWAITING_APPROVAL, 0, None)],
@@ -292,8 +292,8 @@ def test_what_is_waited_for(
     assert told(found) == EVEN
     assert found.begins == (None if begins is None else NOW + begins * MINUTE)
     assert (found.ends is not None) is is_dated
-    assert found.holds == tuple(
-        Hold(reason, NOW + at * MINUTE, None if until is None else NOW + until * MINUTE)
+    assert found.waits == tuple(
+        PredictedWait(reason, NOW + at * MINUTE, None if until is None else NOW + until * MINUTE)
         for reason, at, until in holds
     )
 
@@ -304,7 +304,7 @@ def test_a_window_that_closes_is_waited_for_again() -> None:
     assert [batch.at - NOW for batch in found.batches] == [
         0 * MINUTE, 3 * MINUTE, 6 * MINUTE, 60 * MINUTE, 63 * MINUTE
     ]  # fmt: skip
-    assert found.holds == (Hold(Reason.OUTSIDE_WINDOW, NOW + 9 * MINUTE, NOW + 60 * MINUTE),)
+    assert found.waits == (PredictedWait(Reason.OUTSIDE_WINDOW, NOW + 9 * MINUTE, NOW + 60 * MINUTE),)
     assert found.lasts == 66 * MINUTE
 
 
@@ -312,9 +312,7 @@ def test_a_window_that_closes_is_waited_for_again() -> None:
     ("on_failure", "end", "patches", "batches"),
     [
         pytest.param(OnFailure.HOLD, "UpToDate", 1, 5, id="is held, and goes on once it is back"),
-        pytest.param(
-            OnFailure.REPIN, "RolloutFailed", 2, 2, id="is given up and returns, where the spec says so"
-        ),
+        pytest.param(OnFailure.REPIN, "RolloutFailed", 2, 2, id="failed and returns, where the spec says so"),
     ],
 )
 def test_a_batch_that_takes_longer_than_its_patience(
@@ -333,12 +331,12 @@ def test_a_batch_that_takes_longer_than_its_patience(
             {"provisioning": "updating", "image": OLD, "since": NOW - MINUTE}, 2, id="under upgrade"
         ),
         pytest.param({"provisioning": "creating", "since": NOW}, 3, id="being made"),
-        pytest.param({"provisioning": "updating", "since": None}, 3, id="of which no time is known"),
+        pytest.param({"provisioning": "updating", "since": None}, 3, id="an instance without a known time"),
         pytest.param({"health": "initializing", "since": NOW}, 0.5, id="just up"),
         pytest.param({"health": "unhealthy", "since": NOW - 5 * MINUTE}, 0.25, id="late, so any moment"),
     ],
 )
-def test_what_is_under_way_comes_back_first(away: dict[str, Any], at: float) -> None:
+def test_instances_in_transition_become_healthy_first(away: dict[str, Any], at: float) -> None:
     seen = observed(instances=fleet(instance(0, **away), instance(5)))
     found = expected(spec(), seen)
     assert told(found) == EVEN[1:]
@@ -352,7 +350,7 @@ def test_azure_is_waited_for_where_it_is_at_work_on_the_scale_set() -> None:
 
 
 @pytest.mark.parametrize(("seen", "begins"), [(0, 30), (1, 15), (2, 0)])
-def test_looks_that_found_it_healthy_before_count(seen: int, begins: int) -> None:
+def test_earlier_healthy_observations_count(seen: int, begins: int) -> None:
     desired = spec(health=Health(10 * MINUTE, passes=3))
     found = expected(
         desired, observed(instances=fleet(instance(0), instance(5)), progress=Progress(passes=seen))
@@ -363,7 +361,7 @@ def test_looks_that_found_it_healthy_before_count(seen: int, begins: int) -> Non
 @pytest.mark.parametrize(
     ("source", "minutes"),
     [
-        pytest.param(HealthSource.EXTENSION, 3, id="of health that is told"),
+        pytest.param(HealthSource.EXTENSION, 3, id="an instance whose health is reported"),
         pytest.param(HealthSource.PROBE, 3.5, id="of a probe, which is given a minute"),
         pytest.param(HealthSource.NONE, 3, id="of none"),
     ],

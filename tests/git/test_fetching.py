@@ -84,6 +84,10 @@ def test_a_revision_of_another_kind_is_named(web: Forge, remote: Remote, tmp_pat
     assert reason(of(web, tmp_path / "c", revision.tag("main"))) == (
         f"{web.url()} has no tag main: it is a branch, so use --branch"
     )
+    sha = "1" * 40
+    assert reason(of(web, tmp_path / "c", revision.branch(sha))) == (
+        f"{web.url()} has no branch {sha}: if it is a commit, use --commit"
+    )
     assert reason(of(web, tmp_path / "c", revision.tag("v2"))) == (
         f"{web.url()} has no tag v2; existing tags: v1"
     )

@@ -268,3 +268,12 @@ def test_configuration_of_the_operator_by_environment_is_kept() -> None:
         "GIT_CONFIG_VALUE_1": "f",
         "X": "y",
     }
+
+
+def test_a_server_that_floods_the_error_output_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_SSH_COMMAND", ssh(tmp_path, "yes 'a long message of the server' >&2 & sleep 60"))
+    assert reason(Repository("ssh://h/r.git", branch("main"), "", tmp_path / "clone")) == (
+        "branch main of ssh://h/r.git cannot be fetched: git ls-remote wrote more than this program reads"
+    )

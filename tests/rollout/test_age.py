@@ -112,14 +112,14 @@ DONE = NOW - 9 * MINUTE
 
 
 @pytest.mark.parametrize(
-    ("before", "seen", "stands_since"),
+    ("before", "seen", "state_since"),
     [
-        pytest.param(None, {}, None, id="back at the first look there is: by its provisioning"),
+        pytest.param(None, {}, None, id="healthy at the first observation: by its provisioning"),
         pytest.param(
             None,
             {"health_since": NOW - MINUTE},
             NOW - MINUTE,
-            id="back at the first look, and Azure says since when",
+            id="healthy at the first observation, and Azure reports since when",
         ),
         pytest.param(Sighting("succeeded", DONE), {}, NOW, id="it was not back before: by this look"),
         pytest.param(
@@ -138,7 +138,7 @@ DONE = NOW - 9 * MINUTE
             Sighting("succeeded", DONE, True, NOW - 8 * MINUTE),
             {"health_since": NOW - 3 * MINUTE},
             NOW - 3 * MINUTE,
-            id="sick and back again between two looks: by Azure's time of its health",
+            id="unhealthy and healthy again between two observations: by Azure's time of its health",
         ),
         pytest.param(
             Sighting("succeeded", DONE, True, NOW - 8 * MINUTE),
@@ -156,7 +156,7 @@ DONE = NOW - 9 * MINUTE
             Sighting("succeeded", NOW - 30 * MINUTE, True),
             {},
             NOW,
-            id="upgraded and back between two looks: by this look",
+            id="upgraded and healthy between two observations: by this observation",
         ),
         pytest.param(
             Sighting("succeeded", DONE, True),
@@ -184,39 +184,42 @@ DONE = NOW - 9 * MINUTE
         ),
     ],
 )
-def test_since_when_it_is_back(before: Sighting | None, seen: dict[str, Any], stands_since: Any) -> None:
+def test_since_when_it_is_healthy(before: Sighting | None, seen: dict[str, Any], state_since: Any) -> None:
     known = {} if before is None else {"0": before}
     listed = [instance(0, **({"since": DONE, "health": "healthy"} | seen))]
     [dated] = date_instances(listed, known, None, HealthSource.EXTENSION, NOW)
-    assert dated.stands_since == stands_since
-    assert sightings([dated], HealthSource.EXTENSION, NOW)["0"].stands_since == stands_since
+    assert dated.state_since == state_since
+    assert sightings([dated], HealthSource.EXTENSION, NOW)["0"].state_since == state_since
 
 
 @pytest.mark.parametrize(
     ("before", "seen", "relapses"),
     [
-        pytest.param(None, {"health": "unhealthy"}, 0, id="at the first look nobody knows of any"),
+        pytest.param(None, {"health": "unhealthy"}, 0, id="no relapse is known at the first observation"),
         pytest.param(
-            Sighting("succeeded", DONE, True), {"health": "unhealthy"}, 1, id="it was back and is sick"
+            Sighting("succeeded", DONE, True),
+            {"health": "unhealthy"},
+            1,
+            id="it was healthy and is unhealthy",
         ),
         pytest.param(
             Sighting("succeeded", DONE, False, None, 1),
             {"health": "unhealthy"},
             1,
-            id="it is as sick as before",
+            id="it is as unhealthy as before",
         ),
         pytest.param(Sighting("succeeded", DONE, False, None, 1), {}, 1, id="it is well again"),
         pytest.param(
             Sighting("succeeded", DONE, True, NOW - 8 * MINUTE, 1),
             {"health_since": NOW - 3 * MINUTE},
             2,
-            id="it was sick between two looks, as Azure's time tells",
+            id="it was unhealthy between two observations, by Azure's time",
         ),
         pytest.param(
             Sighting("succeeded", DONE, True, NOW - 8 * MINUTE, 1),
             {"health_since": NOW},
             1,
-            id="its health was reported anew just now",
+            id="its health was reported again just now",
         ),
         pytest.param(
             Sighting("succeeded", DONE, True, None, 1),
@@ -232,7 +235,7 @@ def test_since_when_it_is_back(before: Sighting | None, seen: dict[str, Any], st
         ),
     ],
 )
-def test_how_often_it_fell_sick(before: Sighting | None, seen: dict[str, Any], relapses: int) -> None:
+def test_how_often_it_became_unhealthy(before: Sighting | None, seen: dict[str, Any], relapses: int) -> None:
     known = {} if before is None else {"0": before}
     listed = [instance(0, **({"since": DONE, "health": "healthy"} | seen))]
     [dated] = date_instances(listed, known, None, HealthSource.EXTENSION, NOW)
@@ -256,11 +259,11 @@ def test_how_often_it_fell_sick(before: Sighting | None, seen: dict[str, Any], r
         ),
     ],
 )
-def test_whether_it_is_back_where_its_health_is_not_told(
+def test_whether_it_is_healthy_without_reported_health(
     source: HealthSource, seen: dict[str, Any], is_back: bool
 ) -> None:
-    """And what is remembered of it, where it was otherwise at the look before."""
+    """And what is remembered of it, if that was different at the observation before."""
     one = instance(0, **({"since": DONE, "health_since": NOW - MINUTE} | seen))
     [dated] = date_instances([one], {"0": Sighting("succeeded", DONE, not is_back, DONE)}, None, source, NOW)
-    assert dated == replace(one, stands_since=NOW)
+    assert dated == replace(one, state_since=NOW)
     assert sightings([dated], source, NOW) == {"0": Sighting("succeeded", one.since, is_back, NOW)}

@@ -7,7 +7,7 @@ import pytest
 from reconciler.rollout.approval import objection
 from reconciler.rollout.decide import decide
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.observed import Look, Observed
+from reconciler.rollout.observed import Need, Observed
 from reconciler.rollout.persisted import PersistedState, Signature
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
@@ -19,7 +19,7 @@ ADA, BOB = Author("Ada Löwe", "ada@example.com"), Author("Bob", "bob@example.co
 AT = "at 2026-01-05 09:00 UTC"
 ANOTHER = spec(approval=Approval.START, approver=Approver.ANOTHER)
 ANYONE = spec(approval=Approval.START)
-UNKNOWN = "24.04.202601140 is approved, and nobody knows by whom, as rollout.approver asks; run `reconciler approve web` once more"
+UNKNOWN = "24.04.202601140 is approved, but it is unknown by whom (rollout.approver); run `reconciler approve web` again"
 
 
 def by(name: str, through: str = "") -> PersistedState:
@@ -28,8 +28,8 @@ def by(name: str, through: str = "") -> PersistedState:
 
 def wrote(who: str, signed: str) -> str:
     return (
-        f"24.04.202601140 is approved {signed} {AT}, and {who} wrote the commit that declares it; let somebody else run "
-        "`reconciler approve web`"
+        f"24.04.202601140 is approved {signed} {AT}, but {who} wrote the commit that declares it; another person must "
+        "run `reconciler approve web`"
     )
 
 
@@ -40,30 +40,30 @@ def wrote(who: str, signed: str) -> str:
             ANYONE,
             PersistedState(),
             None,
-            "24.04.202601140 is not approved yet; run `reconciler approve web`",
+            "24.04.202601140 needs approval; run `reconciler approve web`",
             id="nobody has approved it",
         ),
         pytest.param(
             ANOTHER,
             PersistedState(),
             None,
-            "24.04.202601140 is not approved yet; run `reconciler approve web`, as somebody else than its author",
+            "24.04.202601140 needs approval; run `reconciler approve web`; its author cannot approve it",
             id="nobody has, and another is asked for",
         ),
         pytest.param(
             ANOTHER,
             PersistedState(approved=OLD, signature=Signature.of(OLD, "bob", NOW)),
             (ADA,),
-            "24.04.202601140 is not approved yet; run `reconciler approve web`, as somebody else than its author",
+            "24.04.202601140 needs approval; run `reconciler approve web`; its author cannot approve it",
             id="another image is approved",
         ),
-        pytest.param(ANYONE, by("ada@example.com"), None, None, id="anyone, whoever wrote it"),
+        pytest.param(ANYONE, by("ada@example.com"), None, None, id="anyone, whoever the author is"),
         pytest.param(
             ANYONE, PersistedState(approved=NEW), None, None, id="anyone, as an older version wrote it"
         ),
         pytest.param(ANOTHER, by("bob@example.com"), (ADA,), None, id="another"),
         pytest.param(
-            ANOTHER, by("bob@example.com"), None, Look.AUTHORS, id="another, as far as is known yet"
+            ANOTHER, by("bob@example.com"), None, Need.AUTHORS, id="another, as far as is known yet"
         ),
         pytest.param(
             ANOTHER,
@@ -114,18 +114,18 @@ def wrote(who: str, signed: str) -> str:
             ANOTHER,
             by("bob@example.com"),
             (),
-            f"24.04.202601140 is approved by bob@example.com {AT}, and nobody knows who wrote the commit that declares it, "
-            "as rollout.approver asks: that takes specs from git, with their history",
+            f"24.04.202601140 is approved by bob@example.com {AT}, but its author is unknown (rollout.approver); "
+            "read the specs from git, with their history",
             id="an author that nobody knows",
         ),
         pytest.param(ANOTHER, by("bob"), (Author("", ""),), None, id="an author without a name"),
     ],
 )
-def test_what_is_enough(
+def test_which_approval_is_sufficient(
     desired: ScaleSet,
     persisted: PersistedState,
     authors: tuple[Author, ...] | None,
-    said: str | Look | None,
+    said: str | Need | None,
 ) -> None:
     assert objection(desired, persisted, authors) == said
 
@@ -150,9 +150,9 @@ SICK = {
         pytest.param(Approval.START, observed(**SICK), id="before what is unhealthy gets it"),
     ],
 )
-def test_who_wrote_it_is_looked_at_where_it_decides(approval: Approval, seen: Observed) -> None:
-    assert decide(spec(approval=approval, approver=Approver.ANOTHER), seen) is Look.AUTHORS
-    assert decide(spec(approval=approval), seen) is not Look.AUTHORS
+def test_the_authors_are_read_only_if_they_decide(approval: Approval, seen: Observed) -> None:
+    assert decide(spec(approval=approval, approver=Approver.ANOTHER), seen) is Need.AUTHORS
+    assert decide(spec(approval=approval), seen) is not Need.AUTHORS
 
 
 @pytest.mark.parametrize(

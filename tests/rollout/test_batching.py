@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.rollout.step import Upgrade
 from reconciler.spec.amount import Count, Percent
-from reconciler.spec.scale_set import By, Canary
+from reconciler.spec.scale_set import By, Canary, Converge
 from tests.build import NEW, NOW, decided, fleet, instance, observed, outdated, spec
 from tests.messages import says
 
@@ -42,25 +42,25 @@ def back(number: int, minutes: float, **changes: Any) -> Any:
             {"canary": ONE},
             fleet(instance(9, power="deallocated", health="")),
             ["0"],
-            id="nor does one that was upgraded and does not run",
+            id="an upgraded instance that is stopped does not count as a healthy canary",
         ),
         pytest.param(
-            {"canary": ONE}, fleet(back(0, 1)), ["5"], id="once it is back the rest of its domain follows"
+            {"canary": ONE}, fleet(back(0, 1)), ["5"], id="once it is healthy the others of its domain follow"
         ),
         pytest.param(
-            {"canary": Canary(Percent(30), timedelta())}, fleet(), ["0", "5"], id="never more than a domain"
+            {"canary": Canary(Percent(30), timedelta())}, fleet(), ["0", "5"], id="at most one domain"
         ),
         pytest.param(
             {"canary": Canary(Percent(30), timedelta())},
             fleet(back(0, 1), back(5, 1)),
             ["1"],
-            id="nor than what is missing of the canary",
+            id="at most what is missing of the canary",
         ),
         pytest.param(
             {"canary": Canary(Count(5), timedelta()), "max_batch": Count(1)},
             fleet(),
             ["0"],
-            id="nor than a batch",
+            id="at most one batch",
         ),
         pytest.param({"canary": NAMED}, fleet(), ["7"], id="named canaries go first, domain by domain"),
         pytest.param({"canary": NAMED}, fleet(back(7, 1)), ["3"], id="the other one follows"),
@@ -75,7 +75,7 @@ def back(number: int, minutes: float, **changes: Any) -> Any:
             {"canary": SLOW},
             fleet(outdated(4, health="unhealthy")),
             ["4"],
-            id="what is sick anyway is cured before",
+            id="unhealthy instances are remediated first",
         ),
         pytest.param(
             {"soak": 5 * MINUTE},
@@ -93,14 +93,16 @@ def back(number: int, minutes: float, **changes: Any) -> Any:
             {"soak": 5 * MINUTE},
             fleet(back(0, 1), outdated(4, health="unhealthy")),
             ["4"],
-            id="a soak does not bar the cure of what is sick",
+            id="a soak does not block remediation",
         ),
-        pytest.param({"max_unavailable": Count(1)}, fleet(), ["0"], id="never more than may be away at once"),
+        pytest.param(
+            {"max_unavailable": Count(1)}, fleet(), ["0"], id="never more than may be unavailable at once"
+        ),
         pytest.param(
             {"max_unavailable": Percent(30), "max_batch": Percent(50)},
             fleet(outdated(9, protected=True, health="unhealthy")),
             ["0", "5"],
-            id="with those that somebody else took down",
+            id="with those that another writer took down",
         ),
         pytest.param(
             {"max_unavailable": Count(2), "max_batch": Percent(50)},
@@ -118,7 +120,7 @@ def back(number: int, minutes: float, **changes: Any) -> Any:
             {"max_unavailable": Count(1)},
             fleet(*(outdated(n, health="unhealthy") for n in (3, 8))),
             ["3", "8"],
-            id="the cure of what is sick costs nothing",
+            id="remediation takes nothing out of service",
         ),
         pytest.param(
             {},
@@ -130,13 +132,13 @@ def back(number: int, minutes: float, **changes: Any) -> Any:
             {"canary": NAMED},
             fleet(outdated(3, provisioning="failed"), outdated(0, provisioning="failed")),
             ["3"],
-            id="among the canaries too",
+            id="a failed canary that serves goes first among the canaries",
         ),
         pytest.param(
             {"max_unavailable": Count(1)},
             fleet(outdated(3, provisioning="failed")),
             ["3"],
-            id="and is not in its own way, though it counts as away",
+            id="a failed instance that serves does not block itself",
         ),
         pytest.param(
             {"max_unavailable": Count(2), "max_batch": Percent(50)},
@@ -145,7 +147,7 @@ def back(number: int, minutes: float, **changes: Any) -> Any:
                 outdated(9, protected=True, health="unhealthy"),
             ),
             ["3"],
-            id="but no more of them go than may be away with those that do not serve",
+            id="failed instances that serve count against maxUnavailable with those that do not serve",
         ),
         pytest.param(
             {"canary": SLOW, "soak": 5 * MINUTE},
@@ -155,7 +157,7 @@ def back(number: int, minutes: float, **changes: Any) -> Any:
         ),
     ],
 )
-def test_who_goes_next(rollout: dict[str, Any], instances: Any, ids: list[str]) -> None:
+def test_which_instances_go_next(rollout: dict[str, Any], instances: Any, ids: list[str]) -> None:
     assert decided(spec(**rollout), observed(instances=instances)).step == Upgrade(tuple(ids), NEW)
 
 
@@ -195,9 +197,7 @@ def test_who_goes_next(rollout: dict[str, Any], instances: Any, ids: list[str]) 
         pytest.param(
             {"max_unavailable": Count(1)},
             fleet(outdated(9, protected=True, health="unhealthy")),
-            says(
-                "TooManyUnavailable", "web_9 (unhealthy)", "1 of 10", "spec.rollout.maxUnavailable", "0 of 10"
-            ),
+            says("TooManyUnavailable", "web_9 (unhealthy)", "1 of 10", "maxUnavailable", "0 of 10"),
             id="no batch where too many are unavailable already",
         ),
         pytest.param(
@@ -205,10 +205,9 @@ def test_who_goes_next(rollout: dict[str, Any], instances: Any, ids: list[str]) 
             fleet(*(outdated(n, protected=True, health="unhealthy") for n in (8, 9))),
             says(
                 "TooManyUnavailable",
-                "web_8 (unhealthy)",
-                "web_9 (unhealthy)",
+                "web_8, web_9 (unhealthy)",
                 "2 of 10",
-                "spec.rollout.maxUnavailable",
+                "maxUnavailable",
                 "20%",
                 "0 of 10",
             ),
@@ -217,26 +216,24 @@ def test_who_goes_next(rollout: dict[str, Any], instances: Any, ids: list[str]) 
         pytest.param(
             {"max_unavailable": Count(1)},
             fleet(outdated(3, provisioning="failed"), outdated(9, protected=True, health="unhealthy")),
-            says(
-                "TooManyUnavailable", "web_9 (unhealthy)", "1 of 10", "spec.rollout.maxUnavailable", "0 of 10"
-            ),
-            id="nor of what failed and serves",
+            says("TooManyUnavailable", "web_9 (unhealthy)", "1 of 10", "maxUnavailable", "0 of 10"),
+            id="no batch while failed instances that serve exceed maxUnavailable",
         ),
         pytest.param(
             {"canary": Canary(("77",), timedelta())},
             fleet(),
-            says("CanaryMissing", "spec.rollout.canary", "77"),
-            id="canaries that are not there prove nothing",
+            says("CanaryMissing", "rollout.canary", "77"),
+            id="canaries that do not exist prove nothing",
         ),
         pytest.param(
             {"canary": NAMED},
             fleet(outdated(3, power="deallocated"), outdated(7, protected=True)),
-            says("CanaryMissing", "spec.rollout.canary", "3", "7"),
-            id="nor do those that cannot be upgraded",
+            says("CanaryMissing", "rollout.canary", "3", "7"),
+            id="canaries that cannot be upgraded prove nothing",
         ),
     ],
 )
-def test_what_is_waited_for_is_said(rollout: dict[str, Any], instances: Any, line: str) -> None:
+def test_the_line_of_a_wait(rollout: dict[str, Any], instances: Any, line: str) -> None:
     decision = decided(spec(**rollout), observed(instances=instances))
     assert (decision.line, decision.step) == (line, None)
 
@@ -262,8 +259,8 @@ NAMED_SLOW = Canary(("3",), 30 * MINUTE)
             fleet(back(3, 1), instance(9, since=NOW - 4 * MINUTE, created=NOW - 6 * MINUTE)),
             id="one that the autoscaler made",
         ),
-        pytest.param(NAMED_SLOW, fleet(back(3, 1), back(0, 50)), id="one that was cured before"),
-        pytest.param(SLOW, fleet(back(3, 1), back(0, 2)), id="two that were cured a moment ago"),
+        pytest.param(NAMED_SLOW, fleet(back(3, 1), back(0, 50)), id="one that was remediated before"),
+        pytest.param(SLOW, fleet(back(3, 1), back(0, 2)), id="two that were remediated a moment ago"),
     ],
 )
 def test_whatever_else_is_on_the_image_the_canary_soaks(canary: Canary, instances: Any) -> None:
@@ -278,7 +275,7 @@ def test_whatever_else_is_on_the_image_the_canary_soaks(canary: Canary, instance
         pytest.param(
             fleet(*(outdated(n, health="unhealthy") for n in (3, 8))),
             Upgrade(("3", "8"), NEW, frozenset({"3", "8"})),
-            id="those that are sick",
+            id="those that are unhealthy",
         ),
         pytest.param(
             fleet(outdated(3, provisioning="failed")),
@@ -288,11 +285,31 @@ def test_whatever_else_is_on_the_image_the_canary_soaks(canary: Canary, instance
         pytest.param(
             fleet(outdated(0, provisioning="updating", health="", since=NOW - timedelta(hours=1))),
             Upgrade(("0",), NEW),
-            id="Azure was at work on one for too long: it may be back by now",
+            id="Azure was changing one for too long: it may serve by now",
         ),
     ],
 )
-def test_a_batch_names_those_that_were_unwell_when_they_were_taken(instances: Any, step: Upgrade) -> None:
+def test_a_batch_names_those_that_did_not_serve_when_it_started(instances: Any, step: Upgrade) -> None:
     found = decided(spec(), observed(instances=instances)).step
     assert isinstance(found, Upgrade)
-    assert (found, found.unwell) == (step, step.unwell)
+    assert (found, found.not_serving) == (step, step.not_serving)
+
+
+@pytest.mark.parametrize(
+    ("soak", "watch"),
+    [
+        pytest.param(5 * MINUTE, None, id="in five minutes there are looks enough"),
+        pytest.param(4 * MINUTE, timedelta(seconds=48), id="a shorter one is looked at five times"),
+        pytest.param(2 * MINUTE, timedelta(seconds=25), id="never more often than every 25 seconds"),
+    ],
+)
+def test_how_often_a_soak_is_looked_at(soak: timedelta, watch: timedelta | None) -> None:
+    decision = decided(spec(soak=soak), observed(instances=fleet(back(0, 1))))
+    assert (decision.reason, decision.watch) == ("Soaking", watch)
+
+
+def test_a_batch_names_those_that_lack_no_more_than_another_change_of_the_model() -> None:
+    instances = fleet(instance(0, latest_model=False), outdated(5))
+    step = decided(spec(converge=Converge.MODEL), observed(instances=instances)).step
+    assert isinstance(step, Upgrade)
+    assert (step.instance_ids, step.behind) == (("0", "5"), frozenset({"0"}))

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
+from reconciler.rollout.blame import is_retried
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.progress import Progress
-from reconciler.rollout.step import Attempt, TagWrite, Upgrade
+from reconciler.rollout.step import Attempt, PatchModel, TagWrite, Upgrade
 from reconciler.rollout.tags import with_state
 from reconciler.spec.scale_set import OnFailure
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, spec
-from tests.messages import says
+from tests.messages import Says, says
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 FAILED = says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)", "10m")
@@ -21,7 +22,7 @@ BEGAN = Mark.of(NOW - 2 * HOUR, NEW)
 KNOWN = PersistedState(last_good=OLD, failed=Fingerprint.of(FIX), began=BEGAN, others=("pilot=yes",))
 MARKED = replace(KNOWN, failed=Fingerprint.of(NEW))
 LASTING = Progress(waiting_since=NOW - MINUTE)
-NOTING = "24.04.202601140"
+NOTING = "recording the failure"
 REFUSAL = "a lock forbids it"
 
 
@@ -51,7 +52,7 @@ def asked(ago: timedelta, tries: int = 1, refusal: str = "", of: Any = NEW) -> P
             replace(LASTING, is_under_way=True),
             NOTING,
             PersistedState(failed=Fingerprint.of(NEW), began=Mark.of(NOW, NEW)),
-            id="somebody else set the model, and this process goes on",
+            id="another writer set the model, and this process goes on",
         ),
         pytest.param(PersistedState(), LASTING, "", None, id="nobody knows of a rollout to it"),
         pytest.param(MARKED, LASTING, "", None, id="the tags tell already"),
@@ -69,18 +70,18 @@ def asked(ago: timedelta, tries: int = 1, refusal: str = "", of: Any = NEW) -> P
             LASTING,
             "",
             None,
-            id="a person has it tried again, and it was not taken since",
+            id="a person requested a retry, and no step followed yet",
         ),
         pytest.param(
             replace(KNOWN, retry=Mark.of(NOW - HOUR, NEW)),
             replace(LASTING, attempt=Attempt(Upgrade(("0",), NEW), NOW - HOUR / 2)),
             NOTING,
             MARKED,
-            id="a person had it tried again, and it was taken since and failed",
+            id="a person requested a retry, and it failed again",
         ),
     ],
 )  # fmt: skip
-def test_a_failure_under_hold_is_noted_once(
+def test_a_failure_under_hold_is_recorded_once(
     persisted: PersistedState, progress: Progress, fact: str, written: PersistedState | None
 ) -> None:
     found = failing(persisted, progress)
@@ -98,7 +99,7 @@ def test_without_room_the_line_says_what_a_restart_will_not_know() -> None:
     assert found.to_persist is None
 
 
-def test_without_evidence_nothing_is_noted() -> None:
+def test_without_evidence_nothing_is_recorded() -> None:
     """A database that all of them share, perhaps."""
     everyone = (
         instance(0, health="unhealthy", since=NOW - HOUR),
@@ -118,9 +119,67 @@ def test_without_evidence_nothing_is_noted() -> None:
         pytest.param(MARKED, (), None, id="no instance proves it"),
     ],
 )
-def test_an_image_that_is_well_after_all_has_not_failed(
+def test_an_image_that_becomes_healthy_is_no_longer_recorded_as_failed(
     persisted: PersistedState, instances: Any, written: PersistedState | None
 ) -> None:
     seen = observed(model=model(persisted=persisted, capacity=len(instances)), instances=instances)
     found = decided(spec(), seen)
     assert (found.reason, found.step, found.to_persist) == ("UpToDate", None, written)
+
+
+def test_while_it_bakes_the_failure_of_its_image_stays_on_the_tags() -> None:
+    seen = observed(model=model(persisted=MARKED), instances=fleet(rest="upgraded"))
+    found = decided(spec(bake_time=HOUR), seen)
+    assert (found.reason, found.to_persist) == ("Baking", None)
+
+
+WELL = says("UpToDate", "10", "24.04.202601140")
+
+
+@pytest.mark.parametrize(
+    ("write", "line"),
+    [
+        pytest.param(None, WELL, id="it is written first"),
+        pytest.param(
+            TagWrite(None, NOW - MINUTE, refusal=REFUSAL),
+            WELL.and_names(REFUSAL),
+            id="Azure has refused it",
+        ),
+    ],
+)
+def test_that_an_image_is_well_after_all_is_told(write: TagWrite | None, line: Says) -> None:
+    seen = observed(
+        model=model(persisted=MARKED), instances=fleet(rest="upgraded"), progress=Progress(tag_write=write)
+    )
+    assert decided(spec(), seen).line == line
+
+
+RETRIED = Mark.of(NOW - HOUR, NEW)
+
+
+def taken(ago: timedelta, image: Any = NEW) -> Attempt:
+    return Attempt(Upgrade(("0",), image), NOW - ago)
+
+
+@pytest.mark.parametrize(
+    ("retry", "attempt", "is_again"),
+    [
+        pytest.param(None, None, False, id="nobody had an image tried again"),
+        pytest.param(Mark.of(NOW - HOUR, FIX), None, False, id="another image is tried again"),
+        pytest.param(RETRIED, None, True, id="nothing was taken by this process"),
+        pytest.param(RETRIED, taken(2 * HOUR), True, id="it was taken before that alone"),
+        pytest.param(RETRIED, taken(HOUR), False, id="it was taken in the same second"),
+        pytest.param(RETRIED, taken(MINUTE), False, id="it was taken since"),
+        pytest.param(RETRIED, taken(MINUTE, FIX), True, id="another image was taken since"),
+        pytest.param(
+            RETRIED,
+            Attempt(PatchModel(NEW, '"4"'), NOW - MINUTE),
+            False,
+            id="the model was set to it since",
+        ),
+    ],
+)
+def test_whether_a_person_has_it_tried_again(
+    retry: Mark | None, attempt: Attempt | None, *, is_again: bool
+) -> None:
+    assert is_retried(retry, attempt, Fingerprint.of(NEW)) is is_again

@@ -18,13 +18,13 @@ IMAGE = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.20260114
     [
         pytest.param(0, None, id="one that is not contested does not rest"),
         pytest.param(2, None, id="it is taken twice without a rest"),
-        pytest.param(3, timedelta(minutes=20), id="it rests after the third time"),
+        pytest.param(3, timedelta(minutes=20), id="it is left alone after the third time"),
         pytest.param(4, timedelta(minutes=40), id="it rests twice as long after the fourth"),
         pytest.param(7, timedelta(minutes=320), id="it rests for more than five hours after the seventh"),
         pytest.param(70, timedelta(minutes=320), id="it never rests for longer than that"),
     ],
 )
-def test_how_long_it_rests(times: int, rest: timedelta | None) -> None:
+def test_how_long_it_is_left_alone(times: int, rest: timedelta | None) -> None:
     until = contested_until(Contest(times, AT) if times else None)
     assert until == (None if rest is None else AT + rest)
 
@@ -38,7 +38,7 @@ def test_how_long_it_rests(times: int, rest: timedelta | None) -> None:
             {"1": Contest(2, AT - HOUR)}, {"1"}, {"1": Contest(3, AT)}, id="an hour later it counts on"
         ),
         pytest.param(
-            {"1": Contest(2, AT - 24 * HOUR)}, {"1"}, {"1": Contest(1, AT)}, id="a day later it counts anew"
+            {"1": Contest(2, AT - 24 * HOUR)}, {"1"}, {"1": Contest(1, AT)}, id="a day later it counts again"
         ),
         pytest.param(
             {"1": Contest(2, AT - HOUR), "2": Contest(5, AT - 25 * HOUR)},

@@ -26,7 +26,7 @@ def test_a_survey_counts_each_domain_in_rollout_order() -> None:
     )
     assert (counts.total, counts.up_to_date, counts.back, counts.unavailable) == (10, 4, 3, 2)
     assert (counts.left_out, counts.unhealthy) == (1, 1)
-    assert counts.done == "4 of 10 up to date"
+    assert counts.summary == "4 of 10 up to date"
 
 
 def test_domains_come_in_rollout_order_whatever_the_order_of_the_instances() -> None:
@@ -34,11 +34,11 @@ def test_domains_come_in_rollout_order_whatever_the_order_of_the_instances() -> 
     assert [each.domain.number for each in counts.domains] == [0, 1, 2, 3, 4]
 
 
-def test_a_batch_about_to_leave_counts_as_away_in_its_domain_only() -> None:
+def test_a_started_batch_counts_as_unavailable_in_its_domain_only() -> None:
     counts = count_instances(members(spec(), model(), observed(), fleet()), GROUPING)
-    taking = counts.taking(Domain("", "", 3, "update domain"), 2)
+    taking = counts.with_batch(Domain("", "", 3, "update domain"), 2)
     assert [each.unavailable for each in taking.domains] == [0, 0, 0, 2, 0]
-    more = taking.taking(Domain("", "", 3, "update domain"), 1)
+    more = taking.with_batch(Domain("", "", 3, "update domain"), 1)
     assert [each.unavailable for each in more.domains] == [0, 0, 0, 3, 0], (
         "beside those that were away before"
     )

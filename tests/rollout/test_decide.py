@@ -12,13 +12,15 @@ from reconciler.rollout.observed import (
     Availability,
     HealthSource,
     Instance,
-    Look,
+    Need,
     Observed,
     ReadTime,
     RollingUpgrade,
     Verdict,
 )
 from reconciler.rollout.persisted import Fingerprint, PersistedState
+from reconciler.rollout.progress import Progress
+from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.image import ManagedImage, PlatformImage, VhdImage
@@ -64,7 +66,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             spec(suspend=Suspension("load test", "ada", NOW)),
             observed(),
             says("SuspensionExpired", "2026-01-05 09:00 UTC", "spec.suspend"),
-            id="a suspension that was forgotten is loud and still holds",
+            id="an expired suspension is reported and still applies",
         ),
         pytest.param(
             spec(),
@@ -115,7 +117,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             spec(),
             observed(model=model(etag=""), instances=fleet(rest="upgraded")),
             says("UpToDate", "10", "24.04.202601140"),
-            id="without an etag what is up to date is so all the same",
+            id="without an etag an up-to-date scale set is up to date",
         ),
         pytest.param(
             spec(),
@@ -138,13 +140,13 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             spec(),
             observed(instances=fleet(*(outdated(n, power="", health="") for n in range(10)))),
             says("Upgrading", "update domain 0", "2", "24.04.202601140", "web_0", "web_5", "0 of 10"),
-            id="of what nobody knows whether it serves one domain goes",
+            id="of instances whose state is unknown one domain is upgraded",
         ),
         pytest.param(
             spec(approval=Approval.START),
             observed(instances=fleet(*(outdated(n, power="unknown", health="") for n in range(10)))),
             says("AwaitingApproval", "24.04.202601140", "`reconciler approve web`"),
-            id="and not past a gate",
+            id="an instance whose state is unknown passes no gate",
         ),
         pytest.param(
             spec(),
@@ -174,7 +176,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             spec(),
             observed(rolling_upgrade=RollingUpgrade("RollingBack")),
             says("NativeUpgradeInProgress", "(RollingBack)"),
-            id="so is one that rolls back",
+            id="Azure's own rolling upgrade that rolls back is refused too",
         ),
         pytest.param(
             spec(),
@@ -215,20 +217,20 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         pytest.param(
             spec(),
             observed(instances=fleet(outdated(3, image=None), rest="upgraded")),
-            says("InstancesLeftOut", "9 of 10", "24.04.202601140", "web_3 (Azure tells no image of it)"),
-            id="an instance of which Azure tells no image is not upgraded again and again",
+            says("InstancesLeftOut", "9 of 10", "24.04.202601140", "web_3 (Azure reports no image)"),
+            id="an instance without a reported image is not upgraded again and again",
         ),
         pytest.param(
             spec(),
             observed(model=model(provisioning="deleting", image=OLD)),
-            says("AzureBusy", "(deleting)"),
+            says("AzureBusy", "deleting"),
             id="a scale set that is being deleted is not patched",
         ),
         pytest.param(
             spec(),
             observed(model=model(provisioning="migrating", image=OLD)),
-            says("AzureBusy", "(migrating)"),
-            id="nor is one that is being migrated",
+            says("AzureBusy", "migrating"),
+            id="a scale set that is being migrated is not patched",
         ),
         pytest.param(
             spec(),
@@ -236,7 +238,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
                 model=model(provisioning="updating"),
                 instances=fleet(*(outdated(n, since=NOW - HOUR) for n in range(10))),
             ),
-            says("AzureBusy", "(updating)"),
+            says("AzureBusy", "updating"),
             id="instances that have been at rest for long are not stuck",
         ),
         pytest.param(
@@ -269,7 +271,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             spec(),
             observed(instances=fleet(outdated(0, provisioning="updating", since=None))),
             says("WaitingForInstances", "update domain 0", "web_0 (updating)", "0 of 10"),
-            id="an instance that Azure is at work on, nobody knows since when, is waited for",
+            id="an instance in transition without a known time is waited for",
         ),
         pytest.param(
             spec(),
@@ -287,7 +289,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             spec(),
             observed(
                 model_read=ReadTime(NOW - timedelta(seconds=10), NOW - timedelta(seconds=10)),
-                last_look=Look.MODEL,
+                last_need=Need.MODEL,
             ),
             says("Upgrading", "update domain 0", "2", "24.04.202601140", "web_0", "web_5", "0 of 10"),
             id="a model seen ten seconds ago will do",
@@ -295,7 +297,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         pytest.param(
             spec(),
             observed(model=model(provisioning="updating", image=OLD)),
-            says("AzureBusy", "(updating)"),
+            says("AzureBusy", "updating"),
             id="nothing is started while Azure is still at work, not even a patch",
         ),
         pytest.param(
@@ -328,7 +330,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             spec(),
             observed(model=model(image=OLD, provisioning="failed"), instances=CURRENT),
             says("ModelDrift", "24.04.202601010", "24.04.202601140"),
-            id="a failed scale set is not barred from its cure",
+            id="a failed scale set does not block its remediation",
         ),
         pytest.param(
             spec(),
@@ -340,7 +342,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             spec(),
             observed(instances=(*fleet(of=9), outdated(3))),
             says("PartialRead"),
-            id="an instance that stands on two pages hides one that stands on none",
+            id="an instance that is listed twice hides one that is not listed",
         ),
         pytest.param(
             spec(),
@@ -351,20 +353,20 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         pytest.param(
             spec(by=By.ZONE),
             observed(model=model(image=OLD)),
-            says("DomainsUnknown", "spec.rollout.by"),
+            says("DomainsUnknown", "rollout.by"),
             id="an ordering that cannot be followed is refused before the model is set",
         ),
         pytest.param(
             spec(canary=Canary(("77",), timedelta())),
             observed(model=model(image=OLD)),
-            says("CanaryMissing", "spec.rollout.canary", "77"),
-            id="so is a canary that is not there",
+            says("CanaryMissing", "rollout.canary", "77"),
+            id="a canary that does not exist is refused before the model is set",
         ),
         pytest.param(
             spec(canary=Canary(("0",), timedelta())),
             observed(model=model(image=OLD), instances=(outdated(0, provisioning="updating"), *CURRENT[1:])),
             says("ModelDrift", "24.04.202601010", "24.04.202601140", "1 of 10"),
-            id="one that Azure is at work on is there",
+            id="one that Azure is changing is there",
         ),
         pytest.param(
             spec(canary=Canary(("77",), timedelta())),
@@ -376,19 +378,19 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             spec(canary=Canary(("77",), timedelta())),
             observed(model=model(image=OLD), instances=fleet(*(sick(n) for n in (0, 1, 2)))),
             says("ModelDrift", "24.04.202601010", "24.04.202601140", "10 of 10"),
-            id="a cure waits for no canary",
+            id="a fix is not delayed by a canary",
         ),
         pytest.param(
             spec(by=By.ZONE),
             observed(model=model(image=OLD), instances=fleet(*(sick(n) for n in (0, 1, 2)))),
             says("ModelDrift", "24.04.202601010", "24.04.202601140", "10 of 10"),
-            id="nor for domains",
+            id="a fix is not delayed by unknown domains",
         ),
         pytest.param(
             spec(canary=Canary(("77",), timedelta())),
             observed(model=model(image=OLD), instances=fleet(instance(0))),
             says("ModelDrift", "24.04.202601010", "24.04.202601140", "9 of 10"),
-            id="nor does a revert, which instances are on already",
+            id="a revert to an image that instances run already is not delayed",
         ),
         pytest.param(
             spec(canary=Canary(("77",), timedelta()), converge=Converge.MODEL),
@@ -402,8 +404,8 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         pytest.param(
             spec(by=By.ZONE),
             observed(),
-            says("DomainsUnknown", "spec.rollout.by"),
-            id="an ordering by zones that are not there is refused",
+            says("DomainsUnknown", "rollout.by"),
+            id="an ordering by zones that do not exist is refused",
         ),
         pytest.param(
             spec(),
@@ -481,7 +483,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             spec(),
             observed(instances=fleet(outdated(3, health="unhealthy"), outdated(9, health="unhealthy"))),
             says("Upgrading", "update domain 3", "1", "24.04.202601140", "web_3", "0 of 10"),
-            id="instances broken before the rollout go first, alone and one domain at a time",
+            id="instances unhealthy before the rollout go first, alone and one domain at a time",
         ),
         pytest.param(
             spec(),
@@ -533,13 +535,13 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             spec(),
             observed(model=model(capacity=1), instances=(instance(0),)),
             says("UpToDate", "24.04.202601140"),
-            id="so is one of one",
+            id="a scale set of one instance on the image and healthy is up to date",
         ),
         pytest.param(
             spec(),
             observed(instances=fleet(instance(0, latest_model=False), rest="upgraded")),
-            says("UpToDate", "10", "24.04.202601140", "1", "rollout.converge"),
-            id="what one of them lacks beside is told",
+            says("UpToDate", "10", "24.04.202601140", "1", "converge: model"),
+            id="what one of them lacks besides is reported",
         ),
         pytest.param(
             spec(),
@@ -547,8 +549,8 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
                 model=model(persisted=PersistedState(last_good=NEW, failed=Fingerprint.of(FIX))),
                 instances=fleet(instance(0, latest_model=False), rest="upgraded"),
             ),
-            says("UpToDate", "10", "24.04.202601140", "1", "24.04.202602020", "rollout.converge"),
-            id="after an image was given up it may be no change at all",
+            says("UpToDate", "10", "24.04.202601140", "1", "24.04.202602020", "converge: model"),
+            id="after an image failed it may be no change at all",
         ),
         pytest.param(
             spec(),
@@ -556,8 +558,8 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
                 model=model(persisted=PersistedState(last_good=OLD, failed=Fingerprint.of(FIX))),
                 instances=fleet(instance(0, latest_model=False), rest="upgraded"),
             ),
-            says("UpToDate", "10", "24.04.202601140", "1", "rollout.converge"),
-            id="but not once the model has moved on",
+            says("UpToDate", "10", "24.04.202601140", "1", "converge: model"),
+            id="a pending change is an ordinary one once the model has another image",
         ),
         pytest.param(
             spec(),
@@ -579,8 +581,8 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         pytest.param(
             spec(),
             observed(instances=tuple(replace(each, latest_model=False) for each in fleet(rest="upgraded"))),
-            says("UpToDate", "10", "24.04.202601140", "rollout.converge"),
-            id="somebody else's pending change is told and not rolled",
+            says("UpToDate", "10", "24.04.202601140", "converge: model"),
+            id="another writer's pending change is reported and not rolled",
         ),
         pytest.param(
             spec(converge=Converge.MODEL),
@@ -646,10 +648,10 @@ def test_the_line(desired: Any, seen: Any, line: str) -> None:
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
-        pytest.param(Observed(NOW), Look.MODEL, id="the scale set is looked at"),
-        pytest.param(observed(instances=None), Look.INSTANCES, id="and its instances"),
+        pytest.param(Observed(NOW), Need.MODEL, id="the scale set is read"),
+        pytest.param(observed(instances=None), Need.INSTANCES, id="the instances are read to be counted"),
         pytest.param(observed(), "0 of 10 up to date", id="they are counted"),
-        pytest.param(observed(instances=fleet()[:9]), None, id="but for a list that is not whole"),
+        pytest.param(observed(instances=fleet()[:9]), None, id="a partial list is not counted"),
         pytest.param(observed(model=ABSENT), None, id="a scale set that is not there is left alone too"),
     ],
 )
@@ -661,15 +663,15 @@ def test_the_line(desired: Any, seen: Any, line: str) -> None:
     ],
 )
 def test_what_is_left_alone_is_counted_and_no_more(
-    held: ScaleSet, seen: Observed, expected: Look | str | None
+    held: ScaleSet, seen: Observed, expected: Need | str | None
 ) -> None:
     decision = decide(held, seen)
-    if isinstance(decision, Look):
+    if isinstance(decision, Need):
         assert decision is expected
         return
     assert decision.step is None
-    assert decision.reason.meaning.is_brake
-    assert (decision.counts.done if decision.counts else None) == expected
+    assert decision.reason.meaning.is_hold
+    assert (decision.counts.summary if decision.counts else None) == expected
 
 
 def test_a_patch_carries_the_image_and_the_etag_that_was_seen() -> None:
@@ -685,40 +687,40 @@ def test_an_upgrade_names_the_instances_of_one_domain() -> None:
 @pytest.mark.parametrize(
     ("seen", "look"),
     [
-        pytest.param(Observed(NOW), Look.MODEL, id="the scale set itself comes first"),
+        pytest.param(Observed(NOW), Need.MODEL, id="the scale set itself comes first"),
         pytest.param(
             observed(model_read=ReadTime(NOW - timedelta(seconds=11), NOW - timedelta(seconds=11))),
-            Look.MODEL,
-            id="a model that was listed a while ago is looked at again before a step",
+            Need.MODEL,
+            id="a model that was listed a while ago is read again before a step",
         ),
         pytest.param(
             observed(instances=None, rolling_upgrade=None),
-            Look.INSTANCES,
-            id="instances are looked at only once the model is right",
+            Need.INSTANCES,
+            id="instances are read only once the model is right",
         ),
         pytest.param(
             observed(model=model(image=OLD), instances=None, availability=None, rolling_upgrade=None),
-            Look.IMAGE,
+            Need.IMAGE,
             id="a patch needs the image to be there",
         ),
         pytest.param(
             observed(model=model(image=OLD), instances=None, rolling_upgrade=None),
-            Look.INSTANCES,
+            Need.INSTANCES,
             id="then it wants to say what else the instances lack",
         ),
         pytest.param(
             observed(model=model(image=OLD), rolling_upgrade=None),
-            Look.ROLLING_UPGRADE,
+            Need.ROLLING_UPGRADE,
             id="a patch needs the word that Azure rolls nothing itself",
         ),
         pytest.param(
             observed(rolling_upgrade=None),
-            Look.ROLLING_UPGRADE,
+            Need.ROLLING_UPGRADE,
             id="an upgrade needs the word that Azure rolls nothing itself",
         ),
     ],
 )
-def test_a_fact_that_costs_a_request_is_asked_for_on_its_rung(seen: Any, look: Look) -> None:
+def test_a_fact_that_costs_a_request_is_asked_for_on_its_rung(seen: Any, look: Need) -> None:
     assert decide(spec(), seen) is look
 
 
@@ -753,7 +755,7 @@ def test_a_fact_that_costs_a_request_is_asked_for_on_its_rung(seen: Any, look: L
         ),
     ],
 )
-def test_nothing_more_is_looked_at_where_nothing_is_to_be_done(seen: Any) -> None:
+def test_nothing_more_is_read_if_nothing_is_to_be_done(seen: Any) -> None:
     assert decided(spec(), seen).step is None
 
 
@@ -762,7 +764,7 @@ def test_nothing_more_is_looked_at_where_nothing_is_to_be_done(seen: Any) -> Non
     [
         pytest.param(timedelta(minutes=4, seconds=59), None, id="not again within five minutes"),
         pytest.param(timedelta(minutes=5), Upgrade(("0", "5"), NEW), id="again after five minutes"),
-        pytest.param(HOUR, Upgrade(("0", "5"), NEW), id="and ever after"),
+        pytest.param(HOUR, Upgrade(("0", "5"), NEW), id="again after any longer time"),
     ],
 )
 def test_a_step_that_azure_accepted_and_that_shows_no_effect_is_not_repeated_at_once(
@@ -783,7 +785,9 @@ def test_a_withheld_step_says_when_it_was_asked_for_and_when_it_will_be_again() 
     ("desired", "instances", "is_withheld"),
     [
         pytest.param(spec(by=By.BATCH), fleet(), True, id="the ordering was edited meanwhile"),
-        pytest.param(spec(), fleet(outdated(3, health="unhealthy")), True, id="another instance fell sick"),
+        pytest.param(
+            spec(), fleet(outdated(3, health="unhealthy")), True, id="another instance became unhealthy"
+        ),
         pytest.param(
             spec(),
             fleet(instance(0), instance(5)),
@@ -851,8 +855,7 @@ def test_a_withheld_step_says_what_ails_the_instances() -> None:
             "5",
             "24.04.202601140",
             "08:59:00",
-            "web_0 (failed (OSProvisioningTimedOut))",
-            "web_5 (failed (OSProvisioningTimedOut))",
+            "web_0, web_5 (failed (OSProvisioningTimedOut))",
             "09:04:00",
         )
     )
@@ -868,7 +871,7 @@ def test_an_instance_that_is_off_does_not_serve_whatever_it_last_said_of_its_hea
     assert decided(spec(), observed(instances=fleet(off))).step == Upgrade(("1",), NEW)
 
 
-def test_the_batch_that_is_about_to_leave_counts_as_away() -> None:
+def test_a_started_batch_counts_as_unavailable() -> None:
     counts = decided(spec(), observed()).counts
     assert counts is not None
     assert [tally.unavailable for tally in counts.domains] == [2, 0, 0, 0, 0]
@@ -899,46 +902,46 @@ def test_the_batch_that_is_about_to_leave_counts_as_away() -> None:
             Attempt(Upgrade(("0",), OLD), NOW - timedelta(minutes=11)),
             fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=11))),
             says("Upgrading", "update domain 0", "1", "24.04.202601140", "web_0", "0 of 10"),
-            id="stuck on our own word to another image, it is cured",
+            id="stuck in our upgrade to another image, it is remediated",
         ),
         pytest.param(
             NEW,
             Attempt(Upgrade(("1",), NEW), NOW - timedelta(minutes=11)),
             fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=11))),
             says("Upgrading", "update domain 0", "1", "24.04.202601140", "web_0", "0 of 10"),
-            id="stuck on somebody else's word, it is cured",
+            id="stuck in another writer's upgrade, it is remediated",
         ),
         pytest.param(
             NEW,
             Attempt(Upgrade(("0",), NEW), NOW - timedelta(minutes=11)),
             fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=11))),
             says("HealthCheckFailed", "update domain 0", "web_0 (updating)", "10m"),
-            id="stuck on our own word to this image, it is waited for and told",
+            id="stuck in our upgrade to this image, it is waited for and reported",
         ),
         pytest.param(
             NEW,
             None,
             fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=9))),
-            says("AzureBusy", "(updating)"),
+            says("AzureBusy", "updating"),
             id="nothing is stuck: Azure is waited for",
         ),
         pytest.param(
             NEW,
             None,
             fleet(instance(0, provisioning="deleting", since=NOW - HOUR)),
-            says("AzureBusy", "(updating)"),
-            id="one that is being deleted is nothing to cure",
+            says("AzureBusy", "updating"),
+            id="an instance that is being deleted needs no remediation",
         ),
         pytest.param(
             NEW,
             None,
             fleet(outdated(0, provisioning="updating", since=NOW - HOUR, is_attached=True)),
-            says("AzureBusy", "(updating)"),
-            id="nor is a machine that a person attached",
+            says("AzureBusy", "updating"),
+            id="an attached machine needs no remediation",
         ),
     ],
 )
-def test_azure_at_work_for_too_long_does_not_bar_the_cure(
+def test_a_scale_set_updating_for_too_long_does_not_block_remediation(
     image: Any, attempt: Any, instances: Any, line: str
 ) -> None:
     seen = observed(model=model(image=image, provisioning="updating"), instances=instances, attempt=attempt)
@@ -956,7 +959,9 @@ def test_a_scale_set_of_none_is_up_to_date_whatever_it_goes_by(by: By) -> None:
 
 
 def test_a_patch_without_an_etag_cannot_be_made() -> None:
-    with pytest.raises(ValueError, match=r"^a patch names the etag that was seen: without one it would "):
+    with pytest.raises(
+        ValueError, match=r"^a patch needs the etag that was read: without one it overwrites any change"
+    ):
         PatchModel(NEW, "")
 
 
@@ -979,7 +984,7 @@ def test_another_image_is_another_step_and_is_not_withheld() -> None:
     ],
 )
 def test_an_upgrade_without_named_instances_cannot_be_made(ids: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="names its instances, one at least"):
+    with pytest.raises(ValueError, match="at least one instance id"):
         Upgrade(ids, NEW)
 
 
@@ -1000,12 +1005,12 @@ GOOD_OLD = PersistedState(last_good=OLD)
             OLD,
             observed(model=model(provisioning="updating", persisted=GOOD_OLD)),
             says("ModelDrift", "24.04.202601140", "24.04.202601010"),
-            id="the way back to the last good image",
+            id="a return to the last good image",
         ),
         pytest.param(
             OLD,
             observed(model=model(provisioning="creating", persisted=GOOD_OLD)),
-            says("AzureBusy", "(creating)"),
+            says("AzureBusy", "creating"),
             id="not while the scale set is being made",
         ),
         pytest.param(
@@ -1020,8 +1025,8 @@ GOOD_OLD = PersistedState(last_good=OLD)
         pytest.param(
             FIX,
             observed(model=model(provisioning="updating", persisted=GOOD_OLD)),
-            says("AzureBusy", "(updating)"),
-            id="but no image that is neither",
+            says("AzureBusy", "updating"),
+            id="an image that is neither a fix nor a revert waits for Azure",
         ),
     ],
 )
@@ -1033,3 +1038,23 @@ def test_what_does_not_wait_for_azure_to_finish(image: PlatformImage, seen: Obse
 def test_an_exact_image_that_is_gone_takes_nothing_from_those_that_run_it() -> None:
     seen = observed(instances=fleet(rest="upgraded"), availability=Availability(NEW, Verdict.NOT_FOUND))
     assert decided(spec(), seen).line == says("UpToDate", "10", "24.04.202601140")
+
+
+def test_a_brake_counts_no_instances_of_a_partial_list() -> None:
+    held = decided(spec(suspend=Suspension()), observed(instances=fleet()[1:]))
+    assert (held.reason, held.counts) == (Reason.SUSPENDED, None)
+
+
+@pytest.mark.parametrize(
+    ("is_under_way", "reason"),
+    [
+        pytest.param(True, Reason.PROGRESS_DEADLINE_EXCEEDED, id="the rollout was seen to begin"),
+        pytest.param(None, Reason.PROGRESS_DEADLINE_EXCEEDED, id="nobody has seen it begin"),
+        pytest.param(False, Reason.AZURE_BUSY, id="it was seen to end: Azure is at something else"),
+    ],
+)
+def test_azure_is_at_work_for_longer_than_a_batch_may_take(is_under_way: bool | None, reason: Reason) -> None:
+    attempt = Attempt(Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=61))
+    progress = Progress(is_under_way=is_under_way, attempt=attempt)
+    seen = observed(model=model(provisioning="updating"), progress=progress)
+    assert decided(spec(), seen).reason is reason

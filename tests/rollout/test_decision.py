@@ -1,4 +1,4 @@
-"""What a decision says besides its line: when to look again, and what was counted."""
+"""What a decision says besides its line: when to reconcile again, and what was counted."""
 
 from datetime import timedelta
 
@@ -44,7 +44,7 @@ DONE = fleet(rest="upgraded")
         ),
     ],
 )
-def test_soon_it_looks_again_while(desired: ScaleSet, seen: Observed, reason: Reason) -> None:
+def test_when_it_reconciles_again_soon(desired: ScaleSet, seen: Observed, reason: Reason) -> None:
     decision = decided(desired, seen)
     assert (decision.reason, decision.soon, decision.until) == (reason, True, None)
 
@@ -75,7 +75,7 @@ def test_soon_it_looks_again_while(desired: ScaleSet, seen: Observed, reason: Re
         ),
     ],
 )
-def test_it_looks_again_at_its_time_where(
+def test_when_it_reconciles_again_at_a_time(
     desired: ScaleSet, seen: Observed, reason: Reason, until: object
 ) -> None:
     decision = decided(desired, seen)
@@ -113,7 +113,7 @@ def test_it_looks_again_at_its_time_where(
                 progress=Progress(waiting_since=NOW - 2 * HOUR),
             ),
             Reason.PROGRESS_DEADLINE_EXCEEDED,
-            id="nothing comes of a batch that is tried again, and there is no image to go back to",
+            id="nothing comes of a batch that is retried, and there is no image to go back to",
         ),
         pytest.param(
             spec(deadline=HOUR),
@@ -137,13 +137,13 @@ def test_it_looks_again_at_its_time_where(
             spec(max_unhealthy=Count(0)),
             observed(instances=fleet(outdated(3, health="unhealthy", protected=True))),
             Reason.TOO_MANY_UNHEALTHY,
-            id="too many are sick",
+            id="too many are unhealthy",
         ),
         pytest.param(
             spec(max_unavailable=Count(1)),
             observed(instances=fleet(outdated(9, health="unhealthy", protected=True))),
             Reason.TOO_MANY_UNAVAILABLE,
-            id="too many are away",
+            id="too many are unavailable",
         ),
         pytest.param(spec(windows=(NIGHT,)), observed(), Reason.OUTSIDE_WINDOW, id="a window is closed"),
         pytest.param(
@@ -169,7 +169,7 @@ def test_the_instances_have_been_counted_where(desired: ScaleSet, seen: Observed
 
 
 @pytest.mark.parametrize("verdict", [Verdict.UNREADABLE, Verdict.NO_LATEST])
-def test_where_nobody_can_say_what_latest_is_the_instances_have_been_counted_all_the_same(
+def test_the_instances_are_counted_even_if_latest_is_unknown(
     verdict: Verdict,
 ) -> None:
     latest = spec(image=type(NEW)(NEW.publisher, NEW.offer, NEW.sku, "latest"))
@@ -178,4 +178,4 @@ def test_where_nobody_can_say_what_latest_is_the_instances_have_been_counted_all
     assert decision.reason in {Reason.CATALOGUE_UNREADABLE, Reason.NO_LATEST_VERSION}
     assert decision.message.startswith(f"{latest.image}: ")
     assert decision.counts is not None
-    assert decision.counts.done == "10 of 10 up to date"
+    assert decision.counts.summary == "10 of 10 up to date"

@@ -52,7 +52,7 @@ ONE_LATE = [instance(0), instance(1, update_domain=None, provisioning="creating"
             By.AUTO,
             ONE_LATE,
             ["update domain 0", "the scale set"],
-            id="one instance without a number does not change how the rest is ordered",
+            id="one instance without a number does not change how the others are ordered",
         ),
         pytest.param(
             By.AUTO,
@@ -125,7 +125,7 @@ def test_what_is_not_reported_or_does_not_matter_is_left_out(by: By, instances: 
     ],
 )
 def test_an_ordering_that_azure_does_not_report_is_an_error(by: By, instances: Any) -> None:
-    with pytest.raises(DomainsUnknown, match=f"spec.rollout.by is {by}"):
+    with pytest.raises(DomainsUnknown, match=f"rollout.by is {by}"):
         grouping(by, (), instances)
 
 

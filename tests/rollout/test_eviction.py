@@ -11,7 +11,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.scale_set import By, ScaleSet
-from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, spec
+from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 from tests.messages import says
 
 MINUTE = timedelta(minutes=1)
@@ -72,7 +72,14 @@ def goes(desired: ScaleSet, seen: Observed) -> tuple[str, int, int]:
             id="four minutes after it, where all four are",
         ),
         pytest.param(
-            after(instance(0), batch="0", before=3, ago=3 * MINUTE), ("1", 3, 0), id="and so on, one by one"
+            after(instance(0), batch="0", before=3, ago=3 * MINUTE),
+            ("1", 3, 0),
+            id="the next instances follow one by one",
+        ),
+        pytest.param(
+            after(instance(0), batch="0", before=5, ago=7 * MINUTE),
+            ("", 0, 1),
+            id="eight minutes apart after five evictions",
         ),
         pytest.param(
             after(instance(0), batch="0", before=40, ago=29 * MINUTE),
@@ -107,31 +114,56 @@ def goes(desired: ScaleSet, seen: Observed) -> tuple[str, int, int]:
             ("4567", 0, 0),
             id="an eviction long after the upgrade is none of it",
         ),
+        pytest.param(
+            after(evicted(0, since=NOW - 20 * MINUTE), *map(instance, (1, 2, 3)), ago=30 * MINUTE),
+            ("4567", 1, 0),
+            id="an eviction at the last moment of health.timeout counts",
+        ),
+        pytest.param(
+            after(evicted(0), evicted(1), *map(instance, (2, 3)), ago=MINUTE / 2),
+            ("4567", 2, 0),
+            id="after as many evictions as are borne nothing waits",
+        ),
+        pytest.param(
+            after(evicted(0), evicted(1), evicted(2), instance(3), ago=2 * MINUTE),
+            ("4", 3, 0),
+            id="the wait is over to the minute",
+        ),
+        pytest.param(
+            after(evicted(0), instance(9, created=NOW - 8 * MINUTE, since=NOW - 8 * MINUTE), batch="0"),
+            ("1234", 1, 0),
+            id="one that was made at the moment of the batch is back",
+        ),
     ],
 )
 def test_what_goes_next(seen: Observed, expected: tuple[str, int, int]) -> None:
     assert goes(spec(**SPEC), seen) == expected
 
 
-def test_one_that_is_no_longer_there_was_evicted_too() -> None:
+def test_an_instance_that_no_longer_exists_was_evicted() -> None:
     """With the policy Delete, and a capacity that went down with it."""
     left = fleet(instance(3))[3:]
     seen = after(model=model(is_spot=True, capacity=7), instances=left)
     assert goes(spec(**SPEC), seen) == ("4", 3, 0)
-    assert (
-        "alone, because Azure has evicted 3 soon after their upgrade" in decided(spec(**SPEC), seen).message
-    )
+    assert decided(spec(**SPEC), seen).line == says("Upgrading", "web_4", "Azure evicted 3")
 
 
-def test_more_are_borne_where_more_may_be_lost() -> None:
+def test_more_evictions_are_tolerated_if_more_instances_may_fail() -> None:
     seen = after(evicted(0), evicted(1), evicted(2), instance(3))
     assert goes(spec(**SPEC, max_unhealthy_upgraded=Percent(75)), seen) == ("4567", 3, 0)
 
 
-def test_of_what_is_not_spot_nothing_is_evicted_but_nothing_of_the_batch_is_left() -> None:
+def test_a_share_of_evictions_is_borne_of_the_upgraded_alone() -> None:
+    """Of four upgraded a half is two, of the six others it would be three."""
+    seen = after(evicted(0), evicted(1), evicted(2), instance(3))
+    assert goes(spec(**SPEC, max_unhealthy_upgraded=Percent(50)), seen) == ("4", 3, 0)
+
+
+def test_instances_that_are_not_spot_are_never_counted_as_evicted() -> None:
     seen = after(*map(evicted, range(4)), model=model())
     assert goes(spec(**SPEC), seen) == ("4", 0, 0)
-    assert "(web_4), alone, because nothing of the last batch is left" in decided(spec(**SPEC), seen).message
+    line = says("Upgrading", "web_4", "no instance of the last batch is left")
+    assert decided(spec(**SPEC), seen).line == line
 
 
 @pytest.mark.parametrize(
@@ -140,6 +172,11 @@ def test_of_what_is_not_spot_nothing_is_evicted_but_nothing_of_the_batch_is_left
         pytest.param((evicted(0), instance(1)), "2345", id="one is back"),
         pytest.param((evicted(0), evicted(1)), "2", id="none is"),
         pytest.param((), "0123", id="nothing was upgraded"),
+        pytest.param(
+            (outdated(9, power="deallocated", health=""),),
+            "0123",
+            id="one that was not upgraded is deallocated",
+        ),
     ],
 )
 def test_a_new_process_goes_by_what_stands_there(special: Any, expected: str) -> None:
@@ -159,6 +196,13 @@ def test_what_was_before_the_rollout_counts_for_nothing(step: Any) -> None:
     assert goes(spec(**SPEC), seen) == ("0124", 0, 0)
 
 
-def test_the_wait_is_told() -> None:
+def test_the_line_of_the_backoff() -> None:
     seen = after(*map(evicted, range(4)), ago=MINUTE)
     assert decided(spec(**SPEC), seen).line == says("EvictedAfterUpgrade", "09:03:00", "4 of 10")
+
+
+def test_while_it_waits_the_instances_are_counted() -> None:
+    decision = decided(spec(**SPEC), after(*map(evicted, range(4)), ago=MINUTE))
+    assert (decision.step, decision.until) == (None, NOW + 3 * MINUTE)
+    assert decision.counts is not None
+    assert (decision.counts.up_to_date, decision.counts.total) == (4, 10)

@@ -8,18 +8,21 @@ import pytest
 
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.observed import Instance, Look, Operation
-from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.gate import Gate
+from reconciler.rollout.observed import Instance, Need, Operation
+from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.rollout.tags import with_state
 from reconciler.spec.amount import Count
 from reconciler.spec.image import Image
-from reconciler.spec.scale_set import OnFailure
+from reconciler.spec.scale_set import Approval, OnFailure, ScaleSet
+from reconciler.spec.window import Kind, Window
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 from tests.messages import says
 
+NIGHT = Window(Kind.ALLOW, "0 22 * * *", timedelta(hours=4), "UTC")
 ATTEMPT = Attempt(
     Upgrade(("0", "5"), NEW), NOW - timedelta(minutes=1), "https://management.azure.com/operations/1"
 )
@@ -27,7 +30,7 @@ ASKED = ("0, 5", "24.04.202601140", "08:59:00")
 
 
 def test_the_operation_is_asked_for_only_where_its_effect_does_not_show() -> None:
-    assert decide(spec(), observed(attempt=ATTEMPT)) is Look.OPERATION
+    assert decide(spec(), observed(attempt=ATTEMPT)) is Need.OPERATION
     done = fleet(instance(0), instance(5))
     assert isinstance(decide(spec(), observed(attempt=ATTEMPT, instances=done)), Decision)
 
@@ -87,7 +90,7 @@ def test_two_upgrades_in_a_row_of_which_no_instance_came_are_evidence(
         pytest.param({}, Progress(is_under_way=True), OLD, "GivingUp", id="it served"),
         pytest.param(
             {},
-            Progress(is_under_way=True, unwell=frozenset({"0", "5"})),
+            Progress(is_under_way=True, not_serving=frozenset({"0", "5"})),
             OLD,
             "OperationFailed",
             id="neither served when it was taken",
@@ -97,7 +100,7 @@ def test_two_upgrades_in_a_row_of_which_no_instance_came_are_evidence(
             Progress(is_under_way=True),
             OLD,
             "OperationFailed",
-            id="so many are borne",
+            id="no more failed than maxUnhealthyUpgraded tolerates",
         ),
         pytest.param({}, Progress(is_under_way=True), NEW, "OperationFailed", id="it is the last good image"),
     ],
@@ -157,14 +160,14 @@ def test_an_attempt_knows_what_the_one_before_failed_with(step: Any, earlier: st
         ),
     ],
 )
-def test_what_became_of_it_is_said(operation: Operation, line: str, soon: bool) -> None:
+def test_the_line_about_the_operation_of_an_upgrade(operation: Operation, line: str, soon: bool) -> None:
     decision = decided(spec(), observed(attempt=ATTEMPT, operation=operation))
     assert (decision.line, decision.step, decision.soon) == (line, None, soon)
     assert decision.counts is not None
     assert decision.counts.total == 10
 
 
-LATE = says("ProgressDeadlineExceeded", "1h", "spec.rollout.progressDeadline")
+LATE = says("ProgressDeadlineExceeded", "1h")
 
 
 @pytest.mark.parametrize(
@@ -179,13 +182,13 @@ LATE = says("ProgressDeadlineExceeded", "1h", "spec.rollout.progressDeadline")
         pytest.param(
             ATTEMPT,
             Operation("Succeeded"),
-            LATE.and_names(*ASKED, "0 of 10"),
+            LATE.and_names(*ASKED),
             id="it succeeded, and does not show",
         ),
         pytest.param(
             replace(ATTEMPT, operation=""),
             None,
-            LATE.and_names(*ASKED, "0 of 10"),
+            LATE.and_names(*ASKED),
             id="it has no operation that could be asked for",
         ),
         pytest.param(None, None, LATE, id="a new process knows of none"),
@@ -197,7 +200,7 @@ LATE = says("ProgressDeadlineExceeded", "1h", "spec.rollout.progressDeadline")
         ),
     ],
 )
-def test_what_became_of_an_upgrade_is_said_once_its_batch_is_overdue_and_nothing_is_away(
+def test_the_line_about_an_upgrade_without_effect_past_its_deadline(
     attempt: Attempt | None, operation: Operation | None, line: str
 ) -> None:
     waited = Progress(waiting_since=NOW - timedelta(minutes=61), is_under_way=True)
@@ -205,22 +208,18 @@ def test_what_became_of_an_upgrade_is_said_once_its_batch_is_overdue_and_nothing
     assert decided(spec(), seen).line == line
 
 
-def test_what_became_of_an_upgrade_is_asked_for_once_its_batch_is_overdue() -> None:
+def test_the_operation_of_an_overdue_upgrade_is_read() -> None:
     waited = Progress(waiting_since=NOW - timedelta(minutes=61), is_under_way=True)
-    assert decide(spec(), observed(instances=fleet(), attempt=ATTEMPT, progress=waited)) is Look.OPERATION
+    assert decide(spec(), observed(instances=fleet(), attempt=ATTEMPT, progress=waited)) is Need.OPERATION
 
 
-def test_an_upgrade_of_one_instance_is_told_as_that() -> None:
+def test_the_line_about_an_upgrade_of_one_instance() -> None:
     attempt = Attempt(Upgrade(("0",), NEW), NOW - timedelta(minutes=1))
-    assert (
-        "the upgrade of instance 0 to 24.04.202601140, asked for"
-        in decided(
-            spec(), observed(attempt=attempt, instances=fleet(outdated(0), of=1), model=model(capacity=1))
-        ).message
-    )
+    seen = observed(attempt=attempt, instances=fleet(outdated(0), of=1), model=model(capacity=1))
+    assert decided(spec(), seen).line == says("NoEffect", "instance 0", "08:59:00")
 
 
-def test_a_patch_that_failed_is_told_too() -> None:
+def test_the_line_about_a_failed_patch() -> None:
     attempt = Attempt(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=1), "https://...")
     seen = observed(
         model=model(image=OLD, capacity=1),
@@ -236,7 +235,7 @@ def test_a_patch_that_failed_is_told_too() -> None:
     [
         pytest.param(OLD, timedelta(minutes=1), "NoEffect", id="it was set to another: the read is behind"),
         pytest.param(
-            OLD, timedelta(minutes=5), "Upgrading", id="five minutes ago: somebody else has set it since"
+            OLD, timedelta(minutes=5), "Upgrading", id="five minutes ago: another writer has set it since"
         ),
         pytest.param(NEW, timedelta(minutes=1), "Upgrading", id="it was set to this one"),
     ],
@@ -252,7 +251,7 @@ SET = Attempt(PatchModel(OLD, '"3"'), NOW - timedelta(minutes=1), "https://manag
 
 
 @pytest.mark.parametrize("status", ["InProgress", "Succeeded", ""])
-def test_it_is_told_what_the_model_was_set_to_and_no_batch_is_waited_for(status: str) -> None:
+def test_the_line_names_what_the_model_was_set_to(status: str) -> None:
     decision = decided(spec(), observed(attempt=SET, operation=Operation(status)))
     assert decision.line == says("NoEffect", "24.04.202601010", "08:59:00", "24.04.202601140", "09:04:00")
     assert (decision.step, decision.counts) == (None, None)
@@ -264,8 +263,8 @@ PREEMPTED = Operation("Failed", "OperationPreempted: preempted by a more recent 
 
 
 def test_no_instance_follows_a_model_before_the_operation_that_set_it_is_read() -> None:
-    assert decide(spec(), observed(attempt=DONE)) is Look.OPERATION
-    assert decide(spec(), observed(attempt=DONE, instances=None)) is Look.OPERATION
+    assert decide(spec(), observed(attempt=DONE)) is Need.OPERATION
+    assert decide(spec(), observed(attempt=DONE, instances=None)) is Need.OPERATION
 
 
 @pytest.mark.parametrize(
@@ -275,8 +274,10 @@ def test_no_instance_follows_a_model_before_the_operation_that_set_it_is_read() 
         pytest.param(Operation("Succeeded"), "failed", "Upgrading", id="it ended well, in a set that failed"),
         pytest.param(Operation("InProgress"), "succeeded", "AzureBusy", id="it is under way"),
         pytest.param(Operation("Failed", "X: no"), "succeeded", "OperationFailed", id="it failed"),
-        pytest.param(Operation(""), "succeeded", "Upgrading", id="it is not told, and the set is well"),
-        pytest.param(Operation(""), "failed", "NoEffect", id="it is not told, and the set failed"),
+        pytest.param(
+            Operation(""), "succeeded", "Upgrading", id="it is not reported, and the scale set succeeded"
+        ),
+        pytest.param(Operation(""), "failed", "NoEffect", id="it is not reported, and the scale set failed"),
         pytest.param(PREEMPTED, "succeeded", "Upgrading", id="another took its place, and the set is well"),
         pytest.param(PREEMPTED, "failed", "OperationFailed", id="another took its place, and the set failed"),
     ],
@@ -335,12 +336,12 @@ AGAIN = says("ModelUpdateFailed", "24.04.202601140")
             id="it is under way",
         ),
         pytest.param(Operation("Failed", "X: No."), AGAIN.and_names("X: No"), id="it failed"),
-        pytest.param(Operation(""), AGAIN.and_names("Failed"), id="it is not told, and the set failed"),
+        pytest.param(
+            Operation(""), AGAIN.and_names("Failed"), id="it is not reported, and the scale set failed"
+        ),
     ],
 )
-def test_what_is_said_of_a_change_of_the_model_before_any_instance_follows(
-    operation: Operation, line: str
-) -> None:
+def test_the_line_about_a_change_of_the_model_before_any_upgrade(operation: Operation, line: str) -> None:
     persisted = PersistedState(last_good=OLD)
     attempt = Attempt(PatchModel(NEW, '"3"', persisted), NOW - timedelta(hours=1), URL)
     decision = decided(
@@ -385,18 +386,18 @@ OTHERS = fleet(outdated(0, provisioning="failed", since=NOW - timedelta(seconds=
     [
         pytest.param(Operation("Failed", "X: no"), "OperationFailed", id="it failed: the next waits"),
         pytest.param(Operation("Succeeded"), "Upgrading", id="it ended well"),
-        pytest.param(Operation(""), "Upgrading", id="it is not told"),
+        pytest.param(Operation(""), "Upgrading", id="it is not reported"),
     ],
 )
 def test_before_another_upgrade_that_of_one_which_is_not_done_is_read(
     operation: Operation, reason: str
 ) -> None:
-    assert decide(spec(), observed(attempt=ATTEMPT, instances=OTHERS)) is Look.OPERATION
+    assert decide(spec(), observed(attempt=ATTEMPT, instances=OTHERS)) is Need.OPERATION
     assert decided(spec(), observed(attempt=ATTEMPT, instances=OTHERS, operation=operation)).reason == reason
 
 
 def test_a_model_that_could_not_be_set_holds_nothing_up() -> None:
-    assert decide(spec(), observed(attempt=SET)) is Look.OPERATION
+    assert decide(spec(), observed(attempt=SET)) is Need.OPERATION
     preempted = observed(attempt=SET, operation=Operation("Failed", "OperationPreempted: no"))
     assert decided(spec(), preempted).step == Upgrade(("0", "5"), NEW)
 
@@ -418,7 +419,7 @@ TAKEN = says("Upgrading", "update domain 0", "2", "24.04.202601140", "web_0", "w
             UPGRADED.and_names("08:51:00", "09:01:00"),
             id="ten minutes after the second",
         ),
-        pytest.param(tried(2, 10), TAKEN, id="and then it is"),
+        pytest.param(tried(2, 10), TAKEN, id="retried ten minutes after the second"),
         pytest.param(
             tried(3, 19),
             UPGRADED.and_names("08:41:00", "09:01:00"),
@@ -433,13 +434,61 @@ TAKEN = says("Upgrading", "update domain 0", "2", "24.04.202601140", "web_0", "w
         pytest.param(
             tried(4, 40),
             UPGRADED.and_names("08:20:00", "`reconciler retry`"),
-            id="and then never again",
+            id="never again after the fourth",
         ),
-        pytest.param(tried(4, 40, Upgrade(("1", "6"), NEW)), TAKEN, id="but another is"),
+        pytest.param(
+            tried(4, 40, Upgrade(("1", "6"), NEW)), TAKEN, id="another upgrade starts after the fourth"
+        ),
     ],
 )
-def test_an_upgrade_without_effect_is_tried_ever_more_seldom(attempt: Attempt, line: str) -> None:
+def test_an_upgrade_without_effect_is_retried_at_growing_intervals(attempt: Attempt, line: str) -> None:
     assert decided(spec(), observed(attempt=attempt)).line == line
+
+
+DEPENDS = Gate("dependencies", "db is Failing: PartialRead", Reason.DEPENDENCY_NOT_READY)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        pytest.param((spec(windows=(NIGHT,)), {}), id="a window"),
+        pytest.param((spec(approval=Approval.START), {}), id="an approval"),
+        pytest.param((spec(), {"gates": (DEPENDS,)}), id="a gate outside"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("attempt", "instances", "is_told"),
+    [
+        pytest.param(tried(4, 39), fleet(), True, id="the last try is young"),
+        pytest.param(tried(4, 600), fleet(), True, id="the last try was hours ago"),
+        pytest.param(tried(3, 20), fleet(), False, id="it goes once more when the gate opens"),
+        pytest.param(tried(4, 39), fleet(instance(0)), False, id="one of its instances is done"),
+        pytest.param(
+            tried(4, 39),
+            fleet(outdated(0, protected=True)),
+            False,
+            id="a person protects one of its instances",
+        ),
+        pytest.param(tried(4, 39, Upgrade(("0", "5"), OLD)), fleet(), False, id="it was to another image"),
+    ],
+)
+def test_no_gate_hides_that_an_upgrade_is_not_tried_again(
+    held: tuple[ScaleSet, dict[str, Any]], attempt: Attempt, instances: Any, *, is_told: bool
+) -> None:
+    desired, changes = held
+    found = decided(desired, observed(attempt=attempt, instances=instances, **changes))
+    assert (found.reason is Reason.NO_EFFECT) is is_told
+    assert found.step is None
+
+
+@pytest.mark.parametrize("error", ["QuotaExceeded: No cores are left.", ""])
+def test_what_became_of_its_last_try_is_asked_for_behind_a_closed_gate(error: str) -> None:
+    attempt = replace(tried(4, 600), operation=ATTEMPT.operation)
+    seen = observed(attempt=attempt)
+    assert decide(spec(windows=(NIGHT,)), replace(seen, lasting=())) is Need.OPERATION
+    ended = Operation("Failed" if error else "Succeeded", error)
+    found = decided(spec(windows=(NIGHT,)), replace(seen, operation=ended))
+    assert found.reason is (Reason.OPERATION_FAILED if error else Reason.NO_EFFECT)
 
 
 PATCH = PatchModel(NEW, '"3"')
@@ -469,11 +518,11 @@ DRIFT = says("ModelDrift", "24.04.202601010", "24.04.202601140")
             says("Contested", "24.04.202601140", "5", "08:21:00", "09:01:00"),
             id="the wait grows to forty minutes and no longer",
         ),
-        pytest.param(tried(5, 40, PATCH), DRIFT, id="and it is set again however often that was"),
+        pytest.param(tried(5, 40, PATCH), DRIFT, id="it is set again, however often that was"),
         pytest.param(tried(3, 1, PatchModel(FIX, '"3"')), DRIFT, id="that of another image contests nothing"),
     ],
 )
-def test_a_model_that_somebody_sets_back_is_set_again_and_that_is_told(attempt: Attempt, line: str) -> None:
+def test_a_model_that_another_writer_reverts_is_set_again(attempt: Attempt, line: str) -> None:
     seen = observed(
         model=model(image=OLD),
         instances=fleet(*(outdated(n, latest_model=True) for n in range(10))),
@@ -498,5 +547,128 @@ def test_nobody_contests_what_azure_itself_has_not_done(operation: Operation, re
         instances=fleet(*(outdated(n, latest_model=True) for n in range(10))),
         attempt=attempt,
     )
-    assert decide(spec(), seen) is Look.OPERATION
+    assert decide(spec(), seen) is Need.OPERATION
     assert decided(spec(), replace(seen, operation=operation)).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("attempt", "on_failure", "reason"),
+    [
+        pytest.param(
+            replace(ATTEMPT, tries=2, error=NOT_MADE, earlier_error=NOT_MADE),
+            OnFailure.ROLLBACK,
+            "GivingUp",
+            id="it is given up",
+        ),
+        pytest.param(
+            replace(ATTEMPT, tries=2, error=NOT_MADE, earlier_error=NOT_MADE),
+            OnFailure.HOLD,
+            "OperationFailed",
+            id="it is held",
+        ),
+    ],
+)
+def test_an_error_that_was_read_before_needs_no_operation(
+    attempt: Attempt, on_failure: OnFailure, reason: str
+) -> None:
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)),
+        attempt=attempt,
+        progress=Progress(is_under_way=True),
+    )
+    assert decided(spec(on_failure=on_failure), seen).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("tries", "minutes", "on_failure", "reason", "ids"),
+    [
+        pytest.param(2, 9, OnFailure.HOLD, "OperationFailed", (), id="ten minutes have not passed yet"),
+        pytest.param(2, 10, OnFailure.HOLD, "Upgrading", ("0", "5"), id="ten minutes have passed"),
+        pytest.param(4, 40, OnFailure.HOLD, "OperationFailed", (), id="it was tried four times"),
+        pytest.param(2, 10, OnFailure.ROLLBACK, "GivingUp", (), id="the spec asks to go back"),
+    ],
+)
+def test_an_upgrade_that_made_no_instance_twice_is_tried_again_while_it_is_held(
+    tries: int, minutes: int, on_failure: OnFailure, reason: str, ids: tuple[str, ...]
+) -> None:
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)),
+        attempt=replace(ATTEMPT, at=NOW - timedelta(minutes=minutes), tries=tries, earlier_error=NOT_MADE),
+        operation=Operation("Failed", NOT_MADE),
+        progress=Progress(is_under_way=True),
+    )
+    decision = decided(spec(on_failure=on_failure), seen)
+    named = decision.step.instance_ids if isinstance(decision.step, Upgrade) else ()
+    assert (decision.reason, named) == (reason, ids)
+    assert decision.blamed == (None if ids else Fingerprint.of(NEW))
+
+
+def test_while_it_is_held_the_instances_are_counted() -> None:
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)),
+        attempt=replace(ATTEMPT, tries=2, earlier_error=NOT_MADE),
+        operation=Operation("Failed", NOT_MADE),
+        progress=Progress(is_under_way=True),
+    )
+    decision = decided(spec(), seen)
+    assert (decision.reason, decision.step) == ("OperationFailed", None)
+    assert decision.counts is not None
+    assert (decision.counts.up_to_date, decision.counts.total) == (0, 10)
+
+
+def test_against_the_last_good_image_no_failure_counts() -> None:
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=NEW)),
+        attempt=replace(ATTEMPT, tries=2, earlier_error=NOT_MADE),
+        operation=Operation("Failed", NOT_MADE),
+        progress=Progress(is_under_way=True),
+    )
+    assert decided(spec(on_failure=OnFailure.ROLLBACK), seen).line == ONCE
+
+
+def test_an_upgrade_that_was_tried_twice_says_so_once_its_batch_is_overdue() -> None:
+    waited = Progress(waiting_since=NOW - timedelta(minutes=61), is_under_way=True)
+    seen = observed(attempt=replace(ATTEMPT, tries=2), operation=Operation("Failed", QUOTA), progress=waited)
+    assert decided(spec(), seen).line == LATE.and_names(*ASKED, "2", QUOTA[:-1])
+
+
+def test_the_operation_of_an_overdue_upgrade_is_read_before_its_image_is_blamed() -> None:
+    """The error that the instance shows is evidence already, and that of the attempt was read before."""
+    failed = outdated(3, provisioning="failed", error="OSProvisioningTimedOut")
+    attempt = Attempt(Upgrade(("3",), NEW), NOW - timedelta(hours=1), URL, error=NOT_MADE)
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)),
+        instances=fleet(failed),
+        attempt=attempt,
+        progress=Progress(waiting_since=NOW - timedelta(minutes=61), is_under_way=True),
+    )
+    desired = spec(on_failure=OnFailure.ROLLBACK)
+    assert decide(desired, seen) is Need.OPERATION
+    assert decided(desired, replace(seen, operation=Operation("Failed", "X: no"))).reason is Reason.GIVING_UP
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        pytest.param(
+            "Succeeded",
+            says("NoEffect", "24.04.202601140", "08:59:00", "24.04.202601010", "09:09:00"),
+            id="it ended well: another writer has set it since",
+        ),
+        pytest.param(
+            "",
+            says("NoEffect", "24.04.202601140", "08:59:00", "09:09:00"),
+            id="Azure does not know it any more: the read may be behind",
+        ),
+    ],
+)
+def test_a_model_that_reads_otherwise_than_it_was_set_is_told_by_its_operation(
+    status: str, line: str
+) -> None:
+    seen = observed(
+        model=model(image=OLD),
+        instances=fleet(*(outdated(n, latest_model=True) for n in range(10))),
+        attempt=replace(tried(2, 1, PATCH), operation=URL),
+        operation=Operation(status),
+    )
+    assert decided(spec(), seen).line == line

@@ -8,13 +8,13 @@ import pytest
 
 from reconciler.rollout.decide import decide
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.observed import Look, Observed
+from reconciler.rollout.observed import Need, Observed
 from reconciler.rollout.persisted import Fingerprint, PersistedState, Signature
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.spec.amount import Count, Percent
-from reconciler.spec.scale_set import Approval, Canary, ScaleSet
+from reconciler.spec.scale_set import Approval, Approver, Canary, Converge, ScaleSet
 from reconciler.spec.suspension import Suspension
 from reconciler.spec.window import Kind, Window
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
@@ -79,7 +79,7 @@ def frozen(freeze: Suspension) -> ScaleSet:
             spec(approval=Approval.START),
             observed(),
             says("AwaitingApproval", "24.04.202601140", "`reconciler approve web`"),
-            id="and the instances, where somebody else has set the model",
+            id="approval at the start holds the instances if another writer has set the model",
         ),
         pytest.param(
             spec(approval=Approval.CANARY),
@@ -103,7 +103,7 @@ def frozen(freeze: Suspension) -> ScaleSet:
             spec(windows=(NIGHT,)),
             replace(ROLLING, gates=(CLOSED,)),
             says("OutsideWindow", "2026-01-05 22:00 UTC"),
-            id="of two that are closed the first is told",
+            id="of two that are closed the first is reported",
         ),
         pytest.param(
             spec(windows=(NIGHT,)),
@@ -133,7 +133,7 @@ def frozen(freeze: Suspension) -> ScaleSet:
             frozen(Suspension()),
             SICK,
             says("Frozen", "spec.freeze"),
-            id="a freeze holds even a cure",
+            id="a freeze holds even a remediation",
         ),
         pytest.param(
             spec(windows=(NIGHT,)),
@@ -160,22 +160,18 @@ def frozen(freeze: Suspension) -> ScaleSet:
                     instance(0, health="unhealthy", since=NOW - HOUR),
                     *(outdated(n, power="stopped", health="unhealthy") for n in range(1, 5)),
                 ),
-                progress=Progress(unwell=frozenset("01234")),
+                progress=Progress(not_serving=frozenset("01234")),
             ),
             says(
                 "TooManyUnhealthy",
                 "web_0 (unhealthy)",
-                "web_1 (stopped)",
-                "web_2 (stopped)",
-                "web_3 (stopped)",
                 "5 of 10",
-                "spec.rollout.maxUnhealthy",
+                "maxUnhealthy",
                 "20%",
                 "2 of 10",
-                "1 of 10",
                 "24.04.202601140",
             ),
-            id="more than maxUnhealthy, and the batch that was to show the cure is not healthy",
+            id="more than maxUnhealthy, and the first remediated batch is not healthy",
         ),
         pytest.param(
             frozen(Suspension("year-end", "ada", NOW + HOUR)),
@@ -187,11 +183,11 @@ def frozen(freeze: Suspension) -> ScaleSet:
             frozen(Suspension("year-end", "", NOW - HOUR)),
             DRIFTED,
             says("FreezeExpired", "2026-01-05 08:00 UTC", "spec.freeze"),
-            id="a freeze that was forgotten is told",
+            id="a freeze that was forgotten is reported",
         ),
     ],
 )
-def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
+def test_which_gate_blocks(desired: ScaleSet, seen: Observed, line: str) -> None:
     decision = decided(desired, seen)
     assert (decision.line, decision.step) == (line, None)
 
@@ -210,7 +206,7 @@ def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
             spec(approval=Approval.CANARY),
             observed(),
             Upgrade(("0", "5"), NEW),
-            id="the first batch, of which the approval is to come",
+            id="the first batch, before its approval",
         ),
         pytest.param(
             spec(windows=(NIGHT,), approval=Approval.START),
@@ -240,7 +236,7 @@ def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
                 gates=(CLOSED,),
             ),
             PatchModel(FIX, '"4"'),
-            id="the fix of a rollout whose first instance is sick",
+            id="the fix of a rollout whose first instance is unhealthy",
         ),
         pytest.param(
             spec(image=FIX, windows=(NIGHT,)),
@@ -259,7 +255,7 @@ def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
                 gates=(CLOSED,),
             ),
             PatchModel(FIX, '"4"'),
-            id="the fix of one that was given up",
+            id="the fix of an image that failed",
         ),
         pytest.param(
             spec(image=FIX, windows=(NIGHT,)),
@@ -268,7 +264,7 @@ def test_what_holds(desired: ScaleSet, seen: Observed, line: str) -> None:
                 gates=(CLOSED,),
             ),
             PatchModel(FIX, '"4"'),
-            id="a new image where more are sick than maxUnhealthy",
+            id="a new image where more are unhealthy than maxUnhealthy",
         ),
     ],
 )
@@ -280,22 +276,25 @@ def test_what_passes(desired: ScaleSet, seen: Observed, step: Any) -> None:
     "instances",
     [
         pytest.param(
-            fleet(instance(0, health="unhealthy"), rest="upgraded"), id="one sick instance of a settled set"
+            fleet(instance(0, health="unhealthy"), rest="upgraded"),
+            id="one unhealthy instance of a settled set",
         ),
         pytest.param(
             fleet(instance(0, provisioning="failed", power="stopped", latest_model=False), rest="upgraded"),
             id="one that failed on another change of the model, and runs its image",
         ),
         pytest.param(
-            fleet(outdated(0, health="unhealthy")), id="a sick one that runs neither image of the model"
+            fleet(outdated(0, health="unhealthy")), id="an unhealthy one that runs neither image of the model"
         ),
     ],
 )
-def test_sickness_that_the_image_is_not_to_blame_for_opens_no_window(instances: Any) -> None:
+def test_unhealthy_instances_without_evidence_open_no_window(instances: Any) -> None:
     seen = observed(instances=instances)
     assert decided(spec(image=FIX, windows=(NIGHT,)), seen).reason is Reason.OUTSIDE_WINDOW
 
 
+# On the image, and behind another change of the model.
+BEHIND = {number: instance(number, latest_model=False) for number in (3, 7)}
 ONE, TWO, NAMED = (Canary(instances, timedelta()) for instances in (Count(1), Count(2), ("3", "7")))
 
 
@@ -306,18 +305,35 @@ ONE, TWO, NAMED = (Canary(instances, timedelta()) for instances in (Count(1), Co
         pytest.param(ONE, fleet(instance(0)), True, id="once the canary is back it waits"),
         pytest.param(TWO, fleet(instance(0)), False, id="not while one of the canary is missing"),
         pytest.param(TWO, fleet(instance(0), instance(5)), True, id="once none is"),
-        pytest.param(NAMED, fleet(), False, id="nor before those that are named"),
-        pytest.param(NAMED, fleet(instance(3)), False, id="nor while one of them is missing"),
+        pytest.param(NAMED, fleet(), False, id="not before the named canaries are upgraded"),
+        pytest.param(NAMED, fleet(instance(3)), False, id="not while a named canary does not exist"),
         pytest.param(NAMED, fleet(instance(3), instance(7)), True, id="once all that are named are back"),
         pytest.param(
             NAMED, fleet(instance(3), outdated(7, protected=True)), True, id="or all of them that could go"
         ),
+        pytest.param(ONE, fleet(BEHIND[7]), True, id="also where the model was changed otherwise since"),
+        pytest.param(TWO, fleet(BEHIND[7]), False, id="and one of the canary is missing"),
+        pytest.param(NAMED, fleet(BEHIND[3], BEHIND[7]), True, id="or those that are named lack the change"),
+        pytest.param(NAMED, fleet(BEHIND[3]), False, id="and one of them is missing"),
+        pytest.param(None, fleet(BEHIND[7]), True, id="or the first batch lacks it"),
+        pytest.param(
+            ONE,
+            fleet(BEHIND[7], outdated(2, health="unhealthy")),
+            True,
+            id="and one that is unhealthy would go first",
+        ),
+        pytest.param(
+            ONE,
+            fleet(replace(BEHIND[7], created=NOW - timedelta(minutes=2))),
+            False,
+            id="but one that was made on the image is no canary",
+        ),
     ],
 )
-def test_approval_of_the_canary_is_waited_for_once_that_is_back(
+def test_approval_of_the_canary_is_needed_once_it_is_healthy(
     canary: Canary, instances: Any, *, waits: bool
 ) -> None:
-    desired = spec(approval=Approval.CANARY, canary=canary)
+    desired = spec(approval=Approval.CANARY, canary=canary, converge=Converge.MODEL)
     assert (decided(desired, observed(instances=instances)).reason is Reason.AWAITING_APPROVAL) is waits
 
 
@@ -331,7 +347,7 @@ def test_the_model_is_set_before_the_canary_is_approved() -> None:
         pytest.param(
             PersistedState(),
             fleet(),
-            "24.04.202601140 is to be approved once its canary is back",
+            "24.04.202601140 needs approval once its canary is healthy",
             id="not yet asked for",
         ),
         pytest.param(
@@ -361,7 +377,7 @@ def test_an_approval_that_holds_nothing_is_named_beside_the_gate_that_does(
     assert decided(spec(approval=Approval.CANARY), seen).gates == (Gate("approval", evidence), CLOSED)
 
 
-def test_windows_that_never_open_are_told_as_that() -> None:
+def test_the_line_about_windows_that_never_open() -> None:
     never = Window(Kind.DENY, "* * * * *", HOUR, "UTC")
     assert decided(spec(windows=(never,)), ROLLING).line == says("OutsideWindow")
 
@@ -381,7 +397,7 @@ def test_a_closed_gate_says_when_it_may_be_open_and_names_all_that_were_asked() 
 def test_gates_outside_are_asked_only_once_those_of_the_spec_are_open() -> None:
     seen = replace(ROLLING, gates=None)
     assert decided(spec(windows=(NIGHT,)), seen).reason is Reason.OUTSIDE_WINDOW
-    assert decide(spec(windows=(DAY,)), seen) is Look.GATES
+    assert decide(spec(windows=(DAY,)), seen) is Need.GATES
 
 
 @pytest.mark.parametrize(
@@ -405,7 +421,7 @@ def test_an_open_window_says_until_when(windows: Any, evidence: str) -> None:
     assert decision.gates[0] == Gate("windows", evidence)
 
 
-def test_how_many_are_sick_before_a_new_image_passes_is_for_max_unhealthy_to_say() -> None:
+def test_max_unhealthy_decides_when_a_new_image_passes_gates() -> None:
     seen = observed(instances=fleet(*(instance(n, health="unhealthy") for n in range(3)), rest="upgraded"))
     desired = spec(image=FIX, windows=(NIGHT,), max_unhealthy=Percent(30))
     assert decided(desired, seen).reason is Reason.OUTSIDE_WINDOW
@@ -420,14 +436,14 @@ MANY_SICK = fleet(*(outdated(n, power="stopped", health="unhealthy") for n in ra
         pytest.param(
             spec(image=FIX, windows=(NIGHT,)),
             observed(instances=fleet(instance(0, health="unhealthy", since=NOW - HOUR)), gates=(CLOSED,)),
-            f"setting the image of the model to {FIX.version}",
+            f"the rollout to {FIX.version}",
             10,
             id="a fix",
         ),
         pytest.param(
             spec(windows=(NIGHT,)),
             observed(instances=MANY_SICK, gates=(CLOSED,)),
-            "upgrading the next batch",
+            "the next batch",
             10,
             id="a batch of those that do not serve",
         ),
@@ -436,7 +452,7 @@ MANY_SICK = fleet(*(outdated(n, power="stopped", health="unhealthy") for n in ra
 def test_the_breaker_holds_what_passes_all_other_gates(
     desired: ScaleSet, seen: Observed, doing: str, total: int
 ) -> None:
-    assert decide(desired, replace(seen, lasting=None)) is Look.LASTING
+    assert decide(desired, replace(seen, lasting=None)) is Need.LASTING
     held = decided(desired, replace(seen, lasting=(BROKEN,)))
     assert held.line == says("ImageFailedElsewhere", doing)
     assert (held.step, held.gates[0]) == (None, BROKEN)
@@ -465,11 +481,11 @@ def test_the_breaker_holds_what_passes_all_other_gates(
             spec(windows=(NIGHT,)),
             observed(instances=fleet(*SICK_TWO, instance(1))),
             Upgrade(("3", "8"), NEW),
-            id="and an image that is proven here needs no breaker either",
+            id="an image that is proven here needs no breaker",
         ),
     ],
 )
-def test_the_way_back_to_the_last_good_image_needs_no_approval_and_no_breaker(
+def test_a_return_to_the_last_good_image_needs_no_approval_and_no_breaker(
     desired: ScaleSet, seen: Observed, step: Any
 ) -> None:
     found = decided(desired, replace(seen, lasting=(BROKEN,), gates=(CLOSED,))).step
@@ -482,7 +498,7 @@ def test_the_way_back_to_the_last_good_image_needs_no_approval_and_no_breaker(
 
 ONE_CLOSED = Gate(
     "approval",
-    "24.04.202601140 is not approved yet; run `reconciler approve web`",
+    "24.04.202601140 needs approval; run `reconciler approve web`",
     Reason.AWAITING_APPROVAL,
 )
 SICK_ONE = outdated(3, health="unhealthy")
@@ -491,18 +507,18 @@ SICK_ONE = outdated(3, health="unhealthy")
 @pytest.mark.parametrize(
     ("canary", "step", "gates", "doing"),
     [
-        pytest.param(1, None, (ONE_CLOSED,), "upgrading the next batch", id="once the canary is back"),
+        pytest.param(1, None, (ONE_CLOSED,), "the next batch", id="once the canary is back"),
         pytest.param(2, Upgrade(("3",), NEW), (), "", id="not while one of it is still to go"),
     ],
 )
-def test_an_approval_of_the_canary_holds_the_sick_too(
+def test_an_approval_of_the_canary_blocks_unhealthy_instances_too(
     canary: int, step: Upgrade | None, gates: tuple[Gate, ...], doing: str
 ) -> None:
     desired = spec(approval=Approval.CANARY, canary=Canary(Count(canary), timedelta()))
     decision = decided(desired, observed(instances=fleet(instance(0), SICK_ONE)))
     assert (decision.step, decision.gates, decision.doing) == (step, gates, doing)
     assert decision.counts is not None
-    assert decision.counts.done == "1 of 10 up to date"
+    assert decision.counts.summary == "1 of 10 up to date"
 
 
 def test_what_passes_all_other_gates_waits_for_no_approval_that_its_canary_has_yet_to_earn() -> None:
@@ -518,9 +534,7 @@ def test_what_passes_all_other_gates_waits_for_no_approval_that_its_canary_has_y
         pytest.param((NIGHT,), "OutsideWindow", id="a closed window"),
     ],
 )
-def test_what_serves_goes_back_to_the_last_good_image_as_soon_as_its_window_opens(
-    windows: Any, reason: str
-) -> None:
+def test_serving_instances_roll_back_as_soon_as_a_window_opens(windows: Any, reason: str) -> None:
     """It waits for no pilot, dependency or approval."""
     good = model(persisted=PersistedState(last_good=NEW))
     pilot = Gate("pilot", "api goes first", Reason.AWAITING_PILOT)
@@ -530,5 +544,31 @@ def test_what_serves_goes_back_to_the_last_good_image_as_soon_as_its_window_open
 
 def test_what_no_time_opens_is_asked_for_where_a_window_is_closed_and_nothing_that_costs_a_request() -> None:
     seen = replace(ROLLING, gates=None, lasting=None)
-    assert decide(spec(windows=(NIGHT,)), seen) is Look.LASTING
-    assert decide(spec(windows=(DAY,)), seen) is Look.GATES
+    assert decide(spec(windows=(NIGHT,)), seen) is Need.LASTING
+    assert decide(spec(windows=(DAY,)), seen) is Need.GATES
+
+
+def test_a_gate_that_holds_the_model_counts_the_instances_by_domain() -> None:
+    held = decided(spec(windows=(NIGHT,)), DRIFTED)
+    assert (held.reason, held.step) == (Reason.OUTSIDE_WINDOW, None)
+    assert held.counts is not None
+    assert [(each.domain.number, each.total, each.up_to_date) for each in held.counts.domains] == [
+        (number, 2, 0) for number in range(5)
+    ]
+
+
+FIXABLE = observed(
+    instances=fleet(instance(0, health="unhealthy", since=NOW - HOUR)),
+    progress=Progress(was_under_way=True),
+)
+
+
+def test_a_fix_waits_for_no_approval_that_its_canary_has_yet_to_earn() -> None:
+    decision = decided(spec(image=FIX, approval=Approval.CANARY, windows=(NIGHT,)), FIXABLE)
+    assert (decision.reason, decision.step) == (Reason.MODEL_DRIFT, PatchModel(FIX, '"4"'))
+
+
+def test_before_a_fix_it_is_asked_who_wrote_what_somebody_has_approved() -> None:
+    signed = PersistedState(approved=FIX, signature=Signature.of(FIX, "ada", NOW - HOUR))
+    desired = spec(image=FIX, approval=Approval.START, approver=Approver.ANOTHER, windows=(NIGHT,))
+    assert decide(desired, replace(FIXABLE, model=model(persisted=signed))) is Need.AUTHORS

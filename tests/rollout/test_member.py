@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.rollout.contest import Contest
 from reconciler.rollout.member import Member, has_begun, members
 from reconciler.rollout.observed import HealthSource, Instance
+from reconciler.rollout.progress import Progress
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import Converge
@@ -20,7 +22,7 @@ def qualities(member: Member) -> set[str]:
         "outdated": member.is_outdated,
         "awaited": member.is_awaited,
         "movable": member.is_movable,
-        "lost": member.is_lost,
+        "lost": member.is_not_serving,
         "stuck": member.is_stuck,
     }
     return {name for name, holds in every.items() if holds}
@@ -32,7 +34,7 @@ def qualities(member: Member) -> set[str]:
         pytest.param(instance(0), set(), id="it is on the image and back"),
         pytest.param(outdated(0), {"outdated", "movable"}, id="it is on another image"),
         pytest.param(
-            instance(0, latest_model=False), set(), id="it lacks only somebody else's change of the model"
+            instance(0, latest_model=False), set(), id="it lacks only another writer's change of the model"
         ),
         pytest.param(outdated(0, image=None), {"outdated"}, id="Azure does not tell its image"),
         pytest.param(outdated(0, protected=True), {"outdated"}, id="it is protected"),
@@ -44,10 +46,10 @@ def qualities(member: Member) -> set[str]:
         pytest.param(
             instance(0, health="unhealthy", since=LONG_AGO),
             {"awaited", "lost"},
-            id="the image made it sick for long: still no other may go",
+            id="the image made it unhealthy for long: still no other may go",
         ),
         pytest.param(
-            outdated(0, health="unhealthy"), {"outdated", "movable", "lost"}, id="it was sick before"
+            outdated(0, health="unhealthy"), {"outdated", "movable", "lost"}, id="it was unhealthy before"
         ),
         pytest.param(
             outdated(0, provisioning="failed", health=""),
@@ -62,7 +64,7 @@ def qualities(member: Member) -> set[str]:
         pytest.param(
             outdated(0, provisioning="failed"),
             {"outdated", "movable"},
-            id="it failed and serves all the same",
+            id="its provisioning failed, and it serves",
         ),
         pytest.param(
             instance(0, latest_model=False, provisioning="failed", health="unknown"),
@@ -70,27 +72,27 @@ def qualities(member: Member) -> set[str]:
             id="it shows the image, and failed on its way to one that has been reverted since",
         ),
         pytest.param(
-            outdated(0, provisioning="updating"), {"outdated", "awaited"}, id="Azure is at work on it"
+            outdated(0, provisioning="updating"), {"outdated", "awaited"}, id="Azure is changing it"
         ),
         pytest.param(
             outdated(0, provisioning="updating", since=LONG_AGO),
             {"outdated", "movable", "lost", "stuck"},
-            id="Azure has been at work on it for too long",
+            id="Azure has been changing it for too long",
         ),
         pytest.param(
             outdated(0, provisioning="updating", since=LONG_AGO, latest_model=True),
             {"outdated", "movable", "lost", "stuck"},
-            id="so it has, though it is said to have the model",
+            id="Azure has been changing it for too long, though it is listed with the latest model",
         ),
         pytest.param(
             outdated(0, provisioning="updating", since=LONG_AGO, protected=True),
             {"outdated", "awaited"},
-            id="so it has, and it is protected from the cure",
+            id="Azure has been changing it for too long, and it is protected",
         ),
         pytest.param(
             instance(0, provisioning="updating", since=LONG_AGO),
             {"awaited"},
-            id="so it has, but not on the way to another image",
+            id="Azure has been changing it for too long, but not to another image",
         ),
         pytest.param(
             instance(0, provisioning="updating", since=LONG_AGO, latest_model=False),
@@ -141,7 +143,7 @@ def test_a_machine_that_a_person_attached_has_begun_no_rollout() -> None:
 
 
 @pytest.mark.parametrize("image", [OLD, None])
-def test_nor_has_an_instance_while_the_model_is_not_on_its_image(image: Image | None) -> None:
+def test_an_instance_has_not_begun_while_the_model_is_not_on_its_image(image: Image | None) -> None:
     assert not has_begun(spec(), model(image=image), [instance(0)])
 
 
@@ -166,3 +168,40 @@ def test_what_is_being_deleted_is_no_member_and_the_rest_keeps_its_order() -> No
 def test_what_a_person_attached_is_no_member_and_the_rest_keeps_its_order() -> None:
     found = members(spec(), model(), observed(), [instance(2), instance(1, is_attached=True), outdated(0)])
     assert [each.instance.id for each in found] == ["2", "0"]
+
+
+BEHIND = instance(0, latest_model=False)
+
+
+@pytest.mark.parametrize(
+    ("one", "contest", "rests"),
+    [
+        pytest.param(BEHIND, None, False, id="nothing has contested it"),
+        pytest.param(BEHIND, Contest(2, NOW), False, id="it was brought to the model twice"),
+        pytest.param(
+            BEHIND, Contest(3, NOW - timedelta(minutes=19)), True, id="the third time was 19 minutes ago"
+        ),
+        pytest.param(
+            BEHIND, Contest(3, NOW - timedelta(minutes=20)), False, id="the third time was 20 minutes ago"
+        ),
+        pytest.param(outdated(0), Contest(3, NOW), False, id="it runs another image"),
+        pytest.param(
+            instance(0, latest_model=False, provisioning="failed"),
+            Contest(3, NOW),
+            False,
+            id="it failed on its way to the model",
+        ),
+    ],
+)
+def test_what_something_else_changes_again_and_again_rests(
+    one: Instance, contest: Contest | None, *, rests: bool
+) -> None:
+    progress = Progress(contests={"0": contest} if contest else {})
+    [member] = members(spec(converge=Converge.MODEL), model(), observed(progress=progress), [one])
+    assert (member.is_contested, member.is_movable, member.is_left_out) == (rests, not rests, rests)
+
+
+def test_what_is_on_the_model_is_contested_by_nobody() -> None:
+    progress = Progress(contests={"0": Contest(3, NOW)})
+    [member] = members(spec(converge=Converge.MODEL), model(), observed(progress=progress), [instance(0)])
+    assert not member.is_contested

@@ -15,13 +15,13 @@ from tests.build import instance, model
         pytest.param(
             {"os_image_notice": timedelta(minutes=15)},
             {},
-            "Azure warns each instance up to 15m before it replaces the OS disk (osImageNotificationProfile)",
+            "Azure notifies each instance up to 15m before it replaces the OS disk (osImageNotificationProfile)",
             id="a notice before the OS image changes",
         ),
         pytest.param(
             {"terminate_notice": timedelta(minutes=5)},
             {},
-            "Azure warns each instance up to 5m before it deletes it (terminateNotificationProfile)",
+            "Azure notifies each instance up to 5m before it deletes it (terminateNotificationProfile)",
             id="a notice before an instance is deleted",
         ),
         pytest.param(
@@ -45,23 +45,25 @@ from tests.build import instance, model
         pytest.param(
             {},
             {"is_attached": True},
-            "attached by hand, and not touched: web_0",
+            "attached by hand and left unchanged: web_0",
             id="a machine attached by hand",
         ),
         pytest.param(
             {},
             {"has_own_model": True},
-            "changed one by one (modelDefinitionApplied is VirtualMachine), and an upgrade reverts that: web_0",
+            "changed individually, which an upgrade reverts (modelDefinitionApplied is VirtualMachine): web_0",
             id="a model of its own",
         ),
         pytest.param(
-            {}, {"power": "unknown"}, "Azure does not tell the power state of web_0", id="power unknown"
+            {}, {"power": "unknown"}, "Azure does not report the power state of web_0", id="power unknown"
         ),
-        pytest.param({}, {"power": ""}, "Azure does not tell the power state of web_0", id="no power state"),
+        pytest.param(
+            {}, {"power": ""}, "Azure does not report the power state of web_0", id="no power state"
+        ),
         pytest.param(
             {},
             {"skips_upgrade": True},
-            "ask to be skipped by upgrades (SkipUpgrade, through Application Health): web_0",
+            "upgrades are to skip them (SkipUpgrade, reported by Application Health): web_0",
             id="an application that asks to be skipped",
         ),
         pytest.param(

@@ -15,7 +15,7 @@ def test_the_subscription_is_in_the_id() -> None:
         pytest.param("Uniform", False, id="uniform"),
         pytest.param("Flexible", True, id="flexible"),
         pytest.param("flexible", True, id="flexible, in other letters"),
-        pytest.param("", False, id="not told: Azure leaves it out of old, uniform ones"),
+        pytest.param("", False, id="not reported: Azure leaves it out of old, uniform ones"),
     ],
 )
 def test_instances_are_machines_of_their_own_where_orchestration_is_flexible(

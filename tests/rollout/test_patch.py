@@ -17,9 +17,7 @@ from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, model, observ
 from tests.messages import says
 
 FULL = {f"owner-{number}": "x" for number in range(50)}
-FORGETS = (
-    "; there is no room for a tag, so a restart will not know when this rollout began, or whether it failed"
-)
+FORGETS = ("a restart will not know when it began or whether it failed",)
 WELL = fleet(*(outdated(number, latest_model=True) for number in range(10)))
 NO_ROOM = says("TooManyTags", "50", "rollout.onFailure", "1")
 
@@ -41,11 +39,11 @@ def test_without_room_a_rollout_that_could_not_be_undone_does_not_begin(on_failu
         pytest.param({"deadline": parse_duration("6h")}, FORGETS, id="hold and a deadline"),
     ],
 )
-def test_without_room_a_rollout_that_is_held_where_it_fails_begins_all_the_same(
-    said: dict[str, Any], unsaid: str
+def test_without_room_a_rollout_with_hold_begins_anyway(
+    said: dict[str, Any], unsaid: tuple[str, ...]
 ) -> None:
     found = drifted(FULL, **said)
-    assert found.message == f"the model is on {OLD.version}; setting its image to {NEW.version}{unsaid}"
+    assert found.line == says("ModelDrift", OLD.version, NEW.version, *unsaid)
     assert found.step == PatchModel(NEW, '"7"')
     assert isinstance(found.step, PatchModel)
     assert (found.step.persisted, found.step.tags) == (None, None)
@@ -56,7 +54,7 @@ def tags_of(number: int, **more: str) -> dict[str, str]:
 
 
 OURS = replace(FLEET, name="shop")
-UNTOLD = ", and another fleet will not know whose this scale set is"
+NAMELESS = ("another fleet will not know the owner",)
 OF_NEW = Fingerprint.of(NEW).digest
 BEGAN = f"began=2026-01-05T09:00:00+00:00,{OF_NEW},{NEW.version}"
 GOOD = f"good={OLD}"
@@ -67,15 +65,15 @@ LONG = VhdImage(f"https://a.blob.core.windows.net/vhds/{'x' * 70}.vhd")
     ("tags", "said", "fleet_name", "state", "unsaid"),
     [
         pytest.param(
-            {}, {}, "shop", f"v1;fleet=shop;{BEGAN};{GOOD}", "", id="hold writes it beside the state"
+            {}, {}, "shop", f"v1;fleet=shop;{BEGAN};{GOOD}", (), id="hold writes it beside the state"
         ),
-        pytest.param({}, {}, "", f"v1;{BEGAN};{GOOD}", "", id="a fleet without a name claims nothing"),
+        pytest.param({}, {}, "", f"v1;{BEGAN};{GOOD}", (), id="a fleet without a name claims nothing"),
         pytest.param(
             {STATE: f"v1;pilot=yes;{GOOD}"},
             {},
             "shop",
             f"v1;fleet=shop;{BEGAN};pilot=yes;{GOOD}",
-            "",
+            (),
             id="hold keeps what else is there",
         ),
         pytest.param(
@@ -83,7 +81,7 @@ LONG = VhdImage(f"https://a.blob.core.windows.net/vhds/{'x' * 70}.vhd")
             {"on_failure": OnFailure.ROLLBACK},
             "shop",
             f"v1;fleet=shop;{BEGAN};{GOOD}",
-            "",
+            (),
             id="rollback writes it beside the state",
         ),
         pytest.param(
@@ -91,14 +89,14 @@ LONG = VhdImage(f"https://a.blob.core.windows.net/vhds/{'x' * 70}.vhd")
             {"on_failure": OnFailure.REPIN},
             "shop",
             f"v1;fleet=shop;{BEGAN};{GOOD}",
-            "",
+            (),
             id="a new state keeps the name",
         ),
         pytest.param(
-            tags_of(49), {}, "shop", f"v1;fleet=shop;{BEGAN};{GOOD}", "", id="the fiftieth tag takes both"
+            tags_of(49), {}, "shop", f"v1;fleet=shop;{BEGAN};{GOOD}", (), id="the fiftieth tag takes both"
         ),
         pytest.param(
-            tags_of(50), {}, "shop", None, f"{FORGETS}{UNTOLD}", id="without room hold begins and says so"
+            tags_of(50), {}, "shop", None, (*FORGETS, *NAMELESS), id="without room hold begins and says so"
         ),
         pytest.param(tags_of(50), {}, "", None, FORGETS, id="without room and without a name"),
         pytest.param(
@@ -106,23 +104,23 @@ LONG = VhdImage(f"https://a.blob.core.windows.net/vhds/{'x' * 70}.vhd")
             {"on_failure": OnFailure.ROLLBACK},
             "s" * 63,
             f"v1;fleet={'s' * 63};{BEGAN};{GOOD}",
-            "",
+            (),
             id="the longest name and a state fill one tag",
         ),
     ],
 )
 def test_the_name_of_the_fleet_goes_with_the_image(
-    tags: dict[str, str], said: dict[str, Any], fleet_name: str, state: str | None, unsaid: str
+    tags: dict[str, str], said: dict[str, Any], fleet_name: str, state: str | None, unsaid: tuple[str, ...]
 ) -> None:
     of_all = replace(FLEET, name=fleet_name)
     before = model(image=OLD, tags=tags, persisted=persisted_state(tags))
     found = decided(spec(fleet=of_all, **said), observed(model=before, instances=WELL))
     assert isinstance(found.step, PatchModel)
-    assert found.message == f"the model is on {OLD.version}; setting its image to {NEW.version}{unsaid}"
+    assert found.line == says("ModelDrift", OLD.version, NEW.version, *unsaid)
     assert (found.step.tags or {}).get(STATE) == state
 
 
-def test_the_name_makes_way_for_what_a_restart_has_to_know() -> None:
+def test_the_name_gives_way_to_the_state() -> None:
     """The state fills one tag, with the name it would fill two, and there is room for one."""
     name = "s" * 63
     persisted = PersistedState(LONG, Fingerprint.of(NEW), Mark.of(NOW, NEW))
@@ -141,7 +139,7 @@ def test_a_name_makes_no_address_too_long() -> None:
     assert step.persisted == PersistedState(last_good=address)
 
 
-def test_a_model_that_goes_back_stays_the_fleets() -> None:
+def test_a_rollback_keeps_the_name_of_the_fleet() -> None:
     persisted = PersistedState(OLD, Fingerprint.of(NEW), fleet="shop")
     seen = observed(model=model(image=FIX, persisted=persisted), instances=WELL)
     found = decided(spec(fleet=OURS, on_failure=OnFailure.REPIN), seen)
@@ -170,3 +168,34 @@ def test_an_address_that_is_too_long_is_forgotten_and_never_cut(length: int, *, 
     assert step.tags is not None
     kept = persisted if is_kept else PersistedState()
     assert (step.persisted, persisted_state(step.tags)) == (kept, kept)
+
+
+def test_the_name_that_was_there_makes_way_too() -> None:
+    name = "s" * 63
+    persisted = PersistedState(LONG, Fingerprint.of(NEW), Mark.of(NOW, NEW))
+    named = replace(persisted, fleet=name)
+    step = patch(NEW, model(image=OLD, persisted=named, tags=tags_of(49)), named, name)
+    assert isinstance(step, PatchModel)
+    assert (step.image, step.persisted) == (NEW, persisted)
+
+
+@pytest.mark.parametrize(
+    ("before", "tags", "persisted"),
+    [
+        pytest.param(
+            PersistedState(OLD),
+            {},
+            PersistedState(OLD, fleet="shop"),
+            id="nobody has claimed it: it is claimed",
+        ),
+        pytest.param(PersistedState(OLD, fleet="shop"), {}, None, id="it is claimed already"),
+        pytest.param(PersistedState(OLD), tags_of(50), None, id="there is no room for a name"),
+    ],
+)
+def test_a_change_with_nothing_to_remember_claims_the_scale_set_where_it_can(
+    before: PersistedState, tags: dict[str, str], persisted: PersistedState | None
+) -> None:
+    step = patch(NEW, model(image=OLD, persisted=before, tags=tags), None, "shop")
+    assert isinstance(step, PatchModel)
+    assert (step.image, step.etag, step.persisted) == (NEW, '"4"', persisted)
+    assert step.tags == (with_state(tags, persisted) if persisted else None)

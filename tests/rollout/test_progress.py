@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 
+from reconciler.rollout.contest import Contest
 from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.progress import Progress, progress_after
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
+from reconciler.rollout.step import Attempt, PatchModel, Step, TagWrite, Upgrade
 from reconciler.rollout.wait import Wait
 from tests.build import FIX, NEW, NOW, OLD
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-UPGRADE = Upgrade(("1", "2"), NEW, unwell=frozenset({"2", "7"}))
-PATCH = PatchModel(NEW, '"4"', unwell=frozenset({"7"}))
+UPGRADE = Upgrade(("1", "2"), NEW, not_serving=frozenset({"2", "7"}))
+PATCH = PatchModel(NEW, '"4"', not_serving=frozenset({"7"}))
 ATTEMPT = Attempt(UPGRADE, NOW - HOUR, "https://management.azure.com/operations/1", tries=3)
 
 # In the middle of a rollout, with something to be known of everything.
@@ -31,16 +32,16 @@ KNOWN = Progress(
     has_acquired=True,
     wait=Wait(Reason.NO_EFFECT, NOW - MINUTE),
     taken=frozenset({"1", "4"}),
-    unwell=frozenset({"1", "4", "8"}),
+    not_serving=frozenset({"1", "4", "8"}),
     relapses=1,
-    most_back=4,
+    most_healthy=4,
     seen_at=NOW - MINUTE,
-    braked=HOUR,
-    left_under_way=False,
+    time_on_hold=HOUR,
+    was_under_way=False,
     blamed=Fingerprint.of(FIX),
-    wrote_good=Fingerprint.of(FIX),
+    wrote_last_good=Fingerprint.of(FIX),
     has_soaked=True,
-    knows_all=True,
+    has_seen_all_steps=True,
 )
 
 
@@ -61,14 +62,14 @@ def after(
         pytest.param(
             Reason.SUSPENDED,
             None,
-            {"braked_since": NOW},
-            id="a brake: since when it is, is known from then on",
+            {"on_hold_since": NOW},
+            id="a hold: since when it is, is known from then on",
         ),
         pytest.param(
             Reason.WAITING_FOR_INSTANCES,
             4,
             {"passes": 0, "waiting_since": NOW, "back": 4, "seen_at": NOW},
-            id="one more is back than ever: the wait begins anew, and as many as ever are back",
+            id="one more is healthy than before: the wait begins again",
         ),
         pytest.param(
             Reason.WAITING_FOR_INSTANCES,
@@ -79,13 +80,13 @@ def after(
         pytest.param(
             Reason.BAKING,
             3,
-            {"passes": 3, "waiting_since": None, "back": 0, "most_back": 3, "seen_at": NOW},
+            {"passes": 3, "waiting_since": None, "back": 0, "most_healthy": 3, "seen_at": NOW},
             id="nothing is waited for, and fewer are back than there were: some were scaled in",
         ),
         pytest.param(
             Reason.BAKING,
             5,
-            {"passes": 3, "waiting_since": None, "back": 0, "most_back": 5, "seen_at": NOW},
+            {"passes": 3, "waiting_since": None, "back": 0, "most_healthy": 5, "seen_at": NOW},
             id="nothing is waited for, and more are back than there ever were",
         ),
         pytest.param(
@@ -95,7 +96,7 @@ def after(
                 "passes": 3,
                 "waiting_since": None,
                 "back": 0,
-                "most_back": 5,
+                "most_healthy": 5,
                 "seen_at": NOW,
                 "is_under_way": False,
                 "relapses": 0,
@@ -112,7 +113,7 @@ def after(
             Reason.ROLLOUT_FAILED,
             4,
             {"passes": 3, "waiting_since": None, "back": 0, "seen_at": NOW, "is_under_way": False},
-            id="it was given up, and what was to blame is so still",
+            id="it failed, and what was to blame is so still",
         ),
     ],
 )
@@ -123,26 +124,28 @@ def test_a_decision_that_takes_no_step(reason: Reason, back: int | None, changes
 @pytest.mark.parametrize(
     ("before", "back", "relapses"),
     [
-        pytest.param(Progress(passes=0, most_back=4), 3, 0, id="it was away at the look before, too"),
         pytest.param(
-            Progress(passes=1, most_back=4), 3, 1, id="all were back at one look, and one is not now"
+            Progress(passes=0, most_healthy=4), 3, 0, id="it was unavailable at the observation before, too"
         ),
-        pytest.param(Progress(passes=1, most_back=4), 4, 0, id="as many are back as ever"),
-        pytest.param(Progress(passes=2, most_back=4, relapses=2), 3, 3, id="relapses are counted"),
+        pytest.param(
+            Progress(passes=1, most_healthy=4), 3, 1, id="all were back at one look, and one is not now"
+        ),
+        pytest.param(Progress(passes=1, most_healthy=4), 4, 0, id="as many are back as ever"),
+        pytest.param(Progress(passes=2, most_healthy=4, relapses=2), 3, 3, id="relapses are counted"),
     ],
 )
-def test_a_relapse_is_what_was_back_and_is_not_any_more(before: Progress, back: int, relapses: int) -> None:
+def test_what_counts_as_a_relapse(before: Progress, back: int, relapses: int) -> None:
     assert after(before, Reason.WAITING_FOR_INSTANCES, back) == Progress(
         waiting_since=NOW,
         back=back,
         last_reason=Reason.WAITING_FOR_INSTANCES,
         relapses=relapses,
-        most_back=4,
+        most_healthy=4,
         seen_at=NOW,
     )
 
 
-BEGUN = {"passes": 0, "most_back": 0, "is_under_way": True}
+BEGUN = {"passes": 0, "most_healthy": 0, "is_under_way": True}
 ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
 
 
@@ -154,30 +157,30 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.UPGRADING,
             4,
             UPGRADE,
-            ANEW | {"taken": frozenset({"1", "2", "4"}), "unwell": frozenset({"2", "4", "8"})},
+            ANEW | {"taken": frozenset({"1", "2", "4"}), "not_serving": frozenset({"2", "4", "8"})},
             id="a batch: it is known which did not serve when they were taken first, nor do now",
         ),
         pytest.param(
-            replace(KNOWN, knows_all=False),
+            replace(KNOWN, has_seen_all_steps=False),
             Reason.UPGRADING,
             4,
             UPGRADE,
-            ANEW | {"taken": frozenset({"1", "2", "4"}), "unwell": frozenset({"4", "8"})},
+            ANEW | {"taken": frozenset({"1", "2", "4"}), "not_serving": frozenset({"4", "8"})},
             id="a batch of a rollout that was found half-way: it may not serve because of a step before",
         ),
         pytest.param(
-            replace(KNOWN, knows_all=False),
+            replace(KNOWN, has_seen_all_steps=False),
             Reason.UPGRADING,
             None,
-            Upgrade(("8", "9"), NEW, unwell=frozenset({"8", "9"})),
-            ANEW | {"taken": frozenset({"1", "4", "8", "9"}), "unwell": frozenset({"1", "4", "8"})},
+            Upgrade(("8", "9"), NEW, not_serving=frozenset({"8", "9"})),
+            ANEW | {"taken": frozenset({"1", "4", "8", "9"}), "not_serving": frozenset({"1", "4", "8"})},
             id="a batch of two: one did not serve as the rollout began, and of the other nobody knows",
         ),
         pytest.param(
             KNOWN,
             Reason.UPGRADING,
             4,
-            Upgrade(("4",), NEW, unwell=frozenset({"4"})),
+            Upgrade(("4",), NEW, not_serving=frozenset({"4"})),
             ANEW,
             id="a batch once more: what did not serve when it was taken first does not serve now",
         ),
@@ -186,15 +189,15 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.UPGRADING,
             3,
             UPGRADE,
-            BEGUN | {"taken": frozenset({"1", "2", "4"}), "unwell": frozenset({"2", "4", "8"})},
-            id="a batch of which nothing has come: the wait goes on",
+            BEGUN | {"taken": frozenset({"1", "2", "4"}), "not_serving": frozenset({"2", "4", "8"})},
+            id="a batch without effect: the wait continues",
         ),
         pytest.param(
             KNOWN,
             Reason.UPGRADING,
             None,
-            Upgrade(("8", "9"), NEW, unwell=frozenset({"9"})),
-            ANEW | {"taken": frozenset({"1", "4", "8", "9"}), "unwell": frozenset({"1", "4", "9"})},
+            Upgrade(("8", "9"), NEW, not_serving=frozenset({"9"})),
+            ANEW | {"taken": frozenset({"1", "4", "8", "9"}), "not_serving": frozenset({"1", "4", "9"})},
             id="a batch with one that serves now and did not as the rollout began",
         ),
         pytest.param(KNOWN, Reason.MODEL_DRIFT, 3, PATCH, ANEW, id="a change of the model on the way"),
@@ -203,7 +206,7 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.MODEL_DRIFT,
             3,
             PATCH,
-            ANEW | {"braked": timedelta()},
+            ANEW | {"time_on_hold": timedelta()},
             id="a change of the model, after a fix: what was taken down before stays our loss",
         ),
         pytest.param(
@@ -211,7 +214,7 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.MODEL_DRIFT,
             3,
             PATCH,
-            ANEW | {"taken": frozenset(), "unwell": frozenset({"7"}), "braked": timedelta()},
+            ANEW | {"taken": frozenset(), "not_serving": frozenset({"7"}), "time_on_hold": timedelta()},
             id="a change of the model after the rollout before was over",
         ),
         pytest.param(
@@ -219,7 +222,7 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.MODEL_DRIFT,
             3,
             PATCH,
-            ANEW | {"taken": frozenset(), "unwell": frozenset({"7"})},
+            ANEW | {"taken": frozenset(), "not_serving": frozenset({"7"})},
             id="a change of the model before anything was taken",
         ),
         pytest.param(
@@ -227,7 +230,7 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.GIVING_UP,
             3,
             PatchModel(OLD, '"4"', PersistedState(last_good=OLD), good=Fingerprint.of(OLD)),
-            ANEW | {"wrote_good": Fingerprint.of(OLD)},
+            ANEW | {"wrote_last_good": Fingerprint.of(OLD)},
             id="a change of the model that notes a good image",
         ),
         pytest.param(
@@ -246,7 +249,7 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             ANEW,
             id="a change of the model that notes none",
         ),
-        pytest.param(KNOWN, Reason.UPGRADING, 4, None, ANEW, id="a step that is not told"),
+        pytest.param(KNOWN, Reason.UPGRADING, 4, None, ANEW, id="a step that is not reported"),
     ],
 )
 def test_a_step_that_is_taken(
@@ -281,7 +284,7 @@ def test_a_step_that_is_taken(
             Reason.UPGRADING,
             None,
             False,
-            id="a batch that is not told goes",
+            id="a batch that is not reported goes",
         ),
         pytest.param(
             Progress(taken=frozenset({"1"})),
@@ -294,7 +297,7 @@ def test_a_step_that_is_taken(
             Progress(taken=frozenset({"1"})), Reason.UP_TO_DATE, None, True, id="all are on the image"
         ),
         pytest.param(
-            Progress(taken=frozenset({"1"})), Reason.ROLLOUT_FAILED, None, False, id="the image was given up"
+            Progress(taken=frozenset({"1"})), Reason.ROLLOUT_FAILED, None, False, id="the image failed"
         ),
     ],
 )
@@ -305,7 +308,7 @@ def test_the_first_batch_has_soaked_once_another_goes_or_all_is_done(
 
 
 @pytest.mark.parametrize("back", [pytest.param(0, id="none is"), pytest.param(None, id="nobody knows")])
-def test_where_nothing_of_the_first_batch_is_back_the_next_one_is_the_first_again(back: int | None) -> None:
+def test_if_nothing_of_the_first_batch_is_healthy_the_next_is_the_first_again(back: int | None) -> None:
     assert not after(Progress(taken=frozenset({"1"})), Reason.UPGRADING, back, UPGRADE).has_soaked
 
 
@@ -337,7 +340,7 @@ def test_a_rollout_that_is_done_has_soaked_where_an_instance_ran_it(
         ),
     ],
 )
-def test_what_nobody_looked_at_is_given_that_time(
+def test_a_gap_without_observation_extends_the_wait(
     seen_at: datetime | None, waiting_since: datetime, known_since: datetime
 ) -> None:
     before = Progress(waiting_since=waiting_since, back=3, seen_at=seen_at)
@@ -353,44 +356,47 @@ def test_a_gap_in_which_nothing_was_waited_for_is_none() -> None:
     )
 
 
-BRAKED = Progress(braked=HOUR, braked_since=NOW - 5 * MINUTE)
+BRAKED = Progress(time_on_hold=HOUR, on_hold_since=NOW - 5 * MINUTE)
 
 
 @pytest.mark.parametrize(
     ("before", "reason", "then"),
     [
         pytest.param(
-            Progress(braked=HOUR),
+            Progress(time_on_hold=HOUR),
             Reason.FROZEN,
-            Progress(braked=HOUR, braked_since=NOW),
-            id="a brake is put on",
+            Progress(time_on_hold=HOUR, on_hold_since=NOW),
+            id="a hold is put on",
         ),
-        pytest.param(BRAKED, Reason.SUSPENDED, BRAKED, id="a brake stays on, though it be another"),
+        pytest.param(BRAKED, Reason.SUSPENDED, BRAKED, id="a hold stays on, though it be another"),
         pytest.param(
             BRAKED,
             Reason.AZURE_BUSY,
-            Progress(braked=HOUR + 5 * MINUTE),
-            id="a brake is taken off: it is counted",
+            Progress(time_on_hold=HOUR + 5 * MINUTE),
+            id="a hold is taken off: it is counted",
         ),
         pytest.param(
-            Progress(braked=HOUR), Reason.AZURE_BUSY, Progress(braked=HOUR), id="there was no brake"
+            Progress(time_on_hold=HOUR),
+            Reason.AZURE_BUSY,
+            Progress(time_on_hold=HOUR),
+            id="there was no hold",
         ),
     ],
 )
-def test_for_how_long_it_was_braked(before: Progress, reason: Reason, then: Progress) -> None:
+def test_for_how_long_it_was_on_hold(before: Progress, reason: Reason, then: Progress) -> None:
     assert after(before, reason) == replace(then, last_reason=reason)
 
 
 @pytest.mark.parametrize(
     ("progress", "until"),
     [
-        pytest.param(BRAKED, HOUR + 5 * MINUTE, id="braked now, and before"),
-        pytest.param(Progress(braked=HOUR), HOUR, id="braked before"),
-        pytest.param(Progress(), timedelta(), id="never braked"),
+        pytest.param(BRAKED, HOUR + 5 * MINUTE, id="time_on_hold now, and before"),
+        pytest.param(Progress(time_on_hold=HOUR), HOUR, id="time_on_hold before"),
+        pytest.param(Progress(), timedelta(), id="never time_on_hold"),
     ],
 )
-def test_a_brake_counts_while_it_is_on(progress: Progress, until: timedelta) -> None:
-    assert progress.braked_until(NOW) == until
+def test_a_hold_counts_while_it_lasts(progress: Progress, until: timedelta) -> None:
+    assert progress.hold_until(NOW) == until
 
 
 @pytest.mark.parametrize(
@@ -411,7 +417,7 @@ def test_whether_a_step_was_taken_last(progress: Progress, step: Step, is_it: bo
         pytest.param(Progress(), None, id="this process cannot tell"),
         pytest.param(Progress(holds_slot=False), False, id="it holds none"),
         pytest.param(Progress(holds_slot=True), True, id="it holds one"),
-        pytest.param(Progress(has_acquired=True), True, id="the look under way took one"),
+        pytest.param(Progress(has_acquired=True), True, id="the observation under way took one"),
         pytest.param(Progress(holds_slot=False, has_acquired=True), True, id="it held none before that"),
     ],
 )
@@ -419,7 +425,7 @@ def test_whether_it_counts_against_the_cap(progress: Progress, has_slot: bool | 
     assert progress.has_slot is has_slot
 
 
-LOOKS = {"passes": 0, "waiting_since": None, "back": 0, "wait": None, "relapses": 0, "most_back": 0}
+LOOKS = {"passes": 0, "waiting_since": None, "back": 0, "wait": None, "relapses": 0, "most_healthy": 0}
 
 
 @pytest.mark.parametrize(
@@ -438,7 +444,7 @@ LOOKS = {"passes": 0, "waiting_since": None, "back": 0, "wait": None, "relapses"
             | {
                 "attempt": replace(ATTEMPT, tries=1),
                 "is_under_way": None,
-                "left_under_way": True,
+                "was_under_way": True,
                 "has_soaked": False,
             },
             id="of another image nothing is known, but how the one before was left",
@@ -455,13 +461,88 @@ LOOKS = {"passes": 0, "waiting_since": None, "back": 0, "wait": None, "relapses"
 def test_a_spec_that_says_something_else(
     before: Progress, is_same_image: bool, changes: dict[str, Any]
 ) -> None:
-    assert before.anew(is_same_image=is_same_image) == replace(before, **changes)
+    assert before.for_new_spec(is_same_image=is_same_image) == replace(before, **changes)
 
 
 def test_a_set_that_is_scaled_in_and_out_has_no_relapse() -> None:
-    """One is scaled in, and ever again another one is made; nobody falls sick."""
-    progress = Progress(is_under_way=True, most_back=4, passes=1)
+    """One is scaled in, and another one is created again and again. None becomes unhealthy."""
+    progress = Progress(is_under_way=True, most_healthy=4, passes=1)
     for minute in range(0, 40, 4):
         for reason in (Reason.SOAKING, Reason.WAITING_FOR_INSTANCES):
             progress = after(progress, reason, 3, at=NOW + minute * MINUTE)
     assert progress.relapses == 0
+
+
+WRITE = TagWrite(Fingerprint.of(NEW), NOW - MINUTE, tries=2)
+CONTESTED = {"7": Contest(2, NOW - HOUR)}
+
+
+@pytest.mark.parametrize(
+    ("is_same_image", "write"),
+    [
+        pytest.param(True, WRITE, id="of the same image it is known what was written"),
+        pytest.param(False, None, id="of another image nothing was written"),
+    ],
+)
+def test_a_spec_that_says_something_else_ends_each_contest(
+    is_same_image: bool, write: TagWrite | None
+) -> None:
+    found = replace(KNOWN, contests=CONTESTED, tag_write=WRITE).for_new_spec(is_same_image=is_same_image)
+    assert (found.contests, found.tag_write) == ({}, write)
+
+
+def test_an_image_that_is_tried_again_has_nothing_against_it() -> None:
+    before = replace(KNOWN, contests=CONTESTED, tag_write=WRITE)
+    changes: dict[str, Any] = LOOKS | {"attempt": replace(ATTEMPT, tries=1), "blamed": None}
+    assert before.for_retry() == replace(KNOWN, **changes)
+
+
+@pytest.mark.parametrize(
+    ("reason", "has_seen_all_steps"),
+    [
+        pytest.param(Reason.UP_TO_DATE, True, id="it was seen to be over"),
+        pytest.param(Reason.ROLLOUT_FAILED, True, id="it was seen to be given up"),
+        pytest.param(Reason.BAKING, False, id="it bakes"),
+        pytest.param(Reason.UPGRADING, False, id="a batch goes"),
+    ],
+)
+def test_a_process_that_has_seen_it_at_rest_knows_of_each_step_since(
+    reason: Reason, has_seen_all_steps: bool
+) -> None:
+    assert after(Progress(), reason, 1).has_seen_all_steps is has_seen_all_steps
+
+
+@pytest.mark.parametrize(
+    ("reason", "step", "contests"),
+    [
+        pytest.param(
+            Reason.UPGRADING,
+            Upgrade(("1", "2"), NEW, behind=frozenset({"2"})),
+            CONTESTED | {"2": Contest(1, NOW)},
+            id="one that lacks another change of the model is brought to it",
+        ),
+        pytest.param(
+            Reason.UPGRADING,
+            Upgrade(("7",), NEW, behind=frozenset({"7"})),
+            {"7": Contest(3, NOW)},
+            id="one is brought to it a third time",
+        ),
+        pytest.param(Reason.UPGRADING, UPGRADE, CONTESTED, id="a batch goes to another image"),
+        pytest.param(Reason.MODEL_DRIFT, PATCH, CONTESTED, id="the model is set"),
+    ],
+)
+def test_a_step_counts_in_the_contests(reason: Reason, step: Step, contests: dict[str, Contest]) -> None:
+    assert after(Progress(contests=CONTESTED), reason, 1, step).contests == contests
+
+
+@pytest.mark.parametrize(
+    ("reason", "step", "write"),
+    [
+        pytest.param(Reason.MODEL_DRIFT, PATCH, None, id="a change of the model carries the tags"),
+        pytest.param(Reason.UPGRADING, UPGRADE, WRITE, id="a batch carries none"),
+    ],
+)
+def test_what_is_known_of_a_write_ends_with_the_next_change_of_the_model(
+    reason: Reason, step: Step, write: TagWrite | None
+) -> None:
+    assert after(Progress(tag_write=WRITE), reason, 1, step).tag_write == write

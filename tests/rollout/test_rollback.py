@@ -8,17 +8,16 @@ import pytest
 
 from reconciler.rollout.context import Aim
 from reconciler.rollout.decide import decide
-from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.observed import Availability, Instance, Look, Model, Verdict
+from reconciler.rollout.observed import Availability, Instance, Model, Need, Verdict
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.rollback import state_to_persist, way_back
+from reconciler.rollout.rollback import rollback_obstacle, state_to_persist
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.rollout.tags import with_state
 from reconciler.spec.amount import Count
-from reconciler.spec.scale_set import Approval, Converge, Health, OnFailure, ScaleSet
+from reconciler.spec.scale_set import Approval, By, Converge, Health, OnFailure, ScaleSet
 from reconciler.spec.window import Kind, Window
 from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 from tests.messages import Says, says
@@ -32,12 +31,12 @@ WELL = tuple(outdated(n, latest_model=True, since=NOW - HOUR) for n in range(10)
 
 
 def lost(number: int) -> Instance:
-    """An upgraded instance that has been sick for an hour."""
+    """An upgraded instance that has been unhealthy for an hour."""
     return instance(number, health="unhealthy", since=NOW - HOUR)
 
 
 def sick(number: int) -> Instance:
-    """One that is still on OLD, as the model is, and fell sick."""
+    """One that is still on OLD, like the model, and became unhealthy."""
     return outdated(number, health="unhealthy", latest_model=True, since=NOW - HOUR)
 
 
@@ -65,7 +64,7 @@ def but(*special: Instance) -> tuple[Instance, ...]:
             spec(on_failure=OnFailure.REPIN),
             but(*(sick(n) for n in (0, 1))),
             PersistedState(OLD, began=BEGAN),
-            id="nor are as many sick ones as maxUnhealthy bears",
+            id="as many unhealthy ones as maxUnhealthy allows do not matter",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
@@ -77,7 +76,7 @@ def but(*special: Instance) -> tuple[Instance, ...]:
             spec(on_failure=OnFailure.REPIN, bake_time=HOUR),
             but(sick(0)),
             PersistedState(FIX, failed=Fingerprint.of(OLD), began=BEGAN),
-            id="nor is it while a sick one may be sick because of it",
+            id="an unhealthy one that may be due to the image: it is not proven good",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN, bake_time=9 * HOUR),
@@ -89,13 +88,13 @@ def but(*special: Instance) -> tuple[Instance, ...]:
             spec(on_failure=OnFailure.REPIN, max_unhealthy=Count(9)),
             but(*(sick(n) for n in range(4))),
             PersistedState(OLD, began=BEGAN),
-            id="nor are many sick, where the spec bears them and most are well",
+            id="many unhealthy ones do not matter if maxUnhealthy allows them and most are healthy",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN, max_unhealthy=Count(9)),
             but(*(sick(n) for n in range(5))),
             PersistedState(FIX, began=BEGAN),
-            id="but not half of them",
+            id="half of them unhealthy: it is not proven good",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
@@ -113,19 +112,19 @@ def but(*special: Instance) -> tuple[Instance, ...]:
             spec(on_failure=OnFailure.REPIN),
             but(sick(0), *(outdated(n, power="deallocated") for n in range(1, 10))),
             PersistedState(FIX, failed=Fingerprint.of(OLD), began=BEGAN),
-            id="nor where those that run are sick",
+            id="the running ones are unhealthy: it is not proven good",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
             but(outdated(0, health="initializing")),
             PersistedState(FIX, began=BEGAN),
-            id="nor where one is still on its way",
+            id="one is still in transition: it is not proven good",
         ),
         pytest.param(
             spec(on_failure=OnFailure.REPIN),
             but(instance(0, image=FIX)),
             PersistedState(FIX, began=BEGAN),
-            id="nor where one could still be brought to it",
+            id="one could still be upgraded to it: it is not proven good",
         ),
     ],
 )
@@ -149,7 +148,7 @@ def test_what_a_scale_set_is_to_remember_when_its_model_is_set(
         pytest.param(
             LATEST,
             tuple(replace(each, image=LATEST) for each in WELL),
-            id="nor is latest, which may come to mean the very image that fails",
+            id="latest is never good, because it may come to mean the failed image",
         ),
     ],
 )
@@ -163,11 +162,11 @@ def test_the_image_that_is_left_is_not_good_for_want_of_proof(image: Any, instan
     ("failed", "kept"),
     [
         pytest.param(FIX, Fingerprint.of(FIX), id="what failed has failed still, whatever is begun after it"),
-        pytest.param(NEW, None, id="what failed is tried anew"),
+        pytest.param(NEW, None, id="what failed is tried again"),
         pytest.param(None, None, id="nothing failed"),
     ],
 )
-def test_what_has_failed_stays_so_until_it_is_tried_anew(failed: Any, kept: Fingerprint | None) -> None:
+def test_a_failed_image_stays_failed_until_it_is_retried(failed: Any, kept: Fingerprint | None) -> None:
     persisted = PersistedState(last_good=OLD, failed=failed and Fingerprint.of(failed))
     aim = Aim(
         desired=spec(on_failure=OnFailure.REPIN),
@@ -179,7 +178,7 @@ def test_what_has_failed_stays_so_until_it_is_tried_anew(failed: Any, kept: Fing
 
 
 @pytest.mark.parametrize("began", [None, Mark.of(NOW - HOUR, FIX)], ids=["nothing", "another image"])
-def test_an_image_that_somebody_else_began_is_remembered_as_begun_once_it_is_given_up(
+def test_a_rollout_that_another_writer_began_is_dated_once_it_fails(
     began: Mark | None,
 ) -> None:
     before = PersistedState(last_good=OLD, began=began)
@@ -196,7 +195,7 @@ def test_the_one_instance_of_a_scale_set_proves_its_image() -> None:
     assert step.persisted == PersistedState(OLD, began=BEGAN)
 
 
-def test_the_model_is_set_back_in_one_patch_with_what_is_to_be_remembered() -> None:
+def test_the_model_is_set_back_in_one_patch_with_the_state() -> None:
     before = PersistedState(last_good=OLD, failed=Fingerprint.of(FIX), began=BEGAN, approved=NEW)
     tags = {"owner": "ada"}
     seen = observed(
@@ -217,7 +216,7 @@ def test_the_model_is_set_back_in_one_patch_with_what_is_to_be_remembered() -> N
     )
     assert decision.soon
     assert decision.counts is not None
-    assert decision.counts.done == "1 of 10 up to date"
+    assert decision.counts.summary == "1 of 10 up to date"
 
 
 SICK = fleet(lost(0))
@@ -231,7 +230,7 @@ FAILED = says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)", "10m"
             OnFailure.HOLD,
             OLD,
             LASTING,
-            FAILED.and_names(NEW.version),
+            FAILED.and_names("recording the failure"),
             False,
             id="the spec asks to hold",
         ),
@@ -268,7 +267,7 @@ def test_a_failure_that_sets_nothing_back(
 
 
 @pytest.mark.parametrize("since", [NOW, None], ids=["young each time", "since nobody knows when"])
-def test_a_batch_that_azure_never_ends_is_given_up(since: Any) -> None:
+def test_a_batch_that_azure_never_ends_is_rolled_back(since: Any) -> None:
     instances = tuple(instance(n, provisioning="updating", since=since) for n in range(10))
     progress = Progress(waiting_since=NOW - 2 * HOUR)
     seen = observed(
@@ -278,7 +277,7 @@ def test_a_batch_that_azure_never_ends_is_given_up(since: Any) -> None:
 
 
 def last_batch(ago: timedelta) -> tuple[Instance, ...]:
-    """All upgraded: one that has been sick for an hour, and nine that came back so long ago."""
+    """All upgraded: one that has been unhealthy for an hour, and nine that became healthy that long ago."""
     return (lost(0), *(instance(n, since=NOW - ago) for n in range(1, 10)))
 
 
@@ -323,7 +322,7 @@ def last_batch(ago: timedelta) -> tuple[Instance, ...]:
         ),
     ],
 )
-def test_once_a_rollout_was_over_one_that_falls_sick_is_no_reason_to_doubt_the_image(
+def test_an_instance_unhealthy_after_the_rollout_is_no_evidence(
     progress: Progress, instances: Any, reason: Reason
 ) -> None:
     desired = spec(on_failure=OnFailure.REPIN, bake_time=20 * MINUTE)
@@ -340,7 +339,9 @@ GIVEN_UP = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW), began=Mark.
 @pytest.mark.parametrize(
     "image", [pytest.param(NEW, id="to what failed"), pytest.param(FIX, id="to another")]
 )
-def test_a_model_that_somebody_sets_anew_is_set_back(on_failure: OnFailure, image: Any) -> None:
+def test_a_model_that_another_writer_sets_to_the_failed_image_is_set_back(
+    on_failure: OnFailure, image: Any
+) -> None:
     tags = {"owner": "ada"}
     seen = observed(model=model(image=image, persisted=GIVEN_UP, tags=tags, etag='"9"'), instances=None)
     decision = decided(spec(on_failure=on_failure), seen)
@@ -407,7 +408,7 @@ LEFT = ("24.04.202601140", "24.04.202601010")
         ),
     ],
 )
-def test_an_image_that_was_given_up_is_not_tried_again(desired: ScaleSet, seen: Any, line: str) -> None:
+def test_a_failed_image_is_not_retried(desired: ScaleSet, seen: Any, line: str) -> None:
     assert decided(desired, seen).line == line
 
 
@@ -426,18 +427,18 @@ def test_what_is_counted_in_the_end_is_who_is_on_the_last_good_image(
     decision = decided(spec(on_failure=on_failure), seen)
     assert decision.step is None
     assert decision.counts is not None
-    assert decision.counts.done == done
+    assert decision.counts.summary == done
     assert [tally.total for tally in decision.counts.domains] == [2] * 5
 
 
-def test_nothing_is_said_of_a_rollout_that_failed_by_a_partial_list() -> None:
+def test_a_partial_list_decides_nothing_during_a_rollback() -> None:
     seen = replace(given_up(), instances=given_up().instances[1:])
     assert decided(spec(on_failure=OnFailure.REPIN), seen).reason is Reason.PARTIAL_READ
 
 
 @pytest.mark.parametrize("on_failure", [OnFailure.REPIN, OnFailure.ROLLBACK])
-def test_the_instances_are_looked_at_before_anything_is_said_of_them(on_failure: OnFailure) -> None:
-    assert decide(spec(on_failure=on_failure), replace(given_up(), instances=None)) is Look.INSTANCES
+def test_the_instances_are_read_during_a_rollback(on_failure: OnFailure) -> None:
+    assert decide(spec(on_failure=on_failure), replace(given_up(), instances=None)) is Need.INSTANCES
 
 
 @pytest.mark.parametrize(
@@ -470,7 +471,7 @@ def test_the_instances_are_looked_at_before_anything_is_said_of_them(on_failure:
             {"max_unavailable": Count(1)},
             given_up(0, 5),
             says("Upgrading", "update domain 0", "1", "24.04.202601010", "web_5", "8 of 10"),
-            id="no more at once than may be away",
+            id="no more at once than may be unavailable",
         ),
         pytest.param(
             {"deadline": HOUR},
@@ -482,13 +483,13 @@ def test_the_instances_are_looked_at_before_anything_is_said_of_them(on_failure:
             {},
             given_up(0, 5, progress=Progress(waiting_since=NOW - 2 * HOUR)),
             says("Upgrading", "update domain 0", "2", "24.04.202601010", "web_5", "web_0", "8 of 10"),
-            id="nor does a batch that took too long",
+            id="a batch that takes too long does not end it",
         ),
         pytest.param(
             {"health": Health(10 * MINUTE, passes=3)},
             given_up(0, 5),
-            says("ConfirmingHealth", "1 of 3", "spec.health.passes", "8 of 10"),
-            id="as many looks as on the way there",
+            says("ConfirmingHealth", "1 of 3", "health.passes", "8 of 10"),
+            id="as many observations as in a rollout",
         ),
         pytest.param(
             {"approval": Approval.START},
@@ -510,9 +511,7 @@ def test_the_instances_are_looked_at_before_anything_is_said_of_them(on_failure:
         ),
     ],
 )
-def test_the_way_back_goes_under_the_gates_of_the_way_there(
-    changes: dict[str, Any], seen: Any, line: Says
-) -> None:
+def test_the_gates_of_a_rollback(changes: dict[str, Any], seen: Any, line: Says) -> None:
     """Each line on the way says what it leaves."""
     decision = decided(spec(on_failure=OnFailure.ROLLBACK, **changes), seen)
     is_end = decision.reason is Reason.ROLLOUT_FAILED
@@ -520,11 +519,18 @@ def test_the_way_back_goes_under_the_gates_of_the_way_there(
     assert decision.counts is not None
 
 
-def test_a_rollback_sends_what_is_sick_on_the_image_that_failed_back_first() -> None:
+def test_a_rollback_takes_unhealthy_instances_on_the_failed_image_first() -> None:
     sick = (instance(3, health="unhealthy"), *given_up(0, 5).instances)
     instances = tuple({each.id: each for each in reversed(sick)}[str(n)] for n in range(10))
     decision = decided(spec(on_failure=OnFailure.ROLLBACK), replace(given_up(), instances=instances))
     assert decision.step == Upgrade(("3",), OLD)
+
+
+def test_no_window_hides_that_the_return_of_an_instance_is_not_tried_again() -> None:
+    attempt = Attempt(Upgrade(("5", "0"), OLD), NOW - HOUR, tries=4)
+    desired = spec(on_failure=OnFailure.ROLLBACK, windows=(Window(Kind.ALLOW, "0 22 * * *", HOUR, "UTC"),))
+    assert decided(desired, given_up(0, 5)).reason is Reason.OUTSIDE_WINDOW
+    assert decided(desired, given_up(0, 5, attempt=attempt)).reason is Reason.NO_EFFECT
 
 
 GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
@@ -535,7 +541,7 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
     [
         pytest.param({}, "", id="an instance runs it"),
         pytest.param(
-            {"instances": fleet(rest="upgraded"), "progress": Progress(wrote_good=Fingerprint.of(OLD))},
+            {"instances": fleet(rest="upgraded"), "progress": Progress(wrote_last_good=Fingerprint.of(OLD))},
             "",
             id="no instance runs it, and this process noted it",
         ),
@@ -554,35 +560,37 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
         ),
         pytest.param(
             {"instances": fleet(rest="upgraded"), "was_declared": None},
-            Look.HISTORY,
-            id="no instance runs it, and the history of the branch was not looked at",
+            Need.HISTORY,
+            id="no instance runs it, and the history of the branch was not read",
         ),
         pytest.param(
             {"instances": fleet(rest="upgraded"), "was_declared": True},
             "",
             id="a commit has declared it for this scale set",
         ),
-        pytest.param({"was_declared": None}, "", id="where an instance runs it the history is not looked at"),
+        pytest.param({"was_declared": None}, "", id="where an instance runs it the history is not read"),
         pytest.param(
-            {"instances": None, "way_back": None},
-            Look.INSTANCES,
-            id="the instances tell, and were not looked at",
+            {"instances": None, "rollback_target": None},
+            Need.INSTANCES,
+            id="the instances tell, and were not read",
         ),
         pytest.param(
-            {"way_back": None}, Look.WAY_BACK, id="the catalogue is asked before the model goes back"
+            {"rollback_target": None},
+            Need.ROLLBACK_TARGET,
+            id="the catalogue is asked before the model goes back",
         ),
         pytest.param(
-            {"way_back": Availability(OLD, Verdict.DEPRECATED)},
-            "24.04.202601010 was good here, and Azure makes no instance from it any more (ImageDeprecated)",
+            {"rollback_target": Availability(OLD, Verdict.DEPRECATED)},
+            "24.04.202601010 was good here, but Azure no longer creates instances from it (ImageDeprecated)",
             id="it is deprecated",
         ),
         pytest.param(
-            {"way_back": Availability(OLD, Verdict.NOT_FOUND)},
-            "24.04.202601010 was good here, and Azure makes no instance from it any more (ImageNotFound)",
+            {"rollback_target": Availability(OLD, Verdict.NOT_FOUND)},
+            "24.04.202601010 was good here, but Azure no longer creates instances from it (ImageNotFound)",
             id="it is deleted",
         ),
         pytest.param(
-            {"way_back": Availability(OLD, Verdict.UNREADABLE)},
+            {"rollback_target": Availability(OLD, Verdict.UNREADABLE)},
             "",
             id="a catalogue that does not answer bars nothing",
         ),
@@ -593,20 +601,20 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
         ),
     ],
 )
-def test_the_way_back(changes: dict[str, Any], way: str | Look) -> None:
-    values = {"model": model(persisted=PersistedState(last_good=OLD)), "way_back": GOOD_WAY} | changes
+def test_what_prevents_a_rollback(changes: dict[str, Any], way: str | Need) -> None:
+    values = {"model": model(persisted=PersistedState(last_good=OLD)), "rollback_target": GOOD_WAY} | changes
     unknown = Fingerprint.of(FIX)
-    seen = observed(**({"progress": Progress(wrote_good=unknown)} | values))
+    seen = observed(**({"progress": Progress(wrote_last_good=unknown)} | values))
     assert isinstance(seen.model, Model)
-    assert way_back(seen.model, seen) == way
+    assert rollback_obstacle(seen.model, seen) == way
 
 
-def test_a_rollout_without_a_way_back_says_so_and_does_not_begin_where_the_spec_requires_one() -> None:
+def test_a_rollout_without_a_rollback_target_says_so() -> None:
     seen = observed(
         model=model(image=OLD), instances=tuple(outdated(n, health="unhealthy") for n in range(10))
     )
     told = decided(spec(on_failure=OnFailure.REPIN), seen)
-    assert told.message.endswith("; no way back: no image is known to be good here")
+    assert told.line == says("ModelDrift", "no rollback target")
     refused = decided(spec(on_failure=OnFailure.REPIN, require_way_back=True), seen)
     assert (refused.reason, refused.step) == ("NoWayBack", None)
     proven = observed(model=model(image=OLD), instances=WELL)
@@ -629,7 +637,7 @@ def test_a_rollout_without_a_way_back_says_so_and_does_not_begin_where_the_spec_
             OLD,
             Fingerprint.of(NEW),
             Fingerprint.of(NEW),
-            id="what was given up, where the model is back",
+            id="what failed, if the model is back",
         ),
         pytest.param(
             NEW, None, None, Fingerprint.of(NEW), id="what the model is on, where none was good before"
@@ -639,7 +647,7 @@ def test_a_rollout_without_a_way_back_says_so_and_does_not_begin_where_the_spec_
             OLD,
             Fingerprint.of(NEW),
             Fingerprint.of(NEW),
-            id="what was given up, where no image is told",
+            id="what failed, if no image is reported",
         ),
     ],
 )
@@ -658,12 +666,24 @@ def test_what_a_fix_replaces_has_failed(
         pytest.param(
             OnFailure.HOLD, OLD, LASTING, "HealthCheckFailed", NEW, id="held, there is evidence against it"
         ),
-        pytest.param(OnFailure.REPIN, OLD, LASTING, "GivingUp", NEW, id="so there is once it is given up"),
         pytest.param(
-            OnFailure.REPIN, OLD, Progress(), "HealthCheckFailed", NEW, id="and before that is confirmed"
+            OnFailure.REPIN, OLD, LASTING, "GivingUp", NEW, id="rolled back, there is evidence against it"
         ),
         pytest.param(
-            OnFailure.REPIN, None, LASTING, "HealthCheckFailed", NEW, id="and where there is no way back"
+            OnFailure.REPIN,
+            OLD,
+            Progress(),
+            "HealthCheckFailed",
+            NEW,
+            id="unconfirmed, there is evidence against it",
+        ),
+        pytest.param(
+            OnFailure.REPIN,
+            None,
+            LASTING,
+            "HealthCheckFailed",
+            NEW,
+            id="without a rollback target, there is evidence against it",
         ),
         pytest.param(
             OnFailure.REPIN,
@@ -671,11 +691,11 @@ def test_what_a_fix_replaces_has_failed(
             LASTING,
             "HealthCheckFailed",
             None,
-            id="but none against the last good image",
+            id="there is no evidence against the last good image",
         ),
     ],
 )
-def test_an_image_is_blamed_where_there_is_evidence_against_it(
+def test_which_image_is_blamed(
     on_failure: OnFailure, good: Any, progress: Progress, reason: str, blamed: Any
 ) -> None:
     seen = observed(model=model(persisted=PersistedState(last_good=good)), instances=SICK, progress=progress)
@@ -683,11 +703,11 @@ def test_an_image_is_blamed_where_there_is_evidence_against_it(
     assert (decision.reason, decision.blamed) == (reason, blamed and Fingerprint.of(blamed))
 
 
-UNKNOWN = Progress(waiting_since=NOW - MINUTE, wrote_good=Fingerprint.of(FIX))
+UNKNOWN = Progress(waiting_since=NOW - MINUTE, wrote_last_good=Fingerprint.of(FIX))
 TAG_ALONE = "only a tag says that 24.04.202601010 was good here, and no instance runs it"
 
 
-def test_a_failure_holds_where_a_tag_alone_names_the_way_back() -> None:
+def test_a_failure_holds_if_only_a_tag_names_the_rollback_target() -> None:
     seen = observed(
         model=model(persisted=PersistedState(last_good=OLD)),
         instances=fleet(lost(0), rest="upgraded"),
@@ -701,17 +721,17 @@ def test_a_failure_holds_where_a_tag_alone_names_the_way_back() -> None:
 
 
 @pytest.mark.parametrize("on_failure", [OnFailure.REPIN, OnFailure.ROLLBACK])
-def test_a_model_that_somebody_sets_anew_stays_where_a_tag_alone_names_the_way_back(
+def test_a_model_set_by_another_writer_stays_if_only_a_tag_names_the_rollback_target(
     on_failure: OnFailure,
 ) -> None:
     seen = observed(model=model(persisted=GIVEN_UP), instances=fleet(rest="upgraded"), progress=UNKNOWN)
-    assert decided(spec(on_failure=on_failure), seen) == Decision(
-        Reason.NO_WAY_BACK, f"24.04.202601140 failed, and there is no way back: {TAG_ALONE}"
+    assert decided(spec(on_failure=on_failure), seen).line == (
+        says("NoWayBack", "24.04.202601140", TAG_ALONE)
     )
 
 
 def sick_on(*sick: Any, serving: tuple[int, ...] = (), **changes: Any) -> Any:
-    """The model is back on OLD; those fell sick, those run what failed still, and well, and all others are on OLD."""
+    """The model is back on OLD; `sick` are unhealthy, `serving` still run the failed image, and the others run OLD."""
     return observed(
         model=model(image=OLD, persisted=GIVEN_UP),
         instances=fleet(
@@ -737,7 +757,7 @@ AFTER_IT = NEW.version
         pytest.param(
             sick_on(lost(0), lost(5), serving=(1, 6)),
             says("Upgrading", "update domain 0", "2", "24.04.202601010", "web_5", "web_0", "6 of 10", AFTER_IT),
-            id="those that are sick, of one domain",
+            id="those that are unhealthy, of one domain",
         ),
         pytest.param(
             sick_on(lost(0), lost(6)),
@@ -747,22 +767,22 @@ AFTER_IT = NEW.version
         pytest.param(
             sick_on(lost(0), instance(5, image=OLD, health="unhealthy"), progress=Progress(attempt=RETURNED)),
             says("WaitingForInstances", "update domain 0", "web_5 (unhealthy)", "9 of 10", AFTER_IT),
-            id="no other while one is on its way back",
+            id="no other while one is being rolled back",
         ),
         pytest.param(
             sick_on(instance(5, image=OLD, health="unhealthy"), progress=Progress(attempt=RETURNED)),
             says("WaitingForInstances", "update domain 0", "web_5 (unhealthy)", "10 of 10", AFTER_IT),
-            id="the last one is on its way back",
+            id="the last one is being rolled back",
         ),
         pytest.param(
             sick_on(instance(5, image=OLD, health="unhealthy", since=NOW - HOUR), progress=Progress(attempt=RETURNED)),
             says("RolloutFailed", *LEFT),
-            id="one is back on OLD, and sick for another reason",
+            id="one is on OLD again, and unhealthy for another reason",
         ),
         pytest.param(
             sick_on(instance(0, image=FIX, health="unhealthy", since=NOW - HOUR), serving=(1,)),
             says("RolloutFailed", *LEFT, "1 of 10"),
-            id="one is sick on another image than the one that failed",
+            id="one is unhealthy on another image than the one that failed",
         ),
         pytest.param(
             sick_on(serving=(1, 6)),
@@ -774,3 +794,152 @@ AFTER_IT = NEW.version
 def test_repin_returns_those_that_do_not_serve_and_no_window_holds_them(seen: Any, line: str) -> None:
     closed = Window(Kind.ALLOW, "0 22 * * *", HOUR, "UTC")
     assert decided(spec(on_failure=OnFailure.REPIN, windows=(closed,)), seen).line == line
+
+
+@pytest.mark.parametrize(
+    ("retry", "kept"),
+    [
+        pytest.param(None, None, id="nobody had an image tried again"),
+        pytest.param(Mark.of(NOW - HOUR, NEW), Mark.of(NOW - HOUR, NEW), id="the one that is begun"),
+        pytest.param(Mark.of(NOW - HOUR, FIX), None, id="another one"),
+    ],
+)
+def test_that_a_person_has_an_image_tried_again_is_remembered_as_long_as_that_is_begun(
+    retry: Mark | None, kept: Mark | None
+) -> None:
+    leaves = model(image=OLD, persisted=PersistedState(retry=retry))
+    aim = Aim(desired=spec(), model=leaves, observed=observed())
+    assert state_to_persist(aim, WELL, is_fix=False).retry == kept
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(
+            observed(model=model(persisted=PersistedState(last_good=OLD)), instances=SICK, progress=LASTING),
+            id="as it is given up",
+        ),
+        pytest.param(observed(model=model(persisted=GIVEN_UP)), id="once more"),
+    ],
+)
+def test_a_model_that_is_set_back_notes_what_was_good(seen: Any) -> None:
+    step = decided(spec(on_failure=OnFailure.REPIN), seen).step
+    assert isinstance(step, PatchModel)
+    assert (step.image, step.good) == (OLD, Fingerprint.of(OLD))
+
+
+@pytest.mark.parametrize(
+    ("progress", "special", "reason"),
+    [
+        pytest.param(
+            Progress(relapses=2), instance(0, health="unhealthy"), "WaitingForInstances", id="twice"
+        ),
+        pytest.param(Progress(relapses=3), instance(0, health="unhealthy"), "GivingUp", id="three times"),
+        pytest.param(Progress(), instance(0, relapses=3), "GivingUp", id="three times, and it is back"),
+    ],
+)
+def test_what_falls_sick_again_and_again_is_confirmed_at_once(
+    progress: Progress, special: Instance, reason: str
+) -> None:
+    seen = observed(
+        model=model(persisted=PersistedState(last_good=OLD)), instances=fleet(special), progress=progress
+    )
+    assert decided(spec(on_failure=OnFailure.REPIN, soak=HOUR), seen).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("began", "reason"),
+    [
+        pytest.param(NOW - 2 * HOUR, "HealthCheckFailed", id="it began long ago, so it was over"),
+        pytest.param(NOW - 14 * MINUTE, "GivingUp", id="it began a while ago"),
+    ],
+)
+def test_where_none_serves_its_beginning_tells_whether_a_rollout_was_over(began: Any, reason: str) -> None:
+    """All fell sick eleven minutes ago, which may happen at any time."""
+    instances = tuple(instance(n, health="unhealthy", since=NOW - 11 * MINUTE) for n in range(10))
+    persisted = PersistedState(last_good=OLD, began=Mark.of(began, NEW))
+    seen = observed(model=model(persisted=persisted), instances=instances, progress=LASTING)
+    assert decided(spec(on_failure=OnFailure.REPIN), seen).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("attempt", "reason"),
+    [
+        pytest.param(RETURNED, "WaitingForInstances", id="we have sent it back"),
+        pytest.param(
+            Attempt(Upgrade(("5",), NEW), NOW - 2 * MINUTE),
+            "RolloutFailed",
+            id="we had sent it to the image that failed",
+        ),
+        pytest.param(None, "RolloutFailed", id="we have not sent it anywhere"),
+    ],
+)
+def test_under_repin_only_what_was_sent_back_is_waited_for(attempt: Attempt | None, reason: str) -> None:
+    seen = sick_on(instance(5, image=OLD, health="unhealthy"), attempt=attempt)
+    assert decided(spec(on_failure=OnFailure.REPIN), seen).reason == reason
+
+
+SEEN_TO_END = Progress(is_under_way=False)
+MADE_SINCE = instance(9, image=OLD, health="initializing")
+
+
+@pytest.mark.parametrize(
+    ("progress", "special", "reason", "soon"),
+    [
+        pytest.param(
+            Progress(is_under_way=True), MADE_SINCE, "WaitingForInstances", True, id="it is not over"
+        ),
+        pytest.param(Progress(), MADE_SINCE, "WaitingForInstances", True, id="nobody has seen it end"),
+        pytest.param(SEEN_TO_END, MADE_SINCE, "RolloutFailed", True, id="it was over, and one is coming"),
+        pytest.param(
+            SEEN_TO_END, instance(9, image=OLD), "RolloutFailed", False, id="it was over, and all are back"
+        ),
+        pytest.param(SEEN_TO_END, instance(9), "Upgrading", True, id="it was over, and one can still return"),
+        pytest.param(
+            SEEN_TO_END,
+            instance(9, image=OLD, health="unhealthy", since=NOW - HOUR),
+            "HealthCheckFailed",
+            False,
+            id="it was over, and one takes too long",
+        ),
+    ],
+)
+def test_a_rollback_that_was_seen_to_end_waits_for_nothing_that_was_made_since(
+    progress: Progress, special: Instance, reason: str, *, soon: bool
+) -> None:
+    instances = (*given_up().instances[:9], special)
+    seen = replace(given_up(progress=progress), instances=instances)
+    decision = decided(spec(on_failure=OnFailure.ROLLBACK), seen)
+    assert (decision.reason, decision.soon) == (reason, soon)
+    assert decision.counts is not None
+    assert decision.counts.total == 10
+
+
+def test_a_rollback_that_was_seen_to_end_soaks_where_another_can_still_return() -> None:
+    """One has come back from an upgrade a minute ago."""
+    instances = (
+        instance(0),
+        *given_up().instances[1:9],
+        instance(9, image=OLD, since=NOW - MINUTE),
+    )
+    seen = replace(given_up(progress=SEEN_TO_END), instances=instances)
+    assert decided(spec(on_failure=OnFailure.ROLLBACK, soak=HOUR), seen).reason is Reason.SOAKING
+
+
+def test_a_deallocated_instance_lets_no_other_return_alone() -> None:
+    instances = (
+        *(instance(n) for n in range(9)),
+        instance(9, image=OLD, power="deallocated", health=""),
+    )
+    desired = spec(on_failure=OnFailure.ROLLBACK, by=By.BATCH)
+    decision = decided(desired, replace(given_up(), instances=instances))
+    assert decision.step == Upgrade(("8", "7"), OLD)
+
+
+def test_the_end_of_a_rollback_counts_the_instances_while_azure_is_at_work_on_something_else() -> None:
+    busy = model(image=OLD, persisted=GIVEN_UP, provisioning="updating")
+    seen = replace(given_up(progress=SEEN_TO_END), model=busy)
+    decision = decided(spec(on_failure=OnFailure.ROLLBACK), seen)
+    assert (decision.reason, decision.soon) == (Reason.ROLLOUT_FAILED, True)
+    assert decision.counts is not None
+    assert (decision.counts.up_to_date, decision.counts.total) == (10, 10)

@@ -1,8 +1,13 @@
 """Nothing is left to do: what is said of a scale set of any size."""
 
+from datetime import timedelta
+
 import pytest
 
-from tests.build import decided, instance, model, observed, spec
+from reconciler.rollout.contest import Contest
+from reconciler.rollout.progress import Progress
+from reconciler.spec.scale_set import Converge
+from tests.build import NOW, decided, fleet, instance, model, observed, spec
 from tests.messages import says
 
 
@@ -19,3 +24,41 @@ def test_all_that_run_the_image_are_counted_in_words(number: int) -> None:
     instances = tuple(instance(each) for each in range(number))
     decision = decided(spec(), observed(model=model(capacity=number), instances=instances))
     assert (decision.line, decision.step) == (says("UpToDate", "24.04.202601140"), None)
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("contests", "minutes", "names"),
+    [
+        pytest.param(
+            {"3": Contest(3, NOW - 5 * MINUTE)}, 15, "web_3 (3 times, last at 08:55:00)", id="one instance"
+        ),
+        pytest.param(
+            {"3": Contest(4, NOW - 5 * MINUTE), "7": Contest(3, NOW - 10 * MINUTE)},
+            10,
+            "web_3 (4 times, last at 08:55:00), web_7 (3 times, last at 08:50:00)",
+            id="two instances: the first to be tried again tells",
+        ),
+    ],
+)
+def test_who_contests_what_and_until_when_is_told(
+    contests: dict[str, Contest], minutes: int, names: str
+) -> None:
+    lacking = (instance(int(id_), latest_model=False) for id_ in contests)
+    seen = observed(instances=fleet(*lacking, rest="upgraded"), progress=Progress(contests=contests))
+    decision = decided(spec(converge=Converge.MODEL), seen)
+    assert (decision.step, decision.until) == (None, NOW + minutes * MINUTE)
+    assert decision.line == (says("Contested", names, f"{NOW + minutes * MINUTE:%H:%M:%S}"))
+    assert decision.counts is not None
+    assert decision.counts.total == 10
+
+
+def test_a_contest_over_another_instance_that_is_over_is_not_told() -> None:
+    contests = {"3": Contest(3, NOW - 5 * MINUTE), "7": Contest(5, NOW - 10 * MINUTE)}
+    lacking = instance(3, latest_model=False)
+    seen = observed(instances=fleet(lacking, rest="upgraded"), progress=Progress(contests=contests))
+    decision = decided(spec(converge=Converge.MODEL), seen)
+    assert decision.until == NOW + 15 * MINUTE
+    assert "web_7" not in decision.message

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.rollout.persisted import PersistedState
-from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
-from tests.build import NEW, NOW, OLD
+from reconciler.rollout.persisted import Fingerprint, PersistedState
+from reconciler.rollout.step import Attempt, PatchModel, Step, TagWrite, Upgrade
+from tests.build import FIX, NEW, NOW, OLD
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,31 @@ def test_the_attempt_after_one(step: Step, tries: int) -> None:
 def test_an_attempt_names_the_instances_that_it_upgrades_and_a_change_of_the_model_names_none() -> None:
     assert Attempt(UPGRADE, NOW).instance_ids == ("0", "5")
     assert Attempt(SET, NOW).instance_ids == ()
+
+
+def test_an_attempt_of_which_nothing_counts_any_more_is_the_first() -> None:
+    url = "https://management.azure.com/operations/1"
+    before = Attempt(
+        UPGRADE, NOW, url, 3, has_succeeded=True, error="QuotaExceeded", earlier_error="Conflict"
+    )
+    assert before.without_tries() == Attempt(UPGRADE, NOW, url, has_succeeded=True)
+
+
+OF_NEW = Fingerprint.of(NEW)
+
+
+@pytest.mark.parametrize(
+    ("before", "failed", "tries"),
+    [
+        pytest.param(None, OF_NEW, 1, id="nothing was written before"),
+        pytest.param(TagWrite(OF_NEW, NOW, 2, "a lock"), OF_NEW, 3, id="the same was, twice"),
+        pytest.param(TagWrite(Fingerprint.of(FIX), NOW, 2), OF_NEW, 1, id="the failure of another image was"),
+        pytest.param(TagWrite(OF_NEW, NOW, 2), None, 1, id="its failure was, and now its end is"),
+        pytest.param(TagWrite(None, NOW), None, 2, id="its end was"),
+    ],
+)
+def test_the_write_of_a_tag_after_one(
+    before: TagWrite | None, failed: Fingerprint | None, tries: int
+) -> None:
+    assert TagWrite.after(before, failed, LATER) == TagWrite(failed, LATER, tries, "")
+    assert TagWrite.after(before, failed, LATER, "no") == TagWrite(failed, LATER, tries, "no")

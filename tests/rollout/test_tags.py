@@ -58,6 +58,7 @@ def test_it_is_read_as_it_was_written_in_tags_that_azure_keeps(image: Image) -> 
         PersistedState(image),
         PersistedState(failed=of),
         PersistedState(fleet="shop"),
+        PersistedState(retry=Mark.of(AT, image)),
         PersistedState(image, of, Mark.of(AT, image), fleet="shop"),
     ):
         tags = with_state({}, written)
@@ -131,6 +132,9 @@ def test_a_text_of_another_version_is_not_read(text: str, is_readable: bool) -> 
         "began=yesterday,abc,web",
         "began=2026-01-05T09:00:00,abc,web",
         "began=2026-01-05T09:00:00+00:00",
+        "retry=",
+        "retry=yesterday,abc,web",
+        "retry=2026-01-05T09:00:00+00:00",
     ],
 )
 def test_a_part_that_makes_no_sense_counts_for_nothing(part: str) -> None:
@@ -304,7 +308,7 @@ def test_the_name_of_what_a_former_version_began_may_have_a_space_in_it() -> Non
         pytest.param(
             Signature.of(GOOD, "ada", datetime(2026, 1, 5, 11, 0, 0, 900, tzinfo=timezone(2 * HOUR))),
             BY_ADA.replace("ada@example.com", "ada"),
-            id="at a time elsewhere, which is told in UTC",
+            id="at a time elsewhere, which is reported in UTC",
         ),
     ],
 )
@@ -326,7 +330,7 @@ def test_who_approved_is_read_as_it_was_written(signature: Signature, text: str)
         pytest.param(BY_ADA.replace(SIGNED.image.digest, FAILED.digest), id="another image"),
     ],
 )
-def test_an_approval_whose_signature_makes_no_sense_is_one_of_nobody_known(text: str) -> None:
+def test_an_approval_with_an_invalid_signature_has_no_known_approver(text: str) -> None:
     found = persisted_state({APPROVED: str(GOOD), APPROVED_BY: text})
     assert (found.is_approved(GOOD), found.signature_of(GOOD)) == (True, None)
 
@@ -347,9 +351,7 @@ def test_a_signature_is_none_without_its_approval() -> None:
         ),
     ],
 )
-def test_who_approved_is_left_out_where_it_would_be_a_tag_too_many(
-    tags: dict[str, str], signed: dict[str, str]
-) -> None:
+def test_the_approver_is_left_out_if_there_is_no_room(tags: dict[str, str], signed: dict[str, str]) -> None:
     assert with_approval(tags, GOOD, SIGNED) == tags | {APPROVED: str(GOOD)} | signed
 
 
@@ -364,3 +366,14 @@ def test_what_somebody_writes_into_a_tag_moves_no_cursor() -> None:
     found = persisted_state({STATE: "v1;fleet=a\nb", APPROVED: str(GOOD), APPROVED_BY: escape})
     assert found.fleet == "a\\nb"
     assert str(found.signature) == "by a\\x1b[2J at 2026-01-05 09:00 UTC"
+
+
+def test_when_an_image_was_tried_again_is_written_beside_when_it_began() -> None:
+    written = with_state({}, replace(ALL, retry=Mark.of(AT + HOUR, GOOD)))
+    retry = f"retry=2026-01-05T10:00:00+00:00,{SIGNED.image.digest},1.0.0"
+    assert written == {STATE: TEXT.replace(";good=", f";{retry};good=")}
+
+
+@pytest.mark.usefixtures("tokyo")
+def test_the_time_of_an_approval_is_written_in_utc_wherever_that_is_done() -> None:
+    assert with_approval({}, GOOD, SIGNED) == {APPROVED: "C:O:S:1.0.0", APPROVED_BY: BY_ADA}

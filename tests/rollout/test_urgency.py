@@ -9,7 +9,7 @@ import pytest
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Observed
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.urgency import hastened, urgency_note, waiting_note
+from reconciler.rollout.urgency import urgency_note, waiting_note, with_urgent_limits
 from reconciler.spec.amount import Count
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import Approval, Canary, ScaleSet
@@ -35,9 +35,9 @@ def urgent(image: Image = NEW, until: timedelta = HOUR, **changes: Any) -> Scale
     ("desired", "seen", "reason"),
     [
         pytest.param(urgent(), DRIFTED, "ModelDrift", id="no window holds the model"),
-        pytest.param(urgent(), ROLLING, "Upgrading", id="nor the instances"),
+        pytest.param(urgent(), ROLLING, "Upgrading", id="no window holds the instances"),
         pytest.param(urgent(until=SECOND), ROLLING, "Upgrading", id="up to the last second"),
-        pytest.param(urgent(until=timedelta()), ROLLING, "OutsideWindow", id="and not at its end"),
+        pytest.param(urgent(until=timedelta()), ROLLING, "OutsideWindow", id="not at its end"),
         pytest.param(urgent(FIX), ROLLING, "OutsideWindow", id="another image is urgent"),
         pytest.param(
             urgent(approval=Approval.START), DRIFTED, "AwaitingApproval", id="nothing passes its approval"
@@ -46,15 +46,17 @@ def urgent(image: Image = NEW, until: timedelta = HOUR, **changes: Any) -> Scale
             urgent(),
             replace(DRIFTED, gates=(Gate("b", "", Reason.IMAGE_FAILED_ELSEWHERE),)),
             "ImageFailedElsewhere",
-            id="nor its breaker",
+            id="nothing passes its breaker",
         ),
         pytest.param(
             urgent(),
             replace(DRIFTED, gates=(Gate("pilot", "", Reason.AWAITING_PILOT),)),
             "AwaitingPilot",
-            id="nor the pilot",
+            id="nothing passes the pilot",
         ),
-        pytest.param(urgent(suspend=Suspension("wait")), ROLLING, "Suspended", id="nor a suspension"),
+        pytest.param(
+            urgent(suspend=Suspension("wait")), ROLLING, "Suspended", id="nothing passes a suspension"
+        ),
     ],
 )
 def test_what_holds_an_urgent_image(desired: ScaleSet, seen: Observed, reason: str) -> None:
@@ -72,7 +74,7 @@ def test_a_freeze_holds_it() -> None:
     [
         pytest.param(HOUR, None, (10 * MINUTE, None), id="a longer soak comes to ten minutes"),
         pytest.param(MINUTE, None, (MINUTE, None), id="a shorter one stays"),
-        pytest.param(MINUTE, 2 * HOUR, (MINUTE, 10 * MINUTE), id="so does that of the canary"),
+        pytest.param(MINUTE, 2 * HOUR, (MINUTE, 10 * MINUTE), id="a shorter soak of the canary stays"),
         pytest.param(HOUR, MINUTE, (10 * MINUTE, MINUTE), id="each by itself"),
     ],
 )
@@ -80,7 +82,7 @@ def test_its_soaks(
     soak: timedelta, canary: timedelta | None, expected: tuple[timedelta, timedelta | None]
 ) -> None:
     first = Canary(Count(1), canary) if canary else None
-    rollout = hastened(urgent(soak=soak, canary=first, bake_time=HOUR), NOW).rollout
+    rollout = with_urgent_limits(urgent(soak=soak, canary=first, bake_time=HOUR), NOW).rollout
     assert (rollout.soak, rollout.canary.soak if rollout.canary else None) == expected
     assert rollout.bake_time == timedelta()
     assert rollout == replace(
@@ -99,7 +101,7 @@ def test_its_soaks(
     ],
 )
 def test_soaks_of_what_is_not_urgent_stay(desired: ScaleSet) -> None:
-    assert hastened(desired, NOW) is desired
+    assert with_urgent_limits(desired, NOW) is desired
 
 
 def test_the_decision_goes_by_them() -> None:
@@ -110,7 +112,7 @@ def test_the_decision_goes_by_them() -> None:
     assert decided(urgent(soak=HOUR), seen).reason is Reason.UPGRADING
 
 
-def test_it_is_told_at_the_window_and_where_the_model_is_set() -> None:
+def test_urgency_is_named_at_the_window_and_where_the_model_is_set() -> None:
     until = "until 2026-01-05 10:00 UTC by ada: CVE-1"
     assert urgency_note(urgent(by="ada").fleet, NEW, NOW) == f"urgent {until}"
     assert urgency_note(urgent().fleet, NEW, NOW) == "urgent until 2026-01-05 10:00 UTC: CVE-1"
@@ -124,9 +126,7 @@ def test_it_is_told_at_the_window_and_where_the_model_is_set() -> None:
     ("desired", "expected"),
     [
         pytest.param(spec(), "", id="nothing is urgent"),
-        pytest.param(
-            urgent(FIX), f"; spec.urgent of the Fleet is about {FIX.version}", id="another image is"
-        ),
+        pytest.param(urgent(FIX), f"; spec.urgent of the Fleet names {FIX.version}", id="another image is"),
         pytest.param(
             urgent(until=-MINUTE), "; spec.urgent of the Fleet ended at 2026-01-05 08:59 UTC", id="it was"
         ),
@@ -136,3 +136,15 @@ def test_why_what_waits_is_not_urgent(desired: ScaleSet, expected: str) -> None:
     assert waiting_note(desired.fleet, NOW) == expected
     if expected:
         assert decided(desired, ROLLING).gates[0].evidence.endswith(expected)
+
+
+def test_at_its_end_an_image_is_no_longer_urgent() -> None:
+    ended = "; spec.urgent of the Fleet ended at 2026-01-05 09:00 UTC"
+    assert waiting_note(urgent(until=timedelta()).fleet, NOW) == ended
+
+
+def test_a_window_that_is_passed_is_named_as_a_gate() -> None:
+    waits = decided(urgent(approval=Approval.START), DRIFTED)
+    assert [(gate.name, gate.closed) for gate in waits.gates if gate.name != "approval"] == [
+        ("windows", None)
+    ]

@@ -35,7 +35,7 @@ MINUTE = timedelta(minutes=1)
             Reason.CONFLICT,
             False,
             Wait(Reason.CONFLICT, NOW),
-            id="a wait for something else begins anew",
+            id="a wait for something else begins again",
         ),
         pytest.param(Wait(Reason.CONFLICT, NOW - MINUTE, 2), Reason.SOAKING, False, None, id="it is over"),
         pytest.param(
@@ -74,7 +74,7 @@ MINUTE = timedelta(minutes=1)
             Reason.THROTTLED,
             False,
             Wait(Reason.AZURE_BUSY, NOW - 9 * MINUTE, 9),
-            id="a look for which no request was left changes nothing of a wait",
+            id="an observation for which no request was left changes nothing of a wait",
         ),
         pytest.param(
             Wait(Reason.AZURE_BUSY, NOW - 31 * MINUTE, 9),
@@ -102,14 +102,14 @@ MINUTE = timedelta(minutes=1)
             Reason.OPERATION_FAILED,
             False,
             Wait(Reason.OPERATION_FAILED, NOW, is_failing=True),
-            id="an operation that failed is failing while it is tried again",
+            id="an operation that failed is failing while it is retried",
         ),
         pytest.param(
             Wait(Reason.AZURE_BUSY, NOW - MINUTE, 2),
             Reason.OPERATION_FAILED,
             False,
             Wait(Reason.OPERATION_FAILED, NOW, is_failing=True),
-            id="a wait that ends in a failed operation begins anew as one for its retry",
+            id="a wait that ends in a failed operation begins again as one for its retry",
         ),
         pytest.param(
             Wait(Reason.AZURE_BUSY, NOW - MINUTE, 2, is_failing=True),
@@ -144,7 +144,7 @@ def test_how_it_stands(reason: Reason, wait: Wait | None, status: Status) -> Non
     assert status_after(reason, wait) is status
 
 
-@pytest.mark.parametrize("reason", [each for each in Reason if each.meaning.lasts])
+@pytest.mark.parametrize("reason", [each for each in Reason if each.meaning.fails_after])
 def test_whatever_may_last_is_reconciling_until_then(reason: Reason) -> None:
     assert reason.meaning.status is Status.RECONCILING
 
@@ -158,14 +158,12 @@ DAY = timedelta(days=1)
     [
         pytest.param(1, 15 * SECOND, DAY, 15 * SECOND, id="first after as long as is said"),
         pytest.param(2, 15 * SECOND, DAY, 30 * SECOND, id="then after twice as long"),
-        pytest.param(4, 15 * SECOND, DAY, 120 * SECOND, id="and twice as long each time"),
+        pytest.param(4, 15 * SECOND, DAY, 120 * SECOND, id="then after twice as long each time"),
         pytest.param(4, 15 * SECOND, MINUTE, MINUTE, id="after no longer than the most"),
         pytest.param(1, 2 * MINUTE, MINUTE, 2 * MINUTE, id="not before the first, whatever the most"),
         pytest.param(17, SECOND, DAY, 65536 * SECOND, id="twice as long for the sixteenth time"),
         pytest.param(18, SECOND, DAY, 65536 * SECOND, id="no longer than that, whatever the most"),
     ],
 )
-def test_how_soon_it_is_tried_again(
-    tries: int, first: timedelta, most: timedelta, backoff: timedelta
-) -> None:
+def test_how_soon_it_is_retried(tries: int, first: timedelta, most: timedelta, backoff: timedelta) -> None:
     assert Wait(Reason.CONFLICT, NOW, tries).backoff(first, most) == backoff

@@ -1,4 +1,4 @@
-"""Every story is judged by the invariants of a rollout."""
+"""Check the invariants of a rollout at the end of every story."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,6 @@
-"""A daemon in a world, and its schedule: the loop's without its threads.
+"""A daemon in a world, and its schedule: that of the loop, without threads.
 
-Sweeps every minute or as the world says, follow-ups when a tick asks for them, each at its exact time.
+It sweeps every minute, or as the world says. A reconcile that asks to be requeued runs again at that exact time.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
 
 class Daemon:
-    """One process: what it has in memory, and when it is due next."""
+    """One process: its memory, and when it is due next."""
 
     def __init__(self, world: World, start: datetime, settings: Settings | None = None) -> None:
         self._world = world
-        wrong = world.now() - world.clock.now()  # whoever sets a clock moves no time since boot
+        wrong = world.now() - world.clock.now()  # setting a clock does not change the time since boot
         transport = world.azure.transport()
         session = Session(credential=Token(), transport=transport, now=lambda: world.clock.now() + wrong)
         self.reconciler = Reconciler(
-            NotedSpecs(world.source, world.now, partial(world.goes_by, transport.client)),
+            NotedSpecs(world.source, world.now, partial(world.note_specs, transport.client)),
             world.compute(session),
             settings or Settings(sweep=world.sweep),
             sleep=lambda seconds: world.clock.advance(timedelta(seconds=seconds)),
         )
         self._sweep_at = start
-        self._follow_ups: dict[str, datetime] = {}
+        self._requeued: dict[str, datetime] = {}
 
     @property
     def due(self) -> datetime:
-        return min((self._sweep_at, *self._follow_ups.values()))
+        return min((self._sweep_at, *self._requeued.values()))
 
     @property
     def is_settled(self) -> bool:
@@ -47,23 +47,23 @@ class Daemon:
         return bool(states) and all(each.outcome and each.outcome.status.settled for each in states)
 
     def step(self) -> None:
-        """Go to the next sweep or follow-up, and run it."""
-        due = min(self._follow_ups, key=lambda key: self._follow_ups[key], default=None)
-        if due is None or self._sweep_at <= self._follow_ups[due]:
+        """Advance to the next sweep or requeued reconcile, and run it."""
+        due = min(self._requeued, key=lambda key: self._requeued[key], default=None)
+        if due is None or self._sweep_at <= self._requeued[due]:
             self._world.until(self._sweep_at)
             at, self._sweep_at = self._sweep_at, self._sweep_at + self._world.sweep
             for number, key in enumerate(self.reconciler.sweep()):
                 self._world.until(at + number * APART)
                 self._reconcile(key)
         else:
-            self._world.until(self._follow_ups[due])
+            self._world.until(self._requeued[due])
             self._reconcile(due)
 
     def _reconcile(self, key: str) -> None:
-        self._follow_ups.pop(key, None)
+        self._requeued.pop(key, None)
         outcome = self.reconciler.reconcile(key)
         if outcome is None:
             return
         self._world.outcomes.append(outcome)
         if outcome.requeue_after is not None:
-            self._follow_ups[key] = self._world.clock.now() + outcome.requeue_after
+            self._requeued[key] = self._world.clock.now() + outcome.requeue_after

@@ -1,4 +1,4 @@
-"""What stories of several scale sets ask a world: who was written to, who stands where, how many are away."""
+"""Questions that stories about several scale sets ask a world: writes, statuses, unavailable instances."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,9 +17,9 @@ def sets(*names: str, **changes: Any) -> dict[str, Any]:
 
 
 def writes(world: World, name: str) -> list[str]:
-    """The steps that were taken on one scale set."""
-    asked = [each for each in world.azure.record.requests if each.operation in WRITES]
-    return [each.operation for each in asked if f"/{name.lower()}/" in f"{each.path.lower()}/"]
+    """The operations of the writes to one scale set."""
+    found = [each for each in world.azure.record.requests if each.operation in WRITES]
+    return [each.operation for each in found if f"/{name.lower()}/" in f"{each.path.lower()}/"]
 
 
 def on(world: World, name: str) -> set[str]:
@@ -43,16 +43,16 @@ def first_write(world: World, name: str) -> datetime:
 
 
 def most_at_once(world: World, names: list[str]) -> int:
-    """The most of these scale sets that had instances away at one moment, by the simulator's record."""
+    """The largest number of these scale sets that had unavailable instances at once, by the simulator's record."""
     changes = []
     for name in names:
         for absence in world.azure.record.absences(name):
             changes.append((absence.since, 1, name))
             if absence.until:
                 changes.append((absence.until, -1, name))
-    away: Counter[str] = Counter()
+    unavailable: Counter[str] = Counter()
     most = 0
-    for _, change, name in sorted(changes):  # who comes back at a moment is back before another one goes
-        away[name] += change
-        most = max(most, sum(number > 0 for number in away.values()))
+    for _, change, name in sorted(changes):  # an end at the same moment counts before a beginning
+        unavailable[name] += change
+        most = max(most, sum(number > 0 for number in unavailable.values()))
     return most

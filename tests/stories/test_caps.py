@@ -1,4 +1,4 @@
-"""The two caps of a fleet, on change and on concurrent rollouts; and rounds, in which no order must matter."""
+"""The limits of a Fleet, maxChange and maxConcurrentRollouts; and single passes, in which the order must not matter."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import pytest
 from reconciler.simulator import Reset, Status
 from tests.messages import says
 from tests.stories.fleets import MINUTE, is_there, most_at_once, on, reason, sets, writes
-from tests.stories.test_crash import Mortal, lived
+from tests.stories.test_crash import Mortal, live
 from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, of_all, platform, scale_set, spec
 
 
@@ -20,7 +20,7 @@ def changing(count: int, total: int = 10, version: str = NEW) -> list[dict[str, 
 TEN = [f"s{number}" for number in range(10)]
 
 
-def test_a_commit_that_changes_too_much_changes_nothing_through_restarts_until_it_is_split() -> None:
+def test_a_commit_above_max_change_changes_nothing_until_it_is_split() -> None:
     world = World(sets(*TEN, capacity=2), of_all(maxChange="30%"), *changing(0)).run()
     world.merge(*changing(4))
     for _ in range(4):
@@ -40,7 +40,7 @@ def test_a_commit_that_changes_too_much_changes_nothing_through_restarts_until_i
     assert [on(world, name) for name in TEN] == [{NEW}] * 4 + [{OLD}] * 6
 
 
-def test_a_cap_that_is_raised_lets_a_held_commit_go() -> None:
+def test_raising_max_change_releases_a_blocked_commit() -> None:
     world = World(sets(*TEN, capacity=2), of_all(maxChange=3), *changing(4))
     world.rest(5 * MINUTE)
     assert Counter(reason(world, name) for name in TEN) == {"TooMuchChange": 4, "UpToDate": 6}
@@ -49,8 +49,8 @@ def test_a_cap_that_is_raised_lets_a_held_commit_go() -> None:
     assert [on(world, name) for name in TEN] == [{NEW}] * 4 + [{OLD}] * 6
 
 
-def test_a_revert_of_more_than_the_cap_goes_all_the_way() -> None:
-    """Three commits brought an image to three scale sets, and one commit takes it back."""
+def test_a_revert_above_max_change_is_not_blocked() -> None:
+    """Three commits roll an image to three scale sets, and one commit reverts all of them."""
     rollout = {"onFailure": "rollback"}
     names = TEN[:3]
     world = World(
@@ -65,8 +65,8 @@ def test_a_revert_of_more_than_the_cap_goes_all_the_way() -> None:
     assert [on(world, name) for name in names] == [{OLD}] * 3
 
 
-@pytest.mark.parametrize("minutes", range(1, 14, 3))
-def test_a_restart_in_the_middle_of_what_was_let_go_holds_nothing(minutes: int) -> None:
+@pytest.mark.parametrize("minutes", range(1, 14, 3), ids="restarted after {} min".format)
+def test_a_restart_during_an_allowed_change_does_not_block_it(minutes: int) -> None:
     world = World(sets(*TEN, capacity=2), of_all(maxChange=3, maxConcurrentRollouts=1), *changing(0)).run()
     world.merge(*changing(3))
     world.rest(minutes * MINUTE)
@@ -76,7 +76,7 @@ def test_a_restart_in_the_middle_of_what_was_let_go_holds_nothing(minutes: int) 
     assert not any(each.reason == "TooMuchChange" for each in world.outcomes)
 
 
-def test_what_a_commit_held_costs_nothing_while_it_is() -> None:
+def test_scale_sets_blocked_by_max_change_cost_only_the_list_pages() -> None:
     world = World(sets(*TEN, capacity=2), of_all(maxChange=3), *changing(10))
     world.rest(5 * MINUTE)
     before = len(world.requests())
@@ -84,11 +84,13 @@ def test_what_a_commit_held_costs_nothing_while_it_is() -> None:
     assert set(world.requests()[before:]) == {"VirtualMachineScaleSets_ListAll"}
 
 
-# The cap on concurrent rollouts.
+# maxConcurrentRollouts.
 
 
-@pytest.mark.parametrize("every", [None, 1], ids=lambda each: "killed every minute" if each else "")
-def test_never_more_than_three_of_ten_are_under_way_and_all_finish(every: int | None) -> None:
+@pytest.mark.parametrize(
+    "every", [None, 1], ids=["the daemon runs throughout", "the daemon is killed every minute"]
+)
+def test_ten_scale_sets_finish_with_at_most_three_rolling_at_once(every: int | None) -> None:
     world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
     minutes = 0
     while not all(on(world, name) == {NEW} for name in TEN):
@@ -98,14 +100,18 @@ def test_never_more_than_three_of_ten_are_under_way_and_all_finish(every: int | 
         if every and minutes % every == 0:
             world.restart()
     assert most_at_once(world, TEN) == 3
-    waited = [each.counts for each in world.outcomes if each.reason == "AwaitingTurn"]
-    assert waited
-    assert not any(counts and counts.up_to_date for counts in waited), "what is half-way waits for no turn"
+    waiting = [each.counts for each in world.outcomes if each.reason == "AwaitingTurn"]
+    assert waiting
+    assert not any(counts and counts.up_to_date for counts in waiting), (
+        "a rollout in progress waits for no slot"
+    )
 
 
-@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
-@pytest.mark.parametrize("write", range(9))
-def test_a_daemon_that_dies_at_a_write_is_followed_by_one_that_keeps_to_the_cap(
+@pytest.mark.parametrize(
+    "is_before", [True, False], ids=["the daemon dies before it", "the daemon dies after it"]
+)
+@pytest.mark.parametrize("write", range(9), ids="write {}".format)
+def test_max_concurrent_rollouts_is_kept_if_the_daemon_dies_at_a_write(
     write: int, monkeypatch: pytest.MonkeyPatch, *, is_before: bool
 ) -> None:
     names = ["a", "b", "c"]
@@ -113,13 +119,13 @@ def test_a_daemon_that_dies_at_a_write_is_followed_by_one_that_keeps_to_the_cap(
         monkeypatch.setattr(Mortal, name, value)
     documents = [of_all(maxConcurrentRollouts=1, maxChange=3), *map(spec, names)]
     world = World(sets(*names, capacity=2), *documents, compute=Mortal)
-    lived(world, 40 * MINUTE)
-    assert Mortal.written > write, "it never came to that write"
+    live(world, 40 * MINUTE)
+    assert Mortal.written > write, "that write was never made"
     assert [on(world, name) for name in names] == [{NEW}] * 3
     assert most_at_once(world, names) == 1
 
 
-def test_one_that_has_failed_holds_its_place_through_restarts_and_the_others_wait() -> None:
+def test_the_other_scale_sets_wait_for_a_failed_pilot_after_restarts() -> None:
     world = World(sets(*TEN), of_all(maxConcurrentRollouts=2), *changing(10, version=BAD))
     for _ in range(4):
         world.rest(10 * MINUTE)
@@ -142,9 +148,11 @@ def test_one_that_has_failed_holds_its_place_through_restarts_and_the_others_wai
     assert most_at_once(world, TEN) <= 2
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed"])
+@pytest.mark.parametrize(
+    "killed", [False, True], ids=["the daemon runs throughout", "the daemon is killed once"]
+)
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_one_that_gave_its_image_up_holds_its_place(on_failure: str, *, killed: bool) -> None:
+def test_no_other_scale_set_begins_an_image_that_was_rolled_back(on_failure: str, *, killed: bool) -> None:
     rollout = {"onFailure": on_failure}
     documents = [spec(name, version=BAD, rollout=rollout) for name in ("a", "b")]
     world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), *documents)
@@ -156,14 +164,14 @@ def test_one_that_gave_its_image_up_holds_its_place(on_failure: str, *, killed: 
     assert world.lines()["b"] == says("ImageFailedElsewhere", BAD, "spec.maxFailedRollouts")
 
 
-def test_a_place_is_taken_anew_one_sweep_after_it_is_free() -> None:
+def test_a_free_slot_is_used_again_within_two_minutes() -> None:
     world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a"), spec("b"))
     world.run(lambda: bool(writes(world, "b")))
     done = max(absence.until for absence in world.azure.record.absences("a") if absence.until)
     assert world.clock.now() - done < 2 * MINUTE
 
 
-def test_a_place_that_azure_refused_to_be_used_is_given_back() -> None:
+def test_a_slot_is_released_if_azure_refuses_the_change_of_the_model() -> None:
     world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a"), spec("b"))
     world.azure.faults.arm(
         "VirtualMachineScaleSets_Update",
@@ -175,7 +183,7 @@ def test_a_place_that_azure_refused_to_be_used_is_given_back() -> None:
     assert "Refused" in world.reasons("a")
 
 
-def test_a_place_is_kept_where_nobody_knows_whether_it_was_used() -> None:
+def test_a_slot_is_kept_if_the_answer_to_the_change_of_the_model_is_lost() -> None:
     world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a"), spec("b"))
     world.azure.faults.arm("VirtualMachineScaleSets_Update", Reset(lost_answer=True))
     world.run(lambda: bool(writes(world, "b")))
@@ -183,7 +191,7 @@ def test_a_place_is_kept_where_nobody_knows_whether_it_was_used() -> None:
     assert on(world, "a") == {NEW}
 
 
-def test_one_that_waits_for_another_lends_it_its_place() -> None:
+def test_a_scale_set_that_waits_for_a_dependency_lends_it_its_slot() -> None:
     world = World(sets("api", "db"), of_all(maxConcurrentRollouts=1), spec("api"), spec("db", version=OLD))
     world.run(lambda: writes(world, "api").count("VirtualMachineScaleSets_UpdateInstances") == 2)
     world.merge(spec("api", dependsOn=["db"]), spec("db", version=NEW))
@@ -192,23 +200,24 @@ def test_one_that_waits_for_another_lends_it_its_place() -> None:
     assert most_at_once(world, ["api", "db"]) == 1
 
 
-def test_one_that_is_suspended_half_way_leaves_its_place_to_the_next() -> None:
+def test_a_scale_set_suspended_during_its_rollout_releases_its_slot() -> None:
     world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a", version=BAD), spec("b"))
     world.run(is_there(world, "HealthCheckFailed", "a"))
     world.merge(spec("a", version=BAD, suspend=True))
     world.run(lambda: on(world, "b") == {NEW})
 
 
-# Rounds.
+# Single passes.
 
 
-def planned(world: World) -> Mapping[str, str]:
+def plan(world: World) -> Mapping[str, str]:
+    """The reasons that a plan of a new process reports, by scale set."""
     world.restart()
     store = world.reconciler.once(act=False)
     return {each.desired.name: each.outcome.reason for each in store.states() if each.outcome}
 
 
-def test_a_plan_looks_at_those_first_that_others_wait_for() -> None:
+def test_a_plan_reads_dependencies_before_the_scale_sets_that_wait_for_them() -> None:
     world = World(
         fleet(
             scale_set("a", capacity=2),
@@ -219,19 +228,19 @@ def test_a_plan_looks_at_those_first_that_others_wait_for() -> None:
         spec("m", dependsOn=["z"]),
         spec("z"),
     )
-    assert planned(world) == {"a": "ModelDrift", "m": "UpToDate", "z": "UpToDate"}
+    assert plan(world) == {"a": "ModelDrift", "m": "UpToDate", "z": "UpToDate"}
 
 
-def test_a_plan_gives_places_by_name_whatever_the_order_of_its_looks() -> None:
+def test_a_plan_assigns_slots_by_name_in_any_order_of_observation() -> None:
     world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
     for _ in range(3):
-        found = planned(world)
+        found = plan(world)
         assert [name for name in TEN if found[name] == "ModelDrift"] == ["s0"]
         assert [name for name in TEN if found[name] == "AwaitingPilot"] == TEN[1:]
-    assert "s0 (ModelDrift) goes first" in world.lines()["s9"]
+    assert world.lines()["s9"] == says("AwaitingPilot", "s0", "ModelDrift")
 
 
-def test_a_round_takes_no_more_places_than_there_are_though_its_ticks_run_at_once() -> None:
+def test_concurrent_reconciles_of_one_pass_take_no_more_slots_than_there_are() -> None:
     world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
     world.reconciler.once(act=True)
     assert [name for name in TEN if writes(world, name)] == ["s0"]
@@ -240,13 +249,13 @@ def test_a_round_takes_no_more_places_than_there_are_though_its_ticks_run_at_onc
     assert len([name for name in TEN if writes(world, name)]) == 1
 
 
-def test_a_round_goes_on_with_what_another_began() -> None:
+def test_single_passes_continue_the_rollouts_that_earlier_passes_began() -> None:
     world = World(sets(*TEN), of_all(maxConcurrentRollouts=3), *changing(10))
-    rounds = 0
+    passes = 0
     while not all(on(world, name) == {NEW} for name in TEN):
         world.restart()
         world.reconciler.once(act=True)
         world.clock.advance(MINUTE)
-        rounds += 1
-        assert rounds < 240, world.lines()
+        passes += 1
+        assert passes < 240, world.lines()
     assert most_at_once(world, TEN) == 3

@@ -1,4 +1,4 @@
-"""What programs and people are told of a rollout: conditions, revisions, the history, all through the daemon."""
+"""Conditions, revisions and the history of a rollout, as the daemon reports them."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,8 +19,8 @@ def row(world: World, name: str = "web") -> dict[str, Any]:
     return report.state(world.state(name))
 
 
-def stands(world: World) -> str:
-    """The statuses in order, Healthy and Drifted with their reasons."""
+def conditions(world: World) -> str:
+    """The statuses of the conditions in order, with the reasons of Healthy and Drifted."""
     shown = row(world)["conditions"]
     assert [each["type"] for each in shown] == list(ConditionType)
     return " ".join(
@@ -29,8 +29,8 @@ def stands(world: World) -> str:
     )
 
 
-def passing(world: World) -> list[str]:
-    """How it stood after every step until it is settled, repetitions told once."""
+def conditions_until_settled(world: World) -> list[str]:
+    """The conditions after every step until web is settled, without repetitions in a row."""
     seen: list[str] = []
 
     def is_settled() -> bool:
@@ -39,28 +39,28 @@ def passing(world: World) -> list[str]:
         ready, reconciling, stalled, *_ = state.published.conditions
         assert [each.status for each in (ready, reconciling, stalled)].count(ConditionStatus.TRUE) <= 1
         assert (ready.status is ConditionStatus.TRUE) is (state.outcome.status is Status.READY)
-        seen.append(stands(world))
+        seen.append(conditions(world))
         return state.outcome.status.settled
 
     world.run(is_settled)
     return [now for before, now in zip([None, *seen], seen, strict=False) if now != before]
 
 
-def told(*stages: str) -> list[str]:
-    """Only where a scale set does not say Updating during an upgrade are its instances listed meanwhile."""
+def observed_stages(*stages: str) -> list[str]:
+    """These stages as they are observed: the instances of a scale set that reports Updating are not listed."""
     if World.during_upgrade == "Updating":
         return list(stages)
     seen = [each.replace("InstancesUnavailable", "WaitingForInstances") for each in stages]
     return [each for before, each in zip(["", *seen], seen, strict=False) if each != before]
 
 
-def test_a_rollout_from_merge_to_ready() -> None:
+def test_conditions_follow_a_rollout_from_the_merge_until_it_is_ready() -> None:
     world = World(fleet(scale_set(capacity=3)), spec(version=OLD)).run()
-    assert stands(world) == "True False False True(Serving) False(NoDrift)"
+    assert conditions(world) == "True False False True(Serving) False(NoDrift)"
     since = row(world)["conditions"][0]["lastTransitionTime"]
 
     world.merge(spec(version=NEW))
-    assert passing(world) == told(
+    assert conditions_until_settled(world) == observed_stages(
         "Unknown True False Unknown(NotObserved) True(ModelDrift)",
         "Unknown True False False(Upgrading) True(InstanceDrift)",
         "Unknown True False False(InstancesUnavailable) True(InstanceDrift)",
@@ -76,52 +76,52 @@ def test_a_rollout_from_merge_to_ready() -> None:
     assert row(world)["conditions"][0]["lastTransitionTime"] > since
 
 
-def test_a_bad_image_is_not_ready_and_tried_again_and_its_fix_ends_it() -> None:
+def test_a_bad_image_is_not_ready_and_the_history_has_its_failure_and_its_fix() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(version=OLD)).run()
     world.merge(spec(version=BAD))
     world.rest(20 * MINUTE)
-    assert stands(world) == "False True False False(HealthCheckFailed) True(InstanceDrift)"
+    assert conditions(world) == "False True False False(HealthCheckFailed) True(InstanceDrift)"
     world.merge(spec(version=FIX))
-    passing(world)
+    conditions_until_settled(world)
     assert [each["message"] for each in row(world)["history"]] == [
         f"{BAD} to {FIX}: Succeeded in 9m; 10 instances in 5 batches, longest batch 1m45s",
         f"{OLD} to {BAD}: Failed in 20m; 2 instances in 1 batch, longest batch 19m45s",
     ]
 
 
-def test_what_is_suspended_is_never_green() -> None:
+def test_a_suspended_scale_set_is_never_ready() -> None:
     world = World(fleet(scale_set(capacity=3)), spec(version=NEW)).run()
     assert row(world)["suspended"] is False
     world.merge(spec(version=NEW, suspend={"reason": "load test"}))
     world.rest(3 * MINUTE)
-    assert stands(world) == "Unknown False False True(Serving) False(NoDrift)"
+    assert conditions(world) == "Unknown False False True(Serving) False(NoDrift)"
     assert row(world)["suspended"] is True
 
 
-def test_the_model_that_somebody_else_changes_is_drift_of_the_model() -> None:
+def test_a_manual_change_of_the_model_is_reported_as_model_drift() -> None:
     world = World(fleet(scale_set(capacity=3)), spec(version=NEW)).run()
     world.azure.scale_set("web").set_image(f"Canonical:ubuntu-24_04-lts:server:{OLD}")
     world.run(lambda: world.state().outcome is not world.outcomes[0])
-    assert stands(world) == "Unknown True False True(Serving) True(ModelDrift)"
+    assert conditions(world) == "Unknown True False True(Serving) True(ModelDrift)"
     world.run()
     newest = row(world)["history"][0]
     assert newest["message"].startswith(f"{OLD} to {NEW}: Succeeded in ")
 
 
-def test_a_merge_is_seen_of_every_scale_set_by_itself() -> None:
+def test_each_scale_set_observes_a_revision_by_itself() -> None:
     world = World(fleet(scale_set("web", capacity=2), scale_set("api", capacity=2)), spec("web"), spec("api"))
     world.run()
     seen = row(world, "web")
     assert seen["revision"] == seen["observedRevision"]
     assert seen["revision"]["commit"] == f"{1:040x}"
 
-    # A commit that says something new of one of them only.
+    # A commit that changes one of them only.
     world.merge(spec("web", FIX))
     world.reconciler.sweep()
     api, web = row(world, "api"), row(world, "web")
     assert api["observedRevision"] == api["revision"]
     assert web["revision"]["commit"] == api["revision"]["commit"] == f"{2:040x}"
-    assert web["observedRevision"] == seen["revision"], "it was declared, and nothing decided on it yet"
+    assert web["observedRevision"] == seen["revision"], "it is declared, and nothing was decided yet"
     assert {str(each["observedRevision"]) for each in web["conditions"]} == {str(seen["revision"])}
 
     world.run()
@@ -130,7 +130,7 @@ def test_a_merge_is_seen_of_every_scale_set_by_itself() -> None:
     assert {str(each["observedRevision"]) for each in web["conditions"]} == {str(web["revision"])}
 
 
-def test_a_merge_that_cannot_be_looked_at_yet_is_not_ready() -> None:
+def test_a_merge_is_not_ready_while_the_scale_set_cannot_be_read() -> None:
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW)).run()
     before = row(world)
     world.merge(spec(version=FIX))
@@ -138,41 +138,39 @@ def test_a_merge_that_cannot_be_looked_at_yet_is_not_ready() -> None:
     world.step()
     after = row(world)
     assert (after["reason"], after["status"]) == ("Throttled", "Reconciling")
-    assert stands(world).startswith("Unknown True False")
+    assert conditions(world).startswith("Unknown True False")
     assert after["observedRevision"] == before["observedRevision"] != after["revision"]
     world.run()
     assert row(world)["observedRevision"] == after["revision"]
 
 
-def test_an_instance_that_falls_sick_after_a_rollout_is_no_part_of_it_and_begins_none() -> None:
+def test_an_instance_that_becomes_unhealthy_after_a_rollout_adds_no_history() -> None:
     world = World(fleet(scale_set(capacity=3)), spec(version=NEW)).run()
     (before,) = row(world)["history"]
     world.azure.scale_set("web").instance("1").sicken()
     world.merge(spec(version=NEW, interval="2h"))
     world.rest(5 * MINUTE)
-    assert stands(world) == "Unknown True False False(WaitingForInstances) False(NoDrift)"
+    assert conditions(world) == "Unknown True False False(WaitingForInstances) False(NoDrift)"
     assert row(world)["history"] == [before]
 
 
-def test_an_instance_that_falls_sick_while_a_gate_holds_the_model_is_not_serving() -> None:
+def test_an_instance_that_becomes_unhealthy_while_approval_is_awaited_is_reported() -> None:
     world = World(fleet(scale_set(capacity=3)), spec(version=OLD)).run()
     world.azure.scale_set("web").instance("1").sicken()
     world.merge(spec(version=NEW, rollout={"approval": "start"}))
     world.rest(3 * MINUTE)
     assert row(world)["reason"] == "AwaitingApproval"
-    assert stands(world) == "Unknown True False False(InstancesUnavailable) True(ModelDrift)"
+    assert conditions(world) == "Unknown True False False(InstancesUnavailable) True(ModelDrift)"
 
 
 @pytest.mark.parametrize(
     ("tags", "began"),
     [
-        pytest.param(0, "2026-01-05T09:00:00+00:00", id="the tag tells"),
+        pytest.param(0, "2026-01-05T09:00:00+00:00", id="the tag has the start"),
         pytest.param(50, None, id="there was no room for a tag"),
     ],
 )
-def test_a_daemon_that_begins_in_the_middle_knows_since_when_as_far_as_the_tag_tells(
-    tags: int, began: str | None
-) -> None:
+def test_a_restarted_daemon_reads_the_start_of_the_rollout_from_the_tag(tags: int, began: str | None) -> None:
     others = {f"owner-{number}": "x" for number in range(tags)}
     world = World(fleet(scale_set(capacity=10, tags=others)), spec(version=NEW))
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
@@ -183,29 +181,29 @@ def test_a_daemon_that_begins_in_the_middle_knows_since_when_as_far_as_the_tag_t
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_a_rollout_that_was_given_up(on_failure: str) -> None:
+def test_an_aborted_rollout_is_stalled_and_recorded_in_the_history(on_failure: str) -> None:
     rollout = {"onFailure": on_failure}
     world = World(fleet(scale_set(capacity=10)), spec(version=OLD, rollout=rollout)).run()
     world.merge(spec(version=BAD, rollout=rollout))
     world.run()
-    assert stands(world).startswith("False False True")
-    assert stands(world).endswith("True(ModelDrift)")
+    assert conditions(world).startswith("False False True")
+    assert conditions(world).endswith("True(ModelDrift)")
     (record,) = row(world)["history"]
     assert record["message"].startswith(f"{OLD} to {BAD}: GivenUp in ")
     assert (record["batches"], record["instances"]) == (1, 2)
 
 
-def test_what_is_out_of_reach_for_long_is_not_known_any_more() -> None:
+def test_conditions_become_unknown_if_a_scale_set_is_unreachable_for_long() -> None:
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW, interval="10m")).run()
     world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Page(), times=None)
     world.merge(spec(version=NEW, interval="11m"))
     world.rest(3 * MINUTE)
-    assert stands(world) == "Unknown True False True(Serving) False(NoDrift)"
+    assert conditions(world) == "Unknown True False True(Serving) False(NoDrift)"
     world.rest(20 * MINUTE)
-    assert stands(world) == "False True False Unknown(NotObserved) Unknown(NotObserved)"
+    assert conditions(world) == "False True False Unknown(NotObserved) Unknown(NotObserved)"
 
 
-def test_a_settled_one_is_known_at_every_sweep_and_one_that_cannot_be_looked_at_is_not() -> None:
+def test_each_sweep_confirms_a_settled_scale_set_unless_it_is_unreachable() -> None:
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW)).run()
     world.rest(30 * MINUTE)
     assert world.state().published.known_at == world.reconciler.store.last_sweep.at  # type: ignore[union-attr]
@@ -217,7 +215,7 @@ def test_a_settled_one_is_known_at_every_sweep_and_one_that_cannot_be_looked_at_
     assert world.state().published.known_at == known
 
 
-def test_what_azure_refuses_was_decided_on_and_what_it_does_not_answer_was_not() -> None:
+def test_a_refused_change_counts_as_observed_and_an_unanswered_one_does_not() -> None:
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW)).run()
     before = row(world)["revision"]
     world.azure.faults.arm(
@@ -240,19 +238,19 @@ def test_what_azure_refuses_was_decided_on_and_what_it_does_not_answer_was_not()
     )
     world.rest(3 * MINUTE)
     assert (world.reasons()[-1], row(world)["observedRevision"]) == ("Refused", row(world)["revision"])
-    assert stands(world).startswith("False False True")
+    assert conditions(world).startswith("False False True")
 
 
-def test_a_newer_version_of_latest_is_drift_until_all_are_on_it() -> None:
+def test_a_newer_version_of_latest_is_drift_until_all_instances_run_it() -> None:
     latest = {"platform": {**BASE, "version": "latest"}}
     images = {"platform": [{**BASE, "versions": [OLD, NEW]}]}
     declared = fleet(scale_set(capacity=2, image=platform(NEW)), images=images)
     world = World(declared, spec(image=latest, interval="5m")).run()
     world.azure.publish(f"Canonical:ubuntu-24_04-lts:server:{FIX}")
     world.run(lambda: world.reasons()[-1] == "ModelDrift")
-    assert stands(world) == "Unknown True False Unknown(NotObserved) True(ModelDrift)"
-    assert row(world)["instances"] is None, "nobody has counted them against the newer version yet"
-    assert passing(world) == told(
+    assert conditions(world) == "Unknown True False Unknown(NotObserved) True(ModelDrift)"
+    assert row(world)["instances"] is None, "they have not been counted for the newer version yet"
+    assert conditions_until_settled(world) == observed_stages(
         "Unknown True False False(Upgrading) True(InstanceDrift)",
         "Unknown True False False(InstancesUnavailable) True(InstanceDrift)",
         "Unknown True False False(WaitingForInstances) True(InstanceDrift)",

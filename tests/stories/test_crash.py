@@ -1,4 +1,4 @@
-"""A daemon that dies at any of its writes, and two that run at once: the end is the same, one domain at a time."""
+"""A daemon is killed at any of its writes, or two daemons run at once: a rollout ends the same."""
 
 import functools
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ HOUR = timedelta(hours=1)
 
 
 class Killed(BaseException):
-    """The process is no more: nothing of ours catches it."""
+    """The process is killed. None of our code catches this."""
 
 
 class Mortal(Compute):
-    """A door at one of whose writes the process dies: just before it, or just after."""
+    """A client that kills the process just before or just after one of its writes."""
 
     write: ClassVar[int] = -1
     before: ClassVar[bool] = True
@@ -40,24 +40,25 @@ class Mortal(Compute):
 
 
 ROLLOUTS: dict[str, tuple[dict[str, Any], Any]] = {
-    "a rollout": (spec(rollout={"canary": {"instances": 1}}), says("UpToDate", "10", NEW)),
-    "one that repins": (
+    "a good rollout": (spec(rollout={"canary": {"instances": 1}}), says("UpToDate", "10", NEW)),
+    "a repin": (
         spec(version=BAD, rollout={"onFailure": "repin", "canary": {"instances": 1}}),
         says("RolloutFailed", BAD),
     ),
-    "one that rolls back": (
+    "a rollback": (
         spec(version=BAD, rollout={"onFailure": "rollback"}),
         says("RolloutFailed", BAD),
     ),
 }
-WRITES = {"a rollout": 7, "one that repins": 4, "one that rolls back": 4}
+WRITES = {"a good rollout": 7, "a repin": 4, "a rollback": 4}
 
 
 def cases() -> Iterator[Any]:
     for name, writes in WRITES.items():
         for write in range(writes):
-            for moment in ("before", "after", "with the answer lost"):
-                yield pytest.param(name, write, moment, id=f"{name}: {moment} write {write}")
+            yield pytest.param(name, write, "before", id=f"{name}: the daemon is killed before write {write}")
+            yield pytest.param(name, write, "after", id=f"{name}: the daemon is killed after write {write}")
+            yield pytest.param(name, write, "lost", id=f"{name}: the answer to write {write} is lost")
 
 
 def world_of(name: str, monkeypatch: pytest.MonkeyPatch) -> World:
@@ -69,20 +70,21 @@ def world_of(name: str, monkeypatch: pytest.MonkeyPatch) -> World:
 End = tuple[str, dict[str, str]]
 
 
-def ended(world: World) -> End:
+def end_of(world: World) -> End:
+    """The image of the model, and the images of the instances."""
     return world.azure.scale_set("web").image, dict(world.azure.record.images("web"))
 
 
 @functools.cache
 def undisturbed(name: str) -> tuple[End, list[str]]:
-    """How it ends where nobody dies, and the writes that it takes."""
+    """The end of a rollout without interruption, and its writes."""
     world = World(fleet(scale_set(capacity=10)), ROLLOUTS[name][0])
     world.rest(HOUR)
-    return ended(world), [each.operation for each in world.azure.record.requests if each.method != "GET"]
+    return end_of(world), [each.operation for each in world.azure.record.requests if each.method != "GET"]
 
 
-def lived(world: World, span: timedelta) -> None:
-    """Let the daemon work for so long; whenever it dies, another one begins."""
+def live(world: World, span: timedelta) -> None:
+    """Let the daemon work for `span`. When it is killed, start another one."""
     end = world.clock.now() + span
     while world.clock.now() < end:
         try:
@@ -92,31 +94,31 @@ def lived(world: World, span: timedelta) -> None:
 
 
 @pytest.mark.parametrize("name", ROLLOUTS)
-def test_every_write_is_among_those_that_a_daemon_dies_at(name: str) -> None:
+def test_every_write_of_a_rollout_is_interrupted_by_a_case(name: str) -> None:
     assert len(undisturbed(name)[1]) == WRITES[name]
 
 
 @pytest.mark.parametrize(("name", "write", "moment"), list(cases()))
-def test_a_daemon_that_dies_at_a_write(
+def test_a_rollout_ends_the_same_if_a_write_is_interrupted(
     name: str, write: int, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     end, writes = undisturbed(name)
     world = world_of(name, monkeypatch)
     monkeypatch.setattr(Mortal, "write", write)
     monkeypatch.setattr(Mortal, "before", moment == "before")
-    if moment == "with the answer lost":
+    if moment == "lost":
         operation = writes[write]
         world.azure.faults.arm(operation, Reset(lost_answer=True), after=writes[:write].count(operation))
-    lived(world, HOUR)
-    assert Mortal.written > write, "it never came to that write"
-    assert ended(world) == end
+    live(world, HOUR)
+    assert Mortal.written > write, "that write was never made"
+    assert end_of(world) == end
     assert world.lines()["web"] == ROLLOUTS[name][1]
 
 
 @pytest.mark.parametrize("name", ROLLOUTS)
-@pytest.mark.parametrize("lag", [0, 20, 90])
-@pytest.mark.parametrize("apart", [0, 7])
-def test_two_daemons_at_once(name: str, lag: int, apart: int) -> None:
+@pytest.mark.parametrize("lag", [0, 20, 90], ids="lists {} s behind".format)
+@pytest.mark.parametrize("apart", [0, 7], ids="daemons {} s apart".format)
+def test_two_daemons_at_once_end_a_rollout_as_one_does(name: str, lag: int, apart: int) -> None:
     world = World(fleet(scale_set(capacity=10)), ROLLOUTS[name][0])
     world.join(timedelta(seconds=apart))
     if lag:
@@ -124,4 +126,4 @@ def test_two_daemons_at_once(name: str, lag: int, apart: int) -> None:
     world.rest(2 * HOUR)
     assert world.lines()["web"] == ROLLOUTS[name][1]
     versions = {image.rpartition(":")[2] for image in world.azure.record.images("web").values()}
-    assert versions == {NEW if name == "a rollout" else OLD}
+    assert versions == {NEW if name == "a good rollout" else OLD}

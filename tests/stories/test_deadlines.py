@@ -1,4 +1,4 @@
-"""Rollouts that take too long, fall sick late, or go through what they must before they are over."""
+"""Deadlines, bake times, passes and the order of domains."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -32,21 +32,21 @@ def batches(world: World) -> list[list[str]]:
 
 
 def repaired(**changes: Any) -> Mapping[str, Any]:
-    """A scale set whose sick instances Azure replaces again and again."""
+    """A scale set whose unhealthy instances Azure replaces again and again."""
     return scale_set(capacity=6, automaticRepairs={"grace": "10m", "action": "replace"}, **changes)
 
 
-def test_a_bad_image_whose_instances_repairs_keep_young_is_given_up_all_the_same() -> None:
-    patient = spec(version=BAD, rollout={"onFailure": "repin"}, health={"timeout": "30m"})
-    world = World(fleet(repaired()), patient)
+def test_a_bad_image_fails_at_the_progress_deadline_though_repairs_replace_its_instances() -> None:
+    declared = spec(version=BAD, rollout={"onFailure": "repin"}, health={"timeout": "30m"})
+    world = World(fleet(repaired()), declared)
     world.rest(6 * HOUR)
     (given_up,) = [outcome.message for outcome in world.outcomes if outcome.reason == "GivingUp"]
-    assert "no further instance has come back within 1h (spec.rollout.progressDeadline)" in given_up
+    assert "no further instance became healthy within 1h" in given_up
     assert model(world) == OLD
     assert world.reasons()[-1] == "RolloutFailed"
 
 
-def test_a_deadline_for_all_of_it_outlives_the_daemon_and_gives_no_image_up() -> None:
+def test_the_deadline_of_a_rollout_survives_restarts_and_does_not_fail_the_image() -> None:
     slow = spec(rollout={"soak": "1h", "deadline": "2h", "onFailure": "repin"})
     world = World(fleet(scale_set(capacity=10)), slow)
     for _ in range(16):
@@ -55,10 +55,10 @@ def test_a_deadline_for_all_of_it_outlives_the_daemon_and_gives_no_image_up() ->
     world.rest(HOUR)
     assert world.lines()["web"] == says("DeadlineExceeded")
     assert model(world) == NEW
-    assert 0 < on(world)[NEW] < 10, "it is held half-way"
+    assert 0 < on(world)[NEW] < 10, "the rollout holds half-way"
 
 
-def test_a_deadline_alone_holds_and_a_longer_one_lets_it_go_on() -> None:
+def test_a_passed_deadline_holds_the_rollout_until_it_is_extended() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(rollout={"soak": "1h", "deadline": "2h"}))
     world.rest(3 * HOUR)
     assert world.reasons()[-1] == "DeadlineExceeded"
@@ -67,13 +67,13 @@ def test_a_deadline_alone_holds_and_a_longer_one_lets_it_go_on() -> None:
     assert outcome.status == "Failing"
     done = len(batches(world))
     world.rest(2 * HOUR)
-    assert len(batches(world)) == done, "no further instance is touched"
+    assert len(batches(world)) == done, "no further instance is upgraded"
     world.merge(spec(rollout={"soak": "1h", "deadline": "24h"}))
     world.run()
     assert on(world) == {NEW: 10}
 
 
-def test_a_bad_end_counts_against_the_image_too() -> None:
+def test_an_unhealthy_last_batch_counts_against_the_image() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(rollout={"onFailure": "rollback"}))
     world.run(lambda: len(batches(world)) == 5)
     world.run(lambda: world.azure.scale_set("web").instance("4").state[0] == "succeeded")
@@ -82,11 +82,11 @@ def test_a_bad_end_counts_against_the_image_too() -> None:
     assert (model(world), on(world)) == (OLD, {OLD: 5})
     assert world.reasons()[-1] == "RolloutFailed"
     assert batches(world)[5:] == [["4"], ["3"], ["2"], ["1"], ["0"]], (
-        "the sick one first, then back the way it came"
+        "the unhealthy instance first, then the others in reverse order"
     )
 
 
-def test_what_falls_sick_while_it_bakes_counts_against_the_image() -> None:
+def test_an_instance_that_becomes_unhealthy_during_the_bake_time_counts_against_the_image() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(rollout={"onFailure": "repin", "bakeTime": "2h"}))
     world.run(lambda: world.reasons()[-1] == "Baking")
     world.rest(HOUR)
@@ -96,7 +96,7 @@ def test_what_falls_sick_while_it_bakes_counts_against_the_image() -> None:
     assert (model(world), world.reasons()[-1]) == (OLD, "RolloutFailed")
 
 
-def test_an_instance_that_is_sick_for_a_moment_sets_nothing_back() -> None:
+def test_an_instance_that_is_unhealthy_for_a_moment_causes_no_rollback() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(rollout={"onFailure": "rollback", "bakeTime": "2h"}))
     world.run(lambda: world.reasons()[-1] == "Baking")
     world.rest(HOUR)
@@ -107,30 +107,30 @@ def test_an_instance_that_is_sick_for_a_moment_sets_nothing_back() -> None:
     assert (model(world), on(world)) == (NEW, {NEW: 5})
 
 
-def test_a_rollout_is_over_when_it_has_baked_and_not_again() -> None:
+def test_a_rollout_bakes_only_once() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(rollout={"bakeTime": "1h"})).run()
-    told = world.reasons()
-    assert told[-2:] == ["Baking", "UpToDate"]
+    reasons = world.reasons()
+    assert reasons[-2:] == ["Baking", "UpToDate"]
     world.azure.scale_set("web").bump_etag()
     world.rest(5 * MINUTE)
-    assert world.reasons() == told
+    assert world.reasons() == reasons
 
 
-def test_so_many_looks_must_find_a_batch_healthy() -> None:
+def test_a_batch_must_be_observed_healthy_as_often_as_passes_says() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(health={"passes": 4})).run()
     assert world.reasons().count("ConfirmingHealth") == 4, "once between any two of five batches"
     confirmed = [outcome.at for outcome in world.outcomes if outcome.reason == "ConfirmingHealth"]
-    assert len(confirmed) == 4 * 3, "three looks, and the fourth goes on"
+    assert len(confirmed) == 4 * 3, "three observations, and the fourth starts the next batch"
 
 
-def test_domains_go_in_the_order_that_is_declared() -> None:
+def test_domains_are_upgraded_in_the_declared_order() -> None:
     world = World(
         fleet(scale_set(capacity=10)), spec(rollout={"order": ["update domain 3", "update domain 1"]})
     ).run()
     assert batches(world) == [["3", "8"], ["1", "6"], ["0", "5"], ["2", "7"], ["4", "9"]]
 
 
-def test_a_few_may_be_lost_and_the_rest_goes_on() -> None:
+def test_a_rollout_continues_while_max_unhealthy_upgraded_is_not_exceeded() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(rollout={"maxUnhealthyUpgraded": 1, "maxBatch": 1}))
     world.run(lambda: len(batches(world)) == 1)
     world.run(lambda: world.azure.scale_set("web").instance("0").state[0] == "succeeded")

@@ -1,8 +1,9 @@
-"""A fault at every call of a rollout, and several at random: the invariants hold, and the end is the same, or it
-is stalled where upgrades failed.
+"""A fault at every call of a rollout, and several at random. The invariants hold and the rollout ends the same, or it
+is stalled if upgrades failed.
 
-`make stories` strikes every call of one kind of rollout and tries four seeds of each; `make explore` every call of
-every kind, and hundreds of seeds; the suite every fourth call, and one seed. A case is the same every time: its id, and what it says was armed, show it again.
+`make stories` injects faults at every call of one kind of rollout and tries four seeds of each kind. `make explore` does
+so at every call of every kind, with hundreds of seeds. The suite injects them at every fourth call, with one seed.
+A case is the same every time, and its message names the faults.
 """
 
 import functools
@@ -39,11 +40,11 @@ from tests.stories.daemon import Daemon
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, scale_set, spec
 
 SEEDS = int(os.environ.get("EXPLORE_SEEDS", "1"))
-STRIDE = 1 if SEEDS >= 4 else 4  # from one call that is struck to the next
-LOOKS = 20 if SEEDS >= 100 else 6  # after the last write, which are struck too
+STRIDE = 1 if SEEDS >= 4 else 4  # between two calls that get the fault
+READS = 20 if SEEDS >= 100 else 6  # after the last write, which get the fault too
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 LONG = 90 * MINUTE
-# So quick that a rollout takes few calls.
+# Short times, so that a rollout takes few calls.
 SOON = {"timeout": "2m"}
 QUICK = {"model": "5s", "upgrade": "10s", "boot": "5s", "health": "5s"}
 
@@ -56,42 +57,42 @@ def canary(**rollout: Any) -> dict[str, Any]:
     return {"canary": {"instances": 1}, **rollout}
 
 
-def beside(found: World) -> World:
+def with_second_daemon(found: World) -> World:
     found.join(7 * SECOND)
     return found
 
 
-def overtaken(found: World, version: str, after: int) -> World:
-    """By another commit, after so many calls."""
+def with_commit(found: World, version: str, after: int) -> World:
+    """Merge another commit after this many calls."""
     found.happens(lambda: found.merge(spec(version=version)), after=after)
     return found
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """A kind of rollout. One that holds in the end, and is never settled, is given so much time."""
+    """A kind of rollout. `holds` is how long to wait for one that ends on hold and is never settled."""
 
     begin: Callable[[], World]
     holds: timedelta | None = None
 
     def go(self, found: World) -> None:
-        """To its end."""
+        """Run the rollout to its end."""
         if self.holds:
             found.rest(self.holds)
         else:
             found.run(lambda: found.is_settled() or is_stalled(found), limit=6 * HOUR)
 
 
-# To try another kind of rollout: a row.
+# Add a row to try another kind of rollout.
 ROLLOUTS: dict[str, Rollout] = {
-    "with a canary": Rollout(lambda: world(2, spec(rollout=canary()))),
-    "zonal": Rollout(
+    "a rollout with a canary": Rollout(lambda: world(2, spec(rollout=canary()))),
+    "a zonal rollout": Rollout(
         lambda: world(6, spec(rollout={"maxBatch": 2}), zones=["1", "2", "3"], zonalUpdateDomains=False)
     ),
-    "Flexible": Rollout(
+    "a Flexible scale set": Rollout(
         lambda: world(4, spec(rollout={"maxBatch": 1}), orchestration="Flexible", zones=["1", "2"])
     ),
-    "in batches beside one that is sick": Rollout(
+    "batches beside an unhealthy instance": Rollout(
         lambda: world(
             5,
             spec(rollout={"by": "batch", "maxBatch": 2, "maxUnavailable": 2}),
@@ -99,18 +100,16 @@ ROLLOUTS: dict[str, Rollout] = {
             protected=["3"],
         )
     ),
-    "of latest": Rollout(lambda: world(2, spec(image={"platform": {**BASE, "version": "latest"}}))),
-    "that soaks": Rollout(lambda: world(3, spec(rollout={"soak": "3m", "onFailure": "rollback"}))),
-    "that confirms and bakes": Rollout(
+    "a rollout to latest": Rollout(lambda: world(2, spec(image={"platform": {**BASE, "version": "latest"}}))),
+    "a rollout with a soak": Rollout(lambda: world(3, spec(rollout={"soak": "3m", "onFailure": "rollback"}))),
+    "a rollout with two passes and a bake time": Rollout(
         lambda: world(3, spec(rollout={"bakeTime": "4m", "onFailure": "repin"}, health={"passes": 2}))
     ),
-    "that repins": Rollout(
-        lambda: world(3, spec(version=BAD, rollout=canary(onFailure="repin"), health=SOON))
-    ),
-    "that rolls back": Rollout(
+    "a repin": Rollout(lambda: world(3, spec(version=BAD, rollout=canary(onFailure="repin"), health=SOON))),
+    "a rollback": Rollout(
         lambda: world(5, spec(version=BAD, rollout={"onFailure": "rollback", "maxBatch": 2}, health=SOON))
     ),
-    "with none to go back to": Rollout(
+    "a failure without a rollback target": Rollout(
         lambda: world(
             5,
             spec(version=BAD, rollout={"onFailure": "repin"}, health=SOON),
@@ -118,25 +117,24 @@ ROLLOUTS: dict[str, Rollout] = {
         ),
         holds=20 * MINUTE,
     ),
-    "overtaken by a fix": Rollout(lambda: overtaken(world(5, spec(version=BAD)), FIX, after=12)),
-    "reverted in the middle": Rollout(lambda: overtaken(world(5, spec()), OLD, after=25)),
-    "by two daemons": Rollout(lambda: beside(world(3, spec(rollout=canary())))),
-    "that two daemons roll back": Rollout(
-        lambda: beside(world(3, spec(version=BAD, rollout=canary(onFailure="rollback"), health=SOON)))
+    "a bad image and its fix": Rollout(lambda: with_commit(world(5, spec(version=BAD)), FIX, after=12)),
+    "a rollout that is reverted": Rollout(lambda: with_commit(world(5, spec()), OLD, after=25)),
+    "a rollout by two daemons": Rollout(lambda: with_second_daemon(world(3, spec(rollout=canary())))),
+    "a rollback by two daemons": Rollout(
+        lambda: with_second_daemon(
+            world(3, spec(version=BAD, rollout=canary(onFailure="rollback"), health=SOON))
+        )
     ),
 }
 
 
-# Every call of these is struck.
-EVERY = list(ROLLOUTS) if SEEDS >= 100 else ["with a canary"]
+# The kinds that get a fault at each of their calls.
+EVERY = list(ROLLOUTS) if SEEDS >= 100 else ["a rollout with a canary"]
 
 
 @dataclass(frozen=True)
 class Strike:
-    """Something that goes wrong: `arm` has it happen once so many calls that it `fits` have gone through.
-
-    What `lasts` goes on for so long, whatever is made of it.
-    """
+    """A fault: `arm` makes it happen after a number of calls that it `fits`. `lasts` is how long it goes on."""
 
     arm: Callable[[World, int], None]
     fits: Callable[[Request | Exchange], bool] = lambda _: True
@@ -156,7 +154,7 @@ def is_list(call: Request | Exchange) -> bool:
 
 
 def of(fault: Fault, times: int = 1, fits: Callable[[Request | Exchange], bool] = lambda _: True) -> Strike:
-    """A fault that strikes so many calls in a row."""
+    """A fault in this many calls in a row."""
 
     def arm(found: World, after: int) -> None:
         found.azure.faults.arm("*", fault, times=times, after=after, when=fits)
@@ -165,7 +163,7 @@ def of(fault: Fault, times: int = 1, fits: Callable[[Request | Exchange], bool] 
 
 
 def lasting(fault: Fault, fits: Callable[[Request | Exchange], bool]) -> Strike:
-    """A fault that strikes every call for an hour and a half."""
+    """A fault in every call for an hour and a half."""
 
     def begin(found: World) -> None:
         until = found.clock.now() + LONG
@@ -175,7 +173,7 @@ def lasting(fault: Fault, fits: Callable[[Request | Exchange], bool]) -> Strike:
 
 
 def set_by(span: timedelta) -> Strike:
-    """A clock that is wrong from then on."""
+    """A clock that is wrong by `span` from then on."""
     return Strike(lambda found, after: found.jump(span, after=after))
 
 
@@ -187,59 +185,59 @@ BUSY = Status(503, "ServerTimeout", "The request timed out. Please try again.")
 FAILS = OperationFails("VMExtensionProvisioningError", "No.")
 
 STRIKES: dict[str, Strike] = {
-    "throttled": of(Throttled(90 * SECOND)),
-    "throttled for long": of(Throttled(20 * MINUTE)),
-    "a 500": of(BROKEN),
-    "a storm of 503": of(BUSY, 25),
-    "a page of HTML": of(Page()),
-    "a timeout": of(Timeout()),
-    "a timeout of what is carried out": of(Timeout(lost_answer=True)),
-    "a reset": of(Reset()),
-    "resets of what is carried out": of(Reset(lost_answer=True), 3),
-    "half an answer": of(Truncated(), 2),
-    "a 412": of(MISMATCH),
-    "a storm of 412": of(MISMATCH, 25),
-    "a 409": of(CONFLICT),
-    "a storm of 409": of(CONFLICT, 25),
-    "a read that lags by 20 seconds": of(Stale(20 * SECOND), 1, is_read),
-    "reads that lag by a minute": of(Stale(MINUTE), 20, is_read),
-    "reads that lag by four minutes": of(Stale(4 * MINUTE), 50, is_read),
-    "a list without its first row": of(Partial(1), 1, is_list),
-    "lists without any row": of(Partial(1000), 5, is_list),
-    "an operation that fails": of(FAILS, 1, is_write),
-    "operations that fail": of(FAILS, 3, is_write),
-    "an operation that is lost": of(OperationLost(), 1, is_write),
+    "one 429 for 90 seconds": of(Throttled(90 * SECOND)),
+    "one 429 for 20 minutes": of(Throttled(20 * MINUTE)),
+    "one 500": of(BROKEN),
+    "25 answers of 503": of(BUSY, 25),
+    "one HTML page": of(Page()),
+    "one timeout": of(Timeout()),
+    "one timeout after the call is carried out": of(Timeout(lost_answer=True)),
+    "one connection reset": of(Reset()),
+    "three resets after the call is carried out": of(Reset(lost_answer=True), 3),
+    "two truncated answers": of(Truncated(), 2),
+    "one 412": of(MISMATCH),
+    "25 answers of 412": of(MISMATCH, 25),
+    "one 409": of(CONFLICT),
+    "25 answers of 409": of(CONFLICT, 25),
+    "one read that is 20 seconds old": of(Stale(20 * SECOND), 1, is_read),
+    "20 reads that are a minute old": of(Stale(MINUTE), 20, is_read),
+    "50 reads that are four minutes old": of(Stale(4 * MINUTE), 50, is_read),
+    "one list without its first row": of(Partial(1), 1, is_list),
+    "five lists without any row": of(Partial(1000), 5, is_list),
+    "one operation that fails": of(FAILS, 1, is_write),
+    "three operations that fail": of(FAILS, 3, is_write),
+    "one operation that is lost": of(OperationLost(), 1, is_write),
     "a clock set forward by an hour": set_by(HOUR),
     "a clock set back by an hour": set_by(-HOUR),
     "a clock twelve minutes ahead": set_by(12 * MINUTE),
     "a clock twelve minutes behind": set_by(-12 * MINUTE),
-    "three dates a day ahead": of(Misdated(DAY), 3),
-    "three dates a day behind": of(Misdated(-DAY), 3),
-    "a daemon that is killed": Strike(lambda found, after: found.happens(found.restart, after=after)),
+    "three answers dated a day ahead": of(Misdated(DAY), 3),
+    "three answers dated a day behind": of(Misdated(-DAY), 3),
+    "the daemon is killed": Strike(lambda found, after: found.happens(found.restart, after=after)),
 }
 
-# What goes on and on.
+# Faults that last.
 LASTING: dict[str, Strike] = {name: lasting(*fault) for name, fault in worlds.LASTING.items()}
 ALL = STRIKES | LASTING
 
 End = tuple[str, dict[str, str], dict[str, str]]
 
 
-def ended(found: World) -> End:
-    """The model, the instances, and what is said of it: not what besides, which may be what an old list told."""
+def end_of(found: World) -> End:
+    """The image of the model, those of the instances, and the lines without their notes, which may be from an old list."""
     versions = {id_: image.rpartition(":")[2] for id_, image in found.azure.record.images("web").items()}
-    said = {name: line.partition(";")[0] for name, line in found.lines().items()}
-    return found.azure.scale_set("web").image.rpartition(":")[2], versions, said
+    lines = {name: line.partition(";")[0] for name, line in found.lines().items()}
+    return found.azure.scale_set("web").image.rpartition(":")[2], versions, lines
 
 
 def is_stalled(found: World) -> bool:
-    """Whether its deadline ended without evidence, which nothing but upgrades that failed or were lost may bring
-    about. It then holds for good, and says since when."""
-    struck = (isinstance(call.fault, OperationFails | OperationLost) for call in found.azure.record.requests)
-    return any(struck) and all(map(says_that_it_is_stalled, found.daemons))
+    """Whether its deadline passed without evidence, which only failed or lost upgrades may cause. It then stays on
+    hold, and says since when."""
+    failed = (isinstance(call.fault, OperationFails | OperationLost) for call in found.azure.record.requests)
+    return any(failed) and all(map(reports_stalled, found.daemons))
 
 
-def says_that_it_is_stalled(daemon: Daemon) -> bool:
+def reports_stalled(daemon: Daemon) -> bool:
     found = [each for state in daemon.reconciler.store.states() for each in state.published.conditions]
     ready = next((each for each in found if each.type is ConditionType.READY), None)
     if ready is None or ready.since is None or ready.reason != Reason.PROGRESS_DEADLINE_EXCEEDED:
@@ -249,11 +247,11 @@ def says_that_it_is_stalled(daemon: Daemon) -> bool:
     return True
 
 
-def settled(rollout: Rollout, found: World) -> World:
-    """Let it come to its end whatever is in its way, and stay there once nothing is.
+def settle(rollout: Rollout, found: World) -> World:
+    """Run a rollout to its end during the faults, end them, and check that it stays there.
 
-    What it saw in the end may have been what was before; it looks once more five minutes after its last step, and
-    asks ten minutes after its last try for what Azure refused.
+    Its last observation may have been stale. It observes once more five minutes after its last step, and retries
+    what Azure refused ten minutes after its last try.
     """
     rollout.go(found)
     found.calm()
@@ -266,16 +264,16 @@ def settled(rollout: Rollout, found: World) -> World:
 
 @functools.cache
 def undisturbed(name: str) -> tuple[End, tuple[Exchange, ...]]:
-    """How it ends where nothing goes wrong, and the calls it takes: up to its last write, and some looks more."""
+    """The end of a rollout without faults, and its calls up to a few reads after its last write."""
     found = ROLLOUTS[name].begin()
     ROLLOUTS[name].go(found)
     calls = found.azure.record.requests
     last = max(number for number, call in enumerate(calls) if is_write(call))
-    return ended(settled(ROLLOUTS[name], found)), calls[: last + LOOKS]
+    return end_of(settle(ROLLOUTS[name], found)), calls[: last + READS]
 
 
-def explored(name: str, *strikes: tuple[str, int]) -> None:
-    """Strike a rollout after so many calls each."""
+def explore(name: str, *strikes: tuple[str, int]) -> None:
+    """Play a rollout with these faults, each after a number of calls, and check its end."""
     end, _ = undisturbed(name)
     found = ROLLOUTS[name].begin()
     for strike, after in strikes:
@@ -283,52 +281,52 @@ def explored(name: str, *strikes: tuple[str, int]) -> None:
     try:
         if lasts := max(ALL[strike].lasts for strike, _ in strikes):
             found.rest(lasts + 10 * MINUTE)
-        settled(ROLLOUTS[name], found)
-        if ended(found) != end:
-            # A process that began while reads were behind finds out at the next look, within the interval. One that
-            # is stalled stays so, though what it last tried would be due again after 40 minutes.
-            settled(ROLLOUTS[name], found.rest(HOUR))
+        settle(ROLLOUTS[name], found)
+        if end_of(found) != end:
+            # A process that started while reads were stale notices it at the next observation, within the interval.
+            # A stalled rollout stays stalled, although its last try would be due again after 40 minutes.
+            settle(ROLLOUTS[name], found.rest(HOUR))
         found.judge()
-        assert ended(found) == end or is_stalled(found), (
-            f"it ends with {ended(found)}, undisturbed with {end}"
+        assert end_of(found) == end or is_stalled(found), (
+            f"it ends with {end_of(found)}, and without faults with {end}"
         )
     except AssertionError as error:
-        told = "; ".join(f"{strike} after {after} calls" for strike, after in strikes)
-        raise AssertionError(f"{name}: {told}: {error}") from error
+        faults = "; ".join(f"{strike} after {after} calls" for strike, after in strikes)
+        raise AssertionError(f"{name}: {faults}: {error}") from error
 
 
-def fitting(name: str, strike: str) -> int:
-    """How many calls there are to strike."""
+def count_calls(name: str, strike: str) -> int:
+    """The number of calls of a rollout that the fault fits."""
     return sum(map(ALL[strike].fits, undisturbed(name)[1]))
 
 
 @pytest.mark.parametrize("strike", STRIKES)
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.timeout(3600)
-def test_at_every_call(name: str, strike: str) -> None:
-    for call in range(0, fitting(name, strike), STRIDE):
-        explored(name, (strike, call))
+def test_a_fault_at_any_call_leaves_the_end_of_a_rollout_unchanged(name: str, strike: str) -> None:
+    for call in range(0, count_calls(name, strike), STRIDE):
+        explore(name, (strike, call))
 
 
 @pytest.mark.parametrize("strike", LASTING)
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.timeout(3600)
-def test_for_long(name: str, strike: str) -> None:
-    calls = fitting(name, strike)
+def test_a_fault_of_90_minutes_leaves_the_end_of_a_rollout_unchanged(name: str, strike: str) -> None:
+    calls = count_calls(name, strike)
     for call in range(calls // 3, calls, 1 if SEEDS >= 100 else calls):
-        explored(name, (strike, call))
+        explore(name, (strike, call))
 
 
-def test_failed_upgrades_that_end_at_the_deadline() -> None:
-    """Without evidence, so that it is stalled and the image is not given up."""
-    explored(
-        "that repins", ("a page of HTML", 0), ("an operation that is lost", 2), ("operations that fail", 1)
+def test_upgrades_that_fail_until_the_deadline_stall_the_rollout_without_evidence() -> None:
+    """There is no evidence, so the rollout is stalled and the image has not failed."""
+    explore(
+        "a repin", ("a page of HTML", 0), ("one operation that is lost", 2), ("three operations that fail", 1)
     )
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", range(SEEDS), ids="seed {}".format)
 @pytest.mark.parametrize("name", ROLLOUTS)
-def test_at_random(name: str, seed: int) -> None:
+def test_random_faults_leave_the_end_of_a_rollout_unchanged(name: str, seed: int) -> None:
     chance = random.Random(f"{name} {seed}")  # noqa: S311 - the same case every time
     chosen = chance.sample(sorted(ALL), chance.randint(2, 4))
-    explored(name, *((strike, chance.randrange(fitting(name, strike) * 3 // 2)) for strike in chosen))
+    explore(name, *((strike, chance.randrange(count_calls(name, strike) * 3 // 2)) for strike in chosen))

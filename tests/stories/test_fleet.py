@@ -1,4 +1,4 @@
-"""A new image goes into a wave by one scale set first, and a bad one goes no further."""
+"""A new image is begun in one scale set of a wave first, and a bad image goes no further."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,7 +14,7 @@ THIRTY = [f"s{number:02}" for number in range(30)]
 
 
 def models(world: World, version: str) -> list[str]:
-    """The scale sets whose model is on it."""
+    """The scale sets whose model is on this version."""
     names = [state.desired.name for state in world.reconciler.store.states()]
     return [name for name in names if world.azure.scale_set(name).image.endswith(version)]
 
@@ -23,14 +23,14 @@ def sets(*names: str, **changes: Any) -> Any:
     return fleet(*(scale_set(name, **({"capacity": 2} | changes)) for name in names))
 
 
-def test_of_thirty_scale_sets_that_declare_a_bad_image_one_begins() -> None:
+def test_a_bad_image_is_begun_in_one_of_thirty_scale_sets() -> None:
     world = World(sets(*THIRTY), *(spec(name, version=BAD) for name in THIRTY))
     world.rest(2 * HOUR)
     assert models(world, BAD) == ["s00"]
     assert world.lines()["s29"] == says("ImageFailedElsewhere", BAD)
 
 
-def test_after_the_pilot_ever_more_begin_at_once() -> None:
+def test_more_scale_sets_begin_at_once_after_the_pilot() -> None:
     world = World(sets(*THIRTY[:15]), *(spec(name) for name in THIRTY[:15]))
     begun: list[int] = []
     while len(models(world, NEW)) < 15:
@@ -43,11 +43,13 @@ def test_after_the_pilot_ever_more_begin_at_once() -> None:
 
 
 @pytest.mark.parametrize("on_failure", ["hold", "repin", "rollback"])
-@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed"])
-def test_a_fix_for_the_one_that_failed_lets_the_others_begin_nothing_bad(
+@pytest.mark.parametrize(
+    "killed", [False, True], ids=["the daemon runs throughout", "the daemon is killed after each commit"]
+)
+def test_a_fix_for_the_failed_scale_set_does_not_unblock_the_bad_image_elsewhere(
     on_failure: str, *, killed: bool
 ) -> None:
-    """30 name the bad image literally, and a fix is merged for one; and then the version after the fix."""
+    """Three scale sets declare the bad image. A fix is merged for one of them, and then the version after the fix."""
     rollout = {"onFailure": on_failure}
     others = [spec(name, version=BAD, rollout=rollout) for name in ("b", "c")]
     world = World(sets("a", "b", "c"), spec("a", version=BAD, rollout=rollout), *others)
@@ -60,7 +62,7 @@ def test_a_fix_for_the_one_that_failed_lets_the_others_begin_nothing_bad(
             world.restart()
 
 
-def test_an_image_that_failed_is_tried_again_where_somebody_names_it_after_another() -> None:
+def test_a_failed_image_is_retried_if_it_is_declared_again_after_another() -> None:
     rollout = {"onFailure": "rollback"}
     world = World(sets("a"), spec("a", version=BAD, rollout=rollout))
     world.rest(HOUR)
@@ -69,41 +71,45 @@ def test_an_image_that_failed_is_tried_again_where_somebody_names_it_after_anoth
     world.merge(spec("a", version=BAD, rollout=rollout))
     world.rest(HOUR)
     assert world.reasons("a").count("GivingUp") == 2
-    assert models(world, NEW) == ["a"], "back to what was good last, and not to what was good before"
+    assert models(world, NEW) == ["a"], "back to the last good image, and not to the one before it"
 
 
 SUSPENDED = spec("a", version=BAD, suspend=True)
 
 
 @pytest.mark.parametrize(
-    "relieve",
+    "act",
     [
-        pytest.param(lambda world: world.merge(SUSPENDED), id="it is suspended"),
-        pytest.param(lambda world: world.azure.scale_set("a").scale_to(1), id="it is scaled in"),
-        pytest.param(lambda world: world.azure.scale_set("a").scale_to(0), id="it is scaled to zero"),
-        pytest.param(lambda world: world.azure.scale_set("a").delete(), id="it is deleted"),
+        pytest.param(lambda world: world.merge(SUSPENDED), id="the failed scale set is suspended"),
+        pytest.param(
+            lambda world: world.azure.scale_set("a").scale_to(1), id="the failed scale set is scaled in"
+        ),
+        pytest.param(
+            lambda world: world.azure.scale_set("a").scale_to(0), id="the failed scale set is scaled to zero"
+        ),
+        pytest.param(lambda world: world.azure.scale_set("a").delete(), id="the failed scale set is deleted"),
     ],
 )
-def test_whatever_is_done_to_the_one_that_failed_the_others_begin_nothing_bad(
-    relieve: Callable[[World], None],
+def test_a_failed_image_stays_blocked_elsewhere(
+    act: Callable[[World], None],
 ) -> None:
     world = World(sets("a", "b"), spec("a", version=BAD), spec("b", version=BAD))
     world.run(lambda: world.lines().get("b", "").startswith("ImageFailedElsewhere"))
-    relieve(world)
+    act(world)
     world.rest(HOUR)
     assert world.azure.scale_set("b").image.endswith(OLD)
-    assert world.lines()["b"].startswith("ImageFailedElsewhere")
+    assert world.lines()["b"] == says("ImageFailedElsewhere", BAD)
 
 
 @pytest.mark.parametrize(
     "first",
     [
-        pytest.param({"suspend": True}, id="it is suspended"),
-        pytest.param({"rollout": {"approval": "start"}}, id="it awaits an approval"),
-        pytest.param({"dependsOn": ["z"]}, id="it depends on another"),
+        pytest.param({"suspend": True}, id="the first scale set is suspended"),
+        pytest.param({"rollout": {"approval": "start"}}, id="the first scale set awaits an approval"),
+        pytest.param({"dependsOn": ["z"]}, id="the first scale set depends on another"),
     ],
 )
-def test_one_that_cannot_begin_is_no_pilot(first: dict[str, Any]) -> None:
+def test_a_scale_set_that_cannot_begin_is_not_the_pilot(first: dict[str, Any]) -> None:
     world = World(
         fleet(scale_set("a", capacity=2), scale_set("b", capacity=2), scale_set("z", capacity=2)),
         spec("a", **first),
@@ -117,11 +123,14 @@ def test_one_that_cannot_begin_is_no_pilot(first: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "first",
     [
-        pytest.param({"capacity": 0}, id="it has no instances"),
-        pytest.param({"instanceStates": [{"id": "1", "health": "unhealthy"}]}, id="one of two is unhealthy"),
+        pytest.param({"capacity": 0}, id="the first scale set has no instances"),
+        pytest.param(
+            {"instanceStates": [{"id": "1", "health": "unhealthy"}]},
+            id="one of its two instances is unhealthy",
+        ),
     ],
 )
-def test_one_that_tells_little_of_an_image_is_no_pilot(first: dict[str, Any]) -> None:
+def test_a_scale_set_that_proves_little_about_an_image_is_not_the_pilot(first: dict[str, Any]) -> None:
     declared = fleet(scale_set("a", **({"capacity": 2} | first)), scale_set("b", capacity=2))
     world = World(declared, spec("a"), spec("b"))
     world.run(lambda: bool(models(world, NEW)))
@@ -149,12 +158,12 @@ def test_an_image_that_is_good_in_dev_and_bad_in_prod_fails_in_one_scale_set_of_
     assert [name for name in models(world, NEW) if name in prod] == ["prod-0"]
 
 
-def test_where_all_of_a_lower_wave_is_scaled_to_zero_the_next_begins_only_if_the_fleet_says_so() -> None:
-    def world_of(**said: Any) -> World:
+def test_a_wave_after_one_without_instances_begins_only_with_allow_unproven_wave() -> None:
+    def world_of(**fields: Any) -> World:
         empty = scale_set("dr", capacity=0, image=platform(NEW))
         return World(
             fleet(empty, scale_set("prod", capacity=2)),
-            of_all(**said),
+            of_all(**fields),
             spec("dr", wave=0),
             spec("prod", wave=1),
         )
@@ -162,13 +171,13 @@ def test_where_all_of_a_lower_wave_is_scaled_to_zero_the_next_begins_only_if_the
     world = world_of()
     world.rest(HOUR)
     assert models(world, NEW) == ["dr"]
-    assert "none has an instance that has proven the image" in world.lines()["prod"]
+    assert world.lines()["prod"] == says("DependencyNotReady")
     world = world_of(allowUnprovenWave=True)
     world.run()
     assert models(world, NEW) == ["dr", "prod"]
 
 
-def test_one_that_proved_an_image_by_day_is_scaled_to_zero_and_holds_no_wave_up() -> None:
+def test_a_scale_set_scaled_to_zero_after_it_proved_the_image_does_not_block_the_next_wave() -> None:
     night = {"windows": [{"kind": "allow", "schedule": "0 22 * * *", "duration": "2h", "timeZone": "UTC"}]}
     world = World(sets("dev", "prod"), spec("dev"), spec("prod", wave=1, rollout=night))
     world.rest(10 * HOUR)
@@ -178,7 +187,7 @@ def test_one_that_proved_an_image_by_day_is_scaled_to_zero_and_holds_no_wave_up(
     assert models(world, NEW) == ["dev", "prod"]
 
 
-def test_an_instance_that_is_left_out_holds_no_wave_up() -> None:
+def test_a_deallocated_instance_does_not_block_the_next_wave() -> None:
     states = [{"id": "1", "power": "deallocated"}]
     world = World(
         fleet(scale_set("dev", capacity=2, instanceStates=states), scale_set("prod", capacity=2)),
@@ -190,8 +199,8 @@ def test_an_instance_that_is_left_out_holds_no_wave_up() -> None:
     assert models(world, NEW) == ["dev", "prod"]
 
 
-def test_an_image_that_has_failed_in_one_scale_set_is_no_remedy_for_another() -> None:
-    """So many instances of "b" are unhealthy that the image which is declared passes all other gates."""
+def test_a_failed_image_is_not_used_for_remediation_in_another_scale_set() -> None:
+    """All instances of "b" are unhealthy, so the declared image passes all other gates."""
     world = World(
         fleet(
             scale_set("a", capacity=2),
@@ -211,7 +220,7 @@ def test_an_image_that_has_failed_in_one_scale_set_is_no_remedy_for_another() ->
     assert models(world, NEW) == ["b"]
 
 
-def test_a_revert_to_what_the_fleet_ran_before_waits_for_no_pilot() -> None:
+def test_a_revert_to_the_previous_image_waits_for_no_pilot() -> None:
     world = World(
         fleet(*(scale_set(name, capacity=5) for name in "abc")), *(spec(name, OLD) for name in "abc")
     )
@@ -228,8 +237,8 @@ def test_a_revert_to_what_the_fleet_ran_before_waits_for_no_pilot() -> None:
     assert "AwaitingPilot" not in {str(each.reason) for each in world.outcomes[since:]}
 
 
-def test_one_that_waits_for_its_window_or_an_approval_says_that_the_image_has_failed_elsewhere() -> None:
-    """Neither the window nor a person would let it begin."""
+def test_a_scale_set_that_waits_for_a_window_or_an_approval_reports_the_failed_image() -> None:
+    """It reports this because neither a window nor an approval would let it begin."""
     saturday = {"windows": [{"kind": "allow", "schedule": "0 12 * * 6", "duration": "1h", "timeZone": "UTC"}]}
     world = World(
         fleet(*(scale_set(name, capacity=5) for name in "abc")),

@@ -1,4 +1,4 @@
-"""Flexible scale sets: virtual machines of their own, named and without update domains."""
+"""Flexible scale sets: their instances are virtual machines with names, without update domains."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,14 +23,14 @@ def upgrades(world: World) -> list[Exchange]:
     ]
 
 
-@pytest.mark.parametrize("health", ["extension", "none"])
-def test_a_zonal_one_follows_a_merge_zone_by_zone(health: str) -> None:
+@pytest.mark.parametrize("health", ["extension", "none"], ids=["a health extension", "no health source"])
+def test_a_zonal_flexible_scale_set_is_upgraded_to_the_new_image(health: str) -> None:
     world = World(fleet(flexible(zones=["1", "2", "3"], health=health)), spec()).run()
     assert world.lines() == {"web": says("UpToDate", "9", NEW)}
     assert all(set(each.body["instanceIds"]) <= names(world) for each in upgrades(world))
 
 
-def test_a_regional_one_follows_in_batches() -> None:
+def test_a_regional_flexible_scale_set_is_upgraded_in_batches() -> None:
     world = World(fleet(flexible()), spec(rollout={"maxBatch": 2})).run()
     assert world.lines() == {"web": says("UpToDate", "9", NEW)}
     assert [len(each.body["instanceIds"]) for each in upgrades(world)] == [2, 2, 2, 2, 1]
@@ -45,7 +45,7 @@ def test_a_bad_image_stops_after_its_first_batch() -> None:
     assert len(upgrades(world)) == 1
 
 
-def test_a_settled_one_costs_the_list_pages_and_nothing_else() -> None:
+def test_a_settled_flexible_scale_set_costs_only_the_list_pages() -> None:
     world = World(fleet(flexible()), spec()).run()
     world.rest(timedelta(minutes=6))
     before = len(world.azure.record.requests)
@@ -56,8 +56,8 @@ def test_a_settled_one_costs_the_list_pages_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("operation", ["VirtualMachines_List", "VirtualMachineScaleSetVMs_List"])
-@pytest.mark.parametrize("seconds", [15, 60, 240])
-def test_of_two_lists_one_may_lag_behind_and_no_second_zone_goes(operation: str, seconds: int) -> None:
+@pytest.mark.parametrize("seconds", [15, 60, 240], ids="{} s behind".format)
+def test_a_stale_list_takes_no_second_zone_out_of_service(operation: str, seconds: int) -> None:
     world = World(fleet(flexible(zones=["1", "2", "3"])), spec())
     world.azure.faults.arm(operation, Stale(timedelta(seconds=seconds)), times=None)
     world.rest(timedelta(hours=1))
@@ -67,12 +67,12 @@ def test_of_two_lists_one_may_lag_behind_and_no_second_zone_goes(operation: str,
 
 
 @pytest.mark.parametrize("rows", [False, True], ids=["rows of names alone", "rows with properties"])
-def test_it_rolls_whatever_the_rows_of_its_list_hold(*, rows: bool) -> None:
+def test_a_flexible_scale_set_is_upgraded_with_either_kind_of_list_rows(*, rows: bool) -> None:
     world = World(fleet(flexible(), flexibleRowProperties=rows), spec()).run()
     assert world.lines() == {"web": says("UpToDate", "9", NEW)}
 
 
-def test_a_machine_attached_by_hand_is_named_and_not_touched() -> None:
+def test_a_manually_attached_machine_is_reported_and_not_upgraded() -> None:
     pet = {
         "name": "sql-pet",
         "image": {"platform": {**BASE, "publisher": "MicrosoftSQLServer", "version": "1.0.0"}},
@@ -80,10 +80,10 @@ def test_a_machine_attached_by_hand_is_named_and_not_touched() -> None:
     world = World(fleet(flexible(attached=[pet])), spec()).run()
     assert world.lines() == {"web": says("UpToDate", "9", NEW)}
     assert not any("sql-pet" in each.body["instanceIds"] for each in upgrades(world))
-    assert world.state().seen.notes == ("attached by hand, and not touched: sql-pet",)
+    assert world.state().seen.notes == ("attached by hand and left unchanged: sql-pet",)
 
 
-def test_one_without_a_profile_is_refused_before_anything_else_is_asked() -> None:
+def test_a_flexible_scale_set_without_a_profile_is_refused_after_one_read() -> None:
     world = World(fleet(flexible(virtualMachineProfile=False)), spec())
     world.rest(timedelta(minutes=5))
     assert world.lines()["web"] == says("NoProfile")

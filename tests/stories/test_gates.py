@@ -1,4 +1,4 @@
-"""The gates outside of one scale set over time: what each of them holds, what lets it go on, and what it costs."""
+"""The gates outside of one scale set over time: what each of them blocks, what opens it, and what it costs."""
 
 import json
 from collections import Counter
@@ -34,13 +34,13 @@ def place() -> Iterator[Endpoint]:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """web, on its way from OLD to NEW; db, which is there; and a place to put checks to."""
+    """web, which rolls from OLD to NEW; db, which runs NEW; and a server for checks."""
 
     world: World
     place: Endpoint
 
     def sicken(self) -> None:
-        """An instance of db falls sick, and Azure tells of it."""
+        """Make an instance of db unhealthy, and move the etag so that the list shows it."""
         self.world.azure.scale_set("db").instance("0").sicken()
         self.world.azure.scale_set("db").bump_etag()
 
@@ -48,7 +48,7 @@ class Scene:
         self.world.azure.scale_set("db").instance("0").heal()
 
     def answer(self, status: int = 200, samples: str = "") -> None:
-        """What the place answers from now on, over HTTP and as Prometheus."""
+        """Set the answer of the server, for HTTP and for Prometheus."""
         self.place.status = status
         body = f'{{"status": "success", "data": {{"resultType": "vector", "result": [{samples}]}}}}'
         self.place.body = body.encode()
@@ -60,36 +60,36 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A gate: what the spec of web says for it, how it is closed and opened, and what is said of it."""
+    """A gate: its fields in the spec of web, how it closes and opens, and its message."""
 
     reason: str
-    said: str
+    message: str
     close: Callable[[Scene], None]
     open: Callable[[Scene], None]
     spec: dict[str, Any]
 
 
-SICK = "db is Failing: HealthCheckFailed"
-# {place} stands for the address of the place.
+FAILING = "db is Failing: HealthCheckFailed"
+# {place} stands for the address of the server.
 SMOKE = {"checks": [{"name": "smoke", "http": {"url": "{place}/ok"}}]}
 ERRORS = {"checks": [{"name": "errors", "prometheus": {"server": "{place}", "query": "errors < 5"}}]}
 KINDS = {
-    "dependsOn": Kind("DependencyNotReady", SICK, Scene.sicken, Scene.heal, {"dependsOn": ["db"]}),
+    "dependsOn": Kind("DependencyNotReady", FAILING, Scene.sicken, Scene.heal, {"dependsOn": ["db"]}),
     "wave": Kind(
         "DependencyNotReady",
-        f"1 of 1 scale sets of lower waves is not Ready: {SICK}",
+        f"1 of 1 scale sets of lower waves is not Ready: {FAILING}",
         Scene.sicken,
         Scene.heal,
         {"wave": 1},
     ),
-    "http": Kind(
+    "an HTTP check": Kind(
         "CheckFailed",
         "check smoke: {place}/ok returned 500, expected 200",
         lambda scene: scene.answer(500),
         lambda scene: scene.answer(200),
         {"rollout": SMOKE},
     ),
-    "prometheus": Kind(
+    "a Prometheus check": Kind(
         "CheckFailed",
         "check errors: {place} returned no sample for errors < 5",
         lambda scene: scene.answer(samples=""),
@@ -98,7 +98,7 @@ KINDS = {
     ),
     "approval": Kind(
         "AwaitingApproval",
-        f"{NEW} is not approved yet; run `reconciler approve web`",
+        f"{NEW} needs approval; run `reconciler approve web`",
         lambda scene: scene.approve(""),
         lambda scene: scene.approve(NEW),
         {"rollout": {"approval": "start"}},
@@ -107,18 +107,18 @@ KINDS = {
 
 
 def at(place: Endpoint, declared: dict[str, Any]) -> dict[str, Any]:
-    """What is declared, with the address of the place where that is meant."""
+    """The declared document, with the address of the server instead of {place}."""
     found: dict[str, Any] = json.loads(json.dumps(declared).replace("{place}", place.url))
     return found
 
 
-def staged(kind: Kind, place: Endpoint) -> Scene:
+def scene_of(kind: Kind, place: Endpoint) -> Scene:
     declared = fleet(scale_set(capacity=5), scale_set("db", capacity=5, image=platform(NEW)))
     return Scene(World(declared, at(place, spec(**kind.spec)), spec("db")), place)
 
 
-def lived(world: World, minutes: int, *, killed: bool, every: int = 1) -> None:
-    """Let so many minutes pass, perhaps with a daemon that is killed again and again."""
+def live(world: World, minutes: int, *, killed: bool, every: int = 1) -> None:
+    """Let this many minutes pass. If `killed`, kill the daemon every `every` minutes."""
     for _ in range(minutes // every):
         world.rest(every * MINUTE)
         if killed:
@@ -126,22 +126,22 @@ def lived(world: World, minutes: int, *, killed: bool, every: int = 1) -> None:
     world.rest(MINUTE)
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed every minute"])
+@pytest.mark.parametrize(
+    "killed", [False, True], ids=["the daemon runs throughout", "the daemon is killed every minute"]
+)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_closed_gate_holds_the_model_and_lets_it_go_on_when_it_opens(
+def test_a_closed_gate_blocks_the_change_of_the_model_until_it_opens(
     place: Endpoint, kind: str, *, killed: bool
 ) -> None:
     gate = KINDS[kind]
-    scene = staged(gate, place)
+    scene = scene_of(gate, place)
     world = scene.world
     gate.close(scene)
-    lived(world, 20, killed=killed)
+    live(world, 20, killed=killed)
     assert writes(world, "web") == []
-    said = gate.said.replace("{place}", place.url)
-    assert (
-        world.lines()["web"]
-        == f"{gate.reason}: {said}; until then not setting the image of the model to {NEW}"
-    )
+    said = gate.message.replace("{place}", place.url)
+    rollout = "the rollout" if NEW in said else f"the rollout to {NEW}"
+    assert world.lines()["web"] == f"{gate.reason}: {said}; {rollout} waits"
     gate.open(scene)
     opened = world.clock.now()
     world.run(lambda: bool(writes(world, "web")))
@@ -150,22 +150,24 @@ def test_a_closed_gate_holds_the_model_and_lets_it_go_on_when_it_opens(
     assert on(world, "web") == {NEW}
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed every minute"])
+@pytest.mark.parametrize(
+    "killed", [False, True], ids=["the daemon runs throughout", "the daemon is killed every minute"]
+)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_gate_that_closes_between_batches_lets_the_batch_come_back_and_no_other_go(
+def test_a_gate_that_closes_between_batches_blocks_the_next_batch_until_it_opens(
     place: Endpoint, kind: str, *, killed: bool
 ) -> None:
     gate = KINDS[kind]
-    scene = staged(gate, place)
+    scene = scene_of(gate, place)
     world = scene.world
     gate.open(scene)
     world.run(lambda: writes(world, "web").count("VirtualMachineScaleSets_UpdateInstances") == 2)
     gate.close(scene)
-    lived(world, 20, killed=killed)
+    live(world, 20, killed=killed)
     assert len(writes(world, "web")) == 3
     assert not world.azure.record.unavailable_at("web", world.clock.now())
-    said = gate.said.replace("{place}", place.url)
-    assert world.lines()["web"] == f"{gate.reason}: {said}; until then not upgrading the next batch"
+    said = gate.message.replace("{place}", place.url)
+    assert world.lines()["web"] == f"{gate.reason}: {said}; the next batch waits"
     gate.open(scene)
     opened = world.clock.now()
     world.run(lambda: len(writes(world, "web")) > 3)
@@ -174,7 +176,7 @@ def test_a_gate_that_closes_between_batches_lets_the_batch_come_back_and_no_othe
     assert on(world, "web") == {NEW}
 
 
-def test_a_check_is_put_only_where_all_before_it_are_open(place: Endpoint) -> None:
+def test_a_check_is_sent_only_if_the_gates_before_it_are_open(place: Endpoint) -> None:
     web = at(place, spec(rollout=SMOKE, dependsOn=["db"]))
     world = World(sets("web", "db"), web, spec("db", version=BAD))
     world.rest(40 * MINUTE)
@@ -182,7 +184,7 @@ def test_a_check_is_put_only_where_all_before_it_are_open(place: Endpoint) -> No
     assert place.asked == []
 
 
-def test_a_sick_scale_set_is_cured_through_every_closed_gate(place: Endpoint) -> None:
+def test_remediation_with_a_fix_passes_every_closed_gate(place: Endpoint) -> None:
     world = World(sets("web", "db"), at(place, spec(version=BAD, rollout=SMOKE)))
     world.run(is_there(world, "HealthCheckFailed"))
     place.status = 500
@@ -194,11 +196,13 @@ def test_a_sick_scale_set_is_cured_through_every_closed_gate(place: Endpoint) ->
     assert reason(world) == "DependencyNotReady"
 
 
-# Who goes first.
+# Order of scale sets.
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed every five minutes"])
-def test_a_bad_image_in_waves_of_dev_staging_and_prod_never_touches_prod(*, killed: bool) -> None:
+@pytest.mark.parametrize(
+    "killed", [False, True], ids=["the daemon runs throughout", "the daemon is killed every five minutes"]
+)
+def test_a_bad_image_that_fails_in_dev_never_reaches_staging_or_prod(*, killed: bool) -> None:
     names = ["dev", "prod", "staging"]
     waves = {"dev": 0, "staging": 1, "prod": 2}
     world = World(sets(*names), *(spec(name, wave=waves[name]) for name in names)).run()
@@ -209,7 +213,7 @@ def test_a_bad_image_in_waves_of_dev_staging_and_prod_never_touches_prod(*, kill
 
     before = writes(world, "staging") + writes(world, "prod")
     world.merge(*(spec(name, version=BAD, wave=waves[name]) for name in names))
-    lived(world, 60, killed=killed, every=5)
+    live(world, 60, killed=killed, every=5)
     assert writes(world, "staging") + writes(world, "prod") == before
     assert world.lines()["staging"] == says(
         "DependencyNotReady", "1 of 1", "Ready", "Failing", "HealthCheckFailed"
@@ -227,7 +231,7 @@ def test_a_bad_image_in_waves_of_dev_staging_and_prod_never_touches_prod(*, kill
     world.run(lambda: all(on(world, name) == {FIX} for name in names))
 
 
-def test_waves_of_latest_see_a_new_version_one_after_the_other() -> None:
+def test_waves_of_latest_take_a_new_version_one_after_the_other() -> None:
     images = {"platform": [{**BASE, "versions": [OLD]}]}
     latest: dict[str, Any] = {"image": {"platform": {**BASE, "version": "latest"}}}
     declared = fleet(scale_set("dev", capacity=3), scale_set("prod", capacity=3), images=images)
@@ -235,7 +239,7 @@ def test_waves_of_latest_see_a_new_version_one_after_the_other() -> None:
     world = World(declared, dev, prod).run()
     world.azure.publish(f"{URN}:{NEW}", boots="unhealthy")
     world.rest(10 * MINUTE)
-    assert reason(world, "dev") == "UpToDate", "it looks for the latest every half hour"
+    assert reason(world, "dev") == "UpToDate", "it resolves latest every half hour"
     assert world.lines()["prod"] == says("DependencyNotReady", "1 of 1", "Ready", OLD)
     world.rest(HOUR)
     assert reason(world, "dev") == "HealthCheckFailed"
@@ -244,38 +248,36 @@ def test_waves_of_latest_see_a_new_version_one_after_the_other() -> None:
     world.run(lambda: on(world, "prod") == {FIX}, limit=3 * HOUR)
 
 
-def test_fifty_that_wait_for_one_for_an_hour_cost_the_list_pages_and_little_else() -> None:
+def test_fifty_scale_sets_that_wait_for_a_dependency_cost_little_more_than_the_list_pages() -> None:
     names = [f"web-{number:02}" for number in range(50)]
     declared = fleet(*(scale_set(name, capacity=2) for name in names), scale_set("db", capacity=2), page=20)
-    sick = spec("db", version=BAD)
-    world = World(declared, sick, *(spec(name, dependsOn=["db"]) for name in names))
+    failing = spec("db", version=BAD)
+    world = World(declared, failing, *(spec(name, dependsOn=["db"]) for name in names))
     world.rest(59 * MINUTE)
     waits = says("DependencyNotReady", "db", "Failing", "HealthCheckFailed")
     assert all(world.lines()[name] == waits for name in names)
-    of_db = "Operations_Get"  # which says nothing of whose it is, and only db has taken a step
+    of_db = "Operations_Get"  # its path names no scale set, and only db has made a write
     asked = [
         each for each in world.azure.record.requests if "/db" not in each.path and each.operation != of_db
     ]
     pages = 3 * 60
     assert Counter(each.operation for each in asked) - Counter({"VirtualMachineImages_Get": 9}) == {
         "VirtualMachineScaleSets_ListAll": pages,
-        "VirtualMachineScaleSetVMs_List": 50,  # each of them once, at the first look
+        "VirtualMachineScaleSetVMs_List": 50,  # each of them once, at its first observation
     }
 
     world.merge(spec("db", version=FIX))
     world.run(lambda: on(world, "db") == {FIX} and reason(world, "db") == "UpToDate")
     ready = world.clock.now()
     world.rest(2 * MINUTE)
-    assert [name for name in names if writes(world, name)] == ["web-00"], (
-        "one sweep after, their pilot begins"
-    )
+    assert [name for name in names if writes(world, name)] == ["web-00"], "their pilot begins one sweep later"
     assert world.clock.now() - ready < 4 * MINUTE
 
 
-# A person's word.
+# Approval.
 
 
-def test_a_canary_is_approved_and_nothing_else_with_it() -> None:
+def test_an_approval_after_the_canary_is_for_its_image_alone() -> None:
     rollout = {"approval": "canary", "canary": {"instances": 1}}
     world = World(fleet(scale_set(capacity=10)), spec(rollout=rollout))
     world.run(is_there(world, "AwaitingApproval"))
@@ -286,7 +288,7 @@ def test_a_canary_is_approved_and_nothing_else_with_it() -> None:
     ]
     world.azure.scale_set("web").set_tags({"vmss-reconciler-approved": f"{URN}:{FIX}"})
     world.rest(10 * MINUTE)
-    assert reason(world) == "AwaitingApproval", "another image is approved, and that lets nothing through"
+    assert reason(world) == "AwaitingApproval", "the approval of another image opens nothing"
     assert len(writes(world, "web")) == 2
     approve(world)
     world.restart()
@@ -298,10 +300,27 @@ def test_a_canary_is_approved_and_nothing_else_with_it() -> None:
     assert on(world, "web") == {NEW}
     world.merge(spec(version=FIX, rollout=rollout))
     world.rest(30 * MINUTE)
-    assert reason(world) == "AwaitingApproval", "what was approved was the image before"
+    assert reason(world) == "AwaitingApproval", "only the image before was approved"
 
 
-def test_who_wrote_the_image_does_not_approve_it() -> None:
+def test_an_image_without_approval_stays_on_its_canary_when_the_model_changes_otherwise() -> None:
+    """The canary lacks the new extension, so it is outdated again. No other instance gets the image."""
+    rollout = {"approval": "canary", "canary": {"instances": 1}, "converge": "model"}
+    found = scale_set(capacity=10, instanceStates=[{"id": "7", "health": "unhealthy"}])
+    world = World(fleet(found), spec(rollout=rollout))
+    world.run(is_there(world, "AwaitingApproval"))
+    web = world.azure.scale_set("web")
+    web.add_extension("agent", "Contoso", "Agent")
+    web.instance("2").sicken()
+    world.rest(HOUR)
+    assert reason(world) == "AwaitingApproval"
+    assert [id_ for id_, image in world.azure.record.images("web").items() if image.endswith(NEW)] == ["7"]
+    approve(world)
+    world.run()
+    assert on(world, "web") == {NEW}
+
+
+def test_the_author_of_an_image_cannot_approve_it() -> None:
     ada, bob = Author("Ada", "ada@example.com"), Author("Bob", "bob@example.com")
     rollout = {"approval": "canary", "approver": "another", "canary": {"instances": 1}}
     world = World(fleet(scale_set(capacity=10)), spec(rollout=rollout))
@@ -311,22 +330,23 @@ def test_who_wrote_the_image_does_not_approve_it() -> None:
     world.rest(HOUR)
     assert not world.has_upgraded(2)
     assert (
-        ", and Ada <ada@example.com> wrote the commit that declares it; let somebody" in world.lines()["web"]
+        ", but Ada <ada@example.com> wrote the commit that declares it; another person"
+        in world.lines()["web"]
     )
     world.restart()
     world.rest(HOUR)
-    assert not world.has_upgraded(2), "a process that has just begun knows it too"
+    assert not world.has_upgraded(2), "a new process knows it too"
     approve(world, "bob@example.com")
     world.run(lambda: world.has_upgraded(2))
     world.source.authors = (bob,)
     world.merge(spec("other"))
     world.run(is_there(world, "AwaitingApproval"))
-    assert "Bob <bob@example.com> wrote the commit" in world.lines()["web"], "he has touched its lines since"
+    assert world.lines()["web"] == says("AwaitingApproval", "Bob <bob@example.com>"), "Bob changed its lines"
     approve(world, "ada@example.com")
     world.run(lambda: on(world, "web") == {NEW})
 
 
-def test_an_approval_under_its_former_name_lasts_for_the_whole_rollout() -> None:
+def test_an_approval_under_the_former_tag_name_lasts_for_the_whole_rollout() -> None:
     world = World(fleet(scale_set()), spec(rollout={"approval": "start", "onFailure": "rollback"}))
     world.run(is_there(world, "AwaitingApproval"))
     world.azure.scale_set("web").set_tags({"reconciler-approved": f"{URN}:{NEW}"})
@@ -337,7 +357,7 @@ def test_an_approval_under_its_former_name_lasts_for_the_whole_rollout() -> None
 
 
 def approve(world: World, by: str = "ada@example.com") -> None:
-    """A person's word, as `reconciler approve` writes it."""
+    """Approve the image as `reconciler approve` does."""
 
     compute = Compute(Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now))
     desired = world.state().desired
@@ -347,8 +367,8 @@ def approve(world: World, by: str = "ada@example.com") -> None:
     compute.approve(desired.target, model, desired.image, signature)
 
 
-def test_a_dependency_that_falls_sick_unseen_stops_the_next_batch() -> None:
-    """Its etag does not move, so no list tells of it, and it would not be looked at for an hour."""
+def test_a_dependency_that_becomes_unhealthy_without_a_new_etag_blocks_the_next_batch() -> None:
+    """Its etag does not move, so no list shows it, and it would not be observed for an hour."""
     world = World(
         fleet(scale_set(), scale_set("db", capacity=2, image=platform(NEW))),
         spec(dependsOn=["db"], rollout={"soak": "2m"}),
@@ -359,13 +379,13 @@ def test_a_dependency_that_falls_sick_unseen_stops_the_next_batch() -> None:
     world.azure.scale_set("db").instance("0").sicken()
     world.rest(20 * MINUTE)
     assert world.requests().count(upgrade) == 1
-    assert world.lines()["web"] == says("DependencyNotReady", SICK)
+    assert world.lines()["web"] == says("DependencyNotReady", FAILING)
     world.azure.scale_set("db").instance("0").heal()
     world.run()
     assert world.lines()["web"] == says("UpToDate", "20", NEW)
 
 
-def test_what_azure_refuses_is_asked_for_ever_less_often_though_a_rollout_depends_on_it() -> None:
+def test_refused_writes_of_a_dependency_are_retried_less_and_less_often() -> None:
     world = World(sets("db", "web"), spec("db", FIX), spec(dependsOn=["db"], rollout={"soak": "3h"}))
     world.run(lambda: reason(world) == "Soaking")
     world.azure.faults.arm(

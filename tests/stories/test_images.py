@@ -1,4 +1,4 @@
-"""Images as they come and go in Azure's catalogues: latest of every kind, and what is not there yet."""
+"""Images in Azure's catalogues: latest of every kind, and images that are not available yet."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -27,12 +27,12 @@ def named(kind: str, version: str) -> str:
 
 
 def declared(kind: str, version: str) -> dict[str, Any]:
-    """The same, as a spec does."""
+    """The same image, as a spec names it."""
     return platform(version) if kind == "platform" else {kind: {"id": named(kind, version)}}
 
 
 def world_of(kind: str, version: str, *others: dict[str, Any]) -> World:
-    """A set of 5 on 1.0.9 of that kind, of which 1.0.10 is there too; `others` are details of images."""
+    """A scale set of 5 on 1.0.9 of that kind. 1.0.10 exists too. `others` are details of images."""
     images = {
         "platform": [{**BASE, "versions": ["1.0.9", "1.0.10"]}],
         "ids": [named(each, number) for each in KINDS for number in ("1.0.9", "1.0.10")],
@@ -54,7 +54,7 @@ def on(world: World) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", ["platform", *KINDS])
-def test_every_kind_follows_an_exact_version(kind: str) -> None:
+def test_an_exact_version_of_every_kind_of_image_is_rolled_out(kind: str) -> None:
     world = world_of(kind, "1.0.10").run()
     assert world.state().outcome is not None
     assert world.lines()["web"] == says("UpToDate", "5")
@@ -62,16 +62,16 @@ def test_every_kind_follows_an_exact_version(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", VERSIONED)
-def test_latest_of_every_kind_is_the_highest_number_and_is_pinned_in_the_model(kind: str) -> None:
+def test_latest_of_every_kind_is_the_highest_version_and_is_pinned_in_the_model(kind: str) -> None:
     world = world_of(kind, "latest").run()
     assert on(world) == {"1.0.10"}
     assert world.azure.scale_set("web").image == named(kind, "1.0.10")
     assert world.requests().count("VirtualMachineScaleSets_Update") == 1
 
 
-def test_a_newer_version_is_noticed_within_the_interval_and_rolled_domain_by_domain() -> None:
+def test_a_newer_version_of_latest_is_rolled_out_within_the_interval() -> None:
     world = world_of("platform", "latest").run()
-    world.rest(timedelta(minutes=6))  # when it is looked at once more
+    world.rest(timedelta(minutes=6))  # when it is observed once more
     world.azure.publish(named("platform", "1.0.11"))
     world.rest(timedelta(minutes=50))
     assert on(world) == {"1.0.10"}
@@ -79,14 +79,14 @@ def test_a_newer_version_is_noticed_within_the_interval_and_rolled_domain_by_dom
     assert on(world) == {"1.0.11"}
 
 
-def test_a_settled_set_on_latest_costs_one_look_at_the_catalogue_an_interval() -> None:
+def test_a_settled_scale_set_on_latest_costs_one_catalogue_request_per_interval() -> None:
     world = world_of("platform", "latest").run()
     before = world.requests().count("VirtualMachineImages_List")
     world.rest(timedelta(hours=3))
     assert world.requests().count("VirtualMachineImages_List") - before == 3
 
 
-def test_a_version_that_is_withdrawn_moves_nothing_back() -> None:
+def test_withdrawing_the_latest_version_causes_no_rollback() -> None:
     world = world_of("platform", "latest").run()
     asked = len(world.requests())
     world.azure.publish(named("platform", "1.0.10"), deprecation="Deprecated")
@@ -95,7 +95,7 @@ def test_a_version_that_is_withdrawn_moves_nothing_back() -> None:
     nothing_was_written(world.azure.record, asked)
 
 
-def test_a_version_excluded_from_latest_is_passed_over() -> None:
+def test_latest_skips_a_version_that_is_excluded_from_latest() -> None:
     world = world_of(
         "gallery", "latest", {"image": named("gallery", "1.0.10"), "excludeFromLatest": True}
     ).run()
@@ -105,7 +105,7 @@ def test_a_version_excluded_from_latest_is_passed_over() -> None:
     assert on(world) == {"1.0.10"}
 
 
-def test_latest_passes_over_what_is_still_being_copied_and_takes_it_once_it_is_there() -> None:
+def test_latest_skips_a_version_until_it_is_replicated() -> None:
     newest = named("gallery", "1.0.10")
     world = world_of("gallery", "latest", {"image": newest, "replicating": ["westeurope"]}).run()
     assert on(world) == {"1.0.9"}
@@ -115,7 +115,7 @@ def test_latest_passes_over_what_is_still_being_copied_and_takes_it_once_it_is_t
     assert on(world) == {"1.0.10"}
 
 
-def test_a_catalogue_that_fails_in_the_middle_stops_no_rollout_to_latest() -> None:
+def test_a_rollout_to_latest_completes_though_the_catalogue_becomes_unreadable() -> None:
     world = world_of("platform", "latest")
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
     world.azure.faults.arm(
@@ -123,14 +123,14 @@ def test_a_catalogue_that_fails_in_the_middle_stops_no_rollout_to_latest() -> No
     )
     world.rest(timedelta(hours=1))
     assert on(world) == {"1.0.10"}
-    assert world.lines()["web"] == says("CatalogueUnreadable"), "it is not called the latest either"
+    assert world.lines()["web"] == says("CatalogueUnreadable"), "the line does not call it the latest"
     world.azure.faults.disarm()
     world.rest(timedelta(minutes=6))
     assert world.lines()["web"] == says("UpToDate", "5", "1.0.10")
 
 
 @pytest.mark.parametrize(
-    ("kind", "version", "details", "reason", "mend"),
+    ("kind", "version", "details", "reason", "publish"),
     [
         pytest.param(
             "platform",
@@ -138,7 +138,7 @@ def test_a_catalogue_that_fails_in_the_middle_stops_no_rollout_to_latest() -> No
             {},
             "ImageNotFound",
             lambda world: world.azure.publish(named("platform", "1.0.11")),
-            id="a platform version that is not there",
+            id="the platform version does not exist",
         ),
         pytest.param(
             "gallery",
@@ -146,7 +146,7 @@ def test_a_catalogue_that_fails_in_the_middle_stops_no_rollout_to_latest() -> No
             {},
             "ImageNotFound",
             lambda world: world.azure.publish(named("gallery", "1.0.11")),
-            id="a gallery version that is not there",
+            id="the gallery version does not exist",
         ),
         pytest.param(
             "communityGallery",
@@ -154,7 +154,7 @@ def test_a_catalogue_that_fails_in_the_middle_stops_no_rollout_to_latest() -> No
             {},
             "ImageNotFound",
             lambda world: world.azure.publish(named("communityGallery", "1.0.11")),
-            id="a community gallery version that is not there",
+            id="the community gallery version does not exist",
         ),
         pytest.param(
             "gallery",
@@ -164,7 +164,7 @@ def test_a_catalogue_that_fails_in_the_middle_stops_no_rollout_to_latest() -> No
             lambda world: world.azure.publish(
                 named("gallery", "1.0.10"), regions=["northeurope", "westeurope"]
             ),
-            id="a gallery version in another region",
+            id="the gallery version is in another region",
         ),
         pytest.param(
             "gallery",
@@ -172,7 +172,7 @@ def test_a_catalogue_that_fails_in_the_middle_stops_no_rollout_to_latest() -> No
             {"regions": ["northeurope", "westeurope"], "replicating": ["westeurope"]},
             "ImageReplicating",
             lambda world: world.azure.publish(named("gallery", "1.0.10"), replicating=[]),
-            id="a gallery version on its way",
+            id="the gallery version is still replicating",
         ),
         pytest.param(
             "managed",
@@ -180,7 +180,7 @@ def test_a_catalogue_that_fails_in_the_middle_stops_no_rollout_to_latest() -> No
             {"regions": ["northeurope"]},
             "ImageNotReplicated",
             lambda world: world.azure.publish(named("managed", "1.0.10"), regions=["westeurope"]),
-            id="a managed image of another region",
+            id="the managed image is in another region",
         ),
         pytest.param(
             "platform",
@@ -188,7 +188,7 @@ def test_a_catalogue_that_fails_in_the_middle_stops_no_rollout_to_latest() -> No
             {"deprecation": "Deprecated"},
             "ImageDeprecated",
             lambda world: world.azure.publish(named("platform", "1.0.10"), deprecation="Active"),
-            id="a platform version that is deprecated",
+            id="the platform version is deprecated",
         ),
         pytest.param(
             "gallery",
@@ -196,24 +196,24 @@ def test_a_catalogue_that_fails_in_the_middle_stops_no_rollout_to_latest() -> No
             {"image": named("gallery", "1.0.9"), "excludeFromLatest": True},
             "",
             lambda _: None,
-            id="no obstacle: an older version excluded from latest",
+            id="an older version is excluded from latest, which blocks nothing",
         ),
     ],
 )
-def test_what_cannot_be_had_yet_is_waited_for_and_nothing_is_written(
-    kind: str, version: str, details: dict[str, Any], reason: str, mend: Callable[[World], None]
+def test_nothing_is_written_until_the_image_is_available(
+    kind: str, version: str, details: dict[str, Any], reason: str, publish: Callable[[World], None]
 ) -> None:
     world = world_of(kind, version, *([{"image": named(kind, version), **details}] if details else []))
     world.rest(timedelta(minutes=10))
     if reason:
-        assert world.lines()["web"].startswith(f"{reason}: ")
+        assert world.lines()["web"] == says(reason)
         nothing_was_written(world.azure.record)
-    mend(world)
+    publish(world)
     world.rest(timedelta(minutes=2)).run()
     assert world.lines()["web"] == says("UpToDate")
 
 
-def test_a_scheduled_deprecation_is_told_and_holds_nothing() -> None:
+def test_a_scheduled_deprecation_is_reported_and_blocks_nothing() -> None:
     world = world_of(
         "platform", "1.0.10", {"image": named("platform", "1.0.10"), "deprecation": "ScheduledForDeprecation"}
     )
@@ -226,15 +226,15 @@ def test_a_scheduled_deprecation_is_told_and_holds_nothing() -> None:
 @pytest.mark.parametrize(
     ("version", "line"),
     [
-        pytest.param("1.0.10", says("UpToDate", "5", "1.0.10"), id="an exact version needs no catalogue"),
+        pytest.param("1.0.10", says("UpToDate", "5", "1.0.10"), id="an exact version is rolled out"),
         pytest.param(
             "latest",
             says("CatalogueUnreadable", URN, "AuthorizationFailed"),
-            id="what latest is cannot be known",
+            id="latest cannot be resolved",
         ),
     ],
 )
-def test_a_role_that_may_not_read_the_catalogue(version: str, line: str) -> None:
+def test_a_role_without_access_to_the_catalogue_affects_only_latest(version: str, line: str) -> None:
     world = world_of("platform", version)
     may_not = ["Microsoft.Compute/locations/publishers/*"]
     sets = {**world.declared, "permissions": {"actions": ROLE, "notActions": may_not}}
@@ -243,7 +243,7 @@ def test_a_role_that_may_not_read_the_catalogue(version: str, line: str) -> None
     assert world.lines()["web"] == line
 
 
-def test_one_merge_for_many_scale_sets_asks_the_catalogue_once_a_minute() -> None:
+def test_one_merge_for_20_scale_sets_reads_the_catalogue_once_a_minute_at_most() -> None:
     sets = fleet(scale_set(count=20, capacity=2))
     names = [f"web-{number:04}" for number in range(20)]
     world = World(sets, *(spec(name, OLD) for name in names)).run()

@@ -1,4 +1,4 @@
-"""A change of the model that Azure accepts, and what then becomes of it: nothing follows before that is known."""
+"""A change of the model that Azure accepts: no upgrade starts before the result of its operation is known."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ def writes(world: World) -> list[str]:
     return [each for each in world.requests() if each in (PATCH, UPGRADE)]
 
 
-def test_one_that_fails_takes_no_instance_down_and_is_made_again_five_minutes_later() -> None:
+def test_a_failed_change_of_the_model_is_retried_after_five_minutes_before_any_upgrade() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(PATCH, REFUSED, times=2)
     world.rest(9 * MINUTE)
@@ -30,7 +30,7 @@ def test_one_that_fails_takes_no_instance_down_and_is_made_again_five_minutes_la
     assert writes(world)[:4] == [PATCH, PATCH, PATCH, UPGRADE]
 
 
-def test_a_fix_for_one_that_fails_goes_at_once() -> None:
+def test_a_fix_is_set_at_once_after_a_failed_change_of_the_model() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(PATCH, REFUSED)
     world.run(lambda: world.reasons()[-1:] == ["OperationFailed"])
@@ -41,7 +41,7 @@ def test_a_fix_for_one_that_fails_goes_at_once() -> None:
     assert world.lines() == {"web": says("UpToDate", "5", FIX)}
 
 
-def test_where_its_operation_cannot_be_read_the_state_of_the_scale_set_has_to_tell() -> None:
+def test_a_failed_change_of_the_model_is_noticed_if_its_operation_cannot_be_read() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(PATCH, REFUSED)
     world.azure.faults.arm("Operations_Get", Status(403, "AuthorizationFailed", "No."), times=None)
@@ -51,7 +51,7 @@ def test_where_its_operation_cannot_be_read_the_state_of_the_scale_set_has_to_te
     assert writes(world)[:3] == [PATCH, PATCH, UPGRADE]
 
 
-def test_one_that_takes_long_is_waited_for() -> None:
+def test_no_upgrade_starts_during_a_slow_change_of_the_model() -> None:
     world = World(fleet(scale_set(capacity=5), timings={"model": "20m"}), spec())
     world.rest(15 * MINUTE)
     assert writes(world) == [PATCH]
@@ -59,7 +59,7 @@ def test_one_that_takes_long_is_waited_for() -> None:
     assert world.lines() == {"web": says("UpToDate", "5", NEW)}
 
 
-def test_one_that_somebody_elses_change_takes_the_place_of_is_not_made_again() -> None:
+def test_a_change_of_the_model_is_not_repeated_if_another_writer_changes_the_tags() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.run(lambda: PATCH in world.requests())
     world.azure.scale_set("web").set_tags({"team": "web"})
@@ -67,8 +67,8 @@ def test_one_that_somebody_elses_change_takes_the_place_of_is_not_made_again() -
     assert writes(world).count(PATCH) == 1
 
 
-@pytest.mark.parametrize("seconds", [5, 40])
-def test_answers_that_are_slow_change_nothing_of_how_it_ends(seconds: int) -> None:
+@pytest.mark.parametrize("seconds", [5, 40], ids="after {} s".format)
+def test_a_rollout_completes_if_writes_are_answered_slowly(seconds: int) -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(PATCH, Slow(timedelta(seconds=seconds)), times=None)
     world.azure.faults.arm(UPGRADE, Slow(timedelta(seconds=seconds)), times=None)
@@ -77,7 +77,7 @@ def test_answers_that_are_slow_change_nothing_of_how_it_ends(seconds: int) -> No
     assert writes(world).count(PATCH) == 1
 
 
-def test_a_restart_takes_no_instance_down_before_the_model_is_set_once_more() -> None:
+def test_a_restart_after_a_failed_change_sets_the_model_again_before_any_upgrade() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(PATCH, REFUSED, times=3)
     for _ in range(2):
@@ -90,23 +90,19 @@ def test_a_restart_takes_no_instance_down_before_the_model_is_set_once_more() ->
 
 
 @pytest.mark.parametrize(
-    ("fault", "times", "said"),
+    ("fault", "times", "line"),
     [
-        pytest.param(
-            Status(503, "ServerTimeout", "No."), None, says("Unreachable"), id="Azure is overloaded, for long"
-        ),
-        pytest.param(
-            Status(429, "Throttled", "No."), 4, says("Throttled"), id="there were too many requests"
-        ),
+        pytest.param(Status(503, "ServerTimeout", "No."), None, says("Unreachable"), id="Azure answers 503"),
+        pytest.param(Status(429, "Throttled", "No."), 4, says("Throttled"), id="Azure throttles"),
     ],
 )
-def test_nothing_follows_while_its_operation_cannot_be_read_just_now(
-    fault: Status, times: int | None, said: str
+def test_no_upgrade_starts_while_the_operation_of_the_model_cannot_be_read(
+    fault: Status, times: int | None, line: str
 ) -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm("Operations_Get", fault, times=times)
     world.rest(3 * MINUTE)
     assert writes(world) == [PATCH]
-    assert world.outcomes[-1].line == said
+    assert world.outcomes[-1].line == line
     world.run()
     assert world.lines() == {"web": says("UpToDate", "5", NEW)}

@@ -1,4 +1,4 @@
-"""Scale sets of another controller, or of another fleet: refused, whoever declares them."""
+"""Scale sets that belong to another controller or another fleet are refused."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,36 +14,36 @@ AKS = {"aks-managed-poolName": "pool1", "aks-managed-orchestrator": "Kubernetes:
 
 
 @pytest.mark.parametrize(
-    ("signs", "said"),
+    ("signs", "owner"),
     [
         pytest.param(
             {"tags": AKS},
             "Azure Kubernetes Service",
-            id="a node pool of AKS",
+            id="an AKS node pool",
         ),
         pytest.param(
             {"tags": {"__AzureDevOpsElasticPool": "linux"}},
             "Azure DevOps agent pool",
-            id="Azure DevOps agents",
+            id="an Azure DevOps agent pool",
         ),
         pytest.param(
             {"managedBy": "/subscriptions/s/resourceGroups/g/providers/Contoso.Farm/farms/f"},
             "/subscriptions/s/resourceGroups/g/providers/Contoso.Farm/farms/f",
-            id="one of a controller that nobody here knows",
+            id="managedBy names an unknown controller",
         ),
     ],
 )
-def test_it_is_refused_after_its_get_and_before_anything_else_is_asked(
-    signs: dict[str, Any], said: str
+def test_a_scale_set_of_another_controller_is_refused_after_one_read(
+    signs: dict[str, Any], owner: str
 ) -> None:
     world = World(fleet(scale_set(capacity=3, **signs)), spec())
     world.rest(timedelta(hours=2))
-    assert world.lines()["web"] == says("ManagedByAnother", said)
+    assert world.lines()["web"] == says("ManagedByAnother", owner)
     assert set(world.requests()) <= {"VirtualMachineScaleSets_ListAll", "VirtualMachineScaleSets_Get"}
     nothing_was_written(world.azure.record)
 
 
-def test_one_that_another_controller_takes_over_in_the_middle_is_left_at_that() -> None:
+def test_a_scale_set_that_another_controller_takes_over_is_not_written_again() -> None:
     world = World(fleet(scale_set(capacity=10)), spec())
     world.run(lambda: world.has_upgraded(1))
     world.azure.scale_set("web").set_tags(AKS)
@@ -53,13 +53,13 @@ def test_one_that_another_controller_takes_over_in_the_middle_is_left_at_that() 
     nothing_was_written(world.azure.record, before)
 
 
-def named(name: str, **said: Any) -> dict[str, Any]:
-    """The document of kind Fleet, of this name."""
-    return of_all(**said) | {"metadata": {"name": name}}
+def named(name: str, **fields: Any) -> dict[str, Any]:
+    """The Fleet document with this name."""
+    return of_all(**fields) | {"metadata": {"name": name}}
 
 
 def beside(world: World, *documents: dict[str, Any]) -> World:
-    """Another fleet on the same Azure: a daemon of its own, with specs of its own."""
+    """Another fleet on the same Azure, with a daemon and specs of its own."""
     other = World(world.declared, *documents)
     other.azure, other.clock = world.azure, world.clock
     other.restart()
@@ -74,11 +74,11 @@ def state(world: World, name: str = "web") -> str:
 @pytest.mark.parametrize(
     "documents",
     [
-        pytest.param((named("prod"), spec(version=FIX)), id="a fleet of another name"),
-        pytest.param((spec(version=FIX),), id="specs that name no fleet"),
+        pytest.param((named("prod"), spec(version=FIX)), id="the second fleet has another name"),
+        pytest.param((spec(version=FIX),), id="the second specs name no fleet"),
     ],
 )
-def test_of_two_fleets_that_declare_one_scale_set_the_second_leaves_it_to_the_first(
+def test_the_second_of_two_fleets_leaves_a_scale_set_to_the_first(
     documents: tuple[dict[str, Any], ...],
 ) -> None:
     world = World(fleet(scale_set(capacity=10)), named("shop"), spec())
@@ -87,23 +87,23 @@ def test_of_two_fleets_that_declare_one_scale_set_the_second_leaves_it_to_the_fi
     world.run()
     assert world.lines()["web"] == says("UpToDate")
     assert other.reasons() == ["OwnedByAnotherFleet"]
-    assert "belongs to the fleet shop (tag vmss-reconciler-state)" in other.lines()["web"]
+    assert "belongs to the fleet shop" in other.lines()["web"]
     assert {each.image.rpartition(":")[2] for each in world.azure.scale_set("web").instances} == {NEW}
     assert persisted_state({STATE: state(world)}).fleet == "shop"
 
 
-def test_two_fleets_that_begin_at_once_are_told_apart_by_the_etag() -> None:
+def test_the_etag_decides_between_two_fleets_that_begin_at_once() -> None:
     world = World(fleet(scale_set(capacity=10)), named("shop"), spec())
     other = beside(world, named("prod"), spec(version=FIX))
     world.rest(timedelta(hours=1))
     owner = persisted_state({STATE: state(world)}).fleet
-    stands = {"shop": world.reasons()[-1], "prod": other.reasons()[-1]}
-    assert stands.pop(owner) == "UpToDate"
-    assert set(stands.values()) == {"OwnedByAnotherFleet"}
+    reasons = {"shop": world.reasons()[-1], "prod": other.reasons()[-1]}
+    assert reasons.pop(owner) == "UpToDate"
+    assert set(reasons.values()) == {"OwnedByAnotherFleet"}
     assert world.requests().count("VirtualMachineScaleSets_Update") == 1
 
 
-def test_a_fleet_that_gets_another_name_stops_until_it_takes_its_scale_sets_over() -> None:
+def test_a_renamed_fleet_stops_until_it_takes_over_its_scale_sets() -> None:
     world = World(fleet(scale_set(capacity=10)), named("shop"), spec())
     world.run(lambda: world.has_upgraded(1))
     world.unmerge("shop")
@@ -117,8 +117,8 @@ def test_a_fleet_that_gets_another_name_stops_until_it_takes_its_scale_sets_over
     assert world.lines()["web"] == says("UpToDate", "10")
 
 
-def test_the_name_costs_no_request_of_its_own() -> None:
-    """Not where nothing is to be done, and not under a freeze."""
+def test_the_name_of_the_fleet_is_written_without_a_request_of_its_own() -> None:
+    """It is not written while there is nothing to do, nor during a freeze."""
     world = World(fleet(scale_set(capacity=3, image=platform(NEW))), named("shop"), spec())
     world.rest(timedelta(hours=2))
     assert world.lines()["web"] == says("UpToDate")
@@ -132,7 +132,7 @@ def test_the_name_costs_no_request_of_its_own() -> None:
     assert world.requests().count("VirtualMachineScaleSets_Update") == 1
 
 
-def test_a_rollback_leaves_the_name_on_the_tag() -> None:
+def test_a_rollback_keeps_the_name_of_the_fleet_on_the_tag() -> None:
     document = spec(version=BAD, rollout={"onFailure": "rollback"})
     world = World(fleet(scale_set(capacity=10)), named("shop"), document).run()
     assert world.reasons()[-1] == "RolloutFailed"

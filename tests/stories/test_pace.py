@@ -1,4 +1,4 @@
-"""Canaries and soaks over time: what a bad image costs, and what a restart changes, which is nothing."""
+"""Canaries and soaks over time, with a bad image and with restarts."""
 
 from datetime import timedelta
 from functools import partial
@@ -19,7 +19,7 @@ POLICY = {
 
 
 def upgrades(world: World) -> list[tuple[int, timedelta]]:
-    """How many instances each upgrade named, and how long after the one before."""
+    """How many instances each upgrade names, and how long after the previous upgrade."""
     asked = [
         each
         for each in world.azure.record.requests
@@ -39,8 +39,10 @@ def test_a_bad_image_stops_after_the_canary() -> None:
     assert world.lines()["web"] == says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)")
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["", "and the daemon killed at every stage"])
-def test_a_policy_of_canary_and_soaks_is_kept_by_azures_own_times(*, killed: bool) -> None:
+@pytest.mark.parametrize(
+    "killed", [False, True], ids=["the daemon runs throughout", "the daemon is killed after each upgrade"]
+)
+def test_the_soaks_of_a_policy_are_measured_by_azures_own_times(*, killed: bool) -> None:
     world = World(fleet(scale_set(capacity=10)), POLICY, spec(rollout={"policy": "careful"}))
     for number in range(1, 7):
         world.run(partial(world.has_upgraded, number))
@@ -55,7 +57,7 @@ def test_a_policy_of_canary_and_soaks_is_kept_by_azures_own_times(*, killed: boo
     assert "Soaking" in world.reasons()
 
 
-def test_what_differs_in_a_spec_goes_before_the_policy() -> None:
+def test_fields_of_a_spec_override_the_policy() -> None:
     world = World(
         fleet(scale_set(capacity=10)), POLICY, spec(rollout={"policy": "careful", "soak": "0s"})
     ).run()
@@ -65,7 +67,7 @@ def test_what_differs_in_a_spec_goes_before_the_policy() -> None:
     assert all(gap < 4 * MINUTE for gap in gaps[2:])
 
 
-def test_a_canary_that_falls_sick_while_it_soaks_stops_the_rollout() -> None:
+def test_a_canary_that_becomes_unhealthy_during_its_soak_stops_the_rollout() -> None:
     world = World(fleet(scale_set(capacity=10)), POLICY, spec(rollout={"policy": "careful"}))
     world.run(lambda: world.reasons()[-1:] == ["Soaking"])
     world.azure.scale_set("web").instance("0").sicken()
@@ -74,7 +76,7 @@ def test_a_canary_that_falls_sick_while_it_soaks_stops_the_rollout() -> None:
     assert len(upgrades(world)) == 1
 
 
-def test_an_autoscaler_that_never_rests_does_not_keep_a_soak_from_ending() -> None:
+def test_a_soak_ends_though_an_autoscaler_scales_every_four_minutes() -> None:
     changing = scale_set(capacity=8, autoscale={"minimum": 5, "maximum": 14, "every": "4m"})
     world = World(fleet(changing), spec(rollout={"soak": "10m"}))
     world.run(

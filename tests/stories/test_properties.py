@@ -1,8 +1,8 @@
-"""Safety and liveness, from any state that an interruption, people and bad luck can leave a scale set in.
+"""Safety and liveness from any state in which an interruption, people or a failure can leave a scale set.
 
-Here a good image always gets to its end. What else may become of whole fleets, `test_worlds.py` plays.
+Here a rollout of a good image always completes. `test_worlds.py` plays whole fleets.
 
-`make soak` tries several hundred worlds, the suite 25. They are the same each time.
+`make soak` tries several hundred worlds, the suite 25. The worlds are the same each time.
 """
 
 import os
@@ -21,7 +21,7 @@ from tests.stories.worlds import FOUND, TOPOLOGIES
 
 EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "25"))
 
-# What may come between: to the daemon, to the specs, to the scale set and to the calls.
+# What may happen to the daemon, the specs, the scale set and the calls.
 EVENTS: dict[str, Callable[[World], None]] = {
     "killed": World.restart,
     "a commit": lambda world: world.merge(_edited(world, image=platform(FIX))),
@@ -60,7 +60,7 @@ def _edited(world: World, **changes: Any) -> dict[str, Any]:
 
 @st.composite
 def interrupted(draw: st.DrawFn) -> tuple[World, list[tuple[int, str]]]:
-    """A world in any state, and what happens after how many steps each."""
+    """A world in any state, and events with the number of steps before each."""
     topology, by = draw(st.sampled_from(TOPOLOGIES))
     capacity = draw(st.integers(1, 16))
     states = [
@@ -89,7 +89,7 @@ def interrupted(draw: st.DrawFn) -> tuple[World, list[tuple[int, str]]]:
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
-@pytest.mark.timeout(3600)  # each of them a rollout, through a few hundred calls of the SDK
+@pytest.mark.timeout(3600)  # each example is a rollout of a few hundred calls through the SDK
 @given(interrupted())
 def test_from_any_state_a_rollout_finishes_and_the_invariants_hold(
     found: tuple[World, list[tuple[int, str]]],
@@ -105,20 +105,20 @@ def test_from_any_state_a_rollout_finishes_and_the_invariants_hold(
     wanted = world.source.documents["web"]["spec"]["image"]["platform"]["version"]
     assert wanted in world.lines()["web"]
     assert world.lines()["web"].startswith(("UpToDate: ", "InstancesLeftOut: "))
-    stays = {
+    left_out = {
         each.id
         for each in world.azure.scale_set("web").instances
         if each.state[1] == "deallocated" or each.is_protected
     }
     images = world.azure.record.images("web")
-    assert {id_ for id_, image in images.items() if not image.endswith(wanted)} <= stays
+    assert {id_ for id_, image in images.items() if not image.endswith(wanted)} <= left_out
 
     world.azure.faults.disarm()
-    world.rest(timedelta(minutes=6))  # when it is looked at once more
+    world.rest(timedelta(minutes=6))  # when it is observed once more
     asked = len(world.requests())
     world.rest(timedelta(minutes=30))
     nothing_was_written(world.azure.record, asked)
     assert set(world.requests()[asked:]) <= {"VirtualMachineScaleSets_ListAll"}, (
-        "a settled fleet was looked at"
+        "a settled fleet was observed"
     )
     world.judge()

@@ -1,4 +1,4 @@
-"""A person has tried again what was given up, what stands still, and what the breaker keeps from others."""
+"""`reconciler retry`: after a failed image, after steps without effect, and for images that the breaker blocks."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -21,12 +21,12 @@ SOON = {"timeout": "2m"}
 
 
 def retry(world: World, name: str, version: str) -> None:
-    """As the verb does it."""
+    """Retry as the command does."""
     session = Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now)
     compute, target = Compute(session), Target(SUBSCRIPTION, "shop", name)
     model = compute.model(target, Priority.ROLLOUT)
     assert not isinstance(model, Absent)
-    persisted = model.persisted.tried_again(PlatformImage(**BASE, version=version), world.clock.now())
+    persisted = model.persisted.with_retry(PlatformImage(**BASE, version=version), world.clock.now())
     compute.persist(target, model, persisted)
 
 
@@ -34,8 +34,8 @@ def is_on(world: World, version: str, name: str = "web") -> bool:
     return world.azure.scale_set(name).image.endswith(version)
 
 
-def test_what_was_given_up_is_begun_again() -> None:
-    """Its instances turned unhealthy for a reason of their own, which is gone."""
+def test_retry_begins_a_failed_image_again() -> None:
+    """Its instance became unhealthy for another reason, which no longer exists."""
     world = World(fleet(scale_set(capacity=3)), spec(rollout={"onFailure": "rollback"}, health=SOON))
     first = world.azure.scale_set("web").instance("0")
     world.run(lambda: first.image.endswith(NEW))
@@ -48,7 +48,7 @@ def test_what_was_given_up_is_begun_again() -> None:
     assert world.lines() == {"web": says("UpToDate", "3", NEW)}
 
 
-def test_it_is_given_up_again_where_it_fails_again() -> None:
+def test_a_retried_image_that_fails_again_is_rolled_back_again() -> None:
     world = World(
         fleet(scale_set(capacity=3)), spec(version=BAD, rollout={"onFailure": "repin"}, health=SOON)
     ).run()
@@ -59,7 +59,7 @@ def test_it_is_given_up_again_where_it_fails_again() -> None:
     assert is_on(world, OLD)
 
 
-def test_a_step_that_never_showed_is_taken_again() -> None:
+def test_retry_repeats_an_upgrade_that_had_no_effect() -> None:
     world = World(fleet(scale_set(capacity=3)), spec())
     world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationLost(), times=4)
     world.rest(3 * HOUR)
@@ -70,7 +70,7 @@ def test_a_step_that_never_showed_is_taken_again() -> None:
     assert world.lines() == {"web": says("UpToDate", "3", NEW)}
 
 
-def test_a_deadline_begins_anew() -> None:
+def test_retry_restarts_the_deadline() -> None:
     rollout = {"deadline": "2h"}
     noon = {"kind": "allow", "schedule": "0 12 * * *", "duration": "1h", "timeZone": "UTC"}
     world = World(fleet(scale_set(capacity=3)), spec(rollout=rollout))
@@ -87,7 +87,7 @@ def test_a_deadline_begins_anew() -> None:
 
 
 @pytest.mark.parametrize("on_failure", ["hold", "repin"])
-def test_the_breaker_lets_it_be_begun_elsewhere_and_opens_again_where_it_fails_there(
+def test_retry_lets_the_image_begin_elsewhere_until_it_fails_there_too(
     on_failure: str,
 ) -> None:
     rollout = {"onFailure": on_failure}
@@ -99,13 +99,13 @@ def test_the_breaker_lets_it_be_begun_elsewhere_and_opens_again_where_it_fails_t
     assert world.lines()["b"] == says("ImageFailedElsewhere")
     retry(world, "a", BAD)
     world.rest(2 * HOUR)
-    # Under repin the first one is the pilot once more, and its instance is sick still.
+    # With repin the first scale set is the pilot again, and its instance is still unhealthy.
     assert is_on(world, BAD, "b") is (on_failure == "hold")
     assert world.lines()["c"] == says("ImageFailedElsewhere")
     assert not is_on(world, BAD, "c")
 
 
-def test_other_tags_and_the_last_good_image_stay() -> None:
+def test_retry_keeps_other_tags_and_the_last_good_image() -> None:
     world = World(
         fleet(scale_set(capacity=3, tags={"team": "web"})),
         spec(version=BAD, rollout={"onFailure": "repin"}, health=SOON),

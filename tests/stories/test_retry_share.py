@@ -1,4 +1,4 @@
-"""What is tried again and again takes no more than half of what Azure refills for one scale set."""
+"""Retries of a lasting error use at most half of the requests that Azure refills for one scale set."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -35,16 +35,16 @@ def most_in_a_minute(times: Sequence[datetime]) -> int:
     "fault",
     [
         pytest.param(Status(409, "Conflict", "No."), id="a conflict"),
-        pytest.param(Status(412, "PreconditionFailed", "No."), id="another etag"),
+        pytest.param(Status(412, "PreconditionFailed", "No."), id="an etag mismatch"),
         pytest.param(Status(403, "AuthorizationFailed", "No."), id="a refusal"),
-        pytest.param(Status(500, "InternalServerError", "Oops."), id="a failure of Azure's"),
+        pytest.param(Status(500, "InternalServerError", "Oops."), id="an internal server error"),
         pytest.param(Timeout(), id="no answer"),
-        pytest.param(Truncated(), id="an answer that makes no sense"),
+        pytest.param(Truncated(), id="a truncated answer"),
         pytest.param(OperationFails("AllocationFailed", "No."), id="an operation that fails"),
         pytest.param(OperationLost(), id="an operation that is lost"),
     ],
 )
-def test_for_as_long_as_it_fails(fault: Fault, operation: str) -> None:
+def test_retries_use_at_most_half_of_the_requests_that_azure_refills(fault: Fault, operation: str) -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(operation, fault, times=10_000)
     world.rest(HOUR)

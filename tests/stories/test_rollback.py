@@ -1,4 +1,4 @@
-"""An image that is given up: the model goes back, and what fails is not tried again; a fix goes first, at once."""
+"""A failed image: the model returns to the last good image, and the failed one is not retried."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -34,15 +34,15 @@ def rolling(on_failure: str, version: str = BAD, **rollout: Any) -> dict[str, An
     return spec(version=version, rollout={"onFailure": on_failure, **rollout})
 
 
-def failed(on_failure: str, **rollout: Any) -> World:
+def world_after_failure(on_failure: str, **rollout: Any) -> World:
     world = World(fleet(scale_set(capacity=10, tags=TAGS)), rolling(on_failure, **rollout))
     world.rest(2 * HOUR)
     assert world.reasons()[-1] == "RolloutFailed"
     return world
 
 
-def test_a_bad_image_stops_after_the_canary_and_scaling_out_afterwards_makes_good_instances() -> None:
-    world = failed("repin", canary={"instances": 1})
+def test_repin_stops_a_bad_image_at_the_canary_and_new_instances_run_the_good_one() -> None:
+    world = world_after_failure("repin", canary={"instances": 1})
     assert (model(world), on(world)) == (OLD, {OLD: 10})
     assert world.lines()["web"] == says("RolloutFailed", BAD, OLD)
     outcome = world.state().outcome
@@ -59,12 +59,14 @@ def test_a_bad_image_stops_after_the_canary_and_scaling_out_afterwards_makes_goo
 @pytest.mark.parametrize(
     ("declared", "expected"),
     [
-        pytest.param(OLD, OLD, id="a commit had declared it here, so the model goes back"),
-        pytest.param(NEW, NEW, id="no commit had, so it stays"),
+        pytest.param(OLD, OLD, id="a commit had declared it: the model returns"),
+        pytest.param(NEW, NEW, id="no commit had declared it: the model stays"),
     ],
 )
-def test_after_a_restart_what_a_commit_had_declared_is_a_way_back(declared: str, expected: str) -> None:
-    """The last batch bakes, no instance runs the last good image any more, and most fall sick."""
+def test_after_a_restart_only_an_image_that_a_commit_declared_is_a_rollback_target(
+    declared: str, expected: str
+) -> None:
+    """During the bake time no instance runs the last good image any more, and most become unhealthy."""
     rollout = {"onFailure": "rollback", "bakeTime": "2h"}
     world = World(
         fleet(scale_set(capacity=4)), spec(version=declared, suspend=declared == NEW, rollout=rollout)
@@ -81,8 +83,8 @@ def test_after_a_restart_what_a_commit_had_declared_is_a_way_back(declared: str,
     assert ("only a tag says" in world.lines()["web"]) == (expected == NEW)
 
 
-def test_what_was_given_up_stays_stalled_while_an_autoscaler_makes_good_instances() -> None:
-    """An alert that asks for ten minutes of it would never fire, were it Reconciling at each of them."""
+def test_a_failed_rollout_stays_stalled_while_an_autoscaler_creates_good_instances() -> None:
+    """If each new instance made it Reconciling, an alert on ten minutes of Stalled would never fire."""
     autoscale = {"minimum": 4, "maximum": 8, "every": "9m"}
     world = World(fleet(scale_set(capacity=6, autoscale=autoscale)), rolling("rollback"))
     world.run(lambda: "RolloutFailed" in world.reasons())
@@ -92,27 +94,27 @@ def test_what_was_given_up_stays_stalled_while_an_autoscaler_makes_good_instance
     assert {(each.reason, each.status) for each in world.outcomes[before:]} == {("RolloutFailed", "Stalled")}
 
 
-def test_one_that_is_made_on_the_last_good_image_and_stays_unhealthy_is_told() -> None:
-    world = failed("rollback")
+def test_an_instance_that_becomes_unhealthy_after_a_rollback_is_reported() -> None:
+    world = world_after_failure("rollback")
     world.azure.scale_set("web").instance("3").sicken()
     world.rest(2 * HOUR)
     assert world.lines()["web"] == says("HealthCheckFailed", "update domain 3", "web_3 (unhealthy)")
 
 
-def test_the_line_of_a_rollout_on_its_way_back_names_what_failed() -> None:
+def test_every_message_during_a_rollback_names_the_failed_image() -> None:
     world = World(fleet(scale_set(capacity=6)), rolling("rollback"))
     world.run(lambda: "GivingUp" in world.reasons())
     world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationLost(), times=None)
     before = len(world.outcomes)
     world.rest(HOUR)
     told = {each.message.rpartition("; ")[2] for each in world.outcomes[before:]}
-    assert told == {f"{BAD} failed and was given up"}
+    assert told == {f"{BAD} failed"}
 
 
 SATURDAY = [{"kind": "allow", "schedule": "0 12 * * 6", "duration": "1h", "timeZone": "UTC"}]
 
 
-def test_repin_returns_the_sick_a_domain_at_a_time_outside_the_window_and_leaves_those_that_serve() -> None:
+def test_repin_returns_only_unhealthy_instances_outside_the_window_one_domain_at_a_time() -> None:
     world = World(fleet(scale_set(capacity=10)), rolling("repin", NEW))
     world.run(lambda: on(world).get(NEW, 0) == 6)
     world.run(lambda: world.reasons()[-1] == "WaitingForInstances")
@@ -123,23 +125,23 @@ def test_repin_returns_the_sick_a_domain_at_a_time_outside_the_window_and_leaves
     assert (model(world), world.reasons()[-1]) == (OLD, "RolloutFailed")
     images = world.azure.record.images("web")
     assert {each for each, image in images.items() if image.endswith(NEW)} == {"2", "3", "6", "7", "8"}
-    back = [
+    returned = [
         each.body["instanceIds"]
         for each in writes(world.azure.record, UPGRADE)
         if model_image(each).endswith(OLD)
     ]
-    assert back == [["1"], ["5", "0"]]
+    assert returned == [["1"], ["5", "0"]]
 
 
-def test_rollback_returns_the_upgraded_instances_too() -> None:
-    world = failed("rollback")
+def test_rollback_returns_all_upgraded_instances() -> None:
+    world = world_after_failure("rollback")
     assert (model(world), on(world)) == (OLD, {OLD: 10})
     assert world.lines()["web"] == says("RolloutFailed", BAD, OLD)
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_what_failed_is_not_tried_again_by_itself_whoever_asks(on_failure: str) -> None:
-    world = failed(on_failure)
+def test_a_failed_image_is_not_retried_after_a_restart_or_a_change_of_the_etag(on_failure: str) -> None:
+    world = world_after_failure(on_failure)
     asked = len(world.requests())
     world.restart()
     world.azure.scale_set("web").bump_etag()
@@ -149,8 +151,10 @@ def test_what_failed_is_not_tried_again_by_itself_whoever_asks(on_failure: str) 
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-@pytest.mark.parametrize("steps", range(1, 40, 3))
-def test_a_daemon_killed_anywhere_is_followed_by_one_that_ends_the_same(on_failure: str, steps: int) -> None:
+@pytest.mark.parametrize("steps", range(1, 40, 3), ids="killed after step {}".format)
+def test_a_failed_rollout_ends_the_same_if_the_daemon_is_killed_at_any_step(
+    on_failure: str, steps: int
+) -> None:
     world = World(fleet(scale_set(capacity=10)), rolling(on_failure, canary={"instances": 1}))
     for _ in range(steps):
         world.step()
@@ -163,8 +167,8 @@ def test_a_daemon_killed_anywhere_is_followed_by_one_that_ends_the_same(on_failu
 STATE = "vmss-reconciler-state"
 
 
-def test_what_is_persisted_is_one_tag_beside_those_of_others() -> None:
-    world = failed("repin")
+def test_the_persisted_state_is_one_tag_beside_the_tags_of_others() -> None:
+    world = world_after_failure("repin")
     live = world.azure.scale_set("web")
     assert live.tags.keys() == {*TAGS, STATE}
     assert persisted_state(live.tags) == PersistedState(
@@ -183,7 +187,7 @@ def image(version: str) -> PlatformImage:
 
 
 def restart_with_former_tags(world: World, **former: str) -> None:
-    """Start a daemon on a scale set as one left it that knew only the former names of the tags."""
+    """Restart the daemon on a scale set with tags under their former names only."""
     live = world.azure.scale_set("web")
     written = {f"reconciler-{name.replace('_', '-')}": value for name, value in former.items()}
     live.set_tags(written | {STATE: None})
@@ -191,8 +195,8 @@ def restart_with_former_tags(world: World, **former: str) -> None:
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_what_was_given_up_under_former_tags_is_not_tried_again_until_a_fix_is_named(on_failure: str) -> None:
-    world = failed(on_failure)
+def test_an_image_recorded_as_failed_under_former_tag_names_is_not_retried(on_failure: str) -> None:
+    world = world_after_failure(on_failure)
     restart_with_former_tags(
         world, last_good=str(image(OLD)), failed=str(image(BAD)), began=f"{START.isoformat()} {BAD}"
     )
@@ -206,7 +210,7 @@ def test_what_was_given_up_under_former_tags_is_not_tried_again_until_a_fix_is_n
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_a_rollout_begun_under_former_tags_goes_back_to_its_last_good_image(on_failure: str) -> None:
+def test_a_rollout_begun_under_former_tag_names_returns_to_its_last_good_image(on_failure: str) -> None:
     world = World(fleet(scale_set(capacity=10, tags=TAGS)), rolling(on_failure))
     world.run(lambda: world.azure.record.requests[-1].operation.endswith("_UpdateInstances"))
     restart_with_former_tags(world, last_good=str(image(OLD)), began=f"{START.isoformat()} {BAD}")
@@ -217,9 +221,9 @@ def test_a_rollout_begun_under_former_tags_goes_back_to_its_last_good_image(on_f
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_what_a_later_version_gave_up_is_not_tried_again_by_this_one(on_failure: str) -> None:
-    """A downgrade: nothing is done on a text whose version is not known here."""
-    world = failed(on_failure)
+def test_an_image_recorded_as_failed_by_a_later_version_is_not_retried(on_failure: str) -> None:
+    """After a downgrade nothing is written if the tag has an unknown version."""
+    world = world_after_failure(on_failure)
     text = world.azure.scale_set("web").tags[STATE]
     world.azure.scale_set("web").set_tags({STATE: text.replace("v1;", "v2;", 1)})
     world.restart()
@@ -230,7 +234,7 @@ def test_what_a_later_version_gave_up_is_not_tried_again_by_this_one(on_failure:
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_what_a_later_version_noted_beside_is_kept_to_the_end(on_failure: str) -> None:
+def test_unknown_fields_of_a_later_version_are_kept_on_the_tag(on_failure: str) -> None:
     world = World(fleet(scale_set(capacity=10, tags=TAGS | {STATE: "v1;pilot=yes"})), rolling(on_failure))
     world.rest(3 * HOUR)
     found = persisted_state(world.azure.scale_set("web").tags)
@@ -238,7 +242,7 @@ def test_what_a_later_version_noted_beside_is_kept_to_the_end(on_failure: str) -
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])
-def test_without_room_for_a_tag_it_does_not_begin_until_there_is(on_failure: str) -> None:
+def test_a_rollout_that_could_not_be_undone_waits_for_room_for_a_tag(on_failure: str) -> None:
     owners = {f"owner-{number}": "x" for number in range(50)}
     world = World(fleet(scale_set(capacity=5, tags=owners)), rolling(on_failure, NEW))
     world.rest(HOUR)
@@ -254,7 +258,7 @@ def tag_writes(world: World) -> list[Exchange]:
     return [each for each in writes(world.azure.record, PATCH) if not image_of(each)]
 
 
-def test_under_hold_the_failure_is_noted_beside_the_tags_of_others_and_the_model_stays() -> None:
+def test_hold_records_the_failure_on_one_tag_and_leaves_the_model() -> None:
     world = World(fleet(scale_set(capacity=10, tags=TAGS)), rolling("hold"))
     world.rest(6 * HOUR)
     assert world.reasons()[-1] == "HealthCheckFailed"
@@ -264,18 +268,18 @@ def test_under_hold_the_failure_is_noted_beside_the_tags_of_others_and_the_model
         last_good=image(OLD), failed=Fingerprint.of(image(BAD)), began=Mark.of(START, image(BAD))
     )
     assert len(tag_writes(world)) == 1
-    (told,) = {outcome.line for outcome in world.outcomes if "noting" in outcome.line}
-    assert told.endswith(f"; noting on its tags that {BAD} failed")
+    (told,) = {outcome.line for outcome in world.outcomes if "recording" in outcome.line}
+    assert told.endswith("; recording the failure")
 
 
-def test_where_the_note_is_refused_the_line_stays_says_so_and_it_is_tried_less_and_less_often() -> None:
+def test_a_refused_record_of_a_failure_is_reported_and_retried_less_and_less_often() -> None:
     world = World(fleet(scale_set(capacity=10, tags=TAGS)), rolling("hold"))
     world.run(lambda: world.has_upgraded(1))
     world.azure.faults.arm(PATCH, Status(409, "ScopeLocked", "a lock"), times=None)
     world.rest(6 * HOUR)
     assert world.reasons()[-1] == "HealthCheckFailed"
     assert set(world.reasons()).isdisjoint({"Refused", "Conflict"})
-    assert "a restart will not know that it failed: " in world.lines()["web"]
+    assert "so a restart will not know of it" in world.lines()["web"]
     assert "ScopeLocked" in world.lines()["web"]
     at = [each.at for each in tag_writes(world)]
     apart = [(after - before) // timedelta(minutes=1) for before, after in pairwise(at)]
@@ -285,11 +289,11 @@ def test_where_the_note_is_refused_the_line_stays_says_so_and_it_is_tried_less_a
     world.rest(HOUR)
     failed = persisted_state(world.azure.scale_set("web").tags).failed
     assert failed == Fingerprint.of(image(BAD))
-    assert "a restart" not in world.lines()["web"]
+    assert world.lines()["web"] == says("HealthCheckFailed", "update domain 0")
 
 
-def test_an_image_that_is_well_after_all_is_no_failed_one_and_the_next_is_no_fix() -> None:
-    """Its instances were unhealthy for want of something else."""
+def test_the_record_of_a_failure_is_removed_once_the_image_becomes_healthy() -> None:
+    """Its instance was unhealthy for another reason."""
     world = World(fleet(scale_set(capacity=5)), rolling("hold", NEW))
     first = world.azure.scale_set("web").instance("0")
     world.run(lambda: first.image.endswith(NEW))
@@ -310,13 +314,17 @@ def test_an_image_that_is_well_after_all_is_no_failed_one_and_the_next_is_no_fix
 @pytest.mark.parametrize(
     ("unhealthy", "ends"),
     [
-        pytest.param(["9"], f"the model is back on {OLD}, no instance runs it; name another image", id="one"),
         pytest.param(
-            ["7", "8", "9"], "spec.rollout.maxUnhealthy is 20% (2 of 10); 3 of 10 up to date", id="too many"
+            ["9"],
+            f"the model is back on {OLD}; no instance runs the failed image; declare another image",
+            id="one",
         ),
+        pytest.param(["7", "8", "9"], "no serving instance is upgraded; 3 of 10 up to date", id="too many"),
     ],
 )
-def test_an_image_is_good_though_few_instances_were_sick_on_it(unhealthy: list[str], ends: str) -> None:
+def test_an_image_is_a_rollback_target_if_few_instances_were_unhealthy_on_it(
+    unhealthy: list[str], ends: str
+) -> None:
     states = [{"id": each, "health": "unhealthy"} for each in unhealthy]
     world = World(fleet(scale_set(capacity=10, instanceStates=states)), rolling("repin", OLD))
     world.rest(HOUR)
@@ -326,31 +334,31 @@ def test_an_image_is_good_though_few_instances_were_sick_on_it(unhealthy: list[s
     assert model(world) == (OLD if len(unhealthy) == 1 else BAD)
 
 
-def test_a_model_on_latest_is_nothing_to_go_back_to() -> None:
+def test_a_model_on_latest_is_no_rollback_target() -> None:
     floating = scale_set(capacity=5, image={"platform": {**BASE, "version": "latest"}})
     world = World(fleet(floating, images={"platform": [{**BASE, "versions": [OLD]}]}), rolling("repin"))
     world.azure.publish(f"{':'.join(BASE.values())}:{BAD}", boots="unhealthy")
     world.rest(2 * HOUR)
-    assert world.lines()["web"].endswith("no way back: no image is known to be good here")
+    assert world.lines()["web"].endswith("no rollback target: no image is known to be good here")
     assert persisted_state(world.azure.scale_set("web").tags).last_good is None
 
 
-def test_the_last_good_image_is_the_one_before_the_last_that_was_completed() -> None:
+def test_the_last_good_image_is_that_of_the_last_completed_rollout() -> None:
     world = World(fleet(scale_set(capacity=5)), rolling("repin", NEW)).run()
     world.merge(rolling("repin", BAD))
     world.rest(2 * HOUR)
     assert model(world) == NEW
 
 
-def test_somebody_who_sets_the_model_to_what_failed_is_put_right() -> None:
-    world = failed("repin")
+def test_a_manual_change_of_the_model_to_the_failed_image_is_reverted() -> None:
+    world = world_after_failure("repin")
     world.azure.scale_set("web").set_image(f"Canonical:ubuntu-24_04-lts:server:{BAD}")
     world.rest(timedelta(minutes=10))
     assert (model(world), world.reasons()[-1]) == (OLD, "RolloutFailed")
 
 
-def test_an_image_that_a_tag_alone_names_is_no_way_back_though_our_own_change_passes_it_on() -> None:
-    """One instance was left behind on another image, so that what the model leaves is not proven."""
+def test_an_image_that_only_a_tag_names_is_no_rollback_target() -> None:
+    """One instance runs another image, so the image that the model leaves is not proven either."""
     behind = [{"id": "0", "image": platform(NEW)}]
     forged = {"vmss-reconciler-state": f"v1;good={':'.join(BASE.values())}:{FIX}"}
     declared = scale_set(capacity=10, instanceStates=behind, tags=forged)
@@ -358,17 +366,17 @@ def test_an_image_that_a_tag_alone_names_is_no_way_back_though_our_own_change_pa
     world.rest(2 * HOUR)
     assert model(world) == BAD
     assert world.reasons()[-1] == "HealthCheckFailed"
-    assert f"no way back: only a tag says that {FIX} was good here" in world.lines()["web"]
+    assert f"no rollback target: only a tag says that {FIX} was good here" in world.lines()["web"]
 
 
-def test_naming_the_last_good_image_again_brings_back_the_canary() -> None:
-    world = failed("repin", canary={"instances": 1})
+def test_declaring_the_last_good_image_again_returns_the_canary_to_it() -> None:
+    world = world_after_failure("repin", canary={"instances": 1})
     world.merge(rolling("repin", OLD))
     world.run()
     assert world.lines()["web"] == says("UpToDate", "10", OLD)
 
 
-def test_an_instance_that_falls_sick_after_the_rollout_sets_nothing_back() -> None:
+def test_an_instance_that_becomes_unhealthy_after_the_rollout_causes_no_rollback() -> None:
     world = World(fleet(scale_set(capacity=5)), rolling("rollback", NEW)).run()
     world.azure.scale_set("web").instance("0").sicken()
     world.azure.scale_set("web").bump_etag()

@@ -1,4 +1,4 @@
-"""Whole rollouts through the real SDK, judged by the simulator's own record."""
+"""Whole rollouts through the real SDK, checked by the simulator's own record."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,11 +16,11 @@ from tests.stories.world import BAD, FIX, NEW, OLD, SUBSCRIPTION, World, fleet, 
 
 
 def images(world: World, name: str = "web") -> set[str]:
-    """The versions that the instances run in the end."""
+    """The versions that the instances run."""
     return {image.rsplit(":", 1)[-1] for image in world.azure.record.images(name).values()}
 
 
-def test_a_hundred_instances_follow_a_merge_with_never_two_domains_away() -> None:
+def test_a_hundred_instances_are_upgraded_one_update_domain_at_a_time() -> None:
     world = World(fleet(scale_set(capacity=100)), spec()).run()
     assert world.lines() == {"web": says("UpToDate", "100", NEW)}
     assert images(world) == {NEW}
@@ -32,30 +32,30 @@ def test_a_hundred_instances_follow_a_merge_with_never_two_domains_away() -> Non
     ("declared", "batches"),
     [
         pytest.param(scale_set(capacity=20), 5, id="five update domains"),
-        pytest.param(scale_set(capacity=18), 5, id="domains of uneven size still go whole"),
+        pytest.param(scale_set(capacity=18), 5, id="update domains of uneven size"),
         pytest.param(
             scale_set(capacity=15, zones=["1", "2", "3"]), 15, id="zones with five update domains each"
         ),
         pytest.param(
             scale_set(capacity=15, zones=["1", "2", "3"], zonalUpdateDomains=False),
             6,
-            id="zones without update domains, each of five instances in batches of three",
+            id="zones without update domains, in batches of three",
         ),
         pytest.param(scale_set(capacity=20, placementGroupSize=10), 10, id="two placement groups"),
-        pytest.param(scale_set(capacity=1), 1, id="a set of one"),
-        pytest.param(scale_set(capacity=2), 2, id="a set of two"),
+        pytest.param(scale_set(capacity=1), 1, id="one instance"),
+        pytest.param(scale_set(capacity=2), 2, id="two instances"),
         pytest.param(scale_set(capacity=10, health="none"), 5, id="no health source"),
         pytest.param(scale_set(capacity=10, health="probe"), 5, id="a load balancer probe"),
     ],
 )
-def test_every_topology_is_rolled_one_domain_at_a_time(declared: dict[str, object], batches: int) -> None:
+def test_every_topology_is_upgraded_one_domain_at_a_time(declared: dict[str, object], batches: int) -> None:
     world = World(fleet(declared), spec()).run()
     assert world.lines()["web"] == says("UpToDate")
     assert images(world) == {NEW}
     assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == batches
 
 
-def test_a_rollout_says_at_each_stage_what_it_does() -> None:
+def test_a_rollout_reports_the_reason_at_each_stage() -> None:
     world = World(fleet(scale_set(capacity=5)), spec()).run()
     busy = ["AzureBusy"] if World.during_upgrade == "Updating" else []
     one_domain = ["Upgrading", *busy, "WaitingForInstances"]
@@ -70,10 +70,7 @@ def test_a_bad_image_stops_after_its_first_domain() -> None:
         says(
             "HealthCheckFailed",
             "update domain 0",
-            "web_0 (unhealthy)",
-            "web_5 (unhealthy)",
-            "web_10 (unhealthy)",
-            "web_15 (unhealthy)",
+            "web_0, web_5, web_10, web_15 (unhealthy)",
             "10m",
         )
     )
@@ -81,7 +78,7 @@ def test_a_bad_image_stops_after_its_first_domain() -> None:
     assert sorted(world.azure.record.unavailable_at("web", world.clock.now())) == ["0", "10", "15", "5"]
 
 
-def test_the_fix_merged_next_goes_through_and_cures_the_sick_first() -> None:
+def test_a_fix_goes_to_the_unhealthy_instances_first() -> None:
     world = World(fleet(scale_set()), spec(version=BAD))
     world.run(lambda: world.lines()["web"].startswith("HealthCheckFailed"))
     world.merge(spec(version=FIX))
@@ -95,7 +92,7 @@ def test_the_fix_merged_next_goes_through_and_cures_the_sick_first() -> None:
     assert images(world) == {FIX}
 
 
-def test_a_new_commit_in_the_middle_of_a_rollout_goes_first() -> None:
+def test_a_new_commit_replaces_the_rollout_in_progress() -> None:
     world = World(fleet(scale_set()), spec())
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
     world.merge(spec(version=FIX))
@@ -103,8 +100,8 @@ def test_a_new_commit_in_the_middle_of_a_rollout_goes_first() -> None:
     assert images(world) == {FIX}
 
 
-@pytest.mark.parametrize("upgrades", range(6))
-def test_a_daemon_killed_in_the_middle_is_followed_by_one_that_goes_on(upgrades: int) -> None:
+@pytest.mark.parametrize("upgrades", range(6), ids="killed after {} upgrades".format)
+def test_a_restarted_daemon_continues_the_rollout(upgrades: int) -> None:
     world = World(fleet(scale_set()), spec())
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == min(upgrades, 5))
     world.restart()
@@ -113,7 +110,7 @@ def test_a_daemon_killed_in_the_middle_is_followed_by_one_that_goes_on(upgrades:
     assert images(world) == {NEW}
 
 
-def test_one_line_moves_every_scale_set_that_points_to_an_image() -> None:
+def test_one_change_of_an_image_document_updates_every_scale_set_that_refers_to_it() -> None:
     names = ["api", "cart", "web"]
     image = {"apiVersion": "vmss-reconciler/v1alpha1", "kind": "Image", "metadata": {"name": "base"}}
     documents = [spec(name, image={"ref": "base"}) for name in names]
@@ -129,14 +126,14 @@ def test_one_line_moves_every_scale_set_that_points_to_an_image() -> None:
     assert [images(world, name) for name in names] == [{NEW}] * 3
 
 
-def test_a_scale_set_in_automatic_mode_is_refused_and_the_others_go_on() -> None:
+def test_a_scale_set_in_automatic_mode_is_refused_and_the_others_continue() -> None:
     world = World(fleet(scale_set("auto", mode="Automatic"), scale_set()), spec("auto"), spec()).run()
     assert world.lines()["auto"] == says("NotManualMode", "Automatic")
     assert world.lines()["web"] == says("UpToDate", "20", NEW)
     assert images(world, "auto") == {OLD}
 
 
-def test_protected_and_deallocated_instances_neither_block_nor_loop() -> None:
+def test_protected_and_deallocated_instances_do_not_block_a_rollout() -> None:
     states = [{"id": "3", "power": "deallocated"}]
     world = World(fleet(scale_set(protected=["0"], instanceStates=states)), spec()).run()
     assert world.lines()["web"] == (
@@ -154,7 +151,7 @@ def test_protected_and_deallocated_instances_neither_block_nor_loop() -> None:
     assert set(world.requests()[asked:]) == {"VirtualMachineScaleSets_ListAll"}
 
 
-def test_scaling_out_in_the_middle_of_a_rollout_brings_instances_that_are_up_to_date_already() -> None:
+def test_instances_added_during_a_rollout_are_up_to_date() -> None:
     world = World(fleet(scale_set()), spec())
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
     world.azure.scale_set("web").scale_to(30)
@@ -162,7 +159,7 @@ def test_scaling_out_in_the_middle_of_a_rollout_brings_instances_that_are_up_to_
     assert world.lines()["web"] == says("UpToDate", "30", NEW)
 
 
-def test_a_policy_that_adds_an_extension_is_told_and_rolled_only_where_asked() -> None:
+def test_an_extension_that_a_policy_adds_is_rolled_out_only_with_converge_model() -> None:
     world = World(
         fleet(scale_set(image=platform(NEW)), scale_set("all", image=platform(NEW))),
         spec(),
@@ -175,7 +172,7 @@ def test_a_policy_that_adds_an_extension_is_told_and_rolled_only_where_asked() -
         )
     world.rest(timedelta(minutes=5))
     world.run()
-    assert world.lines()["web"] == says("UpToDate", "20", NEW, "rollout.converge")
+    assert world.lines()["web"] == says("UpToDate", "20", NEW, "converge: model")
     assert world.lines()["all"] == says("UpToDate", "20", NEW)
     upgrades = [
         x for x in world.azure.record.requests if x.operation == "VirtualMachineScaleSets_UpdateInstances"
@@ -184,7 +181,7 @@ def test_a_policy_that_adds_an_extension_is_told_and_rolled_only_where_asked() -
     assert [upgrade.body["instanceIds"][0] for upgrade in upgrades] == ["0", "1", "2", "3", "4"]
 
 
-def test_a_suspended_spec_is_left_alone_until_it_is_not() -> None:
+def test_a_suspended_scale_set_is_not_written_until_it_is_resumed() -> None:
     world = World(fleet(scale_set()), spec(suspend=True)).run()
     assert images(world) == {OLD}
     nothing_was_written(world.azure.record, 0)
@@ -194,7 +191,7 @@ def test_a_suspended_spec_is_left_alone_until_it_is_not() -> None:
     assert images(world) == {NEW}
 
 
-def test_a_scale_set_that_is_not_there_is_said() -> None:
+def test_a_scale_set_that_does_not_exist_is_reported() -> None:
     world = World(fleet(scale_set("other")), spec()).run()
     assert world.lines()["web"] == (
         says(
@@ -204,7 +201,7 @@ def test_a_scale_set_that_is_not_there_is_said() -> None:
     )
 
 
-def test_a_native_rolling_upgrade_is_waited_for() -> None:
+def test_a_rollout_waits_for_a_native_rolling_upgrade() -> None:
     world = World(fleet(scale_set()), spec())
     world.azure.scale_set("web").start_rolling_upgrade()
     world.step()
@@ -213,7 +210,7 @@ def test_a_native_rolling_upgrade_is_waited_for() -> None:
     assert images(world) == {NEW}
 
 
-def test_a_health_extension_that_has_not_spoken_yet_is_waited_for_whatever_becomes_of_the_model() -> None:
+def test_a_rollout_completes_though_the_model_changes_before_health_is_reported() -> None:
     silent = scale_set(health="binaryExtension")
     world = World(fleet(silent, timings={"health": "8m"}), spec())
     world.run(lambda: world.azure.scale_set("web").instance("0").state[0::2] == ("succeeded", "initializing"))
@@ -224,7 +221,7 @@ def test_a_health_extension_that_has_not_spoken_yet_is_waited_for_whatever_becom
     assert images(world) == {FIX}
 
 
-def test_a_spec_that_is_renamed_in_the_middle_goes_on_with_the_same_scale_set() -> None:
+def test_a_spec_renamed_during_a_rollout_continues_it() -> None:
     world = World(fleet(scale_set()), spec())
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
     renamed = spec("front", target=spec()["spec"]["target"])
@@ -235,7 +232,7 @@ def test_a_spec_that_is_renamed_in_the_middle_goes_on_with_the_same_scale_set() 
     assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 5
 
 
-def test_two_specs_that_swap_their_scale_sets_are_each_about_the_other_one() -> None:
+def test_two_specs_that_swap_their_scale_sets_roll_out_to_the_new_ones() -> None:
     world = World(fleet(scale_set("a"), scale_set("b")), spec("a", NEW), spec("b", FIX))
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 3)
     world.merge(
@@ -246,7 +243,7 @@ def test_two_specs_that_swap_their_scale_sets_are_each_about_the_other_one() -> 
 
 
 class Editing(Compute):
-    """A door behind which a commit lands between a look and its step."""
+    """A client during whose last read a commit is merged, right before the step."""
 
     landing: ClassVar[list[Callable[[], None]]] = []
 
@@ -259,11 +256,13 @@ class Editing(Compute):
 @pytest.mark.parametrize(
     ("commit", "line"),
     [
-        pytest.param(lambda world: world.merge(spec(suspend=True)), "Suspended", id="that suspends"),
-        pytest.param(lambda world: world.unmerge("web"), "", id="that removes the spec"),
+        pytest.param(
+            lambda world: world.merge(spec(suspend=True)), "Suspended", id="the commit suspends the scale set"
+        ),
+        pytest.param(lambda world: world.unmerge("web"), "", id="the commit removes the spec"),
     ],
 )
-def test_a_commit_that_lands_between_a_look_and_its_step_stops_the_step(
+def test_a_commit_between_an_observation_and_its_step_stops_the_step(
     commit: Callable[[World], None], line: str
 ) -> None:
     world = World(
@@ -283,7 +282,7 @@ def test_a_commit_that_lands_between_a_look_and_its_step_stops_the_step(
     assert "VirtualMachineScaleSets_Update" not in world.requests()
 
 
-def test_what_was_counted_against_another_image_is_not_shown_for_this_one() -> None:
+def test_counts_for_the_previous_image_are_not_shown_after_a_commit() -> None:
     world = World(fleet(scale_set()), spec())
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 3)
     counts = world.state().seen.counts

@@ -1,4 +1,4 @@
-"""Others at work on the same scale set: an autoscaler, automatic repairs, evictions, people, Azure itself."""
+"""Other writers of the same scale set: autoscalers, automatic repairs, evictions, people, Azure itself."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,8 +12,8 @@ from tests.stories.world import BAD, NEW, OLD, SUBSCRIPTION, World, fleet, platf
 HOUR = timedelta(hours=1)
 
 
-def upgraded(world: World) -> list[str]:
-    """The ids that upgrades named, in order."""
+def upgraded_ids(world: World) -> list[str]:
+    """The instance ids of all upgrades, in order."""
     return [
         id_
         for each in world.azure.record.requests
@@ -22,23 +22,23 @@ def upgraded(world: World) -> list[str]:
     ]
 
 
-def at_work(**changes: Any) -> World:
-    """A rollout of ten instances whose second domain has just left."""
+def rollout_in_progress(**changes: Any) -> World:
+    """A rollout of ten instances whose second domain is being upgraded."""
     world = World(fleet(scale_set(**{"capacity": 10} | changes)), spec())
     return world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)
 
 
-@pytest.mark.parametrize("every", ["1m", "4m", "9m"])
-def test_an_autoscaler_that_never_rests(every: str) -> None:
+@pytest.mark.parametrize("every", ["1m", "4m", "9m"], ids="scales every {}".format)
+def test_a_rollout_completes_beside_a_busy_autoscaler(every: str) -> None:
     changing = scale_set(capacity=8, autoscale={"minimum": 5, "maximum": 14, "every": every})
     world = World(fleet(changing), spec())
     world.run(
         lambda: set(world.azure.record.images("web").values()) == {f"Canonical:ubuntu-24_04-lts:server:{NEW}"}
     )
-    assert len(upgraded(world)) == len(set(upgraded(world))), "an instance was upgraded twice"
+    assert len(upgraded_ids(world)) == len(set(upgraded_ids(world))), "an instance was upgraded twice"
 
 
-def test_an_autoscaler_at_work_long_after_a_rollout_is_not_taken_for_its_last_batch() -> None:
+def test_an_autoscaler_hours_after_a_rollout_does_not_make_it_fail() -> None:
     autoscale = {"minimum": 4, "maximum": 8, "every": "9m"}
     world = World(fleet(scale_set(capacity=6, autoscale=autoscale)), spec())
     world.run()
@@ -47,26 +47,26 @@ def test_an_autoscaler_at_work_long_after_a_rollout_is_not_taken_for_its_last_ba
     assert {each.status for each in world.outcomes[before:]} == {Status.READY, Status.RECONCILING}
 
 
-def test_what_scales_in_while_its_upgrade_is_asked_for_costs_one_look_more() -> None:
-    world = at_work()
+def test_scaling_in_during_an_upgrade_does_not_stop_the_rollout() -> None:
+    world = rollout_in_progress()
     world.azure.scale_set("web").scale_to(7)
     world.run()
     assert world.lines() == {"web": says("UpToDate", "7", NEW)}
 
 
-def test_repairs_of_a_bad_image_do_not_carry_the_rollout_on() -> None:
-    """Azure replaces the sick ones by new ones on the same bad image, again and again."""
+def test_repairs_on_a_bad_image_do_not_advance_the_rollout() -> None:
+    """Azure replaces unhealthy instances by new ones on the same bad image, again and again."""
     declared = scale_set(capacity=10, automaticRepairs={"grace": "10m", "action": "replace"})
     world = World(fleet(declared), spec(version=BAD))
     world.rest(2 * HOUR)
-    assert len(upgraded(world)) == 2
+    assert len(upgraded_ids(world)) == 2
     assert sum(BAD in image for image in world.azure.record.images("web").values()) == 2
     world.merge(spec(version=NEW))
     world.rest(HOUR).run()
     assert world.lines() == {"web": says("UpToDate", "10", NEW)}
 
 
-def test_repairs_of_an_instance_that_was_sick_before_bring_one_that_is_up_to_date() -> None:
+def test_a_rollout_completes_beside_repairs_of_an_instance_unhealthy_before() -> None:
     declared = scale_set(
         capacity=10,
         automaticRepairs={"grace": "10m", "action": "replace"},
@@ -79,23 +79,25 @@ def test_repairs_of_an_instance_that_was_sick_before_bring_one_that_is_up_to_dat
 @pytest.mark.parametrize(
     ("policy", "line"),
     [
-        pytest.param("Delete", says("UpToDate", "9", NEW), id="one that is deleted is gone"),
+        pytest.param(
+            "Delete", says("UpToDate", "9", NEW), id="an evicted instance that is deleted no longer counts"
+        ),
         pytest.param(
             "Deallocate",
             says("InstancesLeftOut", "9 of 10", NEW, "web_9 (deallocated)"),
-            id="one that is deallocated is left out and named",
+            id="an evicted instance that is deallocated is reported",
         ),
     ],
 )
-def test_an_eviction_in_the_middle(policy: str, line: str) -> None:
-    world = at_work(spot=True, evictionPolicy=policy)
+def test_a_rollout_completes_after_an_eviction(policy: str, line: str) -> None:
+    world = rollout_in_progress(spot=True, evictionPolicy=policy)
     world.azure.scale_set("web").instance("9").evict()
     world.run()
     assert world.lines() == {"web": line}
 
 
-def test_an_evicted_instance_that_is_started_again_is_brought_along() -> None:
-    world = at_work(spot=True, evictionPolicy="Deallocate")
+def test_an_evicted_instance_that_is_started_again_is_upgraded() -> None:
+    world = rollout_in_progress(spot=True, evictionPolicy="Deallocate")
     world.azure.scale_set("web").instance("9").evict()
     world.run()
     world.azure.scale_set("web").instance("9").start()
@@ -103,44 +105,41 @@ def test_an_evicted_instance_that_is_started_again_is_brought_along() -> None:
     assert world.lines() == {"web": says("UpToDate", "10", NEW)}
 
 
-def test_an_upgraded_instance_that_is_evicted_holds_nothing_up() -> None:
-    world = at_work(spot=True, evictionPolicy="Deallocate")
+def test_an_upgraded_instance_that_is_evicted_does_not_block_the_rollout() -> None:
+    world = rollout_in_progress(spot=True, evictionPolicy="Deallocate")
     world.azure.scale_set("web").instance("0").evict()
     world.run()
-    assert set(upgraded(world)) == set("0123456789")
+    assert set(upgraded_ids(world)) == set("0123456789")
 
 
-def test_an_instance_that_is_protected_in_the_middle_is_left_out_and_named() -> None:
-    world = at_work()
+def test_an_instance_protected_during_a_rollout_is_left_out_and_reported() -> None:
+    world = rollout_in_progress()
     world.azure.scale_set("web").instance("9").protect()
     world.run()
     assert world.lines() == {
         "web": says("InstancesLeftOut", "9 of 10", NEW, "web_9 (protected from scale set actions)")
     }
-    assert "9" not in upgraded(world)
+    assert "9" not in upgraded_ids(world)
 
 
-def test_somebody_elses_model_is_put_right_and_rolled_on() -> None:
-    world = at_work()
+def test_a_manual_change_of_the_model_is_reverted_and_the_rollout_completes() -> None:
+    world = rollout_in_progress()
     world.azure.scale_set("web").set_image(f"Canonical:ubuntu-24_04-lts:server:{OLD}")
     world.run()
     assert world.lines()["web"] == says("UpToDate", "10", NEW)
 
 
-def test_a_pending_change_of_somebody_else_is_said_before_an_upgrade_carries_it_along() -> None:
+def test_another_pending_change_of_the_model_is_reported_before_upgrades_apply_it() -> None:
     world = World(fleet(scale_set(capacity=5)), spec(version=OLD)).run()
     world.azure.scale_set("web").add_extension("agent", "Contoso", "Agent")
     world.merge(spec(version=NEW))
     world.run()
     drift = next(each for each in world.outcomes if each.reason == "ModelDrift")
-    assert drift.message == (
-        f"the model is on {OLD}; setting its image to {NEW}; 5 of 5 instances lack another change of the model too, "
-        "which their upgrade will bring along"
-    )
+    assert f"{drift.reason}: {drift.message}" == says("ModelDrift", OLD, NEW, "5 of 5 instances")
 
 
-def test_a_mode_that_is_changed_in_the_middle_stops_the_rollout_before_its_next_step() -> None:
-    world = at_work()
+def test_a_change_of_the_upgrade_mode_stops_the_rollout_before_its_next_step() -> None:
+    world = rollout_in_progress()
     world.azure.scale_set("web").set_mode("Rolling")
     world.rest(HOUR)
     assert world.lines()["web"] == says("NotManualMode", "Rolling")
@@ -150,7 +149,7 @@ def test_a_mode_that_is_changed_in_the_middle_stops_the_rollout_before_its_next_
     assert world.lines() == {"web": says("UpToDate", "10", NEW)}
 
 
-def test_ten_models_in_use_leave_no_room_until_some_are_brought_along() -> None:
+def test_a_rollout_waits_while_ten_models_are_in_use() -> None:
     old = [platform(f"24.04.{number}") for number in range(10)]
     urns = [f"Canonical:ubuntu-24_04-lts:server:24.04.{number}" for number in range(10)]
     states = [{"id": str(number), "image": urns[number]} for number in range(10)]
@@ -164,12 +163,10 @@ def test_ten_models_in_use_leave_no_room_until_some_are_brought_along() -> None:
     assert world.lines() == {"web": says("UpToDate", "10", NEW)}
 
 
-def test_instances_that_something_else_changes_again_and_again_are_brought_to_the_model_ever_less_often() -> (
-    None
-):
-    """An agent changes each one a few minutes after its upgrade, and for ever."""
+def test_instances_that_another_writer_keeps_changing_are_upgraded_less_and_less_often() -> None:
+    """An agent changes each of them a few minutes after every upgrade."""
     world = World(fleet(scale_set(capacity=4)), spec(rollout={"converge": "model"})).run()
-    first, end = len(upgraded(world)), world.clock.now() + 24 * HOUR
+    first, end = len(upgraded_ids(world)), world.clock.now() + 24 * HOUR
     instances = world.azure.cloud.scale_set(SUBSCRIPTION, "shop", "web").instances
     while world.clock.now() < end:
         world.step()
@@ -177,8 +174,8 @@ def test_instances_that_something_else_changes_again_and_again_are_brought_to_th
             is_quiet = world.clock.now() - each.changed > timedelta(minutes=3)
             if each.is_current and each.provisioning == "succeeded" and is_quiet:
                 each.put_behind()
-    assert upgraded(world)[first:].count("0") == 10
-    assert set(upgraded(world)[first:]) == {"0", "1"}
+    assert upgraded_ids(world)[first:].count("0") == 10
+    assert set(upgraded_ids(world)[first:]) == {"0", "1"}
     outcome = world.state().outcome
     assert outcome is not None
     assert outcome.status is Status.FAILING

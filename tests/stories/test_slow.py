@@ -1,4 +1,4 @@
-"""Azure takes its time: what was true when one answer was asked for may not be when the last one comes."""
+"""Slow answers: a first answer may be out of date by the time that the last one arrives."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ def upgrades(world: World) -> int:
     return world.requests().count(UPGRADE)
 
 
-def is_back(world: World) -> bool:
+def has_recovered(world: World) -> bool:
     first = world.azure.scale_set("web").instance("0")
     return upgrades(world) == 1 and first.state == ("succeeded", "running", "healthy")
 
@@ -28,25 +28,25 @@ def is_back(world: World) -> bool:
 @pytest.mark.parametrize(
     ("before", "slow"),
     [
-        pytest.param(INSTANCES, ROLLING_UPGRADE, id="Azure's own rolling upgrade"),
-        pytest.param(ROLLING_UPGRADE, MODEL, id="the model, right before the upgrade"),
+        pytest.param(INSTANCES, ROLLING_UPGRADE, id="the read of the native rolling upgrade is slow"),
+        pytest.param(ROLLING_UPGRADE, MODEL, id="the last read of the model is slow"),
     ],
 )
-def test_what_falls_sick_while_an_answer_is_awaited_is_seen_before_the_next_step(
+def test_an_instance_that_becomes_unhealthy_during_a_slow_read_blocks_the_next_step(
     before: str, slow: str
 ) -> None:
-    """The instances are listed, all healthy; then an answer takes 55 seconds, and the first one falls sick."""
+    """All instances are listed as healthy. Then an answer takes 55 seconds, and an instance becomes unhealthy."""
     world = World(fleet(scale_set(capacity=5)), spec())
-    world.run(lambda: is_back(world))
+    world.run(lambda: has_recovered(world))
     first = world.azure.scale_set("web").instance("0")
 
-    def strikes(_: object) -> bool:
+    def fits(_: object) -> bool:
         if world.requests()[-1] != before:
             return False
         world.clock.after(30 * SECOND, first.sicken)
         return True
 
-    world.azure.faults.arm(slow, Slow(55 * SECOND), when=strikes)
+    world.azure.faults.arm(slow, Slow(55 * SECOND), when=fits)
     world.rest(3 * MINUTE)
     assert upgrades(world) == 1
     assert world.reasons()[-1] == "WaitingForInstances"
@@ -56,14 +56,14 @@ def test_what_falls_sick_while_an_answer_is_awaited_is_seen_before_the_next_step
 
 
 @pytest.mark.parametrize("slow", [MODEL, INSTANCES, ROLLING_UPGRADE])
-def test_one_read_that_is_always_slow_delays_a_rollout_and_no_more(slow: str) -> None:
+def test_a_rollout_completes_though_one_kind_of_read_is_slow(slow: str) -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(slow, Slow(20 * SECOND), times=None)
     world.run()
     assert world.lines()["web"] == says("UpToDate", "5", NEW)
 
 
-def test_where_every_answer_is_slow_it_says_so_and_takes_no_step() -> None:
+def test_no_step_is_taken_while_every_read_is_slow() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.run(lambda: upgrades(world) == 1)
     for each in (MODEL, INSTANCES, ROLLING_UPGRADE):

@@ -1,7 +1,7 @@
-"""A long time of noise: autoscale, evictions, policies, sick instances, commits and other tools, for days on end.
+"""Days of random events: autoscaling, evictions, policies, unhealthy instances, commits and other tools.
 
-`make soak` runs 10,000 cycles (a week of sweeps) and a rollout of 1,000 instances; the suite a hundred or so of each.
-Every run is the same for its seed.
+`make soak` runs 10,000 cycles (a week of sweeps) and a rollout of 1,000 instances. The suite runs about a hundred of
+each. A run with the same seed is the same.
 """
 
 import os
@@ -41,12 +41,12 @@ ROLLED = [name for name in NAMES if name != "left"]
 
 
 def documents(version: str) -> list[dict[str, Any]]:
-    """What is declared of each; "newest" follows latest, and "left" is refused."""
+    """The spec of each scale set. "newest" follows latest, and "left" is refused."""
     return [spec(name, "latest" if name == "newest" else version) for name in NAMES]
 
 
 class Noise:
-    """Whatever happens to a fleet, one thing at a time."""
+    """Random events in a fleet, one at a time."""
 
     def __init__(self, world: World, seed: int) -> None:
         self.world = world
@@ -122,7 +122,7 @@ class Noise:
         self.world.azure.publish(f"{URN}:24.05.{self.published}")
 
     def others(self) -> None:
-        """For ten minutes another tool takes nearly all that one of Azure's buckets has."""
+        """For ten minutes another tool uses up nearly all of one request budget."""
         self.drain(
             self.random.choice(
                 [
@@ -153,7 +153,7 @@ class Noise:
             do(self.random.choice(there))
 
     def end(self) -> None:
-        """Whoever made it mends it."""
+        """Undo the events: end protections, start and heal instances."""
         for name in NAMES:
             for each in self.world.azure.scale_set(name).instances:
                 each.protect(is_protected=False)
@@ -165,7 +165,7 @@ class Noise:
 
 
 @pytest.mark.timeout(3600)
-def test_days_of_noise() -> None:
+def test_a_fleet_settles_after_days_of_random_events() -> None:
     world = World(fleet(*SETS, throttling=True), *documents(NEW))
     noise = Noise(world, seed=20261123)
     for cycle in range(CYCLES):
@@ -197,7 +197,7 @@ def test_days_of_noise() -> None:
 
 
 @pytest.mark.timeout(3600)
-def test_a_large_scale_set_is_rolled_placement_group_by_placement_group() -> None:
+def test_a_large_scale_set_is_upgraded_placement_group_by_placement_group() -> None:
     world = World(fleet(scale_set(capacity=LARGE), throttling=True), spec()).run(limit=timedelta(days=2))
     assert world.lines() == {"web": says("UpToDate", LARGE, NEW)}
     assert world.requests().count("VirtualMachineScaleSets_UpdateInstances") == LARGE // 100 * 5

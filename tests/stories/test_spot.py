@@ -1,4 +1,4 @@
-"""Spot: Azure takes back what was just upgraded, and the rollout slows down, but never stands."""
+"""Spot: Azure evicts instances right after their upgrade. The rollout slows down, but never stops."""
 
 from datetime import timedelta
 
@@ -17,15 +17,15 @@ def batches(world: World) -> list[int]:
     ]
 
 
-def evict_whatever_was_upgraded(world: World, known: set[str]) -> None:
+def evict_upgraded_instances(world: World, known: set[str]) -> None:
     for each in world.azure.scale_set("web").instances:
         if each.image.endswith(NEW) and each.id not in known:
             known.add(each.id)
             each.evict()
 
 
-@pytest.mark.parametrize("policy", ["Deallocate", "Delete"])
-def test_a_set_whose_every_upgraded_instance_is_evicted_goes_on_one_at_a_time(policy: str) -> None:
+@pytest.mark.parametrize("policy", ["Deallocate", "Delete"], ids="eviction policy {}".format)
+def test_a_rollout_continues_one_at_a_time_if_every_upgraded_instance_is_evicted(policy: str) -> None:
     world = World(
         fleet(scale_set(capacity=10, spot=True, evictionPolicy=policy)),
         spec(rollout={"by": "batch", "maxBatch": 3}),
@@ -33,7 +33,7 @@ def test_a_set_whose_every_upgraded_instance_is_evicted_goes_on_one_at_a_time(po
     known: set[str] = set()
 
     def is_done() -> bool:
-        evict_whatever_was_upgraded(world, known)
+        evict_upgraded_instances(world, known)
         return len(known) == 10
 
     world.run(is_done)
@@ -41,18 +41,18 @@ def test_a_set_whose_every_upgraded_instance_is_evicted_goes_on_one_at_a_time(po
     assert "EvictedAfterUpgrade" in world.reasons()
 
 
-def test_one_whose_capacity_comes_back_is_done() -> None:
+def test_a_rollout_completes_once_spot_capacity_returns() -> None:
     world = World(
         fleet(scale_set(capacity=10, spot=True, evictionPolicy="Deallocate")),
         spec(rollout={"by": "batch", "maxBatch": 3}),
     )
     known: set[str] = set()
 
-    def has_lost_three() -> bool:
-        evict_whatever_was_upgraded(world, known)
+    def has_evicted_three() -> bool:
+        evict_upgraded_instances(world, known)
         return len(known) >= 3
 
-    world.run(has_lost_three)
+    world.run(has_evicted_three)
     world.run()
     assert world.lines() == {"web": says("UpToDate", "10", NEW)}
     assert batches(world)[:2] == [3, 1]

@@ -1,4 +1,4 @@
-"""Azure's request budgets over a whole fleet: they are never exceeded, and rollouts go first."""
+"""Azure's request budgets for a whole fleet: they are never exceeded, and rollouts have priority."""
 
 from datetime import timedelta
 from typing import ClassVar
@@ -16,34 +16,34 @@ from tests.messages import says
 from tests.stories.world import BASE, NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
 
 
-def refused(world: World) -> list[str]:
+def throttled_requests(world: World) -> list[str]:
     return [each.operation for each in world.azure.record.requests if each.status == 429]
 
 
 def drain(world: World, operation: str, *, to: int) -> None:
-    """Another tool takes from a bucket of the region until so much is left, and again as soon as it refills."""
+    """Another tool uses up a budget of the region down to `to`, and again whenever it refills."""
     quotas, payer = world.azure.cloud.quotas, Payer(SUBSCRIPTION, ("westeurope",), "another")
     left = int(quotas.charge(operation, payer, calls=0, vms=0).partition(";")[2].partition(",")[0])
     quotas.charge(operation, payer, calls=max(0, left - to), vms=0)
     world.clock.after(timedelta(seconds=1), lambda: drain(world, operation, to=to))
 
 
-def test_one_merge_for_hundreds_of_scale_sets_exceeds_no_budget() -> None:
-    """Their follow-ups would list instances 10 times a second, where Azure refills 6."""
+def test_one_merge_for_150_scale_sets_exceeds_no_request_budget() -> None:
+    """Without a limit they would list instances 10 times a second, and Azure refills 6."""
     names = [f"web-{number:04}" for number in range(150)]
     world = World(fleet(scale_set(count=150, capacity=1), throttling=True), *(spec(name) for name in names))
     world.run()
     assert all(line == says("UpToDate", NEW) for line in world.lines().values())
-    assert refused(world) == []
+    assert throttled_requests(world) == []
 
 
-def test_a_rollout_goes_on_while_looks_at_what_is_settled_wait() -> None:
+def test_a_rollout_continues_while_observations_of_settled_scale_sets_wait() -> None:
     sets = fleet(scale_set("web", capacity=10), scale_set("still", capacity=5), throttling=True)
     world = World(sets, spec("web", OLD), spec("still", OLD, interval="10m")).run()
     world.rest(timedelta(minutes=5))
     drain(world, "VirtualMachineScaleSetVMs_List", to=400)  # less than half, more than a fifth
     world.merge(spec("web", NEW, interval="10m"))
-    world.rest(timedelta(minutes=2))  # the answers to its first looks tell how little is left
+    world.rest(timedelta(minutes=2))  # the answers to its first reads show how little is left
     world.azure.scale_set("still").bump_etag()
     world.rest(timedelta(minutes=13))
     assert world.lines()["web"] == says("UpToDate", "10", NEW)
@@ -53,11 +53,11 @@ def test_a_rollout_goes_on_while_looks_at_what_is_settled_wait() -> None:
         in waited.message
     )
     assert "Throttled" not in world.reasons("web")
-    assert refused(world) == []
+    assert throttled_requests(world) == []
 
 
 class Watched(Compute):
-    """A door that knows which share of the budget each look at instances was given."""
+    """A client that records the share of the budget of each list of instances."""
 
     shares: ClassVar[list[Priority]] = []
 
@@ -66,7 +66,7 @@ class Watched(Compute):
         return super().instances(target, model, priority)
 
 
-def test_one_that_is_let_on_half_way_does_not_wait_with_what_is_settled() -> None:
+def test_an_approved_rollout_is_observed_with_the_request_share_of_rollouts() -> None:
     world = World(fleet(scale_set(capacity=10)), spec(rollout={"approval": "canary"}), compute=Watched)
     world.run(lambda: world.reasons()[-1:] == ["AwaitingApproval"])
     world.azure.scale_set("web").set_tags({"vmss-reconciler-approved": f"{':'.join(BASE.values())}:{NEW}"})
@@ -77,24 +77,24 @@ def test_one_that_is_let_on_half_way_does_not_wait_with_what_is_settled() -> Non
     assert Watched.shares.pop() is Priority.ROUTINE, "of what is settled"
 
 
-def test_a_single_pass_waits_for_what_azure_has_no_request_left_for() -> None:
+def test_a_single_pass_waits_until_azure_has_requests_left() -> None:
     names = [f"web-{number:04}" for number in range(400)]
     sets = fleet(scale_set(count=400, capacity=1), throttling=True)
     world = World(sets, *(spec(name, OLD) for name in names))
     world.reconciler.once(act=False)
     assert all(line == says("UpToDate", OLD) for line in world.lines().values())
     assert world.clock.now() - MONDAY_MORNING < timedelta(minutes=2)
-    assert refused(world) == []
+    assert throttled_requests(world) == []
 
 
 @pytest.mark.parametrize(
     ("fault", "times"),
     [
-        pytest.param(Throttled(timedelta(minutes=5)), 1, id="that Azure wants left alone for long"),
-        pytest.param(Throttled(timedelta(seconds=20)), None, id="of which nothing gets through"),
+        pytest.param(Throttled(timedelta(minutes=5)), 1, id="Azure asks for five minutes of pause once"),
+        pytest.param(Throttled(timedelta(seconds=20)), None, id="every read is throttled"),
     ],
 )
-def test_a_single_pass_gives_up_on_what(fault: Throttled, times: int | None) -> None:
+def test_a_single_pass_ends_though_one_scale_set_stays_throttled(fault: Throttled, times: int | None) -> None:
     world = World(
         fleet(scale_set("a", capacity=1), scale_set("b", capacity=1)), spec("a", OLD), spec("b", OLD)
     )
@@ -102,6 +102,6 @@ def test_a_single_pass_gives_up_on_what(fault: Throttled, times: int | None) -> 
         "VirtualMachineScaleSetVMs_List", fault, times=times, when=lambda request: "/b/" in request.path
     )
     world.reconciler.once(act=False)
-    assert world.lines()["a"].startswith("UpToDate")
-    assert world.lines()["b"].startswith("Throttled")
+    assert world.lines()["a"] == says("UpToDate", OLD)
+    assert world.lines()["b"] == says("Throttled")
     assert world.clock.now() - MONDAY_MORNING < timedelta(minutes=2)

@@ -1,4 +1,4 @@
-"""A security patch everywhere within the hour: pilot first, and no window, wave, bake time or cap on change."""
+"""An urgent image: a pilot first, and then everywhere despite windows, waves, bake times and maxChange."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,18 +13,18 @@ SATURDAY = {"kind": "allow", "schedule": "0 3 * * SAT", "duration": "4h", "timeZ
 NAMES = ["dev-a", "dev-b", "prod-a", "prod-b", "prod-c"]
 
 
-def world_of(version: str, lasts: timedelta = 12 * HOUR, **said: Any) -> World:
-    """Two waves that wait for Saturday, soak for an hour and bake for a day; one scale set a commit."""
+def world_of(version: str, lasts: timedelta = 12 * HOUR, **fields: Any) -> World:
+    """Two waves with a window on Saturday, a soak of an hour and a bake time of a day. maxChange is one scale set."""
     rollout = {"windows": [SATURDAY], "canary": {"instances": 1, "soak": "1h"}, "bakeTime": "24h"}
     world = World(fleet(*(scale_set(name, capacity=2) for name in NAMES)))
     urgent = {
-        "image": platform(said.pop("image", version)),
+        "image": platform(fields.pop("image", version)),
         "reason": "CVE-2026-1 is being exploited",
         "by": "ada@example.com",
         "until": (world.clock.now() + lasts).isoformat(timespec="seconds"),
     }
     world.merge(
-        of_all(maxChange=1, urgent=urgent, **said),
+        of_all(maxChange=1, urgent=urgent, **fields),
         *(spec(name, version, wave=int(name > "e"), rollout=rollout) for name in NAMES),
     )
     return world
@@ -34,7 +34,7 @@ def begun(world: World, version: str) -> list[str]:
     return [name for name in NAMES if world.azure.scale_set(name).image.endswith(version)]
 
 
-def test_it_is_everywhere_within_the_hour() -> None:
+def test_an_urgent_image_is_rolled_out_everywhere_despite_windows_and_waves() -> None:
     world = world_of(NEW)
     world.run(lambda: bool(begun(world, NEW)))
     assert begun(world, NEW) == ["dev-a"], "the pilot"
@@ -48,32 +48,35 @@ def test_it_is_everywhere_within_the_hour() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"),
+    ("fields", "reason"),
     [
         pytest.param({"image": BAD}, "TooMuchChange", id="another image is urgent"),
-        pytest.param({"lasts": timedelta()}, "TooMuchChange", id="it no longer is"),
+        pytest.param({"lasts": timedelta()}, "TooMuchChange", id="the urgency has ended"),
         pytest.param({"freeze": True}, "Frozen", id="the fleet is frozen"),
     ],
 )
-def test_it_begins_nowhere(said: dict[str, Any], reason: str) -> None:
-    world = world_of(NEW, **said)
+def test_an_image_is_begun_nowhere_without_urgency_or_under_a_freeze(
+    fields: dict[str, Any], reason: str
+) -> None:
+    world = world_of(NEW, **fields)
     world.rest(HOUR)
     assert begun(world, NEW) == []
     assert {line.partition(":")[0] for line in world.lines().values()} <= {reason, "OutsideWindow"}
 
 
-def test_a_bad_one_goes_no_further_than_its_pilot() -> None:
+def test_a_bad_urgent_image_goes_no_further_than_its_pilot() -> None:
     world = world_of(BAD)
     world.rest(2 * HOUR)
     assert begun(world, BAD) == ["dev-a"]
 
 
-def test_once_it_is_over_what_has_begun_waits_for_its_window_too() -> None:
+def test_rollouts_wait_for_their_windows_again_once_the_urgency_has_ended() -> None:
     world = world_of(NEW, lasts=20 * MINUTE)
     world.rest(2 * HOUR)
     assert begun(world, NEW) == ["dev-a", "dev-b"]
-    said = world.lines()
-    assert said["dev-a"] == says("UpToDate")
-    assert said["dev-b"] == says("OutsideWindow", "2026-01-10 03:00 UTC")
-    assert "spec.urgent of the Fleet ended at 2026-01-05 09:20 UTC" in said["dev-b"]
-    assert {said[name].partition(":")[0] for name in NAMES[2:]} == {"TooMuchChange"}
+    lines = world.lines()
+    assert lines["dev-a"] == says("UpToDate")
+    assert lines["dev-b"] == says(
+        "OutsideWindow", "2026-01-10 03:00 UTC", "spec.urgent", "2026-01-05 09:20 UTC"
+    )
+    assert {lines[name].partition(":")[0] for name in NAMES[2:]} == {"TooMuchChange"}

@@ -1,6 +1,6 @@
-"""What the record of the simulator cannot tell by itself: what was declared when, and how other scale sets stood.
+"""What the record of the simulator lacks: what was declared when, and the states of other scale sets.
 
-A world has it beside the record, for the invariants that go by it.
+A world keeps it beside the record, for the invariants that need it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from reconciler.simulator.message import Request, Response
 from reconciler.simulator.record import ScaleSetSnapshot
 from reconciler.spec.scale_set import ScaleSet
 
-MOST = 40  # scale sets in a fleet; of a larger one only a story of its own knows what to look for
+MOST = 40  # scale sets in a fleet whose scenes are kept; a story of a larger one checks what it is about
 
 
 class Watched(Simulator):
-    """Notes how all scale sets stand when one is written, and one when its instances are listed.
+    """Records the state of all scale sets at each write, and of one when its instances are listed.
 
     `scenes` has these by the number of the request in the record, and then by subscription/group/name.
     """
@@ -53,7 +53,7 @@ class Watched(Simulator):
 
 
 class NotedSpecs(Specs):
-    """Tells what is in force for one daemon, whenever it finds that out."""
+    """Specs that report what is in force for one daemon whenever that changes."""
 
     def __init__(
         self, source: Source, now: Callable[[], datetime], note: Callable[[tuple[ScaleSet, ...]], None]

@@ -1,6 +1,6 @@
 """A whole world on a virtual clock: the simulator, the real SDK on its transport, and the reconciler's work.
 
-A story of hours runs in a second, and always the same. When it ends, it is held to the invariants.
+A story of hours takes a second, and is the same each time. At its end the invariants are checked.
 """
 
 import json
@@ -34,7 +34,7 @@ OLD, NEW, BAD, FIX = "24.04.202601010", "24.04.202601140", "24.04.202602010", "2
 
 
 def platform(version: str) -> dict[str, Any]:
-    """An image as both fleets and specs write it."""
+    """An image, as fleets and specs write it."""
     return {"platform": {**BASE, "version": version}}
 
 
@@ -51,7 +51,7 @@ def scale_set(name: str = "web", **changes: Any) -> dict[str, Any]:
 
 
 def fleet(*scale_sets: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
-    """A fleet whose image BAD never gets healthy, and where the daemon may do what deploy/role.json says."""
+    """A fleet on whose image BAD no instance becomes healthy. The daemon has the role of deploy/role.json."""
     return {
         "subscription": SUBSCRIPTION,
         "permissions": {"actions": ROLE},
@@ -78,13 +78,13 @@ def spec(name: str = "web", version: str = NEW, **changes: Any) -> dict[str, Any
     }
 
 
-def of_all(**said: Any) -> dict[str, Any]:
-    """The document that holds for all scale sets together."""
+def of_all(**fields: Any) -> dict[str, Any]:
+    """The Fleet document, with these fields."""
     return {
         "apiVersion": "vmss-reconciler/v1alpha1",
         "kind": "Fleet",
         "metadata": {"name": "fleet"},
-        "spec": said,
+        "spec": fields,
     }
 
 
@@ -95,7 +95,7 @@ class Merged:
         self.number = 0
         self.documents: dict[str, Mapping[str, Any]] = {}
         self.is_unreachable = False
-        self.authors: tuple[Author, ...] = ()  # of whatever is declared; nobody knows
+        self.authors: tuple[Author, ...] = ()  # of everything that is declared; empty if unknown
         self._last: tuple[int, bytes] = (0, b"")
         self._past: list[tuple[File, ...]] = []  # the latest first
 
@@ -124,8 +124,8 @@ class World:
     """A fleet in Azure, specs in git, and one daemon at a time, or several."""
 
     unjudged: ClassVar[list["World"]] = []
-    # What a scale set says of itself while an upgrade runs, where a story does not say. Which it is on Azure is
-    # not recorded, so every story has to hold with both.
+    # The provisioning state of a scale set during an upgrade, unless a story sets it. It is not known which one
+    # Azure reports, so every story must pass with both.
     during_upgrade: ClassVar[str] = os.environ.get("STORIES_DURING_UPGRADE", "Updating")
 
     def __init__(
@@ -135,13 +135,13 @@ class World:
         compute: type[Compute] = Compute,
         sweep: timedelta = timedelta(minutes=1),
     ) -> None:
-        """`compute` may be a door to Azure that gets into the way, `sweep` how often the daemons look."""
+        """`compute` may be a client that interferes with calls to Azure. `sweep` is the interval between sweeps."""
         self.compute = compute
         self.sweep = sweep
         self.clock = VirtualClock()
         self.declared = declared
-        told = {"provisioningStateDuringUpgrade": World.during_upgrade}
-        self.azure = Watched.load(told | dict(declared), self.clock)
+        defaults = {"provisioningStateDuringUpgrade": World.during_upgrade}
+        self.azure = Watched.load(defaults | dict(declared), self.clock)
         self.in_force: list[InForce] = []
         self.source = Merged()
         self.outcomes: list[Outcome] = []
@@ -153,55 +153,55 @@ class World:
 
     @property
     def reconciler(self) -> Reconciler:
-        """That of the daemon, or of the first one."""
+        """The reconciler of the first daemon."""
         return self.daemons[0].reconciler
 
     def now(self) -> datetime:
-        """What the clocks of the daemons say, which may be wrong."""
+        """The time by the clocks of the daemons, which may be wrong."""
         if not self._jumps:
             return self.clock.now()
         asked = len(self.azure.record.requests)
         return self.clock.now() + sum((by for after, by in self._jumps if asked >= after), timedelta())
 
     def jump(self, by: timedelta, *, after: int = 0) -> None:
-        """Once Azure has been asked `after` requests, the clocks of the daemons are so much further ahead."""
+        """Set the clocks of the daemons forward by this much once Azure has had `after` requests."""
         self._jumps.append((after, by))
 
     def happens(self, what: Callable[[], None], *, after: int) -> None:
-        """Do this between two ticks, once Azure has been asked `after` requests."""
+        """Do this between two reconciles, once Azure has had `after` requests."""
         self._to_come.append((after, what))
 
     def calm(self) -> None:
-        """Nothing goes wrong any more, and the clocks are right."""
+        """End all faults, and set the clocks right."""
         self.azure.faults.disarm()
         self._jumps.clear()
         self._to_come.clear()
 
     def judge(self) -> None:
-        """Hold it to the invariants. Every story's worlds are, at its end, if they were not before."""
+        """Check the invariants. Every world of a story is checked at its end, unless that was done before."""
         World.unjudged.remove(self)
         hold(self)
 
     def merge(self, *documents: Mapping[str, Any]) -> None:
-        """A commit: these documents replace those of the same name."""
+        """Commit these documents, which replace those of the same name."""
         self.source.number += 1
         self.source.documents |= {document["metadata"]["name"]: document for document in documents}
 
-    def goes_by(self, door: int, scale_sets: tuple[ScaleSet, ...]) -> None:
-        """The daemon behind this door goes by these from now on."""
+    def note_specs(self, client: int, scale_sets: tuple[ScaleSet, ...]) -> None:
+        """Record that these specs are in force from now on for the daemon with this client."""
         asked = len(self.azure.record.requests)
-        self.in_force.append(InForce(self.clock.now(), door, asked, scale_sets))
+        self.in_force.append(InForce(self.clock.now(), client, asked, scale_sets))
 
     def restart(self) -> None:
-        """Kill the daemon, with all that it had in memory, and start another."""
+        """Kill the first daemon, with everything in its memory, and start another."""
         self.daemons[0] = Daemon(self, self.clock.now())
 
     def join(self, after: timedelta) -> None:
-        """Start one more daemon beside the others, so much later."""
+        """Start one more daemon beside the others, this much later."""
         self.daemons.append(Daemon(self, self.clock.now() + after))
 
     def step(self) -> None:
-        """Go to the next sweep or follow-up of whichever daemon, and run it."""
+        """Run the next sweep or reconcile of any daemon."""
         min(self.daemons, key=lambda daemon: daemon.due).step()
         if self._to_come:
             asked = len(self.azure.record.requests)
@@ -210,45 +210,48 @@ class World:
                 happening()
 
     def run(self, until: Callable[[], bool] | None = None, *, limit: timedelta = timedelta(hours=12)) -> Self:
-        """Step until `until()`, by default until everything is settled. Fails past `limit`."""
+        """Step until `until()`, by default until everything is settled. Fail after `limit`."""
         end = self.clock.now() + limit
         self.step()
         while not (until or self.is_settled)():
             self.step()
-            assert self.clock.now() < end, f"not there after {limit}: {self.lines()}"
+            assert self.clock.now() < end, f"not done after {limit}: {self.lines()}"
         return self
 
     def unmerge(self, *names: str) -> None:
-        """A commit that removes these documents."""
+        """Commit the removal of these documents."""
         self.source.number += 1
         for name in names:
             del self.source.documents[name]
 
     def rest(self, span: timedelta) -> Self:
-        """Let the daemon work for `span`, whatever it finds to do."""
+        """Let the daemons work for `span`. If Azure is slow, the last sweep may take longer."""
         end = self.clock.now() + span
-        return self.run(lambda: self.clock.now() >= end, limit=span * 2 + timedelta(minutes=2))
+        self.step()
+        while self.clock.now() < end:
+            self.step()
+        return self
 
     def lines(self) -> dict[str, str]:
-        """The last line about every scale set."""
+        """The last line of every scale set."""
         states = self.reconciler.store.states()
         return {state.desired.name: state.outcome.line if state.outcome else "" for state in states}
 
     def state(self, name: str = "web") -> ScaleSetState:
-        """What the board knows of one scale set."""
+        """The state of one scale set in the store."""
         return next(each for each in self.reconciler.store.states() if each.desired.name == name)
 
     def reasons(self, name: str = "web") -> list[str]:
-        """Every reason there was about one scale set, repetitions told once."""
-        told = [outcome.reason for outcome in self.outcomes if outcome.name == name]
-        return [reason for before, reason in zip([None, *told], told, strict=False) if reason != before]
+        """Every reason of one scale set so far, without repetitions in a row."""
+        found = [outcome.reason for outcome in self.outcomes if outcome.name == name]
+        return [reason for before, reason in zip([None, *found], found, strict=False) if reason != before]
 
     def requests(self) -> list[str]:
-        """The operations asked of Azure so far."""
+        """The operations of all requests so far."""
         return [exchange.operation for exchange in self.azure.record.requests]
 
     def has_upgraded(self, times: int) -> bool:
-        """Whether Azure has been asked for so many upgrades, at least."""
+        """Whether Azure has been asked for at least this many upgrades."""
         return self.requests().count("VirtualMachineScaleSets_UpdateInstances") >= times
 
     def until(self, moment: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Write every transcript anew: `make transcripts`. What changed is for `git diff` to show, and for a person to judge."""
+"""Rewrite every transcript: `make transcripts`. A person reads the changes in `git diff`."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""The transcripts as files: where each one is, and what it should say."""
+"""The file of each transcript, and its expected text."""
 
 from inspect import getdoc
 from pathlib import Path
@@ -15,6 +15,6 @@ def path(name: str) -> Path:
 
 
 def text(name: str, world: Witness) -> str:
-    """What the file says once the rollout of that name has come to pass in `world`."""
+    """The text of the file after the rollout of that name has happened in `world`."""
     premise = " ".join((getdoc(ROLLOUTS[name]) or "").split())
     return transcript(name.replace("-", " ").capitalize(), premise, world)

@@ -1,4 +1,4 @@
-"""The rollouts that have a transcript. The docstring of each heads its transcript: the fleet, the spec, the story."""
+"""The rollouts that have a transcript. Each docstring introduces its transcript: the fleet, the spec, the events."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -29,25 +29,25 @@ def a_good_rollout() -> Witness:
     return Witness(fleet(scale_set(capacity=10)), spec()).run()
 
 
-def silent_upgrades() -> Witness:
-    """web has five instances in five update domains. The spec sets nothing but the image. The scale set keeps saying
-    Succeeded while Azure upgrades instances, so the daemon has to go by the instances alone."""
+def upgrades_without_the_updating_state() -> Witness:
+    """web has five instances in five update domains. The spec sets nothing but the image. The scale set still
+    reports Succeeded while Azure upgrades instances, so the daemon relies on the state of the instances."""
     return Witness(fleet(five(), provisioningStateDuringUpgrade="Succeeded"), spec()).run()
 
 
-def zones() -> Witness:
+def upgrades_by_zone() -> Witness:
     """web has six instances in three zones, and two update domains in each zone. The spec puts zone 3 first."""
     declared = scale_set(capacity=6, zones=["1", "2", "3"])
     return Witness(fleet(declared), spec(rollout={"order": ["zone 3"]})).run()
 
 
-def placement_groups() -> Witness:
+def upgrades_by_placement_group() -> Witness:
     """web has six instances in two placement groups. Both groups number their update domains from 0, and equal numbers
-    are different domains. The spec sets nothing but the image."""
+    in different groups are different domains. The spec sets nothing but the image."""
     return Witness(fleet(scale_set(capacity=6, placementGroupSize=3)), spec()).run()
 
 
-def flexible() -> Witness:
+def upgrades_of_a_flexible_scale_set() -> Witness:
     """web is a Flexible scale set of six instances in three zones. It has no update domains, and its instances have
     names of their own. The spec sets nothing but the image."""
     declared = scale_set(capacity=6, orchestration="Flexible", zones=["1", "2", "3"])
@@ -55,13 +55,13 @@ def flexible() -> Witness:
 
 
 def a_canary_that_fails() -> Witness:
-    """web has five instances in five update domains. The spec asks for a canary of one instance. The new image makes it
+    """web has five instances in five update domains. The spec sets a canary of one instance. The new image makes it
     unhealthy, and the rollout holds (onFailure: hold, the default)."""
     world = Witness(fleet(five()), spec(version=BAD, rollout={"canary": {"instances": 1}}))
     return world.run(is_there(world, "HealthCheckFailed")).rest(15 * MINUTE)
 
 
-def hold_and_fix() -> Witness:
+def a_failed_rollout_holds_until_its_fix() -> Witness:
     """web has ten instances in five update domains. The new image makes its instances unhealthy, and the rollout holds
     (onFailure: hold, the default). A fix is merged, and the unhealthy instances get it first."""
     world = Witness(fleet(scale_set(capacity=10)), spec(version=BAD))
@@ -70,9 +70,9 @@ def hold_and_fix() -> Witness:
     return world.run()
 
 
-def rollback() -> Witness:
+def a_failed_rollout_with_rollback() -> Witness:
     """web has ten instances in five update domains. The spec says onFailure: rollback. An instance of the third domain
-    turns unhealthy after its upgrade, and the upgraded instances return in reverse order."""
+    becomes unhealthy after its upgrade, and the upgraded instances return in reverse order."""
     world = Witness(fleet(scale_set(capacity=10)), spec(rollout={"onFailure": "rollback"}))
     world.run(lambda: world.has_upgraded(3)).run(is_there(world, "WaitingForInstances"))
     world.note("the application on web_7 stops answering")
@@ -80,10 +80,10 @@ def rollback() -> Witness:
     return world.run()
 
 
-def repin() -> Witness:
-    """web has five instances in five update domains. The spec says onFailure: repin and asks for a canary of one instance.
-    The new image makes the canary unhealthy. The model goes back, and so does the
-    canary; an instance that is added later runs the old image."""
+def a_failed_rollout_with_repin() -> Witness:
+    """web has five instances in five update domains. The spec says onFailure: repin and sets a canary of one instance.
+    The new image makes the canary unhealthy. The model returns to the old
+    image, and so does the canary. An instance that is added later runs the old image."""
     rollout = {"onFailure": "repin", "canary": {"instances": 1}}
     world = Witness(fleet(five()), spec(version=BAD, rollout=rollout)).run()
     world.note("a person scales web out to six instances")
@@ -91,21 +91,21 @@ def repin() -> Witness:
     return world.rest(5 * MINUTE)
 
 
-def a_window() -> Witness:
+def a_rollout_within_windows() -> Witness:
     """web has five instances in five update domains. The spec has a window that opens at minutes 5 and 25 of every hour,
-    for four minutes. The batch under way when it closes is finished."""
+    for four minutes. The batch in progress when it closes is completed."""
     window = {"kind": "allow", "schedule": "5,25 * * * *", "duration": "4m", "timeZone": "UTC"}
     return Witness(fleet(five()), spec(rollout={"windows": [window]})).run()
 
 
-def soak_and_bake() -> Witness:
-    """web has three instances in three update domains. The spec asks for a canary of one instance that soaks for ten
+def soaks_and_a_bake_time() -> Witness:
+    """web has three instances in three update domains. The spec sets a canary of one instance that soaks for ten
     minutes, a soak of three minutes for every other batch, and a bake time of eight minutes."""
     rollout = {"canary": {"instances": 1, "soak": "10m"}, "soak": "3m", "bakeTime": "8m"}
     return Witness(fleet(scale_set(capacity=3)), spec(rollout=rollout)).run()
 
 
-def an_approval() -> Witness:
+def an_approval_after_the_canary() -> Witness:
     """web has three instances in three update domains. The spec says approval: canary, so the rollout waits for a person
     after its first batch."""
     world = Witness(fleet(scale_set(capacity=3)), spec(rollout={"approval": "canary"}))
@@ -115,9 +115,9 @@ def an_approval() -> Witness:
     return world.run()
 
 
-def a_stuck_set() -> Witness:
-    """web has ten instances in five update domains. The new image never boots, so Azure stays at work on its instances
-    and on the scale set. A fix is merged, and gets through all the same."""
+def an_image_that_never_boots() -> Witness:
+    """web has ten instances in five update domains. The new image never boots, so Azure keeps reporting Updating for
+    its instances and for the scale set. A fix is merged and is rolled out anyway."""
     declared = fleet(scale_set(capacity=10))
     declared["images"]["bad"] = [{"image": f"{URN}:{BAD}", "boots": "never"}]
     world = Witness(declared, spec(version=BAD))
@@ -126,14 +126,14 @@ def a_stuck_set() -> Witness:
     return world.run()
 
 
-def one_at_a_time() -> Witness:
+def one_scale_set_at_a_time() -> Witness:
     """a and b have two instances each. The Fleet says maxConcurrentRollouts: 1."""
     return Witness(fleet(pair("a"), pair("b")), of_all(maxConcurrentRollouts=1), spec("a"), spec("b")).run()
 
 
-def waves() -> Witness:
+def dev_before_prod() -> Witness:
     """dev (wave 0) and prod (wave 1) have two instances each, and one commit sets the image of both. It makes instances
-    of dev unhealthy, so prod never gets it. A fix is merged, and goes through dev to prod."""
+    of dev unhealthy, so it never reaches prod. A fix is merged, and reaches dev and then prod."""
 
     def both(version: str) -> list[dict[str, Any]]:
         return [spec("dev", version, wave=0), spec("prod", version, wave=1)]
@@ -144,9 +144,9 @@ def waves() -> Witness:
     return world.run()
 
 
-def a_security_patch() -> Witness:
-    """dev (wave 0) and prod (wave 1) have two instances each. Both wait for Saturday, soak for an hour and bake for a day.
-    One commit sets the image of both, and the Fleet says that this image is urgent for an hour."""
+def an_urgent_image() -> Witness:
+    """dev (wave 0) and prod (wave 1) have two instances each. Both have a window on Saturday, a soak of an hour and a bake
+    time of a day. One commit sets the image of both, and the Fleet declares this image urgent for an hour."""
     saturday = {"kind": "allow", "schedule": "0 3 * * SAT", "duration": "4h", "timeZone": "UTC"}
     rollout = {"windows": [saturday], "soak": "1h", "bakeTime": "24h"}
     world = Witness(fleet(pair("dev"), pair("prod")))
@@ -157,9 +157,9 @@ def a_security_patch() -> Witness:
     return world.run()
 
 
-def an_eviction() -> Witness:
+def an_eviction_during_a_rollout() -> Witness:
     """web has five Spot instances in five update domains. The spec sets nothing but the image. An instance that has not
-    been upgraded yet is evicted while another one is under upgrade. Later it is started again."""
+    been upgraded yet is evicted while another one is being upgraded. Later it is started again."""
     world = Witness(fleet(five(spot=True, evictionPolicy="Deallocate")), spec())
     world.run(lambda: world.has_upgraded(2))
     world.note("Azure evicts web_4, which is deallocated")
@@ -170,9 +170,9 @@ def an_eviction() -> Witness:
     return world.rest(2 * MINUTE).run()
 
 
-def a_person_in_the_way() -> Witness:
-    """web has five instances in five update domains. The spec sets nothing but the image. In the middle of the rollout a
-    person sets the image of the model back by hand."""
+def a_manual_change_of_the_model() -> Witness:
+    """web has five instances in five update domains. The spec sets nothing but the image. During the rollout a person
+    manually sets the image of the model back."""
     world = Witness(fleet(five()), spec())
     world.run(lambda: world.has_upgraded(2)).run(is_there(world, "WaitingForInstances"))
     world.note(f"a person sets the image of the model to {OLD}")
@@ -180,9 +180,9 @@ def a_person_in_the_way() -> Witness:
     return world.run()
 
 
-def a_restart() -> Witness:
+def a_restart_during_a_rollout() -> Witness:
     """web has five instances in five update domains. The spec sets nothing but the image. The daemon is killed right after
-    it has asked for an upgrade, and another one goes on."""
+    it has requested an upgrade, and another one continues."""
     world = Witness(fleet(five()), spec())
     world.run(lambda: world.has_upgraded(2))
     world.note("the daemon is killed, and another one starts")
@@ -190,9 +190,9 @@ def a_restart() -> Witness:
     return world.run()
 
 
-def a_failed_patch() -> Witness:
+def a_failed_change_of_the_model() -> Witness:
     """web has five instances in five update domains. The spec sets nothing but the image. Azure accepts the PATCH of the
-    model, and the operation that it starts fails. No instance is touched before the PATCH is repeated."""
+    model, but its operation fails. No instance is upgraded before the PATCH is repeated."""
     world = Witness(fleet(five()), spec())
     failure = OperationFails(
         "MarketplacePurchaseEligibilityFailed", "Marketplace purchase eligibility failed."
@@ -205,25 +205,25 @@ ROLLOUTS: dict[str, Callable[[], Witness]] = {
     each.__name__.replace("_", "-"): each
     for each in (
         a_good_rollout,
-        silent_upgrades,
-        zones,
-        placement_groups,
-        flexible,
+        upgrades_without_the_updating_state,
+        upgrades_by_zone,
+        upgrades_by_placement_group,
+        upgrades_of_a_flexible_scale_set,
         a_canary_that_fails,
-        hold_and_fix,
-        rollback,
-        repin,
-        a_window,
-        soak_and_bake,
-        an_approval,
-        a_stuck_set,
-        one_at_a_time,
-        waves,
-        a_security_patch,
-        an_eviction,
-        a_person_in_the_way,
-        a_restart,
-        a_failed_patch,
+        a_failed_rollout_holds_until_its_fix,
+        a_failed_rollout_with_rollback,
+        a_failed_rollout_with_repin,
+        a_rollout_within_windows,
+        soaks_and_a_bake_time,
+        an_approval_after_the_canary,
+        an_image_that_never_boots,
+        one_scale_set_at_a_time,
+        dev_before_prod,
+        an_urgent_image,
+        an_eviction_during_a_rollout,
+        a_manual_change_of_the_model,
+        a_restart_during_a_rollout,
+        a_failed_change_of_the_model,
         *situations_of_one.SITUATIONS,
         *situations_of_fleets.SITUATIONS,
     )

@@ -1,4 +1,4 @@
-"""What befalls an image on its way through several scale sets. The docstring of each heads its transcript."""
+"""What may happen to an image in several scale sets. Each docstring introduces its transcript."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,9 +16,9 @@ def pairs(*names: str, **changes: Any) -> dict[str, Any]:
     return fleet(*(scale_set(name, capacity=2) for name in names), **changes)
 
 
-def an_image_that_is_fine_in_dev_and_bad_in_prod() -> Witness:
+def an_image_that_is_good_in_dev_and_bad_in_prod() -> Witness:
     """dev (wave 0) and forty scale sets of prod (wave 1) have two instances each, and one commit sets the image of all. It
-    works in dev. In prod, where the load is, an instance that runs it turns unhealthy after a minute."""
+    works in dev. In prod, under load, an instance that runs it becomes unhealthy after a minute."""
     prod = [f"prod-{number:02}" for number in range(40)]
     documents = [spec(name, wave=1, rollout={"soak": "10m"}) for name in prod]
     world = Witness(pairs("dev", *prod), spec("dev"), *documents, shown=["dev", "prod-00", "prod-01"])
@@ -32,8 +32,8 @@ THIRTY = [f"s{number:02}" for number in range(30)]
 
 
 def a_fix_is_merged_for_one_of_thirty() -> Witness:
-    """Thirty scale sets of two instances name the same bad image, and say onFailure: rollback. It fails in the first one. A
-    commit names a fix for that one alone, and later one names the version after the fix."""
+    """Thirty scale sets of two instances declare the same bad image and onFailure: rollback. It fails in the first one. A
+    commit declares a fix for that one alone. A later commit declares the version after the fix."""
     world = Witness(
         pairs(*THIRTY), *(spec(name, BAD, rollout=ROLLBACK) for name in THIRTY), shown=["s00", "s01", "s29"]
     )
@@ -45,8 +45,8 @@ def a_fix_is_merged_for_one_of_thirty() -> Witness:
     return world
 
 
-def the_one_that_failed_is_suspended() -> Witness:
-    """a, b and c have two instances each and name the same bad image. It fails in a. A person suspends a, resumes it, and
+def the_failed_scale_set_is_suspended() -> Witness:
+    """a, b and c have two instances each and declare the same bad image. It fails in a. A person suspends a, resumes it, and
     scales it in to one instance."""
     world = Witness(pairs("a", "b", "c"), *(spec(name, BAD) for name in "abc"))
     world.run(is_there(world, "HealthCheckFailed", "a")).rest(2 * MINUTE)
@@ -61,9 +61,9 @@ def the_one_that_failed_is_suspended() -> Witness:
 
 
 def one_host_fails_in_a_large_fleet() -> Witness:
-    """Thirty scale sets name a good image, five at once. s05 has two instances and all others have one. The host of s05_0
-    fails right after its upgrade, and the instance never answers again. The Fleet says maxFailedRollouts: 1, which is what the
-    default comes to in a fleet of a hundred scale sets."""
+    """Thirty scale sets declare a good image, and five may roll at once. s05 has two instances and all others have one. The host of s05_0
+    fails right after its upgrade, and the instance never becomes healthy again. The Fleet says maxFailedRollouts: 1, which
+    equals the default in a fleet of a hundred scale sets."""
     declared = fleet(*(scale_set(name, capacity=2 if name == "s05" else 1) for name in THIRTY))
     fleet_wide = of_all(maxConcurrentRollouts=5, maxFailedRollouts=1)
     world = Witness(declared, fleet_wide, *map(spec, THIRTY), shown=["s05", "s29"])
@@ -73,15 +73,15 @@ def one_host_fails_in_a_large_fleet() -> Witness:
     return world.run(is_there(world, "UpToDate", "s29")).rest(MINUTE)
 
 
-def the_next_is_the_pilot_where_others_cannot_begin() -> Witness:
-    """Six scale sets name the same image and ask for a soak of five minutes. a is suspended, b awaits an approval, c is scaled
-    to zero, d has an unhealthy instance for another reason, and e depends on z, which is suspended. f can begin."""
-    sick = [{"id": "1", "health": "unhealthy"}]
+def the_pilot_is_the_first_that_can_begin() -> Witness:
+    """Six scale sets declare the same image and a soak of five minutes. a is suspended, b awaits an approval, c is scaled to
+    zero, d has an instance that was unhealthy before, and e depends on z, which is suspended. f can begin."""
+    unhealthy = [{"id": "1", "health": "unhealthy"}]
     declared = fleet(
         scale_set("a", capacity=2),
         scale_set("b", capacity=2),
         scale_set("c", capacity=0),
-        scale_set("d", capacity=2, instanceStates=sick),
+        scale_set("d", capacity=2, instanceStates=unhealthy),
         scale_set("e", capacity=2),
         scale_set("f", capacity=2),
         scale_set("z", capacity=2),
@@ -102,8 +102,8 @@ def the_next_is_the_pilot_where_others_cannot_begin() -> Witness:
 
 
 def the_pilot_is_suspended() -> Witness:
-    """a, b and c have two instances each, name the same image, and ask for a soak of ten minutes. a goes first, and is
-    suspended while it soaks."""
+    """a, b and c have two instances each, and declare the same image and a soak of ten minutes. a goes first, and is
+    suspended during its soak."""
     rollout = {"soak": "10m"}
     world = Witness(pairs("a", "b", "c"), *(spec(name, rollout=rollout) for name in "abc"))
     world.run(is_there(world, "Soaking", "a"))
@@ -114,7 +114,7 @@ def the_pilot_is_suspended() -> Witness:
 
 def the_next_version_after_a_rollback() -> Witness:
     """a and b have two instances each, and a window from 10:00 to 12:00. The specs say onFailure: rollback. On Monday the new
-    image fails in a, and is rolled back. In the afternoon the next version is merged."""
+    image fails in a and is rolled back. In the afternoon the next version is merged."""
     rollout = ROLLBACK | {"windows": [window("0 10 * * *", "2h")]}
     world = Witness(pairs("a", "b"), *(spec(name, BAD, rollout=rollout) for name in "ab")).rest(5 * HOUR)
     world.commit(
@@ -125,7 +125,7 @@ def the_next_version_after_a_rollback() -> Witness:
 
 def a_revert_of_more_than_max_change_allows() -> Witness:
     """a, b and c have two instances each, and the Fleet says maxChange: 1. Three commits have brought them to the new image.
-    A day later its application fails in a and b, and one commit sets all three back."""
+    A day later its application fails in a and b, and one commit reverts all three."""
     world = Witness(
         pairs("a", "b", "c"), of_all(maxChange=1), *(spec(name, OLD, rollout=ROLLBACK) for name in "abc")
     )
@@ -145,9 +145,9 @@ def a_revert_of_more_than_max_change_allows() -> Witness:
     return world.rest(15 * MINUTE)
 
 
-def one_healthy_instance_of_twenty_in_dev() -> Witness:
-    """dev (wave 0) has 20 instances and prod (wave 1) has two, with a window that opens at 11:00. dev is done by then, but 19
-    of its instances have turned unhealthy."""
+def only_one_of_twenty_instances_in_dev_is_healthy() -> Witness:
+    """dev (wave 0) has 20 instances and prod (wave 1) has two, with a window that opens at 11:00. dev is up to date by then, but
+    19 of its instances have become unhealthy."""
     rollout = {"windows": [window("0 11 * * *", "2h")]}
     world = Witness(
         fleet(scale_set("dev"), scale_set("prod", capacity=2)),
@@ -161,22 +161,22 @@ def one_healthy_instance_of_twenty_in_dev() -> Witness:
     return world.rest(3 * HOUR)
 
 
-def the_database_falls_sick_in_the_middle_of_a_rollout() -> Witness:
-    """web depends on database. Each has five instances in five update domains, and database is on the new image. In the middle
-    of the rollout of web an instance of database turns unhealthy, and later it is well again."""
+def a_database_becomes_unhealthy_during_a_rollout() -> Witness:
+    """web depends on database. Each has five instances in five update domains, and database is on the new image. During the
+    rollout of web an instance of database becomes unhealthy, and later it is healthy again."""
     declared = fleet(scale_set("database", capacity=5, image=platform(NEW)), scale_set(capacity=5))
     world = Witness(declared, spec("database"), spec(dependsOn=["database"]))
     world.run(lambda: world.has_upgraded(2))
     world.note("the application on database_0 stops answering")
     sicken(world, "0", name="database")
     world.rest(30 * MINUTE)
-    world.note("database_0 is well again")
+    world.note("database_0 is healthy again")
     world.azure.scale_set("database").instance("0").heal()
     return world.run()
 
 
-def a_set_for_disasters_has_no_instances() -> Witness:
-    """dr and dev (wave 0), prod-1 and prod-2 (wave 1) name the same image. dr waits for a disaster and has no instances; all
+def a_standby_scale_set_has_no_instances() -> Witness:
+    """dr and dev (wave 0), prod-1 and prod-2 (wave 1) declare the same image. dr is for disaster recovery and has no instances. All
     others have two."""
     names = ("dev", "prod-1", "prod-2")
     declared = fleet(scale_set("dr", capacity=0), *(scale_set(name, capacity=2) for name in names))
@@ -199,16 +199,16 @@ def dev_is_scaled_to_zero_for_the_night() -> Witness:
 
 
 SITUATIONS = (
-    an_image_that_is_fine_in_dev_and_bad_in_prod,
+    an_image_that_is_good_in_dev_and_bad_in_prod,
     a_fix_is_merged_for_one_of_thirty,
-    the_one_that_failed_is_suspended,
+    the_failed_scale_set_is_suspended,
     one_host_fails_in_a_large_fleet,
-    the_next_is_the_pilot_where_others_cannot_begin,
+    the_pilot_is_the_first_that_can_begin,
     the_pilot_is_suspended,
     the_next_version_after_a_rollback,
     a_revert_of_more_than_max_change_allows,
-    one_healthy_instance_of_twenty_in_dev,
-    the_database_falls_sick_in_the_middle_of_a_rollout,
-    a_set_for_disasters_has_no_instances,
+    only_one_of_twenty_instances_in_dev_is_healthy,
+    a_database_becomes_unhealthy_during_a_rollout,
+    a_standby_scale_set_has_no_instances,
     dev_is_scaled_to_zero_for_the_night,
 )

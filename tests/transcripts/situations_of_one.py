@@ -1,4 +1,4 @@
-"""What befalls the rollout of one scale set. The docstring of each heads its transcript."""
+"""What may happen during the rollout of one scale set. Each docstring introduces its transcript."""
 
 from datetime import timedelta
 from typing import Any
@@ -37,9 +37,9 @@ def approve(world: Witness, version: str, name: str = "web") -> None:
     world.azure.scale_set(name).set_tags({"vmss-reconciler-approved": f"{URN}:{version}"})
 
 
-def a_set_of_one_on_its_first_rollout() -> Witness:
-    """web and pay have one instance each. Their models follow latest, so no image is known that either could go back to. Both
-    specs say onFailure: rollback, and that of pay says requireWayBack too."""
+def a_first_rollout_of_one_instance() -> Witness:
+    """web and pay have one instance each. Their models follow latest, so neither has a known rollback target. Both specs say
+    onFailure: rollback, and that of pay also says requireWayBack: true."""
     follows = {"image": platform("latest")}
     declared = fleet(
         scale_set("pay", capacity=1, **follows),
@@ -54,7 +54,7 @@ def a_set_of_one_on_its_first_rollout() -> Witness:
     return world.rest(10 * MINUTE)
 
 
-def _expired(version: str) -> Witness:
+def _after_a_certificate_expired(version: str) -> Witness:
     world = Witness(fleet(ten()), spec(version=OLD, rollout={"windows": [SATURDAY]})).run()
     world.note("the certificate in the image expires, and web_0 to web_5 stop answering")
     sicken(world, *"012345")
@@ -65,21 +65,21 @@ def _expired(version: str) -> Witness:
     return world.rest(40 * MINUTE)
 
 
-def the_new_image_is_the_cure() -> Witness:
+def the_new_image_remediates_unhealthy_instances() -> Witness:
     """web has ten instances in five update domains, and a window on Saturday. On Monday a certificate in its image
-    expires, and six of the ten turn unhealthy. An image with a new certificate is merged."""
-    return _expired(NEW)
+    expires, and six of the ten become unhealthy. An image with a new certificate is merged."""
+    return _after_a_certificate_expired(NEW)
 
 
-def the_new_image_is_no_cure() -> Witness:
-    """web has ten instances in five update domains, and a window on Saturday. On Monday six of the ten turn unhealthy. The
-    image that is merged makes instances unhealthy as well."""
-    return _expired(BAD)
+def the_new_image_does_not_help_unhealthy_instances() -> Witness:
+    """web has ten instances in five update domains, and a window on Saturday. On Monday six of the ten become unhealthy. The
+    image that is merged makes instances unhealthy too."""
+    return _after_a_certificate_expired(BAD)
 
 
-def a_sick_instance_returns_though_all_await_approval() -> Witness:
+def a_rollback_waits_for_no_approval() -> Witness:
     """web has five instances in five update domains. The spec says approval: start and onFailure: rollback. A person has
-    approved the new image, and it makes the first instance unhealthy. Nobody is there to approve the way back."""
+    approved the new image, and it makes the first instance unhealthy. Nobody is there to approve the rollback."""
     rollout = ROLLBACK | {"approval": "start"}
     world = Witness(fleet(scale_set(capacity=5)), spec(version=BAD, rollout=rollout))
     world.run(is_there(world, "AwaitingApproval"))
@@ -87,7 +87,7 @@ def a_sick_instance_returns_though_all_await_approval() -> Witness:
     return world.rest(25 * MINUTE)
 
 
-def a_deadline_passes_because_nobody_approved() -> Witness:
+def a_deadline_passes_while_approval_is_awaited() -> Witness:
     """web has five instances in five update domains. The spec says approval: canary, deadline: 2h and onFailure: rollback.
     Nobody approves. Hours later the next image is merged, with a window on Saturday."""
     rollout = ROLLBACK | {"approval": "canary", "deadline": "2h", "canary": {"instances": 1}}
@@ -99,9 +99,9 @@ def a_deadline_passes_because_nobody_approved() -> Witness:
     return world.rest(HOUR)
 
 
-def a_fix_behind_a_check_that_the_bad_image_closes() -> Witness:
-    """web has five instances in five update domains. A check asks the application whether it works. The new image makes the
-    first instance unhealthy, and from then on the check fails. A fix is merged."""
+def a_fix_while_the_bad_image_fails_a_check() -> Witness:
+    """web has five instances in five update domains. A check asks the application whether it works. The new image makes
+    the first instance unhealthy, and from then on the check fails. A fix is merged."""
     with serve_endpoint() as place:
         checks = {"checks": [{"name": "smoke", "http": {"url": f"{place.url}/healthz"}}]}
         world = Witness(
@@ -120,9 +120,9 @@ def a_fix_behind_a_check_that_the_bad_image_closes() -> Witness:
         return world.run()
 
 
-def a_bad_batch_as_the_window_closes() -> Witness:
-    """web has 20 instances in five update domains, of which web_19 is unhealthy. The window is open from 03:00 to 03:20. The
-    spec says onFailure: rollback. The new image makes its instances unhealthy; the first batch of four goes shortly before
+def a_bad_batch_before_the_window_closes() -> Witness:
+    """web has 20 instances in five update domains, and web_19 is unhealthy. The window is open from 03:00 to 03:20. The spec
+    says onFailure: rollback. The new image makes its instances unhealthy. The first batch of four is started shortly before
     the window closes."""
     rollout = ROLLBACK | {"windows": [window("0 3 * * *", "20m")]}
     states = [{"id": "19", "health": "unhealthy"}]
@@ -133,9 +133,9 @@ def a_bad_batch_as_the_window_closes() -> Witness:
     return world.rest(20 * HOUR)
 
 
-def repairs_replace_the_sick_again_and_again() -> Witness:
+def repairs_replace_unhealthy_instances_repeatedly() -> Witness:
     """web has six instances in five update domains. Azure replaces an instance that has been unhealthy for ten minutes, so
-    none is ever old enough for health.timeout, which is 20m. The spec says progressDeadline: 30m and onFailure: rollback. The
+    none is ever old enough for the health.timeout of 20m. The spec says progressDeadline: 30m and onFailure: rollback. The
     new image makes its instances unhealthy."""
     rollout = ROLLBACK | {"progressDeadline": "30m"}
     repaired = scale_set(capacity=6, automaticRepairs={"grace": "10m", "action": "replace"})
@@ -143,9 +143,9 @@ def repairs_replace_the_sick_again_and_again() -> Witness:
     return world.rest(HOUR)
 
 
-def an_autoscaler_doubles_onto_a_bad_image() -> Witness:
+def an_autoscaler_scales_out_on_a_bad_image() -> Witness:
     """web has four instances in four update domains. The spec says onFailure: rollback. The new image makes its instances
-    unhealthy, so the load on the others rises and an autoscaler doubles the scale set: onto the new image."""
+    unhealthy, so the load on the others rises. An autoscaler doubles the scale set, and the added instances run the new image."""
     world = Witness(fleet(scale_set(capacity=4)), spec(version=BAD, rollout=ROLLBACK))
     world.run(lambda: world.has_upgraded(1))
     world.rest(2 * MINUTE)
@@ -154,24 +154,25 @@ def an_autoscaler_doubles_onto_a_bad_image() -> Witness:
     return world.rest(40 * MINUTE)
 
 
-def _in_the_middle_of_a_bad_batch() -> Witness:
+def _during_a_bad_batch() -> Witness:
     world = Witness(fleet(ten()), spec(version=BAD, rollout=ROLLBACK))
     return world.run(lambda: world.has_upgraded(1)).rest(3 * MINUTE)
 
 
-def a_restart_in_the_middle_of_a_bad_batch() -> Witness:
+def a_restart_during_a_bad_batch() -> Witness:
     """web has ten instances in five update domains. The spec says onFailure: rollback. The new image makes its instances
     unhealthy. The daemon is killed while it waits for the first batch, and another one starts."""
-    world = _in_the_middle_of_a_bad_batch()
+    world = _during_a_bad_batch()
     world.note("the daemon is killed, and another one starts")
     world.restart()
     return world.rest(30 * MINUTE)
 
 
-def a_handover_in_the_middle_of_a_bad_batch() -> Witness:
+def a_handover_during_a_bad_batch() -> Witness:
     """web has ten instances in five update domains. The spec says onFailure: rollback. The new image makes its instances
-    unhealthy. While the first batch is waited for, a second daemon starts; the first one ends two minutes later."""
-    world = _in_the_middle_of_a_bad_batch()
+    unhealthy. While the first daemon waits for the first batch, a second one starts. The first one ends two minutes
+    later."""
+    world = _during_a_bad_batch()
     world.note("a second daemon starts beside the first one")
     world.join(timedelta(seconds=7))
     world.rest(2 * MINUTE)
@@ -181,7 +182,7 @@ def a_handover_in_the_middle_of_a_bad_batch() -> Witness:
 
 
 def a_soak_of_two_hours_and_a_restart_every_hour() -> Witness:
-    """web has two instances in two update domains and no health source, so Azure gives no time of health. The spec says
+    """web has two instances in two update domains and no health source, so Azure reports no time of its health. The spec says
     soak: 2h. The daemon is restarted every hour."""
     world = Witness(fleet(scale_set(capacity=2, health="none")), spec(rollout={"soak": "2h"}))
     for _ in range(3):
@@ -191,8 +192,8 @@ def a_soak_of_two_hours_and_a_restart_every_hour() -> Witness:
     return world.rest(HOUR)
 
 
-def a_canary_that_is_sick_five_minutes_in_twenty() -> Witness:
-    """web has five instances in five update domains. The spec says onFailure: rollback, and asks for a canary of one instance
+def a_canary_that_is_unhealthy_five_minutes_in_twenty() -> Witness:
+    """web has five instances in five update domains. The spec says onFailure: rollback, and sets a canary of one instance
     that soaks for 30 minutes. On the new image the canary is unhealthy for five minutes in every twenty."""
     rollout = ROLLBACK | {"canary": {"instances": 1, "soak": "30m"}}
     world = Witness(fleet(scale_set(capacity=5)), spec(rollout=rollout))
@@ -200,22 +201,22 @@ def a_canary_that_is_sick_five_minutes_in_twenty() -> Witness:
     world.note("web_0 is healthy for 15 minutes and unhealthy for 5 minutes, in turn")
     flapping = world.azure.scale_set("web").instance("0").flap(15 * MINUTE, 5 * MINUTE)
     world.run(is_there(world, "Upgrading"), limit=HOUR)
-    world.note("web_0 runs another image, and is well on it")
+    world.note("web_0 runs another image, and is healthy on it")
     flapping.end()
     return world.rest(10 * MINUTE)
 
 
-def an_image_that_cannot_boot() -> Witness:
+def an_image_whose_provisioning_fails() -> Witness:
     """web has five instances in five update domains. The spec says onFailure: rollback. An instance on the new image does not
-    come up, and Azure says that its provisioning has failed."""
+    boot, and Azure reports that its provisioning failed."""
     declared = fleet(scale_set(capacity=5))
     declared["images"]["bad"] = [{"image": f"{URN}:{BAD}", "boots": "fails"}]
     return Witness(declared, spec(version=BAD, rollout=ROLLBACK)).rest(30 * MINUTE)
 
 
-def a_merge_every_two_minutes_elsewhere() -> Witness:
+def merges_for_another_scale_set_every_two_minutes() -> Witness:
     """web has five instances in five update domains. Azure answers every change of its model with 409. Every two minutes a
-    commit changes api, and nothing of web. Then a commit names another image for web."""
+    commit changes api and leaves web unchanged. Then a commit declares another image for web."""
     world = Witness(
         fleet(scale_set(capacity=5), scale_set("api", capacity=2)), spec(), spec("api", OLD), shown=["web"]
     )
@@ -234,7 +235,7 @@ def a_merge_every_two_minutes_elsewhere() -> Witness:
 
 def no_room_for_a_tag() -> Witness:
     """web, pay and api have two instances each. web and pay have 50 tags, as many as Azure allows, and api has 48. The specs
-    of pay and api say onFailure: rollback, that of web says hold and a deadline."""
+    of pay and api say onFailure: rollback. That of web says hold and sets a deadline."""
 
     def tagged(name: str, count: int) -> dict[str, Any]:
         return scale_set(name, capacity=2, tags={f"owner-{number}": "x" for number in range(count)})
@@ -250,20 +251,20 @@ def no_room_for_a_tag() -> Witness:
 
 
 SITUATIONS = (
-    a_set_of_one_on_its_first_rollout,
-    the_new_image_is_the_cure,
-    the_new_image_is_no_cure,
-    a_sick_instance_returns_though_all_await_approval,
-    a_deadline_passes_because_nobody_approved,
-    a_fix_behind_a_check_that_the_bad_image_closes,
-    a_bad_batch_as_the_window_closes,
-    repairs_replace_the_sick_again_and_again,
-    an_autoscaler_doubles_onto_a_bad_image,
-    a_restart_in_the_middle_of_a_bad_batch,
-    a_handover_in_the_middle_of_a_bad_batch,
+    a_first_rollout_of_one_instance,
+    the_new_image_remediates_unhealthy_instances,
+    the_new_image_does_not_help_unhealthy_instances,
+    a_rollback_waits_for_no_approval,
+    a_deadline_passes_while_approval_is_awaited,
+    a_fix_while_the_bad_image_fails_a_check,
+    a_bad_batch_before_the_window_closes,
+    repairs_replace_unhealthy_instances_repeatedly,
+    an_autoscaler_scales_out_on_a_bad_image,
+    a_restart_during_a_bad_batch,
+    a_handover_during_a_bad_batch,
     a_soak_of_two_hours_and_a_restart_every_hour,
-    a_canary_that_is_sick_five_minutes_in_twenty,
-    an_image_that_cannot_boot,
-    a_merge_every_two_minutes_elsewhere,
+    a_canary_that_is_unhealthy_five_minutes_in_twenty,
+    an_image_whose_provisioning_fails,
+    merges_for_another_scale_set_every_two_minutes,
     no_room_for_a_tag,
 )

@@ -1,6 +1,6 @@
-"""Whole rollouts come to pass as they are written down, and keep to the invariants.
+"""Whole rollouts match their transcripts and keep the invariants.
 
-Where behaviour has changed on purpose, `make transcripts` writes them anew.
+After an intended change of behaviour, `make transcripts` rewrites them.
 """
 
 import doctest
@@ -15,16 +15,16 @@ from tests.transcripts.rollouts import ROLLOUTS
 
 
 @pytest.mark.parametrize("name", ROLLOUTS)
-def test_a_rollout_comes_to_pass_as_it_is_written_down(name: str) -> None:
+def test_a_rollout_matches_its_transcript(name: str) -> None:
     world = ROLLOUTS[name]()
     if name in ENDINGS:
         assert Ending.of(world, world.shown) == ENDINGS[name]
-    written = path(name).read_text() if path(name).exists() else ""
+    expected = path(name).read_text() if path(name).exists() else ""
     changes = unified_diff(
-        written.splitlines(), text(name, world).splitlines(), "written down", "came to pass", lineterm="", n=4
+        expected.splitlines(), text(name, world).splitlines(), "transcript", "rollout", lineterm="", n=4
     )
     if diff := "\n".join(changes):
-        pytest.fail(f"{path(name).name} says otherwise:\n{diff}", pytrace=False)
+        pytest.fail(f"{path(name).name} differs from the rollout:\n{diff}", pytrace=False)
     world.judge()
 
 
@@ -37,5 +37,5 @@ def test_every_situation_has_an_ending() -> None:
     assert {each.__name__.replace("_", "-") for each in situations} == set(ENDINGS)
 
 
-def test_examples() -> None:
+def test_the_examples_in_docstrings_are_correct() -> None:
     assert doctest.testmod(transcript) == (0, 5)

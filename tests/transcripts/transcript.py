@@ -1,7 +1,7 @@
-"""A whole rollout as text that a reviewer reads in a minute, and in which a change of behaviour is a small diff.
+"""A whole rollout as text. A reviewer reads it in a minute, and a change of behaviour is a small diff in it.
 
-It is told in terms that survive an internal change: the outcomes of the looks, what the simulator recorded, and
-what the story did. Looks at a scale set that equal the one before are told once.
+It contains nothing that an internal change would alter: the outcomes of the observations, what the simulator
+recorded, and the events of the story. Equal observations in a row are written once.
 """
 
 from collections import Counter
@@ -22,8 +22,8 @@ LEGEND = """\
 azure    the scale set as it is: its own state, the image of its model, the instances that do not serve
 counts   what the daemon counts, by update domain (UD), zone (Z) and placement group (PG), one sign for each instance:
          # up to date   X up to date, unavailable   . outdated   x outdated, unavailable
-         A batch counts as unavailable from the look that takes it.
-story    what anybody else does: people, commits, the platform"""
+         A batch counts as unavailable from the observation that starts it.
+story    what others do: people, commits, Azure"""
 URN = f"{':'.join(BASE.values())}:"
 VERBS = {
     "VirtualMachineScaleSets_Update": "PATCH",
@@ -45,7 +45,7 @@ Line = tuple[str, str]  # a label, and what it is about
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What came to pass at one moment: a look at the scale set `name`, or the story's doing where that is ""."""
+    """What happened at one moment: an observation of the scale set `name`, or an event of the story if that is ""."""
 
     at: datetime
     name: str
@@ -54,15 +54,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """An entry, and how many looks in a row came to the same until when."""
+    """An entry, and how many equal observations in a row there were, until when."""
 
     entry: Entry
     until: datetime
-    looks: int = 1
+    count: int = 1
 
 
 def transcript(title: str, premise: str, world: Witness) -> str:
-    """All that came to pass in `world`."""
+    """Everything that happened in `world`."""
     head = (title, "", *wrap(premise, WIDTH), "", LEGEND, "")
     runs = _runs(_entries(world))
     days = {run.entry.at.date() for run in runs}
@@ -73,30 +73,30 @@ def transcript(title: str, premise: str, world: Witness) -> str:
         if not run.entry.name and before and before.entry.name:
             body.append("")
         body += _paragraph(run)
-    text = "\n".join((*head, *body, *_rest(world), "", _cost(world.azure.record.requests), ""))
+    text = "\n".join((*head, *body, *_ends_of_others(world), "", _cost(world.azure.record.requests), ""))
     for name, instead in world.names.items():
         text = text.replace(name, instead)
     return text
 
 
 def _entries(world: Witness) -> Iterator[Entry]:
-    """Looks and notes in order."""
+    """Observations and notes in order."""
     requests = world.azure.record.requests
     scenes = world.scenes
     ends = [*(scene.requests for scene in scenes[1:]), len(requests)]
-    notes = {looks: tuple(each) for looks, each in groupby(world.notes, key=lambda note: note.looks)}
+    notes = {number: tuple(each) for number, each in groupby(world.notes, key=lambda note: note.observations)}
     for number, (outcome, scene, end) in enumerate(zip(world.outcomes, scenes, ends, strict=True)):
         yield from map(_story, notes.get(number, ()))
         if outcome.name not in world.shown:
             continue
         exchanges = requests[scene.requests : end]
         prefix = f"{outcome.name}: " if len(scene.views) > 1 else ""
-        yield _look(outcome, scene.views[outcome.name], exchanges, prefix)
+        yield _observation(outcome, scene.views[outcome.name], exchanges, prefix)
     yield from map(_story, notes.get(len(scenes), ()))
 
 
 def _runs(entries: Iterable[Entry]) -> list[Run]:
-    """Equal looks at a scale set together, though others were looked at in between. The story ends every run."""
+    """Combine equal observations of a scale set, even with others in between. An event of the story ends every run."""
     runs: list[Run] = []
     last: dict[str, int] = {}
     for entry in entries:
@@ -104,7 +104,7 @@ def _runs(entries: Iterable[Entry]) -> list[Run]:
             last.clear()
         number = last.get(entry.name)
         if number is not None and runs[number].entry.lines == entry.lines:
-            runs[number] = Run(runs[number].entry, entry.at, runs[number].looks + 1)
+            runs[number] = Run(runs[number].entry, entry.at, runs[number].count + 1)
             continue
         if entry.name:
             last[entry.name] = len(runs)
@@ -113,9 +113,11 @@ def _runs(entries: Iterable[Entry]) -> list[Run]:
 
 
 def _paragraph(run: Run) -> Iterator[str]:
-    """The lines of one run: the time once, a label each."""
+    """The lines of one run: the time once, and a label for each."""
     time = f"{run.entry.at:%H:%M:%S}"
-    again = (("", f"... the same until {run.until:%H:%M:%S}, {run.looks} looks"),) if run.looks > 1 else ()
+    again = (
+        (("", f"... the same until {run.until:%H:%M:%S}, {run.count} observations"),) if run.count > 1 else ()
+    )
     for label, text in (*run.entry.lines, *again):
         yield from wrap(
             text,
@@ -131,23 +133,23 @@ def _story(note: Note) -> Entry:
     return Entry(note.at, "", (("story", note.text), *(("", line.replace(URN, "")) for line in note.answer)))
 
 
-def _look(outcome: Outcome, view: View, exchanges: Sequence[Exchange], prefix: str) -> Entry:
+def _observation(outcome: Outcome, view: View, exchanges: Sequence[Exchange], prefix: str) -> Entry:
     decision = f"{outcome.status}, {outcome.line}"
     lines = (
         ("azure", f"{prefix}{_view(view)}"),
-        *([("counts", _survey(outcome.counts))] if outcome.counts else []),
+        *([("counts", _counts(outcome.counts))] if outcome.counts else []),
         ("decides", decision.replace(URN, "")),
         *(("writes", _write(each)) for each in exchanges if each.method != "GET"),
     )
     return Entry(outcome.at, outcome.name, lines)
 
 
-def _rest(world: Witness) -> list[str]:
-    """How the scale sets stand in the end that are not shown."""
-    rest = [state for state in world.reconciler.store.states() if state.desired.name not in world.shown]
-    ends = Counter(f"{each.outcome.status}, {each.outcome.reason}" for each in rest if each.outcome)
-    said = "; ".join(f"{count} {end}" for end, count in sorted(ends.items()))
-    return ["", f"How those end that are not shown: {said}."] if rest else []
+def _ends_of_others(world: Witness) -> list[str]:
+    """The final statuses of the scale sets that are not shown."""
+    others = [state for state in world.reconciler.store.states() if state.desired.name not in world.shown]
+    ends = Counter(f"{each.outcome.status}, {each.outcome.reason}" for each in others if each.outcome)
+    listed = "; ".join(f"{count} {end}" for end, count in sorted(ends.items()))
+    return ["", f"The scale sets that are not shown end as: {listed}."] if others else []
 
 
 def _view(view: View) -> str:
@@ -155,11 +157,11 @@ def _view(view: View) -> str:
     return f"{view.state}, model {view.image.removeprefix(URN)}{unavailable}"
 
 
-def _survey(counts: InstanceCounts) -> str:
+def _counts(counts: InstanceCounts) -> str:
     """
     >>> from reconciler.rollout.domains import Domain
     >>> domains = [DomainCounts(Domain("", "", n, "update domain"), 3, 2 - n, 1 - n, 1 + n) for n in (0, 1)]
-    >>> _survey(InstanceCounts(tuple(domains)))
+    >>> _counts(InstanceCounts(tuple(domains)))
     '3 of 6 up to date, 3 unavailable: UD0 #X. UD1 X.x'
     """
     domains = " | ".join(
@@ -170,7 +172,7 @@ def _survey(counts: InstanceCounts) -> str:
 
 
 def _places(domains: Iterable[DomainCounts]) -> Iterator[tuple[str, list[tuple[str, DomainCounts]]]]:
-    """Domains beside each other that share a zone and a placement group: where that is, and each by its number."""
+    """Adjacent domains by their zone and placement group: the place, and each domain with its number."""
     named = ((*_place(str(tally.domain)), tally) for tally in domains)
     for place, inside in groupby(named, key=lambda each: each[0]):
         yield place, [(number, tally) for _, number, tally in inside]
@@ -192,11 +194,11 @@ def _place(domain: str) -> tuple[str, str]:
 
 
 def _signs(tally: DomainCounts) -> str:
-    """One for each instance of a domain."""
-    lost = tally.up_to_date - tally.back
+    """One sign for each instance of a domain."""
+    not_serving = tally.up_to_date - tally.back
     outdated = tally.total - tally.up_to_date
-    down = tally.unavailable - lost
-    return "#" * tally.back + "X" * lost + "." * (outdated - down) + "x" * down
+    down = tally.unavailable - not_serving
+    return "#" * tally.back + "X" * not_serving + "." * (outdated - down) + "x" * down
 
 
 def _write(exchange: Exchange) -> str:
@@ -211,7 +213,7 @@ def _write(exchange: Exchange) -> str:
 
 
 def _changes(exchange: Exchange) -> Iterator[str]:
-    """What a write asks for: the instances, or the image and the tags that it changes."""
+    """What a write requests: the instances, or the image and the tags that it changes."""
     body: Mapping[str, Any] = exchange.body or {}
     if "instanceIds" in body:
         yield f"instances {', '.join(body['instanceIds'])}"
@@ -228,9 +230,9 @@ def _changes(exchange: Exchange) -> Iterator[str]:
 def _cost(requests: Sequence[Exchange]) -> str:
     counts = Counter(_verb(each) for each in requests if each.method != "GET")
     writes = [f"{count} {verb}" for verb, count in sorted(counts.items())]
-    return f"Asked of Azure: {', '.join([*writes, f'{len(requests) - counts.total()} reads'])}."
+    return f"Requests to Azure: {', '.join([*writes, f'{len(requests) - counts.total()} reads'])}."
 
 
 def _verb(write: Exchange) -> str:
-    """A write that the daemon never makes today goes by its whole name, so that nobody overlooks it."""
+    """The short name of a write. One that the daemon never makes today keeps its full name, so that nobody overlooks it."""
     return VERBS.get(write.operation, f"{write.method} {write.operation}")

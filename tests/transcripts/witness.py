@@ -1,4 +1,4 @@
-"""A world that can be written down: it keeps what neither the outcomes nor the simulator's record hold."""
+"""A world with a transcript. It keeps what is in neither the outcomes nor the record of the simulator."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from tests.stories.world import World
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A scale set in Azure at the moment of a look: its own state, the image of its model, and the ids of the
-    instances that do not serve. This is the truth, whatever the daemon makes of it."""
+    """A scale set in Azure at the moment of an observation: its own state, the image of its model, and the ids of the
+    instances that do not serve. This is the actual state, even if the daemon reads something else."""
 
     state: str
     image: str
@@ -23,7 +23,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The world right before a look: every scale set that is shown by name, and how many requests Azure has had by then."""
+    """The world right before an observation: every scale set that is shown, and the number of requests so far."""
 
     views: Mapping[str, View]
     requests: int
@@ -31,20 +31,20 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What the story does to the world, after this many looks; or what somebody asks, and is answered."""
+    """An event of the story after this many observations, or a command and its answer."""
 
     at: datetime
-    looks: int
+    observations: int
     text: str
     answer: tuple[str, ...] = ()
 
 
 class Witness(World):
-    """Scale sets say Updating during an upgrade unless the fleet says otherwise, whatever the environment of the
-    tests says, so that a transcript is always the same.
+    """Scale sets report Updating during an upgrade unless the fleet says otherwise. The environment of the tests does
+    not change that, so a transcript is always the same.
 
-    `shown` are the scale sets to write down where not all of them are. `names` are what to write for what differs
-    from run to run, such as the port of a place on loopback.
+    `shown` are the scale sets in the transcript, by default all. `names` replaces text that differs from run to run,
+    such as the port of a server on loopback.
     """
 
     def __init__(
@@ -66,31 +66,31 @@ class Witness(World):
         return [self._scenes[number] for number in range(len(self.outcomes))]
 
     def note(self, text: str, *answer: str) -> None:
-        """Say what the story does next."""
+        """Note an event of the story."""
         self.notes.append(Note(self.clock.now(), len(self.outcomes), text, answer))
 
     def commit(self, text: str, *documents: Mapping[str, Any]) -> None:
-        """Merge these documents, and say so."""
+        """Merge these documents, and note it."""
         self.note(text)
         self.merge(*documents)
 
     def plan(self) -> None:
-        """Ask what would be done, as `reconciler plan` does; one look after the other, so that it is always the same."""
+        """Note a plan, as `reconciler plan` prints it. One worker makes it the same each time."""
         store = Daemon(self, self.clock.now(), Settings(workers=1)).reconciler.once(act=False)
         self.note("reconciler plan", *self._shown_lines(store.states()))
 
     def status(self) -> None:
-        """Ask how it stands, as `reconciler status` does."""
+        """Note the statuses, as `reconciler status` prints them."""
         self.note("reconciler status", *self._shown_lines(self.reconciler.store.states()))
 
     def why(self, name: str) -> None:
-        """Ask what a scale set waits for, as `reconciler why` does."""
+        """Note what a scale set waits for, as `reconciler why` prints it."""
         outcome = self.state(name).outcome
         gates = outcome.gates if outcome else ()
         self.note(f"reconciler why {name}", *(f"{each.name}: {each.evidence}" for each in gates))
 
     def until(self, moment: datetime) -> None:
-        """Let time pass until then. A daemon does so right before every look."""
+        """Let time pass until then. A daemon does so right before every observation."""
         super().until(moment)
         views = {name: self._view(name) for name in sorted(self.shown)}
         self._scenes[len(self.outcomes)] = Scene(views, len(self.azure.record.requests))
@@ -101,5 +101,7 @@ class Witness(World):
 
     def _view(self, name: str) -> View:
         live = self.azure.scale_set(name)
-        away = self.azure.record.unavailable_at(name, self.clock.now())
-        return View(live.provisioning_state, live.image, tuple(sorted(away, key=lambda id_: (len(id_), id_))))
+        unavailable = self.azure.record.unavailable_at(name, self.clock.now())
+        return View(
+            live.provisioning_state, live.image, tuple(sorted(unavailable, key=lambda id_: (len(id_), id_)))
+        )

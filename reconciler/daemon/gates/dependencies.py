@@ -162,7 +162,7 @@ def _obstacle(state: ScaleSetState) -> str:
     is_unknown = outcome.is_error and _has_drifted(state)
     if decided is not None and reason and status is Status.READY and not is_unknown:
         return ""
-    fix = "; resume it, or remove it" if outcome.reason.meaning.is_brake else ""
+    fix = "; resume it, or remove it" if outcome.reason.meaning.is_hold else ""
     return f"is {outcome.status}: {outcome.reason}{fix}"
 
 

@@ -23,7 +23,7 @@ from reconciler.daemon.revision import differs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.health import at_work
+from reconciler.rollout.health import is_in_transition
 from reconciler.rollout.member import has_begun
 from reconciler.rollout.observed import Model, Observed
 from reconciler.rollout.preflight import exact_if_known
@@ -116,7 +116,9 @@ def _has_begun(towards: ScaleSet, observed: Observed) -> bool:
     model, instances = observed.model, observed.instances or ()
     if not isinstance(model, Model) or model.image is None:
         return False
-    is_on_its_way = same(model.image, towards.image) and any(at_work(each.provisioning) for each in instances)
+    is_on_its_way = same(model.image, towards.image) and any(
+        is_in_transition(each.provisioning) for each in instances
+    )
     return is_on_its_way or has_begun(towards, model, instances)
 
 

@@ -24,11 +24,11 @@ from datetime import datetime
 
 from reconciler.daemon.gates.concurrency import with_reasons
 from reconciler.daemon.state import ScaleSetState, ScaleSetStates
-from reconciler.rollout.blame import is_tried_again
+from reconciler.rollout.blame import is_retried
 from reconciler.rollout.gate import BREAKER, Gate
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.reason import Phase, Reason, Status
-from reconciler.rollout.urgency import hastened
+from reconciler.rollout.urgency import with_urgent_limits
 from reconciler.rollout.wording import join
 from reconciler.spec.image import Image, short
 
@@ -143,7 +143,7 @@ def _failed_in(state: ScaleSetState, states: ScaleSetStates, image: Fingerprint)
 def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:
     """Whether there is evidence against the image here, observed by this process or persisted."""
     model = state.seen.listed_or_read
-    if model and is_tried_again(model.persisted.retry, state.progress.attempt, image):
+    if model and is_retried(model.persisted.retry, state.progress.attempt, image):
         return False
     if state.progress.blamed == image:
         return True
@@ -173,7 +173,7 @@ def _soaks_first_batch(state: ScaleSetState, image: Fingerprint, at: datetime) -
         return False
     if not attempt.instance_ids or state.progress.taken.difference(attempt.instance_ids):
         return False
-    rollout = hastened(replace(state.desired, image=state.exact), at).rollout
+    rollout = with_urgent_limits(replace(state.desired, image=state.exact), at).rollout
     return at - attempt.at < rollout.first_soak
 
 
@@ -203,7 +203,7 @@ def _is_stuck(state: ScaleSetState, reason: Reason, at: datetime) -> bool:
     if reason is Reason.WAITING_FOR_INSTANCES and not (state.outcome and state.outcome.is_error):
         return False
     attempt, patience = state.progress.attempt, state.desired.rollout.progress_deadline
-    return attempt is not None and not reason.meaning.is_rest and at - attempt.at > patience
+    return attempt is not None and not reason.meaning.is_pause and at - attempt.at > patience
 
 
 def _rank(state: ScaleSetState) -> _Rank:
@@ -219,7 +219,7 @@ def _may_begin(state: ScaleSetState) -> bool:
     outcome = state.outcome
     if outcome is None:
         return not state.desired.suspend
-    return outcome.reason.meaning.is_turn
+    return outcome.reason.meaning.is_queued
 
 
 def _exact(state: ScaleSetState) -> Fingerprint:

@@ -91,7 +91,7 @@ def _changes(state: ScaleSetState, model: Model | None) -> bool:
     desired = state.desired
     if model is None or model.image is None or same(model.image, desired.image):
         return False
-    if model.persisted.stand_in(desired.image) and desired.rollout.on_failure is not OnFailure.HOLD:
+    if model.persisted.rollback_target(desired.image) and desired.rollout.on_failure is not OnFailure.HOLD:
         return False  # the image failed, and the rollout was aborted
     if model.persisted.is_last_good(desired.image):
         return False  # a revert must not wait until the commit is split

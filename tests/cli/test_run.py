@@ -24,7 +24,7 @@ def events(done: Ended) -> list[str]:
     return rest
 
 
-def test_until_settled_rolls_one_domain_at_a_time_and_leaves_the_suspended_be(tmp_path: Path) -> None:
+def test_until_settled_rolls_one_domain_at_a_time_and_skips_the_suspended(tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web"), spec("later", suspend=True))
     with azure() as world:
         done = run(world, tmp_path, "--until-settled", "--timeout", "50s")
@@ -49,7 +49,7 @@ def test_until_settled_rolls_one_domain_at_a_time_and_leaves_the_suspended_be(tm
     ]
 
 
-def test_once_takes_one_step_of_each_set(tmp_path: Path) -> None:
+def test_once_takes_one_step_for_each_scale_set(tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web", dependsOn=["search"]), spec("search"), spec("batch"))
     with azure(
         scale_set("web", capacity=5),
@@ -78,7 +78,7 @@ def test_once_takes_one_step_of_each_set(tmp_path: Path) -> None:
     ]
 
 
-def test_a_refused_set_is_settled_but_not_well(tmp_path: Path) -> None:
+def test_a_stalled_scale_set_is_settled_with_exit_code_1(tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("batch"))
     with azure(scale_set("batch", capacity=5, mode="Automatic")) as world:
         done = run(world, tmp_path, "--until-settled")
@@ -86,7 +86,7 @@ def test_a_refused_set_is_settled_but_not_well(tmp_path: Path) -> None:
     assert (done.code, done.out[-1]) == (1, "1 scale set: 1 Stalled")
 
 
-def test_it_gives_up_when_its_time_is_over(tmp_path: Path) -> None:
+def test_it_exits_at_its_timeout(tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web", version=BAD))
     with azure() as world:
         done = run(world, tmp_path, "--until-settled", "--timeout", "2s")
@@ -95,7 +95,7 @@ def test_it_gives_up_when_its_time_is_over(tmp_path: Path) -> None:
     assert "ERROR not settled within 2s; exiting" in events(done)
 
 
-def test_mistakes_in_the_first_specs_are_logged_and_end_it(tmp_path: Path) -> None:
+def test_errors_in_the_first_specs_are_logged_and_end_it(tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web", interval="soon"))
     with azure() as world:
         done = run(world, tmp_path, "--until-settled")

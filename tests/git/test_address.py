@@ -14,7 +14,7 @@ REFUSED = [
     pytest.param(
         "-oProxyCommand=x", "main", "", "'-oProxyCommand=x' is no address of a repository", id="a dash"
     ),
-    pytest.param("", "main", "", "'' is no address of a repository", id="nothing"),
+    pytest.param("", "main", "", "'' is no address of a repository", id="an empty address"),
     pytest.param("ext::sh -c x", "main", "", f"'ext::sh -c x' {HELPER}", id="a helper that runs commands"),
     pytest.param("fd::7", "main", "", f"'fd::7' {HELPER}", id="a helper that reads descriptors"),
     pytest.param("git://h/r", "main", "", f"'git://h/r' is reached by git, {OPEN}", id="git's own protocol"),
@@ -35,14 +35,18 @@ REFUSED = [
     ),
     pytest.param("https://h/r", "a b", "", "'a b' is not the name of a branch", id="a branch with a space"),
     pytest.param(
-        "https://h/r", "a", "../b", "'../b' is not a path inside the repository", id="a path out of it"
+        "https://h/r",
+        "a",
+        "../b",
+        "'../b' is not a path inside the repository",
+        id="a path outside the repository",
     ),
     pytest.param("https://h/r", "a", "/b", "'/b' is not a path inside the repository", id="an absolute path"),
 ]
 
 
 @pytest.mark.parametrize("url, branch, path, message", REFUSED)
-def test_what_can_never_work_is_refused_at_once(url: str, branch: str, path: str, message: str) -> None:
+def test_invalid_settings_are_rejected_immediately(url: str, branch: str, path: str, message: str) -> None:
     with pytest.raises(ValueError) as raised:  # noqa: PT011 - the message is compared whole
         Repository(url, branch, path, Path("clone"))
     assert str(raised.value) == message
@@ -60,7 +64,7 @@ def test_what_can_never_work_is_refused_at_once(url: str, branch: str, path: str
         ("http://localhost:3000/r.git", "main"),
     ],
 )
-def test_what_people_use_is_accepted(url: str, branch: str) -> None:
+def test_usual_addresses_are_accepted(url: str, branch: str) -> None:
     Repository(url, branch, "specs", Path("clone"))
 
 

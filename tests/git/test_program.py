@@ -47,14 +47,14 @@ def forge() -> Iterator[str]:
         thread.join()
 
 
-def test_no_credentials_are_asked_for(forge: str, tmp_path: Path) -> None:
+def test_git_never_prompts_for_credentials(forge: str, tmp_path: Path) -> None:
     assert reason(Repository(f"http://{forge}/r.git", "main", "", tmp_path)) == (
         f"branch main of http://{forge}/r.git cannot be fetched: could not read Username for 'http://{forge}':"
         " terminal prompts disabled; give git the credentials, by a credential helper or an ssh key"
     )
 
 
-def test_credentials_in_the_address_are_used_and_never_told(forge: str, tmp_path: Path) -> None:
+def test_credentials_in_the_address_are_used_and_never_shown(forge: str, tmp_path: Path) -> None:
     repository = Repository(f"http://ada:{SECRET}@{forge}/r.git", "main", "", tmp_path)
     assert reason(repository) == (
         f"branch main of http://{forge}/r.git cannot be fetched: Authentication failed for"
@@ -64,7 +64,7 @@ def test_credentials_in_the_address_are_used_and_never_told(forge: str, tmp_path
         assert "s3cr3t" not in told
 
 
-def test_a_host_that_does_not_answer_is_one_line_without_credentials(tmp_path: Path) -> None:
+def test_a_host_that_does_not_respond_is_one_line_without_credentials(tmp_path: Path) -> None:
     told = reason(Repository(f"https://ada:{SECRET}@127.0.0.1:1/r.git", "main", "", tmp_path))
     assert told.startswith(
         "branch main of https://127.0.0.1:1/r.git cannot be fetched: unable to access 'https://127"
@@ -90,7 +90,7 @@ def ssh(directory: Path, script: str) -> str:
     return str(path)
 
 
-def test_what_ssh_says_is_told_rather_than_that_the_connection_ended(
+def test_the_error_of_ssh_is_reported_instead_of_the_lost_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(
@@ -111,7 +111,7 @@ def test_a_program_of_gits_that_repeats_a_credential_is_scrubbed(
     )
 
 
-def test_a_fetch_that_takes_too_long_is_killed_with_all_it_started(
+def test_a_slow_fetch_is_killed_with_its_child_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pid = tmp_path / "pid"
@@ -142,7 +142,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_after_a_kill_of_ourselves_nobody_disturbs_the_git_that_is_left(
+def test_a_git_that_outlives_a_killed_daemon_is_not_disturbed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pid = tmp_path / "pid"
@@ -162,7 +162,7 @@ def test_after_a_kill_of_ourselves_nobody_disturbs_the_git_that_is_left(
     assert "git fetch took longer" in reason(after)
 
 
-def test_a_machine_without_git_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_git_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert reason(Repository("https://h/r", "main", "", tmp_path / "c")) == (
         f"the clone in {tmp_path / 'c'} cannot be used: the git program is not installed: install git"

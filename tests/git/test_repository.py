@@ -84,7 +84,7 @@ def reason(repository: Repository) -> str:
 # What is in a commit
 
 
-def test_a_commit_says_who_when_and_what(remote: Remote) -> None:
+def test_a_commit_has_its_author_time_and_subject(remote: Remote) -> None:
     assert remote.repository().commit() == Commit(
         sha=remote.git("rev-parse", "HEAD"),
         author="Ada Löwe",
@@ -105,7 +105,7 @@ def test_only_spec_files_below_the_path_are_read(remote: Remote) -> None:
     assert paths(remote.repository(path=".").commit()) == paths(remote.repository(path="").commit())
 
 
-def test_what_cannot_be_read_as_a_file_is_a_problem(remote: Remote) -> None:
+def test_an_entry_that_is_not_a_readable_file_is_a_problem(remote: Remote) -> None:
     remote.write("specs/large.yaml", b"#" * (LIMIT + 1))
     remote.write("specs/limit.yaml", b"#" * LIMIT)
     (remote.tree / "specs" / "link.yaml").symlink_to("/etc/passwd")
@@ -125,7 +125,7 @@ def test_what_cannot_be_read_as_a_file_is_a_problem(remote: Remote) -> None:
     ]
 
 
-def test_names_of_every_sort_are_read_and_printable(remote: Remote) -> None:
+def test_names_of_every_kind_are_read_and_printable(remote: Remote) -> None:
     remote.write(os.fsdecode(b"specs/caf\xe9.yaml"), "latin: 1\n")
     remote.write("specs/ü \x1b\n\t.yaml", "strange: 1\n")
     remote.push()
@@ -144,8 +144,8 @@ def test_a_terminal_escape_in_a_subject_is_not_passed_on(remote: Remote) -> None
 @pytest.mark.parametrize(
     "path, expected",
     [
-        pytest.param("spec", "spec: there is no such directory in commit {}: did you mean specs?", id="near"),
-        pytest.param("a/b", "a: there is no such directory in commit {}: check the path", id="nothing near"),
+        pytest.param("spec", "spec: there is no such directory in commit {}: did you mean specs?", id="a directory with a similar name"),
+        pytest.param("a/b", "a: there is no such directory in commit {}: check the path", id="no directory with a similar name"),
         pytest.param("specs/web.yaml", "specs/web.yaml: is a file: name the directory that holds the specs", id="a file"),
         pytest.param("link", "link: is a symbolic link, which is not followed: put the file itself there", id="a link"),
         pytest.param("docs", "docs: holds no spec in commit {}: put a file ending in .yaml or .yml there", id="no spec"),
@@ -204,7 +204,7 @@ def test_a_branch_that_is_gone_leaves_the_last_commit_readable(remote: Remote) -
     assert repository.last() == commit
 
 
-def test_an_empty_repository_says_so(empty: Remote) -> None:
+def test_an_empty_repository_is_reported(empty: Remote) -> None:
     assert reason(empty.repository()) == f"{empty.url} is empty: push the specs to its branch main"
     assert empty.repository().last() is None
 
@@ -287,7 +287,7 @@ DAMAGE: list[tuple[str, Callable[[Remote], object]]] = [
 
 
 @pytest.mark.parametrize("damage", [pytest.param(damage, id=sentence) for sentence, damage in DAMAGE])
-def test_a_clone_that_is_broken_is_made_anew(remote: Remote, damage: Callable[[Remote], object]) -> None:
+def test_a_broken_clone_is_replaced(remote: Remote, damage: Callable[[Remote], object]) -> None:
     commit = remote.repository().commit()
     damage(remote)
     assert remote.repository().last() in (None, commit)
@@ -295,7 +295,7 @@ def test_a_clone_that_is_broken_is_made_anew(remote: Remote, damage: Callable[[R
     assert remote.repository().last() == commit
 
 
-def test_a_clone_that_is_broken_while_the_remote_is_away_is_mended_later(remote: Remote) -> None:
+def test_a_broken_clone_is_replaced_once_the_remote_is_reachable(remote: Remote) -> None:
     commit = remote.repository().commit()
     away = remote.bare.rename(remote.bare.with_name("away"))
     ref(remote).write_text("")
@@ -324,7 +324,7 @@ def test_what_a_killed_git_left_behind_is_removed(remote: Remote) -> None:
     assert [path for path in left if path.exists()] == []
 
 
-def test_a_directory_with_other_things_in_it_loses_none(remote: Remote) -> None:
+def test_a_directory_with_other_files_keeps_them(remote: Remote) -> None:
     remote.clone.mkdir()
     (remote.clone / "thesis.txt").write_text("all of it")
     remote.repository().commit()
@@ -333,12 +333,12 @@ def test_a_directory_with_other_things_in_it_loses_none(remote: Remote) -> None:
     assert (remote.clone / "thesis.txt").read_text() == "all of it"
 
 
-def test_a_clone_directory_that_cannot_be_made_says_so(remote: Remote) -> None:
+def test_a_clone_directory_that_cannot_be_created_is_reported(remote: Remote) -> None:
     remote.clone.write_text("")
     assert reason(remote.repository()) == f"the clone in {remote.clone} cannot be used: file exists"
 
 
-def test_two_at_once_wait_for_each_other(remote: Remote) -> None:
+def test_two_processes_wait_for_each_other(remote: Remote) -> None:
     from reconciler.git.clone import lock
 
     short = Repository(remote.url, "main", "specs", remote.clone, timeout=timedelta(seconds=0.2))
@@ -390,7 +390,7 @@ def test_the_author_is_that_of_the_last_change_of_the_lines(remote: Remote) -> N
         pytest.param(["--squash"], ["Ada"], id="squashed by its author"),
     ],
 )
-def test_who_merges_is_no_author(remote: Remote, how: list[str], expected: list[str]) -> None:
+def test_the_merger_is_not_an_author(remote: Remote, how: list[str], expected: list[str]) -> None:
     base = commit_as(remote, SPEC, "version: 1\n", by="Cleo")
     commit_as(remote, SPEC, "version: 2\n", by="Ada", on="bump")
     remote.git("checkout", "--quiet", "-B", "main", base)
@@ -415,7 +415,7 @@ def test_changes_that_were_merged_side_by_side_have_an_author_each(remote: Remot
     assert names(followed.authors(followed.commit().sha, [(SPEC, 1), (SPEC, 7)])) == ["Ada", "Bob"]
 
 
-def test_a_commit_that_is_no_longer_the_last_is_asked_as_well(remote: Remote) -> None:
+def test_the_authors_of_an_earlier_commit_are_known_too(remote: Remote) -> None:
     followed = remote.repository()
     first = commit_as(remote, SPEC, "version: 1\n", by="Ada")
     followed.commit()
@@ -442,18 +442,18 @@ def test_once_fetched_the_history_stays_and_grows(remote: Remote) -> None:
 @pytest.mark.parametrize(
     "lines",
     [
-        pytest.param([("specs/nothing.yaml", 1)], id="a file that is not there"),
-        pytest.param([(SPEC, 99)], id="a line that is not there"),
+        pytest.param([("specs/nothing.yaml", 1)], id="a missing file"),
+        pytest.param([(SPEC, 99)], id="a missing line"),
         pytest.param([], id="no line"),
         pytest.param([("--version", 1)], id="a path that looks like an option"),
     ],
 )
-def test_of_lines_that_are_not_there_nobody_is_named(remote: Remote, lines: list[tuple[str, int]]) -> None:
+def test_missing_lines_have_no_author(remote: Remote, lines: list[tuple[str, int]]) -> None:
     followed = remote.repository()
     assert followed.authors(followed.commit().sha, lines) == ()
 
 
-def test_without_the_history_nobody_is_named(remote: Remote) -> None:
+def test_without_the_history_there_are_no_authors(remote: Remote) -> None:
     commit_as(remote, SPEC, "version: 1\n", by="Ada")
     followed = remote.repository()
     sha = followed.commit().sha
@@ -462,7 +462,7 @@ def test_without_the_history_nobody_is_named(remote: Remote) -> None:
     assert followed.last() is not None, "what was fetched is still there"
 
 
-def test_who_tells_git_to_pass_over_commits_changes_nothing(remote: Remote) -> None:
+def test_a_setting_to_ignore_commits_has_no_effect(remote: Remote) -> None:
     """Such a list is for reformattings, and the author could put the very commit there."""
     sha = commit_as(remote, SPEC, "version: 2\n", by="Ada")
     (Path(os.environ["HOME"]) / "ignored").write_text(f"{sha}\n")
@@ -487,7 +487,7 @@ def past_texts(followed: Repository, sha: str, text: str, *paths: str) -> list[d
     )
 
 
-def test_the_past_is_told_where_a_text_came_or_went_the_latest_first(remote: Remote) -> None:
+def test_the_history_has_each_change_of_a_text_newest_first(remote: Remote) -> None:
     commit_as(remote, SPEC, "version: 1.0.0\n", by="Ada")
     commit_as(remote, SPEC, "version: 1.0.0\nwave: 1\n", by="Ada")
     commit_as(remote, SPEC, "version: 2.0.0\n", by="Bob")
@@ -502,7 +502,7 @@ def test_the_past_is_told_where_a_text_came_or_went_the_latest_first(remote: Rem
     ]
 
 
-def test_what_stood_only_in_commits_that_were_merged_is_not_what_the_branch_had(remote: Remote) -> None:
+def test_the_history_follows_only_the_branch_itself(remote: Remote) -> None:
     base = commit_as(remote, SPEC, "version: 1\n", by="Cleo")
     commit_as(remote, SPEC, "version: evil\n", by="Ada", on="bump")
     commit_as(remote, SPEC, "version: 2\n", by="Ada", on="bump")
@@ -515,7 +515,7 @@ def test_what_stood_only_in_commits_that_were_merged_is_not_what_the_branch_had(
     assert past_texts(followed, sha, "version: 2") == [{SPEC: "version: 1\n"}, {SPEC: "version: 2\n"}]
 
 
-def test_only_the_last_few_changes_are_looked_into(remote: Remote) -> None:
+def test_the_history_has_only_the_last_changes(remote: Remote) -> None:
     for number in range(12):
         sha = commit_as(remote, SPEC, f"version: {number % 2}\n", by="Ada")
     followed = remote.repository()
@@ -528,7 +528,7 @@ def test_only_the_last_few_changes_are_looked_into(remote: Remote) -> None:
 @pytest.mark.parametrize(
     ("text", "paths"),
     [
-        pytest.param("nothing like it", [SPEC], id="a text that never stood there"),
+        pytest.param("nothing like it", [SPEC], id="a text that was never there"),
         pytest.param("", [SPEC], id="no text"),
         pytest.param("a: 1", ["specs/nothing.yaml"], id="a file that was never there"),
         pytest.param("a: 1", ["--version"], id="a path that looks like an option"),
@@ -536,14 +536,12 @@ def test_only_the_last_few_changes_are_looked_into(remote: Remote) -> None:
         pytest.param("--version", [SPEC], id="a text that looks like an option"),
     ],
 )
-def test_of_a_text_that_never_stood_there_no_past_is_told(
-    remote: Remote, text: str, paths: list[str]
-) -> None:
+def test_a_text_that_was_never_there_has_no_history(remote: Remote, text: str, paths: list[str]) -> None:
     followed = remote.repository()
     assert past_texts(followed, followed.commit().sha, text, *paths) == []
 
 
-def test_without_the_history_the_past_is_not_known(remote: Remote) -> None:
+def test_without_the_history_the_past_is_unknown(remote: Remote) -> None:
     commit_as(remote, SPEC, "version: 1\n", by="Ada")
     followed = remote.repository()
     sha = followed.commit().sha

@@ -16,7 +16,7 @@ def alert(alertname: str, **labels: str) -> Alert:
 
 
 def of_set(alertname: str, name: str = "web", scope: str = DEV) -> Alert:
-    """Only what asks when it was last known how it stands carries the scope."""
+    """Only the rule on the last observation has the scope."""
     return alert(alertname, name=name, **({"scope": scope} if alertname == "ScaleSetUnknown" else {}))
 
 

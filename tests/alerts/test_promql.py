@@ -1,4 +1,4 @@
-"""The evaluator of the rules: what it computes, what it refuses, and that promtool says the same."""
+"""The evaluator of the rules: what it computes, what it rejects, and that promtool agrees."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Which addresses are asked: those of our own endpoint, and no token goes anywhere else."""
+"""Which addresses are followed: those on our own endpoint. No token is sent elsewhere."""
 
 import json
 from io import BytesIO
@@ -85,7 +85,7 @@ def test_which_addresses_are_followed(url: str, asked: str | None) -> None:
 
 
 class Wire(BaseAdapter):
-    """Answers each request with the next of some bodies, and keeps which host was asked."""
+    """Responds with the next of some bodies, and records the host of each request."""
 
     def __init__(self, *answers: tuple[int, dict[str, str], str]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Tokens of other tenants go with what names an image, and one that cannot be had is said with its tenant."""
+"""Tokens of other tenants are sent with images, and a missing one is reported with its tenant."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -37,7 +37,7 @@ NOT_THERE = (
 
 
 class Application:
-    """Known to its own tenant and to others, by what each says to it: the tenant of the token, or an error."""
+    """A credential with a result for each tenant: the tenant of the token, or an error."""
 
     def __init__(self, said: Mapping[str | None, str | Exception]) -> None:
         self._said = said

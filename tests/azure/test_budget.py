@@ -291,7 +291,7 @@ def test_every_budget_of_the_simulator_is_known_with_its_size(
 
 
 def busy(scale_sets: int) -> Budget:
-    """A budget that knows every scale set: instances listed, one patch under way, one refused with 429."""
+    """A budget with every scale set: instances listed, one patch in flight, one with a 429."""
     budget = Budget()
     for number in range(scale_sets):
         subject = Subject("s", "westeurope", f"web-{number}")

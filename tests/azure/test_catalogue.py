@@ -1,4 +1,4 @@
-"""The image catalogues, asked through the real SDK: where, how often, and what their answers come to."""
+"""The image catalogues through the real SDK: where and how often they are read, and the results."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -18,7 +18,7 @@ HOUR = timedelta(hours=1)
 
 
 def heeding(clock: AzureClock, *dates: datetime | None) -> AzureClock:
-    """After answers of these dates, each of which came at once."""
+    """A clock after responses with these dates, each of which came immediately."""
     for date in dates:
         clock.note_date(date, clock.read())
     return clock

@@ -1,4 +1,4 @@
-"""Every way in which Azure says no, through the real SDK, and what is to be done next."""
+"""Every kind of failure, through the real SDK, and what to do next."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A field of another type is a malformed answer wherever it stands, and never another error."""
+"""A field of another type always makes a malformed response, and never another error."""
 
 import copy
 import math
@@ -99,7 +99,7 @@ def instance_row(*, message: str = '{"rollingUpgrade": {"PhaseOrderingNumber": 2
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where every value of a JSON document stands."""
+    """The path of every value of a JSON document."""
     yield path
     inside = value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
     for key, inner in inside:

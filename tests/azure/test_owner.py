@@ -1,4 +1,4 @@
-"""Scale sets that another controller made, by what is known of each; and those that merely look alike."""
+"""Scale sets of other controllers, and similar ones that belong to none."""
 
 from typing import Any
 

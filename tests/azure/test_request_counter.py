@@ -1,4 +1,4 @@
-"""What was asked of Azure is counted by kind and by the status of the answer."""
+"""Requests to Azure are counted by class and HTTP status."""
 
 from contextlib import suppress
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Every verb that asks Azure says first which one, and as whom; what programs read on standard output stays clean."""
+"""Every verb that uses Azure announces the endpoint and the identity first, on standard error."""
 
 import json
 from collections.abc import Mapping

@@ -58,7 +58,7 @@ def approve(
 
 
 def timeless(text: str) -> str:
-    """What the clock of the wall says changes from test to test."""
+    """The text with each time replaced by TIME."""
     return TIME.sub("TIME", text)
 
 
@@ -276,7 +276,7 @@ def test_an_approval_shows_in_why(world: Azure, tmp_path: Path) -> None:
 
 @pytest.fixture
 def written(tmp_path: Path) -> Callable[..., str]:
-    """A git repository of specs, the last of which this person has written; its address."""
+    """The address of a git repository of specs whose last commit is by this person."""
 
     def write(author: str, *documents: Any) -> str:
         tree = tmp_path / "fleet.git"

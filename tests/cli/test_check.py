@@ -1,4 +1,4 @@
-"""`reconciler check`: each thing that can be wrong before the first rollout, in its own line with the mend."""
+"""`reconciler check`: everything that can be wrong before the first rollout, each in a line with its fix."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ OTHER = "22222222-2222-2222-2222-222222222222"
 CATALOGUE = "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read"
 WRITE = "Microsoft.Compute/virtualMachineScaleSets/write"
 IDENTITY = f"ok      identity     application {CLIENT}, object {principal(CLIENT)} of tenant {TENANT}"
-MEND = "assign a role with this action, such as deploy/role.json"
+FIX_ROLE = "assign a role with this action, such as deploy/role.json"
 NO_IDENTITY = (
     "FAIL    identity     no Azure identity: no source of DefaultAzureCredential returned a token; run `az "
     "login`, or set AZURE_TOKEN_CREDENTIALS and the variables of that identity (EnvironmentCredential: "
@@ -133,8 +133,8 @@ def test_scale_sets_that_lack_one_action_share_a_line(here: Path) -> None:
         done = check(served.environment)
     named = "many-0000, many-0001, many-0002, many-0003 and 26 more"
     assert [line for line in of("role", done) if not line.startswith("ok")] == [
-        f"FAIL    {WRITE}: not granted on {named}; {MEND}",
-        f"FAIL    Microsoft.Compute/locations/operations/read: not granted on {named}; {MEND}",
+        f"FAIL    {WRITE}: not granted on {named}; {FIX_ROLE}",
+        f"FAIL    Microsoft.Compute/locations/operations/read: not granted on {named}; {FIX_ROLE}",
     ]
     others = "many-0001, many-0002, many-0003, many-0004 and 25 more"
     assert of("scale set", done) == [
@@ -151,8 +151,8 @@ def test_a_gallery_image_needs_actions_on_its_gallery(here: Path) -> None:
         write_specs(here / "specs", spec("cart", image=image))
         done = check(served.environment)
     assert [line for line in of("role", done) if "FAIL" in line] == [
-        f"FAIL    Microsoft.Compute/galleries/images/read: not granted on cart; {MEND}",
-        f"FAIL    Microsoft.Compute/galleries/images/versions/read: not granted on cart; {MEND}",
+        f"FAIL    Microsoft.Compute/galleries/images/read: not granted on cart; {FIX_ROLE}",
+        f"FAIL    Microsoft.Compute/galleries/images/versions/read: not granted on cart; {FIX_ROLE}",
     ]
 
 
@@ -273,7 +273,7 @@ def test_a_server_that_is_not_azure_is_detected(here: Path) -> None:
 
 
 def test_a_role_on_the_image_is_sufficient() -> None:
-    """The simulator has one role for all scopes, so this one is told by the answers on the way."""
+    """The simulator has one role for all scopes, so the responses are changed on their way."""
     held = scale_set("cart", capacity=1, image={"id": f"{CART}/versions/1.4.0"})
     simulator = Simulator.load(fleet_of(held, permissions={"actions": list(ALWAYS)}), WallClock())
 

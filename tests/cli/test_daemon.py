@@ -54,7 +54,7 @@ def test_sigterm_during_a_rollout_ends_it_cleanly(world: Azure, tmp_path: Path) 
         until(lambda: world.upgrades() > 0, daemon.log)
         daemon.signal(signal.SIGTERM)
         assert daemon.ended() == 0
-    assert OLD in world.images("web"), "it waits for the tick, not for Azure"
+    assert OLD in world.images("web"), "it waits for the reconcile, not for Azure"
 
 
 def test_a_second_signal_ends_it_while_azure_hangs(world: Azure, tmp_path: Path) -> None:

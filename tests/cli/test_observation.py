@@ -1,4 +1,4 @@
-"""A look at scale sets that no file declares yet."""
+"""The observation of scale sets that no file declares yet."""
 
 from reconciler.azure.session import Session
 from reconciler.cli.observation import observe_fleet

@@ -23,7 +23,7 @@ AGAIN = f"{NEW} will be retried, and its earlier failures no longer count; {SEES
 
 @pytest.fixture
 def world() -> Iterator[Azure]:
-    """In web the new image was given up; in full there is no room for a tag; in later a later version wrote it."""
+    """In web the new image failed and was rolled back, full has no room for a tag, later has a tag of a later version."""
     with azure(
         scale_set("full", capacity=1, tags={f"t{number}": "" for number in range(50)}),
         scale_set("later", capacity=1, tags={STATE: "v2;x"}),

@@ -18,7 +18,7 @@ def run(world: Azure, where: Path, *options: str) -> Ended:
 
 
 def events(done: Ended) -> list[str]:
-    """The log without its times, after the line that names the Azure that is asked."""
+    """The log without times, after the line that announces Azure."""
     announced, *rest = [line.partition(" ")[2] for line in done.err]
     assert announced.startswith("INFO Azure Resource Manager: https://127.0.0.1:")
     return rest

@@ -218,7 +218,7 @@ def simulation(where: Path, *options: str) -> subprocess.Popen[str]:
 
 
 def read_announcement(process: subprocess.Popen[str]) -> tuple[str, dict[str, str]]:
-    """What it says once it serves, and the variables that it exports."""
+    """Its output once it serves, and the exported variables."""
     assert process.stdout
     assert process.stderr
     line = process.stderr.readline()  # the last that it prints
@@ -228,7 +228,7 @@ def read_announcement(process: subprocess.Popen[str]) -> tuple[str, dict[str, st
 
 
 def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str, str]:
-    """Its exit code after a signal, and what it said more."""
+    """Its exit code after a signal, and its further output."""
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err

@@ -1,4 +1,4 @@
-"""The program used wrongly: one line that names place, cause and mend, before anything is done."""
+"""Wrong usage: one line that names place, cause and fix, before anything is done."""
 
 import socket
 from pathlib import Path

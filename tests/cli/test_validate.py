@@ -1,4 +1,4 @@
-"""`reconciler validate`: what it prints and how it ends. What is a mistake, tests/spec knows."""
+"""`reconciler validate`: its output and exit codes. tests/spec has the errors themselves."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`reconciler why`: of one scale set, from the daemon's board or from a look of its own."""
+"""`reconciler why`: one scale set, from the store of the daemon or from an observation of its own."""
 
 import json
 from pathlib import Path

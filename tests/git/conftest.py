@@ -1,4 +1,4 @@
-"""Git as on a fresh machine: nobody's configuration, and a person to commit as."""
+"""Git as on a new machine: no configuration, and an author for commits."""
 
 import os
 from pathlib import Path

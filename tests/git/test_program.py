@@ -135,7 +135,7 @@ def ends(pid: int) -> bool:
 
 
 def alive(pid: int) -> bool:
-    """Whether the process runs; one that has ended and that nobody has asked about does not."""
+    """Whether the process runs. A zombie does not."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:

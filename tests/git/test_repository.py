@@ -353,7 +353,7 @@ def test_two_processes_wait_for_each_other(remote: Remote) -> None:
 
 
 def commit_as(remote: Remote, name: str, content: str, *, by: str, on: str = "main") -> str:
-    """A commit by somebody, pushed."""
+    """A pushed commit by a given author."""
     remote.git("checkout", "--quiet", "-B", on)
     remote.write(name, content)
     remote.git("add", "--all")

@@ -37,7 +37,7 @@ LABELS = {
 
 
 def store() -> Store:
-    """One scale set of which everything is known."""
+    """A scale set with every metric."""
     known = state(
         counts=InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 2, 2, 2, 0),)),
         known_at=NOW,

@@ -47,7 +47,7 @@ def unreadable() -> Store:
 
 
 def rolling() -> Store:
-    """One scale set whose second domain is being upgraded, and one that waits for its first tick."""
+    """A scale set whose second domain is being upgraded, and one before its first reconcile."""
     first, second = (Domain("", "", number, "update domain") for number in (0, 1))
     counts = InstanceCounts((DomainCounts(first, 2, 2, 2, 0), DomainCounts(second, 2, 0, 0, 1)))
     step = Upgrade(("1",), NEW)
@@ -95,7 +95,7 @@ def unseen() -> list[dict[str, Any]]:
 
 
 def condition(kind: str, status: str, reason: str, message: str) -> dict[str, Any]:
-    """One of a scale set that was looked at for the first time at NOW."""
+    """A condition of a scale set that was first observed at NOW."""
     return {
         "type": kind,
         "status": status,
@@ -107,14 +107,14 @@ def condition(kind: str, status: str, reason: str, message: str) -> dict[str, An
 
 
 def held() -> Store:
-    """The specs of an earlier commit are in force, because the last one holds a mistake."""
+    """The specs of an earlier commit are in force, because the last one has an error."""
     store = rolling()
     store.last_sweep = Sweep(NOW, COMMIT, "Move web", ("specs/web.yaml:3:1: metadata: is missing",))
     return store
 
 
 def empty() -> Store:
-    """Specs without mistakes that declare nothing."""
+    """Specs without errors that declare nothing."""
     return Store(Sweep(NOW, COMMIT, "Remove all", ()))
 
 

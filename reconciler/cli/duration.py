@@ -20,6 +20,8 @@ class Duration(click.ParamType[timedelta]):
         length = parse_duration(value)
         if not length:
             self.fail(
-                f"{value!r} is not a duration of a second or more; write it like 15s, 5m or 1h30m", param, ctx
+                f"{value!r} is not a duration of at least a second; write it like 15s, 5m or 1h30m",
+                param,
+                ctx,
             )
         return length

@@ -92,7 +92,7 @@ def _parameter(option: str) -> str:
 
 def _specs(ctx: click.Context, given: Mapping[str, Any]) -> Specs:
     if given["--specs"] and given["--git"]:
-        raise click.UsageError("--specs and --git cannot be combined: name one place the specs come from")
+        raise click.UsageError("--specs and --git cannot be combined; choose one source of specs")
     if not given["--git"]:
         return Specs(Directory(given["--specs"] or Path("specs")))
     stop = Event()

@@ -1,1 +1,1 @@
-"""What users copy from docs/metrics.md, tried: the alert rules against a daemon in trouble."""
+"""The alert rules that users copy from docs/metrics.md, tested against a daemon with faults."""

@@ -33,7 +33,7 @@ Act = Callable[[Prometheus], object]
 
 
 def _go_on(prometheus: Prometheus) -> None:
-    """The daemon works, and nobody does anything."""
+    """The daemon runs, and nothing happens."""
 
 
 def as_declared(
@@ -87,7 +87,7 @@ def strikes(strike: Strike, *operations: str) -> Act:
 
 
 def refuse_once(prometheus: Prometheus) -> None:
-    """The next list is told to come again in four minutes."""
+    """The next list is throttled for four minutes."""
     prometheus.world.azure.faults.arm(SETS, Throttled(4 * MINUTE))
 
 
@@ -112,7 +112,7 @@ def calm(prometheus: Prometheus) -> None:
 
 
 def restart(prometheus: Prometheus) -> None:
-    """Another process takes over, and one scrape finds nobody."""
+    """Another process takes over, and one scrape finds none."""
     prometheus.is_away = True
     prometheus.wait(prometheus.interval)
     prometheus.restart()
@@ -166,7 +166,7 @@ def find_remote(prometheus: Prometheus) -> None:
 
 
 class Odd(Compute):
-    """A door to Azure whose lists of instances break in a way nobody thought of, once told to."""
+    """A client of Azure whose lists of instances raise an unexpected error on demand."""
 
     breaks: ClassVar[bool] = False
 

@@ -1,4 +1,4 @@
-"""A Prometheus and an Alertmanager that look at a world on its virtual clock."""
+"""A Prometheus and an Alertmanager that observe a world on its virtual clock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -42,7 +42,7 @@ class Unsupported(Exception):
 
 @dataclass(slots=True)
 class Series:
-    """The samples of one series by time. A value of None says that it has ended."""
+    """The samples of one series by time. A value of None means that it has ended."""
 
     times: list[float] = field(default_factory=list)
     values: list[float | None] = field(default_factory=list)

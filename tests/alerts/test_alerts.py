@@ -10,7 +10,7 @@ RULES, INHIBITIONS = alert_rules(), inhibitions()
 
 
 @pytest.mark.parametrize("fault", [pytest.param(each, id=name) for name, each in FAULTS.items()])
-def test_a_fault_raises_its_alerts_in_their_time_until_it_ends_and_no_other(fault: Fault) -> None:
+def test_a_fault_raises_only_its_alerts_in_time_until_it_ends(fault: Fault) -> None:
     world = fault.world()
     prometheus = Prometheus(world, RULES, INHIBITIONS, interval=fault.interval)
     prometheus.watch(3 * MINUTE)
@@ -40,5 +40,5 @@ def test_a_fault_raises_its_alerts_in_their_time_until_it_ends_and_no_other(faul
 
 
 @pytest.mark.parametrize("alert", [rule.alert for rule in RULES])
-def test_every_rule_is_tried_by_a_fault_that_raises_it_and_by_one_that_does_not(alert: str) -> None:
+def test_every_rule_has_a_fault_that_raises_it_and_one_that_does_not(alert: str) -> None:
     assert {alert in fault.fires for fault in FAULTS.values()} == {True, False}

@@ -16,7 +16,7 @@ def alert(alertname: str, **labels: str) -> Alert:
 
 
 def of_set(alertname: str, name: str = "web", scope: str = DEV) -> Alert:
-    """Only what asks when it was last known how it stands carries the scope."""
+    """Only the rule on the last observation has the scope."""
     return alert(alertname, name=name, **({"scope": scope} if alertname == "ScaleSetUnknown" else {}))
 
 
@@ -61,12 +61,12 @@ def cases(rows: list[tuple[str, Alert, Alert]]) -> list[Any]:
 
 
 @pytest.mark.parametrize(("source", "target"), cases(MUTED))
-def test_an_alert_is_muted_by_what_explains_it(source: Alert, target: Alert) -> None:
+def test_an_alert_is_inhibited_by_its_cause(source: Alert, target: Alert) -> None:
     assert any(each.mutes(target, [source, target]) for each in inhibitions())
 
 
 @pytest.mark.parametrize(("source", "target"), cases(TOLD))
-def test_an_alert_is_told_beside_what_does_not_explain_it(source: Alert, target: Alert) -> None:
+def test_an_alert_is_not_inhibited_by_an_unrelated_alert(source: Alert, target: Alert) -> None:
     assert not any(each.mutes(target, [source, target]) for each in inhibitions())
 
 

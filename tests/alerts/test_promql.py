@@ -1,4 +1,4 @@
-"""The evaluator of the rules: what it computes, what it refuses, and that promtool says the same."""
+"""The evaluator of the rules: what it computes, what it rejects, and that promtool agrees."""
 
 import shutil
 import subprocess
@@ -34,40 +34,42 @@ CASES = [
     pytest.param("up", {"a": 1, "b": 0}, id="the newest sample"),
     pytest.param("ended", {}, id="a series that has ended"),
     pytest.param("up == 1", {"a": 1}, id="a comparison keeps what holds"),
-    pytest.param("up != 1", {"b": 0}, id="a comparison with what is unlike"),
+    pytest.param("up != 1", {"b": 0}, id="a comparison for inequality"),
     pytest.param("up >= 1", {"a": 1}, id="at least"),
     pytest.param("up <= 0", {"b": 0}, id="at most"),
     pytest.param("up < 1", {"b": 0}, id="less"),
     pytest.param("time() - began > 400", {"a": 480}, id="an age"),
-    pytest.param("time() - began > 480", {}, id="an age that is not more than its limit"),
+    pytest.param("time() - began > 480", {}, id="an age within its limit"),
     pytest.param("began / 60 + 1", {"a": 2}, id="arithmetic with a number"),
-    pytest.param("absent(up)", {}, id="what is there is not absent"),
-    pytest.param("absent(ended)", {"": 1}, id="what has ended is absent"),
-    pytest.param('absent(nowhere{job="z"})', {"z": 1}, id="what never was is absent, with its labels"),
-    pytest.param('up{job!="a"}', {"b": 0}, id="all but one"),
-    pytest.param('flag{job=~"a|c"}', {"a": 0, "c": 5}, id="one of several"),
-    pytest.param("max_over_time(flag[5m])", {"a": 0, "b": 1, "c": 5}, id="the highest of five minutes"),
+    pytest.param("absent(up)", {}, id="an existing series is not absent"),
+    pytest.param("absent(ended)", {"": 1}, id="an ended series is absent"),
     pytest.param(
-        "max_over_time(flag[7m])", {"a": 1, "b": 1, "c": 5}, id="the first minute of a range is in it"
+        'absent(nowhere{job="z"})', {"z": 1}, id="a series that never existed is absent, with its labels"
     ),
-    pytest.param("max_over_time(ended[5m])", {"a": 1}, id="the highest of what has ended since"),
+    pytest.param('up{job!="a"}', {"b": 0}, id="every series except one"),
+    pytest.param('flag{job=~"a|c"}', {"a": 0, "c": 5}, id="one of several values"),
+    pytest.param("max_over_time(flag[5m])", {"a": 0, "b": 1, "c": 5}, id="the highest of five minutes"),
+    pytest.param("max_over_time(flag[7m])", {"a": 1, "b": 1, "c": 5}, id="a range includes its first minute"),
+    pytest.param("max_over_time(ended[5m])", {"a": 1}, id="the highest of an ended series"),
     pytest.param("max by (zone) (flag)", {"1": 0, "2": 5}, id="the highest of a group"),
     pytest.param("sum by (zone) (flag)", {"1": 0, "2": 5}, id="the sum of a group"),
     pytest.param("min(flag)", {"": 0}, id="the lowest of all"),
-    pytest.param("flag > 0 and on (job) up == 0", {}, id="and where the other side has nothing"),
-    pytest.param("up and on (job) flag == 0", {"a": 1, "b": 0}, id="and by one label"),
-    pytest.param("flag unless on (job) up == 0", {"a": 0, "c": 5}, id="unless by one label"),
-    pytest.param("began or up", {"a": 60, "b": 0}, id="or adds what is missing"),
+    pytest.param("flag > 0 and on (job) up == 0", {}, id="`and` without a match on the other side"),
+    pytest.param("up and on (job) flag == 0", {"a": 1, "b": 0}, id="`and` on one label"),
+    pytest.param("flag unless on (job) up == 0", {"a": 0, "c": 5}, id="`unless` on one label"),
+    pytest.param("began or up", {"a": 60, "b": 0}, id="`or` adds missing series"),
     pytest.param(
-        "flag > 4 and on (job) flag == 5 unless on (job) up == 1", {"c": 5}, id="from left to right"
+        "flag > 4 and on (job) flag == 5 unless on (job) up == 1",
+        {"c": 5},
+        id="operators are evaluated from left to right",
     ),
     pytest.param(
         "increase(ends_total[9m])",
         {"a": 1, "b": 0, "c": 4, "d": 0},
-        id="over all of it, and nothing of what begins at one",
+        id="an increase over the whole range, without the first value",
     ),
-    pytest.param("increase(ends_total[4m]) > 0", {"a": 1, "c": 1}, id="over a part of it"),
-    pytest.param("increase(ends_total[1h]) > 0", {"a": 1, "c": 4.222}, id="a range that is longer"),
+    pytest.param("increase(ends_total[4m]) > 0", {"a": 1, "c": 1}, id="an increase over a part of the range"),
+    pytest.param("increase(ends_total[1h]) > 0", {"a": 1, "c": 4.222}, id="a range longer than the series"),
 ]
 
 
@@ -103,21 +105,21 @@ def test_an_expression_has_its_value(written: str, values: Mapping[str, float]) 
 @pytest.mark.parametrize(
     "written",
     [
-        pytest.param("rate(ends_total[5m])", id="another function"),
+        pytest.param("rate(ends_total[5m])", id="an unknown function"),
         pytest.param("up offset 5m", id="an offset"),
-        pytest.param('up{job=~"a.*"}', id="a regular expression that is more than alternatives"),
-        pytest.param('up{job!~"a"}', id="all but what matches"),
-        pytest.param("max without (job) (up)", id="a group by what is left out"),
-        pytest.param("count(up)", id="another aggregation"),
+        pytest.param('up{job=~"a.*"}', id="a regular expression beyond alternatives"),
+        pytest.param('up{job!~"a"}', id="a negative match"),
+        pytest.param("max without (job) (up)", id="a grouping with `without`"),
+        pytest.param("count(up)", id="an unknown aggregation"),
         pytest.param("up > bool 0", id="a comparison that gives 0 and 1"),
         pytest.param("up > began", id="a comparison of two vectors"),
-        pytest.param("up unless ignoring (job) flag", id="a match by all labels but some"),
-        pytest.param("flag * on (job) group_left (zone) up", id="a match of many to one"),
+        pytest.param("up unless ignoring (job) flag", id="a match with `ignoring`"),
+        pytest.param("flag * on (job) group_left (zone) up", id="a many-to-one match"),
         pytest.param("max_over_time(up[5m:1m])", id="a subquery"),
-        pytest.param("-up", id="a sign"),
+        pytest.param("-up", id="a unary minus"),
     ],
 )
-def test_what_is_not_known_is_refused(written: str) -> None:
+def test_unsupported_expressions_are_rejected(written: str) -> None:
     with pytest.raises(Unsupported):
         expression(written)
 

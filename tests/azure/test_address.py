@@ -1,4 +1,4 @@
-"""Which addresses are asked: those of our own endpoint, and no token goes anywhere else."""
+"""Which addresses are followed: those on our own endpoint. No token is sent elsewhere."""
 
 import json
 from io import BytesIO
@@ -76,7 +76,7 @@ EVIL = [
         ("https://management.azure.com\uff03evil.example/x", None),
     ],
 )  # fmt: skip
-def test_whose_address_it_is(url: str, asked: str | None) -> None:
+def test_which_addresses_are_followed(url: str, asked: str | None) -> None:
     if asked:
         assert on_endpoint(url, PUBLIC_CLOUD) == asked
         return
@@ -85,7 +85,7 @@ def test_whose_address_it_is(url: str, asked: str | None) -> None:
 
 
 class Wire(BaseAdapter):
-    """Answers each request with the next of some bodies, and keeps which host was asked."""
+    """Responds with the next of some bodies, and records the host of each request."""
 
     def __init__(self, *answers: tuple[int, dict[str, str], str]) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ def linked(url: str) -> tuple[int, dict[str, str], str]:
 
 
 @pytest.mark.parametrize("url", EVIL)
-def test_no_token_leaves_by_a_link_of_a_list(url: str) -> None:
+def test_no_token_is_sent_to_a_next_link_on_another_host(url: str) -> None:
     wire = Wire(linked(url))
     with pytest.raises(MalformedResponse, match="which is not followed"):
         list(compute(wire).models(Scope(SUBSCRIPTION)))
@@ -129,7 +129,7 @@ def test_no_token_leaves_by_a_link_of_a_list(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", [*EVIL, "https://[bad/x", "https://management.azure.com:abc/x"])
-def test_no_token_leaves_by_a_link_that_the_sdk_follows(url: str) -> None:
+def test_no_token_is_sent_to_a_link_that_the_sdk_follows(url: str) -> None:
     wire = Wire(linked(url))
     image = GalleryImage(named("gallery", "latest"))
     assert compute(wire).availability(image, model(), Priority.ROLLOUT).verdict is Verdict.UNREADABLE
@@ -137,7 +137,7 @@ def test_no_token_leaves_by_a_link_that_the_sdk_follows(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", [*EVIL, "https://[bad/x", "https://management.azure.com:abc/x"])
-def test_no_token_leaves_by_a_redirect(url: str) -> None:
+def test_no_token_is_sent_to_a_redirect(url: str) -> None:
     wire = Wire((307, {"Location": url}, ""))
     with pytest.raises(Unreachable):
         compute(wire).model(TARGET, Priority.ROLLOUT)

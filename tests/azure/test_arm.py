@@ -48,7 +48,7 @@ def test_a_patch_of_the_model_holds_its_image_and_its_tags(tags: dict[str, str] 
     assert patch == {"properties": {"virtualMachineProfile": {"storageProfile": {"imageReference": UBUNTU}}}}
 
 
-def test_what_is_persisted_is_read_off_the_tags() -> None:
+def test_the_persisted_state_is_read_from_the_tags() -> None:
     body = scale_set() | {"tags": {"vmss-reconciler-state": "v1;good=C:O:S:1.0.0", "odd": 7}}
     found = arm.model(body)
     assert found.persisted == PersistedState(PlatformImage("C", "O", "S", "1.0.0"))
@@ -64,8 +64,8 @@ def test_a_token_in_the_address_of_a_vhd_is_not_kept() -> None:
 @pytest.mark.parametrize(
     ("version", "exact", "runs"),
     [
-        pytest.param("/versions/latest", "1.0.10", "1.0.10", id="latest, of which it has this one"),
-        pytest.param("", "1.0.10", "1.0.10", id="a definition, of which it has this version"),
+        pytest.param("/versions/latest", "1.0.10", "1.0.10", id="latest with an exact version"),
+        pytest.param("", "1.0.10", "1.0.10", id="a definition with an exact version"),
         pytest.param("/versions/1.0.9", "1.0.9", "1.0.9", id="a version"),
     ],
 )
@@ -79,13 +79,13 @@ def test_an_instance_runs_the_exact_version_of_a_gallery_image(version: str, exa
 @pytest.mark.parametrize(
     "body", [{}, {"id": "x"}, {"id": "x", "properties": None}, {"id": "x", "properties": "y"}]
 )
-def test_a_scale_set_that_makes_no_sense_is_malformed(body: dict[str, Any]) -> None:
+def test_a_scale_set_that_cannot_be_read_is_malformed(body: dict[str, Any]) -> None:
     with pytest.raises(MalformedResponse):
         arm.model(body)
 
 
 @pytest.mark.parametrize("body", [{}, {"instanceId": "0"}, {"instanceId": "0", "properties": None}])
-def test_an_instance_that_makes_no_sense_is_malformed(body: dict[str, Any]) -> None:
+def test_an_instance_that_cannot_be_read_is_malformed(body: dict[str, Any]) -> None:
     with pytest.raises(MalformedResponse):
         arm.instance(body)
 
@@ -125,7 +125,7 @@ def view(*codes: str, **more: Any) -> dict[str, Any]:
     } | more
 
 
-def test_a_scale_set_in_our_words() -> None:
+def test_a_scale_set_is_converted() -> None:
     model = arm.model(scale_set())
     assert (model.etag, model.capacity, model.provisioning, model.mode) == ('"4"', 2, "succeeded", "Manual")
     assert model.image == PlatformImage(**UBUNTU)
@@ -155,7 +155,7 @@ def test_a_scale_set_in_our_words() -> None:
             {"upgradePolicy": None, "orchestrationMode": "Flexible"},
             "mode",
             "Manual",
-            id="no upgrade policy of a Flexible set: it is upgraded by hand",
+            id="no upgrade policy of a Flexible set: upgraded manually",
         ),
         pytest.param(
             {"upgradePolicy": {"mode": "Automatic"}, "orchestrationMode": "Flexible"},
@@ -229,10 +229,10 @@ def test_a_fact_of_the_model(properties: dict[str, Any], field: str, value: obje
         pytest.param(
             {"osDisk": {"image": {"uri": "https://a/b.vhd"}}}, VhdImage("https://a/b.vhd"), id="VHD"
         ),
-        pytest.param({"imageReference": None, "osDisk": {}}, None, id="neither"),
+        pytest.param({"imageReference": None, "osDisk": {}}, None, id="no image reference"),
     ],
 )
-def test_an_image_reference_in_our_words(storage: dict[str, Any], image: Image | None) -> None:
+def test_an_image_reference_is_converted(storage: dict[str, Any], image: Image | None) -> None:
     assert arm.instance(row(storageProfile=storage)).image == image
 
 
@@ -248,17 +248,17 @@ def test_an_image_reference_in_our_words(storage: dict[str, Any], image: Image |
     ],
     ids=lambda image: image.kind,
 )
-def test_what_a_patch_says_is_what_a_model_then_reads(image: Image) -> None:
+def test_a_patch_sets_what_a_model_then_reads(image: Image) -> None:
     assert arm.model(scale_set(**arm.image_patch(image)["properties"])).image == image
 
 
-def test_a_patch_says_nothing_but_the_image() -> None:
+def test_a_patch_sets_only_the_image() -> None:
     assert arm.image_patch(PlatformImage(**UBUNTU)) == {
         "properties": {"virtualMachineProfile": {"storageProfile": {"imageReference": UBUNTU}}}
     }
 
 
-def test_an_instance_in_our_words() -> None:
+def test_an_instance_is_converted() -> None:
     seen = arm.instance(row(instanceView=view(vmHealth={"status": {"code": "HealthState/healthy"}})))
     assert (seen.id, seen.name, seen.zone) == ("3", "vmss1_3", "2")
     assert (seen.provisioning, seen.power, seen.health) == ("succeeded", "running", "healthy")
@@ -286,7 +286,7 @@ def test_an_instance_in_our_words() -> None:
             {"instanceView": None},
             "provisioning",
             "",
-            id="a row without its view: nothing is known of it",
+            id="a row without its instance view",
         ),
         pytest.param(
             {"instanceView": None, "provisioningState": "Creating"},
@@ -307,7 +307,7 @@ def test_an_instance_in_our_words() -> None:
             {"instanceView": view("ProvisioningState/succeeded") | {"platformUpdateDomain": None}},
             "update_domain",
             None,
-            id="not numbered yet",
+            id="no update domain yet",
         ),
     ],
 )
@@ -318,15 +318,13 @@ def test_a_fact_of_an_instance(properties: dict[str, Any], field: str, value: ob
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param({}, id="nothing"),
+        pytest.param({}, id="an empty object"),
         pytest.param({"id": "x", "properties": {}, "sku": {"name": "s"}}, id="no capacity"),
         pytest.param({"id": "x", "sku": {"capacity": 1}}, id="no properties"),
-        pytest.param(
-            {"id": "x", "properties": {}, "sku": {"capacity": "many"}}, id="a capacity that is no number"
-        ),
+        pytest.param({"id": "x", "properties": {}, "sku": {"capacity": "many"}}, id="an invalid capacity"),
     ],
 )
-def test_a_scale_set_without_what_every_one_has_is_malformed(body: dict[str, Any]) -> None:
+def test_a_scale_set_without_mandatory_fields_is_malformed(body: dict[str, Any]) -> None:
     with pytest.raises(MalformedResponse):
         arm.model(body)
 
@@ -339,24 +337,26 @@ def test_an_instance_without_an_id_is_malformed() -> None:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        pytest.param({"status": "Succeeded"}, Operation("Succeeded"), id="it ended well"),
-        pytest.param({"status": "succeeded"}, Operation("Succeeded"), id="in another case"),
-        pytest.param({"status": "Running"}, Operation("InProgress"), id="any other word is no end"),
+        pytest.param({"status": "Succeeded"}, Operation("Succeeded"), id="succeeded"),
+        pytest.param({"status": "succeeded"}, Operation("Succeeded"), id="succeeded in other letters"),
+        pytest.param({"status": "Running"}, Operation("InProgress"), id="any other status is not final"),
         pytest.param(
-            {"status": "Updating", "error": {"code": "X"}}, Operation("InProgress"), id="even beside an error"
+            {"status": "Updating", "error": {"code": "X"}},
+            Operation("InProgress"),
+            id="succeeded with an error beside",
         ),
         pytest.param(
             {"status": "Failed", "error": {"code": "X", "message": "No."}},
             Operation("Failed", "X: No."),
-            id="it failed",
+            id="failed",
         ),
         pytest.param(
             {"status": "Canceled"},
             Operation("Canceled", "Canceled, without a code or a message"),
-            id="it was canceled",
+            id="canceled",
         ),
-        pytest.param({}, Operation(""), id="it does not say"),
+        pytest.param({}, Operation(""), id="no status"),
     ],
 )
-def test_how_a_long_operation_stands(body: dict[str, Any], expected: Operation) -> None:
+def test_the_status_of_a_long_operation(body: dict[str, Any], expected: Operation) -> None:
     assert arm.operation(body) == expected

@@ -1,4 +1,4 @@
-"""Tokens of other tenants go with what names an image, and one that cannot be had is said with its tenant."""
+"""Tokens of other tenants are sent with images, and a missing one is reported with its tenant."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -37,7 +37,7 @@ NOT_THERE = (
 
 
 class Application:
-    """Known to its own tenant and to others, by what each says to it: the tenant of the token, or an error."""
+    """A credential with a result for each tenant: the tenant of the token, or an error."""
 
     def __init__(self, said: Mapping[str | None, str | Exception]) -> None:
         self._said = said
@@ -61,7 +61,7 @@ class Headers(InProcessTransport):
         return super().send(request, **kwargs)
 
 
-def test_the_change_of_a_model_carries_a_token_of_each_tenant_and_nothing_else_does(azure: Simulator) -> None:
+def test_only_the_change_of_a_model_carries_a_token_of_each_tenant(azure: Simulator) -> None:
     application = Application({None: HOME, VENDOR: VENDOR, OTHER: OTHER})
     transport = Headers(azure)
     session = Session(credential=application, transport=transport, auxiliary_tenants=[VENDOR, OTHER])
@@ -110,7 +110,7 @@ def test_without_auxiliary_tenants_there_is_no_such_header(azure: Simulator) -> 
             OSError("no such certificate"),
             Unreachable,
             f"auxiliary tenant {VENDOR}: no such certificate",
-            id="a file that is not there",
+            id="a missing file",
         ),
         pytest.param(
             HOME,
@@ -120,7 +120,7 @@ def test_without_auxiliary_tenants_there_is_no_such_header(azure: Simulator) -> 
         ),
     ],
 )
-def test_a_token_that_cannot_be_had_stops_the_change_of_a_model_and_names_the_tenant(
+def test_a_missing_token_blocks_the_change_of_a_model_and_names_the_tenant(
     said: str | Exception, kind: type[AzureFailure], message: str, azure: Simulator
 ) -> None:
     application = Application({None: HOME, VENDOR: said})
@@ -133,7 +133,7 @@ def test_a_token_that_cannot_be_had_stops_the_change_of_a_model_and_names_the_te
 
 
 @pytest.mark.parametrize("token", [VENDOR.upper(), "opaque"])
-def test_a_token_that_is_of_the_tenant_or_does_not_tell_is_used(token: str, azure: Simulator) -> None:
+def test_a_token_of_the_tenant_or_without_a_tenant_is_used(token: str, azure: Simulator) -> None:
     transport = Headers(azure)
     application = Application({None: HOME, VENDOR: token})
     session = Session(credential=application, transport=transport, auxiliary_tenants=[VENDOR])
@@ -158,7 +158,7 @@ def test_a_token_that_is_of_the_tenant_or_does_not_tell_is_used(token: str, azur
         ),
     ],
 )
-def test_an_image_of_another_tenant_is_rolled_where_that_tenant_is(
+def test_an_image_of_another_tenant_is_rolled_out_if_the_tenant_is_named(
     tenants: list[str], line: str, version: str
 ) -> None:
     """Its catalogue is closed to us either way, which an exact version does not need."""

@@ -37,21 +37,21 @@ def may(
     return budget.acquire(operation_class, subject, priority, NOW) is None
 
 
-def test_what_was_never_heard_of_may_be_asked() -> None:
+def test_an_unknown_budget_allows_requests() -> None:
     assert may(Budget())
 
 
 @pytest.mark.parametrize(
     ("left", "priority", "goes"),
     [
-        pytest.param(541, Priority.ROUTINE, True, id="a routine look while more than half is left"),
-        pytest.param(540, Priority.ROUTINE, False, id="and not of the half that is left to others"),
-        pytest.param(540, Priority.ROLLOUT, True, id="which a rollout may"),
-        pytest.param(217, Priority.ROLLOUT, True, id="down to a fifth"),
-        pytest.param(216, Priority.ROLLOUT, False, id="and no further"),
+        pytest.param(541, Priority.ROUTINE, True, id="a routine observation while more than half is left"),
+        pytest.param(540, Priority.ROUTINE, False, id="a routine observation with half left"),
+        pytest.param(540, Priority.ROLLOUT, True, id="a rollout with half left"),
+        pytest.param(217, Priority.ROLLOUT, True, id="a rollout while more than a fifth is left"),
+        pytest.param(216, Priority.ROLLOUT, False, id="a rollout with a fifth left"),
     ],
 )
-def test_a_share_stays_for_others_and_rollouts_outrank_sweeps(
+def test_a_part_is_left_to_others_and_rollouts_take_precedence(
     left: int, priority: Priority, goes: bool
 ) -> None:
     budget = Budget()
@@ -59,7 +59,7 @@ def test_a_share_stays_for_others_and_rollouts_outrank_sweeps(
     assert may(budget, priority=priority) is goes
 
 
-def test_a_wait_says_how_long_and_why() -> None:
+def test_a_delay_has_its_length_and_reason() -> None:
     budget = Budget()
     budget.note(WEB, told(**{HIGH: 37}), NOW)
     wait = budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW)
@@ -82,13 +82,13 @@ def test_a_clock_that_is_set_back_empties_no_bucket() -> None:
     ]
 
 
-def test_what_is_on_its_way_is_counted_before_its_answer_is_there() -> None:
+def test_requests_in_flight_are_counted_before_their_responses() -> None:
     budget = Budget()
     budget.note(WEB, told(**{HIGH: 219}), NOW)
     assert [may(budget) for _ in range(4)] == [True, True, True, False]
 
 
-def test_an_answer_does_not_make_up_for_what_else_is_on_its_way() -> None:
+def test_a_response_does_not_reset_the_count_of_other_requests_in_flight() -> None:
     budget = Budget()
     budget.note(WEB, told(**{HIGH: 219}), NOW)
     assert may(budget)
@@ -101,14 +101,14 @@ def test_an_answer_does_not_make_up_for_what_else_is_on_its_way() -> None:
 @pytest.mark.parametrize(
     ("left", "requests", "goes"),
     [
-        pytest.param(26, 20, True, id="as many as it takes, and the share of others"),
-        pytest.param(25, 20, False, id="not half of a list"),
-        pytest.param(30, 28, True, id="of a list as long as the bucket is deep the others get the rest"),
-        pytest.param(29, 30, False, id="and it waits until the bucket is full"),
-        pytest.param(30, 40, True, id="one that is longer goes when it is"),
+        pytest.param(26, 20, True, id="a list needs all its pages in addition to the part for others"),
+        pytest.param(25, 20, False, id="a list is not read in part"),
+        pytest.param(30, 28, True, id="a list as long as the bucket leaves nothing to others"),
+        pytest.param(29, 30, False, id="a list as long as the bucket waits until it is full"),
+        pytest.param(30, 40, True, id="a list longer than the bucket goes when it is full"),
     ],
 )
-def test_a_list_is_asked_for_whole(left: int, requests: int, *, goes: bool) -> None:
+def test_a_list_is_acquired_as_a_whole(left: int, requests: int, *, goes: bool) -> None:
     budget = Budget()
     budget.note(WEB, told(**{RESOURCE: left}), NOW)
     assert (
@@ -146,9 +146,11 @@ def test_a_budget_is_of_its_subject(policy: str, free: list[Subject]) -> None:
     "headers",
     [
         pytest.param(told(VmssQueuedVMOperations=0), id="the queue counts up"),
-        pytest.param(told(HighCostGetVMScaleSet3Min=0), id="a budget that is not known is left to Azure"),
+        pytest.param(told(HighCostGetVMScaleSet3Min=0), id="an unknown budget"),
         pytest.param({"x-ms-ratelimit-remaining-resource": "nonsense"}, id="nonsense"),
-        pytest.param({"x-ms-ratelimit-remaining-resource": f"Microsoft.Compute/{HIGH};many"}, id="no number"),
+        pytest.param(
+            {"x-ms-ratelimit-remaining-resource": f"Microsoft.Compute/{HIGH};many"}, id="not a number"
+        ),
         pytest.param(told(**{HIGH: 10**400}), id="more than fits a float"),
         pytest.param(
             {"x-ms-ratelimit-remaining-subscription-reads": "9" * 5000}, id="more digits than Python reads"
@@ -156,13 +158,13 @@ def test_a_budget_is_of_its_subject(policy: str, free: list[Subject]) -> None:
         pytest.param({}, id="no header"),
     ],
 )
-def test_what_is_no_budget_holds_nothing_up(headers: dict[str, str]) -> None:
+def test_what_is_no_budget_blocks_nothing(headers: dict[str, str]) -> None:
     budget = Budget()
     budget.note(WEB, headers, NOW)
     assert may(budget)
 
 
-def test_the_gateway_counts_what_we_ourselves_read_and_write_to_the_last_and_in_all_regions() -> None:
+def test_the_buckets_of_the_gateway_cover_all_regions_and_may_be_emptied() -> None:
     budget = Budget()
     budget.note(WEB, {"x-ms-ratelimit-remaining-subscription-reads": "3"}, NOW)
     assert [may(budget, NORTH, operation_class=OperationClass.GET) for _ in range(4)] == [
@@ -185,7 +187,7 @@ def test_the_gateway_counts_what_we_ourselves_read_and_write_to_the_last_and_in_
         pytest.param(RESOURCE, [API, NORTH, OTHER], id="of a scale set"),
     ],
 )
-def test_after_a_429_its_class_rests_until_the_time_that_azure_named(
+def test_after_a_429_its_class_backs_off_until_the_time_that_azure_named(
     policy: str, free: list[Subject]
 ) -> None:
     budget = Budget()
@@ -198,7 +200,7 @@ def test_after_a_429_its_class_rests_until_the_time_that_azure_named(
     assert budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW + MINUTE) is None
 
 
-def test_what_covers_every_region_draws_on_the_bucket_of_each() -> None:
+def test_a_request_for_every_region_draws_on_the_bucket_of_each() -> None:
     budget = Budget()
     budget.note(NORTH, told(**{HIGH: 0}), NOW)
     assert not may(budget, WHOLE)
@@ -233,7 +235,7 @@ def test_patches_of_one_scale_set_are_counted_apart_from_its_upgrades() -> None:
     assert not may(budget, API, operation_class=OperationClass.PATCH)
 
 
-def test_who_waits_as_long_as_was_said_finds_a_request() -> None:
+def test_after_the_announced_delay_a_request_is_left() -> None:
     for left in range(217):
         budget = Budget()
         budget.note(WEB, told(**{HIGH: left}), NOW)
@@ -244,7 +246,7 @@ def test_who_waits_as_long_as_was_said_finds_a_request() -> None:
             ), left
 
 
-def test_after_a_429_of_the_gateway_all_reads_rest_in_every_region_and_no_write() -> None:
+def test_after_a_429_of_the_gateway_all_reads_back_off_and_no_write_does() -> None:
     budget = Budget()
     budget.back_off(OperationClass.GET, WEB, "", NOW + MINUTE)
     assert not may(budget, NORTH)
@@ -256,7 +258,7 @@ def test_after_a_429_of_the_gateway_all_reads_rest_in_every_region_and_no_write(
     assert may(budget, API, OperationClass.PATCH)
 
 
-def test_a_shorter_rest_does_not_end_a_longer_one() -> None:
+def test_a_shorter_back_off_does_not_end_a_longer_one() -> None:
     budget = Budget()
     budget.back_off(OperationClass.GET, WEB, "GetVMScaleSet3Min", NOW + 5 * MINUTE)
     budget.back_off(OperationClass.GET, API, "GetVMScaleSet3Min", NOW + MINUTE)
@@ -289,7 +291,7 @@ def test_every_budget_of_the_simulator_is_known_with_its_size(
 
 
 def busy(scale_sets: int) -> Budget:
-    """A budget that knows every scale set: instances listed, one patch under way, one refused with 429."""
+    """A budget with every scale set: instances listed, one patch in flight, one with a 429."""
     budget = Budget()
     for number in range(scale_sets):
         subject = Subject("s", "westeurope", f"web-{number}")
@@ -318,7 +320,7 @@ ONE_OF_THEM = Subject("s", "westeurope", "web-5")
         ),
         pytest.param(lambda budget: may(budget, WHOLE), id="a list of the subscription"),
         pytest.param(
-            lambda budget: budget.note(ONE_OF_THEM, told(**{HIGH: 9, RESOURCE: 9}), NOW), id="an answer"
+            lambda budget: budget.note(ONE_OF_THEM, told(**{HIGH: 9, RESOURCE: 9}), NOW), id="a response"
         ),
         pytest.param(
             lambda budget: budget.release(OperationClass.PATCH, ONE_OF_THEM), id="the end of a call"
@@ -329,7 +331,7 @@ ONE_OF_THEM = Subject("s", "westeurope", "web-5")
         ),
     ],
 )
-def test_a_request_is_the_same_work_at_ten_thousand_scale_sets_as_at_ten(
+def test_the_cost_of_a_request_does_not_depend_on_the_number_of_scale_sets(
     act: Callable[[Budget], object], small_and_large: tuple[Budget, Budget]
 ) -> None:
     small, large = (instructions(partial(act, budget)) for budget in small_and_large)
@@ -345,7 +347,7 @@ def remembered(thing: object) -> Iterator[Subject]:
             yield from remembered(each)
 
 
-def test_scale_sets_that_come_and_go_for_years_are_forgotten() -> None:
+def test_deleted_scale_sets_are_forgotten() -> None:
     """One new scale set a day for ten years, each listed once, patched once and refused once."""
     budget = Budget()
     for day in range(3650):

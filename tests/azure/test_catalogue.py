@@ -1,4 +1,4 @@
-"""The image catalogues, asked through the real SDK: where, how often, and what their answers come to."""
+"""The image catalogues through the real SDK: where and how often they are read, and the results."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -44,8 +44,8 @@ def found(simulator: Simulator, image: Image, **of: Any) -> tuple[Verdict, str]:
 @pytest.mark.parametrize(
     ("details", "newest"),
     [
-        pytest.param({}, "1.0.10", id="by number; what is no number is none"),
-        pytest.param({"deprecation": "Deprecated"}, "1.0.9", id="not a deprecated one"),
+        pytest.param({}, "1.0.10", id="versions are ordered as numbers; other versions are ignored"),
+        pytest.param({"deprecation": "Deprecated"}, "1.0.9", id="a deprecated version is skipped"),
         pytest.param({"regions": ["northeurope"]}, "1.0.9", id="not one of another region"),
     ],
 )
@@ -77,7 +77,7 @@ def test_the_latest_of_a_gallery_image(details: dict[str, Any], newest: str) -> 
     assert found(simulator, at_version(WEB, "latest")) == (Verdict.AVAILABLE, newest)
 
 
-def test_a_version_that_goes_between_its_list_and_its_look_is_passed_over() -> None:
+def test_a_version_that_is_deleted_after_its_list_is_skipped() -> None:
     simulator = azure()
     simulator.faults.arm("GalleryImageVersions_Get", Status(404, "ResourceNotFound", "It was not found."))
     assert found(simulator, at_version(WEB, "latest")) == (Verdict.AVAILABLE, "1.0.9")
@@ -95,22 +95,25 @@ def test_an_image_is_looked_up_in_its_own_subscription(image: Any) -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(Status(403, "AuthorizationFailed", "No."), id="the role does not let us"),
+        pytest.param(Status(403, "AuthorizationFailed", "No."), id="no permission"),
         pytest.param(
-            Status(401, "InvalidAuthenticationTokenTenant", "Wrong issuer."), id="it is of another tenant"
+            Status(401, "InvalidAuthenticationTokenTenant", "Wrong issuer."),
+            id="a subscription of another tenant",
         ),
-        pytest.param(Status(404, "SubscriptionNotFound", "No such."), id="its subscription does not show"),
-        pytest.param(Status(503, "ServerTimeout", "Try later."), id="it does not answer"),
+        pytest.param(
+            Status(404, "SubscriptionNotFound", "No such."), id="a subscription that is not visible"
+        ),
+        pytest.param(Status(503, "ServerTimeout", "Try later."), id="no response"),
     ],
 )
-def test_a_catalogue_that_cannot_be_read_bars_no_version_and_tells_no_latest(fault: Status) -> None:
+def test_an_unreadable_catalogue_blocks_no_exact_version_and_has_no_latest(fault: Status) -> None:
     simulator = azure()
     simulator.faults.arm("*", fault, times=None)
     assert found(simulator, WEB)[0] is Verdict.UNCHECKED
     assert found(simulator, at_version(WEB, "latest"))[0] is Verdict.UNREADABLE
 
 
-def test_what_makes_no_sense_is_as_good_as_unread() -> None:
+def test_a_malformed_catalogue_counts_as_unreadable() -> None:
     simulator = azure()
     compute = door(simulator)
     simulator.faults.arm(
@@ -126,7 +129,7 @@ def test_a_vhd_has_no_catalogue() -> None:
     assert simulator.record.requests == ()
 
 
-def test_one_answer_serves_a_subscription_and_region_for_a_minute() -> None:
+def test_a_result_is_kept_for_a_subscription_and_region_for_a_minute() -> None:
     simulator = azure()
     compute = door(simulator)
     web = model()

@@ -18,13 +18,13 @@ HOUR = timedelta(hours=1)
 
 
 def heeding(clock: AzureClock, *dates: datetime | None) -> AzureClock:
-    """After answers of these dates, each of which came at once."""
+    """A clock after responses with these dates, each of which came immediately."""
     for date in dates:
         clock.note_date(date, clock.read())
     return clock
 
 
-def test_until_azure_says_what_time_it_is_ours_is_as_good_as_any() -> None:
+def test_before_the_first_response_our_clock_counts() -> None:
     clock = AzureClock(lambda: NOW)
     assert clock.now() == NOW
     assert heeding(clock, None).now() == NOW
@@ -33,30 +33,30 @@ def test_until_azure_says_what_time_it_is_ours_is_as_good_as_any() -> None:
 @pytest.mark.parametrize(
     ("ahead", "taken"),
     [
-        pytest.param(timedelta(), timedelta(), id="ours is right"),
-        pytest.param(timedelta(seconds=5), timedelta(seconds=5), id="some seconds ahead is right enough"),
-        pytest.param(timedelta(seconds=-5), timedelta(seconds=-5), id="some seconds behind is right enough"),
-        pytest.param(timedelta(seconds=6), timedelta(), id="more is wrong"),
-        pytest.param(timedelta(seconds=-6), timedelta(), id="more behind is wrong"),
+        pytest.param(timedelta(), timedelta(), id="our clock is right"),
+        pytest.param(timedelta(seconds=5), timedelta(seconds=5), id="some seconds ahead is tolerated"),
+        pytest.param(timedelta(seconds=-5), timedelta(seconds=-5), id="some seconds behind is tolerated"),
+        pytest.param(timedelta(seconds=6), timedelta(), id="further ahead is corrected"),
+        pytest.param(timedelta(seconds=-6), timedelta(), id="further behind is corrected"),
         pytest.param(12 * HOUR, timedelta(), id="half a day ahead"),
     ],
 )
-def test_where_ours_is_wrong_azures_counts(ahead: timedelta, taken: timedelta) -> None:
+def test_if_our_clock_is_wrong_that_of_azure_counts(ahead: timedelta, taken: timedelta) -> None:
     assert heeding(AzureClock(lambda: NOW + ahead), NOW).now() - NOW == taken
 
 
 @pytest.mark.parametrize(
     ("dated", "now"),
     [
-        pytest.param(-60, NOW, id="an answer dated when it was asked for"),
-        pytest.param(-30, NOW, id="an answer dated half-way"),
-        pytest.param(0, NOW, id="an answer dated when it came"),
-        pytest.param(-65, NOW, id="an answer dated some seconds before it was asked for"),
-        pytest.param(-66, NOW - timedelta(seconds=6), id="an answer dated long before it was asked for"),
-        pytest.param(6, NOW + timedelta(seconds=6), id="an answer dated long after it came"),
+        pytest.param(-60, NOW, id="a response dated at its request"),
+        pytest.param(-30, NOW, id="a response dated half-way"),
+        pytest.param(0, NOW, id="a response dated at its arrival"),
+        pytest.param(-65, NOW, id="a response dated some seconds before its request"),
+        pytest.param(-66, NOW - timedelta(seconds=6), id="a response dated long before its request"),
+        pytest.param(6, NOW + timedelta(seconds=6), id="a response dated long after its arrival"),
     ],
 )
-def test_an_answer_that_takes_a_minute_sets_no_clock_back(dated: int, now: datetime) -> None:
+def test_a_response_that_takes_a_minute_does_not_set_the_clock_back(dated: int, now: datetime) -> None:
     clock = AzureClock(lambda: NOW)
     clock.note_date(NOW + timedelta(seconds=dated), NOW - timedelta(minutes=1))
     assert clock.now() == now
@@ -65,17 +65,17 @@ def test_an_answer_that_takes_a_minute_sets_no_clock_back(dated: int, now: datet
 @pytest.mark.parametrize(
     ("wrong", "now"),
     [
-        pytest.param(3, NOW, id="three answers of tomorrow change nothing"),
-        pytest.param(4, NOW, id="four of nine change nothing"),
-        pytest.param(5, NOW + 24 * HOUR, id="five of nine do"),
+        pytest.param(3, NOW, id="three responses dated tomorrow change nothing"),
+        pytest.param(4, NOW, id="four wrong dates of nine change nothing"),
+        pytest.param(5, NOW + 24 * HOUR, id="five wrong dates of nine count"),
     ],
 )
-def test_what_most_of_the_last_answers_say_counts(wrong: int, now: datetime) -> None:
+def test_the_majority_of_the_last_responses_counts(wrong: int, now: datetime) -> None:
     clock = heeding(AzureClock(lambda: NOW), *[NOW] * 20)
     assert heeding(clock, *[NOW + 24 * HOUR] * wrong).now() == now
 
 
-def test_a_clock_that_is_set_right_is_believed_again() -> None:
+def test_a_corrected_clock_counts_again() -> None:
     ahead = [HOUR]
     clock = heeding(AzureClock(lambda: NOW + ahead[0]), *[NOW] * 9)
     ahead[0] = timedelta(seconds=1)
@@ -83,7 +83,7 @@ def test_a_clock_that_is_set_right_is_believed_again() -> None:
     assert clock.now() == NOW + timedelta(seconds=1)
 
 
-def test_our_own_clock_goes_on_whoever_sets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_clock_ignores_changes_of_the_system_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     reading = steady()
     before = reading()
     assert abs(before - datetime.now(UTC)) < timedelta(seconds=5)
@@ -91,7 +91,7 @@ def test_our_own_clock_goes_on_whoever_sets_it(monkeypatch: pytest.MonkeyPatch) 
     assert timedelta() <= reading() - before < timedelta(seconds=5)
 
 
-def test_every_answer_sets_the_clock(azure: Simulator, clock: VirtualClock) -> None:
+def test_every_response_sets_the_clock(azure: Simulator, clock: VirtualClock) -> None:
     session = Session(credential=Token(), transport=azure.transport(), now=lambda: clock.now() - HOUR)
     door = Compute(session)
     assert door.now() == clock.now() - HOUR
@@ -112,5 +112,5 @@ def test_every_answer_sets_the_clock(azure: Simulator, clock: VirtualClock) -> N
         f"Mon, {'9' * 5000} Jan 2026 09:00:00 GMT",
     ],
 )
-def test_a_date_that_nobody_means_tells_no_time(date: str) -> None:
+def test_an_implausible_date_is_ignored(date: str) -> None:
     assert parse_date(date) is None

@@ -29,27 +29,27 @@ def test_a_list_follows_every_page(door: Compute, azure: Simulator) -> None:
     ] * 3
 
 
-def test_a_list_of_a_resource_group_asks_for_no_more(door: Compute, azure: Simulator) -> None:
+def test_a_list_of_a_resource_group_covers_only_that_group(door: Compute, azure: Simulator) -> None:
     assert len(list(door.models(Scope(SUBSCRIPTION, "shop")))) == 120
     assert all("/resourceGroups/shop/" in exchange.path for exchange in azure.record.requests)
 
 
-def test_a_scale_set_that_is_not_there_is_absent(door: Compute) -> None:
+def test_a_scale_set_that_does_not_exist_is_absent(door: Compute) -> None:
     assert door.model(Target(SUBSCRIPTION, "shop", "nobody"), Priority.ROLLOUT) is ABSENT
     assert door.model(Target(SUBSCRIPTION, "nowhere", "web"), Priority.ROLLOUT) is ABSENT
 
 
-def test_no_rolling_upgrade_ever_is_none_running(door: Compute) -> None:
+def test_without_any_rolling_upgrade_none_is_running(door: Compute) -> None:
     assert door.rolling_upgrade(TARGET, Priority.ROLLOUT) == RollingUpgrade("")
 
 
-def test_a_rolling_upgrade_of_azures_own_is_seen(door: Compute, azure: Simulator) -> None:
+def test_a_rolling_upgrade_by_azure_is_read(door: Compute, azure: Simulator) -> None:
     door.take(TARGET, PatchModel(IMAGE, '"1"'))
     azure.scale_set("web").start_rolling_upgrade()
     assert door.rolling_upgrade(TARGET, Priority.ROLLOUT).running
 
 
-def test_instances_come_with_their_views_and_never_under_select(door: Compute, azure: Simulator) -> None:
+def test_instances_are_listed_with_their_views_and_without_select(door: Compute, azure: Simulator) -> None:
     instances = door.instances(TARGET, model(), Priority.ROLLOUT)
     assert [(each.id, each.power, each.health) for each in instances][:2] == [
         ("0", "running", "healthy"),
@@ -60,7 +60,7 @@ def test_instances_come_with_their_views_and_never_under_select(door: Compute, a
     assert "$select" not in exchange.query
 
 
-def test_a_patch_says_the_image_alone_and_returns_at_once(door: Compute, azure: Simulator) -> None:
+def test_a_patch_sets_only_the_image_and_returns_immediately(door: Compute, azure: Simulator) -> None:
     door.take(TARGET, PatchModel(IMAGE, '"1"'))
     (exchange,) = azure.record.requests
     reference = {
@@ -75,7 +75,7 @@ def test_a_patch_says_the_image_alone_and_returns_at_once(door: Compute, azure: 
     }
 
 
-def test_a_patch_on_a_model_that_has_moved_is_a_conflict_and_changes_nothing(
+def test_a_patch_of_a_changed_model_is_a_conflict_and_changes_nothing(
     door: Compute, azure: Simulator
 ) -> None:
     azure.scale_set("web").bump_etag()
@@ -109,9 +109,9 @@ MANY = Target(SUBSCRIPTION, "shop", "many-0000")
     ("policy", "others"),
     [
         pytest.param(
-            "GetVMScaleSetSubscriptionMaximum", 0, id="of the subscription: no scale set is asked for"
+            "GetVMScaleSetSubscriptionMaximum", 0, id="a 429 of the subscription: no scale set is read"
         ),
-        pytest.param("GetVMScaleSetResource", 1, id="of the scale set: the others are asked for as before"),
+        pytest.param("GetVMScaleSetResource", 1, id="a 429 of the scale set: the others are still read"),
     ],
 )
 def test_after_a_429_no_request_of_its_class_is_made_before_its_time(
@@ -128,7 +128,7 @@ def test_after_a_429_no_request_of_its_class_is_made_before_its_time(
     assert door.model(TARGET, Priority.ROLLOUT) is not ABSENT
 
 
-def test_a_class_that_rests_holds_up_no_other(door: Compute, azure: Simulator) -> None:
+def test_a_back_off_blocks_no_other_class(door: Compute, azure: Simulator) -> None:
     azure.faults.arm("VirtualMachineScaleSets_Get", Throttled(timedelta(seconds=60)))
     with pytest.raises(TooManyRequests):
         door.model(TARGET, Priority.ROLLOUT)
@@ -136,11 +136,11 @@ def test_a_class_that_rests_holds_up_no_other(door: Compute, azure: Simulator) -
     assert len(list(door.models(SCOPE))) == 120
 
 
-def test_a_resource_group_that_is_gone_holds_no_scale_sets(door: Compute) -> None:
+def test_a_deleted_resource_group_has_no_scale_sets(door: Compute) -> None:
     assert list(door.models(Scope(SUBSCRIPTION, "gone"))) == []
 
 
-def test_every_call_is_bounded_in_time() -> None:
+def test_every_call_has_a_timeout() -> None:
     client = Session(credential=Token()).client(SUBSCRIPTION)
     bounds = client._client._pipeline._transport.connection_config  # type: ignore[attr-defined]
     assert (bounds.timeout, bounds.read_timeout) == (10, 60)
@@ -158,12 +158,12 @@ def test_every_call_is_bounded_in_time() -> None:
         pytest.param("https://127.0.0.1:8443", "https://127.0.0.1:8443/.default", id="a simulator"),
     ],
 )
-def test_a_token_is_asked_for_the_cloud_that_is_talked_to(endpoint: str, scope: str) -> None:
+def test_a_token_has_the_scope_of_the_cloud(endpoint: str, scope: str) -> None:
     client = Session(endpoint, credential=Token()).client(SUBSCRIPTION)
     assert client._config.credential_scopes == [scope]
 
 
-def test_a_429_in_one_region_holds_up_no_other_that_is_known_to_be_another(clock: VirtualClock) -> None:
+def test_a_429_in_one_region_blocks_no_other_known_region(clock: VirtualClock) -> None:
     sets = (scale_set("web", capacity=1), scale_set("north", capacity=1, location="northeurope"))
     azure = Simulator.load(fleet(*sets), clock)
     door = Compute(Session(credential=Token(), transport=azure.transport(), now=clock.now))
@@ -176,7 +176,7 @@ def test_a_429_in_one_region_holds_up_no_other_that_is_known_to_be_another(clock
         door.instances(TARGET, model(), Priority.ROLLOUT)
 
 
-def test_the_machines_of_a_flexible_scale_set_come_by_a_list_of_their_own(clock: VirtualClock) -> None:
+def test_the_virtual_machines_of_a_flexible_scale_set_have_their_own_list(clock: VirtualClock) -> None:
     azure = Simulator.load(fleet(scale_set(orchestration="Flexible", capacity=3)), clock)
     door = Compute(Session(credential=Token(), transport=azure.transport(), now=clock.now))
     instances = door.instances(TARGET, model(orchestration="Flexible"), Priority.ROLLOUT)
@@ -187,12 +187,12 @@ def test_the_machines_of_a_flexible_scale_set_come_by_a_list_of_their_own(clock:
     assert machines.query["$expand"] == "instanceView"
 
 
-def test_a_row_that_makes_no_sense_costs_its_own_scale_set_only(door: Compute, azure: Simulator) -> None:
+def test_a_malformed_row_affects_only_its_own_scale_set(door: Compute, azure: Simulator) -> None:
     azure.cloud.scale_set(SUBSCRIPTION, "shop", "many-0007").body["sku"]["capacity"] = "many"
     azure.cloud.scale_set(SUBSCRIPTION, "shop", "many-0007").capacity = "many"  # type: ignore[assignment]
     assert len(list(door.models(SCOPE))) == 119
 
 
-def test_an_unknown_subscription_is_no_empty_list(door: Compute) -> None:
+def test_an_unknown_subscription_is_not_an_empty_list(door: Compute) -> None:
     with pytest.raises(AzureFailure):
         list(door.models(Scope("22222222-2222-2222-2222-222222222222")))

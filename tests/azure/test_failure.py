@@ -1,4 +1,4 @@
-"""Every way in which Azure says no, through the real SDK, and what is to be done next."""
+"""Every kind of failure, through the real SDK, and what to do next."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -35,21 +35,21 @@ from tests.token import Token
         pytest.param(401, "ExpiredAuthenticationToken", Unreachable, id="a token that has expired"),
         pytest.param(403, "AuthorizationFailed", Refused, id="a role that is missing"),
         pytest.param(403, "LinkedAuthorizationFailed", Refused, id="a role on the gallery that is missing"),
-        pytest.param(404, "ParentResourceNotFound", Conflict, id="a scale set that has gone meanwhile"),
-        pytest.param(404, "PlatformImageNotFound", Refused, id="an image that is not there"),
+        pytest.param(404, "ParentResourceNotFound", Conflict, id="a scale set that was deleted meanwhile"),
+        pytest.param(404, "PlatformImageNotFound", Refused, id="an image that does not exist"),
         pytest.param(404, "GalleryImageNotFound", Refused, id="an image that is not replicated here"),
-        pytest.param(408, "RequestTimeout", Unreachable, id="Azure waited in vain"),
+        pytest.param(408, "RequestTimeout", Unreachable, id="a timeout in Azure"),
         pytest.param(409, "Conflict", Conflict, id="a concurrent request"),
         pytest.param(409, "OperationNotAllowed", Refused, id="a permanent denial"),
-        pytest.param(409, "AnotherOperationInProgress", Conflict, id="another operation under way"),
+        pytest.param(409, "AnotherOperationInProgress", Conflict, id="another operation in progress"),
         pytest.param(409, "ScopeLocked", Refused, id="a lock on the scale set"),
-        pytest.param(409, "SomethingNew", Refused, id="a conflict of a code that is not known here"),
+        pytest.param(409, "SomethingNew", Refused, id="a conflict with an unknown code"),
         pytest.param(412, "PreconditionFailed", Conflict, id="another etag"),
-        pytest.param(500, "InternalServerError", Unreachable, id="an error of Azure's"),
+        pytest.param(500, "InternalServerError", Unreachable, id="an internal error of Azure"),
         pytest.param(503, "ServerTimeout", Unreachable, id="Azure is overloaded"),
     ],
 )
-def test_an_answer_is_typed_by_what_to_do_next(
+def test_a_response_is_typed_by_what_to_do_next(
     door: Door, azure: Simulator, status: int, code: str, kind: type[AzureFailure]
 ) -> None:
     azure.faults.arm(
@@ -79,7 +79,7 @@ THE, SET = "The Resource 'Microsoft.Compute/", "virtualMachineScaleSets/image-bu
         pytest.param(404, "ResourceGroupNotFound", "Resource group 'g' could not be found.", Conflict, id="a group"),
         pytest.param(404, "ResourceGroupNotFound", "The group 'image' is gone.", Conflict, id="a group of that name"),
         pytest.param(404, "ParentResourceNotFound", "No set 'image'.", Conflict, id="a parent of that name"),
-        pytest.param(404, "NotFound", "The entity was not found.", Conflict, id="nobody knows what"),
+        pytest.param(404, "NotFound", "The entity was not found.", Conflict, id="an unknown resource"),
         pytest.param(
             404, "ResourceNotFound", f"{THE}diskEncryptionSets/keys' was not found.", Refused, id="another resource"
         ),
@@ -87,8 +87,8 @@ THE, SET = "The Resource 'Microsoft.Compute/", "virtualMachineScaleSets/image-bu
             404, "ResourceNotFound", f"{THE}virtualMachines/image_1' was not found.", Conflict, id="a Flexible machine"
         ),
         pytest.param(409, "OperationNotAllowed", "Rolling Upgrade is already in progress.", Conflict, id="an upgrade"),
-        pytest.param(409, "ReferencedResourceNotProvisioned", "lb is updating.", Conflict, id="a resource beside"),
-        pytest.param(409, "New", "The resource lb is not in Succeeded state.", Conflict, id="the same by its message"),
+        pytest.param(409, "ReferencedResourceNotProvisioned", "lb is updating.", Conflict, id="a resource that the request refers to"),
+        pytest.param(409, "New", "The resource lb is not in Succeeded state.", Conflict, id="a resource that the request refers to, by its message"),
         pytest.param(409, "New", "Another operation is in progress.", Conflict, id="another operation"),
         pytest.param(409, "ConflictingConcurrentWriteNotAllowed", "Retry.", Conflict, id="a concurrent write"),
         pytest.param(409, "OperationNotAllowed", "The disk size 30 GB is too small.", Refused, id="a disk too small"),
@@ -96,7 +96,7 @@ THE, SET = "The Resource 'Microsoft.Compute/", "virtualMachineScaleSets/image-bu
         pytest.param(409, "OperationNotAllowed", "It exceeds approved cores quota.", Refused, id="a quota"),
     ],
 )  # fmt: skip
-def test_what_a_code_leaves_open_the_message_tells(
+def test_the_message_decides_where_the_code_is_ambiguous(
     door: Door, azure: Simulator, *, status: int, code: str, message: str, kind: type[AzureFailure]
 ) -> None:
     azure.faults.arm("VirtualMachineScaleSets_Update", Status(status, code, message))
@@ -105,9 +105,7 @@ def test_what_a_code_leaves_open_the_message_tells(
     assert type(caught.value) is kind
 
 
-def test_throttling_says_when_to_come_back_though_its_code_is_that_of_a_denial(
-    door: Door, azure: Simulator
-) -> None:
+def test_a_429_is_throttling_although_its_code_is_that_of_a_denial(door: Door, azure: Simulator) -> None:
     azure.faults.arm("VirtualMachineScaleSets_Get", Throttled(timedelta(seconds=77)))
     with pytest.raises(TooManyRequests, match="OperationNotAllowed: ") as caught:
         door.model(TARGET, Priority.ROLLOUT)
@@ -118,15 +116,15 @@ def test_throttling_says_when_to_come_back_though_its_code_is_that_of_a_denial(
     ("retry_after", "wait"),
     [
         pytest.param("77", timedelta(seconds=77), id="seconds"),
-        pytest.param("", timedelta(minutes=1), id="nothing"),
+        pytest.param("", timedelta(minutes=1), id="no Retry-After"),
         pytest.param("Wed, 21 Oct 2026 07:28:00 GMT", timedelta(minutes=1), id="a date"),
         pytest.param("-1", timedelta(minutes=1), id="below zero"),
-        pytest.param("\u00b2", timedelta(minutes=1), id="a digit that is no number"),
+        pytest.param("\u00b2", timedelta(minutes=1), id="a digit that is not ASCII"),
         pytest.param("9" * 20, timedelta(minutes=1), id="beyond a timedelta"),
         pytest.param("9" * 5000, timedelta(minutes=1), id="more digits than Python reads"),
     ],
 )
-def test_a_wait_that_nobody_means_is_a_minute(retry_after: str, wait: timedelta) -> None:
+def test_an_invalid_retry_after_means_a_minute(retry_after: str, wait: timedelta) -> None:
     response = Mock(status_code=429, headers={"Retry-After": retry_after}, reason="Too Many Requests")
     throttled = failure(HttpResponseError(response=response))
     assert isinstance(throttled, TooManyRequests)
@@ -136,7 +134,7 @@ def test_a_wait_that_nobody_means_is_a_minute(retry_after: str, wait: timedelta)
 @pytest.mark.parametrize(
     "fault", [Timeout(), Reset(), Timeout(lost_answer=True), Reset(lost_answer=True)], ids=str
 )
-def test_no_answer_is_unreachable(door: Door, azure: Simulator, fault: Timeout | Reset) -> None:
+def test_no_response_is_unreachable(door: Door, azure: Simulator, fault: Timeout | Reset) -> None:
     azure.faults.arm("VirtualMachineScaleSetVMs_List", fault)
     with pytest.raises(Unreachable):
         door.instances(TARGET, model(), Priority.ROLLOUT)
@@ -150,7 +148,7 @@ def test_no_answer_is_unreachable(door: Door, azure: Simulator, fault: Timeout |
         "VirtualMachineScaleSetRollingUpgrades_GetLatest",
     ],
 )
-def test_an_answer_cut_short_is_malformed(door: Door, azure: Simulator, operation: str) -> None:
+def test_a_truncated_response_is_malformed(door: Door, azure: Simulator, operation: str) -> None:
     azure.faults.arm(operation, Truncated())
     azure.scale_set("web").start_rolling_upgrade()
     reads: dict[str, Callable[[], object]] = {
@@ -164,7 +162,7 @@ def test_an_answer_cut_short_is_malformed(door: Door, azure: Simulator, operatio
         reads[operation]()
 
 
-def test_an_instance_that_scaled_in_meanwhile_is_a_conflict(door: Door) -> None:
+def test_an_instance_removed_by_a_scale_in_is_a_conflict(door: Door) -> None:
     with pytest.raises(Conflict, match="instanceId 999 is not an active"):
         door.take(TARGET, Upgrade(("0", "999"), IMAGE))
 
@@ -176,7 +174,7 @@ def test_a_long_message_is_cut_to_one_log_line(door: Door, azure: Simulator) -> 
     assert len(str(caught.value)) == 600
 
 
-def test_no_identity_at_all_is_said_with_its_mend(azure: Simulator) -> None:
+def test_a_missing_identity_is_reported_with_its_fix(azure: Simulator) -> None:
     class Nobody:
         def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
             raise ClientAuthenticationError("DefaultAzureCredential failed.\nAttempted credentials: ...")
@@ -189,12 +187,12 @@ def test_no_identity_at_all_is_said_with_its_mend(azure: Simulator) -> None:
     )
 
 
-def test_a_certificate_file_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_certificate_file_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nothere.pem")
     with pytest.raises(Unreachable, match=r"/nothere\.pem"):
         Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET, Priority.ROLLOUT)
 
 
-def test_an_address_where_nobody_listens_is_said() -> None:
+def test_an_address_without_a_listener_is_reported() -> None:
     with pytest.raises(Unreachable, match=r"cannot reach Azure: .*127\.0\.0\.1.*refused"):
         Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET, Priority.ROLLOUT)

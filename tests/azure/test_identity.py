@@ -40,18 +40,22 @@ def jwt(**claims: Any) -> str:
         pytest.param(
             jwt(tid="T", oid="O", appid="A", upn="jo@shop.example"),
             "jo@shop.example, object O of tenant T",
-            id="a person, whatever program it is",
+            id="a person who uses any program",
         ),
         pytest.param(jwt(tid="T", oid="O", azp="A"), "application A, object O of tenant T", id="version 2"),
-        pytest.param(jwt(tid="T"), "object unknown of tenant T", id="little"),
+        pytest.param(jwt(tid="T"), "object unknown of tenant T", id="only a tenant and an object id"),
         pytest.param(
             jwt(tid=1, oid=[]),
             "a token was issued, without claims about its owner",
             id="claims of other types",
         ),
-        pytest.param("opaque", "a token was issued, without claims about its owner", id="no JWT"),
-        pytest.param("a.b.c", "a token was issued, without claims about its owner", id="a JWT of nothing"),
-        pytest.param("a.é.c", "a token was issued, without claims about its owner", id="a JWT of no letters"),
+        pytest.param(
+            "opaque", "a token was issued, without claims about its owner", id="a token that is not a JWT"
+        ),
+        pytest.param("a.b.c", "a token was issued, without claims about its owner", id="an empty JWT"),
+        pytest.param(
+            "a.é.c", "a token was issued, without claims about its owner", id="a JWT with invalid characters"
+        ),
         pytest.param("a.W10.c", "a token was issued, without claims about its owner", id="a list of claims"),
     ],
 )
@@ -65,7 +69,7 @@ def test_an_identity_is_shown_as(token: str, shown: str) -> None:
         pytest.param(
             ClientAuthenticationError("DefaultAzureCredential failed to retrieve a token"),
             "no Azure identity: no source of DefaultAzureCredential returned a token",
-            id="none at all",
+            id="no identity",
         ),
         pytest.param(
             ClientAuthenticationError(
@@ -73,12 +77,12 @@ def test_an_identity_is_shown_as(token: str, shown: str) -> None:
                 "client secret provided. Trace ID: 1 Correlation ID: 2\nTo mitigate this issue"
             ),
             "AADSTS7000215: Invalid client secret provided.",
-            id="one that is refused, in the words of the refusal",
+            id="a rejected identity, with the words of the rejection",
         ),
-        pytest.param(OSError("no such certificate"), "no such certificate", id="a file that is not there"),
+        pytest.param(OSError("no such certificate"), "no such certificate", id="a missing file"),
     ],
 )
-def test_an_identity_that_fails_says(error: Exception, said: str) -> None:
+def test_a_failed_identity_is_reported(error: Exception, said: str) -> None:
     with pytest.raises(AzureFailure) as failure:
         identity(Session(credential=Credential(error)))
     assert str(failure.value).startswith(said)

@@ -25,7 +25,7 @@ def session(declared: dict[str, Any]) -> Session:
     )
 
 
-def test_names_are_as_azure_spells_them_but_groups_are_not_shouted() -> None:
+def test_names_keep_azures_spelling_but_not_the_capitals_of_groups() -> None:
     azure = session(fleet(scale_set("Web_1"), scale_set("api", resourceGroup="Blog"), page=1))
     assert [each.target for each in inventory(azure, Scope(SUBSCRIPTION))] == [
         Target(SUBSCRIPTION, "shop", "Web_1"),
@@ -45,12 +45,12 @@ def test_names_are_as_azure_spells_them_but_groups_are_not_shouted() -> None:
         pytest.param(Scope(SUBSCRIPTION, "nowhere"), Conflict, "ResourceGroupNotFound", id="resource group"),
     ],
 )
-def test_what_is_not_there_is_said(scope: Scope, failure: type[Exception], said: str) -> None:
+def test_a_missing_scope_is_reported(scope: Scope, failure: type[Exception], said: str) -> None:
     with pytest.raises(failure, match=said):
         inventory(session(fleet(scale_set())), scope)
 
 
-def test_a_row_that_makes_no_sense_is_kept_with_the_reason() -> None:
+def test_a_malformed_row_is_kept_with_the_reason() -> None:
     id_ = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/SHOP/providers/Microsoft.Compute/virtualMachineScaleSets/web"
     target = Target(SUBSCRIPTION, "shop", "web")
     assert live({"id": id_}) == Live(target, None, "Azure sent a resource without its properties")

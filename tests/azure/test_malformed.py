@@ -1,4 +1,4 @@
-"""A field of another type is a malformed answer wherever it stands, and never another error."""
+"""A field of another type always makes a malformed response, and never another error."""
 
 import copy
 import math
@@ -99,7 +99,7 @@ def instance_row(*, message: str = '{"rollingUpgrade": {"PhaseOrderingNumber": 2
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where every value of a JSON document stands."""
+    """The path of every value of a JSON document."""
     yield path
     inside = value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
     for key, inner in inside:
@@ -124,7 +124,7 @@ def replaced(document: Any, place: tuple[Any, ...], odd: Any) -> Any:
         pytest.param(arm.instance, instance_row, id="an instance"),
     ],
 )
-def test_a_value_of_another_type_is_malformed_or_of_no_interest(
+def test_a_value_of_another_type_is_malformed_or_ignored(
     read: Callable[[Any], object], body: Callable[[], Any]
 ) -> None:
     document, malformed = body(), list[MalformedResponse]()
@@ -151,7 +151,7 @@ def test_a_value_of_another_type_is_malformed_or_of_no_interest(
         ),
     ],
 )
-def test_a_grace_period_that_nobody_means_is_none(grace: Any, read: timedelta) -> None:
+def test_an_invalid_grace_period_is_ignored(grace: Any, read: timedelta) -> None:
     assert arm.model(model_body(grace=grace)).health_grace == read
 
 
@@ -163,7 +163,7 @@ def test_a_grace_period_that_nobody_means_is_none(grace: Any, read: timedelta) -
         *(pytest.param(odd, timedelta(), id=name) for name, odd in EXTREME.items() if isinstance(odd, str)),
     ],
 )
-def test_a_notice_that_nobody_means_is_none(notice: str, read: timedelta) -> None:
+def test_an_invalid_notice_is_ignored(notice: str, read: timedelta) -> None:
     assert arm.model(model_body(notice=notice)).os_image_notice == read
 
 
@@ -174,11 +174,11 @@ def test_a_notice_that_nobody_means_is_none(notice: str, read: timedelta) -> Non
         *(pytest.param(odd, None, id=name) for name, odd in EXTREME.items() if isinstance(odd, str)),
     ],
 )
-def test_a_message_of_an_application_that_is_no_json_says_nothing(message: str, phase: int | None) -> None:
+def test_a_message_of_an_application_that_is_not_json_is_ignored(message: str, phase: int | None) -> None:
     assert arm.instance(instance_row(message=message)).upgrade_phase == phase
 
 
-def test_a_row_that_raises_what_nobody_foresaw_costs_its_own_scale_set_only(
+def test_a_row_that_raises_an_unexpected_error_affects_only_its_own_scale_set(
     azure: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arm, "persisted_state", lambda tags: 1 // ("odd" not in tags))
@@ -189,7 +189,7 @@ def test_a_row_that_raises_what_nobody_foresaw_costs_its_own_scale_set_only(
 
 
 @pytest.mark.parametrize("odd", [each for each in OF_ANOTHER_TYPE if not isinstance(each, dict)], ids=repr)
-def test_a_row_of_a_flexible_set_that_is_no_object_is_malformed(odd: Any) -> None:
+def test_a_row_of_a_flexible_set_that_is_not_an_object_is_malformed(odd: Any) -> None:
     with pytest.raises(MalformedResponse):
         instance_rows([odd], [], "web", None)
     with pytest.raises(MalformedResponse):
@@ -209,7 +209,7 @@ def test_a_row_of_a_flexible_set_that_is_no_object_is_malformed(odd: Any) -> Non
         pytest.param(Malformed("sku.capacity", 10**400, name="odd"), id="a capacity beyond a float"),
     ],
 )
-def test_one_row_of_another_type_costs_its_own_scale_set_only(fault: Malformed) -> None:
+def test_a_row_of_another_type_affects_only_its_own_scale_set(fault: Malformed) -> None:
     world = World(fleet(scale_set("odd", capacity=2), scale_set("web", capacity=5)), spec("odd"), spec("web"))
     for operation in ("VirtualMachineScaleSets_ListAll", "VirtualMachineScaleSets_Get"):
         world.azure.faults.arm(operation, fault, times=None)
@@ -241,7 +241,7 @@ def test_one_row_of_another_type_costs_its_own_scale_set_only(fault: Malformed) 
         "Operations_Get",
     ],
 )
-def test_a_200_without_a_json_object_delays_a_rollout_and_no_more(operation: str, body: str) -> None:
+def test_a_200_without_a_json_object_only_delays_a_rollout(operation: str, body: str) -> None:
     world = (
         world_of("gallery", "1.0.10")
         if operation.startswith("Gallery")
@@ -254,14 +254,14 @@ def test_a_200_without_a_json_object_delays_a_rollout_and_no_more(operation: str
     assert "Bug" not in world.reasons()
 
 
-def test_a_next_page_of_another_host_is_not_asked() -> None:
+def test_a_next_page_on_another_host_is_not_followed() -> None:
     world = World(fleet(scale_set(capacity=5), page=2), spec())
     world.azure.faults.arm("VirtualMachineScaleSetVMs_List", ForeignLinks(), times=None)
     world.rest(timedelta(minutes=5))
     assert world.lines()["web"] == says("MalformedResponse", "https://arm.elsewhere.test")
 
 
-def test_a_next_page_of_another_host_costs_the_list_of_the_subscription_and_what_is_rolling_goes_on() -> None:
+def test_a_next_page_on_another_host_fails_the_list_and_rollouts_continue() -> None:
     world = World(fleet(scale_set(capacity=5), scale_set("other", capacity=5), page=1), spec(), spec("other"))
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_Update") == 2)
     world.azure.faults.arm("VirtualMachineScaleSets_ListAll", ForeignLinks(), times=None)
@@ -276,7 +276,7 @@ def test_a_next_page_of_another_host_costs_the_list_of_the_subscription_and_what
     )
 
 
-def test_an_operation_of_another_host_is_not_asked(azure: Simulator) -> None:
+def test_an_operation_on_another_host_is_not_followed(azure: Simulator) -> None:
     door = Compute(session(azure))
     azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", ForeignLinks())
     url = door.take(TARGET, Upgrade(("0",), IMAGE))
@@ -288,7 +288,7 @@ def test_an_operation_of_another_host_is_not_asked(azure: Simulator) -> None:
     assert len(azure.record.requests) == asked
 
 
-def test_an_operation_that_leads_elsewhere_is_told_and_holds_a_rollout_up_for_five_minutes() -> None:
+def test_an_operation_on_another_host_is_reported_and_blocks_a_rollout_for_five_minutes() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm("VirtualMachineScaleSets_Update", ForeignLinks())
     world.rest(timedelta(minutes=4))

@@ -1,4 +1,4 @@
-"""Scale sets that another controller made, by what is known of each; and those that merely look alike."""
+"""Scale sets of other controllers, and similar ones that belong to none."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def owner_of(group: str = "shop", name: str = "web", **changes: Any) -> str:
                 "managedBy": "/subscriptions/S/resourceGroups/g/providers/Microsoft.ContainerService/managedClusters/c"
             },
             "Azure Kubernetes Service",
-            id="AKS, by what manages it",
+            id="AKS, by its managedBy",
         ),
         pytest.param(
             {"properties": extensions(("Microsoft.Azure.ServiceFabric.MC", "ServiceFabricMCNode"))},
@@ -69,18 +69,18 @@ def owner_of(group: str = "shop", name: str = "web", **changes: Any) -> str:
         pytest.param(
             {"managedBy": "/subscriptions/S/resourceGroups/g/providers/Contoso.Compute/farms/f"},
             "/subscriptions/S/resourceGroups/g/providers/Contoso.Compute/farms/f",
-            id="anything else that manages it, by its id",
+            id="any other managedBy, by its id",
         ),
-        pytest.param({"managedBy": None}, "", id="managed by nothing"),
-        pytest.param({"tags": {"team": "aks-managed"}}, "", id="a value of a tag is nobody's sign"),
-        pytest.param({"group": "MC_shop"}, "", id="a group that is only called so"),
-        pytest.param({"name": "aks-web"}, "", id="a scale set that is only called so"),
+        pytest.param({"managedBy": None}, "", id="no managedBy"),
+        pytest.param({"tags": {"team": "aks-managed"}}, "", id="the value of a tag identifies no controller"),
+        pytest.param({"group": "MC_shop"}, "", id="a resource group with a similar name"),
+        pytest.param({"name": "aks-web"}, "", id="a scale set with a similar name"),
         pytest.param(
             {"properties": extensions(("Microsoft.Azure.ServiceFabric", "ServiceFabricNode"))},
             "",
-            id="Service Fabric of one's own, which is refused for another reason",
+            id="a Service Fabric cluster that is not managed",
         ),
     ],
 )
-def test_whom_a_scale_set_belongs_to(changes: dict[str, Any], owner: str) -> None:
+def test_the_controller_of_a_scale_set(changes: dict[str, Any], owner: str) -> None:
     assert owner_of(**changes) == owner

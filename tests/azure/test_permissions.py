@@ -27,25 +27,25 @@ CART = f"{OWN}/galleries/shop/images/cart"
 @pytest.mark.parametrize(
     "grants, action, allowed",
     [
-        pytest.param([Grant(("*",))], WRITE, True, id="everything"),
-        pytest.param([Grant((WRITE,))], WRITE, True, id="by name"),
-        pytest.param([Grant((WRITE.upper(),))], WRITE, True, id="case does not count"),
-        pytest.param([Grant((READ,))], WRITE, False, id="another one"),
+        pytest.param([Grant(("*",))], WRITE, True, id="a star for everything"),
+        pytest.param([Grant((WRITE,))], WRITE, True, id="an action by its name"),
+        pytest.param([Grant((WRITE.upper(),))], WRITE, True, id="an action in other letters"),
+        pytest.param([Grant((READ,))], WRITE, False, id="another action"),
         pytest.param([], READ, False, id="no role at all"),
         pytest.param([Grant(("*/read",))], READ, True, id="a star across slashes"),
         pytest.param([Grant(("*/read",))], WRITE, False, id="a star with another end"),
         pytest.param([Grant(("Microsoft.Compute/*/write",))], WRITE, True, id="a star in the middle"),
+        pytest.param([Grant(("MicrosoftXCompute/*",))], WRITE, False, id="only the star is special"),
         pytest.param(
-            [Grant(("MicrosoftXCompute/*",))], WRITE, False, id="other signs than the star mean themselves"
+            [Grant(("Microsoft.Compute/virtualMachineScaleSets",))], WRITE, False, id="the begin of an action"
         ),
-        pytest.param([Grant(("Microsoft.Compute/virtualMachineScaleSets",))], WRITE, False, id="a beginning"),
-        pytest.param([Grant(("*",), (WRITE,))], WRITE, False, id="one that a role leaves out"),
-        pytest.param([Grant(("*",), ("*/write",))], READ, True, id="one that it does not leave out"),
+        pytest.param([Grant(("*",), (WRITE,))], WRITE, False, id="an action in notActions"),
+        pytest.param([Grant(("*",), ("*/write",))], READ, True, id="an action beside notActions"),
         pytest.param(
             [Grant(("*",), ("*/write",)), Grant((WRITE,))],
             WRITE,
             True,
-            id="what one role leaves out another may give",
+            id="an action in notActions that another role grants",
         ),
     ],
 )
@@ -53,7 +53,7 @@ def test_an_action_is_granted(grants: list[Grant], action: str, allowed: bool) -
     assert EffectivePermissions(tuple(grants)).allow(action) is allowed
 
 
-def test_the_permissions_of_a_scale_set_are_those_that_azure_tells() -> None:
+def test_the_permissions_of_a_scale_set_are_read_from_azure() -> None:
     declared = fleet(scale_set(), permissions={"actions": ["*/read"], "notActions": ["Microsoft.Network/*"]})
     clock = VirtualClock()
     azure = Simulator.load(declared, clock)
@@ -75,20 +75,20 @@ def test_the_permissions_of_a_scale_set_are_those_that_azure_tells() -> None:
             NEW,
             False,
             ["Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read"],
-            id="the catalogue of the Marketplace",
+            id="a platform image: the catalogue of the Marketplace",
         ),
         pytest.param(
             GalleryImage(f"{CART}/versions/1.4.0"),
             False,
             ["Microsoft.Compute/galleries/images/read", "Microsoft.Compute/galleries/images/versions/read"],
-            id="a gallery and its versions",
+            id="a gallery image: the gallery and its versions",
         ),
-        pytest.param(VhdImage("https://a.blob.core.windows.net/b/c.vhd"), False, [], id="nothing for a VHD"),
+        pytest.param(VhdImage("https://a.blob.core.windows.net/b/c.vhd"), False, [], id="a VHD: nothing"),
         pytest.param(
             VhdImage("https://a.blob.core.windows.net/b/c.vhd"),
             True,
             list(FLEXIBLE),
-            id="machines where flexible",
+            id="a Flexible scale set: its virtual machines",
         ),
     ],
 )
@@ -96,7 +96,7 @@ def test_a_rollout_needs(image: Image, flexible: bool, more: list[str]) -> None:
     assert required_actions(image, flexible=flexible) == (*ALWAYS, *more)
 
 
-def test_the_role_that_is_deployed_grants_every_action_and_no_other() -> None:
+def test_the_deployed_role_grants_exactly_the_required_actions() -> None:
     role = json.loads((Path(__file__).parents[2] / "deploy" / "role.json").read_text())
     assert sorted(role["Actions"]) == sorted(ACTIONS)
 
@@ -104,9 +104,11 @@ def test_the_role_that_is_deployed_grants_every_action_and_no_other() -> None:
 @pytest.mark.parametrize(
     "image, scope",
     [
-        pytest.param(GalleryImage(f"{CART}/Versions/latest"), CART, id="a gallery's by its definition"),
-        pytest.param(ManagedImage(f"{OWN}/images/base"), f"{OWN}/images/base", id="a managed one itself"),
-        pytest.param(PlatformImage("a", "b", "c", "1.2.3"), "", id="none of the Marketplace's"),
+        pytest.param(GalleryImage(f"{CART}/Versions/latest"), CART, id="a gallery image: its definition"),
+        pytest.param(
+            ManagedImage(f"{OWN}/images/base"), f"{OWN}/images/base", id="a managed image: the image itself"
+        ),
+        pytest.param(PlatformImage("a", "b", "c", "1.2.3"), "", id="a platform image: nowhere"),
     ],
 )
 def test_a_role_may_be_assigned_at_the_image(image: Image, scope: str) -> None:

@@ -1,4 +1,4 @@
-"""What was asked of Azure is counted by kind and by the status of the answer."""
+"""Requests to Azure are counted by class and HTTP status."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -12,7 +12,7 @@ from tests.azure.conftest import IMAGE, TARGET
 from tests.stories.world import SUBSCRIPTION
 
 
-def test_every_answer_counts_and_that_none_came(door: Compute, azure: Simulator) -> None:
+def test_every_response_and_every_missing_one_is_counted(door: Compute, azure: Simulator) -> None:
     for fault in (Timeout(), Status(500, "InternalServerError", "Oops."), Throttled(timedelta())):
         azure.faults.arm("VirtualMachineScaleSets_Get", fault)
     list(door.models(Scope(SUBSCRIPTION)))
@@ -32,7 +32,7 @@ def test_every_answer_counts_and_that_none_came(door: Compute, azure: Simulator)
     }
 
 
-def test_what_the_budget_keeps_back_is_not_asked(door: Compute, azure: Simulator) -> None:
+def test_a_request_that_the_budget_blocks_is_not_sent(door: Compute, azure: Simulator) -> None:
     azure.faults.arm("VirtualMachineScaleSets_Get", Throttled(timedelta(minutes=5)))
     for _ in range(3):
         with suppress(AzureFailure):

@@ -24,8 +24,8 @@ def session(azure: Simulator, clock: VirtualClock) -> Session:
 @pytest.mark.parametrize(
     ("after", "location"),
     [
-        pytest.param(DAY, "westeurope", id="kept for the longest interval between two looks"),
-        pytest.param(8 * DAY, "", id="forgotten a week after the scale set was last seen"),
+        pytest.param(DAY, "westeurope", id="kept for the longest interval between two observations"),
+        pytest.param(8 * DAY, "", id="forgotten a week after the last observation"),
     ],
 )
 def test_the_region_of_a_scale_set_is_remembered(
@@ -37,7 +37,7 @@ def test_the_region_of_a_scale_set_is_remembered(
         assert call.subject.location == location
 
 
-def test_a_list_that_had_twenty_pages_is_asked_for_as_twenty(session: Session, clock: VirtualClock) -> None:
+def test_a_list_that_had_twenty_pages_acquires_twenty_requests(session: Session, clock: VirtualClock) -> None:
     session.note_pages(LIST, 20)
     clock.advance(DAY)
     with session.call(OperationClass.HIGH_COST_GET, SCALE_SET, Priority.ROLLOUT) as call:
@@ -47,7 +47,7 @@ def test_a_list_that_had_twenty_pages_is_asked_for_as_twenty(session: Session, c
         pass
 
 
-def test_scale_sets_that_come_and_go_for_years_are_forgotten(session: Session, clock: VirtualClock) -> None:
+def test_deleted_scale_sets_are_forgotten(session: Session, clock: VirtualClock) -> None:
     """One new scale set a day for three years: those of a week stay, and as many that have expired."""
     for day in range(1000):
         session.locate(f"{SCALE_SET}-{day}".casefold(), "westeurope")

@@ -45,7 +45,7 @@ class Azure:
 
     @property
     def announcement(self) -> str:
-        """What the program says of it before it asks anything."""
+        """The announcement of the program before its first request."""
         return (
             f"Azure Resource Manager: {self.server.url}, as the identity that ManagedIdentityCredential finds"
         )
@@ -55,7 +55,7 @@ class Azure:
         return {image.rpartition(":")[2] for image in self.simulator.record.images(name).values()}
 
     def upgrades(self) -> int:
-        """How many batches Azure was asked to upgrade."""
+        """The number of batches that were started."""
         return sum(
             exchange.path.lower().endswith("/manualupgrade") for exchange in self.simulator.record.requests
         )
@@ -173,7 +173,7 @@ class Daemon:
         return shown
 
     def status_of(self, name: str) -> str | None:
-        """How a scale set stands, None while it was not looked at."""
+        """The status of a scale set, None if it is not observed yet."""
         return next((row["status"] for row in self.status()["scaleSets"] if row["name"] == name), None)
 
     def signal(self, number: signal.Signals) -> None:
@@ -185,7 +185,7 @@ class Daemon:
 
 
 def until(sign: Callable[[], T | None], story: Callable[[], object] = lambda: "") -> T:
-    """Wait for a sign that is not false, and return it. `story` is told where it never comes."""
+    """Wait for a true value, and return it. On a timeout, fail with `story`."""
     end = time.monotonic() + _PATIENCE
     while not (seen := sign()):
         assert time.monotonic() < end, f"still not after {_PATIENCE:g} s: {story()}"

@@ -109,7 +109,7 @@ def test_a_second_time_there_is_nothing_left_to_do(fleet: Azure) -> None:
     assert {path: path.read_bytes() for path in Path("specs").iterdir()} == before
 
 
-def test_what_another_spec_names_is_left_out_however_it_is_written(fleet: Azure, here: Path) -> None:
+def test_a_scale_set_of_another_spec_is_skipped_in_any_spelling(fleet: Azure, here: Path) -> None:
     target = {"subscription": SUBSCRIPTION.upper(), "resourceGroup": "SHOP", "name": "WEB"}
     write_specs(here / "specs" / "front", spec("mine", target=target))
     assert adopt(fleet, "web") == Ended(
@@ -128,16 +128,18 @@ def test_what_another_spec_names_is_left_out_however_it_is_written(fleet: Azure,
     [
         pytest.param(["MI*", "?artx"], ["shop/mixed"], id="names by pattern, without regard to case"),
         pytest.param(["--resource-group", "BLOG"], ["blog/web"], id="a resource group"),
-        pytest.param(["--to", "a/b", "cart"], ["shop/cart"], id="a directory that is made"),
+        pytest.param(["--to", "a/b", "cart"], ["shop/cart"], id="a directory that is created"),
     ],
 )
 @pytest.mark.usefixtures("here")
-def test_only_what_is_asked_for_is_adopted(fleet: Azure, options: list[str], expected: list[str]) -> None:
+def test_only_the_requested_scale_sets_are_adopted(
+    fleet: Azure, options: list[str], expected: list[str]
+) -> None:
     done = adopt(fleet, *options)
     assert [line.partition(": ")[0].casefold() for line in done.out[:-1]] == expected
 
 
-def test_a_file_that_is_there_is_never_written_over(fleet: Azure, here: Path) -> None:
+def test_an_existing_file_is_never_overwritten(fleet: Azure, here: Path) -> None:
     specs = write_specs(here / "specs", spec("cart", target=spec("elsewhere")["spec"]["target"]))
     image = {"apiVersion": "vmss-reconciler/v1alpha1", "kind": "Image", "spec": platform(OLD)}
     write_specs(specs, image | {"metadata": {"name": "mixed"}})
@@ -152,7 +154,7 @@ def test_a_file_that_is_there_is_never_written_over(fleet: Azure, here: Path) ->
 
 
 @pytest.mark.usefixtures("here")
-def test_scale_sets_of_one_name_in_two_subscriptions_are_told_apart() -> None:
+def test_scale_sets_of_one_name_in_two_subscriptions_are_distinguished() -> None:
     with azure(scale_set(capacity=1), scale_set(capacity=1, subscription=OTHER)) as served:
         done = adopt(served, "--subscription", OTHER, "--subscription", SUBSCRIPTION)
     assert done.out == [
@@ -179,7 +181,7 @@ def test_scale_sets_of_one_name_in_two_subscriptions_are_told_apart() -> None:
                     f"'{OTHER}' could not be found."
                 ],
             ),
-            id="a list that fails, and the others all the same",
+            id="a list that fails stops no other",
         ),
         pytest.param(
             SUBSCRIPTION,
@@ -192,25 +194,25 @@ def test_scale_sets_of_one_name_in_two_subscriptions_are_told_apart() -> None:
                     "error: no scale set is named blog*; correct the name, or omit NAMES for all scale sets",
                 ],
             ),
-            id="names of nothing",
+            id="names that match nothing",
         ),
     ],
 )
 @pytest.mark.usefixtures("here")
-def test_what_is_not_there_is_said(
+def test_what_does_not_exist_is_reported(
     fleet: Azure, subscription: str, options: list[str], expected: Ended
 ) -> None:
     assert adopt(fleet, *options, subscription=subscription) == expected
 
 
 @pytest.mark.usefixtures("here")
-def test_an_empty_subscription_is_no_mistake() -> None:
+def test_an_empty_subscription_is_no_error() -> None:
     with azure() as served:
         served.simulator.scale_set("web").delete()
         until(lambda: adopt(served) == Ended(0, ["0 scale sets"], []))
 
 
-def test_one_that_cannot_be_looked_at_does_not_keep_the_others_from_it(here: Path) -> None:
+def test_a_scale_set_that_cannot_be_read_stops_no_other(here: Path) -> None:
     odd = scale_set("odd", capacity=1, image=platform("2026-preview"))
     with azure(scale_set(capacity=1), odd) as served:
         done = adopt(served)
@@ -223,7 +225,7 @@ def test_one_that_cannot_be_looked_at_does_not_keep_the_others_from_it(here: Pat
     assert os.listdir(here / "specs") == ["web.yaml"]
 
 
-def test_without_the_right_to_see_instances_nothing_is_written(here: Path) -> None:
+def test_without_permission_to_list_instances_nothing_is_written(here: Path) -> None:
     sees = {"actions": ["Microsoft.Compute/virtualMachineScaleSets/read"]}
     with azure(scale_set(capacity=1), permissions=sees) as served:
         done = adopt(served)
@@ -233,7 +235,7 @@ def test_without_the_right_to_see_instances_nothing_is_written(here: Path) -> No
 
 
 @pytest.mark.usefixtures("here")
-def test_a_disk_that_fails_leaves_no_half_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_partial_file(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> Path:
         raise OSError(28, "No space left on device")
 
@@ -253,12 +255,12 @@ def test_a_disk_that_fails_leaves_no_half_file(monkeypatch: pytest.MonkeyPatch) 
         pytest.param(
             ["--to", "file/specs"],
             "Error: cannot create file/specs: Not a directory; choose another directory with --to",
-            id="a directory that cannot be",
+            id="a directory below a file",
         ),
         pytest.param(
             ["--to", "mistaken"],
             "Error: nothing was adopted: fix the errors in the specs in mistaken first",
-            id="specs with mistakes",
+            id="specs with errors",
         ),
         pytest.param(
             ["--subscription", "Production"],
@@ -270,11 +272,11 @@ def test_a_disk_that_fails_leaves_no_half_file(monkeypatch: pytest.MonkeyPatch) 
             ["--resource-group", "a/b"],
             "Error: Invalid value for '--resource-group': 'a/b' is not a resource group name: use letters, digits, "
             "_ - . ( ) and do not end it with .",
-            id="a resource group that cannot be",
+            id="an invalid resource group",
         ),
     ],
 )
-def test_a_wrong_use_is_said_before_azure_is_asked(here: Path, options: list[str], error: str) -> None:
+def test_wrong_usage_is_reported_before_any_request(here: Path, options: list[str], error: str) -> None:
     (here / "file").touch()
     write_specs(here / "mistaken", spec("web", interval="soon"))
     line = ["adopt", "--subscription", SUBSCRIPTION, "--arm-endpoint", "https://127.0.0.1:1", *options]
@@ -283,7 +285,7 @@ def test_a_wrong_use_is_said_before_azure_is_asked(here: Path, options: list[str
     assert done.stderr.splitlines()[-1] == error
 
 
-def test_a_directory_that_is_read_only_is_said_before_azure_is_asked(here: Path) -> None:
+def test_a_read_only_directory_is_reported_before_any_request(here: Path) -> None:
     (here / "specs").mkdir(mode=0o555)
     here.chmod(0o755)
     line = ["adopt", "--subscription", SUBSCRIPTION, "--arm-endpoint", "https://127.0.0.1:1"]
@@ -322,7 +324,7 @@ OWNERS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def test_scale_sets_of_other_controllers_get_no_spec_and_are_no_failure(here: Path) -> None:
+def test_scale_sets_of_other_controllers_are_skipped_without_an_error(here: Path) -> None:
     owned = [scale_set(name, capacity=1, **signs) for name, (signs, _) in OWNERS.items()]
     with azure(*owned, scale_set("web", capacity=1)) as fleet:
         done = adopt(fleet)

@@ -1,4 +1,4 @@
-"""Every verb that asks Azure says first which one, and as whom; what programs read on standard output stays clean."""
+"""Every verb that uses Azure announces the endpoint and the identity first, on standard error."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ NOBODY = ["--server", "http://127.0.0.1:1"]
         pytest.param(
             {A: "app", T: "home"},
             "the identity that DefaultAzureCredential finds",
-            id="an application without a proof, which may not be used",
+            id="an application without credentials, which may not be used",
         ),
         pytest.param(
             {A: "app", T: "home", "AZURE_CLIENT_SECRET": "hush"},
@@ -39,7 +39,7 @@ NOBODY = ["--server", "http://127.0.0.1:1"]
         pytest.param(
             {A: "app", T: "home", CHOSEN: "WorkloadIdentityCredential"},
             "application app of tenant home, by WorkloadIdentityCredential",
-            id="a workload that is asked for",
+            id="a workload identity that is requested",
         ),
         pytest.param(
             {A: "app", T: "home", CHOSEN: " ManagedIdentityCredential "},
@@ -49,21 +49,21 @@ NOBODY = ["--server", "http://127.0.0.1:1"]
         pytest.param(
             {CHOSEN: "dev"},
             "the identity that DefaultAzureCredential (dev) finds",
-            id="whoever develops here",
+            id="a developer",
         ),
         pytest.param(
             {CHOSEN: "managedidentitycredential"},
             "the identity that managedidentitycredential finds",
-            id="the one identity of the machine",
+            id="the only identity of the machine",
         ),
         pytest.param(
             {A: "app", T: "home", "AZURE_CLIENT_SECRET": "hush", CHOSEN: "AzureCliCredential"},
             "the identity that AzureCliCredential finds",
-            id="a person, whatever else is set",
+            id="a person, with other variables set",
         ),
     ],
 )
-def test_an_identity_as_far_as_the_environment_tells(environment: Mapping[str, str], said: str) -> None:
+def test_the_identity_according_to_the_environment(environment: Mapping[str, str], said: str) -> None:
     assert known_identity(environment) == said
 
 
@@ -72,14 +72,14 @@ def test_an_identity_as_far_as_the_environment_tells(environment: Mapping[str, s
     [
         pytest.param(["plan", "-o", "json"], id="plan"),
         pytest.param(["check", "-o", "json"], id="check"),
-        pytest.param(["status", "-o", "json", *NOBODY], id="status, which looks itself"),
-        pytest.param(["why", "web", "-o", "json", *NOBODY], id="why, which looks itself"),
+        pytest.param(["status", "-o", "json", *NOBODY], id="status without a daemon"),
+        pytest.param(["why", "web", "-o", "json", *NOBODY], id="why without a daemon"),
         pytest.param(["approve", "web"], id="approve"),
         pytest.param(["adopt", "--subscription", SUBSCRIPTION], id="adopt"),
         pytest.param(["run", "--once"], id="run"),
     ],
 )
-def test_a_verb_says_it_first(
+def test_a_verb_announces_azure_and_identity_first(
     line: list[str], world: Azure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -58,7 +58,7 @@ def approve(
 
 
 def timeless(text: str) -> str:
-    """What the clock of the wall says changes from test to test."""
+    """The text with each time replaced by TIME."""
     return TIME.sub("TIME", text)
 
 
@@ -89,7 +89,7 @@ def test_it_writes_the_declared_image_on_a_tag_and_nothing_else(world: Azure, tm
     assert world.simulator.scale_set("web").image.endswith(OLD)
 
 
-def test_a_second_time_it_says_so_and_writes_nothing(world: Azure, tmp_path: Path) -> None:
+def test_a_second_approval_writes_nothing(world: Azure, tmp_path: Path) -> None:
     approve(world, tmp_path, asking())
     assert approve(world, tmp_path, asking()) == Ended(
         0, [f"web: {NEW} is already approved by {APPLICATION} at TIME"], []
@@ -97,7 +97,7 @@ def test_a_second_time_it_says_so_and_writes_nothing(world: Azure, tmp_path: Pat
     assert world.writes() == 1
 
 
-def test_another_image_is_approved_in_the_place_of_the_one_before(world: Azure, tmp_path: Path) -> None:
+def test_an_approval_replaces_that_of_another_image(world: Azure, tmp_path: Path) -> None:
     approve(world, tmp_path, asking())
     done = approve(world, tmp_path, asking(version=FIX))
     assert done.out == [GOES_ON.replace(NEW, FIX)]
@@ -115,10 +115,10 @@ def test_latest_is_approved_as_the_version_that_the_daemon_would_set(world: Azur
     [
         pytest.param(OLD, OLD, True, id="the model is not set"),
         pytest.param(NEW, OLD, True, id="no instance is upgraded"),
-        pytest.param(NEW, NEW, False, id="one is"),
+        pytest.param(NEW, NEW, False, id="an instance is upgraded"),
     ],
 )
-def test_an_approval_before_the_canary_says_that_nothing_will_wait_for_that(
+def test_an_approval_before_the_canary_says_that_the_rollout_will_not_stop(
     model: str, one: str, tmp_path: Path, *, is_early: bool
 ) -> None:
     states = [{"id": "0", "image": platform(one)}, {"id": "1", "image": platform(OLD)}]
@@ -128,7 +128,7 @@ def test_an_approval_before_the_canary_says_that_nothing_will_wait_for_that(
     assert said == f"{IS_APPROVED}{early * is_early}; takes effect at the next sweep"
 
 
-def test_instances_that_cannot_be_looked_at_are_no_reason_not_to_approve(tmp_path: Path) -> None:
+def test_instances_that_cannot_be_read_do_not_prevent_an_approval(tmp_path: Path) -> None:
     with azure(scale_set(capacity=2, image=platform(NEW))) as served:
         served.simulator.faults.arm(
             "VirtualMachineScaleSetVMs_List", Throttled(timedelta(minutes=5)), times=None
@@ -148,13 +148,13 @@ def test_instances_that_cannot_be_looked_at_are_no_reason_not_to_approve(tmp_pat
         ),
     ],
 )
-def test_it_does_not_promise_what_is_held(
+def test_an_approval_on_hold_says_that_no_change_is_made(
     world: Azure, tmp_path: Path, documents: list[Any], said: str
 ) -> None:
     assert approve(world, tmp_path, *documents) == Ended(0, [f"{IS_APPROVED}; {said}"], [])
 
 
-def test_an_image_that_was_given_up_is_not_approved(world: Azure, tmp_path: Path) -> None:
+def test_an_image_that_was_rolled_back_is_not_approved(world: Azure, tmp_path: Path) -> None:
     persisted = {"reconciler-failed": f"{URN}:{NEW}", "reconciler-last-good": f"{URN}:{OLD}"}
     world.simulator.scale_set("web").set_tags(persisted)
     document = asking()
@@ -173,16 +173,14 @@ def test_an_image_that_was_given_up_is_not_approved(world: Azure, tmp_path: Path
         pytest.param(2, 1, f"error: web: PreconditionFailed: {MOVED.message}", id="twice"),
     ],
 )
-def test_somebody_who_was_faster_costs_a_second_try(
-    world: Azure, tmp_path: Path, times: int, code: int, said: str
-) -> None:
+def test_a_conflict_is_retried_once(world: Azure, tmp_path: Path, times: int, code: int, said: str) -> None:
     world.simulator.faults.arm("VirtualMachineScaleSets_Update", MOVED, times=times)
     done = approve(world, tmp_path, asking())
     assert (done.code, [*done.out, *done.err]) == (code, [said])
     assert len(patches(world)) == 2
 
 
-def test_a_change_between_its_look_and_its_write_is_not_written_over(world: Azure, tmp_path: Path) -> None:
+def test_a_change_between_read_and_write_is_not_overwritten(world: Azure, tmp_path: Path) -> None:
     tagged: list[str] = []
 
     def tag(request: Any) -> bool:
@@ -217,7 +215,7 @@ def test_a_change_between_its_look_and_its_write_is_not_written_over(world: Azur
         ),
     ],
 )
-def test_who_approves_may_be_said_and_the_token_is_kept_beside_it(
+def test_the_approver_may_be_given_and_the_token_is_recorded_too(
     world: Azure, tmp_path: Path, by: str, said: str, kept: str
 ) -> None:
     done = approve(world, tmp_path, asking(), options=["--by", by])
@@ -229,19 +227,19 @@ def test_who_approves_may_be_said_and_the_token_is_kept_beside_it(
 @pytest.mark.parametrize(
     ("by", "shown"),
     [
-        pytest.param("a" * 101, "a" * 101, id="a name without end"),
+        pytest.param("a" * 101, "a" * 101, id="a name that is too long"),
         pytest.param("ada\x1b[2J", "ada\\x1b[2J", id="a name that moves a cursor"),
-        pytest.param("  ", "  ", id="a name of nothing"),
+        pytest.param("  ", "  ", id="a blank name"),
     ],
 )
-def test_what_is_no_name_is_said_before_anything_is_asked(by: str, shown: str) -> None:
+def test_an_invalid_name_is_reported_before_any_request(by: str, shown: str) -> None:
     done = CliRunner(env={"AZURE_TOKEN_CREDENTIALS": "prod"}).invoke(main, ["approve", "web", "--by", by])
     assert done.exit_code == 2
     said = f"Error: Invalid value for '--by': {shown!r} is not a name; write 1 to 100 printable characters"
     assert done.stderr.splitlines()[-1] == said
 
 
-def test_without_room_it_approves_and_says_that_nobody_will_know_who_did(tmp_path: Path) -> None:
+def test_without_room_for_a_tag_the_approver_is_not_recorded(tmp_path: Path) -> None:
     tags = {f"owner-{number}": "x" for number in range(49)}
     with azure(scale_set(capacity=1, tags=tags)) as world:
         done = approve(world, tmp_path, asking())
@@ -251,7 +249,7 @@ def test_without_room_it_approves_and_says_that_nobody_will_know_who_did(tmp_pat
     assert written.keys() - tags.keys() == {"vmss-reconciler-approved"}
 
 
-def test_what_was_approved_shows_where_people_look(world: Azure, tmp_path: Path) -> None:
+def test_an_approval_shows_in_why(world: Azure, tmp_path: Path) -> None:
     approve(world, tmp_path, asking())
     env = {**world.environment, "VMSS_RECONCILER_SPECS": str(tmp_path / "specs")}
     where = ["--server", "http://127.0.0.1:1"]
@@ -262,7 +260,7 @@ def test_what_was_approved_shows_where_people_look(world: Azure, tmp_path: Path)
     planned = until(lambda: shown if "ModelDrift" in (shown := shows("plan")) else None)
     why = shows("why", "web", *where)
     by = f"by {APPLICATION} at TIME"
-    assert f"ModelDrift: the model is on {OLD}; setting its image to {NEW}; approved {by}" in planned
+    assert f"ModelDrift: setting the image of the model from {OLD} to {NEW}; approved {by}" in planned
     assert f"approved    {NEW} {by}" in why.splitlines()
     shown = json.loads(CliRunner(env=env).invoke(main, ["status", "-o", "json", *where]).stdout)
     (row,) = shown["scaleSets"]
@@ -278,7 +276,7 @@ def test_what_was_approved_shows_where_people_look(world: Azure, tmp_path: Path)
 
 @pytest.fixture
 def written(tmp_path: Path) -> Callable[..., str]:
-    """A git repository of specs, the last of which this person has written; its address."""
+    """The address of a git repository of specs whose last commit is by this person."""
 
     def write(author: str, *documents: Any) -> str:
         tree = tmp_path / "fleet.git"
@@ -302,7 +300,9 @@ def approve_from(world: Azure, url: str, *options: str) -> Ended:
     return Ended.of(done.exit_code, timeless(done.stdout), done.stderr)
 
 
-def test_where_another_is_asked_for_the_author_is_refused(world: Azure, written: Callable[..., str]) -> None:
+def test_the_author_cannot_approve_if_another_person_is_required(
+    world: Azure, written: Callable[..., str]
+) -> None:
     url = written("Ada <ada@example.com>", another())
     done = approve_from(world, url, "--by", "Ada@example.com")
     said = (
@@ -317,7 +317,7 @@ def test_where_another_is_asked_for_the_author_is_refused(world: Azure, written:
     assert again.out == [f"web: {NEW} is already approved by bob@example.com through {APPLICATION} at TIME"]
 
 
-def test_an_approval_that_is_not_enough_gives_way_to_one_that_is(
+def test_a_sufficient_approval_replaces_an_insufficient_one(
     world: Azure, written: Callable[..., str]
 ) -> None:
     url = written("Ada <ada@example.com>", another())
@@ -340,7 +340,7 @@ def test_an_approval_that_is_not_enough_gives_way_to_one_that_is(
     assert "web: ModelDrift: nothing blocks a rollout" in " ".join(until(checked).split())
 
 
-def test_from_a_directory_it_approves_and_leaves_the_judgement_to_the_daemon(
+def test_specs_from_a_directory_leave_the_check_of_the_author_to_the_daemon(
     world: Azure, tmp_path: Path
 ) -> None:
     done = approve(world, tmp_path, another())
@@ -348,7 +348,7 @@ def test_from_a_directory_it_approves_and_leaves_the_judgement_to_the_daemon(
     assert done.out == [f"{IS_APPROVED}; {unjudged}; takes effect at the next sweep"]
 
 
-def test_where_another_is_asked_for_there_has_to_be_room_for_who_approves(tmp_path: Path) -> None:
+def test_if_another_person_is_required_the_approver_must_fit_on_a_tag(tmp_path: Path) -> None:
     tags = {f"owner-{number}": "x" for number in range(49)}
     with azure(scale_set(capacity=1, tags=tags)) as world:
         done = approve(world, tmp_path, another())
@@ -357,7 +357,7 @@ def test_where_another_is_asked_for_there_has_to_be_room_for_who_approves(tmp_pa
     assert done == Ended(1, [], [f"error: web: {said}"])
 
 
-def test_where_another_is_asked_for_somebody_has_to_say_who_approves(
+def test_if_another_person_is_required_the_approver_needs_a_name(
     world: Azure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reconciler.cli.approve.identity", lambda _: Identity("", "", ""))
@@ -395,25 +395,25 @@ NOBODY = (
             "wbe",
             lambda _: [asking(), asking("api")],
             ["no spec in force is named 'wbe'; did you mean web?"],
-            id="a name that is nearly one",
+            id="a misspelt name",
         ),
         pytest.param(
             "zebra",
             lambda _: [asking()],
             ["no spec in force is named 'zebra'; run `reconciler status` for the names"],
-            id="a name that is none",
+            id="an unknown name",
         ),
         pytest.param(
             "web",
             lambda _: [spec()],
             ["web: its spec requires no approval (spec.rollout.approval)"],
-            id="a spec that asks for no approval",
+            id="a spec that requires no approval",
         ),
         pytest.param(
             "api",
             lambda _: [asking("api")],
             [f"api: there is no scale set {NOBODY}/api"],
-            id="a scale set that is not there",
+            id="a scale set that does not exist",
         ),
         pytest.param(
             "web",
@@ -422,7 +422,7 @@ NOBODY = (
                 '{specs}/api.yaml:12:13: spec.interval: "5" is not a duration: write it like 5m, 1h30m or 90s',
                 "nothing was approved: the specs have errors or cannot be read; fix them first",
             ],
-            id="a mistake in another spec",
+            id="an error in another spec",
         ),
         pytest.param(
             "web",
@@ -431,14 +431,17 @@ NOBODY = (
                 "web: Canonical:nothing:server:latest: not found; correct spec.image, or publish the image "
                 "(it has no versions in this region)"
             ],
-            id="latest of nothing",
+            id="latest without any version",
         ),
         pytest.param(
-            "web", locked, ["web: AuthorizationFailed: The client may not write."], id="no role to write"
+            "web",
+            locked,
+            ["web: AuthorizationFailed: The client may not write."],
+            id="no permission to write",
         ),
     ],
 )
-def test_what_keeps_it_from_approving(
+def test_what_prevents_an_approval(
     world: Azure, tmp_path: Path, name: str, prepare: Prepare, errors: list[str]
 ) -> None:
     done = approve(world, tmp_path, *prepare(world), name=name)
@@ -447,7 +450,7 @@ def test_what_keeps_it_from_approving(
     assert world.simulator.scale_set("web").tags == TAGS
 
 
-def test_the_role_of_the_daemon_is_enough_and_reading_is_not(tmp_path: Path) -> None:
+def test_the_role_of_the_daemon_is_sufficient_and_reader_is_not(tmp_path: Path) -> None:
     reading = [each for each in ROLE if each.endswith("/read")]
     with azure(scale_set(capacity=1), permissions={"actions": reading}) as world:
         done = approve(world, tmp_path, asking())
@@ -456,7 +459,7 @@ def test_the_role_of_the_daemon_is_enough_and_reading_is_not(tmp_path: Path) -> 
     assert "Microsoft.Compute/virtualMachineScaleSets/write" in done.err[0]
 
 
-def test_an_azure_that_does_not_answer(world: Azure, tmp_path: Path) -> None:
+def test_an_azure_that_does_not_respond(world: Azure, tmp_path: Path) -> None:
     done = approve(world, tmp_path, asking(), options=("--arm-endpoint", "https://127.0.0.1:1"))
     assert (done.code, len(done.err)) == (1, 1)
     assert done.err[0].startswith("error: web: ")

@@ -1,4 +1,4 @@
-"""`reconciler check`: each thing that can be wrong before the first rollout, in its own line with the mend."""
+"""`reconciler check`: everything that can be wrong before the first rollout, each in a line with its fix."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ OTHER = "22222222-2222-2222-2222-222222222222"
 CATALOGUE = "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read"
 WRITE = "Microsoft.Compute/virtualMachineScaleSets/write"
 IDENTITY = f"ok      identity     application {CLIENT}, object {principal(CLIENT)} of tenant {TENANT}"
-MEND = "assign a role with this action, such as deploy/role.json"
+FIX_ROLE = "assign a role with this action, such as deploy/role.json"
 NO_IDENTITY = (
     "FAIL    identity     no Azure identity: no source of DefaultAzureCredential returned a token; run `az "
     "login`, or set AZURE_TOKEN_CREDENTIALS and the variables of that identity (EnvironmentCredential: "
@@ -67,7 +67,7 @@ def of(check_: str, done: Ended) -> list[str]:
     return [f"{line[:8]}{line[21:]}" for line in done.out if line[8:21].strip() == check_]
 
 
-def test_all_is_well(fleet: Azure, here: Path) -> None:
+def test_all_checks_pass(fleet: Azure, here: Path) -> None:
     write_specs(here / "specs", spec("web"), spec("api"))
     done = reconciler("check", env=fleet.environment, cwd=here)
     assert (done.code, done.err) == (0, [])
@@ -84,7 +84,7 @@ def test_all_is_well(fleet: Azure, here: Path) -> None:
     assert fleet.writes() == 0
 
 
-def test_for_programs_it_is_json(fleet: Azure, here: Path) -> None:
+def test_the_output_for_programs_is_json(fleet: Azure, here: Path) -> None:
     write_specs(here / "specs", spec("batch"))
     done = check(fleet.environment, "-o", "json")
     found = json.loads("\n".join(done.out))
@@ -93,7 +93,7 @@ def test_for_programs_it_is_json(fleet: Azure, here: Path) -> None:
     assert [each["about"] for each in found if each["result"] == "FAIL"] == ["batch"]
 
 
-def test_each_scale_set_is_held_against_the_decision(fleet: Azure, here: Path) -> None:
+def test_each_scale_set_is_checked_by_the_decision(fleet: Azure, here: Path) -> None:
     vhd = {"vhd": {"uri": "https://shop.blob.core.windows.net/vhds/base.vhd"}}
     write_specs(
         here / "specs", spec("batch"), spec("nowhere"), spec("web", image=vhd), spec("api", suspend=True)
@@ -112,29 +112,29 @@ def test_each_scale_set_is_held_against_the_decision(fleet: Azure, here: Path) -
     }
 
 
-def test_what_a_frozen_fleet_would_do_is_told_all_the_same(fleet: Azure, here: Path) -> None:
+def test_a_frozen_fleet_is_checked_as_if_it_were_not_frozen(fleet: Azure, here: Path) -> None:
     write_specs(here / "specs", spec("web"), of_all(freeze=True))
     assert of("scale set", check(fleet.environment)) == [
-        "skipped web: the fleet is frozen; otherwise: ModelDrift: the model is on "
-        f"{OLD}; setting its image to {NEW}"
+        "skipped web: the fleet is frozen; otherwise: ModelDrift: setting the image of the model from "
+        f"{OLD} to {NEW}"
     ]
 
 
-def test_only_the_actions_that_are_needed_are_asked_for(fleet: Azure, here: Path) -> None:
+def test_only_required_actions_are_checked(fleet: Azure, here: Path) -> None:
     write_specs(here / "specs", spec("flex"))
     asked = [line.split(": ")[0].removeprefix("ok      ") for line in of("role", check(fleet.environment))]
     assert asked == [*ALWAYS, *FLEXIBLE, CATALOGUE]
 
 
-def test_all_that_lack_one_action_are_one_line(here: Path) -> None:
+def test_scale_sets_that_lack_one_action_share_a_line(here: Path) -> None:
     grants = {"actions": ["Microsoft.Compute/*"], "notActions": [WRITE, "*/locations/operations/read"]}
     with azure(scale_set("many", count=30, capacity=0), permissions=grants) as served:
         write_specs(here / "specs", *(spec(f"many-{number:04}") for number in range(30)))
         done = check(served.environment)
     named = "many-0000, many-0001, many-0002, many-0003 and 26 more"
     assert [line for line in of("role", done) if not line.startswith("ok")] == [
-        f"FAIL    {WRITE}: not granted on {named}; {MEND}",
-        f"FAIL    Microsoft.Compute/locations/operations/read: not granted on {named}; {MEND}",
+        f"FAIL    {WRITE}: not granted on {named}; {FIX_ROLE}",
+        f"FAIL    Microsoft.Compute/locations/operations/read: not granted on {named}; {FIX_ROLE}",
     ]
     others = "many-0001, many-0002, many-0003, many-0004 and 25 more"
     assert of("scale set", done) == [
@@ -144,19 +144,19 @@ def test_all_that_lack_one_action_are_one_line(here: Path) -> None:
     assert done.code == 1
 
 
-def test_an_image_of_ones_own_needs_its_gallery(here: Path) -> None:
+def test_a_gallery_image_needs_actions_on_its_gallery(here: Path) -> None:
     image = {"gallery": {"id": f"{CART}/versions/1.4.0"}}
     held = scale_set("cart", capacity=1, image={"id": f"{CART}/versions/1.4.0"})
     with azure(held, permissions={"actions": list(ALWAYS)}) as served:
         write_specs(here / "specs", spec("cart", image=image))
         done = check(served.environment)
     assert [line for line in of("role", done) if "FAIL" in line] == [
-        f"FAIL    Microsoft.Compute/galleries/images/read: not granted on cart; {MEND}",
-        f"FAIL    Microsoft.Compute/galleries/images/versions/read: not granted on cart; {MEND}",
+        f"FAIL    Microsoft.Compute/galleries/images/read: not granted on cart; {FIX_ROLE}",
+        f"FAIL    Microsoft.Compute/galleries/images/versions/read: not granted on cart; {FIX_ROLE}",
     ]
 
 
-def test_without_any_role_each_check_still_says_what_it_lacks(here: Path) -> None:
+def test_without_any_role_each_check_names_what_is_missing(here: Path) -> None:
     write_specs(here / "specs", spec("web"))
     with azure(permissions={"actions": []}) as served:
         done = check(served.environment)
@@ -167,7 +167,7 @@ def test_without_any_role_each_check_still_says_what_it_lacks(here: Path) -> Non
     assert all(line.startswith("FAIL") for line in of("role", done))
 
 
-def test_a_subscription_that_is_not_there_leaves_the_others(fleet: Azure, here: Path) -> None:
+def test_a_missing_subscription_stops_no_other(fleet: Azure, here: Path) -> None:
     elsewhere = {"subscription": OTHER, "resourceGroup": "shop", "name": "web"}
     write_specs(here / "specs", spec("web"), spec("lost", target=elsewhere))
     done = check(fleet.environment)
@@ -179,7 +179,7 @@ def test_a_subscription_that_is_not_there_leaves_the_others(fleet: Azure, here: 
     assert len([line for line in of("role", done) if "granted on 1 scale set" in line]) == len(ALWAYS) + 1
 
 
-def test_by_resource_group_the_groups_are_what_is_read(fleet: Azure, here: Path) -> None:
+def test_list_by_resource_group_reads_only_the_groups(fleet: Azure, here: Path) -> None:
     write_specs(here / "specs", spec("web"))
     assert of("subscription", check(fleet.environment, "--list-by", "resourceGroup")) == [
         f"ok      {SUBSCRIPTION}, resource group shop: scale sets can be listed"
@@ -194,7 +194,7 @@ def test_by_resource_group_the_groups_are_what_is_read(fleet: Azure, here: Path)
             [
                 'FAIL    specs/web.yaml:12:13: spec.interval: "soon" is not a duration: write it like 5m, 1h30m or 90s'
             ],
-            id="mistakes",
+            id="specs with errors",
         ),
         pytest.param(
             [
@@ -208,11 +208,11 @@ def test_by_resource_group_the_groups_are_what_is_read(fleet: Azure, here: Path)
             [
                 "FAIL    no scale set is declared; write a spec, or run `reconciler adopt` for the live scale sets",
             ],
-            id="nothing declared",
+            id="no specs",
         ),
     ],
 )
-def test_without_specs_the_rest_is_looked_at(
+def test_without_specs_the_other_checks_run(
     documents: list[dict[str, object]], lines: list[str], fleet: Azure, here: Path
 ) -> None:
     write_specs(here / "specs", *documents)
@@ -229,17 +229,17 @@ def test_without_specs_the_rest_is_looked_at(
             {"REQUESTS_CA_BUNDLE": "/nowhere.pem"},
             "Could not find a suitable TLS CA certificate bundle, invalid path: /nowhere.pem; correct "
             "REQUESTS_CA_BUNDLE, or unset it",
-            id="a bundle that is not there",
+            id="a missing CA bundle",
         ),
         pytest.param(
             {"REQUESTS_CA_BUNDLE": ""},
             "; set REQUESTS_CA_BUNDLE to a file with the certificate authority and all others",
-            id="an authority that is not known",
+            id="an unknown certificate authority",
         ),
         pytest.param(
             {"VMSS_RECONCILER_ARM_ENDPOINT": "https://127.0.0.1:1"},
             "Connection refused; allow this machine to reach it, or set HTTPS_PROXY",
-            id="nobody there",
+            id="a host that does not respond",
         ),
         pytest.param(
             {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "", "no_proxy": ""},
@@ -248,7 +248,7 @@ def test_without_specs_the_rest_is_looked_at(
         ),
     ],
 )
-def test_a_network_that_fails_is_named_with_the_mend(
+def test_a_network_failure_is_reported_with_its_fix(
     changes: dict[str, str], found: str, fleet: Azure, here: Path
 ) -> None:
     write_specs(here / "specs", spec("web"))
@@ -261,7 +261,7 @@ def test_a_network_that_fails_is_named_with_the_mend(
     assert done.code == 1
 
 
-def test_what_is_no_azure_is_not_taken_for_one(here: Path) -> None:
+def test_a_server_that_is_not_azure_is_detected(here: Path) -> None:
     write_specs(here / "specs", spec("web"))
     with azure() as served:
         served.simulator.faults.arm("Metadata_GetEndpoints", Page(404, "<html>"))
@@ -272,8 +272,8 @@ def test_what_is_no_azure_is_not_taken_for_one(here: Path) -> None:
     )
 
 
-def test_a_role_at_the_image_itself_is_as_good() -> None:
-    """The simulator has one role for all scopes, so this one is told by the answers on the way."""
+def test_a_role_on_the_image_is_sufficient() -> None:
+    """The simulator has one role for all scopes, so the responses are changed on their way."""
     held = scale_set("cart", capacity=1, image={"id": f"{CART}/versions/1.4.0"})
     simulator = Simulator.load(fleet_of(held, permissions={"actions": list(ALWAYS)}), WallClock())
 
@@ -292,7 +292,7 @@ def test_a_role_at_the_image_itself_is_as_good() -> None:
     assert lacking == ["Microsoft.Compute/galleries/images/read"]
 
 
-def test_an_auxiliary_tenant_is_asked_for_a_token_too(fleet: Azure, here: Path) -> None:
+def test_an_auxiliary_tenant_must_issue_a_token(fleet: Azure, here: Path) -> None:
     write_specs(here / "specs", spec("web"))
     done = check(fleet.environment | {"VMSS_RECONCILER_AUXILIARY_TENANTS": f"{TENANT}, {OTHER}"})
     assert done.code == 1
@@ -303,7 +303,7 @@ def test_an_auxiliary_tenant_is_asked_for_a_token_too(fleet: Azure, here: Path) 
     ]
 
 
-def test_on_a_machine_without_any_azure_it_says_what_is_missing(here: Path) -> None:
+def test_without_an_azure_identity_it_says_what_is_missing(here: Path) -> None:
     write_specs(here / "specs", spec("web"))
     env = bare() | {"AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential", "HTTPS_PROXY": "http://127.0.0.1:1"}
     done = reconciler("check", env=env, cwd=here)
@@ -323,10 +323,10 @@ def test_on_a_machine_without_any_azure_it_says_what_is_missing(here: Path) -> N
     "ahead, line",
     [
         pytest.param(
-            timedelta(seconds=0.4), "ok      clock        this machine is 0s ahead of Azure", id="none"
+            timedelta(seconds=0.4), "ok      clock        this machine is 0s ahead of Azure", id="no skew"
         ),
         pytest.param(
-            timedelta(minutes=-5), "ok      clock        this machine is 5m behind Azure", id="some"
+            timedelta(minutes=-5), "ok      clock        this machine is 5m behind Azure", id="a small skew"
         ),
         pytest.param(
             timedelta(minutes=5, seconds=1),

@@ -9,7 +9,7 @@ from tests.invariants import at_most_one_domain_is_unavailable
 from tests.stories.world import NEW, OLD, spec
 
 
-def test_its_pages_answer_and_sigterm_ends_it_well(world: Azure, tmp_path: Path) -> None:
+def test_it_serves_its_pages_and_sigterm_ends_it_cleanly(world: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web", version=OLD))
     with Daemon(env=world.environment, cwd=tmp_path) as daemon:
         daemon.started()
@@ -48,16 +48,16 @@ def test_its_pages_answer_and_sigterm_ends_it_well(world: Azure, tmp_path: Path)
         ]
 
 
-def test_sigterm_in_the_middle_of_a_rollout_ends_it_well_too(world: Azure, tmp_path: Path) -> None:
+def test_sigterm_during_a_rollout_ends_it_cleanly(world: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web"))
     with Daemon(env=world.environment, cwd=tmp_path) as daemon:
         until(lambda: world.upgrades() > 0, daemon.log)
         daemon.signal(signal.SIGTERM)
         assert daemon.ended() == 0
-    assert OLD in world.images("web"), "it waits for the tick, not for Azure"
+    assert OLD in world.images("web"), "it waits for the reconcile, not for Azure"
 
 
-def test_a_second_signal_does_not_wait_for_an_azure_that_hangs(world: Azure, tmp_path: Path) -> None:
+def test_a_second_signal_ends_it_while_azure_hangs(world: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web"))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(60)
@@ -72,9 +72,7 @@ def test_a_second_signal_does_not_wait_for_an_azure_that_hangs(world: Azure, tmp
                 assert daemon.ended() == 128 + signal.SIGTERM
 
 
-def test_kill_9_in_the_middle_of_a_rollout_changes_nothing_of_how_it_ends(
-    world: Azure, tmp_path: Path
-) -> None:
+def test_kill_9_during_a_rollout_does_not_change_its_end(world: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web"))
     with Daemon(env=world.environment, cwd=tmp_path) as first:
         until(lambda: world.images("web") == {OLD, NEW}, first.log)

@@ -53,16 +53,16 @@ END = "at most 4 of 20 (20%) unavailable; 1 patch, 5 upgrades (assuming 3m for e
 @pytest.mark.parametrize(
     ("shown", "told"),
     [
-        pytest.param(row(*FIVE), f"20 instances in 5 batches, about 22m, done by 09:22 UTC; {END}", id="all of it"),
+        pytest.param(row(*FIVE), f"20 instances in 5 batches, about 22m, done by 09:22 UTC; {END}", id="a whole rollout"),
         pytest.param(
             row(*FIVE, ends="2026-01-10T02:21:00+00:00"),
             f"20 instances in 5 batches, about 22m, done by Sat 2026-01-10 02:21 UTC; {END}",
-            id="on another day",
+            id="an end on another day",
         ),
         pytest.param(
             row(*FIVE, ends=None, holds=[APPROVAL]),
             f"20 instances in 5 batches, about 22m; {END}",
-            id="nobody knows when",
+            id="an unknown end",
         ),
         pytest.param(
             row(*FIVE, holds=[
@@ -71,7 +71,7 @@ END = "at most 4 of 20 (20%) unavailable; 1 patch, 5 upgrades (assuming 3m for e
                 hold("Baking", "09:15", "2026-01-05T09:16"),
             ]),
             f"20 instances in 5 batches, about 22m (11m of it soak), done by 09:22 UTC; {END}",
-            id="much of it is soaking",
+            id="a rollout with soak",
         ),
         pytest.param(
             row(
@@ -80,40 +80,40 @@ END = "at most 4 of 20 (20%) unavailable; 1 patch, 5 upgrades (assuming 3m for e
             ),
             "3 instances in 3 batches (maxBatch 20% is 1 of 3), about 22m, done by 09:22 UTC; "
             "at most 1 of 3 (33%) unavailable; 1 patch, 3 upgrades (assuming 3m for each batch)",
-            id="of few, what a percentage comes to",
+            id="the value of a percentage for few instances",
         ),
         pytest.param(
             row(*FIVE, maxBatch={"declared": "4", "instances": 4}, patches=0, isMeasured=True),
             "20 instances in 5 batches, about 22m, done by 09:22 UTC; at most 4 of 20 (20%) unavailable; "
             "5 upgrades (3m for each batch, as measured)",
-            id="by what its batches took",
+            id="measured batches",
         ),
         pytest.param(
             row(seconds=40),
             "no instance to upgrade, about 40s, done by 09:22 UTC; 1 patch (assuming 3m for each batch)",
-            id="no batch",
+            id="no batches",
         ),
         pytest.param(
             row(batch(0, 0, 1), endsWith="InstancesLeftOut", patches=2),
             "1 instance in 1 batch, about 22m, done by 09:22 UTC; at most 4 of 20 (20%) unavailable; "
             "2 patches, 1 upgrade; then InstancesLeftOut (assuming 3m for each batch)",
-            id="some left out",
+            id="instances that are left out",
         ),
         pytest.param(
             row(*FIVE, endsWith="DeadlineExceeded"),
             "20 instances in 5 batches, about 22m, blocked from 09:22 UTC; at most 4 of 20 (20%) unavailable; "
             "1 patch, 5 upgrades; then DeadlineExceeded (assuming 3m for each batch)",
-            id="another end",
+            id="an end that is not success",
         ),
         pytest.param(
             row(*FIVE, endsWith=None, ends=None, seconds=7 * 86_400),
             "20 instances in 5 batches, about 7 days; at most 4 of 20 (20%) unavailable; 1 patch, 5 upgrades; "
             "nothing is forecast after these batches (assuming 3m for each batch)",
-            id="no end",
+            id="no end in sight",
         ),
     ],
 )  # fmt: skip
-def test_in_one_line(shown: dict[str, Any], told: str) -> None:
+def test_the_headline(shown: dict[str, Any], told: str) -> None:
     assert headline(shown) == told
 
 
@@ -124,7 +124,7 @@ def each(*numbers: int) -> list[Line]:
 @pytest.mark.parametrize(
     ("shown", "told"),
     [
-        pytest.param(row(*FIVE), each(1, 2, 3, 4, 5), id="a few, each by itself"),
+        pytest.param(row(*FIVE), each(1, 2, 3, 4, 5), id="a few batches, one line each"),
         pytest.param(
             row(batch(0, 0, 1, canary=True), batch(0, 3, 3)),
             [Line("1", "update domain 0", "1 instance (canary)"), Line("2", "update domain 0", "3 instances")],
@@ -138,10 +138,10 @@ def each(*numbers: int) -> list[Line]:
                 Line("", "continues after approval"),
                 *each(3, 4, 5),
             ],
-            id="what is waited for, at its place",
+            id="waits between batches",
         ),
         pytest.param(
-            row(holds=[APPROVAL]), [Line("", "begins after approval")], id="what is waited for and then no batch"
+            row(holds=[APPROVAL]), [Line("", "begins after approval")], id="a wait without batches"
         ),
         pytest.param(
             row(batch(0, 0, 1, canary=True), *(batch(number, 3 * number) for number in range(1, 50))),
@@ -149,16 +149,16 @@ def each(*numbers: int) -> list[Line]:
                 Line("1", "update domain 0", "1 instance (canary)"),
                 Line("2-50", "update domain 1 to update domain 49", "4 instances each"),
             ],
-            id="many that are alike, in one",
+            id="many equal batches on one line",
         ),
         pytest.param(
             row(*(batch(0, 3 * number) for number in range(9)), holds=[hold("AwaitingTurn", "09:08")]),
             [
                 Line("1-3", "update domain 0", "4 instances each"),
-                Line("", "continues when it is its turn"),
+                Line("", "continues once a slot is free"),
                 Line("4-9", "update domain 0", "4 instances each"),
             ],
-            id="many with a wait between them",
+            id="many equal batches with a wait in between",
         ),
         pytest.param(
             row(*(batch(number, 3 * number, 3 + number % 2) for number in range(50))),
@@ -169,26 +169,26 @@ def each(*numbers: int) -> list[Line]:
                 ),
                 Line("", "and so on, up to batch 50"),
             ],
-            id="many that differ, as many as there is room for",
+            id="many different batches, cut",
         ),
     ],
 )  # fmt: skip
-def test_batch_by_batch(shown: dict[str, Any], told: list[Line]) -> None:
+def test_the_lines_of_batches(shown: dict[str, Any], told: list[Line]) -> None:
     assert lines(shown) == told
 
 
-def test_a_reason_is_told_with_what_is_to_come() -> None:
+def test_why_includes_the_forecast() -> None:
     told = explanation(ROW | row(*FIVE)).splitlines()
     assert f"forecast    20 instances in 5 batches, about 22m, done by 09:22 UTC; {END}" in told
 
 
 @pytest.mark.parametrize("reason", sorted(reasons_where(lambda meaning: meaning.status is Status.WAITING)))
-def test_every_wait_is_told(reason: str) -> None:
+def test_every_wait_has_a_line(reason: str) -> None:
     (told,) = lines(row(holds=[hold(reason, "09:00")]))
     assert told.text.startswith("begins ")
 
 
-def test_reasons_of_a_newer_daemon_are_no_waits_and_no_end() -> None:
+def test_unknown_reasons_of_a_newer_daemon_are_ignored() -> None:
     new = hold("NotKnownYet", "09:00", "2026-01-05T10:00")
     shown = row(*FIVE, holds=[new], endsWith="NotKnownEither")
     assert lines(shown) == lines(row(*FIVE))

@@ -1,4 +1,4 @@
-"""A look at scale sets that no file declares yet."""
+"""The observation of scale sets that no file declares yet."""
 
 from reconciler.azure.session import Session
 from reconciler.cli.observation import observe_fleet
@@ -9,7 +9,7 @@ from tests.stories.world import NEW, fleet, platform, scale_set
 from tests.token import Token
 
 
-def test_each_is_looked_at_as_a_daemon_would_and_nothing_is_written() -> None:
+def test_each_scale_set_is_observed_and_nothing_is_written() -> None:
     sets = (scale_set("api", capacity=1), scale_set("web", capacity=1, image=platform(NEW)))
     azure = Simulator.load(fleet(*sets), VirtualClock())
     session = Session(credential=Token(), transport=azure.transport(), now=azure.clock.now)
@@ -21,7 +21,7 @@ def test_each_is_looked_at_as_a_daemon_would_and_nothing_is_written() -> None:
     assert {exchange.method for exchange in azure.record.requests} == {"GET"}
 
 
-def test_what_is_suspended_is_looked_at_and_stands_in_no_list() -> None:
+def test_a_suspended_scale_set_is_observed_without_a_list() -> None:
     azure = Simulator.load(fleet(scale_set("web", capacity=1)), VirtualClock())
     session = Session(credential=Token(), transport=azure.transport(), now=azure.clock.now)
     observation = observe_fleet([spec("web", suspend=Suspension())], session, by_group=False)

@@ -58,7 +58,7 @@ def timeless(lines: list[str]) -> list[str]:
                     f"batch      -        -           {BATCH}",
                     f"search     -        5/5         UpToDate: all 5 instances run {NEW}",
                     f"web        -        0/5         AwaitingPilot: api (Upgrading) goes first; {NEW} is proven in 1 of 4 scale "
-                    "sets of its wave; the rollout waits",
+                    f"sets of its wave; the rollout waits",
                     "1 to change, 3 without a step (1 AwaitingPilot, 1 NotManualMode, 1 UpToDate)",
                     "",
                     "api: 4 instances in 4 batches, about 12m, done by … UTC; at most 1 of 5 (20%) unavailable; 4 upgrades (assuming 3m for each batch)",
@@ -77,7 +77,7 @@ def timeless(lines: list[str]) -> list[str]:
                 ],
                 err=[],
             ),
-            id="what would be done next about each, and why",
+            id="the next step of each scale set, and why",
         ),
         pytest.param(
             ["search", "nowhere"],
@@ -92,11 +92,11 @@ def timeless(lines: list[str]) -> list[str]:
                 ],
                 err=[],
             ),
-            id="a set that is not there is not as declared, though nothing can be done about it",
+            id="a missing scale set is not as declared, though there is no step",
         ),
     ],
 )
-def test_a_plan_says(
+def test_a_plan_shows(
     names: list[str], options: list[str], expected: Ended, fleet: Azure, tmp_path: Path
 ) -> None:
     write_specs(tmp_path / "specs", *map(spec, names))
@@ -198,7 +198,7 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
     ]
 
 
-def test_mistakes_in_the_specs_end_a_plan(fleet: Azure, tmp_path: Path) -> None:
+def test_errors_in_the_specs_end_a_plan(fleet: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web", interval="soon"), spec("api", suspend="maybe"))
     done = reconciler("plan", "--detailed-exitcode", env=fleet.environment, cwd=tmp_path)
     assert (done.code, done.out, done.err) == (
@@ -211,7 +211,7 @@ def test_mistakes_in_the_specs_end_a_plan(fleet: Azure, tmp_path: Path) -> None:
     )
 
 
-def test_an_azure_that_does_not_answer_ends_a_plan(fleet: Azure, tmp_path: Path) -> None:
+def test_an_azure_that_does_not_respond_ends_a_plan(fleet: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web"))
     done = reconciler(
         *("plan", "--detailed-exitcode", "--arm-endpoint", "https://127.0.0.1:1"),
@@ -231,37 +231,37 @@ ASKED = ("/ok", "/api/v1/query?query=errors%20%3C%205")
 @pytest.mark.parametrize(
     ("command", "asked", "said"),
     [
-        pytest.param(["plan"], (), "1 to change; skipped: checks errors, smoke", id="a plan asks none"),
+        pytest.param(["plan"], (), "1 to change; skipped: checks errors, smoke", id="plan runs no checks"),
         pytest.param(
             ["plan", "-o", "markdown"],
             (),
             "1 to change; skipped: checks errors, smoke",
-            id="a plan in markdown asks none",
+            id="plan -o markdown runs no checks",
         ),
         pytest.param(
-            ["plan", "-o", "json"], (), "skipped: checks errors, smoke", id="a plan in JSON asks none"
+            ["plan", "-o", "json"], (), "skipped: checks errors, smoke", id="plan -o json runs no checks"
         ),
         pytest.param(
             ["plan", "--checks", "-o", "json"],
             ASKED,
             "check errors: {place} returned no sample for errors < 5; the rollout to",
-            id="a plan that is told to asks them",
+            id="plan --checks runs them",
         ),
         pytest.param(
             ["status", "--server", "http://127.0.0.1:1"],
             (),
             "skipped: checks errors, smoke",
-            id="a status that looks by itself asks none",
+            id="status without a daemon runs no checks",
         ),
         pytest.param(
             ["why", "web", "--server", "http://127.0.0.1:1"],
             (),
             "skipped: checks errors, smoke",
-            id="a why that looks by itself asks none",
+            id="why without a daemon runs no checks",
         ),
     ],
 )
-def test_who_only_looks_puts_the_checks_of_a_spec_only_where_told_to(
+def test_a_dry_run_runs_checks_only_on_request(
     tmp_path: Path, command: list[str], asked: tuple[str, ...], said: str
 ) -> None:
     """A pull request may name any address there."""

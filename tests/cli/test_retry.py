@@ -23,7 +23,7 @@ AGAIN = f"{NEW} will be retried, and its earlier failures no longer count; {SEES
 
 @pytest.fixture
 def world() -> Iterator[Azure]:
-    """In web the new image was given up; in full there is no room for a tag; in later a later version wrote it."""
+    """In web the new image failed and was rolled back, full has no room for a tag, later has a tag of a later version."""
     with azure(
         scale_set("full", capacity=1, tags={f"t{number}": "" for number in range(50)}),
         scale_set("later", capacity=1, tags={STATE: "v2;x"}),
@@ -57,7 +57,7 @@ def test_it_writes_the_tag_and_nothing_else(world: Azure, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        pytest.param(["search"], Ended(0, [f"search: {AGAIN}"], []), id="one where nothing has failed"),
+        pytest.param(["search"], Ended(0, [f"search: {AGAIN}"], []), id="a scale set without a failure"),
         pytest.param(
             ["full"],
             Ended(
@@ -67,7 +67,7 @@ def test_it_writes_the_tag_and_nothing_else(world: Azure, tmp_path: Path) -> Non
                     "error: full: the scale set has no room for another tag: Azure allows 50; remove one",
                 ],
             ),
-            id="there is no room",
+            id="no room for a tag",
         ),
         pytest.param(
             ["later"],
@@ -79,27 +79,27 @@ def test_it_writes_the_tag_and_nothing_else(world: Azure, tmp_path: Path) -> Non
                     "remove the tag"
                 ],
             ),
-            id="a later version wrote its tag",
+            id="a tag of a later version",
         ),
         pytest.param(
             ["wbe"],
             Ended(1, [], ["error: no spec in force is named 'wbe'; did you mean web?"]),
-            id="a name that is none",
+            id="an unknown name",
         ),
         pytest.param(["--image", NEW], Ended(0, [f"web: {AGAIN}"], []), id="an image by its version"),
         pytest.param(
             ["--image", f"{':'.join(BASE.values())}:{NEW}".upper()],
             Ended(0, [f"web: {AGAIN}"], []),
-            id="an image whole, in other letters",
+            id="an image by its full name in other letters",
         ),
         pytest.param(
             ["--image", "1.2.3"],
             Ended(1, [], ["error: no spec in force declares 1.2.3; run `reconciler status` for the images"]),
-            id="an image that nobody declares",
+            id="an image that no spec declares",
         ),
     ],
 )
-def test_what_comes_of_it(world: Azure, tmp_path: Path, options: list[str], expected: Ended) -> None:
+def test_the_result_of_a_retry(world: Azure, tmp_path: Path, options: list[str], expected: Ended) -> None:
     assert retry(world, tmp_path, *options) == expected
     assert world.writes() == (expected.code == 0)
 
@@ -112,15 +112,19 @@ def test_an_image_that_failed_nowhere(world: Azure, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [pytest.param([], id="neither"), pytest.param(["web", "--image", NEW], id="both")]
+    "options",
+    [
+        pytest.param([], id="neither NAME nor --image"),
+        pytest.param(["web", "--image", NEW], id="NAME and --image"),
+    ],
 )
-def test_a_name_or_an_image(world: Azure, tmp_path: Path, options: list[str]) -> None:
+def test_exactly_one_of_name_and_image_is_required(world: Azure, tmp_path: Path, options: list[str]) -> None:
     done = retry(world, tmp_path, *options)
     assert done.code == 2
     assert done.err[-1] == "Error: pass either NAME or --image IMAGE"
 
 
-def test_of_latest_it_is_the_version_that_was_given_up(tmp_path: Path) -> None:
+def test_for_latest_the_failed_version_is_retried(tmp_path: Path) -> None:
     latest = spec("web", "latest")
     with azure(
         scale_set("web", capacity=1, tags={STATE: FAILED}),

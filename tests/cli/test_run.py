@@ -18,13 +18,13 @@ def run(world: Azure, where: Path, *options: str) -> Ended:
 
 
 def events(done: Ended) -> list[str]:
-    """The log without its times, after the line that names the Azure that is asked."""
+    """The log without times, after the line that announces Azure."""
     announced, *rest = [line.partition(" ")[2] for line in done.err]
     assert announced.startswith("INFO Azure Resource Manager: https://127.0.0.1:")
     return rest
 
 
-def test_until_settled_rolls_one_domain_at_a_time_and_leaves_the_suspended_be(tmp_path: Path) -> None:
+def test_until_settled_rolls_one_domain_at_a_time_and_skips_the_suspended(tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web"), spec("later", suspend=True))
     with azure() as world:
         done = run(world, tmp_path, "--until-settled", "--timeout", "50s")
@@ -49,7 +49,7 @@ def test_until_settled_rolls_one_domain_at_a_time_and_leaves_the_suspended_be(tm
     ]
 
 
-def test_once_takes_one_step_of_each_set(tmp_path: Path) -> None:
+def test_once_takes_one_step_for_each_scale_set(tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web", dependsOn=["search"]), spec("search"), spec("batch"))
     with azure(
         scale_set("web", capacity=5),
@@ -73,12 +73,12 @@ def test_once_takes_one_step_of_each_set(tmp_path: Path) -> None:
         "SCALE SET  STATUS       UP TO DATE  DOMAINS  WHY",
         f"batch      Stalled      -                    {REFUSED}",
         f"search     Ready        5/5         ●●●●●    UpToDate: all 5 instances run {NEW}",
-        f"web        Reconciling  -                    ModelDrift: the model is on {OLD}; setting its image to {NEW}",
+        f"web        Reconciling  -                    ModelDrift: setting the image of the model from {OLD} to {NEW}",
         "3 scale sets: 1 Ready, 1 Reconciling, 1 Stalled; 5 of 5 instances up to date",
     ]
 
 
-def test_a_refused_set_is_settled_but_not_well(tmp_path: Path) -> None:
+def test_a_stalled_scale_set_is_settled_with_exit_code_1(tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("batch"))
     with azure(scale_set("batch", capacity=5, mode="Automatic")) as world:
         done = run(world, tmp_path, "--until-settled")
@@ -86,7 +86,7 @@ def test_a_refused_set_is_settled_but_not_well(tmp_path: Path) -> None:
     assert (done.code, done.out[-1]) == (1, "1 scale set: 1 Stalled")
 
 
-def test_it_gives_up_when_its_time_is_over(tmp_path: Path) -> None:
+def test_it_exits_at_its_timeout(tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web", version=BAD))
     with azure() as world:
         done = run(world, tmp_path, "--until-settled", "--timeout", "2s")
@@ -95,7 +95,7 @@ def test_it_gives_up_when_its_time_is_over(tmp_path: Path) -> None:
     assert "ERROR not settled within 2s; exiting" in events(done)
 
 
-def test_mistakes_in_the_first_specs_are_logged_and_end_it(tmp_path: Path) -> None:
+def test_errors_in_the_first_specs_are_logged_and_end_it(tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web", interval="soon"))
     with azure() as world:
         done = run(world, tmp_path, "--until-settled")

@@ -74,7 +74,9 @@ def test_a_merge_moves_the_fleet(world: Azure, remote: Remote, tmp_path: Path) -
     assert shown["scaleSets"][0]["commit"] == after
 
 
-def test_a_broken_commit_changes_nothing_and_is_told(world: Azure, remote: Remote, tmp_path: Path) -> None:
+def test_a_commit_with_errors_is_reported_and_changes_nothing(
+    world: Azure, remote: Remote, tmp_path: Path
+) -> None:
     mistake = 'specs/web.yaml:12:13: spec.interval: "soon" is not a duration: write it like 5m, 1h30m or 90s'
     good = remote.merge("Begin where we are", spec("web", version=OLD))
     with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
@@ -156,7 +158,7 @@ def _asked(url: str, environment: Mapping[str, str], cwd: Path, *arguments: str)
     return reconciler(*arguments, "--server", url, env=environment, cwd=cwd)
 
 
-def test_a_remote_out_of_reach_changes_nothing_and_is_told(
+def test_an_unreachable_remote_is_reported_and_changes_nothing(
     world: Azure, remote: Remote, tmp_path: Path
 ) -> None:
     good = remote.merge("Begin where we are", spec("web", version=OLD))
@@ -181,7 +183,7 @@ def test_a_remote_out_of_reach_changes_nothing_and_is_told(
         assert daemon.log()[-1] == "INFO specs and scale set listing recovered"
 
 
-def test_without_any_commit_to_go_by_it_is_not_ready(world: Azure, remote: Remote, tmp_path: Path) -> None:
+def test_without_any_commit_it_is_not_ready(world: Azure, remote: Remote, tmp_path: Path) -> None:
     empty = f"{remote.url} is empty: push the specs to its branch main"
     with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
         daemon.started()

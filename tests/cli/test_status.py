@@ -22,7 +22,7 @@ def fleet() -> Iterator[Azure]:
         yield served
 
 
-def test_a_table_of_where_every_set_stands(fleet: Azure, tmp_path: Path) -> None:
+def test_a_table_of_the_status_of_every_scale_set(fleet: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web", suspend=True), spec("api"))
     done = reconciler("status", *NOBODY, env=fleet.environment, cwd=tmp_path)
     heading, *table = done.out
@@ -36,7 +36,7 @@ def test_a_table_of_where_every_set_stands(fleet: Azure, tmp_path: Path) -> None
     ]
 
 
-def test_the_whole_board_for_programs(fleet: Azure, tmp_path: Path) -> None:
+def test_the_whole_store_as_json(fleet: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web"))
     done = reconciler("status", "-o", "json", *NOBODY, env=fleet.environment, cwd=tmp_path)
     shown = json.loads("\n".join(done.out))
@@ -53,7 +53,7 @@ def test_the_whole_board_for_programs(fleet: Azure, tmp_path: Path) -> None:
     }
 
 
-def test_what_is_wrong_with_the_specs_is_an_error(fleet: Azure, tmp_path: Path) -> None:
+def test_errors_in_the_specs_are_errors(fleet: Azure, tmp_path: Path) -> None:
     done = reconciler("status", *NOBODY, env=fleet.environment, cwd=tmp_path)
     assert (done.code, done.err) == (
         1,

@@ -65,9 +65,11 @@ def test_it_writes_the_name_on_the_tag_and_nothing_else(world: Azure, tmp_path: 
             ["search"],
             [f"search: belonged to no fleet, now belongs to the fleet prod; {SEES}"],
             {"search": "v1;fleet=prod"},
-            id="one that nobody has claimed",
+            id="a scale set that is not claimed",
         ),
-        pytest.param(["cart"], ["cart: already belongs to the fleet prod"], {}, id="one that is ours"),
+        pytest.param(
+            ["cart"], ["cart: already belongs to the fleet prod"], {}, id="a scale set that is already ours"
+        ),
         pytest.param(
             ["*", "--from", "shop"],
             [
@@ -77,7 +79,7 @@ def test_it_writes_the_name_on_the_tag_and_nothing_else(world: Azure, tmp_path: 
                 f"web: belonged to the fleet shop, now belongs to the fleet prod; {SEES}",
             ],
             {"web": "v1;fleet=prod;pilot=yes"},
-            id="all of a fleet that got another name",
+            id="all scale sets of a renamed fleet",
         ),
         pytest.param(
             ["?pi", "w*"],
@@ -86,11 +88,11 @@ def test_it_writes_the_name_on_the_tag_and_nothing_else(world: Azure, tmp_path: 
                 f"web: belonged to the fleet shop, now belongs to the fleet prod; {SEES}",
             ],
             {"api": "v1;fleet=prod", "web": "v1;fleet=prod;pilot=yes"},
-            id="several by pattern",
+            id="several scale sets by pattern",
         ),
     ],
 )
-def test_what_it_takes_and_what_it_leaves(
+def test_which_scale_sets_are_claimed(
     world: Azure, tmp_path: Path, options: list[str], lines: list[str], taken: dict[str, str]
 ) -> None:
     before = owners(world)
@@ -99,7 +101,7 @@ def test_what_it_takes_and_what_it_leaves(
     assert world.writes() == len(taken)
 
 
-def test_specs_that_name_no_fleet_give_it_up(world: Azure, tmp_path: Path) -> None:
+def test_specs_without_a_fleet_release_the_claim(world: Azure, tmp_path: Path) -> None:
     because = "because no document of kind Fleet is declared"
     done = take_over(world, tmp_path, "web", "search", documents=ALL)
     assert done.out == [
@@ -120,7 +122,7 @@ def test_specs_that_name_no_fleet_give_it_up(world: Azure, tmp_path: Path) -> No
         ),
     ],
 )
-def test_under_a_brake_a_person_may_take_over_and_is_told_that_nothing_moves(
+def test_a_claim_on_hold_says_that_no_change_is_made(
     world: Azure, tmp_path: Path, documents: list[Any], held: str
 ) -> None:
     (line,) = take_over(world, tmp_path, "web", documents=documents).out
@@ -128,9 +130,7 @@ def test_under_a_brake_a_person_may_take_over_and_is_told_that_nothing_moves(
 
 
 @pytest.mark.parametrize(("times", "code"), [pytest.param(1, 0, id="once"), pytest.param(2, 1, id="twice")])
-def test_somebody_who_was_faster_costs_a_second_try(
-    world: Azure, tmp_path: Path, times: int, code: int
-) -> None:
+def test_a_conflict_is_retried_once(world: Azure, tmp_path: Path, times: int, code: int) -> None:
     world.simulator.faults.arm("VirtualMachineScaleSets_Update", MOVED, times=times)
     done = take_over(world, tmp_path, "web")
     assert (done.code, done.err) == (code, [f"error: web: PreconditionFailed: {MOVED.message}"] * code)
@@ -152,30 +152,30 @@ def full(state: str) -> dict[str, Any]:
         pytest.param(
             {"tags": {STATE: "v2;owner=shop"}},
             "a later version of this program wrote the tag vmss-reconciler-state; run that version, or remove the tag",
-            id="a state that nobody can read",
+            id="a state of a later version",
         ),
         pytest.param(
             {"tags": {"aks-managed-poolName": "pool1"}},
             "it belongs to Azure Kubernetes Service, so no fleet can claim it",
-            id="one of another controller",
+            id="a scale set of another controller",
         ),
     ],
 )
-def test_what_keeps_it_from_taking_over(tmp_path: Path, declared: dict[str, Any], said: str) -> None:
+def test_what_prevents_a_claim(tmp_path: Path, declared: dict[str, Any], said: str) -> None:
     with azure(scale_set("api", capacity=1), scale_set("web", capacity=1, **declared)) as world:
         done = take_over(world, tmp_path, "*", documents=(PROD, spec("api", OLD), spec("web", OLD)))
         assert (done.code, done.err) == (1, [f"error: web: {said}"])
         assert done.out == [f"api: belonged to no fleet, now belongs to the fleet prod; {SEES}"]
 
 
-def test_one_that_is_not_there_keeps_no_other_from_it(world: Azure, tmp_path: Path) -> None:
+def test_a_missing_scale_set_prevents_no_other_claim(world: Azure, tmp_path: Path) -> None:
     done = take_over(world, tmp_path, "*", documents=(PROD, spec("zebra"), spec("web", OLD)))
     nobody = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets"
     assert (done.code, done.err) == (1, [f"error: zebra: there is no scale set {nobody}/zebra"])
     assert owners(world)["web"] == "v1;fleet=prod;pilot=yes"
 
 
-def test_a_name_of_nothing_is_said_and_the_others_are_taken(world: Azure, tmp_path: Path) -> None:
+def test_an_unknown_name_is_reported_and_the_others_are_claimed(world: Azure, tmp_path: Path) -> None:
     done = take_over(world, tmp_path, "wbe", "web")
     assert (done.code, len(done.out)) == (1, 1)
     assert done.err == [
@@ -184,7 +184,7 @@ def test_a_name_of_nothing_is_said_and_the_others_are_taken(world: Azure, tmp_pa
     ]
 
 
-def test_nothing_is_taken_over_by_specs_with_a_mistake(world: Azure, tmp_path: Path) -> None:
+def test_specs_with_an_error_claim_nothing(world: Azure, tmp_path: Path) -> None:
     done = take_over(world, tmp_path, "web", documents=(PROD, spec(interval="5")))
     assert done.code == 1
     assert (
@@ -194,7 +194,7 @@ def test_nothing_is_taken_over_by_specs_with_a_mistake(world: Azure, tmp_path: P
     assert world.writes() == 0
 
 
-def test_reading_alone_is_not_enough(tmp_path: Path) -> None:
+def test_the_reader_role_is_not_sufficient(tmp_path: Path) -> None:
     reading = [each for each in ROLE if each.endswith("/read")]
     with azure(scale_set(capacity=1), permissions={"actions": reading}) as world:
         done = take_over(world, tmp_path, "web", documents=(PROD, spec()))
@@ -205,35 +205,35 @@ def test_reading_alone_is_not_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        pytest.param([], "Missing option '--subscription'.", id="neither of the two"),
+        pytest.param([], "Missing option '--subscription'.", id="neither --subscription nor --take-over"),
         pytest.param(
             ["--take-over"],
             "--take-over needs the NAMES of specs; '*' means all specs",
-            id="no name",
+            id="no NAMES",
         ),
         pytest.param(
             ["--take-over", "web", "--subscription", SUBSCRIPTION],
             "--subscription and --take-over cannot be combined: the specs name each scale set",
-            id="a subscription",
+            id="--subscription with --take-over",
         ),
         pytest.param(
             ["--take-over", "web", "--to", "specs"],
             "--to and --take-over cannot be combined: the specs name each scale set",
-            id="a directory to write to",
+            id="--to with --take-over",
         ),
         pytest.param(
             ["--subscription", SUBSCRIPTION, "--from", "shop"],
             "--from needs --take-over",
-            id="a fleet, and nothing to take over",
+            id="--from without --take-over",
         ),
         pytest.param(
             ["--subscription", SUBSCRIPTION, "--specs", "specs"],
             "--specs needs --take-over",
-            id="specs, and nothing to take over",
+            id="--specs without --take-over",
         ),
     ],
 )
-def test_a_wrong_use_is_said_before_anything_is_asked(options: list[str], error: str) -> None:
+def test_wrong_usage_is_reported_before_any_request(options: list[str], error: str) -> None:
     done = CliRunner(env={"AZURE_TOKEN_CREDENTIALS": "prod"}).invoke(main, ["adopt", *options])
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == f"Error: {error}"
@@ -242,16 +242,16 @@ def test_a_wrong_use_is_said_before_anything_is_asked(options: list[str], error:
 @pytest.mark.parametrize(
     ("documents", "result"),
     [
-        pytest.param([PROD], "", id="ours: nothing holds it"),
+        pytest.param([PROD], "", id="a scale set of this fleet is not suspended"),
         pytest.param(
             [],
             ", suspended: OwnedByAnotherFleet: the scale set belongs to the fleet prod, and "
             "these specs have no Fleet; remove the spec, or run `reconciler adopt --take-over cart`",
-            id="another fleet's: suspended",
+            id="a scale set of another fleet is suspended",
         ),
     ],
 )
-def test_adopt_itself_goes_by_the_fleet_that_the_specs_name(
+def test_adopt_uses_the_fleet_that_the_specs_name(
     world: Azure, tmp_path: Path, documents: list[Any], result: str
 ) -> None:
     specs = write_specs(tmp_path / "specs", *documents)
@@ -261,7 +261,7 @@ def test_adopt_itself_goes_by_the_fleet_that_the_specs_name(
     assert done.stdout.splitlines()[0] == said
 
 
-def test_check_goes_by_the_name_of_the_fleet(world: Azure, tmp_path: Path) -> None:
+def test_check_uses_the_name_of_the_fleet(world: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", PROD, spec("cart", NEW), spec("web", NEW))
     env = {**world.environment, "VMSS_RECONCILER_SPECS": str(tmp_path / "specs")}
     found = CliRunner(env=env).invoke(main, ["check"]).stdout.splitlines()

@@ -1,4 +1,4 @@
-"""The program used wrongly: one line that names place, cause and mend, before anything is done."""
+"""Wrong usage: one line that names place, cause and fix, before anything is done."""
 
 import socket
 from pathlib import Path
@@ -19,12 +19,12 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         pytest.param(
             "plan --specs specs --git file:///fleet.git",
             "--specs and --git cannot be combined; choose one source of specs",
-            id="specs come from one place",
+            id="two sources of specs",
         ),
         pytest.param(
             "plan --git ext::sh",
             "'ext::sh' names a remote helper, which is not allowed: use https, ssh or a path",
-            id="git runs no helper",
+            id="a git helper",
         ),
         pytest.param(
             "plan --git file:///fleet.git --branch refs/tags/v1",
@@ -69,7 +69,7 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         pytest.param(
             "run --git file:///fleet.git --branch a..b",
             "'a..b' is not a valid branch name",
-            id="a branch that cannot be",
+            id="an invalid branch",
         ),
         pytest.param(
             "status --git file:///fleet.git --path ../specs",
@@ -84,7 +84,7 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         pytest.param(
             "plan --arm-endpoint http://127.0.0.1:8443",
             "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'http://127.0.0.1:8443' is not an https:// URL, such as https://HOST",
-            id="a token is not sent in the clear",
+            id="an endpoint without TLS",
         ),
         pytest.param(
             "plan --arm-endpoint https://",
@@ -94,12 +94,12 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         pytest.param(
             "plan --arm-endpoint https://[::1",
             "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://[::1' is not an https:// URL, such as https://HOST",
-            id="half an address",
+            id="an incomplete address",
         ),
         pytest.param(
             "plan --arm-endpoint https://ada:hush@azure",
             "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://ada:hush@azure' is not an https:// URL, such as https://HOST",
-            id="a password where it would be shown",
+            id="a password in the address",
         ),
         pytest.param(
             "plan --auxiliary-tenant vendor.example.com",
@@ -114,7 +114,7 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         pytest.param(
             "run --arm-endpoint https://azure:port",
             "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://azure:port' is not an https:// URL, such as https://HOST",
-            id="a port that is no number",
+            id="an invalid port in the address",
         ),
         pytest.param(
             "status --server daemon:8080",
@@ -124,7 +124,7 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         pytest.param(
             "run --listen 8080",
             "Invalid value for '--listen' (env var: 'VMSS_RECONCILER_LISTEN'): '8080' is not of the form HOST:PORT, such as 127.0.0.1:8080",
-            id="a port alone",
+            id="a port without a host",
         ),
         pytest.param(
             "run --listen 127.0.0.1:99999",
@@ -134,7 +134,7 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         pytest.param(
             "run --sweep 0s",
             "Invalid value for '--sweep' (env var: 'VMSS_RECONCILER_SWEEP'): '0s' is not a duration of at least a second; write it like 15s, 5m or 1h30m",
-            id="a sweep without a pause",
+            id="an interval of zero",
         ),
         pytest.param(
             "run --git file:///fleet.git --git-timeout 0s",
@@ -146,46 +146,46 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             "Invalid value for '--timeout': 'soon' is not a duration of at least a second; write it like 15s, 5m or 1h30m",
             id="a word for a duration",
         ),
-        pytest.param("run --timeout 5m", "--timeout needs --until-settled", id="a daemon has no end"),
+        pytest.param(
+            "run --timeout 5m", "--timeout needs --until-settled", id="--timeout without --until-settled"
+        ),
         pytest.param(
             "run --once --until-settled",
             "--once and --until-settled cannot be combined",
-            id="two ends at once",
+            id="--once with --until-settled",
         ),
-        pytest.param("plan web", "Got unexpected extra argument (web)", id="a plan is of the whole fleet"),
-        pytest.param("simulate", "Missing argument 'FLEET'.", id="a simulation of nothing"),
+        pytest.param("plan web", "Got unexpected extra argument (web)", id="a NAME for plan"),
+        pytest.param("simulate", "Missing argument 'FLEET'.", id="no fleet file"),
         pytest.param(
             "simulate fleet.yaml --port 99999",
             "Invalid value for '--port': 99999 is not in the range 0<=x<=65535.",
-            id="a simulation at no port",
+            id="an invalid port of the simulation",
         ),
-        pytest.param(
-            "simulate fleet.yaml --", "COMMAND is missing after --", id="a simulation for a command left out"
-        ),
+        pytest.param("simulate fleet.yaml --", "COMMAND is missing after --", id="an empty COMMAND"),
         pytest.param(
             "simulate fleet.yaml ls",
             "unexpected argument 'ls'; write -- before COMMAND",
-            id="a simulation for a command that may be a file",
+            id="a COMMAND without --",
         ),
         pytest.param(
             "simulate fleet.yaml --check -- ls",
             "--check and COMMAND cannot be combined: --check serves nothing",
-            id="a check for a command",
+            id="--check with COMMAND",
         ),
         pytest.param(
             "simulate fleet.yaml --check --env-file azure.env",
             "--check and --env-file cannot be combined: --check serves nothing",
-            id="a check for an environment",
+            id="--check with --env-file",
         ),
         pytest.param(
             "simulate fleet.yaml --port abc",
             "Invalid value for '--port': 'abc' is not a valid port number.",
-            id="a port that is a word",
+            id="a port of the simulation that is a word",
         ),
-        pytest.param("apply", "No such command 'apply'.", id="a verb of another tool"),
+        pytest.param("apply", "No such command 'apply'.", id="an unknown verb"),
     ],
 )
-def test_a_wrong_use_is_said_in_one_line(
+def test_wrong_usage_is_reported_in_one_line(
     line: str, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -196,7 +196,7 @@ def test_a_wrong_use_is_said_in_one_line(
 
 
 @pytest.mark.parametrize("line", ["run --once", "plan", f"adopt --subscription {TENANTS[0]}"])
-def test_an_endpoint_that_is_empty_is_not_taken_for_the_real_azure(line: str) -> None:
+def test_an_empty_endpoint_does_not_mean_the_real_azure(line: str) -> None:
     done = CliRunner(env={**AZURE, "VMSS_RECONCILER_ARM_ENDPOINT": ""}).invoke(main, line.split())
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1] == (
@@ -239,7 +239,7 @@ def variables(command: Command) -> set[str]:
     return {each.envvar for each in command.params if isinstance(each.envvar, str)}
 
 
-def test_every_variable_has_the_prefix_and_is_known_here() -> None:
+def test_every_variable_has_the_prefix_and_is_listed_here() -> None:
     named = {name for command in main.commands.values() for name in variables(command)}
     assert named == {f"VMSS_RECONCILER_{each}" for each in VARIABLES}
 
@@ -267,7 +267,7 @@ def test_several_former_variables_are_named_at_once_though_the_new_ones_are_set_
     )
 
 
-def test_a_variable_that_kubernetes_sets_for_a_service_is_none_of_ours(tmp_path: Path) -> None:
+def test_a_variable_that_kubernetes_sets_for_a_service_is_ignored(tmp_path: Path) -> None:
     env = {"RECONCILER_PORT": "tcp://10.0.0.1:8080", "RECONCILER_SERVICE_HOST": "10.0.0.1"}
     done = CliRunner(env=env).invoke(main, ["validate", str(tmp_path)])
     assert "rename" not in done.output
@@ -284,7 +284,7 @@ EMPTY = {
 @pytest.mark.parametrize(
     "verb, option", [(verb, each) for verb, options in EMPTY.items() for each in options]
 )
-def test_an_empty_variable_is_none_that_was_left_out(verb: str, option: str) -> None:
+def test_an_empty_variable_is_an_error(verb: str, option: str) -> None:
     variable = f"VMSS_RECONCILER_{option.upper().replace('-', '_')}"
     done = CliRunner(env={**AZURE, variable: ""}).invoke(main, [verb])
     assert (done.exit_code, done.stdout) == (2, "")
@@ -308,18 +308,18 @@ def test_an_empty_variable_is_none_that_was_left_out(verb: str, option: str) -> 
         (["simulate", "fleet.yaml", "--", ""], "COMMAND"),
     ],
 )
-def test_an_empty_word_is_nothing_that_was_left_out(line: list[str], name: str) -> None:
+def test_an_empty_argument_is_an_error(line: list[str], name: str) -> None:
     done = CliRunner(env=AZURE).invoke(main, line)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == f"Error: {name} is empty; set a value, or omit it"
 
 
-def test_a_variable_may_be_empty_where_the_option_is_given() -> None:
+def test_a_variable_may_be_empty_if_the_option_is_set() -> None:
     done = CliRunner(env={**AZURE, "VMSS_RECONCILER_GIT": ""}).invoke(main, ["plan", "--git", "ext::sh"])
     assert "names a remote helper" in done.stderr
 
 
-def test_a_credential_that_there_is_not_is_said_with_those_there_are() -> None:
+def test_an_unknown_credential_is_reported_with_the_known_ones() -> None:
     done = CliRunner(env={"AZURE_TOKEN_CREDENTIALS": "guess"}).invoke(main, ["plan"])
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1].startswith(
@@ -327,7 +327,7 @@ def test_a_credential_that_there_is_not_is_said_with_those_there_are() -> None:
     )
 
 
-def test_a_port_in_use_is_said_with_the_mend() -> None:
+def test_a_port_in_use_is_reported_with_its_fix() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         done = CliRunner(env=AZURE).invoke(main, ["run", "--listen", address])

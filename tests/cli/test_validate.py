@@ -1,4 +1,4 @@
-"""`reconciler validate`: what it prints and how it ends. What is a mistake, tests/spec knows."""
+"""`reconciler validate`: its output and exit codes. tests/spec has the errors themselves."""
 
 from pathlib import Path
 
@@ -76,14 +76,14 @@ BARREN = "none: contains no spec files: add a file whose name ends in .yaml or .
             1,
             mistakes("mixed/misspelt.yaml"),
             ["2 errors"],
-            id="every mistake of every file",
+            id="every error of every file",
         ),
         pytest.param(
             ["mixed/misspelt.yaml", "nowhere", "none", "specs"],
             1,
             [*mistakes("mixed/misspelt.yaml"), BARREN, ABSENT.format("nowhere")],
             ["4 errors"],
-            id="a path that leads nowhere does not hide the rest",
+            id="a missing path does not hide the other errors",
         ),
         pytest.param(
             ["shared"],
@@ -105,7 +105,7 @@ BARREN = "none: contains no spec files: add a file whose name ends in .yaml or .
             ["1 error"],
             id="files that declare nothing at all are an error",
         ),
-        pytest.param(["none"], 1, [BARREN], ["1 error"], id="a directory without specs is a mistake"),
+        pytest.param(["none"], 1, [BARREN], ["1 error"], id="a directory without specs is an error"),
         pytest.param(
             ["specs/web.yaml", "mixed/web.yaml"],
             1,
@@ -114,7 +114,7 @@ BARREN = "none: contains no spec files: add a file whose name ends in .yaml or .
                 "mixed/web.yaml:12:3: spec.target: is already the target of another spec, in specs/web.yaml:12:3: keep one of the two",
             ],
             ["2 errors"],
-            id="two files that are good by themselves may contradict each other",
+            id="two valid files may contradict each other",
         ),
         pytest.param(
             ["/dev/null"],
@@ -125,7 +125,7 @@ BARREN = "none: contains no spec files: add a file whose name ends in .yaml or .
         ),
     ],
 )
-def test_validate_says(paths: list[str], code: int, out: list[str], err: list[str]) -> None:
+def test_validate_prints(paths: list[str], code: int, out: list[str], err: list[str]) -> None:
     done = CliRunner().invoke(main, ["validate", *paths])
     assert (done.exit_code, done.stdout.splitlines(), done.stderr.splitlines()) == (code, out, err)
 
@@ -138,13 +138,13 @@ def test_without_a_directory_of_specs_it_says_what_is_missing(
     assert (done.exit_code, done.stdout.splitlines()) == (1, [ABSENT.format("specs")])
 
 
-def test_the_help_says_what_a_line_looks_like() -> None:
+def test_the_help_shows_the_format_of_a_line() -> None:
     done = CliRunner().invoke(main, ["validate", "--help"], terminal_width=120)
     assert done.exit_code == 0
     assert "file:line:column: field: what is wrong and how to fix it" in " ".join(done.stdout.split())
 
 
-def test_a_fleet_file_is_known_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fleet_file_is_recognized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("fleet.yaml").write_text("location: westeurope\nscaleSets: []\n")
     done = CliRunner().invoke(main, ["validate", "fleet.yaml"])

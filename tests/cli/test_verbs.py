@@ -57,7 +57,9 @@ def test_a_verb_loads_only_what_it_needs() -> None:
         (["retry", "web"], "reconciler.cli.options.Session"),
     ],
 )
-def test_every_verb_ends_alike_on_ctrl_c(line: list[str], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_verb_ends_in_the_same_way_on_ctrl_c(
+    line: list[str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module, _, function = name.rpartition(".")
     monkeypatch.setattr(import_module(module), function, interrupted)
     done = CliRunner().invoke(main, line)
@@ -81,10 +83,10 @@ def test_ctrl_c_is_quiet_while_the_program_is_imported(
     assert (ended.value.code, *capsys.readouterr()) == (130, "", "interrupted\n")
 
 
-def test_every_verb_is_weighed_here() -> None:
+def test_the_imports_of_every_verb_are_tested() -> None:
     assert LOADED.keys() == set(NAMES)
 
 
-def test_there_is_no_verb_of_another_name() -> None:
+def test_there_are_no_other_verbs() -> None:
     with pytest.raises(KeyError):
         Verbs()["destroy"]

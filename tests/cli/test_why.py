@@ -1,4 +1,4 @@
-"""`reconciler why`: of one scale set, from the daemon's board or from a look of its own."""
+"""`reconciler why`: one scale set, from the store of the daemon or from an observation of its own."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.why import explanation
+from reconciler.rollout.reason import Reason
 from tests.cli.program import azure, reconciler, write_specs
 from tests.stories.world import NEW, OLD, platform, scale_set, spec
 
@@ -74,8 +75,8 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
     assert explanation(ROW).splitlines() == [
         "web: Failing",
         "reason      HealthCheckFailed: update domain 0: web_0 (unhealthy)",
-        "cause       instances that were upgraded are not back and healthy within `health.timeout`, so no other is touched",
-        "next step   by itself, once they are healthy; or merge a fix, which goes to the sick first and at once",
+        f"cause       {Reason.HEALTH_CHECK_FAILED.meaning.cause}",
+        f"next step   {Reason.HEALTH_CHECK_FAILED.meaning.remedy}",
         "declared    Canonical:ubuntu:server:1.2.3, commit 91eab1ad9c",
         "conditions  Ready False since 2026-01-05 08:51:00, Reconciling True, Stalled False, Healthy False (HealthCheckFailed), Drifted True (InstanceDrift)",
         "gate        windows open: open until 12:00",
@@ -109,42 +110,42 @@ OTHER = {"commit": "5d41402abc4b", "spec": "79b1126502bb"}
         pytest.param(
             {"observedRevision": OTHER},
             "declared    Canonical:ubuntu:server:1.2.3, commit 91eab1ad9c; no decision yet, the last one is about commit 5d41402abc",
-            id="a commit that was not decided on yet",
+            id="a commit without a decision yet",
         ),
         pytest.param(
             {"observedRevision": OTHER | {"commit": ""}, "revision": REVISION | {"commit": ""}},
             "declared    Canonical:ubuntu:server:1.2.3; no decision yet, the last one is about the previous specs",
-            id="a directory has no commits to name",
+            id="a directory without commits",
         ),
         pytest.param(
             {"observedRevision": None},
             "declared    Canonical:ubuntu:server:1.2.3, commit 91eab1ad9c; no decision yet",
-            id="no decision was ever reached",
+            id="no decision so far",
         ),
         pytest.param(
             {"nextReconcile": "2026-01-05T09:00:15+00:00"},
             "checked     2026-01-05 09:00:00 UTC; next check at 2026-01-05 09:00:15 at the latest",
-            id="the time of its next look is known",
+            id="the time of the next reconcile is known",
         ),
         pytest.param(
             {"status": "Ready", "reason": "UpToDate"},
             "checked     2026-01-05 09:00:00 UTC; next check when it changes, or after its interval",
-            id="settled",
+            id="a settled scale set",
         ),
     ],
 )
-def test_what_it_is_about_and_when_it_looks_again(changes: dict[str, Any], line: str) -> None:
+def test_the_declared_image_and_the_next_check(changes: dict[str, Any], line: str) -> None:
     assert line in explanation(ROW | changes).splitlines()
 
 
-def test_while_it_waits_it_says_since_when_and_how_often() -> None:
+def test_a_wait_has_its_begin_and_its_number_of_checks() -> None:
     wait = {"since": "2026-01-05T09:00:00+00:00", "tries": 12}
     told = explanation(ROW | {"reason": "Conflict", "wait": wait}).splitlines()
     assert told[4] == "waiting     since 2026-01-05 09:00:00 UTC, 12 checks"
     assert not any(line.startswith("waiting") for line in explanation(ROW | {"wait": None}).splitlines())
 
 
-def test_one_that_was_not_looked_at_yet() -> None:
+def test_a_scale_set_that_is_not_checked_yet() -> None:
     row = ROW | {
         "status": None,
         "reason": None,
@@ -165,17 +166,19 @@ def test_one_that_was_not_looked_at_yet() -> None:
 @pytest.mark.parametrize(
     ("name", "code", "told"),
     [
-        pytest.param("web", 0, "reason      UpToDate: both instances run ", id="one that is there"),
-        pytest.param("wbe", 1, "error: no spec in force is named 'wbe'; did you mean web?", id="a slip"),
+        pytest.param("web", 0, "reason      UpToDate: both instances run ", id="a declared scale set"),
+        pytest.param(
+            "wbe", 1, "error: no spec in force is named 'wbe'; did you mean web?", id="a misspelt name"
+        ),
         pytest.param(
             "x",
             1,
             "error: no spec in force is named 'x'; run `reconciler status` for the names",
-            id="no name",
+            id="an unknown name",
         ),
     ],
 )
-def test_without_a_daemon_it_looks_itself(tmp_path: Path, name: str, code: int, told: str) -> None:
+def test_without_a_daemon_it_reads_azure_itself(tmp_path: Path, name: str, code: int, told: str) -> None:
     write_specs(tmp_path / "specs", spec("web", NEW), spec("api", OLD))
     with azure(scale_set("web", capacity=2, image=platform(NEW)), scale_set("api", capacity=2)) as served:
         done = reconciler("why", name, "--server", "http://127.0.0.1:9", env=served.environment, cwd=tmp_path)
@@ -183,7 +186,7 @@ def test_without_a_daemon_it_looks_itself(tmp_path: Path, name: str, code: int, 
     assert any(line.startswith(told) for line in (*done.out, *done.err)), done
 
 
-def test_all_that_is_known_of_it_for_programs(tmp_path: Path) -> None:
+def test_the_whole_state_as_json(tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web", NEW))
     with azure(scale_set("web", capacity=2, image=platform(NEW))) as served:
         done = reconciler(
@@ -196,7 +199,7 @@ def test_all_that_is_known_of_it_for_programs(tmp_path: Path) -> None:
     assert [each["status"] for each in row["conditions"]] == ["True", "False", "False", "True", "False"]
 
 
-def test_a_directory_that_is_not_there_is_said_in_place_of_a_name_that_is_not(tmp_path: Path) -> None:
+def test_a_missing_directory_is_reported_instead_of_an_unknown_name(tmp_path: Path) -> None:
     with azure() as fleet:
         done = reconciler("why", "web", "--server", "http://127.0.0.1:1", env=fleet.environment, cwd=tmp_path)
     assert done.code == 1

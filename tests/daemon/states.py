@@ -1,4 +1,4 @@
-"""States of scale sets, as they are after some look: name only what the case is about."""
+"""States of scale sets after an observation. A test names only what its case is about."""
 
 from dataclasses import fields
 from typing import Any
@@ -16,7 +16,7 @@ from tests.build import NOW, spec
 
 
 def outcome(name: str = "web", reason: str = "UpToDate", **changes: Any) -> Outcome:
-    """What came of a look; its status is that of the reason."""
+    """The outcome of a reconcile, with the status of its reason."""
     values: dict[str, Any] = {
         "commit": "a1",
         "at": NOW,
@@ -28,7 +28,7 @@ def outcome(name: str = "web", reason: str = "UpToDate", **changes: Any) -> Outc
 
 
 def state(name: str = "web", reason: str | None = "UpToDate", **changes: Any) -> ScaleSetState:
-    """One that was looked at, and by default found as declared; of `desired` what is given, else a plain spec.
+    """A scale set that was observed, by default as declared. `desired` is a plain spec by default.
 
     Without a reason it is not checked yet. Fields of its parts are given as if they were its own.
     """
@@ -56,7 +56,7 @@ def store_of(*states: ScaleSetState) -> Store:
 
 
 def waiting(reason: Reason, evidence: str, name: str = "web", **changes: Any) -> Outcome:
-    """What came of a look that found a gate closed."""
+    """The outcome of a reconcile that found a gate closed."""
     closed = Gate("gate", evidence, reason, **changes)
     gates, doing = (Gate("approval", "1.2.3 is approved"), closed), "the next batch"
     return outcome(name, reason, message=closed_gate_message(closed, doing), gates=gates, doing=doing)

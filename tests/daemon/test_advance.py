@@ -1,4 +1,4 @@
-"""What becomes of the state of a scale set: what stays of it when the specs move, and what a tick leaves behind."""
+"""The state of a scale set: what remains when the specs change, and what a reconcile changes."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -48,7 +48,7 @@ ATTEMPT = Attempt(UPGRADE, NOW)
 def reconcile_ended(
     reason: str = Reason.UP_TO_DATE, about: ScaleSetState | None = None, **changes: Any
 ) -> ReconcileEnded:
-    """The end of a tick that was about `about`, else about a plain spec."""
+    """The end of a reconcile of the spec `about`, by default a plain one."""
     known = about or state()
     values: dict[str, Any] = {"outcome": outcome(reason=reason, at=NOW + MINUTE), "attempt": None}
     return ReconcileEnded(desired=known.desired, commit=known.commit, **(values | changes))

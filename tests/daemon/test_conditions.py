@@ -35,7 +35,7 @@ REVISION = Revision.of(spec(), "a1")
 
 
 def counts(up_to_date: int, away: int, total: int = 10) -> InstanceCounts:
-    """Two domains, of which the first is where something is on its way."""
+    """Two domains, with an upgrade in progress in the first."""
     half = total // 2
     first, second = (Domain("", "", number, "update domain") for number in (0, 1))
     return InstanceCounts(
@@ -50,8 +50,8 @@ def outcome(reason: str, message: str = "why", at: datetime = NOW) -> Outcome:
     return Outcome("web", "a1", at, Reason(reason), message, Reason(reason).meaning.status)
 
 
-def looked(reason: str = Reason.UPGRADING, **changes: Any) -> ScaleSetState:
-    """Half-way: the model is on NEW, and of ten instances four are, and two away."""
+def observed(reason: str = Reason.UPGRADING, **changes: Any) -> ScaleSetState:
+    """A rollout in progress: the model and four of ten instances are on NEW, and two are unavailable."""
     values: dict[str, Any] = {
         "outcome": outcome(reason),
         "model": model(),
@@ -94,12 +94,12 @@ def row(reason: Reason) -> list[str]:
 
 @pytest.mark.parametrize("reason", [*Reason])
 def test_the_conditions_of_a_rollout_in_progress(reason: Reason) -> None:
-    assert statuses(looked(reason)) == row(reason)
+    assert statuses(observed(reason)) == row(reason)
 
 
 @pytest.mark.parametrize("reason", [*Reason])
 def test_without_an_observation_only_the_decision_is_reported(reason: Reason) -> None:
-    seen = looked(reason, model=None, counts=None, instances_at=None, known_at=None)
+    seen = observed(reason, model=None, counts=None, instances_at=None, known_at=None)
     drifted = "True" if reason == Reason.MODEL_DRIFT else "Unknown"
     assert statuses(seen) == [*row(reason)[:3], "Unknown", drifted]
 
@@ -115,29 +115,31 @@ def test_an_unobserved_scale_set_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        pytest.param(looked(counts=counts(10, 0)), "True Serving", id="all instances serve"),
-        pytest.param(looked(counts=counts(0, 0, total=0)), "True Serving", id="there are no instances"),
+        pytest.param(observed(counts=counts(10, 0)), "True Serving", id="all instances serve"),
+        pytest.param(observed(counts=counts(0, 0, total=0)), "True Serving", id="there are no instances"),
         pytest.param(
-            looked(Reason.UPGRADING), "False Upgrading: why", id="the message names the unavailable instances"
+            observed(Reason.UPGRADING),
+            "False Upgrading: why",
+            id="the message names the unavailable instances",
         ),
         pytest.param(
-            looked(Reason.AZURE_BUSY),
+            observed(Reason.AZURE_BUSY),
             "False InstancesUnavailable: 2 of 10 instances are not serving: 2 of update domain 0",
             id="the message names no instances, so they are counted",
         ),
-        pytest.param(looked(counts=None), "Unknown NotObserved", id="no instances were counted"),
+        pytest.param(observed(counts=None), "Unknown NotObserved", id="no instances were counted"),
         pytest.param(
-            looked(counts=counts(10, 0), instances_at=NOW - timedelta(hours=1)),
+            observed(counts=counts(10, 0), instances_at=NOW - timedelta(hours=1)),
             "True Serving",
             id="the counts are as old as the interval",
         ),
         pytest.param(
-            looked(counts=counts(10, 0), instances_at=NOW - timedelta(hours=1, seconds=1)),
+            observed(counts=counts(10, 0), instances_at=NOW - timedelta(hours=1, seconds=1)),
             "Unknown NotObserved",
             id="the counts are older than the interval",
         ),
         pytest.param(
-            looked(Reason.SUSPENDED),
+            observed(Reason.SUSPENDED),
             "False InstancesUnavailable: 2 of 10 instances are not serving: 2 of update domain 0",
             id="a suspended scale set is counted too",
         ),
@@ -153,40 +155,42 @@ GIVEN_UP = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        pytest.param(looked(counts=counts(10, 0)), "False NoDrift", id="all instances are on the image"),
+        pytest.param(observed(counts=counts(10, 0)), "False NoDrift", id="all instances are on the image"),
         pytest.param(
-            looked(), "True InstanceDrift: 4 of 10 up to date", id="some instances are not on the image"
+            observed(), "True InstanceDrift: 4 of 10 up to date", id="some instances are not on the image"
         ),
         pytest.param(
-            looked(model=model(image=OLD), counts=counts(10, 0)),
+            observed(model=model(image=OLD), counts=counts(10, 0)),
             f"True ModelDrift: the model is on {OLD.version}; {NEW.version} is declared",
             id="the model is not on the image",
         ),
-        pytest.param(looked(Reason.MODEL_DRIFT), "True ModelDrift: why", id="the message is about the model"),
         pytest.param(
-            looked(desired=spec(image=LATEST), counts=counts(10, 0)),
+            observed(Reason.MODEL_DRIFT), "True ModelDrift: why", id="the message is about the model"
+        ),
+        pytest.param(
+            observed(desired=spec(image=LATEST), counts=counts(10, 0)),
             "False NoDrift",
             id="latest: the model and all instances are on a version of it",
         ),
         pytest.param(
-            looked(Reason.CATALOGUE_UNREADABLE, desired=spec(image=LATEST), counts=counts(10, 0)),
+            observed(Reason.CATALOGUE_UNREADABLE, desired=spec(image=LATEST), counts=counts(10, 0)),
             "Unknown CatalogueUnreadable: why",
             id="latest: the version is unknown",
         ),
         pytest.param(
-            looked(Reason.NOT_MANUAL_MODE, desired=spec(image=LATEST), model=model(image=LATEST)),
+            observed(Reason.NOT_MANUAL_MODE, desired=spec(image=LATEST), model=model(image=LATEST)),
             "True ModelDrift: the model is on latest; latest is declared",
             id="latest: the model is on latest itself",
         ),
         pytest.param(
-            looked(
+            observed(
                 Reason.ROLLOUT_FAILED, desired=spec(image=LATEST), model=model(image=OLD, persisted=GIVEN_UP)
             ),
             f"True ModelDrift: the model is on {OLD.version}; latest is declared",
             id="latest: the newest version failed and was rolled back",
         ),
         pytest.param(
-            looked(
+            observed(
                 Reason.UP_TO_DATE,
                 desired=spec(image=LATEST),
                 model=model(image=OLD, persisted=GIVEN_UP),
@@ -196,26 +200,26 @@ GIVEN_UP = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))
             id="latest: the failed version was withdrawn",
         ),
         pytest.param(
-            looked(Reason.ROLLOUT_FAILED, model=model(image=OLD, persisted=GIVEN_UP)),
+            observed(Reason.ROLLOUT_FAILED, model=model(image=OLD, persisted=GIVEN_UP)),
             f"True ModelDrift: the model is on {OLD.version}; {NEW.version} is declared",
             id="the declared image failed and was rolled back",
         ),
         pytest.param(
-            looked(Reason.IMAGE_UNREADABLE, model=model(image=None)),
+            observed(Reason.IMAGE_UNREADABLE, model=model(image=None)),
             "Unknown ImageUnreadable",
             id="the image of the model is unreadable",
         ),
         pytest.param(
-            looked(counts=None),
+            observed(counts=None),
             "Unknown NotObserved",
             id="the model is on the image, no instances were counted",
         ),
         pytest.param(
-            looked("Unreachable", known_at=NOW - timedelta(hours=2)),
+            observed("Unreachable", known_at=NOW - timedelta(hours=2)),
             "Unknown NotObserved",
             id="the observation is older than the interval",
         ),
-        pytest.param(looked(Reason.NOT_FOUND), "Unknown NotFound: why", id="there is no scale set"),
+        pytest.param(observed(Reason.NOT_FOUND), "Unknown NotFound: why", id="there is no scale set"),
     ],
 )
 def test_drifted_is(state: ScaleSetState, said: str) -> None:
@@ -228,7 +232,7 @@ def worded(condition: Condition) -> str:
 
 
 def test_a_true_condition_carries_the_message_of_the_outcome() -> None:
-    ready, reconciling, stalled, *_ = conditions(looked(Reason.HEALTH_CHECK_FAILED))
+    ready, reconciling, stalled, *_ = conditions(observed(Reason.HEALTH_CHECK_FAILED))
     assert [worded(each) for each in (ready, reconciling, stalled)] == [
         "False HealthCheckFailed: why",
         "True HealthCheckFailed: why",
@@ -237,26 +241,26 @@ def test_a_true_condition_carries_the_message_of_the_outcome() -> None:
 
 
 def test_a_condition_has_its_transition_time_and_revision() -> None:
-    before = conditions(looked(Reason.UPGRADING))
+    before = conditions(observed(Reason.UPGRADING))
     later = outcome(Reason.WAITING_FOR_INSTANCES, at=NOW + timedelta(minutes=1))
-    after = conditions(looked(outcome=later, conditions=before, counts=counts(10, 0)))
+    after = conditions(observed(outcome=later, conditions=before, counts=counts(10, 0)))
     assert {(each.since, each.revision) for each in before} == {(NOW, REVISION)}
     assert [each.since == NOW for each in after] == [True, True, True, False, False]
     assert {each.since for each in after[3:]} == {later.at}
 
 
 def test_a_clock_that_is_set_back_moves_no_transition_time() -> None:
-    before = conditions(looked(Reason.UPGRADING))
+    before = conditions(observed(Reason.UPGRADING))
     earlier = outcome(Reason.UP_TO_DATE, at=NOW - timedelta(hours=3))
-    assert {each.since for each in conditions(looked(outcome=earlier, conditions=before))} == {NOW}
+    assert {each.since for each in conditions(observed(outcome=earlier, conditions=before))} == {NOW}
 
 
 def test_a_throttled_observation_changes_no_condition() -> None:
-    before = conditions(looked(Reason.UP_TO_DATE, counts=counts(10, 0)))
+    before = conditions(observed(Reason.UP_TO_DATE, counts=counts(10, 0)))
     throttled = replace(outcome("UpToDate", at=NOW + timedelta(hours=9)), as_of=NOW)
-    assert conditions(looked(outcome=throttled, conditions=before)) == before
-    # What was declared since is another matter: nobody has looked at that.
-    moved = looked("Throttled", desired=spec(image=FIX), conditions=before)
+    assert conditions(observed(outcome=throttled, conditions=before)) == before
+    # A spec that was declared since is not observed yet.
+    moved = observed("Throttled", desired=spec(image=FIX), conditions=before)
     assert statuses(moved)[:3] == ["Unknown", "True", "False"]
 
 
@@ -269,12 +273,12 @@ STEPS = st.integers(-30, 120).map(lambda minutes: timedelta(minutes=minutes))
 
 @given(st.lists(st.tuples(REASONS, COUNTS, SEEN, DECLARED, STEPS), min_size=1, max_size=12))
 def test_the_rules_hold_for_every_sequence_of_outcomes(
-    looks: list[tuple[str, InstanceCounts | None, Model | None, Any, timedelta]],
+    observations: list[tuple[str, InstanceCounts | None, Model | None, Any, timedelta]],
 ) -> None:
     known, at = UNOBSERVED, NOW
-    for reason, counts, seen, desired, step in looks:
+    for reason, counts, seen, desired, step in observations:
         at += step
-        state = looked(
+        state = observed(
             outcome=outcome(reason, at=at),
             counts=counts,
             model=seen,

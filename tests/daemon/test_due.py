@@ -1,4 +1,4 @@
-"""Which scale sets a sweep looks at closely."""
+"""Which scale sets a sweep names for a reconcile."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -39,19 +39,19 @@ def decided(known: ScaleSetState, on: ScaleSet | None) -> ScaleSetState:
 
 
 def listed(row: Model) -> ScaleSetState:
-    """Before its first look."""
+    """A scale set before its first reconcile."""
     return ScaleSetState(spec(), "a1", seen=LastSeen(listed=row))
 
 
 LEFT_OUT = state(Reason.INSTANCES_LEFT_OUT, Status.STALLED)
-GIVEN_UP = state(Reason.ROLLOUT_FAILED, Status.STALLED)
+ROLLED_BACK = state(Reason.ROLLOUT_FAILED, Status.STALLED)
 LATEST = replace(NEW, version="latest")
 SET = Attempt(PatchModel(NEW, '"3"'), NOW - timedelta(minutes=5))
 REFUSED = state(Reason.NOT_MANUAL_MODE, Status.STALLED, instances_at=None)
-SICK = state(Reason.HEALTH_CHECK_FAILED, Status.FAILING)
+UNHEALTHY = state(Reason.HEALTH_CHECK_FAILED, Status.FAILING)
 HOUR = timedelta(hours=1)
 WAITING = state(Reason.DEPENDENCY_NOT_READY, Status.WAITING, requeue_after=HOUR)
-HELD = state(Reason.TOO_MUCH_CHANGE, Status.STALLED)
+BLOCKED = state(Reason.TOO_MUCH_CHANGE, Status.STALLED)
 ROLLING = state(Reason.UPGRADING, Status.RECONCILING, requeue_after=timedelta(seconds=15))
 
 
@@ -90,9 +90,9 @@ ROLLING = state(Reason.UPGRADING, Status.RECONCILING, requeue_after=timedelta(se
             id="its interval has not quite passed",
         ),
         pytest.param(LEFT_OUT, spec(), model(), False, id="instances are left out, unchanged"),
-        pytest.param(GIVEN_UP, spec(), model(), False, id="the rollout failed, unchanged"),
+        pytest.param(ROLLED_BACK, spec(), model(), False, id="the rollout failed, unchanged"),
         pytest.param(
-            replace(GIVEN_UP, desired=spec(image=LATEST)),
+            replace(ROLLED_BACK, desired=spec(image=LATEST)),
             spec(image=LATEST),
             model(),
             True,
@@ -124,7 +124,7 @@ ROLLING = state(Reason.UPGRADING, Status.RECONCILING, requeue_after=timedelta(se
         pytest.param(
             REFUSED, spec(), model(), True, id="refused and unchanged: a fix would appear in the list"
         ),
-        pytest.param(SICK, spec(), model(), True, id="unhealthy: it may have recovered"),
+        pytest.param(UNHEALTHY, spec(), model(), True, id="unhealthy: it may have recovered"),
         pytest.param(
             WAITING, spec(), model(), False, id="waiting for others: a sweep notices when they are Ready"
         ),
@@ -143,7 +143,7 @@ ROLLING = state(Reason.UPGRADING, Status.RECONCILING, requeue_after=timedelta(se
             id="waiting beyond its interval: a requeue is pending",
         ),
         pytest.param(WAITING, spec(image=OLD), model(), True, id="waiting, with a new commit"),
-        pytest.param(HELD, spec(), model(), False, id="blocked by the cap on change, unchanged"),
+        pytest.param(BLOCKED, spec(), model(), False, id="blocked by the cap on change, unchanged"),
         pytest.param(
             state(Reason.TOO_MUCH_CHANGE, Status.STALLED, instances_at=NOW - HOUR),
             spec(),
@@ -192,7 +192,7 @@ def test_a_fleet_that_was_observed_together_is_not_due_together() -> None:
         ),
         pytest.param(listed(model(image=NEW, provisioning="failed")), False, id="a failed scale set: first"),
         pytest.param(ScaleSetState(spec(), "a1"), False, id="not listed: first"),
-        pytest.param(SICK, False, id="Failing at its last observation: first"),
+        pytest.param(UNHEALTHY, False, id="Failing at its last observation: first"),
         pytest.param(state(), True, id="Ready at its last observation: quiet"),
     ],
 )

@@ -1,4 +1,4 @@
-"""When the daemon makes a forecast anew, when it keeps the one it has, and when there is none."""
+"""When the daemon refreshes a forecast, when it keeps it, and when there is none."""
 
 import logging
 from datetime import timedelta
@@ -91,7 +91,7 @@ def test_it_uses_the_settings_and_the_measured_batches() -> None:
     known, settings = state(reason=None, measured=measured), Settings(requeue_after=timedelta(minutes=5))
     found = refresh_forecast(known, outcome(Reason.UPGRADING), observed(), settings).forecast
     assert found
-    assert found.batches[1].at - found.batches[0].at == timedelta(minutes=10), "a look comes every five"
+    assert found.batches[1].at - found.batches[0].at == timedelta(minutes=10), "a check comes every five"
 
 
 def test_an_error_in_a_forecast_does_not_prevent_a_step(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""The history: what is recorded of rollouts, from the outcomes of ticks and the steps they took."""
+"""The history: which rollouts are recorded, from the outcomes of reconciles and their steps."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ LATEST = at_version(NEW, "latest")
 
 
 class Process:
-    """A process that takes a tick every minute, and what it records."""
+    """A process that reconciles every minute, and its history."""
 
     def __init__(self, desired: ScaleSet | None = None, **persisted: Any) -> None:
         self.desired = desired or spec()
@@ -32,7 +32,7 @@ class Process:
         self.at = NOW - MINUTE
 
     def reconcile(self, reason: str, up_to_date: int | None = None, taken: Step | None = None) -> "Process":
-        """One that counted so many of ten, None where it counted nobody."""
+        """A reconcile that counted this many of ten as up to date, None if it counted none."""
         self.at += MINUTE
         counted = None if up_to_date is None else counts(up_to_date)
         status = Reason(reason).meaning.status

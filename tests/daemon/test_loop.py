@@ -1,4 +1,4 @@
-"""The clockwork, on real threads: what is asked of it, it neither loses nor doubles."""
+"""The loop on real threads: it neither loses nor repeats a reconcile."""
 
 import threading
 from collections import Counter
@@ -19,7 +19,7 @@ SOON = timedelta(milliseconds=20)
 
 
 class Work:
-    """Sweeps that name what they are told to, and ticks that do what they are told to."""
+    """Sweeps and reconciles with settable behaviour."""
 
     def __init__(self, due: tuple[str, ...] = ()) -> None:
         self.due = due

@@ -1,4 +1,4 @@
-"""Outcomes: how a scale set stands after each reason, and when it is looked at next."""
+"""Outcomes: the status for each reason, and the next reconcile."""
 
 from datetime import datetime, timedelta
 

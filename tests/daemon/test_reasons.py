@@ -16,10 +16,10 @@ from reconciler.rollout.reason import Reason
 from tests.build import NOW, model
 from tests.daemon.states import state
 
-# - Of the rollout: it begins, waits for instances, is over, or the look passes.
-# - Of the place under spec.maxConcurrentRollouts: what becomes of one that is held; and what a process that has
-#   just started takes it for.
-# - When it is looked at again, where nothing else says so: at every sweep, or when it moves.
+# - The phase of the rollout: it begins, waits for instances, has ended, or is unchanged.
+# - The slot of spec.maxConcurrentRollouts: what becomes of one that is held, and what a process that has
+#   just started assumes.
+# - When it is reconciled again, unless the outcome has a time: at every sweep, or on a change.
 MEANINGS = """
 UpToDate                  over    free  free     moves
 Suspended                 passes  free  free     moves

@@ -1,4 +1,4 @@
-"""Which specs are in force: those of the last commit that could be read and held no mistake."""
+"""Which specs are in force: those of the last commit that could be read and had no errors."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +19,7 @@ from tests.stories.world import FIX, NEW, OLD, SUBSCRIPTION, spec
 
 
 class Remote:
-    """A source that answers as it is told to."""
+    """A source with settable contents."""
 
     def __init__(self, *answers: Reading | str, last: Reading | None = None) -> None:
         self._answers = list(answers)
@@ -69,7 +69,7 @@ def test_the_fix_of_a_commit_with_errors_comes_into_force() -> None:
 
 
 def test_a_hold_in_a_commit_with_errors_is_in_force_until_a_good_commit_lifts_it() -> None:
-    """And not before: a second broken commit does not, though it says nothing of it any more."""
+    """A second commit with errors does not lift it, even without the hold."""
     stop = File("specs/web.yaml", yaml.safe_dump(spec(version=FIX, suspend={"reason": "outage"})).encode())
     broken = File("specs/db.yaml", b"kind: [")
     commits = [
@@ -208,7 +208,7 @@ ADA = Author("Ada", "ada@example.com")
 
 
 class History:
-    """What is asked of it, and the authors that it then tells."""
+    """A source that records its calls and returns these authors."""
 
     def __init__(self, *told: tuple[Author, ...]) -> None:
         self.asked: list[tuple[str, Lines]] = []

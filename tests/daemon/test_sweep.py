@@ -18,13 +18,13 @@ UPGRADE = "VirtualMachineScaleSets_UpdateInstances"
 
 
 def settled(sets: int, instances: int, page: int) -> World:
-    """That many scale sets, each on the image of its spec and looked at once; `page` is rows in a list."""
+    """A fleet of this size, as declared and observed once. `page` is the number of rows in a page."""
     declared = fleet(scale_set(count=sets, capacity=instances), page=page)
     return World(declared, *(spec(f"web-{number:04}", OLD) for number in range(sets))).run()
 
 
-def asked(world: World) -> list[Exchange]:
-    """What the next sweep, and the ticks that it asks for, ask of Azure."""
+def requests_of(world: World) -> list[Exchange]:
+    """The requests of the next sweep and its reconciles."""
     before = len(world.azure.record.requests)
     world.step()
     return list(world.azure.record.requests[before:])
@@ -34,7 +34,7 @@ def operations(exchanges: list[Exchange]) -> Counter[str]:
     return Counter(exchange.operation for exchange in exchanges)
 
 
-def looked_at(exchanges: list[Exchange]) -> Counter[str]:
+def observed_in(exchanges: list[Exchange]) -> Counter[str]:
     """The scale sets whose instances were listed, each as often as it was."""
     return Counter(
         exchange.path.split("/")[-2]
@@ -48,45 +48,46 @@ def world() -> World:
     return settled(SETS, 5, PAGE)
 
 
-# Every look at 1,000 sets of 20 builds 20,000 models of the SDK: some 20 seconds, so it is done once.
+# To observe 1,000 scale sets of 20 builds 20,000 models of the SDK. It takes about 20 seconds, so it is done
+# once.
 @pytest.mark.timeout(300)
 def test_a_thousand_settled_scale_sets_of_twenty_cost_their_twenty_list_pages() -> None:
     world = settled(1000, 20, 50)
     first = operations(list(world.azure.record.requests))
     assert first == {"VirtualMachineScaleSets_ListAll": 20, "VirtualMachineScaleSetVMs_List": 1000}
     for _ in range(3):
-        assert operations(asked(world)) == {"VirtualMachineScaleSets_ListAll": 20}
+        assert operations(requests_of(world)) == {"VirtualMachineScaleSets_ListAll": 20}
 
     world.azure.scale_set("web-0617").bump_etag()
-    moved = asked(world)
+    moved = requests_of(world)
     assert operations(moved) == {"VirtualMachineScaleSets_ListAll": 20, "VirtualMachineScaleSetVMs_List": 1}
-    assert looked_at(moved) == {"web-0617": 1}
-    assert operations(asked(world)) == {"VirtualMachineScaleSets_ListAll": 20}
+    assert observed_in(moved) == {"web-0617": 1}
+    assert operations(requests_of(world)) == {"VirtualMachineScaleSets_ListAll": 20}
 
 
 def test_the_sweeps_of_half_an_hour_cost_their_list_pages(world: World) -> None:
     for _ in range(30):
-        assert operations(asked(world)) == PAGES
+        assert operations(requests_of(world)) == PAGES
 
 
 def test_a_changed_etag_costs_one_list_of_instances_of_that_scale_set(world: World) -> None:
     world.azure.scale_set("web-0017").bump_etag()
-    exchanges = asked(world)
+    exchanges = requests_of(world)
     assert operations(exchanges) == PAGES + Counter({"VirtualMachineScaleSetVMs_List": 1})
-    assert looked_at(exchanges) == {"web-0017": 1}
-    assert operations(asked(world)) == PAGES
+    assert observed_in(exchanges) == {"web-0017": 1}
+    assert operations(requests_of(world)) == PAGES
 
 
 def test_a_commit_without_changes_costs_no_request(world: World) -> None:
     world.merge()
-    assert operations(asked(world)) == PAGES
+    assert operations(requests_of(world)) == PAGES
 
 
 def test_changed_labels_cost_no_request(world: World) -> None:
     labelled = spec("web-0017", OLD)
     labelled["metadata"]["labels"] = {"team": "shop"}
     world.merge(labelled)
-    assert operations(asked(world)) == PAGES
+    assert operations(requests_of(world)) == PAGES
     state = world.state("web-0017")
     assert state
     assert state.desired.labels == {"team": "shop"}
@@ -99,14 +100,14 @@ def test_specs_that_move_within_a_file_cost_no_request(world: World) -> None:
     before = places()
     world.source.documents = dict(reversed(world.source.documents.items()))
     world.merge()
-    assert operations(asked(world)) == PAGES
+    assert operations(requests_of(world)) == PAGES
     assert places() != before
 
 
 def test_a_changed_image_costs_requests_only_for_that_scale_set(world: World) -> None:
     world.merge(spec("web-0017", NEW))
     before = len(world.azure.record.requests)
-    assert operations(asked(world)) == PAGES + Counter(
+    assert operations(requests_of(world)) == PAGES + Counter(
         {
             "VirtualMachineScaleSetVMs_List": 1,
             "VirtualMachineImages_Get": 2,  # that of the spec, and the one that the model leaves
@@ -125,7 +126,7 @@ def test_a_changed_image_costs_requests_only_for_that_scale_set(world: World) ->
     assert all("/virtualMachineScaleSets/web-0017" in path for path in paths)
     assert world.lines()["web-0017"] == says("UpToDate", "5", NEW)
     world.rest(timedelta(minutes=1))
-    assert operations(asked(world)) == PAGES
+    assert operations(requests_of(world)) == PAGES
 
 
 def test_a_removed_spec_costs_no_request_and_a_suspended_one_a_list_of_instances(
@@ -133,19 +134,19 @@ def test_a_removed_spec_costs_no_request_and_a_suspended_one_a_list_of_instances
 ) -> None:
     world.merge(spec("web-0017", OLD, suspend=True))
     del world.source.documents["web-0018"]
-    assert operations(asked(world)) == PAGES | {"VirtualMachineScaleSetVMs_List": 1}
-    assert operations(asked(world)) == PAGES, "and that once an interval"
+    assert operations(requests_of(world)) == PAGES | {"VirtualMachineScaleSetVMs_List": 1}
+    assert operations(requests_of(world)) == PAGES, "and that once an interval"
 
 
 def test_only_the_scale_set_whose_interval_has_passed_is_observed(world: World) -> None:
     world.merge(spec("web-0017", OLD, interval="10m"))
     world.step()
-    looks = looked_at([exchange for _ in range(30) for exchange in asked(world)])
-    assert looks == {"web-0017": 3}
+    observations = observed_in([exchange for _ in range(30) for exchange in requests_of(world)])
+    assert observations == {"web-0017": 3}
 
 
 def test_a_fleet_that_was_observed_together_is_observed_again_at_different_times(world: World) -> None:
-    sweeps = [looked_at(asked(world)) for _ in range(60)]
+    sweeps = [observed_in(requests_of(world)) for _ in range(60)]
     assert sum(sweeps, Counter()) == {f"web-{number:04}": 1 for number in range(SETS)}
     assert sweeps[:53] == [Counter()] * 53, "before nine tenths of the interval"
     busy = [sweep.total() for sweep in sweeps if sweep]

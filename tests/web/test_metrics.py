@@ -38,7 +38,7 @@ LABELS = {
 
 
 def store() -> Store:
-    """One scale set of which everything is known."""
+    """A scale set with every metric."""
     known = state(
         counts=InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 2, 2, 2, 0),)),
         known_at=NOW,
@@ -77,7 +77,7 @@ def test_the_page_has_every_metric_with_its_labels() -> None:
     ]
 
 
-def test_the_labels_take_no_other_values_than_those_that_are_documented() -> None:
+def test_the_labels_take_only_documented_values() -> None:
     for family in families():
         for sample in family.samples:
             for label, value in sample.labels.items():
@@ -106,7 +106,7 @@ def alerts() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("name", "expression"), [pytest.param(*each, id=each[0]) for each in alerts()])
-def test_an_alert_asks_for_what_there_is(name: str, expression: str) -> None:
+def test_the_alerts_use_only_existing_metrics(name: str, expression: str) -> None:
     known = {sample.name: sample.labels for family in families() for sample in family.samples}
     selectors = re.findall(r"(\w*reconciler_\w+)(?:\{(.*?)\})?", expression)
     assert selectors, name
@@ -117,13 +117,13 @@ def test_an_alert_asks_for_what_there_is(name: str, expression: str) -> None:
             assert set(values.split("|")) <= LABELS.get(label, {SPECS})
 
 
-def test_what_was_asked_of_azure_is_counted() -> None:
+def test_requests_to_azure_are_counted() -> None:
     lines = exposition(store(), NOW).decode().splitlines()
     assert 'vmss_reconciler_azure_requests_total{kind="high_cost_get",status="200"} 2.0' in lines
     assert 'vmss_reconciler_azure_requests_total{kind="patch",status="0"} 1.0' in lines
 
 
-def test_what_has_ended_is_counted_and_the_last_one_timed() -> None:
+def test_ended_rollouts_are_counted_and_the_last_one_is_timed() -> None:
     lines = exposition(store(), NOW).decode().splitlines()
     assert 'vmss_reconciler_rollouts_total{name="web",result="Succeeded"} 1.0' in lines
     assert 'vmss_reconciler_rollouts_total{name="web",result="Failed"} 0.0' in lines
@@ -139,29 +139,25 @@ OTHER = "subscription t, resource group g"
         pytest.param(
             "sweep_errors",
             {SPECS: 2, SCOPE: 0, OTHER: 1},
-            id="a list that fails is an error of its own scope",
+            id="a failed list is an error of its own scope",
         ),
-        pytest.param(
-            "throttled", {SPECS: None, SCOPE: 1, OTHER: 0}, id="a list that is throttled is no error"
-        ),
+        pytest.param("throttled", {SPECS: None, SCOPE: 1, OTHER: 0}, id="a throttled list is no error"),
     ],
 )
-def test_what_goes_wrong_above_the_scale_sets_is_told_by_scope(
-    metric: str, values: Mapping[str, Any]
-) -> None:
+def test_errors_above_the_scale_sets_are_reported_by_scope(metric: str, values: Mapping[str, Any]) -> None:
     shown = store()
     lists = {SCOPE: TooManyRequests("no", timedelta(minutes=1)), OTHER: Unreachable("no")}
     shown.last_sweep = Sweep(NOW, "a1", "Move web", ("a mistake", "another"), lists)
     assert {scope: sample(shown, metric, scope=scope) for scope in values} == values
 
 
-def test_a_look_that_is_throttled_is_told_of_its_scope() -> None:
+def test_a_throttled_observation_is_reported_for_its_scope() -> None:
     shown = store_of(state(outcome=outcome(reason="UpToDate", as_of=NOW)))
     shown.last_sweep = Sweep(NOW, "a1", "Move web", lists={SCOPE: None, OTHER: None})
     assert [sample(shown, "throttled", scope=each) for each in (SCOPE, OTHER)] == [1, 0]
 
 
-def test_before_the_first_sweep_and_the_first_look_the_times_are_those_of_the_beginning() -> None:
+def test_times_before_the_first_sweep_and_observation() -> None:
     shown = Store()
     assert sample(shown, "last_sweep_timestamp_seconds") == NOW.timestamp()
     shown.declare(in_force(spec()), NOW)
@@ -172,7 +168,7 @@ def test_before_the_first_sweep_and_the_first_look_the_times_are_those_of_the_be
     assert sample(shown, "last_observed_timestamp_seconds", name="web", scope=SCOPE) == NOW.timestamp()
 
 
-def test_by_resource_group_the_scope_is_that_of_the_group() -> None:
+def test_list_by_resource_group_has_the_scope_of_the_group() -> None:
     shown = store()
     shown.last_sweep = Sweep(NOW, "a1", "Move web", by_group=True)
     scope = f"{SCOPE}, resource group shop"

@@ -47,7 +47,7 @@ def unreadable() -> Store:
 
 
 def rolling() -> Store:
-    """One scale set whose second domain is being upgraded, and one that waits for its first tick."""
+    """A scale set whose second domain is being upgraded, and one before its first reconcile."""
     first, second = (Domain("", "", number, "update domain") for number in (0, 1))
     counts = InstanceCounts((DomainCounts(first, 2, 2, 2, 0), DomainCounts(second, 2, 0, 0, 1)))
     step = Upgrade(("1",), NEW)
@@ -95,7 +95,7 @@ def unseen() -> list[dict[str, Any]]:
 
 
 def condition(kind: str, status: str, reason: str, message: str) -> dict[str, Any]:
-    """One of a scale set that was looked at for the first time at NOW."""
+    """A condition of a scale set that was first observed at NOW."""
     return {
         "type": kind,
         "status": status,
@@ -107,14 +107,14 @@ def condition(kind: str, status: str, reason: str, message: str) -> dict[str, An
 
 
 def held() -> Store:
-    """The specs of an earlier commit are in force, because the last one holds a mistake."""
+    """The specs of an earlier commit are in force, because the last one has an error."""
     store = rolling()
     store.last_sweep = Sweep(NOW, COMMIT, "Move web", ("specs/web.yaml:3:1: metadata: is missing",))
     return store
 
 
 def empty() -> Store:
-    """Specs without mistakes that declare nothing."""
+    """Specs without errors that declare nothing."""
     return Store(Sweep(NOW, COMMIT, "Remove all", ()))
 
 
@@ -146,37 +146,37 @@ ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the c
 @pytest.mark.parametrize(
     "store, after, path, status, body",
     [
-        pytest.param(rolling, SECOND, "/livez", 200, "ok\n", id="it lives while sweeps come"),
-        pytest.param(rolling, SECOND, "/livez?verbose", 200, "ok\n", id="a query changes nothing"),
-        pytest.param(rolling, OVERDUE, "/livez", 200, "ok\n", id="a late sweep may still come"),
+        pytest.param(rolling, SECOND, "/livez", 200, "ok\n", id="alive while sweeps run"),
+        pytest.param(rolling, SECOND, "/livez?verbose", 200, "ok\n", id="a query string is ignored"),
+        pytest.param(rolling, OVERDUE, "/livez", 200, "ok\n", id="alive while a sweep is late"),
         pytest.param(
             rolling,
             OVERDUE + SECOND,
             "/livez",
             503,
             "no sweep for 601 s\n",
-            id="an overdue sweep means it hangs",
+            id="not alive after an overdue sweep",
         ),
-        pytest.param(unread, SECOND, "/livez", 200, "ok\n", id="the first sweep may take its time"),
+        pytest.param(unread, SECOND, "/livez", 200, "ok\n", id="alive before the first sweep"),
         pytest.param(
             unread,
             OVERDUE + SECOND,
             "/livez",
             503,
             "no sweep for 601 s\n",
-            id="the first sweep may hang as well",
+            id="not alive if the first sweep is overdue",
         ),
-        pytest.param(unreadable, SECOND, "/livez", 200, "ok\n", id="a restart mends no spec"),
-        pytest.param(rolling, SECOND, "/readyz", 200, "ok\n", id="it is ready once it knows the fleet"),
-        pytest.param(empty, SECOND, "/readyz", 200, "ok\n", id="nothing declared is as good as anything"),
-        pytest.param(held, SECOND, "/readyz", 200, "ok\n", id="an earlier commit in force is enough"),
+        pytest.param(unreadable, SECOND, "/livez", 200, "ok\n", id="alive with errors in the specs"),
+        pytest.param(rolling, SECOND, "/readyz", 200, "ok\n", id="ready once the fleet is listed"),
+        pytest.param(empty, SECOND, "/readyz", 200, "ok\n", id="ready without any declared scale set"),
+        pytest.param(held, SECOND, "/readyz", 200, "ok\n", id="ready with an earlier commit in force"),
         pytest.param(
             unread,
             SECOND,
             "/readyz",
             503,
             "the first sweep has not ended yet\n",
-            id="before it knows anything, it is not",
+            id="not ready before the first sweep",
         ),
         pytest.param(
             unreadable,
@@ -184,7 +184,7 @@ ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the c
             "/readyz",
             503,
             "specs/web.yaml:3:1: metadata: is missing\nspecs/api.yaml:1:1: holds no document\n",
-            id="with nothing in force it is not, and says why",
+            id="not ready without specs in force, with the reason",
         ),
         pytest.param(
             rolling,
@@ -192,7 +192,7 @@ ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the c
             "/healthz",
             404,
             "no such page; use one of /livez, /readyz, /metrics, /status\n",
-            id="an unknown page names those there are",
+            id="an unknown page lists the existing ones",
         ),
         pytest.param(
             unread,
@@ -200,13 +200,11 @@ ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the c
             "/",
             404,
             "no such page; use one of /livez, /readyz, /metrics, /status\n",
-            id="so does the root",
+            id="the root lists the existing pages",
         ),
     ],
 )
-def test_a_probe_says(
-    store: Callable[[], Store], after: timedelta, path: str, status: int, body: str
-) -> None:
+def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status: int, body: str) -> None:
     with served(store(), after) as get:
         assert get(path) == (status, "text/plain; charset=utf-8", body)
 
@@ -214,7 +212,7 @@ def test_a_probe_says(
 @pytest.mark.parametrize(
     "store, expected",
     [
-        pytest.param(unread, {"sweep": None, "scaleSets": [], "orphans": []}, id="nothing read yet"),
+        pytest.param(unread, {"sweep": None, "scaleSets": [], "orphans": []}, id="no sweep yet"),
         pytest.param(
             empty,
             {
@@ -230,7 +228,7 @@ def test_a_probe_says(
                 "scaleSets": [],
                 "orphans": [],
             },
-            id="nothing declared",
+            id="no scale set is declared",
         ),
         pytest.param(
             held,
@@ -347,11 +345,11 @@ def test_a_probe_says(
                 ],
                 "orphans": [],
             },
-            id="one set rolling, one not checked yet, and a mistake in the last commit",
+            id="a rollout, an unobserved scale set, and an error in the last commit",
         ),
     ],
 )
-def test_status_is_the_board(store: Callable[[], Store], expected: dict[str, Any]) -> None:
+def test_status_is_the_store(store: Callable[[], Store], expected: dict[str, Any]) -> None:
     with served(store()) as get:
         status, kind, body = get("/status")
     assert (status, kind, json.loads(body)) == (200, "application/json", expected)
@@ -374,7 +372,7 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
 @pytest.mark.parametrize(
     "store, lines",
     [
-        pytest.param(unread, [BUILD, SWEPT], id="nothing read yet"),
+        pytest.param(unread, [BUILD, SWEPT], id="no sweep yet"),
         pytest.param(
             unreadable,
             [
@@ -384,7 +382,7 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 'vmss_reconciler_commit_info{commit=""} 1.0',
                 "vmss_reconciler_source_stale 0.0",
             ],
-            id="mistakes in the specs are counted",
+            id="errors in the specs are counted",
         ),
         pytest.param(
             rolling,
@@ -419,11 +417,11 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                     for result in ("Succeeded", "Failed", "Superseded", "GivenUp")
                 ),
             ],
-            id="a set that was looked at is measured",
+            id="an observed scale set has its metrics",
         ),
     ],
 )
-def test_metrics_are_the_board_in_numbers(store: Callable[[], Store], lines: list[str]) -> None:
+def test_metrics_are_the_store_in_numbers(store: Callable[[], Store], lines: list[str]) -> None:
     with served(store()) as get:
         status, kind, body = get("/metrics")
     assert (status, kind.split(";")[0]) == (200, "text/plain")
@@ -438,7 +436,7 @@ def float_at(line: str) -> tuple[str, float]:
     return name, float(value)
 
 
-def test_a_client_that_hangs_up_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_disconnects_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     server = StatusServer(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
     host, port = server.url.removeprefix("http://").split(":")
     others = set(threading.enumerate())

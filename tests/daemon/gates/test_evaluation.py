@@ -1,4 +1,4 @@
-"""What waits on others is asked anew from the board: whether it may go on, and what its line says meanwhile."""
+"""The gates of waiting scale sets are evaluated from the store: whether they open, and the message meanwhile."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -31,7 +31,7 @@ def waits(name: str, *instances: Sighting) -> ScaleSetState:
 
 
 def urgent(name: str, wave: int) -> ScaleSetState:
-    """One whose fleet says that the image is urgent."""
+    """A scale set whose Fleet declares the image urgent."""
     fleet = replace(FLEET, urgent=Urgency(NEW, "CVE-1", NOW + timedelta(hours=1)))
     return state(name, "AwaitingPilot", model=model(image=OLD), fleet=fleet, wave=wave)
 

@@ -38,7 +38,7 @@ class Fleet:
         self.commit(**declared)
 
     def commit(self, cap: Amount | None = None, **declared: Any) -> "Fleet":
-        """What these are to run from now on, or all else that is said of them; and the sweep that sees it."""
+        """Declare this image, or these fields, for some scale sets, and sweep."""
         self.cap = cap or self.cap
         self.number += 1
         self.at += MINUTE

@@ -60,6 +60,7 @@ lint: $(READY) ## ruff, mypy --strict, the schemas, the example specs and fleet,
 	@$(BIN)/check-jsonschema --check-metaschema schemas/*.json
 	@$(BIN)/reconciler validate specs
 	@$(BIN)/reconciler simulate --check demo/fleet.yaml
+	@$(BIN)/python -m tests.prose
 
 format: $(READY) ## rewrite the sources in the house style
 	@$(BIN)/ruff check --fix .

@@ -146,6 +146,7 @@ def desk(tmp_path: Path) -> Desk:
         ROOT / "demo" / "fleet.yaml"
     )  # the name that pages give to their own
     (tmp_path / "bin").mkdir()
+    (tmp_path / "webhook-secret").write_text("a secret\n")  # which openssl makes on the page
     (tmp_path / "gitconfig").write_text("[http]\n\tproxy = http://127.0.0.1:9\n")
     made.program("reconciler", f'exec {sys.executable} -m reconciler.cli "$@"')
     return made

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -24,7 +25,8 @@ from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.daemon.store import Store
 from reconciler.spec.duration import format_duration
-from reconciler.web.server import Pages, StatusServer
+from reconciler.web.server import Handler, Pages, Server
+from reconciler.web.webhook import Webhooks
 
 _log = logging.getLogger("reconciler")
 
@@ -77,6 +79,21 @@ class _Stopped(BaseException):
     "none with --once or --until-settled]",
 )
 @click.option(
+    "--webhook-listen",
+    type=Address(),
+    metavar="HOST:PORT",
+    envvar="VMSS_RECONCILER_WEBHOOK_LISTEN",
+    show_envvar=True,
+    help="Address that receives webhooks of git forges, which cause a sweep at once.  [default: none]",
+)
+@click.option(
+    "--webhook-secret-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    envvar="VMSS_RECONCILER_WEBHOOK_SECRET_FILE",
+    show_envvar=True,
+    help="File with the secret of the webhooks. A line break at its end does not count.",
+)
+@click.option(
     "--once", is_flag=True, help="Sweep once, reconcile every scale set that is due once, and exit."
 )
 @click.option(
@@ -92,6 +109,8 @@ def run(
     requeue_after: timedelta,
     source_max_age: timedelta,
     listen: tuple[str, int] | None,
+    webhook_listen: tuple[str, int] | None,
+    webhook_secret_file: Path | None,
     once: bool,
     until_settled: bool,
     timeout: timedelta | None,
@@ -106,6 +125,9 @@ def run(
         raise click.UsageError("--once and --until-settled cannot be combined")
     if timeout and not until_settled:
         raise click.UsageError("--timeout needs --until-settled")
+    hooks = _hooks(webhook_listen, webhook_secret_file)
+    if hooks and (once or until_settled):
+        raise click.UsageError("--webhook-listen cannot be combined with --once or --until-settled")
     settings = Settings(sweep=sweep, requeue_after=requeue_after, source_max_age=source_max_age)
     reconciler = fleet.reconciler(settings, asks_checks=True)
     store, now = reconciler.store, fleet.session.now
@@ -119,7 +141,14 @@ def run(
             if once:
                 reconciler.once(act=True)
             else:
-                _loop(reconciler, settings, until_settled, timeout, fleet.specs)
+                _loop(
+                    reconciler,
+                    settings,
+                    until_settled=until_settled,
+                    timeout=timeout,
+                    specs=fleet.specs,
+                    hooks=hooks,
+                )
     except _Stopped as stopped:  # before the loop, or a second signal: wait for no thread
         os._exit(128 + stopped.number)
     if ends and not screen.is_live:
@@ -137,12 +166,19 @@ def _serve(
         yield ""
         return
     pages = Pages(store, overdue=max(10 * settings.sweep, timedelta(minutes=10)), now=now)
+    with _listener(pages, address, "--listen") as url:
+        yield url
+
+
+@contextmanager
+def _listener(handler: Handler, address: tuple[str, int], option: str) -> Iterator[str]:
+    """Serve a handler inside the context. Yields the URL."""
     try:
-        server = StatusServer(pages, *address)
+        server = Server(handler, *address)
     except OSError as error:
         host, port = address
         raise click.ClickException(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another address with --listen"
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another address with {option}"
         ) from error
     try:
         yield server.url
@@ -150,8 +186,46 @@ def _serve(
         server.close()
 
 
+@contextmanager
+def _receive(hooks: tuple[tuple[str, int], bytes] | None, loop: Loop) -> Iterator[None]:
+    """Receive webhooks inside the context, if there is an address and a secret for them."""
+    if hooks is None:
+        yield
+        return
+    address, secret = hooks
+    with _listener(Webhooks(secret, loop.sweep_soon), address, "--webhook-listen") as url:
+        _log.info("receiving webhooks on %s/hooks/", url)
+        yield
+
+
+def _hooks(listen: tuple[str, int] | None, secret_file: Path | None) -> tuple[tuple[str, int], bytes] | None:
+    """The address that receives webhooks, and their secret. None without these options."""
+    if listen and secret_file:
+        return listen, _secret(secret_file)
+    if listen or secret_file:
+        raise click.UsageError("--webhook-listen and --webhook-secret-file need each other")
+    return None
+
+
+def _secret(file: Path) -> bytes:
+    """The secret in a file. Raises UsageError if there is none."""
+    try:
+        secret = file.read_bytes().rstrip(b"\r\n")
+    except OSError as error:
+        raise click.UsageError(f"--webhook-secret-file {file}: {error.strerror}") from error
+    if not secret:
+        raise click.UsageError(f"--webhook-secret-file {file}: is empty; write the secret into it")
+    return secret
+
+
 def _loop(
-    reconciler: Reconciler, settings: Settings, until_settled: bool, timeout: timedelta | None, specs: Specs
+    reconciler: Reconciler,
+    settings: Settings,
+    *,
+    until_settled: bool,
+    timeout: timedelta | None,
+    specs: Specs,
+    hooks: tuple[tuple[str, int], bytes] | None,
 ) -> None:
     """Run until a signal, until settled, or until the timeout."""
     store = reconciler.store
@@ -159,8 +233,9 @@ def _loop(
     loop = Loop(reconciler, settings)
     loop.start()
     try:
-        if not loop.wait(lambda: until_settled and loop.idle and _is_settled(store), timeout) and timeout:
-            _log.error("not settled within %s; exiting", format_duration(timeout))
+        with _receive(hooks, loop):
+            if not loop.wait(lambda: until_settled and loop.idle and _is_settled(store), timeout) and timeout:
+                _log.error("not settled within %s; exiting", format_duration(timeout))
     except _Stopped:
         _log.info("stopping after the reconciles in progress; a second signal stops immediately")
     finally:

@@ -11,11 +11,13 @@ Facts about APScheduler 3.11 that shape this module:
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from threading import Condition, Lock, Thread
+from threading import Condition, Event, Lock, Thread
 from typing import Protocol
 
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
@@ -29,6 +31,8 @@ _log = logging.getLogger("reconciler")
 # The reconciles of one sweep start this far apart: 300 a minute. Azure allows 360 lists of instances a minute
 # for each subscription and region.
 APART = timedelta(milliseconds=200)
+# Webhooks cause sweeps at most this often: each lists the fleet.
+SWEEPS_APART = timedelta(seconds=5)
 _JITTER = 0.1  # a requeue is late by up to a tenth of its delay, and never earlier than Azure allows
 
 
@@ -57,6 +61,8 @@ class Loop:
         self._queue = WorkQueue()
         self._workers = [Thread(target=self._run_worker, name=f"worker-{n}") for n in range(settings.workers)]
         self._sweeping = Lock()
+        self._sweep_wanted = Event()
+        self._swept_at = datetime.min.replace(tzinfo=UTC)  # when the last sweep began
         self._delayed: dict[str, datetime] = {}  # when each is to be queued
         self._delaying = Lock()
         self._changed = Condition()
@@ -121,6 +127,17 @@ class Loop:
                 self._queue_delayed, DateTrigger(at, timezone=UTC), args=[key], id=key, replace_existing=True
             )
 
+    def sweep_soon(self) -> None:
+        """Sweep within a few seconds. If a sweep is running: once more when it ends."""
+        self._sweep_wanted.set()
+        if not self._sweeping.locked():
+            self._advance_sweep()
+
+    def _advance_sweep(self) -> None:
+        at = max(datetime.now(UTC), self._swept_at + SWEEPS_APART)
+        with suppress(JobLookupError):  # the loop is stopping
+            self._scheduler.modify_job("sweep", next_run_time=at)
+
     def _queue_delayed(self, key: str) -> None:
         with self._delaying:
             if key in self._delayed:
@@ -131,11 +148,15 @@ class Loop:
         with self._sweeping:
             if self._queue.is_shut_down:
                 return
+            self._sweep_wanted.clear()
+            self._swept_at = datetime.now(UTC)
             try:
                 for number, key in enumerate(self._work.sweep()):
                     self.wake(key, number * APART)
             except Exception:
                 _log.exception("a bug in the reconciler, please report it: sweep failed")
+        if self._sweep_wanted.is_set():
+            self._advance_sweep()
         self._notify()
 
     def _run_worker(self) -> None:

@@ -12,13 +12,13 @@ import json
 import logging
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -31,6 +31,9 @@ _log = logging.getLogger("reconciler")
 _CLOSE_POLL_SECONDS = 0.1  # seconds between checks for the request to close
 _TEXT = "text/plain; charset=utf-8"
 
+MAX_BODY = 1 << 20
+"""The size of the largest body that is read, in bytes. A push of GitHub has at most some hundred thousand."""
+
 
 class Response(NamedTuple):
     """An HTTP response."""
@@ -38,6 +41,22 @@ class Response(NamedTuple):
     status: HTTPStatus
     body: bytes
     kind: str = _TEXT
+
+
+Headers = Mapping[str, str]
+"""The headers of a request, by name in lower case."""
+
+
+class Handler(Protocol):
+    """What a server serves."""
+
+    def get(self, path: str) -> Response:
+        """Respond to a GET."""
+        ...
+
+    def post(self, path: str, headers: Headers, body: bytes) -> Response:
+        """Respond to a POST."""
+        ...
 
 
 class Pages:
@@ -65,6 +84,9 @@ class Pages:
             )
         return page()
 
+    def post(self, _path: str, _headers: Headers, _body: bytes) -> Response:
+        return Response(HTTPStatus.METHOD_NOT_ALLOWED, b"these pages are read-only\n")
+
     def _livez(self) -> Response:
         sweep = self._store.last_sweep
         age = self._now() - (sweep.at if sweep else self._started)
@@ -89,14 +111,14 @@ class Pages:
         return Response(HTTPStatus.OK, f"{text}\n".encode(), "application/json")
 
 
-class StatusServer:
-    """Serves Pages on an address until closed. Port 0 means any free port; `url` has the actual one.
+class Server:
+    """Serves a handler on an address until closed. Port 0 means any free port; `url` has the actual one.
 
     Raises OSError if it cannot listen there.
     """
 
-    def __init__(self, pages: Pages, host: str, port: int) -> None:
-        self._listener = _HttpServer(pages, host, port)
+    def __init__(self, handler: Handler, host: str, port: int) -> None:
+        self._listener = _HttpServer(handler, host, port)
         self._thread = Thread(
             target=self._listener.serve_forever, args=(_CLOSE_POLL_SECONDS,), name="web", daemon=True
         )
@@ -116,8 +138,8 @@ class StatusServer:
 class _HttpServer(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, pages: Pages, host: str, port: int) -> None:
-        self.pages = pages
+    def __init__(self, handler: Handler, host: str, port: int) -> None:
+        self.handler = handler
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _RequestHandler)
 
@@ -136,7 +158,26 @@ class _RequestHandler(BaseHTTPRequestHandler):
     timeout = 10  # seconds that an idle client may occupy a thread
 
     def do_GET(self) -> None:
-        response = self.server.pages.get(self.path)
+        self._send(self.server.handler.get(self.path))
+
+    def do_POST(self) -> None:
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()):
+            self._refuse(HTTPStatus.LENGTH_REQUIRED, "Content-Length is missing")
+        elif len(length) > len(str(MAX_BODY)) or int(length) > MAX_BODY:
+            self._refuse(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is over the limit of {MAX_BODY:,} bytes"
+            )
+        else:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            self._send(self.server.handler.post(self.path, headers, self.rfile.read(int(length))))
+
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        """Respond without reading the body, and close the connection on the rest of it."""
+        self.close_connection = True
+        self._send(Response(status, f"{message}\n".encode()))
+
+    def _send(self, response: Response) -> None:
         self.send_response(response.status)
         self.send_header("Content-Type", response.kind)
         self.send_header("Content-Length", str(len(response.body)))

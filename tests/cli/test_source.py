@@ -3,9 +3,12 @@
 import signal
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +75,33 @@ def test_a_merge_moves_the_fleet(world: Azure, remote: Remote, tmp_path: Path) -
     at_most_one_domain_is_unavailable(world.simulator.record, "web")
     assert (shown["sweep"]["commit"], shown["sweep"]["subject"]) == (after, "Move web to the January image")
     assert shown["scaleSets"][0]["commit"] == after
+
+
+def test_a_webhook_moves_the_fleet_within_seconds(world: Azure, remote: Remote, tmp_path: Path) -> None:
+    """The next sweep would come after an hour."""
+    remote.merge("Begin where we are", spec("web", version=OLD))
+    (tmp_path / "secret").write_text("a secret\n")
+    hooks = ("--webhook-listen", "127.0.0.1:0", "--webhook-secret-file", "secret", "--sweep", "1h")
+    with Daemon("--git", remote.url, *hooks, env=world.environment, cwd=tmp_path) as daemon:
+        daemon.started()
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+        (url,) = [line.split(" on ")[1] for line in daemon.log() if "receiving webhooks on " in line]
+        after = remote.merge("Move web to the January image", spec("web"))
+        for token, status in (("wrong", HTTPStatus.UNAUTHORIZED), ("a secret", HTTPStatus.ACCEPTED)):
+            assert push(f"{url}gitlab", token) == status
+        until(lambda: daemon.status()["sweep"]["commit"] == after and world.writes() > 0, daemon.log)
+        assert "a secret" not in "\n".join(daemon.log())
+
+
+def push(url: str, token: str) -> int:
+    """Post a push as GitLab does. Returns the status of the response."""
+    headers = {"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": token}
+    request = urllib.request.Request(url, b"{}", headers, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def test_a_commit_with_errors_is_reported_and_changes_nothing(

@@ -231,6 +231,8 @@ VARIABLES = (
     "SSH_KEY",
     "SSH_KNOWN_HOSTS",
     "SWEEP",
+    "WEBHOOK_LISTEN",
+    "WEBHOOK_SECRET_FILE",
     "TAG",
 )
 

@@ -76,6 +76,44 @@ def test_sweeps_run_at_their_interval(running: Running) -> None:
     assert running(work, sweep=SOON).wait(lambda: work.sweeps >= 3, DEADLINE)
 
 
+def test_many_webhooks_cause_one_sweep_at_once(running: Running) -> None:
+    work = Work()
+    loop = running(work, sweep=timedelta(hours=1))
+    assert loop.wait(lambda: work.sweeps == 1 and loop.idle, DEADLINE)
+    for _ in range(100):
+        loop.sweep_soon()
+    assert loop.wait(lambda: work.sweeps == 2 and loop.idle, DEADLINE)
+
+
+def test_a_webhook_during_a_sweep_causes_one_more(running: Running) -> None:
+    """The sweep in progress may have read the specs before the push."""
+    inside, leave = Event(), Event()
+
+    class Slow(Work):
+        def sweep(self) -> tuple[str, ...]:
+            inside.set()
+            leave.wait(DEADLINE.total_seconds())
+            return super().sweep()
+
+    work = Slow()
+    loop = running(work, sweep=timedelta(hours=1))
+    assert inside.wait(DEADLINE.total_seconds())
+    loop.sweep_soon()
+    loop.sweep_soon()
+    leave.set()
+    assert loop.wait(lambda: work.sweeps == 2 and loop.idle, DEADLINE)
+
+
+def test_a_webhook_after_the_stop_has_no_effect() -> None:
+    work = Work()
+    loop = Loop(work, Settings(sweep=timedelta(hours=1)))
+    loop.start()
+    assert loop.wait(lambda: work.sweeps == 1, DEADLINE)
+    loop.stop()
+    loop.sweep_soon()
+    assert work.sweeps == 1
+
+
 def test_frequent_sweeps_postpone_no_reconcile(running: Running) -> None:
     work = Work(("a", "b", "c"))
     assert running(work, sweep=SOON).wait(lambda: len(work.reconciles) == 3, DEADLINE), work.reconciles

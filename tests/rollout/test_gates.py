@@ -311,22 +311,27 @@ ONE, TWO, NAMED = (Canary(instances, timedelta()) for instances in (Count(1), Co
         pytest.param(
             NAMED, fleet(instance(3), outdated(7, protected=True)), True, id="or all of them that could go"
         ),
-        pytest.param(ONE, fleet(BEHIND[7]), True, id="also where the model was changed otherwise since"),
-        pytest.param(TWO, fleet(BEHIND[7]), False, id="and one of the canary is missing"),
-        pytest.param(NAMED, fleet(BEHIND[3], BEHIND[7]), True, id="or those that are named lack the change"),
-        pytest.param(NAMED, fleet(BEHIND[3]), False, id="and one of them is missing"),
-        pytest.param(None, fleet(BEHIND[7]), True, id="or the first batch lacks it"),
+        pytest.param(ONE, fleet(BEHIND[7]), True, id="the canary lacks another change of the model"),
+        pytest.param(TWO, fleet(BEHIND[7]), False, id="one instance of a canary of two is missing"),
+        pytest.param(
+            NAMED,
+            fleet(BEHIND[3], BEHIND[7]),
+            True,
+            id="the named instances lack another change of the model",
+        ),
+        pytest.param(NAMED, fleet(BEHIND[3]), False, id="one of the named instances is missing"),
+        pytest.param(None, fleet(BEHIND[7]), True, id="the first batch lacks another change of the model"),
         pytest.param(
             ONE,
             fleet(BEHIND[7], outdated(2, health="unhealthy")),
             True,
-            id="and one that is unhealthy would go first",
+            id="an unhealthy instance would go before it",
         ),
         pytest.param(
             ONE,
             fleet(replace(BEHIND[7], created=NOW - timedelta(minutes=2))),
             False,
-            id="but one that was made on the image is no canary",
+            id="an instance that was created on the image is no canary",
         ),
     ],
 )

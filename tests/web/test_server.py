@@ -24,7 +24,7 @@ from reconciler.rollout.domains import Domain
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Upgrade
-from reconciler.web.server import Pages, StatusServer
+from reconciler.web.server import Pages, Server
 from tests.build import NEW, NOW, OLD, SUBSCRIPTION, model, spec
 from tests.cli.program import until
 from tests.daemon.states import state, store_of
@@ -122,7 +122,7 @@ def empty() -> Store:
 def served(store: Store, after: timedelta = timedelta(0)) -> Iterator[Get]:
     """A way to get the pages of a daemon that started at NOW and has reached `after`."""
     times = iter((NOW,))
-    server = StatusServer(Pages(store, OVERDUE, lambda: next(times, NOW + after)), "127.0.0.1", 0)
+    server = Server(Pages(store, OVERDUE, lambda: next(times, NOW + after)), "127.0.0.1", 0)
     try:
         yield lambda path: get(f"{server.url}{path}")
     finally:
@@ -437,7 +437,7 @@ def float_at(line: str) -> tuple[str, float]:
 
 
 def test_a_client_that_disconnects_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    server = StatusServer(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
+    server = Server(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
     host, port = server.url.removeprefix("http://").split(":")
     others = set(threading.enumerate())
     with closing(server):
@@ -455,7 +455,7 @@ def test_a_client_that_disconnects_is_not_logged(caplog: pytest.LogCaptureFixtur
 
 def test_ipv6_is_served_too() -> None:
     try:
-        server = StatusServer(Pages(rolling(), OVERDUE), "::1", 0)
+        server = Server(Pages(rolling(), OVERDUE), "::1", 0)
     except OSError as error:
         pytest.skip(f"no IPv6 here: {error}")
     with closing(server):
@@ -464,9 +464,9 @@ def test_ipv6_is_served_too() -> None:
 
 
 def test_an_address_is_free_again_after_close() -> None:
-    first = StatusServer(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
+    first = Server(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
     port = int(first.url.rpartition(":")[2])
     with pytest.raises(OSError, match="Address already in use"):
-        StatusServer(Pages(rolling(), OVERDUE), "127.0.0.1", port)
+        Server(Pages(rolling(), OVERDUE), "127.0.0.1", port)
     first.close()
-    StatusServer(Pages(rolling(), OVERDUE), "127.0.0.1", port).close()
+    Server(Pages(rolling(), OVERDUE), "127.0.0.1", port).close()

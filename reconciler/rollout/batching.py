@@ -137,9 +137,10 @@ def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decisi
     most = rollout.max_unavailable.of(len(members))
     if len(unavailable) < most:
         return most - len(unavailable)
+    verb = "is" if len(unavailable) == 1 else "are"
     return Decision(
         Reason.TOO_MANY_UNAVAILABLE,
-        f"{len(unavailable)} of {counts.total} are unavailable, and maxUnavailable is "
+        f"{len(unavailable)} of {counts.total} {verb} unavailable, and maxUnavailable is "
         f"{rollout.max_unavailable.describe(len(members))}: {describe(unavailable)}; no other is upgraded; "
         f"{counts.summary}",
         counts=counts,

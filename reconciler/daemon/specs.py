@@ -1,8 +1,8 @@
-"""The declared scale sets in force: those of the last commit that could be read and held no mistake.
+"""The declared scale sets in force: those of the last commit that could be read and has no errors.
 
-A remote out of reach or a broken commit changes nothing and is told (`errors`): whoever merged a mistake
-finds it in the log and the status, and the fleet stays on what was last declared well. Brakes alone
-count whatever else is wrong, until a commit without a mistake lifts them.
+An unreachable remote or a commit with errors changes nothing. Both are reported in the log and the status
+(`errors`), and the last valid commit stays in force. Only a freeze or a suspension counts in spite of other
+errors, until a commit without errors lifts it.
 """
 
 from collections.abc import Callable
@@ -47,11 +47,12 @@ def _nothing_before(_is_valid: Callable[[tuple[File, ...]], bool]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The spec files as the source has them now. `commit` is "" for a plain directory. `authors` says who
-    wrote lines as they stand in a commit, nobody where the source does not know that. `past` gives the spec
-    files as they were before a commit, the latest first, where a text came to some paths or went; None where
-    that cannot be read. `mark_valid` has the source remember the commit as the last valid one, and `before`
-    finds the newest earlier commit whose files are valid.
+    """The spec files as the source has them now. `commit` is "" for a plain directory.
+
+    `authors` returns the authors of lines of a commit, none if the source does not know them. `past` returns
+    the spec files around the last few commits up to a commit that added a text to some paths or removed it
+    there, latest first. None if they cannot be read. `mark_valid` makes the source remember the commit as the
+    last valid one. `before` finds the newest earlier commit whose files are valid.
     """
 
     commit: str
@@ -76,7 +77,7 @@ class Source(Protocol):
         ...
 
     def last(self) -> Reading | None:
-        """What was read last, perhaps by a process before this one; asks nobody. None if unknown."""
+        """What was read last, perhaps by an earlier process. Sends no request. None if unknown."""
         ...
 
 
@@ -97,8 +98,8 @@ class Directory:
 class Git:
     """Specs from a git repository, fetched when the server has another commit.
 
-    With a `patience`, a fetch that takes longer continues while the specs in force stay, and a later reading
-    gets its result.
+    A fetch that takes longer than `patience` continues in the background. The specs in force stay until a
+    later reading gets its result.
     """
 
     def __init__(self, repository: Repository) -> None:
@@ -167,7 +168,7 @@ class Specs:
     ) -> None:
         self._source = source
         self._now = now
-        self.stop = stop or Event()  # ends what the source is doing, for good
+        self.stop = stop or Event()  # ends what the source is doing, permanently
         self._reading: Reading | None = None
         self._mistakes: tuple[str, ...] = ()
         self._authors: dict[tuple[str, Lines], tuple[Author, ...]] = {}
@@ -185,9 +186,9 @@ class Specs:
         return f"commit {self.commit[:10]} ({self.subject})" if self.commit else self.subject
 
     def refresh(self) -> None:
-        """Read the source again; keep what is in force where that fails.
+        """Read the source again. If that fails, what is in force stays.
 
-        At a start, what was in force before counts first, and then the newest commit that is valid.
+        After a start, what was in force before is used first, or else the newest valid commit.
         """
         if self.in_force_since is None and (kept := self._source.last()):
             self._take(kept)
@@ -204,13 +205,15 @@ class Specs:
             self._take(reading)
 
     def fetch_beside(self) -> None:
-        """Let a slow fetch continue beside the sweeps."""
+        """Let a slow fetch continue in the background while sweeps run."""
         if isinstance(self._source, Git):
             self._source.patience = _FETCH_PATIENCE
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
-        """Who wrote the image that it declares at this commit, nobody where that cannot be told. Then it is
-        not asked again for a minute."""
+        """The authors of the image that it declares at this commit.
+
+        Empty if they are unknown. The source is then not asked again for a minute.
+        """
         key, known = (commit, desired.image_lines), self._authors  # a sweep may begin another meanwhile
         if key in known:
             return known[key]
@@ -224,8 +227,10 @@ class Specs:
         return found
 
     def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
-        """Whether a commit before this one, and one without a mistake, declared the image for this scale set.
-        What cannot be read is not, and not read again for a minute."""
+        """Whether an earlier commit without errors declared the image for this scale set.
+
+        False if the history cannot be read. It is then not read again for a minute.
+        """
         key, known = (desired.target.key, image), self._declared_before
         if key in known:
             return known[key]

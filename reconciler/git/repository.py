@@ -257,7 +257,7 @@ class Repository:
         self._remote.fetch(clone, self._fetched, *how)
 
     def _fetch_files(self, clone: Clone) -> Fetch:
-        """Fetches files. What fails there is no damage of the clone."""
+        """Fetches files. A failure to fetch does not mean that the clone is damaged."""
 
         def fetch(objects: Sequence[str]) -> None:
             try:

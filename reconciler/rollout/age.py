@@ -61,7 +61,7 @@ def date_instances(
 
 
 def sightings(instances: Iterable[Instance], source: HealthSource, at: datetime) -> dict[str, Sighting]:
-    """What to remember of dated instances until the next list."""
+    """What the next list needs to know about these instances, whose times are already filled in."""
     return {
         each.id: Sighting(
             each.provisioning, each.since, _is_back(each, source, at), each.state_since, each.relapses

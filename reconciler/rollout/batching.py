@@ -192,8 +192,8 @@ def next_candidates(context: Context) -> Candidates:
 
     canary 3, 1 upgraded: 2 of the movable members; once 3 are upgraded: all of them
 
-    Whether the canary has begun goes by the image alone, because anybody may change the model otherwise
-    during a rollout. An image without approval would then reach other instances as a new canary.
+    The image alone shows whether the canary has begun, because another writer may change the rest of the
+    model during a rollout. An image without approval would then reach other instances as a new canary.
     """
     canary, members = context.rollout.canary, context.members
     movable = _failed_first(members)

@@ -139,8 +139,7 @@ def _was_over(aim: Aim, instances: Sequence[Instance]) -> bool:
 
 
 def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:
-    """The change of the model, or why it cannot be made. And what is not recorded on the scale set, in
-    words."""
+    """The change of the model, or why it cannot be made; and what it does not record on the scale set."""
     persisted, fleet = state_to_persist(aim, instances, is_fix=is_fix(aim, instances)), aim.desired.fleet.name
     step, unsaid = patch(aim.image, aim.model, persisted, fleet), []
     if isinstance(step, Decision) and aim.rollout.on_failure is OnFailure.HOLD:
@@ -153,8 +152,7 @@ def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decisio
 def _cannot_follow(
     desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
 ) -> Decision | None:
-    """Why no instance could be upgraded to the model, or None. A rollout that has begun is not stopped for
-    it."""
+    """Why no instance could be upgraded to the model, or None. It stops no rollout that has begun."""
     has_begun = any(each.runs(desired.image) for each in instances)
     if has_begun or not any(each.is_movable for each in staying):
         return None

@@ -1,10 +1,10 @@
 """Whether a step must wait for the one before it: for its operation, or because it has no visible effect yet.
 
-Azure accepts a step before it carries it out, and its lists may be behind. Therefore:
+Azure accepts a step before it carries it out, and its lists may be out of date. Therefore:
 
 - Before an instance is upgraded, the operation that set the model must have succeeded. If it failed, the
-  model is set again, even if it reads as it should. A new process knows no operation and uses the state of
-  the scale set.
+  model is set again, even if Azure returns the right image. A new process knows no operation and
+  uses the state of the scale set.
 - Before another instance is upgraded, the operation of the last upgrade is read, unless the list shows that
   the upgrade is complete. If it failed, the next upgrade waits.
 - Two upgrades in a row that fail because instances cannot be created from the image are evidence against it.

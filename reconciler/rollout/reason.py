@@ -62,7 +62,7 @@ class Requeue(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """All that follows from one reason. `cause` and `remedy` complete "because" and "what has to happen"."""
+    """All that follows from one reason. `cause` completes "because", and `remedy` says what has to happen."""
 
     status: Status
     cause: str

@@ -36,12 +36,14 @@ _NOTICED = timedelta(minutes=5)
 
 
 def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -> PersistedState:
-    """The state to persist with a change of the model, whatever `onFailure` is: a restart must know the
-    image, since when, and the last good one, and `onFailure` may have changed by then.
+    """The state to persist with a change of the model: the image, the time, and the last good image.
 
-    The image that the model leaves is good if every instance that can be is on it, and most are healthy.
-    Latest is never good, because it may come to mean the image that fails. The image that a fix replaces has
-    failed. A failed image stays failed until it is retried, so that other scale sets do not begin it.
+    It does not depend on `onFailure`, which may have changed by the next restart.
+
+    The image that the model leaves is good if every instance that can run it does, and most are healthy.
+    Latest is never good, because it may later resolve to the image that fails. The image that a fix
+    replaces has failed. A failed image stays failed until it is retried, so that other scale sets do not
+    begin it.
     """
     desired, model = aim.desired, aim.model
     failed = _failed(model) if is_fix else model.persisted.failed

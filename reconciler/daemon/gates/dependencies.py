@@ -148,7 +148,7 @@ def _runs_it(state: ScaleSetState) -> bool:
 
 
 def _lag(state: ScaleSetState, exact: Image) -> str:
-    """How its version is behind the one that latest resolves to now, or ""."""
+    """How far its version is behind the one that latest now resolves to, in words, or ""."""
     if not follows_latest(state.desired.image):
         return ""
     current = state.seen.model.image if state.seen.model else None

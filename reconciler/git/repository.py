@@ -247,7 +247,7 @@ class Repository:
             raise _Broken(str(error)) from error
 
     def _fetch(self, clone: Clone) -> None:
-        """Update the clone to the current commit of the revision, also after a forced push.
+        """Update the clone to the current commit of the revision, even after a forced push.
 
         Raises GitFailed.
         """

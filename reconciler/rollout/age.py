@@ -11,7 +11,7 @@ operation is not read, because it is never before the moment at which we sent it
     09:00:05  an upgrade of ours is sent that names it
     09:00:20  seen: updating, without a time        since 09:00:05: our step, after the state it left
     09:01:30  seen: succeeded, since 09:01:25
-    11:30:00  somebody restarts it
+    11:30:00  someone restarts it
     11:30:40  seen: updating, without a time        since 11:30:40: our step is older than the state it left
 """
 

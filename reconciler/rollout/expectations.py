@@ -13,8 +13,8 @@ Azure accepts a step before it carries it out, and its lists may be out of date.
 - If another writer changes the image of the model three times or more, it is set again, and the message says
   so.
 - While the instances of an upgrade are listed unchanged, they may be unavailable, so no other upgrade starts.
-- While the model is read with another image than it was set to, no upgrade starts, because an upgrade uses
-  the model.
+- While Azure returns the model with a different image than it was set to, no upgrade starts, because an
+  upgrade uses the model.
 """
 
 from dataclasses import replace
@@ -230,7 +230,8 @@ def _upgraded_instances(attempt: Attempt, observed: Observed) -> list[Instance]:
 
 
 def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | Need | None:
-    """Why no instance is upgraded to a model that is read with another image than it was set to, or None.
+    """Why no instance is upgraded to a model that Azure returns with a different image than it was set to,
+    or None.
 
     It has no counts, because the wait for a batch is measured only by observations that may start one.
     """

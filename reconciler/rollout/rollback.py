@@ -168,9 +168,9 @@ def _is_long_ago(aim: Aim, staying: Sequence[Member]) -> bool:
 def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
     """Why the model cannot return to the last good image, in words. "" if it can.
 
-    Anybody who may write tags could name any image there. Something else must show it too: an instance or the
-    model runs it, this process recorded it, or a commit has declared it for this scale set. A catalogue that
-    does not answer blocks no rollback.
+    Anyone who may write tags could name any image there, so something else must confirm it: an instance
+    or the model runs it, this process recorded it, or a commit has declared it for this scale set. A
+    catalogue that does not answer blocks no rollback.
     """
     good = model.persisted.last_good
     if good is None:

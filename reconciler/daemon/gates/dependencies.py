@@ -127,7 +127,7 @@ def _obstacle(state: ScaleSetState) -> str:
 
 
 def _has_drifted(state: ScaleSetState) -> bool:
-    """Whether its model is on another image than the declared one.
+    """Whether its model is on a different image than the declared one.
 
     That it was Ready before then proves nothing, for example if Azure refuses the image.
     """

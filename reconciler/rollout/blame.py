@@ -64,7 +64,7 @@ def failed_state(context: Context) -> PersistedState:
 
 
 def is_retried(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) -> bool:
-    """Whether a person asked for a retry, and no step to the image was taken here since."""
+    """Whether a person asked for a retry, and no step to the image has been taken here since."""
     if retry is None or retry.image.digest != image.digest:
         return False
     return attempt is None or attempt.at < retry.at or not image.is_of(attempt.step.image)

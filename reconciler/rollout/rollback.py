@@ -139,7 +139,7 @@ def is_over(context: Context) -> bool:
 
 
 def _is_long_ago(aim: Aim, staying: Sequence[Member]) -> bool:
-    """Whether the last upgrade of a serving instance is longer ago than a rollout watches its last batch.
+    """Whether the last upgrade of a serving instance was before the time for which a rollout watches a batch.
 
     A failed instance does not count, because it may fail at any time. If none serves, the beginning of the
     rollout counts. An instance that was created on its image does not count, because an autoscaler may create

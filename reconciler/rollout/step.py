@@ -134,6 +134,6 @@ class TagWrite:
     def after(
         cls, before: "TagWrite | None", failed: Fingerprint | None, at: datetime, refusal: str = ""
     ) -> "TagWrite":
-        """The next one."""
+        """The write that follows `before`."""
         is_repeated = before is not None and before.failed == failed
         return cls(failed, at, before.tries + 1 if before and is_repeated else 1, refusal)

@@ -68,12 +68,12 @@ def _other_changes(staying: Sequence[Member], model: Model) -> str:
     if not pending:
         return ""
     failed = model.persisted.failed_before(model.image)
-    what = (
-        f"other changes of the model (to {failed} and back, or by another writer)"
+    what, them = (
+        (f"other changes of the model (to {failed} and back, or by another writer)", "them")
         if failed
-        else "another change of the model (latestModelApplied is false)"
+        else ("another change of the model (latestModelApplied is false)", "it")
     )
-    return f"; {pending} lack{'s' * (pending == 1)} {what}; converge: model would apply it"
+    return f"; {pending} lack{'s' * (pending == 1)} {what}; converge: model would apply {them}"
 
 
 def _attached_names(instances: Sequence[Instance]) -> str:

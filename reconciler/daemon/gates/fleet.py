@@ -49,7 +49,7 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
     )
     if len(failed) <= most:
         return (Gate(BREAKER, evidence),)
-    which = "it" if len(failed) == 1 else "them"
+    which = "that scale set" if len(failed) == 1 else "those scale sets"
     fix = f"declare another image, fix {which}, or run `reconciler retry --image {short(exact)}`"
     return (Gate(BREAKER, f"{evidence}; {fix}", Reason.IMAGE_FAILED_ELSEWHERE),)
 

@@ -53,7 +53,7 @@ def availability(session: Session, image: Image, model: Model, priority: Priorit
     find = _CATALOGUES.get(type(image))
     if find is None:
         return Availability(image, Verdict.UNCHECKED)
-    # A gallery or a managed image may be in another subscription than the scale set.
+    # A gallery or a managed image may be in a different subscription than the scale set.
     home = str(image) if isinstance(image, GalleryImage | ManagedImage) else model.id
     try:
         with session.call(OperationClass.IMAGES, home, priority) as call:

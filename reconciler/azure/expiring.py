@@ -50,7 +50,7 @@ class ExpiringMap(Generic[K, V]):
         return entry[0] if entry and entry[1] > now else None
 
     def expiry(self, key: K, now: datetime) -> datetime | None:
-        """When an entry expires that has not expired by `now`."""
+        """When the entry expires, or None if there is none or it has expired by `now`."""
         with self._lock:
             entry = self._entries.get(key)
         return entry[1] if entry and entry[1] > now else None

@@ -125,7 +125,7 @@ def _of_type(body: Json, key: str, sort: type[Value], default: Default) -> Value
 
 
 def _misfit(key: str, value: object) -> MalformedResponse:
-    return MalformedResponse(f"Azure sent a field {key} of an unexpected type: {_excerpt(value)}")
+    return MalformedResponse(f"Azure sent the field {key} with an unexpected type: {_excerpt(value)}")
 
 
 def _excerpt(value: object) -> str:

@@ -49,7 +49,7 @@ def live(row: Json) -> Live:
 
 
 def _target(row: Json) -> Target:
-    """The target in Azure's spelling, but not the capitals of resource groups in lists of a subscription."""
+    """The target as Azure spells it, but with a resource group that is all in capitals in lower case."""
     parts = parse_resource_id(identifier_in(row, "id"))
     if not {"subscription", "resource_group", "name"} <= parts.keys():
         raise MalformedResponse("Azure sent a scale set without its id")

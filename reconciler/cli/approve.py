@@ -135,7 +135,7 @@ def _approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], com
 
 
 def _objection(signature: Signature, authors: Sequence[Author], *, is_kept: bool) -> str:
-    """Why the approval would not count as that of another person than the author, or ""."""
+    """Why the approval would not count as given by someone other than the author, or ""."""
     if not signature.by:
         return "rollout.approver requires a name, and the token has none; pass it with --by"
     if not is_kept:

@@ -40,8 +40,8 @@ def retry(*, name: str | None, reference: str | None, fleet: FleetAccess) -> Non
     """Retry an image that has failed, or a rollout that has stopped.
 
     NAME is the name of a spec. Earlier failures of its image no longer count: a rollback, steps without
-    effect, deadlines. Gates and unhealthy instances still count. With --image, an image that has failed in
-    some scale sets, so that no other begins it (ImageFailedElsewhere), is retried. Both are recorded on the
+    effect, deadlines. Gates and unhealthy instances still count. With --image, other scale sets may again
+    begin an image that has failed in some (ImageFailedElsewhere). Both are recorded on the
     tag vmss-reconciler-state, and need permission to write tags.
     """
     if (name is None) == (reference is None):

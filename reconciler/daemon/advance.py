@@ -236,7 +236,8 @@ def _still_blamed(state: ScaleSetState, event: ReconcileEnded) -> Fingerprint | 
 
 
 def _counts(state: ScaleSetState, event: ReconcileEnded) -> InstanceCounts | None:
-    """The instance counts by domain. If latest now means another version, only those of this reconcile."""
+    """The instance counts by domain. If latest now resolves to another version, only counts of this
+    reconcile are used."""
     if isinstance(event.outcome.step, PatchModel) and follows_latest(event.desired.image):
         return event.outcome.counts
     return event.outcome.counts or state.seen.counts

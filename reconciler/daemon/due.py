@@ -61,8 +61,8 @@ def dependencies_to_watch(states: Sequence[ScaleSetState]) -> frozenset[str]:
 def is_quiet(state: ScaleSetState) -> bool:
     """Whether nothing shows a rollout in progress or a problem. The others are reconciled first.
 
-    After a start, no rollout then waits behind hundreds of settled scale sets. Drift is quiet: an image
-    begins nowhere before the scale sets that are already on it were observed.
+    After a start, no rollout then waits behind hundreds of settled scale sets. Drift counts as quiet:
+    no scale set begins an image before those that are already on it have been observed.
     """
     model, outcome = state.seen.listed_or_read, state.outcome
     if model is None or (outcome and outcome.status is not Status.READY):

@@ -55,7 +55,7 @@ class Outcome:
 
     @property
     def full_message(self) -> str:
-        """The message, with since when it fails and how old it is."""
+        """The message, with the time since which it has been failing, and its age if it is throttled."""
         is_aged = self.wait and self.wait.is_failing and not self.reason.meaning.is_retried
         since = f"; since {moment(self.wait.since)}" if self.wait and is_aged else ""
         old = f" (as of {self.as_of:%H:%M:%S}; throttled)" if self.as_of else ""

@@ -91,7 +91,7 @@ def counts(counts: InstanceCounts | None) -> Json | None:
 
 
 def is_suspended(desired: ScaleSet) -> bool:
-    """Whether its spec suspends it or the Fleet is frozen, also after the time in `until`."""
+    """Whether its spec suspends it or the Fleet is frozen, even after the time in `until`."""
     return bool(desired.suspend or desired.fleet.freeze)
 
 
@@ -123,7 +123,7 @@ def _gate(gate: Gate) -> Json:
 def _approval(persisted: PersistedState) -> Json | None:
     """The last approval. "by" and "at" are None if unknown.
 
-    "through" is None if the approver gave no other name than that of the token.
+    "through" is None if the approver gave no name other than that of the token.
     """
     if persisted.approved is None:
         return None

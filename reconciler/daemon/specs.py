@@ -111,8 +111,8 @@ class Directory:
 class Git:
     """Specs from a git repository, fetched when the server has another commit.
 
-    With a `patience`, a fetch that takes longer continues while the specs in force stay, and a later reading
-    gets its result.
+    A fetch that takes longer than `patience` continues in the background. The specs in force stay until a
+    later reading gets its result.
     """
 
     def __init__(self, repository: Repository) -> None:
@@ -184,7 +184,7 @@ class Specs:
     ) -> None:
         self._source = source
         self._now = now
-        self.stop = stop or Event()  # ends what the source is doing, for good
+        self.stop = stop or Event()  # ends what the source is doing, permanently
         self._reading: Reading | None = None
         self._spec_errors: tuple[str, ...] = ()
         self._authors: dict[tuple[str, Lines], tuple[Author, ...]] = {}
@@ -210,7 +210,7 @@ class Specs:
     def refresh(self) -> None:
         """Read the source again. If that fails, keep the specs in force.
 
-        At a start, what was in force before counts first, and then the newest commit that is valid.
+        After a start, what was in force before is used first, or else the newest valid commit.
         """
         if self.in_force_since is None and (kept := self._source.last()):
             self._apply(kept)
@@ -236,7 +236,7 @@ class Specs:
                 self._apply(each)
 
     def fetch_beside(self) -> None:
-        """Let a slow fetch continue beside the sweeps."""
+        """Let a slow fetch continue in the background while sweeps run."""
         if isinstance(self._source, Git):
             self._source.patience = _FETCH_PATIENCE
 

@@ -169,7 +169,7 @@ class Simulation:
                 raise AssertionError(f"{need} is known in advance")
 
     def _assume_open(self, decision: Decision) -> bool:
-        """Open the first closed gate, if it names no time. Whether there was one."""
+        """Open the first closed gate, if it names no time. Returns whether there was one."""
         closed = next((each for each in decision.gates if each.closed), None)
         if closed is None or closed.until:
             return False

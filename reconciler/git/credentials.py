@@ -41,7 +41,7 @@ class Access:
 
 
 Credentials = Callable[[Address], Access]
-"""The access to a repository, obtained anew for each use. Raises CredentialsMissing."""
+"""The access to a repository, obtained again for each use. Raises CredentialsMissing."""
 
 
 def of_url(address: Address) -> Access:

@@ -92,7 +92,7 @@ class Remote:
         return replace(access, config=(*config, *access.config))
 
     def _refs(self, clone: Clone, access: Access, *patterns: str) -> dict[str, str]:
-        """The refs of the server and their objects. Raises GitFailed, also if something else answers."""
+        """The refs of the server and their objects. Raises GitFailed, even if something else answers."""
         found = _listed(clone.git(["ls-remote", REMOTE, *patterns], url=self.address.bare, access=access))
         if not found and self.address.bare.lower().startswith("http"):
             self._expect_git(clone, access)

@@ -269,7 +269,7 @@ class Repository:
             raise _Broken(str(error)) from error
 
     def _fetch(self, clone: Clone) -> None:
-        """Update the clone to the current commit of the revision, also after a forced push.
+        """Update the clone to the current commit of the revision, even after a forced push.
 
         Raises GitFailed.
         """
@@ -279,7 +279,7 @@ class Repository:
         self._remote.fetch(clone, self._fetched, *how)
 
     def _fetch_files(self, clone: Clone) -> Fetch:
-        """Fetches files. What fails there is no damage of the clone."""
+        """Fetches files. A failure to fetch does not mean that the clone is damaged."""
 
         def fetch(objects: Sequence[str]) -> None:
             try:

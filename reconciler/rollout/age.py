@@ -11,7 +11,7 @@ operation is not read, because it is never before the moment at which we sent it
     09:00:05  an upgrade of ours is sent that names it
     09:00:20  seen: updating, without a time        since 09:00:05: our step, after the state it left
     09:01:30  seen: succeeded, since 09:01:25
-    11:30:00  somebody restarts it
+    11:30:00  someone restarts it
     11:30:40  seen: updating, without a time        since 11:30:40: our step is older than the state it left
 """
 
@@ -61,7 +61,7 @@ def date_instances(
 
 
 def sightings(instances: Iterable[Instance], source: HealthSource, at: datetime) -> dict[str, Sighting]:
-    """What to remember of dated instances until the next list."""
+    """What the next list needs to know about these instances, whose times are already filled in."""
     return {
         each.id: Sighting(
             each.provisioning, each.since, _is_back(each, source, at), each.state_since, each.relapses

@@ -137,9 +137,10 @@ def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decisi
     most = rollout.max_unavailable.of(len(members))
     if len(unavailable) < most:
         return most - len(unavailable)
+    verb = "is" if len(unavailable) == 1 else "are"
     return Decision(
         Reason.TOO_MANY_UNAVAILABLE,
-        f"{len(unavailable)} of {counts.total} are unavailable, and maxUnavailable is "
+        f"{len(unavailable)} of {counts.total} {verb} unavailable, and maxUnavailable is "
         f"{rollout.max_unavailable.describe(len(members))}: {describe(unavailable)}; no other is upgraded; "
         f"{counts.summary}",
         counts=counts,
@@ -191,8 +192,8 @@ def next_candidates(context: Context) -> Candidates:
 
     canary 3, 1 upgraded: 2 of the movable members; once 3 are upgraded: all of them
 
-    Whether the canary has begun goes by the image alone, because anybody may change the model otherwise
-    during a rollout. An image without approval would then reach other instances as a new canary.
+    The image alone shows whether the canary has begun, because another writer may change the rest of the
+    model during a rollout. An image without approval would then reach other instances as a new canary.
     """
     canary, members = context.rollout.canary, context.members
     movable = _failed_first(members)

@@ -1,8 +1,8 @@
-"""The record on the tags that the image of a scale set failed, or is healthy again, as a write of its own.
+"""Writes on the tags that the image of a scale set failed, or that it is healthy again.
 
 A rollback records the failure with its change of the model. Under `hold` the model stays, and one PATCH of
-the tags alone records it. After a restart the image is therefore begun in no other scale set either, even if
-this one is suspended or has no instance by then. If the image becomes healthy after all, another PATCH
+the tags alone records it. No other scale set therefore begins the image after a restart, even if this one is
+suspended or has no instance by then. If the image becomes healthy after all, another PATCH
 removes the record, and the next image is then no fix.
 """
 
@@ -64,7 +64,7 @@ def failed_state(context: Context) -> PersistedState:
 
 
 def is_retried(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) -> bool:
-    """Whether a person asked for a retry, and no step to the image was taken here since."""
+    """Whether a person asked for a retry, and no step to the image has been taken here since."""
     if retry is None or retry.image.digest != image.digest:
         return False
     return attempt is None or attempt.at < retry.at or not image.is_of(attempt.step.image)

@@ -1,8 +1,8 @@
-"""An instance that another writer changes whenever it was brought to the model. `converge: model` would never
-end.
+"""Instances that another writer changes every time they are brought to the model.
 
-After the third time it is left alone for 20 minutes, then for 40, and so on up to 5h20m. Other instances
-continue. A day in which it stays on the model ends the contest.
+Without a limit, `converge: model` would upgrade such an instance forever. After the third time it is left
+alone for 20 minutes, then for 40, and so on up to 5h20m. Other instances continue. A day
+in which it stays on the model ends the contest.
 
     09:00  it lacks an extension, and is brought to the model
     09:10  it lacks it again: a second time, and at 09:20 a third

@@ -14,7 +14,7 @@ class DomainCounts:
 
     `back` are those that are up to date and healthy. `unavailable` are all that are not healthy. `left_out`
     are on another image and neither upgraded nor waited for: protected, deallocated, or without a known
-    image. `unhealthy` are unavailable without being left out or deallocated.
+    image. `unhealthy` are unavailable, but neither left out nor deallocated.
     """
 
     domain: Domain

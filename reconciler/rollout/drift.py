@@ -24,13 +24,13 @@ from reconciler.spec.image import Image, is_version_of, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 
 _NONE_IS_GOOD = "no image is known to be good here"
-_NO_ROOM = "no tag is free:"
-_NO_MEMORY = "a restart will not know when it began or whether it failed"
+_NO_ROOM = "no tag is free, so"
+_NO_MEMORY = "a restart will not know when the rollout began or whether it failed"
 _NO_OWNER = "another fleet will not know the owner"
 
 
 def drift(aim: Aim) -> Decision | Need:
-    """The step that sets the model, the decision not to, or the fact that is still needed.
+    """The step that sets the model, why it is not set, or the fact that is still needed.
 
     The instances show what else their upgrade will change, and whether the image is a fix of a failed
     rollout.
@@ -62,7 +62,7 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
     if aim.rollout.require_way_back and not has_way_back:
         return Decision(
             Reason.NO_WAY_BACK,
-            f"{_NONE_IS_GOOD}, and rollout.requireWayBack requires one; set it to false to begin without",
+            f"{_NONE_IS_GOOD}, and rollout.requireWayBack requires one; set it to false to begin without one",
         )
     if aim.rollout.on_failure is not OnFailure.HOLD and not has_way_back:
         unsaid = f"{unsaid}; no rollback target: {_NONE_IS_GOOD}"
@@ -139,8 +139,7 @@ def _was_over(aim: Aim, instances: Sequence[Instance]) -> bool:
 
 
 def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:
-    """The change of the model, or why it cannot be made. And what is not recorded on the scale set, in
-    words."""
+    """The change of the model, or why it cannot be made; and what it does not record on the scale set."""
     persisted, fleet = state_to_persist(aim, instances, is_fix=is_fix(aim, instances)), aim.desired.fleet.name
     step, unsaid = patch(aim.image, aim.model, persisted, fleet), []
     if isinstance(step, Decision) and aim.rollout.on_failure is OnFailure.HOLD:
@@ -153,8 +152,7 @@ def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decisio
 def _cannot_follow(
     desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
 ) -> Decision | None:
-    """Why no instance could be upgraded to the model, or None. A rollout that has begun is not stopped for
-    it."""
+    """Why no instance could be upgraded to the model, or None. It stops no rollout that has begun."""
     has_begun = any(each.runs(desired.image) for each in instances)
     if has_begun or not any(each.is_movable for each in staying):
         return None
@@ -163,16 +161,18 @@ def _cannot_follow(
 
 
 def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
-    """What the upgrade changes besides the image, in words, or "": another writer's change, if we made
-    none."""
+    """What the upgrade changes in addition to the image, in words, or "".
+
+    If we made no other change, another writer did.
+    """
     behind = [each for each in instances if _is_on(model.image, each.image) and each.latest_model is False]
     if not behind:
         return ""
     share = f"{len(behind)} of {len(instances)} instances"
     if failed := model.persisted.failed_before(model.image):
         return (
-            f"the upgrade also applies other changes of the model ({failed} and back, or another writer's) "
-            f"to {share}"
+            f"the upgrade also applies other changes of the model (to {failed} and back, or by another "
+            f"writer) to {share}"
         )
     return f"the upgrade also applies another change of the model to {share}"
 

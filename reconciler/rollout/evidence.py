@@ -33,7 +33,7 @@ MOST_RELAPSES = 3  # of upgraded instances within one soak
 
 
 def has_evidence_against_image(context: Context) -> bool:
-    """Whether the image of the rollout is to blame."""
+    """Whether there is evidence against the image of the rollout."""
     counted = [
         each for each in context.members if each.instance.id not in context.observed.progress.not_serving
     ]
@@ -60,7 +60,7 @@ def _blames_image(error: str) -> bool:
 
 
 def is_flapping(member: Member) -> bool:
-    """Whether it was upgraded and is healthy, but became unhealthy too often since."""
+    """Whether it was upgraded and is healthy, but has become unhealthy too often since then."""
     return (
         not member.is_outdated and member.state is State.HEALTHY and member.instance.relapses >= MOST_RELAPSES
     )

@@ -1,10 +1,10 @@
 """Whether a step must wait for the one before it: for its operation, or because it has no visible effect yet.
 
-Azure accepts a step before it carries it out, and its lists may be behind. Therefore:
+Azure accepts a step before it carries it out, and its lists may be out of date. Therefore:
 
 - Before an instance is upgraded, the operation that set the model must have succeeded. If it failed, the
-  model is set again, even if it reads as it should. A new process knows no operation and uses the state of
-  the scale set.
+  model is set again, even if Azure returns the right image. A new process knows no operation and
+  uses the state of the scale set.
 - Before another instance is upgraded, the operation of the last upgrade is read, unless the list shows that
   the upgrade is complete. If it failed, the next upgrade waits.
 - Two upgrades in a row that fail because instances cannot be created from the image are evidence against it.
@@ -13,8 +13,8 @@ Azure accepts a step before it carries it out, and its lists may be behind. Ther
 - If another writer changes the image of the model three times or more, it is set again, and the message says
   so.
 - While the instances of an upgrade are listed unchanged, they may be unavailable, so no other upgrade starts.
-- While the model is read with another image than it was set to, no upgrade starts, because an upgrade uses
-  the model.
+- While Azure returns the model with a different image than it was set to, no upgrade starts, because an
+  upgrade uses the model.
 """
 
 from dataclasses import replace
@@ -230,7 +230,8 @@ def _upgraded_instances(attempt: Attempt, observed: Observed) -> list[Instance]:
 
 
 def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | Need | None:
-    """Why no instance is upgraded to a model that is read with another image than it was set to, or None.
+    """Why no instance is upgraded to a model that Azure returns with a different image than it was set to,
+    or None.
 
     It has no counts, because the wait for a batch is measured only by observations that may start one.
     """

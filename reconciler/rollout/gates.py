@@ -26,8 +26,9 @@ def closed_gate(
 ) -> Decision | Need | None:
     """The decision that `doing` is blocked by a gate, None if it is not, or the fact that is still needed.
 
-    `has_begun`: the first instances are healthy on the image. While a window or an approval is closed, only
-    those outside gates are evaluated that no time opens and that cost no request. They are reported first.
+    `has_begun`: the first instances are healthy on the image. While a window or an approval is closed, the
+    only other gates that are evaluated are those that open at no set time and cost no request. They are
+    reported first.
     """
     approval = _approval(aim, has_begun=has_begun)
     if isinstance(approval, Need):
@@ -123,6 +124,6 @@ def _first_closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | 
 
 
 def _gate_order(gate: Gate) -> tuple[bool, bool]:
-    """The order of gates: first those that only a person opens, last those that a time opens."""
+    """The order of gates: first those that only a person opens, last those that open at a set time."""
     is_stalled = gate.closed is not None and gate.closed.meaning.status is Status.STALLED
     return not is_stalled, gate.until is not None

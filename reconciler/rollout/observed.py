@@ -218,7 +218,7 @@ class Observed:
     authors: tuple[Author, ...] | None = None  # of the declared image; empty: unknown
     was_declared: bool | None = None  # whether a commit has declared the last good image here
     gates: tuple[Gate, ...] | None = None
-    lasting: tuple[Gate, ...] | None = None  # gates that no time opens and that cost no request
+    lasting: tuple[Gate, ...] | None = None  # gates that open at no set time and cost no request
     last_need: Need | None = None
     progress: Progress = field(default_factory=Progress)
 

@@ -68,7 +68,7 @@ class Signature:
         return cls(by, at.replace(microsecond=0), Fingerprint.of(image), through if through != by else "")
 
     def __str__(self) -> str:
-        """By whom and when."""
+        """The approver and the time, in words."""
         through = f" through {self.through}" if self.through else ""
         return f"by {self.by or 'somebody'}{through} at {self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 

@@ -26,7 +26,7 @@ _REFUSALS: Mapping[Verdict, tuple[Reason, str]] = {
     ),
     Verdict.NOT_REPLICATED: (
         Reason.IMAGE_NOT_REPLICATED,
-        "not replicated to the region of the scale set; add the region to its target regions",
+        "not replicated to the region of the scale set; add the region to the target regions of the image",
     ),
     Verdict.REPLICATING: (
         Reason.IMAGE_REPLICATING,
@@ -81,24 +81,24 @@ def incompatibility(model: Model, availability: Availability) -> Decision | None
 def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterator[str]:
     if _differ(wanted.generation, current.generation):
         yield (
-            f"it is of Hyper-V generation {wanted.generation} and the scale set runs {current.generation}: "
+            f"it is of Hyper-V generation {wanted.generation}, but the scale set runs {current.generation}: "
             f"declare an image of generation {current.generation}"
         )
     if _differ(wanted.architecture, current.architecture):
         yield (
-            f"it is made for {wanted.architecture} and the scale set runs {current.architecture}: declare an "
-            f"image for {current.architecture}"
+            f"it is made for {wanted.architecture}, but the scale set runs {current.architecture}: declare "
+            f"an image for {current.architecture}"
         )
     # An image of 30 GB and one megabyte is reported as 31 GB, and was recorded to run on a disk of 30 GB.
     if wanted.disk_size and model.disk_size and wanted.disk_size > model.disk_size + _ROUNDING:
         yield (
-            f"it needs an OS disk of {wanted.disk_size} GB and the scale set has {model.disk_size} GB: set "
+            f"it needs an OS disk of {wanted.disk_size} GB, but the scale set has {model.disk_size} GB: set "
             f"osDisk.diskSizeGB to at least {wanted.disk_size}"
         )
     security = model.security_type.casefold() or "standard"
     if security not in _SECURITY.get(wanted.security_type.casefold(), {security}):
         yield (
-            f"its security type is {wanted.security_type} and the scale set has "
+            f"its security type is {wanted.security_type}, but the scale set has "
             f"{model.security_type or 'Standard'}: declare an image that supports it"
         )
     # A plan of the current image is accepted, whatever the plan of the scale set is read as.
@@ -106,7 +106,7 @@ def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterato
     if wanted.plan and str(wanted.plan).casefold() not in plans:
         has = model.plan or "none"
         yield (
-            f"it requires the purchase plan {wanted.plan} and the scale set has {has}: only a new scale "
+            f"it requires the purchase plan {wanted.plan}, but the scale set has {has}: only a new scale "
             "set can have another plan"
         )
 

@@ -1,4 +1,4 @@
-"""What one process knows of a rollout: whether one is in progress, and how far its last step is.
+"""What one process knows of a rollout: whether one is in progress, and how far its last step has come.
 
 None of it is needed in order to act. A new process begins without it: it waits for the healthy observations
 again, gives a batch its full time again, and may repeat a step. It starts nothing else.

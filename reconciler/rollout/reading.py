@@ -67,4 +67,4 @@ def _missing_rows(model: Model, instances: Sequence[Instance]) -> str:
     if seen < model.capacity:
         return f"Azure listed {seen} of {model.capacity} instances"
     unread = [instance.name for instance in own_instances(instances) if not is_readable(instance)]
-    return f"Azure reported no state of {join(unread)}" if unread else ""
+    return f"Azure reported no state for {join(unread)}" if unread else ""

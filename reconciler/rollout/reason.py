@@ -62,7 +62,7 @@ class Requeue(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """All that follows from one reason. `cause` and `remedy` complete "because" and "what has to happen"."""
+    """All that follows from one reason. `cause` completes "because", and `remedy` says what has to happen."""
 
     status: Status
     cause: str
@@ -76,8 +76,8 @@ class Meaning:
     is_error: bool = False  # a call failed, or the reconciler did: nothing was decided
     is_conclusive: bool = True  # the last decision is about what is declared
     names_instances: bool = False  # its message names those that are not serving
-    is_unseen: bool = False  # earlier observations say nothing any more
-    is_latest_unknown: bool = False  # it is unknown whether something differs from latest
+    is_unseen: bool = False  # earlier observations no longer count
+    is_latest_unknown: bool = False  # it is unknown whether anything differs from latest
     keeps_batch: bool = False  # the last batch is still unavailable, or that is unknown
     is_pause: bool = False  # a wait between batches that the spec asks for
     is_hold: bool = False  # the spec says that nothing is to be done
@@ -213,7 +213,7 @@ TABLE: dict[Reason, Meaning] = {
     Reason.PARTIAL_READ: Meaning(
         Status.RECONCILING,
         cause=(
-            "Azure listed fewer instances than exist, listed one twice, or reported no state of one; "
+            "Azure listed fewer instances than exist, listed one twice, or reported no state for one; "
             "nothing is changed after a partial read"
         ),
         remedy=(
@@ -254,7 +254,7 @@ TABLE: dict[Reason, Meaning] = {
     Reason.ETAG_MISSING: Meaning(
         Status.RECONCILING,
         cause=("Azure returned the scale set without an etag, so a change could overwrite another writer's"),
-        remedy="resumes automatically once Azure returns an etag; let a proxy pass it",
+        remedy="resumes automatically once Azure returns an etag; a proxy in between must pass it on",
         fails_after=timedelta(minutes=5),
     ),
     Reason.SERVICE_FABRIC: Meaning(
@@ -265,25 +265,25 @@ TABLE: dict[Reason, Meaning] = {
     Reason.NOT_MANUAL_MODE: Meaning(
         Status.STALLED,
         cause=(
-            "in Automatic mode Azure upgrades all instances at once as soon as the model changes, and "
-            "in Rolling mode it rolls by itself"
+            "Azure itself upgrades the instances as soon as the model changes: all at once in Automatic "
+            "mode, in batches in Rolling mode"
         ),
         remedy="set `upgradePolicy.mode` to Manual",
     ),
     Reason.AUTOMATIC_OS_UPGRADE: Meaning(
         Status.STALLED,
-        cause="Azure also changes the image, and requires latest",
+        cause="Azure changes the image too, and requires the model to be on latest",
         remedy="switch automatic OS image upgrade off",
     ),
     Reason.NATIVE_UPGRADE_IN_PROGRESS: Meaning(
         Status.FAILING,
-        cause="somebody started Azure's own rolling upgrade",
-        remedy="resumes automatically once it has ended; or cancel it",
+        cause="someone started Azure's own rolling upgrade",
+        remedy="wait until it ends, or cancel it; the rollout then resumes automatically",
     ),
     Reason.STATE_UNREADABLE: Meaning(
         Status.STALLED,
         cause="a later version of the reconciler wrote the tag `vmss-reconciler-state`",
-        remedy="run that version, or remove the tag to begin without its content",
+        remedy="run that version, or remove the tag and lose what it records",
     ),
     Reason.IMAGE_UNREADABLE: Meaning(
         Status.STALLED,
@@ -301,7 +301,7 @@ TABLE: dict[Reason, Meaning] = {
             "the image does not fit the scale set: its generation, architecture, disk size, security "
             "type or purchase plan"
         ),
-        remedy="declare an image that fits; the message names what has to",
+        remedy="declare an image that fits; the message names what does not",
     ),
     Reason.IMAGE_NOT_FOUND: Meaning(
         Status.STALLED,
@@ -345,7 +345,8 @@ TABLE: dict[Reason, Meaning] = {
     Reason.NO_WAY_BACK: Meaning(
         Status.STALLED,
         cause=(
-            "no rollback target is available: no image is known to be good here, or Azure no longer has it"
+            "no rollback target is available: no image is known to be good here, or Azure no longer has the "
+            "one that was"
         ),
         remedy="declare another image, or set `rollout.requireWayBack` to false",
         slot=Slot.HOLDS,
@@ -389,7 +390,7 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.MODEL_UPDATE_FAILED: Meaning(
         Status.RECONCILING,
-        cause="Azure accepted the image of the model and then failed to set it, as far as is known",
+        cause="Azure accepted a change of the model's image and then, as far as is known, failed to apply it",
         remedy="the image is being set again; no instance is upgraded before that",
         phase=Phase.BEGINS,
         slot=Slot.HOLDS,
@@ -412,7 +413,7 @@ TABLE: dict[Reason, Meaning] = {
     Reason.OPERATION_FAILED: Meaning(
         Status.FAILING,
         cause="the operation of the last step failed, for the reason that Azure gives",
-        remedy="fix what it names, or merge a fix; it is retried after 5, 10 and 20 minutes",
+        remedy="fix what Azure names, or merge a fix; the step is retried after 5, 10 and 20 minutes",
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
         keeps_batch=True,
@@ -420,10 +421,10 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.NO_EFFECT: Meaning(
         Status.RECONCILING,
-        cause="Azure accepted a step that has no visible effect; its lists may be behind",
+        cause="Azure accepted a step that has no visible effect; its lists may be out of date",
         remedy=(
-            "it is retried after 5, 10 and 20 minutes; then it stops until the spec changes or "
-            "`reconciler retry NAME` is run"
+            "the step is retried after 5, 10 and 20 minutes; after that the rollout stops until the spec "
+            "changes or `reconciler retry NAME` is run"
         ),
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
@@ -446,8 +447,8 @@ TABLE: dict[Reason, Meaning] = {
             "is upgraded"
         ),
         remedy=(
-            "resumes automatically once they are healthy; or merge a fix, which is rolled to the "
-            "unhealthy instances first and at once"
+            "resumes automatically once they are healthy; or merge a fix, which is rolled out to the "
+            "unhealthy instances first, at once"
         ),
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
@@ -459,11 +460,11 @@ TABLE: dict[Reason, Meaning] = {
         Status.FAILING,
         cause=(
             "no further instance of the batch became healthy within `rollout.progressDeadline`, "
-            "however young each one is: repairs may replace them again and again"
+            "however young each one is, because repairs may keep replacing them"
         ),
         remedy=(
-            "resumes automatically once one becomes healthy; or merge a fix, which is rolled to the "
-            "unhealthy instances first and at once; an upgrade without effect is retried once the "
+            "resumes automatically once one becomes healthy; or merge a fix, which is rolled out to the "
+            "unhealthy instances first, at once; an upgrade without effect is retried once the "
             "spec changes or `reconciler retry NAME` is run"
         ),
         phase=Phase.AWAITS,
@@ -492,8 +493,8 @@ TABLE: dict[Reason, Meaning] = {
         Status.STALLED,
         cause="the declared image failed here and is not retried",
         remedy=(
-            "declare another image, which is rolled out first and at once; or run `reconciler retry "
-            "NAME` to try this one again"
+            "declare another image, which is rolled out to the unhealthy instances first, at once; or run "
+            "`reconciler retry NAME` to try this one again"
         ),
         phase=Phase.ROLLED_BACK,
         slot=Slot.HOLDS,
@@ -593,9 +594,9 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.IMAGE_FAILED_ELSEWHERE: Meaning(
         Status.STALLED,
-        cause="the image failed in more scale sets than `spec.maxFailedRollouts` of the Fleet tolerates",
+        cause="the image failed in more scale sets than `spec.maxFailedRollouts` of the Fleet allows",
         remedy=(
-            "declare another image, repair the scale sets in which it failed, or run `reconciler "
+            "declare another image, fix the scale sets in which it failed, or run `reconciler "
             "retry --image IMAGE` to try this one again"
         ),
         requeue=Requeue.ON_CHANGE,
@@ -622,7 +623,8 @@ TABLE: dict[Reason, Meaning] = {
     Reason.AWAITING_TURN: Meaning(
         Status.WAITING,
         cause=(
-            "as many scale sets roll, or have failed to, as `spec.maxConcurrentRollouts` of the Fleet allows"
+            "as many scale sets are rolling, or have a failed rollout, as `spec.maxConcurrentRollouts` of "
+            "the Fleet allows"
         ),
         remedy="continues once one of them frees its slot",
         requeue=Requeue.ON_CHANGE,
@@ -645,13 +647,13 @@ TABLE: dict[Reason, Meaning] = {
             "Azure rejected the call, for the reason that it gives: a missing role, a lock, a quota, "
             "a change that is never allowed"
         ),
-        remedy="fix what it names; the call is retried after a minute, and every ten minutes in the end",
+        remedy="fix what Azure names; the call is retried after a minute, and eventually every ten minutes",
         is_error=True,
     ),
     Reason.CONFLICT: Meaning(
         Status.RECONCILING,
         cause="another writer changed the scale set, or another operation is in progress",
-        remedy="it is retried after seconds, and every five minutes in the end",
+        remedy="the step is retried within seconds, and eventually every five minutes",
         is_error=True,
         is_conclusive=False,
         fails_after=timedelta(minutes=5),
@@ -676,9 +678,9 @@ TABLE: dict[Reason, Meaning] = {
         Status.RECONCILING,
         cause=(
             "Azure sent an answer that is not JSON, lacks a required field, has a field of the wrong "
-            "type, or leads to another host"
+            "type, or points to another host"
         ),
-        remedy="resumes automatically once an answer is valid; look for a proxy in between",
+        remedy="resumes automatically once an answer is valid; look for a proxy that alters answers",
         is_error=True,
         is_conclusive=False,
         fails_after=timedelta(minutes=5),

@@ -18,7 +18,7 @@ from reconciler.spec.suspension import Suspension
 def active_hold(desired: ScaleSet, at: datetime) -> Decision | None:
     """The freeze of the fleet or the suspension of the scale set, expired or not, or None.
 
-    It needs no observation, and applies whatever one would show.
+    It needs no observation, and applies regardless of what one would show.
     """
     if freeze := desired.fleet.freeze:
         reason = Reason.FREEZE_EXPIRED if _is_over(freeze, at) else Reason.FROZEN
@@ -54,7 +54,7 @@ def _is_over(suspension: Suspension, at: datetime) -> bool:
 
 
 def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | None) -> Decision | None:
-    """Why `model` must not be set to the image of `desired`, or None. The most lasting reason comes first."""
+    """Why `model` must not be set to the image of `desired`, or None. The longest-lasting reason is first."""
     if foreign := _foreign_owner(desired, model):
         return foreign
     image = desired.image

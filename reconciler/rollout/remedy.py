@@ -1,19 +1,21 @@
-"""What passes a closed gate. Nothing passes a hold, or the approval and the breaker of its own image.
+"""What passes a closed gate. Nothing passes a hold, and only the last good image passes its own approval
+and breaker.
 
 - **The return of the model** to the last good image. It takes no instance out of service, and until it
   happens every scale-out and repair creates another bad instance.
 - **A fix**: while the model is on an image that failed here, or an instance that runs that image does not
-  serve, another declared image is set and rolled to those instances.
+  serve, another declared image is set and rolled out to those instances.
 - **Remediation**: an instance that does not serve is brought to an image that is proven on this scale set,
-  while no more than `maxUnhealthy` do not serve. If more do not serve, the instances are hardly the cause.
-  The declared image is then rolled to one batch of them, and the result decides about the others.
+  while no more than `maxUnhealthy` do not serve. If more do not serve, the cause is probably not in the
+  instances. The declared image is then rolled out to one batch of them, and the result decides about the
+  others.
 
 An image that a person declares urgent passes windows, waves and the cap on change (`urgency`).
 
     10 instances, maxUnhealthy 20%, no window open:
     2 unhealthy on OLD, NEW declared                   NEW is not proven here: it waits
-    3 unhealthy on OLD, NEW declared                   NEW is set, and rolled to a batch of the 3
-    the canary fails on NEW, FIX declared              FIX is set, and rolled to the canary
+    3 unhealthy on OLD, NEW declared                   NEW is set, and rolled out to a batch of the 3
+    the canary fails on NEW, FIX declared              FIX is set, and rolled out to the canary
 """
 
 from collections.abc import Sequence
@@ -98,7 +100,7 @@ def has_unhealthy_to_roll_back(context: Context) -> bool:
 
 
 def failed_remediation(context: Context) -> Decision | None:
-    """The decision that the image was rolled to some unhealthy instances and did not help, or None."""
+    """The decision that the image was rolled out to some unhealthy instances and did not help, or None."""
     failing = too_many_unhealthy(context)
     tried = [each.instance for each in context.members if each.is_not_serving and not each.is_outdated]
     if failing is None or not tried or not is_approved(context):

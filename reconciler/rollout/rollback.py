@@ -36,12 +36,14 @@ _NOTICED = timedelta(minutes=5)
 
 
 def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -> PersistedState:
-    """The state to persist with a change of the model, whatever `onFailure` is: a restart must know the
-    image, since when, and the last good one, and `onFailure` may have changed by then.
+    """The state to persist with a change of the model: the image, the time, and the last good image.
 
-    The image that the model leaves is good if every instance that can be is on it, and most are healthy.
-    Latest is never good, because it may come to mean the image that fails. The image that a fix replaces has
-    failed. A failed image stays failed until it is retried, so that other scale sets do not begin it.
+    It does not depend on `onFailure`, which may have changed by the next restart.
+
+    The image that the model leaves is good if every instance that can run it does, and most are healthy.
+    Latest is never good, because it may later resolve to the image that fails. The image that a fix
+    replaces has failed. A failed image stays failed until it is retried, so that other scale sets do not
+    begin it.
     """
     desired, model = aim.desired, aim.model
     failed = _failed(model) if is_fix else model.persisted.failed
@@ -137,7 +139,7 @@ def is_over(context: Context) -> bool:
 
 
 def _is_long_ago(aim: Aim, staying: Sequence[Member]) -> bool:
-    """Whether the last upgrade of a serving instance is longer ago than a rollout watches its last batch.
+    """Whether the last upgrade of a serving instance was before the time for which a rollout watches a batch.
 
     A failed instance does not count, because it may fail at any time. If none serves, the beginning of the
     rollout counts. An instance that was created on its image does not count, because an autoscaler may create
@@ -166,9 +168,9 @@ def _is_long_ago(aim: Aim, staying: Sequence[Member]) -> bool:
 def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
     """Why the model cannot return to the last good image, in words. "" if it can.
 
-    Anybody who may write tags could name any image there. Something else must show it too: an instance or the
-    model runs it, this process recorded it, or a commit has declared it for this scale set. A catalogue that
-    does not answer blocks no rollback.
+    Anyone who may write tags could name any image there, so something else must confirm it: an instance
+    or the model runs it, this process recorded it, or a commit has declared it for this scale set. A
+    catalogue that does not answer blocks no rollback.
     """
     good = model.persisted.last_good
     if good is None:

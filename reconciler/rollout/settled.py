@@ -36,7 +36,7 @@ def completion(context: Context) -> Decision:
         )
     if not staying and (attached := _attached_names(observed.instances or ())):
         return Decision(Reason.INSTANCES_LEFT_OUT, f"no instance runs {image}{attached}", counts=counts)
-    what = {0: "no instances; the model is on", 1: "its one instance runs", 2: "both instances run"}.get(
+    what = {0: "no instances; the model is on", 1: "its only instance runs", 2: "both instances run"}.get(
         counts.total, f"all {counts.total} instances run"
     )
     return Decision(Reason.UP_TO_DATE, f"{what} {image}{others}", counts=counts)
@@ -63,17 +63,17 @@ def _contested(context: Context, members: Sequence[Member]) -> Decision:
 
 
 def _other_changes(staying: Sequence[Member], model: Model) -> str:
-    """What the instances on the image lack besides, in words, or ""."""
+    """The other changes of the model that instances on the image lack, in words, or ""."""
     pending = sum(each.instance.latest_model is False for each in staying if not each.is_outdated)
     if not pending:
         return ""
     failed = model.persisted.failed_before(model.image)
-    what = (
-        f"the latest model ({failed} and back, or another writer's change)"
+    what, them = (
+        (f"other changes of the model (to {failed} and back, or by another writer)", "them")
         if failed
-        else "another change of the model (latestModelApplied is false)"
+        else ("another change of the model (latestModelApplied is false)", "it")
     )
-    return f"; {pending} lack{'s' * (pending == 1)} {what}; converge: model would apply it"
+    return f"; {pending} lack{'s' * (pending == 1)} {what}; converge: model would apply {them}"
 
 
 def _attached_names(instances: Sequence[Instance]) -> str:

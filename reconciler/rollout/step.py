@@ -9,7 +9,7 @@ from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.spec.image import Image, same
 
 _ID = re.compile(r"\w[\w.-]*")
-# Far longer than a list is behind. A failed step does not need a quick retry.
+# Far longer than a list is out of date. A failed step does not need a quick retry.
 RETRY_DELAY = timedelta(minutes=5)
 MOST_TRIES = 4
 
@@ -49,8 +49,8 @@ class Upgrade:
     Their ids are numbers, or in Flexible orchestration the names of virtual machines. This is the one place
     that checks a list of instance ids: Azure reads an empty list or "*" as all instances.
 
-    `not_serving` are those that do not serve when they are upgraded. `behind` are those that run the image
-    already and lack another change of the model. `evicted` counts those that Azure evicted before (see
+    `not_serving` are those that do not serve when they are upgraded. `behind` are those that already
+    run the image and lack another change of the model. `evicted` counts those that Azure evicted before (see
     `eviction`). `domain` and `names` are for messages.
     """
 
@@ -134,6 +134,6 @@ class TagWrite:
     def after(
         cls, before: "TagWrite | None", failed: Fingerprint | None, at: datetime, refusal: str = ""
     ) -> "TagWrite":
-        """The next one."""
+        """The write that follows `before`."""
         is_repeated = before is not None and before.failed == failed
         return cls(failed, at, before.tries + 1 if before and is_repeated else 1, refusal)

@@ -93,8 +93,7 @@ def relapse_during_soak(context: Context) -> Decision | None:
 
 
 def missed_progress_deadline(context: Context) -> Decision | None:
-    """The failure of a batch of which no further instance became healthy within `progressDeadline`, or
-    None."""
+    """The failure of a batch without a further healthy instance within `progressDeadline`, or None."""
     since, deadline = context.observed.progress.waiting_since, context.rollout.progress_deadline
     if since is None or context.at - since <= deadline:
         return None
@@ -106,8 +105,10 @@ def missed_progress_deadline(context: Context) -> Decision | None:
 
 
 def endless_upgrade(aim: Aim, attempt: Attempt) -> Decision | None:
-    """The failure of a batch that Azure has been upgrading for longer than `progressDeadline`, whatever the
-    instances report; or None."""
+    """The failure of a batch that Azure has been upgrading for longer than `progressDeadline`, or None.
+
+    What the instances report does not matter.
+    """
     deadline = aim.rollout.progress_deadline
     if aim.at - attempt.at <= deadline:
         return None
@@ -120,10 +121,11 @@ def endless_upgrade(aim: Aim, attempt: Attempt) -> Decision | None:
 def missed_rollout_deadline(context: Context) -> Decision | None:
     """The failure of a rollout that has taken longer than `deadline` without its holds, or None.
 
-    It begins at the time on the tags. It is no evidence against the image, so the rollout only stops. That
-    time outlives the rollout, so it does not count once this process saw the rollout end. If this process saw
-    neither its beginning nor its end, it does not count if no instance became healthy for as long as the
-    deadline. An instance that was left out then and can be upgraded now is not part of that rollout.
+    The rollout began at the time on the tags. A missed deadline is no evidence against the image, so the
+    rollout only stops. The time stays on the tags after the rollout, so it does not count once this process
+    has seen the rollout end. If this process saw neither its beginning nor its end, the time does not count
+    if no instance has become healthy for as long as the deadline. An instance that was left out then and can
+    be upgraded now is not part of that rollout.
 
     deadline 4h, began at 09:00, suspended for 1h: exceeded after 14:00
     """

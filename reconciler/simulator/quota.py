@@ -182,7 +182,7 @@ class _Bucket:
 
     def level(self, policy: Policy, now: datetime) -> float:
         minutes = (now - self.taken) / timedelta(minutes=1)
-        # Rounded, so that a client that waits as long as it was told finds a whole token.
+        # Rounded, so that a client that waits for this time finds a whole token.
         return round(min(policy.size, self.tokens + minutes * policy.refill), 9)
 
     def take(self, policy: Policy, now: datetime, tokens: int) -> int:

@@ -39,7 +39,7 @@ class FleetFile:
         return [str(each) for each in sorted({*self.problems, *map(self._problem, errors)})]
 
     def _problem(self, error: FieldError) -> Problem:
-        assert self.document is not None  # noqa: S101 - what was not read has no mistakes of this sort
+        assert self.document is not None  # noqa: S101 - a file that was not read has no such errors
         location = error.location
         while location not in self.document.values:
             location = location[:-1]

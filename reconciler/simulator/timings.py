@@ -71,5 +71,5 @@ class Timings:
 
     @property
     def retry_after(self) -> int:
-        """The whole seconds that a client is told to wait before it polls an operation again."""
+        """The whole seconds that a client must wait before it polls an operation again."""
         return max(1, min(10, round((self.upgrade + self.boot).total_seconds() / 4)))

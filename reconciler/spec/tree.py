@@ -1,8 +1,9 @@
 """Parses YAML text into trees whose nodes know their line and column.
 
-This module builds the trees from PyYAML's parser events. PyYAML's own composer recurses without a limit, also
-in C, silently keeps the last of two equal keys, and expands whatever an attacker nests. The events come from
-libyaml if PyYAML has it, which is several times faster, and otherwise from PyYAML's own parser.
+This module builds the trees from PyYAML's parser events. PyYAML's own composer recurses without a limit, even
+in C, silently keeps the last of two equal keys, and expands any nesting, even an attacker's. The
+events come from libyaml if PyYAML has it, which is several times faster, and otherwise from PyYAML's own
+parser.
 
 Two features are rejected on purpose. YAML 1.2 has no merge keys (`<<`), and they set values that no line
 shows; specs share an image with a document of kind Image instead. Tags are rejected unless they mark a

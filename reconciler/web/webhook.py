@@ -48,7 +48,7 @@ class Webhooks:
         self._now = now
 
     def get(self, _path: str) -> Response:
-        """Webhooks are posted."""
+        """Refuse a GET. Webhooks use POST."""
         return Response(HTTPStatus.METHOD_NOT_ALLOWED, b"a webhook is posted\n")
 
     def post(self, path: str, headers: Headers, body: bytes) -> Response:

@@ -17,7 +17,7 @@ from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, model, observ
 from tests.messages import says
 
 FULL = {f"owner-{number}": "x" for number in range(50)}
-FORGETS = ("a restart will not know when it began or whether it failed",)
+FORGETS = ("a restart will not know when the rollout began or whether it failed",)
 WELL = fleet(*(outdated(number, latest_model=True) for number in range(10)))
 NO_ROOM = says("TooManyTags", "50", "rollout.onFailure", "1")
 

@@ -167,7 +167,7 @@ def _obstacle(state: ScaleSetState) -> str:
 
 
 def _has_drifted(state: ScaleSetState) -> bool:
-    """Whether its model is on another image than the declared one.
+    """Whether its model is on a different image than the declared one.
 
     That it was Ready before then proves nothing, for example if Azure refuses the image.
     """
@@ -188,7 +188,7 @@ def _runs_it(state: ScaleSetState) -> bool:
 
 
 def _lag(state: ScaleSetState, exact: Image) -> str:
-    """How its version is behind the one that latest resolves to now, or ""."""
+    """How far its version is behind the one that latest now resolves to, in words, or ""."""
     if not follows_latest(state.desired.image):
         return ""
     current = state.seen.model.image if state.seen.model else None

@@ -3,7 +3,7 @@
 **Breaker.** If an image has failed in more scale sets than `spec.maxFailedRollouts` of the Fleet allows, no
 scale set begins it, and no serving instance is upgraded to it. The breaker holds until the image has proven
 itself in each of those scale sets, or until `reconciler retry --image` retries it. After a retry, only a new
-failure counts. To declare another image there, to remove the spec, or to scale to zero proves nothing.
+failure counts. Declaring another image there, removing the spec or scaling to zero does not lift it.
 
     30 scale sets declare it, 1% of 30 is 0: one failure keeps it from the other 29
     400 scale sets declare it, 1% of 400 is 4: the fifth failure keeps it from the others
@@ -49,7 +49,7 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
     )
     if len(failed) <= most:
         return (Gate(BREAKER, evidence),)
-    which = "it" if len(failed) == 1 else "them"
+    which = "that scale set" if len(failed) == 1 else "those scale sets"
     fix = f"declare another image, fix {which}, or run `reconciler retry --image {short(exact)}`"
     return (Gate(BREAKER, f"{evidence}; {fix}", Reason.IMAGE_FAILED_ELSEWHERE),)
 
@@ -125,7 +125,7 @@ def _declarations(states: ScaleSetStates) -> Counter[Fingerprint]:
 
 
 def _failures(states: ScaleSetStates, image: Fingerprint) -> tuple[Mapping[str, str], frozenset[str]]:
-    """The scale sets in which the image failed: names by key, and the names of those whose specs are gone."""
+    """The scale sets in which the image failed: names by key, and names of those without a spec."""
     failed = {each.key: each.desired.name for each in states if has_failed(each, image)}
     removed = {each.name for state in states for each in state.removed if each.image.digest == image.digest}
     return failed, frozenset(removed.difference(each.desired.name for each in states) if removed else ())
@@ -152,7 +152,7 @@ def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:
 
 
 def has_proven(state: ScaleSetState, image: Fingerprint) -> bool:
-    """Whether its first batch on this image has passed its soak and serves."""
+    """Whether its first batch on this image has passed its soak and is serving."""
     counts, outcome, model = state.seen.counts, state.outcome, state.seen.model
     if counts is None or outcome is None or not counts.back or model is None or model.image is None:
         return False

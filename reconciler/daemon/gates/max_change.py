@@ -45,7 +45,7 @@ def count_changes(
 
 
 def is_change_counted(state: ScaleSetState) -> bool:
-    """Whether the change to its declared image was counted. It is not while a sweep applies a commit."""
+    """Whether the change to its declared image was counted. Not yet while a sweep applies a commit."""
     return state.counted_image is not None and same(state.counted_image, state.desired.image)
 
 

@@ -100,7 +100,7 @@ def require_steady(call: Call) -> ScaleSet:
 
 
 def require_match(call: Call, number: int) -> None:
-    """Raise Azure's 412 if the request requires another etag than the resource has."""
+    """Raise Azure's 412 if the request requires a different etag than the resource has."""
     wanted = call.request.header("If-Match")
     if wanted and wanted != "*" and wanted != etag(number) and call.request.version >= ETAGS:
         raise errors.etag_mismatch(wanted, etag(number))

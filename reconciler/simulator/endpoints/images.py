@@ -30,7 +30,7 @@ FEATURES = (
 def versions(call: Call) -> Reply:
     """Return the versions. `$top` and `$orderby=name [desc]` are supported.
 
-    So is `$expand=properties`, also for one version. Which properties Azure then shows is not recorded.
+    So is `$expand=properties`, even for a single version. Which properties Azure then shows is not recorded.
     """
     found = sorted(
         call.cloud.catalogue.versions(*_sku(call), call.names["location"]), reverse=_is_descending(call)

@@ -1,4 +1,4 @@
-"""The tags of a scale set as Resource Manager's own resource, besides those in its body.
+"""The tags of a scale set as Resource Manager's own resource, in addition to those in its body.
 
     PATCH .../virtualMachineScaleSets/web/providers/Microsoft.Resources/tags/default
     {"operation": "Merge", "properties": {"tags": {"team": "web"}}}

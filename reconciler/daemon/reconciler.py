@@ -90,10 +90,13 @@ class Reconciler:
         Dependencies come before the scale sets that wait for them.
         """
         self._specs.refresh()
+        counts = {state.desired.name: state.seen.counts for state in self.store.states()}
         gone = self.store.declare(self._specs.scale_sets, self._specs.commit, self._now())
         self._log_commit()
         for name in gone:
-            _log.info("%s: spec removed; scale set left unchanged", name)
+            # From now on no status shows that a rollout was left in the middle.
+            last = f", with {known.summary}" if (known := counts[name]) else ""
+            _log.info("%s: spec removed; scale set left unchanged%s", name, last)
         at = self._now()
         listed = listing(self._azure, self._specs.scale_sets, by_group=self._by_group)
         sweep = Sweep(

@@ -18,7 +18,7 @@ from reconciler.cli.table import console as wide_console
 from reconciler.simulator import Domain, Simulator, WallClock, read_fleet
 from reconciler.simulator.server import Server
 from reconciler.spec.declared import declare
-from reconciler.spec.files import read_paths
+from reconciler.spec.directory import read_paths
 
 ROOT = Path(__file__).parent.parent
 FLEET = ROOT / "demo" / "fleet.yaml"
@@ -91,7 +91,7 @@ def result(simulator: Simulator) -> Table:
 
 def verdict(console: Console, simulator: Simulator) -> int:
     """Check the record: every declared image is rolled out, and never were two domains unavailable."""
-    declared = {each.name: str(each.image) for each in declare(read_paths([ROOT / "specs"])[0]).scale_sets}
+    declared = {each.name: str(each.image) for each in declare(read_paths([ROOT / "specs"]).files).scale_sets}
     followed = {
         name for name, image in declared.items() if set(simulator.record.images(name).values()) == {image}
     }

@@ -25,7 +25,8 @@ from reconciler.cli.take_over import take_over
 from reconciler.cli.verb import Verb
 from reconciler.daemon.specs import Specs
 from reconciler.spec.declared import declare
-from reconciler.spec.files import is_hidden, is_spec, read_paths
+from reconciler.spec.directory import read_paths
+from reconciler.spec.files import is_hidden, is_spec
 from reconciler.spec.scale_set import ScaleSet, Target
 from reconciler.spec.shape import fields
 
@@ -171,9 +172,9 @@ def _existing(to: Path) -> tuple[tuple[ScaleSet, ...], str]:
         )
     if not any(_is_read(path.relative_to(to)) for path in to.rglob("*")):
         return (), ""
-    files, unread = read_paths([to])
-    declared = declare(files)
-    problems = sorted({*unread, *declared.problems})
+    found = read_paths([to])
+    declared = declare(found.files)
+    problems = sorted({*found.problems, *declared.problems})
     for problem in problems:
         click.echo(f"error: {problem}", err=True)
     if problems:

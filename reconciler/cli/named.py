@@ -9,11 +9,12 @@ def unknown_name(name: str, names: Collection[str], errors: Sequence[str] = ()) 
 
     >>> print(unknown_name("wbe", ["api", "web"]))
     no spec in force is named 'wbe'; did you mean web?
-    >>> print(unknown_name("web", [], ["specs: there is no such file or directory: check the path"]))
-    no spec is in force: specs: there is no such file or directory: check the path
+    >>> print(unknown_name("web", [], ["specs: no such file or directory: check the path"]))
+    no spec is in force: specs: no such file or directory: check the path
     """
     if errors and not names:
         return f"no spec is in force: {errors[0]}"
     near = difflib.get_close_matches(name, list(names), n=1)
     fix = f"did you mean {near[0]}?" if near else "run `reconciler status` for the names"
-    return f"no spec in force is named {name!r}; {fix}"
+    also = f"; the newest specs have errors: {errors[0]}" if errors else ""
+    return f"no spec in force is named {name!r}; {fix}{also}"

@@ -1,6 +1,7 @@
 """Options that several verbs share: the Azure endpoint and the output format.
 
-The first have VMSS_RECONCILER_ variables too, which a Deployment sets, and so have the options of `source`.
+The first kind can be given as a VMSS_RECONCILER_ variable too, which is how a Deployment sets it, and the
+options of `source` likewise.
 """
 
 import functools

@@ -61,6 +61,15 @@ class _Stopped(BaseException):
     help="Delay until a scale set that is rolling out is reconciled again.",
 )
 @click.option(
+    "--source-max-age",
+    type=Duration(),
+    default="1h",
+    show_default=True,
+    envvar="VMSS_RECONCILER_SOURCE_MAX_AGE",
+    show_envvar=True,
+    help="Begin no rollout while the specs could not be read for longer than this.",
+)
+@click.option(
     "--listen",
     type=Address(),
     metavar="HOST:PORT",
@@ -98,6 +107,7 @@ def run(
     fleet: FleetAccess,
     sweep: timedelta,
     requeue_after: timedelta,
+    source_max_age: timedelta,
     listen: tuple[str, int] | None,
     webhook_listen: tuple[str, int] | None,
     webhook_secret_file: Path | None,
@@ -118,7 +128,7 @@ def run(
     hooks = _hooks(webhook_listen, webhook_secret_file)
     if hooks and (once or until_settled):
         raise click.UsageError("--webhook-listen cannot be combined with --once or --until-settled")
-    settings = Settings(sweep=sweep, requeue_after=requeue_after)
+    settings = Settings(sweep=sweep, requeue_after=requeue_after, source_max_age=source_max_age)
     reconciler = fleet.reconciler(settings, asks_checks=True)
     store, now = reconciler.store, fleet.session.now
     ends = once or until_settled

@@ -55,14 +55,15 @@ def status(store: Json, *, height: int | None = None) -> RenderableType:
     sweep, rows = store["sweep"], store["scaleSets"]
     if sweep is None:
         return Text("waiting for the first sweep …", "dim")
-    if not rows:
+    orphans = store.get("orphans") or ()  # none of a daemon of an older version
+    if not rows and not orphans:
         return Text(heading(sweep) if sweep["errors"] else f"{heading(sweep)}: no scale set is declared")
     kept = rows if height is None else _most_relevant(rows, max(1, height - _OTHER_LINES))
     left_out = f" ({len(rows) - len(kept)} not shown)" if len(kept) < len(rows) else ""
     one_line = height is not None
     return Group(
         _line(heading(sweep), "dim", one_line=one_line),
-        _status_table(kept, one_line=one_line),
+        _status_table(kept, orphans, one_line=one_line),
         _line(summary(rows) + left_out, "dim", one_line=one_line),
     )
 
@@ -70,7 +71,9 @@ def status(store: Json, *, height: int | None = None) -> RenderableType:
 def heading(sweep: Json) -> str:
     """When the specs were last read, and which are in force."""
     specs = f"commit {sweep['commit'][:10]} ({sweep['subject']})" if sweep["commit"] else sweep["subject"]
-    return f"{sweep['at'][:19].replace('T', ' ')} UTC, {specs or 'no specs in force'}"
+    refused = sweep.get("refused")  # none of a daemon of an older version
+    errors = f"; {count(refused['errors'], 'error')} in {refused['message']}" if specs and refused else ""
+    return f"{sweep['at'][:19].replace('T', ' ')} UTC, {specs or 'no specs in force'}{errors}"
 
 
 def summary(rows: Sequence[Json]) -> str:
@@ -128,7 +131,7 @@ def domains(instances: Json | None) -> Text:
     return drawn
 
 
-def _status_table(rows: Iterable[Json], *, one_line: bool) -> Table:
+def _status_table(rows: Iterable[Json], orphans: Iterable[Json], *, one_line: bool) -> Table:
     table = _table("SCALE SET", "STATUS", "UP TO DATE", "DOMAINS", "WHY")
     for row in rows:
         status = row["status"] or "…"
@@ -139,6 +142,14 @@ def _status_table(rows: Iterable[Json], *, one_line: bool) -> Table:
             domains(row["instances"]),
             _line(_why(row), one_line=one_line),
         )
+    for orphan in orphans:
+        table.add_row(
+            _line(orphan["name"], one_line=one_line),
+            Text("Orphaned", STYLES["Failing"]),
+            share(orphan["instances"]),
+            Text(),
+            _line(orphan["message"], one_line=one_line),
+        )
     return table
 
 
@@ -148,7 +159,13 @@ def _line(text: str, style: str = "", *, one_line: bool) -> Text:
 
 
 def _why(row: Json) -> str:
-    return f"{row['reason']}: {row['message']}" if row["reason"] else "not checked yet"
+    behind = row.get("behind")  # none of a daemon of an older version
+    said = f"{row['reason']}: {row['message']}" if row["reason"] else "not checked yet"
+    return f"{said}; behind {_commit(behind)}, which has errors: {behind['error']}" if behind else said
+
+
+def _commit(refused: Json) -> str:
+    return f"commit {refused['commit'][:10]}" if refused["commit"] else "the newest specs"
 
 
 def _most_relevant(rows: Sequence[Json], number: int) -> Sequence[Json]:

@@ -29,6 +29,12 @@ def why(*, name: str, fleet: FleetAccess, server: str, output: str) -> None:
     """
     shown = store(fleet, server)
     rows = {row["name"]: row for row in shown["scaleSets"]}
+    orphans = {each["name"]: each for each in shown.get("orphans") or ()}
+    if name in orphans and name not in rows:
+        orphan = orphans[name]
+        text = f"{name}: Orphaned\n{orphan['message']}"
+        click.echo(json.dumps(orphan, indent=2) if output == "json" else text)
+        return
     if name not in rows:
         fail(unknown_name(name, rows, (shown["sweep"] or {}).get("errors") or ()))
     click.echo(json.dumps(rows[name], indent=2) if output == "json" else explanation(rows[name]))
@@ -43,6 +49,7 @@ def explanation(row: Json) -> str:
             lines += [f"cause       {meaning.cause}", f"next step   {meaning.remedy}"]
         lines += _wait(row)
     lines.append(f"declared    {_declaration_of(row)}")
+    lines += _behind(row)
     if row["reason"]:
         lines.append(f"conditions  {', '.join(map(_condition, row['conditions']))}")
     lines += [f"gate        {_gate(each)}" for each in row["gates"]]
@@ -69,6 +76,18 @@ def _wait(row: Json) -> list[str]:
     if not wait:
         return []
     return [f"waiting     since {_moment(wait['since'])} UTC, {count(wait['tries'], 'check')}"]
+
+
+def _behind(row: Json) -> list[str]:
+    """The newer commit that is not in force here, and the first of its errors."""
+    behind = row.get("behind")  # none of a daemon of an older version
+    if not behind:
+        return []
+    more = f" and {count(behind['errors'] - 1, 'more error')}" if behind["errors"] > 1 else ""
+    return [
+        f"behind      {behind['message']}: it has errors, and is not in force here until they are fixed",
+        f"error       {behind['error']}{more}",
+    ]
 
 
 def _declaration_of(row: Json) -> str:

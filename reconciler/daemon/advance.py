@@ -81,7 +81,16 @@ def _after_reconcile(state: ScaleSetState, event: ReconcileEvent) -> ScaleSetSta
 
 def _with_spec(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
     """Apply a spec. A new image discards the instance counts and the forecast of the previous one."""
-    after = replace(state, desired=event.desired, commit=event.commit, removed=state.removed | event.removed)
+    after = replace(
+        state,
+        desired=event.desired,
+        commit=event.commit,
+        origin=event.origin,
+        behind=event.behind,
+        is_newer=event.is_newer,
+        stale_since=event.stale_since,
+        removed=state.removed | event.removed,
+    )
     if state.desired.image == event.desired.image:
         return after
     return replace(

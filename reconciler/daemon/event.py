@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from reconciler.daemon.in_force import Behind, Origin
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.state import Change, Failure
 from reconciler.forecast.batch_duration import MeasuredBatch
@@ -18,11 +19,19 @@ from reconciler.spec.scale_set import ScaleSet
 
 @dataclass(frozen=True, slots=True)
 class SpecRead:
-    """A sweep has read the spec. `removed` are failures in scale sets whose specs were removed."""
+    """A sweep has read the spec. `removed` are failures in scale sets whose specs were removed.
+
+    `stale_since` is since when the source could not be read, None if that is not too long. The other fields
+    are those of `InForce`.
+    """
 
     desired: ScaleSet
     commit: str
     removed: frozenset[Failure] = frozenset()
+    origin: Origin | None = None
+    behind: Behind | None = None
+    is_newer: bool = False
+    stale_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

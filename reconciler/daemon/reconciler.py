@@ -42,6 +42,7 @@ from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.refusal import active_hold
 from reconciler.rollout.step import Attempt, Step, TagWrite
+from reconciler.rollout.wording import join, moment
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet
@@ -90,13 +91,15 @@ class Reconciler:
         Dependencies come before the scale sets that wait for them.
         """
         self._specs.refresh()
-        counts = {state.desired.name: state.seen.counts for state in self.store.states()}
-        gone = self.store.declare(self._specs.scale_sets, self._specs.commit, self._now())
+        stale_since = self._specs.stale_since(self._settings.source_max_age)
+        gone = self.store.declare(self._specs.in_force, self._now(), stale_since=stale_since)
         self._log_commit()
+        orphans = {each.name: each for each in self.store.orphans()}
         for name in gone:
-            # From now on no status shows that a rollout was left in the middle.
-            last = f", with {known.summary}" if (known := counts[name]) else ""
-            _log.info("%s: spec removed; scale set left unchanged%s", name, last)
+            if name in orphans:
+                _log.warning("%s: Orphaned: %s", name, orphans[name].message)
+            else:
+                _log.info("%s: spec removed; scale set left unchanged", name)
         at = self._now()
         listed = listing(self._azure, self._specs.scale_sets, by_group=self._by_group)
         sweep = Sweep(
@@ -106,8 +109,13 @@ class Reconciler:
             spec_errors=self._specs.errors,
             lists={str(scope): listed.failures.get(scope) for scope in listed.scopes},
             by_group=self._by_group,
+            refused=self._specs.refused,
+            warnings=self._specs.warnings,
+            stale_since=stale_since,
         )
         self._log_errors(sweep.errors)
+        self._log_warnings(sweep.warnings)
+        self._log_stale(sweep.stale_since)
         self.store.last_sweep = sweep
         self._count_changes(listed)
         states = self.store.states()
@@ -334,9 +342,36 @@ class Reconciler:
             if line not in known:
                 _log.error("%s", line)
         if self._specs.errors and set(errors) - set(known) and self._specs.in_force_since:
-            _log.error("%s remains in force", self._specs)
+            _log.error("%s", self._stays_in_force())
         if known and not errors:
             _log.info("specs and scale set listing recovered")
+
+    def _log_stale(self, since: datetime | None) -> None:
+        """Log once that no rollout begins any more."""
+        known = self.store.last_sweep
+        if since and not (known and known.stale_since):
+            _log.error(
+                "the specs could not be read since %s; no rollout begins until they can", moment(since)
+            )
+
+    def _stays_in_force(self) -> str:
+        """What remains in force although the specs have errors, or cannot be read."""
+        refused, last = self._specs.refused, self.store.last_sweep
+        if refused is None or (last and last.refused == refused):
+            return f"{self._specs} remains in force"
+        behind = [each.desired.name for each in self._specs.in_force if each.behind]
+        if len(behind) == len(self._specs.in_force):
+            return f"{refused} is refused; {self._specs} remains in force"
+        if not behind:
+            return f"{refused} is in force except for the documents with errors"
+        return f"{refused} is refused for {join(behind)}; their last good declarations remain in force"
+
+    def _log_warnings(self, warnings: tuple[str, ...]) -> None:
+        """Log once what may be a mistake and blocks nothing."""
+        known = self.store.last_sweep.warnings if self.store.last_sweep else ()
+        for line in warnings:
+            if line not in known:
+                _log.warning("%s", line)
 
 
 def _reconcile_ended(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> ReconcileEnded:

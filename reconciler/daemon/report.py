@@ -5,6 +5,8 @@ from typing import Any
 
 from reconciler.daemon.condition import Condition
 from reconciler.daemon.history import RolloutRecord
+from reconciler.daemon.in_force import Behind, RefusedCommit
+from reconciler.daemon.orphan import Orphan
 from reconciler.daemon.revision import Revision
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store, Sweep
@@ -22,7 +24,11 @@ Json = dict[str, Any]
 
 def store(shown: Store) -> Json:
     """The whole store: the last sweep, and every scale set by name."""
-    return {"sweep": _sweep(shown.last_sweep), "scaleSets": [state(each) for each in shown.states()]}
+    return {
+        "sweep": _sweep(shown.last_sweep),
+        "scaleSets": [state(each) for each in shown.states()],
+        "orphans": [_orphan(each) for each in shown.orphans()],
+    }
 
 
 def state(shown: ScaleSetState) -> Json:
@@ -32,7 +38,8 @@ def state(shown: ScaleSetState) -> Json:
     is when it is reconciled at the latest, None if the next sweep decides whether that is due. "wait" is
     since when it waits for the same condition, None if it does not wait. "instances" were counted at
     "instancesAt". "notes" are sentences about the scale set and its instances. "approval" is the last one,
-    None without any.
+    None without any. "behind" is the newer commit that is not in force here because it has errors, None if
+    there is none. Its "error" and "errors" are those that concern this scale set.
     """
     outcome, model = shown.outcome, shown.seen.listed_or_read
     due = outcome.at + outcome.requeue_after if outcome and outcome.requeue_after is not None else None
@@ -54,6 +61,7 @@ def state(shown: ScaleSetState) -> Json:
         "suspended": is_suspended(shown.desired),
         "revision": _revision(shown.revision),
         "observedRevision": _revision(shown.observed_revision),
+        "behind": _behind(shown.behind),
         "conditions": [_condition(each) for each in shown.published.conditions],
         "notes": list(shown.seen.notes),
         "gates": [_gate(each) for each in outcome.gates] if outcome else [],
@@ -214,4 +222,38 @@ def _sweep(sweep: Sweep | None) -> Json | None:
         "commit": sweep.commit,
         "subject": sweep.subject,
         "errors": list(sweep.errors),
+        "warnings": list(sweep.warnings),
+        "staleSince": _moment(sweep.stale_since),
+        "refused": _refused(sweep.refused) if sweep.refused else None,
     }
+
+
+def _orphan(orphan: Orphan) -> Json:
+    """A scale set whose spec was removed in the middle of a rollout."""
+    counted = {"upToDate": orphan.up_to_date, "total": orphan.total}
+    return {
+        "name": orphan.name,
+        "target": orphan.target,
+        "image": orphan.image,
+        "instances": None if orphan.total is None else counted,
+        "at": _moment(orphan.at),
+        "message": orphan.message,
+    }
+
+
+def _refused(refused: RefusedCommit) -> Json:
+    """A commit with errors. "message" names it for people, "error" is the first of all its "errors"."""
+    return {
+        "commit": refused.commit,
+        "subject": refused.subject,
+        "author": refused.author,
+        "message": str(refused),
+        "error": refused.error,
+        "errors": refused.errors,
+    }
+
+
+def _behind(behind: Behind | None) -> Json | None:
+    if behind is None:
+        return None
+    return _refused(behind.refused) | {"error": behind.error, "errors": behind.errors}

@@ -10,4 +10,5 @@ class Settings:
 
     sweep: timedelta = timedelta(minutes=1)
     requeue_after: timedelta = timedelta(seconds=15)
+    source_max_age: timedelta = timedelta(hours=1)
     workers: int = 16  # reconciles wait on the network; a few slow scale sets must not occupy all workers

@@ -1,11 +1,13 @@
-"""The declared scale sets in force: those of the last commit that could be read and held no mistake.
+"""The specs in force.
 
-A remote out of reach or a broken commit changes nothing and is told (`errors`): whoever merged a mistake
-finds it in the log and the status, and the fleet stays on what was last declared well. Brakes alone
-count whatever else is wrong, until a commit without a mistake lifts them.
+A commit without errors is taken over whole. Of a commit with errors the scale sets without errors are taken
+over, and the others keep their last good declaration (`in_force`). The commit is reported (`errors`,
+`refused`), so that its author finds it in the log and the status. Until there has been a commit without
+errors, nothing is in force. A remote that is unreachable changes nothing and is reported. Freezes and
+suspensions of a document with errors count, until a valid document lifts them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,19 +15,20 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Protocol
 
+from reconciler.daemon.in_force import BrokenCommit, InForce, RefusedCommit, take_whole
 from reconciler.git.repository import Commit, Repository, SourceStopped, SourceUnreachable
 from reconciler.spec.author import Author
-from reconciler.spec.declared import declare
-from reconciler.spec.files import File, read_paths
-from reconciler.spec.hold import apply_holds
+from reconciler.spec.declared import Declared, declare, nothing_declared
+from reconciler.spec.directory import read_paths
+from reconciler.spec.files import File
 from reconciler.spec.image import Image, same, short
 from reconciler.spec.problem import Problem
 from reconciler.spec.scale_set import ScaleSet
 
 Lines = frozenset[tuple[str, int]]
-"""Lines of files: each a path as `Place` has it, and a number."""
+"""Lines of files: pairs of a path, as in `Place`, and a line number."""
 
-_PATIENCE = timedelta(minutes=1)
+_RETRY_AFTER = timedelta(minutes=1)
 _FETCH_PATIENCE = timedelta(seconds=10)
 
 
@@ -41,17 +44,24 @@ def _no_mark() -> None:
     pass
 
 
+def _nothing_since(_commit: str) -> tuple["Reading", ...]:
+    return ()
+
+
 def _nothing_before(_is_valid: Callable[[tuple[File, ...]], bool]) -> None:
     pass
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The spec files as the source has them now. `commit` is "" for a plain directory. `authors` says who
-    wrote lines as they stand in a commit, nobody where the source does not know that. `past` gives the spec
-    files as they were before a commit, the latest first, where a text came to some paths or went; None where
-    that cannot be read. `mark_valid` has the source remember the commit as the last valid one, and `before`
-    finds the newest earlier commit whose files are valid.
+    """The spec files as the source has them now. `commit` is "" for a plain directory.
+
+    `authors` returns the authors of lines of a commit, none if the source does not know them. `past` returns
+    earlier versions of the spec files, newest first, from before each change that added a text to some paths
+    or removed it. It returns None if they cannot be read. `mark_valid` has the source remember the commit as
+    the last valid one. `before` finds the newest earlier commit whose files are valid. `since` returns the
+    commits after another one, oldest first. `author` is the name of the author of the commit, "" if there is
+    none.
     """
 
     commit: str
@@ -66,29 +76,33 @@ class Reading:
     before: Callable[[Callable[[tuple[File, ...]], bool]], "Reading | None"] = field(
         default=_nothing_before, compare=False
     )
+    author: str = ""
+    warnings: tuple[Problem, ...] = ()
+    since: Callable[[str], tuple["Reading", ...]] = field(default=_nothing_since, compare=False)
 
 
 class Source(Protocol):
-    """Where specs come from. Raises SourceUnreachable."""
+    """Where the specs come from. Raises SourceUnreachable."""
 
     def read(self) -> Reading:
-        """Everything declared at this moment."""
+        """The spec files as of now."""
         ...
 
     def last(self) -> Reading | None:
-        """What was read last, perhaps by a process before this one; asks nobody. None if unknown."""
+        """The files of the last successful read, perhaps by an earlier process, without a request. None if
+        unknown."""
         ...
 
 
 class Directory:
-    """Specs from a directory of this machine."""
+    """Specs from a local directory."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def read(self) -> Reading:
-        files, problems = read_paths([self._path])
-        return Reading("", str(self._path), files, problems)
+        found = read_paths([self._path])
+        return Reading("", str(self._path), found.files, found.problems, warnings=found.warnings)
 
     def last(self) -> None:
         return None
@@ -146,6 +160,9 @@ class Git:
             source.past_files,
             lambda: source.mark_valid(commit.sha),
             before,
+            commit.author,
+            commit.warnings,
+            lambda base: tuple(map(self._reading, source.between(base, commit.sha))),
         )
 
 
@@ -157,7 +174,7 @@ def _fulfil(future: Future[Commit], repository: Repository) -> None:
 
 
 class Specs:
-    """What is declared, refreshed at every sweep."""
+    """The specs in force, refreshed at every sweep."""
 
     def __init__(
         self,
@@ -169,100 +186,150 @@ class Specs:
         self._now = now
         self.stop = stop or Event()  # ends what the source is doing, for good
         self._reading: Reading | None = None
-        self._mistakes: tuple[str, ...] = ()
+        self._spec_errors: tuple[str, ...] = ()
         self._authors: dict[tuple[str, Lines], tuple[Author, ...]] = {}
-        self._untold_at: datetime | None = None
+        self._authors_failed_at: datetime | None = None
         self._declared_before: dict[tuple[str, Image], bool] = {}
-        self._unread_at: datetime | None = None
+        self._history_failed_at: datetime | None = None
+        self._good: dict[str, ScaleSet] = {}  # the declarations of the last commit without errors
+        self._read_at: datetime | None = None
+        self._unread_since: datetime | None = None
+        self.in_force: tuple[InForce, ...] = ()
         self.scale_sets: tuple[ScaleSet, ...] = ()
+        self.refused: RefusedCommit | None = None
+        self.warnings: tuple[str, ...] = ()
         self.commit = ""
         self.subject = ""
         self.errors: tuple[str, ...] = ()
-        self.in_force_since: datetime | None = None  # None: nothing could be read yet
+        self.in_force_since: datetime | None = None  # None until specs without errors were read
 
     def __str__(self) -> str:
-        """What is in force, for a log line."""
+        """The commit or directory in force, for a log line."""
         return f"commit {self.commit[:10]} ({self.subject})" if self.commit else self.subject
 
     def refresh(self) -> None:
-        """Read the source again; keep what is in force where that fails.
+        """Read the source again. If that fails, keep the specs in force.
 
         At a start, what was in force before counts first, and then the newest commit that is valid.
         """
         if self.in_force_since is None and (kept := self._source.last()):
-            self._take(kept)
+            self._apply(kept)
         try:
             reading = self._source.read()
         except SourceStopped:
             return
         except SourceUnreachable as error:
-            self.errors = (str(error), *self._mistakes)
+            self._unread_since = self._unread_since or self._read_at or self._now()
+            self.errors = (str(error), *self._spec_errors)
             return
-        self._take(reading)
+        is_first, base = self._read_at is None, self.commit
+        self._read_at, self._unread_since = self._now(), None
+        self._apply(reading)
+        if self.refused is None:
+            return
         if self.in_force_since is None and (earlier := reading.before(_is_valid)):
-            self._take(earlier)
-            self._take(reading)
+            self._apply(earlier)
+            is_first, base = True, earlier.commit
+        if is_first and self.in_force_since is not None:
+            # A process before this one has taken over parts of the commits in between.
+            for each in (*reading.since(base), reading):
+                self._apply(each)
 
     def fetch_beside(self) -> None:
         """Let a slow fetch continue beside the sweeps."""
         if isinstance(self._source, Git):
             self._source.patience = _FETCH_PATIENCE
 
+    def stale_since(self, max_age: timedelta) -> datetime | None:
+        """Since when the source could not be read, None if that is no longer than `max_age`.
+
+        A process that has never read it counts from its own first attempt.
+        """
+        since = self._unread_since
+        return since if since and self._now() - since > max_age else None
+
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
-        """Who wrote the image that it declares at this commit, nobody where that cannot be told. Then it is
-        not asked again for a minute."""
-        key, known = (commit, desired.image_lines), self._authors  # a sweep may begin another meanwhile
+        """The authors of the lines that declare the image at this commit. Empty if they cannot be determined;
+        that is retried after a minute at the earliest."""
+        key, known = (commit, desired.image_lines), self._authors  # a sweep may replace it meanwhile
         if key in known:
             return known[key]
-        is_early = self._untold_at is not None and self._now() - self._untold_at < _PATIENCE
+        is_early = (
+            self._authors_failed_at is not None and self._now() - self._authors_failed_at < _RETRY_AFTER
+        )
         if self._reading is None or is_early:
             return ()
         if found := self._reading.authors(*key):
             known[key] = found
         else:
-            self._untold_at = self._now()
+            self._authors_failed_at = self._now()
         return found
 
     def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
-        """Whether a commit before this one, and one without a mistake, declared the image for this scale set.
-        What cannot be read is not, and not read again for a minute."""
+        """Whether an earlier commit declared the image for this scale set without an error in that.
+
+        False if the history cannot be read. That is retried after a minute at the earliest.
+        """
         key, known = (desired.target.key, image), self._declared_before
         if key in known:
             return known[key]
-        is_early = self._unread_at is not None and self._now() - self._unread_at < _PATIENCE
+        is_early = (
+            self._history_failed_at is not None and self._now() - self._history_failed_at < _RETRY_AFTER
+        )
         if self._reading is None or is_early:
             return False
         paths = frozenset(path for path, _ in desired.image_lines)
         past = self._reading.past(commit, short(image).rsplit("/", 1)[-1], paths)
         if past is None:
-            self._unread_at = self._now()
+            self._history_failed_at = self._now()
             return False
         known[key] = any(_declares(files, desired, image) for files in past)
         return known[key]
 
-    def _take(self, reading: Reading) -> None:
+    def _apply(self, reading: Reading) -> None:
         if reading != self._reading:
             self._reading = reading
             self._authors, self._declared_before = {}, {}
             declared = declare(reading.files)
-            problems = sorted({*reading.problems, *declared.problems})
-            self._mistakes = tuple(map(str, problems))
+            empty = nothing_declared(reading.files, declared)
+            problems = sorted({*reading.problems, *declared.problems, *empty})
+            self._spec_errors = tuple(map(str, problems))
+            self.warnings = tuple(map(str, sorted({*reading.warnings, *declared.warnings})))
             if problems:
-                self.scale_sets = apply_holds(self.scale_sets, declared.holds)
+                self._take_part(reading, declared, problems)
             else:
-                self.scale_sets = declared.scale_sets
-                self.commit, self.subject = reading.commit, reading.subject
-                self.in_force_since = self._now()
-                reading.mark_valid()
-        self.errors = self._mistakes
+                self._take_whole(reading, declared)
+            self.scale_sets = tuple(each.desired for each in self.in_force)
+        self.errors = self._spec_errors
+
+    def _take_whole(self, reading: Reading, declared: Declared) -> None:
+        self.in_force_since = self._now()
+        self.in_force = take_whole(declared.scale_sets, (reading.commit, self.in_force_since), self.in_force)
+        self._good = {each.key: each.desired for each in self.in_force}
+        self.commit, self.subject, self.refused = reading.commit, reading.subject, None
+        reading.mark_valid()
+
+    def _take_part(self, reading: Reading, declared: Declared, problems: Sequence[Problem]) -> None:
+        self.refused = RefusedCommit(
+            reading.commit, reading.subject, reading.author, str(problems[0]), len(problems)
+        )
+        if self.in_force_since is None:
+            return  # nothing says what the scale sets with errors were, on which others may have to wait
+        now = self._now()
+        broken = BrokenCommit(self.refused, declared, problems, (reading.commit, now))
+        self.in_force = broken.take_part(self.in_force, self._good)
+        if any(each.behind is None for each in self.in_force):
+            self.in_force_since = now
+            self.commit, self.subject = reading.commit, reading.subject
 
 
 def _is_valid(files: tuple[File, ...]) -> bool:
-    return not declare(files).problems
+    declared = declare(files)
+    return not declared.problems and not nothing_declared(files, declared)
 
 
 def _declares(files: tuple[File, ...], desired: ScaleSet, image: Image) -> bool:
-    declared = declare(files)
-    return not declared.problems and any(
-        each.target.key == desired.target.key and same(each.image, image) for each in declared.scale_sets
+    return any(
+        each.target.key == desired.target.key and same(each.image, image)
+        for each in declare(files).scale_sets
     )

@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from reconciler.daemon.condition import UNOBSERVED, Condition
 from reconciler.daemon.history import History
+from reconciler.daemon.in_force import Behind, Origin
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
 from reconciler.forecast.batch_duration import MeasuredBatch
@@ -101,12 +102,17 @@ class ScaleSetState:
 
     `declared_at` is when this process first read its spec. `counted_image` is the declared image for which
     changes were last counted, and `change` the result, None if it changes nothing. `removed` are failures in
-    other scale sets whose specs were removed since.
+    other scale sets whose specs were removed since. For `origin`, `behind` and `is_newer` see `InForce`,
+    and for `stale_since` see `SpecRead`.
     """
 
     desired: ScaleSet
     commit: str
     declared_at: datetime | None = None
+    origin: Origin | None = None
+    behind: Behind | None = None
+    is_newer: bool = False
+    stale_since: datetime | None = None
     counted_image: Image | None = None
     change: Change | None = None
     removed: frozenset[Failure] = frozenset()

@@ -13,7 +13,9 @@ from reconciler.azure.failure import AzureFailure, TooManyRequests
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import Event, SlotAcquired, SpecRead
+from reconciler.daemon.in_force import InForce, RefusedCommit
 from reconciler.daemon.listing import scope_of
+from reconciler.daemon.orphan import Orphan
 from reconciler.daemon.state import ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Status
@@ -34,6 +36,9 @@ class Sweep:
     spec_errors: tuple[str, ...] = ()
     lists: Mapping[str, AzureFailure | None] = field(default_factory=dict)
     by_group: bool = False
+    refused: RefusedCommit | None = None
+    warnings: tuple[str, ...] = ()
+    stale_since: datetime | None = None
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -60,6 +65,7 @@ class Store:
     last_sweep: Sweep | None = None
     requests: RequestCounter = field(default_factory=RequestCounter)
     _states: dict[str, ScaleSetState] = field(default_factory=dict)
+    _orphans: dict[str, Orphan] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def states(self) -> ScaleSetStates:
@@ -78,17 +84,41 @@ class Store:
             return self._states.get(key)
 
     def declare(
-        self, scale_sets: Iterable[ScaleSet], commit: str, at: datetime | None = None
+        self,
+        in_force: Iterable[InForce],
+        at: datetime | None = None,
+        *,
+        stale_since: datetime | None = None,
     ) -> tuple[str, ...]:
-        """Apply the specs declared at `at`. Returns the names of the scale sets whose spec was removed."""
-        wanted = {each.target.key: each for each in scale_sets}
+        """Apply the specs declared at `at`. Returns the names of the scale sets whose spec was removed.
+
+        `stale_since` is since when the source could not be read, None if that is not too long.
+        """
+        wanted = {each.key: each for each in in_force}
         with self._lock:
-            gone = [self._states.pop(key) for key in self._states.keys() - wanted.keys()]
-            removed = frozenset(failure for state in gone for failure in state.failures)
-            for key, desired in wanted.items():
-                known = self._states.get(key) or ScaleSetState(desired, commit, declared_at=at)
-                self._states[key] = advance(known, SpecRead(desired, commit, removed))
-            return tuple(sorted(state.desired.name for state in gone))
+            gone = {key: self._states.pop(key) for key in self._states.keys() - wanted.keys()}
+            left = {key: Orphan.of(state, at) for key, state in gone.items()}
+            self._orphans |= {key: orphan for key, orphan in left.items() if orphan}
+            removed = frozenset(failure for state in gone.values() for failure in state.failures)
+            for key, each in wanted.items():
+                self._orphans.pop(key, None)
+                known = self._states.get(key) or ScaleSetState(each.desired, each.commit, declared_at=at)
+                read = SpecRead(
+                    each.desired,
+                    each.commit,
+                    removed,
+                    each.origin,
+                    each.behind,
+                    each.is_newer,
+                    stale_since,
+                )
+                self._states[key] = advance(known, read)
+            return tuple(sorted(state.desired.name for state in gone.values()))
+
+    def orphans(self) -> tuple[Orphan, ...]:
+        """Those whose spec was removed in the middle of a rollout, by name."""
+        with self._lock:
+            return tuple(sorted(self._orphans.values(), key=lambda each: each.name))
 
     def apply(self, key: str, event: Event) -> ScaleSetState | None:
         """Advance one state. Returns it; None if the scale set is no longer declared."""

@@ -12,14 +12,14 @@ from reconciler.git.credentials import Access
 from reconciler.git.remote import Remote
 from reconciler.spec.author import Author
 from reconciler.spec.files import File
-from reconciler.spec.problem import Problem
+from reconciler.spec.selection import Selection
 from reconciler.spec.wording import printable
 
 _SHA = re.compile("[0-9a-f]{40,64}")
 _MOST_CHANGES = 5  # maximum number of changes of a text that are examined
 
-FilesAt = Callable[[str], tuple[tuple[File, ...], tuple[Problem, ...]]]
-"""The spec files of a commit, and the problems of other entries."""
+FilesAt = Callable[[str], Selection]
+"""The spec files of a commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class History:
         for line in found.decode().splitlines():
             after, *before = line.split()
             for each in (*before[:1], after):
-                files, problems = files_at(each)
-                if not problems:
-                    yield files
+                there = files_at(each)
+                if not there.problems:
+                    yield there.files
 
     def _fetch(self, sha: str, paths: Collection[str]) -> Access:
         """Fetch the history of these paths. Returns what git needs to fetch a renamed file on demand."""

@@ -26,6 +26,7 @@ from reconciler.git.tree import Corrupt, Fetch, Tree
 from reconciler.spec.author import Author
 from reconciler.spec.files import File
 from reconciler.spec.problem import Problem, problem_of
+from reconciler.spec.selection import Selection
 from reconciler.spec.wording import printable
 
 _FACTS = "--format=%H%x00%an%x00%ct%x00%s"
@@ -55,6 +56,8 @@ class Commit:
     subject: str
     files: tuple[File, ...]
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    ignored: int = 0
 
 
 @dataclass(slots=True)
@@ -134,6 +137,22 @@ class Repository:
         except (SourceUnreachable, GitFailed):
             return
 
+    def between(self, base: str, sha: str) -> tuple[Commit, ...]:
+        """The commits of the branch after `base` and before `sha`, oldest first.
+
+        Commits that reached the branch only through a merge do not count. There are none if `base` is not
+        among the last 20, or if one of them cannot be read.
+        """
+        try:
+            with self._open() as clone:
+                found = self._first_parents(clone, sha)
+                if base not in found:
+                    return ()
+                later = found[1 : found.index(base)]
+                return tuple(self._read(clone, each, self._fetch_files(clone)) for each in reversed(later))
+        except (SourceUnreachable, _Broken, GitFailed):
+            return ()
+
     def valid_before(self, sha: str, is_valid: Callable[[Commit], bool]) -> Commit | None:
         """The newest valid commit of the branch before this one, among the last 20, None if there is none.
 
@@ -142,11 +161,7 @@ class Repository:
         """
         try:
             with self._open() as clone:
-                if not clone.has_history(self._fetched):
-                    self._remote.fetch(clone, self._fetched, f"--depth={_MOST_COMMITS + 1}")
-                count = f"--max-count={_MOST_COMMITS + 1}"
-                found = clone.git(["rev-list", "--first-parent", count, sha, "--"]).decode().split()
-                for each in found[1:]:
+                for each in self._first_parents(clone, sha)[1:]:
                     commit = self._read(clone, each, self._fetch_files(clone))
                     if not commit.problems and is_valid(commit):
                         return commit
@@ -183,6 +198,13 @@ class Repository:
                 )
         except (SourceUnreachable, Corrupt, GitFailed):
             return None
+
+    def _first_parents(self, clone: Clone, sha: str) -> list[str]:
+        """A commit and the last 20 before it on the branch, newest first."""
+        if not clone.has_history(self._fetched):
+            self._remote.fetch(clone, self._fetched, f"--depth={_MOST_COMMITS + 1}")
+        count = f"--max-count={_MOST_COMMITS + 1}"
+        return clone.git(["rev-list", "--first-parent", count, sha, "--"]).decode().split()
 
     @property
     def _fetched(self) -> str:
@@ -267,9 +289,7 @@ class Repository:
 
         return fetch
 
-    def _files(
-        self, clone: Clone, sha: str, fetch: Fetch | None, tree: Tree
-    ) -> tuple[tuple[File, ...], tuple[Problem, ...]]:
+    def _files(self, clone: Clone, sha: str, fetch: Fetch | None, tree: Tree) -> Selection:
         def git(arguments: Sequence[str], stdin: bytes) -> bytes:
             return clone.git(arguments, stdin=stdin)
 
@@ -286,17 +306,25 @@ class Repository:
             )
             sha, author, seconds, subject = facts.decode(errors="replace").rstrip("\n").split("\0")
             if refusal := self.signatures.error(clone, sha):
-                files: tuple[File, ...] = ()
-                problems: tuple[Problem, ...] = (problem_of(f"commit {sha[:10]}", refusal),)
+                found = Selection((), (problem_of(f"commit {sha[:10]}", refusal),))
             else:
-                files, problems = self._files(clone, sha, fetch, self._memory.tree)
+                found = self._files(clone, sha, fetch, self._memory.tree)
         except KeysUnreadable as error:
             raise self._unreachable(str(error)) from error
         except (GitFailed, Corrupt, ValueError) as error:
             if isinstance(error, GitFailed) and error.is_local:
                 raise
             raise _Broken(str(error)) from error
-        return Commit(sha, printable(author), _moment(seconds), printable(subject), files, problems)
+        return Commit(
+            sha,
+            printable(author),
+            _moment(seconds),
+            printable(subject),
+            found.files,
+            found.problems,
+            found.warnings,
+            found.ignored,
+        )
 
 
 def _moment(seconds: str) -> datetime:

@@ -5,11 +5,13 @@ moment at which only half of a commit is checked out.
 """
 
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.spec.files import LIMIT, File, is_hidden, is_spec, size_problem
+from reconciler.spec.files import LIMIT, size_problem
 from reconciler.spec.problem import Problem, problem_of
+from reconciler.spec.selection import Entry, Kind, Selection, Target, select
 from reconciler.spec.wording import printable
 
 Git = Callable[[Sequence[str], bytes], bytes]
@@ -19,6 +21,13 @@ Fetch = Callable[[Sequence[str]], None]
 """Fetches files by their object ids."""
 
 _TREE, _LINK, _SUBMODULE = "040000", "120000", "160000"
+_KINDS = {_LINK: Kind.LINK, _SUBMODULE: Kind.SUBMODULE}
+_MOST_LINKS = 40  # that one path may lead through, as in Linux
+_NOT_DIRECTORIES = {
+    _LINK: "is a symbolic link, which is not followed: name the directory that it leads to",
+    _SUBMODULE: "is a submodule, which is not fetched: commit the specs to this repository",
+    "": "is a file: name the directory that contains the specs",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,57 +49,155 @@ class Tree:
     def __init__(self) -> None:
         self._contents: dict[str, bytes] = {}
 
-    def spec_files(
-        self, git: Git, sha: str, path: str, fetch: Fetch | None = None
-    ) -> tuple[tuple[File, ...], tuple[Problem, ...]]:
-        """The spec files below `path` ("" for the whole tree) in a commit, and the problems of other entries.
+    def spec_files(self, git: Git, sha: str, path: str, fetch: Fetch | None = None) -> Selection:
+        """The spec files below `path` ("" for the whole tree) in a commit.
 
         `fetch` gets files that are not in the clone. Without it they raise Corrupt.
         """
         if problem := _not_a_directory(git, sha, path):
-            return (), (problem,)
-        prefix = f"{path}/" if path else ""
-        wanted: list[tuple[str, _Entry]] = []
-        problems: list[Problem] = []
-        for entry in _entries(git(["ls-tree", "-r", "-z", f"{sha}:{path}"], b"")):
-            if any(is_hidden(part) for part in entry.path.split("/")):
-                continue
-            shown = printable(prefix + entry.path)
-            if message := _not_a_file(entry):
-                problems.append(problem_of(shown, message))
-            elif is_spec(entry.path) and entry.mode not in (_LINK, _SUBMODULE):
-                wanted.append((shown, entry))
-        if not wanted and not problems:
-            where = f"in commit {sha[:8]}"
-            problems.append(
-                problem_of(
-                    path or ".",
-                    f"contains no spec files {where}: add a file whose name ends in .yaml or .yml",
-                )
-            )
-        too_large = self._read(git, [entry.object for _, entry in wanted], fetch)
-        files = []
-        for shown, entry in wanted:
-            if size := too_large.get(entry.object):
-                problems.append(size_problem(shown, size))
-            else:
-                files.append(File(shown, self._contents[entry.object]))
-        return tuple(files), tuple(sorted(problems))
+            return Selection((), (problem,))
+        objects = _Objects(git, fetch, self._contents)
+        found = select(_CommitTree(objects, sha, path))
+        self._contents = objects.used
+        if found.files or found.problems:
+            return found
+        message = f"contains no spec files in commit {sha[:8]}: add a file whose name ends in .yaml or .yml"
+        return Selection.of_all([found, Selection((), (problem_of(path or ".", message),))])
 
-    def _read(self, git: Git, objects: Sequence[str], fetch: Fetch | None) -> dict[str, int]:
-        """Keep the contents of these files and no others. Returns the sizes of those that are too large."""
-        self._contents = {each: self._contents[each] for each in objects if each in self._contents}
-        new = list(dict.fromkeys(each for each in objects if each not in self._contents))
-        sizes = _sizes(git, new)
+
+class _Objects:
+    """The files of one commit. `used` are the contents of those that were read, by object."""
+
+    def __init__(self, git: Git, fetch: Fetch | None, known: Mapping[str, bytes]) -> None:
+        self.git = git
+        self.used: dict[str, bytes] = {}
+        self._fetch = fetch
+        self._known = known
+
+    def read(self, objects: Sequence[str]) -> list[bytes | int]:
+        """The contents of these files, in order, or the size of one that is too large."""
+        self.used |= {each: self._known[each] for each in objects if each in self._known}
+        new = list(dict.fromkeys(each for each in objects if each not in self.used))
+        sizes = _sizes(self.git, new)
         missing = [each for each in new if each not in sizes]
-        if missing and fetch:
-            fetch(missing)
-            sizes |= _sizes(git, missing)
+        if missing and self._fetch:
+            self._fetch(missing)
+            sizes |= _sizes(self.git, missing)
         if absent := next((each for each in new if each not in sizes), None):
             raise Corrupt(f"object {absent} is missing or incomplete")
         small = [(each, sizes[each]) for each in new if sizes[each] <= LIMIT]
-        self._contents |= _contents(git, small)
-        return {each: size for each, size in sizes.items() if size > LIMIT}
+        self.used |= _contents(self.git, small)
+        return [self.used[each] if each in self.used else sizes[each] for each in objects]
+
+
+class _CommitTree:
+    """A directory of a commit as a tree. Paths inside are relative to it. It is listed once, as a whole."""
+
+    def __init__(self, objects: _Objects, sha: str, path: str) -> None:
+        self._objects = objects
+        self._sha = sha
+        self._path = path
+        self._above = path.split("/") if path else []
+        listing = objects.git(["ls-tree", "-r", "-z", f"{sha}:{path}"], b"")
+        self._entries = {each.path: each for each in _entries(listing)}
+        self._children: dict[str, dict[str, Entry]] = {"": {}}
+        for each in self._entries.values():
+            self._place(each.path, _KINDS.get(each.mode, Kind.FILE))
+        links = [each for each in self._entries.values() if each.mode == _LINK]
+        texts = objects.read([each.object for each in links])
+        self._links = {
+            link.path: os.fsdecode(text) if isinstance(text, bytes) else ""
+            for link, text in zip(links, texts, strict=True)
+        }
+
+    @property
+    def root(self) -> str:
+        return printable(self._path) or "the repository"
+
+    def shown(self, path: str) -> str:
+        # File names need not be UTF-8. The escaped name can be printed, and the file is read by its object.
+        return os.fsencode("/".join((*self._above, path))).decode(errors="backslashreplace")
+
+    def identity(self, path: str) -> str:
+        return path
+
+    def children(self, directory: str) -> Sequence[Entry]:
+        return list(self._children[directory].values())
+
+    def target(self, link: str) -> Target:
+        text, names = self._links[link], [*self._above, *link.split("/")]
+        place = self._follow(names)
+        if isinstance(place, Kind):
+            return Target(place, text)
+        below = place[len(self._above) :]
+        if place[: len(self._above)] != self._above:
+            return Target(self._kind_outside(place), text)
+        path = "/".join(below)
+        if path in self._children:
+            return Target(Kind.DIRECTORY, text, path)
+        if (entry := self._entries.get(path)) is None:
+            return Target(Kind.MISSING, text)
+        return Target(_KINDS.get(entry.mode, Kind.FILE), text, path)
+
+    def contents(self, paths: Sequence[str]) -> Iterator[bytes | Problem]:
+        found = self._objects.read([self._entries[path].object for path in paths])
+        for path, content in zip(paths, found, strict=True):
+            yield size_problem(self.shown(path), content) if isinstance(content, int) else content
+
+    def _place(self, path: str, kind: Kind) -> None:
+        """Add an entry to its directory, and the directory to its own."""
+        directory = path.rpartition("/")[0]
+        if directory not in self._children:
+            self._children[directory] = {}
+            self._place(directory, Kind.DIRECTORY)
+        self._children[directory][path] = Entry(path, kind)
+
+    def _follow(self, names: Sequence[str]) -> list[str] | Kind:
+        """The names from the top of the repository to where a path leads, after all links."""
+        left, place, followed = list(names), list[str](), 0
+        while left:
+            name = left.pop(0)
+            if name == "..":
+                if not place:
+                    return Kind.OUTSIDE
+                place.pop()
+            elif name not in ("", "."):
+                place.append(name)
+                text = self._link_at(place)
+                if text is not None:
+                    followed += 1
+                    if followed > _MOST_LINKS:
+                        return Kind.LOOP
+                    if text.startswith("/"):
+                        return Kind.OUTSIDE
+                    place.pop()
+                    left = [*text.split("/"), *left]
+        return place
+
+    def _link_at(self, place: Sequence[str]) -> str | None:
+        """The text of the link at a place, None if there is none below the path."""
+        above = len(self._above)
+        return self._links.get("/".join(place[above:])) if place[:above] == self._above else None
+
+    def _kind_outside(self, place: Sequence[str]) -> Kind:
+        """What is at a place of the commit that is not below the path."""
+        mode = _mode_at(self._objects.git, self._sha, place)
+        if mode is None:
+            return Kind.MISSING
+        return Kind.OUTSIDE_DIRECTORY if mode == _TREE else Kind.OUTSIDE
+
+
+def _mode_at(git: Git, sha: str, names: Sequence[str]) -> str | None:
+    """The mode of a place of a commit, None if it does not exist. Git treats no name as a pattern."""
+    above, mode = "", _TREE
+    for name in names:
+        if mode != _TREE:
+            return None
+        here = {each.path: each.mode for each in _entries(git(["ls-tree", "-z", f"{sha}:{above}"], b""))}
+        if name not in here:
+            return None
+        above, mode = f"{above}/{name}" if above else name, here[name]
+    return mode
 
 
 def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
@@ -108,18 +215,7 @@ def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
             hint = f"did you mean {printable(near[0])}?" if near else "check the path"
             return problem_of(above, f"no such directory in commit {sha[:8]}: {hint}")
         if here[name].mode != _TREE:
-            message = _not_a_file(here[name]) or "is a file: name the directory that contains the specs"
-            return problem_of(above, message)
-    return None
-
-
-def _not_a_file(entry: _Entry) -> str | None:
-    """Why specs behind this entry would be missed. A link without an extension may point to a directory."""
-    name = entry.path.rsplit("/", 1)[-1]
-    if entry.mode == _LINK and (is_spec(name) or "." not in name):
-        return "is a symbolic link, which is not followed: commit the file itself"
-    if entry.mode == _SUBMODULE:
-        return "is a submodule, which is not fetched: commit the specs to this repository"
+            return problem_of(above, _NOT_DIRECTORIES.get(here[name].mode, _NOT_DIRECTORIES[""]))
     return None
 
 
@@ -128,9 +224,7 @@ def _entries(listing: bytes) -> Iterator[_Entry]:
         if line:
             facts, path = line.split(b"\t", 1)
             mode, _, name = facts.decode().split()
-            # File names need not be UTF-8. The escaped name can be printed, and the file is read by its
-            # object.
-            yield _Entry(mode, name, path.decode(errors="backslashreplace"))
+            yield _Entry(mode, name, os.fsdecode(path))
 
 
 def _sizes(git: Git, objects: Sequence[str]) -> dict[str, int]:

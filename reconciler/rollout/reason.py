@@ -144,6 +144,7 @@ class Reason(StrEnum):
     DEPENDENCY_NOT_READY = "DependencyNotReady"
     CHECK_FAILED = "CheckFailed"
     IMAGE_FAILED_ELSEWHERE = "ImageFailedElsewhere"
+    SOURCE_STALE = "SourceStale"
     AWAITING_PILOT = "AwaitingPilot"
     AWAITING_TURN = "AwaitingTurn"
     INSTANCES_LEFT_OUT = "InstancesLeftOut"
@@ -602,6 +603,16 @@ TABLE: dict[Reason, Meaning] = {
         ),
         requeue=Requeue.ON_CHANGE,
         ends_when="once the breaker allows it",
+    ),
+    Reason.SOURCE_STALE: Meaning(
+        Status.WAITING,
+        cause=(
+            "the specs could not be read for longer than `--source-max-age`, so they may have changed; "
+            "rollouts in progress continue"
+        ),
+        remedy="continues once the specs can be read again",
+        requeue=Requeue.ON_CHANGE,
+        ends_when="once the specs can be read",
     ),
     Reason.AWAITING_PILOT: Meaning(
         Status.WAITING,

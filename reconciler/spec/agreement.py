@@ -29,6 +29,10 @@ def field_conflicts(document: Document, kind: str, faulty: Collection[Field]) ->
     for field, message in _rollout_errors(_valid_fields(faulty, document, at)):
         yield (*at, *field), message
     if kind == "Fleet":
+        tenants = _valid_fields(faulty, document, ("spec",)).get("tenants", [])
+        paths = [each["path"] for each in tenants]
+        for (*_, index), message in _duplicate_errors(("path",), paths):
+            yield ("spec", "tenants", index, "path"), message.replace("path[", "tenants[")
         urgent = _valid_fields(faulty, document, ("spec", "urgent"))
         if "image" in urgent and follows_latest(conversion.image(urgent["image"])):
             yield ("spec", "urgent", "image"), "has the version latest: name the exact version that is urgent"

@@ -3,10 +3,15 @@
 The steps: bytes (`files`) -> text (`text`) -> trees with places (`tree`) -> documents (`document`) -> each
 document validated (`validation`) -> references between documents checked (`references`) -> typed values
 (`conversion`) -> combinations checked (`agreement`, `precedence`).
+
+An error breaks the scale sets that it makes unclear. An error of a ScaleSet breaks that one. An error of an
+Image or a RolloutPolicy breaks those that refer to it, and an error of the Fleet breaks all. A YAML error
+that ends the reading of a file breaks all documents of that file.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -16,14 +21,40 @@ from reconciler.spec.document import Document, document
 from reconciler.spec.files import File
 from reconciler.spec.fleet import Fleet
 from reconciler.spec.hold import Hold, declared_hold
-from reconciler.spec.kind import kind_of
+from reconciler.spec.image import Image
+from reconciler.spec.kind import foreign_warning, is_foreign, kind_of
 from reconciler.spec.precedence import cycles
-from reconciler.spec.problem import Problem
-from reconciler.spec.references import SpecDocument, cycle_problem, duplicates, missing_references, reference
+from reconciler.spec.problem import Problem, problem_of
+from reconciler.spec.references import (
+    REFERENCES,
+    SpecDocument,
+    cycle_problem,
+    duplicates,
+    missing_references,
+    reference,
+    target_key,
+)
 from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.shape import API_VERSION
+from reconciler.spec.tenancy import Tenant, gate_problems, target_problems, tenant_of, tenants_of
 from reconciler.spec.text import text_of
 from reconciler.spec.tree import trees
 from reconciler.spec.validation import document_problems
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A scale set whose declaration has errors, its own or those of a document that it needs.
+
+    `name`, and `key`, that of its target, are "" if they cannot be read. `image` is the declared image, None
+    if it cannot be read. `wave` is its wave, 0 if that cannot be read.
+    """
+
+    name: str
+    key: str
+    image: Image | None
+    wave: int
+    problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,62 +62,116 @@ class Declared:
     """What the files declare.
 
     `scale_sets` are the scale sets without errors, even if there are `problems`: the caller decides whether
-    to act on part of a commit. If the Fleet has an error, `scale_sets` is empty, because the Fleet applies to
-    all of them. `holds` also includes those of documents with errors. `fleet` is the name of the Fleet, "" if
-    none is declared.
+    to act on part of a commit. `broken` are the others, as far as they are readable. If the Fleet has an
+    error, all of them are broken, because the Fleet applies to all of them. `holds` also includes those of
+    documents with errors. `fleet` is the name of the Fleet, "" if none is declared. `warnings` block nothing.
+    `foreign` is the number of documents that belong to other programs.
     """
 
     scale_sets: tuple[ScaleSet, ...]
     problems: tuple[Problem, ...]
     holds: tuple[Hold, ...] = ()
     fleet: str = ""
+    broken: tuple[Broken, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    foreign: int = 0
+    documents: int = 0
 
 
 def declare(files: Iterable[File]) -> Declared:
     """What the files declare, in the order of the files. Never raises, whatever the bytes are."""
-    entries: list[SpecDocument] = []
-    problems: list[Problem] = []
-    holds: list[Hold] = []
-    paths: list[str] = []
-    all_whole = True
-    for file in files:
-        paths.append(file.path)
-        read, found, stops, whole = _read(file)
-        entries += read
-        holds += stops
-        problems += found
-        all_whole = all_whole and whole
-    duplicated, faults = duplicates(entries)
+    read = [_read(file) for file in files]
+    entries = [entry for each in read for entry in each.entries]
+    faults: defaultdict[SpecDocument, list[Problem]] = defaultdict(list)
+    for each in read:
+        for entry, found in each.faults.items():
+            faults[entry] += found
+    unread = [problem for each in read for problem in each.fatal]
+    tenants = _tenants(entries, faults)
+    for entry, tenant in tenants.items():
+        faults[entry] += target_problems(entry, tenant)
+    # A spec that its tenant may not have does not make that of another tenant a duplicate.
+    allowed = [entry for entry in entries if entry not in tenants or not faults.get(entry)]
+    for entry, problem in duplicates(allowed):
+        faults[entry] += problem
     # Otherwise a missing image may be declared in the part that could not be read.
-    missing = missing_references(entries, paths) if all_whole else {}
-    sound = [entry for entry in entries if entry.sound and entry not in duplicated and entry not in missing]
-    scale_sets, inherited = _resolve(sound)
-    problems += [*faults, *chain.from_iterable(missing.values()), *inherited]
-    is_bounded = all(entry in sound for entry in entries if entry.kind == "Fleet")
+    if not unread:
+        for entry, missing in missing_references(entries, [each.path for each in read]).items():
+            faults[entry] += missing
+    sound = [entry for entry in entries if not faults.get(entry)]
+    policies = {entry.name: entry for entry in sound if entry.kind == "RolloutPolicy"}
+    for entry, tenant in tenants.items():
+        name = reference(entry, "RolloutPolicy")
+        if not faults.get(entry) and (name is None or name in policies):
+            faults[entry] += gate_problems(entry, tenant, policies.get(name))
+    sound = [entry for entry in sound if not faults.get(entry)]
+    resolved = _resolve(sound, faults)
+    is_bounded = not any(faults.get(entry) for entry in entries if entry.kind == "Fleet")
+    scale_sets = resolved if is_bounded else {}
+    problems = {*chain.from_iterable(faults.values()), *(each for file in read for each in file.problems)}
     return Declared(
-        scale_sets if is_bounded else (), tuple(sorted(set(problems))), tuple(holds), _fleet_spec(sound)[1]
+        tuple(scale_sets.values()),
+        tuple(sorted(problems)),
+        tuple(hold for each in read for hold in each.holds),
+        _fleet_spec(sound)[1],
+        tuple(_broken(entries, scale_sets, faults, unread)),
+        tuple(sorted(warning for each in read for warning in each.warnings)),
+        sum(each.foreign for each in read),
+        len(entries),
     )
 
 
-def _read(file: File) -> tuple[list[SpecDocument], list[Problem], list[Hold], bool]:
-    """The documents of a file, their problems, their holds, and whether the whole file was read."""
+def nothing_declared(files: Sequence[File], declared: Declared) -> tuple[Problem, ...]:
+    """The problem of files that are all empty or another program's. Without it the fleet would be removed."""
+    if not files or declared.documents or declared.problems:
+        return ()
+    also = "" if len(files) == 1 else f", and neither do the other {len(files) - 1} files"
+    message = f"declares nothing{also}: add a document with apiVersion: {API_VERSION} and kind: ScaleSet"
+    return (problem_of(files[0].path, message),)
+
+
+@dataclass(slots=True)
+class _FileContent:
+    """The documents of a file. `faults` are their problems, `fatal` what ended the reading, if anything."""
+
+    path: str
+    entries: list[SpecDocument] = field(default_factory=list)
+    faults: dict[SpecDocument, list[Problem]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    fatal: list[Problem] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    foreign: int = 0
+
+
+def _read(file: File) -> _FileContent:
+    """The documents of a file, their problems and their holds."""
+    content = _FileContent(file.path)
     text = text_of(file)
     if isinstance(text, Problem):
-        return [], [text], [], False
+        content.problems = content.fatal = [text]
+        return content
     read = trees(text, file.path)
-    problems = list(read.problems)
-    entries: list[SpecDocument] = []
-    holds: list[Hold] = []
+    content.fatal = [] if read.whole else [read.problems[-1]]
     documents = [document(tree.root) for tree in read.documents]
+    content.problems = [each for each in read.problems if _document_at(each, documents) is None]
     for tree, each in zip(read.documents, documents, strict=True):
+        own = [problem for problem in read.problems if _document_at(problem, documents) is each]
+        if is_foreign(each):
+            content.foreign += 1
+            content.warnings += filter(None, [foreign_warning(each)])
+            content.problems += [problem for problem in own if problem in content.fatal]
+            continue
         kind, found = kind_of(each)
         if kind:
             found += document_problems(each, kind)
-            entries.append(SpecDocument(each, kind, sound=tree.sound and not found))
-            own = [problem for problem in read.problems if _document_at(problem, documents) is each]
-            holds += filter(None, [declared_hold(each, kind, (*own, *found))])
-        problems += found
-    return entries, problems, holds, read.whole
+            entry = SpecDocument(each, kind, sound=tree.sound and not found and read.whole)
+            content.entries.append(entry)
+            if not entry.sound:
+                content.faults[entry] = [*own, *found] or content.fatal
+            content.holds += filter(None, [declared_hold(each, kind, (*own, *found))])
+        content.problems += [*own, *found]
+    return content
 
 
 def _document_at(problem: Problem, documents: Sequence[Document]) -> Document | None:
@@ -95,24 +180,41 @@ def _document_at(problem: Problem, documents: Sequence[Document]) -> Document | 
     return before[-1] if before else None
 
 
+def _tenants(
+    entries: Sequence[SpecDocument], faults: Mapping[SpecDocument, Sequence[Problem]]
+) -> dict[SpecDocument, Tenant]:
+    """The scale sets that belong to a tenant: none if the Fleet has errors, which break all of them."""
+    fleets = [entry for entry in entries if entry.kind == "Fleet"]
+    if len(fleets) != 1 or faults.get(fleets[0]):
+        return {}
+    tenants = tenants_of(fleets[0])
+    scale_sets = [entry for entry in entries if entry.kind == "ScaleSet"] if tenants else []
+    found = {entry: tenant_of(entry, tenants) for entry in scale_sets}
+    return {entry: tenant for entry, tenant in found.items() if tenant}
+
+
 def _fleet_spec(entries: Sequence[SpecDocument]) -> tuple[dict[str, Any], str]:
     """The spec of the Fleet and its name: {} and "" if none is declared."""
     return next(((entry.spec, entry.name or "") for entry in entries if entry.kind == "Fleet"), ({}, ""))
 
 
-def _resolve(entries: Sequence[SpecDocument]) -> tuple[tuple[ScaleSet, ...], list[Problem]]:
-    """The scale sets of valid documents, and the problems that their combination causes."""
-    problems: list[Problem] = []
+def _resolve(
+    entries: Sequence[SpecDocument], faults: defaultdict[SpecDocument, list[Problem]]
+) -> dict[SpecDocument, ScaleSet]:
+    """The scale sets of valid documents. The problems that their combination causes are added to `faults`."""
     found: dict[str, tuple[SpecDocument, ScaleSet]] = {}
     fleet, name = _fleet_spec(entries)
     for entry, policy, scale_set in _scale_sets(entries, conversion.fleet(fleet, name)):
-        inherited = list(inherited_problems(entry.document, policy, fleet))
-        problems += inherited
-        if not inherited:
+        if inherited := list(inherited_problems(entry.document, policy, fleet)):
+            faults[entry] += inherited
+        else:
             found[scale_set.name] = entry, scale_set
     for links in cycles([scale_set for _, scale_set in found.values()]):
-        problems.append(cycle_problem(links, {link.name: found.pop(link.name)[0] for link in links}))
-    return tuple(scale_set for _, scale_set in found.values()), problems
+        members = {link.name: found.pop(link.name)[0] for link in links}
+        problem = cycle_problem(links, members)
+        for entry in members.values():
+            faults[entry].append(problem)
+    return dict(found.values())
 
 
 def _scale_sets(
@@ -130,3 +232,45 @@ def _scale_sets(
             if image is not None and policy is not None:
                 lines = conversion.lines_of(declared[ref], "spec") if ref else ()
                 yield entry, policy, conversion.scale_set(entry.document, image, policy, fleet, lines)
+
+
+def _broken(
+    entries: Sequence[SpecDocument],
+    whole: Mapping[SpecDocument, ScaleSet],
+    faults: Mapping[SpecDocument, Sequence[Problem]],
+    unread: Sequence[Problem],
+) -> Iterator[Broken]:
+    """The scale sets that are not whole, each with the problems that make it so."""
+    documents = {(entry.kind, entry.name): entry for entry in entries}
+    fleets = [entry for entry in entries if entry.kind == "Fleet"]
+    for entry in entries:
+        if entry.kind != "ScaleSet" or entry in whole:
+            continue
+        needed = [documents.get((kind, reference(entry, kind))) for kind in REFERENCES]
+        causes = [entry, *(each for each in needed if each), *fleets]
+        problems = [problem for cause in causes for problem in faults.get(cause, ())]
+        image, wave = _image_of(entry, needed[0], faults), entry.spec.get("wave")
+        yield Broken(
+            entry.name or "",
+            target_key(entry) or "",
+            image,
+            wave if type(wave) is int else 0,
+            tuple(sorted(set(problems or unread))),
+        )
+
+
+def _image_of(
+    entry: SpecDocument, referred: SpecDocument | None, faults: Mapping[SpecDocument, Sequence[Problem]]
+) -> Image | None:
+    """The image that a document with errors declares, None if that part of it has errors."""
+    if reference(entry, "Image"):
+        is_readable = referred is not None and not faults.get(referred)
+        return conversion.image(referred.spec) if referred is not None and is_readable else None
+    declared = entry.spec.get("image")
+    wrong = any(_is_about(each.field, "spec.image") for each in faults.get(entry, ()))
+    return conversion.image(declared) if isinstance(declared, dict) and not wrong else None
+
+
+def _is_about(field: str, part: str) -> bool:
+    """Whether a problem of this field leaves it unclear what `part` is."""
+    return not field or part.startswith(field) or field.startswith(part)

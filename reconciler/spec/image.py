@@ -164,6 +164,18 @@ def same(one: Image, other: Image) -> bool:
     return key(one) == key(other)
 
 
+def is_related(one: Image, other: Image) -> bool:
+    """Whether both may be versions of one image. Kinds of image without versions count as one image each.
+
+    >>> ubuntu = PlatformImage("Canonical", "ubuntu", "server", "24.04.1")
+    >>> is_related(ubuntu, at_version(ubuntu, "24.04.2")), is_related(ubuntu, ManagedImage("/x"))
+    (True, False)
+    """
+    if isinstance(one, ManagedImage | VhdImage):
+        return one.kind == other.kind
+    return one.kind == other.kind and same(at_version(one, "0"), at_version(other, "0"))
+
+
 def key(image: Image) -> tuple[str, str]:
     """A key that is equal for two images that Azure treats as the same."""
     return image.kind, str(image).casefold()

@@ -4,7 +4,37 @@ from reconciler.spec.document import Document
 from reconciler.spec.example import describe_value, example_text
 from reconciler.spec.problem import Problem
 from reconciler.spec.shape import API_VERSION, KINDS, fields
-from reconciler.spec.wording import nearest, one_of
+from reconciler.spec.wording import letters, nearest, one_of
+
+_GROUP = API_VERSION.split("/", maxsplit=1)[0]
+_OURS = frozenset({"apiversion", "kind", "metadata", "spec", "scalesets"})
+_ONLY_OURS = frozenset({"ScaleSet", "RolloutPolicy"})
+
+
+def is_foreign(document: Document) -> bool:
+    """Whether a document belongs to another program, and is passed over.
+
+    It is a mapping, and its apiVersion is that of another group, or it has none of the fields with which a
+    spec begins. A group that is probably misspelt is not another one.
+    """
+    if not isinstance(document.value, dict):
+        return False
+    version = document.value.get("apiVersion")
+    if isinstance(version, str):
+        return nearest(version.split("/", maxsplit=1)[0], [_GROUP]) is None
+    return not _OURS.intersection(map(letters, document.value))
+
+
+def foreign_warning(document: Document) -> Problem | None:
+    """The warning for a document that is passed over although its kind is one of ours."""
+    kind = document.at("kind")
+    if kind not in _ONLY_OURS:
+        return None
+    message = (
+        f"{example_text(document, ('apiVersion',))} is another program's, so this {kind} is passed over: "
+        f"write {API_VERSION} if it is a spec"
+    )
+    return Problem(document.values["apiVersion",], "apiVersion", message)
 
 
 def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:

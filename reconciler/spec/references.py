@@ -47,25 +47,23 @@ def reference(entry: SpecDocument, kind: str) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def duplicates(entries: Sequence[SpecDocument]) -> tuple[frozenset[SpecDocument], list[Problem]]:
-    """All documents that share a name, a target or the kind Fleet, and a problem for each but the first."""
-    names = _duplicates(
+def duplicates(entries: Sequence[SpecDocument]) -> Iterator[tuple[SpecDocument, list[Problem]]]:
+    """All documents that share a name, a target or the kind Fleet, and the problem of each."""
+    yield from _duplicates(
         entries,
         _name_key,
         ("metadata", "name"),
         "is already the name of another {kind}, in {place}: rename one of the two",
     )
-    targets = _duplicates(
+    yield from _duplicates(
         entries,
-        _target_key,
+        target_key,
         ("spec", "target"),
         "is already the target of another spec, in {place}: keep one of the two",
     )
-    fleets = _duplicates(
+    yield from _duplicates(
         entries, _fleet_key, (), "is a second Fleet, in addition to the one in {place}: keep one of the two"
     )
-    duplicated = frozenset(entry for group, _ in (names, targets, fleets) for entry in group)
-    return duplicated, names[1] + targets[1] + fleets[1]
 
 
 def missing_references(
@@ -138,19 +136,17 @@ def _missing_target(kind: str, name: str, named: dict[str, SpecDocument], paths:
 
 def _duplicates(
     entries: Sequence[SpecDocument], key: Callable[[SpecDocument], str | None], at: Field, message: str
-) -> tuple[list[SpecDocument], list[Problem]]:
+) -> Iterator[tuple[SpecDocument, list[Problem]]]:
     first: dict[str, SpecDocument] = {}
-    duplicated: list[SpecDocument] = []
-    problems: list[Problem] = []
     for entry in entries:
         if (claimed := key(entry)) is None:
             continue
         other = first.setdefault(claimed, entry)
         if other is not entry:
-            duplicated += (other, entry)
             text = message.format(kind=entry.kind, place=other.document.key(at))
-            problems.append(Problem(entry.document.key(at), dotted_path(at), text))
-    return duplicated, problems
+            problem = Problem(entry.document.key(at), dotted_path(at), text)
+            yield entry, [problem]
+            yield other, [problem]
 
 
 def _name_key(entry: SpecDocument) -> str | None:
@@ -161,7 +157,8 @@ def _fleet_key(entry: SpecDocument) -> str | None:
     return entry.kind if entry.kind == "Fleet" else None
 
 
-def _target_key(entry: SpecDocument) -> str | None:
+def target_key(entry: SpecDocument) -> str | None:
+    """The key of the target of a scale set, None if it cannot be read."""
     target = [entry.document.at("spec", "target", name) for name in ("subscription", "resourceGroup", "name")]
     if entry.kind != "ScaleSet" or not all(isinstance(part, str) for part in target):
         return None

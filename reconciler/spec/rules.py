@@ -123,7 +123,7 @@ def _of_rollout(*at: str) -> dict[Field, Rule]:
     }
 
 
-def _of_windows(*at: str) -> dict[Field, Rule]:
+def _of_windows(*at: str | int) -> dict[Field, Rule]:
     return {
         (*at, EACH, "schedule"): partial(_of_text, cron.schedule_error),
         (*at, EACH, "duration"): _window_duration_error,
@@ -163,6 +163,7 @@ _RULES: dict[str, dict[Field, Rule]] = {
         ("spec", "urgent", "until"): partial(_of_text, _time_error),
         **_of_image("spec", "urgent", "image"),
         **_of_windows("spec", "windows"),
+        **_of_windows("spec", "tenants", EACH, "requires", "windows"),
         ("spec", "maxConcurrentRollouts"): _scale_sets_rule,
         ("spec", "maxChange"): _scale_sets_rule,
         ("spec", "maxFailedRollouts"): partial(amount.amount_error, least=0, whole="all scale sets"),

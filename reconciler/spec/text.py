@@ -9,12 +9,16 @@ from reconciler.spec.problem import Place, Problem
 _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # line ends as defined by YAML
 _BYTE_ORDER_MARK = "\ufeff"
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def text_of(file: File) -> str | Problem:
     """The text of a file without its byte order mark, or the problem that makes it unreadable."""
     if len(file.content) > LIMIT:
         return size_problem(file.path, len(file.content))
+    if file.content.startswith(_LFS_POINTER):
+        message = "is a Git LFS pointer, whose content is not fetched: commit the file itself"
+        return Problem(Place(file.path), "", message)
     if _is_wide(file.content):
         return Problem(Place(file.path), "", "looks like UTF-16 or UTF-32, not UTF-8: save the file as UTF-8")
     try:

@@ -38,7 +38,6 @@ DEPTH = 40  # levels; a spec needs five
 
 LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_EMPTY = "contains no document: add a spec that begins with apiVersion and kind, or remove the file"
 _TEXT_TAGS = ("!", "tag:yaml.org,2002:str")
 _COLLECTION_TAGS = {MappingStartEvent: "tag:yaml.org,2002:map", SequenceStartEvent: "tag:yaml.org,2002:seq"}
 
@@ -60,8 +59,11 @@ class Trees:
     whole: bool
 
 
-def trees(text: str, path: str, *, loader: type | None = None, empty: str = _EMPTY) -> Trees:
-    """The documents in the text of a file, up to the first fatal error. `empty` is the message for none."""
+def trees(text: str, path: str, *, loader: type | None = None, empty: str = "") -> Trees:
+    """The documents in the text of a file, up to the first fatal error.
+
+    `empty` is the message of the problem that a file without documents has, "" if it has none.
+    """
     composer = _Composer(path, yaml.parse(text, Loader=loader or LOADER))
     documents: list[Tree] = []
     whole = True
@@ -74,7 +76,7 @@ def trees(text: str, path: str, *, loader: type | None = None, empty: str = _EMP
     except yaml.YAMLError as error:
         composer.problems.append(syntax_problem(error, text, path))
         whole = False
-    if whole and not documents:
+    if whole and not documents and empty:
         composer.problems.append(Problem(Place(path), "", empty))
     return Trees(tuple(documents), tuple(composer.problems), whole)
 

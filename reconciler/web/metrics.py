@@ -40,6 +40,14 @@ class _StoreCollector(Collector):
         yield from self._requests()
         states = self._store.states()
         yield from _statuses(states)
+        orphaned = GaugeMetricFamily(
+            "vmss_reconciler_orphaned",
+            "1 for a scale set whose spec was removed in the middle of a rollout",
+            labels=["name"],
+        )
+        for orphan in self._store.orphans():
+            orphaned.add_metric([orphan.name], 1)
+        yield orphaned
         yield from _conditions(states)
         if self._store.last_sweep:
             yield _last_observed(states, self._store.last_sweep)
@@ -67,6 +75,20 @@ class _StoreCollector(Collector):
         commit = GaugeMetricFamily("vmss_reconciler_commit_info", "The commit in force", labels=["commit"])
         commit.add_metric([sweep.commit], 1)
         yield commit
+        refused = GaugeMetricFamily(
+            "vmss_reconciler_refused_commit_info",
+            "The newest commit, if it has errors",
+            labels=["commit", "author"],
+        )
+        stale = GaugeMetricFamily(
+            "vmss_reconciler_source_stale",
+            "1 if the specs could not be read for too long, and no rollout begins",
+        )
+        stale.add_metric([], float(sweep.stale_since is not None))
+        yield stale
+        if sweep.refused:
+            refused.add_metric([sweep.refused.commit, sweep.refused.author], 1)
+        yield refused
 
     def _throttled_metric(self, sweep: Sweep) -> Metric:
         throttled = GaugeMetricFamily(
@@ -129,13 +151,19 @@ def _conditions(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
         "1 if a spec suspends a scale set or the Fleet freezes it, 0 if not",
         labels=["name"],
     )
+    behind = GaugeMetricFamily(
+        "vmss_reconciler_behind",
+        "1 if a newer commit with errors is not in force for a scale set",
+        labels=["name"],
+    )
     for state in states:
         name = state.desired.name
+        behind.add_metric([name], float(state.behind is not None))
         for each in state.published.conditions:
             for status in ConditionStatus:
                 condition.add_metric([name, each.type, status], float(each.status is status))
         suspended.add_metric([name], float(is_suspended(state.desired)))
-    yield from (condition, suspended)
+    yield from (condition, suspended, behind)
 
 
 def _last_observed(states: Sequence[ScaleSetState], sweep: Sweep) -> Metric:

@@ -114,13 +114,14 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
     foreseen = row.pop("forecast")
     assert row["observedRevision"] == row["revision"]
     assert [each["status"] for each in row["conditions"]] == ["Unknown", "True", "False", "False", "True"]
-    blank = {
+    blank: dict[str, Any] = {
         "at": "",
         "instances": {},
         "instancesAt": "",
         "revision": {},
         "observedRevision": {},
         "conditions": [],
+        "behind": None,
     }
     assert row | blank | {"nextReconcile": "", "history": []} == {
         "name": "api",

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ import pytest
 
 from reconciler.azure.token import claims
 from reconciler.cli.source import devops_token
-from tests.cli.program import Azure, Daemon, bare, command, until, write_specs
+from tests.cli.program import Azure, Daemon, Ended, azure, bare, command, reconciler, until, write_specs
 from tests.git.forge import Forge, serve
 from tests.invariants import at_most_one_domain_is_unavailable
-from tests.stories.world import NEW, OLD, spec
+from tests.stories.world import NEW, OLD, scale_set, spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def test_a_commit_with_errors_is_reported_and_changes_nothing(
     with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
         daemon.started()
         until(lambda: daemon.status_of("web") == "Ready", daemon.log)
-        remote.merge("Move web, with a slip", spec("web", interval="soon"))
+        bad = remote.merge("Move web, with a slip", spec("web", interval="soon"))
         until(lambda: daemon.status()["sweep"]["errors"], daemon.log)
         shown = daemon.status()
         assert shown["sweep"] | {"at": ""} == {
@@ -119,18 +120,72 @@ def test_a_commit_with_errors_is_reported_and_changes_nothing(
             "commit": good,
             "subject": "Begin where we are",
             "errors": [mistake],
+            "warnings": [],
+            "staleSince": None,
+            "refused": {
+                "commit": bad,
+                "subject": "Move web, with a slip",
+                "author": "Ada",
+                "message": f"commit {bad[:10]} (Move web, with a slip) by Ada",
+                "error": mistake,
+                "errors": 1,
+            },
         }
         assert [(row["commit"], row["status"]) for row in shown["scaleSets"]] == [(good, "Ready")]
         assert daemon.get("/readyz") == (200, "ok\n")
         assert daemon.log()[-2:] == [
             f"ERROR {mistake}",
-            f"ERROR commit {good[:10]} (Begin where we are) remains in force",
+            f"ERROR commit {bad[:10]} (Move web, with a slip) by Ada is refused;"
+            f" commit {good[:10]} (Begin where we are) remains in force",
         ]
         assert world.writes() == 0
 
         mended = remote.merge("Mend the slip", spec("web", version=OLD))
         until(lambda: daemon.status()["sweep"]["commit"] == mended, daemon.log)
         assert daemon.status()["sweep"]["errors"] == []
+
+
+def test_where_is_my_change(remote: Remote, tmp_path: Path) -> None:
+    """The commit that moves both scale sets has an error in the spec of one."""
+    with azure(scale_set("web", capacity=3), scale_set("api", capacity=3)) as world:
+        _ask_where_is_my_change(world, remote, tmp_path)
+
+
+def _ask_where_is_my_change(world: Azure, remote: Remote, tmp_path: Path) -> None:
+    good = remote.merge("Begin where we are", spec("web", version=OLD), spec("api", version=OLD))
+    with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
+        daemon.started()
+        ask = partial(_asked, daemon.url, world.environment, tmp_path)
+        until(lambda: {daemon.status_of(each) for each in ("api", "web")} == {"Ready"}, daemon.log)
+        bad = remote.merge("Move both", spec("web"), spec("api", intervall="1h"))
+        until(lambda: world.images("web") == {NEW} and daemon.status_of("web") == "Ready", daemon.log)
+        assert world.images("api") == {OLD}
+        error = "specs/api.yaml:12:3: spec.intervall: unknown field: did you mean interval?"
+        why_api = ask("why", "api").out
+        assert (
+            f"behind      commit {bad[:10]} (Move both) by Ada: it has errors, and is not in force here until they are fixed"
+            in why_api
+        )
+        assert f"error       {error}" in why_api
+        assert any(line.startswith("declared  ") and good[:10] in line for line in why_api)
+        why_web = ask("why", "web").out
+        assert not any(line.startswith(("behind", "error")) for line in why_web)
+        assert any(line.startswith("declared  ") and bad[:10] in line for line in why_web)
+        status = ask("status")
+        assert (status.code, status.err) == (1, [f"error: {error}"])
+        assert status.out[0].endswith(
+            f"commit {bad[:10]} (Move both); 1 error in commit {bad[:10]} (Move both) by Ada"
+        )
+        (row,) = (line for line in status.out if line.startswith("api"))
+        assert row.endswith(f"; behind commit {bad[:10]}, which has errors: {error}")
+        metrics = daemon.get("/metrics")[1].splitlines()
+        assert f'vmss_reconciler_refused_commit_info{{author="Ada",commit="{bad}"}} 1.0' in metrics
+        assert 'vmss_reconciler_behind{name="api"} 1.0' in metrics
+        assert 'vmss_reconciler_behind{name="web"} 0.0' in metrics
+
+
+def _asked(url: str, environment: Mapping[str, str], cwd: Path, *arguments: str) -> Ended:
+    return reconciler(*arguments, "--server", url, env=environment, cwd=cwd)
 
 
 def test_an_unreachable_remote_is_reported_and_changes_nothing(

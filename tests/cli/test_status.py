@@ -42,7 +42,15 @@ def test_the_whole_store_as_json(fleet: Azure, tmp_path: Path) -> None:
     shown = json.loads("\n".join(done.out))
     assert (done.code, done.err) == (0, [ALONE])
     assert [(row["name"], row["status"]) for row in shown["scaleSets"]] == [("web", "Reconciling")]
-    assert shown["sweep"] | {"at": ""} == {"at": "", "commit": "", "subject": "specs", "errors": []}
+    assert shown["sweep"] | {"at": ""} == {
+        "at": "",
+        "commit": "",
+        "subject": "specs",
+        "errors": [],
+        "warnings": [],
+        "staleSince": None,
+        "refused": None,
+    }
 
 
 def test_errors_in_the_specs_are_errors(fleet: Azure, tmp_path: Path) -> None:

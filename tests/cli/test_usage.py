@@ -226,6 +226,7 @@ VARIABLES = (
     "REQUEUE_AFTER",
     "REVOKED_KEYS",
     "SERVER",
+    "SOURCE_MAX_AGE",
     "SPECS",
     "SSH_KEY",
     "SSH_KNOWN_HOSTS",

@@ -3,6 +3,7 @@
 from dataclasses import fields
 from typing import Any
 
+from reconciler.daemon.in_force import InForce
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.state import LastSeen, Published, ScaleSetState
 from reconciler.daemon.store import Store
@@ -42,6 +43,11 @@ def state(name: str = "web", reason: str | None = "UpToDate", **changes: Any) ->
         "progress": Progress(**_taken(values, Progress)),
     }
     return ScaleSetState(desired, values.pop("commit", "a1"), **(parts | values))
+
+
+def in_force(*scale_sets: ScaleSet, commit: str = "a1") -> list[InForce]:
+    """What a commit without errors puts in force."""
+    return [InForce(each, commit, (commit, NOW)) for each in scale_sets]
 
 
 def store_of(*states: ScaleSetState) -> Store:

@@ -53,6 +53,7 @@ def test_a_rollout_in_progress_is_never_settled() -> None:
         Reason.AWAITING_APPROVAL,
         Reason.DEPENDENCY_NOT_READY,
         Reason.AWAITING_TURN,
+        Reason.SOURCE_STALE,
         Reason.AWAITING_PILOT,
     }
     held = {

@@ -48,6 +48,7 @@ AwaitingApproval          passes  held  free     moves
 TooMuchChange             passes  held  free     moves
 DependencyNotReady        passes  free  free     moves
 ImageFailedElsewhere      passes  held  free     moves
+SourceStale               passes  held  free     moves
 AwaitingPilot             passes  held  free     moves
 AwaitingTurn              passes  held  free     moves
 InstancesLeftOut          over    free  free     moves

@@ -83,7 +83,6 @@ def test_a_hold_in_a_commit_with_errors_is_in_force_until_a_good_commit_lifts_it
     for _ in commits:
         specs.refresh()
         suspended += [each.suspend for each in specs.scale_sets]
-        assert versions(specs) == [NEW], "nothing else of the broken commit is taken over"
     assert suspended == [None, Suspension("outage"), Suspension("outage"), None]
 
 
@@ -123,7 +122,9 @@ def test_what_was_in_force_is_taken_over_before_anything_is_read() -> None:
 
 
 def test_without_what_was_in_force_the_newest_valid_commit_is_and_the_holds_of_the_broken_one() -> None:
-    stop = File("specs/web.yaml", yaml.safe_dump(spec(version=FIX, suspend={"reason": "outage"})).encode())
+    stop = File(
+        "specs/web.yaml", yaml.safe_dump(spec(version=FIX, suspend={"reason": "outage"}, wawe=1)).encode()
+    )
     earlier = [reading("c3", broken=True), reading("b2"), reading("a1", OLD)]
 
     def before(is_valid: Callable[[tuple[File, ...]], bool]) -> Reading | None:
@@ -133,7 +134,7 @@ def test_without_what_was_in_force_the_newest_valid_commit_is_and_the_holds_of_t
     specs = Specs(Remote(broken))
     for _ in range(2):
         specs.refresh()
-        assert (specs.commit, versions(specs), len(specs.errors)) == ("b2", [NEW], 1)
+        assert (specs.commit, versions(specs), len(specs.errors)) == ("b2", [NEW], 2)
         assert [each.suspend for each in specs.scale_sets] == [Suspension("outage")]
 
 
@@ -298,3 +299,28 @@ def test_a_directory_has_no_history(tmp_path: Path) -> None:
     assert not specs.was_declared(build.spec(), build.OLD, "")
     specs.refresh()
     assert not specs.was_declared(specs.scale_sets[0], build.OLD, "")
+
+
+def test_a_start_beside_broken_commits_goes_through_those_since_the_last_valid_one() -> None:
+    """Each of two broken commits has moved another scale set."""
+    web, db = (File(f"specs/{name}.yaml", yaml.safe_dump(spec(name)).encode()) for name in ("web", "db"))
+    moved = File("specs/web.yaml", yaml.safe_dump(spec(version=FIX)).encode())
+    broken = File("specs/db.yaml", b"kind: [")
+    first = Reading("a1", "first", (web, db), ())
+    second = Reading("b2", "moves web", (moved, broken), ())
+    asked: list[str] = []
+
+    def since(commit: str) -> tuple[Reading, ...]:
+        asked.append(commit)
+        return (second,)
+
+    third = Reading("c3", "breaks web too", (File("specs/web.yaml", b"kind: ["), broken), (), since=since)
+    running, started = Specs(Remote(first, second, third)), Specs(Remote(third, last=first))
+    for _ in range(3):
+        running.refresh()
+        started.refresh()
+        assert {each.name: each.image for each in started.scale_sets} == {"web": build.FIX, "db": build.NEW}
+    assert {each.key: each.desired for each in running.in_force} == {
+        each.key: each.desired for each in started.in_force
+    }
+    assert asked == ["a1"]

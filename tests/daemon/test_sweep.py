@@ -138,18 +138,6 @@ def test_a_removed_spec_costs_no_request_and_a_suspended_one_a_list_of_instances
     assert operations(requests_of(world)) == PAGES, "and that once an interval"
 
 
-def test_a_spec_removed_during_a_rollout_is_logged_with_the_progress(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    caplog.set_level("INFO", "reconciler")
-    declared = fleet(scale_set("web", capacity=5), scale_set("api"))
-    world = World(declared, spec("web", NEW), spec("api", OLD))
-    world.run(until=lambda: world.has_upgraded(2))
-    world.unmerge("web")
-    world.reconciler.sweep()
-    assert "web: spec removed; scale set left unchanged, with 1 of 5 up to date" in caplog.messages
-
-
 def test_only_the_scale_set_whose_interval_has_passed_is_observed(world: World) -> None:
     world.merge(spec("web-0017", OLD, interval="10m"))
     world.step()

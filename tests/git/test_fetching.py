@@ -185,9 +185,9 @@ def test_a_commit_that_changes_one_spec_reads_one_file(remote: Remote) -> None:
     for number in range(30):
         remote.write(f"specs/{number}.yaml", f"number: {number}\n")
     tree = Tree()
-    before, _ = tree.spec_files(git, remote.push(), "specs")
+    before = tree.spec_files(git, remote.push(), "specs").files
     remote.write("specs/7.yaml", "number: 70\n")
-    after, _ = tree.spec_files(git, remote.push(), "specs")
+    after = tree.spec_files(git, remote.push(), "specs").files
     assert read == [31, 1]
     assert {*after} - {*before} == {File("specs/7.yaml", b"number: 70\n")}
 
@@ -316,3 +316,11 @@ def test_a_collection_of_garbage_keeps_a_clone_without_all_files_readable(
     last = of(web, tmp_path / "c").last()
     assert last is not None
     assert (last.sha, last.files[0].content) == (first, b"a: 0\n")
+
+
+def test_the_commits_between_two_of_the_branch(remote: Remote) -> None:
+    shas = [remote.push(f"change {number}") for number in range(4)]
+    source = remote.repository()
+    source.commit()
+    assert [each.sha for each in source.between(shas[0], shas[3])] == shas[1:3]
+    assert source.between(shas[3], shas[3]) == source.between("0" * 40, shas[3]) == ()

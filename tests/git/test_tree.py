@@ -50,12 +50,13 @@ def test_any_tree_is_read_or_its_entries_are_named(
     git: Run, outer: dict[bytes, tuple[str, bytes]], inner: dict[bytes, tuple[str, bytes]], path: str
 ) -> None:
     sha = tree(git, outer, tree(git, {name: entry for name, entry in inner.items() if entry[0] != "40000"}))
-    files, problems = Tree().spec_files(git, sha, path)
-    shown = [each.path for each in files] + [str(each) for each in problems]
+    found = Tree().spec_files(git, sha, path)
+    shown = [each.path for each in found.files]
+    shown += [str(each) for each in (*found.problems, *found.warnings)]
     assert shown, "never an empty fleet without a word"
     assert all(text.isprintable() for text in shown)
     contents = {content for entries in (outer, inner) for _, content in entries.values()}
-    assert {each.content for each in files} <= contents
+    assert {each.content for each in found.files} <= contents
 
 
 def test_a_file_that_is_missing_from_the_clone_is_fetched_or_reported(git: Run) -> None:

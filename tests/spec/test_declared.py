@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.spec.amount import Count
-from reconciler.spec.declared import declare
-from reconciler.spec.files import File, read_paths
-from reconciler.spec.image import GalleryImage, PlatformImage, VhdImage
+from reconciler.spec.declared import declare, nothing_declared
+from reconciler.spec.directory import read_paths
+from reconciler.spec.files import File
+from reconciler.spec.image import GalleryImage, ManagedImage, PlatformImage, VhdImage
 from reconciler.spec.problem import Place
 from reconciler.spec.scale_set import By, Converge, Health, ScaleSet, Target
 from reconciler.spec.suspension import Suspension
@@ -108,9 +109,9 @@ def test_fields_that_a_spec_leaves_out_have_the_defaults_of_the_schema() -> None
 
 
 def test_the_examples_declare_the_shop() -> None:
-    files, problems = read_paths([SPECS])
-    declared = declare(files)
-    assert problems + declared.problems == ()
+    found = read_paths([SPECS])
+    declared = declare(found.files)
+    assert found.problems + found.warnings + declared.problems == ()
     images = {each.name: each.image for each in declared.scale_sets}
     gallery = (
         "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/images/providers/Microsoft.Compute"
@@ -240,3 +241,164 @@ def test_many_unknown_fields_are_summarised(web: str, lines: Lines) -> None:
     printed = lines(web + "".join(f"  field{number}: 1\n" for number in range(1000)))
     assert len(printed) == 21
     assert printed[-1].startswith("web.yaml:41:3: spec.field20: unknown field, and 979 more after it:")
+
+
+# Documents of other programs, and files without documents
+
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "foreign"),
+    [
+        pytest.param("", 0, id="an empty file"),
+        pytest.param("# kind: ScaleSet\n", 0, id="a file with only comments"),
+        pytest.param("---\n---\n~\n", 0, id="a file with only empty documents"),
+        pytest.param(CONFIG_MAP, 1, id="a ConfigMap"),
+        pytest.param("resources: [web.yaml]\n", 1, id="a kustomization without an apiVersion"),
+        pytest.param("services:\n  web: {image: x}\n", 1, id="a compose file"),
+        pytest.param("Parameters: !Ref x\n<<: {a: 1}\n", 1, id="YAML features of another program"),
+        pytest.param(
+            "apiVersion: image.toolkit.fluxcd.io/v1\nkind: Image\n", 1, id="a kind of the same name"
+        ),
+        pytest.param(f"{CONFIG_MAP}---\n{CONFIG_MAP}", 2, id="two documents"),
+    ],
+)
+def test_what_is_passed_over_is_no_error(web: str, text: str, foreign: int) -> None:
+    declared = declare([File("other.yaml", text.encode()), File("web.yaml", web.encode())])
+    assert [str(each) for each in (*declared.problems, *declared.warnings)] == []
+    assert ([each.name for each in declared.scale_sets], declared.foreign) == (["web"], foreign)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("- a\n", "is a list, but a spec is expected", id="a list"),
+        pytest.param(
+            "kind: Deployment\n", '"Deployment" is not a spec kind', id="a kind without an apiVersion"
+        ),
+        pytest.param("apiVersion: vmss-reconcilr/v1\n", "kind: is missing", id="a misspelt group"),
+        pytest.param("Spec: {}\n", "kind: is missing", id="a spec without an apiVersion and a kind"),
+        pytest.param("{{ if .Values.x }}\n", "a {{ template }}", id="a template"),
+        pytest.param(
+            "version https://git-lfs.github.com/spec/v1\noid sha256:dd7b\nsize 1395\n",
+            "is a Git LFS pointer, whose content is not fetched: commit the file itself",
+            id="a Git LFS pointer",
+        ),
+    ],
+)
+def test_what_may_be_a_spec_is_an_error(lines: Lines, text: str, problem: str) -> None:
+    printed = lines(text)
+    assert problem in printed[0], printed
+
+
+def test_a_scale_set_of_another_group_is_a_warning(web: str) -> None:
+    declared = declare([File("web.yaml", web.replace("vmss-reconciler/v1alpha1", "v1alpha1").encode())])
+    assert (declared.scale_sets, declared.problems) == ((), ())
+    assert [str(each) for each in declared.warnings] == [
+        'web.yaml:1:13: apiVersion: "v1alpha1" is another program\'s, so this ScaleSet is passed over: write'
+        " vmss-reconciler/v1alpha1 if it is a spec"
+    ]
+
+
+NOTHING = "declares nothing{}: add a document with apiVersion: vmss-reconciler/v1alpha1 and kind: ScaleSet"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        pytest.param([""], ["0.yaml: " + NOTHING.format("")], id="an empty file"),
+        pytest.param(
+            ["", CONFIG_MAP, "# a"],
+            ["0.yaml: " + NOTHING.format(", and neither do the other 2 files")],
+            id="several files",
+        ),
+        pytest.param(["", BASE], [], id="one of the files declares something"),
+        pytest.param(["", "- a"], [], id="one of the files has an error"),
+        pytest.param([], [], id="no files"),
+    ],
+)
+def test_files_that_declare_nothing_at_all(texts: list[str], expected: list[str]) -> None:
+    files = [File(f"{number}.yaml", text.encode()) for number, text in enumerate(texts)]
+    assert [str(each) for each in nothing_declared(files, declare(files))] == expected
+
+
+# What an error breaks
+
+FLEET_FILE = "apiVersion: vmss-reconciler/v1alpha1\nkind: Fleet\nmetadata: {name: shop}\nspec: {%s}\n"
+POLICY = "apiVersion: vmss-reconciler/v1alpha1\nkind: RolloutPolicy\nmetadata: {name: slow}\nspec: {%s}\n"
+SLOW = REFERRING + "  rollout: {policy: slow}\n"
+API, CART = referring("api"), SLOW.replace("NAME", "cart").replace("ref: base", 'managed: {id: "%s"}')
+MANAGED = (
+    "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/images/providers/Microsoft.Compute"
+    "/images/cart"
+)
+WHOLE = {
+    "images": BASE,
+    "policies": POLICY % "soak: 5m",
+    "fleet": FLEET_FILE % "maxChange: 5",
+    "api": API,
+    "cart": CART % MANAGED,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "whole", "broken"),
+    [
+        pytest.param({}, ["api", "cart"], {}, id="nothing is broken"),
+        pytest.param(
+            {"api": API + "  wawe: 1\n"}, ["cart"], {"api": ("7:3: spec.wawe", UBUNTU)}, id="a field of a spec"
+        ),
+        pytest.param(
+            {"api": API.replace("ref: base", "raf: base")}, ["cart"], {"api": ("6:11: spec.image.raf", None)}, id="the image of a spec"
+        ),
+        pytest.param(
+            {"api": API + "---\nkind: ["}, ["cart"], {"api": ("api.yaml:9:1", UBUNTU)}, id="a YAML error after a spec"
+        ),
+        pytest.param(
+            {"images": BASE.replace('"24.04.202601140"', "24")},
+            ["cart"],
+            {"api": ("images.yaml:4:88", None)},
+            id="an Image that a spec refers to",
+        ),
+        pytest.param({"images": "kind: ["}, ["cart"], {"api": ("images.yaml:2:1", None)}, id="a file with an Image"),
+        pytest.param(
+            {"policies": POLICY % "soak: 5"},
+            ["api"],
+            {"cart": ("policies.yaml:4:14", ManagedImage(MANAGED))},
+            id="a RolloutPolicy",
+        ),
+        pytest.param(
+            {"fleet": FLEET_FILE % "maxChange: half"},
+            [],
+            {"api": ("fleet.yaml:4:19", UBUNTU), "cart": ("fleet.yaml:4:19", ManagedImage(MANAGED))},
+            id="the Fleet",
+        ),
+        pytest.param(
+            {"more": API.replace("name: api", "name: web", 1)},
+            ["cart"],
+            {"api": ("more.yaml:5:3: spec.target", UBUNTU), "web": ("more.yaml:5:3: spec.target", UBUNTU)},
+            id="two specs with one target",
+        ),
+        pytest.param(
+            {"api": API + "  dependsOn: [cart]\n", "cart": CART % MANAGED + "  dependsOn: [api]\n"},
+            [],
+            {"api": ("is part of a dependency cycle", UBUNTU), "cart": ("is part of", ManagedImage(MANAGED))},
+            id="a dependency cycle",
+        ),
+        pytest.param({"other": "kind: ["}, ["api", "cart"], {}, id="a file that nothing needs"),
+    ],
+)  # fmt: skip
+def test_what_an_error_breaks(
+    changes: dict[str, str], whole: list[str], broken: dict[str, tuple[str, object]]
+) -> None:
+    texts = {**WHOLE, **changes}
+    declared = declare([File(f"{name}.yaml", text.encode()) for name, text in texts.items()])
+    assert [each.name for each in declared.scale_sets] == whole
+    found = {each.name: each for each in declared.broken}
+    assert list(found) == list(broken)
+    for name, (message, image) in broken.items():
+        assert message in str(found[name].problems[0])
+        assert (found[name].image, len(found[name].problems)) == (image, 1)
+        assert set(found[name].problems) <= set(declared.problems)
+    assert bool(declared.problems) == bool(changes)

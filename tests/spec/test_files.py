@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.spec.files import LIMIT, read_paths
+from reconciler.spec.directory import read_paths
+from reconciler.spec.files import LIMIT
 
 
 @pytest.fixture
@@ -19,8 +20,8 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def read(*names: str) -> tuple[list[str], list[str]]:
-    files, problems = read_paths([Path(name) for name in names])
-    return [file.path for file in files], [str(problem) for problem in problems]
+    found = read_paths([Path(name) for name in names])
+    return [file.path for file in found.files], [str(problem) for problem in found.problems]
 
 
 def test_directories_are_searched_in_order(there: Path) -> None:
@@ -108,7 +109,7 @@ def test_unreadable_paths_in_a_directory_are_problems(there: Path) -> None:
             "specs/dir.yaml: is a directory, but its name ends in .yaml or .yml: rename the directory",
             "specs/lost.yaml: is a symbolic link to nowhere, which does not exist: fix or remove the link",
             "specs/pipe.yaml: is a named pipe, not a file: remove it or name a file",
-            "specs/up/specs: is a symbolic link to one of its parent directories: remove the link",
+            "specs/up: is a symbolic link to .., outside specs, and is not followed: move the directory below specs",
         ],
     )
 

@@ -53,6 +53,8 @@ def test_every_optional_field_has_a_default(kind: str) -> None:
         ("spec", "urgent"),
         ("spec", "urgent", "by"),
         ("spec", "rollout", "policy"),
+        ("spec", "tenants", EACH, "requires", "approval"),
+        ("spec", "tenants", EACH, "requires", "policy"),
     } | {
         (*rollout, *field)
         for rollout in (("spec", "rollout"), ("spec",))

@@ -17,6 +17,7 @@ from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.specs import Reading
 from reconciler.daemon.state import ScaleSetState
+from reconciler.git.repository import SourceUnreachable
 from reconciler.simulator import VirtualClock
 from reconciler.spec.author import Author
 from reconciler.spec.files import File
@@ -93,11 +94,14 @@ class Merged:
     def __init__(self) -> None:
         self.number = 0
         self.documents: dict[str, Mapping[str, Any]] = {}
+        self.is_unreachable = False
         self.authors: tuple[Author, ...] = ()  # of everything that is declared; empty if unknown
         self._last: tuple[int, bytes] = (0, b"")
         self._past: list[tuple[File, ...]] = []  # the latest first
 
     def read(self) -> Reading:
+        if self.is_unreachable:
+            raise SourceUnreachable("no answer")
         if self._last[0] != self.number:
             if self._last[0]:
                 self._past.insert(0, (File("specs/all.yaml", self._last[1]),))

@@ -15,13 +15,14 @@ from reconciler.azure.budget import OperationClass
 from reconciler.azure.failure import TooManyRequests, Unreachable
 from reconciler.daemon.condition import ConditionStatus, ConditionType
 from reconciler.daemon.history import Ending, History, RolloutRecord
+from reconciler.daemon.in_force import RefusedCommit
 from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.reason import Reason, Status
 from reconciler.web.metrics import SPECS, exposition
 from tests.build import NEW, NOW, OLD, SUBSCRIPTION, spec
-from tests.daemon.states import outcome, state, store_of
+from tests.daemon.states import in_force, outcome, state, store_of
 
 SCOPE = f"subscription {SUBSCRIPTION}"
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -43,12 +44,16 @@ def store() -> Store:
         known_at=NOW,
         history=History((ENDED,), {Ending.SUCCEEDED: 1}),
     )
-    shown = store_of(known)
-    shown.last_sweep = Sweep(NOW, "a1", "Move web", lists={"subscription s": None})
+    shown = store_of(known, state("old", holds_slot=True))
+    shown.declare(in_force(known.desired))
+    shown.last_sweep = Sweep(NOW, "a1", "Move web", lists={"subscription s": None}, refused=REFUSED)
     shown.requests.count("HIGH_COST_GET", 200)
     shown.requests.count("HIGH_COST_GET", 200)
     shown.requests.count("PATCH", 0)
     return shown
+
+
+REFUSED = RefusedCommit("b2", "Move api", "Ada", "specs/api.yaml:3:1: metadata: is missing", 1)
 
 
 def families() -> Iterator[Metric]:
@@ -87,7 +92,9 @@ def test_the_labels_take_only_documented_values() -> None:
 
 
 def test_a_scale_set_has_as_many_series_as_the_page_says() -> None:
-    of_web = [sample for family in families() for sample in family.samples if sample.labels.get("name")]
+    of_web = [
+        sample for family in families() for sample in family.samples if sample.labels.get("name") == "web"
+    ]
     assert f"{len(of_web)} series at most" in PAGE.read_text()
 
 
@@ -153,11 +160,11 @@ def test_a_throttled_observation_is_reported_for_its_scope() -> None:
 def test_times_before_the_first_sweep_and_observation() -> None:
     shown = Store()
     assert sample(shown, "last_sweep_timestamp_seconds") == NOW.timestamp()
-    shown.declare([spec()], "a1", NOW)
+    shown.declare(in_force(spec()), NOW)
     assert sample(shown, "last_observed_timestamp_seconds", name="web", scope=SCOPE) is None
     shown.last_sweep = Sweep(NOW + timedelta(minutes=1), "a1", "Move web")
     assert sample(shown, "last_observed_timestamp_seconds", name="web", scope=SCOPE) == NOW.timestamp()
-    shown.declare([spec()], "b2", NOW + timedelta(minutes=9))
+    shown.declare(in_force(spec(), commit="b2"), NOW + timedelta(minutes=9))
     assert sample(shown, "last_observed_timestamp_seconds", name="web", scope=SCOPE) == NOW.timestamp()
 
 

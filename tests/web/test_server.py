@@ -212,12 +212,21 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
 @pytest.mark.parametrize(
     "store, expected",
     [
-        pytest.param(unread, {"sweep": None, "scaleSets": []}, id="no sweep yet"),
+        pytest.param(unread, {"sweep": None, "scaleSets": [], "orphans": []}, id="no sweep yet"),
         pytest.param(
             empty,
             {
-                "sweep": {"at": NOW.isoformat(), "commit": COMMIT, "subject": "Remove all", "errors": []},
+                "sweep": {
+                    "at": NOW.isoformat(),
+                    "commit": COMMIT,
+                    "subject": "Remove all",
+                    "errors": [],
+                    "warnings": [],
+                    "staleSince": None,
+                    "refused": None,
+                },
                 "scaleSets": [],
+                "orphans": [],
             },
             id="no scale set is declared",
         ),
@@ -229,6 +238,9 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                     "commit": COMMIT,
                     "subject": "Move web",
                     "errors": ["specs/web.yaml:3:1: metadata: is missing"],
+                    "warnings": [],
+                    "staleSince": None,
+                    "refused": None,
                 },
                 "scaleSets": [
                     {
@@ -249,6 +261,7 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                         "suspended": False,
                         "revision": {"commit": COMMIT, "spec": Revision.of(spec("api"), COMMIT).spec},
                         "observedRevision": None,
+                        "behind": None,
                         "conditions": unseen(),
                         "notes": [],
                         "gates": [],
@@ -281,6 +294,7 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                         "suspended": False,
                         "revision": REVISION,
                         "observedRevision": REVISION,
+                        "behind": None,
                         "conditions": [
                             condition("Ready", "Unknown", "Upgrading", "update domain 1"),
                             condition("Reconciling", "True", "Upgrading", "update domain 1"),
@@ -329,6 +343,7 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                         ],
                     },
                 ],
+                "orphans": [],
             },
             id="a rollout, an unobserved scale set, and an error in the last commit",
         ),
@@ -365,6 +380,7 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 SWEPT,
                 'vmss_reconciler_sweep_errors{scope="specs"} 2.0',
                 'vmss_reconciler_commit_info{commit=""} 1.0',
+                "vmss_reconciler_source_stale 0.0",
             ],
             id="errors in the specs are counted",
         ),
@@ -375,6 +391,7 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 SWEPT,
                 'vmss_reconciler_sweep_errors{scope="specs"} 0.0',
                 f'vmss_reconciler_commit_info{{commit="{COMMIT}"}} 1.0',
+                "vmss_reconciler_source_stale 0.0",
                 'vmss_reconciler_status{name="web",status="Ready"} 0.0',
                 'vmss_reconciler_status{name="web",status="Reconciling"} 1.0',
                 'vmss_reconciler_status{name="web",status="Waiting"} 0.0',
@@ -391,6 +408,8 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 *conditions_of("web", "Unknown", "True", "False", "False", "True"),
                 'vmss_reconciler_suspended{name="api"} 0.0',
                 'vmss_reconciler_suspended{name="web"} 0.0',
+                'vmss_reconciler_behind{name="api"} 0.0',
+                'vmss_reconciler_behind{name="web"} 0.0',
                 f'vmss_reconciler_last_observed_timestamp_seconds{{name="web",scope="subscription {SUBSCRIPTION}"}} {NOW.timestamp()}',
                 *(
                     f'vmss_reconciler_rollouts_total{{name="{name}",result="{result}"}} 0.0'

@@ -3,6 +3,9 @@
 Each of them must be Ready with its current spec. Instances that are left out do not block, and neither does a
 scale set that was Ready and whose last observation failed. At least one instance of a lower wave must have
 proven the image.
+
+A declaration that is newer than the last commit without errors also waits for those that are behind its
+commit. In a wave these are the ones that may be to run the same image.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +18,16 @@ from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.urgency import urgency_note
 from reconciler.rollout.wording import join
-from reconciler.spec.image import Image, follows_latest, is_version_of, order, same, short, version
+from reconciler.spec.image import (
+    Image,
+    follows_latest,
+    is_related,
+    is_version_of,
+    order,
+    same,
+    short,
+    version,
+)
 
 
 def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
@@ -31,7 +43,11 @@ def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: I
     behind = [
         f"{each.desired.name} {obstacle}"
         for each in _by_names(names, known)
-        if (obstacle := _obstacle(each) or (_lag(each, exact) if _is_same(each, state) else ""))
+        if (
+            obstacle := _lateness(each, state.is_newer)
+            or _obstacle(each)
+            or (_lag(each, exact) if _is_same(each, state) else "")
+        )
     ]
     if missing or behind:
         evidence = join([*behind, *missing])
@@ -48,7 +64,9 @@ def waves(
     that version or a later one: a Ready scale set may not have observed the new version yet.
     """
     desired = state.desired
-    lower = ScaleSetStates.of(states).find_once(_lower_waves, desired.image, desired.wave, exact)
+    lower = ScaleSetStates.of(states).find_once(
+        _lower_waves, desired.image, desired.wave, exact, is_newer=state.is_newer
+    )
     if not lower.size:
         return ()
     if note := urgency_note(desired.fleet, exact, at):
@@ -81,12 +99,19 @@ class _LowerWaves:
     is_proven: bool
 
 
-def _lower_waves(states: ScaleSetStates, image: Image, wave: int, exact: Image) -> _LowerWaves:
-    lower = [each for each in states if each.desired.wave < wave and same(each.desired.image, image)]
+def _lower_waves(
+    states: ScaleSetStates, image: Image, wave: int, exact: Image, *, is_newer: bool
+) -> _LowerWaves:
+    lower = [
+        each
+        for each in states
+        if each.desired.wave < wave
+        and (same(each.desired.image, image) or (is_newer and _may_be_to_run(each, image)))
+    ]
     behind = (
         f"{each.desired.name} {obstacle}"
         for each in lower
-        if (obstacle := _obstacle(each) or _lag(each, exact))
+        if (obstacle := _lateness(each, is_newer) or _obstacle(each) or _lag(each, exact))
     )
     empty = (each.desired.name for each in lower if not _runs_it(each))
     return _LowerWaves(len(lower), tuple(behind), tuple(empty), any(map(_has_proven, lower)))
@@ -107,6 +132,21 @@ def _of(some: int, all_: int) -> str:
 
 def _by_names(names: Sequence[str], known: Mapping[str, ScaleSetState]) -> list[ScaleSetState]:
     return [known[name] for name in names if name in known]
+
+
+def _may_be_to_run(state: ScaleSetState, image: Image) -> bool:
+    """Whether the commit with errors that it is behind may declare this image for it."""
+    behind = state.behind
+    if behind is None:
+        return False
+    return same(behind.image, image) if behind.image else is_related(state.desired.image, image)
+
+
+def _lateness(state: ScaleSetState, is_newer: bool) -> str:
+    """Why it is not what a newer commit declares, or "". Only declarations of that commit wait for it."""
+    if not is_newer or state.behind is None:
+        return ""
+    return f"is behind {state.behind.refused.short}, which has errors"
 
 
 def _obstacle(state: ScaleSetState) -> str:

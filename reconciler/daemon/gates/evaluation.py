@@ -17,6 +17,7 @@ from reconciler.daemon.gates.concurrency import concurrency
 from reconciler.daemon.gates.dependencies import dependencies, waves
 from reconciler.daemon.gates.fleet import breaker, pilot
 from reconciler.daemon.gates.max_change import is_change_counted, max_change
+from reconciler.daemon.gates.source import source
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import differs
 from reconciler.daemon.state import ScaleSetState
@@ -73,7 +74,7 @@ def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: date
             gates = _cheap(state, states, at)
         case Reason.IMAGE_FAILED_ELSEWHERE:  # the others may be closed, and passed
             gates = breaker(state, states, state.exact)
-        case Reason.AWAITING_TURN | Reason.AWAITING_PILOT:
+        case Reason.SOURCE_STALE | Reason.AWAITING_TURN | Reason.AWAITING_PILOT:
             gates = (*_cheap(state, states, at), _begin(state, states, at))
         case _:
             return None
@@ -99,7 +100,10 @@ def _all(
 
 
 def _begin(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate:
-    """Whether a rollout may begin beside those in progress: by the pilot, then by concurrency."""
+    """Whether a rollout may begin: by the age of the source, then by the pilot, then by concurrency."""
+    for stale in source(state):
+        if stale.closed:
+            return stale
     gate = pilot(state, states, state.exact, at)
     return gate if gate.closed else concurrency(state, states)
 

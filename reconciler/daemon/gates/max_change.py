@@ -8,10 +8,13 @@ again, and one that starts during a rollout counts what remains of it. A commit 
 later, even if the cap is lowered.
 
 A suspended scale set does not count. Its image counts once the suspension ends.
+
+A commit with errors counts as a whole. A scale set that is behind it counts as changed, unless the commit is
+known to leave its image as it is, and the commit that fixes the error counts it together with the others.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -34,7 +37,7 @@ def count_changes(
     `listed` are the models by key. `unlisted` are the keys for which the list failed.
     """
     after = [_count_change(each, listed, unlisted, at) for each in states]
-    sizes = Counter(_commit(each) for each in after)
+    sizes = Counter(commit for each in after for commit in _commits(each))
     return tuple(
         _held_or_not(now, sizes, len(after)) if now is not before or _is_held(before) else now
         for before, now in zip(states, after, strict=True)
@@ -68,7 +71,7 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
 
 def _sizes(states: ScaleSetStates) -> Counter[_Commit | None]:
     """The number of scale sets that each commit changes."""
-    return Counter(map(_commit, states))
+    return Counter(commit for each in states for commit in _commits(each))
 
 
 def _count_change(
@@ -79,7 +82,7 @@ def _count_change(
     if state.desired.suspend or is_change_counted(state) or (state.counted_image is None and key in unlisted):
         return state
     is_change = key in unlisted or _changes(state, listed.get(key))
-    mark = Change(state.commit, at, is_held=False) if is_change else None
+    mark = Change(*(state.origin or (state.commit, at)), is_held=False) if is_change else None
     return replace(state, counted_image=state.desired.image, change=mark)
 
 
@@ -106,6 +109,16 @@ def _held_or_not(state: ScaleSetState, sizes: Mapping[_Commit | None, int], tota
 
 def _is_held(state: ScaleSetState) -> bool:
     return state.change is not None and state.change.is_held
+
+
+def _commits(state: ScaleSetState) -> Iterator[_Commit | None]:
+    """The commits that change this scale set: the one in force, and one with errors that it is behind."""
+    yield _commit(state)
+    behind = state.behind
+    if behind is None or state.desired.suspend:
+        return
+    if behind.image is None or not same(behind.image, state.desired.image):
+        yield behind.origin
 
 
 def _commit(state: ScaleSetState) -> _Commit | None:

@@ -1,0 +1,179 @@
+"""Reads the spec files at given paths of this machine.
+
+This module does not interpret the contents. Whatever cannot be read becomes a `Problem`: no path makes it
+raise or wait. It therefore opens files without blocking and checks their type before it reads them.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from reconciler.spec.files import LIMIT, File, is_spec, size_problem
+from reconciler.spec.problem import Problem, problem_of
+from reconciler.spec.selection import Entry, Kind, Selection, Target, select
+from reconciler.spec.wording import printable
+
+
+def read_paths(paths: Sequence[Path]) -> Selection:
+    """The spec files at `paths`. Directories are searched; `selection` says which of their files are specs.
+
+    A file that is named itself is read even if a search would pass it over. A file that is reached twice,
+    through two paths or a symbolic link, is read once.
+    """
+    known: set[str] = set()
+    parts: list[Selection] = []
+    for path in paths:
+        tree = _Directory(path)
+        parts.append(_read_path(path, tree, frozenset(known)))
+        known |= tree.read
+    return Selection.of_all(parts)
+
+
+def _read_path(path: Path, tree: "_Directory", known: frozenset[str]) -> Selection:
+    """The spec files at a path that the user named."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        return Selection((), (_access_problem(path, error),))
+    if stat.S_ISDIR(mode):
+        if is_spec(path.name):
+            message = "is a directory, but its name ends in .yaml or .yml: rename the directory"
+            return Selection((), (problem_of(str(path), message),))
+        found = select(tree, known)
+        if tree.read or found.problems:
+            return found
+        message = "contains no spec files: add a file whose name ends in .yaml or .yml"
+        return Selection.of_all([found, Selection((), (problem_of(str(path), message),))])
+    if not is_spec(path.name):
+        message = "is not a spec file: the name must end in .yaml or .yml"
+        return Selection((), (problem_of(str(path), message),))
+    real = os.path.realpath(path)
+    tree.read.add(real)
+    if real in known:
+        return Selection(())
+    content = _read(path)
+    if isinstance(content, Problem):
+        return Selection((), (content,))
+    return Selection((File(printable(str(path)), content),))
+
+
+class _Directory:
+    """A directory as a tree. `read` are the real paths of the files that a search has chosen."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._real = os.path.realpath(path) if "\0" not in str(path) else ""
+        self.read: set[str] = set()
+
+    @property
+    def root(self) -> str:
+        return printable(str(self._path))
+
+    def shown(self, path: str) -> str:
+        return str(self._path / path)
+
+    def identity(self, path: str) -> str:
+        real = os.path.join(self._real, path)
+        self.read.add(real)
+        return real
+
+    def children(self, directory: str) -> Sequence[Entry] | Problem:
+        above = self._path / directory
+        try:
+            with os.scandir(above) as found:
+                return [
+                    Entry(f"{directory}/{each.name}" if directory else each.name, _kind(each))
+                    for each in found
+                ]
+        except OSError as error:
+            return _access_problem(above, error)
+
+    def target(self, link: str) -> Target:
+        path = self._path / link
+        try:
+            text = os.readlink(path)
+            real = os.path.realpath(path, strict=True)
+            kind = _kind_of(os.stat(real).st_mode)
+        except OSError as error:
+            return Target(Kind.LOOP if error.errno == errno.ELOOP else Kind.MISSING, _link_text(path))
+        if real == self._real:
+            return Target(Kind.DIRECTORY, text)
+        if real.startswith(f"{self._real.rstrip('/')}/"):
+            return Target(kind, text, os.path.relpath(real, self._real))
+        return Target(Kind.OUTSIDE_DIRECTORY if kind is Kind.DIRECTORY else Kind.OUTSIDE, text)
+
+    def contents(self, paths: Sequence[str]) -> Iterator[bytes | Problem]:
+        for path in paths:
+            yield _read(self._path / path)
+
+
+def _kind(entry: os.DirEntry[str]) -> Kind:
+    """What an entry of a directory is. A directory with a `.git` of its own is a submodule, or a clone."""
+    if entry.is_symlink():
+        return Kind.LINK
+    if entry.is_dir(follow_symlinks=False):
+        return Kind.SUBMODULE if os.path.lexists(os.path.join(entry.path, ".git")) else Kind.DIRECTORY
+    if entry.is_file(follow_symlinks=False):
+        return Kind.FILE
+    try:
+        return _kind_of(entry.stat(follow_symlinks=False).st_mode)
+    except OSError:  # it was removed meanwhile
+        return Kind.MISSING
+
+
+def _kind_of(mode: int) -> Kind:
+    if stat.S_ISREG(mode):
+        return Kind.FILE
+    if stat.S_ISDIR(mode):
+        return Kind.DIRECTORY
+    if stat.S_ISSOCK(mode):
+        return Kind.SOCKET
+    return Kind.PIPE if stat.S_ISFIFO(mode) else Kind.DEVICE
+
+
+def _link_text(path: Path) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def _read(path: Path) -> bytes | Problem:
+    """The content, or why it cannot be read. Opening must not block: a named pipe waits for its writer."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        return _access_problem(path, error)
+    try:
+        with open(descriptor, "rb") as opened:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                kind = _kind_of(status.st_mode).value
+                return problem_of(str(path), f"is {kind}, not a file: remove it or name a file")
+            content = opened.read(LIMIT + 1)
+    except OSError as error:
+        return _access_problem(path, error)
+    if len(content) > LIMIT:
+        return size_problem(str(path), max(status.st_size, len(content)))
+    return content
+
+
+def _access_problem(path: Path, error: OSError | ValueError) -> Problem:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.ELOOP:
+        message = "is part of a loop of symbolic links: remove it or point it to a file"
+    elif number in (errno.ENOENT, errno.ENOTDIR) and path.is_symlink():
+        target = printable(os.readlink(path))
+        message = f"is a symbolic link to {target}, which does not exist: fix or remove the link"
+    elif number in (errno.ENOENT, errno.ENOTDIR) or number is None:
+        message = "no such file or directory: check the path"
+    elif number in (errno.EACCES, errno.EPERM):
+        message = "permission denied: give this user read permission"
+    elif number == errno.ENXIO:
+        message = "is a socket, not a file: remove it or name a file"
+    else:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "unknown reason"
+        message = f"cannot be read: {reason.lower()}"
+    return problem_of(str(path), message)

@@ -1,0 +1,289 @@
+"""Which files below a directory are specs. A plain directory and a commit of git follow the same rules.
+
+- Read are the files whose names end in `.yaml` or `.yml`, in all directories below the path.
+- Names that begin with a dot are skipped, and so is what the patterns of `.reconcilerignore` cover.
+- A symbolic link is followed if it leads to a place below the path. A link out of the path is an error if its
+  name is that of a spec or if it leads to a directory. Any other link has no effect.
+- A submodule, a pipe or a device in the place of a spec is an error.
+- A file that is probably meant to be a spec, and is not read, is a warning.
+
+A source describes what is there as a `Tree`. It need not know any of these rules.
+"""
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from reconciler.spec.files import File, is_hidden, is_spec
+from reconciler.spec.ignore import NAME as IGNORE
+from reconciler.spec.ignore import Ignore
+from reconciler.spec.problem import Problem, problem_of
+from reconciler.spec.shape import API_VERSION
+from reconciler.spec.wording import printable
+
+_MOST_JSON = 20  # JSON files that are read for a warning; where there are more, they serve another purpose
+_GROUP = API_VERSION.split("/", maxsplit=1)[0].encode() + b"/"
+
+
+class Kind(Enum):
+    """What a name in a directory is, or what is behind a link."""
+
+    FILE = "a file"
+    DIRECTORY = "a directory"
+    LINK = "a symbolic link"
+    SUBMODULE = "a submodule"
+    PIPE = "a named pipe"
+    SOCKET = "a socket"
+    DEVICE = "a device"
+    OUTSIDE = "outside the path"
+    OUTSIDE_DIRECTORY = "a directory outside the path"
+    MISSING = "missing"
+    LOOP = "a loop of links"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A name in a directory. `path` is relative to the root of the tree."""
+
+    path: str
+    kind: Kind
+
+    @property
+    def name(self) -> str:
+        return self.path.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a link leads to. `path` is inside the tree, after all links, "" for the root or if it is outside.
+
+    `text` is the content of the link.
+    """
+
+    kind: Kind
+    text: str
+    path: str = ""
+
+
+class Tree(Protocol):
+    """The directories and files below a root."""
+
+    @property
+    def root(self) -> str:
+        """The name of the root, for messages."""
+        ...
+
+    def shown(self, path: str) -> str:
+        """A path inside the tree as messages print it."""
+        ...
+
+    def children(self, directory: str) -> Sequence[Entry] | Problem:
+        """The entries of a directory, "" for the root. Hidden ones are included."""
+        ...
+
+    def target(self, link: str) -> Target:
+        """What a symbolic link leads to."""
+        ...
+
+    def contents(self, paths: Sequence[str]) -> Iterator[bytes | Problem]:
+        """The contents of files, in order, or why one cannot be read. No path is that of a link."""
+        ...
+
+    def identity(self, path: str) -> str:
+        """What tells a file apart from the files of all other trees."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The spec files, and what was found beside them.
+
+    `warnings` name files that are probably meant to be specs, and are not read. They block nothing. `ignored`
+    is the number of files and directories that `.reconcilerignore` covers.
+    """
+
+    files: tuple[File, ...]
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    ignored: int = 0
+
+    @classmethod
+    def of_all(cls, parts: Iterable["Selection"]) -> "Selection":
+        """Several selections as one, in order. A problem that several have counts once."""
+        parts = list(parts)
+        return cls(
+            tuple(file for part in parts for file in part.files),
+            tuple(sorted({each for part in parts for each in part.problems})),
+            tuple(sorted({each for part in parts for each in part.warnings})),
+            sum(part.ignored for part in parts),
+        )
+
+
+def select(tree: Tree, known: Container[str] = ()) -> Selection:
+    """The spec files of a tree, in the order of their names. A file that is reached twice is read once.
+
+    `known` are the identities of files that were read before, and are left out.
+    """
+    search = _Search(tree)
+    search.run()
+    found = [
+        (real, path)
+        for real, path in sorted(search.files.items(), key=lambda each: each[1].split("/"))
+        if tree.identity(real) not in known
+    ]
+    contents = tree.contents([real for real, _ in found])
+    files: list[File] = []
+    for (_, path), content in zip(found, contents, strict=True):
+        if isinstance(content, Problem):
+            search.problems.append(content)
+        else:
+            files.append(File(printable(tree.shown(path)), content))
+    search.warn_of_json()
+    return Selection(
+        tuple(files), tuple(sorted(set(search.problems))), tuple(sorted(set(search.warnings))), search.ignored
+    )
+
+
+@dataclass(slots=True)
+class _Search:
+    """`files` are the paths under which the spec files are shown, by their real paths."""
+
+    tree: Tree
+    files: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    ignored: int = 0
+    json: dict[str, str] = field(default_factory=dict)
+    links: list[tuple[Entry, str]] = field(default_factory=list)
+    searched: set[str] = field(default_factory=set)
+    ignore: Ignore = field(default_factory=Ignore)
+
+    def run(self) -> None:
+        """Search the directories first, then what only links lead to, so that files keep their own names."""
+        top = self.tree.children("")
+        if isinstance(top, Problem):
+            self.problems.append(top)
+            return
+        self.read_ignore(top)
+        self.directory("", "")
+        while self.links:
+            self.link(*self.links.pop(0))
+
+    def read_ignore(self, top: Sequence[Entry]) -> None:
+        entry = next((each for each in top if each.path == IGNORE), None)
+        if entry is None:
+            return
+        path = self.tree.target(entry.path).path if entry.kind is Kind.LINK else entry.path
+        (content,) = self.tree.contents([path]) if path else (b"",)
+        if isinstance(content, Problem):
+            self.problems.append(content)
+            return
+        try:
+            self.ignore = Ignore.of(content.decode())
+        except UnicodeDecodeError:
+            self.problem(IGNORE, "is not UTF-8: save the file as UTF-8")
+
+    def directory(self, real: str, shown: str) -> None:
+        """Search a directory. `shown` is the path that led to it."""
+        if real in self.searched:
+            return
+        self.searched.add(real)
+        entries = self.tree.children(real)
+        if isinstance(entries, Problem):
+            self.problems.append(entries)
+            return
+        for entry in sorted(entries, key=lambda each: each.name):
+            if not is_hidden(entry.name):
+                self.entry(entry, f"{shown}/{entry.name}" if shown else entry.name)
+
+    def entry(self, entry: Entry, shown: str) -> None:
+        if entry.kind is Kind.LINK:
+            self.links.append((entry, shown))
+        elif not self.is_ignored(shown, entry.kind):
+            self.found(entry.kind, entry.path, shown)
+
+    def link(self, entry: Entry, shown: str) -> None:
+        target = self.tree.target(entry.path)
+        if self.is_ignored(shown, target.kind):
+            return
+        is_named = is_spec(entry.name)
+        text = printable(target.text)
+        match target.kind:
+            case Kind.MISSING if is_named:
+                self.problem(
+                    shown, f"is a symbolic link to {text}, which does not exist: fix or remove the link"
+                )
+            case Kind.LOOP if is_named:
+                self.problem(shown, "is part of a loop of symbolic links: remove it or point it to a file")
+            case Kind.OUTSIDE if is_named:
+                self.problem(shown, f"is a symbolic link to {text}, {self.outside('file')}")
+            case Kind.OUTSIDE_DIRECTORY:
+                self.problem(shown, f"is a symbolic link to {text}, {self.outside('directory')}")
+            case Kind.OUTSIDE if "." not in entry.name:
+                self.warning(
+                    shown,
+                    f"is a symbolic link to {text}, which is not followed: specs behind it are not read",
+                )
+            case Kind.MISSING | Kind.LOOP | Kind.OUTSIDE:
+                pass  # it has nothing to do with specs
+            case kind:
+                self.found(kind, target.path, shown)
+
+    def outside(self, what: str) -> str:
+        return f"outside {self.tree.root}, and is not followed: move the {what} below {self.tree.root}"
+
+    def found(self, kind: Kind, real: str, shown: str) -> None:
+        """Note what is at a place, after all links."""
+        is_named = is_spec(shown)
+        match kind:
+            case Kind.DIRECTORY if is_named:
+                self.problem(
+                    shown, "is a directory, but its name ends in .yaml or .yml: rename the directory"
+                )
+            case Kind.DIRECTORY:
+                self.directory(real, shown)
+            case Kind.SUBMODULE:
+                self.problem(
+                    shown, "is a submodule, which is not fetched: commit the specs to this repository"
+                )
+            case Kind.FILE if not is_named:
+                self.near_miss(real, shown)
+            case Kind.FILE:
+                self.files.setdefault(real, shown)
+            case _ if is_named:
+                self.problem(shown, f"is {kind.value}, not a file: remove it or name a file")
+
+    def near_miss(self, real: str, shown: str) -> None:
+        """Note a file that is probably meant to be a spec."""
+        name = shown.rsplit("/", 1)[-1]
+        ending = name[name.rfind(".") :]
+        if is_spec(name.lower()):
+            self.warning(
+                shown, f"is not read, because its name ends in {ending}: rename it to {ending.lower()}"
+            )
+        elif ending.lower() == ".json":
+            self.json.setdefault(real, shown)
+
+    def warn_of_json(self) -> None:
+        """Warn of specs in JSON. Other JSON files have nothing to do with specs."""
+        if len(self.json) > _MOST_JSON:
+            return
+        for shown, content in zip(self.json.values(), self.tree.contents(list(self.json)), strict=True):
+            if isinstance(content, bytes) and _GROUP in content:
+                self.warning(shown, "is a spec in JSON and is not read: rename it to end in .yaml")
+
+    def is_ignored(self, shown: str, kind: Kind) -> bool:
+        is_directory = kind in (Kind.DIRECTORY, Kind.SUBMODULE, Kind.OUTSIDE_DIRECTORY)
+        is_covered = self.ignore.covers(shown, is_directory=is_directory)
+        self.ignored += is_covered
+        return is_covered
+
+    def problem(self, path: str, message: str) -> None:
+        self.problems.append(problem_of(self.shown(path), message))
+
+    def warning(self, path: str, message: str) -> None:
+        self.warnings.append(problem_of(self.shown(path), message))
+
+    def shown(self, path: str) -> str:
+        return self.tree.shown(path)

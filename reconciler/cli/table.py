@@ -78,16 +78,19 @@ def heading(sweep: Json) -> str:
 
 def summary(rows: Sequence[Json]) -> str:
     """
-    >>> summary([{"status": "Ready", "instances": {"upToDate": 3, "total": 3}}])
-    '1 scale set: 1 Ready; 3 of 3 instances up to date'
+    >>> web = {"status": "Ready", "instances": {"upToDate": 3, "total": 3}}
+    >>> summary([web, {"status": "Stalled", "instances": None}])
+    '2 scale sets: 1 Ready, 1 Stalled; 3 of 3 instances up to date, 1 scale set not counted'
     """
     statuses = Counter(row["status"] or "not checked yet" for row in rows)
     counts = [row["instances"] for row in rows if row["instances"]]
-    current, total = (sum(count[name] for count in counts) for name in ("upToDate", "total"))
+    current, total = (sum(each[name] for each in counts) for name in ("upToDate", "total"))
+    without = len(rows) - len(counts)
+    uncounted = f", {count(without, 'scale set')} not counted" if without else ""
     return (
         f"{count(len(rows), 'scale set')}: "
         f"{', '.join(f'{number} {status}' for status, number in sorted(statuses.items()))}"
-        f"{f'; {current} of {total} instances up to date' if counts else ''}"
+        f"{f'; {current} of {total} instances up to date{uncounted}' if counts else ''}"
     )
 
 

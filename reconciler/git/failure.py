@@ -207,6 +207,12 @@ FAILURES = (
         "check the URL and the permissions of the token",
     ),
     _row(
+        "no repository",
+        r"(?:'(?=[^'\n]*' does not appear to be a git repository)|invalid gitfile format: )(?P<path>[^'\n]+)",
+        "{path} is not a git repository",
+        "check the URL; the path in it is that of a clone or a bare repository",
+    ),
+    _row(
         "forbidden",
         "returned error: 403",
         "the server forbids access (403)",

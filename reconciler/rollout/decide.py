@@ -105,7 +105,10 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
     if model is None:
         return Need.MODEL
     if isinstance(model, Absent):
-        return Decision(Reason.NOT_FOUND, f"Azure has no scale set {desired.target.id}")
+        return Decision(
+            Reason.NOT_FOUND,
+            f"Azure has no scale set {desired.target.id}; correct spec.target, or remove the spec",
+        )
     if refused := refusal(desired, model, observed.rolling_upgrade):
         return refused
     exact = exact_spec(desired, model, observed.availability)

@@ -434,7 +434,10 @@ TABLE: dict[Reason, Meaning] = {
     Reason.WAITING_FOR_INSTANCES: Meaning(
         Status.RECONCILING,
         cause="instances are not healthy yet, so no other instance is upgraded",
-        remedy="continues once they are healthy",
+        remedy=(
+            "continues once they are healthy; an instance that is not healthy within `health.timeout` of its "
+            "upgrade fails the rollout (`HealthCheckFailed`)"
+        ),
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
         names_instances=True,

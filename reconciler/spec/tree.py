@@ -148,7 +148,9 @@ class _Composer:
                 self.problems.append(Problem(key.place, dotted_path(at), message))
             elif key.text in entries:
                 first = entries[key.text][0].place
-                message = f"duplicates the field in line {first.line}: remove one of the two"
+                is_second_document = not at and key.text == "apiVersion"
+                instead = ", or begin the second document with ---" if is_second_document else ""
+                message = f"duplicates the field in line {first.line}: remove one of the two{instead}"
                 self.problems.append(Problem(key.place, dotted_path((*at, key.text)), message))
             else:
                 entries[key.text] = (key, value)

@@ -86,7 +86,7 @@ def timeless(lines: list[str]) -> list[str]:
                 2,
                 [
                     "SCALE SET  STEP  UP TO DATE  WHY",
-                    f"nowhere    -     -           NotFound: Azure has no scale set {TARGET}/nowhere",
+                    f"nowhere    -     -           NotFound: Azure has no scale set {TARGET}/nowhere; correct spec.target, or remove the spec",
                     f"search     -     5/5         UpToDate: all 5 instances run {NEW}",
                     "0 to change, 2 without a step (1 NotFound, 1 UpToDate)",
                 ],
@@ -180,7 +180,7 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
         "| Scale set | Step | Up to date | Why |",
         "| --- | --- | --- | --- |",
         "| api | - | 1/5 | AwaitingApproval: 24.04.202601140 needs approval; run &#96;reconciler approve api&#96;; the next batch waits |",
-        f"| nowhere | - | - | NotFound: Azure has no scale set {TARGET}/nowhere |",
+        f"| nowhere | - | - | NotFound: Azure has no scale set {TARGET}/nowhere; correct spec.target, or remove the spec |",
         "",
         "0 to change, 2 without a step (1 AwaitingApproval, 1 NotFound)",
         "",

@@ -45,7 +45,7 @@ def test_until_settled_rolls_one_domain_at_a_time_and_skips_the_suspended(tmp_pa
         "SCALE SET  STATUS     UP TO DATE  DOMAINS  WHY",
         "later      Suspended  -                    Suspended: spec.suspend is true; nothing is changed until it is false",
         f"web        Ready      3/3         ●●●      UpToDate: all 3 instances run {NEW}",
-        "2 scale sets: 1 Ready, 1 Suspended; 3 of 3 instances up to date",
+        "2 scale sets: 1 Ready, 1 Suspended; 3 of 3 instances up to date, 1 scale set not counted",
     ]
 
 
@@ -74,7 +74,7 @@ def test_once_takes_one_step_for_each_scale_set(tmp_path: Path) -> None:
         f"batch      Stalled      -                    {REFUSED}",
         f"search     Ready        5/5         ●●●●●    UpToDate: all 5 instances run {NEW}",
         f"web        Reconciling  -                    ModelDrift: setting the image of the model from {OLD} to {NEW}",
-        "3 scale sets: 1 Ready, 1 Reconciling, 1 Stalled; 5 of 5 instances up to date",
+        "3 scale sets: 1 Ready, 1 Reconciling, 1 Stalled; 5 of 5 instances up to date, 2 scale sets not counted",
     ]
 
 

@@ -116,6 +116,15 @@ def test_nobody_listens(tmp_path: Path) -> None:
     )
 
 
+def test_a_path_without_a_repository(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.yaml"
+    file.write_text("scaleSets: []\n")
+    for path in (file, tmp_path / "nothere"):
+        assert line(of(str(path), tmp_path / "clone")) == (
+            f"{path} is not a git repository; check the URL; the path in it is that of a clone or a bare repository"
+        )
+
+
 def test_a_host_that_is_unknown(tmp_path: Path) -> None:
     assert line(of("https://forge.invalid/r.git", tmp_path)) == (
         "the host forge.invalid is unknown; check the URL and the DNS of this machine"
@@ -363,6 +372,7 @@ SEEN = [
     ("fatal: unable to access 'https://h/r/': Received HTTP code 407 from proxy after CONNECT", "proxy that requires credentials"),
     ("kex_exchange_identification: Connection closed by remote host\nfatal: Could not read from remote repository.", "cut connection"),
     ("ERROR: Repository not found.\nfatal: Could not read from remote repository.", "unknown repository"),
+    ("fatal: '/srv/r' does not appear to be a git repository\nfatal: Could not read from remote repository.", "no repository"),
 ]  # fmt: skip
 
 

@@ -158,7 +158,8 @@ def test_a_remote_that_is_unreachable_for_a_while(remote: Remote) -> None:
     commit = repository.commit()
     away = remote.bare.rename(remote.bare.with_name("away"))
     assert reason(repository) == (
-        f"branch main of {remote.url} cannot be fetched: '{remote.bare}' does not appear to be a git repository"
+        f"branch main of {remote.url} cannot be fetched: {remote.bare} is not a git repository; "
+        "check the URL; the path in it is that of a clone or a bare repository"
     )
     assert repository.last() == commit
     away.rename(remote.bare)
@@ -245,7 +246,7 @@ def test_a_clone_that_breaks_while_the_remote_is_unreachable_is_recreated_later(
     commit = remote.repository().commit()
     away = remote.bare.rename(remote.bare.with_name("away"))
     ref(remote).write_text("")
-    assert "does not appear to be a git repository" in reason(remote.repository())
+    assert "is not a git repository" in reason(remote.repository())
     away.rename(remote.bare)
     assert remote.repository().commit() == commit
 

@@ -74,6 +74,7 @@ CASES = [
     pytest.param("a: !!int 5\n", "1:4: a: the tag !!int is not supported: remove it", id="a YAML tag for a number"),
     pytest.param("a: !x!y z\n", "1:4: a value cannot begin with !: quote it", id="a tag with an undefined handle"),
     pytest.param("a: 1\nb: 2\na: 3\n", "3:1: a: duplicates the field in line 1: remove one of the two", id="a duplicate field"),
+    pytest.param("apiVersion: a\napiVersion: b\n", "2:1: apiVersion: duplicates the field in line 1: remove one of the two, or begin the second document with ---", id="two documents that nothing separates"),
     pytest.param("? \n: x\n", "1:2: the field name is missing: write it before the colon", id="a field without a name"),
     pytest.param(LAUGHS, f"6:8: f[0]: {MANY}", id="a billion laughs"),
     pytest.param("[" * 100_000, f"1:41: [0][0][0][0][0]: {DEEP}", id="a hundred thousand brackets"),

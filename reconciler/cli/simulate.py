@@ -96,6 +96,8 @@ def simulate(
     environment = {"VMSS_RECONCILER_ARM_ENDPOINT": server.url, **server.environment}
     with server, _environment_file(env_file, environment):
         if command:
+            if sys.stdin.isatty() and sys.stderr.isatty():  # it may be a shell, which says nothing of its own
+                click.echo(f"# {fleet} is served at {server.url} until {command[0]} ends", err=True)
             sys.exit(run_command(command, environment))
         try:
             if not env_file:

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import pty
+import re
 import shlex
 import signal
 import socket
@@ -47,6 +49,30 @@ def test_simulate_serves_as_printed_until_it_is_interrupted(tmp_path: Path) -> N
     assert environment["REQUESTS_CA_BUNDLE"] == str(tmp_path / "a place" / "ca.pem")
     address = environment["VMSS_RECONCILER_ARM_ENDPOINT"]
     assert line == f"# fleet.yaml is served at {address}; Ctrl-C ends it\n"
+
+
+@pytest.mark.usefixtures("fleet_file")
+@pytest.mark.parametrize("has_terminal", [True, False])
+def test_a_person_who_opens_a_shell_reads_what_it_is_for(tmp_path: Path, *, has_terminal: bool) -> None:
+    ours, terminal = pty.openpty()
+    done = subprocess.run(
+        command("simulate", "fleet.yaml", "--", "sh", "-c", "exit 3"),
+        stdin=terminal if has_terminal else subprocess.DEVNULL,
+        stderr=terminal,
+        env=bare(),
+        cwd=tmp_path,
+        timeout=50,
+        check=False,
+    )
+    os.write(terminal, b"end\n")
+    written = ""
+    while not written.endswith("end\r\n"):
+        written += os.read(ours, 1000).decode()
+    os.close(terminal)
+    os.close(ours)
+    assert done.returncode == 3
+    line = r"# fleet\.yaml is served at https://127\.0\.0\.1:\d+ until sh ends\r\n"
+    assert re.fullmatch(f"{line if has_terminal else ''}end\r\n", written)
 
 
 @pytest.mark.usefixtures("fleet_file")
@@ -139,6 +165,7 @@ def test_ctrl_c_is_not_forwarded_to_a_command_that_the_terminal_interrupts(tmp_p
     ) as terminal:
         assert terminal.stdin
         assert terminal.stdout
+        assert b"is served at" in terminal.stdout.readline()
         assert terminal.stdout.readline() == b"ready\r\n"
         terminal.stdin.write(b"\x03")
         terminal.stdin.flush()

@@ -40,7 +40,8 @@ def read_directory(top: Path) -> Found:
 
 def read_commit(top: Path) -> Found:
     def git(*arguments: str) -> None:
-        subprocess.run(["git", *arguments], cwd=top, check=True, capture_output=True)
+        person = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgSign=false")
+        subprocess.run(["git", *person, *arguments], cwd=top, check=True, capture_output=True)
 
     git("init", "--quiet", "-b", "main")
     git("add", "--all", "--force")

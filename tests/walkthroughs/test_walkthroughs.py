@@ -55,7 +55,7 @@ PAGES = [
         (
             r"2 scale sets: .*Reconciling.*",
             r"2 scale sets: 2 Suspended; .*",
-            r"api +Suspended +\d/2 +[●◐○]{2} +Frozen: the fleet is frozen by ada@example\.com: .*",
+            r"api +Suspended +\d/2 +[●◐○]{2} +Frozen: the fleet is frozen by ada@example\.com.*",
             r"api +Ready +2/2 +●● +UpToDate: .*24\.04\.202602020",
             r"web +Ready +3/3 +●●● +UpToDate: .*24\.04\.202602020",
         ),

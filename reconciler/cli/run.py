@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
 import click
 
@@ -31,6 +32,13 @@ from reconciler.web.webhook import Webhooks
 _log = logging.getLogger("reconciler")
 
 _LISTEN = ("127.0.0.1", 8080)
+
+
+class _WebhookListener(NamedTuple):
+    """Where webhooks are received, and the secret that they prove."""
+
+    address: tuple[str, int]
+    secret: bytes
 
 
 class _Stopped(BaseException):
@@ -187,21 +195,20 @@ def _listener(handler: Handler, address: tuple[str, int], option: str) -> Iterat
 
 
 @contextmanager
-def _receive(hooks: tuple[tuple[str, int], bytes] | None, loop: Loop) -> Iterator[None]:
+def _receive(hooks: _WebhookListener | None, loop: Loop) -> Iterator[None]:
     """Receive webhooks inside the context, if there is an address and a secret for them."""
     if hooks is None:
         yield
         return
-    address, secret = hooks
-    with _listener(Webhooks(secret, loop.sweep_soon), address, "--webhook-listen") as url:
+    with _listener(Webhooks(hooks.secret, loop.sweep_soon), hooks.address, "--webhook-listen") as url:
         _log.info("receiving webhooks on %s/hooks/", url)
         yield
 
 
-def _hooks(listen: tuple[str, int] | None, secret_file: Path | None) -> tuple[tuple[str, int], bytes] | None:
+def _hooks(listen: tuple[str, int] | None, secret_file: Path | None) -> _WebhookListener | None:
     """The address that receives webhooks, and their secret. None without these options."""
     if listen and secret_file:
-        return listen, _secret(secret_file)
+        return _WebhookListener(listen, _secret(secret_file))
     if listen or secret_file:
         raise click.UsageError("--webhook-listen and --webhook-secret-file need each other")
     return None
@@ -225,7 +232,7 @@ def _loop(
     until_settled: bool,
     timeout: timedelta | None,
     specs: Specs,
-    hooks: tuple[tuple[str, int], bytes] | None,
+    hooks: _WebhookListener | None,
 ) -> None:
     """Run until a signal, until settled, or until the timeout."""
     store = reconciler.store

@@ -224,7 +224,7 @@ def _sweep(sweep: Sweep | None) -> Json | None:
         "errors": list(sweep.errors),
         "warnings": list(sweep.warnings),
         "staleSince": _moment(sweep.stale_since),
-        "refused": _refused(sweep.refused) if sweep.refused else None,
+        "refused": _refused_commit(sweep.refused) if sweep.refused else None,
     }
 
 
@@ -241,7 +241,7 @@ def _orphan(orphan: Orphan) -> Json:
     }
 
 
-def _refused(refused: RefusedCommit) -> Json:
+def _refused_commit(refused: RefusedCommit) -> Json:
     """A commit with errors. "message" names it for people, "error" is the first of all its "errors"."""
     return {
         "commit": refused.commit,
@@ -256,4 +256,4 @@ def _refused(refused: RefusedCommit) -> Json:
 def _behind(behind: Behind | None) -> Json | None:
     if behind is None:
         return None
-    return _refused(behind.refused) | {"error": behind.error, "errors": behind.errors}
+    return _refused_commit(behind.refused) | {"error": behind.error, "errors": behind.errors}

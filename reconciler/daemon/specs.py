@@ -254,10 +254,7 @@ class Specs:
         key, known = (commit, desired.image_lines), self._authors  # a sweep may replace it meanwhile
         if key in known:
             return known[key]
-        is_early = (
-            self._authors_failed_at is not None and self._now() - self._authors_failed_at < _RETRY_AFTER
-        )
-        if self._reading is None or is_early:
+        if self._reading is None or self._is_recent(self._authors_failed_at):
             return ()
         if found := self._reading.authors(*key):
             known[key] = found
@@ -273,10 +270,7 @@ class Specs:
         key, known = (desired.target.key, image), self._declared_before
         if key in known:
             return known[key]
-        is_early = (
-            self._history_failed_at is not None and self._now() - self._history_failed_at < _RETRY_AFTER
-        )
-        if self._reading is None or is_early:
+        if self._reading is None or self._is_recent(self._history_failed_at):
             return False
         paths = frozenset(path for path, _ in desired.image_lines)
         past = self._reading.past(commit, short(image).rsplit("/", 1)[-1], paths)
@@ -285,6 +279,10 @@ class Specs:
             return False
         known[key] = any(_declares(files, desired, image) for files in past)
         return known[key]
+
+    def _is_recent(self, failed_at: datetime | None) -> bool:
+        """Whether a read failed so recently that it is not retried yet."""
+        return failed_at is not None and self._now() - failed_at < _RETRY_AFTER
 
     def _apply(self, reading: Reading) -> None:
         if reading != self._reading:

@@ -117,7 +117,7 @@ def _message(body: bytes) -> str:
 def _statement(app: App, at: float) -> str:
     """A JSON Web Token (RFC 7519) with the algorithm RS256."""
     claims = {"iat": int(at) - _CLOCK_SECONDS, "exp": int(at) + _STATEMENT_SECONDS, "iss": app.app_id}
-    signed = f"{_encoded({'alg': 'RS256', 'typ': 'JWT'})}.{_encoded(claims)}"
+    signed = f"{_base64url({'alg': 'RS256', 'typ': 'JWT'})}.{_base64url(claims)}"
     return f"{signed}.{_base64(_key(app.key).sign(signed.encode(), PKCS1v15(), SHA256()))}"
 
 
@@ -134,7 +134,7 @@ def _key(path: Path) -> RSAPrivateKey:
     return key
 
 
-def _encoded(value: Mapping[str, object]) -> str:
+def _base64url(value: Mapping[str, object]) -> str:
     return _base64(json.dumps(value, separators=(",", ":")).encode())
 
 

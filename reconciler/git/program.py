@@ -122,7 +122,7 @@ def run(
             raise GitMissing("git is not installed: install it") from error
         status = _wait(process, timeout, arguments[0], stop, lambda: _is_too_much(out, err))
         if status:
-            raise _failed(_content(err), access, f"git {arguments[0]} exited with status {status}")
+            raise _failure(_content(err), access, f"git {arguments[0]} exited with status {status}")
         return _content(out)
 
 
@@ -213,7 +213,7 @@ def _content(file: IO[bytes]) -> bytes:
     return file.read()
 
 
-def _failed(stderr: bytes, access: Access, otherwise: str) -> GitFailed:
+def _failure(stderr: bytes, access: Access, otherwise: str) -> GitFailed:
     if len(stderr) > 2 * _MOST_OUTPUT:
         stderr = stderr[:_MOST_OUTPUT] + b"\n" + stderr[-_MOST_OUTPUT:]
     output = stderr.decode(errors="replace")

@@ -16,6 +16,7 @@ from reconciler.git.program import GitFailed
 from reconciler.git.revision import Revision, is_commit_id
 from reconciler.spec.wording import printable
 
+_OPTIONS = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
 _NAMED = 5  # maximum number of branches or tags that a message lists
 _FILES_AT_ONCE = 2000  # a fetch of more files is split, so that a connection that is cut loses little
 _TRACE = "trace"  # a file in the repository for the packets of one call
@@ -46,24 +47,16 @@ class Remote:
 
     def fetch(self, clone: Clone, ref: str, *how: str) -> None:
         """Fetch the revision into `ref`, without files where the server can do that. Raises GitFailed."""
-        options = ("--quiet", *how, "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
         is_filtered = not (clone.repository / _UNFILTERED).exists()
         access = self._access(is_filtered=is_filtered)
         filtered = "--filter=blob:none" if is_filtered else "--no-filter"
-        arguments = ["fetch", *options, filtered, REMOTE, f"+{self.revision.ref}:{ref}"]
+        arguments = ["fetch", *_OPTIONS, *how, filtered, REMOTE, f"+{self.revision.ref}:{ref}"]
         clone.git(arguments, url=self.address.bare, access=access)
 
     def fetch_files(self, clone: Clone, ref: str, objects: Sequence[str]) -> None:
         """Fetch the files with these object ids. Raises GitFailed."""
-        options = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-gc")
-        arguments = [
-            "-c",
-            "fetch.negotiationAlgorithm=noop",
-            "fetch",
-            *options,
-            "--filter=blob:none",
-            "--stdin",
-        ]
+        how = ("--no-auto-gc", "--filter=blob:none", "--stdin")
+        arguments = ["-c", "fetch.negotiationAlgorithm=noop", "fetch", *_OPTIONS, *how]
         access = self._access(is_filtered=True)
         try:
             for start in range(0, len(objects), _FILES_AT_ONCE):
@@ -93,7 +86,7 @@ class Remote:
 
     def _refs(self, clone: Clone, access: Access, *patterns: str) -> dict[str, str]:
         """The refs of the server and their objects. Raises GitFailed, even if something else answers."""
-        found = _listed(clone.git(["ls-remote", REMOTE, *patterns], url=self.address.bare, access=access))
+        found = _parse_refs(clone.git(["ls-remote", REMOTE, *patterns], url=self.address.bare, access=access))
         if not found and self.address.bare.lower().startswith("http"):
             self._expect_git(clone, access)
         return found
@@ -136,6 +129,6 @@ class Remote:
         return f"{shown} has no {self.revision}{existing}"
 
 
-def _listed(output: bytes) -> dict[str, str]:
+def _parse_refs(output: bytes) -> dict[str, str]:
     lines = (line.split("\t", 1) for line in output.decode(errors="replace").splitlines())
     return {fields[1]: fields[0] for fields in lines if len(fields) == 2}

@@ -120,7 +120,7 @@ class Repository:
 
         None if there is none, or if it cannot be read.
         """
-        for ref in (self._valid, self._fetched):
+        for ref in (self._valid_ref, self._fetched_ref):
             try:
                 with self._open() as clone:
                     return self._read(clone, ref)
@@ -132,8 +132,8 @@ class Repository:
         """Remember, in the clone, that this commit was taken over. A clone that is lost forgets it."""
         try:
             with self._open() as clone:
-                if clone.resolve(self._valid) != sha:
-                    clone.set_ref(self._valid, sha)
+                if clone.resolve(self._valid_ref) != sha:
+                    clone.set_ref(self._valid_ref, sha)
         except (SourceUnreachable, GitFailed):
             return
 
@@ -177,7 +177,7 @@ class Repository:
         """
         try:
             with self._open(_SHORT_WAIT) as clone:
-                return History(clone, self._remote, self._fetched).authors(sha, lines)
+                return History(clone, self._remote, self._fetched_ref).authors(sha, lines)
         except (SourceUnreachable, GitFailed):
             return ()
 
@@ -191,7 +191,7 @@ class Repository:
         tree = Tree()  # the one in memory keeps the files of the current commit
         try:
             with self._open(_SHORT_WAIT) as clone:
-                history = History(clone, self._remote, self._fetched)
+                history = History(clone, self._remote, self._fetched_ref)
                 fetch = self._fetch_files(clone)
                 return tuple(
                     history.past_files(sha, text, paths, lambda at: self._files(clone, at, fetch, tree))
@@ -201,13 +201,13 @@ class Repository:
 
     def _first_parents(self, clone: Clone, sha: str) -> list[str]:
         """A commit and the last 20 before it on the branch, newest first."""
-        if not clone.has_history(self._fetched):
-            self._remote.fetch(clone, self._fetched, f"--depth={_MOST_COMMITS + 1}")
+        if not clone.has_history(self._fetched_ref):
+            self._remote.fetch(clone, self._fetched_ref, f"--depth={_MOST_COMMITS + 1}")
         count = f"--max-count={_MOST_COMMITS + 1}"
         return clone.git(["rev-list", "--first-parent", count, sha, "--"]).decode().split()
 
     @property
-    def _fetched(self) -> str:
+    def _fetched_ref(self) -> str:
         """The ref of the revision in the clone.
 
         Each source has refs of its own, so a clone that was used for another source never returns its
@@ -216,7 +216,7 @@ class Repository:
         return f"refs/reconciler/{self._digest(self.revision.ref)}"
 
     @property
-    def _valid(self) -> str:
+    def _valid_ref(self) -> str:
         """The ref of the last valid commit. A commit is valid for one path of the repository."""
         return f"refs/reconciler-valid/{self._digest(self.revision.ref, str(PurePosixPath(self.path)))}"
 
@@ -245,24 +245,24 @@ class Repository:
         memory = self._memory
         try:
             current = self._remote.current(clone)
-            if self._resolved(clone) != current:
+            if self._fetched_object(clone) != current:
                 self._fetch(clone)
             elif memory.commit and memory.object == current and not self.signatures.are_required:
                 return memory.commit
-            commit = self._read(clone, self._fetched, self._fetch_files(clone))
-            memory.object, memory.commit = self._resolved(clone), commit
+            commit = self._read(clone, self._fetched_ref, self._fetch_files(clone))
+            memory.object, memory.commit = self._fetched_object(clone), commit
         except RevisionMissing as error:
             raise self._unreachable(str(error)) from error
         except GitFailed as error:
-            if not clone.is_sound(self._fetched):
+            if not clone.is_sound(self._fetched_ref):
                 raise _Broken(str(error)) from error
             raise self._unreachable(self._remote.reason(error)) from error
         return commit
 
-    def _resolved(self, clone: Clone) -> str:
+    def _fetched_object(self, clone: Clone) -> str:
         """The object that was fetched last. Raises _Broken."""
         try:
-            return clone.resolve(self._fetched)
+            return clone.resolve(self._fetched_ref)
         except GitFailed as error:
             if error.is_local:
                 raise
@@ -273,17 +273,17 @@ class Repository:
 
         Raises GitFailed.
         """
-        if not self._resolved(clone):
+        if not self._fetched_object(clone):
             self._memory.tree = Tree()  # a clone without files gets all of them
-        how = () if clone.has_history(self._fetched) else ("--depth=1",)
-        self._remote.fetch(clone, self._fetched, *how)
+        how = () if clone.has_history(self._fetched_ref) else ("--depth=1",)
+        self._remote.fetch(clone, self._fetched_ref, *how)
 
     def _fetch_files(self, clone: Clone) -> Fetch:
         """Fetches files. A failure to fetch does not mean that the clone is damaged."""
 
         def fetch(objects: Sequence[str]) -> None:
             try:
-                self._remote.fetch_files(clone, self._fetched, objects)
+                self._remote.fetch_files(clone, self._fetched_ref, objects)
             except GitFailed as error:
                 raise self._unreachable(self._remote.reason(error)) from error
 

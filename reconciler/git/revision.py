@@ -34,14 +34,14 @@ def branch(name: str) -> Revision:
     """A branch by its name or its full ref. Raises ValueError."""
     if name.startswith(_TAGS):
         raise ValueError(f"{name!r} is a tag: use --tag")
-    return _named("branch", name.removeprefix(_HEADS), name)
+    return _revision("branch", name.removeprefix(_HEADS), name)
 
 
 def tag(name: str) -> Revision:
     """A tag by its name or its full ref. Raises ValueError."""
     if name.startswith(_HEADS):
         raise ValueError(f"{name!r} is a branch: use --branch")
-    return _named("tag", name.removeprefix(_TAGS), name)
+    return _revision("tag", name.removeprefix(_TAGS), name)
 
 
 def commit(sha: str) -> Revision:
@@ -56,7 +56,7 @@ def is_commit_id(text: str) -> bool:
     return _SHA.fullmatch(text) is not None
 
 
-def _named(kind: str, name: str, given: str) -> Revision:
+def _revision(kind: str, name: str, given: str) -> Revision:
     if _NO_NAME.search(name):
         raise ValueError(f"{given!r} is not a valid {kind} name")
     return Revision(kind, name)

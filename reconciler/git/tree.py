@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from reconciler.spec.files import LIMIT, size_problem
 from reconciler.spec.problem import Problem, problem_of
-from reconciler.spec.selection import Entry, Kind, Selection, Target, select
+from reconciler.spec.selection import SUBMODULE, Entry, Kind, Selection, Target, select
 from reconciler.spec.wording import printable
 
 Git = Callable[[Sequence[str], bytes], bytes]
@@ -25,7 +25,7 @@ _KINDS = {_LINK: Kind.LINK, _SUBMODULE: Kind.SUBMODULE}
 _MOST_LINKS = 40  # that one path may lead through, as in Linux
 _NOT_DIRECTORIES = {
     _LINK: "is a symbolic link, which is not followed: name the directory that it leads to",
-    _SUBMODULE: "is a submodule, which is not fetched: commit the specs to this repository",
+    _SUBMODULE: SUBMODULE,
     "": "is a file: name the directory that contains the specs",
 }
 
@@ -193,7 +193,7 @@ def _mode_at(git: Git, sha: str, names: Sequence[str]) -> str | None:
     for name in names:
         if mode != _TREE:
             return None
-        here = {each.path: each.mode for each in _entries(git(["ls-tree", "-z", f"{sha}:{above}"], b""))}
+        here = _modes(git, sha, above)
         if name not in here:
             return None
         above, mode = f"{above}/{name}" if above else name, here[name]
@@ -208,15 +208,20 @@ def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
     """
     above = ""
     for name in path.split("/") if path else ():
-        here = {entry.path: entry for entry in _entries(git(["ls-tree", "-z", f"{sha}:{above}"], b""))}
+        here = _modes(git, sha, above)
         above = f"{above}/{name}" if above else name
         if name not in here:
             near = difflib.get_close_matches(name, here, n=1)
             hint = f"did you mean {printable(near[0])}?" if near else "check the path"
             return problem_of(above, f"no such directory in commit {sha[:8]}: {hint}")
-        if here[name].mode != _TREE:
-            return problem_of(above, _NOT_DIRECTORIES.get(here[name].mode, _NOT_DIRECTORIES[""]))
+        if here[name] != _TREE:
+            return problem_of(above, _NOT_DIRECTORIES.get(here[name], _NOT_DIRECTORIES[""]))
     return None
+
+
+def _modes(git: Git, sha: str, directory: str) -> dict[str, str]:
+    """The modes of what is in a directory of a commit, by name."""
+    return {each.path: each.mode for each in _entries(git(["ls-tree", "-z", f"{sha}:{directory}"], b""))}
 
 
 def _entries(listing: bytes) -> Iterator[_Entry]:

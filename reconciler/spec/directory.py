@@ -12,7 +12,17 @@ from pathlib import Path
 
 from reconciler.spec.files import LIMIT, File, is_spec, size_problem
 from reconciler.spec.problem import Problem, problem_of
-from reconciler.spec.selection import Entry, Kind, Selection, Target, select
+from reconciler.spec.selection import (
+    LINK_LOOP,
+    NAMED_DIRECTORY,
+    Entry,
+    Kind,
+    Selection,
+    Target,
+    dead_link,
+    not_a_file,
+    select,
+)
 from reconciler.spec.wording import printable
 
 
@@ -39,8 +49,7 @@ def _read_path(path: Path, tree: "_Directory", known: frozenset[str]) -> Selecti
         return Selection((), (_access_problem(path, error),))
     if stat.S_ISDIR(mode):
         if is_spec(path.name):
-            message = "is a directory, but its name ends in .yaml or .yml: rename the directory"
-            return Selection((), (problem_of(str(path), message),))
+            return Selection((), (problem_of(str(path), NAMED_DIRECTORY),))
         found = select(tree, known)
         if tree.read or found.problems:
             return found
@@ -150,8 +159,7 @@ def _read(path: Path) -> bytes | Problem:
         with open(descriptor, "rb") as opened:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                kind = _kind_of(status.st_mode).value
-                return problem_of(str(path), f"is {kind}, not a file: remove it or name a file")
+                return problem_of(str(path), not_a_file(_kind_of(status.st_mode)))
             content = opened.read(LIMIT + 1)
     except OSError as error:
         return _access_problem(path, error)
@@ -163,16 +171,15 @@ def _read(path: Path) -> bytes | Problem:
 def _access_problem(path: Path, error: OSError | ValueError) -> Problem:
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.ELOOP:
-        message = "is part of a loop of symbolic links: remove it or point it to a file"
+        message = LINK_LOOP
     elif number in (errno.ENOENT, errno.ENOTDIR) and path.is_symlink():
-        target = printable(os.readlink(path))
-        message = f"is a symbolic link to {target}, which does not exist: fix or remove the link"
+        message = dead_link(printable(os.readlink(path)))
     elif number in (errno.ENOENT, errno.ENOTDIR) or number is None:
         message = "no such file or directory: check the path"
     elif number in (errno.EACCES, errno.EPERM):
         message = "permission denied: give this user read permission"
     elif number == errno.ENXIO:
-        message = "is a socket, not a file: remove it or name a file"
+        message = not_a_file(Kind.SOCKET)
     else:
         reason = (error.strerror if isinstance(error, OSError) else None) or "unknown reason"
         message = f"cannot be read: {reason.lower()}"

@@ -23,6 +23,10 @@ from reconciler.spec.shape import API_VERSION
 from reconciler.spec.wording import printable
 
 _MOST_JSON = 20  # JSON files that are read for a warning; where there are more, they serve another purpose
+# What is wrong with a place, in the words of every source.
+NAMED_DIRECTORY = "is a directory, but its name ends in .yaml or .yml: rename the directory"
+SUBMODULE = "is a submodule, which is not fetched: commit the specs to this repository"
+LINK_LOOP = "is part of a loop of symbolic links: remove it or point it to a file"
 _GROUP = API_VERSION.split("/", maxsplit=1)[0].encode() + b"/"
 
 
@@ -40,6 +44,16 @@ class Kind(Enum):
     OUTSIDE_DIRECTORY = "a directory outside the path"
     MISSING = "missing"
     LOOP = "a loop of links"
+
+
+def dead_link(text: str) -> str:
+    """What is wrong with a link that leads nowhere. `text` is its content, made printable."""
+    return f"is a symbolic link to {text}, which does not exist: fix or remove the link"
+
+
+def not_a_file(kind: Kind) -> str:
+    """What is wrong with a pipe, a socket or a device in the place of a spec."""
+    return f"is {kind.value}, not a file: remove it or name a file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +225,9 @@ class _Search:
         text = printable(target.text)
         match target.kind:
             case Kind.MISSING if is_named:
-                self.problem(
-                    shown, f"is a symbolic link to {text}, which does not exist: fix or remove the link"
-                )
+                self.problem(shown, dead_link(text))
             case Kind.LOOP if is_named:
-                self.problem(shown, "is part of a loop of symbolic links: remove it or point it to a file")
+                self.problem(shown, LINK_LOOP)
             case Kind.OUTSIDE if is_named:
                 self.problem(shown, f"is a symbolic link to {text}, {self.outside('file')}")
             case Kind.OUTSIDE_DIRECTORY:
@@ -238,21 +250,17 @@ class _Search:
         is_named = is_spec(shown)
         match kind:
             case Kind.DIRECTORY if is_named:
-                self.problem(
-                    shown, "is a directory, but its name ends in .yaml or .yml: rename the directory"
-                )
+                self.problem(shown, NAMED_DIRECTORY)
             case Kind.DIRECTORY:
                 self.directory(real, shown)
             case Kind.SUBMODULE:
-                self.problem(
-                    shown, "is a submodule, which is not fetched: commit the specs to this repository"
-                )
+                self.problem(shown, SUBMODULE)
             case Kind.FILE if not is_named:
                 self.near_miss(real, shown)
             case Kind.FILE:
                 self.files.setdefault(real, shown)
             case _ if is_named:
-                self.problem(shown, f"is {kind.value}, not a file: remove it or name a file")
+                self.problem(shown, not_a_file(kind))
 
     def near_miss(self, real: str, shown: str) -> None:
         """Note a file that is probably meant to be a spec."""

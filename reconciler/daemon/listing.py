@@ -4,8 +4,9 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from reconciler.azure.compute import Compute, Scope
+from reconciler.azure.compute import Scope
 from reconciler.azure.failure import AzureFailure
+from reconciler.daemon.interfaces import AzureClient
 from reconciler.rollout.observed import Model
 from reconciler.spec.scale_set import ScaleSet
 
@@ -29,7 +30,7 @@ class Listing:
         return self.failures.get(scope_of(desired, by_group=self.by_group))
 
 
-def listing(azure: Compute, scale_sets: Iterable[ScaleSet], *, by_group: bool) -> Listing:
+def listing(azure: AzureClient, scale_sets: Iterable[ScaleSet], *, by_group: bool) -> Listing:
     """List the declared scale sets, by subscription or `by_group`. A failed list affects no other.
 
     A scope in which every scale set is suspended is not listed: nothing is done there, and the permission to

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from reconciler.azure.budget import Priority
-from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, TooManyRequests
 from reconciler.checks.client import Checks
 from reconciler.daemon.event import InstancesRead, ModelRead
 from reconciler.daemon.gates import evaluation
+from reconciler.daemon.interfaces import AzureClient, DeclaredHistory
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
 from reconciler.rollout.age import date_instances, sightings
@@ -19,28 +18,14 @@ from reconciler.rollout.notes import notes
 from reconciler.rollout.observed import FRESH, Model, Need, Observed, Operation, ReadTime
 from reconciler.rollout.reading import partial_read
 from reconciler.rollout.step import RETRY_DELAY, Attempt
-from reconciler.spec.author import Author
-from reconciler.spec.image import Image
-from reconciler.spec.scale_set import ScaleSet, Target
-
-
-class DeclaredHistory(Protocol):
-    """What the source of the specs knows about earlier commits."""
-
-    def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
-        """The authors of the lines that declare the image at this commit. Empty if unknown."""
-        ...
-
-    def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
-        """Whether an earlier commit declared the image for this scale set. False if unknown."""
-        ...
+from reconciler.spec.scale_set import Target
 
 
 class Observer:
     """Reads facts until there is a decision, and records the model and the instances in the store."""
 
     def __init__(
-        self, azure: Compute, store: Store, specs: DeclaredHistory, *, asks_checks: bool = True
+        self, azure: AzureClient, store: Store, specs: DeclaredHistory, *, asks_checks: bool = True
     ) -> None:
         self._azure = azure
         self._specs = specs

@@ -29,8 +29,9 @@ class Outcome:
 
     `doing` is what a closed gate of `gates` blocks. `blamed` is an image that there is evidence against.
     `step` is the step of the decision, which Azure has accepted unless the run is a dry run. `requeue_after`
-    is None if the next sweep decides. `wait` says since when this condition, or the one that is retried, has
-    been waited for. `as_of` is when the outcome was observed, if every later observation was throttled.
+    is None if the next sweep decides. `until` is when the next step may be taken, if known. `wait` says since
+    when this condition, or the one that is retried, has been waited for. `as_of` is when the outcome was
+    observed, if every later observation was throttled.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Outcome:
     doing: str = ""
     blamed: Fingerprint | None = None
     requeue_after: timedelta | None = None
+    until: datetime | None = None
     wait: Wait | None = None
     as_of: datetime | None = None
 
@@ -86,6 +88,7 @@ def outcome_of(
         doing=decision.doing,
         blamed=decision.blamed,
         requeue_after=_requeue_after(decision, wait, settings, desired.interval, at),
+        until=decision.until,
         wait=wait,
     )
 

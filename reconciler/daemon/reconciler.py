@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reconciler.azure.budget import Priority
-from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
 from reconciler.daemon.due import dependencies_to_watch, due, is_quiet
 from reconciler.daemon.event import (
@@ -27,12 +26,12 @@ from reconciler.daemon.event import (
 from reconciler.daemon.forecast_refresh import refresh_forecast
 from reconciler.daemon.gates.evaluation import awaited_gate, is_new_evidence
 from reconciler.daemon.gates.max_change import count_changes
+from reconciler.daemon.interfaces import AzureClient, DeclaredSpecs
 from reconciler.daemon.listing import Listing, listing
 from reconciler.daemon.observer import Observer
 from reconciler.daemon.outcome import Outcome, outcome_of, outcome_of_bug, outcome_of_failure
 from reconciler.daemon.revision import differs
 from reconciler.daemon.settings import Settings
-from reconciler.daemon.specs import Specs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.decide import decide
@@ -68,14 +67,17 @@ class Reconciler:
 
     def __init__(
         self,
-        specs: Specs,
-        azure: Compute,
+        specs: DeclaredSpecs,
+        azure: AzureClient,
         settings: Settings,
         *,
         list_by_resource_group: bool = False,
         asks_checks: bool = True,
         sleep: Callable[[float], None] = time.sleep,
+        log: logging.Logger = _log,
+        forecasts: bool = True,
     ) -> None:
+        """`forecasts`: publish a forecast of each rollout."""
         self.store = Store(requests=azure.requests)
         self._by_group = list_by_resource_group
         self._specs = specs
@@ -83,6 +85,8 @@ class Reconciler:
         self._settings = settings
         self._now = azure.now
         self._sleep = sleep
+        self._log = log
+        self._forecasts = forecasts
         self._observer = Observer(azure, self.store, specs, asks_checks=asks_checks)
 
     def sweep(self) -> tuple[str, ...]:
@@ -97,9 +101,9 @@ class Reconciler:
         orphans = {each.name: each for each in self.store.orphans()}
         for name in gone:
             if name in orphans:
-                _log.warning("%s: Orphaned: %s", name, orphans[name].message)
+                self._log.warning("%s: Orphaned: %s", name, orphans[name].message)
             else:
-                _log.info("%s: spec removed; scale set left unchanged", name)
+                self._log.info("%s: spec removed; scale set left unchanged", name)
         at = self._now()
         listed = listing(self._azure, self._specs.scale_sets, by_group=self._by_group)
         sweep = Sweep(
@@ -204,7 +208,7 @@ class Reconciler:
         try:
             ended = self._reconcile(state, act, priority)
         except Exception as error:
-            _log.exception("%s: reconcile failed", name)
+            self._log.exception("%s: reconcile failed", name)
             ended = _reconcile_ended(
                 state, outcome_of_bug(name, state.commit, self._now(), error), state.progress.attempt
             )
@@ -218,7 +222,7 @@ class Reconciler:
             return
         # After our own step, Azure is expected to be busy.
         is_expected = now.reason is Reason.AZURE_BUSY and now.status is Status.RECONCILING
-        _log.log(logging.DEBUG if is_expected else _LEVELS[now.status], "%s: %s", now.name, now.line)
+        self._log.log(logging.DEBUG if is_expected else _LEVELS[now.status], "%s: %s", now.name, now.line)
 
     def _reconcile(self, state: ScaleSetState, act: bool, priority: Priority) -> ReconcileEnded:
         desired, commit, attempt = state.desired, state.commit, state.progress.attempt
@@ -282,10 +286,12 @@ class Reconciler:
 
     def _refresh_forecast(self, state: ScaleSetState, outcome: Outcome, observed: Observed) -> ForecastUpdate:
         """The forecast. An error in it does not fail the reconcile."""
+        if not self._forecasts:
+            return ForecastUpdate(None, state.published.measured)
         try:
             return refresh_forecast(state, outcome, observed, self._settings)
         except Exception:
-            _log.exception(
+            self._log.exception(
                 "a bug in the reconciler, please report it: forecast of %s failed", state.desired.name
             )
             return ForecastUpdate(None, state.published.measured)
@@ -333,24 +339,24 @@ class Reconciler:
         ):
             return
         number = len(self._specs.scale_sets)
-        _log.info("%s in force: %d scale set%s", self._specs, number, "" if number == 1 else "s")
+        self._log.info("%s in force: %d scale set%s", self._specs, number, "" if number == 1 else "s")
 
     def _log_errors(self, errors: tuple[str, ...]) -> None:
         """Log errors outside any one scale set, once when they begin and once when they end."""
         known = self.store.last_sweep.errors if self.store.last_sweep else ()
         for line in errors:
             if line not in known:
-                _log.error("%s", line)
+                self._log.error("%s", line)
         if self._specs.errors and set(errors) - set(known) and self._specs.in_force_since:
-            _log.error("%s", self._stays_in_force())
+            self._log.error("%s", self._stays_in_force())
         if known and not errors:
-            _log.info("specs and scale set listing recovered")
+            self._log.info("specs and scale set listing recovered")
 
     def _log_stale(self, since: datetime | None) -> None:
         """Log once that no rollout begins any more."""
         known = self.store.last_sweep
         if since and not (known and known.stale_since):
-            _log.error(
+            self._log.error(
                 "the specs could not be read since %s; no rollout begins until they can", moment(since)
             )
 
@@ -371,7 +377,7 @@ class Reconciler:
         known = self.store.last_sweep.warnings if self.store.last_sweep else ()
         for line in warnings:
             if line not in known:
-                _log.warning("%s", line)
+                self._log.warning("%s", line)
 
 
 def _reconcile_ended(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> ReconcileEnded:

@@ -7,8 +7,6 @@ from typing import Any, ClassVar
 
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
-from reconciler.daemon.specs import Reading
-from reconciler.git.repository import SourceUnreachable
 from reconciler.rollout.observed import Instance, Model
 from reconciler.simulator import Partial, Throttled, Timeout
 from reconciler.simulator import Status as Answer
@@ -147,22 +145,12 @@ def come_back(prometheus: Prometheus) -> None:
     prometheus.is_away = False
 
 
-class Unread:
-    """A remote out of reach."""
-
-    def read(self) -> Reading:
-        raise SourceUnreachable("no answer")
-
-    def last(self) -> None:
-        return None
-
-
 def lose_remote(prometheus: Prometheus) -> None:
-    prometheus.world.reconciler._specs._source = Unread()
+    prometheus.world.source.is_unreachable = True
 
 
 def find_remote(prometheus: Prometheus) -> None:
-    prometheus.world.reconciler._specs._source = prometheus.world.source
+    prometheus.world.source.is_unreachable = False
 
 
 class Odd(Compute):

@@ -1,7 +1,4 @@
-"""A daemon in a world, and its schedule: that of the loop, without threads.
-
-It sweeps every minute, or as the world says. A reconcile that asks to be requeued runs again at that exact time.
-"""
+"""A daemon in a world, on the schedule of a `VirtualLoop`: it sweeps every minute, or as the world says."""
 
 from __future__ import annotations
 
@@ -10,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.azure.session import Session
-from reconciler.daemon.loop import APART
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
+from reconciler.daemon.virtual_loop import VirtualLoop
 from tests.stories.watched import NotedSpecs
 from tests.token import Token
 
@@ -34,12 +31,13 @@ class Daemon:
             settings or Settings(sweep=world.sweep),
             sleep=lambda seconds: world.clock.advance(timedelta(seconds=seconds)),
         )
-        self._sweep_at = start
-        self._requeued: dict[str, datetime] = {}
+        self._loop = VirtualLoop(
+            self.reconciler, world.sweep, start=start, now=world.clock.now, move_to=world.until
+        )
 
     @property
     def due(self) -> datetime:
-        return min((self._sweep_at, *self._requeued.values()))
+        return self._loop.due
 
     @property
     def is_settled(self) -> bool:
@@ -48,22 +46,4 @@ class Daemon:
 
     def step(self) -> None:
         """Advance to the next sweep or requeued reconcile, and run it."""
-        due = min(self._requeued, key=lambda key: self._requeued[key], default=None)
-        if due is None or self._sweep_at <= self._requeued[due]:
-            self._world.until(self._sweep_at)
-            at, self._sweep_at = self._sweep_at, self._sweep_at + self._world.sweep
-            for number, key in enumerate(self.reconciler.sweep()):
-                self._world.until(at + number * APART)
-                self._reconcile(key)
-        else:
-            self._world.until(self._requeued[due])
-            self._reconcile(due)
-
-    def _reconcile(self, key: str) -> None:
-        self._requeued.pop(key, None)
-        outcome = self.reconciler.reconcile(key)
-        if outcome is None:
-            return
-        self._world.outcomes.append(outcome)
-        if outcome.requeue_after is not None:
-            self._requeued[key] = self._world.clock.now() + outcome.requeue_after
+        self._loop.step(self._world.outcomes.append)

@@ -1,0 +1,79 @@
+"""The schedule of the loop without threads, on a clock that is moved from one event to the next.
+
+Sweeps follow each other at a fixed interval, and a requeued reconcile runs at its exact time. A reconcile
+takes no time of its own.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from reconciler.daemon.loop import APART, Work
+from reconciler.daemon.outcome import Outcome
+
+
+def requeue_exactly(_key: str, outcome: Outcome, now: datetime) -> datetime | None:
+    """When an outcome asks for the next reconcile. None if the next sweep decides."""
+    return None if outcome.requeue_after is None else now + outcome.requeue_after
+
+
+class VirtualLoop:
+    """Runs the sweeps and reconciles of one daemon, one `step` at a time.
+
+    `move_to` moves the clock forward, or leaves it if it is later already. `requeue` says when a scale set is
+    reconciled again, from its key, its outcome and the time.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        sweep: timedelta,
+        *,
+        start: datetime,
+        now: Callable[[], datetime],
+        move_to: Callable[[datetime], None],
+        requeue: Callable[[str, Outcome, datetime], datetime | None] = requeue_exactly,
+    ) -> None:
+        self._work = work
+        self._sweep = sweep
+        self._sweep_at = start
+        self._now = now
+        self._move_to = move_to
+        self._requeue = requeue
+        self._requeued: dict[str, datetime] = {}
+
+    @property
+    def due(self) -> datetime:
+        """When the next sweep or reconcile is due."""
+        return min((self._sweep_at, *self._requeued.values()))
+
+    @property
+    def requeued(self) -> tuple[datetime, ...]:
+        """When the requeued reconciles are due, in no order."""
+        return tuple(self._requeued.values())
+
+    def skip_sweeps(self, until: datetime) -> None:
+        """Omit the sweeps before this time. The interval between sweeps stays a multiple of the usual one."""
+        if until > self._sweep_at:
+            self._sweep_at += -(-(until - self._sweep_at) // self._sweep) * self._sweep
+
+    def step(self, note: Callable[[Outcome], None]) -> None:
+        """Advance to the next sweep or requeued reconcile, and run it. `note` is called with each outcome."""
+        due = min(self._requeued, key=lambda key: self._requeued[key], default=None)
+        if due is not None and self._requeued[due] < self._sweep_at:
+            self._move_to(self._requeued[due])
+            self._reconcile(due, note)
+            return
+        self._move_to(self._sweep_at)
+        at, self._sweep_at = self._sweep_at, self._sweep_at + self._sweep
+        for number, key in enumerate(self._work.sweep()):
+            self._move_to(at + number * APART)
+            self._reconcile(key, note)
+
+    def _reconcile(self, key: str, note: Callable[[Outcome], None]) -> None:
+        self._requeued.pop(key, None)
+        outcome = self._work.reconcile(key)
+        if outcome is None:
+            return
+        note(outcome)
+        if (at := self._requeue(key, outcome, self._now())) is not None:
+            self._requeued[key] = at

@@ -18,9 +18,21 @@ PACKAGES = {
     "git": {"spec"},
     "checks": {"spec", "rollout"},
     "daemon": {"spec", "rollout", "forecast", "azure", "git", "checks"},
+    "prediction": {"spec", "rollout", "forecast", "azure", "daemon"},
     "web": {"rollout", "daemon"},
     "simulator": {"spec"},
-    "cli": {"spec", "rollout", "forecast", "azure", "git", "checks", "daemon", "web", "simulator"},
+    "cli": {
+        "spec",
+        "rollout",
+        "forecast",
+        "azure",
+        "git",
+        "checks",
+        "daemon",
+        "prediction",
+        "web",
+        "simulator",
+    },
 }
 
 # The packages that may import each outside library.

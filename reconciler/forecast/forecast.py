@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from reconciler.forecast.batch_duration import BatchDuration
-from reconciler.forecast.model import predict
+from reconciler.forecast.model import PredictedState, predict
 from reconciler.forecast.simulation import PredictedReconcile, Schedule, Simulation
 from reconciler.rollout.domains import grouping
 from reconciler.rollout.member import members
@@ -88,7 +88,7 @@ def forecast(
     waits = tuple(_waits(reconciles))
     undated = min((each.at for each in waits if each.until is None), default=None)
     return Forecast(
-        batches=tuple(_batch(exact, each, step) for each, step in upgrades),
+        batches=tuple(batch_of(exact, each.world, each.at, step) for each, step in upgrades),
         patches=len(steps) - len(upgrades),
         max_unavailable=max((len(each.unavailable) for each, _ in upgrades), default=0),
         total=last.decision.counts.total if last.decision.counts else len(world.instances),
@@ -124,20 +124,22 @@ def _waits(reconciles: Iterable[PredictedReconcile]) -> Iterator[PredictedWait]:
         last = wait
 
 
-def _batch(exact: ScaleSet, reconcile: PredictedReconcile, step: Upgrade) -> Batch:
-    """The batch of `step`. `exact` is the spec with its exact image."""
-    instances = reconcile.world.instances
-    domain_of = grouping(exact.rollout.by, exact.rollout.order, instances)
-    domain = next(domain_of(each) for each in instances if each.id in step.instance_ids)
-    return Batch(str(domain), step.instance_ids, reconcile.at, is_canary=_is_canary(exact, reconcile, step))
+def batch_of(exact: ScaleSet, before: PredictedState, at: datetime, step: Upgrade) -> Batch:
+    """The batch that `step` upgrades at `at`.
+
+    `exact` is the spec with its exact image, and `before` the scale set right before the step.
+    """
+    domain_of = grouping(exact.rollout.by, exact.rollout.order, before.instances)
+    domain = next(domain_of(each) for each in before.instances if each.id in step.instance_ids)
+    return Batch(str(domain), step.instance_ids, at, is_canary=_is_canary(exact, before, at, step))
 
 
-def _is_canary(exact: ScaleSet, reconcile: PredictedReconcile, step: Upgrade) -> bool:
+def _is_canary(exact: ScaleSet, before: PredictedState, at: datetime, step: Upgrade) -> bool:
     """Whether only canary instances run the image after this batch."""
-    canary, world = exact.rollout.canary, reconcile.world
+    canary = exact.rollout.canary
     if canary is None or step.image != exact.image:
         return False
-    staying = members(exact, world.model, Observed(reconcile.at, model=world.model), world.instances)
+    staying = members(exact, before.model, Observed(at, model=before.model), before.instances)
     upgraded = {each.instance.id for each in staying if not each.is_outdated} | set(step.instance_ids)
     if isinstance(canary.instances, tuple):
         return upgraded <= set(canary.instances)

@@ -1,0 +1,1 @@
+"""The daemon itself, run forward on a predicted fleet."""

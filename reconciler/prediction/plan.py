@@ -1,0 +1,194 @@
+"""What a change will do to a fleet: which scale sets and instances, when, and what could go wrong.
+
+A plan compares the specs with Azure, and if there is a base, with the specs of an earlier commit.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from reconciler.daemon.revision import differs
+from reconciler.daemon.state import ScaleSetState
+from reconciler.forecast.forecast import Forecast
+from reconciler.prediction.fleet_forecast import FleetForecast
+from reconciler.prediction.recording import Snapshot
+from reconciler.spec.image import Image, same
+from reconciler.spec.scale_set import ScaleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The specs before a change: those of a commit, by key."""
+
+    commit: str
+    scale_sets: Mapping[str, ScaleSet]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageChange:
+    """Scale sets that go from one image to another. `before` is None if it is unknown."""
+
+    before: Image | None
+    after: Image
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """The rollouts of one wave. `first` is the scale set that begins. `ends` is None if that is unknown."""
+
+    number: int
+    scale_sets: int
+    instances: int
+    first: str
+    begins: datetime
+    ends: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorstLoss:
+    """The largest share of one scale set that is unavailable at once."""
+
+    name: str
+    instances: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The states of all scale sets as just observed, and their forecast.
+
+    `base` is None if the specs are compared with Azure alone. Every scale set that rolls out then counts as
+    changed.
+    """
+
+    states: Sequence[ScaleSetState]
+    snapshot: Snapshot
+    forecast: FleetForecast
+    base: Base | None = None
+
+    @cached_property
+    def rolling(self) -> tuple[ScaleSetState, ...]:
+        """Those that take at least one step because of the change."""
+        return tuple(
+            each for each in self.states if each.key in self.forecast.forecasts and self.is_changed(each)
+        )
+
+    @cached_property
+    def others(self) -> tuple[ScaleSetState, ...]:
+        """Those that take at least one step, whether or not the change is made."""
+        return tuple(
+            each for each in self.states if each.key in self.forecast.forecasts and not self.is_changed(each)
+        )
+
+    @cached_property
+    def changed(self) -> tuple[ScaleSetState, ...]:
+        """Those whose spec the change adds or changes. Without a base, those that roll out."""
+        if self.base is None:
+            return self.rolling
+        return tuple(filter(self.is_changed, self.states))
+
+    @property
+    def changes_fleet(self) -> bool:
+        """Whether the change concerns the settings of the Fleet, which apply to every scale set."""
+        before = self.base.scale_sets if self.base else {}
+        return any(
+            each.key in before and before[each.key].fleet != each.desired.fleet for each in self.states
+        )
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """The names of those whose spec the change removes."""
+        if self.base is None:
+            return ()
+        kept = {each.key for each in self.states}
+        return tuple(sorted(each.name for key, each in self.base.scale_sets.items() if key not in kept))
+
+    @property
+    def instances(self) -> int:
+        """The number of instances that are upgraded because of the change."""
+        return sum(_instances(self.forecast_of(each)) for each in self.rolling)
+
+    @property
+    def begins(self) -> datetime | None:
+        """When the first step is taken. None if there is none."""
+        return min((self.steps_begin(each) for each in self.rolling), default=None)
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the last rollout ends. None if one does not get to its end, or there is none."""
+        return self._end(self.rolling)
+
+    @property
+    def worst_loss(self) -> WorstLoss | None:
+        """None if no instance is upgraded."""
+        losses = [
+            WorstLoss(each.desired.name, found.max_unavailable, found.total)
+            for each in self.rolling
+            if (found := self.forecast_of(each)).batches
+        ]
+        return max(losses, key=lambda each: (each.instances / each.of, each.instances), default=None)
+
+    @property
+    def images(self) -> tuple[ImageChange, ...]:
+        """The changes of images, the largest first."""
+        groups: dict[tuple[str, str], list[ScaleSetState]] = defaultdict(list)
+        for each in self.rolling:
+            before = self._before(each)
+            groups[str(before).casefold() if before else "", str(each.exact).casefold()].append(each)
+        changes = (
+            ImageChange(self._before(group[0]), group[0].exact, tuple(each.desired.name for each in group))
+            for group in groups.values()
+        )
+        return tuple(sorted(changes, key=lambda each: -len(each.names)))
+
+    @property
+    def waves(self) -> tuple[Wave, ...]:
+        """The waves that roll out, in order."""
+        groups: dict[int, list[ScaleSetState]] = defaultdict(list)
+        for each in self.rolling:
+            groups[each.desired.wave].append(each)
+        return tuple(self._wave(number, groups[number]) for number in sorted(groups))
+
+    def forecast_of(self, state: ScaleSetState) -> Forecast:
+        return self.forecast.forecasts[state.key]
+
+    def steps_begin(self, state: ScaleSetState) -> datetime:
+        """When its first step is taken, even if that assumes an immediate approval."""
+        return self.forecast.began[state.key]
+
+    def is_changed(self, state: ScaleSetState) -> bool:
+        """Whether the change adds or changes its spec. Always without a base."""
+        if self.base is None:
+            return True
+        before = self.base.scale_sets.get(state.key)
+        return before is None or differs(before, replace(state.desired, fleet=before.fleet))
+
+    def _before(self, state: ScaleSetState) -> Image | None:
+        """The image before the change: the declared one if that changes, or else that of the model."""
+        declared = self.base.scale_sets.get(state.key) if self.base else None
+        if declared and not same(declared.image, state.desired.image):
+            return declared.image
+        model = self.snapshot.models.get(state.key)
+        return model.image if model else None
+
+    def _wave(self, number: int, group: Sequence[ScaleSetState]) -> Wave:
+        first = min(group, key=self.steps_begin)
+        return Wave(
+            number,
+            len(group),
+            sum(_instances(self.forecast_of(each)) for each in group),
+            first.desired.name,
+            self.steps_begin(first),
+            self._end(group),
+        )
+
+    def _end(self, group: Sequence[ScaleSetState]) -> datetime | None:
+        ends = [self.forecast.ended.get(each.key) for each in group]
+        return max((each for each in ends if each), default=None) if all(ends) else None
+
+
+def _instances(forecast: Forecast) -> int:
+    return len({id_ for batch in forecast.batches for id_ in batch.instance_ids})

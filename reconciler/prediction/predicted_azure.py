@@ -1,0 +1,138 @@
+"""Azure as it will be if all goes well: the fleet of a snapshot, on a clock that a prediction moves.
+
+Each scale set is a `PredictedState`. Steps succeed, and upgraded instances become healthy within the usual
+duration of a batch. Nobody else changes anything.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reconciler.azure.budget import Priority
+from reconciler.azure.compute import Scope
+from reconciler.azure.failure import Conflict
+from reconciler.azure.request_counter import RequestCounter
+from reconciler.forecast.batch_duration import BatchDuration
+from reconciler.forecast.model import PredictedState, predict
+from reconciler.prediction.recording import Snapshot
+from reconciler.rollout.observed import (
+    ABSENT,
+    Absent,
+    Availability,
+    Instance,
+    Model,
+    Observed,
+    Operation,
+    RollingUpgrade,
+    Verdict,
+)
+from reconciler.rollout.persisted import PersistedState, Signature
+from reconciler.rollout.preflight import exact_if_known
+from reconciler.rollout.step import PatchModel, Step
+from reconciler.spec.image import Image
+from reconciler.spec.scale_set import ScaleSet, Target
+
+_OPERATION = "the address of an operation"
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedStep:
+    """A step that a prediction takes, and the scale set right before it."""
+
+    key: str
+    step: Step
+    at: datetime
+    before: PredictedState
+
+
+class PredictedAzure:
+    """A client of the predicted fleet. `steps` are those taken so far."""
+
+    def __init__(
+        self, snapshot: Snapshot, scale_sets: Mapping[str, ScaleSet], durations: Mapping[str, BatchDuration]
+    ) -> None:
+        """`scale_sets` are the specs and `durations` the usual durations of a batch, both by key."""
+        self._snapshot = snapshot
+        self._now = snapshot.at
+        self._worlds = {
+            key: world
+            for key, desired in scale_sets.items()
+            if (world := _predict(desired, snapshot, durations[key])) is not None
+        }
+        self.steps: list[PredictedStep] = []
+        self.requests = RequestCounter()
+
+    def move_to(self, at: datetime) -> None:
+        """Move the clock forward, or leave it if it is later already."""
+        self._now = max(self._now, at)
+
+    def next_event(self, key: str) -> datetime | None:
+        """When Azure changes this scale set next, None if it does not."""
+        world = self._worlds.get(key)
+        events = world.at(self._now).events if world else ()
+        return events[0].at if events else None
+
+    def approve(self, key: str, image: Image, by: str) -> None:
+        """Approve the image for this scale set, as a person would."""
+        world = self._world(key)
+        approved = replace(
+            world.model.persisted, approved=image, signature=Signature.of(image, by, self._now)
+        )
+        self._worlds[key] = replace(world, model=_with_state(world.model, approved))
+
+    def now(self) -> datetime:
+        return self._now
+
+    def models(self, scope: Scope) -> Iterator[Model]:
+        start = scope.path.casefold() + "/"
+        return (self._world(key).model for key in self._worlds if key.startswith(start))
+
+    def model(self, target: Target, _priority: Priority) -> Model | Absent:
+        return self._world(target.key).model if target.key in self._worlds else ABSENT
+
+    def instances(self, target: Target, _model: Model, _priority: Priority) -> tuple[Instance, ...]:
+        return self._world(target.key).instances
+
+    def rolling_upgrade(self, target: Target, _priority: Priority) -> RollingUpgrade:
+        return self._snapshot.rolling_upgrades.get(target.key, RollingUpgrade())
+
+    def availability(self, image: Image, model: Model, _priority: Priority) -> Availability:
+        best_case = Availability(image, Verdict.AVAILABLE)
+        return self._snapshot.availabilities.get((model.id, str(image).casefold()), best_case)
+
+    def operation(self, _url: str, _target: Target) -> Operation:
+        return Operation("Succeeded")
+
+    def take(self, target: Target, step: Step) -> str:
+        """Take the step. Raises Conflict if a patch is about an earlier model."""
+        world = self._world(target.key)
+        if isinstance(step, PatchModel) and step.etag != world.model.etag:
+            raise Conflict("the predicted scale set has changed")
+        self.steps.append(PredictedStep(target.key, step, self._now, world))
+        self._worlds[target.key] = world.after(step, self._now)
+        return _OPERATION
+
+    def persist(self, target: Target, _model: Model, persisted: PersistedState) -> None:
+        world = self._world(target.key)
+        self._worlds[target.key] = replace(world, model=_with_state(world.model, persisted))
+
+    def _world(self, key: str) -> PredictedState:
+        """The scale set as it is now."""
+        world = self._worlds[key] = self._worlds[key].at(self._now)
+        return world
+
+
+def _with_state(model: Model, persisted: PersistedState) -> Model:
+    return replace(model, persisted=persisted, etag=f"{model.etag}'")
+
+
+def _predict(desired: ScaleSet, snapshot: Snapshot, duration: BatchDuration) -> PredictedState | None:
+    key = desired.target.key
+    observed = Observed(
+        snapshot.at,
+        snapshot.at,
+        model=snapshot.models.get(key),
+        instances=snapshot.instances.get(key),
+        availability=snapshot.availabilities.get((key, str(desired.image).casefold())),
+    )
+    return predict(exact_if_known(desired, observed), observed, duration)

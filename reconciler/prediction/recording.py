@@ -1,0 +1,105 @@
+"""A client of Azure that keeps what it has read. A prediction begins from that without reading again."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from reconciler.azure.budget import Priority
+from reconciler.azure.compute import Scope
+from reconciler.azure.failure import AzureFailure
+from reconciler.azure.request_counter import RequestCounter
+from reconciler.daemon.interfaces import AzureClient
+from reconciler.rollout.observed import Absent, Availability, Instance, Model, Operation, RollingUpgrade
+from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.step import Step
+from reconciler.spec.image import Image
+from reconciler.spec.scale_set import ScaleSet, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was last read of a fleet, by the key of the scale set. `at` is when the last answer arrived.
+
+    Availabilities are also by the image that was asked for, in lower case. `failures` are the scale sets that
+    could not be read, with the reason.
+    """
+
+    at: datetime
+    models: Mapping[str, Model] = field(default_factory=dict)
+    instances: Mapping[str, tuple[Instance, ...]] = field(default_factory=dict)
+    rolling_upgrades: Mapping[str, RollingUpgrade] = field(default_factory=dict)
+    availabilities: Mapping[tuple[str, str], Availability] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+class Recording:
+    """Passes each call on to another client, and keeps the answers. It may be used from several threads."""
+
+    def __init__(self, azure: AzureClient) -> None:
+        self._azure = azure
+        self._models: dict[str, Model] = {}
+        self._instances: dict[str, tuple[Instance, ...]] = {}
+        self._rolling_upgrades: dict[str, RollingUpgrade] = {}
+        self._availabilities: dict[tuple[str, str], Availability] = {}
+
+    def snapshot(self, scale_sets: Iterable[ScaleSet]) -> Snapshot:
+        """All that is known. The instances that no decision has asked for yet are read now."""
+        failures: dict[str, str] = {}
+        for each in scale_sets:
+            key = each.target.key
+            if key in self._instances or not (model := self._models.get(key)):
+                continue
+            try:
+                self.instances(each.target, model, Priority.ROLLOUT)
+            except AzureFailure as failure:
+                failures[key] = str(failure)
+        return Snapshot(
+            self.now(),
+            dict(self._models),
+            dict(self._instances),
+            dict(self._rolling_upgrades),
+            dict(self._availabilities),
+            failures,
+        )
+
+    @property
+    def requests(self) -> RequestCounter:
+        return self._azure.requests
+
+    def now(self) -> datetime:
+        return self._azure.now()
+
+    def models(self, scope: Scope) -> Iterator[Model]:
+        for each in self._azure.models(scope):
+            self._models[each.id] = each
+            yield each
+
+    def model(self, target: Target, priority: Priority) -> Model | Absent:
+        found = self._azure.model(target, priority)
+        if isinstance(found, Model):
+            self._models[target.key] = found
+        return found
+
+    def instances(self, target: Target, model: Model, priority: Priority) -> tuple[Instance, ...]:
+        found = self._azure.instances(target, model, priority)
+        self._instances[target.key] = found
+        return found
+
+    def rolling_upgrade(self, target: Target, priority: Priority) -> RollingUpgrade:
+        found = self._azure.rolling_upgrade(target, priority)
+        self._rolling_upgrades[target.key] = found
+        return found
+
+    def availability(self, image: Image, model: Model, priority: Priority) -> Availability:
+        found = self._azure.availability(image, model, priority)
+        self._availabilities[model.id, str(image).casefold()] = found
+        return found
+
+    def operation(self, url: str, target: Target) -> Operation:
+        return self._azure.operation(url, target)
+
+    def take(self, target: Target, step: Step) -> str:
+        return self._azure.take(target, step)
+
+    def persist(self, target: Target, model: Model, persisted: PersistedState) -> None:
+        self._azure.persist(target, model, persisted)

@@ -1,0 +1,79 @@
+"""A plan as JSON: what `plan -o json` prints, and what its other formats are made from.
+
+`schemas/plan.schema.json` describes it.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from reconciler.daemon import report
+from reconciler.daemon.state import ScaleSetState
+from reconciler.prediction.plan import ImageChange, Plan, Wave
+from reconciler.prediction.risk import Risk, risks
+from reconciler.spec.image import short
+
+Json = dict[str, Any]
+
+
+def plan(shown: Plan) -> Json:
+    """The whole plan. "scaleSets" are all of them, by name."""
+    loss = shown.worst_loss
+    return {
+        "at": shown.forecast.at.isoformat(),
+        "base": shown.base.commit if shown.base else None,
+        "summary": {
+            "total": len(shown.states),
+            "changed": len(shown.changed),
+            "rollingOut": len(shown.rolling),
+            "instances": shown.instances,
+            "others": [each.desired.name for each in shown.others],
+            "removed": list(shown.removed),
+            "fleetChanged": shown.changes_fleet,
+            "images": [_image(each) for each in shown.images],
+            "begins": _moment(shown.begins),
+            "ends": _moment(shown.ends),
+            "worstLoss": {"name": loss.name, "instances": loss.instances, "of": loss.of} if loss else None,
+        },
+        "waves": [_wave(each) for each in shown.waves],
+        "risks": [_risk(each) for each in risks(shown)],
+        "scaleSets": [_scale_set(shown, each) for each in shown.states],
+    }
+
+
+def _scale_set(shown: Plan, state: ScaleSetState) -> Json:
+    """As in `daemon.report.state`, with the forecast of the fleet, and whether the change concerns it."""
+    found = shown.forecast.forecasts.get(state.key)
+    return report.state(state) | {
+        "wave": state.desired.wave,
+        "changed": shown.is_changed(state) if shown.base else found is not None,
+        "forecast": report.forecast(found, state.desired),
+    }
+
+
+def _image(change: ImageChange) -> Json:
+    return {
+        "from": str(change.before) if change.before else None,
+        "to": str(change.after),
+        "shortFrom": short(change.before) if change.before else None,
+        "shortTo": short(change.after),
+        "scaleSets": list(change.names),
+    }
+
+
+def _wave(wave: Wave) -> Json:
+    return {
+        "wave": wave.number,
+        "scaleSets": wave.scale_sets,
+        "instances": wave.instances,
+        "first": wave.first,
+        "begins": wave.begins.isoformat(),
+        "ends": _moment(wave.ends),
+    }
+
+
+def _risk(risk: Risk) -> Json:
+    return {"message": risk.message, "scaleSets": list(risk.names)}
+
+
+def _moment(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

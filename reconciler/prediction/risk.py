@@ -1,0 +1,188 @@
+"""What could go wrong with a plan, each kind once, with the scale sets that it is about."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.state import ScaleSetState
+from reconciler.prediction.plan import Plan
+from reconciler.rollout.reason import Reason, Status
+from reconciler.spec.duration import format_duration
+from reconciler.spec.image import short
+
+# A scale set that loses a larger share at once is named as a risk. A fifth is the default of maxBatch.
+_LARGE_SHARE = 1 / 3
+_NEAR = 0.8  # of a deadline
+_MOST_MESSAGES = 3  # of one reason; more are told once, in the words of the reason
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """Something that may go wrong, as a sentence, and the names of the scale sets that it is about."""
+
+    message: str
+    names: tuple[str, ...]
+
+
+def risks(plan: Plan) -> tuple[Risk, ...]:
+    """All risks, the most serious first."""
+    return tuple(risk for find in _RISKS for risk in find(plan))
+
+
+def _stopped(plan: Plan) -> Iterator[Risk]:
+    """Scale sets of the change that cannot begin, by reason."""
+    groups: dict[Reason, list[ScaleSetState]] = defaultdict(list)
+    for each in plan.states:
+        if each.outcome and each.outcome.status.is_alarming and plan.is_changed(each):
+            groups[each.outcome.reason].append(each)
+    for reason, group in groups.items():
+        outcomes = {each.desired.name: each.outcome for each in group if each.outcome}
+        yield from _by_message(outcomes, f"{reason}: {reason.meaning.cause}; {reason.meaning.remedy}")
+
+
+def _blocked_later(plan: Plan) -> Iterator[Risk]:
+    """Scale sets that begin, or wait, and then do not get to the end."""
+    groups: dict[tuple[str, Reason], list[ScaleSetState]] = defaultdict(list)
+    for each in plan.states:
+        last = plan.forecast.last.get(each.key)
+        is_known = each.outcome and (each.outcome.status.is_alarming or each.outcome.reason.meaning.is_hold)
+        if last is None or is_known or not plan.is_changed(each) or last.reason is Reason.UP_TO_DATE:
+            continue
+        ending = "does not complete" if each.key in plan.forecast.forecasts else "does not begin"
+        groups[ending, last.reason].append(each)
+    for (ending, reason), group in groups.items():
+        outcomes = {each.desired.name: plan.forecast.last[each.key] for each in group}
+        for risk in _by_message(outcomes, f"{reason}: {reason.meaning.cause}"):
+            yield Risk(f"{ending} by the forecast, {risk.message}", risk.names)
+
+
+def _left_out(plan: Plan) -> Iterator[Risk]:
+    groups: dict[Reason, list[ScaleSetState]] = defaultdict(list)
+    for each in plan.changed if plan.base else plan.states:
+        if each.outcome and each.outcome.status is Status.SUSPENDED:
+            groups[each.outcome.reason].append(each)
+    for reason, group in groups.items():
+        yield Risk(f"{reason}: left as they are, because {reason.meaning.cause}", _names(group))
+
+
+def _approvals(plan: Plan) -> Iterator[Risk]:
+    waiting = [
+        each
+        for each in plan.rolling
+        if any(wait.reason is Reason.AWAITING_APPROVAL for wait in plan.forecast_of(each).waits)
+    ]
+    if waiting:
+        yield Risk(
+            "wait for approval (rollout.approval); the times assume that it is given at once", _names(waiting)
+        )
+
+
+def _failed_before(plan: Plan) -> Iterator[Risk]:
+    groups: dict[str, list[ScaleSetState]] = defaultdict(list)
+    for each in plan.rolling:
+        model = plan.snapshot.models[each.key]
+        if model.persisted.failed and model.persisted.failed.is_of(each.exact):
+            groups[short(each.exact)].append(each)
+    for image, group in groups.items():
+        yield Risk(f"{image} has failed here before", _names(group))
+
+
+def _large_losses(plan: Plan) -> Iterator[Risk]:
+    large = [
+        (each, found)
+        for each in plan.rolling
+        if (found := plan.forecast_of(each)).batches and found.max_unavailable > _LARGE_SHARE * found.total
+    ]
+    if large:
+        each, worst = max(large, key=lambda one: one[1].max_unavailable / one[1].total)
+        example = f"{worst.max_unavailable} of {worst.total}"
+        if len(large) > 1:
+            example += f" in {each.desired.name}"
+        message = f"more than a third of the instances is unavailable at once: {example}"
+        yield Risk(message, _names([one for one, _ in large]))
+
+
+def _near_deadlines(plan: Plan) -> Iterator[Risk]:
+    near = [
+        (each, deadline, plan.forecast_of(each).lasts)
+        for each in plan.rolling
+        if (deadline := each.desired.rollout.deadline) and plan.forecast_of(each).lasts > _NEAR * deadline
+    ]
+    if near:
+        each, deadline, lasts = max(near, key=lambda found: found[2] / found[1])
+        minutes = timedelta(minutes=-(-lasts // timedelta(minutes=1)))
+        example = f"{each.desired.name} takes about {format_duration(minutes)} of {format_duration(deadline)}"
+        yield Risk(
+            f"the deadline is near: {example} (rollout.deadline)", _names([found[0] for found in near])
+        )
+
+
+def _slow_batches(plan: Plan) -> Iterator[Risk]:
+    slow = [
+        each for each in plan.rolling if plan.forecast_of(each).duration.whole > each.desired.health.timeout
+    ]
+    if slow:
+        yield Risk("a batch takes longer than health.timeout, as measured", _names(slow))
+
+
+def _other_changes(plan: Plan) -> Iterator[Risk]:
+    """Changes by others that an upgrade applies or reverts."""
+    pending, own = list[ScaleSetState](), list[ScaleSetState]()
+    for each in plan.rolling:
+        model, instances = plan.snapshot.models[each.key], plan.snapshot.instances[each.key]
+        if any(one.latest_model is False and model.image and one.runs(model.image) for one in instances):
+            pending.append(each)
+        if any(one.has_own_model and not one.is_attached for one in instances):
+            own.append(each)
+    if pending:
+        yield Risk("the upgrade also applies other changes of the model that are pending", _names(pending))
+    if own:
+        yield Risk(
+            "the upgrade reverts instances that were changed individually (modelDefinitionApplied)",
+            _names(own),
+        )
+
+
+def _removed(plan: Plan) -> Iterator[Risk]:
+    if plan.removed:
+        yield Risk("the spec is removed; the scale set stays as it is and is no longer managed", plan.removed)
+
+
+def _not_forecast(plan: Plan) -> Iterator[Risk]:
+    if plan.snapshot.failures:
+        names = [each.desired.name for each in plan.states if each.key in plan.snapshot.failures]
+        yield Risk("the instances could not be read, so there is no forecast", tuple(names))
+    if not plan.forecast.is_whole:
+        yield Risk("the forecast stops before the end: the change takes too long, or has too many steps", ())
+
+
+def _by_message(outcomes: Mapping[str, Outcome], otherwise: str) -> Iterator[Risk]:
+    """One risk for each message of these outcomes, by name, or a common one if there are many messages."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, outcome in outcomes.items():
+        groups[outcome.line].append(name)
+    if len(groups) > _MOST_MESSAGES:
+        groups = {otherwise: list(outcomes)}
+    for message, names in groups.items():
+        yield Risk(message, tuple(names))
+
+
+def _names(states: Sequence[ScaleSetState]) -> tuple[str, ...]:
+    return tuple(each.desired.name for each in states)
+
+
+_RISKS: tuple[Callable[[Plan], Iterator[Risk]], ...] = (
+    _stopped,
+    _blocked_later,
+    _not_forecast,
+    _failed_before,
+    _large_losses,
+    _slow_batches,
+    _near_deadlines,
+    _other_changes,
+    _approvals,
+    _left_out,
+    _removed,
+)

@@ -1,0 +1,149 @@
+"""What could go wrong with a plan: each risk, and the scale sets that it is about."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from reconciler.prediction.risk import Risk, risks
+from tests.prediction.plans import plan_of
+from tests.stories.world import BAD, NEW, OLD, World, fleet, of_all, platform, scale_set, spec
+
+Document = Mapping[str, Any]
+
+
+def risks_of(
+    sets: list[dict[str, Any]], specs: list[dict[str, Any]], base: tuple[Document, ...] = ()
+) -> tuple[Risk, ...]:
+    return risks(plan_of(World(fleet(*sets), *specs), *base))
+
+
+@pytest.mark.parametrize(
+    ("sets", "specs", "message", "names"),
+    [
+        pytest.param(
+            [scale_set(mode="Automatic")],
+            [spec()],
+            "NotManualMode: the upgrade mode is Automatic: Azure would upgrade instances by itself as soon as the "
+            "model changes; set upgradePolicy.mode to Manual",
+            ("web",),
+            id="a scale set that the reconciler does not touch",
+        ),
+        pytest.param(
+            [scale_set(f"s{number}", mode="Automatic", capacity=number) for number in range(4)],
+            [spec(f"s{number}", version="24.04.999999999") for number in range(4)],
+            "NotManualMode: the upgrade mode is Automatic: Azure would upgrade instances by itself as soon as the "
+            "model changes; set upgradePolicy.mode to Manual",
+            ("s0", "s1", "s2", "s3"),
+            id="one sentence for several scale sets",
+        ),
+        pytest.param(
+            [scale_set()],
+            [spec(version="24.04.202612120")],
+            "ImageNotFound: ",
+            ("web",),
+            id="an image that does not exist",
+        ),
+        pytest.param(
+            [scale_set("a", capacity=5), scale_set("b", capacity=5)],
+            [spec("a", suspend=True), spec("b", dependsOn=["a"])],
+            "does not begin by the forecast, DependencyNotReady: a is Suspended: ",
+            ("b",),
+            id="a scale set that waits for another one for ever",
+        ),
+        pytest.param(
+            [scale_set(capacity=5)],
+            [spec(suspend=True)],
+            "Suspended: left as they are, because `spec.suspend` is set",
+            ("web",),
+            id="a suspended scale set",
+        ),
+        pytest.param(
+            [scale_set(capacity=5)],
+            [spec(), of_all(freeze={"reason": "holidays"})],
+            "Frozen: left as they are, because ",
+            ("web",),
+            id="a frozen fleet",
+        ),
+        pytest.param(
+            [scale_set("a", capacity=1), scale_set("b", capacity=2), scale_set("c", capacity=5)],
+            [spec("a"), spec("b"), spec("c")],
+            "more than a third of the instances is unavailable at once: 1 of 1 in a",
+            ("a", "b"),
+            id="scale sets that are too small for a gentle rollout",
+        ),
+        pytest.param(
+            [scale_set(capacity=5)],
+            [spec(rollout={"deadline": "18m"})],
+            "the deadline is near: web takes about 16m of 18m (rollout.deadline)",
+            ("web",),
+            id="a deadline that is too near",
+        ),
+        pytest.param(
+            [scale_set(capacity=5)],
+            [spec(rollout={"approval": "start"})],
+            "wait for approval (rollout.approval); the times assume that it is given at once",
+            ("web",),
+            id="an approval",
+        ),
+        pytest.param(
+            [scale_set(capacity=5, instanceStates=[{"id": "2", "latestModelApplied": False}])],
+            [spec()],
+            "the upgrade also applies other changes of the model that are pending",
+            ("web",),
+            id="a change of the model by somebody else",
+        ),
+    ],
+)
+def test_a_plan_names_the_risk_of(
+    sets: list[dict[str, Any]], specs: list[dict[str, Any]], message: str, names: tuple[str, ...]
+) -> None:
+    found = risks_of(sets, specs)
+    assert [each.names for each in found if each.message.startswith(message)] == [names], found
+
+
+def test_a_change_without_risks_has_none() -> None:
+    assert risks_of([scale_set(capacity=5)], [spec()]) == ()
+
+
+def test_an_image_that_failed_here_before_is_a_risk_when_it_is_declared_again() -> None:
+    world = World(
+        fleet(scale_set(capacity=5), timings={"upgrade": "10s"}),
+        spec(version=BAD, rollout={"onFailure": "rollback", "progressDeadline": "10m"}),
+    ).run()
+    world.merge(spec(version=NEW))
+    world.run()
+    world.merge(spec(version=BAD))
+    found = risks(plan_of(world))
+    assert [each.names for each in found if each.message == f"{BAD} has failed here before"] == [("web",)], (
+        found
+    )
+
+
+def test_a_removed_spec_is_a_risk() -> None:
+    found = risks_of(
+        [scale_set("a", capacity=5), scale_set("b", capacity=5)],
+        [spec("a", version=OLD)],
+        (spec("a", version=OLD), spec("b", version=OLD)),
+    )
+    assert found == (
+        Risk("the spec is removed; the scale set stays as it is and is no longer managed", ("b",)),
+    )
+
+
+def test_a_scale_set_that_the_change_does_not_concern_is_no_risk_of_it() -> None:
+    sets = [scale_set("a", capacity=5), scale_set("b", capacity=5, mode="Automatic")]
+    base = (spec("a", version=OLD), spec("b"))
+    assert risks_of(sets, [spec("a"), spec("b")], base) == ()
+
+
+def test_instances_that_were_changed_individually_are_a_risk() -> None:
+    states = [{"id": "1", "modelDefinitionApplied": "VirtualMachine"}]
+    found = risks_of([scale_set(capacity=5, instanceStates=states)], [spec()])
+    assert [each.names for each in found if "changed individually" in each.message] == [("web",)], found
+
+
+def test_pending_changes_on_the_old_image_only() -> None:
+    """An instance that is behind by its image alone is what the rollout is for."""
+    states = [{"id": "1", "image": platform(OLD)}]
+    assert risks_of([scale_set(capacity=5, image=platform(NEW), instanceStates=states)], [spec()]) == ()

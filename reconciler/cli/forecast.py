@@ -30,10 +30,10 @@ class Line:
     taken: str = ""
 
 
-def headline(row: Json) -> str:
-    """The forecast of a scale set in one line."""
+def headline(row: Json, *, is_dated: bool = True) -> str:
+    """The forecast of a scale set in one line. Without dates it fits any that rolls out alike."""
     forecast = row["forecast"]
-    parts = [f"{_size(forecast)}, {_time(forecast, row['at'])}"]
+    parts = [f"{_size(forecast)}, {_time(forecast, row['at'], is_dated=is_dated)}"]
     if forecast["batches"]:
         loss, total = forecast["worstLoss"]["instances"], forecast["worstLoss"]["of"]
         parts.append(f"at most {loss} of {total} ({round(100 * loss / total)}%) unavailable")
@@ -45,27 +45,27 @@ def headline(row: Json) -> str:
     return f"{'; '.join(parts)} ({_batch_time(forecast)})"
 
 
-def lines(row: Json) -> list[Line]:
+def lines(row: Json, *, is_dated: bool = True) -> list[Line]:
     """The batches in order, with the waits before them. Many batches are folded into a few lines."""
-    shown = list(_lines(row, is_folded=False))
+    shown = list(_lines(row, is_folded=False, is_dated=is_dated))
     if len(shown) > _MOST_LINES:
-        shown = list(_lines(row, is_folded=True))
+        shown = list(_lines(row, is_folded=True, is_dated=is_dated))
     if len(shown) > _MOST_LINES:
         total = len(row["forecast"]["batches"])
         shown = [*shown[: _MOST_LINES - 1], Line("", f"and so on, up to batch {total}")]
     return shown
 
 
-def _lines(row: Json, *, is_folded: bool) -> Iterator[Line]:
+def _lines(row: Json, *, is_folded: bool, is_dated: bool) -> Iterator[Line]:
     waits = [each for each in row["forecast"]["holds"] if _ends(each)]
     number = 1
     for run in _runs(row["forecast"]["batches"], waits, is_folded=is_folded):
         while waits and _at(waits[0]["at"]) <= _at(run[0]["at"]):
-            yield _wait(waits.pop(0), "begins" if number == 1 else "continues", row["at"])
+            yield _wait(waits.pop(0), "begins" if number == 1 else "continues", row["at"] if is_dated else "")
         yield _batches(run, number)
         number += len(run)
     for each in waits:
-        yield _wait(each, "begins" if number == 1 else "continues", row["at"])
+        yield _wait(each, "begins" if number == 1 else "continues", row["at"] if is_dated else "")
 
 
 def _runs(batches: Sequence[Json], waits: Sequence[Json], *, is_folded: bool) -> list[list[Json]]:
@@ -101,7 +101,7 @@ def _batches(run: Sequence[Json], number: int) -> Line:
 
 
 def _wait(hold: Json, verb: str, observed_at: str) -> Line:
-    at = f", {_moment(hold['until'], observed_at)}" if hold["until"] else ""
+    at = f", {moment(hold['until'], observed_at)}" if hold["until"] and observed_at else ""
     return Line("", f"{verb} {_ends(hold)}{at}")
 
 
@@ -129,7 +129,7 @@ def _size(forecast: Json) -> str:
     return f"{count(taken, 'instance')} in {in_batches}{amount}"
 
 
-def _time(forecast: Json, observed_at: str) -> str:
+def _time(forecast: Json, observed_at: str, *, is_dated: bool) -> str:
     """The duration, how much of it is soak, and the end, if it is known."""
     pauses = [
         each for each in forecast["holds"] if (meaning := meaning_of(each["reason"])) and meaning.is_pause
@@ -138,7 +138,7 @@ def _time(forecast: Json, observed_at: str) -> str:
     within = f" ({_about(paused)} of it soak)" if paused else ""
     end = meaning_of(forecast["endsWith"] or "")
     verb = "done by" if end and end.phase is Phase.DONE else "blocked from"
-    ends = f", {verb} {_moment(forecast['ends'], observed_at)}" if forecast["ends"] else ""
+    ends = f", {verb} {moment(forecast['ends'], observed_at)}" if forecast["ends"] and is_dated else ""
     return f"about {_about(timedelta(seconds=forecast['seconds']))}{within}{ends}"
 
 
@@ -184,17 +184,17 @@ def _about(length: timedelta) -> str:
     return format_duration(length if length < minute else -(-length // minute) * minute)
 
 
-def _moment(at: str, observed_at: str) -> str:
+def moment(at: str, observed_at: str) -> str:
     """A time in whole minutes, rounded up, with its day if that is not the day of the observation.
 
-    >>> _moment("2026-01-05T09:40:20+00:00", "2026-01-05T09:00:00+00:00")
+    >>> moment("2026-01-05T09:40:20+00:00", "2026-01-05T09:00:00+00:00")
     '09:41 UTC'
-    >>> _moment("2026-01-10T02:00:00+00:00", "2026-01-05T09:00:00+00:00")
+    >>> moment("2026-01-10T02:00:00+00:00", "2026-01-05T09:00:00+00:00")
     'Sat 2026-01-10 02:00 UTC'
     """
-    moment = _at(at) + timedelta(seconds=59)
-    is_same_day = moment.date() == _at(observed_at).date()
-    return f"{moment:%H:%M} UTC" if is_same_day else f"{moment:%a %Y-%m-%d %H:%M} UTC"
+    rounded = _at(at) + timedelta(seconds=59)
+    is_same_day = rounded.date() == _at(observed_at).date()
+    return f"{rounded:%H:%M} UTC" if is_same_day else f"{rounded:%a %Y-%m-%d %H:%M} UTC"
 
 
 def _at(moment: str) -> datetime:

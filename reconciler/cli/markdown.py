@@ -1,40 +1,84 @@
-"""A plan as a comment on a pull request: a table of the scale sets, and the batches of each in details."""
+"""A plan as a comment on a pull request.
+
+A forge refuses a comment that is too long, so a large fleet is folded. First, scale sets that roll out alike
+share a block. Then the batches are omitted. At last only the first groups are shown.
+"""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from reconciler.cli import forecast
+from reconciler.cli import forecast, plan_text
+from reconciler.cli.plan_text import Group
 
 Json = Mapping[str, Any]
 
 # Characters that would end a cell, be read as markup, or mention a person.
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|@#&~]")
+# GitHub accepts 65,536. The rest is for a marker and a heading.
+LONGEST = 64_000
+_MOST_NAMES = 200  # of one group
 
 
-def plan(rows: Sequence[Json], summary: str) -> str:
-    """The whole comment. Rows have the shape of `reconciler.daemon.report.state`."""
-    table = [
-        _row("Scale set", "Step", "Up to date", "Why"),
-        _row("---", "---", "---", "---"),
-        *(_row(*map(_literal, _cells(row))) for row in rows),
+def plan(shown: Json, note: str = "") -> str:
+    """The whole comment, at most LONGEST characters. For the shape of a plan see `prediction.report`."""
+    top = [
+        f"**{_literal(_first_line(shown))}**",
+        _table(plan_text.WAVE_HEADER, plan_text.waves(shown)),
+        "\n".join(f"- {_literal(each)}" for each in plan_text.risks(shown)),
+        _literal("; ".join(filter(None, (plan_text.others(shown), note)))),
     ]
-    details = [_details(row) for row in rows if row["forecast"]]
-    return "\n\n".join(["\n".join(table), _literal(summary), *details])
+    head = "\n\n".join(filter(None, top))
+    for details in _details(shown):
+        text = "\n\n".join([head, *details])
+        if len(text) <= LONGEST:
+            return text
+    return _cut(head, list(_details(shown))[-1])
 
 
-def _cells(row: Json) -> Iterable[str]:
-    yield row["name"]
-    yield row["step"]["kind"] if row["step"] else "-"
-    yield f"{row['instances']['upToDate']}/{row['instances']['total']}" if row["instances"] else "-"
-    yield f"{row['reason']}: {row['message']}" if row["reason"] else "not checked yet"
+def _first_line(shown: Json) -> str:
+    return "; ".join(filter(None, (plan_text.headline(shown), plan_text.timing(shown))))
 
 
-def _details(row: Json) -> str:
-    lines = [_row(*map(_literal, (each.numbers, each.text, each.taken))) for each in forecast.lines(row)]
-    heading = f"<summary>{_literal(row['name'])}: {_literal(forecast.headline(row))}</summary>"
-    batches = "\n".join([_row("Batch", "Domain", "Instances"), _row("---", "---", "---"), *lines])
-    return f"<details>{heading}\n\n{batches}\n\n</details>"
+def _details(shown: Json) -> Iterator[list[str]]:
+    """The scale sets, from the most detailed form to the shortest."""
+    alone, groups = plan_text.alone(shown), plan_text.groups(shown)
+    yield [_block(each, shown["at"], with_batches=True) for each in alone]
+    yield [_block(each, shown["at"], with_batches=True) for each in groups]
+    yield [_block(each, shown["at"], with_batches=False) for each in groups]
+
+
+def _cut(head: str, details: Sequence[str]) -> str:
+    """As many details as fit, and how many are left out."""
+    shown, length = [head[:LONGEST]], len(head)
+    for position, each in enumerate(details):
+        left = f"and {len(details) - position:,} more groups; run `reconciler plan` for all of them"
+        if length + len(each) + len(left) + 4 > LONGEST:
+            return "\n\n".join([*shown, left])
+        shown.append(each)
+        length += len(each) + 2
+    return "\n\n".join(shown)
+
+
+def _block(group: Group, observed_at: str, *, with_batches: bool) -> str:
+    heading = f"<summary>{_literal(plan_text.group_headline(group, observed_at))}</summary>"
+    names = group.names[:_MOST_NAMES]
+    rest = f" and {len(group.names) - len(names):,} more" if len(group.names) > len(names) else ""
+    parts = [_literal(", ".join(names)) + rest] if len(names) > 1 else []
+    if with_batches:
+        lines = [
+            (each.numbers, each.text, each.taken)
+            for each in forecast.lines(group.row, is_dated=len(names) == 1)
+        ]
+        parts.append(_table(("Batch", "Domain", "Instances"), lines))
+    body = "\n\n".join(filter(None, parts))
+    return f"<details>{heading}\n\n{body}\n\n</details>"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """ "" without rows."""
+    lines = [_row(*map(_literal, cells)) for cells in rows]
+    return "\n".join([_row(*header), _row(*["---"] * len(header)), *lines]) if lines else ""
 
 
 def _row(*cells: str) -> str:

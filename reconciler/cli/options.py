@@ -17,6 +17,7 @@ from reconciler.azure import auxiliary
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import PUBLIC_CLOUD, Session
 from reconciler.cli.source import specs_options
+from reconciler.daemon.interfaces import AzureClient
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
@@ -153,14 +154,26 @@ class FleetAccess:
     session: Session
     list_by_resource_group: bool
 
-    def reconciler(self, settings: Settings | None = None, *, asks_checks: bool = False) -> Reconciler:
+    def azure(self) -> Compute:
+        """A client of Azure."""
+        return Compute(self.session)
+
+    def reconciler(
+        self,
+        settings: Settings | None = None,
+        *,
+        azure: AzureClient | None = None,
+        asks_checks: bool = False,
+        forecasts: bool = True,
+    ) -> Reconciler:
         """The reconciler of this fleet. A dry run skips `rollout.checks` unless `asks_checks`."""
         return Reconciler(
             self.specs,
-            Compute(self.session),
+            azure or self.azure(),
             settings or Settings(),
             list_by_resource_group=self.list_by_resource_group,
             asks_checks=asks_checks,
+            forecasts=forecasts,
         )
 
 

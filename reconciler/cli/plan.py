@@ -1,25 +1,38 @@
-"""`reconciler plan`: the next step of each scale set, and why. Changes nothing."""
+"""`reconciler plan`: what a change will do to a fleet, when, and what could go wrong. Changes nothing."""
 
 import json
 import sys
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from reconciler.cli import forecast, markdown, table
+from reconciler.cli import forecast, markdown, plan_text, table
 from reconciler.cli.announcement import announce
 from reconciler.cli.options import FleetAccess, fleet_options
 from reconciler.cli.skipped_checks import skipped_checks_note
+from reconciler.cli.source import specs_directory
 from reconciler.cli.verb import Verb
-from reconciler.daemon import report
+from reconciler.daemon.settings import Settings
+from reconciler.forecast.batch_duration import usual_duration
+from reconciler.git.worktree import NoBase, earlier_specs
+from reconciler.prediction import report
+from reconciler.prediction.fleet_forecast import forecast_fleet
+from reconciler.prediction.plan import Base, Plan
+from reconciler.prediction.recording import Recording
+from reconciler.spec.declared import declare
+
+_MOST_BLOCKS = 10  # on a terminal; more are shown as groups
 
 
 @click.command(cls=Verb)
 @fleet_options
+@click.option(
+    "--base",
+    metavar="REV",
+    help="Compare with the specs at this revision of the git repository that contains --specs.",
+)
 @click.option(
     "-o",
     "--output",
@@ -38,53 +51,80 @@ from reconciler.daemon import report
     is_flag=True,
     help="Run the checks of the specs, at the addresses that they name. Without it they count as passed.",
 )
-def plan(*, fleet: FleetAccess, output: str, detailed_exitcode: bool, checks: bool) -> None:
-    """Show the next step of each scale set, and why.
+def plan(*, fleet: FleetAccess, base: str | None, output: str, detailed_exitcode: bool, checks: bool) -> None:
+    """Show what will happen to how many instances, when, and what could go wrong.
 
-    Includes a forecast: the daemon's own decisions, simulated as if nothing fails. Reads the specs and Azure,
-    and writes to neither. Exit 0 if every scale set could be planned, else 1.
+    The forecast is of the whole fleet: the daemon's own decisions, with waves, caps and windows, simulated as
+    if nothing fails. Reads the specs and Azure, and writes to neither. Exit 0 if every scale set could be
+    planned, else 1.
     """
+    before = _base(base) if base else None
     announce(fleet.session)
-    store = fleet.reconciler(asks_checks=checks).once(act=False)
+    recording = Recording(fleet.azure())
+    reconciler = fleet.reconciler(azure=recording, asks_checks=checks, forecasts=False)
+    store = reconciler.once(act=False)
     skipped = "" if checks else skipped_checks_note(each.desired for each in store.states())
     errors = store.last_sweep.errors if store.last_sweep else ()
     for line in errors:
         click.echo(f"error: {line}", err=True)
 
-    rows = report.store(store)["scaleSets"]
+    states, snapshot = store.states(), recording.snapshot(fleet.specs.scale_sets)
+    durations = {
+        each.key: usual_duration(each.published.measured, each.desired.health.timeout) for each in states
+    }
+    found = report.plan(
+        Plan(states, snapshot, forecast_fleet(fleet.specs, snapshot, durations, Settings()), before)
+    )
     if output == "json":
         if skipped:
             click.echo(skipped, err=True)
-        click.echo(json.dumps(rows, indent=2))
-    elif rows and output == "markdown":
-        click.echo(markdown.plan(rows, _summary(rows, skipped)))
-    elif rows:
-        blocks = [_block(row) for row in rows if row["forecast"]]
-        table.show(Group(table.plan(rows), _summary(rows, skipped), *blocks))
+        click.echo(json.dumps(found, indent=2))
+    elif states and output == "markdown":
+        click.echo(markdown.plan(found, skipped))
+    elif states:
+        table.show(Group(*_blocks(found, skipped)))
     elif not errors:
         click.echo("no scale set is declared")
 
-    if errors or any(state.outcome is None or state.outcome.is_error for state in store.states()):
+    if errors or any(state.outcome is None or state.outcome.is_error for state in states):
         sys.exit(1)
     if detailed_exitcode and not store.is_as_declared:
         sys.exit(2)
 
 
-def _block(row: dict[str, Any]) -> RenderableType:
-    """The forecast of one scale set: a headline, then the batches."""
-    shown = forecast.lines(row)
+def _base(revision: str) -> Base:
+    """The specs at the revision. What has errors there counts as not declared."""
+    try:
+        earlier = earlier_specs(specs_directory(), revision)
+    except NoBase as error:
+        raise click.ClickException(str(error)) from error
+    declared = declare(earlier.selection.files)
+    for problem in (*earlier.selection.problems, *declared.problems):
+        click.echo(f"warning: commit {earlier.commit[:10]}: {problem}", err=True)
+    return Base(earlier.commit, {each.target.key: each for each in declared.scale_sets})
+
+
+def _blocks(found: dict[str, Any], skipped: str) -> list[RenderableType]:
+    """The plan for a terminal: a headline, waves and risks, every scale set, and the batches."""
+    shown: list[RenderableType] = [Text(plan_text.headline(found), "bold")]
+    if timing := plan_text.timing(found):
+        shown.append(Text(timing))
+    if waves := plan_text.waves(found):
+        shown += [Text(), table.grid(plan_text.WAVE_HEADER, waves)]
+    if risks := plan_text.risks(found):
+        shown += [Text(), *(Text(f"! {each}", "yellow") for each in risks)]
+    shown += [Text(), table.plan(found["scaleSets"])]
+    if last := "; ".join(filter(None, (plan_text.others(found), skipped))):
+        shown.append(Text(last, "dim"))
+    groups = plan_text.alone(found)
+    if len(groups) > _MOST_BLOCKS:
+        groups = plan_text.groups(found)
+    return [*shown, *(_block(each, found["at"]) for each in groups)]
+
+
+def _block(group: plan_text.Group, at: str) -> RenderableType:
+    """The forecast of a group: a headline, then the batches."""
+    shown = forecast.lines(group.row, is_dated=len(group.names) == 1)
     width = max((len(each.text) for each in shown if each.taken), default=0)
     lines = [f"{each.numbers:>6}  {each.text:{width}}  {each.taken}".rstrip() for each in shown]
-    return Text("\n".join(["", f"{row['name']}: {forecast.headline(row)}", *lines]))
-
-
-def _summary(rows: Sequence[dict[str, Any]], skipped: str = "") -> str:
-    """
-    >>> _summary([{"step": {}, "reason": "Upgrading"}, {"step": None, "reason": "UpToDate"}])
-    '1 to change, 1 without a step (1 UpToDate)'
-    """
-    left = Counter(row["reason"] for row in rows if row["step"] is None)
-    why = ", ".join(f"{number} {reason}" for reason, number in sorted(left.items()))
-    without = f", {left.total()} without a step ({why})" if left else ""
-    summary = f"{len(rows) - left.total()} to change{without}"
-    return f"{summary}; {skipped}" if skipped else summary
+    return Text("\n".join(["", plan_text.group_headline(group, at), *lines]))

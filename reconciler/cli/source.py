@@ -86,6 +86,14 @@ def specs_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_specs
 
 
+def specs_directory() -> Path:
+    """The directory of specs of the command that runs. Raises UsageError if they come from --git."""
+    given = click.get_current_context().params
+    if given["git"]:
+        raise click.UsageError("--base requires --specs: check out the repository, and name its directory")
+    return given["specs"] or Path("specs")
+
+
 def _parameter(option: str) -> str:
     return option.removeprefix("--").replace("-", "_")
 

@@ -14,6 +14,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from reconciler.rollout.wording import join
+
 Json = Mapping[str, Any]
 
 STYLES = {
@@ -103,11 +105,18 @@ def count(number: int, noun: str) -> str:
 
 
 def plan(rows: Iterable[Json]) -> Table:
-    """One row for each scale set, with its next step. `rows` are as in `reconciler.daemon.report.state`."""
+    """The next step of each scale set. Those of which the same is said share a row.
+
+    `rows` are as in `reconciler.daemon.report.state`.
+    """
     table = _table("SCALE SET", "STEP", "UP TO DATE", "WHY")
+    alike: dict[tuple[str, str, str], list[str]] = {}
     for row in rows:
-        step = Text(row["step"]["kind"], "bold cyan") if row["step"] else Text("-", "dim")
-        table.add_row(Text(row["name"]), step, share(row["instances"]), Text(_why(row)))
+        step = row["step"]["kind"] if row["step"] else "-"
+        alike.setdefault((step, share(row["instances"]).plain, _why(row)), []).append(row["name"])
+    for (step, shown, why), names in alike.items():
+        style = "dim" if step == "-" else "bold cyan"
+        table.add_row(Text(join(names)), Text(step, style), Text(shown), Text(why))
     return table
 
 
@@ -174,6 +183,16 @@ def _most_relevant(rows: Sequence[Json], number: int) -> Sequence[Json]:
         return rows
     ranked = sorted(rows, key=lambda row: row["status"] in {"Ready", "Suspended"})
     return sorted(ranked[:number], key=lambda row: str(row["name"]))
+
+
+def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Rows of text under a header."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for each in header:
+        table.add_column(each.upper(), no_wrap=True)
+    for cells in rows:
+        table.add_row(*map(Text, cells))
+    return table
 
 
 def _table(name: str, *others: str) -> Table:

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from tests.checks.endpoint import serve_endpoint
-from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
+from tests.cli.program import ROOT, Azure, Ended, azure, reconciler, write_specs
 from tests.stories.world import NEW, OLD, SUBSCRIPTION, platform, scale_set, spec
 
 BATCH = (
@@ -21,6 +22,9 @@ BATCH = (
 TARGET = (
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets"
 )
+
+
+SCHEMA = json.loads((ROOT / "schemas" / "plan.schema.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def behind(*ids: str) -> list[dict[str, Any]]:
 
 def timeless(lines: list[str]) -> list[str]:
     """Without the moments, which are those of the clock on the wall."""
-    return [re.sub(r"done by .*? UTC", "done by … UTC", line) for line in lines]
+    return [re.sub(r"(done by|ends about|the pilot,) [^;,|]*? UTC", r"\1 … UTC", line) for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -53,13 +57,18 @@ def timeless(lines: list[str]) -> list[str]:
             Ended(
                 0,
                 [
+                    f"2 scale sets, 9 instances: continue to {NEW} (1), ubuntu-24_04-lts server {OLD} → {NEW} (1)",
+                    "begins now, ends about … UTC (20m); at worst 1 of 5 (20%) unavailable in api",
+                    "",
+                    f"! batch: {BATCH}",
+                    "",
                     "SCALE SET  STEP     UP TO DATE  WHY",
                     f"api        Upgrade  1/5         Upgrading: update domain 1: upgrading 1 instance to {NEW} (api_1); 1 of 5 up to date",
                     f"batch      -        -           {BATCH}",
                     f"search     -        5/5         UpToDate: all 5 instances run {NEW}",
                     f"web        -        0/5         AwaitingPilot: api (Upgrading) goes first; {NEW} is proven in 1 of 4 scale "
                     f"sets of its wave; the rollout waits",
-                    "1 to change, 3 without a step (1 AwaitingPilot, 1 NotManualMode, 1 UpToDate)",
+                    "2 scale sets without an upgrade: 1 NotManualMode, 1 UpToDate",
                     "",
                     "api: 4 instances in 4 batches, about 12m, done by … UTC; at most 1 of 5 (20%) unavailable; 4 upgrades (assuming 3m for each batch)",
                     "     1  update domain 1  1 instance",
@@ -67,8 +76,8 @@ def timeless(lines: list[str]) -> list[str]:
                     "     3  update domain 3  1 instance",
                     "     4  update domain 4  1 instance",
                     "",
-                    "web: 5 instances in 5 batches, about 16m; at most 1 of 5 (20%) unavailable; 1 patch, 5 upgrades (assuming 3m for each batch)",
-                    "        begins after the pilot",
+                    "web: 5 instances in 5 batches, about 16m, done by … UTC; at most 1 of 5 (20%) unavailable; 1 patch, 5 upgrades (assuming 3m for each batch)",
+                    "        begins after the pilot, … UTC",
                     "     1  update domain 0  1 instance",
                     "     2  update domain 1  1 instance",
                     "     3  update domain 2  1 instance",
@@ -85,10 +94,14 @@ def timeless(lines: list[str]) -> list[str]:
             Ended(
                 2,
                 [
+                    "no scale set rolls out",
+                    "",
+                    f"! nowhere: NotFound: Azure has no scale set {TARGET}/nowhere; correct spec.target, or remove the spec",
+                    "",
                     "SCALE SET  STEP  UP TO DATE  WHY",
                     f"nowhere    -     -           NotFound: Azure has no scale set {TARGET}/nowhere; correct spec.target, or remove the spec",
                     f"search     -     5/5         UpToDate: all 5 instances run {NEW}",
-                    "0 to change, 2 without a step (1 NotFound, 1 UpToDate)",
+                    "2 scale sets without an upgrade: 1 NotFound, 1 UpToDate",
                 ],
                 err=[],
             ),
@@ -109,7 +122,10 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
     specs = write_specs(tmp_path / "elsewhere", spec("api"))
     options = ("-o", "json", "--detailed-exitcode", "--specs", specs)
     done = reconciler("plan", *options, env=fleet.environment, cwd=tmp_path)
-    (row,) = json.loads("\n".join(done.out))
+    found = json.loads("\n".join(done.out))
+    jsonschema.validate(found, SCHEMA)
+    (row,) = found["scaleSets"]
+    assert (row.pop("wave"), row.pop("changed")) == (0, True)
     assert (done.code, done.err) == (2, []), "there is something to change"
     foreseen = row.pop("forecast")
     assert row["observedRevision"] == row["revision"]
@@ -177,12 +193,13 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
     done = reconciler("plan", "-o", "markdown", env=fleet.environment, cwd=tmp_path)
     assert (done.code, done.err) == (0, [])
     assert timeless(done.out) == [
-        "| Scale set | Step | Up to date | Why |",
-        "| --- | --- | --- | --- |",
-        "| api | - | 1/5 | AwaitingApproval: 24.04.202601140 needs approval; run &#96;reconciler approve api&#96;; the next batch waits |",
-        f"| nowhere | - | - | NotFound: Azure has no scale set {TARGET}/nowhere; correct spec.target, or remove the spec |",
+        f"**1 scale set, 4 instances: continue to {NEW}; begins now, ends about … UTC (12m); "
+        "at worst 1 of 5 (20%) unavailable in api**",
         "",
-        "0 to change, 2 without a step (1 AwaitingApproval, 1 NotFound)",
+        f"- nowhere: NotFound: Azure has no scale set {TARGET}/nowhere; correct spec.target, or remove the spec",
+        "- api: wait for approval (rollout.approval); the times assume that it is given at once",
+        "",
+        "1 scale set without an upgrade: 1 NotFound",
         "",
         "<details><summary>api: 4 instances in 4 batches, about 12m; at most 1 of 5 (20%) unavailable; 4 upgrades (assuming 3m for each batch)</summary>",
         "",
@@ -222,7 +239,7 @@ def test_an_azure_that_does_not_respond_ends_a_plan(fleet: Azure, tmp_path: Path
     (error,) = done.err
     assert error.startswith(f"error: subscription {SUBSCRIPTION}: ")
     assert "Connection refused" in error
-    assert done.out[-1] == "0 to change, 1 without a step (1 Unreachable)"
+    assert done.out[-1] == "1 scale set without an upgrade: 1 Unreachable"
 
 
 ASKED = ("/ok", "/api/v1/query?query=errors%20%3C%205")
@@ -231,11 +248,11 @@ ASKED = ("/ok", "/api/v1/query?query=errors%20%3C%205")
 @pytest.mark.parametrize(
     ("command", "asked", "said"),
     [
-        pytest.param(["plan"], (), "1 to change; skipped: checks errors, smoke", id="plan runs no checks"),
+        pytest.param(["plan"], (), "skipped: checks errors, smoke", id="plan runs no checks"),
         pytest.param(
             ["plan", "-o", "markdown"],
             (),
-            "1 to change; skipped: checks errors, smoke",
+            "skipped: checks errors, smoke",
             id="plan -o markdown runs no checks",
         ),
         pytest.param(

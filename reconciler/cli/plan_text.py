@@ -1,0 +1,211 @@
+"""A plan in sentences, for the terminal and for a comment on a pull request.
+
+A plan and its rows have the shape of `reconciler.prediction.report`.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler.cli import forecast
+from reconciler.cli.table import count
+from reconciler.rollout.wording import join
+from reconciler.spec.duration import format_duration
+
+Json = Mapping[str, Any]
+
+_SOON = timedelta(minutes=2)
+_FEW = 3  # names that come before a sentence about them; more come after it
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Scale sets with the same rollout at different times. `row` is that of the first one."""
+
+    names: tuple[str, ...]
+    row: Json
+    begins: str
+    ends: str
+
+
+def headline(plan: Json) -> str:
+    """How much changes, and to what."""
+    summary = plan["summary"]
+    if not summary["rollingOut"]:
+        changed = f"; {_scale_sets(summary['changed'])} changed" if summary["changed"] else ""
+        return f"no scale set rolls out{changed}"
+    rolling, changed = summary["rollingOut"], summary["changed"]
+    some = f"{rolling:,} of " if rolling < changed else ""
+    size = f"{some}{_scale_sets(changed)}, {number(summary['instances'], 'instance')}"
+    return f"{size}: {_images(summary['images'])}"
+
+
+def timing(plan: Json) -> str:
+    """When it begins and ends, and how much is unavailable at worst. "" if nothing rolls out."""
+    summary, waves = plan["summary"], plan["waves"]
+    if not summary["rollingOut"]:
+        return ""
+    parts = [count(len(waves), "wave")] if len(waves) > 1 else []
+    parts.append(f"begins {_begin(summary['begins'], plan['at'])}, {_end(summary, plan['at'])}")
+    if loss := summary["worstLoss"]:
+        share = round(100 * loss["instances"] / loss["of"])
+        parts.append(f"at worst {loss['instances']} of {loss['of']} ({share}%) unavailable in {loss['name']}")
+    return "; ".join(parts)
+
+
+def waves(plan: Json) -> list[tuple[str, ...]]:
+    """The cells of each wave, as in WAVE_HEADER. Empty if there is only one."""
+    if len(plan["waves"]) < 2:
+        return []
+    return [
+        (
+            str(each["wave"]),
+            forecast.moment(each["begins"], plan["at"]),
+            forecast.moment(each["ends"], plan["at"]) if each["ends"] else "unknown",
+            f"{each['scaleSets']:,}",
+            f"{each['instances']:,}",
+            each["first"],
+        )
+        for each in plan["waves"]
+    ]
+
+
+WAVE_HEADER = ("Wave", "Begins", "Ends", "Scale sets", "Instances", "First")
+
+
+def risks(plan: Json) -> list[str]:
+    """One line for each risk, with the scale sets that it is about."""
+    return [_risk(each) for each in plan["risks"]]
+
+
+def others(plan: Json) -> str:
+    """What is not part of the change, in one line. "" if there is nothing."""
+    summary, rows = plan["summary"], plan["scaleSets"]
+    still = Counter(row["reason"] or "not read" for row in rows if not row["forecast"])
+    reasons = ", ".join(f"{amount:,} {reason}" for reason, amount in sorted(still.items()))
+    parts = [f"{_scale_sets(still.total())} without an upgrade: {reasons}"] if still else []
+    if summary["others"]:
+        parts.append(f"{_scale_sets(len(summary['others']))} outside the change: {join(summary['others'])}")
+    if summary["fleetChanged"]:
+        parts.append("the settings of the Fleet change, for all scale sets")
+    return "; ".join(parts)
+
+
+def groups(plan: Json) -> list[Group]:
+    """The scale sets of the change that roll out. Those with the same rollout are one group."""
+    found: dict[str, list[Json]] = defaultdict(list)
+    for row in plan["scaleSets"]:
+        if row["changed"] and row["forecast"]:
+            found[_shape(row)].append(row)
+    return [
+        Group(
+            tuple(row["name"] for row in rows),
+            rows[0],
+            min(_first(row) for row in rows),
+            max(_last(row) for row in rows),
+        )
+        for rows in found.values()
+    ]
+
+
+def alone(plan: Json) -> list[Group]:
+    """Like `groups`, each scale set by itself."""
+    return [
+        Group((row["name"],), row, _first(row), _last(row))
+        for row in plan["scaleSets"]
+        if row["changed"] and row["forecast"]
+    ]
+
+
+def group_headline(group: Group, observed_at: str) -> str:
+    """A group in one line."""
+    if len(group.names) == 1:
+        return f"{group.names[0]}: {forecast.headline(group.row)}"
+    during = f"{forecast.moment(group.begins, observed_at)} to {forecast.moment(group.ends, observed_at)}"
+    each = forecast.headline(group.row, is_dated=False)
+    return f"{_scale_sets(len(group.names))}, {during}; each {each}"
+
+
+def number(amount: int, noun: str) -> str:
+    """
+    >>> number(1, "instance"), number(1240, "instance")
+    ('1 instance', '1,240 instances')
+    """
+    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
+
+
+def _scale_sets(amount: int) -> str:
+    return number(amount, "scale set")
+
+
+def _images(changes: Sequence[Json]) -> str:
+    """
+    >>> change = {"from": "c:ubuntu:server:1", "to": "c:ubuntu:server:2", "shortFrom": "1", "shortTo": "2"}
+    >>> _images([change])
+    'ubuntu server 1 → 2'
+    """
+    shown = [_image(each) for each in changes]
+    if len(changes) == 1:
+        return shown[0]
+    return join([f"{text} ({len(each['scaleSets'])})" for text, each in zip(shown, changes, strict=True)])
+
+
+def _image(change: Json) -> str:
+    if not change["from"]:
+        return f"to {change['shortTo']}"
+    if change["from"] == change["to"]:
+        return f"continue to {change['shortTo']}"
+    return f"{_series(change['from'], change['to'])}{change['shortFrom']} → {change['shortTo']}"
+
+
+def _series(before: str, after: str) -> str:
+    """The offer and the SKU of two versions of one platform image."""
+    one, other = before.split(":"), after.split(":")
+    if len(one) != 4 or one[:3] != other[:3]:
+        return ""
+    return f"{one[1]} {one[2]} "
+
+
+def _begin(begins: str, at: str) -> str:
+    is_now = datetime.fromisoformat(begins) - datetime.fromisoformat(at) < _SOON
+    return "now" if is_now else forecast.moment(begins, at)
+
+
+def _end(summary: Json, at: str) -> str:
+    if not summary["ends"]:
+        return "does not complete"
+    length = datetime.fromisoformat(summary["ends"]) - datetime.fromisoformat(summary["begins"])
+    minutes = timedelta(minutes=-(-length // timedelta(minutes=1)))
+    return f"ends about {forecast.moment(summary['ends'], at)} ({format_duration(minutes)})"
+
+
+def _risk(risk: Json) -> str:
+    names = risk["scaleSets"]
+    if not names:
+        return str(risk["message"])
+    if len(names) <= _FEW:
+        return f"{join(names)}: {risk['message']}"
+    return f"{_scale_sets(len(names))}: {risk['message']} ({join(names)})"
+
+
+def _shape(row: Json) -> str:
+    """What is the same in two rollouts that differ only in their times and instance ids."""
+    found = row["forecast"]
+    batches = [(each["domain"], each["instances"], each["canary"]) for each in found["batches"]]
+    rest = [
+        (key, found[key]) for key in ("worstLoss", "maxBatch", "patches", "assumedBatchSeconds", "endsWith")
+    ]
+    holds = [each["reason"] for each in found["holds"]]
+    return repr((row["wave"], row["image"], batches, rest, holds))
+
+
+def _first(row: Json) -> str:
+    found = row["forecast"]
+    return str(found["begins"] or found["batches"][0]["at"] if found["batches"] else row["at"])
+
+
+def _last(row: Json) -> str:
+    found = row["forecast"]
+    return str(found["ends"] or (found["batches"][-1]["at"] if found["batches"] else row["at"]))

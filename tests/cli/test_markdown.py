@@ -1,0 +1,96 @@
+"""A plan as a comment: how it is folded until it fits, and that names and messages are text."""
+
+import re
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from reconciler.cli import markdown
+from reconciler.prediction import report
+from tests.prediction.plans import plan_of
+from tests.stories.world import World, fleet, of_all, scale_set, spec
+
+
+@pytest.fixture(scope="module")
+def one() -> dict[str, Any]:
+    """The plan of one scale set."""
+    return report.plan(plan_of(World(fleet(scale_set(capacity=20)), spec())))
+
+
+def many(one: dict[str, Any], number: int, *, alike: bool) -> dict[str, Any]:
+    """The same plan with so many scale sets, which roll out alike or each in its own way."""
+    found = deepcopy(one)
+    (row,) = found["scaleSets"]
+    rows = []
+    for index in range(number):
+        other = deepcopy(row) | {"name": f"scale-set-of-a-team-{index:04}"}
+        if not alike:
+            other["forecast"]["assumedBatchSeconds"] = 180 + index
+        rows.append(other)
+    return found | {"scaleSets": rows}
+
+
+@pytest.mark.parametrize("alike", [True, False], ids=["that are alike", "that all differ"])
+@pytest.mark.parametrize("number", [1, 60, 1000, 5000], ids="{} scale sets".format)
+def test_a_comment_fits_for(number: int, alike: bool, one: dict[str, Any]) -> None:
+    text = markdown.plan(many(one, number, alike=alike))
+    assert len(text) <= markdown.LONGEST
+    assert text.count("<details>") == text.count("</details>") > 0
+
+
+def test_scale_sets_that_do_not_fit_are_counted(one: dict[str, Any]) -> None:
+    text = markdown.plan(many(one, 5000, alike=False))
+    left = 5000 - text.count("<details>")
+    assert text.endswith(f"and {left:,} more groups; run `reconciler plan` for all of them")
+
+
+def test_scale_sets_that_roll_out_alike_share_a_block_if_they_are_many(one: dict[str, Any]) -> None:
+    few, lots = (markdown.plan(many(one, number, alike=True)) for number in (20, 1000))
+    assert (few.count("<details>"), lots.count("<details>")) == (20, 1)
+    assert "1,000 scale sets, " in lots
+
+
+def test_a_risk_of_a_thousand_scale_sets_is_one_line(one: dict[str, Any]) -> None:
+    names = [f"s{number:04}" for number in range(1000)]
+    text = markdown.plan(one | {"risks": [{"message": "something", "scaleSets": names}]})
+    assert "- 1000 scale sets: something (s0000, s0001, s0002, s0003 and 996 more)" in text.replace(
+        ",000", "000"
+    )
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<script>alert(1)</script>",
+        "</details>",
+        "| a | b |",
+        "@everyone",
+        "[x](http://e.vil)",
+        "`rm -rf`\n# x",
+    ],
+)
+def test_names_and_messages_are_text(hostile: str, one: dict[str, Any]) -> None:
+    found = deepcopy(one)
+    found["scaleSets"][0]["name"] = hostile
+    found["risks"] = [{"message": hostile, "scaleSets": [hostile]}]
+    text = markdown.plan(found, hostile)
+    assert text.replace("</details>", "", 1).count(hostile) == 0
+    assert text.count("</details>") == 1
+
+
+def test_waves_are_a_table() -> None:
+    sets = [scale_set(f"s{number}", capacity=2) for number in range(4)]
+    specs = [spec(f"s{number}", wave=number // 2) for number in range(4)]
+    found = report.plan(plan_of(World(fleet(*sets), of_all(maxChange="100%"), *specs)))
+    lines = markdown.plan(found).splitlines()
+    assert lines[0].startswith("**4 scale sets, 8 instances: ubuntu-24&#95;04-lts server ")
+    assert "; 2 waves; begins now, ends about 09:" in lines[0]
+    assert lines[2:4] == [
+        "| Wave | Begins | Ends | Scale sets | Instances | First |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    assert [re.sub(r"\d\d:\d\d", "…", line) for line in lines[4:6]] == [
+        "| 0 | … UTC | … UTC | 2 | 4 | s0 |",
+        "| 1 | … UTC | … UTC | 2 | 4 | s2 |",
+    ]

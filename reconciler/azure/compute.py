@@ -23,6 +23,7 @@ from reconciler.azure.fields import Json
 from reconciler.azure.flexible import instance_rows
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.azure.session import Session
+from reconciler.azure.single_flight import SingleFlight
 from reconciler.rollout.observed import (
     ABSENT,
     Absent,
@@ -69,6 +70,7 @@ class Compute:
         self._session = session
         self._availabilities: ExpiringMap[tuple[str, str, str], Availability] = ExpiringMap()
         self._definitions: ExpiringMap[tuple[str, str, str], Traits] = ExpiringMap()
+        self._flight = SingleFlight()
 
     @property
     def requests(self) -> RequestCounter:
@@ -141,8 +143,11 @@ class Compute:
 
     def _available(self, image: Image, model: Model, priority: Priority) -> Availability:
         key = (str(image).casefold(), model.subscription, model.location)
-        if known := self._availabilities.get(key, self._session.now()):
-            return known
+        with self._flight.of(key):
+            return self._availabilities.get(key, self._session.now()) or self._look_up(image, model, priority)
+
+    def _look_up(self, image: Image, model: Model, priority: Priority) -> Availability:
+        key = (str(image).casefold(), model.subscription, model.location)
         found = catalogue.availability(self._session, image, model, priority)
         now = self._session.now()
         self._availabilities.keep(key, found, now, _CATALOGUE_KEPT)
@@ -157,10 +162,11 @@ class Compute:
         if not version(image) or isinstance(image, PlatformImage):
             return own
         key = (str(at_version(image, "latest")).casefold(), model.subscription, model.location)
-        traits = self._definitions.get(key, self._session.now())
-        if traits is None:
-            traits = catalogue.definition_traits(self._session, image, model, priority)
-            self._definitions.keep(key, traits, self._session.now(), _CATALOGUE_KEPT)
+        with self._flight.of(("definition", *key)):
+            traits = self._definitions.get(key, self._session.now())
+            if traits is None:
+                traits = catalogue.definition_traits(self._session, image, model, priority)
+                self._definitions.keep(key, traits, self._session.now(), _CATALOGUE_KEPT)
         return replace(traits, disk_size=own.disk_size)
 
     def operation(self, url: str, target: Target) -> Operation:

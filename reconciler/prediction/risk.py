@@ -132,7 +132,10 @@ def _other_changes(plan: Plan) -> Iterator[Risk]:
     pending, own = list[ScaleSetState](), list[ScaleSetState]()
     for each in plan.rolling:
         model, instances = plan.snapshot.models[each.key], plan.snapshot.instances[each.key]
-        if any(one.latest_model is False and model.image and one.runs(model.image) for one in instances):
+        # After a rollback no instance is on the latest model: it was on the failed image in between.
+        is_ours = bool(model.persisted.failed_before(model.image))
+        is_behind = (one.latest_model is False and model.image and one.runs(model.image) for one in instances)
+        if not is_ours and any(is_behind):
             pending.append(each)
         if any(one.has_own_model and not one.is_attached for one in instances):
             own.append(each)

@@ -1,6 +1,8 @@
 """What could go wrong with a plan: each risk, and the scale sets that it is about."""
 
+from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -147,3 +149,31 @@ def test_pending_changes_on_the_old_image_only() -> None:
     """An instance that is behind by its image alone is what the rollout is for."""
     states = [{"id": "1", "image": platform(OLD)}]
     assert risks_of([scale_set(capacity=5, image=platform(NEW), instanceStates=states)], [spec()]) == ()
+
+
+def test_our_own_rollback_is_not_a_change_by_others() -> None:
+    rollout = {"onFailure": "rollback", "progressDeadline": "10m"}
+    world = World(fleet(scale_set(capacity=5)), spec(version=BAD, rollout=rollout))
+    world.rest(timedelta(hours=1))
+    world.merge(spec(rollout=rollout))
+    assert risks(plan_of(world)) == ()
+
+
+def test_a_short_health_timeout_does_not_foretell_a_failure() -> None:
+    """Three minutes are assumed for a batch, unless the spec expects it to be healthy sooner."""
+    short: dict[str, Any] = {"health": {"timeout": "1m"}, "rollout": {"progressDeadline": "2m"}}
+    assert risks_of([scale_set(capacity=5)], [spec(**short)]) == ()
+
+
+def test_a_plan_reads_each_scale_set_once_and_the_catalogue_once_for_each_image() -> None:
+    names = [f"s{number}" for number in range(60)]
+    world = World(
+        fleet(*(scale_set(name, capacity=2) for name in names)), of_all(maxChange="100%"), *map(spec, names)
+    )
+    plan_of(world)
+    assert Counter(world.requests()) == {
+        "VirtualMachineScaleSets_ListAll": 2,  # pages of 50 rows
+        "VirtualMachineScaleSetVMs_List": 60,
+        "VirtualMachineImages_Get": 2,  # the new version and the old one
+        "VirtualMachineScaleSetRollingUpgrades_GetLatest": 1,
+    }

@@ -1,4 +1,7 @@
-"""A client of Azure that keeps what it has read. A prediction begins from that without reading again."""
+"""A client of Azure that keeps what it has read. A prediction begins from that without reading again.
+
+A scale set that was listed is not read once more: a plan takes no step, so its model need not be fresh.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -75,6 +78,8 @@ class Recording:
             yield each
 
     def model(self, target: Target, priority: Priority) -> Model | Absent:
+        if known := self._models.get(target.key):
+            return known
         found = self._azure.model(target, priority)
         if isinstance(found, Model):
             self._models[target.key] = found

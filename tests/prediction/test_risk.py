@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.prediction.risk import Risk, risks
+from reconciler.simulator import Slow
 from tests.prediction.plans import plan_of
 from tests.stories.world import BAD, NEW, OLD, World, fleet, of_all, platform, scale_set, spec
 
@@ -170,6 +171,8 @@ def test_a_plan_reads_each_scale_set_once_and_the_catalogue_once_for_each_image(
     world = World(
         fleet(*(scale_set(name, capacity=2) for name in names)), of_all(maxChange="100%"), *map(spec, names)
     )
+    slow = Slow(timedelta(seconds=20))  # so that the row of a list is old when it is used
+    world.azure.faults.arm("VirtualMachineScaleSetVMs_List", slow)
     plan_of(world)
     assert Counter(world.requests()) == {
         "VirtualMachineScaleSets_ListAll": 2,  # pages of 50 rows

@@ -13,11 +13,13 @@ from click.testing import CliRunner
 from reconciler.cli import main
 from reconciler.simulator import OperationFails
 from reconciler.simulator.permissions import ACTIONS
-from tests.stories.test_images import VERSIONED, world_of
-from tests.stories.world import ROLE, World, fleet, scale_set, spec
+from tests.cli.program import azure, reconciler, write_specs
+from tests.stories.test_images import KINDS, VERSIONED, declared, named, world_of
+from tests.stories.world import BASE, ROLE, World, fleet, platform, scale_set, spec
 
 ROOT = Path(__file__).parent.parent
 HOUR = timedelta(hours=1)
+PLAN_ROLE: list[str] = json.loads((ROOT / "deploy" / "role-plan.json").read_text())["Actions"]
 COMPUTE = "Microsoft.Compute"
 
 # Actions that Azure checks in addition to that of the request: for expanded instance views, and for the images in a PATCH.
@@ -41,6 +43,31 @@ def test_the_role_grants_exactly_the_actions_that_rollouts_need() -> None:
     )
     asked = {ACTIONS[operation] for world in worlds for operation in world.rest(HOUR).run().requests()}
     assert set(ROLE) == asked | LINKED
+
+
+def test_the_role_for_plans_grants_exactly_the_actions_that_plans_need(tmp_path: Path) -> None:
+    """A plan with this role, for images of every kind, a rollout in progress, and virtual machines."""
+    images = {
+        "platform": [{**BASE, "versions": ["1.0.9", "1.0.10"]}],
+        "ids": [named(kind, version) for kind in KINDS for version in ("1.0.9", "1.0.10")],
+    }
+    sets, specs = [scale_set("flexible", orchestration="Flexible", image=platform("1.0.9"))], []
+    for kind in ("platform", *KINDS):
+        for version in ("1.0.10", *(("latest",) if kind in VERSIONED else ())):
+            old = platform("1.0.9") if kind == "platform" else {"id": named(kind, "1.0.9")}
+            name = f"{kind.lower()}-{version.replace('.', '-')}"
+            sets.append(scale_set(name, capacity=3, image=old))
+            specs.append(spec(name, image=declared(kind, version)))
+    half = [{"id": each, "image": platform("1.0.9")} for each in ("1", "2")]
+    sets.append(scale_set("begun", capacity=3, image=platform("1.0.10"), instanceStates=half))
+    write_specs(tmp_path / "specs", spec("flexible", "1.0.10"), spec("begun", "1.0.10"), *specs)
+    with azure(*sets, images=images, permissions={"actions": PLAN_ROLE}) as served:
+        done = reconciler("plan", "-o", "json", env=served.environment, cwd=tmp_path)
+    assert (done.code, done.err) == (0, [])
+    found = json.loads("\n".join(done.out))
+    assert [each["name"] for each in found["scaleSets"] if each["status"] in {"Failing", "Stalled"}] == []
+    asked = {exchange.operation for exchange in served.simulator.record.requests}
+    assert set(PLAN_ROLE) == {ACTIONS[operation] for operation in asked if operation in ACTIONS} | LINKED
 
 
 def test_the_page_on_installing_names_every_action_of_the_role() -> None:

@@ -35,6 +35,8 @@ NOT_RUN = {
     "make demo",
     "make test",
     "az role definition create --role-definition deploy/role.json",
+    "az role definition create --role-definition deploy/role-plan.json",
+    'az role assignment create --role "VMSS Reconciler Plan" --assignee <client id> --scope /subscriptions/<subscription>',
     'az role assignment create --role "VMSS Reconciler" --assignee <client id> --scope /subscriptions/<subscription>',
     "az deployment group create --resource-group shop --template-file web.bicep "
     '--parameters image="$image" liveTags="$tags"',

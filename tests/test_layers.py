@@ -17,6 +17,7 @@ PACKAGES = {
     "azure": {"spec", "rollout"},
     "git": {"spec"},
     "checks": {"spec", "rollout"},
+    "forge": {"spec"},
     "daemon": {"spec", "rollout", "forecast", "azure", "git", "checks"},
     "prediction": {"spec", "rollout", "forecast", "azure", "daemon"},
     "web": {"rollout", "daemon"},
@@ -28,6 +29,7 @@ PACKAGES = {
         "azure",
         "git",
         "checks",
+        "forge",
         "daemon",
         "prediction",
         "web",
@@ -37,7 +39,7 @@ PACKAGES = {
 
 # The packages that may import each outside library.
 OWNERS = {
-    "azure": {"azure", "simulator"},
+    "azure": {"azure", "forge", "simulator"},
     "yaml": {"spec"},
     "jsonschema": {"spec", "simulator"},
     "apscheduler": {"daemon"},

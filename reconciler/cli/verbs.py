@@ -8,7 +8,19 @@ from importlib import import_module
 
 import click
 
-NAMES = ("adopt", "approve", "check", "plan", "retry", "run", "simulate", "status", "validate", "why")
+NAMES = (
+    "adopt",
+    "approve",
+    "check",
+    "comment",
+    "plan",
+    "retry",
+    "run",
+    "simulate",
+    "status",
+    "validate",
+    "why",
+)
 
 
 class Verbs(MutableMapping[str, click.Command]):

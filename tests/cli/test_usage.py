@@ -154,6 +154,16 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             "--once and --until-settled cannot be combined",
             id="--once with --until-settled",
         ),
+        pytest.param(
+            "comment --key a--b",
+            "Invalid value for '--key': 'a--b' is not a key, such as plan or plan/prod; write at most 64 letters and digits, with single . _ / or - in between",
+            id="a key that could end the marker",
+        ),
+        pytest.param(
+            "comment --timeout 0s",
+            "Invalid value for '--timeout': '0s' is not a duration of at least a second; write it like 15s, 5m or 1h30m",
+            id="no time for a comment",
+        ),
         pytest.param("plan web", "Got unexpected extra argument (web)", id="a NAME for plan"),
         pytest.param("simulate", "Missing argument 'FLEET'.", id="no fleet file"),
         pytest.param(
@@ -304,6 +314,8 @@ def test_an_empty_variable_is_an_error(verb: str, option: str) -> None:
         (["approve", ""], "NAME"),
         (["why", ""], "NAME"),
         (["validate", "specs", ""], "PATHS"),
+        (["comment", ""], "FILE"),
+        (["comment", "--key", ""], "--key"),
         (["simulate", "--check", ""], "FLEET"),
         (["simulate", "fleet.yaml", "--env-file", ""], "--env-file"),
         (["simulate", "fleet.yaml", "--certificates", ""], "--certificates"),
@@ -340,7 +352,7 @@ def test_a_port_in_use_is_reported_with_its_fix() -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["adopt", "check", "plan", "retry", "run", "simulate", "status", "validate", "why"]
+    "verb", ["adopt", "check", "comment", "plan", "retry", "run", "simulate", "status", "validate", "why"]
 )
 def test_every_verb_has_help_that_begins_with_a_sentence(verb: str) -> None:
     done = CliRunner().invoke(main, [verb, "--help"])

@@ -16,6 +16,7 @@ from reconciler.cli.verbs import NAMES, Verbs
 # Modules stay once they are imported, so a verb is charged with what the verbs before it have loaded.
 LOADED = {
     "validate": [],
+    "comment": [],
     "adopt": ["azure.mgmt.compute"],
     "approve": ["azure.mgmt.compute"],
     "check": ["azure.mgmt.compute"],
@@ -50,6 +51,7 @@ def test_a_verb_loads_only_what_it_needs() -> None:
     "line, name",
     [
         (["validate"], "reconciler.cli.validate.read_paths"),
+        (["comment"], "reconciler.cli.comment.locate"),
         (["simulate", "fleet.yaml"], "reconciler.cli.simulate.read_fleet"),
         *(([verb], "reconciler.cli.options.Session") for verb in ("plan", "check", "status", "run")),
         (["why", "web"], "reconciler.cli.options.Session"),

@@ -88,7 +88,8 @@ PAGES = [
 # What no simulator can stand in for.
 LEFT_OUT = {"kubectl --namespace reconciler scale deployment reconciler --replicas=0"}
 NOT_WALKED = {
-    f"docs/how-to/{name}.md" for name in ("private-git", "signed-commits", "terraform-and-bicep", "webhooks")
+    f"docs/how-to/{name}.md"
+    for name in ("private-git", "pull-request", "signed-commits", "terraform-and-bicep", "webhooks")
 }
 
 

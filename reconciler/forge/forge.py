@@ -1,0 +1,129 @@
+"""What differs between forges, as pure functions: which requests to send, and how to read their responses.
+
+Each forge is one module with one value of `Forge`. `forges` is their table.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PER_PAGE = 100  # comments; the most that GitHub and GitLab allow
+_LINK = re.compile(r"<([^>]*)>([^<]*)")  # a URL, and its parameters
+_NEXT = re.compile(r';\s*rel="?next\b')
+
+
+class UnexpectedAnswer(Exception):
+    """A response of another shape than the forge documents. `str()` says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """Where a pull request is. `api` is the base URL of the API, without a slash at its end.
+
+    `repository` is OWNER/NAME at GitHub, an id or a path at GitLab, and PROJECT/REPOSITORY at Azure DevOps.
+    """
+
+    api: str
+    repository: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"pull request {self.number} of {self.repository}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to the API, without credentials. `body` is sent as JSON."""
+
+    method: str
+    url: str
+    body: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment. `key` names it in the API, and `author` is the id of an account, "" if unknown.
+
+    `url` is its page for people, "" if the forge does not say.
+    """
+
+    key: str
+    author: str
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forge:
+    """A forge. Functions that read a response raise UnexpectedAnswer.
+
+    longest: characters of a comment.
+    sign_in: statuses that stand for a page to sign in.
+    unauthorized_fix, forbidden_fix: what to do if the token is rejected, or lacks the right to comment.
+    next_page: the request for the page after this one, by the headers of its response.
+    """
+
+    name: str
+    longest: int
+    sign_in: frozenset[int]
+    unauthorized_fix: str
+    forbidden_fix: str
+    headers: Callable[[str], Mapping[str, str]]
+    list_comments: Callable[[PullRequest], Call]
+    next_page: Callable[[Call, Mapping[str, str]], Call | None]
+    read_comments: Callable[[Any], Sequence[Comment]]
+    read_comment: Callable[[Any], Comment]
+    ask_identity: Callable[[PullRequest], Call]
+    read_identity: Callable[[Any], str]
+    create: Callable[[PullRequest, str], Call]
+    update: Callable[[PullRequest, Comment, str], Call]
+
+
+def length(text: str) -> int:
+    """The number of characters as Azure DevOps counts them, in UTF-16. No forge counts more.
+
+    >>> length("a●"), length("🚀")
+    (2, 2)
+    """
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def next_link(headers: Mapping[str, str]) -> str:
+    """The URL of the next page in a Link header, "" if there is none.
+
+    >>> next_link({"Link": '<https://forge/7?page=1>; rel="prev", <https://forge/7?page=3>; rel="next"'})
+    'https://forge/7?page=3'
+    """
+    links = _LINK.findall(headers.get("Link", ""))
+    return next((url for url, parameters in links if _NEXT.search(parameters)), "")
+
+
+def rows(value: Any) -> Sequence[Mapping[str, Any]]:
+    """The value as a list of JSON objects. Raises UnexpectedAnswer."""
+    if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
+        raise UnexpectedAnswer("no list of comments")
+    return value
+
+
+def identifier(value: Any, *path: str) -> str:
+    """The id at this path, as text. Raises UnexpectedAnswer if there is none."""
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+        raise UnexpectedAnswer(f"no {'.'.join(path)}")
+    return str(value)
+
+
+def author_at(value: Any, *path: str) -> str:
+    """The id of an account at this path, "" if there is none, as for a deleted account."""
+    try:
+        return identifier(value, *path)
+    except UnexpectedAnswer:
+        return ""
+
+
+def text_at(value: Mapping[str, Any], name: str) -> str:
+    """The text in this field, "" if there is none."""
+    found = value.get(name)
+    return found if isinstance(found, str) else ""

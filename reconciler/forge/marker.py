@@ -1,0 +1,82 @@
+"""Our comment: how it is marked, how it is found again, and what has to be done with it. Pure."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reconciler.forge.forge import Comment
+
+LONGEST_KEY = 64
+# Two hyphens in a row would end the HTML comment in some renderers.
+_KEY = re.compile(r"[A-Za-z0-9]+(?:[._/-][A-Za-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """No comment has the marker yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The text of this comment differs."""
+
+    comment: Comment
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """This comment has the text already."""
+
+    comment: Comment
+
+
+Step = Create | Update | Keep
+
+
+def is_key(text: str) -> bool:
+    """Whether this may be the key of a marker.
+
+    >>> is_key("plan"), is_key("plan/prod-1"), is_key("a--b"), is_key("")
+    (True, True, False, False)
+    """
+    return len(text) <= LONGEST_KEY and bool(_KEY.fullmatch(text))
+
+
+def mark(key: str, text: str) -> str:
+    """The body of the comment: the marker, which no reader sees, and the text.
+
+    >>> mark("plan", "nothing changes")
+    '<!-- vmss-reconciler:plan -->\\n\\nnothing changes'
+    """
+    return f"{_marker(key)}\n\n{_plain(text)}"
+
+
+def is_marked(key: str, body: str) -> bool:
+    """Whether a comment begins with the marker. One that only quotes it does not.
+
+    >>> is_marked("plan", "<!-- vmss-reconciler:plan -->\\r\\nnothing changes")
+    True
+    >>> is_marked("plan", "> <!-- vmss-reconciler:plan -->"), is_marked("plan", mark("plan-2", ""))
+    (False, False)
+    """
+    first, *_ = _plain(body).split("\n", 1)
+    return first.rstrip() == _marker(key)
+
+
+def choose(ours: Iterable[Comment], body: str) -> Step:
+    """What to do, by our comments with the marker. Only the first one counts.
+
+    Forges may change line ends, and the whitespace around a text.
+    """
+    first = next(iter(ours), None)
+    if first is None:
+        return Create()
+    return Keep(first) if _plain(first.text) == _plain(body) else Update(first)
+
+
+def _marker(key: str) -> str:
+    return f"<!-- vmss-reconciler:{key} -->"
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()

@@ -37,8 +37,11 @@ def _row(name: str, pattern: str, message: str, remedy: str, *, is_local: bool =
     return Failure(name, re.compile(pattern, re.MULTILINE), message, remedy, is_local)
 
 
-_UNNAMED = {"host": "the server", "fingerprint": "an unknown key"}  # where the output does not say
+# Where the output does not say.
+_UNNAMED = {"host": "the server", "fingerprint": "an unknown key", "why": "git names no reason"}
 _RETRIED = "the next sweep retries"
+# The beginning of a line of git itself. The server decides what is behind "remote:" and in a banner of ssh.
+_OURS = "^(?:fatal|error|warning|gpg): .*"
 
 NOT_GIT = _row(
     "another protocol",
@@ -57,22 +60,22 @@ NOT_OFFERED = _row(
 FAILURES = (
     _row(
         "no space",
-        r"^(?!remote: ).*(No space left on device|Disk quota exceeded)",
+        _OURS + "(No space left on device|Disk quota exceeded)",
         "no space or no inodes are left",
         "make room on the volume; the clone is kept",
         is_local=True,
     ),
     _row(
         "read-only volume",
-        "^(?!remote: ).*Read-only file system",
+        _OURS + "Read-only file system",
         "the file system is read-only",
         "mount a writable volume for --clone",
         is_local=True,
     ),
     _row(
         "no memory or processes",
-        "^(?!remote: ).*(Out of memory|Cannot allocate memory|Resource temporarily unavailable"
-        "|Too many open files|cannot fork)",
+        _OURS + "(Out of memory|Cannot allocate memory|Resource temporarily unavailable|Too many open files"
+        "|cannot fork)",
         "git has too little memory, too few processes or too few open files",
         "raise the limits of the container",
         is_local=True,
@@ -170,7 +173,7 @@ FAILURES = (
     ),
     _row(
         "expired certificate",
-        "certificate (has expired|is not yet valid)",
+        "certificate (has expired|is not yet valid|not activated yet|expiration date has passed)",
         "the certificate of the server is expired or not valid yet",
         "renew the certificate, and check the clock of this machine",
     ),
@@ -182,21 +185,36 @@ FAILURES = (
     ),
     _row(
         "unreadable CA file",
-        "Problem with the SSL CA cert|error setting certificate (file|verify locations)",
+        "Problem with the SSL CA cert|error setting certificate (file|verify locations)"
+        "|error (adding trust anchors|reading ca cert)",
         "the file of CA certificates cannot be read",
         "check GIT_SSL_CAINFO and http.sslCAInfo",
     ),
     _row(
         "unknown CA",
-        "server certificate verification failed|SSL certificate problem|certificate verify failed",
+        "certificate signer not trusted|self[- ]signed certificate|unable to get (local )?issuer certificate",
         "the certificate of the server is signed by no known CA",
         "set GIT_SSL_CAINFO to a file that contains the CA",
     ),
+    _row(  # what git with an older GnuTLS also writes in the three cases above
+        "unverified certificate",
+        "(?:(?:server|SSL) certificate verification failed|server verification failed|SSL certificate problem"
+        r"|certificate verify failed)(?:: (?P<why>[^.(\n]+))?",
+        "the certificate of the server cannot be verified ({why})",
+        "set GIT_SSL_CAINFO to a file that contains its CA, and check that the certificate has not expired",
+    ),
     _row(
         "no TLS",
-        r"gnutls_handshake\(\) failed|wrong version number|SSL_connect|TLS packet|packet length too long",
+        "wrong version number|unexpected TLS packet|packet length too long",
         "the server does not speak TLS at this port",
         "check the port of the URL",
+    ),
+    _row(
+        "failed TLS handshake",
+        r"(?:gnutls_handshake\(\) failed|GnuTLS, handshake failed|SSL_connect|TLS connect error)"
+        r": (?P<why>.+?)\.?$",
+        "the TLS handshake failed ({why})",
+        "if this lasts, check the port of the URL, the firewall, and HTTPS_PROXY and NO_PROXY",
     ),
     NOT_GIT,
     NOT_OFFERED,
@@ -251,7 +269,8 @@ FAILURES = (
     _row(
         "cut connection",
         "transfer closed|early EOF|hung up unexpectedly|unexpected disconnect|Recv failure|Connection reset"
-        "|Empty reply from server|RPC failed|Connection closed by|kex_exchange_identification",
+        "|GnuTLS recv error|SSL_read|Empty reply from server|RPC failed|Connection closed by"
+        "|kex_exchange_identification",
         "the connection was cut",
         _RETRIED,
     ),

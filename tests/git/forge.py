@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 class Forge(http.server.ThreadingHTTPServer):
-    """Serves the repositories below a directory.
+    """Serves the repositories below a directory, also as a proxy of any other host.
 
     answer: a page, as (status, headers, body), that is sent instead of anything from git.
     user: "name:password" that is required.
@@ -93,13 +94,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return body
 
     def _git(self, body: bytes) -> None:
-        path, _, query = self.path.partition("?")
+        place = urlsplit(self.path)  # as a proxy, with a host
         environment = {
             "PATH": os.environ["PATH"],
             "GIT_PROJECT_ROOT": str(self.server.root),
             "GIT_HTTP_EXPORT_ALL": "1",
-            "PATH_INFO": path,
-            "QUERY_STRING": query,
+            "PATH_INFO": place.path,
+            "QUERY_STRING": place.query,
             "REQUEST_METHOD": self.command,
             "CONTENT_TYPE": self.headers.get("Content-Type") or "",
             "CONTENT_LENGTH": str(len(body)),

@@ -73,10 +73,12 @@ def serve(directory: Path) -> Iterator[Sshd]:
     authorized.write_text("".join((directory / f"{name}.pub").read_text() for name in ("id", "locked")))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
+    banner = directory / "banner"  # ssh prints it among its own messages
+    banner.write_text("Be careful: No space left on device.\nRead-only file system: do not write.\n")
     configuration = directory / "sshd_config"
     configuration.write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {directory}/host\nAuthorizedKeysFile {authorized}\n"
-        "StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nPidFile none\n"
+        f"Banner {banner}\nStrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nPidFile none\n"
     )
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)

@@ -97,6 +97,24 @@ def test_a_user_in_the_url_gets_the_password_of_the_helper_of_the_operator(
     assert of(web.url().replace("://", "://ada@"), tmp_path / "c").commit()
 
 
+def test_a_password_that_is_replaced_in_the_store_of_git_is_used_at_once(
+    web: Forge, tmp_path: Path, fresh_machine: Path
+) -> None:
+    """git erases a password that was refused from the store. The next one is there again."""
+    store = fresh_machine / "store"
+    (fresh_machine / ".gitconfig").write_text(f"[credential]\n\thelper = store --file={store}\n")
+    repository = Repository(web.url(), revision.branch("main"), "specs", tmp_path / "c")
+    for password in ("first", "second"):
+        web.user = f"bot:{password}"
+        if password == "second":
+            with pytest.raises(SourceUnreachable, match="the server refused the credentials"):
+                repository.commit()
+            with pytest.raises(SourceUnreachable, match="the server requires credentials"):
+                repository.commit()
+        store.write_text(f"http://bot:{password}@{web.host.replace(':', '%3a')}\n")
+        assert len(repository.commit().files) == 1
+
+
 def test_a_bearer_token_is_obtained_for_each_call(web: Forge, tmp_path: Path) -> None:
     numbers = iter(range(100))
     repository = of(web.url(), tmp_path / "c", credentials.bearer(lambda: f"{SECRET}-{next(numbers)}"))

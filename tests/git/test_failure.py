@@ -2,8 +2,10 @@
 
 import os
 import re
+import socket
 import stat
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -172,6 +174,20 @@ def test_a_proxy_that_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     )
 
 
+@pytest.mark.usefixtures("no_exception")
+def test_a_proxy_is_used_except_for_the_hosts_in_no_proxy(
+    web: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = "http://ada:s3cr3t@127.0.0.1:1"
+    monkeypatch.setenv("http_proxy", f"http://{web.host}")
+    commit = of("http://localhost:1/fleet.git", tmp_path / "c").commit()
+    assert web.requests[0][1].startswith("http://localhost:1/fleet.git/")
+    monkeypatch.setenv("http_proxy", dead)
+    assert line(of(web.url(), tmp_path / "d")).startswith("no connection to 127.0.0.1 port 1; ")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert of(web.url(), tmp_path / "d").commit() == commit
+
+
 # TLS
 
 
@@ -181,10 +197,18 @@ def secure(remote: Remote, tmp_path: Path) -> Iterator[Forge]:
         yield forge
 
 
+# A git with an older GnuTLS does not say why.
+UNVERIFIED = (
+    "the certificate of the server cannot be verified (git names no reason); "
+    "set GIT_SSL_CAINFO to a file that contains its CA, and check that the certificate has not expired"
+)
+
+
 def test_a_company_ca(secure: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = secure.url().replace("127.0.0.1", "localhost")
-    assert line(of(url, tmp_path / "c")) == (
-        "the certificate of the server is signed by no known CA; set GIT_SSL_CAINFO to a file that contains the CA"
+    assert line(of(url, tmp_path / "c")) in (
+        "the certificate of the server is signed by no known CA; set GIT_SSL_CAINFO to a file that contains the CA",
+        UNVERIFIED,
     )
     monkeypatch.setenv("GIT_SSL_CAINFO", str(tmp_path / "localhost.pem"))
     assert len(of(url, tmp_path / "c").commit().files) == 1
@@ -193,6 +217,46 @@ def test_a_company_ca(secure: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
     monkeypatch.setenv("GIT_SSL_CAINFO", str(tmp_path / "missing.pem"))
     assert line(of(url, tmp_path / "c")).startswith("the file of CA certificates cannot be read; ")
+
+
+def test_a_company_ca_in_the_configuration_of_git(secure: Forge, tmp_path: Path, fresh_machine: Path) -> None:
+    (fresh_machine / ".gitconfig").write_text(f"[http]\n\tsslCAInfo = {tmp_path}/localhost.pem\n")
+    url = secure.url().replace("127.0.0.1", "localhost")
+    assert len(of(url, tmp_path / "c").commit().files) == 1
+
+
+def test_a_certificate_that_has_expired(
+    remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(remote.bare.parent, certificate(tmp_path, "localhost", days=-1)) as forge:
+        monkeypatch.setenv("GIT_SSL_CAINFO", str(tmp_path / "localhost.pem"))
+        assert line(of(forge.url().replace("127.0.0.1", "localhost"), tmp_path / "c")) in (
+            "the certificate of the server is expired or not valid yet;"
+            " renew the certificate, and check the clock of this machine",
+            UNVERIFIED,
+        )
+
+
+def test_a_connection_that_is_cut_before_tls(tmp_path: Path) -> None:
+    """As by a firewall that does not let TLS through."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def cut() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65536)
+
+        thread = threading.Thread(target=cut)
+        thread.start()
+        told = line(of(f"https://127.0.0.1:{listener.getsockname()[1]}/r.git", tmp_path))
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert told.startswith("the TLS handshake failed (")
+    assert told.endswith("check the port of the URL, the firewall, and HTTPS_PROXY and NO_PROXY")
 
 
 def test_https_at_a_port_of_plain_http(web: Forge, tmp_path: Path) -> None:
@@ -281,6 +345,53 @@ def test_a_user_id_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyP
 # This machine
 
 
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a volume and give files away")
+
+
+@pytest.mark.parametrize(
+    "home", [pytest.param(None, id="none"), pytest.param("/", id="one that is not ours")]
+)
+def test_git_needs_no_home_directory(
+    web: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str | None
+) -> None:
+    """As for a user id that the image does not know."""
+    for name in ("HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name)
+    if home:
+        monkeypatch.setenv("HOME", home)
+    assert len(of(web.url(), tmp_path / "c").commit().files) == 1
+
+
+@needs_root
+def test_a_clone_of_another_user_is_used(remote: Remote) -> None:
+    commit = remote.repository().commit()
+    for path in (remote.clone, *remote.clone.rglob("*")):
+        os.chown(path, 4242, 4242)
+    assert remote.repository().last() == remote.repository().commit() == commit
+    remote.write("specs/api.yaml")
+    after = remote.push()
+    assert remote.repository().commit().sha == after
+
+
+@needs_root
+def test_a_volume_that_is_read_only_or_runs_no_programs(
+    remote: Remote, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remount(small, "noexec,nosuid,nodev")
+    monkeypatch.setenv("TMPDIR", str(small))
+    commit = of(remote.url, small / "clone").commit()
+    remount(small, "ro")
+    assert (
+        line(of(remote.url, small / "clone"))
+        == f"the clone in {small}/clone cannot be used: read-only file system"
+    )
+    assert of(remote.url, tmp_path / "c").commit() == commit, "nothing is written to TMPDIR"
+
+
+def remount(volume: Path, options: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{options}", str(volume)], check=True)
+
+
 def test_a_repository_of_another_user(
     remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -361,11 +472,29 @@ def test_a_malformed_object_is_refused(web: Forge, remote: Remote, tmp_path: Pat
 SEEN = [
     ("fatal: write error: No space left on device", "no space"),
     ("remote: fatal: write error: No space left on device\nfatal: early EOF", "cut connection"),
+    ("error: unable to create temporary file: No space left on device\nfatal: failed to write object", "no space"),
+    ("No space left on device\nfatal: '/srv/r' does not appear to be a git repository", "no repository"),
+    ("gpg: fatal: can't create temporary file: No space left on device", "no space"),
     ("fatal: Unable to create 'x.lock': Read-only file system", "read-only volume"),
     ("fatal: Out of memory, malloc failed (tried to allocate 9 bytes)", "no memory or processes"),
     ("error: cannot fork() for fetch-pack: Resource temporarily unavailable", "no memory or processes"),
     ("fatal: unable to access 'https://h/r/': SSL certificate problem: certificate has expired", "expired certificate"),
     ("fatal: unable to access 'https://h/r/': SSL certificate problem: self-signed certificate", "unknown CA"),
+    ("fatal: unable to access 'https://h/r/': SSL certificate problem: unable to get local issuer certificate", "unknown CA"),
+    ("fatal: unable to access 'https://h/r/': server verification failed: certificate signer not trusted. (CAfile: /ca CRLfile: none)", "unknown CA"),
+    ("fatal: unable to access 'https://h/r/': server verification failed: certificate has expired. (CAfile: /ca CRLfile: none)", "expired certificate"),
+    ("fatal: unable to access 'https://h/r/': SSL certificate verification failed: certificate signer not trusted. (CAfile: /ca)", "unknown CA"),
+    ("fatal: unable to access 'https://h/r/': SSL certificate verification failed: certificate uses insecure algorithm. (CAfile: /ca)", "unverified certificate"),
+    ("fatal: unable to access 'https://h/r/': server certificate verification failed. CAfile: none CRLfile: none", "unverified certificate"),
+    ("fatal: unable to access 'https://h/r/': SSL certificate problem: CA md too weak", "unverified certificate"),
+    ("fatal: unable to access 'https://h/r/': error adding trust anchors from file: /ca", "unreadable CA file"),
+    ("fatal: unable to access 'https://h/r/': GnuTLS, handshake failed: The TLS connection was non-properly terminated.", "failed TLS handshake"),
+    ("fatal: unable to access 'https://h/r/': gnutls_handshake() failed: The TLS connection was non-properly terminated.", "failed TLS handshake"),
+    ("fatal: unable to access 'https://h/r/': gnutls_handshake() failed: An unexpected TLS packet was received.", "no TLS"),
+    ("fatal: unable to access 'https://h/r/': OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection to h:443", "failed TLS handshake"),
+    ("fatal: unable to access 'https://h/r/': TLS connect error: error:0A000126:SSL routines::unexpected eof while reading", "failed TLS handshake"),
+    ("fatal: unable to access 'https://h/r/': TLS connect error: error:0A00010B:SSL routines::wrong version number", "no TLS"),
+    ("fatal: unable to access 'https://h/r/': GnuTLS recv error (-110): The TLS connection was non-properly terminated.", "cut connection"),
     ("fatal: unable to access 'https://h/r/': OpenSSL/1: error:1408F10B:SSL routines:wrong version number", "no TLS"),
     ('Load key "/k": incorrect passphrase supplied to decrypt private key\na@h: Permission denied (publickey).', "key with a passphrase"),
     ("fatal: unable to access 'http://h/r/': The requested URL returned error: 301", "moved repository"),
@@ -381,6 +510,13 @@ def test_recorded_output_finds_its_row(output: str, name: str) -> None:
     row = find(output)
     assert row is not None
     assert row.name == name
+
+
+def test_the_reason_for_a_certificate_that_cannot_be_verified_is_named() -> None:
+    output = "fatal: unable to access 'https://h/r/': SSL certificate problem: CA md too weak"
+    row = find(output)
+    assert row is not None
+    assert row.describe(output)[0] == "the certificate of the server cannot be verified (CA md too weak)"
 
 
 def test_what_the_output_does_not_name_is_left_open() -> None:

@@ -20,6 +20,7 @@ from reconciler.git import program
 from reconciler.git.credentials import Access
 
 _POLL_INTERVAL = 0.1  # seconds between attempts to acquire a lock that another process holds
+_MOST_SHALLOW = 50  # commits without their history, of which git sends a list with every fetch
 
 REMOTE = "source"
 """The name of the remote in the configuration that git gets for each call."""
@@ -72,6 +73,36 @@ class Clone:
         """Whether the whole history of the commit at `ref` has been fetched. Raises GitFailed."""
         return not (self.repository / "shallow").exists() and bool(self.resolve(ref))
 
+    def compact(self) -> None:
+        """Remove what no ref reaches, once enough of it has gathered. Raises GitFailed and OSError.
+
+        git's own gc keeps all that a server has sent without single files. At any moment of this, all that a
+        ref reaches is there.
+        """
+        shallow = self.repository / "shallow"
+        commits = shallow.read_text().split() if shallow.exists() else []
+        if len(commits) <= _MOST_SHALLOW:
+            return
+        objects = self.repository / "objects"
+        pack = [
+            "pack-objects",
+            "--quiet",
+            "--all",
+            "--missing=allow-promisor",
+            str(objects / "pack" / "pack"),
+        ]
+        new = tuple(f"pack-{each}" for each in self.git(pack, access=PARTIAL).decode().split())
+        for name in new:
+            (objects / "pack" / f"{name}.promisor").touch()  # lets files be absent
+        old = [each for each in (objects / "pack").iterdir() if not each.name.startswith(new)]
+        old.sort(key=lambda each: each.suffix == ".pack")  # no index names a pack that is gone
+        for each in (*old, *objects.glob("[0-9a-f][0-9a-f]"), *objects.glob("info/commit-graph*")):
+            _remove(each)
+        reached = set(self.git(["rev-list", "--all"]).decode().split())
+        fewer = self.repository / "shallow.new"
+        fewer.write_text("".join(f"{each}\n" for each in commits if each in reached))
+        fewer.replace(shallow)
+
     def git(
         self, arguments: Sequence[str], *, url: str = "", access: Access | None = None, stdin: bytes = b""
     ) -> bytes:
@@ -92,10 +123,7 @@ class Clone:
         if not (self.repository / "HEAD").is_file():
             self.remake()
         for left in _leftovers(self.repository):
-            if left.is_dir() and not left.is_symlink():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
+            _remove(left)
 
     def remake(self) -> None:
         """Replace the repository with an empty one."""
@@ -134,6 +162,13 @@ def _acquire(descriptor: int, directory: Path, timeout: timedelta, stop: Event) 
                 waited = f"{timeout.total_seconds():g} s"
                 raise CloneBusy(f"another process still uses {directory} after {waited}") from error
             stop.wait(_POLL_INTERVAL)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _leftovers(repository: Path) -> Iterator[Path]:

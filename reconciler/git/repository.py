@@ -8,7 +8,7 @@ intact. A broken clone is deleted and fetched again, but not if this machine is 
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -251,6 +251,8 @@ class Repository:
                 return memory.commit
             commit = self._read(clone, self._fetched_ref, self._fetch_files(clone))
             memory.object, memory.commit = self._fetched_object(clone), commit
+            with suppress(GitFailed, OSError):  # the commit is read: a full volume, say, costs nothing
+                clone.compact()
         except RevisionMissing as error:
             raise self._unreachable(str(error)) from error
         except GitFailed as error:

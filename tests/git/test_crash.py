@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,49 @@ def test_a_kill_at_any_call_of_git_changes_nothing_in_the_end(
         if not killed:
             break
     assert calls > 10
+
+
+COMPACT = """
+import os, signal, sys
+from pathlib import Path
+from reconciler.git.repository import Repository
+from reconciler.git.revision import branch
+
+left = int(sys.argv[3])
+
+def count(event, arguments):
+    global left
+    if event in ("os.remove", "os.rename"):
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(count)
+Repository(sys.argv[1], branch("main"), "specs", Path(sys.argv[2])).commit()
+"""
+
+
+def test_a_kill_while_files_of_a_clone_are_removed_loses_no_commit(remote: Remote, tmp_path: Path) -> None:
+    shas = remote.commits(51)
+    remote.follow(shas[:-1])
+    remote.point(shas[-1])
+    copy = replace(remote, clone=tmp_path / "copy")
+    kill_at, is_killed = 1 - STRIDE, True
+    while is_killed:
+        kill_at += STRIDE
+        shutil.rmtree(copy.clone, ignore_errors=True)
+        shutil.copytree(remote.clone, copy.clone)
+        done = subprocess.run(
+            [sys.executable, "-c", COMPACT, remote.url, str(copy.clone), str(kill_at)],
+            cwd=Path(__file__).parent.parent.parent,
+            capture_output=True,
+            check=False,
+        )
+        is_killed = done.returncode == -signal.SIGKILL
+        assert is_killed or done.returncode == 0, done.stderr
+        last = copy.repository().last()
+        assert last is not None
+        assert (last.sha, last.files[0].content) == (shas[0], b"a: 0\n")
+        assert copy.repository().commit().sha == shas[-1]
+        assert len(copy.shallow()) < 10
+    assert kill_at > 15

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
@@ -316,6 +317,48 @@ def test_a_collection_of_garbage_keeps_a_clone_without_all_files_readable(
     last = of(web, tmp_path / "c").last()
     assert last is not None
     assert (last.sha, last.files[0].content) == (first, b"a: 0\n")
+
+
+# A clone after many commits
+
+
+@pytest.mark.parametrize(
+    "has_filter", [pytest.param("true", id="of specs alone"), pytest.param("false", id="of all files")]
+)
+def test_a_clone_does_not_grow_with_the_number_of_commits(remote: Remote, has_filter: str) -> None:
+    remote.git(f"--git-dir={remote.bare}", "config", "uploadpack.allowFilter", has_filter)
+    shas = remote.commits(60)
+    remote.follow(shas[:50])
+    assert len(remote.shallow()) == 50
+    repository = remote.repository()
+    for sha in shas[50:]:
+        remote.point(sha)
+        assert repository.commit().sha == sha
+        assert len(remote.shallow()) < 20, "each fetch sends them to the server"
+    kinds = remote.git(
+        remote.in_clone, "cat-file", "--batch-all-objects", "--batch-check=%(objecttype)"
+    ).split()
+    assert kinds.count("commit") < 20, "commits that no ref names are gone"
+    last = remote.repository().last()
+    assert last is not None
+    assert (last.sha, last.files[0].content) == (shas[0], b"a: 0\n")
+    assert repository.authors(shas[-1], [("specs/web.yaml", 1)])
+
+
+def test_a_clone_that_git_packs_into_several_files_is_kept(remote: Remote, fresh_machine: Path) -> None:
+    (fresh_machine / ".gitconfig").write_text("[pack]\n\tpackSizeLimit = 1m\n")
+    for number in range(3):
+        remote.write(f"specs/{number}.yaml", f"# {os.urandom(400_000).hex()}\n")
+    shas = remote.commits(51)
+    remote.follow(shas[:-1])
+    remote.point(shas[-1])
+    commit = remote.repository().commit()
+    assert len(remote.shallow()) < 20
+    assert len([*(remote.clone / "repository.git" / "objects" / "pack").glob("*.pack")]) > 1
+    shutil.rmtree(remote.bare)
+    first = remote.repository().last()
+    assert first is not None
+    assert (first.sha, len(first.files), len(commit.files)) == (shas[0], 4, 4)
 
 
 def test_the_commits_between_two_of_the_branch(remote: Remote) -> None:

@@ -8,7 +8,7 @@ that is an error, because it is probably unintended.
 import re
 from urllib.parse import urlsplit
 
-from reconciler.spec.wording import quote, shorten
+from reconciler.spec.wording import ascii_error, quote, shorten
 
 _ARM = "/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft.Compute"
 _ARM_FORM = "/subscriptions/S/resourceGroups/R/providers/Microsoft.Compute"
@@ -38,6 +38,9 @@ _NAMES = {
     "managed": "a managed image",
     "vhd": "a VHD",
 }
+# Kinds whose ids are ASCII, apart from the resource group.
+_ASCII = frozenset(("gallery", "communityGallery", "sharedGallery"))
+_GROUP = re.compile("/resourceGroups/[^/]+", re.IGNORECASE)
 _PORTAL = re.compile(
     r"https://(?:management\.azure\.com|portal\.azure\.com/\S*?/resource)(?=/)", re.IGNORECASE
 )
@@ -62,6 +65,8 @@ def image_id_error(kind: str, text: str) -> str | None:
     found = kind_of(text)
     if found and found != kind:
         return f"is the id of {_NAMES[found]}: write {_entry(found, text)} instead of {kind}"
+    if kind in _ASCII and (error := ascii_error(_GROUP.sub("", text))):
+        return error
     if kind == "vhd":
         return _uri_error(text)
     if found is None:
@@ -109,6 +114,8 @@ def _uri_error(text: str) -> str | None:
         return _form_error("vhd", text)
     if parts.query or parts.fragment or "@" in parts.netloc:  # never repeat the text: it may contain a token
         return "contains a token or query string, which must not be stored in git: end the URI with .vhd"
+    if error := ascii_error(text):
+        return error
     if parts.scheme == "http":
         return "begins with http://: use https://"
     if parts.scheme != "https" or ".blob." not in host or parts.path.count("/") < 2:

@@ -4,6 +4,7 @@ A rule may repeat a pattern of the schema. The pattern is for editors, which use
 has the better message, and its message is printed if both find an error.
 """
 
+import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +14,7 @@ from reconciler.spec.document import Document, Value
 from reconciler.spec.field import EACH, Field, schema_field
 from reconciler.spec.scalar import Atom
 from reconciler.spec.shape import fields
-from reconciler.spec.wording import quote
+from reconciler.spec.wording import character_error, quote
 
 Rule = Callable[[Atom], str | None]
 
@@ -62,6 +63,16 @@ def _unprintable(text: str) -> str:
 
 def _of_text(rule: Callable[[str], str | None], value: Atom) -> str | None:
     return rule(value) if isinstance(value, str) else None  # the schema reports other types
+
+
+def _resource_group_error(text: str) -> str | None:
+    """The error for a character that is none of the letters and digits that Azure allows here."""
+    return character_error(text, _is_of_resource_group, "use letters, digits, _ - . ( )")
+
+
+def _is_of_resource_group(character: str) -> bool:
+    category = unicodedata.category(character)
+    return character.isascii() or category.startswith("L") or category == "Nd"
 
 
 def _time_error(text: str) -> str | None:
@@ -148,6 +159,7 @@ _scale_sets_rule = partial(
 
 _RULES: dict[str, dict[Field, Rule]] = {
     "ScaleSet": {
+        ("spec", "target", "resourceGroup"): partial(_of_text, _resource_group_error),
         **_of_rollout("spec", "rollout"),
         ("spec", "health", "timeout"): _duration_rule,
         ("spec", "health", "passes"): _whole("spec", "health", "passes"),
@@ -163,6 +175,7 @@ _RULES: dict[str, dict[Field, Rule]] = {
         ("spec", "urgent", "until"): partial(_of_text, _time_error),
         **_of_image("spec", "urgent", "image"),
         **_of_windows("spec", "windows"),
+        ("spec", "tenants", EACH, "resourceGroups", EACH): partial(_of_text, _resource_group_error),
         **_of_windows("spec", "tenants", EACH, "requires", "windows"),
         ("spec", "maxConcurrentRollouts"): _scale_sets_rule,
         ("spec", "maxChange"): _scale_sets_rule,

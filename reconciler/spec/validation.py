@@ -20,7 +20,7 @@ from reconciler.spec.problem import Place, Problem
 from reconciler.spec.rules import broken_rule, broken_rules
 from reconciler.spec.scalar import Misread, meaning
 from reconciler.spec.shape import fields, validator
-from reconciler.spec.wording import letters, nearest, one_of, quote, shorten
+from reconciler.spec.wording import ascii_error, letters, nearest, one_of, quote, shorten
 
 # Unknown fields of one mapping that are reported one by one. A file with more is probably not a spec.
 _MANY = 20
@@ -187,14 +187,18 @@ def _quoting_fix(fault: _Fault, text: str, kind: str) -> str:
 
 
 def _pattern_error(schema: dict[str, Any], text: str) -> str | None:
-    fits = re.search(schema.get("pattern", ""), text)
-    return None if fits else f"{quote(text)} {schema['patternErrorMessage']}"
+    pattern = schema.get("pattern", "")
+    if re.search(pattern, text):
+        return None
+    if (error := ascii_error(text)) and re.search(pattern, re.sub(r"[^\x00-\x7f]", "a", text)):
+        return error
+    return f"{quote(text)} {schema['patternErrorMessage']}"
 
 
 def _wrong_value(fault: _Fault, document: Document, kind: str) -> str:
     match fault.keyword:
         case "pattern":
-            return f"{quote(fault.value)} {fault.schema['patternErrorMessage']}"
+            return str(_pattern_error(fault.schema, fault.value))
         case "minItems":
             return f"is an empty list: write {example(kind, fault.at)}"
         case "maxItems":

@@ -6,7 +6,8 @@ Everything that a message repeats from a file must pass through `quote` or `prin
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 
 _LONGEST = 80  # characters of a value that a message repeats: enough to recognise it
 _HEAD = 50
@@ -37,6 +38,27 @@ def quote(text: str) -> str:
     "say \"hi\""
     """
     return '"{}"'.format(shorten(text).replace('"', '\\"'))
+
+
+def ascii_error(text: str) -> str | None:
+    """The validation error for a text that must be ASCII, None if it is.
+
+    >>> ascii_error("Canonical"), ascii_error("w\\u0435b")
+    (None, 'contains U+0435 CYRILLIC SMALL LETTER IE: use only ASCII characters')
+    """
+    return character_error(text, str.isascii, "use only ASCII characters")
+
+
+def character_error(text: str, is_valid: Callable[[str], bool], fix: str) -> str | None:
+    """The validation error for a text with a character that is not valid, None if all are.
+
+    A letter of another alphabet may look like the right one, so the message has its number and its name.
+    """
+    strange = next((each for each in text if not is_valid(each)), None)
+    if strange is None:
+        return None
+    shown = f"U+{ord(strange):04X} {unicodedata.name(strange, '')}"
+    return f"contains {shown.strip()}: {fix}"
 
 
 def one_of(words: Iterable[str], *, last: str = "or") -> str:

@@ -53,7 +53,7 @@ ODD = st.sampled_from(
 )
 WORD = st.from_regex(r"[A-Za-z0-9]([-._A-Za-z0-9]{0,20}[A-Za-z0-9])?", fullmatch=True)
 GROUP = st.from_regex(r"[-_().A-Za-z0-9é]{0,20}[-_()A-Za-z0-9é]", fullmatch=True)
-PUBLISHED = st.from_regex(r"[!-.0-9;-~é]{1,20}", fullmatch=True).filter(str.isprintable)
+PUBLISHED = st.from_regex(r"[!-.0-9;-~]{1,20}", fullmatch=True)
 VERSION = st.one_of(st.from_regex(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,9}", fullmatch=True), st.just("latest"))
 PART = st.from_regex(r"[A-Za-z0-9][-A-Za-z0-9._()]{0,20}", fullmatch=True)
 IMAGE: st.SearchStrategy[Image] = st.one_of(

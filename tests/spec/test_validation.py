@@ -260,6 +260,59 @@ FIELDS = [
         "17:17: spec.rollout.by: contains the invisible character U+001B: remove it",
     ),
     row(
+        "a letter of another alphabet in a publisher",
+        "publisher: Canonical",
+        "publisher: Canonic\u0430l",
+        "13:18: spec.image.platform.publisher: contains U+0430 CYRILLIC SMALL LETTER A:"
+        " use only ASCII characters",
+    ),
+    row(
+        "a dash that is not a hyphen in an offer",
+        "offer: ubuntu-24_04-lts",
+        "offer: ubuntu\u201324_04-lts",
+        "14:14: spec.image.platform.offer: contains U+2013 EN DASH: use only ASCII characters",
+    ),
+    row(
+        "a letter of another alphabet in a name",
+        "name: web\n",
+        "name: w\u0435b\n",
+        "4:9: metadata.name: contains U+0435 CYRILLIC SMALL LETTER IE: use only ASCII characters",
+    ),
+    row(
+        "a name with a letter of another alphabet and another error",
+        "name: web\n",
+        "name: W\u0435b\n",
+        '4:9: metadata.name: "W\u0435b" is not a name: use lower-case letters, digits and hyphens between them,'
+        " such as web-2",
+    ),
+    row(
+        "a resource group may have letters of any alphabet",
+        "resourceGroup: shop",
+        "resourceGroup: gr\u00f6\u00dfe",
+    ),
+    row(
+        "a resource group with a letter in two characters",
+        "resourceGroup: shop",
+        "resourceGroup: gro\u0308\u00dfe",
+        "9:20: spec.target.resourceGroup: contains U+0308 COMBINING DIAERESIS: use letters, digits, _ - . ( )",
+    ),
+    row(
+        "a resource group with a picture",
+        "resourceGroup: shop",
+        'resourceGroup: "\U0001f680"',
+        "9:20: spec.target.resourceGroup: contains U+1F680 ROCKET: use letters, digits, _ - . ( )",
+    ),
+    image(
+        f'gallery: {{id: "{ARM}/galleries/g/images/b\u0430se/versions/1.0.0"}}',
+        "a letter of another alphabet in the id of a gallery image",
+        "12:19: spec.image.gallery.id: contains U+0430 CYRILLIC SMALL LETTER A: use only ASCII characters",
+    ),
+    image(
+        'vhd: {uri: "https://\u0430ccount.blob.core.windows.net/c/n.vhd"}',
+        "a letter of another alphabet in the URI of a VHD",
+        "12:16: spec.image.vhd.uri: contains U+0430 CYRILLIC SMALL LETTER A: use only ASCII characters",
+    ),
+    row(
         "an unsupported apiVersion",
         "v1alpha1",
         "v1",

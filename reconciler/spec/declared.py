@@ -36,7 +36,7 @@ from reconciler.spec.references import (
 )
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.shape import API_VERSION
-from reconciler.spec.tenancy import Tenant, gate_problems, target_problems, tenant_of, tenants_of
+from reconciler.spec.tenancy import Tenant, gate_problems, target_problems, tenant_of, tenants_of, yields
 from reconciler.spec.text import text_of
 from reconciler.spec.tree import trees
 from reconciler.spec.validation import document_problems
@@ -87,12 +87,15 @@ def declare(files: Iterable[File]) -> Declared:
         for entry, found in each.faults.items():
             faults[entry] += found
     unread = [problem for each in read for problem in each.fatal]
-    tenants = _tenants(entries, faults)
+    members = _tenants(entries, faults)
+    tenants = {entry: tenant for entry, tenant in members.items() if entry.kind == "ScaleSet"}
     for entry, tenant in tenants.items():
         faults[entry] += target_problems(entry, tenant)
     # A spec that its tenant may not have does not make that of another tenant a duplicate.
     allowed = [entry for entry in entries if entry not in tenants or not faults.get(entry)]
-    for entry, problem in duplicates(allowed):
+    for entry, problem in duplicates(
+        allowed, lambda one, other: yields(members.get(one), members.get(other))
+    ):
         faults[entry] += problem
     # Otherwise a missing image may be declared in the part that could not be read.
     if not unread:
@@ -183,13 +186,12 @@ def _document_at(problem: Problem, documents: Sequence[Document]) -> Document | 
 def _tenants(
     entries: Sequence[SpecDocument], faults: Mapping[SpecDocument, Sequence[Problem]]
 ) -> dict[SpecDocument, Tenant]:
-    """The scale sets that belong to a tenant: none if the Fleet has errors, which break all of them."""
+    """The documents that belong to a tenant: none if the Fleet has errors, which break all scale sets."""
     fleets = [entry for entry in entries if entry.kind == "Fleet"]
     if len(fleets) != 1 or faults.get(fleets[0]):
         return {}
     tenants = tenants_of(fleets[0])
-    scale_sets = [entry for entry in entries if entry.kind == "ScaleSet"] if tenants else []
-    found = {entry: tenant_of(entry, tenants) for entry in scale_sets}
+    found = {entry: tenant_of(entry, tenants) for entry in entries if entry not in fleets}
     return {entry: tenant for entry, tenant in found.items() if tenant}
 
 
@@ -241,7 +243,10 @@ def _broken(
     unread: Sequence[Problem],
 ) -> Iterator[Broken]:
     """The scale sets that are not whole, each with the problems that make it so."""
-    documents = {(entry.kind, entry.name): entry for entry in entries}
+    by_faults = sorted(
+        entries, key=lambda entry: not faults.get(entry)
+    )  # of two with one name, the sound one
+    documents = {(entry.kind, entry.name): entry for entry in by_faults}
     fleets = [entry for entry in entries if entry.kind == "Fleet"]
     for entry in entries:
         if entry.kind != "ScaleSet" or entry in whole:

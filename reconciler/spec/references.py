@@ -1,5 +1,6 @@
 """Rules between documents: duplicates, references by name, and dependency cycles."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,23 +48,19 @@ def reference(entry: SpecDocument, kind: str) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def duplicates(entries: Sequence[SpecDocument]) -> Iterator[tuple[SpecDocument, list[Problem]]]:
-    """All documents that share a name, a target or the kind Fleet, and the problem of each."""
-    yield from _duplicates(
-        entries,
-        _name_key,
-        ("metadata", "name"),
-        "is already the name of another {kind}, in {place}: rename one of the two",
-    )
-    yield from _duplicates(
-        entries,
-        target_key,
-        ("spec", "target"),
-        "is already the target of another spec, in {place}: keep one of the two",
-    )
-    yield from _duplicates(
-        entries, _fleet_key, (), "is a second Fleet, in addition to the one in {place}: keep one of the two"
-    )
+Yields = Callable[[SpecDocument, SpecDocument], bool]
+"""Whether the first of two documents that are duplicates is wrong, and the second is not."""
+
+
+def duplicates(
+    entries: Sequence[SpecDocument], yields: Yields
+) -> Iterator[tuple[SpecDocument, list[Problem]]]:
+    """All documents that share a name, a target or the kind Fleet, and the problem of each.
+
+    A document that another yields to has none.
+    """
+    for key, at, message in _UNIQUE:
+        yield from _duplicates(entries, yields, key, at, message)
 
 
 def missing_references(
@@ -135,18 +132,29 @@ def _missing_target(kind: str, name: str, named: dict[str, SpecDocument], paths:
 
 
 def _duplicates(
-    entries: Sequence[SpecDocument], key: Callable[[SpecDocument], str | None], at: Field, message: str
+    entries: Sequence[SpecDocument],
+    yields: Yields,
+    key: Callable[[SpecDocument], str | None],
+    at: Field,
+    message: str,
 ) -> Iterator[tuple[SpecDocument, list[Problem]]]:
-    first: dict[str, SpecDocument] = {}
+    groups: defaultdict[str, list[SpecDocument]] = defaultdict(list)
     for entry in entries:
-        if (claimed := key(entry)) is None:
-            continue
-        other = first.setdefault(claimed, entry)
-        if other is not entry:
-            text = message.format(kind=entry.kind, place=other.document.key(at))
+        if (claimed := key(entry)) is not None:
+            groups[claimed].append(entry)
+    for group in groups.values():
+        right = [
+            entry for entry in group if all(other is entry or yields(other, entry) for other in group)
+        ]  # one at most
+        kept = (right or group)[0]
+        for entry in group:
+            if entry is kept:
+                continue
+            text = message.format(kind=entry.kind, place=kept.document.key(at))
             problem = Problem(entry.document.key(at), dotted_path(at), text)
             yield entry, [problem]
-            yield other, [problem]
+            if not right:
+                yield kept, [problem]
 
 
 def _name_key(entry: SpecDocument) -> str | None:
@@ -163,3 +171,23 @@ def target_key(entry: SpecDocument) -> str | None:
     if entry.kind != "ScaleSet" or not all(isinstance(part, str) for part in target):
         return None
     return Target(*map(str, target)).key
+
+
+# What only one document may have, where it has it, and the message.
+_UNIQUE: Sequence[tuple[Callable[[SpecDocument], str | None], Field, str]] = (
+    (
+        _name_key,
+        ("metadata", "name"),
+        "is already the name of another {kind}, in {place}: rename one of the two",
+    ),
+    (
+        target_key,
+        ("spec", "target"),
+        "is already the target of another spec, in {place}: keep one of the two",
+    ),
+    (
+        _fleet_key,
+        (),
+        "is a second Fleet, in addition to the one in {place}: keep one of the two",
+    ),
+)

@@ -57,6 +57,14 @@ def tenant_of(entry: SpecDocument, tenants: Sequence[Tenant]) -> Tenant | None:
     return next((each for each in tenants if each.contains(file)), None)
 
 
+def yields(one: Tenant | None, other: Tenant | None) -> bool:
+    """Whether a document of one tenant does not count against that of another with the same name.
+
+    It yields to the tenant whose path contains its own, and to a document that belongs to no tenant.
+    """
+    return one is not None and one != other and (other is None or other.contains(one.path))
+
+
 def _file(entry: SpecDocument) -> str:
     return normpath(entry.document.place.file)
 

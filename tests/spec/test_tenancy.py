@@ -1,5 +1,6 @@
 """Tenants: the scale sets that the specs of a directory may name, and the gates that they must keep."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -85,6 +86,70 @@ def test_a_tenant_cannot_break_the_scale_set_of_another() -> None:
     assert [each.place.file for each in found.scale_sets] == ["specs/b/web.yaml"]
     assert [each.place.file for each in found.problems] == ["specs/a/web.yaml"]
     assert len(declared(a__web=bank, b__web=bank).scale_sets) == 0
+
+
+def image(version: str = "24.04.202601140") -> dict[str, Any]:
+    platform = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": version}
+    return {
+        "apiVersion": "vmss-reconciler/v1alpha1",
+        "kind": "Image",
+        "metadata": {"name": "base"},
+        "spec": {"platform": platform},
+    }
+
+
+REFERRING = spec(target=target(name="own"), image={"ref": "base"})
+
+
+@pytest.mark.parametrize(
+    ("files", "wrong", "right"),
+    [
+        pytest.param({"images": image(), "a__images": image("1.0.0")}, ["a/images"], ["web"], id="an Image of the tenant and one outside its path"),
+        pytest.param({"a__images": image("1.0.0"), "z": image()}, ["a/images"], ["web"], id="an Image of the tenant that comes first"),
+        pytest.param({"a__images": image(), "c__images": image()}, ["c/images"], [], id="Images of two tenants"),
+        pytest.param({"a__b__images": image("1.0.0"), "a__images": image()}, ["a/b/images"], ["web"], id="an Image of a tenant within the path of another"),
+        pytest.param({"images": image(), "x__images": image()}, ["x/images"], [], id="Images outside the paths of all tenants"),
+        pytest.param(
+            {"images": image(), "a__b__images": image(), "a__images": image(), "c__images": image()},
+            ["a/b/images", "a/images", "c/images"],
+            ["web"],
+            id="Images of three tenants and one outside their paths",
+        ),
+        pytest.param(
+            {"images": image(), "a__api": spec("api", target=target(name="api")), "api": spec("api", target=target(name="other"))},
+            ["a/api"],
+            ["api", "web"],
+            id="scale sets with one name",
+        ),
+    ],
+)  # fmt: skip
+def test_a_document_of_a_tenant_yields_to_one_outside_its_path(
+    files: dict[str, Any], wrong: list[str], right: list[str]
+) -> None:
+    tenants = [{"path": "a"}, {"path": "a/b"}, {"path": "c"}]
+    found = declared(*tenants, d__web=REFERRING, **files)
+    assert [each.place.file for each in found.problems] == [f"specs/{each}.yaml" for each in wrong]
+    assert sorted(each.name for each in found.scale_sets) == right
+
+
+def test_a_policy_of_a_tenant_yields_to_the_one_that_the_fleet_requires() -> None:
+    tenant = {"path": "a", "requires": {"policy": "careful"}}
+    found = declared(
+        tenant,
+        policies=POLICY,
+        a__policies=POLICY | {"spec": {"soak": "0s"}},
+        a__web=spec(rollout={"policy": "careful"}),
+    )
+    assert [each.place.file for each in found.problems] == ["specs/a/policies.yaml"]
+    (web,) = found.scale_sets
+    assert web.rollout.soak == timedelta(minutes=5)
+
+
+def test_a_second_fleet_in_the_path_of_a_tenant_lifts_no_limit() -> None:
+    second = of_all(tenants=[]) | {"metadata": {"name": "mine"}}
+    found = declared(TENANT, a__fleet=second, a__web=spec(target=target("bank")))
+    assert found.scale_sets == ()
+    assert "is a second Fleet" in str(found.problems[0])
 
 
 POLICY = {

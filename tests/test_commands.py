@@ -144,9 +144,9 @@ def desk(tmp_path: Path) -> Desk:
     made = Desk(tmp_path)
     for name in ("specs", "demo", "deploy"):
         (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "fleet.yaml").symlink_to(
-        ROOT / "demo" / "fleet.yaml"
-    )  # the name that pages give to their own
+    for name in ("fleet.yaml", "azure.yaml"):  # the names that pages give to their own
+        (tmp_path / name).symlink_to(ROOT / "demo" / "fleet.yaml")
+    (tmp_path / "scale-sets").symlink_to(ROOT / "specs")
     (tmp_path / "bin").mkdir()
     (tmp_path / "webhook-secret").write_text("a secret\n")  # which openssl makes on the page
     (tmp_path / "gitconfig").write_text("[http]\n\tproxy = http://127.0.0.1:9\n")

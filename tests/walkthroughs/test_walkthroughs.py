@@ -84,6 +84,17 @@ PAGES = [
             r"web-0002 +Ready +2/2 +●● +UpToDate: both instances run 24\.04\.202602020",
         ),
     ),
+    Page(
+        "docs/how-to/monorepo.md",
+        (
+            r"2 scale sets in 3 files: no errors",
+            r"scale-sets/teams/shop/mine\.yaml:\d+:\d+: spec\.target\.resourceGroup: .* is not allowed in .*",
+            r"ledger +Ready +2/2 +●● +UpToDate: .*24\.04\.202601010; behind commit .*",
+            r"web +Ready +2/2 +●● +UpToDate: both instances run 24\.04\.202602020",
+            r"\d+K\t\.\./clone",
+            r"ledger +Ready +2/2 +●● +UpToDate: both instances run 24\.04\.202602020",
+        ),
+    ),
 ]
 # What no simulator can stand in for.
 LEFT_OUT = {"kubectl --namespace reconciler scale deployment reconciler --replicas=0"}

@@ -2,6 +2,7 @@
 
 from reconciler.spec.document import Document
 from reconciler.spec.example import describe_value, example_text
+from reconciler.spec.ignore import NAME
 from reconciler.spec.problem import Problem
 from reconciler.spec.shape import API_VERSION, KINDS, fields
 from reconciler.spec.wording import letters, nearest, one_of
@@ -9,6 +10,7 @@ from reconciler.spec.wording import letters, nearest, one_of
 _GROUP = API_VERSION.split("/", maxsplit=1)[0]
 _OURS = frozenset({"apiversion", "kind", "metadata", "spec", "scalesets"})
 _ONLY_OURS = frozenset({"ScaleSet", "RolloutPolicy"})
+_LIST_IT = f"list this file in {NAME}"
 
 
 def is_foreign(document: Document) -> bool:
@@ -40,13 +42,11 @@ def foreign_warning(document: Document) -> Problem | None:
 def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:
     """The kind, None if it is unknown, and the problem with the field `kind`, if any."""
     if not isinstance(document.value, dict):
-        fix = f"begin the document with apiVersion: {API_VERSION} and kind: ScaleSet"
+        fix = f"begin the document with apiVersion: {API_VERSION} and kind: ScaleSet, or {_LIST_IT}"
         message = f"is {describe_value(document.value)}, but a spec is expected: {fix}"
         return None, (Problem(document.place, "", message),)
     if "kind" not in document.value and "scaleSets" in document.value:
-        message = (
-            "is a fleet file, not a spec: check it with `reconciler simulate --check`, or move it elsewhere"
-        )
+        message = f"is a fleet file, not a spec: check it with `reconciler simulate --check`, or {_LIST_IT}"
         return None, (Problem(document.place, "", message),)
     if "kind" not in document.value:
         guess = _guess(document)
@@ -58,7 +58,7 @@ def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:
     if isinstance(kind, str) and kind in KINDS:
         return kind, ()
     guess = nearest(kind, KINDS) if isinstance(kind, str) else None
-    fix = f"did you mean {guess}?" if guess else f"write {one_of(KINDS)}, or move this file elsewhere"
+    fix = f"did you mean {guess}?" if guess else f"write {one_of(KINDS)}, or {_LIST_IT}"
     message = f"{example_text(document, ('kind',))} is not a spec kind: {fix}"
     return guess, (Problem(document.values["kind",], "kind", message),)
 

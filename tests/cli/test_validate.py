@@ -150,5 +150,5 @@ def test_a_fleet_file_is_recognized(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     done = CliRunner().invoke(main, ["validate", "fleet.yaml"])
     assert (done.exit_code, done.stdout) == (
         1,
-        "fleet.yaml:1:1: is a fleet file, not a spec: check it with `reconciler simulate --check`, or move it elsewhere\n",
+        "fleet.yaml:1:1: is a fleet file, not a spec: check it with `reconciler simulate --check`, or list this file in .reconcilerignore\n",
     )

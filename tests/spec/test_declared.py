@@ -233,7 +233,7 @@ def test_all_documents_of_a_file_are_checked(lines: Lines) -> None:
         'web.yaml:16:18: metadata.name: "Web" is not a name: use lower-case letters, digits and hyphens between'
         " them, such as web-2",
         "web.yaml:21:1: is a list, but a spec is expected: begin the document with"
-        " apiVersion: vmss-reconciler/v1alpha1 and kind: ScaleSet",
+        " apiVersion: vmss-reconciler/v1alpha1 and kind: ScaleSet, or list this file in .reconcilerignore",
     ]
 
 

@@ -334,7 +334,7 @@ FIELDS = [
         "a manifest of another kind",
         "kind: ScaleSet",
         "kind: Deployment",
-        '2:7: kind: "Deployment" is not a spec kind: write ScaleSet, Image, RolloutPolicy or Fleet, or move this file elsewhere',
+        '2:7: kind: "Deployment" is not a spec kind: write ScaleSet, Image, RolloutPolicy or Fleet, or list this file in .reconcilerignore',
     ),
     row(
         "a missing kind that can be guessed",

@@ -98,6 +98,21 @@ def test_every_option_and_variable_of_a_how_to_page_is_one_the_program_reads(pag
     assert set(re.findall(r"`(--[\w-]+)", text)) <= options
 
 
+def test_the_daemon_of_the_deployment_listens_on_all_addresses_of_ipv4_and_ipv6() -> None:
+    (container,) = deployment()["spec"]["template"]["spec"]["containers"]
+    (listen,) = (each["value"] for each in container["env"] if each["name"] == "VMSS_RECONCILER_LISTEN")
+    (port,) = container["ports"]
+    assert listen == f"[::]:{port['containerPort']}"
+
+
+def test_the_image_has_a_user_for_the_user_id_of_the_deployment() -> None:
+    """ssh refuses to run without one."""
+    containerfile = (ROOT / "deploy" / "Containerfile").read_text()
+    user = deployment()["spec"]["template"]["spec"]["securityContext"]["runAsUser"]
+    assert f"useradd --uid {user} " in containerfile
+    assert f"USER {user}:" in containerfile
+
+
 def test_the_deployment_runs_one_daemon_that_is_not_root() -> None:
     spec_ = deployment()["spec"]
     (container,) = spec_["template"]["spec"]["containers"]

@@ -145,6 +145,8 @@ class _HttpServer(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """Skips the reverse DNS lookup of HTTPServer, which may take long and is not needed."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # "::" is IPv4 too
         TCPServer.server_bind(self)
 
     def handle_error(self, *_: Any) -> None:

@@ -463,6 +463,26 @@ def test_ipv6_is_served_too() -> None:
         assert get(f"{server.url}/readyz")[0] == 200
 
 
+def test_all_addresses_of_ipv6_are_those_of_ipv4_too() -> None:
+    try:
+        server = Server(Pages(rolling(), OVERDUE), "::", 0)
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    with closing(server):
+        port = server.url.rpartition(":")[2]
+        assert server.url.startswith("http://[::]:")
+        for host in ("[::1]", "127.0.0.1"):
+            assert get(f"http://{host}:{port}/readyz")[0] == 200
+
+
+def test_a_scale_set_whose_spec_is_removed_has_no_series_except_as_an_orphan() -> None:
+    store = rolling()
+    store.declare(())
+    with served(store) as page:
+        named = [line.partition("{")[0] for line in page("/metrics")[2].splitlines() if 'name="web"' in line]
+    assert named == ["vmss_reconciler_orphaned"]
+
+
 def test_an_address_is_free_again_after_close() -> None:
     first = Server(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
     port = int(first.url.rpartition(":")[2])

@@ -366,11 +366,15 @@ class Reconciler:
         if refused is None or (last and last.refused == refused):
             return f"{self._specs} remains in force"
         behind = [each.desired.name for each in self._specs.in_force if each.behind]
+        verb = "is" if refused.commit else "are"
         if len(behind) == len(self._specs.in_force):
-            return f"{refused} is refused; {self._specs} remains in force"
+            return f"{refused} {verb} refused; {self._specs} remains in force"
         if not behind:
-            return f"{refused} is in force except for the documents with errors"
-        return f"{refused} is refused for {join(behind)}; their last good declarations remain in force"
+            return f"{refused} {verb} in force except for the documents with errors"
+        kept = (
+            "its last good declaration remains" if len(behind) == 1 else "their last good declarations remain"
+        )
+        return f"{refused} {verb} refused for {join(behind)}; {kept} in force"
 
     def _log_warnings(self, warnings: tuple[str, ...]) -> None:
         """Log once what may be a mistake and blocks nothing."""

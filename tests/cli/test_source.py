@@ -160,6 +160,8 @@ def _ask_where_is_my_change(world: Azure, remote: Remote, tmp_path: Path) -> Non
         bad = remote.merge("Move both", spec("web"), spec("api", intervall="1h"))
         until(lambda: world.images("web") == {NEW} and daemon.status_of("web") == "Ready", daemon.log)
         assert world.images("api") == {OLD}
+        refused = f"ERROR commit {bad[:10]} (Move both) by Ada is refused for api; its last good declaration remains in force"
+        assert refused in daemon.log()
         error = "specs/api.yaml:12:3: spec.intervall: unknown field: did you mean interval?"
         why_api = ask("why", "api").out
         assert (

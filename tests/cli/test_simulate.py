@@ -45,7 +45,7 @@ def test_simulate_serves_as_printed_until_it_is_interrupted(tmp_path: Path) -> N
         line, environment = read_announcement(process)
         done = reconciler("plan", env={**bare(), **environment}, cwd=tmp_path)
         assert stop(process, signal.SIGINT) == (0, "", "# ended\n")
-    assert (done.code, done.out[-1]) == (0, "0 to change, 1 without a step (1 UpToDate)")
+    assert (done.code, done.out[-1]) == (0, "1 scale set without an upgrade: 1 UpToDate")
     assert environment["REQUESTS_CA_BUNDLE"] == str(tmp_path / "a place" / "ca.pem")
     address = environment["VMSS_RECONCILER_ARM_ENDPOINT"]
     assert line == f"# fleet.yaml is served at {address}; Ctrl-C ends it\n"
@@ -90,7 +90,7 @@ def test_a_command_talks_to_the_simulated_azure_and_its_exit_code_is_ours(tmp_pa
     inner = command("plan", "-o", "json", "--detailed-exitcode")
     done = reconciler("simulate", "fleet.yaml", "--", *inner, env=bare(), cwd=tmp_path)
     assert done.code == 2, "like plan if there is something to change"
-    assert [row["name"] for row in json.loads("\n".join(done.out))] == ["web"]
+    assert [row["name"] for row in json.loads("\n".join(done.out))["scaleSets"]] == ["web"]
 
 
 @pytest.mark.parametrize(

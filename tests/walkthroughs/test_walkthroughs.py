@@ -72,7 +72,7 @@ PAGES = [
         (
             r"web +Reconciling .* ModelDrift: .*",
             r"web",
-            r"1 to change, 1 without a step \(1 UpToDate\)",
+            r"1 scale set without an upgrade: 1 UpToDate",
         ),
     ),
     Page(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from reconciler.azure.inventory import Live
 from reconciler.azure.session import Session
+from reconciler.cli.modeline import spec_schema
 from reconciler.cli.observation import observe_fleet
 from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.reason import Reason
@@ -83,9 +84,10 @@ def adopt(
             proposed.append(spec_or_why)
         else:
             yield _not_adopted(each.target, spec_or_why)
+    schema = spec_schema(to)
     for state in observe_fleet(proposed, session, by_group=by_group).states:
         if state.outcome:
-            yield _write_spec(state.desired, state.outcome, to)
+            yield _write_spec(state.desired, state.outcome, to, schema)
 
 
 def _propose(live: Live, name: str, fleet: str) -> ScaleSet | str:
@@ -104,7 +106,7 @@ def _propose(live: Live, name: str, fleet: str) -> ScaleSet | str:
     return "; ".join(f"{each.field} {each.message}" for each in problems) or replace(spec, fleet=of_all)
 
 
-def _write_spec(spec: ScaleSet, outcome: Outcome, to: Path) -> Adopted:
+def _write_spec(spec: ScaleSet, outcome: Outcome, to: Path, schema: str) -> Adopted:
     """Write the file. The spec is suspended unless the daemon would have nothing to do."""
     if outcome.is_error or outcome.reason == Reason.NOT_FOUND:
         return _not_adopted(spec.target, outcome.line)
@@ -114,7 +116,7 @@ def _write_spec(spec: ScaleSet, outcome: Outcome, to: Path) -> Adopted:
     settled = outcome.reason == Reason.UP_TO_DATE
     why = Suspension(_reason(outcome.line), by="reconciler adopt")
     try:
-        _write(path, scale_set_text(spec if settled else replace(spec, suspend=why)))
+        _write(path, scale_set_text(spec if settled else replace(spec, suspend=why), schema=schema))
     except OSError as error:
         return _not_adopted(spec.target, f"cannot write {path}: {error.strerror}")
     line = f"{path} declares {spec.image}"

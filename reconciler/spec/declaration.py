@@ -22,7 +22,7 @@ from reconciler.spec.shape import API_VERSION, fields
 from reconciler.spec.suspension import Suspension
 from reconciler.spec.window import Window
 
-_EDITORS = "# yaml-language-server: $schema=../schemas/scale-set.schema.json"
+_EDITORS = "# yaml-language-server: $schema="
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./()%-]*(?:://[A-Za-z0-9_./()%-]+)?")
 
 
@@ -32,15 +32,22 @@ def minimal_scale_set(name: str, target: Target, image: Image, place: Place) -> 
     return conversion.scale_set(Document(value, {}, {(): place}, {}), image, {}, conversion.fleet({}))
 
 
-def scale_set_text(scale_set: ScaleSet) -> str:
-    """The file that declares `scale_set`. Its Fleet has a document of its own and is left out."""
+def scale_set_text(scale_set: ScaleSet, *, schema: str = "") -> str:
+    """The file that declares `scale_set`. Its Fleet has a document of its own and is left out.
+
+    `schema` is the path from the file to the schema for editors, "" if there is none.
+    """
     lines = list(_lines(_without_defaults(_document(scale_set), ())))
-    return "\n".join((_EDITORS, *lines, ""))
+    return "\n".join((*_modeline(schema), *lines, ""))
 
 
 def fleet_text(name: str) -> str:
     """The file that declares a Fleet with this name and no settings."""
     return f"apiVersion: {API_VERSION}\nkind: Fleet\nmetadata: {{name: {_scalar(name)}}}\nspec: {{}}\n"
+
+
+def _modeline(schema: str) -> tuple[str, ...]:
+    return (f"{_EDITORS}{schema}",) if schema else ()
 
 
 def _document(scale_set: ScaleSet) -> dict[str, Any]:

@@ -9,6 +9,7 @@ Image or a RolloutPolicy breaks those that refer to it, and an error of the Flee
 that ends the reading of a file breaks all documents of that file.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -157,9 +158,8 @@ def _read(file: File) -> _FileContent:
     read = trees(text, file.path)
     content.fatal = [] if read.whole else [read.problems[-1]]
     documents = [document(tree.root) for tree in read.documents]
-    content.problems = [each for each in read.problems if _document_at(each, documents) is None]
-    for tree, each in zip(read.documents, documents, strict=True):
-        own = [problem for problem in read.problems if _document_at(problem, documents) is each]
+    content.problems, *problems = _by_document(read.problems, documents)
+    for tree, each, own in zip(read.documents, documents, problems, strict=True):
         if is_foreign(each):
             content.foreign += 1
             content.warnings += filter(None, [foreign_warning(each)])
@@ -177,10 +177,13 @@ def _read(file: File) -> _FileContent:
     return content
 
 
-def _document_at(problem: Problem, documents: Sequence[Document]) -> Document | None:
-    """The document that contains a problem."""
-    before = [each for each in documents if each.place <= problem.place]
-    return before[-1] if before else None
+def _by_document(problems: Sequence[Problem], documents: Sequence[Document]) -> list[list[Problem]]:
+    """The problems before the first document, then those in each document."""
+    begins = [each.place for each in documents]
+    found: list[list[Problem]] = [[] for _ in range(len(documents) + 1)]
+    for each in problems:
+        found[bisect_right(begins, each.place)].append(each)
+    return found
 
 
 def _tenants(

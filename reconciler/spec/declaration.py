@@ -32,13 +32,27 @@ def minimal_scale_set(name: str, target: Target, image: Image, place: Place) -> 
     return conversion.scale_set(Document(value, {}, {(): place}, {}), image, {}, conversion.fleet({}))
 
 
-def scale_set_text(scale_set: ScaleSet, *, schema: str = "") -> str:
+def scale_set_text(scale_set: ScaleSet, *, image: str = "", schema: str = "") -> str:
     """The file that declares `scale_set`. Its Fleet has a document of its own and is left out.
 
-    `schema` is the path from the file to the schema for editors, "" if there is none.
+    `image` is the name of the Image that it refers to, "" if it names its image itself. `schema` is the path
+    from the file to the schema for editors, "" if there is none.
     """
-    lines = list(_lines(_without_defaults(_document(scale_set), ())))
-    return "\n".join((*_modeline(schema), *lines, ""))
+    document = _document(scale_set)
+    if image:
+        document["spec"]["image"] = {"ref": image}
+    return _text(_without_defaults(document, ()), schema)
+
+
+def image_text(name: str, image: Image, *, schema: str = "") -> str:
+    """The file that declares an Image with this name. `schema` is as in `scale_set_text`."""
+    document = {
+        "apiVersion": API_VERSION,
+        "kind": "Image",
+        "metadata": {"name": name},
+        "spec": {image.kind: _image(image)},
+    }
+    return _text(document, schema)
 
 
 def fleet_text(name: str) -> str:
@@ -46,8 +60,9 @@ def fleet_text(name: str) -> str:
     return f"apiVersion: {API_VERSION}\nkind: Fleet\nmetadata: {{name: {_scalar(name)}}}\nspec: {{}}\n"
 
 
-def _modeline(schema: str) -> tuple[str, ...]:
-    return (f"{_EDITORS}{schema}",) if schema else ()
+def _text(document: Mapping[str, Any], schema: str) -> str:
+    modeline = (f"{_EDITORS}{schema}",) if schema else ()
+    return "\n".join((*modeline, *_lines(document), ""))
 
 
 def _document(scale_set: ScaleSet) -> dict[str, Any]:

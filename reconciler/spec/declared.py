@@ -25,7 +25,7 @@ from reconciler.spec.hold import Hold, declared_hold
 from reconciler.spec.image import Image
 from reconciler.spec.kind import foreign_warning, is_foreign, kind_of
 from reconciler.spec.precedence import cycles
-from reconciler.spec.problem import Problem, problem_of
+from reconciler.spec.problem import Place, Problem, problem_of
 from reconciler.spec.references import (
     REFERENCES,
     SpecDocument,
@@ -59,6 +59,15 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedImage:
+    """A document of kind Image, which scale sets refer to by its name."""
+
+    name: str
+    image: Image
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """What the files declare.
 
@@ -66,7 +75,8 @@ class Declared:
     to act on part of a commit. `broken` are the others, as far as they are readable. If the Fleet has an
     error, all of them are broken, because the Fleet applies to all of them. `holds` also includes those of
     documents with errors. `fleet` is the name of the Fleet, "" if none is declared. `warnings` block nothing.
-    `foreign` is the number of documents that belong to other programs.
+    `foreign` is the number of documents that belong to other programs. `images` are the documents of kind
+    Image without errors, whether or not a scale set refers to them.
     """
 
     scale_sets: tuple[ScaleSet, ...]
@@ -77,6 +87,7 @@ class Declared:
     warnings: tuple[Problem, ...] = ()
     foreign: int = 0
     documents: int = 0
+    images: tuple[NamedImage, ...] = ()
 
 
 def declare(files: Iterable[File]) -> Declared:
@@ -122,6 +133,11 @@ def declare(files: Iterable[File]) -> Declared:
         tuple(sorted(warning for each in read for warning in each.warnings)),
         sum(each.foreign for each in read),
         len(entries),
+        tuple(
+            NamedImage(entry.name or "", conversion.image(entry.spec), entry.document.place)
+            for entry in sound
+            if entry.kind == "Image"
+        ),
     )
 
 

@@ -81,7 +81,7 @@ def test_one_line_moves_sixty_scale_sets(sixty: Azure) -> None:
     ]
     assert reconciler(sixty, "validate").out == ["60 scale sets in 61 files: no errors"]
     planned = reconciler(sixty, "plan", "--detailed-exitcode")
-    assert (planned.code, planned.out[-1]) == (0, "0 to change, 60 without a step (60 UpToDate)")
+    assert (planned.code, planned.out[-1]) == (0, "60 scale sets without an upgrade: 60 UpToDate")
 
     before = contents()
     named = Path("specs", f"image-{SERVER}.yaml")
@@ -93,10 +93,11 @@ def test_one_line_moves_sixty_scale_sets(sixty: Azure) -> None:
         if old != new
     ]
     assert changed == [(f'    version: "{OLD}"', f'    version: "{NEW}"')]
-    rows = json.loads("\n".join(reconciler(sixty, "plan", "-o", "json").out))
+    plan = json.loads("\n".join(reconciler(sixty, "plan", "-o", "json").out))
+    rows, summary = plan["scaleSets"], plan["summary"]
     assert {(row["image"], row["forecast"]["patches"]) for row in rows} == {(f"{URN}:{NEW}", 1)}
     assert {row["reason"] for row in rows} == {"ModelDrift", "AwaitingPilot"}
-    assert len(rows) == MANY
+    assert (len(rows), summary["changed"], summary["rollingOut"]) == (MANY, MANY, MANY)
     assert sixty.writes() == 0
 
 
@@ -132,7 +133,7 @@ def test_scale_sets_share_what_is_the_same_image(mixed: Azure) -> None:
         "6 scale sets: 5 adopted, 1 adopted suspended",
     ]
     planned = reconciler(mixed, "plan", "--detailed-exitcode")
-    assert (planned.code, planned.out[-1]) == (0, "0 to change, 6 without a step (1 Suspended, 5 UpToDate)")
+    assert (planned.code, planned.out[-1]) == (0, "6 scale sets without an upgrade: 1 Suspended, 5 UpToDate")
     assert contents()[f"image-{SERVER}.yaml"] == [
         "apiVersion: vmss-reconciler/v1alpha1",
         "kind: Image",

@@ -1,24 +1,42 @@
-"""One GET request, limited in time and size, with every failure as a one-line message.
+"""One GET request, limited in time, size and reach, with every failure as a one-line message.
 
-Redirects are not followed, because a login page would return 200 for any URL. The response is the redirect
-with its status. Proxies are configured by environment variables, as everywhere in this program.
+A name is resolved once. All its addresses are judged, and the connection is to one of those that were judged.
+A second answer of the name server therefore changes nothing.
+
+Redirects are not followed, because a login page would return 200 for any URL, and because a redirect could
+lead to an address that is out of reach. The response is the redirect with its status. Proxies are configured
+by environment variables, as everywhere in this program. A proxy resolves names itself.
 """
 
+import socket
 import ssl
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from threading import Thread
 from time import monotonic
 from urllib.error import URLError
-from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request
+from urllib.parse import SplitResult, urlsplit
+from urllib.request import (
+    HTTPHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    getproxies,
+    proxy_bypass,
+)
 
 from reconciler import __version__
+from reconciler.checks.reach import Reach
 from reconciler.spec.duration import format_duration
 from reconciler.spec.wording import shorten
 
 _PART = 65536  # bytes read at once
+_HEADERS = {"User-Agent": f"vmss-reconciler/{__version__}", "Connection": "close"}
 
 
 class NoAnswer(Exception):
@@ -33,38 +51,111 @@ class Answer:
     body: bytes
 
 
-def ask(url: str, *, most: int, patience: timedelta) -> Answer:
+def ask(url: str, *, reach: Reach, most: int, patience: timedelta) -> Answer:
     """The response of `url`. Raises NoAnswer if there is none, or if its body exceeds `most` bytes.
+
+    Sends nothing to an address that is out of reach.
 
     The request runs in a thread of its own, because name resolution and slow responses can exceed the timeout
     of a socket. A request that is late is not cancelled. It ends by its own timeouts.
     """
     answered: Future[Answer] = Future()
-    Thread(target=_ask, args=(answered, url, most, patience), daemon=True).start()
+    Thread(target=_ask, args=(answered, url, reach, most, patience), daemon=True).start()
     try:
         return answered.result(patience.total_seconds())
     except TimeoutError:
         raise NoAnswer(_late(patience)) from None
 
 
-def _ask(answered: Future[Answer], url: str, most: int, patience: timedelta) -> None:
+def _ask(answered: Future[Answer], url: str, reach: Reach, most: int, patience: timedelta) -> None:
     try:
-        answered.set_result(_get(url, most, patience))
+        answered.set_result(_get(url, reach, most, patience))
     except Exception as error:
         answered.set_exception(error)
 
 
-def _get(url: str, most: int, patience: timedelta) -> Answer:
+def _get(url: str, reach: Reach, most: int, patience: timedelta) -> Answer:
+    seconds = patience.total_seconds()
     try:
-        request = Request(url, headers={"User-Agent": f"vmss-reconciler/{__version__}"})  # noqa: S310
-        with _opener().open(request, timeout=patience.total_seconds()) as answer:
-            return Answer(answer.status, _body(answer, most, monotonic() + patience.total_seconds()))
+        with _response(urlsplit(url), reach, seconds) as answer:
+            return Answer(answer.status, _body(answer, most, monotonic() + seconds))
     except HTTPException as error:
         raise NoAnswer("did not answer with valid HTTP") from error  # its text may quote the response
     except (OSError, ValueError) as error:  # a ValueError if the host name is invalid
         cause = error.reason if isinstance(error, URLError) else error
         is_late = isinstance(cause, TimeoutError)
         raise NoAnswer(_late(patience) if is_late else f"did not answer: {_reason_of(cause)}") from error
+
+
+@contextmanager
+def _response(url: SplitResult, reach: Reach, seconds: float) -> Iterator[HTTPResponse]:
+    if _is_behind_proxy(url):
+        if why := _refusal_behind_proxy(url.hostname or "", reach):
+            raise NoAnswer(why)
+        request = Request(url.geturl(), headers=_HEADERS)  # noqa: S310 - the opener knows only HTTP and HTTPS
+        with _proxy_opener().open(request, timeout=seconds) as answer:
+            yield answer
+        return
+    with closing(_connection(url, reach, seconds)) as connection:
+        target = url._replace(scheme="", netloc="", path=url.path or "/", fragment="").geturl()
+        connection.request("GET", target, headers=_HEADERS)
+        with connection.getresponse() as answer:
+            yield answer
+
+
+def _connection(url: SplitResult, reach: Reach, seconds: float) -> HTTPConnection:
+    """A connection to an address of the host, once all its addresses have been judged."""
+    host, is_tls = url.hostname or "", url.scheme == "https"
+    plain = _socket(host, url.port or (443 if is_tls else 80), reach, seconds)
+    if not is_tls:
+        connection = HTTPConnection(url.netloc, timeout=seconds)
+        connection.sock = plain
+        return connection
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    secure = HTTPSConnection(url.netloc, timeout=seconds, context=context)
+    try:
+        secure.sock = context.wrap_socket(plain, server_hostname=host)
+    except (OSError, ValueError):
+        plain.close()
+        raise
+    return secure
+
+
+def _socket(host: str, port: int, reach: Reach, seconds: float) -> socket.socket:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for *_, address in found:
+        if why := reach.refusal(host, str(address[0])):
+            raise NoAnswer(why)
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in found:
+        try:
+            opened = socket.socket(family, kind, protocol)
+            opened.settimeout(seconds)
+            try:
+                opened.connect(address)
+            except OSError:
+                opened.close()
+                raise
+        except OSError as error:
+            failure = failure or error
+        else:
+            return opened
+    raise failure or OSError("its name has no address")
+
+
+def _is_behind_proxy(url: SplitResult) -> bool:
+    """Whether urllib would use a proxy, by its own rules."""
+    return url.scheme in getproxies() and not proxy_bypass(url.netloc)
+
+
+def _refusal_behind_proxy(host: str, reach: Reach) -> str:
+    """Why the proxy is not asked for this host, "" if it may be. An address is judged in every spelling."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except OSError:
+        return reach.refusal_behind_proxy(host)
+    return next(filter(None, (reach.refusal(host, str(address[0])) for *_, address in found)), "")
 
 
 def _body(answer: HTTPResponse, most: int, end: float) -> bytes:
@@ -82,7 +173,7 @@ def _late(patience: timedelta) -> str:
     return f"did not answer within {format_duration(patience)}"
 
 
-def _opener() -> OpenerDirector:
+def _proxy_opener() -> OpenerDirector:
     """An opener for HTTP and HTTPS only, which returns every status as a response."""
     opener = OpenerDirector()
     opener.addheaders = []

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from reconciler.checks.answer import NoAnswer, ask
+from reconciler.checks.reach import Reach
 from reconciler.checks.verdict import CheckVerdict, endpoint, request_url, verdict
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason
@@ -19,23 +20,23 @@ _MOST = 1 << 20  # bytes; the response to a query that passes has a few hundred
 class Checks:
     """The results of checks. Thread-safe: concurrent calls for one check share one request.
 
-    If `asks` is False, no request is sent and every gate is open: a spec that is not merged yet may contain
-    any URL.
+    `reach` says which addresses may be asked. Without one no request is sent and every gate is open: a spec
+    that is not merged yet may contain any URL.
     """
 
     def __init__(
-        self, now: Callable[[], datetime], patience: timedelta = _PATIENCE, *, asks: bool = True
+        self, now: Callable[[], datetime], reach: Reach | None, patience: timedelta = _PATIENCE
     ) -> None:
         self._now = now
         self._patience = patience
-        self._asks = asks
+        self._reach = reach
         self._answers: dict[Check, tuple[datetime, Gate]] = {}
         self._locks: dict[Check, Lock] = {}
         self._lock = Lock()
 
     def gate(self, check: Check) -> Gate:
         """The gate of a check: open if the check passes, closed in every other case."""
-        if not self._asks:
+        if self._reach is None:
             return Gate(f"check {check.name}", f"check {check.name}: not asked")
         with self._lock:
             lock = self._locks.setdefault(check, Lock())
@@ -43,7 +44,7 @@ class Checks:
             known = self._answers.get(check)
             if known and self._now() - known[0] < _KEPT:
                 return known[1]
-            found = _gate(check, self._request(check))
+            found = _gate(check, self._request(check, self._reach))
             with self._lock:
                 self._forget()
                 self._answers[check] = self._now(), found
@@ -58,10 +59,11 @@ class Checks:
             if (lock := self._locks.get(each)) and not lock.locked():
                 del self._locks[each]
 
-    def _request(self, check: Check) -> CheckVerdict:
+    def _request(self, check: Check, reach: Reach) -> CheckVerdict:
         most = _MOST if isinstance(check, PrometheusCheck) else 0
         try:
-            return verdict(check, ask(request_url(check), most=most, patience=self._patience))
+            answer = ask(request_url(check), reach=reach, most=most, patience=self._patience)
+            return verdict(check, answer)
         except NoAnswer as none:
             return CheckVerdict(False, str(none))
 

@@ -24,10 +24,10 @@ from reconciler.cli.table import count
 from reconciler.cli.take_over import take_over
 from reconciler.cli.verb import Verb
 from reconciler.daemon.specs import Specs
-from reconciler.spec.declared import declare
+from reconciler.spec.declared import Declared, declare
 from reconciler.spec.directory import read_paths
 from reconciler.spec.files import is_hidden, is_spec
-from reconciler.spec.scale_set import ScaleSet, Target
+from reconciler.spec.scale_set import Target
 from reconciler.spec.shape import fields
 
 
@@ -71,6 +71,11 @@ class Part(click.ParamType[str]):
     help="Directory to write specs to.",
 )
 @click.option(
+    "--share-images",
+    is_flag=True,
+    help="Write a document of kind Image for each image that several scale sets use, and refer to it.",
+)
+@click.option(
     "--take-over",
     "is_take_over",
     is_flag=True,
@@ -87,6 +92,7 @@ def adopt(
     subscriptions: tuple[str, ...],
     resource_groups: tuple[str, ...],
     to: Path,
+    share_images: bool,
     is_take_over: bool,
     former: str | None,
     specs: Specs,
@@ -100,6 +106,10 @@ def adopt(
     clusters, Azure DevOps pools, Cluster API and others) get no spec. Existing files stay unchanged. Exit 0
     if every other scale set has a spec, else 1.
 
+    With --share-images, the specs of scale sets on the same image refer to one document of kind Image. A
+    change of its version then moves all of them. A document in the directory that declares the image is used
+    again.
+
     With --take-over, NAMES are names of specs in force, and * means all of them. Each scale set then belongs
     to the fleet that these specs name (metadata.name of the document of kind Fleet), even if another fleet
     has claimed it. The claim is on the tag vmss-reconciler-state, and needs permission to write tags. Exit 0
@@ -109,7 +119,7 @@ def adopt(
     if is_take_over:
         take_over(names, former, specs, session)
         return
-    existing, fleet = _existing(to)
+    existing = _existing(to)
     groups = tuple(dict.fromkeys(map(str.casefold, resource_groups))) or (None,)
     within = dict.fromkeys(map(str.casefold, subscriptions))
     scopes = [Scope(subscription, group) for subscription in within for group in groups]
@@ -118,10 +128,14 @@ def adopt(
     if not errors:
         errors = _missing(live, names)
     chosen = [each for each in live if not names or _is_named(each.target, names)]
-    found = adoption.adopt(chosen, existing, fleet, to, session, by_group=bool(resource_groups))
-    results = sorted(found, key=lambda each: each.target.key)
+    found = adoption.adopt(
+        chosen, existing, to, session, by_group=bool(resource_groups), is_sharing=share_images
+    )
+    results = sorted(found.results, key=lambda each: each.target.key)
     for each in results:
         click.echo(f"{_label(each.target, several=len(within) > 1)}: {each.line}")
+    for line in found.images:
+        click.echo(line)
     for line in errors:
         click.echo(f"error: {line}", err=True)
     if results or not errors:
@@ -132,7 +146,12 @@ def adopt(
 
 # Options that need --take-over, and options that exclude it.
 _WITH = {"former": "--from", "specs": "--specs", "git": "--git"}
-_WITHOUT = {"subscriptions": "--subscription", "resource_groups": "--resource-group", "to": "--to"}
+_WITHOUT = {
+    "subscriptions": "--subscription",
+    "resource_groups": "--resource-group",
+    "to": "--to",
+    "share_images": "--share-images",
+}
 
 
 def _check_usage(names: Sequence[str], *, is_take_over: bool) -> None:
@@ -155,8 +174,8 @@ def _check_usage(names: Sequence[str], *, is_take_over: bool) -> None:
         raise click.UsageError("Missing option '--subscription'.")
 
 
-def _existing(to: Path) -> tuple[tuple[ScaleSet, ...], str]:
-    """The specs in the directory, and the name of the fleet.
+def _existing(to: Path) -> Declared:
+    """What the directory declares.
 
     Errors in specs end the command, because an unreadable spec could declare any scale set.
     """
@@ -171,7 +190,7 @@ def _existing(to: Path) -> tuple[tuple[ScaleSet, ...], str]:
             f"cannot write to {to}: permission denied; choose another directory with --to"
         )
     if not any(_is_read(path.relative_to(to)) for path in to.rglob("*")):
-        return (), ""
+        return declare(())
     found = read_paths([to])
     declared = declare(found.files)
     problems = sorted({*found.problems, *declared.problems})
@@ -179,7 +198,7 @@ def _existing(to: Path) -> tuple[tuple[ScaleSet, ...], str]:
         click.echo(f"error: {problem}", err=True)
     if problems:
         raise click.ClickException(f"nothing was adopted: fix the errors in the specs in {to} first")
-    return declared.scale_sets, declared.fleet
+    return declared
 
 
 def _is_read(path: Path) -> bool:

@@ -4,20 +4,24 @@ A spec is proposed, evaluated as the daemon would, and only then written: as a w
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from reconciler.azure.inventory import Live
 from reconciler.azure.session import Session
+from reconciler.cli.modeline import spec_schema
 from reconciler.cli.observation import observe_fleet
+from reconciler.cli.sharing import ImageKey, shared_images
+from reconciler.cli.table import count
 from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.reason import Reason
-from reconciler.spec.declaration import minimal_scale_set, scale_set_text
-from reconciler.spec.declared import declare
+from reconciler.spec.declaration import image_text, minimal_scale_set, scale_set_text
+from reconciler.spec.declared import Declared, NamedImage, declare
 from reconciler.spec.files import File, is_spec
-from reconciler.spec.image import at_version, follows_latest
+from reconciler.spec.image import at_version, follows_latest, key
 from reconciler.spec.naming import names
 from reconciler.spec.problem import Place
 from reconciler.spec.scale_set import ScaleSet, Target
@@ -48,44 +52,63 @@ class Adopted:
     line: str
 
 
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """The result of each scale set, and a line about each document of kind Image that new specs refer to."""
+
+    results: tuple[Adopted, ...]
+    images: tuple[str, ...]
+
+
 def adopt(
     live: Sequence[Live],
-    existing: Iterable[ScaleSet],
-    fleet: str,
+    existing: Declared,
     to: Path,
     session: Session,
     *,
     by_group: bool,
-) -> Iterator[Adopted]:
-    """Write the specs of the scale sets that `existing` does not contain. Yields the result of each.
+    is_sharing: bool,
+) -> Adoption:
+    """Write the specs of the scale sets that `existing` does not contain. They join its fleet.
 
-    `fleet` is the name of the fleet that they join.
+    If `is_sharing`, specs with the same image refer to one document of kind Image, which is written first.
     """
-    known = {each.target.key: each for each in existing}
-    for each in live:
-        if spec := known.get(each.target.key):
-            yield Adopted(each.target, AdoptionResult.KNOWN, f"already declared in {spec.place.file}")
-    unknown = [each for each in live if each.target.key not in known]
-    for each in unknown:
-        if each.owner:
-            yield Adopted(
-                each.target, AdoptionResult.OWNED, f"not adopted: it belongs to {each.owner}, {_SETS_IMAGE}"
-            )
-    new = [each for each in unknown if not each.owner]
+    known = {each.target.key: each for each in existing.scale_sets}
+    results = [each for each in (_without_spec(each, known) for each in live) if each]
+    new = [each for each in live if each.target.key not in known and not each.owner]
     # File names are taken too, whatever the files declare: no file is overwritten.
-    taken = {spec.name for spec in known.values()}
-    taken |= {path.stem.casefold() for path in to.iterdir() if is_spec(path.name)}
-    spec_names = names((each.target for each in new), taken)
+    files = {path.stem.casefold() for path in to.iterdir() if is_spec(path.name)}
+    spec_names = names((each.target for each in new), {spec.name for spec in known.values()} | files)
     proposed: list[ScaleSet] = []
     for each in new:
-        spec_or_why = _propose(each, spec_names[each.target], fleet)
+        spec_or_why = _propose(each, spec_names[each.target], existing.fleet)
         if isinstance(spec_or_why, ScaleSet):
             proposed.append(spec_or_why)
         else:
-            yield _not_adopted(each.target, spec_or_why)
+            results.append(_not_adopted(each.target, spec_or_why))
+    ready: list[tuple[ScaleSet, Outcome]] = []
     for state in observe_fleet(proposed, session, by_group=by_group).states:
-        if state.outcome:
-            yield _write_spec(state.desired, state.outcome, to)
+        if state.outcome and (obstacle := _obstacle(state.outcome)):
+            results.append(_not_adopted(state.desired.target, obstacle))
+        elif state.outcome:
+            ready.append((state.desired, state.outcome))
+    images: dict[ImageKey, NamedImage] = {}
+    if is_sharing:
+        taken = files | set(spec_names.values())
+        used = [spec.image for spec, _ in ready]
+        images = shared_images(used, existing.images, lambda name: _image_file(name) not in taken)
+    written, image_lines = _write_all(ready, images, to)
+    return Adoption((*results, *written), image_lines)
+
+
+def _without_spec(live: Live, known: Mapping[str, ScaleSet]) -> Adopted | None:
+    """The result of a scale set that needs no spec: it has one, or another controller sets its image."""
+    if spec := known.get(live.target.key):
+        return Adopted(live.target, AdoptionResult.KNOWN, f"already declared in {spec.place.file}")
+    if live.owner:
+        line = f"not adopted: it belongs to {live.owner}, {_SETS_IMAGE}"
+        return Adopted(live.target, AdoptionResult.OWNED, line)
+    return None
 
 
 def _propose(live: Live, name: str, fleet: str) -> ScaleSet | str:
@@ -104,23 +127,61 @@ def _propose(live: Live, name: str, fleet: str) -> ScaleSet | str:
     return "; ".join(f"{each.field} {each.message}" for each in problems) or replace(spec, fleet=of_all)
 
 
-def _write_spec(spec: ScaleSet, outcome: Outcome, to: Path) -> Adopted:
-    """Write the file. The spec is suspended unless the daemon would have nothing to do."""
+def _obstacle(outcome: Outcome) -> str:
+    """Why a scale set gets no spec, "" if it gets one."""
     if outcome.is_error or outcome.reason == Reason.NOT_FOUND:
-        return _not_adopted(spec.target, outcome.line)
+        return outcome.line
     if outcome.reason == Reason.AZURE_BUSY:
-        return _not_adopted(spec.target, f"{outcome.line}; run adopt again when Azure has finished")
+        return f"{outcome.line}; run adopt again when Azure has finished"
+    return ""
+
+
+def _write_all(
+    ready: Sequence[tuple[ScaleSet, Outcome]], images: Mapping[ImageKey, NamedImage], to: Path
+) -> tuple[list[Adopted], tuple[str, ...]]:
+    """Write the documents of kind Image, then the specs. Returns results, and a line for each document."""
+    schema = spec_schema(to)
+    numbers = Counter(key(spec.image) for spec, _ in ready)
+    failures: dict[ImageKey, str] = {}
+    lines: list[str] = []
+    for of, named in sorted(images.items(), key=lambda each: each[1].name):
+        path = named.place.file or str(to / f"{_image_file(named.name)}.yaml")
+        try:
+            if not named.place.file:
+                _write(Path(path), image_text(named.name, named.image, schema=schema))
+            users = count(numbers[of], "scale set")
+            lines.append(f"image {named.name}: {path} declares {named.image} for {users}")
+        except OSError as error:
+            failures[of] = f"cannot write {path}: {error.strerror}"
+    written: list[Adopted] = []
+    for spec, outcome in ready:
+        of = key(spec.image)
+        if of in failures:
+            written.append(_not_adopted(spec.target, failures[of]))
+        else:
+            written.append(_write_spec(spec, outcome, to, schema, images.get(of)))
+    return written, tuple(lines)
+
+
+def _write_spec(spec: ScaleSet, outcome: Outcome, to: Path, schema: str, image: NamedImage | None) -> Adopted:
+    """Write the file. The spec is suspended unless the daemon would have nothing to do."""
     path = to / f"{spec.name}.yaml"
     settled = outcome.reason == Reason.UP_TO_DATE
-    why = Suspension(_reason(outcome.line), by="reconciler adopt")
+    why = None if settled else Suspension(_reason(outcome.line), by="reconciler adopt")
+    name = image.name if image else ""
     try:
-        _write(path, scale_set_text(spec if settled else replace(spec, suspend=why)))
+        _write(path, scale_set_text(replace(spec, suspend=why), image=name, schema=schema))
     except OSError as error:
         return _not_adopted(spec.target, f"cannot write {path}: {error.strerror}")
-    line = f"{path} declares {spec.image}"
+    line = f"{path} refers to the image {name}" if name else f"{path} declares {spec.image}"
     if settled:
         return Adopted(spec.target, AdoptionResult.ADOPTED, line)
     return Adopted(spec.target, AdoptionResult.SUSPENDED, f"{line}, suspended: {outcome.line}")
+
+
+def _image_file(name: str) -> str:
+    """The name of the file of an Image, without its ending. A scale set may have the same name."""
+    return f"image-{name}"
 
 
 def _reason(line: str) -> str:

@@ -16,6 +16,7 @@ import click
 from reconciler.azure import auxiliary
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import PUBLIC_CLOUD, Session
+from reconciler.checks.reach import Reach
 from reconciler.cli.source import specs_options
 from reconciler.daemon.interfaces import AzureClient
 from reconciler.daemon.reconciler import Reconciler
@@ -163,16 +164,16 @@ class FleetAccess:
         settings: Settings | None = None,
         *,
         azure: AzureClient | None = None,
-        asks_checks: bool = False,
+        check_reach: Reach | None = None,
         forecasts: bool = True,
     ) -> Reconciler:
-        """The reconciler of this fleet. A dry run skips `rollout.checks` unless `asks_checks`."""
+        """The reconciler of this fleet. A dry run skips `rollout.checks` unless it has a reach for them."""
         return Reconciler(
             self.specs,
             azure or self.azure(),
             settings or Settings(),
             list_by_resource_group=self.list_by_resource_group,
-            asks_checks=asks_checks,
+            check_reach=check_reach,
             forecasts=forecasts,
         )
 

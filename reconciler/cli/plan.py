@@ -2,14 +2,17 @@
 
 import json
 import sys
+from dataclasses import replace
 from typing import Any
 
 import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from reconciler.checks.reach import UNMERGED, Allowed
 from reconciler.cli import forecast, markdown, plan_text, table
 from reconciler.cli.announcement import announce
+from reconciler.cli.check_hosts import check_hosts_option
 from reconciler.cli.options import FleetAccess, fleet_options
 from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.cli.source import specs_directory
@@ -49,9 +52,18 @@ _MOST_BLOCKS = 10  # on a terminal; more are shown as groups
 @click.option(
     "--checks",
     is_flag=True,
-    help="Run the checks of the specs, at the addresses that they name. Without it they count as passed.",
+    help="Run the checks of the specs, at public addresses only. Without it they count as passed.",
 )
-def plan(*, fleet: FleetAccess, base: str | None, output: str, detailed_exitcode: bool, checks: bool) -> None:
+@check_hosts_option
+def plan(
+    *,
+    fleet: FleetAccess,
+    base: str | None,
+    output: str,
+    detailed_exitcode: bool,
+    checks: bool,
+    check_hosts: tuple[Allowed, ...],
+) -> None:
     """Show what will happen to how many instances, when, and what could go wrong.
 
     The forecast is of the whole fleet: the daemon's own decisions, with waves, caps and windows, simulated as
@@ -61,7 +73,8 @@ def plan(*, fleet: FleetAccess, base: str | None, output: str, detailed_exitcode
     before = _base(base) if base else None
     announce(fleet.session)
     recording = Recording(fleet.azure())
-    reconciler = fleet.reconciler(azure=recording, asks_checks=checks, forecasts=False)
+    reach = replace(UNMERGED, allowed=check_hosts) if checks else None
+    reconciler = fleet.reconciler(azure=recording, check_reach=reach, forecasts=False)
     store = reconciler.once(act=False)
     skipped = "" if checks else skipped_checks_note(each.desired for each in store.states())
     errors = store.last_sweep.errors if store.last_sweep else ()

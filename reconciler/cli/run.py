@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
@@ -13,8 +14,10 @@ from typing import NamedTuple
 
 import click
 
+from reconciler.checks.reach import MERGED, Allowed
 from reconciler.cli import table
 from reconciler.cli.announcement import announcement
+from reconciler.cli.check_hosts import check_hosts_option
 from reconciler.cli.duration import Duration
 from reconciler.cli.options import Address, FleetAccess, fleet_options
 from reconciler.cli.screen import Screen
@@ -101,6 +104,7 @@ class _Stopped(BaseException):
     show_envvar=True,
     help="File with the secret of the webhooks. A line break at its end does not count.",
 )
+@check_hosts_option
 @click.option(
     "--once", is_flag=True, help="Sweep once, reconcile every scale set that is due once, and exit."
 )
@@ -119,6 +123,7 @@ def run(
     listen: tuple[str, int] | None,
     webhook_listen: tuple[str, int] | None,
     webhook_secret_file: Path | None,
+    check_hosts: tuple[Allowed, ...],
     once: bool,
     until_settled: bool,
     timeout: timedelta | None,
@@ -137,7 +142,7 @@ def run(
     if hooks and (once or until_settled):
         raise click.UsageError("--webhook-listen cannot be combined with --once or --until-settled")
     settings = Settings(sweep=sweep, requeue_after=requeue_after, source_max_age=source_max_age)
-    reconciler = fleet.reconciler(settings, asks_checks=True)
+    reconciler = fleet.reconciler(settings, check_reach=replace(MERGED, allowed=check_hosts))
     store, now = reconciler.store, fleet.session.now
     ends = once or until_settled
     address = listen or (None if ends else _LISTEN)

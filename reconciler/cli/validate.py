@@ -1,37 +1,146 @@
 """`reconciler validate`: report every error in spec files, without credentials or network."""
 
+import json
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
+from reconciler.cli.sarif import sarif
 from reconciler.cli.table import count
 from reconciler.cli.verb import Verb
-from reconciler.spec.declared import declare, nothing_declared
+from reconciler.cli.workflow_command import workflow_command
+from reconciler.spec.declared import Declared, declare, nothing_declared
 from reconciler.spec.directory import read_paths
+from reconciler.spec.files import LIMIT, File
 from reconciler.spec.ignore import NAME as IGNORE
+from reconciler.spec.problem import Problem, problem_of
+from reconciler.spec.selection import Selection
+
+_INPUT = "stdin"  # the name of standard input in messages
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What was found in some files. Errors and warnings are sorted by place."""
+
+    found: Selection
+    declared: Declared
+    errors: Sequence[Problem]
+    warnings: Sequence[Problem]
+
+    @property
+    def summary(self) -> str:
+        """The last line for people."""
+        if self.errors:
+            return count(len(self.errors), "error")
+        scale_sets = count(len(self.declared.scale_sets), "scale set")
+        files = count(len(self.found.files), "file")
+        ignored = _passed_over(self.declared.foreign, self.found.ignored)
+        return f"{scale_sets} in {files}: no errors{ignored}"
 
 
 @click.command(cls=Verb)
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-def validate(paths: tuple[Path, ...]) -> None:
+@click.argument("paths", nargs=-1, type=click.Path(allow_dash=True))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "sarif", "github"]),
+    default="text",
+    show_default=True,
+    help="Output format; sarif is for code scanning, github for annotations by GitHub Actions.",
+)
+def validate(paths: tuple[str, ...], output: str) -> None:
     """Check spec files and directories (default: specs).
 
-    Prints each error as file:line:column: field: what is wrong and how to fix it. Exit 1 if there are any.
+    Prints each error as file:line:column: field: what is wrong and how to fix it. The path - is standard
+    input. Exit 0 if there is no error, 1 if there is one, 2 on wrong usage. Warnings do not count.
     """
-    found = read_paths(paths or (Path("specs"),))
+    found = _read(paths or ("specs",))
     declared = declare(found.files)
-    empty = nothing_declared(found.files, declared)
-    problems = sorted({*found.problems, *declared.problems, *empty})
-    for warning in sorted({*found.warnings, *declared.warnings}):
-        click.echo(f"warning: {warning}", err=True)
-    for problem in problems:
-        click.echo(str(problem))
-    if problems:
-        click.echo(count(len(problems), "error"), err=True)
+    errors = {*found.problems, *declared.problems, *nothing_declared(found.files, declared)}
+    warnings = {*found.warnings, *declared.warnings}
+    report = _Report(found, declared, sorted(errors), sorted(warnings))
+    _WRITERS[output](report)
+    if report.errors:
         sys.exit(1)
-    scale_sets, files = count(len(declared.scale_sets), "scale set"), count(len(found.files), "file")
-    click.echo(f"{scale_sets} in {files}: no errors{_passed_over(declared.foreign, found.ignored)}")
+
+
+def _read(paths: Sequence[str]) -> Selection:
+    """The files at the paths. The input, wherever it is named, comes last."""
+    found = read_paths([Path(path) for path in paths if path != "-"])
+    return Selection.of_all([found, _input()]) if "-" in paths else found
+
+
+def _input() -> Selection:
+    if sys.stdin is None:
+        return Selection((), (problem_of(_INPUT, "is closed: pipe a spec into it"),))
+    try:
+        content = sys.stdin.buffer.read(LIMIT + 1)
+    except OSError as error:
+        return Selection((), (problem_of(_INPUT, f"cannot be read: {error.strerror}"),))
+    if len(content) > LIMIT:
+        message = f"is over the limit of {LIMIT:,} bytes: split it into several files"
+        return Selection((), (problem_of(_INPUT, message),))
+    return Selection((File(_INPUT, content),))
+
+
+def _text(report: _Report) -> None:
+    for warning in report.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    for error in report.errors:
+        click.echo(str(error))
+    click.echo(report.summary, err=bool(report.errors))
+
+
+def _github(report: _Report) -> None:
+    for warning in report.warnings:
+        click.echo(workflow_command("warning", warning))
+    for error in report.errors:
+        click.echo(workflow_command("error", error))
+    click.echo(report.summary, err=bool(report.errors))
+
+
+def _json(report: _Report) -> None:
+    _dump(
+        {
+            "errors": [_row(each) for each in report.errors],
+            "warnings": [_row(each) for each in report.warnings],
+            "scaleSets": len(report.declared.scale_sets),
+            "files": len(report.found.files),
+        }
+    )
+
+
+def _sarif(report: _Report) -> None:
+    _dump(sarif(report.errors, report.warnings))
+
+
+_WRITERS: Mapping[str, Callable[[_Report], None]] = {
+    "text": _text,
+    "json": _json,
+    "sarif": _sarif,
+    "github": _github,
+}
+
+
+def _row(problem: Problem) -> dict[str, Any]:
+    """A problem for programs. Line and column are null if it concerns the file as a whole."""
+    place = problem.place
+    return {
+        "file": place.file,
+        "line": place.line or None,
+        "column": place.column or None,
+        "field": problem.field,
+        "message": problem.message,
+    }
+
+
+def _dump(value: object) -> None:
+    click.echo(json.dumps(value, indent=2))
 
 
 def _passed_over(foreign: int, ignored: int) -> str:

@@ -16,6 +16,7 @@ NAMES = (
     "plan",
     "retry",
     "run",
+    "schema",
     "simulate",
     "status",
     "validate",

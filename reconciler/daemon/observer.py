@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from reconciler.azure.budget import Priority
 from reconciler.azure.failure import AzureFailure, TooManyRequests
 from reconciler.checks.client import Checks
+from reconciler.checks.reach import Reach
 from reconciler.daemon.event import InstancesRead, ModelRead
 from reconciler.daemon.gates import evaluation
 from reconciler.daemon.interfaces import AzureClient, DeclaredHistory
@@ -25,12 +26,12 @@ class Observer:
     """Reads facts until there is a decision, and records the model and the instances in the store."""
 
     def __init__(
-        self, azure: AzureClient, store: Store, specs: DeclaredHistory, *, asks_checks: bool = True
+        self, azure: AzureClient, store: Store, specs: DeclaredHistory, check_reach: Reach | None
     ) -> None:
         self._azure = azure
         self._specs = specs
         self._store = store
-        self._checks = Checks(azure.now, asks=asks_checks)
+        self._checks = Checks(azure.now, check_reach)
         self._now = azure.now
 
     def decide(self, state: ScaleSetState, priority: Priority) -> tuple[Decision, Observed]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from reconciler.azure.budget import Priority
 from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
+from reconciler.checks.reach import MERGED, Reach
 from reconciler.daemon.due import dependencies_to_watch, due, is_quiet
 from reconciler.daemon.event import (
     ChangeCounted,
@@ -63,6 +64,7 @@ class Reconciler:
     """Brings a fleet to its specs, one call of `sweep` or `reconcile` at a time.
 
     Different scale sets may be reconciled at once. The caller never reconciles the same one twice at once.
+    If `check_reach` is None, no check of a spec is asked, and each counts as passed.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class Reconciler:
         settings: Settings,
         *,
         list_by_resource_group: bool = False,
-        asks_checks: bool = True,
+        check_reach: Reach | None = MERGED,
         sleep: Callable[[float], None] = time.sleep,
         log: logging.Logger = _log,
         forecasts: bool = True,
@@ -87,7 +89,7 @@ class Reconciler:
         self._sleep = sleep
         self._log = log
         self._forecasts = forecasts
-        self._observer = Observer(azure, self.store, specs, asks_checks=asks_checks)
+        self._observer = Observer(azure, self.store, specs, check_reach)
 
     def sweep(self) -> tuple[str, ...]:
         """Read the specs and list the fleet. Returns the keys of the scale sets that are due for a reconcile.

@@ -22,7 +22,7 @@ from reconciler.spec.shape import API_VERSION, fields
 from reconciler.spec.suspension import Suspension
 from reconciler.spec.window import Window
 
-_EDITORS = "# yaml-language-server: $schema=../schemas/scale-set.schema.json"
+_EDITORS = "# yaml-language-server: $schema="
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./()%-]*(?:://[A-Za-z0-9_./()%-]+)?")
 
 
@@ -32,15 +32,37 @@ def minimal_scale_set(name: str, target: Target, image: Image, place: Place) -> 
     return conversion.scale_set(Document(value, {}, {(): place}, {}), image, {}, conversion.fleet({}))
 
 
-def scale_set_text(scale_set: ScaleSet) -> str:
-    """The file that declares `scale_set`. Its Fleet has a document of its own and is left out."""
-    lines = list(_lines(_without_defaults(_document(scale_set), ())))
-    return "\n".join((_EDITORS, *lines, ""))
+def scale_set_text(scale_set: ScaleSet, *, image: str = "", schema: str = "") -> str:
+    """The file that declares `scale_set`. Its Fleet has a document of its own and is left out.
+
+    `image` is the name of the Image that it refers to, "" if it names its image itself. `schema` is the path
+    from the file to the schema for editors, "" if there is none.
+    """
+    document = _document(scale_set)
+    if image:
+        document["spec"]["image"] = {"ref": image}
+    return _text(_without_defaults(document, ()), schema)
+
+
+def image_text(name: str, image: Image, *, schema: str = "") -> str:
+    """The file that declares an Image with this name. `schema` is as in `scale_set_text`."""
+    document = {
+        "apiVersion": API_VERSION,
+        "kind": "Image",
+        "metadata": {"name": name},
+        "spec": {image.kind: _image(image)},
+    }
+    return _text(document, schema)
 
 
 def fleet_text(name: str) -> str:
     """The file that declares a Fleet with this name and no settings."""
     return f"apiVersion: {API_VERSION}\nkind: Fleet\nmetadata: {{name: {_scalar(name)}}}\nspec: {{}}\n"
+
+
+def _text(document: Mapping[str, Any], schema: str) -> str:
+    modeline = (f"{_EDITORS}{schema}",) if schema else ()
+    return "\n".join((*modeline, *_lines(document), ""))
 
 
 def _document(scale_set: ScaleSet) -> dict[str, Any]:

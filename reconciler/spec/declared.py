@@ -9,6 +9,7 @@ Image or a RolloutPolicy breaks those that refer to it, and an error of the Flee
 that ends the reading of a file breaks all documents of that file.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from reconciler.spec.hold import Hold, declared_hold
 from reconciler.spec.image import Image
 from reconciler.spec.kind import foreign_warning, is_foreign, kind_of
 from reconciler.spec.precedence import cycles
-from reconciler.spec.problem import Problem, problem_of
+from reconciler.spec.problem import Place, Problem, problem_of
 from reconciler.spec.references import (
     REFERENCES,
     SpecDocument,
@@ -58,6 +59,15 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedImage:
+    """A document of kind Image, which scale sets refer to by its name."""
+
+    name: str
+    image: Image
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """What the files declare.
 
@@ -65,7 +75,8 @@ class Declared:
     to act on part of a commit. `broken` are the others, as far as they are readable. If the Fleet has an
     error, all of them are broken, because the Fleet applies to all of them. `holds` also includes those of
     documents with errors. `fleet` is the name of the Fleet, "" if none is declared. `warnings` block nothing.
-    `foreign` is the number of documents that belong to other programs.
+    `foreign` is the number of documents that belong to other programs. `images` are the documents of kind
+    Image without errors, whether or not a scale set refers to them.
     """
 
     scale_sets: tuple[ScaleSet, ...]
@@ -76,6 +87,7 @@ class Declared:
     warnings: tuple[Problem, ...] = ()
     foreign: int = 0
     documents: int = 0
+    images: tuple[NamedImage, ...] = ()
 
 
 def declare(files: Iterable[File]) -> Declared:
@@ -121,6 +133,11 @@ def declare(files: Iterable[File]) -> Declared:
         tuple(sorted(warning for each in read for warning in each.warnings)),
         sum(each.foreign for each in read),
         len(entries),
+        tuple(
+            NamedImage(entry.name or "", conversion.image(entry.spec), entry.document.place)
+            for entry in sound
+            if entry.kind == "Image"
+        ),
     )
 
 
@@ -157,9 +174,8 @@ def _read(file: File) -> _FileContent:
     read = trees(text, file.path)
     content.fatal = [] if read.whole else [read.problems[-1]]
     documents = [document(tree.root) for tree in read.documents]
-    content.problems = [each for each in read.problems if _document_at(each, documents) is None]
-    for tree, each in zip(read.documents, documents, strict=True):
-        own = [problem for problem in read.problems if _document_at(problem, documents) is each]
+    content.problems, *problems = _by_document(read.problems, documents)
+    for tree, each, own in zip(read.documents, documents, problems, strict=True):
         if is_foreign(each):
             content.foreign += 1
             content.warnings += filter(None, [foreign_warning(each)])
@@ -177,10 +193,13 @@ def _read(file: File) -> _FileContent:
     return content
 
 
-def _document_at(problem: Problem, documents: Sequence[Document]) -> Document | None:
-    """The document that contains a problem."""
-    before = [each for each in documents if each.place <= problem.place]
-    return before[-1] if before else None
+def _by_document(problems: Sequence[Problem], documents: Sequence[Document]) -> list[list[Problem]]:
+    """The problems before the first document, then those in each document."""
+    begins = [each.place for each in documents]
+    found: list[list[Problem]] = [[] for _ in range(len(documents) + 1)]
+    for each in problems:
+        found[bisect_right(begins, each.place)].append(each)
+    return found
 
 
 def _tenants(

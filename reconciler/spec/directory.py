@@ -34,11 +34,21 @@ def read_paths(paths: Sequence[Path]) -> Selection:
     """
     known: set[str] = set()
     parts: list[Selection] = []
-    for path in paths:
+    for path in _distinct(paths):
         tree = _Directory(path)
         parts.append(_read_path(path, tree, frozenset(known)))
         known |= tree.read
     return Selection.of_all(parts)
+
+
+def _distinct(paths: Sequence[Path]) -> Iterator[Path]:
+    """The paths without those that lead to the same place as an earlier one."""
+    known: set[str] = set()
+    for path in paths:
+        real = str(path) if "\0" in str(path) else os.path.realpath(path)
+        if real not in known:
+            known.add(real)
+            yield path
 
 
 def _read_path(path: Path, tree: "_Directory", known: frozenset[str]) -> Selection:

@@ -1,13 +1,17 @@
-"""Names for new specs: the name of the scale set, extended by its location if the name is not unique."""
+"""Names for new documents: the name of a scale set or image, extended by its location if it is not unique."""
 
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import count
+from typing import TypeVar
 
+from reconciler.spec.image import Image, ManagedImage, PlatformImage, VhdImage, at_version
 from reconciler.spec.scale_set import Target
 from reconciler.spec.shape import fields
 
+_Named = TypeVar("_Named", bound=Hashable)
 _LONGEST = int(fields("ScaleSet")["metadata", "name"]["maxLength"])
 
 
@@ -19,10 +23,44 @@ def names(targets: Iterable[Target], taken: Collection[str]) -> dict[Target, str
  Target(subscription='S', resource_group='shop', name='web'): 'shop-web',\
  Target(subscription='S', resource_group='Blog', name='web'): 'blog-web'}
     """
-    found: dict[Target, str] = {}
+    return _shortest(targets, taken, _TARGET_FORMS)
+
+
+def image_names(
+    images: Sequence[Image], existing: Mapping[str, Image], is_free: Callable[[str], bool]
+) -> list[str]:
+    """A unique name for each image, in the order of the images. Images must differ.
+
+    A name has no version, because the version of a document changes and its name stays. Of several versions
+    of one image the first gets the plain name, and the others get a number. `existing` are the images that
+    have names already. `is_free` says what else may be used.
+
+    >>> ubuntu = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.2")
+    >>> image_names([ubuntu, at_version(ubuntu, "24.04.1")], {}, lambda name: True)
+    ['ubuntu-24-04-lts-server', 'ubuntu-24-04-lts-server-2']
+    """
+    definitions = dict.fromkeys(map(_definition, images))
+    others = {name for name, image in existing.items() if _definition(image) not in definitions}
+    plain = _shortest(definitions, others, _IMAGE_FORMS)
+    used = set(existing)
+    found: list[str] = []
+    for image in images:
+        name = next(
+            each for each in _numbered(plain[_definition(image)]) if each not in used and is_free(each)
+        )
+        used.add(name)
+        found.append(name)
+    return found
+
+
+def _shortest(
+    named: Iterable[_Named], taken: Collection[str], forms: Iterable[Callable[[_Named], str]]
+) -> dict[_Named, str]:
+    """For each the first form of its name that no other has."""
+    found: dict[_Named, str] = {}
     used = set(taken)
-    left: Sequence[Target] = tuple(targets)
-    for form in _FORMS:
+    left: Sequence[_Named] = tuple(named)
+    for form in forms:
         wanted = Counter(map(form, left))
         fitting = [each for each in left if wanted[form(each)] == 1 and form(each) not in used | {""}]
         found |= {each: form(each) for each in fitting}
@@ -37,10 +75,54 @@ def _join(*parts: str) -> str:
     return words if len(words) <= _LONGEST else ""
 
 
-def _mark(target: Target) -> str:
+def _mark(key: str, name: str) -> str:
     """A name that is always unique, if the other forms are too long, empty or taken."""
-    digest = hashlib.sha256(target.key.encode()).hexdigest()[:12]
-    return _words(_words(target.name)[: _LONGEST - len(digest) - 1], digest)
+    digest = hashlib.sha256(key.encode()).hexdigest()[:12]
+    return _words(_words(name)[: _LONGEST - len(digest) - 1], digest)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    """The name, then the name with 2, 3 and so on."""
+    yield name
+    for number in count(2):
+        yield _words(name[: _LONGEST - len(f"-{number}")], str(number))
+
+
+_Definition = tuple[str, tuple[str, ...]]
+
+
+def _definition(image: Image) -> _Definition:
+    """What all versions of an image share: its kind, and the parts of its name from the least specific on.
+
+    Azure compares them without regard to case.
+    """
+    parts: Sequence[str]
+    match image:
+        case PlatformImage(publisher=publisher, offer=offer, sku=sku):
+            parts = (publisher, f"{offer}-{sku}")
+        case VhdImage(uri=uri):
+            parts = uri.removeprefix("https://").removesuffix(".vhd").split("/")
+        case ManagedImage(id=id_):
+            parts = _values(id_)
+        case _:
+            parts = _values(str(at_version(image, "0")).removesuffix("/versions/0"))
+    return image.kind, tuple(part.casefold() for part in parts)
+
+
+def _values(id_: str) -> list[str]:
+    """The values of a resource id without the provider. Of the subscription, its first eight characters.
+
+    >>> _values("/subscriptions/11111111-1111/resourceGroups/R/providers/Microsoft.Compute/images/I")
+    ['11111111', 'R', 'I']
+    """
+    segments = id_.strip("/").split("/")
+    pairs = zip(segments[::2], segments[1::2], strict=False)
+    short = {"subscriptions": 8}
+    return [
+        value[: short.get(name.casefold(), len(value))]
+        for name, value in pairs
+        if name.casefold() != "providers"
+    ]
 
 
 def _words(*parts: str) -> str:
@@ -52,9 +134,16 @@ def _words(*parts: str) -> str:
     return "-".join(word for part in parts for word in re.findall("[a-z0-9]+", part.casefold()))
 
 
-_FORMS: tuple[Callable[[Target], str], ...] = (
+_TARGET_FORMS: tuple[Callable[[Target], str], ...] = (
     lambda target: _join(target.name),
     lambda target: _join(target.resource_group, target.name),
     lambda target: _join(target.subscription[:8], target.resource_group, target.name),
-    _mark,
+    lambda target: _mark(target.key, target.name),
+)
+_IMAGE_FORMS: tuple[Callable[[_Definition], str], ...] = (
+    lambda definition: _join(*definition[1][-1:]),
+    lambda definition: _join(*definition[1][-2:]),
+    lambda definition: _join(*definition[1][-3:]),
+    lambda definition: _join(*definition[1]),
+    lambda definition: _mark("/".join((definition[0], *definition[1])), definition[1][-1]),
 )

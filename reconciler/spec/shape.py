@@ -18,14 +18,14 @@ Schema = dict[str, Any]
 KINDS = ("ScaleSet", "Image", "RolloutPolicy", "Fleet")
 API_VERSION = "vmss-reconciler/v1alpha1"
 
-_NAME = "scale-set.schema.json"
+SPEC_SCHEMA = "scale-set.schema.json"
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
-def schema_path() -> Path:
-    """The schema file: inside an installed package, next to the package in a checkout."""
-    installed = _PACKAGE / "schemas" / _NAME
-    return installed if installed.is_file() else _PACKAGE.parent / "schemas" / _NAME
+def schema_path(name: str = SPEC_SCHEMA) -> Path:
+    """A schema file: inside an installed package, next to the package in a checkout."""
+    installed = _PACKAGE / "schemas" / name
+    return installed if installed.is_file() else _PACKAGE.parent / "schemas" / name
 
 
 @functools.cache

@@ -4,8 +4,15 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from typing import Any
+
+from reconciler.checks.reach import MERGED
+
+# The reach of a daemon whose operator allows this machine.
+HERE = replace(MERGED, allowed=(ip_network("127.0.0.0/8"),))
 
 
 class Endpoint(ThreadingHTTPServer):

@@ -15,7 +15,7 @@ from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason
 from reconciler.spec.check import HttpCheck, PrometheusCheck
 from tests.build import NOW
-from tests.checks.endpoint import Endpoint, serve_bytes, serve_endpoint
+from tests.checks.endpoint import HERE, Endpoint, serve_bytes, serve_endpoint
 
 QUERY = "sum(rate(errors[5m])) < 5"
 NO_LIST = ", not a list of samples: write a query that returns an instant vector"
@@ -28,11 +28,11 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 def http(url: str, status: int = 200) -> Gate:
-    return Checks(lambda: NOW).gate(HttpCheck("smoke", url, status))
+    return Checks(lambda: NOW, HERE).gate(HttpCheck("smoke", url, status))
 
 
 def prometheus(server: str, query: str = QUERY) -> Gate:
-    return Checks(lambda: NOW).gate(PrometheusCheck("errors", server, query))
+    return Checks(lambda: NOW, HERE).gate(PrometheusCheck("errors", server, query))
 
 
 def result(kind: str, found: Any) -> bytes:
@@ -229,7 +229,7 @@ def test_an_invalid_http_response_is_not_quoted() -> None:
 
 
 def test_a_check_that_is_not_asked_has_an_open_gate(endpoint: Endpoint) -> None:
-    found = Checks(lambda: NOW, asks=False).gate(HttpCheck("smoke", endpoint.url, 200))
+    found = Checks(lambda: NOW, None).gate(HttpCheck("smoke", endpoint.url, 200))
     assert found == Gate("check smoke", "check smoke: not asked")
     assert endpoint.asked == []
 
@@ -300,7 +300,7 @@ def test_an_untrusted_certificate_fails_the_check() -> None:
     "is_dripping", [False, True], ids=["a server that hangs", "a server that sends single bytes"]
 )
 def test_no_check_takes_longer_than_its_time(endpoint: Endpoint, *, is_dripping: bool) -> None:
-    checks = Checks(lambda: NOW, timedelta(seconds=1))
+    checks = Checks(lambda: NOW, HERE, timedelta(seconds=1))
     over = threading.Event()
 
     def speak(wire: Any) -> None:
@@ -324,7 +324,7 @@ def test_no_check_takes_longer_than_its_time(endpoint: Endpoint, *, is_dripping:
 
 def test_a_result_is_cached_for_five_seconds(endpoint: Endpoint) -> None:
     moment = NOW
-    checks = Checks(lambda: moment)
+    checks = Checks(lambda: moment, HERE)
     smoke = HttpCheck("smoke", endpoint.url, 200)
     assert checks.gate(smoke).closed is None
     endpoint.status = 500
@@ -340,7 +340,7 @@ def test_a_result_is_cached_for_five_seconds(endpoint: Endpoint) -> None:
 
 def test_an_edited_check_is_removed_from_the_cache(endpoint: Endpoint) -> None:
     moment = NOW
-    checks = Checks(lambda: moment)
+    checks = Checks(lambda: moment, HERE)
     edited = HttpCheck("smoke", endpoint.url, 200)
     before = sys.getrefcount(edited)
     checks.gate(edited)
@@ -351,7 +351,7 @@ def test_an_edited_check_is_removed_from_the_cache(endpoint: Endpoint) -> None:
 
 
 def test_concurrent_calls_share_one_request(endpoint: Endpoint) -> None:
-    checks = Checks(lambda: NOW)
+    checks = Checks(lambda: NOW, HERE)
     threads = [
         threading.Thread(target=checks.gate, args=(HttpCheck("smoke", endpoint.url, 200),)) for _ in range(10)
     ]

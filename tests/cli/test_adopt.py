@@ -22,7 +22,6 @@ AUTOMATIC = (
 MIXED = f"Upgrading: update domain 1: upgrading 1 instance to {OLD} (mixed_1); 1 of 2 up to date"
 LATEST = f"ModelDrift: setting the image of the model from latest to {NEW}"
 WEB = f"""\
-# yaml-language-server: $schema=../schemas/scale-set.schema.json
 apiVersion: vmss-reconciler/v1alpha1
 kind: ScaleSet
 metadata:

@@ -259,7 +259,7 @@ ASKED = ("/ok", "/api/v1/query?query=errors%20%3C%205")
             ["plan", "-o", "json"], (), "skipped: checks errors, smoke", id="plan -o json runs no checks"
         ),
         pytest.param(
-            ["plan", "--checks", "-o", "json"],
+            ["plan", "--checks", "--allow-check-hosts", "127.0.0.1", "-o", "json"],
             ASKED,
             "check errors: {place} returned no sample for errors < 5; the rollout to",
             id="plan --checks runs them",

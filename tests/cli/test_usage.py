@@ -216,6 +216,7 @@ def test_an_empty_endpoint_does_not_mean_the_real_azure(line: str) -> None:
 
 
 VARIABLES = (
+    "ALLOW_CHECK_HOSTS",
     "ALLOWED_SIGNERS",
     "ARM_ENDPOINT",
     "AUXILIARY_TENANTS",
@@ -287,7 +288,7 @@ def test_a_variable_that_kubernetes_sets_for_a_service_is_ignored(tmp_path: Path
 
 EMPTY = {
     "plan": ["specs", "git", "branch", "path", "clone", "arm-endpoint", "auxiliary-tenants", "list-by"],
-    "run": ["sweep", "requeue-after", "listen"],
+    "run": ["sweep", "requeue-after", "listen", "allow-check-hosts"],
     "status": ["server", "git"],
     "check": ["git"],
 }

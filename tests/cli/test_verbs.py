@@ -17,6 +17,7 @@ from reconciler.cli.verbs import NAMES, Verbs
 LOADED = {
     "validate": [],
     "comment": [],
+    "schema": [],
     "adopt": ["azure.mgmt.compute"],
     "approve": ["azure.mgmt.compute"],
     "check": ["azure.mgmt.compute"],

@@ -54,7 +54,7 @@ from tests.exhaust.clock import age, ago, maybe_age, maybe_ago
 
 _SETTINGS = Settings()
 _NOW = ReadTime(NOW, NOW)
-_NO_CHECKS = Checks(lambda: NOW)
+_NO_CHECKS = Checks(lambda: NOW, None)
 _LONGEST_PATIENCE = 8  # units between two tries of a step
 _LONGEST_WAIT = 7  # units after which a wait is Failing
 

@@ -42,6 +42,7 @@ from reconciler.spec.window import Kind, Window
 from tests.build import FIX, FLEET, SUBSCRIPTION, rollout, spec
 
 FILE = "specs/web.yaml"
+SCHEMA = "../schemas/scale-set.schema.json"
 WEB = Target(SUBSCRIPTION, "shop", "web")
 OTHERS = ("db", "cache")  # possible dependencies
 PLATFORM = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.202601140")
@@ -197,7 +198,7 @@ def read(content: str) -> tuple[tuple[ScaleSet, ...], list[str]]:
 @settings(max_examples=150, deadline=None)
 @given(SCALE_SET)
 def test_a_written_scale_set_is_read_back_unchanged(scale_set: ScaleSet) -> None:
-    content = scale_set_text(scale_set)
+    content = scale_set_text(scale_set, schema=SCHEMA)
     assert read(content) == ((scale_set,), []), content
 
 
@@ -218,7 +219,8 @@ def test_another_yaml_reader_reads_every_string_as_a_string(scale_set: ScaleSet)
 def test_a_minimal_scale_set_looks_like_the_examples() -> None:
     example = (Path(__file__).parents[2] / "specs" / "search.yaml").read_text().splitlines()
     written = scale_set_text(
-        minimal_scale_set("search", Target(SUBSCRIPTION, "shop", "search"), PLATFORM, Place(FILE))
+        minimal_scale_set("search", Target(SUBSCRIPTION, "shop", "search"), PLATFORM, Place(FILE)),
+        schema=SCHEMA,
     )
     assert written.splitlines() == [
         line

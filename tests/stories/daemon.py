@@ -10,6 +10,7 @@ from reconciler.azure.session import Session
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.virtual_loop import VirtualLoop
+from tests.checks.endpoint import HERE
 from tests.stories.watched import NotedSpecs
 from tests.token import Token
 
@@ -29,6 +30,7 @@ class Daemon:
             NotedSpecs(world.source, world.now, partial(world.note_specs, transport.client)),
             world.compute(session),
             settings or Settings(sweep=world.sweep),
+            check_reach=HERE,
             sleep=lambda seconds: world.clock.advance(timedelta(seconds=seconds)),
         )
         self._loop = VirtualLoop(

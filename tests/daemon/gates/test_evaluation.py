@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.azure.failure import Conflict
 from reconciler.checks.client import Checks
+from reconciler.checks.reach import MERGED
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import GateChanged
 from reconciler.daemon.gates import fleet as gates
@@ -186,13 +187,13 @@ def test_a_sweep_visits_the_waiting_states_once_in_all(
 def test_no_gate_is_open_while_a_commit_is_applied(later: ScaleSet, counted_image: Image | None) -> None:
     store = store_of(state(desired=later, counted_image=counted_image))
     with pytest.raises(Conflict, match="a new commit is being applied"):
-        evaluate_gates(spec(), observed(), store, Checks(lambda: NOW))
+        evaluate_gates(spec(), observed(), store, Checks(lambda: NOW, MERGED))
     assert [each.progress.has_slot for each in store.states()] == [False]
 
 
 def test_a_slot_is_acquired_if_all_gates_are_open() -> None:
     store = store_of(state("web"), state("zoo", None))
-    (gate,) = evaluate_gates(spec(), observed(), store, Checks(lambda: NOW))
+    (gate,) = evaluate_gates(spec(), observed(), store, Checks(lambda: NOW, MERGED))
     assert gate.closed is None
     assert {each.desired.name: each.progress.has_slot for each in store.states()} == {
         "web": True,
@@ -221,7 +222,7 @@ def test_a_new_process_continues_a_rollout_of_the_previous_one(
 ) -> None:
     api = state("api", "AwaitingPilot", image=NEW)
     store = store_of(api, state("web", None))
-    found = evaluate_gates(spec(), observed(instances=instances), store, Checks(lambda: NOW))
+    found = evaluate_gates(spec(), observed(instances=instances), store, Checks(lambda: NOW, MERGED))
     assert {each.name: each.closed for each in found} == gates
 
 

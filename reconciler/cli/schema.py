@@ -1,0 +1,70 @@
+"""`reconciler schema`: the JSON Schemas of what this version reads and writes, for editors and programs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from reconciler.cli.verb import Verb
+from reconciler.spec.shape import KINDS, SPEC_SCHEMA, schema_path
+
+_FILES: Mapping[str, str] = {
+    "spec": SPEC_SCHEMA,
+    "fleet": "fleet.schema.json",
+    "plan": "plan.schema.json",
+}
+
+
+class _Kind(click.Choice[str]):
+    """A kind of file. The kinds of documents in a spec share one schema."""
+
+    name = "kind"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value in KINDS:
+            self.fail(f"{value!r} is a kind of document in a spec; write spec", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+@click.command(cls=Verb)
+@click.argument("kind", type=_Kind(_FILES), required=False, metavar="[KIND]")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory to write the schema files to, all of them unless KIND is given.",
+)
+def schema(*, kind: str | None, to: Path | None) -> None:
+    """Print the JSON Schema of a spec, or of KIND.
+
+    KIND is spec, fleet for the file of `reconciler simulate`, or plan for the output of `reconciler plan -o
+    json`. With --to, the schemas are written to files, which replace those of an earlier version. If a
+    repository has that of specs in a directory named schemas above its specs, `reconciler adopt` begins each
+    spec with the line by which editors find it.
+    """
+    if to is None:
+        click.echo(_text(kind or "spec"), nl=False)
+        return
+    for each in [kind] if kind else _FILES:
+        path = to / _FILES[each]
+        try:
+            to.mkdir(parents=True, exist_ok=True)
+            _replace(path, _text(each))
+        except OSError as error:
+            message = f"cannot write {path}: {error.strerror}; choose another directory with --to"
+            raise click.ClickException(message) from error
+        click.echo(str(path))
+
+
+def _text(kind: str) -> str:
+    return schema_path(_FILES[kind]).read_text(encoding="utf-8")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write the whole file or nothing."""
+    half = path.with_name(f".{path.name}.part")
+    try:
+        half.write_text(text, encoding="utf-8")
+        half.replace(path)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise

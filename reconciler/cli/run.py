@@ -195,12 +195,12 @@ def _listener(handler: Handler, address: tuple[str, int], option: str) -> Iterat
 
 
 @contextmanager
-def _receive(hooks: _WebhookListener | None, loop: Loop) -> Iterator[None]:
+def _receive(hooks: _WebhookListener | None, on_push: Callable[[], None]) -> Iterator[None]:
     """Receive webhooks inside the context, if there is an address and a secret for them."""
     if hooks is None:
         yield
         return
-    with _listener(Webhooks(hooks.secret, loop.sweep_soon), hooks.address, "--webhook-listen") as url:
+    with _listener(Webhooks(hooks.secret, on_push), hooks.address, "--webhook-listen") as url:
         _log.info("receiving webhooks on %s/hooks/", url)
         yield
 
@@ -236,11 +236,16 @@ def _loop(
 ) -> None:
     """Run until a signal, until settled, or until the timeout."""
     store = reconciler.store
-    specs.fetch_beside()
     loop = Loop(reconciler, settings)
+    specs.fetch_beside(loop.sweep_soon)
+
+    def read_again() -> None:
+        specs.hint()
+        loop.sweep_soon()
+
     loop.start()
     try:
-        with _receive(hooks, loop):
+        with _receive(hooks, read_again):
             if not loop.wait(lambda: until_settled and loop.idle and _is_settled(store), timeout) and timeout:
                 _log.error("not settled within %s; exiting", format_duration(timeout))
     except _Stopped:

@@ -10,6 +10,7 @@ Facts about APScheduler 3.11 that shape this module:
 
 import logging
 import random
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,7 @@ _log = logging.getLogger("reconciler")
 APART = timedelta(milliseconds=200)
 # Webhooks cause sweeps at most this often: each lists the fleet.
 SWEEPS_APART = timedelta(seconds=5)
+_LONGEST_WAIT = 1.0  # seconds
 _JITTER = 0.1  # a requeue is late by up to a tenth of its delay, and never earlier than Azure allows
 
 
@@ -100,10 +102,19 @@ class Loop:
         self._notify()
 
     def wait(self, until: Callable[[], bool], timeout: timedelta | None) -> bool:
-        """Block until `until()` is true, checked after every reconcile and sweep. False on timeout."""
-        seconds = None if timeout is None else timeout.total_seconds()
+        """Block until `until()` is true, checked after every reconcile and sweep. False on timeout.
+
+        Python handles a signal when its main thread runs, and a signal that arrives just before a wait, or in
+        another thread, does not end that wait. No wait is therefore longer than a second.
+        """
+        end = None if timeout is None else time.monotonic() + timeout.total_seconds()
         with self._changed:
-            return self._changed.wait_for(until, seconds)
+            while not until():
+                left = _LONGEST_WAIT if end is None else min(_LONGEST_WAIT, end - time.monotonic())
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+        return True
 
     @property
     def idle(self) -> bool:

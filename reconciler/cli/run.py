@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from reconciler.cli.screen import Screen
 from reconciler.cli.secret_file import SecretFile
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
+from reconciler.daemon.jitter import share_of
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
@@ -235,7 +237,7 @@ def _loop(
 ) -> None:
     """Run until a signal, until settled, or until the timeout."""
     store = reconciler.store
-    loop = Loop(reconciler, settings)
+    loop = Loop(reconciler, settings, share_of(specs.remote, socket.gethostname()))
     specs.fetch_beside(loop.sweep_soon)
 
     def read_again() -> None:

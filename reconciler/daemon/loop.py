@@ -23,6 +23,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from reconciler.daemon.jitter import spread_interval, spread_start
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.workqueue import WorkQueue
@@ -57,9 +58,11 @@ class Loop:
     others.
     """
 
-    def __init__(self, work: Work, settings: Settings) -> None:
+    def __init__(self, work: Work, settings: Settings, share: float = 0.0) -> None:
+        """`share` is that of this daemon among those that ask the same server (see `jitter`)."""
         self._work = work
         self._settings = settings
+        self._share = share
         self._queue = WorkQueue()
         self._workers = [Thread(target=self._run_worker, name=f"worker-{n}") for n in range(settings.workers)]
         self._sweeping = Lock()
@@ -76,13 +79,14 @@ class Loop:
         )
 
     def start(self) -> None:
-        """Start with a sweep, now."""
+        """Start with a sweep, now or within seconds."""
+        interval, share = self._settings.sweep, self._share
         self._scheduler.add_job(
             self._sweep,
-            IntervalTrigger(seconds=self._settings.sweep.total_seconds(), timezone=UTC),
+            IntervalTrigger(seconds=spread_interval(interval, share).total_seconds(), timezone=UTC),
             id="sweep",
             executor="sweep",
-            next_run_time=datetime.now(UTC),
+            next_run_time=datetime.now(UTC) + spread_start(interval, share),
         )
         for worker in self._workers:
             worker.start()

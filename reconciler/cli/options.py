@@ -164,9 +164,13 @@ class FleetAccess:
         *,
         azure: AzureClient | None = None,
         asks_checks: bool = False,
+        finds_orphans: bool = False,
         forecasts: bool = True,
     ) -> Reconciler:
-        """The reconciler of this fleet. A dry run skips `rollout.checks` unless `asks_checks`."""
+        """The reconciler of this fleet. A dry run skips `rollout.checks` unless `asks_checks`.
+
+        Only who shows orphans reads the instances of scale sets that are not declared.
+        """
         return Reconciler(
             self.specs,
             azure or self.azure(),
@@ -174,6 +178,7 @@ class FleetAccess:
             list_by_resource_group=self.list_by_resource_group,
             asks_checks=asks_checks,
             forecasts=forecasts,
+            finds_orphans=finds_orphans,
         )
 
 

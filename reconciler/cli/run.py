@@ -142,7 +142,7 @@ def run(
     if hooks and (once or until_settled):
         raise click.UsageError("--webhook-listen cannot be combined with --once or --until-settled")
     settings = Settings(sweep=sweep, requeue_after=requeue_after, source_max_age=source_max_age)
-    reconciler = fleet.reconciler(settings, asks_checks=True)
+    reconciler = fleet.reconciler(settings, asks_checks=True, finds_orphans=True)
     store, now = reconciler.store, fleet.session.now
     ends = once or until_settled
     address = listen or (None if ends else _LISTEN)

@@ -159,6 +159,8 @@ def test_a_commit_with_errors_is_reported_and_changes_nothing(
             "subject": "Begin where we are",
             "errors": [mistake],
             "warnings": [],
+            "partial": False,
+            "readAt": shown["sweep"]["readAt"],
             "staleSince": None,
             "refused": {
                 "commit": bad,
@@ -219,6 +221,7 @@ def _ask_where_is_my_change(world: Azure, remote: Remote, tmp_path: Path) -> Non
         (row,) = (line for line in status.out if line.startswith("api"))
         assert row.endswith(f"; behind commit {bad[:10]}, which has errors: {error}")
         metrics = daemon.get("/metrics")[1].splitlines()
+        assert f'vmss_reconciler_commit_info{{commit="{bad}",in_force="partly"}} 1.0' in metrics
         assert f'vmss_reconciler_refused_commit_info{{author="Ada",commit="{bad}"}} 1.0' in metrics
         assert 'vmss_reconciler_behind{name="api"} 1.0' in metrics
         assert 'vmss_reconciler_behind{name="web"} 0.0' in metrics

@@ -279,7 +279,9 @@ def test_the_search_for_a_valid_commit_is_bounded(web: Forge, remote: Remote, tm
     assert len(seen) == 20
 
 
-def test_without_a_server_it_is_unknown_whether_an_earlier_commit_is_valid(web: Forge, remote: Remote, tmp_path: Path) -> None:
+def test_without_a_server_it_is_unknown_whether_an_earlier_commit_is_valid(
+    web: Forge, remote: Remote, tmp_path: Path
+) -> None:
     sha = remote.push()
     repository = replace(of(web, tmp_path / "c"), timeout=timedelta(seconds=10))
     repository.commit()

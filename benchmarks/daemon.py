@@ -20,9 +20,10 @@ from benchmarks.azure import GROUP, NEW, OLD, Azure, Token, image, imports, name
 from benchmarks.figures import Figures, tell
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
+from reconciler.daemon.git_source import Git
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
-from reconciler.daemon.specs import Directory, Git, Reading, Source, Specs
+from reconciler.daemon.specs import Directory, Immediate, Reading, Source, Specs
 from reconciler.git.repository import Repository
 from reconciler.git.revision import branch
 from reconciler.simulator import SUBSCRIPTION
@@ -72,7 +73,7 @@ class Daemon:
         return not self._due and all(each.outcome and each.outcome.reason == "UpToDate" for each in entries)
 
 
-class MovableSource:
+class MovableSource(Immediate):
     """A source of specs that can be switched from a directory to a repository."""
 
     def __init__(self, source: Source) -> None:

@@ -26,7 +26,7 @@ TERMINAL = {"", "sh"}
 PATIENCE = 60.0  # seconds for a command to end, on a loaded machine; when all is well it takes two
 WAITING = 20.0  # seconds that it may wait for others if a firewall drops everything
 AZURE = ("management.azure.com", "login.microsoftonline.com", "169.254.169.254")
-ASKS_AZURE = {"adopt", "approve", "check", "plan", "retry", "run", "status", "why"}
+ASKS_AZURE = {"adopt", "approve", "check", "dismiss", "plan", "retry", "run", "status", "why"}
 # A daemon runs until it is stopped. After one of these lines it has completed a sweep.
 SETTLED = re.compile(r" (ERROR|WARNING) |Upgrading: ")
 # Commands of other programs: they need Azure, a cluster, a repository of the reader's own, or are what runs this.

@@ -1,4 +1,4 @@
-"""Errors about the NAME of a spec on the command line."""
+"""Errors about the NAME of a spec or of an orphan on the command line."""
 
 import difflib
 from collections.abc import Collection, Sequence
@@ -18,3 +18,18 @@ def unknown_name(name: str, names: Collection[str], errors: Sequence[str] = ()) 
     fix = f"did you mean {near[0]}?" if near else "run `reconciler status` for the names"
     also = f"; the newest specs have errors: {errors[0]}" if errors else ""
     return f"no spec in force is named {name!r}; {fix}{also}"
+
+
+def unknown_orphan(name: str, orphans: Collection[str], declared: Collection[str]) -> str:
+    """That no orphan has this name, with a suggestion.
+
+    >>> print(unknown_orphan("wbe", ["web"], ["api"]))
+    no orphan is named 'wbe'; did you mean web?
+    >>> print(unknown_orphan("api", [], ["api"]))
+    api is declared, so it is no orphan; run `reconciler why api`
+    """
+    if name in declared:
+        return f"{name} is declared, so it is no orphan; run `reconciler why {name}`"
+    near = difflib.get_close_matches(name, list(orphans), n=1)
+    fix = f"did you mean {near[0]}?" if near else "run `reconciler status` for the names"
+    return f"no orphan is named {name!r}; {fix}"

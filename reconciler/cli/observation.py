@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reconciler.azure.session import Session
 from reconciler.cli.options import FleetAccess
-from reconciler.daemon.specs import Lines, Reading, Specs
+from reconciler.daemon.specs import Immediate, Lines, Reading, Specs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.spec.author import Author
 from reconciler.spec.declaration import fleet_text, scale_set_text
@@ -22,7 +22,7 @@ class FleetObservation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Declared:
+class _Declared(Immediate):
     """A source of scale sets that are not in any directory."""
 
     scale_sets: Sequence[ScaleSet]

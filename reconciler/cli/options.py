@@ -165,9 +165,13 @@ class FleetAccess:
         *,
         azure: AzureClient | None = None,
         check_reach: Reach | None = None,
+        finds_orphans: bool = False,
         forecasts: bool = True,
     ) -> Reconciler:
-        """The reconciler of this fleet. A dry run skips `rollout.checks` unless it has a reach for them."""
+        """The reconciler of this fleet. A dry run skips `rollout.checks` unless it has a reach for them.
+
+        Only who shows orphans reads the instances of scale sets that are not declared.
+        """
         return Reconciler(
             self.specs,
             azure or self.azure(),
@@ -175,6 +179,7 @@ class FleetAccess:
             list_by_resource_group=self.list_by_resource_group,
             check_reach=check_reach,
             forecasts=forecasts,
+            finds_orphans=finds_orphans,
         )
 
 

@@ -120,7 +120,7 @@ def _subscriptions(
     states: Sequence[ScaleSetState], fleet: FleetAccess, errors: Sequence[str]
 ) -> Iterator[Finding]:
     """Whether each list that a sweep reads can be read."""
-    scopes = {scope_of(each.desired, by_group=fleet.list_by_resource_group) for each in states}
+    scopes = {scope_of(each.desired.target, by_group=fleet.list_by_resource_group) for each in states}
     for scope in sorted(scopes, key=str):
         about = str(scope).removeprefix("subscription ")
         failed = [line.removeprefix(f"{scope}: ") for line in errors if line.startswith(f"{scope}: ")]

@@ -56,7 +56,7 @@ def retry(*, name: str | None, reference: str | None, fleet: FleetAccess) -> Non
         chosen = _failures(str(reference), fleet.reconciler().once(act=False).states())
     compute = Compute(fleet.session)
     retried = [
-        write_and_report(desired, partial(_retry, desired, image, compute)) for desired, image in chosen
+        write_and_report(desired.name, partial(_retry, desired, image, compute)) for desired, image in chosen
     ]
     if not all(retried):
         sys.exit(1)

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,10 +20,13 @@ from reconciler.cli import table
 from reconciler.cli.announcement import announcement
 from reconciler.cli.check_hosts import check_hosts_option
 from reconciler.cli.duration import Duration
+from reconciler.cli.hangup import Hangups
 from reconciler.cli.options import Address, FleetAccess, fleet_options
 from reconciler.cli.screen import Screen
+from reconciler.cli.secret_file import SecretFile
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
+from reconciler.daemon.jitter import share_of
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
@@ -38,10 +42,10 @@ _LISTEN = ("127.0.0.1", 8080)
 
 
 class _WebhookListener(NamedTuple):
-    """Where webhooks are received, and the secret that they prove."""
+    """Where webhooks are received, and the file of the secret that they prove."""
 
     address: tuple[str, int]
-    secret: bytes
+    secret: SecretFile
 
 
 class _Stopped(BaseException):
@@ -131,8 +135,9 @@ def run(
     """Bring every scale set to its spec, and keep it there.
 
     Runs until SIGTERM or SIGINT, then finishes the reconciles in progress. The next start continues every
-    rollout. With --once or --until-settled, exit 0 if every scale set is as declared or suspended, else 1.
-    After --once, 1 may mean a rollout in progress: run it again.
+    rollout. SIGHUP has it read the specs and their credentials again at once. With --once or --until-settled,
+    exit 0 if every scale set is as declared or suspended, else 1. After --once, 1 may mean a rollout in
+    progress: run it again.
     """
     if once and until_settled:
         raise click.UsageError("--once and --until-settled cannot be combined")
@@ -142,12 +147,19 @@ def run(
     if hooks and (once or until_settled):
         raise click.UsageError("--webhook-listen cannot be combined with --once or --until-settled")
     settings = Settings(sweep=sweep, requeue_after=requeue_after, source_max_age=source_max_age)
-    reconciler = fleet.reconciler(settings, check_reach=replace(MERGED, allowed=check_hosts))
+    reconciler = fleet.reconciler(
+        settings, check_reach=replace(MERGED, allowed=check_hosts), finds_orphans=True
+    )
     store, now = reconciler.store, fleet.session.now
     ends = once or until_settled
     address = listen or (None if ends else _LISTEN)
     try:
-        with _stoppable(), _serve(store, settings, address, now) as url, Screen(store) as screen:
+        with (
+            _stoppable(),
+            Hangups() as hangups,
+            _serve(store, settings, address, now) as url,
+            Screen(store) as screen,
+        ):
             _log.info("%s", announcement(fleet.session))
             if url:
                 _log.info("listening on %s", url)
@@ -161,6 +173,7 @@ def run(
                     timeout=timeout,
                     specs=fleet.specs,
                     hooks=hooks,
+                    hangups=hangups,
                 )
     except _Stopped as stopped:  # before the loop, or a second signal: wait for no thread
         os._exit(128 + stopped.number)
@@ -200,12 +213,12 @@ def _listener(handler: Handler, address: tuple[str, int], option: str) -> Iterat
 
 
 @contextmanager
-def _receive(hooks: _WebhookListener | None, loop: Loop) -> Iterator[None]:
+def _receive(hooks: _WebhookListener | None, on_push: Callable[[], None]) -> Iterator[None]:
     """Receive webhooks inside the context, if there is an address and a secret for them."""
     if hooks is None:
         yield
         return
-    with _listener(Webhooks(hooks.secret, loop.sweep_soon), hooks.address, "--webhook-listen") as url:
+    with _listener(Webhooks(hooks.secret.secret, on_push), hooks.address, "--webhook-listen") as url:
         _log.info("receiving webhooks on %s/hooks/", url)
         yield
 
@@ -213,21 +226,10 @@ def _receive(hooks: _WebhookListener | None, loop: Loop) -> Iterator[None]:
 def _hooks(listen: tuple[str, int] | None, secret_file: Path | None) -> _WebhookListener | None:
     """The address that receives webhooks, and their secret. None without these options."""
     if listen and secret_file:
-        return _WebhookListener(listen, _secret(secret_file))
+        return _WebhookListener(listen, SecretFile(secret_file))
     if listen or secret_file:
         raise click.UsageError("--webhook-listen and --webhook-secret-file need each other")
     return None
-
-
-def _secret(file: Path) -> bytes:
-    """The secret in a file. Raises UsageError if there is none."""
-    try:
-        secret = file.read_bytes().rstrip(b"\r\n")
-    except OSError as error:
-        raise click.UsageError(f"--webhook-secret-file {file}: {error.strerror}") from error
-    if not secret:
-        raise click.UsageError(f"--webhook-secret-file {file}: is empty; write the secret into it")
-    return secret
 
 
 def _loop(
@@ -238,14 +240,25 @@ def _loop(
     timeout: timedelta | None,
     specs: Specs,
     hooks: _WebhookListener | None,
+    hangups: Hangups,
 ) -> None:
     """Run until a signal, until settled, or until the timeout."""
     store = reconciler.store
-    specs.fetch_beside()
-    loop = Loop(reconciler, settings)
+    loop = Loop(reconciler, settings, share_of(specs.remote, socket.gethostname()))
+    specs.fetch_beside(loop.sweep_soon)
+
+    def read_again() -> None:
+        specs.hint()
+        loop.sweep_soon()
+
+    def reload() -> None:
+        _log.info("SIGHUP: reading the specs and their credentials again")
+        specs.forget()
+        read_again()
+
     loop.start()
     try:
-        with _receive(hooks, loop):
+        with _receive(hooks, read_again), hangups.answer(reload):
             if not loop.wait(lambda: until_settled and loop.idle and _is_settled(store), timeout) and timeout:
                 _log.error("not settled within %s; exiting", format_duration(timeout))
     except _Stopped:

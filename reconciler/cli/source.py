@@ -13,7 +13,8 @@ import click
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.token import default_credential, obtain
 from reconciler.cli.duration import Duration
-from reconciler.daemon.specs import Directory, Git, Specs
+from reconciler.daemon.git_source import Git
+from reconciler.daemon.specs import Directory, Specs
 from reconciler.git import credentials, revision
 from reconciler.git.address import parse
 from reconciler.git.credentials import Credentials, CredentialsMissing
@@ -110,19 +111,20 @@ def _specs(ctx: click.Context, given: Mapping[str, Any]) -> Specs:
     if given["--revoked-keys"] and not given["--allowed-signers"]:
         raise click.UsageError("--revoked-keys goes with --allowed-signers")
     try:
+        access, forget = _credentials(given)
         repository = Repository(
             given["--git"],
             _revision(given),
             given["--path"],
             clone,
             given["--git-timeout"],
-            _credentials(given),
+            access,
             Signatures(given["--allowed-signers"], given["--revoked-keys"], given["--openpgp-keys"]),
             stop,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    return Specs(Git(repository), stop=stop)
+    return Specs(Git(repository), stop=stop, remote=parse(given["--git"]).bare, forget_credentials=forget)
 
 
 def _revision(given: Mapping[str, Any]) -> Revision:
@@ -133,7 +135,8 @@ def _revision(given: Mapping[str, Any]) -> Revision:
     return kinds[named[0]](given[named[0]]) if named else revision.branch("main")
 
 
-def _credentials(given: Mapping[str, Any]) -> Credentials:
+def _credentials(given: Mapping[str, Any]) -> tuple[Credentials, Callable[[], None]]:
+    """The credentials, and what forgets those that are kept between two fetches."""
     app = [given[f"--github-app-{part}"] for part in ("id", "installation", "key")]
     is_ssh = bool(given["--ssh-key"] or given["--ssh-known-hosts"])
     if sum(map(bool, (given["--git-token-file"], given["--git-azure-identity"], any(app), is_ssh))) > 1:
@@ -141,21 +144,26 @@ def _credentials(given: Mapping[str, Any]) -> Credentials:
     if any(app) and not all(app):
         raise click.UsageError("--github-app-id, --github-app-installation and --github-app-key go together")
     if given["--git-token-file"]:
-        return credentials.token_file(given["--git-token-file"])
+        return credentials.token_file(given["--git-token-file"]), _nothing_kept
     if given["--git-azure-identity"]:
         host = urlsplit(parse(given["--git"]).bare).hostname or ""
         if host != "dev.azure.com" and not host.endswith(
             ".visualstudio.com"
         ):  # others must not get the token
             raise click.UsageError("--git-azure-identity requires a --git URL of https://dev.azure.com")
-        return credentials.bearer(devops_token)
+        return credentials.bearer(devops_token), _identity.cache_clear
     if any(app):
         from reconciler.git import github_app  # noqa: PLC0415 - loads cryptography, which others do not need
 
-        return credentials.token(github_app.tokens(github_app.App(*app)))
+        tokens = github_app.Tokens(github_app.App(*app))
+        return credentials.token(tokens), tokens.forget
     if is_ssh:
-        return credentials.ssh_key(given["--ssh-key"], given["--ssh-known-hosts"])
-    return credentials.of_url
+        return credentials.ssh_key(given["--ssh-key"], given["--ssh-known-hosts"]), _nothing_kept
+    return credentials.of_url, _nothing_kept
+
+
+def _nothing_kept() -> None:
+    """Each fetch reads these credentials anew."""
 
 
 def devops_token() -> str:

@@ -61,7 +61,7 @@ def store(fleet: FleetAccess, server: str) -> dict[str, Any]:
         click.echo(
             f"no daemon responds at {server}; this is a dry run, steps are shown and not taken", err=True
         )
-        own = fleet.reconciler().once(act=False)
+        own = fleet.reconciler(finds_orphans=True).once(act=False)
         if skipped := skipped_checks_note(each.desired for each in own.states()):
             click.echo(skipped, err=True)
         shown = report.store(own)

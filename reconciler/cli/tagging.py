@@ -12,7 +12,7 @@ from reconciler.daemon.specs import Specs
 from reconciler.rollout.observed import Absent, Model
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.tags import MOST, STATE, is_storable, missing_room, with_state
-from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.scale_set import ScaleSet, Target
 
 
 class TagUnchanged(Exception):
@@ -40,22 +40,27 @@ def retry_conflict(write: Callable[[], str]) -> str:
         return write()
 
 
-def write_and_report(desired: ScaleSet, write: Callable[[], str]) -> bool:
+def write_and_report(name: str, write: Callable[[], str]) -> bool:
     """Print the result of `write` for one of several scale sets. Returns whether it succeeded."""
     try:
         result = retry_conflict(write)
     except (AzureFailure, TagUnchanged) as why:
-        click.echo(f"error: {desired.name}: {why}", err=True)
+        click.echo(f"error: {name}: {why}", err=True)
         return False
-    click.echo(f"{desired.name}: {result}")
+    click.echo(f"{name}: {result}")
     return True
 
 
 def declared_model(desired: ScaleSet, compute: Compute) -> Model:
     """The model of a declared scale set. Raises AzureFailure, and TagUnchanged if there is none."""
-    model = compute.model(desired.target, Priority.ROLLOUT)
+    return model_at(desired.target, compute)
+
+
+def model_at(target: Target, compute: Compute) -> Model:
+    """The model of a scale set. Raises AzureFailure, and TagUnchanged if there is none."""
+    model = compute.model(target, Priority.ROLLOUT)
     if isinstance(model, Absent):
-        raise TagUnchanged(f"there is no scale set {desired.target.id}")
+        raise TagUnchanged(f"there is no scale set {target.id}")
     return model
 
 

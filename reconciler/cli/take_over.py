@@ -35,7 +35,8 @@ def take_over(names: Sequence[str], former: str | None, specs: Specs, session: S
     announce(session)
     compute = Compute(session)
     claimed = [
-        write_and_report(each, partial(_claim, each, former, compute)) for each in _select(in_force, names)
+        write_and_report(each.name, partial(_claim, each, former, compute))
+        for each in _select(in_force, names)
     ]
     if missing or not all(claimed):
         sys.exit(1)

@@ -13,6 +13,7 @@ NAMES = (
     "approve",
     "check",
     "comment",
+    "dismiss",
     "plan",
     "retry",
     "run",

@@ -2,32 +2,36 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.azure.compute import Scope
 from reconciler.azure.failure import AzureFailure
 from reconciler.daemon.interfaces import AzureClient
 from reconciler.rollout.observed import Model
-from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.scale_set import ScaleSet, Target
 
 _log = logging.getLogger("reconciler")
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The models of the declared scale sets by folded id, the listed scopes, and the failures by scope."""
+    """The models of the declared scale sets by folded id, the listed scopes, and the failures by scope.
+
+    `undeclared` are those of all other scale sets whose tags record the beginning of a rollout.
+    """
 
     models: Mapping[str, Model]
     scopes: tuple[Scope, ...]
     failures: Mapping[Scope, AzureFailure]
     by_group: bool
+    undeclared: Mapping[str, Model] = field(default_factory=dict)
 
     def model(self, desired: ScaleSet) -> Model | None:
         return self.models.get(desired.target.key)
 
     def failure(self, desired: ScaleSet) -> AzureFailure | None:
         """Why this scale set could not be listed, or None."""
-        return self.failures.get(scope_of(desired, by_group=self.by_group))
+        return self.failures.get(scope_of(desired.target, by_group=self.by_group))
 
 
 def listing(azure: AzureClient, scale_sets: Iterable[ScaleSet], *, by_group: bool) -> Listing:
@@ -39,11 +43,16 @@ def listing(azure: AzureClient, scale_sets: Iterable[ScaleSet], *, by_group: boo
     declared = {each.target.key: each for each in scale_sets}
     active = [each for each in declared.values() if not each.suspend]
     models: dict[str, Model] = {}
+    undeclared: dict[str, Model] = {}
     failures: dict[Scope, AzureFailure] = {}
-    scopes = sorted({scope_of(each, by_group=by_group) for each in active}, key=str)
+    scopes = sorted({scope_of(each.target, by_group=by_group) for each in active}, key=str)
     for scope in scopes:
         try:
-            models |= {model.id: model for model in azure.models(scope) if model.id in declared}
+            listed = {model.id: model for model in azure.models(scope)}
+            models |= {key: model for key, model in listed.items() if key in declared}
+            undeclared |= {
+                key: model for key, model in listed.items() if key not in declared and model.persisted.began
+            }
         except AzureFailure as failure:
             failures[scope] = failure
         except Exception as error:
@@ -51,10 +60,9 @@ def listing(azure: AzureClient, scale_sets: Iterable[ScaleSet], *, by_group: boo
             failures[scope] = AzureFailure(
                 f"a bug in the reconciler, please report it: {type(error).__name__}: {error}"
             )
-    return Listing(models, tuple(scopes), failures, by_group)
+    return Listing(models, tuple(scopes), failures, by_group, undeclared)
 
 
-def scope_of(desired: ScaleSet, *, by_group: bool) -> Scope:
+def scope_of(target: Target, *, by_group: bool) -> Scope:
     """The list that contains this scale set."""
-    target = desired.target
     return Scope(target.subscription.casefold(), target.resource_group.casefold() if by_group else None)

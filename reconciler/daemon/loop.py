@@ -10,6 +10,7 @@ Facts about APScheduler 3.11 that shape this module:
 
 import logging
 import random
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from reconciler.daemon.jitter import spread_interval, spread_start
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.workqueue import WorkQueue
@@ -33,6 +35,7 @@ _log = logging.getLogger("reconciler")
 APART = timedelta(milliseconds=200)
 # Webhooks cause sweeps at most this often: each lists the fleet.
 SWEEPS_APART = timedelta(seconds=5)
+_LONGEST_WAIT = 1.0  # seconds
 _JITTER = 0.1  # a requeue is late by up to a tenth of its delay, and never earlier than Azure allows
 
 
@@ -55,9 +58,11 @@ class Loop:
     others.
     """
 
-    def __init__(self, work: Work, settings: Settings) -> None:
+    def __init__(self, work: Work, settings: Settings, share: float = 0.0) -> None:
+        """`share` is that of this daemon among those that ask the same server (see `jitter`)."""
         self._work = work
         self._settings = settings
+        self._share = share
         self._queue = WorkQueue()
         self._workers = [Thread(target=self._run_worker, name=f"worker-{n}") for n in range(settings.workers)]
         self._sweeping = Lock()
@@ -74,13 +79,14 @@ class Loop:
         )
 
     def start(self) -> None:
-        """Start with a sweep, now."""
+        """Start with a sweep, now or within seconds."""
+        interval, share = self._settings.sweep, self._share
         self._scheduler.add_job(
             self._sweep,
-            IntervalTrigger(seconds=self._settings.sweep.total_seconds(), timezone=UTC),
+            IntervalTrigger(seconds=spread_interval(interval, share).total_seconds(), timezone=UTC),
             id="sweep",
             executor="sweep",
-            next_run_time=datetime.now(UTC),
+            next_run_time=datetime.now(UTC) + spread_start(interval, share),
         )
         for worker in self._workers:
             worker.start()
@@ -100,10 +106,19 @@ class Loop:
         self._notify()
 
     def wait(self, until: Callable[[], bool], timeout: timedelta | None) -> bool:
-        """Block until `until()` is true, checked after every reconcile and sweep. False on timeout."""
-        seconds = None if timeout is None else timeout.total_seconds()
+        """Block until `until()` is true, checked after every reconcile and sweep. False on timeout.
+
+        Python handles a signal when its main thread runs, and a signal that arrives just before a wait, or in
+        another thread, does not end that wait. No wait is therefore longer than a second.
+        """
+        end = None if timeout is None else time.monotonic() + timeout.total_seconds()
         with self._changed:
-            return self._changed.wait_for(until, seconds)
+            while not until():
+                left = _LONGEST_WAIT if end is None else min(_LONGEST_WAIT, end - time.monotonic())
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+        return True
 
     @property
     def idle(self) -> bool:

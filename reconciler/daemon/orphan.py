@@ -1,48 +1,125 @@
-"""Scale sets whose spec was removed in the middle of a rollout. Nobody completes that rollout."""
+"""Scale sets that no spec declares any more, and whose rollout has not ended. Nobody completes it.
 
+A scale set is an orphan if all of these are true:
+
+- It is not declared, and it is ours. Its tag names this fleet. In a fleet without a name, this process has
+  declared it before, and its tag names no fleet.
+- Its rollout has begun: the tag has its beginning, and the model is on the image of that rollout, or back on
+  the last good image after the failure of that one. If another writer has set the model since, the rollout is
+  theirs.
+- Its rollout has not ended: an instance that an upgrade would reach runs another image than the model.
+
+It ends when a spec declares the scale set again, when the instances are upgraded by hand, or when a person
+dismisses it, which removes the beginning from the tag.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.daemon.state import ScaleSetState
-from reconciler.spec.image import short
+from reconciler.rollout.health import State, state_of
+from reconciler.rollout.observed import Instance, Model
+from reconciler.rollout.persisted import Mark
+from reconciler.rollout.wording import moment
+from reconciler.spec.image import same
+from reconciler.spec.naming import names
+from reconciler.spec.scale_set import Target
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A scale set that no spec declares any more, and that was left in the middle of a rollout.
+    """A scale set that was left in the middle of a rollout.
 
-    `image` is the short name of the image of that rollout. The counts are the last ones, None if there are
-    none. It is kept in memory only, until a spec declares the scale set again or the process ends.
+    `image` is the short name of the image of that rollout, and `began` is when it began. `up_to_date` counts
+    the instances on the image of the model, which is the last good one after a failure. The instances were
+    counted at `at`.
     """
 
     name: str
     target: str
     image: str
-    up_to_date: int | None
-    total: int | None
-    at: datetime | None
-
-    @classmethod
-    def of(cls, state: ScaleSetState, at: datetime | None) -> "Orphan | None":
-        """The orphan that a state leaves if its spec is removed, None if no rollout was in progress."""
-        counts = state.seen.counts
-        is_half_way = counts is not None and 0 < counts.up_to_date < counts.total
-        if not state.progress.has_slot and not is_half_way:
-            return None
-        return cls(
-            state.desired.name,
-            state.desired.target.id,
-            short(state.exact),
-            counts.up_to_date if counts else None,
-            counts.total if counts else None,
-            at,
-        )
+    began: datetime
+    up_to_date: int
+    total: int
+    at: datetime
 
     @property
     def message(self) -> str:
         """What was left, and what to do about it."""
-        counts = f" with {self.up_to_date} of {self.total} instances up to date" if self.total else ""
         return (
-            f"its spec was removed in the middle of the rollout of {self.image}{counts}; nothing "
-            "continues it: declare it again, or complete it by hand"
+            f"no spec declares it, and its rollout to {self.image}, begun at {moment(self.began)}, has not "
+            f"ended: {self.up_to_date} of {self.total} instances run the image of the model; nothing "
+            f"continues it: declare it again, complete it by hand, or run `reconciler dismiss {self.name}`"
         )
+
+
+def open_rollout(model: Model) -> Mark | None:
+    """The beginning of the rollout that the tag knows of, if the model is still where that rollout left it.
+
+    began to B, model on B: open; began to B, which failed, model on the last good A: open
+    began to B, model on C, which another writer has set: not open
+    """
+    persisted, began = model.persisted, model.persisted.began
+    if began is None or model.image is None or model.owner:
+        return None
+    is_return = persisted.failed == began.image and persisted.is_last_good(model.image)
+    return began if began.image.is_of(model.image) or is_return else None
+
+
+def orphan(name: str, model: Model, instances: Sequence[Instance], at: datetime) -> Orphan | None:
+    """The orphan that a scale set is whose spec is gone. None if no rollout is open, or if it has ended.
+
+    Instances that a person attached do not count. Instances that are deallocated or protected, or for which
+    Azure reports no image, keep no rollout open.
+    """
+    began, image = open_rollout(model), model.image
+    if began is None or image is None:
+        return None
+    states = {each.id: state_of(each, model.health_source, at) for each in instances}
+    staying = [each for each in instances if not each.is_attached and states[each.id] is not State.LEAVING]
+    left = [
+        each
+        for each in staying
+        if each.image is not None
+        and not same(each.image, image)
+        and not each.protected
+        and states[each.id] is not State.DEALLOCATED
+    ]
+    if not left:
+        return None
+    up_to_date = sum(each.runs(image) for each in staying)
+    target = target_of(model).id
+    return Orphan(name, target, began.image.name, began.at, up_to_date, len(staying), at)
+
+
+def candidates(undeclared: Iterable[Model], fleet: str, former: Mapping[str, str]) -> tuple[Model, ...]:
+    """The scale sets without a spec that are ours and have an open rollout, the one begun last first.
+
+    `former` are the fleets of those that this process has declared before, by target.
+    """
+    ours = (each for each in undeclared if open_rollout(each) and _is_ours(each, fleet, former))
+    return tuple(sorted(ours, key=_begun_last))
+
+
+def orphan_names(found: Iterable[Model], taken: Iterable[str]) -> dict[str, str]:
+    """A name for each by target, as `reconciler adopt` would call its spec. None is one of a spec."""
+    targets = {target_of(each): each.id for each in found}
+    return {targets[target]: name for target, name in names(targets, frozenset(taken)).items()}
+
+
+def target_of(model: Model) -> Target:
+    """The target of a spec that would declare this scale set, in lower case."""
+    parts = model.id.split("/")
+    return Target(parts[2], parts[4], parts[8])
+
+
+def _is_ours(model: Model, fleet: str, former: Mapping[str, str]) -> bool:
+    owner = model.persisted.fleet
+    if owner and owner == fleet:
+        return True
+    return model.id in former and owner in {"", former[model.id]}
+
+
+def _begun_last(model: Model) -> tuple[float, str]:
+    began = model.persisted.began
+    return -began.at.timestamp() if began else 0.0, model.id

@@ -30,6 +30,8 @@ from reconciler.daemon.gates.max_change import count_changes
 from reconciler.daemon.interfaces import AzureClient, DeclaredSpecs
 from reconciler.daemon.listing import Listing, listing
 from reconciler.daemon.observer import Observer
+from reconciler.daemon.orphan import Orphan
+from reconciler.daemon.orphans import Orphans
 from reconciler.daemon.outcome import Outcome, outcome_of, outcome_of_bug, outcome_of_failure
 from reconciler.daemon.revision import differs
 from reconciler.daemon.settings import Settings
@@ -75,6 +77,7 @@ class Reconciler:
         *,
         list_by_resource_group: bool = False,
         check_reach: Reach | None = MERGED,
+        finds_orphans: bool = True,
         sleep: Callable[[float], None] = time.sleep,
         log: logging.Logger = _log,
         forecasts: bool = True,
@@ -89,6 +92,7 @@ class Reconciler:
         self._sleep = sleep
         self._log = log
         self._forecasts = forecasts
+        self._orphans = Orphans(azure) if finds_orphans else None
         self._observer = Observer(azure, self.store, specs, check_reach)
 
     def sweep(self) -> tuple[str, ...]:
@@ -100,12 +104,8 @@ class Reconciler:
         stale_since = self._specs.stale_since(self._settings.source_max_age)
         gone = self.store.declare(self._specs.in_force, self._now(), stale_since=stale_since)
         self._log_commit()
-        orphans = {each.name: each for each in self.store.orphans()}
         for name in gone:
-            if name in orphans:
-                self._log.warning("%s: Orphaned: %s", name, orphans[name].message)
-            else:
-                self._log.info("%s: spec removed; scale set left unchanged", name)
+            self._log.info("%s: spec removed; scale set left unchanged", name)
         at = self._now()
         listed = listing(self._azure, self._specs.scale_sets, by_group=self._by_group)
         sweep = Sweep(
@@ -118,7 +118,11 @@ class Reconciler:
             refused=self._specs.refused,
             warnings=self._specs.warnings,
             stale_since=stale_since,
+            is_partial=self._specs.is_partial,
+            source_read_at=self._specs.read_at,
+            orphans=self._find_orphans(listed, at),
         )
+        self._log_orphans(sweep.orphans)
         self._log_errors(sweep.errors)
         self._log_warnings(sweep.warnings)
         self._log_stale(sweep.stale_since)
@@ -331,6 +335,27 @@ class Reconciler:
         return outcome_of_failure(
             state.desired.name, state.commit, failure, state.progress, self._settings, at=at
         )
+
+    def _find_orphans(self, listed: Listing, at: datetime) -> tuple[Orphan, ...]:
+        """The orphans. An error in the search does not fail the sweep."""
+        if self._orphans is None:
+            return ()
+        try:
+            return self._orphans.find(self._specs.scale_sets, listed, at)
+        except Exception:
+            self._log.exception("a bug in the reconciler, please report it: search for orphans failed")
+            return self.store.orphans
+
+    def _log_orphans(self, orphans: Sequence[Orphan]) -> None:
+        """Log once which scale sets were left in the middle of a rollout, and which no longer are."""
+        known = {each.target: each for each in self.store.orphans}
+        for each in orphans:
+            if each.target not in known:
+                self._log.warning("%s: Orphaned: %s", each.name, each.message)
+        left = {each.target for each in orphans}
+        for each in known.values():
+            if each.target not in left:
+                self._log.info("%s: no longer Orphaned", each.name)
 
     def _log_commit(self) -> None:
         """Log once which specs are in force: the answer to "did it see my merge?"."""

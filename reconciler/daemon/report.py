@@ -27,7 +27,7 @@ def store(shown: Store) -> Json:
     return {
         "sweep": _sweep(shown.last_sweep),
         "scaleSets": [state(each) for each in shown.states()],
-        "orphans": [_orphan(each) for each in shown.orphans()],
+        "orphans": [_orphan(each) for each in shown.orphans],
     }
 
 
@@ -223,19 +223,21 @@ def _sweep(sweep: Sweep | None) -> Json | None:
         "subject": sweep.subject,
         "errors": list(sweep.errors),
         "warnings": list(sweep.warnings),
+        "partial": sweep.is_partial,
+        "readAt": _moment(sweep.source_read_at),
         "staleSince": _moment(sweep.stale_since),
         "refused": _refused_commit(sweep.refused) if sweep.refused else None,
     }
 
 
 def _orphan(orphan: Orphan) -> Json:
-    """A scale set whose spec was removed in the middle of a rollout."""
-    counted = {"upToDate": orphan.up_to_date, "total": orphan.total}
+    """A scale set without a spec whose rollout has not ended. "instances" were counted at "at"."""
     return {
         "name": orphan.name,
         "target": orphan.target,
         "image": orphan.image,
-        "instances": None if orphan.total is None else counted,
+        "began": _moment(orphan.began),
+        "instances": {"upToDate": orphan.up_to_date, "total": orphan.total},
         "at": _moment(orphan.at),
         "message": orphan.message,
     }

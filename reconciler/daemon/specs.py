@@ -8,15 +8,14 @@ suspensions of a document with errors count, until a valid document lifts them.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Protocol
 
 from reconciler.daemon.in_force import BrokenCommit, InForce, RefusedCommit, take_whole
-from reconciler.git.repository import Commit, Repository, SourceStopped, SourceUnreachable
+from reconciler.git.repository import SourceStopped, SourceUnreachable
 from reconciler.spec.author import Author
 from reconciler.spec.declared import Declared, declare, nothing_declared
 from reconciler.spec.directory import read_paths
@@ -29,7 +28,6 @@ Lines = frozenset[tuple[str, int]]
 """Lines of files: pairs of a path, as in `Place`, and a line number."""
 
 _RETRY_AFTER = timedelta(minutes=1)
-_FETCH_PATIENCE = timedelta(seconds=10)
 
 
 def _nobody(_commit: str, _lines: Lines) -> tuple[Author, ...]:
@@ -59,9 +57,9 @@ class Reading:
     `authors` returns the authors of lines of a commit, none if the source does not know them. `past` returns
     earlier versions of the spec files, newest first, from before each change that added a text to some paths
     or removed it. It returns None if they cannot be read. `mark_valid` has the source remember the commit as
-    the last valid one. `before` finds the newest earlier commit whose files are valid. `since` returns the
-    commits after another one, oldest first. `author` is the name of the author of the commit, "" if there is
-    none.
+    the last valid one. `before` finds the newest earlier commit whose files are valid. It raises
+    SourceUnreachable if it could not look at all of them. `since` returns the commits after another one,
+    oldest first. `author` is the name of the author of the commit, "" if there is none.
     """
 
     commit: str
@@ -93,8 +91,27 @@ class Source(Protocol):
         unknown."""
         ...
 
+    def fetch_beside(self, read_again: Callable[[], None]) -> None:
+        """Let a slow read continue in the background. It calls `read_again` once its result should be read,
+        which must return at once."""
+        ...
 
-class Directory:
+    def hint(self) -> None:
+        """Something new may be there, which a read in progress may lack."""
+        ...
+
+
+class Immediate:
+    """A source that is read at once, so that nothing continues in the background."""
+
+    def fetch_beside(self, read_again: Callable[[], None]) -> None:
+        """Nothing to do."""
+
+    def hint(self) -> None:
+        """Nothing to do: the next read finds what is new."""
+
+
+class Directory(Immediate):
     """Specs from a local directory."""
 
     def __init__(self, path: Path) -> None:
@@ -108,71 +125,6 @@ class Directory:
         return None
 
 
-class Git:
-    """Specs from a git repository, fetched when the server has another commit.
-
-    A fetch that takes longer than `patience` continues in the background. The specs in force stay until a
-    later reading gets its result.
-    """
-
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
-        self._under_way: Future[Commit] | None = None
-        self.patience: timedelta | None = None
-
-    def read(self) -> Reading:
-        if self.patience is None:
-            return self._reading(self._repository.commit())
-        if self._under_way is None:
-            self._under_way = Future()
-            Thread(target=_fulfil, args=(self._under_way, self._repository)).start()
-        try:
-            commit = self._under_way.result(self.patience.total_seconds())
-        except TimeoutError as error:
-            if self._under_way.done():
-                self._under_way = None
-                raise
-            taken = f"{self.patience.total_seconds():g} s"
-            raise SourceUnreachable(f"{self._repository}: the fetch takes more than {taken}") from error
-        except SourceUnreachable:
-            self._under_way = None
-            raise
-        self._under_way = None
-        return self._reading(commit)
-
-    def last(self) -> Reading | None:
-        commit = self._repository.last()
-        return self._reading(commit) if commit else None
-
-    def _reading(self, commit: Commit) -> Reading:
-        source = self._repository
-
-        def before(is_valid: Callable[[tuple[File, ...]], bool]) -> Reading | None:
-            found = source.valid_before(commit.sha, lambda each: is_valid(each.files))
-            return self._reading(found) if found else None
-
-        return Reading(
-            commit.sha,
-            commit.subject,
-            commit.files,
-            commit.problems,
-            source.authors,
-            source.past_files,
-            lambda: source.mark_valid(commit.sha),
-            before,
-            commit.author,
-            commit.warnings,
-            lambda base: tuple(map(self._reading, source.between(base, commit.sha))),
-        )
-
-
-def _fulfil(future: Future[Commit], repository: Repository) -> None:
-    try:
-        future.set_result(repository.commit())
-    except BaseException as error:  # raised again where the result is read
-        future.set_exception(error)
-
-
 class Specs:
     """The specs in force, refreshed at every sweep."""
 
@@ -181,9 +133,15 @@ class Specs:
         source: Source,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         stop: Event | None = None,
+        *,
+        remote: str = "",
+        forget_credentials: Callable[[], None] = lambda: None,
     ) -> None:
+        """`remote` is the address of the server that is asked, "" if there is none."""
         self._source = source
         self._now = now
+        self._forget_credentials = forget_credentials
+        self.remote = remote
         self.stop = stop or Event()  # ends what the source is doing, permanently
         self._reading: Reading | None = None
         self._spec_errors: tuple[str, ...] = ()
@@ -192,14 +150,16 @@ class Specs:
         self._declared_before: dict[tuple[str, Image], bool] = {}
         self._history_failed_at: datetime | None = None
         self._good: dict[str, ScaleSet] = {}  # the declarations of the last commit without errors
-        self._read_at: datetime | None = None
+        self.read_at: datetime | None = None  # when the source was last read, with errors or without
         self._unread_since: datetime | None = None
+        self._fruitless: str | None = None  # the commit before which no valid one was found
         self.in_force: tuple[InForce, ...] = ()
         self.scale_sets: tuple[ScaleSet, ...] = ()
         self.refused: RefusedCommit | None = None
         self.warnings: tuple[str, ...] = ()
         self.commit = ""
         self.subject = ""
+        self.is_partial = False  # whether `commit` has errors, and is in force except for them
         self.errors: tuple[str, ...] = ()
         self.in_force_since: datetime | None = None  # None until specs without errors were read
 
@@ -219,15 +179,15 @@ class Specs:
         except SourceStopped:
             return
         except SourceUnreachable as error:
-            self._unread_since = self._unread_since or self._read_at or self._now()
+            self._unread_since = self._unread_since or self.read_at or self._now()
             self.errors = (str(error), *self._spec_errors)
             return
-        is_first, base = self._read_at is None, self.commit
-        self._read_at, self._unread_since = self._now(), None
+        is_first, base = self.read_at is None, self.commit
+        self.read_at, self._unread_since = self._now(), None
         self._apply(reading)
         if self.refused is None:
             return
-        if self.in_force_since is None and (earlier := reading.before(_is_valid)):
+        if self.in_force_since is None and (earlier := self._valid_before(reading)):
             self._apply(earlier)
             is_first, base = True, earlier.commit
         if is_first and self.in_force_since is not None:
@@ -235,10 +195,18 @@ class Specs:
             for each in (*reading.since(base), reading):
                 self._apply(each)
 
-    def fetch_beside(self) -> None:
-        """Let a slow fetch continue in the background while sweeps run."""
-        if isinstance(self._source, Git):
-            self._source.patience = _FETCH_PATIENCE
+    def fetch_beside(self, read_again: Callable[[], None]) -> None:
+        """Let a slow fetch continue in the background while sweeps run. See `Source.fetch_beside`."""
+        self._source.fetch_beside(read_again)
+
+    def hint(self) -> None:
+        """Somebody says that the source has changed. The next refresh reads what is there from now on."""
+        self._source.hint()
+
+    def forget(self) -> None:
+        """Forget what the next refresh would not read again: credentials, and a search without a result."""
+        self._forget_credentials()
+        self._fruitless = None
 
     def stale_since(self, max_age: timedelta) -> datetime | None:
         """Since when the source could not be read, None if that is no longer than `max_age`.
@@ -280,6 +248,17 @@ class Specs:
         known[key] = any(_declares(files, desired, image) for files in past)
         return known[key]
 
+    def _valid_before(self, reading: Reading) -> Reading | None:
+        """The newest valid commit before this one. A search that found none is not repeated."""
+        if reading.commit == self._fruitless:
+            return None
+        try:
+            found = reading.before(_is_valid)
+        except SourceUnreachable:
+            return None
+        self._fruitless = None if found else reading.commit
+        return found
+
     def _is_recent(self, failed_at: datetime | None) -> bool:
         """Whether a read failed so recently that it is not retried yet."""
         return failed_at is not None and self._now() - failed_at < _RETRY_AFTER
@@ -305,6 +284,7 @@ class Specs:
         self.in_force = take_whole(declared.scale_sets, (reading.commit, self.in_force_since), self.in_force)
         self._good = {each.key: each.desired for each in self.in_force}
         self.commit, self.subject, self.refused = reading.commit, reading.subject, None
+        self.is_partial = False
         reading.mark_valid()
 
     def _take_part(self, reading: Reading, declared: Declared, problems: Sequence[Problem]) -> None:
@@ -318,7 +298,7 @@ class Specs:
         self.in_force = broken.take_part(self.in_force, self._good)
         if any(each.behind is None for each in self.in_force):
             self.in_force_since = now
-            self.commit, self.subject = reading.commit, reading.subject
+            self.commit, self.subject, self.is_partial = reading.commit, reading.subject, True
 
 
 def _is_valid(files: tuple[File, ...]) -> bool:

@@ -27,7 +27,9 @@ class Sweep:
     """The last sweep: when it began, the specs in force, and the errors outside any one scale set.
 
     `spec_errors` are errors in the specs, and why their source is unreachable. `lists` are the requested
-    lists, by resource group or by subscription, each with its failure, None if it succeeded.
+    lists, by resource group or by subscription, each with its failure, None if it succeeded. `is_partial`:
+    the commit has errors, and is in force except for them. `source_read_at` is when the source was last read,
+    with errors or without, None if this process never could.
     """
 
     at: datetime
@@ -39,6 +41,9 @@ class Sweep:
     refused: RefusedCommit | None = None
     warnings: tuple[str, ...] = ()
     stale_since: datetime | None = None
+    is_partial: bool = False
+    source_read_at: datetime | None = None
+    orphans: tuple[Orphan, ...] = ()
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -55,7 +60,7 @@ class Sweep:
 
     def scope(self, desired: ScaleSet) -> str:
         """The list that contains this scale set."""
-        return str(scope_of(desired, by_group=self.by_group))
+        return str(scope_of(desired.target, by_group=self.by_group))
 
 
 @dataclass(slots=True)
@@ -65,7 +70,6 @@ class Store:
     last_sweep: Sweep | None = None
     requests: RequestCounter = field(default_factory=RequestCounter)
     _states: dict[str, ScaleSetState] = field(default_factory=dict)
-    _orphans: dict[str, Orphan] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def states(self) -> ScaleSetStates:
@@ -97,11 +101,8 @@ class Store:
         wanted = {each.key: each for each in in_force}
         with self._lock:
             gone = {key: self._states.pop(key) for key in self._states.keys() - wanted.keys()}
-            left = {key: Orphan.of(state, at) for key, state in gone.items()}
-            self._orphans |= {key: orphan for key, orphan in left.items() if orphan}
             removed = frozenset(failure for state in gone.values() for failure in state.failures)
             for key, each in wanted.items():
-                self._orphans.pop(key, None)
                 known = self._states.get(key) or ScaleSetState(each.desired, each.commit, declared_at=at)
                 read = SpecRead(
                     each.desired,
@@ -115,10 +116,10 @@ class Store:
                 self._states[key] = advance(known, read)
             return tuple(sorted(state.desired.name for state in gone.values()))
 
+    @property
     def orphans(self) -> tuple[Orphan, ...]:
-        """Those whose spec was removed in the middle of a rollout, by name."""
-        with self._lock:
-            return tuple(sorted(self._orphans.values(), key=lambda each: each.name))
+        """The orphans as of the last sweep, by name."""
+        return self.last_sweep.orphans if self.last_sweep else ()
 
     def apply(self, key: str, event: Event) -> ScaleSetState | None:
         """Advance one state. Returns it; None if the scale set is no longer declared."""

@@ -40,21 +40,30 @@ class App:
     key: Path
 
 
-def tokens(app: App, now: Callable[[], float] = time.time) -> Callable[[Address], str]:
-    """Gives tokens of the app for the forge of an address, each for half an hour. Thread-safe."""
-    known: dict[str, tuple[float, str]] = {}
-    lock = Lock()
+class Tokens:
+    """Tokens of the app for the forge of an address, each kept for half an hour. Thread-safe."""
 
-    def token(address: Address) -> str:
-        url = api(address)
-        with lock:
+    def __init__(self, app: App, now: Callable[[], float] = time.time) -> None:
+        self._app = app
+        self._now = now
+        self._known: dict[str, tuple[float, str]] = {}
+        self._lock = Lock()
+
+    def __call__(self, address: Address) -> str:
+        """A token. Raises CredentialsMissing."""
+        url, app = api(address), self._app
+        with self._lock:
+            known = self._known
             at, found = known.get(url, (0.0, ""))
-            if not found or not 0 <= now() - at < _FRESH_SECONDS:
-                found = _exchange(f"{url}/app/installations/{app.installation}/access_tokens", app, now())
-                known[url] = now(), found
+            if not found or not 0 <= self._now() - at < _FRESH_SECONDS:
+                exchange = f"{url}/app/installations/{app.installation}/access_tokens"
+                found = _exchange(exchange, app, self._now())
+                known[url] = self._now(), found
             return found
 
-    return token
+    def forget(self) -> None:
+        """Exchange the key for new tokens. An exchange in progress keeps its token for nobody else."""
+        self._known = {}
 
 
 def api(address: Address) -> str:

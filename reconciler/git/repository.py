@@ -157,16 +157,16 @@ class Repository:
         """The newest valid commit of the branch before this one, among the last 20, None if there is none.
 
         Commits that reached the branch only through a merge do not count. A commit with problems is never
-        valid.
+        valid. Raises SourceUnreachable if one of them cannot be read.
         """
-        try:
-            with self._open() as clone:
+        with self._open() as clone:
+            try:
                 for each in self._first_parents(clone, sha)[1:]:
                     commit = self._read(clone, each, self._fetch_files(clone))
                     if not commit.problems and is_valid(commit):
                         return commit
-        except (SourceUnreachable, _Broken, GitFailed):
-            pass
+            except GitFailed as error:
+                raise self._unreachable(self._remote.reason(error)) from error
         return None
 
     def authors(self, sha: str, lines: Collection[tuple[str, int]]) -> tuple[Author, ...]:

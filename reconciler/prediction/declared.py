@@ -21,6 +21,7 @@ class UnchangingSpecs:
         self.scale_sets: tuple[ScaleSet, ...] = specs.scale_sets
         self.in_force_since: datetime | None = specs.in_force_since
         self.commit, self.subject = specs.commit, specs.subject
+        self.is_partial, self.read_at = specs.is_partial, specs.read_at
         self.refused: RefusedCommit | None = None
         self.warnings: tuple[str, ...] = ()
         self.errors: tuple[str, ...] = ()

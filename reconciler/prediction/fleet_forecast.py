@@ -84,7 +84,13 @@ class _Prediction:
         self._durations = durations
         self._azure = PredictedAzure(snapshot, self._declared, durations)
         self._reconciler = Reconciler(
-            specs, self._azure, settings, check_reach=None, log=_SILENT, forecasts=False
+            specs,
+            self._azure,
+            settings,
+            check_reach=None,
+            finds_orphans=False,
+            log=_SILENT,
+            forecasts=False,
         )
         self._loop = VirtualLoop(
             self,

@@ -42,10 +42,10 @@ class _StoreCollector(Collector):
         yield from _statuses(states)
         orphaned = GaugeMetricFamily(
             "vmss_reconciler_orphaned",
-            "1 for a scale set whose spec was removed in the middle of a rollout",
+            "1 for a scale set without a spec whose rollout has not ended",
             labels=["name"],
         )
-        for orphan in self._store.orphans():
+        for orphan in self._store.orphans:
             orphaned.add_metric([orphan.name], 1)
         yield orphaned
         yield from _conditions(states)
@@ -72,13 +72,22 @@ class _StoreCollector(Collector):
             errors.add_metric([scope], float(failure is not None and scope not in sweep.throttled_lists))
         yield errors
         yield self._throttled_metric(sweep)
-        commit = GaugeMetricFamily("vmss_reconciler_commit_info", "The commit in force", labels=["commit"])
-        commit.add_metric([sweep.commit], 1)
+        commit = GaugeMetricFamily(
+            "vmss_reconciler_commit_info",
+            "The commit in force, and whether all of it is",
+            labels=["commit", "in_force"],
+        )
+        commit.add_metric([sweep.commit, "partly" if sweep.is_partial else "wholly"], 1)
         yield commit
         refused = GaugeMetricFamily(
             "vmss_reconciler_refused_commit_info",
             "The newest commit, if it has errors",
             labels=["commit", "author"],
+        )
+        yield GaugeMetricFamily(
+            "vmss_reconciler_source_read_timestamp_seconds",
+            "When the specs were last read from their source, 0 if this process never could",
+            sweep.source_read_at.timestamp() if sweep.source_read_at else 0,
         )
         stale = GaugeMetricFamily(
             "vmss_reconciler_source_stale",

@@ -33,16 +33,17 @@ class _Forge:
 
 
 class Webhooks:
-    """The response to each webhook. `on_push` is called for each authentic push, and must return at once."""
+    """The response to each webhook. `on_push` is called for each authentic push, and must return at once.
+
+    `secret` is asked for each webhook, and must not be empty: everybody knows the signature by an empty one.
+    """
 
     def __init__(
         self,
-        secret: bytes,
+        secret: Callable[[], bytes],
         on_push: Callable[[], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        if not secret:
-            raise ValueError("the secret of the webhooks is empty")
         self._secret = secret
         self._on_push = on_push
         self._now = now
@@ -58,7 +59,10 @@ class Webhooks:
             return Response(
                 HTTPStatus.NOT_FOUND, f"no such webhook; use one of {', '.join(_FORGES)}\n".encode()
             )
-        if not forge.is_authentic(headers, body, self._secret, self._now()):
+        secret = self._secret()
+        if not secret:
+            raise ValueError("the secret of the webhooks is empty")
+        if not forge.is_authentic(headers, body, secret, self._now()):
             return Response(HTTPStatus.UNAUTHORIZED, b"the signature or secret is missing or wrong\n")
         event = headers.get(forge.event_header, "")
         if forge.push_events and event not in forge.push_events:

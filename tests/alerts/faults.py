@@ -1,6 +1,6 @@
 """Every fault that lasts: how it begins and ends, and which alerts it raises."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -35,12 +35,16 @@ def _go_on(prometheus: Prometheus) -> None:
 
 
 def as_declared(
-    *names: str, compute: type[Compute] = Compute, sweep: timedelta = MINUTE, **changes: Any
+    *names: str,
+    compute: type[Compute] = Compute,
+    sweep: timedelta = MINUTE,
+    beside: Sequence[Mapping[str, Any]] = (),
+    **changes: Any,
 ) -> World:
     """A world in which all is as declared: scale sets of three on OLD."""
     names = names or ("web",)
     sets = fleet(*(scale_set(each, capacity=3) for each in names))
-    documents = [spec(each, OLD, **changes) for each in names]
+    documents = [*beside, *(spec(each, OLD, **changes) for each in names)]
     return World(sets, *documents, compute=compute, sweep=sweep).run()
 
 
@@ -72,6 +76,11 @@ def slow(**changes: Any) -> Callable[[], World]:
 
 def both() -> World:
     return as_declared("api", "web")
+
+
+def named() -> World:
+    """A fleet with a name, which outlives the process on the tags of its scale sets."""
+    return as_declared("api", "web", beside=[of_all()])
 
 
 def strikes(strike: Strike, *operations: str) -> Act:
@@ -143,6 +152,13 @@ def go_away(prometheus: Prometheus) -> None:
 
 def come_back(prometheus: Prometheus) -> None:
     prometheus.is_away = False
+
+
+def fail_once(prometheus: Prometheus) -> None:
+    """One fetch fails."""
+    prometheus.world.source.is_unreachable = True
+    prometheus.watch(prometheus.world.sweep)
+    prometheus.world.source.is_unreachable = False
 
 
 def lose_remote(prometheus: Prometheus) -> None:
@@ -308,12 +324,40 @@ FAULTS: dict[str, Fault] = {
         muted=frozenset({"ScaleSetUnhealthy"}),
         resolves=65 * MINUTE,
     ),
-    "a broken commit": Fault(begin=BROKEN, end=merge(OLD), fires={"SpecsNotInForce": 11}),
+    "a broken commit": Fault(begin=BROKEN, end=merge(OLD), fires={"CommitRefused": 17}),
+    "a broken commit, and a fetch that fails now and then": Fault(
+        begin=BROKEN, meanwhile=fail_once, every=7 * MINUTE, end=merge(OLD), fires={"CommitRefused": 17}
+    ),
+    "a broken commit, and restarts": Fault(
+        begin=BROKEN, meanwhile=restart, every=13 * MINUTE, end=merge(OLD), fires={"CommitRefused": 17}
+    ),
+    "a broken commit that is fixed soon": Fault(begin=BROKEN, end=merge(OLD), lasts=8 * MINUTE, fires={}),
+    "a broken commit that nobody fixes": Fault(
+        begin=BROKEN,
+        meanwhile=fail_once,
+        every=50 * MINUTE,
+        end=merge(OLD),
+        lasts=5 * HOUR,
+        fires={"CommitRefused": 17, "ScaleSetBehind": 4 * 60 + 3},
+        resolves=90 * MINUTE,
+    ),
+    "a fetch that fails now and then": Fault(
+        begin=fail_once, meanwhile=fail_once, every=4 * MINUTE, end=_go_on, fires={}
+    ),
+    "a fetch that fails now and then between rare sweeps": Fault(
+        world=slow(),
+        begin=fail_once,
+        meanwhile=fail_once,
+        every=24 * MINUTE,
+        end=_go_on,
+        lasts=5 * HOUR,
+        fires={},
+    ),
     "a bad image, and a broken commit": Fault(
         begin=then(merge(BAD), after(MINUTE), BROKEN),
         end=merge(FIX),
         fires={
-            "SpecsNotInForce": 12,
+            "CommitRefused": 18,
             "ScaleSetFailing": 43,
             "ScaleSetUnhealthy": 43,
             "RolloutFailed": 53,
@@ -321,14 +365,21 @@ FAULTS: dict[str, Fault] = {
         muted=frozenset({"ScaleSetUnhealthy"}),
         resolves=65 * MINUTE,
     ),
-    "a remote that is gone": Fault(begin=lose_remote, end=find_remote, fires={"SpecsNotInForce": 11}),
+    "a remote that is gone": Fault(begin=lose_remote, end=find_remote, fires={"SourceUnread": 22}),
+    "a remote that is gone, and restarts": Fault(
+        begin=lose_remote,
+        meanwhile=restart,
+        every=13 * MINUTE,
+        end=find_remote,
+        fires={"SourceUnread": 22},
+    ),
     "a daemon that hangs": Fault(
         world=both,
         begin=hang,
         end=_go_on,
         lasts=timedelta(),
-        fires=UNKNOWN | {"ReconcilerHung": 11},
-        muted=frozenset(UNKNOWN),
+        fires=UNKNOWN | {"ReconcilerHung": 11, "SourceUnread": 22},
+        muted=frozenset({*UNKNOWN, "SourceUnread"}),
     ),
     "a daemon that hangs in its first sweep": Fault(
         begin=then(restart, hang),
@@ -415,6 +466,17 @@ FAULTS: dict[str, Fault] = {
         lasts=9 * HOUR,
         interval=4 * MINUTE,
         fires={"ApprovalForgotten": 8 * 60 + 10},
+        resolves=90 * MINUTE,
+    ),
+    "a spec that is removed in the middle of a rollout": Fault(
+        world=named,
+        begin=then(merge(NEW), after(MINUTE), lambda prometheus: prometheus.world.unmerge("web")),
+        meanwhile=restart,
+        every=2 * HOUR,
+        end=merge(NEW),
+        lasts=6 * HOUR,
+        interval=4 * MINUTE,
+        fires={"ScaleSetOrphaned": 4 * 60 + 10},
         resolves=90 * MINUTE,
     ),
     "a suspension that lasts": Fault(

@@ -23,6 +23,7 @@ def of_set(alertname: str, name: str = "web", scope: str = DEV) -> Alert:
 MUTED = [
     ("a list that fails mutes its scale sets", alert("ListFails", scope=DEV), of_set("ScaleSetUnknown")),
     ("a daemon that hangs mutes its scale sets", alert("ReconcilerHung"), of_set("ScaleSetUnknown")),
+    ("a daemon that hangs mutes its source", alert("ReconcilerHung"), alert("SourceUnread")),
     *(
         (f"what nobody knows of a set mutes {each}", of_set("ScaleSetUnknown"), of_set(each))
         for each in ("ScaleSetStalled", "ScaleSetFailing", "ScaleSetUnhealthy")
@@ -39,6 +40,12 @@ TOLD = [
         {**alert("ReconcilerHung"), "instance": "b:8080"},
         of_set("ScaleSetUnknown"),
     ),
+    (
+        "another daemon whose source is away",
+        {**alert("ReconcilerHung"), "instance": "b:8080"},
+        alert("SourceUnread"),
+    ),
+    ("a scale set that is behind a broken commit", alert("CommitRefused"), of_set("ScaleSetBehind")),
     ("another scale set", of_set("ScaleSetUnknown", "api"), of_set("ScaleSetFailing")),
     ("an image that fails while a list does", alert("ListFails", scope=DEV), of_set("ScaleSetFailing")),
     (
@@ -48,7 +55,7 @@ TOLD = [
     ),
     (
         "an image that fails under a broken commit",
-        alert("SpecsNotInForce", scope="specs"),
+        alert("CommitRefused", commit="a1", author="Ada"),
         of_set("ScaleSetFailing"),
     ),
     ("a rollout that has failed, of a failing set", of_set("ScaleSetFailing"), of_set("RolloutFailed")),

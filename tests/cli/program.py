@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,13 +125,16 @@ def command(*arguments: object) -> list[str]:
 class Daemon:
     """`reconciler run` in the background, every second, listening on a port of its own."""
 
-    def __init__(self, *arguments: object, env: Mapping[str, str], cwd: Path) -> None:
+    def __init__(
+        self, *arguments: object, env: Mapping[str, str], cwd: Path, under: Sequence[str] = ()
+    ) -> None:
+        """`under` is a command that runs it, such as `env`."""
         self._log = (cwd / "daemon.log").open("wb")
         self._path = cwd / "daemon.log"
         env = {**env, "VMSS_RECONCILER_CLONE": str(cwd / "clone of the daemon")}  # it may be killed
         options = ("--sweep", "1s", "--requeue-after", "1s", "--listen", "127.0.0.1:0")
         self._process = subprocess.Popen(
-            command("run", *options, *arguments),
+            [*under, *command("run", *options, *arguments)],
             env=env,
             cwd=cwd,
             stdout=subprocess.DEVNULL,
@@ -175,6 +178,10 @@ class Daemon:
     def status_of(self, name: str) -> str | None:
         """The status of a scale set, None if it is not observed yet."""
         return next((row["status"] for row in self.status()["scaleSets"] if row["name"] == name), None)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

@@ -1,11 +1,12 @@
 """A daemon that follows a git repository: what it does when people merge, slip, or cannot be reached."""
 
+import os
 import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -93,6 +94,43 @@ def test_a_webhook_moves_the_fleet_within_seconds(world: Azure, remote: Remote, 
         assert "a secret" not in "\n".join(daemon.log())
 
 
+RELOADING = "INFO SIGHUP: reading the specs and their credentials again"
+AS_PID_1 = ("unshare", "--map-root-user", "--pid", "--fork", "--kill-child")
+
+
+@pytest.mark.parametrize(
+    "under",
+    [
+        pytest.param((), id="as any process"),
+        pytest.param(AS_PID_1, id="as PID 1 of a container"),
+    ],
+)
+def test_sighup_moves_the_fleet_and_ends_nothing(
+    under: Sequence[str], world: Azure, remote: Remote, tmp_path: Path
+) -> None:
+    """The next sweep would come after an hour."""
+    if under and subprocess.run([*under, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody create a namespace")
+    before = remote.merge("Begin where we are", spec("web", version=OLD))
+    with Daemon(
+        "--git", remote.url, "--sweep", "1h", env=world.environment, cwd=tmp_path, under=under
+    ) as daemon:
+        daemon.started()
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+        pid = _child(daemon.pid) if under else daemon.pid
+        after = remote.merge("Move web to the January image", spec("web"))
+        assert daemon.status()["sweep"]["commit"] == before
+        os.kill(pid, signal.SIGHUP)
+        until(lambda: daemon.status()["sweep"]["commit"] == after and world.writes() > 0, daemon.log)
+        assert daemon.log().count(RELOADING) == 1
+        os.kill(pid, signal.SIGTERM)
+        assert daemon.ended() == 0
+
+
+def _child(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+
+
 def push(url: str, token: str) -> int:
     """Post a push as GitLab does. Returns the status of the response."""
     headers = {"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": token}
@@ -121,6 +159,8 @@ def test_a_commit_with_errors_is_reported_and_changes_nothing(
             "subject": "Begin where we are",
             "errors": [mistake],
             "warnings": [],
+            "partial": False,
+            "readAt": shown["sweep"]["readAt"],
             "staleSince": None,
             "refused": {
                 "commit": bad,
@@ -181,6 +221,7 @@ def _ask_where_is_my_change(world: Azure, remote: Remote, tmp_path: Path) -> Non
         (row,) = (line for line in status.out if line.startswith("api"))
         assert row.endswith(f"; behind commit {bad[:10]}, which has errors: {error}")
         metrics = daemon.get("/metrics")[1].splitlines()
+        assert f'vmss_reconciler_commit_info{{commit="{bad}",in_force="partly"}} 1.0' in metrics
         assert f'vmss_reconciler_refused_commit_info{{author="Ada",commit="{bad}"}} 1.0' in metrics
         assert 'vmss_reconciler_behind{name="api"} 1.0' in metrics
         assert 'vmss_reconciler_behind{name="web"} 0.0' in metrics
@@ -231,6 +272,29 @@ def forge(remote: Remote) -> Iterator[Forge]:
     """A forge that serves the remote by HTTP."""
     with serve(remote.tree.parent) as found:
         yield found
+
+
+def test_sighups_while_a_fetch_hangs_cause_one_more_and_end_nothing(
+    world: Azure, remote: Remote, forge: Forge, tmp_path: Path
+) -> None:
+    remote.merge("Begin where we are", spec("web", version=OLD))
+    options = ("--git", forge.url("fleet.git/.git"), "--git-timeout", "4s", "--sweep", "1h")
+    with Daemon(*options, env=world.environment, cwd=tmp_path) as daemon:
+        daemon.started()
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+        after = remote.merge("Move web to the January image", spec("web"))
+        asked, forge.delay = len(forge.requests), 100
+        daemon.signal(signal.SIGHUP)
+        until(lambda: len(forge.requests) > asked, daemon.log)
+        forge.delay = 0
+        for _ in range(3):
+            daemon.signal(signal.SIGHUP)
+        until(lambda: daemon.status()["sweep"]["commit"] == after, daemon.log)
+        contacts = [path for _, path, _ in forge.requests[asked:] if "/info/refs" in path]
+        assert len(contacts) == 3, "one that hangs, and one more: for the id of the commit and for the commit"
+        assert RELOADING in daemon.log()
+        daemon.signal(signal.SIGTERM)
+        assert daemon.ended() == 0
 
 
 def test_a_stop_ends_a_fetch_that_hangs(world: Azure, remote: Remote, forge: Forge, tmp_path: Path) -> None:

@@ -192,6 +192,7 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             "Invalid value for '--port': 'abc' is not a valid port number.",
             id="a port of the simulation that is a word",
         ),
+        pytest.param("dismiss", "Missing argument 'NAMES...'.", id="no orphan to dismiss"),
         pytest.param("apply", "No such command 'apply'.", id="an unknown verb"),
     ],
 )
@@ -313,6 +314,7 @@ def test_an_empty_variable_is_an_error(verb: str, option: str) -> None:
         (["plan", "--clone="], "--clone"),
         (["adopt", "--subscription", ""], "--subscription"),
         (["approve", ""], "NAME"),
+        (["dismiss", "web", ""], "NAMES"),
         (["why", ""], "NAME"),
         (["validate", "specs", ""], "PATHS"),
         (["comment", ""], "FILE"),
@@ -353,7 +355,8 @@ def test_a_port_in_use_is_reported_with_its_fix() -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["adopt", "check", "comment", "plan", "retry", "run", "simulate", "status", "validate", "why"]
+    "verb",
+    ["adopt", "check", "comment", "dismiss", "plan", "retry", "run", "simulate", "status", "validate", "why"],
 )
 def test_every_verb_has_help_that_begins_with_a_sentence(verb: str) -> None:
     done = CliRunner().invoke(main, [verb, "--help"])

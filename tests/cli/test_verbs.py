@@ -21,6 +21,7 @@ LOADED = {
     "adopt": ["azure.mgmt.compute"],
     "approve": ["azure.mgmt.compute"],
     "check": ["azure.mgmt.compute"],
+    "dismiss": ["azure.mgmt.compute"],
     "retry": ["azure.mgmt.compute"],
     "plan": ["azure.mgmt.compute"],
     "run": ["azure.mgmt.compute"],
@@ -58,6 +59,7 @@ def test_a_verb_loads_only_what_it_needs() -> None:
         (["why", "web"], "reconciler.cli.options.Session"),
         (["approve", "web"], "reconciler.cli.options.Session"),
         (["retry", "web"], "reconciler.cli.options.Session"),
+        (["dismiss", "web"], "reconciler.cli.options.Session"),
     ],
 )
 def test_every_verb_ends_in_the_same_way_on_ctrl_c(

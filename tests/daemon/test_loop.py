@@ -1,5 +1,6 @@
 """The loop on real threads: it neither loses nor repeats a reconcile."""
 
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -250,6 +251,36 @@ def test_stop_right_after_a_reconcile_causes_no_error_in_a_thread(monkeypatch: p
         assert loop.wait(lambda work=work, loop=loop: work.reconciles["a"] == 1 and loop.idle, DEADLINE)  # type: ignore[misc]
         loop.stop()
     assert errors == []
+
+
+def test_a_signal_is_handled_during_a_wait_even_if_another_thread_receives_it(running: Running) -> None:
+    work, seen, is_waiting, is_late = Work(), Event(), Event(), Event()
+    loop = running(work)
+    assert loop.wait(lambda: work.sweeps == 1 and loop.idle, DEADLINE)
+
+    def rescue() -> None:
+        is_late.set()
+        loop.wake("a")
+
+    def kill() -> None:
+        is_waiting.wait(20)
+        Event().wait(0.2)  # between that and the wait itself
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+
+    def until() -> bool:
+        is_waiting.set()
+        return seen.is_set()
+
+    timer = threading.Timer(DEADLINE.total_seconds(), rescue)
+    before = signal.signal(signal.SIGUSR1, lambda *_: seen.set())
+    try:
+        timer.start()
+        threading.Thread(target=kill).start()
+        assert loop.wait(until, None)
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGUSR1, before)
+    assert not is_late.is_set()
 
 
 def test_wait_returns_at_its_timeout(running: Running) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.daemon.specs import Directory, Lines, Reading, Specs
+from reconciler.daemon.specs import Directory, Immediate, Lines, Reading, Specs
 from reconciler.git.repository import SourceStopped, SourceUnreachable
 from reconciler.spec.author import Author
 from reconciler.spec.files import File
@@ -18,7 +18,7 @@ from tests import build
 from tests.stories.world import FIX, NEW, OLD, SUBSCRIPTION, spec
 
 
-class Remote:
+class Remote(Immediate):
     """A source with settable contents."""
 
     def __init__(self, *answers: Reading | str, last: Reading | None = None) -> None:
@@ -136,6 +136,74 @@ def test_without_what_was_in_force_the_newest_valid_commit_is_and_the_holds_of_t
         specs.refresh()
         assert (specs.commit, versions(specs), len(specs.errors)) == ("b2", [NEW], 2)
         assert [each.suspend for each in specs.scale_sets] == [Suspension("outage")]
+
+
+class Search:
+    """A search for a valid commit that counts how often it was made."""
+
+    def __init__(self, *results: Reading | str | None) -> None:
+        self.count = 0
+        self._results = list(results)
+
+    def __call__(self, _is_valid: Callable[[tuple[File, ...]], bool]) -> Reading | None:
+        self.count += 1
+        result = self._results.pop(0)
+        if isinstance(result, str):
+            raise SourceUnreachable(result)
+        return result
+
+
+def test_a_search_that_found_no_valid_commit_is_made_once_for_each_commit() -> None:
+    first, second = Search(None), Search(None)
+    broken = [
+        replace(reading(name, broken=True), before=search) for name, search in (("a1", first), ("b2", second))
+    ]
+    specs = Specs(Remote(broken[0], broken[0], broken[1], broken[1], reading("c3")))
+    for _ in range(4):
+        specs.refresh()
+        assert (specs.commit, len(specs.errors), specs.scale_sets) == ("", 1, ())
+    assert (first.count, second.count) == (1, 1)
+    specs.refresh()
+    assert (specs.commit, specs.errors) == ("c3", ())
+
+
+def test_a_search_that_could_not_read_all_commits_is_repeated() -> None:
+    search = Search("no answer", reading("a1"))
+    specs = Specs(Remote(replace(reading("b2", broken=True), before=search)))
+    for _ in range(3):
+        specs.refresh()
+    assert (search.count, specs.commit) == (2, "a1")
+
+
+def test_a_search_is_repeated_if_its_result_is_to_be_forgotten() -> None:
+    """Other keys may verify commits whose signatures were refused before."""
+    search, forgotten = Search(None, reading("a1")), []
+    source = Remote(replace(reading("b2", broken=True), before=search))
+    specs = Specs(source, forget_credentials=lambda: forgotten.append("credentials"))
+    specs.refresh()
+    specs.forget()
+    specs.refresh()
+    assert (search.count, specs.commit, forgotten) == (2, "a1", ["credentials"])
+
+
+def test_a_commit_that_is_in_force_only_in_part_is_named_as_such() -> None:
+    def declaring(commit: str, web: str, db: str) -> Reading:
+        files = (("web", web), ("db", db))
+        return Reading(commit, "", tuple(File(f"{name}.yaml", text.encode()) for name, text in files), ())
+
+    web, db, moved = (yaml.safe_dump(spec(name, version)) for name, version in
+                      (("web", NEW), ("db", NEW), ("web", FIX)))  # fmt: skip
+    commits = [
+        declaring("a1", web, db),
+        declaring("b2", moved, "kind: ["),
+        declaring("c3", "kind: [", "kind: ["),
+        declaring("d4", moved, db),
+    ]
+    specs, seen = Specs(Remote(*commits)), []
+    for _ in commits:
+        specs.refresh()
+        seen.append((specs.commit, specs.is_partial))
+    assert seen == [("a1", False), ("b2", True), ("b2", True), ("d4", False)]
 
 
 def test_a_commit_is_marked_valid_when_it_is_taken_over() -> None:

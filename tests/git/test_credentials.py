@@ -267,7 +267,7 @@ def test_a_github_app_exchanges_a_signed_statement_for_a_token(
 ) -> None:
     url, server = api
     now = [1_800_000_000.0]
-    obtain = github_app.tokens(app, lambda: now[0])
+    obtain = github_app.Tokens(app, lambda: now[0])
     assert [obtain(parse(url)) for _ in range(2)] == ["ghs_1", "ghs_1"]
     now[0] += 1801
     assert obtain(parse(url)) == "ghs_2"
@@ -278,6 +278,20 @@ def test_a_github_app_exchanges_a_signed_statement_for_a_token(
     head, claims = (json.loads(decoded(each)) for each in signed.split("."))
     assert head == {"alg": "RS256", "typ": "JWT"}
     assert claims == {"iat": 1_800_000_000 - 60, "exp": 1_800_000_000 + 540, "iss": "77"}
+
+
+def test_a_token_that_is_forgotten_is_exchanged_anew_with_the_key_as_it_is_now(
+    api: tuple[str, type[Api]], app: App
+) -> None:
+    url, server = api
+    obtain = github_app.Tokens(app)
+    assert obtain(parse(url)) == "ghs_1"
+    other = generate_private_key(65537, 2048)
+    app.key.write_bytes(other.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
+    obtain.forget()
+    assert [obtain(parse(url)) for _ in range(2)] == ["ghs_2", "ghs_2"]
+    signed, _, signature = server.seen[1][1].removeprefix("Bearer ").rpartition(".")
+    other.public_key().verify(decoded(signature), signed.encode(), PKCS1v15(), SHA256())
 
 
 def decoded(text: str) -> bytes:
@@ -299,7 +313,7 @@ def test_a_github_app_that_gets_no_token_is_reported(
     url, server = api
     server.answer = status, body
     with pytest.raises(CredentialsMissing) as raised:
-        github_app.tokens(app)(parse(url))
+        github_app.Tokens(app)(parse(url))
     assert str(raised.value) == f"GitHub issued no token for the installation 4711 of the app 77: {message}"
     assert len(server.seen) == 1
 
@@ -309,21 +323,21 @@ def test_the_api_of_a_company_is_trusted_by_the_ca_file_of_git(
 ) -> None:
     with serve_api(certificate(tmp_path, "localhost")) as (url, _):
         with pytest.raises(CredentialsMissing, match="certificate verify failed"):
-            github_app.tokens(app)(parse(url))
+            github_app.Tokens(app)(parse(url))
         monkeypatch.setenv("GIT_SSL_CAINFO", str(tmp_path / "localhost.pem"))
-        assert github_app.tokens(app)(parse(url)) == "ghs_1"
+        assert github_app.Tokens(app)(parse(url)) == "ghs_1"
         monkeypatch.setenv("GIT_SSL_CAINFO", str(tmp_path / "missing.pem"))
         with pytest.raises(CredentialsMissing, match="No such file"):
-            github_app.tokens(app)(parse(url))
+            github_app.Tokens(app)(parse(url))
 
 
 def test_a_key_that_is_none_of_a_github_app_is_named(app: App, tmp_path: Path) -> None:
     app.key.write_text("-----BEGIN RSA PRIVATE KEY-----\n")
     with pytest.raises(CredentialsMissing, match="is not the private key of a GitHub App"):
-        github_app.tokens(app)(parse("http://127.0.0.1:1/r.git"))
+        github_app.Tokens(app)(parse("http://127.0.0.1:1/r.git"))
     missing = replace(app, key=tmp_path / "missing")
     with pytest.raises(CredentialsMissing, match="cannot be read: no such file or directory"):
-        github_app.tokens(missing)(parse("http://127.0.0.1:1/r.git"))
+        github_app.Tokens(missing)(parse("http://127.0.0.1:1/r.git"))
 
 
 @pytest.mark.parametrize(

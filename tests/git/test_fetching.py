@@ -279,12 +279,15 @@ def test_the_search_for_a_valid_commit_is_bounded(web: Forge, remote: Remote, tm
     assert len(seen) == 20
 
 
-def test_without_a_server_no_earlier_commit_is_found(web: Forge, remote: Remote, tmp_path: Path) -> None:
+def test_without_a_server_it_is_unknown_whether_an_earlier_commit_is_valid(
+    web: Forge, remote: Remote, tmp_path: Path
+) -> None:
     sha = remote.push()
     repository = replace(of(web, tmp_path / "c"), timeout=timedelta(seconds=10))
     repository.commit()
     web.answer = 503, {}, b""
-    assert repository.valid_before(sha, lambda _: True) is None
+    with pytest.raises(SourceUnreachable, match="503"):
+        repository.valid_before(sha, lambda _: True)
 
 
 def test_a_clone_that_is_lost_is_fetched_again_though_the_branch_is_unchanged(

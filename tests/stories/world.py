@@ -15,7 +15,7 @@ import yaml
 from reconciler.azure.compute import Compute
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.reconciler import Reconciler
-from reconciler.daemon.specs import Reading
+from reconciler.daemon.specs import Immediate, Reading
 from reconciler.daemon.state import ScaleSetState
 from reconciler.git.repository import SourceUnreachable
 from reconciler.simulator import VirtualClock
@@ -88,7 +88,7 @@ def of_all(**fields: Any) -> dict[str, Any]:
     }
 
 
-class Merged:
+class Merged(Immediate):
     """A source of specs that a story merges documents into."""
 
     def __init__(self) -> None:

@@ -16,6 +16,7 @@ from reconciler.azure.failure import TooManyRequests, Unreachable
 from reconciler.daemon.condition import ConditionStatus, ConditionType
 from reconciler.daemon.history import Ending, History, RolloutRecord
 from reconciler.daemon.in_force import RefusedCommit
+from reconciler.daemon.orphan import Orphan
 from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
@@ -33,6 +34,7 @@ LABELS = {
     "reason": {*Reason},
     "state": {"total", "up_to_date", "unavailable", "unhealthy", "left_out"},
     "result": set(Ending),
+    "in_force": {"wholly", "partly"},
     "kind": {operation_class.name.lower() for operation_class in OperationClass},
 }
 
@@ -44,15 +46,16 @@ def store() -> Store:
         known_at=NOW,
         history=History((ENDED,), {Ending.SUCCEEDED: 1}),
     )
-    shown = store_of(known, state("old", holds_slot=True))
-    shown.declare(in_force(known.desired))
-    shown.last_sweep = Sweep(NOW, "a1", "Move web", lists={"subscription s": None}, refused=REFUSED)
+    shown = store_of(known)
+    lists = {"subscription s": None}
+    shown.last_sweep = Sweep(NOW, "a1", "Move web", lists=lists, refused=REFUSED, orphans=(ORPHAN,))
     shown.requests.count("HIGH_COST_GET", 200)
     shown.requests.count("HIGH_COST_GET", 200)
     shown.requests.count("PATCH", 0)
     return shown
 
 
+ORPHAN = Orphan("old", spec("old").target.id, NEW.version, NOW, 1, 3, NOW)
 REFUSED = RefusedCommit("b2", "Move api", "Ada", "specs/api.yaml:3:1: metadata: is missing", 1)
 
 
@@ -85,7 +88,7 @@ def test_the_labels_take_only_documented_values() -> None:
     text = PAGE.read_text()
     assert [
         value
-        for label in ("kind", "state", "result")
+        for label in ("kind", "state", "result", "in_force")
         for value in sorted(LABELS[label])
         if f"`{value}`" not in text
     ] == []
@@ -166,6 +169,28 @@ def test_times_before_the_first_sweep_and_observation() -> None:
     assert sample(shown, "last_observed_timestamp_seconds", name="web", scope=SCOPE) == NOW.timestamp()
     shown.declare(in_force(spec(), commit="b2"), NOW + timedelta(minutes=9))
     assert sample(shown, "last_observed_timestamp_seconds", name="web", scope=SCOPE) == NOW.timestamp()
+
+
+def test_when_the_source_was_read() -> None:
+    shown = store_of(state())
+    later = NOW + timedelta(minutes=9)
+    shown.last_sweep = Sweep(later, "a1", "Move web")
+    assert sample(shown, "source_read_timestamp_seconds") == 0
+    shown.last_sweep = Sweep(later, "a1", "Move web", source_read_at=later)
+    assert sample(shown, "source_read_timestamp_seconds") == later.timestamp()
+
+
+@pytest.mark.parametrize(
+    ("is_partial", "extent"),
+    [
+        pytest.param(False, "wholly", id="without errors"),
+        pytest.param(True, "partly", id="with errors"),
+    ],
+)
+def test_whether_all_of_the_commit_is_in_force(is_partial: bool, extent: str) -> None:
+    shown = store_of(state())
+    shown.last_sweep = Sweep(NOW, "a1", "Move web", is_partial=is_partial)
+    assert sample(shown, "commit_info", commit="a1", in_force=extent) == 1
 
 
 def test_list_by_resource_group_has_the_scope_of_the_group() -> None:

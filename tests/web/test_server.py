@@ -222,6 +222,8 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                     "subject": "Remove all",
                     "errors": [],
                     "warnings": [],
+                    "partial": False,
+                    "readAt": None,
                     "staleSince": None,
                     "refused": None,
                 },
@@ -239,6 +241,8 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                     "subject": "Move web",
                     "errors": ["specs/web.yaml:3:1: metadata: is missing"],
                     "warnings": [],
+                    "partial": False,
+                    "readAt": None,
                     "staleSince": None,
                     "refused": None,
                 },
@@ -366,6 +370,7 @@ def conditions_of(name: str, *statuses: str) -> list[str]:
 
 
 BUILD = f'vmss_reconciler_build_info{{version="{__version__}"}} 1.0'
+UNREAD = "vmss_reconciler_source_read_timestamp_seconds 0.0"
 SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
 
 
@@ -379,7 +384,8 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 BUILD,
                 SWEPT,
                 'vmss_reconciler_sweep_errors{scope="specs"} 2.0',
-                'vmss_reconciler_commit_info{commit=""} 1.0',
+                'vmss_reconciler_commit_info{commit="",in_force="wholly"} 1.0',
+                UNREAD,
                 "vmss_reconciler_source_stale 0.0",
             ],
             id="errors in the specs are counted",
@@ -390,7 +396,8 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 BUILD,
                 SWEPT,
                 'vmss_reconciler_sweep_errors{scope="specs"} 0.0',
-                f'vmss_reconciler_commit_info{{commit="{COMMIT}"}} 1.0',
+                f'vmss_reconciler_commit_info{{commit="{COMMIT}",in_force="wholly"}} 1.0',
+                UNREAD,
                 "vmss_reconciler_source_stale 0.0",
                 'vmss_reconciler_status{name="web",status="Ready"} 0.0',
                 'vmss_reconciler_status{name="web",status="Reconciling"} 1.0',

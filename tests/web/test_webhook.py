@@ -32,7 +32,7 @@ def post(
 ) -> tuple[HTTPStatus, int]:
     """The status of the response, and the number of pushes that it caused."""
     pushes = Pushes()
-    response = Webhooks(secret, pushes, lambda: now).post(path, headers, body)
+    response = Webhooks(lambda: secret, pushes, lambda: now).post(path, headers, body)
     return response.status, pushes.count
 
 
@@ -158,7 +158,7 @@ def test_an_unknown_path_is_not_found() -> None:
 
 def test_an_empty_secret_is_refused() -> None:
     with pytest.raises(ValueError, match="empty"):
-        Webhooks(b"", Pushes())
+        post("/hooks/gitlab", {**PUSH_HOOK, "x-gitlab-token": ""}, secret=b"")
 
 
 def test_the_example_in_the_documentation_of_github_is_authentic() -> None:

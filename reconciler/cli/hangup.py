@@ -1,0 +1,58 @@
+"""SIGHUP reads everything again instead of ending the process, as in other daemons.
+
+The handler runs between any two steps of the main thread, which may hold locks. It therefore only leaves a
+note, and a thread acts on it.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from threading import Thread
+from types import FrameType
+
+
+class Hangups:
+    """A context in which SIGHUP does not end the process. One that arrives early is kept for `answer`.
+
+    If the terminal that the process was started in is gone, SIGHUP ends the process nevertheless: nobody
+    expects a daemon to outlive a closed window.
+    """
+
+    def __init__(self) -> None:
+        self._notes: SimpleQueue[bool] = SimpleQueue()  # False ends the thread
+        self._began_in_terminal = sys.stderr.isatty()
+        self._before: Callable[[int, FrameType | None], object] | int | None = signal.SIG_DFL
+
+    def __enter__(self) -> "Hangups":
+        self._before = signal.signal(signal.SIGHUP, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGHUP, self._before)
+
+    @contextmanager
+    def answer(self, act: Callable[[], None]) -> Iterator[None]:
+        """Call `act` for the signals inside this context, once for those that arrive at the same time."""
+        thread = Thread(target=self._run, args=(act,), name="hangup", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._notes.put(False)
+            thread.join()
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if self._began_in_terminal and not sys.stderr.isatty():
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        self._notes.put(True)
+
+    def _run(self, act: Callable[[], None]) -> None:
+        while self._notes.get():
+            while not self._notes.empty():
+                if not self._notes.get():
+                    return
+            act()

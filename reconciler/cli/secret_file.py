@@ -1,0 +1,37 @@
+"""The secret of the webhooks, in a file that may be replaced while the daemon runs."""
+
+import logging
+from pathlib import Path
+
+import click
+
+_log = logging.getLogger("reconciler")
+
+
+class SecretFile:
+    """The file of --webhook-secret-file. Raises UsageError if it contains no secret at the start."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._error = ""
+        self._secret = self._read()
+
+    def secret(self) -> bytes:
+        """The secret as the file has it now. While it has none, the last one remains, and the log says so."""
+        try:
+            self._secret, error = self._read(), ""
+        except click.UsageError as found:
+            error = found.message
+        if error and error != self._error:
+            _log.error("%s; the last secret remains in use", error)
+        self._error = error
+        return self._secret
+
+    def _read(self) -> bytes:
+        try:
+            secret = self._path.read_bytes().rstrip(b"\r\n")
+        except OSError as error:
+            raise click.UsageError(f"--webhook-secret-file {self._path}: {error.strerror}") from error
+        if not secret:
+            raise click.UsageError(f"--webhook-secret-file {self._path}: is empty; write the secret into it")
+        return secret

@@ -482,12 +482,12 @@ def test_all_addresses_of_ipv6_are_those_of_ipv4_too() -> None:
             assert get(f"http://{host}:{port}/readyz")[0] == 200
 
 
-def test_a_scale_set_whose_spec_is_removed_has_no_series_except_as_an_orphan() -> None:
+def test_a_scale_set_whose_spec_is_removed_has_no_series() -> None:
     store = rolling()
     store.declare(())
     with served(store) as page:
         named = [line.partition("{")[0] for line in page("/metrics")[2].splitlines() if 'name="web"' in line]
-    assert named == ["vmss_reconciler_orphaned"]
+    assert named == []
 
 
 def test_an_address_is_free_again_after_close() -> None:

@@ -40,6 +40,7 @@ from reconciler.simulator.faults import (
     Timeout,
     Truncated,
 )
+from reconciler.simulator.indented import indented
 from reconciler.simulator.message import ConnectionLost, Request, Response
 from reconciler.simulator.record import Exchange, ScaleSetSnapshot
 from reconciler.simulator.request_context import RequestContext
@@ -250,7 +251,7 @@ def _body(reply: Reply) -> bytes:
         return b""
     if reply.gateway or not reply.pretty:
         return json.dumps(reply.body, separators=(",", ":")).encode()
-    return json.dumps(reply.body, indent=2).replace("\n", "\r\n").encode()
+    return indented(reply.body, newline="\r\n").encode()
 
 
 def _stale_response(old: Response, fresh: Response) -> Response:

@@ -1,0 +1,33 @@
+"""JSON with indentation: what `json.dumps(value, indent=2)` returns, in less than half of the time.
+
+In CPython, an encoder that indents is pure Python, and passes each token up through all levels. This one
+joins the parts of each level. Most responses of the simulator are indented, because those of Compute are.
+"""
+
+from __future__ import annotations
+
+import json
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+_encode = json.JSONEncoder().encode
+
+
+def indented(value: Any, newline: str = "\n") -> str:
+    """Return the value as JSON. Names have to be text. `newline` ends each line and indents the next one.
+
+    >>> indented({"a": [1, {}]}) == json.dumps({"a": [1, {}]}, indent=2)
+    True
+    """
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    if isinstance(value, dict) and value:
+        within = newline + "  "
+        lines = [f"{encode_basestring_ascii(name)}: {indented(each, within)}" for name, each in value.items()]
+        return f"{{{within}{f',{within}'.join(lines)}{newline}}}"
+    if isinstance(value, list | tuple) and value:
+        within = newline + "  "
+        return f"[{within}{f',{within}'.join([indented(each, within) for each in value])}{newline}]"
+    if value is True or value is False:
+        return "true" if value else "false"
+    return _encode(value)

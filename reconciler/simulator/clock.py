@@ -44,7 +44,11 @@ class Clock(ABC):
 
     def now(self) -> datetime:
         """Return the time of the event that runs, or else the current time after all due events have run."""
-        with self.hold() as now:
+        with self._lock:
+            if self._event_time is not None:
+                return self._event_time
+            now = self._reading()
+            self._run_until(now)
             return now
 
     def after(self, delay: timedelta, event: Callback) -> None:

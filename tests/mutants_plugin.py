@@ -19,7 +19,6 @@ import pytest
 
 WORKERS = 2
 LIMIT = 2  # seconds of CPU time for one test; the slowest takes a fiftieth of one
-EVERY = 500  # mutants
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool:
@@ -29,16 +28,15 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     # "" is no mutant, and "fail" makes every function of mutmut raise.
     if dict(_exit_codes({"": items, "fail": items})) != {"": 0, "fail": 1}:
         pytest.exit("tests/rollout has to pass without a mutant, and to fail if every function raises", 1)
-    files = {path: json.loads(path.read_text()) for path in sorted(Path().glob("reconciler/**/*.meta"))}
-    mutants = _with_tests(items, (name for each in files.values() for name in each["exit_code_by_key"]))
-    found: dict[str, int] = {}
-    for name, code in _exit_codes(mutants):
-        found[name] = code
-        if len(found) % EVERY == 0:
-            print(f"mutants: {len(found)} of {len(mutants)}, {[*found.values()].count(0)} live", flush=True)
-    for path, data in files.items():
-        data["exit_code_by_key"] = {name: found[name] for name in data["exit_code_by_key"]}
-        path.write_text(json.dumps(data))
+    calling = _calling(items)
+    for path in sorted(Path().glob("reconciler/**/*.meta")):
+        data = json.loads(path.read_text())
+        names = [*data["exit_code_by_key"]]
+        found = dict(_exit_codes({name: calling.get(name.partition("__mutmut_")[0], []) for name in names}))
+        path.write_text(json.dumps(data | {"exit_code_by_key": {name: found[name] for name in names}}))
+        live = [*found.values()].count(0)
+        if names:
+            print(f"mutants: {path.stem}: {len(names)}, {live} of them live", flush=True)
     return True
 
 
@@ -55,18 +53,18 @@ def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> None:
         os._exit(1)
 
 
-def _with_tests(items: Iterable[pytest.Item], names: Iterable[str]) -> dict[str, list[pytest.Item]]:
-    """Each mutant with the tests that call its function: those of its module first, and then the fastest."""
+def _calling(items: Iterable[pytest.Item]) -> dict[str, list[pytest.Item]]:
+    """The tests that call each function: those of its module first, and then the fastest."""
     stats: dict[str, Any] = json.loads(Path("mutmut-stats.json").read_text())
     by_id = {item.nodeid: item for item in items}
-    calling = {}
+    found = {}
     for function, tests in stats["tests_by_mangled_function_name"].items():
         own = f"test_{function.split('.')[-2]}"
         ranks = sorted(
             (by_id[test].path.stem != own, stats["duration_by_test"][test], test) for test in tests
         )
-        calling[function] = [by_id[test] for *_, test in ranks]
-    return {name: calling.get(name.partition("__mutmut_")[0], []) for name in names}
+        found[function] = [by_id[test] for *_, test in ranks]
+    return found
 
 
 def _exit_codes(mutants: Mapping[str, Sequence[pytest.Item]]) -> Iterator[tuple[str, int]]:

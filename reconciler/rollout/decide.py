@@ -122,7 +122,7 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
     if not follows_latest(desired.image) or observed.availability is None:
         return decision
     # It is up to date with its version, but it is unknown whether that is the latest.
-    unsaid = image_unavailable(desired.image, observed.availability)
+    unsaid = image_unavailable(desired.image, model, observed.availability)
     if unsaid and isinstance(decision, Decision) and decision.reason is Reason.UP_TO_DATE:
         return replace(unsaid, counts=decision.counts)
     return decision

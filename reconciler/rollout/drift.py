@@ -40,7 +40,7 @@ def drift(aim: Aim) -> Decision | Need:
         return refused
     if observed.availability is None:
         return Need.IMAGE
-    if refused := image_unavailable(aim.image, observed.availability) or incompatibility(
+    if refused := image_unavailable(aim.image, model, observed.availability) or incompatibility(
         model, observed.availability
     ):
         return refused
@@ -65,7 +65,7 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
             f"{_NONE_IS_GOOD}, and rollout.requireWayBack requires one; set it to false to begin without one",
         )
     if aim.rollout.on_failure is not OnFailure.HOLD and not has_way_back:
-        unsaid = f"{unsaid}; no rollback target: {_NONE_IS_GOOD}"
+        unsaid = f"{unsaid}; no rollback target is known"
     staying = members(desired, model, aim.observed, instances)
     doing = f"the rollout to {short(desired.image)}"
     # A gate may block it for days, in which an instance may become unhealthy.
@@ -168,13 +168,10 @@ def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
     behind = [each for each in instances if _is_on(model.image, each.image) and each.latest_model is False]
     if not behind:
         return ""
-    share = f"{len(behind)} of {len(instances)} instances"
+    who = f"{len(behind)} of {len(instances)} instances also get"
     if failed := model.persisted.failed_before(model.image):
-        return (
-            f"the upgrade also applies other changes of the model (to {failed} and back, or by another "
-            f"writer) to {share}"
-        )
-    return f"the upgrade also applies another change of the model to {share}"
+        return f"{who} other changes of the model (to {failed} and back, or by another writer)"
+    return f"{who} another change of the model"
 
 
 def _is_on(model: Image | None, instance: Image | None) -> bool:

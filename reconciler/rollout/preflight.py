@@ -12,7 +12,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Availability, Instance, Model, Observed, Verdict
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.traits import Traits
-from reconciler.spec.image import Image, follows_latest, is_version_of, order, same, short, version
+from reconciler.spec.image import Image, PlatformImage, follows_latest, is_version_of, order, same, short, version
 from reconciler.spec.scale_set import ScaleSet
 
 # "... has reached its limit of 10 models that may be referenced by one or more VMs belonging to the Virtual
@@ -26,11 +26,11 @@ _REFUSALS: Mapping[Verdict, tuple[Reason, str]] = {
     ),
     Verdict.NOT_REPLICATED: (
         Reason.IMAGE_NOT_REPLICATED,
-        "not replicated to the region of the scale set; add the region to the target regions of the image",
+        "not in {region}; add that to the target regions of the image",
     ),
     Verdict.REPLICATING: (
         Reason.IMAGE_REPLICATING,
-        "still replicating to the region of the scale set; the model is set when that is done",
+        "still being copied to {region}; the model is set when that is done",
     ),
     Verdict.DEPRECATED: (
         Reason.IMAGE_DEPRECATED,
@@ -47,13 +47,15 @@ _REFUSALS: Mapping[Verdict, tuple[Reason, str]] = {
 }
 
 
-def image_unavailable(image: Image, availability: Availability) -> Decision | None:
+def image_unavailable(image: Image, model: Model, availability: Availability) -> Decision | None:
     """Why the model cannot be set to `image`, or None."""
     if availability.verdict not in _REFUSALS:
         return None
     reason, words = _REFUSALS[availability.verdict]
     evidence = f" ({availability.evidence})" if availability.evidence else ""
-    return Decision(reason, f"{image}: {words}{evidence}")
+    # The id of a gallery image is longer than a line, and stands in the spec.
+    name = image if isinstance(image, PlatformImage) else short(image)
+    return Decision(reason, f"{name}: {words.format(region=model.location)}{evidence}")
 
 
 # The security types of scale sets that can run an image, by its feature "SecurityType".
@@ -123,7 +125,7 @@ def newest_version(image: Image, model: Model, availability: Availability) -> Im
     that is behind or unreadable, does not downgrade a fleet.
     """
     current = model.image if model.image and is_version_of(model.image, image) else None
-    if refused := image_unavailable(image, availability):
+    if refused := image_unavailable(image, model, availability):
         return current or refused
     found = availability.image
     return current if current and order(version(current)) > order(version(found)) else found

@@ -174,7 +174,7 @@ def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
     """
     good = model.persisted.last_good
     if good is None:
-        return "no image is known to be good here"
+        return "none is known"
     runs = (model.image, *(each.image for each in observed.instances or ()))
     wrote = observed.progress.wrote_last_good
     if not any(same(each, good) for each in runs if each) and not (wrote and wrote.is_of(good)):
@@ -186,7 +186,7 @@ def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
             return f"only a tag says that {short(good)} was good here, and no instance runs it"
     if observed.rollback_target is None:
         return Need.ROLLBACK_TARGET
-    refused = image_unavailable(good, observed.rollback_target)
+    refused = image_unavailable(good, model, observed.rollback_target)
     if refused and not refused.reason.meaning.is_latest_unknown:
         return (
             f"{short(good)} was good here, but Azure no longer creates instances from it ({refused.reason})"

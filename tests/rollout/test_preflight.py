@@ -217,8 +217,8 @@ def test_the_oldest_of_images_without_a_version_is_the_first_by_name_however_the
 @pytest.mark.parametrize(
     ("on", "lack"),
     [
-        pytest.param(OLD, ("to 1 of 1 instances",), id="on a version"),
-        pytest.param(LATEST, ("to 1 of 1 instances",), id="on latest, whichever version that was"),
+        pytest.param(OLD, ("1 of 1 instances also get",), id="on a version"),
+        pytest.param(LATEST, ("1 of 1 instances also get",), id="on latest, whichever version that was"),
         pytest.param(
             replace(OLD, offer="ubuntu-22_04-lts"), (), id="on another image, which is the change itself"
         ),

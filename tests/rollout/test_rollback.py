@@ -596,7 +596,7 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
         ),
         pytest.param(
             {"model": model(persisted=PersistedState())},
-            "no image is known to be good here",
+            "none is known",
             id="nothing is known",
         ),
     ],

@@ -339,7 +339,7 @@ def test_a_model_on_latest_is_no_rollback_target() -> None:
     world = World(fleet(floating, images={"platform": [{**BASE, "versions": [OLD]}]}), rolling("repin"))
     world.azure.publish(f"{':'.join(BASE.values())}:{BAD}", boots="unhealthy")
     world.rest(2 * HOUR)
-    assert world.lines()["web"].endswith("no rollback target: no image is known to be good here")
+    assert world.lines()["web"].endswith("no rollback target: none is known")
     assert persisted_state(world.azure.scale_set("web").tags).last_good is None
 
 

@@ -73,7 +73,7 @@ def test_a_failed_rollout_without_its_state_tag_has_no_rollback_target_and_holds
     world.rest(2 * HOUR)
     line = world.lines()["web"]
     assert line == says("HealthCheckFailed", "update domain 0")
-    assert line.endswith("; no rollback target: no image is known to be good here")
+    assert line.endswith("; no rollback target: none is known")
     assert upgrades(world) == 1
     world.merge(spec(version=NEW, rollout={"onFailure": "rollback"}))
     world.rest(HOUR)

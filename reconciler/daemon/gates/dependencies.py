@@ -77,8 +77,8 @@ def waves(
     all_ready = f"{_of(lower.size, lower.size)} Ready"
     if not lower.is_proven and not desired.fleet.allow_unproven_wave:
         evidence = (
-            f"{all_ready}, but none has an instance that has proven the image; start an instance in one of "
-            "them, or set spec.allowUnprovenWave of the Fleet"
+            f"{all_ready}, but no instance of them has proven the image; start one, or set "
+            "spec.allowUnprovenWave"
         )
         return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
     passed_over = f"; no instance runs it in {join(lower.empty)}" if lower.empty else ""

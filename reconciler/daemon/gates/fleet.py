@@ -43,14 +43,10 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
         return ()
     declaring = together.find_once(_declarations)[image]
     most = state.desired.fleet.max_failed.within(declaring)
-    evidence = (
-        f"{short(exact)} has failed in {join(failed)}; spec.maxFailedRollouts of the Fleet allows {most} "
-        f"of {declaring}"
-    )
+    evidence = f"{short(exact)} failed in {join(failed)} (spec.maxFailedRollouts allows {most} of {declaring})"
     if len(failed) <= most:
         return (Gate(BREAKER, evidence),)
-    which = "that scale set" if len(failed) == 1 else "those scale sets"
-    fix = f"declare another image, fix {which}, or run `reconciler retry --image {short(exact)}`"
+    fix = f"declare another image, or run `reconciler retry --image {short(exact)}`"
     return (Gate(BREAKER, f"{evidence}; {fix}", Reason.IMAGE_FAILED_ELSEWHERE),)
 
 

@@ -126,8 +126,8 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
             [dev("dr", counts=InstanceCounts(()))],
             (
                 False,
-                "1 of 1 scale sets of lower waves is Ready, but none has an instance that has proven the image; start "
-                "an instance in one of them, or set spec.allowUnprovenWave of the Fleet",
+                "1 of 1 scale sets of lower waves is Ready, but no instance of them has proven the image; start one, "
+                "or set spec.allowUnprovenWave",
             ),
             id="no scale set of the lower wave has an instance",
         ),

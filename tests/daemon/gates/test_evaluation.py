@@ -66,7 +66,7 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
             waits(Reason.TOO_MUCH_CHANGE, change=HELD),
             [state("db", change=HELD)],
             False,
-            "commit 91eab1ad9c changes the images of 2 of 2 scale sets; spec.maxChange of the Fleet is 1; split the commit, "
+            "commit 91eab1ad9c changes the images of 2 of 2 scale sets; spec.maxChange is 1; split it, "
             "or raise the cap",
             id="the commit still exceeds the cap",
         ),

@@ -25,6 +25,7 @@ from itertools import chain
 from threading import Lock
 
 from reconciler.azure.expiring import ExpiringMap
+from reconciler.rollout.wording import time_of_day
 
 # "VmssQueuedVMOperations;0" is in the same header, but is not a budget: it counts up.
 _REMAINING = "x-ms-ratelimit-remaining-resource"
@@ -277,7 +278,7 @@ class Budget:
         if not backoffs:
             return None
         until = max(backoffs)
-        return Delay(until - at, f"Azure allows no such requests before {until:%H:%M:%S}")
+        return Delay(until - at, f"Azure allows no such request before {time_of_day(until)}")
 
 
 def _key(bucket: Bucket, subject: Subject) -> _Key:
@@ -296,10 +297,10 @@ def _reserve(bucket: Bucket, left: _Left, priority: Priority, at: datetime, requ
     if now >= needed:
         return None
     seconds = math.ceil((needed - now) / bucket.refill * 60_000) / 1000
-    for_others = " and reserved for other clients" if kept else ""
+    for_others = ", reserved for other clients" if kept else ""
     return Delay(
         timedelta(seconds=seconds),
-        f"{now:.0f} of {bucket.size} requests of {bucket.name} left{for_others}",
+        f"only {now:.0f} of {bucket.size} requests of {bucket.name} are left{for_others}",
     )
 
 

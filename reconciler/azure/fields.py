@@ -35,7 +35,7 @@ def only_malformed(what: str) -> Iterator[None]:
     except (AzureFailure, AzureError, OSError):
         raise
     except Exception as error:
-        raise MalformedResponse(f"Azure sent {what} that cannot be read: {type(error).__name__}") from error
+        raise MalformedResponse(f"Azure sent {what} that cannot be read ({type(error).__name__})") from error
 
 
 def time_in(body: Json, key: str) -> datetime | None:
@@ -60,7 +60,7 @@ def moment(text: str) -> datetime | None:
 def object_from(value: object, what: str) -> Json:
     """`value`, if it is a JSON object. `what` names it in the error."""
     if not isinstance(value, Mapping):
-        raise MalformedResponse(f"Azure sent {what} that is not a JSON object: {_excerpt(value)}")
+        raise MalformedResponse(f"Azure sent {what} that is not a JSON object ({_excerpt(value)})")
     return value
 
 
@@ -125,7 +125,7 @@ def _of_type(body: Json, key: str, sort: type[Value], default: Default) -> Value
 
 
 def _misfit(key: str, value: object) -> MalformedResponse:
-    return MalformedResponse(f"Azure sent the field {key} with an unexpected type: {_excerpt(value)}")
+    return MalformedResponse(f"Azure sent the field {key} with a value of the wrong type ({_excerpt(value)})")
 
 
 def _excerpt(value: object) -> str:

@@ -109,7 +109,7 @@ class Session:
     def call(self, operation_class: OperationClass, path: str, priority: Priority) -> Iterator["ApiCall"]:
         """Requests about `path`, counted in `operation_class`. Every error becomes an AzureFailure.
 
-        Raises TooManyRequests without a request if the budget has none left for this priority.
+        Raises TooManyRequests, without sending anything, if the budget for this priority is used up.
         """
         call = ApiCall(self, operation_class, self._subject(path), priority)
         call.acquire(self._pages.get(path.casefold(), self.now()) or 1)
@@ -131,7 +131,7 @@ class Session:
             raise MalformedResponse("Azure sent a response that is not JSON") from error
         except ValueError as error:  # for example a redirect to an invalid address
             raise MalformedResponse(
-                f"Azure sent a response that cannot be read: {str(error)[:80]}"
+                f"Azure sent a response that cannot be read ({str(error)[:80]})"
             ) from error
         except OSError as error:  # for example a missing REQUESTS_CA_BUNDLE
             raise Unreachable(str(error)) from error

@@ -35,7 +35,7 @@ def stale_fact(step: Step, observed: Observed) -> Need | Decision | None:
     return Decision(
         Reason.READS_TOO_SLOW,
         f"Azure's answers took {format_duration(observed.at - observed.began)}, so the first is too old to "
-        "act on; everything is read again at the next reconcile",
+        "act on; everything will be read again at the next reconcile",
     )
 
 

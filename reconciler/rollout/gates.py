@@ -68,7 +68,7 @@ def closed_gate_message(gate: Gate, doing: str) -> str:
     `doing` is "the next batch", or "the rollout to IMAGE".
     """
     what, _, image = doing.partition(" to ")
-    return f"{gate.evidence}; {what if image and image in gate.evidence else doing} waits"
+    return f"{what if image and image in gate.evidence else doing} is waiting because {gate.evidence}"
 
 
 def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:
@@ -81,8 +81,12 @@ def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:
     if found.is_open:
         by = f" ({found.window})" if found.window else ""
         return (Gate("windows", f"open until {moment(found.until)}{by}" if found.until else f"open{by}"),)
-    until = f"until {moment(found.until)}" if found.until else "for at least a year"
-    closed = f"closed {until} by the window {found.window}" if found.window else f"no window is open {until}"
+    until = f"until {moment(found.until)}" if found.until else "for at least the next year"
+    closed = (
+        f'the window "{found.window}" blocks upgrades {until}'
+        if found.window
+        else f"no window is open {until}"
+    )
     why = waiting_note(desired.fleet, at)
     return (Gate("windows", f"{closed}{why}", Reason.OUTSIDE_WINDOW, found.until),)
 
@@ -97,7 +101,7 @@ def _approval(aim: Aim, *, has_begun: bool) -> tuple[Gate, ...] | Need:
         return said
     if said is None:
         signature = persisted.signature_of(aim.image)
-        return (Gate("approval", f"{image} is approved{f' {signature}' if signature else ''}"),)
+        return (Gate("approval", f"{image} was approved{f' {signature}' if signature else ''}"),)
     if asked is Approval.CANARY and not has_begun:
         return (Gate("approval", f"{image} needs approval once its canary is healthy"),)
     return (Gate("approval", said, Reason.AWAITING_APPROVAL),)

@@ -120,11 +120,11 @@ def is_unknown(instance: Instance) -> bool:
 
 
 def describe_problem(instance: Instance) -> str:
-    """Its problem in Azure's words: "unhealthy", "stopped", "failed (code)"."""
+    """Its problem in Azure's words: "unhealthy", "stopped", "failed with CODE"."""
     if instance.provisioning != "succeeded":
-        return f"{instance.provisioning} ({instance.error})" if instance.error else instance.provisioning
+        return f"{instance.provisioning} with {instance.error}" if instance.error else instance.provisioning
     if not is_power_known(instance) and not instance.health:
         return "power state unknown"
     if is_power_known(instance) and instance.power != "running":
         return instance.power
-    return instance.health or "no health reported yet"
+    return "health unknown" if instance.health == "unknown" else instance.health or "no health reported yet"

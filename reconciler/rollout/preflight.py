@@ -12,7 +12,16 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Availability, Instance, Model, Observed, Verdict
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.traits import Traits
-from reconciler.spec.image import Image, PlatformImage, follows_latest, is_version_of, order, same, short, version
+from reconciler.spec.image import (
+    Image,
+    PlatformImage,
+    follows_latest,
+    is_version_of,
+    order,
+    same,
+    short,
+    version,
+)
 from reconciler.spec.scale_set import ScaleSet
 
 # "... has reached its limit of 10 models that may be referenced by one or more VMs belonging to the Virtual
@@ -22,27 +31,27 @@ _MOST_MODELS = 10
 _REFUSALS: Mapping[Verdict, tuple[Reason, str]] = {
     Verdict.NOT_FOUND: (
         Reason.IMAGE_NOT_FOUND,
-        "not found; correct spec.image, or publish the image",
+        "{image} was not found in {region}; correct spec.image, or publish the image",
     ),
     Verdict.NOT_REPLICATED: (
         Reason.IMAGE_NOT_REPLICATED,
-        "not in {region}; add that to the target regions of the image",
+        "{image} is not in {region}; add that region to the image's target regions",
     ),
     Verdict.REPLICATING: (
         Reason.IMAGE_REPLICATING,
-        "still being copied to {region}; the model is set when that is done",
+        "{image} is still being copied to {region}; the model will be changed once that finishes",
     ),
     Verdict.DEPRECATED: (
         Reason.IMAGE_DEPRECATED,
-        "deprecated, so Azure creates no instance from it; declare a newer version",
+        "{image} is deprecated, so Azure creates no instances from it; declare a newer version",
     ),
     Verdict.NO_LATEST: (
         Reason.NO_LATEST_VERSION,
-        "no version qualifies as latest; publish one to this region that is not excluded from latest",
+        "no version qualifies as {image}; publish a version to {region} that is not excluded from latest",
     ),
     Verdict.UNREADABLE: (
         Reason.CATALOGUE_UNREADABLE,
-        "the latest version cannot be looked up",
+        "the version that {image} stands for cannot be looked up",
     ),
 }
 
@@ -55,7 +64,7 @@ def image_unavailable(image: Image, model: Model, availability: Availability) ->
     evidence = f" ({availability.evidence})" if availability.evidence else ""
     # The id of a gallery image is longer than a line, and stands in the spec.
     name = image if isinstance(image, PlatformImage) else short(image)
-    return Decision(reason, f"{name}: {words.format(region=model.location)}{evidence}")
+    return Decision(reason, f"{words.format(image=name, region=model.location)}{evidence}")
 
 
 # The security types of scale sets that can run an image, by its feature "SecurityType".
@@ -77,39 +86,42 @@ def incompatibility(model: Model, availability: Availability) -> Decision | None
     found = [*_incompatibilities(model, wanted, current)]
     if not found:
         return None
-    return Decision(Reason.IMAGE_INCOMPATIBLE, f"{short(availability.image)}: {'; '.join(found)}")
+    return Decision(
+        Reason.IMAGE_INCOMPATIBLE,
+        f"{short(availability.image)} does not fit the scale set; {'; '.join(found)}",
+    )
 
 
 def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterator[str]:
     if _differ(wanted.generation, current.generation):
         yield (
-            f"it is of Hyper-V generation {wanted.generation}, but the scale set runs {current.generation}: "
-            f"declare an image of generation {current.generation}"
+            f"it is a Hyper-V generation {wanted.generation} image, but the scale set runs "
+            f"{current.generation} (declare a {current.generation} image)"
         )
     if _differ(wanted.architecture, current.architecture):
         yield (
-            f"it is made for {wanted.architecture}, but the scale set runs {current.architecture}: declare "
-            f"an image for {current.architecture}"
+            f"it is built for {wanted.architecture}, but the scale set runs {current.architecture} (declare "
+            f"an image for {current.architecture})"
         )
     # An image of 30 GB and one megabyte is reported as 31 GB, and was recorded to run on a disk of 30 GB.
     if wanted.disk_size and model.disk_size and wanted.disk_size > model.disk_size + _ROUNDING:
         yield (
-            f"it needs an OS disk of {wanted.disk_size} GB, but the scale set has {model.disk_size} GB: set "
-            f"osDisk.diskSizeGB to at least {wanted.disk_size}"
+            f"it needs a {wanted.disk_size} GB OS disk, but the scale set has {model.disk_size} GB (set "
+            f"osDisk.diskSizeGB to at least {wanted.disk_size})"
         )
     security = model.security_type.casefold() or "standard"
     if security not in _SECURITY.get(wanted.security_type.casefold(), {security}):
+        has = model.security_type or "Standard"
         yield (
-            f"its security type is {wanted.security_type}, but the scale set has "
-            f"{model.security_type or 'Standard'}: declare an image that supports it"
+            f"its security type is {wanted.security_type}, but the scale set's is {has} (declare an image "
+            f"that supports {has})"
         )
     # A plan of the current image is accepted, whatever the plan of the scale set is read as.
     plans = {str(each).casefold() for each in (model.plan, current.plan)}
     if wanted.plan and str(wanted.plan).casefold() not in plans:
-        has = model.plan or "none"
         yield (
-            f"it requires the purchase plan {wanted.plan}, but the scale set has {has}: only a new scale "
-            "set can have another plan"
+            f"it requires the purchase plan {wanted.plan}, but the scale set has {model.plan or 'none'} (a "
+            "different plan requires a new scale set)"
         )
 
 
@@ -175,6 +187,6 @@ def too_many_models(desired: Image, instances: Iterable[Instance]) -> Decision |
     oldest = min(others, key=lambda image: (order(version(image)), str(image)))
     return Decision(
         Reason.TOO_MANY_MODELS,
-        f"the instances run {len(others)} images and Azure allows {_MOST_MODELS}; bring those on the oldest "
-        f"({short(oldest)}) to the model with `az vmss update-instances`",
+        f"the instances already run {len(others)} different images and Azure allows {_MOST_MODELS}; upgrade "
+        f"those on the oldest ({short(oldest)}) with `az vmss update-instances`",
     )

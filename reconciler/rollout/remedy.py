@@ -107,8 +107,8 @@ def failed_remediation(context: Context) -> Decision | None:
         return None
     return replace(
         failing,
-        message=f"{unhealthy_share(context)}; {describe(tried)} {'runs' if len(tried) == 1 else 'run'} "
-        f"{short(context.image)} already; declare another image",
+        message=f"{unhealthy_share(context)}; {describe(tried)} already "
+        f"{'runs' if len(tried) == 1 else 'run'} {short(context.image)}, so declare another image",
     )
 
 

@@ -40,7 +40,7 @@ def evaluate_gates(desired: ScaleSet, observed: Observed, store: Store, checks: 
     key, towards = desired.target.key, exact_if_known(desired, observed)
     state = store.apply(key, ImageResolved(towards.image))
     if state is None or differs(desired, state.desired) or not is_change_counted(state):
-        raise Conflict("a new commit is being applied; checking again")
+        raise Conflict("a new commit is being applied; the scale set will be checked again")
     found: list[Gate] = []
     for gate in _all(state, store, checks, observed.at, has_begun=_has_begun(towards, observed)):
         found.append(gate)

@@ -166,7 +166,7 @@ class FleetAccess:
         asks_checks: bool = False,
         forecasts: bool = True,
     ) -> Reconciler:
-        """The reconciler of this fleet. A dry run skips `rollout.checks` unless `asks_checks`."""
+        """The reconciler of this fleet. A dry run skips `rollout.checks` unless `asks_checks` is true."""
         return Reconciler(
             self.specs,
             azure or self.azure(),

@@ -52,7 +52,7 @@ _MOST_BLOCKS = 10  # on a terminal; more are shown as groups
     help="Run the checks of the specs, at the addresses that they name. Without it they count as passed.",
 )
 def plan(*, fleet: FleetAccess, base: str | None, output: str, detailed_exitcode: bool, checks: bool) -> None:
-    """Show what will happen to how many instances, when, and what could go wrong.
+    """Show what will happen, to how many instances and when, and what could go wrong.
 
     The forecast is of the whole fleet: the daemon's own decisions, with waves, caps and windows, simulated as
     if nothing fails. Reads the specs and Azure, and writes to neither. Exit 0 if every scale set could be

@@ -36,7 +36,7 @@ class TenantCredential:
         except (
             AzureFailure
         ) as error:  # a refusal is temporary too: it ends once that tenant knows the application
-            raise Unreachable(f"auxiliary tenant {self._tenant} issued no token, because {error}") from error
+            raise Unreachable(f"auxiliary tenant {self._tenant} issued no token: {error}") from error
         owner = str(claims(token.token).get("tid") or self._tenant)
         if owner.casefold() != self._tenant.casefold():
             raise Refused(

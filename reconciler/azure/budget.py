@@ -40,7 +40,7 @@ _OF_GATEWAY = re.compile(r"x-ms-ratelimit-remaining-(subscription-(?:reads|write
 
 
 class Priority(Enum):
-    """The priority of a request. Its value is the part of a budget that is left to others."""
+    """The priority of a request. Its value is the share of a budget that is left to others."""
 
     ROLLOUT = 0.2
     ROUTINE = 0.5
@@ -220,7 +220,7 @@ class Budget:
         at: datetime,
         requests: int = 1,
     ) -> Delay | None:
-        """Acquire requests. Returns None if they may be sent, else how long they must wait, and why.
+        """Acquire requests. Returns None if they may be sent, or else how long they must wait, and why.
 
         `requests` is the number that is needed together, such as the pages of a list.
         """

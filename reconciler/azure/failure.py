@@ -32,7 +32,7 @@ class AzureFailure(Exception):
 
 
 class Refused(AzureFailure):
-    """Azure responds in the same way until a person changes something."""
+    """Azure will respond in the same way until a person changes something."""
 
     reason = Reason.REFUSED
 
@@ -44,7 +44,7 @@ class Conflict(AzureFailure):
 
 
 class TooManyRequests(AzureFailure):
-    """Azure throttles requests for `retry_after`, or the request budget has none left until then.
+    """Azure throttles requests for `retry_after`, or the request budget is used up until then.
 
     `policy` is the budget that Azure named, "" if the gateway throttles all requests of a class.
     """

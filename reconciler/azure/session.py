@@ -94,7 +94,7 @@ class Session:
         self._lock = Lock()
 
     def now(self) -> datetime:
-        """The current time, by Azure's clock if ours is wrong."""
+        """The current time, from Azure's clock if ours is wrong."""
         return self.clock.now()
 
     def locate(self, resource: str, location: str) -> None:
@@ -134,7 +134,7 @@ class Session:
                 f"Azure sent a response that cannot be read ({str(error)[:80]})"
             ) from error
         except OSError as error:  # for example a missing REQUESTS_CA_BUNDLE
-            raise Unreachable(str(error)) from error
+            raise Unreachable(f"Azure could not be reached ({error})") from error
         finally:
             call.release()
             self._thread.call = before
@@ -173,7 +173,8 @@ class Session:
         return Subject(subscription[1], self._locations.get(resource, self.now()) or "", resource)
 
     def note_response(self, status: int, headers: Mapping[str, str], sent_at: datetime) -> None:
-        """Record a response in this thread. `status` is 0 if none came. `sent_at` is by our own clock."""
+        """Record a response in this thread. `status` is 0 if no response arrived. `sent_at` is a time of our
+        own clock."""
         self.clock.note_date(parse_date(headers.get("Date")), sent_at)
         if call := getattr(self._thread, "call", None):
             self.counter.count(call.operation_class.name, status)

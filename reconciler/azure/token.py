@@ -47,7 +47,7 @@ def obtain(credential: TokenCredential, *scopes: str, tenant: str | None = None)
         OSError,
         ValueError,
     ) as error:  # for example a missing CA bundle, or a missing certificate of the identity
-        raise Unreachable(str(error)) from error
+        raise Unreachable(f"no token could be obtained ({error})") from error
 
 
 def claims(token: str) -> Mapping[str, Any]:

@@ -34,7 +34,7 @@ class Answer:
 
 
 def ask(url: str, *, most: int, patience: timedelta) -> Answer:
-    """The response of `url`. Raises NoAnswer if there is none, or if its body exceeds `most` bytes.
+    """The response from `url`. Raises NoAnswer if no response arrives, or if its body exceeds `most` bytes.
 
     The request runs in a thread of its own, because name resolution and slow responses can exceed the timeout
     of a socket. A request that is late is not cancelled. It ends by its own timeouts.

@@ -68,6 +68,5 @@ class Checks:
 
 def _gate(check: Check, found: CheckVerdict) -> Gate:
     name = f"check {check.name}"
-    verb = "passes" if found.is_passed else "does not pass"
-    evidence = f"{name} {verb} ({endpoint(check)} {found.message})"
+    evidence = f"{name} ({endpoint(check)}) {found.message}"
     return Gate(name, evidence, None if found.is_passed else Reason.CHECK_FAILED)

@@ -74,7 +74,7 @@ class Loop:
         )
 
     def start(self) -> None:
-        """Start with a sweep, now."""
+        """Start, with a sweep at once."""
         self._scheduler.add_job(
             self._sweep,
             IntervalTrigger(seconds=self._settings.sweep.total_seconds(), timezone=UTC),
@@ -100,7 +100,8 @@ class Loop:
         self._notify()
 
     def wait(self, until: Callable[[], bool], timeout: timedelta | None) -> bool:
-        """Block until `until()` is true, checked after every reconcile and sweep. False on timeout."""
+        """Block until `until()` is true, which is checked after every reconcile and sweep. Returns False on
+        timeout."""
         seconds = None if timeout is None else timeout.total_seconds()
         with self._changed:
             return self._changed.wait_for(until, seconds)
@@ -113,7 +114,8 @@ class Loop:
         return not (self._sweeping.locked() or is_delayed or len(self._queue))
 
     def wake(self, key: str, after: timedelta = timedelta()) -> None:
-        """Reconcile one scale set within `after`. If it is being reconciled: once more when that ends."""
+        """Reconcile one scale set within `after`. If it is being reconciled now, it is reconciled once more
+        afterwards."""
         if after <= timedelta():
             self._queue.add(key)
             return
@@ -128,7 +130,7 @@ class Loop:
             )
 
     def sweep_soon(self) -> None:
-        """Sweep within a few seconds. If a sweep is running: once more when it ends."""
+        """Sweep within a few seconds. If a sweep is running now, another one follows it."""
         self._sweep_wanted.set()
         if not self._sweeping.locked():
             self._advance_sweep()
@@ -154,7 +156,7 @@ class Loop:
                 for number, key in enumerate(self._work.sweep()):
                     self.wake(key, number * APART)
             except Exception:
-                _log.exception("a bug in the reconciler, please report it: sweep failed")
+                _log.exception("the sweep failed because of a bug in the reconciler; please report it")
         if self._sweep_wanted.is_set():
             self._advance_sweep()
         self._notify()
@@ -169,7 +171,9 @@ class Loop:
                 if outcome and outcome.requeue_after is not None:
                     self.wake(key, outcome.requeue_after * (1 + self._random.uniform(0, _JITTER)))
             except Exception:
-                _log.exception("a bug in the reconciler, please report it: reconcile of %s failed", key)
+                _log.exception(
+                    "the reconcile of %s failed because of a bug in the reconciler; please report it", key
+                )
             self._queue.done(key)
             self._notify()
 

@@ -57,7 +57,8 @@ class Outcome:
 
     @property
     def full_message(self) -> str:
-        """The message, with the time since which it has been failing, and its age if it is throttled."""
+        """The message, with the time since which it has applied if it is failing, and its age if it is
+        throttled."""
         is_aged = self.wait and self.wait.is_failing and not self.reason.meaning.is_retried
         since = f" (ongoing since {moment(self.wait.since)})" if self.wait and is_aged else ""
         old = f" (as of {time_of_day(self.as_of)}; throttled since then)" if self.as_of else ""
@@ -106,7 +107,7 @@ def _requeue_after(
 def requeue_delay(
     decision: Decision, at: datetime, requeue_after: timedelta, interval: timedelta
 ) -> timedelta | None:
-    """How soon to reconcile again, None if the next sweep decides.
+    """The delay before the next reconcile, or None if the next sweep decides.
 
     While a scale set waits, upgraded instances are observed regularly. If none is upgraded yet, there is
     nothing to watch.
@@ -151,7 +152,10 @@ def outcome_of_failure(
 
 def outcome_of_bug(name: str, commit: str, at: datetime, error: Exception) -> Outcome:
     """The outcome of an error in this program. It affects this scale set only."""
-    message = f"the reconciler failed because of a bug; please report it ({type(error).__name__}: {error})"
+    message = (
+        "the reconcile failed because of a bug in the reconciler; please report it "
+        f"({type(error).__name__}: {error})"
+    )
     return Outcome(name, commit, at, Reason.BUG, message, Reason.BUG.meaning.status)
 
 

@@ -340,7 +340,7 @@ class Reconciler:
         ):
             return
         number = len(self._specs.scale_sets)
-        self._log.info("%s is in force, with %d scale set%s", self._specs, number, "s" * (number != 1))
+        self._log.info("%s in force: %d scale set%s", self._specs, number, "" if number == 1 else "s")
 
     def _log_errors(self, errors: tuple[str, ...]) -> None:
         """Log errors outside any one scale set, once when they begin and once when they end."""

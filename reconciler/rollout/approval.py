@@ -27,7 +27,7 @@ def objection(
 ) -> str | Need | None:
     """Why the image is not approved, None if it is, or the need for its authors.
 
-    `desired` names the exact image. `authors` are empty if they are unknown.
+    `desired` names the exact image. `authors` is empty if the authors are unknown.
     """
     image, wants_another = short(desired.image), desired.rollout.approver is Approver.ANOTHER
     if not persisted.is_approved(desired.image):
@@ -57,5 +57,5 @@ def objection(
 
 
 def approving_authors(signature: Signature, authors: Sequence[Author]) -> list[Author]:
-    """The authors who approved their own image, by either of the two names."""
+    """The authors who approved their own image, under either name of the approver."""
     return [each for each in authors if each.is_called(signature.by) or each.is_called(signature.through)]

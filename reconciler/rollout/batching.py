@@ -231,7 +231,7 @@ class _Soak:
 
     @property
     def until(self) -> datetime:
-        """When it is over. In the distant past if none of them was upgraded."""
+        """When the soak is over. In the distant past if no member was upgraded."""
         since = last_recovery(self.members)
         return since + self.length if since else datetime.min.replace(tzinfo=UTC)
 

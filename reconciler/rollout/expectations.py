@@ -124,7 +124,7 @@ def upgrade_without_effect(context: Context) -> Decision | Need | None:
 def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
     """The failure of our last two upgrades to create instances of the image, or None.
 
-    Whether that is evidence is not said here.
+    Whether that is evidence is decided elsewhere.
     """
     attempt, observed = context.observed.attempt, context.observed
     if attempt is None or not attempt.is_upgrade_to(context.image):
@@ -146,7 +146,7 @@ def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
 
 
 def spent_upgrade(context: Context) -> Decision | Need | None:
-    """Why the upgrade of these instances is not retried any more. None if it still is.
+    """Why the upgrade of these instances will not be retried any more, or None if it will.
 
     A gate that opens does not change that.
     """

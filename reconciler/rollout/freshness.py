@@ -1,4 +1,4 @@
-"""How old a fact may be on which a step is decided.
+"""How old a fact may be if a step depends on it.
 
 At most ten seconds after it was read, and a minute after its first page was requested. It must also have been
 read after our own last write. An upgrade has no If-Match, so the model is read again right before it, after

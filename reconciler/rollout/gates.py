@@ -44,7 +44,8 @@ def closed_gate(
 
 
 def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decision | Need | None:
-    """The decision that the approval or the breaker blocks what passes all other gates, None, or a need.
+    """The decision that the approval or the breaker blocks a step that passes all other gates; None; or the
+    fact that is still needed.
 
     Nothing passes the approval and the breaker of its own image. The last good image needs neither.
     """
@@ -58,12 +59,12 @@ def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) 
 
 
 def closed_window(context: Context, doing: str) -> Decision | None:
-    """The decision that a window blocks a rollback, which waits for no other gate; or None."""
+    """The decision that a window blocks a rollback, or None. A rollback waits for no other gate."""
     return _first_closed(_windows(context.desired, context.at), doing, context.counts)
 
 
 def closed_gate_message(gate: Gate, doing: str) -> str:
-    """The message while this gate is closed. An image that the evidence names is not named twice.
+    """The message while this gate is closed. An image that the evidence names is not repeated.
 
     `doing` is "the next batch", or "the rollout to IMAGE".
     """

@@ -98,7 +98,7 @@ def is_in_transition(provisioning: str) -> bool:
 
 
 def is_power_known(instance: Instance) -> bool:
-    """Whether Azure reports that it runs, or that it does not."""
+    """Whether Azure reports that the instance runs, or that it does not."""
     return instance.power not in _UNSURE
 
 
@@ -110,12 +110,12 @@ def is_readable(instance: Instance) -> bool:
 
 
 def serves(instance: Instance) -> bool:
-    """Whether it is known to serve, even if Azure reports its provisioning as failed."""
+    """Whether the instance is known to serve, even if Azure reports its provisioning as failed."""
     return (instance.power == "running" or not is_power_known(instance)) and instance.health == "healthy"
 
 
 def is_unknown(instance: Instance) -> bool:
-    """Whether it is unknown if it serves."""
+    """Whether it is unknown whether the instance serves."""
     return instance.provisioning == "succeeded" and not is_power_known(instance) and not instance.health
 
 

@@ -39,7 +39,7 @@ def _of_model(model: Model) -> Iterator[str]:
 
 def _of_instances(instances: Sequence[Instance]) -> Iterator[str]:
     if attached := [each.name for each in instances if each.is_attached]:
-        yield f"attached by hand, and never changed: {join(attached)}"
+        yield f"attached by hand and left unchanged: {join(attached)}"
     if own := [each.name for each in instances if each.has_own_model and not each.is_attached]:
         yield (
             f"changed individually, which an upgrade reverts (modelDefinitionApplied is VirtualMachine): "

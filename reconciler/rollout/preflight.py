@@ -81,7 +81,8 @@ _ROUNDING = 1  # GB by which the reported size of an image may be too large
 
 
 def incompatibility(model: Model, availability: Availability) -> Decision | None:
-    """Why the scale set cannot run the image, by the traits of it and of the current image; or None."""
+    """Why the scale set cannot run the image, according to the traits of this image and of the current one;
+    or None."""
     wanted, current = availability.traits or Traits(), availability.current or Traits()
     found = [*_incompatibilities(model, wanted, current)]
     if not found:
@@ -176,7 +177,7 @@ def exact_if_known(desired: ScaleSet, observed: Observed) -> ScaleSet:
 
 
 def too_many_models(desired: Image, instances: Iterable[Instance]) -> Decision | None:
-    """The decision that Azure's limit on models in use allows no further one, or None.
+    """The decision that Azure's limit on models in use allows no further model, or None.
 
     It counts images. There may be more models than images, and then Azure itself refuses.
     """

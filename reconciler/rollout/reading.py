@@ -1,4 +1,4 @@
-"""What a list of instances must contain before anything is done: every instance, and its domain."""
+"""What a list of instances must contain before the daemon acts on it: every instance, and its domain."""
 
 from collections.abc import Sequence
 

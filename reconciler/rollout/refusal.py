@@ -18,7 +18,7 @@ from reconciler.spec.suspension import Suspension
 def active_hold(desired: ScaleSet, at: datetime) -> Decision | None:
     """The freeze of the fleet or the suspension of the scale set, expired or not, or None.
 
-    It needs no observation, and applies regardless of what one would show.
+    It needs no observation, and applies whatever an observation would show.
     """
     if freeze := desired.fleet.freeze:
         reason = Reason.FREEZE_EXPIRED if _is_over(freeze, at) else Reason.FROZEN

@@ -37,7 +37,7 @@ from reconciler.spec.scale_set import OnFailure
 
 
 def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
-    """Whether the image that the model leaves failed here, or an instance on a failed image does not
+    """Whether the image that the model is leaving failed here, or an instance on a failed image does not
     serve."""
     failed, leaving = aim.model.persisted.failed, aim.model.image
     unhealthy = [

@@ -131,7 +131,8 @@ def _is_confirmed(context: Context) -> bool:
 
 
 def is_over(context: Context) -> bool:
-    """Whether the rollout has ended, as observed, or else by how long the last batch has been healthy."""
+    """Whether the rollout has ended, as observed, or else judging by how long the last batch has been
+    healthy."""
     progress = context.observed.progress
     if progress.is_under_way is not None:
         return not progress.is_under_way

@@ -15,7 +15,8 @@ from reconciler.spec.image import short
 
 
 def completion(context: Context) -> Decision:
-    """The decision once every instance that can be is on the image: bake, complete, or what is left out.
+    """The decision once every instance that can be upgraded runs the image: bake, complete, or what is left
+    out.
 
     A rollout that this process saw end does not bake again because an instance restarts.
     """

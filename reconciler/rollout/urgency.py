@@ -1,4 +1,5 @@
-"""An image that a person declared urgent (`spec.urgent` of the Fleet), and what does not block it meanwhile.
+"""An image that a person declared urgent (`spec.urgent` of the Fleet), and the gates that do not block it
+meanwhile.
 
 Windows, waves, bake times and the cap on change do not block it, and a soak lasts at most ten minutes.
 Everything else does: holds, approval, pilot and breaker, checks and dependencies, domains and amounts.

@@ -1,4 +1,4 @@
-"""The wait for the instances of a batch: which of them, for how long, and when the rollout has failed."""
+"""The wait for the instances of a batch: which instances, for how long, and when the rollout has failed."""
 
 from collections.abc import Sequence
 from dataclasses import replace

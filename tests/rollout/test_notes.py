@@ -45,7 +45,7 @@ from tests.build import instance, model
         pytest.param(
             {},
             {"is_attached": True},
-            "attached by hand, and never changed: web_0",
+            "attached by hand and left unchanged: web_0",
             id="a machine attached by hand",
         ),
         pytest.param(

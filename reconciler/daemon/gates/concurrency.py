@@ -38,7 +38,7 @@ def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_be
     undetermined = [each for each in unknown if each.outcome]
     ahead = slots.waiting[: bisect_left(slots.names, state.desired.name)]
     is_open = len(moving) + len(unknown) + len(ahead) < cap.of(total)
-    who = ", ".join(
+    who = " and ".join(
         (
             *([f"{with_reasons(moving)} {_are(moving)} rolling out"] if moving else []),
             *(
@@ -117,7 +117,7 @@ def _names(states: Sequence[ScaleSetState]) -> str:
 
 
 def with_reasons(states: Sequence[ScaleSetState]) -> str:
-    """Their names, each with its reason."""
+    """The names of these scale sets, each with its reason."""
     names = join_first(
         states,
         lambda each: f"{each.desired.name} ({each.outcome.reason})" if each.outcome else each.desired.name,

@@ -17,7 +17,7 @@ from reconciler.daemon.state import ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.urgency import urgency_note
-from reconciler.rollout.wording import join
+from reconciler.rollout.wording import list_names
 from reconciler.spec.image import (
     Image,
     follows_latest,
@@ -33,7 +33,7 @@ from reconciler.spec.image import (
 def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
     """The gate of `dependsOn`, if the spec has any.
 
-    `exact` is as in `waves`. It applies to dependencies that declare the same image.
+    `exact` has the same meaning as in `waves`, and applies to dependencies that declare the same image.
     """
     names = state.desired.depends_on
     if not names:
@@ -50,9 +50,9 @@ def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: I
         )
     ]
     if missing or behind:
-        evidence = join([*behind, *missing])
+        evidence = list_names([*behind, *missing])
         return (Gate("dependsOn", evidence, Reason.DEPENDENCY_NOT_READY),)
-    return (Gate("dependsOn", f"{join(names)} {'is' if len(names) == 1 else 'are'} Ready"),)
+    return (Gate("dependsOn", f"{list_names(names)} {'is' if len(names) == 1 else 'are'} Ready"),)
 
 
 def waves(
@@ -72,7 +72,7 @@ def waves(
     if note := urgency_note(desired.fleet, exact, at):
         return (Gate("wave", f"passed; {note}"),)
     if behind := lower.behind:
-        evidence = f"{_lower(len(behind), lower.size)} not Ready: {join(behind)}"
+        evidence = f"{_lower(len(behind), lower.size)} not Ready: {list_names(behind)}"
         return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
     all_ready = f"{_lower(lower.size, lower.size)} Ready"
     if not lower.is_proven and not desired.fleet.allow_unproven_wave:
@@ -81,7 +81,7 @@ def waves(
             "spec.allowUnprovenWave"
         )
         return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
-    passed_over = f"; no instance runs it in {join(lower.empty)}" if lower.empty else ""
+    passed_over = f"; no instance runs it in {list_names(lower.empty)}" if lower.empty else ""
     return (Gate("wave", f"{all_ready}{passed_over}"),)
 
 
@@ -170,8 +170,9 @@ def _obstacle(state: ScaleSetState) -> str:
     is_unknown = outcome.is_error and _has_drifted(state)
     if decided is not None and reason and status is Status.READY and not is_unknown:
         return ""
-    fix = "; resume it, or remove it" if outcome.reason.meaning.is_hold else ""
-    return f"is {outcome.status} ({outcome.reason}){fix}"
+    fix = "; resume or remove it" if outcome.reason.meaning.is_hold else ""
+    why = "" if str(outcome.reason) == str(outcome.status) else f" ({outcome.reason})"
+    return f"is {outcome.status}{why}{fix}"
 
 
 def _has_drifted(state: ScaleSetState) -> bool:

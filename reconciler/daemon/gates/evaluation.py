@@ -57,7 +57,8 @@ def evaluate_lasting(desired: ScaleSet, observed: Observed, store: Store) -> tup
 
 
 def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate | None:
-    """The gate that a scale set waits for, evaluated now. None if it waits for none that costs no request."""
+    """The gate that a scale set waits for, evaluated now. None if it waits for no gate, or for one that costs
+    a request."""
     outcome = state.outcome
     if outcome is None or not is_change_counted(state):
         return None

@@ -1,4 +1,4 @@
-"""The age of the source: no rollout begins by specs that could not be read for a long time.
+"""The age of the source: no rollout begins from specs that have been unreadable for a long time.
 
 What is declared may be out of date then: an image may have been taken back, or a freeze declared. A rollout
 in progress continues, because a fleet that stays half-way is no safer. So do remediation and fixes.

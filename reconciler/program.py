@@ -1,4 +1,4 @@
-"""Where the console script begins. It imports the rest itself, so that Ctrl-C is quiet all the time."""
+"""Where the console script begins. It imports everything else itself, so that Ctrl-C is always quiet."""
 
 import sys
 

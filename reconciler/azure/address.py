@@ -38,7 +38,7 @@ def on_endpoint(url: str, endpoint: str) -> str:
         raise _unreadable(url)
     if is_elsewhere:
         host = f"{parts.scheme}://{parts.netloc}"[:_LONGEST_EXCERPT]
-        raise MalformedResponse(f"Azure sent an address on another host, which is not followed: {host}")
+        raise MalformedResponse(f"Azure sent a link to another host, {host}, which is not followed")
     root = f"{own.scheme}://{own.netloc}" if parts.netloc else endpoint.rstrip("/")
     query = f"?{parts.query}" if parts.query else ""
     # The SDK treats braces as placeholders.
@@ -53,6 +53,4 @@ def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
 def _unreadable(url: str) -> MalformedResponse:
     """The error, without the query, which may contain a signature."""
     shown = repr(url.partition("?")[0])
-    return MalformedResponse(
-        f"Azure sent an invalid address, which is not followed: {shown[:_LONGEST_EXCERPT]}"
-    )
+    return MalformedResponse(f"Azure sent an invalid link, {shown[:_LONGEST_EXCERPT]}, which is not followed")

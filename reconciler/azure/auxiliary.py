@@ -36,12 +36,12 @@ class TenantCredential:
         except (
             AzureFailure
         ) as error:  # a refusal is temporary too: it ends once that tenant knows the application
-            raise Unreachable(f"auxiliary tenant {self._tenant}: {error}") from error
+            raise Unreachable(f"auxiliary tenant {self._tenant} issued no token: {error}") from error
         owner = str(claims(token.token).get("tid") or self._tenant)
         if owner.casefold() != self._tenant.casefold():
             raise Refused(
-                f"auxiliary tenant {self._tenant}: the token is of tenant {owner}; a managed identity has no "
-                "other, so use an application that both tenants know"
+                f"the token for auxiliary tenant {self._tenant} is of tenant {owner}; a managed identity has "
+                "no other, so use an application that both tenants know"
             )
         return token
 

@@ -25,6 +25,7 @@ from itertools import chain
 from threading import Lock
 
 from reconciler.azure.expiring import ExpiringMap
+from reconciler.rollout.wording import time_of_day
 
 # "VmssQueuedVMOperations;0" is in the same header, but is not a budget: it counts up.
 _REMAINING = "x-ms-ratelimit-remaining-resource"
@@ -39,7 +40,7 @@ _OF_GATEWAY = re.compile(r"x-ms-ratelimit-remaining-(subscription-(?:reads|write
 
 
 class Priority(Enum):
-    """The priority of a request. Its value is the part of a budget that is left to others."""
+    """The priority of a request. Its value is the share of a budget that is left to others."""
 
     ROLLOUT = 0.2
     ROUTINE = 0.5
@@ -219,7 +220,7 @@ class Budget:
         at: datetime,
         requests: int = 1,
     ) -> Delay | None:
-        """Acquire requests. Returns None if they may be sent, else how long they must wait, and why.
+        """Acquire requests. Returns None if they may be sent, or else how long they must wait, and why.
 
         `requests` is the number that is needed together, such as the pages of a list.
         """
@@ -277,7 +278,7 @@ class Budget:
         if not backoffs:
             return None
         until = max(backoffs)
-        return Delay(until - at, f"Azure allows no such requests before {until:%H:%M:%S}")
+        return Delay(until - at, f"Azure allows no such request before {time_of_day(until)}")
 
 
 def _key(bucket: Bucket, subject: Subject) -> _Key:
@@ -296,10 +297,10 @@ def _reserve(bucket: Bucket, left: _Left, priority: Priority, at: datetime, requ
     if now >= needed:
         return None
     seconds = math.ceil((needed - now) / bucket.refill * 60_000) / 1000
-    for_others = " and reserved for other clients" if kept else ""
+    for_others = ", reserved for other clients" if kept else ""
     return Delay(
         timedelta(seconds=seconds),
-        f"{now:.0f} of {bucket.size} requests of {bucket.name} left{for_others}",
+        f"only {now:.0f} of {bucket.size} requests of {bucket.name} are left{for_others}",
     )
 
 

@@ -214,7 +214,7 @@ def _newest(image: Image, rows: Iterable[Json], check: Check) -> Availability:
     """The highest version that instances can be created from, and that is not excluded from latest."""
     offered = list(rows)
     if not offered:
-        return Availability(image, Verdict.NOT_FOUND, "it has no versions in this region")
+        return Availability(image, Verdict.NOT_FOUND, "it has no versions there")
     names = [str(row["name"]) for row in offered if not _is_excluded(row)]
     for name in sorted(filter(order, names), key=order, reverse=True):
         try:
@@ -232,8 +232,12 @@ def _missing(image: Image, location: str, error: ResourceNotFoundError) -> Avail
     if code == "SubscriptionNotFound":  # perhaps of another tenant, which Azure can read and we cannot
         raise error
     if code == "ImageVersionDeprecated":
-        return Availability(image, Verdict.DEPRECATED, str(message))
-    return Availability(image, Verdict.NOT_FOUND, f"{location}: {message}" if message else location)
+        return Availability(image, Verdict.DEPRECATED, _quote(message))
+    return Availability(image, Verdict.NOT_FOUND, _quote(message) if message else location)
+
+
+def _quote(message: object) -> str:
+    return f'Azure: "{str(message).removesuffix(".")}"'
 
 
 def _is_excluded(row: Json) -> bool:
@@ -253,7 +257,7 @@ def _deprecation(image: Image, deprecation: Json) -> Availability:
         case "ScheduledForDeprecation":
             when = str(deprecation.get("scheduledDeprecationTime") or "")[:10]
             return Availability(
-                image, Verdict.AVAILABLE, f"its deprecation is scheduled{f' for {when}' if when else ''}"
+                image, Verdict.AVAILABLE, f"scheduled for deprecation{f' on {when}' if when else ''}"
             )
         case _:
             return Availability(image, Verdict.AVAILABLE)
@@ -272,8 +276,8 @@ def _replication(image: Image, properties: Json, location: str) -> Availability:
         if region(str(each.get("region", ""))) != location or state == "Completed":
             continue
         verdict = Verdict.NOT_REPLICATED if state == "Failed" else Verdict.REPLICATING
-        details = each.get("details") or f"{each.get('progress') or 0} %"
-        return Availability(image, verdict, f"{location}: {state}, {details}")
+        details = each.get("details") or f"{each.get('progress') or 0}%"
+        return Availability(image, verdict, f"Azure reports {state}, {details}")
     return Availability(image, Verdict.AVAILABLE)
 
 

@@ -1,4 +1,4 @@
-"""The current time, by Azure's clock if ours is wrong: it is compared only with times from Azure.
+"""The current time, from Azure's clock if ours is wrong: it is compared only with times from Azure.
 
 If our clock were minutes ahead, or set forward, instances that are just starting would count as late, and a
 good image as failed. A proxy that dates a few responses a day ahead would have the same effect, so the
@@ -22,7 +22,7 @@ _YEARS = range(2000, 2200)
 
 
 def steady() -> Callable[[], datetime]:
-    """Our own clock as of now, advanced by the time since boot, which cannot be set."""
+    """Our own clock as it is now, advanced by the time since boot, which nobody can set."""
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     began, ticks = datetime.now(UTC), time.clock_gettime(clock)
     return lambda: began + timedelta(seconds=time.clock_gettime(clock) - ticks)
@@ -39,11 +39,11 @@ class AzureClock:
         self._lock = Lock()
 
     def now(self) -> datetime:
-        """The time by Azure's clock, according to most of its last responses."""
+        """The time of Azure's clock, according to most of its recent responses."""
         return self.read() + self._offset
 
     def note_date(self, date: datetime | None, sent_at: datetime) -> None:
-        """Record the date of a response that has just arrived. `sent_at` is by our own clock."""
+        """Record the date of a response that has just arrived. `sent_at` is a time of our own clock."""
         if date is None:
             return
         # It was `date` at some time since the request. A response that took 20 seconds and is dated at its
@@ -61,7 +61,7 @@ def is_plausible(moment: datetime) -> bool:
 
 
 def parse_date(date: str | None) -> datetime | None:
-    """The time in the "Date" of a response, None if there is no valid one.
+    """The time in the "Date" header of a response, or None if it has no valid one.
 
     >>> print(parse_date("Mon, 05 Jan 2026 09:00:00 GMT"))
     2026-01-05 09:00:00+00:00

@@ -1,4 +1,4 @@
-"""The calls to Azure Compute. Each is made once, with a timeout, and none waits for a long operation.
+"""The calls to Azure Compute. Each call is made once, with a timeout, and no call waits for a long operation.
 
 Reads return our own frozen values. Writes return as soon as Azure has accepted them (`polling=False`), and
 the next observation shows their effect. Every failure is an AzureFailure.
@@ -128,7 +128,8 @@ class Compute:
                 return RollingUpgrade()
 
     def availability(self, image: Image, model: Model, priority: Priority) -> Availability:
-        """Whether instances of that scale set can be created from `image`, by the catalogue of its region.
+        """Whether instances of that scale set can be created from `image`, according to its region's
+        catalogue.
 
         Includes the traits of that image and of the current image of the model. The result is kept for a
         minute, for all scale sets of a subscription and region.
@@ -182,7 +183,7 @@ class Compute:
             return Operation("")
 
     def take(self, target: Target, step: Step) -> str:
-        """Request `step`. Returns when Azure has accepted it, long before it is done.
+        """Request `step`. Returns as soon as Azure has accepted it, long before it is complete.
 
         Returns the URL of the operation (see `operation`), "" if Azure names none.
         """

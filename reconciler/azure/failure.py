@@ -22,16 +22,17 @@ from azure.core.exceptions import (
 )
 
 from reconciler.rollout.reason import Reason
+from reconciler.rollout.wording import quote_error
 
 
 class AzureFailure(Exception):
-    """A failed call. `str()` is one line, in Azure's own words."""
+    """A failed call. `str()` is a clause on one line, which quotes Azure's code and message."""
 
     reason = Reason.BUG
 
 
 class Refused(AzureFailure):
-    """Azure responds in the same way until a person changes something."""
+    """Azure will respond in the same way until a person changes something."""
 
     reason = Reason.REFUSED
 
@@ -43,7 +44,7 @@ class Conflict(AzureFailure):
 
 
 class TooManyRequests(AzureFailure):
-    """Azure throttles requests for `retry_after`, or the request budget has none left until then.
+    """Azure throttles requests for `retry_after`, or the request budget is used up until then.
 
     `policy` is the budget that Azure named, "" if the gateway throttles all requests of a class.
     """
@@ -57,7 +58,7 @@ class TooManyRequests(AzureFailure):
 
 
 class Unreachable(AzureFailure):
-    """It is unknown whether the call had an effect. The next observation shows it."""
+    """It is unknown whether the call had an effect. The next observation will tell."""
 
     reason = Reason.UNREACHABLE
 
@@ -107,9 +108,9 @@ def failure(error: AzureError) -> AzureFailure:
     if isinstance(error, ClientAuthenticationError) and error.response is None:
         return Unreachable(_cut(f"{_NO_IDENTITY}{_attempts(str(error.message or error))}"))
     if isinstance(error, ServiceRequestError):
-        return Unreachable(f"cannot reach Azure: {message}")
+        return Unreachable(f"Azure could not be reached ({message})")
     if not isinstance(error, HttpResponseError) or error.response is None:
-        return Unreachable(message)
+        return Unreachable(f"Azure did not answer ({message})")
     status = error.response.status_code or 0
     if status == 429:
         return TooManyRequests(message, _retry_after(error), policy=_policy(error))
@@ -163,9 +164,9 @@ def _target(error: HttpResponseError) -> str:
 
 def _line(error: AzureError) -> str:
     if isinstance(error, HttpResponseError) and error.error is not None:
-        text = f"{error.error.code}: {error.error.message}"
+        text = f"Azure returned {quote_error(f'{error.error.code}: {error.error.message}')}"
     elif isinstance(error, HttpResponseError) and error.response is not None:
-        text = f"HTTP {error.response.status_code} {error.reason}"  # the body is HTML or empty
+        text = f"Azure returned HTTP {error.response.status_code} {error.reason}"  # the body is HTML or empty
     else:
         text = str(error.message or error)
     return _cut(" ".join(text.split()))

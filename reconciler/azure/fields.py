@@ -25,7 +25,7 @@ _LARGEST = 2**63 - 1  # the largest 64-bit integer; a larger number could overfl
 
 @contextmanager
 def only_malformed(what: str) -> Iterator[None]:
-    """Turn any error while `what` is read into MalformedResponse.
+    """Turn any error in reading `what` into MalformedResponse.
 
     An unexpected value in one row must not stop the other rows of its list. A request that fails in between
     is an AzureFailure already, or becomes one in `Session.call`.
@@ -35,7 +35,7 @@ def only_malformed(what: str) -> Iterator[None]:
     except (AzureFailure, AzureError, OSError):
         raise
     except Exception as error:
-        raise MalformedResponse(f"Azure sent {what} that cannot be read: {type(error).__name__}") from error
+        raise MalformedResponse(f"Azure sent {what} that cannot be read ({type(error).__name__})") from error
 
 
 def time_in(body: Json, key: str) -> datetime | None:
@@ -43,7 +43,7 @@ def time_in(body: Json, key: str) -> datetime | None:
 
 
 def moment(text: str) -> datetime | None:
-    """The time in a text, in UTC unless it has an offset. None if it is no valid time.
+    """The time in a text, in UTC unless the text has an offset. None if the text is not a valid time.
 
     >>> print(moment("2026-01-05T09:00:00Z"), moment("0001-01-01T00:00:00Z"))
     2026-01-05 09:00:00+00:00 None
@@ -60,7 +60,7 @@ def moment(text: str) -> datetime | None:
 def object_from(value: object, what: str) -> Json:
     """`value`, if it is a JSON object. `what` names it in the error."""
     if not isinstance(value, Mapping):
-        raise MalformedResponse(f"Azure sent {what} that is not a JSON object: {_excerpt(value)}")
+        raise MalformedResponse(f"Azure sent {what} that is not a JSON object ({_excerpt(value)})")
     return value
 
 
@@ -125,7 +125,7 @@ def _of_type(body: Json, key: str, sort: type[Value], default: Default) -> Value
 
 
 def _misfit(key: str, value: object) -> MalformedResponse:
-    return MalformedResponse(f"Azure sent the field {key} with an unexpected type: {_excerpt(value)}")
+    return MalformedResponse(f"Azure sent the field {key} with a value of the wrong type ({_excerpt(value)})")
 
 
 def _excerpt(value: object) -> str:

@@ -1,4 +1,5 @@
-"""The instances of a Flexible scale set: its own list, joined with the list of its virtual machines. Pure."""
+"""The instances of a Flexible scale set: the list of the scale set, joined with the list of its virtual
+machines. Pure."""
 
 import re
 from collections.abc import Iterable

@@ -10,7 +10,7 @@ from reconciler.azure.token import claims, obtain
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The claims of a token about its owner, "" for missing ones."""
+    """The claims of a token about its owner. A missing claim is ""."""
 
     tenant: str
     object_id: str
@@ -24,7 +24,8 @@ class Identity:
 
     @property
     def short(self) -> str:
-        """The name of the person or application, or else its object id. "" if the token has neither."""
+        """The name of the person or application, or else its object id. "" if the token contains neither name
+        nor id."""
         return self.name or (f"object {self.object_id}" if self.object_id else "")
 
 

@@ -1,4 +1,4 @@
-"""All live scale sets, for those who have no specs of them yet.
+"""All live scale sets, for users who have no specs for them yet.
 
 Unlike `Compute.models`, this keeps the spelling of names, and reports every row that cannot be read.
 """
@@ -27,7 +27,7 @@ class Live:
 
     @property
     def owner(self) -> str:
-        """The other controller that it belongs to, "" if there is none or it is unknown."""
+        """The other controller that the scale set belongs to, or "" if there is none or it is unknown."""
         return self.model.owner if self.model else ""
 
 

@@ -33,7 +33,7 @@ _FIXES = (
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """The response of Azure Resource Manager. `date` is its time, None if the response has none."""
+    """The response of Azure Resource Manager. `date` is the time in the response, or None."""
 
     date: datetime | None
 

@@ -1,4 +1,4 @@
-"""The permissions of the caller at a scope, from all role assignments there and above.
+"""The permissions of the caller at a scope, from all role assignments at that scope and above.
 
     GET <scope>/providers/Microsoft.Authorization/permissions
 

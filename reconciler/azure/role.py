@@ -1,4 +1,4 @@
-"""The actions that the role of the reconciler must grant, by their names in Azure, and what needs them.
+"""The actions that the role of the reconciler must grant, by their names in Azure, and why each is needed.
 
 `deploy/role.json` is this list as a role definition.
 """

@@ -94,7 +94,7 @@ class Session:
         self._lock = Lock()
 
     def now(self) -> datetime:
-        """The current time, by Azure's clock if ours is wrong."""
+        """The current time, from Azure's clock if ours is wrong."""
         return self.clock.now()
 
     def locate(self, resource: str, location: str) -> None:
@@ -109,7 +109,7 @@ class Session:
     def call(self, operation_class: OperationClass, path: str, priority: Priority) -> Iterator["ApiCall"]:
         """Requests about `path`, counted in `operation_class`. Every error becomes an AzureFailure.
 
-        Raises TooManyRequests without a request if the budget has none left for this priority.
+        Raises TooManyRequests, without sending anything, if the budget for this priority is used up.
         """
         call = ApiCall(self, operation_class, self._subject(path), priority)
         call.acquire(self._pages.get(path.casefold(), self.now()) or 1)
@@ -131,10 +131,10 @@ class Session:
             raise MalformedResponse("Azure sent a response that is not JSON") from error
         except ValueError as error:  # for example a redirect to an invalid address
             raise MalformedResponse(
-                f"Azure sent a response that cannot be read: {str(error)[:80]}"
+                f"Azure sent a response that cannot be read ({str(error)[:80]})"
             ) from error
         except OSError as error:  # for example a missing REQUESTS_CA_BUNDLE
-            raise Unreachable(str(error)) from error
+            raise Unreachable(f"Azure could not be reached ({error})") from error
         finally:
             call.release()
             self._thread.call = before
@@ -173,7 +173,8 @@ class Session:
         return Subject(subscription[1], self._locations.get(resource, self.now()) or "", resource)
 
     def note_response(self, status: int, headers: Mapping[str, str], sent_at: datetime) -> None:
-        """Record a response in this thread. `status` is 0 if none came. `sent_at` is by our own clock."""
+        """Record a response in this thread. `status` is 0 if no response arrived. `sent_at` is a time of our
+        own clock."""
         self.clock.note_date(parse_date(headers.get("Date")), sent_at)
         if call := getattr(self._thread, "call", None):
             self.counter.count(call.operation_class.name, status)

@@ -1,4 +1,4 @@
-"""Lets one thread look something up while the others that need the same wait for its answer."""
+"""Lets one thread look something up while other threads that need the same answer wait for it."""
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager

@@ -12,6 +12,7 @@ from azure.core.exceptions import AzureError
 from azure.identity import DefaultAzureCredential
 
 from reconciler.azure.failure import Refused, Unreachable, failure
+from reconciler.rollout.wording import quote_error
 
 # The library waits five minutes for a connection, four times. Behind a firewall that drops packets, that is
 # twenty minutes. A sweep, or a person, retries sooner.
@@ -39,12 +40,14 @@ def obtain(credential: TokenCredential, *scopes: str, tenant: str | None = None)
         return credential.get_token(*scopes, tenant_id=tenant)
     except AzureError as error:
         refusal = _REFUSED.search(str(error))
-        raise (Refused(refusal[0].strip()) if refusal else failure(error)) from error
+        if refusal is None:
+            raise failure(error) from error
+        raise Refused(f"Microsoft Entra ID returned {quote_error(refusal[0].strip())}") from error
     except (
         OSError,
         ValueError,
     ) as error:  # for example a missing CA bundle, or a missing certificate of the identity
-        raise Unreachable(str(error)) from error
+        raise Unreachable(f"no token could be obtained ({error})") from error
 
 
 def claims(token: str) -> Mapping[str, Any]:

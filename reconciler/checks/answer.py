@@ -52,7 +52,7 @@ class Answer:
 
 
 def ask(url: str, *, reach: Reach, most: int, patience: timedelta) -> Answer:
-    """The response of `url`. Raises NoAnswer if there is none, or if its body exceeds `most` bytes.
+    """The response from `url`. Raises NoAnswer if no response arrives, or if its body exceeds `most` bytes.
 
     Sends nothing to an address that is out of reach.
 

@@ -37,7 +37,7 @@ class Checks:
     def gate(self, check: Check) -> Gate:
         """The gate of a check: open if the check passes, closed in every other case."""
         if self._reach is None:
-            return Gate(f"check {check.name}", f"check {check.name}: not asked")
+            return Gate(f"check {check.name}", f"check {check.name} is not asked")
         with self._lock:
             lock = self._locks.setdefault(check, Lock())
         with lock:
@@ -70,5 +70,5 @@ class Checks:
 
 def _gate(check: Check, found: CheckVerdict) -> Gate:
     name = f"check {check.name}"
-    evidence = f"{name}: {endpoint(check)} {found.message}"
+    evidence = f"{name} ({endpoint(check)}) {found.message}"
     return Gate(name, evidence, None if found.is_passed else Reason.CHECK_FAILED)

@@ -1,4 +1,4 @@
-"""`reconciler approve`: approve the declared image of a scale set, on a tag of it."""
+"""`reconciler approve`: approve the declared image of a scale set, with a tag on the scale set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -84,7 +84,7 @@ def approve(*, name: str, by: str | None, fleet: FleetAccess) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The approver. `by` is the given name, or that in the token, "" if there is neither.
+    """The approver. `by` is the given name, or else the name in the token, or "" if there is neither.
 
     `token` is the name in the token.
     """

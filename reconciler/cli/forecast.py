@@ -31,7 +31,8 @@ class Line:
 
 
 def headline(row: Json, *, is_dated: bool = True) -> str:
-    """The forecast of a scale set in one line. Without dates it fits any that rolls out alike."""
+    """The forecast of a scale set in one line. Without dates, the line applies to every scale set with the
+    same rollout."""
     forecast = row["forecast"]
     parts = [f"{_size(forecast)}, {_time(forecast, row['at'], is_dated=is_dated)}"]
     if forecast["batches"]:

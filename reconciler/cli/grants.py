@@ -1,4 +1,4 @@
-"""Checks the role for `reconciler check`: which of the required actions are granted, on which scale sets."""
+"""Checks the role for `reconciler check`: which required actions are granted, and on which scale sets."""
 
 import time
 from collections.abc import Iterator, Sequence

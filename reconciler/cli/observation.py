@@ -1,4 +1,4 @@
-"""Observes declared scale sets as a daemon does before each step, without the step."""
+"""Observes declared scale sets as a daemon does before each step, but takes no step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,9 +49,8 @@ class _Declared(Immediate):
 def observe_fleet(
     scale_sets: Sequence[ScaleSet], session: Session, *, by_group: bool, specs: Specs | None = None
 ) -> FleetObservation:
-    """Observe all of them. Names and targets must be unique, as `validate` requires.
-
-    `specs` are the specs that they are from, if there are any.
+    """Observe all these scale sets. Names and targets must be unique, as `validate` requires. `specs` are the
+    specs that declare them, if any.
     """
     source = _Declared(scale_sets, specs)
     store = FleetAccess(Specs(source), session, by_group).reconciler().once(act=False)

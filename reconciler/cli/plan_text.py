@@ -31,7 +31,7 @@ class Group:
 
 
 def headline(plan: Json) -> str:
-    """How much changes, and to what."""
+    """How many scale sets and instances change, and to which image."""
     summary = plan["summary"]
     if not summary["rollingOut"]:
         changed = f"; {_scale_sets(summary['changed'])} changed" if summary["changed"] else ""
@@ -43,7 +43,8 @@ def headline(plan: Json) -> str:
 
 
 def timing(plan: Json) -> str:
-    """When it begins and ends, and how much is unavailable at worst. "" if nothing rolls out."""
+    """When the plan begins and ends, and how many instances are unavailable at worst. "" if nothing rolls
+    out."""
     summary, waves = plan["summary"], plan["waves"]
     if not summary["rollingOut"]:
         return ""
@@ -56,7 +57,7 @@ def timing(plan: Json) -> str:
 
 
 def waves(plan: Json) -> list[tuple[str, ...]]:
-    """The cells of each wave, as in WAVE_HEADER. Empty if there is only one."""
+    """The cells of each wave, as in WAVE_HEADER. Empty if there is only one wave."""
     if len(plan["waves"]) < 2:
         return []
     return [
@@ -81,7 +82,7 @@ def risks(plan: Json) -> list[str]:
 
 
 def others(plan: Json) -> str:
-    """What is not part of the change, in one line. "" if there is nothing."""
+    """The rollouts that are not part of the change, in one line. "" if there are none."""
     summary, rows = plan["summary"], plan["scaleSets"]
     still = Counter(row["reason"] or "not read" for row in rows if not row["forecast"])
     reasons = ", ".join(f"{amount:,} {reason}" for reason, amount in sorted(still.items()))
@@ -111,7 +112,7 @@ def groups(plan: Json) -> list[Group]:
 
 
 def alone(plan: Json) -> list[Group]:
-    """Like `groups`, each scale set by itself."""
+    """Like `groups`, but with each scale set by itself."""
     return [
         Group((row["name"],), row, _first(row), _last(row))
         for row in plan["scaleSets"]

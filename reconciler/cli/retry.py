@@ -1,4 +1,4 @@
-"""`reconciler retry`: retry a failed image, by the tag of its scale sets."""
+"""`reconciler retry`: retry a failed image, with a tag on its scale sets."""
 
 import sys
 from collections.abc import Iterable

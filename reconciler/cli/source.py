@@ -88,7 +88,7 @@ def specs_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def specs_directory() -> Path:
-    """The directory of specs of the command that runs. Raises UsageError if they come from --git."""
+    """The directory of specs of the running command. Raises UsageError if the specs come from --git."""
     given = click.get_current_context().params
     if given["git"]:
         raise click.UsageError("--base requires --specs: check out the repository, and name its directory")

@@ -35,8 +35,9 @@ server_option = click.option(
 def status(*, fleet: FleetAccess, server: str, output: str) -> None:
     """Show the status of every scale set.
 
-    Asks the daemon. If none responds, reads the specs and Azure itself, and changes nothing. Exit 1 if the
-    specs have errors, or if the specs or Azure cannot be read, else 0, whatever the status.
+    Asks the daemon. If no daemon responds, the command reads the specs and Azure directly. It changes
+    nothing. Exit 1 if the specs have errors, or if the specs or Azure cannot be read, else 0, whatever the
+    status.
     """
     shown = store(fleet, server)
     errors = (shown["sweep"] or {}).get("errors") or ()
@@ -51,7 +52,7 @@ def status(*, fleet: FleetAccess, server: str, output: str) -> None:
 
 
 def store(fleet: FleetAccess, server: str) -> dict[str, Any]:
-    """The store of the daemon at `server`. If none responds, that of an observation of our own."""
+    """The store of the daemon at `server`. If no daemon responds, a store filled by our own observation."""
     shown = _fetch(server)
     if shown is not None:
         for option in filter(_is_typed, ("specs", "git")):

@@ -71,7 +71,7 @@ def status(store: Json, *, height: int | None = None) -> RenderableType:
 
 
 def heading(sweep: Json) -> str:
-    """When the specs were last read, and which are in force."""
+    """When the specs were last read, and which specs are in force."""
     specs = f"commit {sweep['commit'][:10]} ({sweep['subject']})" if sweep["commit"] else sweep["subject"]
     refused = sweep.get("refused")  # none of a daemon of an older version
     errors = f"; {count(refused['errors'], 'error')} in {refused['message']}" if specs and refused else ""
@@ -105,7 +105,7 @@ def count(number: int, noun: str) -> str:
 
 
 def plan(rows: Iterable[Json]) -> Table:
-    """The next step of each scale set. Those of which the same is said share a row.
+    """The next step of each scale set. Scale sets with the same text share a row.
 
     `rows` are as in `reconciler.daemon.report.state`.
     """
@@ -121,7 +121,7 @@ def plan(rows: Iterable[Json]) -> Table:
 
 
 def share(instances: Json | None) -> Text:
-    """The instances that are up to date, of all: "8/20", or "-" if they were not observed."""
+    """The share of instances that are up to date: "8/20", or "-" if they were not observed."""
     return Text(f"{instances['upToDate']}/{instances['total']}" if instances else "-")
 
 

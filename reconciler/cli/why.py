@@ -25,7 +25,8 @@ Json = dict[str, Any]
 def why(*, name: str, fleet: FleetAccess, server: str, output: str) -> None:
     """Explain the status of a scale set, and what lets it continue.
 
-    NAME is the name of its spec. Asks the daemon. If none responds, reads Azure itself, and changes nothing.
+    NAME is the name of its spec. Asks the daemon. If no daemon responds, the command reads Azure directly. It
+    changes nothing.
     """
     shown = store(fleet, server)
     rows = {row["name"]: row for row in shown["scaleSets"]}

@@ -21,7 +21,7 @@ from reconciler.spec.scale_set import ScaleSet
 def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_unblocked: bool = False) -> bool:
     """Whether the sweep at `at` names this scale set for a reconcile. `listed` is its row in the list.
 
-    `is_unblocked`: what it waits for has happened.
+    `is_unblocked`: the event that it waits for has happened.
     """
     outcome, decided, observed_at = state.outcome, state.published.decided, state.seen.instances_at
     if outcome is None or decided is None or differs(decided, state.desired) or is_unblocked:
@@ -59,7 +59,7 @@ def dependencies_to_watch(states: Sequence[ScaleSetState]) -> frozenset[str]:
 
 
 def is_quiet(state: ScaleSetState) -> bool:
-    """Whether nothing shows a rollout in progress or a problem. The others are reconciled first.
+    """Whether nothing suggests a rollout in progress or a problem. The others are reconciled first.
 
     After a start, no rollout then waits behind hundreds of settled scale sets. Drift counts as quiet:
     no scale set begins an image before those that are already on it have been observed.

@@ -21,8 +21,8 @@ from reconciler.spec.scale_set import ScaleSet
 class SpecRead:
     """A sweep has read the spec. `removed` are failures in scale sets whose specs were removed.
 
-    `stale_since` is since when the source could not be read, None if that is not too long. The other fields
-    are those of `InForce`.
+    `stale_since` is the time since which the source has been unreadable, or None if that is not too long. The
+    other fields are those of `InForce`.
     """
 
     desired: ScaleSet
@@ -68,7 +68,7 @@ class GateChanged:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileBegan:
-    """A reconcile begins, with the spec of now."""
+    """A reconcile begins, with the current spec."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,9 @@ class ReconcileEnded:
     """A reconcile has ended. It was about `desired` as of `commit`, which a sweep may have changed since.
 
     `attempt` is the last step that Azure accepted, `taken` the one that it accepted in this reconcile, and
-    `tag_write` the write of tags alone in it. `is_decided`: there was a decision, even if its step failed.
-    `may_have_begun`: a step was sent, and no response came. `forecast_update` is None without a decision.
+    `tag_write` the step of this reconcile that wrote only tags, if any. `is_decided`: there was a decision,
+    even if its step failed. `may_have_begun`: a step was sent, but no response arrived. `forecast_update` is
+    None without a decision.
     """
 
     desired: ScaleSet

@@ -1,4 +1,4 @@
-"""The last rollouts of a scale set, for people: from which image to which, how long, and with which result.
+"""The most recent rollouts of a scale set, for people: the images, the duration and the result of each.
 
 The history is in the memory of this process. No decision depends on it, and a restart clears it. A rollout
 that was in progress at the first observation is recorded from then on. Its begin is then the one on the tag
@@ -34,7 +34,7 @@ class Ending(StrEnum):
 class RolloutRecord:
     """One rollout.
 
-    `declared` is the image in the spec, `image` the exact version of it. `before` is the previous image of
+    `declared` is the image in the spec, and `image` its exact version. `before` is the previous image of
     the model, None if this process did not set it. `began` is None if unknown. `ended` and `ending` are None
     while the rollout is in progress. `upgraded` are the ids of the upgraded instances, emptied at the end.
     `batch_since` is when the current batch was started, `longest` the duration of the slowest batch so far.
@@ -57,7 +57,7 @@ class RolloutRecord:
 
     @property
     def length(self) -> timedelta | None:
-        """The duration, None if it is unknown or the rollout has not ended."""
+        """The duration, or None if it is unknown or the rollout has not ended."""
         return self.ended - self.began if self.began and self.ended else None
 
     @property
@@ -76,7 +76,7 @@ class RolloutRecord:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The last rollouts, newest first, and the number of rollouts by result, including those dropped."""
+    """The most recent rollouts, newest first, and the number of all rollouts by result."""
 
     records: tuple[RolloutRecord, ...] = ()
     endings: Mapping[Ending, int] = field(default_factory=dict)

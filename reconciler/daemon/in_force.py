@@ -33,7 +33,7 @@ class RefusedCommit:
 
     @property
     def short(self) -> str:
-        """The commit in a part of a message."""
+        """The commit, as a part of a message."""
         return f"commit {self.commit[:10]}" if self.commit else "the newest specs"
 
     def __str__(self) -> str:

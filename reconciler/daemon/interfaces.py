@@ -105,5 +105,6 @@ class DeclaredSpecs(DeclaredHistory, Protocol):
         ...
 
     def stale_since(self, max_age: timedelta) -> datetime | None:
-        """Since when they could not be read, None if that is no longer than `max_age`."""
+        """The time since which the specs have been unreadable, or None if that is no longer than
+        `max_age`."""
         ...

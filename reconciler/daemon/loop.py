@@ -79,7 +79,7 @@ class Loop:
         )
 
     def start(self) -> None:
-        """Start with a sweep, now or within seconds."""
+        """Start, with a sweep at once or within seconds."""
         interval, share = self._settings.sweep, self._share
         self._scheduler.add_job(
             self._sweep,
@@ -106,7 +106,8 @@ class Loop:
         self._notify()
 
     def wait(self, until: Callable[[], bool], timeout: timedelta | None) -> bool:
-        """Block until `until()` is true, checked after every reconcile and sweep. False on timeout.
+        """Block until `until()` is true, which is checked after every reconcile and sweep. Returns False on
+        timeout.
 
         Python handles a signal when its main thread runs, and a signal that arrives just before a wait, or in
         another thread, does not end that wait. No wait is therefore longer than a second.
@@ -128,7 +129,8 @@ class Loop:
         return not (self._sweeping.locked() or is_delayed or len(self._queue))
 
     def wake(self, key: str, after: timedelta = timedelta()) -> None:
-        """Reconcile one scale set within `after`. If it is being reconciled: once more when that ends."""
+        """Reconcile one scale set within `after`. If it is being reconciled now, it is reconciled once more
+        afterwards."""
         if after <= timedelta():
             self._queue.add(key)
             return
@@ -143,7 +145,7 @@ class Loop:
             )
 
     def sweep_soon(self) -> None:
-        """Sweep within a few seconds. If a sweep is running: once more when it ends."""
+        """Sweep within a few seconds. If a sweep is running now, another one follows it."""
         self._sweep_wanted.set()
         if not self._sweeping.locked():
             self._advance_sweep()
@@ -169,7 +171,7 @@ class Loop:
                 for number, key in enumerate(self._work.sweep()):
                     self.wake(key, number * APART)
             except Exception:
-                _log.exception("a bug in the reconciler, please report it: sweep failed")
+                _log.exception("the sweep failed because of a bug in the reconciler; please report it")
         if self._sweep_wanted.is_set():
             self._advance_sweep()
         self._notify()
@@ -184,7 +186,9 @@ class Loop:
                 if outcome and outcome.requeue_after is not None:
                     self.wake(key, outcome.requeue_after * (1 + self._random.uniform(0, _JITTER)))
             except Exception:
-                _log.exception("a bug in the reconciler, please report it: reconcile of %s failed", key)
+                _log.exception(
+                    "the reconcile of %s failed because of a bug in the reconciler; please report it", key
+                )
             self._queue.done(key)
             self._notify()
 

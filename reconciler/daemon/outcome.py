@@ -13,7 +13,7 @@ from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Step
 from reconciler.rollout.wait import LONGEST, Wait, status_after, wait_after
-from reconciler.rollout.wording import moment
+from reconciler.rollout.wording import moment, time_of_day
 from reconciler.spec.scale_set import ScaleSet
 
 # A canary that becomes unhealthy during its soak is reported within this time.
@@ -27,11 +27,11 @@ _REFUSED = timedelta(minutes=10)  # at most between retries of what Azure refuse
 class Outcome:
     """The outcome of one reconcile. `commit` is the commit of the spec, "" for a plain directory.
 
-    `doing` is what a closed gate of `gates` blocks. `blamed` is an image that there is evidence against.
+    `doing` is what a closed gate of `gates` blocks. `blamed` is an image with evidence against it.
     `step` is the step of the decision, which Azure has accepted unless the run is a dry run. `requeue_after`
-    is None if the next sweep decides. `until` is when the next step may be taken, if known. `wait` says since
-    when this condition, or the one that is retried, has been waited for. `as_of` is when the outcome was
-    observed, if every later observation was throttled.
+    is None if the next sweep decides. `until` is when the next step may be taken, if known. `wait` tells how
+    long this condition, or the one being retried, has lasted. `as_of` is when the outcome was observed, if
+    every later observation was throttled.
     """
 
     name: str
@@ -57,10 +57,11 @@ class Outcome:
 
     @property
     def full_message(self) -> str:
-        """The message, with the time since which it has been failing, and its age if it is throttled."""
+        """The message, with the time since which it has applied if it is failing, and its age if it is
+        throttled."""
         is_aged = self.wait and self.wait.is_failing and not self.reason.meaning.is_retried
-        since = f"; since {moment(self.wait.since)}" if self.wait and is_aged else ""
-        old = f" (as of {self.as_of:%H:%M:%S}; throttled)" if self.as_of else ""
+        since = f" (ongoing since {moment(self.wait.since)})" if self.wait and is_aged else ""
+        old = f" (as of {time_of_day(self.as_of)}; throttled since then)" if self.as_of else ""
         return f"{self.message}{since}{old}"
 
     @property
@@ -106,7 +107,7 @@ def _requeue_after(
 def requeue_delay(
     decision: Decision, at: datetime, requeue_after: timedelta, interval: timedelta
 ) -> timedelta | None:
-    """How soon to reconcile again, None if the next sweep decides.
+    """The delay before the next reconcile, or None if the next sweep decides.
 
     While a scale set waits, upgraded instances are observed regularly. If none is upgraded yet, there is
     nothing to watch.
@@ -129,13 +130,12 @@ def outcome_of_failure(
     at: datetime,
     doing: str = "",
 ) -> Outcome:
-    """The outcome of a failed call. `doing` is the message of the decision whose step failed, if there is
-    one.
+    """The outcome of a failed call. `doing` is the step that the call was to take, in words, or "".
 
     The scale set is requeued, because the next sweep may fail too. Conflicts are retried after seconds,
     refusals after minutes, each with exponential backoff.
     """
-    message = f"{failure} (while {doing})" if doing else str(failure)
+    message = f"while {doing}, {failure}" if doing else str(failure)
     wait = wait_after(before.wait, failure.reason, at, is_repeated=False) or Wait(failure.reason, at)
     match failure:
         case TooManyRequests(retry_after=requested):
@@ -152,7 +152,10 @@ def outcome_of_failure(
 
 def outcome_of_bug(name: str, commit: str, at: datetime, error: Exception) -> Outcome:
     """The outcome of an error in this program. It affects this scale set only."""
-    message = f"a bug in the reconciler, please report it: {type(error).__name__}: {error}"
+    message = (
+        "the reconcile failed because of a bug in the reconciler; please report it "
+        f"({type(error).__name__}: {error})"
+    )
     return Outcome(name, commit, at, Reason.BUG, message, Reason.BUG.meaning.status)
 
 

@@ -44,7 +44,7 @@ from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.refusal import active_hold
 from reconciler.rollout.step import Attempt, Step, TagWrite
-from reconciler.rollout.wording import join, moment
+from reconciler.rollout.wording import describe_step, join, moment
 from reconciler.spec.image import follows_latest, same
 from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet
@@ -233,6 +233,7 @@ class Reconciler:
     def _reconcile(self, state: ScaleSetState, act: bool, priority: Priority) -> ReconcileEnded:
         desired, commit, attempt = state.desired, state.commit, state.progress.attempt
         decision: Decision | None = None
+        doing = ""
         taken: Step | None = None
         tag_write: TagWrite | None = None
         try:
@@ -243,7 +244,7 @@ class Reconciler:
                 attempt = replace(attempt, error=observed.operation.error)
             if act and decision.step:
                 self._check_spec_unchanged(desired)
-                sent = self._now()
+                sent, doing = self._now(), describe_step(decision.step)
                 operation = self._azure.take(desired.target, decision.step)
                 taken = decision.step
                 attempt = attempt.then(taken, sent, operation) if attempt else Attempt(taken, sent, operation)
@@ -260,7 +261,6 @@ class Reconciler:
             ):  # on hold, a failed call is not a failure of the scale set
                 outcome = outcome_of(desired, commit, held, state.progress, self._settings, at=self._now())
                 return _reconcile_ended(state, outcome, attempt)
-            doing = decision.message if decision else ""
             outcome = outcome_of_failure(
                 desired.name, commit, failure, state.progress, self._settings, at=self._now(), doing=doing
             )
@@ -288,7 +288,7 @@ class Reconciler:
         """Raises Conflict if a sweep has changed or removed the spec since the reconcile began."""
         latest = self.store.get(desired.target.key)
         if latest is None or differs(desired, latest.desired):
-            raise Conflict("the spec changed during the reconcile; checking again")
+            raise Conflict("the spec changed during the reconcile; the scale set will be checked again")
 
     def _refresh_forecast(self, state: ScaleSetState, outcome: Outcome, observed: Observed) -> ForecastUpdate:
         """The forecast. An error in it does not fail the reconcile."""
@@ -298,7 +298,8 @@ class Reconciler:
             return refresh_forecast(state, outcome, observed, self._settings)
         except Exception:
             self._log.exception(
-                "a bug in the reconciler, please report it: forecast of %s failed", state.desired.name
+                "the forecast of %s failed because of a bug in the reconciler; please report it",
+                state.desired.name,
             )
             return ForecastUpdate(None, state.published.measured)
 
@@ -384,7 +385,8 @@ class Reconciler:
         known = self.store.last_sweep
         if since and not (known and known.stale_since):
             self._log.error(
-                "the specs could not be read since %s; no rollout begins until they can", moment(since)
+                "the specs have been unreadable since %s; no rollout will begin until they can be read again",
+                moment(since),
             )
 
     def _stays_in_force(self) -> str:

@@ -52,7 +52,7 @@ def _nothing_before(_is_valid: Callable[[tuple[File, ...]], bool]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The spec files as the source has them now. `commit` is "" for a plain directory.
+    """The spec files that the source has now. `commit` is "" for a plain directory.
 
     `authors` returns the authors of lines of a commit, none if the source does not know them. `past` returns
     earlier versions of the spec files, newest first, from before each change that added a text to some paths
@@ -83,7 +83,7 @@ class Source(Protocol):
     """Where the specs come from. Raises SourceUnreachable."""
 
     def read(self) -> Reading:
-        """The spec files as of now."""
+        """The current spec files."""
         ...
 
     def last(self) -> Reading | None:
@@ -209,7 +209,7 @@ class Specs:
         self._fruitless = None
 
     def stale_since(self, max_age: timedelta) -> datetime | None:
-        """Since when the source could not be read, None if that is no longer than `max_age`.
+        """The time since which the source has been unreadable, or None if that is no longer than `max_age`.
 
         A process that has never read it counts from its own first attempt.
         """
@@ -231,7 +231,7 @@ class Specs:
         return found
 
     def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
-        """Whether an earlier commit declared the image for this scale set without an error in that.
+        """Whether an earlier commit declared the image for this scale set without errors.
 
         False if the history cannot be read. That is retried after a minute at the earliest.
         """

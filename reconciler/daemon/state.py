@@ -69,9 +69,8 @@ class LastSeen:
 
     @property
     def listed_or_read(self) -> Model | None:
-        """The model of the last sweep, even if a reconcile has read it since.
-
-        Before any sweep has listed it, the model that a reconcile read.
+        """The model from the last sweep, even if a reconcile has read it since. If no sweep has listed it
+        yet, the model that a reconcile read.
         """
         return self.listed or self.model
 
@@ -122,7 +121,7 @@ class ScaleSetState:
 
     @property
     def key(self) -> str:
-        """The target, not the name: a renamed spec is still about the same scale set."""
+        """The key of the target, because a renamed spec is still about the same scale set."""
         return self.desired.target.key
 
     @property
@@ -137,7 +136,8 @@ class ScaleSetState:
 
     @property
     def failures(self) -> frozenset[Failure]:
-        """The images that failed here, by the progress of this process and by the persisted state."""
+        """The images that failed here, according to the progress of this process and to the persisted
+        state."""
         model = self.seen.listed_or_read
         failed = (self.progress.blamed, model.persisted.failed if model else None)
         return frozenset(Failure(self.desired.name, each) for each in failed if each)

@@ -96,7 +96,7 @@ class Store:
     ) -> tuple[str, ...]:
         """Apply the specs declared at `at`. Returns the names of the scale sets whose spec was removed.
 
-        `stale_since` is since when the source could not be read, None if that is not too long.
+        `stale_since` is the time since which the source has been unreadable, or None if that is not too long.
         """
         wanted = {each.key: each for each in in_force}
         with self._lock:
@@ -122,7 +122,7 @@ class Store:
         return self.last_sweep.orphans if self.last_sweep else ()
 
     def apply(self, key: str, event: Event) -> ScaleSetState | None:
-        """Advance one state. Returns it; None if the scale set is no longer declared."""
+        """Advance one state and return it, or return None if the scale set is no longer declared."""
         with self._lock:
             if key not in self._states:
                 return None

@@ -12,14 +12,14 @@ from reconciler.daemon.outcome import Outcome
 
 
 def requeue_exactly(_key: str, outcome: Outcome, now: datetime) -> datetime | None:
-    """When an outcome asks for the next reconcile. None if the next sweep decides."""
+    """The time at which an outcome asks for the next reconcile, or None if the next sweep decides."""
     return None if outcome.requeue_after is None else now + outcome.requeue_after
 
 
 class VirtualLoop:
     """Runs the sweeps and reconciles of one daemon, one `step` at a time.
 
-    `move_to` moves the clock forward, or leaves it if it is later already. `requeue` says when a scale set is
+    `move_to` moves the clock forward, unless it is already later. `requeue` says when a scale set is
     reconciled again, from its key, its outcome and the time.
     """
 

@@ -41,7 +41,7 @@ class MeasuredBatch:
 
 
 def usual_duration(measured: Sequence[MeasuredBatch], most: timedelta) -> BatchDuration:
-    """The median of the measured batches. Without any, the assumption, but at most `most`
+    """The median of the measured batches. If no batch was measured, the assumption, but at most `most`
     (`health.timeout`)."""
     if not measured:
         return _assumed_within(most)

@@ -36,7 +36,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class PredictedWait:
-    """A wait that begins at `at`, not for instances. `until` is None if its end is unknown."""
+    """A wait, not for instances, that begins at `at`. `until` is None if its end is unknown."""
 
     reason: Reason
     at: datetime
@@ -73,7 +73,8 @@ class Forecast:
 def forecast(
     desired: ScaleSet, observed: Observed, duration: BatchDuration, schedule: Schedule
 ) -> Forecast | None:
-    """Predict the rollout to `desired`. None if no step is to come, or too little was observed."""
+    """Predict the rollout to `desired`. Returns None if no step will follow, or if too little was
+    observed."""
     exact = exact_if_known(desired, observed)
     world = predict(exact, observed, duration)
     if world is None:

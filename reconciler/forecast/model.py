@@ -21,7 +21,8 @@ _ANY_MOMENT = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class PredictedEvent:
-    """What happens at a moment: Azure finishes these instances, or they become healthy (`is_healthy`)."""
+    """What happens at a moment: Azure finishes upgrading these instances, or they become healthy
+    (`is_healthy`)."""
 
     at: datetime
     ids: frozenset[str]
@@ -30,8 +31,8 @@ class PredictedEvent:
 
 @dataclass(frozen=True, slots=True)
 class PredictedState:
-    """The scale set at one moment, and the next events, soonest first. `unavailable` are the ids of instances
-    that do not serve and are not deallocated."""
+    """The scale set at one moment, and the next events, soonest first. `unavailable` holds the ids of
+    the instances that neither serve nor are deallocated."""
 
     model: Model
     instances: tuple[Instance, ...]
@@ -117,7 +118,7 @@ class PredictedState:
 
 
 def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> PredictedState | None:
-    """The state that was observed. None if too little was observed."""
+    """The observed state, or None if too little was observed."""
     model, instances = observed.model, observed.instances
     if not isinstance(model, Model) or instances is None:
         return None

@@ -57,7 +57,7 @@ class PredictedReconcile:
 
     @property
     def unavailable(self) -> frozenset[str]:
-        """The instances that are unavailable once its step is taken."""
+        """The instances that will be unavailable once its step is taken."""
         step = self.decision.step
         return self.world.unavailable | (set(step.instance_ids) if isinstance(step, Upgrade) else set())
 

@@ -25,7 +25,8 @@ class PlaceUnknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What options say, None where they say nothing. They take precedence over the variables."""
+    """The values of options, None for each option that was not given. Options take precedence over
+    variables."""
 
     forge: str | None = None
     api_url: str | None = None
@@ -60,7 +61,7 @@ class Fact:
     form: str
 
     def value(self, variables: Mapping[str, str]) -> str | None:
-        """What the variables say, None if they say nothing."""
+        """The value from the variables, or None if they do not give one."""
         for template in self.templates:
             values = {name: _value(variables, name) for name in _NAME.findall(template)}
             if all(values.values()):
@@ -68,7 +69,7 @@ class Fact:
         return None
 
     def missing(self, variables: Mapping[str, str]) -> str:
-        """The error if neither the variables nor an option say it."""
+        """The error for a fact that neither the variables nor an option give."""
         names = [name for template in self.templates for name in _NAME.findall(template)]
         unset = [name for name in names if not _value(variables, name)]
         why = (
@@ -79,7 +80,8 @@ class Fact:
         return f"no {self.name}: {why}; {self.fix}, or pass {self.option}"
 
     def error(self, value: str) -> str | None:
-        """The error if the value does not look right. It shows no token, and no URL that may contain one."""
+        """The error for a value that does not look right. It shows no token, and no URL that may contain
+        one."""
         if self.pattern.fullmatch(value):
             return None
         shown = (

@@ -31,7 +31,7 @@ class Refused(ForgeFailure):
 
 
 class Transient(ForgeFailure):
-    """A failure that may pass by itself. `wait` is what the forge asks for, None if it does not say."""
+    """A failure that may pass by itself. `wait` is the delay that the forge asks for, or None."""
 
     def __init__(self, message: str, wait: timedelta | None = None) -> None:
         super().__init__(message)
@@ -113,7 +113,7 @@ def failure(forge: Forge, refusal: Refusal) -> ForgeFailure:
 
 
 def rate_limit(refusal: Refusal) -> timedelta | None:
-    """How long to wait if the response is about the rate of requests, else None.
+    """The time to wait if the response is about the rate of requests, or else None.
 
     GitHub also uses 403, which then names a time, or says so.
     """

@@ -1,4 +1,4 @@
-"""Our comment: how it is marked, how it is found again, and what has to be done with it. Pure."""
+"""Our comment: how to mark it, how to find it again, and what to do with it. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -64,7 +64,7 @@ def is_marked(key: str, body: str) -> bool:
 
 
 def choose(ours: Iterable[Comment], body: str) -> Step:
-    """What to do, by our comments with the marker. Only the first one counts.
+    """The action for our comments with the marker. Only the first comment counts.
 
     Forges may change line ends, and the whitespace around a text.
     """

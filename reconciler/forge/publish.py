@@ -91,7 +91,7 @@ class _Reader:
     def ours(self, at: PullRequest, key: str) -> tuple[Sequence[Comment], bool]:
         """The comments with our marker by the account of the token, and whether that account is known.
 
-        Without a marked comment the account does not matter, and is not asked for.
+        Without a marked comment the account does not matter, and no request asks for it.
         """
         marked = [each for each in self._comments(at) if is_marked(key, each.text)]
         account = self._account(at) if marked else ""

@@ -62,11 +62,11 @@ class Clone:
         return bool(found) or not (self.repository / ref).exists()
 
     def resolve(self, ref: str) -> str:
-        """The object that `ref` names, "" if there is no ref of this name. Raises GitFailed."""
+        """The object that `ref` names, or "" if there is no ref with this name. Raises GitFailed."""
         return self.git(["for-each-ref", "--format=%(objectname)", ref]).decode().strip()
 
     def set_ref(self, ref: str, sha: str) -> None:
-        """Have `ref` name this object. Raises GitFailed."""
+        """Make `ref` name this object. Raises GitFailed."""
         self.git(["update-ref", ref, sha])
 
     def has_history(self, ref: str) -> bool:

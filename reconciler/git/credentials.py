@@ -33,7 +33,8 @@ class CredentialsMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What git gets beside its arguments: configuration, environment variables, and what to keep secret."""
+    """What git gets in addition to its arguments: configuration, environment variables, and the secrets to
+    hide."""
 
     config: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -26,7 +26,7 @@ class Failure:
     is_local: bool = False
 
     def describe(self, output: str) -> tuple[str, str]:
-        """The message and the remedy for this output. The message is "" if git's own words are to be used."""
+        """The message and the remedy for this output. The message is "" if git's own words are best."""
         match = self.pattern.search(output)
         found = match.groupdict() if match else {}
         groups = {name: value or _UNNAMED.get(name, "unknown") for name, value in found.items()}
@@ -278,5 +278,5 @@ FAILURES = (
 
 
 def find(output: str) -> Failure | None:
-    """The first row that fits the error output of git, None if none does."""
+    """The first row that fits the error output of git, or None if no row does."""
     return next((row for row in FAILURES if row.pattern.search(output)), None)

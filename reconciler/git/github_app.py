@@ -67,7 +67,7 @@ class Tokens:
 
 
 def api(address: Address) -> str:
-    """The API of github.com, of a GHE.com tenant, of a server of one's own, or of one on this machine."""
+    """The API of github.com, of a GHE.com tenant, of a self-hosted server, or of a server on this machine."""
     parts = urlsplit(address.bare)
     if parts.scheme not in ("https", "http"):
         raise CredentialsMissing("a GitHub App requires an https URL")

@@ -31,7 +31,7 @@ class History:
     ref: str
 
     def authors(self, sha: str, lines: Collection[tuple[str, int]]) -> tuple[Author, ...]:
-        """The authors of the last changes to these lines, as of a commit. Raises GitFailed."""
+        """The authors of the most recent changes to these lines, as of a commit. Raises GitFailed."""
         by_file: dict[str, list[int]] = {}
         for path, number in sorted(lines):
             by_file.setdefault(path, []).append(number)
@@ -49,7 +49,7 @@ class History:
     def past_files(
         self, sha: str, text: str, paths: Collection[str], files_at: FilesAt
     ) -> Iterator[tuple[File, ...]]:
-        """The spec files before and after each of the last changes of `text`, latest first.
+        """The spec files before and after each of the most recent changes to `text`, latest first.
 
         Raises GitFailed.
         """

@@ -78,7 +78,7 @@ class GitMissing(GitFailed):
 
 
 class GitStopped(GitFailed):
-    """git was killed because the program ends."""
+    """git was killed because this program is ending."""
 
     is_local = True
 

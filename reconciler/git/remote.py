@@ -69,7 +69,7 @@ class Remote:
             self.fetch(clone, ref, "--refetch", "--depth=1")
 
     def lazy_access(self) -> Access:
-        """Lets git fetch a file at the moment when it needs it. Raises GitFailed."""
+        """Lets git fetch a file when it needs it. Raises GitFailed."""
         return self._access(is_filtered=True)
 
     def reason(self, error: GitFailed) -> str:

@@ -39,7 +39,7 @@ class SourceUnreachable(Exception):
 
 
 class SourceStopped(SourceUnreachable):
-    """No commit could be read, because the program ends."""
+    """No commit could be read, because this program is ending."""
 
 
 class _Broken(Exception):
@@ -170,7 +170,7 @@ class Repository:
         return None
 
     def authors(self, sha: str, lines: Collection[tuple[str, int]]) -> tuple[Author, ...]:
-        """The authors of the last changes to these lines, as of a commit.
+        """The authors of the most recent changes to these lines, as of a commit.
 
         Each line is a path and a line number. There are several authors if parallel changes were merged, and
         none if the history does not show the author. The history is fetched if it is missing.

@@ -52,7 +52,7 @@ class Signatures:
         return self.allowed_signers is not None or self.openpgp_keys is not None
 
     def error(self, clone: Clone, sha: str) -> str | None:
-        """Why the signature of a commit is refused, None if it is good or none is required.
+        """Why the signature of a commit is refused, or None if it is good or no signature is required.
 
         Raises KeysUnreadable, and GitFailed.
         """

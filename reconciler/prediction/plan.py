@@ -71,21 +71,21 @@ class Plan:
 
     @cached_property
     def rolling(self) -> tuple[ScaleSetState, ...]:
-        """Those that take at least one step because of the change."""
+        """The scale sets that take at least one step because of the change."""
         return tuple(
             each for each in self.states if each.key in self.forecast.forecasts and self.is_changed(each)
         )
 
     @cached_property
     def others(self) -> tuple[ScaleSetState, ...]:
-        """Those that take at least one step, whether or not the change is made."""
+        """The scale sets that take at least one step, whether or not the change is made."""
         return tuple(
             each for each in self.states if each.key in self.forecast.forecasts and not self.is_changed(each)
         )
 
     @cached_property
     def changed(self) -> tuple[ScaleSetState, ...]:
-        """Those whose spec the change adds or changes. Without a base, those that roll out."""
+        """The scale sets whose spec the change adds or changes. Without a base, those that roll out."""
         if self.base is None:
             return self.rolling
         return tuple(filter(self.is_changed, self.states))
@@ -100,7 +100,7 @@ class Plan:
 
     @property
     def removed(self) -> tuple[str, ...]:
-        """The names of those whose spec the change removes."""
+        """The names of the scale sets whose spec the change removes."""
         if self.base is None:
             return ()
         kept = {each.key for each in self.states}
@@ -113,12 +113,12 @@ class Plan:
 
     @property
     def begins(self) -> datetime | None:
-        """When the first step is taken. None if there is none."""
+        """When the first step is taken, or None if no step is taken."""
         return min((self.steps_begin(each) for each in self.rolling), default=None)
 
     @property
     def ends(self) -> datetime | None:
-        """When the last rollout ends. None if one does not get to its end, or there is none."""
+        """When the last rollout ends, or None if a rollout does not reach its end or there is no rollout."""
         return self._end(self.rolling)
 
     @property
@@ -160,7 +160,7 @@ class Plan:
         return self.forecast.began[state.key]
 
     def is_changed(self, state: ScaleSetState) -> bool:
-        """Whether the change adds or changes its spec. Always without a base."""
+        """Whether the change adds or changes its spec. Always true without a base."""
         if self.base is None:
             return True
         before = self.base.scale_sets.get(state.key)

@@ -63,7 +63,7 @@ class PredictedAzure:
         self.requests = RequestCounter()
 
     def move_to(self, at: datetime) -> None:
-        """Move the clock forward, or leave it if it is later already."""
+        """Move the clock forward, unless it is already later."""
         self._now = max(self._now, at)
 
     def next_event(self, key: str) -> datetime | None:

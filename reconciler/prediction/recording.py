@@ -46,7 +46,7 @@ class Recording:
         self._availabilities: dict[tuple[str, str], Availability] = {}
 
     def snapshot(self, scale_sets: Iterable[ScaleSet]) -> Snapshot:
-        """All that is known. The instances that no decision has asked for yet are read now."""
+        """Everything that is known. Instances that no decision has asked for yet are read now."""
         failures: dict[str, str] = {}
         for each in scale_sets:
             key = each.target.key

@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 def plan(shown: Plan) -> Json:
-    """The whole plan. "scaleSets" are all of them, by name."""
+    """The whole plan. "scaleSets" contains every scale set, by name."""
     loss = shown.worst_loss
     return {
         "at": shown.forecast.at.isoformat(),

@@ -1,5 +1,4 @@
-"""Since when an instance has been in its state, if Azure does not report it: in transition it reports no
-time.
+"""How long an instance has been in its state. Azure reports no time for an instance in transition.
 
 Azure reports when an instance succeeded or failed, but not since when it has been creating, updating or
 deleting one. That time is then the earliest known time that is not before the state which the instance left.

@@ -27,35 +27,35 @@ def objection(
 ) -> str | Need | None:
     """Why the image is not approved, None if it is, or the need for its authors.
 
-    `desired` names the exact image. `authors` are empty if they are unknown.
+    `desired` names the exact image. `authors` is empty if the authors are unknown.
     """
     image, wants_another = short(desired.image), desired.rollout.approver is Approver.ANOTHER
     if not persisted.is_approved(desired.image):
-        other = "; its author cannot approve it" if wants_another else ""
-        return f"{image} needs approval; run `reconciler approve {desired.name}`{other}"
+        other = " by someone other than its author" if wants_another else ""
+        return f"{image} needs approval{other}; run `reconciler approve {desired.name}`"
     if not wants_another:
         return None
     signature = persisted.signature_of(desired.image)
     if signature is None or not signature.by:
         return (
-            f"{image} is approved, but it is unknown by whom (rollout.approver); run `reconciler approve "
+            f"{image} was approved, but nothing says by whom (rollout.approver); run `reconciler approve "
             f"{desired.name}` again"
         )
     if authors is None:
         return Need.AUTHORS
     if not authors:
         return (
-            f"{image} is approved {signature}, but its author is unknown (rollout.approver); read the specs "
+            f"{image} was approved {signature}, but its author is unknown (rollout.approver); read the specs "
             "from git, with their history"
         )
     if own := approving_authors(signature, authors):
         return (
-            f"{image} is approved {signature}, but {join(map(str, own))} wrote the commit that declares it; "
-            f"another person must run `reconciler approve {desired.name}`"
+            f"{image} was approved {signature}, but {join(map(str, own))} also wrote the commit that "
+            f"declares it; another person must run `reconciler approve {desired.name}`"
         )
     return None
 
 
 def approving_authors(signature: Signature, authors: Sequence[Author]) -> list[Author]:
-    """The authors who approved their own image, by either of the two names."""
+    """The authors who approved their own image, under either name of the approver."""
     return [each for each in authors if each.is_called(signature.by) or each.is_called(signature.through)]

@@ -17,7 +17,7 @@ from reconciler.rollout.member import Member, is_behind
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.wording import count, describe, join
+from reconciler.rollout.wording import count, describe, join, list_names, time_of_day
 from reconciler.spec.duration import format_duration
 from reconciler.spec.image import short
 from reconciler.spec.scale_set import Canary
@@ -45,17 +45,18 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
     # Of ten instances with maxBatch 20%, two. Fewer if maxUnavailable or a canary allows fewer.
     taken = inside[: min(most, context.rollout.max_batch.of(counts.total))]
     names = tuple(each.instance.name for each in taken)
+    place = f" in {domain.name}" if domain.name else ""
     return Decision(
         Reason.UPGRADING,
-        f"{domain}: {'rolling back' if is_return else 'upgrading'} {count(taken)} to {short(context.image)} "
-        f"({join(names)}){f', {why}' if why else ''}; {counts.summary}",
+        f"{'rolling back' if is_return else 'upgrading'} {count(taken)}{place} to {short(context.image)} "
+        f"({join(names)}){f' {why}' if why else ''}; {context.summary}",
         step=Upgrade(
             tuple(each.instance.id for each in taken),
             context.image,
             not_serving=frozenset(each.instance.id for each in taken if _is_not_serving(each)),
             behind=frozenset(each.instance.id for each in taken if is_behind(each.instance, context.desired)),
             evicted=count_evictions(context),
-            domain=str(domain),
+            domain=domain.name,
             names=names,
         ),
         soon=True,
@@ -68,15 +69,17 @@ def soak_wait(context: Context) -> Decision | None:
     rollout, members, at = context.rollout, context.members, context.at
     soaks = [_Soak(members, rollout.soak)]
     if canary := rollout.canary:
-        soaks.insert(0, _Soak(_canary_members(canary, members), rollout.first_soak, "canary "))
+        soaks.insert(0, _Soak(_canary_members(canary, members), rollout.first_soak, is_canary=True))
     last = max(soaks, key=lambda each: each.until)
     if last.until <= at:
         return None
     young = _still_soaking(last.members, at - last.length)
+    canary_noun = "canary " if len(young) == 1 else "canaries "
     return Decision(
         Reason.SOAKING,
-        f"{last.who}{young}: healthy since {last.until - last.length:%H:%M:%S}; the next batch starts after "
-        f"{last.until:%H:%M:%S} (soak {format_duration(last.length)}); {context.counts.summary}",
+        f"{canary_noun if last.is_canary else ''}{list_names(young)} {_has(young)} been healthy since "
+        f"{time_of_day(last.until - last.length)} ({context.summary}); the next batch will start after "
+        f"{time_of_day(last.until)} (soak {format_duration(last.length)})",
         until=last.until,
         watch=max(last.length / 5, _SHORTEST) if last.length < _LONG else None,
         counts=context.counts,
@@ -89,11 +92,12 @@ def bake_wait(context: Context) -> Decision | None:
     since = last_recovery(members)
     if since is None or since + rollout.bake_time <= at:
         return None
+    young = _still_soaking(members, at - rollout.bake_time)
     return Decision(
         Reason.BAKING,
-        f"{_still_soaking(members, at - rollout.bake_time)}: healthy since {since:%H:%M:%S}; "
-        f"the rollout is complete at {since + rollout.bake_time:%H:%M:%S} "
-        f"(bakeTime {format_duration(rollout.bake_time)}); {context.counts.summary}",
+        f"{list_names(young)} {_has(young)} been healthy since {time_of_day(since)} ({context.summary}); the "
+        f"rollout will be complete at {time_of_day(since + rollout.bake_time)} "
+        f"(bakeTime {format_duration(rollout.bake_time)})",
         until=since + rollout.bake_time,
         counts=context.counts,
     )
@@ -110,17 +114,17 @@ def too_many_unhealthy(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.TOO_MANY_UNHEALTHY,
-        f"{unhealthy_share(context)}: {describe(unhealthy)}; no serving instance is upgraded; "
-        f"{counts.summary}",
+        f"{unhealthy_share(context)}, so no serving instance will be upgraded ({context.summary}); "
+        f"unhealthy: {describe(unhealthy)}",
         counts=counts,
     )
 
 
 def unhealthy_share(context: Context) -> str:
-    """How many instances do not serve and how many may, in words."""
+    """How many instances are not serving, and how many are allowed not to, in words."""
     number = sum(each.is_not_serving for each in context.members)
     limit = context.rollout.max_unhealthy.describe(len(context.members))
-    return f"{number} of {context.counts.total} are unhealthy, and maxUnhealthy is {limit}"
+    return f"{number} of {context.counts.total} instances are unhealthy and maxUnhealthy is {limit}"
 
 
 def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decision:
@@ -140,9 +144,9 @@ def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decisi
     verb = "is" if len(unavailable) == 1 else "are"
     return Decision(
         Reason.TOO_MANY_UNAVAILABLE,
-        f"{len(unavailable)} of {counts.total} {verb} unavailable, and maxUnavailable is "
-        f"{rollout.max_unavailable.describe(len(members))}: {describe(unavailable)}; no other is upgraded; "
-        f"{counts.summary}",
+        f"{len(unavailable)} of {counts.total} instances {verb} unavailable and maxUnavailable is "
+        f"{rollout.max_unavailable.describe(len(members))}, so no other will be upgraded "
+        f"({context.summary}); unavailable: {describe(unavailable)}",
         counts=counts,
     )
 
@@ -182,8 +186,8 @@ def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision
         return None
     return Decision(
         Reason.CANARY_MISSING,
-        f"rollout.canary names instances that do not exist or cannot be upgraded ({join(canary.instances)}); "
-        "name others, or set a number",
+        "rollout.canary names only instances that do not exist or cannot be upgraded "
+        f"({join(canary.instances)}); name others, or set a number",
     )
 
 
@@ -219,16 +223,15 @@ def _failed_first(members: Sequence[Member]) -> list[Member]:
 
 @dataclass(frozen=True, slots=True)
 class _Soak:
-    """How long these members must have been healthy after their upgrade. `who` is a prefix for the
-    message."""
+    """How long these members must have been healthy after their upgrade."""
 
     members: Sequence[Member]
     length: timedelta
-    who: str = ""
+    is_canary: bool = False
 
     @property
     def until(self) -> datetime:
-        """When it is over. In the distant past if none of them was upgraded."""
+        """When the soak is over. In the distant past if no member was upgraded."""
         since = last_recovery(self.members)
         return since + self.length if since else datetime.min.replace(tzinfo=UTC)
 
@@ -251,13 +254,17 @@ def last_recovery(members: Sequence[Member]) -> datetime | None:
     return max((since for each in members if (since := _upgraded_since(each))), default=None)
 
 
-def _still_soaking(members: Sequence[Member], than: datetime) -> str:
+def _still_soaking(members: Sequence[Member], than: datetime) -> list[str]:
     """The names of the upgraded instances that became healthy after that time."""
-    return join(
+    return [
         each.instance.name
         for each in members
         if (since := _upgraded_since(each)) is not None and since > than
-    )
+    ]
+
+
+def _has(names: Sequence[str]) -> str:
+    return "has" if len(names) == 1 else "have"
 
 
 def _upgraded_since(member: Member) -> datetime | None:

@@ -16,8 +16,6 @@ from reconciler.rollout.step import MOST_TRIES, Attempt
 from reconciler.rollout.tags import is_storable, missing_room, with_state
 from reconciler.spec.image import short
 
-_UNKNOWN = "a restart will not know of it"
-
 
 def with_failure(context: Context, failing: Decision) -> Decision:
     """`failing`, with the failure to be recorded on the tags if it is not recorded yet.
@@ -33,8 +31,8 @@ def with_failure(context: Context, failing: Decision) -> Decision:
     after = failed_state(context)
     tags = with_state(context.model.tags, after)
     if not is_storable(after) or missing_room(context.model.tags, tags):
-        return replace(failing, message=f"{failing.message}; no tag is free, so {_UNKNOWN}")
-    return _writing(context, failing, after, "recording the failure", _UNKNOWN)
+        return replace(failing, message=f"{failing.message} (failure {_forgotten('no tag is free')})")
+    return _writing(context, failing, after, "failure", "recording the failure")
 
 
 def without_failure(context: Context, done: Decision) -> Decision:
@@ -49,8 +47,8 @@ def without_failure(context: Context, done: Decision) -> Decision:
         context,
         done,
         after,
+        "recovery",
         f"recording that {short(context.image)} is healthy again",
-        "a restart will not know that it is healthy again",
     )
 
 
@@ -71,13 +69,17 @@ def is_retried(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) 
 
 
 def _writing(
-    context: Context, decision: Decision, persisted: PersistedState, doing: str, otherwise: str
+    context: Context, decision: Decision, persisted: PersistedState, what: str, doing: str
 ) -> Decision:
     """Add the write, unless it was requested recently. A refused write is retried at growing intervals, and
     one that has no effect a few times."""
     before = context.observed.progress.tag_write
     if before is None or before.failed != persisted.failed:
-        return replace(decision, message=f"{decision.message}; {doing}", to_persist=persisted)
-    refused = f"; not recorded ({before.refusal}), so {otherwise}" if before.refusal else ""
+        return replace(decision, message=f"{decision.message} ({doing})", to_persist=persisted)
+    refused = f" ({what} {_forgotten(before.refusal)})" if before.refusal else ""
     is_due = context.at >= before.next_at and (before.refusal or before.tries < MOST_TRIES)
     return replace(decision, message=f"{decision.message}{refused}", to_persist=persisted if is_due else None)
+
+
+def _forgotten(why: str) -> str:
+    return f"not recorded because {why}; a restart will forget it"

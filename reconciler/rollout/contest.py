@@ -22,21 +22,21 @@ _OVER = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """How often an instance that ran the image already was brought to the model, and when last."""
+    """How often an instance that already ran the image was brought to the model, and when it last was."""
 
     times: int
     last: datetime
 
 
 def contests_after(before: Mapping[str, Contest], step: Upgrade, at: datetime) -> dict[str, Contest]:
-    """The contests after this upgrade is started at `at`."""
+    """The contests once this upgrade has started at that time."""
     open_ = {id_: each for id_, each in before.items() if at - each.last < _OVER}
     times = {id_: open_[id_].times if id_ in open_ else 0 for id_ in step.behind}
     return open_ | {id_: Contest(number + 1, at) for id_, number in times.items()}
 
 
 def contested_until(contest: Contest | None) -> datetime | None:
-    """Until when its instance is left alone, or None."""
+    """The time until which its instance is left alone, or None."""
     if contest is None or contest.times < _MOST:
         return None
     pause: timedelta = _FIRST * 2 ** min(contest.times - _MOST, _DOUBLINGS)

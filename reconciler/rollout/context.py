@@ -7,7 +7,7 @@ from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.domains import Grouping
 from reconciler.rollout.member import Member
 from reconciler.rollout.observed import Model, Observed
-from reconciler.spec.image import Image
+from reconciler.spec.image import Image, short
 from reconciler.spec.scale_set import Rollout, ScaleSet
 
 
@@ -40,6 +40,14 @@ class Context(Aim):
     members: tuple[Member, ...]  # all instances but those being deleted, in Azure's order
     domain_of: Grouping
     counts: InstanceCounts  # of `members`, by domain
+
+    @property
+    def summary(self) -> str:
+        """The progress of the rollout or rollback in words."""
+        if self.is_return:
+            verb = "is" if self.counts.up_to_date == 1 else "are"
+            return f"{self.counts.up_to_date} of {self.counts.total} {verb} back on {short(self.image)}"
+        return self.counts.summary
 
     @property
     def movable(self) -> list[Member]:

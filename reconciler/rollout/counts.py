@@ -59,7 +59,7 @@ class InstanceCounts:
 
     @property
     def summary(self) -> str:
-        """The progress in words."""
+        """The progress of the rollout in words."""
         return f"{self.up_to_date} of {self.total} up to date"
 
     @property

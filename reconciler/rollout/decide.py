@@ -90,7 +90,7 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
     found = _verify_step(decision, decision.step, observed) if decision.step else decision
     if isinstance(found, Need) or not decision.rolled_back_from:
         return found
-    return replace(found, message=f"{found.message}; {decision.rolled_back_from} failed")
+    return replace(found, message=f"{decision.rolled_back_from} failed; {found.message}")
 
 
 def _verify_step(decision: Decision, step: Step, observed: Observed) -> Decision | Need:
@@ -122,7 +122,7 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
     if not follows_latest(desired.image) or observed.availability is None:
         return decision
     # It is up to date with its version, but it is unknown whether that is the latest.
-    unsaid = image_unavailable(desired.image, observed.availability)
+    unsaid = image_unavailable(desired.image, model, observed.availability)
     if unsaid and isinstance(decision, Decision) and decision.reason is Reason.UP_TO_DATE:
         return replace(unsaid, counts=decision.counts)
     return decision
@@ -210,9 +210,11 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
 
     While our own upgrade is younger than `health.timeout` it cannot be overdue, so no list is needed.
     """
+    doing = aim.model.provisioning
+    until = "" if doing == "deleting" else " until it finishes"
     busy = Decision(
         Reason.AZURE_BUSY,
-        f"the scale set is {aim.model.provisioning}; nothing is changed until Azure has finished",
+        f"Azure is {doing} the scale set; nothing will be changed{until}",
         soon=True,
     )
     if aim.model.provisioning != "updating":
@@ -246,7 +248,7 @@ def _batch_progress(aim: Aim, attempt: Attempt) -> str:
         each.runs(aim.image) and state_of(each, aim.model.health_source, aim.at) is State.HEALTHY
         for each in batch
     )
-    known = f"; {healthy} of {len(batch)} healthy" if batch else ""
+    known = f"; {healthy} of {len(batch)} {'is' if healthy == 1 else 'are'} healthy" if batch else ""
     return f"{describe_progress(attempt)}{known}"
 
 

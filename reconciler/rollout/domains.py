@@ -33,15 +33,22 @@ class Domain:
         >>> print(Domain("", "", -1, ""))
         the scale set
         """
+        return self.name or "the scale set"
+
+    @property
+    def name(self) -> str:
+        """Its name, "" if nothing divides the scale set."""
         parts = [f"zone {self.zone}"] if self.zone else []
         if self.number >= 0:
             parts.append(f"{self.noun} {self.number}")
         if self.placement_group:
             parts.append(f"placement group {self.placement_group[:8]}")
-        return ", ".join(parts) or "the scale set"
+        return ", ".join(parts)
 
 
 Grouping = Callable[[Instance], Domain]
+
+_NOUNS = {By.UPDATE_DOMAIN: "update domains", By.ZONE: "zones", By.FAULT_DOMAIN: "fault domains"}
 
 
 class DomainsUnknown(Exception):
@@ -63,9 +70,9 @@ def rank(domain: Domain, order: Sequence[str]) -> Domain:
 def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Grouping:
     """The function that puts each instance of this scale set into its domain, ranked by `order`.
 
-    One instance that reports a domain is sufficient. Azure numbers instances late, and one without a number
-    must not switch the whole scale set to another ordering in the middle of a rollout. Raises DomainsUnknown
-    if the spec names a kind of domain that no instance reports.
+    A kind of domain is used as soon as one instance reports it. Azure numbers instances late, and one without
+    a number must not switch the whole scale set to another ordering in the middle of a rollout. Raises
+    DomainsUnknown if the spec names a kind of domain that no instance reports.
     """
     if not instances:
         return _whole
@@ -94,7 +101,8 @@ def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Gro
         if reported[choice]:
             return _remembering(groupings[choice], order)
     raise DomainsUnknown(
-        f"rollout.by is {by}, but Azure reports no such domain here; set by: auto or by: batch"
+        f"rollout.by is {by}, but Azure reports no {_NOUNS[by]} for this scale set; set rollout.by to auto "
+        "or batch"
     )
 
 

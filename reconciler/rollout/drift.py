@@ -20,13 +20,14 @@ from reconciler.rollout.remedy import is_fix, passes_gates
 from reconciler.rollout.rollback import is_over, state_to_persist
 from reconciler.rollout.step import PatchModel
 from reconciler.rollout.urgency import urgency_note
+from reconciler.rollout.wording import share
 from reconciler.spec.image import Image, is_version_of, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
+from reconciler.spec.wording import one_of
 
-_NONE_IS_GOOD = "no image is known to be good here"
-_NO_ROOM = "no tag is free, so"
-_NO_MEMORY = "a restart will not know when the rollout began or whether it failed"
-_NO_OWNER = "another fleet will not know the owner"
+_NO_ROOM = "no tag is free to record"
+_NO_MEMORY = ("when the rollout began", "whether it failed")
+_NO_OWNER = "which fleet owns the scale set"
 
 
 def drift(aim: Aim) -> Decision | Need:
@@ -40,7 +41,7 @@ def drift(aim: Aim) -> Decision | Need:
         return refused
     if observed.availability is None:
         return Need.IMAGE
-    if refused := image_unavailable(aim.image, observed.availability) or incompatibility(
+    if refused := image_unavailable(aim.image, model, observed.availability) or incompatibility(
         model, observed.availability
     ):
         return refused
@@ -62,10 +63,11 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
     if aim.rollout.require_way_back and not has_way_back:
         return Decision(
             Reason.NO_WAY_BACK,
-            f"{_NONE_IS_GOOD}, and rollout.requireWayBack requires one; set it to false to begin without one",
+            "rollout.requireWayBack requires an image to roll back to, but none is known to be good here; "
+            "set it to false to begin without one",
         )
     if aim.rollout.on_failure is not OnFailure.HOLD and not has_way_back:
-        unsaid = f"{unsaid}; no rollback target: {_NONE_IS_GOOD}"
+        unsaid = f"{unsaid}; no rollback target is known"
     staying = members(desired, model, aim.observed, instances)
     doing = f"the rollout to {short(desired.image)}"
     # A gate may block it for days, in which an instance may become unhealthy.
@@ -83,7 +85,7 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
     urgent = urgency_note(desired.fleet, desired.image, aim.at)
     return Decision(
         Reason.MODEL_DRIFT,
-        f"setting the image of the model from {was} to {short(desired.image)}"
+        f"changing the model's image from {was} to {short(desired.image)}"
         f"{f' ({note})' if (note := availability.evidence) else ''}"
         f"{f'; {also}' if also else ''}{_approval(aim)}{unsaid}{f'; {urgent}' if urgent else ''}",
         step=replace(step, good=_noted_good(step, model), not_serving=_not_serving(aim, instances, staying)),
@@ -143,10 +145,10 @@ def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decisio
     persisted, fleet = state_to_persist(aim, instances, is_fix=is_fix(aim, instances)), aim.desired.fleet.name
     step, unsaid = patch(aim.image, aim.model, persisted, fleet), []
     if isinstance(step, Decision) and aim.rollout.on_failure is OnFailure.HOLD:
-        step, unsaid = patch(aim.image, aim.model, None, fleet), [_NO_MEMORY]
+        step, unsaid = patch(aim.image, aim.model, None, fleet), [*_NO_MEMORY]
     if isinstance(step, PatchModel) and not is_claimed(step, aim.model, fleet):
         unsaid = [*unsaid, _NO_OWNER]
-    return step, f"; {_NO_ROOM} {', and '.join(unsaid)}" if unsaid else ""
+    return step, f"; {_NO_ROOM} {one_of(unsaid)}" if unsaid else ""
 
 
 def _cannot_follow(
@@ -168,13 +170,10 @@ def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
     behind = [each for each in instances if _is_on(model.image, each.image) and each.latest_model is False]
     if not behind:
         return ""
-    share = f"{len(behind)} of {len(instances)} instances"
+    who = f"{share(len(behind), len(instances))} will also get"
     if failed := model.persisted.failed_before(model.image):
-        return (
-            f"the upgrade also applies other changes of the model (to {failed} and back, or by another "
-            f"writer) to {share}"
-        )
-    return f"the upgrade also applies another change of the model to {share}"
+        return f"{who} other model changes (to {failed} and back, or by another writer)"
+    return f"{who} another pending model change"
 
 
 def _is_on(model: Image | None, instance: Image | None) -> bool:

@@ -16,6 +16,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.health import State
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, Upgrade
+from reconciler.rollout.wording import time_of_day
 from reconciler.spec.image import same
 
 _TOLERATED = 2
@@ -49,7 +50,7 @@ def eviction_backoff(context: Context) -> Decision | None:
     return Decision(
         Reason.EVICTED_AFTER_UPGRADE,
         f"Azure evicted {count_evictions(context)} instances soon after their upgrade; "
-        f"one further instance is upgraded after {until:%H:%M:%S}; {context.counts.summary}",
+        f"one more instance will be upgraded after {time_of_day(until)} ({context.summary})",
         until=until,
         counts=context.counts,
     )

@@ -30,12 +30,19 @@ from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import MOST_TRIES, Attempt, PatchModel, Step, Upgrade, retry_delay
 from reconciler.rollout.waiting import missed_progress_deadline
-from reconciler.rollout.wording import describe, describe_progress, describe_upgrade
+from reconciler.rollout.wording import (
+    describe,
+    describe_progress,
+    describe_upgrade,
+    quote_error,
+    time_of_day,
+)
 from reconciler.spec.duration import format_duration
 from reconciler.spec.image import same, short
 from reconciler.spec.scale_set import OnFailure
 
 _CONTESTED = 3  # times that the model was set, and another writer changed it
+_IS_FAILED = "the provisioning state of the scale set is Failed"
 
 
 def failed_model_update(aim: Aim) -> Decision | Need | None:
@@ -56,10 +63,12 @@ def failed_model_update(aim: Aim) -> Decision | Need | None:
         return Decision(Reason.AZURE_BUSY, describe_progress(attempt), soon=True)
     is_untold = not operation.status or operation.is_preempted
     if is_untold and model.provisioning == "failed":
-        return _retry_model_update(aim, "but the scale set is Failed", attempt.step.persisted)
+        return _retry_model_update(aim, _IS_FAILED, attempt.step.persisted)
     if not is_untold and operation.error:
         return _retry_model_update(
-            aim, f"but the operation failed: {operation.error.removesuffix('.')}", attempt.step.persisted
+            aim,
+            f"the operation that set it failed with {quote_error(operation.error)}",
+            attempt.step.persisted,
         )
     return None
 
@@ -74,7 +83,7 @@ def doubtful_model_update(context: Context) -> Decision | None:
         return None
     if not context.movable or any(each.instance.runs(context.image) for each in context.members):
         return None
-    return _retry_model_update(context, "but the scale set is Failed", None)
+    return _retry_model_update(context, _IS_FAILED, None)
 
 
 def _retry_model_update(aim: Aim, why: str, persisted: PersistedState | None) -> Decision:
@@ -83,7 +92,7 @@ def _retry_model_update(aim: Aim, why: str, persisted: PersistedState | None) ->
         return step
     return Decision(
         Reason.MODEL_UPDATE_FAILED,
-        f"setting the image of the model to {short(aim.image)} again: it was set, {why}",
+        f"setting the model's image to {short(aim.image)} again, because {why}",
         step=step,
         soon=True,
     )
@@ -100,21 +109,22 @@ def upgrade_without_effect(context: Context) -> Decision | Need | None:
         return late
     if operation is None and attempt.operation:
         return Need.OPERATION
-    failed = operation.error.removesuffix(".") if operation else ""
-    tries = "1 try" if attempt.tries == 1 else f"{attempt.tries} tries"
-    became = "failed" if failed else "had no effect"
+    error = operation.error if operation else ""
+    verb, ending = ("failed", f" with {quote_error(error)}") if error else ("was tried", ", without effect")
+    times = {1: "once", 2: "twice"}.get(attempt.tries, f"{attempt.tries} times")
+    last = "at" if attempt.tries == 1 else "most recently at"
     patience = format_duration(context.rollout.progress_deadline)
     return replace(
         late,
-        message=f"the upgrade of {describe_upgrade(attempt.step)} {became} in {tries} within {patience}, the "
-        f"last at {attempt.at:%H:%M:%S}{f' ({failed})' if failed else ''}; retried when the spec changes",
+        message=f"the upgrade of {describe_upgrade(attempt.step)} {verb} {times} within {patience}, {last} "
+        f"{time_of_day(attempt.at)}{ending}; it will be retried when the spec changes",
     )
 
 
 def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
     """The failure of our last two upgrades to create instances of the image, or None.
 
-    Whether that is evidence is not said here.
+    Whether that is evidence is decided elsewhere.
     """
     attempt, observed = context.observed.attempt, context.observed
     if attempt is None or not attempt.is_upgrade_to(context.image):
@@ -129,14 +139,14 @@ def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
     is_held = context.rollout.on_failure is OnFailure.HOLD
     return Decision(
         Reason.OPERATION_FAILED,
-        f"{_description(attempt)} failed: {error.removesuffix('.')}; the second failure in a row"
+        f"{_description(attempt)} was the second in a row to fail, with {quote_error(error)}"
         f"{f'; {_next_try(attempt, observed.at)}' if is_held else ''}",
         counts=context.counts,
     )
 
 
 def spent_upgrade(context: Context) -> Decision | Need | None:
-    """Why the upgrade of these instances is not retried any more. None if it still is.
+    """Why the upgrade of these instances will not be retried any more, or None if it will.
 
     A gate that opens does not change that.
     """
@@ -173,7 +183,7 @@ def unmet_expectation(
     if operation and operation.is_under_way:
         return Decision(Reason.AZURE_BUSY, describe_progress(attempt), soon=True, counts=counts)
     if operation and operation.error:
-        failed = f"{_description(attempt)} failed: {operation.error.removesuffix('.')}"
+        failed = f"{_description(attempt)} failed with {quote_error(operation.error)}"
         return Decision(
             Reason.OPERATION_FAILED, f"{failed}; {_next_try(attempt, observed.at)}", counts=counts
         )
@@ -182,7 +192,7 @@ def unmet_expectation(
     if isinstance(step, PatchModel) and (contest := _contest(attempt, step, observed)):
         return contest
     unlike = [each for each in named if each.provisioning != "succeeded"]
-    unseen = f"{_description(attempt)} has no effect yet{f': {describe(unlike)}' if unlike else ''}"
+    unseen = f"{_description(attempt)} has had no effect yet{f' on {describe(unlike)}' if unlike else ''}"
     return Decision(Reason.NO_EFFECT, f"{unseen}; {_next_try(attempt, observed.at)}", counts=counts)
 
 
@@ -199,8 +209,11 @@ def _may_repeat(step: Step, attempt: Attempt, observed: Observed) -> bool:
 def _next_try(attempt: Attempt, at: datetime) -> str:
     when = attempt.at + retry_delay(attempt.tries)
     if at < when:
-        return f"retried after {when:%H:%M:%S}"
-    return f"not retried after {attempt.tries} tries; change the spec, or run `reconciler retry`"
+        return f"it will be retried after {time_of_day(when)}"
+    return (
+        f"after {attempt.tries} tries it will not be retried until the spec changes or `reconciler retry` is "
+        "run"
+    )
 
 
 def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision | None:
@@ -211,16 +224,16 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
         return Decision(
             Reason.CONTESTED,
             f"another writer changed the model after each of {attempt.tries} changes to "
-            f"{short(step.image)}, the last at {attempt.at:%H:%M:%S}; let only one set the image; retried "
-            f"after {attempt.at + retry_delay(attempt.tries):%H:%M:%S}",
+            f"{short(step.image)}, most recently at {time_of_day(attempt.at)}; let only one writer set the "
+            f"image (next try after {time_of_day(attempt.at + retry_delay(attempt.tries))})",
         )
     if not attempt.has_succeeded and (operation is None or operation.status != "Succeeded"):
         return None
     image = short(model.image) if isinstance(model, Model) and model.image else "another image"
     return Decision(
         Reason.NO_EFFECT,
-        f"another writer set the model to {image} after it was set to {short(step.image)} at "
-        f"{attempt.at:%H:%M:%S}; {_next_try(attempt, observed.at)}",
+        f"another writer set the model to {image} after the reconciler had set it to {short(step.image)} at "
+        f"{time_of_day(attempt.at)}; {_next_try(attempt, observed.at)}",
     )
 
 
@@ -244,9 +257,9 @@ def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decisio
         return None  # it was not set
     return Decision(
         Reason.NO_EFFECT,
-        f"the model was set to {short(attempt.step.image)} at {attempt.at:%H:%M:%S}, but Azure returns "
-        f"{short(step.image)}; no instance is upgraded before "
-        f"{attempt.at + retry_delay(attempt.tries):%H:%M:%S}",
+        f"the model was set to {short(attempt.step.image)} at {time_of_day(attempt.at)}, but Azure still "
+        f"returns {short(step.image)}; no instance will be upgraded before "
+        f"{time_of_day(attempt.at + retry_delay(attempt.tries))}",
     )
 
 
@@ -263,7 +276,7 @@ def _has_changed(attempt: Attempt, instance: Instance) -> bool:
 def _description(attempt: Attempt) -> str:
     match attempt.step:
         case PatchModel(image=image):
-            what = f"the change of the model to {short(image)}"
+            what = f"the model change to {short(image)}"
         case Upgrade() as step:
             what = f"the upgrade of {describe_upgrade(step)}"
-    return f"{what}, requested at {attempt.at:%H:%M:%S},"
+    return f"{what}, requested at {time_of_day(attempt.at)},"

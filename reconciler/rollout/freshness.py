@@ -1,4 +1,4 @@
-"""How old a fact may be on which a step is decided.
+"""How old a fact may be if a step depends on it.
 
 At most ten seconds after it was read, and a minute after its first page was requested. It must also have been
 read after our own last write. An upgrade has no If-Match, so the model is read again right before it, after
@@ -35,7 +35,7 @@ def stale_fact(step: Step, observed: Observed) -> Need | Decision | None:
     return Decision(
         Reason.READS_TOO_SLOW,
         f"Azure's answers took {format_duration(observed.at - observed.began)}, so the first is too old to "
-        "act on; everything is read again at the next reconcile",
+        "act on; everything will be read again at the next reconcile",
     )
 
 

@@ -44,7 +44,8 @@ def closed_gate(
 
 
 def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decision | Need | None:
-    """The decision that the approval or the breaker blocks what passes all other gates, None, or a need.
+    """The decision that the approval or the breaker blocks a step that passes all other gates; None; or the
+    fact that is still needed.
 
     Nothing passes the approval and the breaker of its own image. The last good image needs neither.
     """
@@ -58,17 +59,17 @@ def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) 
 
 
 def closed_window(context: Context, doing: str) -> Decision | None:
-    """The decision that a window blocks a rollback, which waits for no other gate; or None."""
+    """The decision that a window blocks a rollback, or None. A rollback waits for no other gate."""
     return _first_closed(_windows(context.desired, context.at), doing, context.counts)
 
 
 def closed_gate_message(gate: Gate, doing: str) -> str:
-    """The message while this gate is closed. An image that the evidence names is not named twice.
+    """The message while this gate is closed. An image that the evidence names is not repeated.
 
     `doing` is "the next batch", or "the rollout to IMAGE".
     """
     what, _, image = doing.partition(" to ")
-    return f"{gate.evidence}; {what if image and image in gate.evidence else doing} waits"
+    return f"{what if image and image in gate.evidence else doing} is waiting because {gate.evidence}"
 
 
 def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:
@@ -81,8 +82,12 @@ def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:
     if found.is_open:
         by = f" ({found.window})" if found.window else ""
         return (Gate("windows", f"open until {moment(found.until)}{by}" if found.until else f"open{by}"),)
-    until = f"until {moment(found.until)}" if found.until else "for at least a year"
-    closed = f"closed {until} by the window {found.window}" if found.window else f"no window is open {until}"
+    until = f"until {moment(found.until)}" if found.until else "for at least the next year"
+    closed = (
+        f'the window "{found.window}" blocks upgrades {until}'
+        if found.window
+        else f"no window is open {until}"
+    )
     why = waiting_note(desired.fleet, at)
     return (Gate("windows", f"{closed}{why}", Reason.OUTSIDE_WINDOW, found.until),)
 
@@ -97,7 +102,7 @@ def _approval(aim: Aim, *, has_begun: bool) -> tuple[Gate, ...] | Need:
         return said
     if said is None:
         signature = persisted.signature_of(aim.image)
-        return (Gate("approval", f"{image} is approved{f' {signature}' if signature else ''}"),)
+        return (Gate("approval", f"{image} was approved{f' {signature}' if signature else ''}"),)
     if asked is Approval.CANARY and not has_begun:
         return (Gate("approval", f"{image} needs approval once its canary is healthy"),)
     return (Gate("approval", said, Reason.AWAITING_APPROVAL),)

@@ -98,7 +98,7 @@ def is_in_transition(provisioning: str) -> bool:
 
 
 def is_power_known(instance: Instance) -> bool:
-    """Whether Azure reports that it runs, or that it does not."""
+    """Whether Azure reports that the instance runs, or that it does not."""
     return instance.power not in _UNSURE
 
 
@@ -110,21 +110,21 @@ def is_readable(instance: Instance) -> bool:
 
 
 def serves(instance: Instance) -> bool:
-    """Whether it is known to serve, even if Azure reports its provisioning as failed."""
+    """Whether the instance is known to serve, even if Azure reports its provisioning as failed."""
     return (instance.power == "running" or not is_power_known(instance)) and instance.health == "healthy"
 
 
 def is_unknown(instance: Instance) -> bool:
-    """Whether it is unknown if it serves."""
+    """Whether it is unknown whether the instance serves."""
     return instance.provisioning == "succeeded" and not is_power_known(instance) and not instance.health
 
 
 def describe_problem(instance: Instance) -> str:
-    """Its problem in Azure's words: "unhealthy", "stopped", "failed (code)"."""
+    """Its problem in Azure's words: "unhealthy", "stopped", "failed with CODE"."""
     if instance.provisioning != "succeeded":
-        return f"{instance.provisioning} ({instance.error})" if instance.error else instance.provisioning
+        return f"{instance.provisioning} with {instance.error}" if instance.error else instance.provisioning
     if not is_power_known(instance) and not instance.health:
         return "power state unknown"
     if is_power_known(instance) and instance.power != "running":
         return instance.power
-    return instance.health or "no health reported yet"
+    return "health unknown" if instance.health == "unknown" else instance.health or "no health reported yet"

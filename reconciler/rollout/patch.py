@@ -32,8 +32,8 @@ def patch(image: Image, model: Model, persisted: PersistedState | None, fleet: s
     lacks = missing_room(model.tags, with_state(model.tags, unnamed))
     return Decision(
         Reason.TOO_MANY_TAGS,
-        f"{len(model.tags)} of {MOST} tags are used, and a rollback after a restart needs {lacks} more; "
-        f"remove {lacks}, or set rollout.onFailure to hold",
+        f"{len(model.tags)} of {MOST} tags are in use, and a rollback after a restart would need {lacks} "
+        f"more; remove {lacks}, or set rollout.onFailure to hold",
     )
 
 
@@ -58,5 +58,5 @@ def missing_etag(model: Model) -> Decision | None:
     return Decision(
         Reason.ETAG_MISSING,
         "Azure returned the scale set without an etag, so a change could overwrite another writer's; "
-        "nothing is changed until Azure returns one",
+        "nothing will be changed until Azure returns one",
     )

@@ -1,4 +1,4 @@
-"""What a scale set itself remembers of its rollouts, on its tags, for any process.
+"""What a scale set itself remembers of its rollouts, in its tags, for any process.
 
 Nothing else outlives a daemon. Images that are only compared are kept as fingerprints. Anything that a later
 version of this program adds is kept unchanged.
@@ -101,7 +101,7 @@ class PersistedState:
     def rollback_target(self, image: Image) -> Image | None:
         """The last good image if `image` failed, or None.
 
-        None too if another image was begun since: declaring the failed image again then means a retry.
+        None too if another image was begun since: declaring the failed image again is then a retry.
         """
         if self.failed is None or self.last_good is None or not self.failed.is_of(image):
             return None

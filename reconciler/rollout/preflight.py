@@ -12,7 +12,16 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Availability, Instance, Model, Observed, Verdict
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.traits import Traits
-from reconciler.spec.image import Image, follows_latest, is_version_of, order, same, short, version
+from reconciler.spec.image import (
+    Image,
+    PlatformImage,
+    follows_latest,
+    is_version_of,
+    order,
+    same,
+    short,
+    version,
+)
 from reconciler.spec.scale_set import ScaleSet
 
 # "... has reached its limit of 10 models that may be referenced by one or more VMs belonging to the Virtual
@@ -22,38 +31,40 @@ _MOST_MODELS = 10
 _REFUSALS: Mapping[Verdict, tuple[Reason, str]] = {
     Verdict.NOT_FOUND: (
         Reason.IMAGE_NOT_FOUND,
-        "not found; correct spec.image, or publish the image",
+        "{image} was not found in {region}; correct spec.image, or publish the image",
     ),
     Verdict.NOT_REPLICATED: (
         Reason.IMAGE_NOT_REPLICATED,
-        "not replicated to the region of the scale set; add the region to the target regions of the image",
+        "{image} is not in {region}; add that region to the image's target regions",
     ),
     Verdict.REPLICATING: (
         Reason.IMAGE_REPLICATING,
-        "still replicating to the region of the scale set; the model is set when that is done",
+        "{image} is still being copied to {region}; the model will be changed once that finishes",
     ),
     Verdict.DEPRECATED: (
         Reason.IMAGE_DEPRECATED,
-        "deprecated, so Azure creates no instance from it; declare a newer version",
+        "{image} is deprecated, so Azure creates no instances from it; declare a newer version",
     ),
     Verdict.NO_LATEST: (
         Reason.NO_LATEST_VERSION,
-        "no version qualifies as latest; publish one to this region that is not excluded from latest",
+        "no version qualifies as {image}; publish a version to {region} that is not excluded from latest",
     ),
     Verdict.UNREADABLE: (
         Reason.CATALOGUE_UNREADABLE,
-        "the latest version cannot be looked up",
+        "the version that {image} stands for cannot be looked up",
     ),
 }
 
 
-def image_unavailable(image: Image, availability: Availability) -> Decision | None:
+def image_unavailable(image: Image, model: Model, availability: Availability) -> Decision | None:
     """Why the model cannot be set to `image`, or None."""
     if availability.verdict not in _REFUSALS:
         return None
     reason, words = _REFUSALS[availability.verdict]
     evidence = f" ({availability.evidence})" if availability.evidence else ""
-    return Decision(reason, f"{image}: {words}{evidence}")
+    # The id of a gallery image is longer than a line, and stands in the spec.
+    name = image if isinstance(image, PlatformImage) else short(image)
+    return Decision(reason, f"{words.format(image=name, region=model.location)}{evidence}")
 
 
 # The security types of scale sets that can run an image, by its feature "SecurityType".
@@ -70,44 +81,48 @@ _ROUNDING = 1  # GB by which the reported size of an image may be too large
 
 
 def incompatibility(model: Model, availability: Availability) -> Decision | None:
-    """Why the scale set cannot run the image, by the traits of it and of the current image; or None."""
+    """Why the scale set cannot run the image, according to the traits of this image and of the current one;
+    or None."""
     wanted, current = availability.traits or Traits(), availability.current or Traits()
     found = [*_incompatibilities(model, wanted, current)]
     if not found:
         return None
-    return Decision(Reason.IMAGE_INCOMPATIBLE, f"{short(availability.image)}: {'; '.join(found)}")
+    return Decision(
+        Reason.IMAGE_INCOMPATIBLE,
+        f"{short(availability.image)} does not fit the scale set; {'; '.join(found)}",
+    )
 
 
 def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterator[str]:
     if _differ(wanted.generation, current.generation):
         yield (
-            f"it is of Hyper-V generation {wanted.generation}, but the scale set runs {current.generation}: "
-            f"declare an image of generation {current.generation}"
+            f"it is a Hyper-V generation {wanted.generation} image, but the scale set runs "
+            f"{current.generation} (declare a {current.generation} image)"
         )
     if _differ(wanted.architecture, current.architecture):
         yield (
-            f"it is made for {wanted.architecture}, but the scale set runs {current.architecture}: declare "
-            f"an image for {current.architecture}"
+            f"it is built for {wanted.architecture}, but the scale set runs {current.architecture} (declare "
+            f"an image for {current.architecture})"
         )
     # An image of 30 GB and one megabyte is reported as 31 GB, and was recorded to run on a disk of 30 GB.
     if wanted.disk_size and model.disk_size and wanted.disk_size > model.disk_size + _ROUNDING:
         yield (
-            f"it needs an OS disk of {wanted.disk_size} GB, but the scale set has {model.disk_size} GB: set "
-            f"osDisk.diskSizeGB to at least {wanted.disk_size}"
+            f"it needs a {wanted.disk_size} GB OS disk, but the scale set has {model.disk_size} GB (set "
+            f"osDisk.diskSizeGB to at least {wanted.disk_size})"
         )
     security = model.security_type.casefold() or "standard"
     if security not in _SECURITY.get(wanted.security_type.casefold(), {security}):
+        has = model.security_type or "Standard"
         yield (
-            f"its security type is {wanted.security_type}, but the scale set has "
-            f"{model.security_type or 'Standard'}: declare an image that supports it"
+            f"its security type is {wanted.security_type}, but the scale set's is {has} (declare an image "
+            f"that supports {has})"
         )
     # A plan of the current image is accepted, whatever the plan of the scale set is read as.
     plans = {str(each).casefold() for each in (model.plan, current.plan)}
     if wanted.plan and str(wanted.plan).casefold() not in plans:
-        has = model.plan or "none"
         yield (
-            f"it requires the purchase plan {wanted.plan}, but the scale set has {has}: only a new scale "
-            "set can have another plan"
+            f"it requires the purchase plan {wanted.plan}, but the scale set has {model.plan or 'none'} (a "
+            "different plan requires a new scale set)"
         )
 
 
@@ -123,7 +138,7 @@ def newest_version(image: Image, model: Model, availability: Availability) -> Im
     that is behind or unreadable, does not downgrade a fleet.
     """
     current = model.image if model.image and is_version_of(model.image, image) else None
-    if refused := image_unavailable(image, availability):
+    if refused := image_unavailable(image, model, availability):
         return current or refused
     found = availability.image
     return current if current and order(version(current)) > order(version(found)) else found
@@ -162,7 +177,7 @@ def exact_if_known(desired: ScaleSet, observed: Observed) -> ScaleSet:
 
 
 def too_many_models(desired: Image, instances: Iterable[Instance]) -> Decision | None:
-    """The decision that Azure's limit on models in use allows no further one, or None.
+    """The decision that Azure's limit on models in use allows no further model, or None.
 
     It counts images. There may be more models than images, and then Azure itself refuses.
     """
@@ -173,6 +188,6 @@ def too_many_models(desired: Image, instances: Iterable[Instance]) -> Decision |
     oldest = min(others, key=lambda image: (order(version(image)), str(image)))
     return Decision(
         Reason.TOO_MANY_MODELS,
-        f"the instances run {len(others)} images and Azure allows {_MOST_MODELS}; bring those on the oldest "
-        f"({short(oldest)}) to the model with `az vmss update-instances`",
+        f"the instances already run {len(others)} different images and Azure allows {_MOST_MODELS}; upgrade "
+        f"those on the oldest ({short(oldest)}) with `az vmss update-instances`",
     )

@@ -1,7 +1,7 @@
 """What one process knows of a rollout: whether one is in progress, and how far its last step has come.
 
-None of it is needed in order to act. A new process begins without it: it waits for the healthy observations
-again, gives a batch its full time again, and may repeat a step. It starts nothing else.
+The daemon needs none of this in order to act. A new process begins without it: it waits for the healthy
+observations again, gives a batch its full time again, and may repeat a step. It starts nothing else.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ class Progress:
     tag_write: TagWrite | None = None  # the last write of the tags alone
 
     def hold_until(self, at: datetime) -> timedelta:
-        """For how long it was suspended or frozen, up to `at`."""
+        """How long the scale set has been suspended or frozen, up to `at`."""
         return self.time_on_hold + (at - self.on_hold_since if self.on_hold_since else timedelta())
 
     def is_waiting_for(self, step: Step) -> bool:

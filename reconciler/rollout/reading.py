@@ -1,4 +1,4 @@
-"""What a list of instances must contain before anything is done: every instance, and its domain."""
+"""What a list of instances must contain before the daemon acts on it: every instance, and its domain."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ def partial_read(model: Model, instances: Sequence[Instance]) -> Decision | None
     """The decision that the list of instances is incomplete, or None."""
     unread = _missing_rows(model, instances)
     return (
-        Decision(Reason.PARTIAL_READ, f"{unread}; nothing is changed after a partial read")
+        Decision(Reason.PARTIAL_READ, f"{unread}; nothing will be changed until the list is complete")
         if unread
         else None
     )
@@ -65,6 +65,6 @@ def _missing_rows(model: Model, instances: Sequence[Instance]) -> str:
     if seen < len(instances):
         return "Azure listed an instance twice"
     if seen < model.capacity:
-        return f"Azure listed {seen} of {model.capacity} instances"
+        return f"Azure listed only {seen} of {model.capacity} instances"
     unread = [instance.name for instance in own_instances(instances) if not is_readable(instance)]
     return f"Azure reported no state for {join(unread)}" if unread else ""

@@ -158,7 +158,7 @@ class Reason(StrEnum):
 
     @property
     def meaning(self) -> Meaning:
-        """Its row of the table."""
+        """The row of this reason in the table."""
         return TABLE[self]
 
 
@@ -699,7 +699,7 @@ TABLE: dict[Reason, Meaning] = {
 
 
 def meaning_of(word: str) -> Meaning | None:
-    """The row of a reason that another version wrote. None if this version does not know it.
+    """The row of a reason that another version wrote, or None if this version does not know that reason.
 
     >>> meaning_of("UpToDate") is Reason.UP_TO_DATE.meaning, meaning_of("Unheard")
     (True, None)

@@ -18,34 +18,36 @@ from reconciler.spec.suspension import Suspension
 def active_hold(desired: ScaleSet, at: datetime) -> Decision | None:
     """The freeze of the fleet or the suspension of the scale set, expired or not, or None.
 
-    It needs no observation, and applies regardless of what one would show.
+    It needs no observation, and applies whatever an observation would show.
     """
     if freeze := desired.fleet.freeze:
         reason = Reason.FREEZE_EXPIRED if _is_over(freeze, at) else Reason.FROZEN
-        return _hold_decision(freeze, reason, ("the fleet is frozen", "freeze"), "spec.freeze of the Fleet")
+        return _hold_decision(freeze, reason, ("the fleet is frozen", "freeze"), "the Fleet's spec.freeze")
     if suspension := desired.suspend:
         reason = Reason.SUSPENSION_EXPIRED if _is_over(suspension, at) else Reason.SUSPENDED
-        return _hold_decision(suspension, reason, ("suspended", "suspension"), "spec.suspend")
+        return _hold_decision(
+            suspension, reason, ("the scale set is suspended", "suspension"), "spec.suspend"
+        )
     return None
 
 
 def _hold_decision(suspension: Suspension, reason: Reason, words: tuple[str, str], field: str) -> Decision:
-    """`words` are "suspended" and "suspension", or those of a freeze."""
+    """`words` are "the scale set is suspended" and "suspension", or those of a freeze."""
     state, noun = words
     by = f" by {suspension.by}" if suspension.by else ""
     if not suspension.reason:
-        return Decision(reason, f"{field} is true; nothing is changed until it is false")
+        return Decision(reason, f"{field} is true; nothing will be changed until it is false")
     if suspension.until is None:
         return Decision(
-            reason, f"{state}{by}: {suspension.reason}; nothing is changed until {field} is removed"
+            reason, f"{state}{by} ({suspension.reason}); nothing will be changed until {field} is removed"
         )
     until = moment(suspension.until)
     if reason.meaning.status is Status.SUSPENDED:
-        return Decision(reason, f"{state}{by} until {until}: {suspension.reason}")
+        return Decision(reason, f"{state}{by} until {until} ({suspension.reason})")
     return Decision(
         reason,
-        f"the {noun}{by} ended at {until} ({suspension.reason}); nothing is changed until {field} is "
-        "removed or extended",
+        f"the {noun}{by} ({suspension.reason}) expired at {until} but still blocks every change; remove or "
+        f"extend {field}",
     )
 
 
@@ -61,8 +63,8 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     if not model.has_profile:
         return Decision(
             Reason.NO_PROFILE,
-            "the scale set has no virtualMachineProfile: its virtual machines were attached by hand and "
-            "follow no model; remove the spec",
+            "the scale set has no virtualMachineProfile, so its virtual machines follow no model (they were "
+            "attached by hand); remove the spec",
         )
     if model.service_fabric:
         return Decision(
@@ -73,13 +75,13 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     if model.automatic_os_upgrade:
         return Decision(
             Reason.AUTOMATIC_OS_UPGRADE,
-            "automatic OS image upgrade is on, so Azure changes images too; "
+            "automatic OS image upgrade is on, so Azure also changes images; "
             "set upgradePolicy.automaticOSUpgradePolicy.enableAutomaticOSUpgrade to false",
         )
     if model.mode != "Manual":
         return Decision(
             Reason.NOT_MANUAL_MODE,
-            f"the upgrade mode is {model.mode or 'not set'}: Azure would upgrade instances by itself as "
+            f"the upgrade mode is {model.mode or 'not set'}, so Azure would upgrade instances by itself as "
             "soon as the model changes; set upgradePolicy.mode to Manual",
         )
     if rolling_upgrade and rolling_upgrade.running:
@@ -97,13 +99,13 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     if model.image is None:
         return Decision(
             Reason.IMAGE_UNREADABLE,
-            "the model has no image of a known kind; set one on the scale set, or remove the spec",
+            "the model has no image of a known kind; set such an image on the scale set, or remove the spec",
         )
     if model.image.kind != image.kind:
         return Decision(
             Reason.IMAGE_TYPE_IMMUTABLE,
-            f"the model has a {model.image.kind} image and the spec a {image.kind} image, and Azure cannot "
-            f"change the kind; declare a {model.image.kind} image, or create a new scale set",
+            f"the model has a {model.image.kind} image but the spec declares a {image.kind} image, and Azure "
+            f"cannot change the kind; declare a {model.image.kind} image, or create a new scale set",
         )
     return None
 
@@ -115,10 +117,10 @@ def _foreign_owner(desired: ScaleSet, model: Model) -> Decision | None:
     owner, ours = model.persisted.fleet, desired.fleet.name
     if owner in {"", ours}:
         return None
-    declared = f"these specs to {ours}" if ours else "these specs have no Fleet"
+    declared = f'your specs belong to "{ours}"' if ours else "your specs declare no Fleet"
     return Decision(
         Reason.OWNED_BY_ANOTHER_FLEET,
-        f"the scale set belongs to the fleet {owner}, and {declared}; remove the spec, or run "
+        f'the scale set belongs to the fleet "{owner}", but {declared}; remove the spec, or run '
         f"`reconciler adopt --take-over {desired.name}`",
     )
 
@@ -127,5 +129,5 @@ def _describe_owner(owner: str) -> str:
     """The owner in words. Only a known controller, not any resource in "managedBy", is sure to change the
     image."""
     if owner.startswith("/"):
-        return f"managedBy of the scale set names {owner}, which may also change its image"
+        return f"the scale set's managedBy is {owner}, which may also change its image"
     return f"the scale set belongs to {owner}, which changes its image and drains its instances by itself"

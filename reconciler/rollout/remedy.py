@@ -37,7 +37,7 @@ from reconciler.spec.scale_set import OnFailure
 
 
 def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
-    """Whether the image that the model leaves failed here, or an instance on a failed image does not
+    """Whether the image that the model is leaving failed here, or an instance on a failed image does not
     serve."""
     failed, leaving = aim.model.persisted.failed, aim.model.image
     unhealthy = [
@@ -107,8 +107,8 @@ def failed_remediation(context: Context) -> Decision | None:
         return None
     return replace(
         failing,
-        message=f"{unhealthy_share(context)}; {describe(tried)} {'runs' if len(tried) == 1 else 'run'} "
-        f"{short(context.image)} already; declare another image",
+        message=f"{unhealthy_share(context)}; {describe(tried)} already "
+        f"{'runs' if len(tried) == 1 else 'run'} {short(context.image)}, so declare another image",
     )
 
 

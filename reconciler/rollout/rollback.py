@@ -108,13 +108,13 @@ def abort(context: Context, failing: Decision) -> Decision | Need:
     if isinstance(obstacle, Need):
         return obstacle
     if good is None or obstacle:
-        return replace(failing, message=f"{failing.message}; no rollback target: {obstacle}")
+        return replace(failing, message=f"{failing.message} (no rollback, because {obstacle})")
     step = patch(good, model, failed_state(context), context.desired.fleet.name)
     if isinstance(step, Decision):
         return step
     return Decision(
         Reason.GIVING_UP,
-        f"{failing.cause or failing.message}; setting the model back to {short(good)}",
+        f"{failing.cause or failing.message}; changing the model back to {short(good)}",
         step=replace(step, good=Fingerprint.of(good)),
         soon=True,
         counts=failing.counts,
@@ -131,7 +131,8 @@ def _is_confirmed(context: Context) -> bool:
 
 
 def is_over(context: Context) -> bool:
-    """Whether the rollout has ended, as observed, or else by how long the last batch has been healthy."""
+    """Whether the rollout has ended, as observed, or else judging by how long the last batch has been
+    healthy."""
     progress = context.observed.progress
     if progress.is_under_way is not None:
         return not progress.is_under_way
@@ -174,7 +175,7 @@ def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
     """
     good = model.persisted.last_good
     if good is None:
-        return "no image is known to be good here"
+        return "no last good image is known"
     runs = (model.image, *(each.image for each in observed.instances or ()))
     wrote = observed.progress.wrote_last_good
     if not any(same(each, good) for each in runs if each) and not (wrote and wrote.is_of(good)):
@@ -186,11 +187,9 @@ def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
             return f"only a tag says that {short(good)} was good here, and no instance runs it"
     if observed.rollback_target is None:
         return Need.ROLLBACK_TARGET
-    refused = image_unavailable(good, observed.rollback_target)
+    refused = image_unavailable(good, model, observed.rollback_target)
     if refused and not refused.reason.meaning.is_latest_unknown:
-        return (
-            f"{short(good)} was good here, but Azure no longer creates instances from it ({refused.reason})"
-        )
+        return f"Azure no longer creates instances from {short(good)}, which was good here ({refused.reason})"
     return ""
 
 
@@ -203,13 +202,13 @@ def restore_model(aim: Aim, good: Image) -> Decision | Need | None:
     if isinstance(obstacle, Need):
         return obstacle
     if obstacle:
-        return Decision(Reason.NO_WAY_BACK, f"{failed} failed, and there is no rollback target: {obstacle}")
+        return Decision(Reason.NO_WAY_BACK, f"{failed} failed but cannot be rolled back, because {obstacle}")
     step = patch(good, model, model.persisted, aim.desired.fleet.name)
     if isinstance(step, Decision):
         return step
     return Decision(
         Reason.GIVING_UP,
-        f"{failed} failed, and the model is no longer on {short(good)}; setting it back",
+        f"{failed} failed, but the model is no longer on {short(good)}; changing it back",
         step=replace(step, good=Fingerprint.of(good)),
         soon=True,
     )
@@ -220,10 +219,10 @@ def end_of_rollback(
 ) -> Decision:
     """The end of a rollback. `staying` and `counts` are relative to the last good image."""
     still = sum(each.instance.runs(image) for each in staying)
-    where = f"{still} of {len(staying)} still run" if still else "no instance runs"
+    who = f"{still} of {len(staying)} instances still {'runs' if still == 1 else 'run'}" if still else ""
     return Decision(
         Reason.ROLLOUT_FAILED,
-        f"{short(image)} failed and is not retried; the model is back on {short(good)}; {where} the "
-        "failed image; declare another image",
+        f"{short(image)} failed and will not be retried, so declare another image; the model is back on "
+        f"{short(good)}, and {who or 'no instance runs'} the failed image",
         counts=counts,
     )

@@ -10,12 +10,13 @@ from reconciler.rollout.health import describe_problem
 from reconciler.rollout.member import Member
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.wording import join
+from reconciler.rollout.wording import join, list_names, time_of_day
 from reconciler.spec.image import short
 
 
 def completion(context: Context) -> Decision:
-    """The decision once every instance that can be is on the image: bake, complete, or what is left out.
+    """The decision once every instance that can be upgraded runs the image: bake, complete, or what is left
+    out.
 
     A rollout that this process saw end does not bake again because an instance restarts.
     """
@@ -28,17 +29,20 @@ def completion(context: Context) -> Decision:
     if contested := [each for each in staying if each.is_contested]:
         return _contested(context, contested)
     if outdated := [each.instance for each in staying if each.is_outdated]:
-        left_out = join(f"{each.name} ({_obstacle(each)})" for each in outdated)
+        left_out = list_names(f"{each.name} ({_obstacle(each)})" for each in outdated)
         return Decision(
             Reason.INSTANCES_LEFT_OUT,
-            f"{counts.up_to_date} of {counts.total} run {image}; not upgraded: {left_out}{others}",
+            f"{counts.up_to_date} of {counts.total} instances {'runs' if counts.up_to_date == 1 else 'run'} "
+            f"{image}; {left_out} cannot be upgraded now{others}",
             counts=counts,
         )
     if not staying and (attached := _attached_names(observed.instances or ())):
         return Decision(Reason.INSTANCES_LEFT_OUT, f"no instance runs {image}{attached}", counts=counts)
-    what = {0: "no instances; the model is on", 1: "its only instance runs", 2: "both instances run"}.get(
-        counts.total, f"all {counts.total} instances run"
-    )
+    what = {
+        0: "the scale set has no instances; its model is on",
+        1: "the only instance runs",
+        2: "both instances run",
+    }.get(counts.total, f"all {counts.total} instances run")
     return Decision(Reason.UP_TO_DATE, f"{what} {image}{others}", counts=counts)
 
 
@@ -49,14 +53,14 @@ def _contested(context: Context, members: Sequence[Member]) -> Decision:
         until for each in members if (until := contested_until(contests.get(each.instance.id))) is not None
     )
     names = join(
-        f"{each.instance.name} ({contests[each.instance.id].times} times, last at "
-        f"{contests[each.instance.id].last:%H:%M:%S})"
+        f"{each.instance.name} ({contests[each.instance.id].times} times, most recently at "
+        f"{time_of_day(contests[each.instance.id].last)})"
         for each in members
     )
     return Decision(
         Reason.CONTESTED,
-        f"another writer changes instances after their upgrade: {names}; stop one of the two, or set "
-        f"converge: image; retried after {until:%H:%M:%S}",
+        f"another writer keeps changing instances after their upgrade: {names}; stop that writer, or set "
+        f"rollout.converge to image (next try after {time_of_day(until)})",
         until=until,
         counts=context.counts,
     )
@@ -68,18 +72,21 @@ def _other_changes(staying: Sequence[Member], model: Model) -> str:
     if not pending:
         return ""
     failed = model.persisted.failed_before(model.image)
-    what, them = (
-        (f"other changes of the model (to {failed} and back, or by another writer)", "them")
+    what = (
+        f"other model changes (to {failed} and back, or by another writer)"
         if failed
-        else ("another change of the model (latestModelApplied is false)", "it")
+        else "another model change (latestModelApplied is false)"
     )
-    return f"; {pending} lack{'s' * (pending == 1)} {what}; converge: model would apply {them}"
+    return f"; {pending} lack{'s' * (pending == 1)} {what}, which `converge: model` would apply"
 
 
 def _attached_names(instances: Sequence[Instance]) -> str:
     """The instances that a person attached, in words, or ""."""
     names = [each.name for each in instances if each.is_attached]
-    return f"; attached by hand and left unchanged: {join(names)}" if names else ""
+    if not names:
+        return ""
+    verb = "was" if len(names) == 1 else "were"
+    return f"; {list_names(names)} {verb} attached by hand and will be left unchanged"
 
 
 def _obstacle(instance: Instance) -> str:

@@ -48,7 +48,7 @@ Tags = Mapping[str, str]
 
 
 def persisted_state(tags: Tags) -> PersistedState:
-    """The state in the tags of a scale set. A text that is no image is ignored."""
+    """The state in the tags of a scale set. Text that is not an image is ignored."""
     known = {name.casefold(): value for name, value in tags.items()}
     approved = _image(_text(known, APPROVED) or _former(known, "approved"))
     approval = PersistedState(approved=approved, signature=_signature(_text(known, APPROVED_BY)))
@@ -106,7 +106,7 @@ def with_approval(tags: Tags, image: Image, signature: Signature) -> dict[str, s
 
 
 def missing_room(tags: Tags, after: Tags) -> int:
-    """By how many tags `tags` with `after` would exceed Azure's limit."""
+    """The number of tags by which `tags` with `after` would exceed Azure's limit."""
     return max(0, len({name.casefold() for name in (*tags, *after)}) - MOST)
 
 

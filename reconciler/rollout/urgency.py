@@ -1,4 +1,5 @@
-"""An image that a person declared urgent (`spec.urgent` of the Fleet), and what does not block it meanwhile.
+"""An image that a person declared urgent (`spec.urgent` of the Fleet), and the gates that do not block it
+meanwhile.
 
 Windows, waves, bake times and the cap on change do not block it, and a soak lasts at most ten minutes.
 Everything else does: holds, approval, pilot and breaker, checks and dependencies, domains and amounts.
@@ -30,7 +31,8 @@ def urgency_note(fleet: Fleet, image: Image, at: datetime) -> str:
     urgent = fleet.urgency(image, at)
     if urgent is None:
         return ""
-    return f"urgent until {moment(urgent.until)}{f' by {urgent.by}' if urgent.by else ''}: {urgent.reason}"
+    by = f" by {urgent.by}" if urgent.by else ""
+    return f"declared urgent{by} until {moment(urgent.until)} ({urgent.reason})"
 
 
 def waiting_note(fleet: Fleet, at: datetime) -> str:
@@ -39,5 +41,5 @@ def waiting_note(fleet: Fleet, at: datetime) -> str:
     if urgent is None:
         return ""
     if at >= urgent.until:
-        return f"; spec.urgent of the Fleet ended at {moment(urgent.until)}"
-    return f"; spec.urgent of the Fleet names {short(urgent.image)}"
+        return f" (the Fleet's spec.urgent expired at {moment(urgent.until)})"
+    return f" (the Fleet's spec.urgent names {short(urgent.image)} instead)"

@@ -1,4 +1,5 @@
-"""The age of a wait: since when a condition is waited for or retried, how often, and when next.
+"""The age of a wait: how long a condition has been waited for or retried, how often, and when it is checked
+next.
 
 A condition that passes by itself is Reconciling at first, and Failing once it has lasted longer than
 `fails_after` in its row of the table of reasons. It then stays Failing through other waits and every retry,

@@ -1,4 +1,4 @@
-"""The wait for the instances of a batch: which of them, for how long, and when the rollout has failed."""
+"""The wait for the instances of a batch: which instances, for how long, and when the rollout has failed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from reconciler.rollout.member import is_overdue
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt
-from reconciler.rollout.wording import describe, describe_progress, join, moment
+from reconciler.rollout.wording import describe, describe_progress, list_names, moment
 from reconciler.spec.duration import format_duration
 from reconciler.spec.image import short
 
@@ -44,28 +44,29 @@ def awaited_instances(context: Context, *, is_last: bool) -> list[Instance]:
 def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
     """The decision to wait for these instances, or that they took too long."""
     desired, counts = context.desired, context.counts
-    domains = _domains(context, instances)
+    place = _domains(context, instances)
     is_complete = counts.up_to_date == counts.total
     overdue = [each for each in instances if is_overdue(each, desired, context.at)]
     recovers = "it recovers" if len(overdue or instances) == 1 else "they recover"
-    next_ = "" if is_complete else f"; no other instance is upgraded until {recovers}"
+    next_ = "" if is_complete else f"; no other instance will be upgraded until {recovers}"
     if overdue:
         stopped = any(each.power == "stopped" for each in overdue)
-        fix = "; start, deallocate or protect what is stopped" if stopped else ""
+        fix = " (start, deallocate or protect the stopped instances)" if stopped else ""
         cause = (
-            f"{_domains(context, overdue)}: {describe(overdue)} did not become healthy within "
+            f"{describe(overdue)}{_domains(context, overdue)} did not become healthy within "
             f"{format_duration(desired.health.timeout)}"
         )
-        return Decision(Reason.HEALTH_CHECK_FAILED, f"{cause}{fix}{next_}", counts=counts, cause=cause)
+        return Decision(Reason.HEALTH_CHECK_FAILED, f"{cause}{next_}{fix}", counts=counts, cause=cause)
     if context.observed.progress.relapses >= MOST_RELAPSES:
-        cause = f"{domains}: {describe(instances)} became unhealthy {MOST_RELAPSES} times since the upgrade"
+        have = "has" if len(instances) == 1 else "have"
+        cause = f"{describe(instances)}{place} {have} relapsed {MOST_RELAPSES} times since the upgrade"
         return Decision(Reason.HEALTH_CHECK_FAILED, f"{cause}{next_}", counts=counts, cause=cause)
     if late := missed_progress_deadline(context):
-        cause = f"{domains}: {describe(instances)}, and {late.message}"
+        cause = f"{late.message}, and the rollout is still waiting for {describe(instances)}{place}"
         return replace(late, message=f"{cause}{next_}", cause=cause)
     return Decision(
         Reason.WAITING_FOR_INSTANCES,
-        f"{domains}: waiting for {describe(instances)}; {counts.summary}",
+        f"waiting for {describe(instances)}{place} to become healthy; {context.summary}",
         soon=True,
         counts=counts,
     )
@@ -80,13 +81,14 @@ def relapse_during_soak(context: Context) -> Decision | None:
     flapping = [each.instance for each in context.members if is_flapping(each)]
     if not flapping or soak_wait(context) is None:
         return None
+    have = "has" if len(flapping) == 1 else "have"
     cause = (
-        f"{_domains(context, flapping)}: {join(each.name for each in flapping)} became unhealthy "
+        f"{list_names(each.name for each in flapping)}{_domains(context, flapping)} {have} become unhealthy "
         f"{MOST_RELAPSES} times since the upgrade"
     )
     return Decision(
         Reason.HEALTH_CHECK_FAILED,
-        f"{cause}; no other instance is upgraded until a soak passes without a relapse",
+        f"{cause}; no other instance will be upgraded until a soak passes without a relapse",
         counts=context.counts,
         cause=cause,
     )
@@ -114,7 +116,7 @@ def endless_upgrade(aim: Aim, attempt: Attempt) -> Decision | None:
         return None
     return Decision(
         Reason.PROGRESS_DEADLINE_EXCEEDED,
-        f"{describe_progress(attempt)}, longer than {format_duration(deadline)} (progressDeadline)",
+        f"{describe_progress(attempt)}, which exceeds progressDeadline ({format_duration(deadline)})",
     )
 
 
@@ -142,8 +144,9 @@ def missed_rollout_deadline(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.DEADLINE_EXCEEDED,
-        f"the rollout to {short(context.image)}, begun at {moment(began)}, exceeded its deadline of "
-        f"{format_duration(deadline)}; {counts.summary}; extend it, or declare another image",
+        f"the rollout to {short(context.image)}, which began at {moment(began)}, has exceeded its deadline "
+        f"of {format_duration(deadline)} with {counts.summary}; extend the deadline, or declare another "
+        "image",
         counts=counts,
     )
 
@@ -159,13 +162,14 @@ def health_confirmation(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.CONFIRMING_HEALTH,
-        f"every upgraded instance was healthy in {seen} of {wanted} consecutive observations "
-        f"(health.passes); {context.counts.summary}",
+        f"every upgraded instance has been healthy in {seen} of {wanted} consecutive observations "
+        f"(health.passes); {context.summary}",
         soon=True,
         counts=context.counts,
     )
 
 
 def _domains(context: Context, instances: Sequence[Instance]) -> str:
-    """The names of the domains of these instances."""
-    return join(str(domain) for domain in sorted({context.domain_of(each) for each in instances}))
+    """The domains of these instances as an adverbial: " in update domain 0", or "" if there are none."""
+    names = [domain.name for domain in sorted({context.domain_of(each) for each in instances}) if domain.name]
+    return f" in {list_names(names)}" if names else ""

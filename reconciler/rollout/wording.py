@@ -6,12 +6,14 @@ from typing import TypeVar
 
 from reconciler.rollout.health import describe_problem
 from reconciler.rollout.observed import Instance
-from reconciler.rollout.step import Attempt, Upgrade
+from reconciler.rollout.step import Attempt, Step, Upgrade
 from reconciler.spec.image import short
+from reconciler.spec.wording import one_of
 
 T = TypeVar("T")
 
 _MOST_NAMES = 4
+_ALL = {1: "", 2: "both "}
 
 
 def join(names: Iterable[str]) -> str:
@@ -24,7 +26,7 @@ def join(names: Iterable[str]) -> str:
 
 
 def join_first(every: Sequence[T], name: Callable[[T], str]) -> str:
-    """Like `join`, and calls `name` only for those that are shown."""
+    """Like `join`, but calls `name` only for the items that are shown."""
     return ", ".join(map(name, every[:_MOST_NAMES])) + _more(len(every) - _MOST_NAMES)
 
 
@@ -32,31 +34,77 @@ def _more(number: int) -> str:
     return f" and {number} more" if number > 0 else ""
 
 
+def list_names(names: Iterable[str]) -> str:
+    """The first few names as part of a sentence.
+
+    >>> print(list_names(["a"]), list_names(["a", "b", "c"]), list_names("abcdef"), sep="; ")
+    a; a, b and c; a, b, c, d and 2 more
+    """
+    every = list(names)
+    return one_of(every, last="and") if 0 < len(every) <= _MOST_NAMES else join(every)
+
+
 def describe(instances: Iterable[Instance]) -> str:
-    """The first few by name, each group with its problem: "web_0, web_5 (unhealthy), web_1 (stopped)"."""
+    """The first few by name, each group with its problem: "web_0 and web_5 (both unhealthy), web_1
+    (stopped)"."""
     by_problem: dict[str, list[str]] = {}
     every = list(instances)
     for each in every[:_MOST_NAMES]:
         by_problem.setdefault(describe_problem(each), []).append(each.name)
-    groups = ", ".join(f"{', '.join(names)} ({problem})" for problem, names in by_problem.items())
+    groups = ", ".join(
+        f"{list_names(names)} ({_ALL.get(len(names), 'all ')}{problem})"
+        for problem, names in by_problem.items()
+    )
     return f"{groups}{_more(len(every) - _MOST_NAMES)}"
 
 
+def share(number: int, total: int) -> str:
+    """
+    >>> print(share(1, 1), share(10, 10), share(1, 10), sep="; ")
+    the only instance; all 10 instances; 1 of 10 instances
+    """
+    if number == total:
+        return "the only instance" if total == 1 else f"all {count(range(total))}"
+    return f"{number} of {count(range(total))}"
+
+
 def describe_upgrade(step: Upgrade) -> str:
-    """Its instances by name, and their image: "web_1, web_6 to 24.04.202601140"."""
-    named = step.names or step.instance_ids
-    what = "" if step.names else "instance " if len(named) == 1 else "instances "
-    return f"{what}{join(named)} to {short(step.image)}"
+    """Its instances by name, and their image: "web_1 and web_6 to 24.04.202601140"."""
+    return f"{_named_instances(step)} to {short(step.image)}"
+
+
+def describe_step(step: Step) -> str:
+    """The step as a clause: "upgrading web_1 and web_6 to 24.04.202601140"."""
+    if isinstance(step, Upgrade):
+        return f"upgrading {describe_upgrade(step)}"
+    return f"changing the model's image to {short(step.image)}"
 
 
 def describe_progress(attempt: Attempt) -> str:
     """What Azure has been doing since `attempt` was sent: the time is fixed, so the line stays the same."""
-    step, since = attempt.step, f"since {attempt.at:%H:%M:%S}"
+    step, since = attempt.step, f"since {time_of_day(attempt.at)}"
     if not isinstance(step, Upgrade):
-        return f"Azure has been setting the image of the model to {short(step.image)} {since}"
-    domain = f"{step.domain}: " if step.domain else ""
-    batch = f"{count(step.instance_ids)} to {short(step.image)} ({join(step.names or step.instance_ids)})"
-    return f"{domain}Azure has been upgrading {batch} {since}"
+        return f"Azure has been changing the model's image to {short(step.image)} {since}"
+    domain = f" in {step.domain}" if step.domain else ""
+    names = f" ({join(step.names)})" if step.names else ""
+    number = count(step.instance_ids) if step.names else _named_instances(step)
+    return f"Azure has been upgrading {number}{domain} to {short(step.image)}{names} {since}"
+
+
+def _named_instances(step: Upgrade) -> str:
+    if step.names:
+        return list_names(step.names)
+    return f"instance{'s' * (len(step.instance_ids) > 1)} {list_names(step.instance_ids)}"
+
+
+def quote_error(error: str) -> str:
+    """Azure's code and message, which must not be mistaken for our own words.
+
+    >>> print(quote_error("QuotaExceeded: No cores are left."))
+    QuotaExceeded ("No cores are left")
+    """
+    code, _, message = error.partition(": ")
+    return f'{code} ("{message.removesuffix(".")}")' if message else code
 
 
 def count(instances: Sequence[object]) -> str:
@@ -65,6 +113,14 @@ def count(instances: Sequence[object]) -> str:
     ('1 instance', '2 instances')
     """
     return "1 instance" if len(instances) == 1 else f"{len(instances)} instances"
+
+
+def time_of_day(at: datetime) -> str:
+    """
+    >>> time_of_day(datetime(2026, 1, 31, 18, 0, tzinfo=UTC))
+    '18:00:00 UTC'
+    """
+    return f"{at.astimezone(UTC):%H:%M:%S} UTC"
 
 
 def moment(at: datetime) -> str:

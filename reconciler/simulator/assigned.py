@@ -17,7 +17,8 @@ USERS = "userAssignedIdentities"
 
 
 def identify(resource_id: str, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the identity of a resource that had `stored` and receives `wanted`, or {} for none."""
+    """Return the identity of a resource that had `stored` and receives `wanted`, or {} if it has no
+    identity."""
     kinds = str(wanted.get("type") or stored.get("type") or "None")
     if kinds == "None":
         return {}

@@ -1,4 +1,4 @@
-"""An autoscaler that keeps changing the capacity of a scale set by the clock.
+"""An autoscaler that keeps changing the capacity of a scale set at fixed intervals.
 
 It scales out by one instance at a time up to its maximum, then in again down to its minimum. Each run
 therefore has both, and all runs are the same. If Azure rejects a change, the autoscaler tries again at its

@@ -297,7 +297,7 @@ def _default_details(name: str, now: datetime) -> Details:
 
 
 def kind_of(storage: Mapping[str, Any]) -> Kind | None:
-    """Return the kind of image that a `storageProfile` names, or None if it names none."""
+    """Return the kind of image that a `storageProfile` names, or None if it names no image."""
     if _vhd(storage) is not None:
         return "vhd"
     reference = storage.get("imageReference") or {}

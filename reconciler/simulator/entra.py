@@ -38,7 +38,7 @@ class _Refusal(NamedTuple):
 def answer(request: Request, tenants: Collection[str] = ()) -> Response | None:
     """Return the response to a request for a tenant, or None if the request is for something else.
 
-    `tenants` are all but the fleet's own.
+    `tenants` are all tenants except that of the fleet.
     """
     if (found := TOKEN.fullmatch(request.path)) and request.method == "POST":
         return _issue_token(request, found["tenant"], tenants, is_v2=found["version"] is not None)

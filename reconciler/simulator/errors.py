@@ -78,7 +78,7 @@ def unauthorized_error(client: str, principal: str, action: str, scope: str) -> 
 def linked_unauthorized(
     client: str, principal: str, action: str, scope: str, *, linked_action: str, linked_scope: str
 ) -> ArmError:
-    """For a caller who may write the scale set but may not read the image that the write names."""
+    """The error for a caller who may write the scale set but may not read the image that the write names."""
     message = (
         f"The client '{client}' with object id '{principal}' has permission to perform action '{action}' on "
         f"scope '{scope}'; however, it does not have permission to perform action '{linked_action}' on the "
@@ -88,7 +88,7 @@ def linked_unauthorized(
 
 
 def tenant_not_linked(action: str, scope: str, tenant: str, subscription: str) -> ArmError:
-    """For a write that names an image in a subscription of another tenant."""
+    """The error for a write that names an image in a subscription of another tenant."""
     message = (
         f"The client has permission to perform action '{action}' on scope '{scope}', however the current "
         f"tenant '{tenant}' is not authorized to access linked subscription '{subscription}'."
@@ -114,7 +114,8 @@ def wrong_tenant(issuer: str, tenant: str) -> ArmError:
 
 
 def invalid_token(tenant: str) -> ArmError:
-    """For a token that cannot be read. The text comes from issue threads. The challenge is by analogy."""
+    """The error for a token that cannot be read. The text comes from issue threads. The challenge is by
+    analogy."""
     challenge = (
         f'Bearer authorization_uri="https://login.microsoftonline.com/{tenant}", error="invalid_token", '
         'error_description="The access token is invalid."'
@@ -151,7 +152,7 @@ def not_registered(namespace: str = "Microsoft.Compute") -> ArmError:
 
 
 def server_timeout() -> ArmError:
-    """The code comes from issue threads. The text is a plausible one."""
+    """The code comes from issue threads. The text is a guess."""
     message = "The request timed out. Diagnostic information: see the correlation id."
     return ArmError(503, "ServerTimeout", message, gateway=True)
 
@@ -398,7 +399,7 @@ def property_fixed(name: str) -> ArmError:
 
 
 def bad_value(name: str) -> ArmError:
-    """Worded as Azure was seen to word it for other parameters."""
+    """Uses the words that Azure was seen to use for other parameters."""
     return ArmError(400, "InvalidParameter", f"The value of parameter {name} is invalid.", target=name)
 
 

@@ -272,7 +272,7 @@ class Transition:
     def proceed(self) -> None:
         """Enter the stage that is due and schedule the next one.
 
-        Does nothing if the instance is in another transition by now.
+        Does nothing if the instance has entered another transition meanwhile.
         """
         instance = self.instance
         if instance.transition is not self:

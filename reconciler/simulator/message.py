@@ -42,7 +42,7 @@ class Request:
 
     @cached_property
     def query(self) -> Mapping[str, str]:
-        """The parameters, with lower-case names, because Azure ignores the case."""
+        """The parameters, with lower-case names, because Azure ignores case."""
         return {
             name.lower(): value for name, value in parse_qsl(urlsplit(self.url).query, keep_blank_values=True)
         }

@@ -56,7 +56,7 @@ class RollingUpgrade:
         return self.ended is None
 
     def proceed(self) -> None:
-        """Start the next batch, or end."""
+        """Start the next batch, or end the rolling upgrade if no batch is left."""
         if not self.is_running:
             return
         if not self.waiting:

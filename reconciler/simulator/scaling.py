@@ -25,7 +25,8 @@ SURPLUS = "overprovisioned instances"
 def scale(scale_set: ScaleSet, capacity: int, operation: Operation) -> None:
     """Create or delete instances until there are `capacity`, as far as protection allows.
 
-    With a surplus, the etag changes once more when it is gone. Without one it does not. Both are recorded.
+    If there is a surplus, the etag changes a second time once the surplus is deleted. Otherwise it does not.
+    Recordings of Azure show both cases.
     """
     if operation.is_lost:
         return

@@ -14,7 +14,7 @@ _QUERY_API = re.compile(r"/(?:api/v1(?:/query)?|graph|query)/?")
 
 
 def url_error(text: str) -> str | None:
-    """The validation error for the text as the URL of a check, None if it is valid.
+    """Why the text is not valid as the URL of a check, or None if it is.
 
     The message never repeats a secret from the text.
     """
@@ -38,7 +38,7 @@ def url_error(text: str) -> str | None:
 
 
 def server_error(text: str) -> str | None:
-    """The validation error for the text as the base URL of a Prometheus server, None if it is valid."""
+    """Why the text is not valid as the base URL of a Prometheus server, or None if it is."""
     if found := url_error(text):
         return found
     parts = urlsplit(text)

@@ -108,7 +108,7 @@ def amount_error(
     zero_effect: str = "would never upgrade anything",
     whole: str = "the whole scale set",
 ) -> str | None:
-    """The validation error for the value as an amount of at least `least` (1 or 0), None if it is valid.
+    """Why the value is not valid as an amount of at least `least` (1 or 0), or None if it is.
 
     `zero_effect` says what an amount of 0 would do, and `whole` what a percentage refers to.
     """

@@ -16,8 +16,8 @@ class HttpCheck:
 class PrometheusCheck:
     """Passes if `query`, sent to the Prometheus at `server`, returns a sample, like an alert condition.
 
-    `errors < 5` passes while there are fewer than five errors. No errors at all count as fewer only if the
-    series exists.
+    `errors < 5` passes while there are fewer than five errors. Zero errors pass only if the series exists: a
+    missing series fails.
     """
 
     name: str

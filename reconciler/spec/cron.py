@@ -27,7 +27,7 @@ _LONGEST = 200  # characters; no schedule needs more, and the time that cronsim 
 
 
 def schedule_error(text: str) -> str | None:
-    """The validation error for the text as a schedule, None if it is valid."""
+    """Why the text is not valid as a schedule, or None if it is."""
     fields = text.split()
     if meant := _NICKNAMES.get(text.strip().casefold()):
         return f'{quote(text)} is a cron nickname, which is not supported: write "{meant}"'

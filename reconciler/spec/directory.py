@@ -29,8 +29,8 @@ from reconciler.spec.wording import printable
 def read_paths(paths: Sequence[Path]) -> Selection:
     """The spec files at `paths`. Directories are searched; `selection` says which of their files are specs.
 
-    A file that is named itself is read even if a search would pass it over. A file that is reached twice,
-    through two paths or a symbolic link, is read once.
+    A file named explicitly in `paths` is read even if a search would pass it over. A file that is reached
+    twice, through two paths or a symbolic link, is read once.
     """
     known: set[str] = set()
     parts: list[Selection] = []

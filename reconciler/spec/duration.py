@@ -40,7 +40,7 @@ def format_duration(length: timedelta) -> str:
 
 
 def duration_error(value: Atom, *, least: timedelta, most: timedelta) -> str | None:
-    """The validation error for the value as a duration from `least` to `most`, None if it is valid."""
+    """Why the value is not valid as a duration from `least` to `most`, or None if it is."""
     if isinstance(value, bool | float | Misread):
         return f"is read as {meaning(value)}: {_HOW}"
     if isinstance(value, int):

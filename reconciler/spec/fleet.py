@@ -34,6 +34,6 @@ class Fleet:
     urgent: Urgency | None = None
 
     def urgency(self, image: Image, at: datetime) -> Urgency | None:
-        """The urgency of exactly this image at the time `at`, None if it is not urgent then."""
+        """The urgency of exactly this image at the time `at`, or None if it is not urgent then."""
         urgent = self.urgent
         return urgent if urgent and at < urgent.until and same(urgent.image, image) else None

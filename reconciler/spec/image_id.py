@@ -1,4 +1,4 @@
-"""Image ids: the form of the id of each image kind, and the errors in ids that do not have it.
+"""Image ids: the form of the id of each image kind, and the errors in ids that do not have that form.
 
 Azure compares ids without regard to case, and so does this module. An id of a kind with versions must name an
 exact version or "latest". Azure also reads an image definition without a version as the latest version. Here
@@ -61,7 +61,7 @@ def kind_of(text: str) -> str | None:
 
 
 def image_id_error(kind: str, text: str) -> str | None:
-    """The validation error for the text as the id (or uri) of an image of this kind, None if it is valid."""
+    """Why the text is not valid as the id (or uri) of an image of this kind, or None if it is."""
     found = kind_of(text)
     if found and found != kind:
         return f"is the id of {_NAMES[found]}: write {_entry(found, text)} instead of {kind}"
@@ -85,7 +85,7 @@ def misplaced_id_error(text: str) -> str | None:
 
 
 def platform_version_error(text: str) -> str | None:
-    """The validation error for the text as the version of a platform image, None if it is valid."""
+    """Why the text is not valid as the version of a platform image, or None if it is."""
     if _VERSION.fullmatch(text):
         return None
     return f'{quote(text)} is not a version: write three numbers such as "24.04.202601140", or latest'

@@ -26,7 +26,8 @@ _Graph = Mapping[_Node, Sequence[_Node]]
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`name` waits for `on`, because of dependsOn or, if `wave` is set, as `on` is in that lower wave."""
+    """`name` waits for `on`, because of dependsOn or, if `wave` is set, because `on` is in that lower
+    wave."""
 
     name: str
     on: str
@@ -34,7 +35,8 @@ class Link:
 
 
 def levels(scale_sets: Sequence[ScaleSet]) -> tuple[tuple[ScaleSet, ...], ...]:
-    """The scale sets in levels: first those that wait for none, then those that wait only for these, etc.
+    """The scale sets in levels: first those that wait for no other, then those that wait only for the first
+    ones, and so on.
 
     A level keeps the given order. Scale sets in a cycle come last. Specs without errors have no cycles.
     """

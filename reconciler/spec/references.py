@@ -23,7 +23,7 @@ _NAMED = 5  # names that a message lists; more would not help
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpecDocument:
-    """A document of a known kind. `sound` is whether the document by itself has no errors."""
+    """A document of a known kind. `sound` tells whether the document by itself has no errors."""
 
     document: Document
     kind: str

@@ -152,7 +152,7 @@ class _HttpServer(ThreadingHTTPServer):
     def handle_error(self, *_: Any) -> None:
         """Ignores clients that disconnect."""
         if not isinstance(sys.exception(), OSError):
-            _log.exception("a bug in the reconciler, please report it: a page cannot be served")
+            _log.exception("a page could not be served because of a bug in the reconciler; please report it")
 
 
 class _RequestHandler(BaseHTTPRequestHandler):

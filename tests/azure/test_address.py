@@ -80,7 +80,7 @@ def test_which_addresses_are_followed(url: str, asked: str | None) -> None:
     if asked:
         assert on_endpoint(url, PUBLIC_CLOUD) == asked
         return
-    with pytest.raises(MalformedResponse, match="which is not followed: "):
+    with pytest.raises(MalformedResponse, match="which is not followed"):
         on_endpoint(url, PUBLIC_CLOUD)
 
 

@@ -97,25 +97,26 @@ def test_without_auxiliary_tenants_there_is_no_such_header(azure: Simulator) -> 
         pytest.param(
             ClientAuthenticationError(NOT_THERE),
             Unreachable,
-            f"auxiliary tenant {VENDOR}: AADSTS700016: Application 'A' was not found in {VENDOR}.",
+            f"auxiliary tenant {VENDOR} issued no token: Microsoft Entra ID returned AADSTS700016 (\"Application 'A' was not "
+            f'found in {VENDOR}")',
             id="a tenant that does not know the application",
         ),
         pytest.param(
             ClientAuthenticationError("it cannot"),
             Unreachable,
-            f"auxiliary tenant {VENDOR}: no Azure identity: no source of DefaultAzureCredential",
+            f"auxiliary tenant {VENDOR} issued no token: no Azure identity: no source of DefaultAzureCredential",
             id="no source for that tenant",
         ),
         pytest.param(
             OSError("no such certificate"),
             Unreachable,
-            f"auxiliary tenant {VENDOR}: no such certificate",
+            f"auxiliary tenant {VENDOR} issued no token: no token could be obtained (no such certificate)",
             id="a missing file",
         ),
         pytest.param(
             HOME,
             Refused,
-            f"auxiliary tenant {VENDOR}: the token is of tenant {HOME}; a managed identity has no other",
+            f"the token for auxiliary tenant {VENDOR} is of tenant {HOME}; a managed identity has no other",
             id="a managed identity, which has one tenant",
         ),
     ],

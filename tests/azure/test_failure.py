@@ -58,7 +58,7 @@ def test_a_response_is_typed_by_what_to_do_next(
     with pytest.raises(AzureFailure) as caught:
         door.take(TARGET, Upgrade(("0",), IMAGE))
     assert type(caught.value) is kind
-    assert str(caught.value) == f"{code}: Azure's own words."
+    assert str(caught.value) == f"""Azure returned {code} ("Azure's own words")"""
 
 
 GALLERY = (
@@ -107,7 +107,7 @@ def test_the_message_decides_where_the_code_is_ambiguous(
 
 def test_a_429_is_throttling_although_its_code_is_that_of_a_denial(door: Door, azure: Simulator) -> None:
     azure.faults.arm("VirtualMachineScaleSets_Get", Throttled(timedelta(seconds=77)))
-    with pytest.raises(TooManyRequests, match="OperationNotAllowed: ") as caught:
+    with pytest.raises(TooManyRequests, match="Azure returned OperationNotAllowed ") as caught:
         door.model(TARGET, Priority.ROLLOUT)
     assert caught.value.retry_after == timedelta(seconds=77)
 
@@ -194,5 +194,5 @@ def test_a_missing_certificate_file_is_reported(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_address_without_a_listener_is_reported() -> None:
-    with pytest.raises(Unreachable, match=r"cannot reach Azure: .*127\.0\.0\.1.*refused"):
+    with pytest.raises(Unreachable, match=r"Azure could not be reached \(.*127\.0\.0\.1.*refused"):
         Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET, Priority.ROLLOUT)

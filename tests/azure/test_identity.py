@@ -76,10 +76,14 @@ def test_an_identity_is_shown_as(token: str, shown: str) -> None:
                 "Attempted credentials:\n\tEnvironmentCredential: Authentication failed: AADSTS7000215: Invalid "
                 "client secret provided. Trace ID: 1 Correlation ID: 2\nTo mitigate this issue"
             ),
-            "AADSTS7000215: Invalid client secret provided.",
+            'Microsoft Entra ID returned AADSTS7000215 ("Invalid client secret provided")',
             id="a rejected identity, with the words of the rejection",
         ),
-        pytest.param(OSError("no such certificate"), "no such certificate", id="a missing file"),
+        pytest.param(
+            OSError("no such certificate"),
+            "no token could be obtained (no such certificate)",
+            id="a missing file",
+        ),
     ],
 )
 def test_a_failed_identity_is_reported(error: Exception, said: str) -> None:

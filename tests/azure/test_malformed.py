@@ -185,7 +185,7 @@ def test_a_row_that_raises_an_unexpected_error_affects_only_its_own_scale_set(
     azure.faults.arm("*", Malformed("tags", {"odd": "1"}, name="web"), times=None)
     assert len(list(Compute(session(azure)).models(Scope(TARGET.subscription)))) == 119
     (lost,) = (each for each in inventory(session(azure), Scope(TARGET.subscription)) if each.model is None)
-    assert lost.error == "Azure sent a scale set that cannot be read: ZeroDivisionError"
+    assert lost.error == "Azure sent a scale set that cannot be read (ZeroDivisionError)"
 
 
 @pytest.mark.parametrize("odd", [each for each in OF_ANOTHER_TYPE if not isinstance(each, dict)], ids=repr)
@@ -271,8 +271,8 @@ def test_a_next_page_on_another_host_fails_the_list_and_rollouts_continue() -> N
     sweep = world.reconciler.store.last_sweep
     assert sweep is not None
     assert sweep.errors == (
-        f"subscription {SUBSCRIPTION}: Azure sent an address on another host, which is not followed: "
-        "https://arm.elsewhere.test",
+        f"subscription {SUBSCRIPTION}: Azure sent a link to another host, https://arm.elsewhere.test, "
+        "which is not followed",
     )
 
 

@@ -54,7 +54,7 @@ def test_an_http_check_passes_by_its_status(
 ) -> None:
     endpoint.status = answered
     found = http(f"{endpoint.url}/healthz?deep=1", wanted)
-    assert found == Gate("check smoke", f"check smoke: {endpoint.url}/healthz?deep=1 {message}", closed)
+    assert found == Gate("check smoke", f"check smoke ({endpoint.url}/healthz?deep=1) {message}", closed)
     assert endpoint.asked == ["/healthz?deep=1"]
 
 
@@ -63,7 +63,7 @@ def test_a_redirect_is_not_followed_and_can_be_the_expected_status(endpoint: End
     found = http(f"{endpoint.url}/healthz")
     assert (found.closed, found.evidence) == (
         Reason.CHECK_FAILED,
-        f"check smoke: {endpoint.url}/healthz returned 302, expected 200",
+        f"check smoke ({endpoint.url}/healthz) returned 302, expected 200",
     )
     assert http(f"{endpoint.url}/healthz", 302).closed is None
     assert endpoint.asked == ["/healthz"] * 2
@@ -188,7 +188,9 @@ def test_a_prometheus_check_passes_by_a_sample(
     endpoint: Endpoint, status: int, body: bytes, closed: Reason | None, message: str
 ) -> None:
     endpoint.status, endpoint.body = status, body
-    assert prometheus(endpoint.url) == Gate("check errors", f"check errors: {endpoint.url} {message}", closed)
+    assert prometheus(endpoint.url) == Gate(
+        "check errors", f"check errors ({endpoint.url}) {message}", closed
+    )
 
 
 def test_a_query_is_sent_unchanged_below_the_path_of_the_server(endpoint: Endpoint) -> None:
@@ -230,7 +232,7 @@ def test_an_invalid_http_response_is_not_quoted() -> None:
 
 def test_a_check_that_is_not_asked_has_an_open_gate(endpoint: Endpoint) -> None:
     found = Checks(lambda: NOW, None).gate(HttpCheck("smoke", endpoint.url, 200))
-    assert found == Gate("check smoke", "check smoke: not asked")
+    assert found == Gate("check smoke", "check smoke is not asked")
     assert endpoint.asked == []
 
 
@@ -317,7 +319,7 @@ def test_no_check_takes_longer_than_its_time(endpoint: Endpoint, *, is_dripping:
     took = datetime.now(UTC) - before
     over.set()
     assert found == Gate(
-        "check errors", f"check errors: {endpoint.url} did not answer within 1s", Reason.CHECK_FAILED
+        "check errors", f"check errors ({endpoint.url}) did not answer within 1s", Reason.CHECK_FAILED
     )
     assert took < timedelta(seconds=30)
 

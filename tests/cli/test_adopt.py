@@ -19,8 +19,8 @@ AUTOMATIC = (
     "NotManualMode: the upgrade mode is Automatic: Azure would upgrade instances by itself as soon as "
     "the model changes; set upgradePolicy.mode to Manual"
 )
-MIXED = f"Upgrading: update domain 1: upgrading 1 instance to {OLD} (mixed_1); 1 of 2 up to date"
-LATEST = f"ModelDrift: setting the image of the model from latest to {NEW}"
+MIXED = f"Upgrading: upgrading 1 instance in update domain 1 to {OLD} (mixed_1); 1 of 2 up to date"
+LATEST = f"ModelDrift: changing the model's image from latest to {NEW}"
 WEB = f"""\
 apiVersion: vmss-reconciler/v1alpha1
 kind: ScaleSet
@@ -41,8 +41,8 @@ spec:
 ALL = [
     f"blog/web: specs/blog-web.yaml declares {URN}:{OLD}",
     f"shop/Batch_1: specs/batch-1.yaml declares {URN}:{OLD}, suspended: {AUTOMATIC}",
-    f"shop/cart: specs/cart.yaml declares {CART}/versions/latest, suspended: ModelDrift: setting the image of the "
-    "model from cart/latest to cart/1.4.0",
+    f"shop/cart: specs/cart.yaml declares {CART}/versions/latest, suspended: ModelDrift: changing the model's "
+    "image from cart/latest to cart/1.4.0",
     f"shop/mixed: specs/mixed.yaml declares {URN}:{OLD}, suspended: {MIXED}",
     f"shop/newest: specs/newest.yaml declares {URN}:latest, suspended: {LATEST}",
     f"shop/web: specs/shop-web.yaml declares {URN}:{OLD}",
@@ -176,8 +176,8 @@ def test_scale_sets_of_one_name_in_two_subscriptions_are_distinguished() -> None
                     "1 scale set: 1 adopted",
                 ],
                 [
-                    f"error: subscription {OTHER}, resource group blog: SubscriptionNotFound: The subscription "
-                    f"'{OTHER}' could not be found."
+                    f'error: subscription {OTHER}, resource group blog: Azure returned SubscriptionNotFound ("The subscription '
+                    f"'{OTHER}' could not be found\")"
                 ],
             ),
             id="a list that fails stops no other",
@@ -229,7 +229,7 @@ def test_without_permission_to_list_instances_nothing_is_written(here: Path) -> 
     with azure(scale_set(capacity=1), permissions=sees) as served:
         done = adopt(served)
     assert done.code == 1
-    assert done.out[0].startswith("shop/web: not adopted: Refused: AuthorizationFailed: ")
+    assert done.out[0].startswith("shop/web: not adopted: Refused: Azure returned AuthorizationFailed ")
     assert os.listdir(here / "specs") == []
 
 

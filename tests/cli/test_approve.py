@@ -170,7 +170,12 @@ def test_an_image_that_was_rolled_back_is_not_approved(world: Azure, tmp_path: P
     ("times", "code", "said"),
     [
         pytest.param(1, 0, GOES_ON, id="once"),
-        pytest.param(2, 1, f"error: web: PreconditionFailed: {MOVED.message}", id="twice"),
+        pytest.param(
+            2,
+            1,
+            f'error: web: Azure returned PreconditionFailed ("{MOVED.message.removesuffix(".")}")',
+            id="twice",
+        ),
     ],
 )
 def test_a_conflict_is_retried_once(world: Azure, tmp_path: Path, times: int, code: int, said: str) -> None:
@@ -260,7 +265,7 @@ def test_an_approval_shows_in_why(world: Azure, tmp_path: Path) -> None:
     planned = until(lambda: shown if "ModelDrift" in (shown := shows("plan")) else None)
     why = shows("why", "web", *where)
     by = f"by {APPLICATION} at TIME"
-    assert f"ModelDrift: setting the image of the model from {OLD} to {NEW}; approved {by}" in planned
+    assert f"ModelDrift: changing the model's image from {OLD} to {NEW}; approved {by}" in planned
     assert f"approved    {NEW} {by}" in why.splitlines()
     shown = json.loads(CliRunner(env=env).invoke(main, ["status", "-o", "json", *where]).stdout)
     (row,) = shown["scaleSets"]
@@ -436,7 +441,7 @@ NOBODY = (
         pytest.param(
             "web",
             locked,
-            ["web: AuthorizationFailed: The client may not write."],
+            ['web: Azure returned AuthorizationFailed ("The client may not write")'],
             id="no permission to write",
         ),
     ],

@@ -115,7 +115,7 @@ def test_each_scale_set_is_checked_by_the_decision(fleet: Azure, here: Path) -> 
 def test_a_frozen_fleet_is_checked_as_if_it_were_not_frozen(fleet: Azure, here: Path) -> None:
     write_specs(here / "specs", spec("web"), of_all(freeze=True))
     assert of("scale set", check(fleet.environment)) == [
-        "skipped web: the fleet is frozen; otherwise: ModelDrift: setting the image of the model from "
+        "skipped web: the fleet is frozen; otherwise: ModelDrift: changing the model's image from "
         f"{OLD} to {NEW}"
     ]
 
@@ -161,8 +161,10 @@ def test_without_any_role_each_check_names_what_is_missing(here: Path) -> None:
     with azure(permissions={"actions": []}) as served:
         done = check(served.environment)
     (subscription,) = of("subscription", done)
-    assert subscription.startswith(f"FAIL    {SUBSCRIPTION}: AuthorizationFailed: The client ")
-    assert of("scale set", done)[0].startswith("FAIL    web: Refused: AuthorizationFailed: ")
+    assert subscription.startswith(
+        f'FAIL    {SUBSCRIPTION}: Azure returned AuthorizationFailed ("The client '
+    )
+    assert of("scale set", done)[0].startswith("FAIL    web: Refused: Azure returned AuthorizationFailed ")
     assert len(of("role", done)) == len(ALWAYS) + 1
     assert all(line.startswith("FAIL") for line in of("role", done))
 
@@ -173,7 +175,7 @@ def test_a_missing_subscription_stops_no_other(fleet: Azure, here: Path) -> None
     done = check(fleet.environment)
     assert of("subscription", done) == [
         f"ok      {SUBSCRIPTION}: scale sets can be listed",
-        f"FAIL    {OTHER}: SubscriptionNotFound: The subscription '{OTHER}' could not be found.",
+        f"FAIL    {OTHER}: Azure returned SubscriptionNotFound (\"The subscription '{OTHER}' could not be found\")",
     ]
     assert "ok      web: ModelDrift: nothing blocks a rollout" in of("scale set", done)
     assert len([line for line in of("role", done) if "granted on 1 scale set" in line]) == len(ALWAYS) + 1
@@ -310,7 +312,9 @@ def test_without_an_azure_identity_it_says_what_is_missing(here: Path) -> None:
     assert (done.code, done.err) == (1, [])
     assert done.out[0] == "ok      specs        1 scale set in specs"
     assert done.out[1].startswith(NO_IDENTITY)
-    assert done.out[2].startswith("FAIL    network      https://management.azure.com: cannot reach Azure: ")
+    assert done.out[2].startswith(
+        "FAIL    network      https://management.azure.com: Azure could not be reached ("
+    )
     assert done.out[3:] == [
         "skipped clock        needs network; fix that first",
         "skipped subscription needs identity and network; fix that first",

@@ -32,18 +32,18 @@ def test_until_settled_rolls_one_domain_at_a_time_and_skips_the_suspended(tmp_pa
         at_most_one_domain_is_unavailable(world.simulator.record, "web")
         assert world.upgrades() == 3
     upgrades = [
-        f"INFO web: Upgrading: update domain {each}: upgrading 1 instance to {NEW} (web_{each}); {each} of 3 up to date"
+        f"INFO web: Upgrading: upgrading 1 instance in update domain {each} to {NEW} (web_{each}); {each} of 3 up to date"
         for each in range(3)
     ]
     assert [line for line in events(done) if "web" in line and "Waiting" not in line] == [
-        f"INFO web: ModelDrift: setting the image of the model from {OLD} to {NEW}",
+        f"INFO web: ModelDrift: changing the model's image from {OLD} to {NEW}",
         *upgrades,
         f"INFO web: UpToDate: all 3 instances run {NEW}",
     ]
     assert done.code == 0
     assert done.out[1:] == [
         "SCALE SET  STATUS     UP TO DATE  DOMAINS  WHY",
-        "later      Suspended  -                    Suspended: spec.suspend is true; nothing is changed until it is false",
+        "later      Suspended  -                    Suspended: spec.suspend is true; nothing will be changed until it is false",
         f"web        Ready      3/3         ●●●      UpToDate: all 3 instances run {NEW}",
         "2 scale sets: 1 Ready, 1 Suspended; 3 of 3 instances up to date, 1 scale set not counted",
     ]
@@ -66,14 +66,14 @@ def test_once_takes_one_step_for_each_scale_set(tmp_path: Path) -> None:
     assert sorted(events(done)) == [
         f"INFO search: UpToDate: all 5 instances run {NEW}",
         "INFO specs in force: 3 scale sets",
-        f"INFO web: ModelDrift: setting the image of the model from {OLD} to {NEW}",
+        f"INFO web: ModelDrift: changing the model's image from {OLD} to {NEW}",
         f"WARNING batch: {REFUSED}",
     ]
     assert done.out[1:] == [
         "SCALE SET  STATUS       UP TO DATE  DOMAINS  WHY",
         f"batch      Stalled      -                    {REFUSED}",
         f"search     Ready        5/5         ●●●●●    UpToDate: all 5 instances run {NEW}",
-        f"web        Reconciling  -                    ModelDrift: setting the image of the model from {OLD} to {NEW}",
+        f"web        Reconciling  -                    ModelDrift: changing the model's image from {OLD} to {NEW}",
         "3 scale sets: 1 Ready, 1 Reconciling, 1 Stalled; 5 of 5 instances up to date, 2 scale sets not counted",
     ]
 

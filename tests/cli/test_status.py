@@ -30,8 +30,8 @@ def test_a_table_of_the_status_of_every_scale_set(fleet: Azure, tmp_path: Path) 
     assert heading.endswith(" UTC, specs")
     assert table == [
         "SCALE SET  STATUS       UP TO DATE  DOMAINS  WHY",
-        f"api        Reconciling  1/3         ●◐○      Upgrading: update domain 1: upgrading 1 instance to {NEW} (api_1); 1 of 3 up to date",
-        "web        Suspended    0/5         ○○○○○    Suspended: spec.suspend is true; nothing is changed until it is false",
+        f"api        Reconciling  1/3         ●◐○      Upgrading: upgrading 1 instance in update domain 1 to {NEW} (api_1); 1 of 3 up to date",
+        "web        Suspended    0/5         ○○○○○    Suspended: spec.suspend is true; nothing will be changed until it is false",
         "2 scale sets: 1 Reconciling, 1 Suspended; 1 of 8 instances up to date",
     ]
 

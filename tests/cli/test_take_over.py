@@ -133,7 +133,10 @@ def test_a_claim_on_hold_says_that_no_change_is_made(
 def test_a_conflict_is_retried_once(world: Azure, tmp_path: Path, times: int, code: int) -> None:
     world.simulator.faults.arm("VirtualMachineScaleSets_Update", MOVED, times=times)
     done = take_over(world, tmp_path, "web")
-    assert (done.code, done.err) == (code, [f"error: web: PreconditionFailed: {MOVED.message}"] * code)
+    assert (done.code, done.err) == (
+        code,
+        [f'error: web: Azure returned PreconditionFailed ("{MOVED.message.removesuffix(".")}")'] * code,
+    )
     assert owners(world)["web"] == f"v1;fleet={'shop' if code else 'prod'};pilot=yes"
 
 

@@ -74,7 +74,7 @@ ROW: dict[str, Any] = {
 def test_one_scale_set_is_explained_in_a_few_lines() -> None:
     assert explanation(ROW).splitlines() == [
         "web: Failing",
-        "reason      HealthCheckFailed: update domain 0: web_0 (unhealthy)",
+        "reason      HealthCheckFailed: web_0 (unhealthy) in update domain 0",
         f"cause       {Reason.HEALTH_CHECK_FAILED.meaning.cause}",
         f"next step   {Reason.HEALTH_CHECK_FAILED.meaning.remedy}",
         "declared    Canonical:ubuntu:server:1.2.3, commit 91eab1ad9c",

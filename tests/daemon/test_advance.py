@@ -117,7 +117,7 @@ def test_a_gate_with_new_evidence_updates_the_message() -> None:
     gate = Gate("dependsOn", "db is Reconciling", Reason.DEPENDENCY_NOT_READY)
     after = advance(before, GateChanged(before.outcome, gate))
     assert after.outcome
-    assert after.outcome.message == "db is Reconciling; the next batch waits"
+    assert after.outcome.message == "the next batch is waiting because db is Reconciling"
     assert after.published.conditions[0].message == after.outcome.message
 
 

@@ -218,7 +218,7 @@ def test_a_sweep_that_raises_is_followed_by_the_next(
 
     work = Failing()
     assert running(work, sweep=SOON).wait(lambda: work.sweeps >= 3, DEADLINE)
-    assert "a bug in the reconciler, please report it: sweep failed" in caplog.text
+    assert "the sweep failed because of a bug in the reconciler; please report it" in caplog.text
 
 
 def test_stop_finishes_the_reconciles_in_progress_and_starts_no_more() -> None:

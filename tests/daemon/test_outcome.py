@@ -88,30 +88,33 @@ def failed(failure: AzureFailure, wait: Wait | None = None, at: datetime = NOW, 
 @pytest.mark.parametrize(
     ("failure", "status", "again"),
     [
-        pytest.param(Refused("no"), Status.STALLED, MINUTE, id="refused: a person must act"),
-        pytest.param(Conflict("no"), Status.RECONCILING, FOLLOW_UP, id="conflict: retried soon"),
+        pytest.param(Refused("Azure was busy"), Status.STALLED, MINUTE, id="refused: a person must act"),
+        pytest.param(Conflict("Azure was busy"), Status.RECONCILING, FOLLOW_UP, id="conflict: retried soon"),
         pytest.param(
-            TooManyRequests("no", timedelta(seconds=77)),
+            TooManyRequests("Azure was busy", timedelta(seconds=77)),
             Status.RECONCILING,
             timedelta(seconds=77),
             id="throttled: retried at the time that Azure names",
         ),
         pytest.param(
-            TooManyRequests("no", timedelta()),
+            TooManyRequests("Azure was busy", timedelta()),
             Status.RECONCILING,
             FOLLOW_UP,
             id="throttled without a time: retried after the requeue delay",
         ),
         pytest.param(
-            Unreachable("no"), Status.RECONCILING, MINUTE, id="unreachable: retried at the interval of sweeps"
+            Unreachable("Azure was busy"),
+            Status.RECONCILING,
+            MINUTE,
+            id="unreachable: retried at the interval of sweeps",
         ),
     ],
 )
 def test_a_failure_has_the_attempted_action_and_a_retry_time(
     failure: AzureFailure, status: Status, again: timedelta
 ) -> None:
-    outcome = failed(failure, doing="upgrading")
-    assert outcome.line == f"{failure.reason}: no (while upgrading)"
+    outcome = failed(failure, doing="upgrading web_0")
+    assert outcome.line == f"{failure.reason}: while upgrading web_0, Azure was busy"
     assert (outcome.status, outcome.requeue_after, outcome.is_error) == (status, again, True)
 
 
@@ -119,12 +122,18 @@ def test_a_failure_has_the_attempted_action_and_a_retry_time(
     ("failure", "rests"),
     [
         pytest.param(
-            Conflict("no"), [15, 30, 60, 120, 240, 300, 300], id="a conflict: from seconds to minutes"
+            Conflict("Azure was busy"),
+            [15, 30, 60, 120, 240, 300, 300],
+            id="a conflict: from seconds to minutes",
         ),
         pytest.param(
-            Unreachable("no"), [60, 120, 240, 300, 300], id="no response: from a sweep to five minutes"
+            Unreachable("Azure was busy"),
+            [60, 120, 240, 300, 300],
+            id="no response: from a sweep to five minutes",
         ),
-        pytest.param(Refused("no"), [60, 120, 240, 480, 600, 600], id="a refusal: to ten minutes"),
+        pytest.param(
+            Refused("Azure was busy"), [60, 120, 240, 480, 600, 600], id="a refusal: to ten minutes"
+        ),
     ],
 )
 def test_repeated_failures_are_retried_with_backoff(failure: AzureFailure, rests: list[int]) -> None:
@@ -139,8 +148,8 @@ def test_repeated_failures_are_retried_with_backoff(failure: AzureFailure, rests
 
 def test_a_lasting_condition_is_a_failure_with_its_begin() -> None:
     wait = Wait(Reason.CONFLICT, NOW - timedelta(minutes=5), tries=6)
-    assert failed(Conflict("no"), wait).line == says("Conflict")
-    outcome = failed(Conflict("no"), wait, NOW + timedelta(seconds=1))
+    assert failed(Conflict("Azure was busy"), wait).line == says("Conflict")
+    outcome = failed(Conflict("Azure was busy"), wait, NOW + timedelta(seconds=1))
     assert (outcome.status, outcome.line) == (Status.FAILING, says("Conflict", "2026-01-05 08:55 UTC"))
 
 
@@ -160,8 +169,10 @@ def test_a_long_operation_is_checked_less_often(waited: timedelta, again: timede
 
 
 def test_a_throttled_observation_keeps_the_previous_status_and_its_time() -> None:
-    known = states.outcome("web", "Soaking", message="web_0: back since 09:00:00")
-    later, last = (failed(TooManyRequests("no", MINUTE), at=NOW + number * MINUTE) for number in (1, 2))
+    known = states.outcome("web", "Soaking", message="web_0 has been healthy since 09:00:00 UTC")
+    later, last = (
+        failed(TooManyRequests("Azure was busy", MINUTE), at=NOW + number * MINUTE) for number in (1, 2)
+    )
     found = outcome_when_throttled(outcome_when_throttled(known, later), last)
     assert found.line == says("Soaking", "web_0", "09:00:00")
     assert (found.at, found.requeue_after, found.status) == (NOW + 2 * MINUTE, MINUTE, known.status)

@@ -19,7 +19,7 @@ ADA, BOB = Author("Ada Löwe", "ada@example.com"), Author("Bob", "bob@example.co
 AT = "at 2026-01-05 09:00 UTC"
 ANOTHER = spec(approval=Approval.START, approver=Approver.ANOTHER)
 ANYONE = spec(approval=Approval.START)
-UNKNOWN = "24.04.202601140 is approved, but it is unknown by whom (rollout.approver); run `reconciler approve web` again"
+UNKNOWN = "24.04.202601140 was approved, but nothing says by whom (rollout.approver); run `reconciler approve web` again"
 
 
 def by(name: str, through: str = "") -> PersistedState:
@@ -28,7 +28,7 @@ def by(name: str, through: str = "") -> PersistedState:
 
 def wrote(who: str, signed: str) -> str:
     return (
-        f"24.04.202601140 is approved {signed} {AT}, but {who} wrote the commit that declares it; another person must "
+        f"24.04.202601140 was approved {signed} {AT}, but {who} also wrote the commit that declares it; another person must "
         "run `reconciler approve web`"
     )
 
@@ -47,14 +47,14 @@ def wrote(who: str, signed: str) -> str:
             ANOTHER,
             PersistedState(),
             None,
-            "24.04.202601140 needs approval; run `reconciler approve web`; its author cannot approve it",
+            "24.04.202601140 needs approval by someone other than its author; run `reconciler approve web`",
             id="nobody has, and another is asked for",
         ),
         pytest.param(
             ANOTHER,
             PersistedState(approved=OLD, signature=Signature.of(OLD, "bob", NOW)),
             (ADA,),
-            "24.04.202601140 needs approval; run `reconciler approve web`; its author cannot approve it",
+            "24.04.202601140 needs approval by someone other than its author; run `reconciler approve web`",
             id="another image is approved",
         ),
         pytest.param(ANYONE, by("ada@example.com"), None, None, id="anyone, whoever the author is"),
@@ -114,7 +114,7 @@ def wrote(who: str, signed: str) -> str:
             ANOTHER,
             by("bob@example.com"),
             (),
-            f"24.04.202601140 is approved by bob@example.com {AT}, but its author is unknown (rollout.approver); "
+            f"24.04.202601140 was approved by bob@example.com {AT}, but its author is unknown (rollout.approver); "
             "read the specs from git, with their history",
             id="an author that nobody knows",
         ),

@@ -205,7 +205,7 @@ def test_which_instances_go_next(rollout: dict[str, Any], instances: Any, ids: l
             fleet(*(outdated(n, protected=True, health="unhealthy") for n in (8, 9))),
             says(
                 "TooManyUnavailable",
-                "web_8, web_9 (unhealthy)",
+                "web_8 and web_9 (both unhealthy)",
                 "2 of 10",
                 "maxUnavailable",
                 "20%",

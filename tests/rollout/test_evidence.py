@@ -109,7 +109,7 @@ def test_in_the_last_batch_too_a_share_is_of_all_that_were_upgraded() -> None:
     progress = Progress(waiting_since=NOW - 2 * MINUTE, is_under_way=True, not_serving=frozenset({"1", "2"}))
     instances = fleet(lost(0), lost(5), rest="upgraded")
     said = line(progress, instances, max_unhealthy_upgraded=Percent(20))
-    assert said == (says("HealthCheckFailed", "update domain 0", "web_0, web_5 (unhealthy)", "10m"))
+    assert said == (says("HealthCheckFailed", "update domain 0", "web_0 and web_5 (both unhealthy)", "10m"))
 
 
 def test_while_a_batch_is_waited_for_nothing_is_rolled_back() -> None:
@@ -123,7 +123,7 @@ def test_while_a_batch_is_waited_for_nothing_is_rolled_back() -> None:
         says(
             "WaitingForInstances",
             "update domain 0",
-            "web_0 (failed (VMExtensionProvisioningError))",
+            "web_0 (failed with VMExtensionProvisioningError)",
             "1 of 10",
         )
     )

@@ -26,10 +26,20 @@ NIGHT = Window(Kind.ALLOW, "0 22 * * *", 4 * HOUR, "UTC")
 DAY = Window(Kind.ALLOW, "0 8 * * *", 4 * HOUR, "UTC")
 OFFICE = Window(Kind.DENY, "0 7 * * 1-5", 10 * HOUR, "Europe/Berlin")
 OPEN = Gate("dependencies", "db is Ready")
-CLOSED = Gate("dependencies", "db is Failing: PartialRead", Reason.DEPENDENCY_NOT_READY)
+CLOSED = Gate("dependencies", "scale set db is Failing (PartialRead)", Reason.DEPENDENCY_NOT_READY)
 SIGNED = PersistedState(approved=NEW, signature=Signature.of(NEW, "ada", NOW - HOUR))
-BROKEN = Gate("breaker", "NEW has failed in api", Reason.IMAGE_FAILED_ELSEWHERE)
-SPLIT = Gate("maxChange", "split it", Reason.TOO_MUCH_CHANGE)
+BROKEN = Gate(
+    "breaker",
+    "the image failed in scale set api (spec.maxFailedRollouts allows 0 of 3 to fail); declare another "
+    "image, or run `reconciler retry --image 24.04.202601140`",
+    Reason.IMAGE_FAILED_ELSEWHERE,
+)
+SPLIT = Gate(
+    "maxChange",
+    "commit 91eab1ad9c changes the images of 4 of 10 scale sets, and spec.maxChange is 30% (3 of 10); split it, or "
+    "raise the cap",
+    Reason.TOO_MUCH_CHANGE,
+)
 OPENS = datetime(2026, 1, 5, 22, tzinfo=UTC)
 
 DRIFTED = observed(model=model(image=OLD))
@@ -358,19 +368,19 @@ def test_the_model_is_set_before_the_canary_is_approved() -> None:
         pytest.param(
             PersistedState(approved=NEW),
             fleet(instance(0)),
-            "24.04.202601140 is approved",
+            "24.04.202601140 was approved",
             id="given, by nobody known",
         ),
         pytest.param(
             SIGNED,
             fleet(instance(0)),
-            "24.04.202601140 is approved by ada at 2026-01-05 08:00 UTC",
+            "24.04.202601140 was approved by ada at 2026-01-05 08:00 UTC",
             id="given, by whom and when",
         ),
         pytest.param(
             replace(SIGNED, signature=Signature.of(OLD, "ada", NOW)),
             fleet(instance(0)),
-            "24.04.202601140 is approved",
+            "24.04.202601140 was approved",
             id="given, and signed for another image",
         ),
     ],

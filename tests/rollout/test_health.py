@@ -145,7 +145,7 @@ def test_a_probe_that_does_not_report_is_given_a_minute(age: timedelta, stands: 
         pytest.param({"power": "", "health": "initializing"}, "initializing", id="its health alone is reported"),
         pytest.param({"power": "stopped", "health": ""}, "stopped", id="powered off"),
         pytest.param({"health": ""}, "no health reported yet", id="running, and silent"),
-        pytest.param({"provisioning": "failed", "error": "OSProvisioningTimedOut"}, "failed (OSProvisioningTimedOut)",
+        pytest.param({"provisioning": "failed", "error": "OSProvisioningTimedOut"}, "failed with OSProvisioningTimedOut",
                      id="failed"),
     ],
 )  # fmt: skip

@@ -80,4 +80,4 @@ def test_a_rollback_goes_back_the_way_it_came(rollout: dict[str, Any], upgraded:
     decision = decided(desired, observed(model=GIVEN_UP, instances=on_new(*upgraded)))
     assert decision.step == Upgrade(tuple(ids), OLD)
     instances = "1 instance" if len(ids) == 1 else f"{len(ids)} instances"
-    assert decision.line == says("Upgrading", f"rolling back {instances} to {OLD.version}")
+    assert decision.line == says("Upgrading", f"rolling back {instances}", OLD.version)

@@ -17,7 +17,10 @@ from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, model, observ
 from tests.messages import says
 
 FULL = {f"owner-{number}": "x" for number in range(50)}
-FORGETS = ("a restart will not know when the rollout began or whether it failed",)
+FORGETS = (
+    "when the rollout began",
+    "whether it failed",
+)
 WELL = fleet(*(outdated(number, latest_model=True) for number in range(10)))
 NO_ROOM = says("TooManyTags", "50", "rollout.onFailure", "1")
 
@@ -54,7 +57,7 @@ def tags_of(number: int, **more: str) -> dict[str, str]:
 
 
 OURS = replace(FLEET, name="shop")
-NAMELESS = ("another fleet will not know the owner",)
+NAMELESS = ("which fleet owns the scale set",)
 OF_NEW = Fingerprint.of(NEW).digest
 BEGAN = f"began=2026-01-05T09:00:00+00:00,{OF_NEW},{NEW.version}"
 GOOD = f"good={OLD}"

@@ -29,7 +29,7 @@ GALLERY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleri
     [
         pytest.param(
             Verdict.NOT_FOUND,
-            "westeurope: Artifact: VMImage was not found.",
+            'Azure: "Artifact: VMImage was not found"',
             says("ImageNotFound", NEW, "spec.image"),
             id="an image that is not there",
         ),
@@ -41,7 +41,7 @@ GALLERY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleri
         ),
         pytest.param(
             Verdict.REPLICATING,
-            "westeurope: Replicating, 40 %",
+            "Azure reports Replicating, 40%",
             says("ImageReplicating", NEW, "40"),
             id="an image that is on its way",
         ),
@@ -68,7 +68,7 @@ def test_an_image_that_is_there_or_cannot_be_looked_up_is_put_into_the_model(ver
 
 
 def test_what_the_catalogue_warns_of_is_passed_on() -> None:
-    warning = "its deprecation is scheduled for 2026-12-01"
+    warning = "scheduled for deprecation on 2026-12-01"
     seen = observed(
         model=DRIFTED, instances=CURRENT, availability=Availability(NEW, Verdict.AVAILABLE, warning)
     )
@@ -217,8 +217,14 @@ def test_the_oldest_of_images_without_a_version_is_the_first_by_name_however_the
 @pytest.mark.parametrize(
     ("on", "lack"),
     [
-        pytest.param(OLD, ("to 1 of 1 instances",), id="on a version"),
-        pytest.param(LATEST, ("to 1 of 1 instances",), id="on latest, whichever version that was"),
+        pytest.param(
+            OLD, ("the only instance will also get another pending model change",), id="on a version"
+        ),
+        pytest.param(
+            LATEST,
+            ("the only instance will also get another pending model change",),
+            id="on latest, whichever version that was",
+        ),
         pytest.param(
             replace(OLD, offer="ubuntu-22_04-lts"), (), id="on another image, which is the change itself"
         ),
@@ -357,7 +363,9 @@ def exact(image: Image, timeout: int) -> ScaleSet:
             LATEST,
             model(image=LATEST),
             Availability(LATEST, Verdict.UNREADABLE, "403"),
-            Decision(Reason.CATALOGUE_UNREADABLE, f"{LATEST}: the latest version cannot be looked up (403)"),
+            Decision(
+                Reason.CATALOGUE_UNREADABLE, f"the version that {LATEST} stands for cannot be looked up (403)"
+            ),
             id="latest, and neither the catalogue nor the model tells a version",
         ),
     ],

@@ -268,7 +268,7 @@ def is_sick_still(number: int) -> Instance:
             fleet(is_sick_still(0), is_sick_still(5), sick(1), sick(2)),
             says(
                 "TooManyUnhealthy",
-                "web_0, web_5 (unhealthy)",
+                "web_0 and web_5 (both unhealthy)",
                 "4 of 10",
                 "maxUnhealthy",
                 "20%",

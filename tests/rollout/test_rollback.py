@@ -581,12 +581,12 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
         ),
         pytest.param(
             {"rollback_target": Availability(OLD, Verdict.DEPRECATED)},
-            "24.04.202601010 was good here, but Azure no longer creates instances from it (ImageDeprecated)",
+            "Azure no longer creates instances from 24.04.202601010, which was good here (ImageDeprecated)",
             id="it is deprecated",
         ),
         pytest.param(
             {"rollback_target": Availability(OLD, Verdict.NOT_FOUND)},
-            "24.04.202601010 was good here, but Azure no longer creates instances from it (ImageNotFound)",
+            "Azure no longer creates instances from 24.04.202601010, which was good here (ImageNotFound)",
             id="it is deleted",
         ),
         pytest.param(
@@ -596,7 +596,7 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
         ),
         pytest.param(
             {"model": model(persisted=PersistedState())},
-            "no image is known to be good here",
+            "no last good image is known",
             id="nothing is known",
         ),
     ],

@@ -33,12 +33,15 @@ MINUTE = timedelta(minutes=1)
     ("contests", "minutes", "names"),
     [
         pytest.param(
-            {"3": Contest(3, NOW - 5 * MINUTE)}, 15, "web_3 (3 times, last at 08:55:00)", id="one instance"
+            {"3": Contest(3, NOW - 5 * MINUTE)},
+            15,
+            "web_3 (3 times, most recently at 08:55:00 UTC)",
+            id="one instance",
         ),
         pytest.param(
             {"3": Contest(4, NOW - 5 * MINUTE), "7": Contest(3, NOW - 10 * MINUTE)},
             10,
-            "web_3 (4 times, last at 08:55:00), web_7 (3 times, last at 08:50:00)",
+            "web_3 (4 times, most recently at 08:55:00 UTC), web_7 (3 times, most recently at 08:50:00 UTC)",
             id="two instances: the first to be tried again tells",
         ),
     ],

@@ -113,22 +113,24 @@ def test_the_decision_goes_by_them() -> None:
 
 
 def test_urgency_is_named_at_the_window_and_where_the_model_is_set() -> None:
-    until = "until 2026-01-05 10:00 UTC by ada: CVE-1"
-    assert urgency_note(urgent(by="ada").fleet, NEW, NOW) == f"urgent {until}"
-    assert urgency_note(urgent().fleet, NEW, NOW) == "urgent until 2026-01-05 10:00 UTC: CVE-1"
+    until = "by ada until 2026-01-05 10:00 UTC (CVE-1)"
+    assert urgency_note(urgent(by="ada").fleet, NEW, NOW) == f"declared urgent {until}"
+    assert urgency_note(urgent().fleet, NEW, NOW) == "declared urgent until 2026-01-05 10:00 UTC (CVE-1)"
     assert urgency_note(urgent().fleet, OLD, NOW) == ""
-    assert decided(urgent(by="ada"), DRIFTED).message.endswith(f"; urgent {until}")
+    assert decided(urgent(by="ada"), DRIFTED).message.endswith(f"; declared urgent {until}")
     waits = decided(urgent(by="ada", approval=Approval.START), DRIFTED)
-    assert waits.gates[0].evidence == f"passed; urgent {until}"
+    assert waits.gates[0].evidence == f"passed; declared urgent {until}"
 
 
 @pytest.mark.parametrize(
     ("desired", "expected"),
     [
         pytest.param(spec(), "", id="nothing is urgent"),
-        pytest.param(urgent(FIX), f"; spec.urgent of the Fleet names {FIX.version}", id="another image is"),
         pytest.param(
-            urgent(until=-MINUTE), "; spec.urgent of the Fleet ended at 2026-01-05 08:59 UTC", id="it was"
+            urgent(FIX), f" (the Fleet's spec.urgent names {FIX.version} instead)", id="another image is"
+        ),
+        pytest.param(
+            urgent(until=-MINUTE), " (the Fleet's spec.urgent expired at 2026-01-05 08:59 UTC)", id="it was"
         ),
     ],
 )
@@ -139,7 +141,7 @@ def test_why_what_waits_is_not_urgent(desired: ScaleSet, expected: str) -> None:
 
 
 def test_at_its_end_an_image_is_no_longer_urgent() -> None:
-    ended = "; spec.urgent of the Fleet ended at 2026-01-05 09:00 UTC"
+    ended = " (the Fleet's spec.urgent expired at 2026-01-05 09:00 UTC)"
     assert waiting_note(urgent(until=timedelta()).fleet, NOW) == ended
 
 

@@ -507,7 +507,7 @@ def sick(*numbers: int, **changes: Any) -> Observed:
             sick(3, 7, 8),
             says(
                 "TooManyUnhealthy",
-                "web_3, web_7, web_8 (unhealthy)",
+                "web_3, web_7 and web_8 (all unhealthy)",
                 "3 of 10",
                 "maxUnhealthy",
                 "20%",
@@ -535,12 +535,12 @@ def test_while_too_many_are_unhealthy_no_serving_instance_is_upgraded(
     [
         pytest.param(
             HOUR,
-            says("AzureBusy", "2 instances", "(0, 5)", "08:00:00", "0 of 2"),
+            says("AzureBusy", "instances 0 and 5", "08:00:00", "0 of 2"),
             id="an hour is not more than an hour",
         ),
         pytest.param(
             HOUR + MINUTE,
-            says("ProgressDeadlineExceeded", "2 instances", "(0, 5)", "07:59:00", "1h"),
+            says("ProgressDeadlineExceeded", "instances 0 and 5", "07:59:00", "1h"),
             id="longer",
         ),
     ],
@@ -560,7 +560,7 @@ def test_the_line_about_a_scale_set_that_updates_forever(ago: timedelta, expecte
             Progress(),
             says(
                 "AzureBusy",
-                "update domain 1: Azure has been upgrading 2 instances",
+                "Azure has been upgrading 2 instances in update domain 1",
                 "(web_1, web_6)",
                 "08:59:15",
             ),
@@ -569,7 +569,7 @@ def test_the_line_about_a_scale_set_that_updates_forever(ago: timedelta, expecte
         pytest.param(
             replace(BATCH, domain="", names=()),
             Progress(),
-            says("AzureBusy", "Azure has been upgrading 2 instances", "(1, 6)", "08:59:15"),
+            says("AzureBusy", "Azure has been upgrading instances 1 and 6", "08:59:15"),
             id="our batch, whose names are unknown",
         ),
         pytest.param(

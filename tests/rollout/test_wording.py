@@ -24,7 +24,7 @@ def test_a_list_names_four_and_counts_the_rest(count: int, line: str) -> None:
 def test_instances_with_the_same_problem_are_listed_together() -> None:
     stopped = (instance(n, power="stopped") for n in (1, 2, 3, 4))
     listed = [instance(0, health="unhealthy"), instance(5, health="unhealthy"), *stopped]
-    assert describe(listed) == "web_0, web_5 (unhealthy), web_1, web_2 (stopped) and 2 more"
+    assert describe(listed) == "web_0 and web_5 (both unhealthy), web_1 and web_2 (both stopped) and 2 more"
     assert describe(fleet()[:0]) == ""
 
 
@@ -32,18 +32,21 @@ def test_instances_with_the_same_problem_are_listed_together() -> None:
     ("evidence", "doing", "message"),
     [
         pytest.param(
-            "no window is open", "the next batch", "no window is open; the next batch waits", id="a batch"
+            "no window is open",
+            "the next batch",
+            "the next batch is waiting because no window is open",
+            id="a batch",
         ),
         pytest.param(
             "no window is open",
             "the rollout to 1.2.3",
-            "no window is open; the rollout to 1.2.3 waits",
+            "the rollout to 1.2.3 is waiting because no window is open",
             id="a rollout",
         ),
         pytest.param(
             "1.2.3 needs approval",
             "the rollout to 1.2.3",
-            "1.2.3 needs approval; the rollout waits",
+            "the rollout is waiting because 1.2.3 needs approval",
             id="a rollout whose image the evidence names",
         ),
     ],

@@ -175,7 +175,7 @@ def test_a_slot_is_released_if_azure_refuses_the_change_of_the_model() -> None:
     world = World(sets("a", "b"), of_all(maxConcurrentRollouts=1), spec("a"), spec("b"))
     world.azure.faults.arm(
         "VirtualMachineScaleSets_Update",
-        Status(403, "AuthorizationFailed", "No."),
+        Status(403, "AuthorizationFailed", "The client does not have authorization to perform action."),
         times=None,
         when=lambda request: request.path.endswith("/a"),
     )

@@ -179,7 +179,7 @@ def test_a_failed_image_is_begun_elsewhere_once_it_becomes_healthy_where_it_fail
     [
         pytest.param(
             OperationFails("QuotaExceeded", "The approved cores are in use."),
-            "QuotaExceeded: The approved cores are in use",
+            'QuotaExceeded ("The approved cores are in use")',
             id="the quota is exceeded",
         ),
         pytest.param(

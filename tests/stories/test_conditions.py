@@ -219,7 +219,9 @@ def test_a_refused_change_counts_as_observed_and_an_unanswered_one_does_not() ->
     world = World(fleet(scale_set(capacity=2)), spec(version=NEW)).run()
     before = row(world)["revision"]
     world.azure.faults.arm(
-        "VirtualMachineScaleSets_Update", Refusal(403, "AuthorizationFailed", "No."), times=None
+        "VirtualMachineScaleSets_Update",
+        Refusal(403, "AuthorizationFailed", "The client does not have authorization to perform action."),
+        times=None,
     )
     world.azure.faults.arm("VirtualMachineScaleSets_ListAll", Page(), times=None)
     world.merge(spec(version=FIX))
@@ -234,7 +236,9 @@ def test_a_refused_change_counts_as_observed_and_an_unanswered_one_does_not() ->
     world.azure.faults.disarm()
 
     world.azure.faults.arm(
-        "VirtualMachineScaleSets_Update", Refusal(403, "AuthorizationFailed", "No."), times=None
+        "VirtualMachineScaleSets_Update",
+        Refusal(403, "AuthorizationFailed", "The client does not have authorization to perform action."),
+        times=None,
     )
     world.rest(3 * MINUTE)
     assert (world.reasons()[-1], row(world)["observedRevision"]) == ("Refused", row(world)["revision"])

@@ -41,7 +41,7 @@ def test_a_regional_flexible_scale_set_is_upgraded_in_batches() -> None:
 def test_a_bad_image_stops_after_its_first_batch() -> None:
     world = World(fleet(flexible()), spec(version=BAD))
     world.rest(timedelta(hours=1))
-    assert world.lines()["web"] == says("HealthCheckFailed", "the scale set")
+    assert world.lines()["web"] == says("HealthCheckFailed", "10m")
     assert len(upgrades(world)) == 1
 
 

@@ -51,7 +51,10 @@ def test_an_instance_that_becomes_unhealthy_on_hold_is_reported_within_the_inter
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(Status(403, "AuthorizationFailed", "No."), id="reads are forbidden"),
+        pytest.param(
+            Status(403, "AuthorizationFailed", "The client does not have authorization to perform action."),
+            id="reads are forbidden",
+        ),
         pytest.param(Status(500, "InternalServerError", "Oops."), id="Azure answers 500"),
         pytest.param(Throttled(HOUR), id="Azure throttles"),
     ],

@@ -69,29 +69,31 @@ class Kind:
     spec: dict[str, Any]
 
 
-FAILING = "db is Failing: HealthCheckFailed"
+FAILING = "db is Failing (HealthCheckFailed)"
 # {place} stands for the address of the server.
 SMOKE = {"checks": [{"name": "smoke", "http": {"url": "{place}/ok"}}]}
 ERRORS = {"checks": [{"name": "errors", "prometheus": {"server": "{place}", "query": "errors < 5"}}]}
 KINDS = {
-    "dependsOn": Kind("DependencyNotReady", FAILING, Scene.sicken, Scene.heal, {"dependsOn": ["db"]}),
+    "dependsOn": Kind(
+        "DependencyNotReady", f"scale set {FAILING}", Scene.sicken, Scene.heal, {"dependsOn": ["db"]}
+    ),
     "wave": Kind(
         "DependencyNotReady",
-        f"1 of 1 scale sets of lower waves is not Ready: {FAILING}",
+        f"the only scale set in lower waves is not Ready: {FAILING}",
         Scene.sicken,
         Scene.heal,
         {"wave": 1},
     ),
     "an HTTP check": Kind(
         "CheckFailed",
-        "check smoke: {place}/ok returned 500, expected 200",
+        "check smoke ({place}/ok) returned 500, expected 200",
         lambda scene: scene.answer(500),
         lambda scene: scene.answer(200),
         {"rollout": SMOKE},
     ),
     "a Prometheus check": Kind(
         "CheckFailed",
-        "check errors: {place} returned no sample for errors < 5",
+        "check errors ({place}) returned no sample for errors < 5",
         lambda scene: scene.answer(samples=""),
         lambda scene: scene.answer(samples='{"value": [1, "0"]}'),
         {"rollout": ERRORS},
@@ -141,7 +143,7 @@ def test_a_closed_gate_blocks_the_change_of_the_model_until_it_opens(
     assert writes(world, "web") == []
     said = gate.message.replace("{place}", place.url)
     rollout = "the rollout" if NEW in said else f"the rollout to {NEW}"
-    assert world.lines()["web"] == f"{gate.reason}: {said}; {rollout} waits"
+    assert world.lines()["web"] == f"{gate.reason}: {rollout} is waiting because {said}"
     gate.open(scene)
     opened = world.clock.now()
     world.run(lambda: bool(writes(world, "web")))
@@ -167,7 +169,7 @@ def test_a_gate_that_closes_between_batches_blocks_the_next_batch_until_it_opens
     assert len(writes(world, "web")) == 3
     assert not world.azure.record.unavailable_at("web", world.clock.now())
     said = gate.message.replace("{place}", place.url)
-    assert world.lines()["web"] == f"{gate.reason}: {said}; the next batch waits"
+    assert world.lines()["web"] == f"{gate.reason}: the next batch is waiting because {said}"
     gate.open(scene)
     opened = world.clock.now()
     world.run(lambda: len(writes(world, "web")) > 3)
@@ -216,11 +218,11 @@ def test_a_bad_image_that_fails_in_dev_never_reaches_staging_or_prod(*, killed: 
     live(world, 60, killed=killed, every=5)
     assert writes(world, "staging") + writes(world, "prod") == before
     assert world.lines()["staging"] == says(
-        "DependencyNotReady", "1 of 1", "Ready", "Failing", "HealthCheckFailed"
+        "DependencyNotReady", "the only scale set", "Ready", "Failing", "HealthCheckFailed"
     )
     assert world.lines()["prod"] == says(
         "DependencyNotReady",
-        "2 of 2",
+        "all 2 scale sets",
         "Ready",
         "Failing",
         "HealthCheckFailed",
@@ -240,7 +242,7 @@ def test_waves_of_latest_take_a_new_version_one_after_the_other() -> None:
     world.azure.publish(f"{URN}:{NEW}", boots="unhealthy")
     world.rest(10 * MINUTE)
     assert reason(world, "dev") == "UpToDate", "it resolves latest every half hour"
-    assert world.lines()["prod"] == says("DependencyNotReady", "1 of 1", "Ready", OLD)
+    assert world.lines()["prod"] == says("DependencyNotReady", "the only scale set", "Ready", OLD)
     world.rest(HOUR)
     assert reason(world, "dev") == "HealthCheckFailed"
     assert writes(world, "prod") == []
@@ -389,7 +391,9 @@ def test_refused_writes_of_a_dependency_are_retried_less_and_less_often() -> Non
     world = World(sets("db", "web"), spec("db", FIX), spec(dependsOn=["db"], rollout={"soak": "3h"}))
     world.run(lambda: reason(world) == "Soaking")
     world.azure.faults.arm(
-        "VirtualMachineScaleSets_Update", Status(403, "AuthorizationFailed", "No."), times=None
+        "VirtualMachineScaleSets_Update",
+        Status(403, "AuthorizationFailed", "The client does not have authorization to perform action."),
+        times=None,
     )
     world.azure.scale_set("db").set_image(f"{URN}:{OLD}")
     before = len(writes(world, "db"))

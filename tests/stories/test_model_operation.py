@@ -44,7 +44,11 @@ def test_a_fix_is_set_at_once_after_a_failed_change_of_the_model() -> None:
 def test_a_failed_change_of_the_model_is_noticed_if_its_operation_cannot_be_read() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(PATCH, REFUSED)
-    world.azure.faults.arm("Operations_Get", Status(403, "AuthorizationFailed", "No."), times=None)
+    world.azure.faults.arm(
+        "Operations_Get",
+        Status(403, "AuthorizationFailed", "The client does not have authorization to perform action."),
+        times=None,
+    )
     world.rest(4 * MINUTE)
     assert writes(world) == [PATCH]
     world.run()
@@ -92,8 +96,18 @@ def test_a_restart_after_a_failed_change_sets_the_model_again_before_any_upgrade
 @pytest.mark.parametrize(
     ("fault", "times", "line"),
     [
-        pytest.param(Status(503, "ServerTimeout", "No."), None, says("Unreachable"), id="Azure answers 503"),
-        pytest.param(Status(429, "Throttled", "No."), 4, says("Throttled"), id="Azure throttles"),
+        pytest.param(
+            Status(503, "ServerTimeout", "The server is too busy to answer."),
+            None,
+            says("Unreachable"),
+            id="Azure answers 503",
+        ),
+        pytest.param(
+            Status(429, "Throttled", "Too many requests were received for this subscription."),
+            4,
+            says("Throttled"),
+            id="Azure throttles",
+        ),
     ],
 )
 def test_no_upgrade_starts_while_the_operation_of_the_model_cannot_be_read(

@@ -87,7 +87,7 @@ def test_the_second_of_two_fleets_leaves_a_scale_set_to_the_first(
     world.run()
     assert world.lines()["web"] == says("UpToDate")
     assert other.reasons() == ["OwnedByAnotherFleet"]
-    assert "belongs to the fleet shop" in other.lines()["web"]
+    assert 'belongs to the fleet "shop"' in other.lines()["web"]
     assert {each.image.rpartition(":")[2] for each in world.azure.scale_set("web").instances} == {NEW}
     assert persisted_state({STATE: state(world)}).fleet == "shop"
 

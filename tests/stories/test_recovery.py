@@ -75,7 +75,7 @@ def test_a_failed_upgrade_is_retried_though_its_cause_cannot_be_read() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(
         "VirtualMachineScaleSets_UpdateInstances",
-        OperationFails("VMExtensionProvisioningError", "No."),
+        OperationFails("VMExtensionProvisioningError", "VM has reported a failure."),
         times=2,
     )
     world.azure.faults.arm("Operations_Get", Throttled(timedelta(hours=2)), times=None)
@@ -111,7 +111,9 @@ def test_a_refused_scale_set_does_not_block_the_others() -> None:
 def test_a_role_granted_later_takes_effect_without_a_restart() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
     world.azure.faults.arm(
-        "VirtualMachineScaleSets_Update", Status(403, "AuthorizationFailed", "No."), times=3
+        "VirtualMachineScaleSets_Update",
+        Status(403, "AuthorizationFailed", "The client does not have authorization to perform action."),
+        times=3,
     )
     world.run(lambda: world.lines()["web"].startswith("UpToDate"))
     assert world.reasons()[:3] == ["Refused", "ModelDrift", "Upgrading"]
@@ -128,7 +130,7 @@ def test_a_failed_list_is_reported_and_rollouts_continue() -> None:
     world.rest(timedelta(minutes=2))
     sweep = world.reconciler.store.last_sweep
     assert sweep is not None
-    assert sweep.errors == (f"subscription {SUBSCRIPTION}: ServerTimeout: Try later.",)
+    assert sweep.errors == (f'subscription {SUBSCRIPTION}: Azure returned ServerTimeout ("Try later")',)
     assert world.lines() == {"web": says("UpToDate", "20", NEW)}
 
 
@@ -183,7 +185,7 @@ def test_a_bug_in_a_list_is_reported_and_rollouts_continue(monkeypatch: pytest.M
     assert world.lines() == {"web": says("UpToDate", "20", NEW)}
     sweep = world.reconciler.store.last_sweep
     assert sweep is not None
-    assert "a bug in the reconciler, please report it: AttributeError" in sweep.errors[0]
+    assert "failed because of a bug in the reconciler; please report it (AttributeError" in sweep.errors[0]
 
 
 def test_a_commit_merged_while_the_list_fails_is_rolled_out() -> None:

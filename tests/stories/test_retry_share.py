@@ -34,13 +34,21 @@ def most_in_a_minute(times: Sequence[datetime]) -> int:
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param(Status(409, "Conflict", "No."), id="a conflict"),
-        pytest.param(Status(412, "PreconditionFailed", "No."), id="an etag mismatch"),
-        pytest.param(Status(403, "AuthorizationFailed", "No."), id="a refusal"),
+        pytest.param(Status(409, "Conflict", "Another request is changing this scale set."), id="a conflict"),
+        pytest.param(
+            Status(412, "PreconditionFailed", "The etag of the scale set has changed."), id="an etag mismatch"
+        ),
+        pytest.param(
+            Status(403, "AuthorizationFailed", "The client does not have authorization to perform action."),
+            id="a refusal",
+        ),
         pytest.param(Status(500, "InternalServerError", "Oops."), id="an internal server error"),
         pytest.param(Timeout(), id="no answer"),
         pytest.param(Truncated(), id="a truncated answer"),
-        pytest.param(OperationFails("AllocationFailed", "No."), id="an operation that fails"),
+        pytest.param(
+            OperationFails("AllocationFailed", "The region has no capacity left."),
+            id="an operation that fails",
+        ),
         pytest.param(OperationLost(), id="an operation that is lost"),
     ],
 )

@@ -70,7 +70,7 @@ def test_a_bad_image_stops_after_its_first_domain() -> None:
         says(
             "HealthCheckFailed",
             "update domain 0",
-            "web_0, web_5, web_10, web_15 (unhealthy)",
+            "web_0, web_5, web_10 and web_15 (all unhealthy)",
             "10m",
         )
     )

@@ -135,7 +135,7 @@ def test_another_pending_change_of_the_model_is_reported_before_upgrades_apply_i
     world.merge(spec(version=NEW))
     world.run()
     drift = next(each for each in world.outcomes if each.reason == "ModelDrift")
-    assert f"{drift.reason}: {drift.message}" == says("ModelDrift", OLD, NEW, "5 of 5 instances")
+    assert f"{drift.reason}: {drift.message}" == says("ModelDrift", OLD, NEW, "all 5 instances")
 
 
 def test_a_change_of_the_upgrade_mode_stops_the_rollout_before_its_next_step() -> None:

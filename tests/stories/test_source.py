@@ -28,7 +28,9 @@ def test_no_rollout_begins_by_specs_that_could_not_be_read_for_an_hour(
     assert world.lines()["web"] == says("SourceStale", "2026-01-05 09:01 UTC")
     assert (writes(world, "web"), world.state().outcome.status) == ([], Status.WAITING)  # type: ignore[union-attr]
     assert report(world.reconciler.store)["sweep"]["staleSince"].startswith("2026-01-05T09:01")
-    told = [each.getMessage() for each in caplog.records if "no rollout begins until" in each.getMessage()]
+    told = [
+        each.getMessage() for each in caplog.records if "no rollout will begin until" in each.getMessage()
+    ]
     assert len(told) == 1
     world.source.is_unreachable = False
     world.rest(2 * MINUTE).run()

@@ -23,29 +23,53 @@ def count(world: World, operation: str) -> int:
 
 PERSISTENT = [
     pytest.param(
-        PATCH, Answer(404, "NotFound", "no"), Status.RECONCILING, id="404 to the change of the model"
-    ),
-    pytest.param(
-        PATCH, Answer(409, "Conflict", "no"), Status.RECONCILING, id="409 to the change of the model"
+        PATCH,
+        Answer(404, "NotFound", "The scale set was not found."),
+        Status.RECONCILING,
+        id="404 to the change of the model",
     ),
     pytest.param(
         PATCH,
-        Answer(412, "PreconditionFailed", "no"),
+        Answer(409, "Conflict", "Another request is changing this scale set."),
+        Status.RECONCILING,
+        id="409 to the change of the model",
+    ),
+    pytest.param(
+        PATCH,
+        Answer(412, "PreconditionFailed", "The etag of the scale set has changed."),
         Status.RECONCILING,
         id="412 to the change of the model",
     ),
     pytest.param(
-        PATCH, Answer(403, "AuthorizationFailed", "no"), Status.STALLED, id="403 to the change of the model"
+        PATCH,
+        Answer(403, "AuthorizationFailed", "The client does not have authorization to perform action."),
+        Status.STALLED,
+        id="403 to the change of the model",
     ),
     pytest.param(
         PATCH,
-        Answer(401, "ExpiredAuthenticationToken", "no"),
+        Answer(401, "ExpiredAuthenticationToken", "The access token has expired."),
         Status.RECONCILING,
         id="401 to the change of the model",
     ),
-    pytest.param(UPGRADE, Answer(409, "Conflict", "no"), Status.RECONCILING, id="409 to the upgrade"),
-    pytest.param(UPGRADE, Answer(404, "NotFound", "no"), Status.RECONCILING, id="404 to the upgrade"),
-    pytest.param(UPGRADE, Answer(403, "AuthorizationFailed", "no"), Status.STALLED, id="403 to the upgrade"),
+    pytest.param(
+        UPGRADE,
+        Answer(409, "Conflict", "Another request is changing this scale set."),
+        Status.RECONCILING,
+        id="409 to the upgrade",
+    ),
+    pytest.param(
+        UPGRADE,
+        Answer(404, "NotFound", "The scale set was not found."),
+        Status.RECONCILING,
+        id="404 to the upgrade",
+    ),
+    pytest.param(
+        UPGRADE,
+        Answer(403, "AuthorizationFailed", "The client does not have authorization to perform action."),
+        Status.STALLED,
+        id="403 to the upgrade",
+    ),
     pytest.param(INSTANCES, Partial(1), Status.RECONCILING, id="a list that is never complete"),
     pytest.param(MODEL, Timeout(), Status.RECONCILING, id="no answer to the read of the model"),
 ]
@@ -77,7 +101,9 @@ def test_a_lasting_error_is_retried_less_often_and_reported_as_failing(
 
 def test_a_commit_for_the_scale_set_restarts_its_backoff() -> None:
     world = World(fleet(scale_set(capacity=5)), spec())
-    world.azure.faults.arm(PATCH, Answer(409, "Conflict", "no"), times=None)
+    world.azure.faults.arm(
+        PATCH, Answer(409, "Conflict", "Another request is changing this scale set."), times=None
+    )
     world.rest(2 * HOUR)
     asked = count(world, PATCH)
     world.merge(spec(version=FIX))
@@ -89,7 +115,9 @@ def test_a_commit_for_the_scale_set_restarts_its_backoff() -> None:
 def test_merges_for_another_scale_set_do_not_restart_the_backoff() -> None:
     def asked(*, merges: bool) -> int:
         world = World(fleet(scale_set(), scale_set("api")), spec(), spec("api", version=OLD))
-        world.azure.faults.arm(PATCH, Answer(409, "Conflict", "no"), times=None)
+        world.azure.faults.arm(
+            PATCH, Answer(409, "Conflict", "Another request is changing this scale set."), times=None
+        )
         for number in range(30):
             world.rest(2 * MINUTE)
             if merges:

@@ -38,17 +38,21 @@ def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_be
     undetermined = [each for each in unknown if each.outcome]
     ahead = slots.waiting[: bisect_left(slots.names, state.desired.name)]
     is_open = len(moving) + len(unknown) + len(ahead) < cap.of(total)
-    who = "; ".join(
+    who = " and ".join(
         (
             *([f"{with_reasons(moving)} {_are(moving)} rolling out"] if moving else []),
-            *([f"{_names(unobserved)} {_are(unobserved)} not checked yet"] if unobserved else []),
+            *(
+                [f"{_names(unobserved)} {_are(unobserved, 'has', 'have')} not been checked yet"]
+                if unobserved
+                else []
+            ),
             *([f"{with_reasons(undetermined)} may be rolling out"] if undetermined else []),
             *([f"{_names(ahead)} {_are(ahead, 'goes', 'go')} first"] if ahead else []),
         )
     )
     evidence = (
-        f"{'a' if is_open else 'no'} concurrency slot is free: "
-        f"{f'{who}; ' if who else ''}spec.maxConcurrentRollouts of the Fleet is {cap.describe(total)}"
+        f"{'a' if is_open else 'no'} concurrency slot is free; spec.maxConcurrentRollouts is "
+        f"{cap.describe(total)}{f', and {who}' if who else ''}"
     )
     return Gate("turn", evidence, None if is_open else Reason.AWAITING_TURN)
 
@@ -109,12 +113,17 @@ def _are(states: Sequence[object], one: str = "is", many: str = "are") -> str:
 
 
 def _names(states: Sequence[ScaleSetState]) -> str:
-    return join_first(states, lambda each: each.desired.name)
+    return f"{_scale_sets(states)} {join_first(states, lambda each: each.desired.name)}"
 
 
 def with_reasons(states: Sequence[ScaleSetState]) -> str:
-    """Their names, each with its reason."""
-    return join_first(
+    """The names of these scale sets, each with its reason."""
+    names = join_first(
         states,
         lambda each: f"{each.desired.name} ({each.outcome.reason})" if each.outcome else each.desired.name,
     )
+    return f"{_scale_sets(states)} {names}"
+
+
+def _scale_sets(states: Sequence[object]) -> str:
+    return "scale set" if len(states) == 1 else "scale sets"

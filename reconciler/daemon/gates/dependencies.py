@@ -17,7 +17,7 @@ from reconciler.daemon.state import ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.urgency import urgency_note
-from reconciler.rollout.wording import join
+from reconciler.rollout.wording import list_names
 from reconciler.spec.image import (
     Image,
     follows_latest,
@@ -33,15 +33,15 @@ from reconciler.spec.image import (
 def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
     """The gate of `dependsOn`, if the spec has any.
 
-    `exact` is as in `waves`. It applies to dependencies that declare the same image.
+    `exact` has the same meaning as in `waves`, and applies to dependencies that declare the same image.
     """
     names = state.desired.depends_on
     if not names:
         return ()
     known = ScaleSetStates.of(states).find_once(_by_name)
-    missing = [f"{name} is not declared" for name in names if name not in known]
+    missing = [f"scale set {name} is not declared" for name in names if name not in known]
     behind = [
-        f"{each.desired.name} {obstacle}"
+        f"scale set {each.desired.name} {obstacle}"
         for each in _by_names(names, known)
         if (
             obstacle := _lateness(each, state.is_newer)
@@ -50,9 +50,9 @@ def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: I
         )
     ]
     if missing or behind:
-        evidence = join([*behind, *missing])
+        evidence = list_names([*behind, *missing])
         return (Gate("dependsOn", evidence, Reason.DEPENDENCY_NOT_READY),)
-    return (Gate("dependsOn", f"{join(names)} {'is' if len(names) == 1 else 'are'} Ready"),)
+    return (Gate("dependsOn", f"{list_names(names)} {'is' if len(names) == 1 else 'are'} Ready"),)
 
 
 def waves(
@@ -72,16 +72,16 @@ def waves(
     if note := urgency_note(desired.fleet, exact, at):
         return (Gate("wave", f"passed; {note}"),)
     if behind := lower.behind:
-        evidence = f"{_of(len(behind), lower.size)} not Ready: {join(behind)}"
+        evidence = f"{_lower(len(behind), lower.size)} not Ready: {list_names(behind)}"
         return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
-    all_ready = f"{_of(lower.size, lower.size)} Ready"
+    all_ready = f"{_lower(lower.size, lower.size)} Ready"
     if not lower.is_proven and not desired.fleet.allow_unproven_wave:
         evidence = (
-            f"{all_ready}, but none has an instance that has proven the image; start an instance in one of "
-            "them, or set spec.allowUnprovenWave of the Fleet"
+            f"no instance in lower waves has proven the image ({all_ready}); start one, or set "
+            "spec.allowUnprovenWave"
         )
         return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
-    passed_over = f"; no instance runs it in {join(lower.empty)}" if lower.empty else ""
+    passed_over = f"; no instance runs it in {list_names(lower.empty)}" if lower.empty else ""
     return (Gate("wave", f"{all_ready}{passed_over}"),)
 
 
@@ -126,8 +126,16 @@ def _is_same(state: ScaleSetState, other: ScaleSetState) -> bool:
     return same(state.desired.image, other.desired.image)
 
 
-def _of(some: int, all_: int) -> str:
-    return f"{some} of {all_} scale sets of lower waves {'is' if some == 1 else 'are'}"
+def _lower(some: int, total: int) -> str:
+    """
+    >>> print(_lower(1, 1), _lower(3, 3), sep="; ")
+    the only scale set in lower waves is; all 3 scale sets in lower waves are
+    """
+    if some == total:
+        who = "the only scale set" if total == 1 else f"all {total} scale sets"
+    else:
+        who = f"{some} of {total} scale sets"
+    return f"{who} in lower waves {'is' if some == 1 else 'are'}"
 
 
 def _by_names(names: Sequence[str], known: Mapping[str, ScaleSetState]) -> list[ScaleSetState]:
@@ -153,17 +161,18 @@ def _obstacle(state: ScaleSetState) -> str:
     """Why the scale sets that depend on this one must wait, or "". A failed observation changes nothing."""
     outcome = state.outcome
     if outcome is None:
-        return "is not checked yet"
+        return "has not been checked yet"
     decided = state.published.decided
     if decided is not None and differs(decided, state.desired):
-        return "is not checked since its spec changed"
+        return "has not been checked since its spec changed"
     reason = state.progress.last_reason if outcome.is_error else outcome.reason
     status = reason.meaning.status if reason and outcome.is_error else outcome.status
     is_unknown = outcome.is_error and _has_drifted(state)
     if decided is not None and reason and status is Status.READY and not is_unknown:
         return ""
-    fix = "; resume it, or remove it" if outcome.reason.meaning.is_hold else ""
-    return f"is {outcome.status}: {outcome.reason}{fix}"
+    fix = "; resume or remove it" if outcome.reason.meaning.is_hold else ""
+    why = "" if str(outcome.reason) == str(outcome.status) else f" ({outcome.reason})"
+    return f"is {outcome.status}{why}{fix}"
 
 
 def _has_drifted(state: ScaleSetState) -> bool:

@@ -40,7 +40,7 @@ def evaluate_gates(desired: ScaleSet, observed: Observed, store: Store, checks: 
     key, towards = desired.target.key, exact_if_known(desired, observed)
     state = store.apply(key, ImageResolved(towards.image))
     if state is None or differs(desired, state.desired) or not is_change_counted(state):
-        raise Conflict("a new commit is being applied; checking again")
+        raise Conflict("a new commit is being applied; the scale set will be checked again")
     found: list[Gate] = []
     for gate in _all(state, store, checks, observed.at, has_begun=_has_begun(towards, observed)):
         found.append(gate)
@@ -57,7 +57,8 @@ def evaluate_lasting(desired: ScaleSet, observed: Observed, store: Store) -> tup
 
 
 def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate | None:
-    """The gate that a scale set waits for, evaluated now. None if it waits for none that costs no request."""
+    """The gate that a scale set waits for, evaluated now. None if it waits for no gate, or for one that costs
+    a request."""
     outcome = state.outcome
     if outcome is None or not is_change_counted(state):
         return None

@@ -29,7 +29,7 @@ from reconciler.rollout.gate import BREAKER, Gate
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.reason import Phase, Reason, Status
 from reconciler.rollout.urgency import with_urgent_limits
-from reconciler.rollout.wording import join
+from reconciler.rollout.wording import list_names
 from reconciler.spec.image import Image, short
 
 _Rank = tuple[bool, int, str]
@@ -43,14 +43,13 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
         return ()
     declaring = together.find_once(_declarations)[image]
     most = state.desired.fleet.max_failed.within(declaring)
+    where = f"scale set{'s' * (len(failed) > 1)} {list_names(failed)}"
     evidence = (
-        f"{short(exact)} has failed in {join(failed)}; spec.maxFailedRollouts of the Fleet allows {most} "
-        f"of {declaring}"
+        f"{short(exact)} failed in {where} (spec.maxFailedRollouts allows {most} of {declaring} to fail)"
     )
     if len(failed) <= most:
         return (Gate(BREAKER, evidence),)
-    which = "that scale set" if len(failed) == 1 else "those scale sets"
-    fix = f"declare another image, fix {which}, or run `reconciler retry --image {short(exact)}`"
+    fix = f"declare another image, or run `reconciler retry --image {short(exact)}`"
     return (Gate(BREAKER, f"{evidence}; {fix}", Reason.IMAGE_FAILED_ELSEWHERE),)
 
 
@@ -62,12 +61,12 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
     image, is_urgent = Fingerprint.of(exact), bool(state.desired.fleet.urgency(exact, at))
     together, number = ScaleSetStates.of(states), None if is_urgent else state.desired.wave
     if image in together.find_once(_good_images, number):
-        return Gate("pilot", f"{short(exact)} is already proven here")
+        return Gate("pilot", f"{short(exact)} has already been proven here")
     wave = together.find_once(_wave, image, number, at)
     proven = len(wave.proven - {state.key})
     trying = [each for each in wave.trying if each.key != state.key]
-    whose = " that declare it" if is_urgent else " of its wave"
-    evidence = f"{short(exact)} is proven in {proven} of {wave.size} scale sets{whose}"
+    whose = " that declare it" if is_urgent else " in its wave"
+    evidence = f"{short(exact)} has been proven in {proven} of {wave.size} scale sets{whose}"
     most, ahead = max(1, proven), () if state.progress.has_slot else wave.ahead_of(state)
     before = trying if len(trying) >= most else [*trying, *ahead]
     if len(before) < most:

@@ -58,13 +58,11 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
     cap, total = state.desired.fleet.max_change, len(states)
     together = ScaleSetStates.of(states).find_once(_sizes)[_commit(state)]
     who = f"commit {state.change.commit[:10]} changes" if state.change.commit else "the specs change"
-    evidence = (
-        f"{who} the images of {together} of {total} scale sets; spec.maxChange of the Fleet is "
-        f"{cap.describe(total)}"
-    )
+    limit = cap.describe(total)
+    evidence = f"{who} the images of {together} of {total} scale sets, and spec.maxChange is {limit}"
     # A rollout of an urgent image is not stopped half-way once the image is no longer urgent.
     if state.change.is_held and not state.progress.has_slot:
-        fix = f"split the commit, or raise the cap{waiting_note(state.desired.fleet, at)}"
+        fix = f"split it, or raise the cap{waiting_note(state.desired.fleet, at)}"
         return (Gate("maxChange", f"{evidence}; {fix}", Reason.TOO_MUCH_CHANGE),)
     return (Gate("maxChange", evidence),)
 

@@ -91,7 +91,8 @@ def etag_header(call: Call, number: int) -> dict[str, str]:
 
 
 def require_steady(call: Call) -> ScaleSet:
-    """Return the scale set that a write concerns. Raises the 409 of one that accepts no write now."""
+    """Return the scale set that a write concerns. Raises Azure's 409 if the scale set accepts no write
+    now."""
     scale_set = call.scale_set()
     if scale_set.is_deleting:
         raise errors.marked_for_deletion(scale_set.name)

@@ -1,6 +1,7 @@
 """The extensions that publishers offer: types and versions, as bare arrays.
 
-These are a few of the real ones, with one version each, and those in the models of the cloud's scale sets.
+This is a small selection of the real ones, with one version each, and those in the models of the cloud's
+scale sets.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def versions(call: Call) -> Reply:
 
 
 def version(call: Call) -> Reply:
-    """Return one version. A gallery has no version named `latest`, only a newest one."""
+    """Return one version. A gallery has no version named `latest`, only a newest version."""
     return Reply(200, _version(call, _publish(call, call.request.path)))
 
 

@@ -49,7 +49,8 @@ def providers(call: Call) -> Reply:
 
 
 def provider(call: Call) -> Reply:
-    """Return a provider. Its registration has the same response, because it is registered already."""
+    """Return a provider. Its registration has the same response, because every provider is already
+    registered."""
     call.cloud.subscription(call.subscription)
     wanted = call.names["namespace"]
     found = next((namespace for namespace in TYPES if namespace.lower() == wanted.lower()), None)

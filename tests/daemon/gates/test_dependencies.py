@@ -32,49 +32,49 @@ def asked(found: tuple[Any, ...]) -> tuple[bool, str] | None:
         pytest.param(
             ("db", "cache"),
             [state("db"), state("cache")],
-            (True, "db, cache are Ready"),
+            (True, "db and cache are Ready"),
             id="two dependencies that are Ready",
         ),
         pytest.param(
             ("db", "cache"),
             [state("db", "HealthCheckFailed"), state("cache")],
-            (False, "db is Failing: HealthCheckFailed"),
+            (False, "scale set db is Failing (HealthCheckFailed)"),
             id="one of two dependencies is not Ready",
         ),
         pytest.param(
             ("db",),
             [state("db", None)],
-            (False, "db is not checked yet"),
+            (False, "scale set db has not been checked yet"),
             id="a dependency that is not observed yet",
         ),
         pytest.param(
             ("db",),
             [state("db", image=FIX, decided=spec("db", image=NEW))],
-            (False, "db is not checked since its spec changed"),
+            (False, "scale set db has not been checked since its spec changed"),
             id="a dependency that was Ready with its previous spec",
         ),
         pytest.param(
             ("db",),
             [state("db", "Unreachable", decided=None)],
-            (False, "db is Reconciling: Unreachable"),
+            (False, "scale set db is Reconciling (Unreachable)"),
             id="a dependency whose list failed",
         ),
         pytest.param(
             ("db",),
             [state("db", "Suspended")],
-            (False, "db is Suspended: Suspended; resume it, or remove it"),
+            (False, "scale set db is Suspended; resume or remove it"),
             id="a suspended dependency",
         ),
         pytest.param(
             ("bd", "db"),
             [state("db")],
-            (False, "bd is not declared"),
+            (False, "scale set bd is not declared"),
             id="a dependency that is not declared",
         ),
         pytest.param(
             ("db", "bd"),
             [state("db", "Upgrading")],
-            (False, "db is Reconciling: Upgrading, bd is not declared"),
+            (False, "scale set db is Reconciling (Upgrading) and scale set bd is not declared"),
             id="a dependency that is rolling out, and one that is not declared",
         ),
     ],
@@ -101,59 +101,59 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
         pytest.param([dev("x", wave=1), dev("y", wave=2)], None, id="the same wave, and a later one"),
         pytest.param(
             [dev("x"), dev("y")],
-            (True, "2 of 2 scale sets of lower waves are Ready"),
+            (True, "all 2 scale sets in lower waves are Ready"),
             id="two of a lower wave that are Ready",
         ),
         pytest.param(
             [dev("x"), dev("y", "HealthCheckFailed"), dev("z", None)],
             (
                 False,
-                "2 of 3 scale sets of lower waves are not Ready: y is Failing: HealthCheckFailed, z is not checked yet",
+                "2 of 3 scale sets in lower waves are not Ready: y is Failing (HealthCheckFailed) and z has not been checked yet",
             ),
             id="two of three of a lower wave are not Ready",
         ),
         pytest.param(
             [dev("x", image=PlatformImage("CANONICAL", "ubuntu-24_04-LTS", "server", NEW.version))],
-            (True, "1 of 1 scale sets of lower waves is Ready"),
+            (True, "the only scale set in lower waves is Ready"),
             id="the same image in other letters",
         ),
         pytest.param(
             [dev("x"), dev("dr", counts=InstanceCounts(()))],
-            (True, "2 of 2 scale sets of lower waves are Ready; no instance runs it in dr"),
+            (True, "all 2 scale sets in lower waves are Ready; no instance runs it in dr"),
             id="one without instances is named and does not block",
         ),
         pytest.param(
             [dev("dr", counts=InstanceCounts(()))],
             (
                 False,
-                "1 of 1 scale sets of lower waves is Ready, but none has an instance that has proven the image; start "
-                "an instance in one of them, or set spec.allowUnprovenWave of the Fleet",
+                "no instance in lower waves has proven the image (the only scale set in lower waves is Ready); start one, "
+                "or set spec.allowUnprovenWave",
             ),
             id="no scale set of the lower wave has an instance",
         ),
         pytest.param(
             [dev("dev", counts=InstanceCounts(()), has_soaked=True)],
-            (True, "1 of 1 scale sets of lower waves is Ready; no instance runs it in dev"),
+            (True, "the only scale set in lower waves is Ready; no instance runs it in dev"),
             id="one proved the image before it was scaled to zero",
         ),
         pytest.param(
             [dev("x", "Throttled", last_reason=Reason.UP_TO_DATE)],
-            (True, "1 of 1 scale sets of lower waves is Ready"),
+            (True, "the only scale set in lower waves is Ready"),
             id="a failed observation of a Ready scale set does not block",
         ),
         pytest.param(
             [dev("x", "Refused", last_reason=Reason.UP_TO_DATE, model=model(image=OLD))],
-            (False, "1 of 1 scale sets of lower waves is not Ready: x is Stalled: Refused"),
+            (False, "the only scale set in lower waves is not Ready: x is Stalled (Refused)"),
             id="a scale set whose image Azure refuses blocks",
         ),
         pytest.param(
             [dev("x", "Refused", last_reason=Reason.UP_TO_DATE, model=model(image=NEW))],
-            (True, "1 of 1 scale sets of lower waves is Ready"),
+            (True, "the only scale set in lower waves is Ready"),
             id="a scale set on the image that cannot be read does not block",
         ),
         pytest.param(
             [dev("x", "InstancesLeftOut")],
-            (True, "1 of 1 scale sets of lower waves is Ready"),
+            (True, "the only scale set in lower waves is Ready"),
             id="instances that are left out do not block",
         ),
     ],
@@ -166,18 +166,18 @@ def test_waves(others: list[ScaleSetState], expected: tuple[bool, str] | None) -
 @pytest.mark.parametrize(
     ("on", "expected"),
     [
-        pytest.param(NEW, (True, "1 of 1 scale sets of lower waves is Ready"), id="the same version"),
-        pytest.param(FIX, (True, "1 of 1 scale sets of lower waves is Ready"), id="a later version"),
+        pytest.param(NEW, (True, "the only scale set in lower waves is Ready"), id="the same version"),
+        pytest.param(FIX, (True, "the only scale set in lower waves is Ready"), id="a later version"),
         pytest.param(
             OLD,
-            (False, f"1 of 1 scale sets of lower waves is not Ready: dev is still on {OLD.version}"),
+            (False, f"the only scale set in lower waves is not Ready: dev is still on {OLD.version}"),
             id="Ready on an earlier version of latest",
         ),
         pytest.param(
             None,
             (
                 False,
-                f"1 of 1 scale sets of lower waves is not Ready: dev may not be on {NEW.version}",
+                f"the only scale set in lower waves is not Ready: dev may not be on {NEW.version}",
             ),
             id="Ready, with a model that is not observed yet",
         ),
@@ -191,6 +191,9 @@ def test_waves_of_latest_compare_versions(on: PlatformImage | None, expected: tu
 
 def test_a_dependency_on_the_same_latest_is_ready_only_on_that_version() -> None:
     web = state("web", "ModelDrift", image=LATEST, depends_on=("db",))
-    for on, expected in ((OLD, (False, f"db is still on {OLD.version}")), (NEW, (True, "db is Ready"))):
+    for on, expected in (
+        (OLD, (False, f"scale set db is still on {OLD.version}")),
+        (NEW, (True, "db is Ready")),
+    ):
         db = dev("db", image=LATEST, model=model(image=on))
         assert asked(dependencies(web, [web, db], NEW)) == expected

@@ -46,7 +46,7 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
             waits(Reason.DEPENDENCY_NOT_READY, depends_on=("db",)),
             [state("db", "Upgrading")],
             False,
-            "db is Reconciling: Upgrading",
+            "scale set db is Reconciling (Upgrading)",
             id="the dependency is not Ready",
         ),
         pytest.param(
@@ -60,14 +60,14 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
             waits(Reason.DEPENDENCY_NOT_READY, depends_on=("db",), wave=1),
             [state("db"), state("dev", "Upgrading")],
             False,
-            "1 of 2 scale sets of lower waves is not Ready: dev is Reconciling: Upgrading",
+            "1 of 2 scale sets in lower waves is not Ready: dev is Reconciling (Upgrading)",
             id="the dependency is Ready, a lower wave is not",
         ),
         pytest.param(
             waits(Reason.TOO_MUCH_CHANGE, change=HELD),
             [state("db", change=HELD)],
             False,
-            "commit 91eab1ad9c changes the images of 2 of 2 scale sets; spec.maxChange of the Fleet is 1; split the commit, "
+            "commit 91eab1ad9c changes the images of 2 of 2 scale sets, and spec.maxChange is 1; split it, "
             "or raise the cap",
             id="the commit still exceeds the cap",
         ),
@@ -82,7 +82,7 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
             waits(Reason.AWAITING_TURN),
             [state("api", "Soaking", image=FIX, holds_slot=True)],
             False,
-            "no concurrency slot is free: api (Soaking) is rolling out; spec.maxConcurrentRollouts of the Fleet is 1",
+            "no concurrency slot is free; spec.maxConcurrentRollouts is 1, and scale set api (Soaking) is rolling out",
             id="no slot is free",
         ),
         pytest.param(waits(Reason.AWAITING_TURN), [state("api")], True, "", id="a slot is free"),
@@ -125,8 +125,8 @@ def test_no_gate_that_the_store_can_evaluate_is_waited_for(web: ScaleSetState) -
 
 
 def test_a_message_is_updated_with_the_current_evidence() -> None:
-    before = waiting(Reason.DEPENDENCY_NOT_READY, "db is Failing: PartialRead")
-    now = Gate("dependsOn", "db is Reconciling: Upgrading", Reason.DEPENDENCY_NOT_READY)
+    before = waiting(Reason.DEPENDENCY_NOT_READY, "scale set db is Failing (PartialRead)")
+    now = Gate("dependsOn", "scale set db is Reconciling (Upgrading)", Reason.DEPENDENCY_NOT_READY)
     web = state("web", outcome=before)
     assert is_new_evidence(before, now)
     after = advance(web, GateChanged(before, now)).outcome

@@ -99,7 +99,7 @@ def test_a_commit_within_the_cap_blocks_nothing() -> None:
     fleet = Fleet(THREE).commit(**to(NEW, 1, 2, 3))
     assert fleet.held == ""
     assert fleet.gate("s1").evidence == (
-        "commit 0000000000 changes the images of 3 of 10 scale sets; spec.maxChange of the Fleet is 3"
+        "commit 0000000000 changes the images of 3 of 10 scale sets, and spec.maxChange is 3"
     )
     assert fleet.gate("s4").evidence == "", "nothing changes it"
 
@@ -110,8 +110,8 @@ def test_a_commit_beyond_the_cap_blocks_the_scale_sets_that_it_changes() -> None
     found = fleet.gate("s1")
     assert (found.closed, found.evidence) == (
         Reason.TOO_MUCH_CHANGE,
-        "commit 0000000000 changes the images of 4 of 10 scale sets; spec.maxChange of the Fleet is 30% (3 of 10); "
-        "split the commit, or raise the cap",
+        "commit 0000000000 changes the images of 4 of 10 scale sets, and spec.maxChange is 30% (3 of 10); "
+        "split it, or raise the cap",
     )
 
 

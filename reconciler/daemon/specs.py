@@ -8,6 +8,7 @@ suspensions of a document with errors count, until a valid document lifts them.
 """
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Protocol
 from reconciler.daemon.in_force import BrokenCommit, InForce, RefusedCommit, take_whole
 from reconciler.git.repository import SourceStopped, SourceUnreachable
 from reconciler.spec.author import Author
-from reconciler.spec.declared import Declared, declare, nothing_declared
+from reconciler.spec.declared import Declared, Known, declare, nothing_declared
 from reconciler.spec.directory import read_paths
 from reconciler.spec.files import File
 from reconciler.spec.image import Image, same, short
@@ -144,6 +145,7 @@ class Specs:
         self.remote = remote
         self.stop = stop or Event()  # ends what the source is doing, permanently
         self._reading: Reading | None = None
+        self._known = Known()
         self._spec_errors: tuple[str, ...] = ()
         self._authors: dict[tuple[str, Lines], tuple[Author, ...]] = {}
         self._authors_failed_at: datetime | None = None
@@ -245,7 +247,8 @@ class Specs:
         if past is None:
             self._history_failed_at = self._now()
             return False
-        known[key] = any(_declares(files, desired, image) for files in past)
+        read = copy(self._known)  # a sweep may use it meanwhile
+        known[key] = any(_declares(declare(files, read), desired, image) for files in past)
         return known[key]
 
     def _valid_before(self, reading: Reading) -> Reading | None:
@@ -253,7 +256,7 @@ class Specs:
         if reading.commit == self._fruitless:
             return None
         try:
-            found = reading.before(_is_valid)
+            found = reading.before(self._is_valid)
         except SourceUnreachable:
             return None
         self._fruitless = None if found else reading.commit
@@ -267,7 +270,7 @@ class Specs:
         if reading != self._reading:
             self._reading = reading
             self._authors, self._declared_before = {}, {}
-            declared = declare(reading.files)
+            declared = declare(reading.files, self._known)
             empty = nothing_declared(reading.files, declared)
             problems = sorted({*reading.problems, *declared.problems, *empty})
             self._spec_errors = tuple(map(str, problems))
@@ -278,6 +281,10 @@ class Specs:
                 self._take_whole(reading, declared)
             self.scale_sets = tuple(each.desired for each in self.in_force)
         self.errors = self._spec_errors
+
+    def _is_valid(self, files: tuple[File, ...]) -> bool:
+        declared = declare(files, self._known)
+        return not declared.problems and not nothing_declared(files, declared)
 
     def _take_whole(self, reading: Reading, declared: Declared) -> None:
         self.in_force_since = self._now()
@@ -301,13 +308,7 @@ class Specs:
             self.commit, self.subject, self.is_partial = reading.commit, reading.subject, True
 
 
-def _is_valid(files: tuple[File, ...]) -> bool:
-    declared = declare(files)
-    return not declared.problems and not nothing_declared(files, declared)
-
-
-def _declares(files: tuple[File, ...], desired: ScaleSet, image: Image) -> bool:
+def _declares(declared: Declared, desired: ScaleSet, image: Image) -> bool:
     return any(
-        each.target.key == desired.target.key and same(each.image, image)
-        for each in declare(files).scale_sets
+        each.target.key == desired.target.key and same(each.image, image) for each in declared.scale_sets
     )

@@ -20,7 +20,6 @@ from reconciler.spec import conversion
 from reconciler.spec.agreement import inherited_problems
 from reconciler.spec.document import Document, document
 from reconciler.spec.files import File
-from reconciler.spec.fleet import Fleet
 from reconciler.spec.hold import Hold, declared_hold
 from reconciler.spec.image import Image
 from reconciler.spec.kind import foreign_warning, is_foreign, kind_of
@@ -90,9 +89,25 @@ class Declared:
     images: tuple[NamedImage, ...] = ()
 
 
-def declare(files: Iterable[File]) -> Declared:
-    """What the files declare, in the order of the files. Never raises, whatever the bytes are."""
-    read = [_read(file) for file in files]
+@dataclass(slots=True)
+class Known:
+    """What the files contained that were read last, about 7 KB for each spec.
+
+    `declare` replaces both mappings and changes neither. A shallow copy is therefore independent.
+    """
+
+    files: Mapping[File, "_FileContent"] = field(default_factory=dict)
+    converted: Mapping[SpecDocument, "_Converted"] = field(default_factory=dict)
+
+
+def declare(files: Iterable[File], known: Known | None = None) -> Declared:
+    """What the files declare, in the order of the files. Never raises, whatever the bytes are.
+
+    A file that is `known` is not parsed again. Its ScaleSet is the same object as before, unless its Image,
+    its RolloutPolicy or the Fleet has changed. Afterwards `known` is about these files.
+    """
+    known = known or Known()
+    read = _read_all(files, known)
     entries = [entry for each in read for entry in each.entries]
     faults: defaultdict[SpecDocument, list[Problem]] = defaultdict(list)
     for each in read:
@@ -120,7 +135,7 @@ def declare(files: Iterable[File]) -> Declared:
         if not faults.get(entry) and (name is None or name in policies):
             faults[entry] += gate_problems(entry, tenant, policies.get(name))
     sound = [entry for entry in sound if not faults.get(entry)]
-    resolved = _resolve(sound, faults)
+    resolved = _resolve(sound, faults, known)
     is_bounded = not any(faults.get(entry) for entry in entries if entry.kind == "Fleet")
     scale_sets = resolved if is_bounded else {}
     problems = {*chain.from_iterable(faults.values()), *(each for file in read for each in file.problems)}
@@ -152,7 +167,10 @@ def nothing_declared(files: Sequence[File], declared: Declared) -> tuple[Problem
 
 @dataclass(slots=True)
 class _FileContent:
-    """The documents of a file. `faults` are their problems, `fatal` what ended the reading, if anything."""
+    """The documents of a file. `faults` are their problems, `fatal` what ended the reading, if anything.
+
+    It is kept for later commits, so nothing changes it once it is read.
+    """
 
     path: str
     entries: list[SpecDocument] = field(default_factory=list)
@@ -162,6 +180,29 @@ class _FileContent:
     holds: list[Hold] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     foreign: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Converted:
+    """The scale set of a valid document, and the problems of its combination with the documents it needs.
+
+    `needed` are its Image, its RolloutPolicy and the Fleet, None for one that it does not have.
+    """
+
+    needed: tuple[SpecDocument | None, ...]
+    scale_set: ScaleSet
+    problems: tuple[Problem, ...]
+
+
+def _read_all(files: Iterable[File], known: Known) -> list[_FileContent]:
+    """The contents of the files. Two equal files have documents of their own, which are then duplicates."""
+    before, after = dict(known.files), dict[File, _FileContent]()
+    found: list[_FileContent] = []
+    for file in files:
+        after[file] = before.pop(file) if file in before else _read(file)
+        found.append(after[file])
+    known.files = after
+    return found
 
 
 def _read(file: File) -> _FileContent:
@@ -220,16 +261,16 @@ def _fleet_spec(entries: Sequence[SpecDocument]) -> tuple[dict[str, Any], str]:
 
 
 def _resolve(
-    entries: Sequence[SpecDocument], faults: defaultdict[SpecDocument, list[Problem]]
+    entries: Sequence[SpecDocument], faults: defaultdict[SpecDocument, list[Problem]], known: Known
 ) -> dict[SpecDocument, ScaleSet]:
     """The scale sets of valid documents. The problems that their combination causes are added to `faults`."""
     found: dict[str, tuple[SpecDocument, ScaleSet]] = {}
-    fleet, name = _fleet_spec(entries)
-    for entry, policy, scale_set in _scale_sets(entries, conversion.fleet(fleet, name)):
-        if inherited := list(inherited_problems(entry.document, policy, fleet)):
-            faults[entry] += inherited
+    known.converted = dict(_convert(entries, known.converted))
+    for entry, each in known.converted.items():
+        if each.problems:
+            faults[entry] += each.problems
         else:
-            found[scale_set.name] = entry, scale_set
+            found[each.scale_set.name] = entry, each.scale_set
     for links in cycles([scale_set for _, scale_set in found.values()]):
         members = {link.name: found.pop(link.name)[0] for link in links}
         problem = cycle_problem(links, members)
@@ -238,21 +279,32 @@ def _resolve(
     return dict(found.values())
 
 
-def _scale_sets(
-    entries: Sequence[SpecDocument], fleet: Fleet
-) -> Iterator[tuple[SpecDocument, dict[str, Any], ScaleSet]]:
-    """The scale sets whose references are all declared, each with its policy."""
-    declared = {entry.name: entry.document for entry in entries if entry.kind == "Image"}
-    images = {entry.name: conversion.image(entry.spec) for entry in entries if entry.kind == "Image"}
-    policies = {entry.name: entry.spec for entry in entries if entry.kind == "RolloutPolicy"}
+def _convert(
+    entries: Sequence[SpecDocument], known: Mapping[SpecDocument, _Converted]
+) -> Iterator[tuple[SpecDocument, _Converted]]:
+    """The scale sets whose references are all declared. Those that are `known` are not converted again."""
+    fleet_entry = next((entry for entry in entries if entry.kind == "Fleet"), None)
+    fleet_spec, fleet_name = _fleet_spec(entries)
+    fleet = conversion.fleet(fleet_spec, fleet_name)
+    images = {entry.name: entry for entry in entries if entry.kind == "Image"}
+    policies = {entry.name: entry for entry in entries if entry.kind == "RolloutPolicy"}
     for entry in entries:
-        if entry.kind == "ScaleSet":
-            ref, name = reference(entry, "Image"), reference(entry, "RolloutPolicy")
-            image = images.get(ref) if ref else conversion.image(entry.spec["image"])
-            policy = policies.get(name) if name else {}
-            if image is not None and policy is not None:
-                lines = conversion.lines_of(declared[ref], "spec") if ref else ()
-                yield entry, policy, conversion.scale_set(entry.document, image, policy, fleet, lines)
+        if entry.kind != "ScaleSet":
+            continue
+        ref, name = reference(entry, "Image"), reference(entry, "RolloutPolicy")
+        image, policy = images.get(ref), policies.get(name)
+        if (ref and image is None) or (name and policy is None):
+            continue
+        needed = (image, policy, fleet_entry)
+        if entry in known and known[entry].needed == needed:
+            yield entry, known[entry]
+            continue
+        rollout = policy.spec if policy else {}
+        declared = conversion.image(image.spec if image else entry.spec["image"])
+        lines = conversion.lines_of(image.document, "spec") if image else ()
+        scale_set = conversion.scale_set(entry.document, declared, rollout, fleet, lines)
+        problems = tuple(inherited_problems(entry.document, rollout, fleet_spec))
+        yield entry, _Converted(needed, scale_set, problems)
 
 
 def _broken(

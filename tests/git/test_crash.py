@@ -13,6 +13,7 @@ import pytest
 
 from tests.git.forge import Forge
 from tests.git.remote import Remote
+from tests.git.standin import Moment, StandIn
 
 # Every fifth call in the suite; `make stories` kills at every call.
 STRIDE = 1 if int(os.environ.get("EXPLORE_SEEDS", "1")) >= 4 else 5
@@ -32,48 +33,22 @@ files = [(each.path, each.content.decode()) for each in commit.files]
 print(json.dumps([last and last.sha, commit.sha, source.last() == commit, files, [each.name for each in found]]))
 """
 
-# Stands for git: at the call that KILL_AT names, this process is killed while git runs, or right after it.
-KILLER = """#!/bin/sh
-n=$(($(cat "$COUNT" 2>/dev/null || echo 0) + 1))
-echo $n > "$COUNT"
-if [ "$n" = "$KILL_AT" ]; then
-    if [ "$KILL_WHEN" = during ]; then kill -KILL $PPID; fi
-    {git} "$@"
-    status=$?
-    kill -KILL $PPID 2>/dev/null
-    exit $status
-fi
-exec {git} "$@"
-"""
-
 
 @pytest.mark.parametrize(
     "when", [pytest.param("during", id="while git runs"), pytest.param("after", id="after git has ended")]
 )
 def test_a_kill_at_any_call_of_git_changes_nothing_in_the_end(
-    web: Forge, remote: Remote, tmp_path: Path, when: str
+    web: Forge, remote: Remote, tmp_path: Path, when: Moment
 ) -> None:
     remote.write("specs/web.yaml", "a: 2\n")
     first = remote.push()
-    git, own = shutil.which("git"), tmp_path / "bin"
-    own.mkdir()
-    (own / "git").write_text(KILLER.replace("{git}", str(git)))
-    (own / "git").chmod(0o755)
+    standin = StandIn.make(tmp_path / "bin")
 
-    def read(kill_at: int) -> list[object] | None:
-        count = tmp_path / "count"
-        count.unlink(missing_ok=True)
-        environment = {
-            **os.environ,
-            "PATH": f"{own}:{os.environ['PATH']}",
-            "COUNT": str(count),
-            "KILL_AT": str(kill_at),
-            "KILL_WHEN": when,
-        }
+    def read() -> list[object] | None:
         done = subprocess.run(
             [sys.executable, "-c", READ, web.url(), str(tmp_path / "c")],
             cwd=Path(__file__).parent.parent.parent,
-            env=environment,
+            env={**os.environ, "PATH": standin.path},
             capture_output=True,
             text=True,
             check=False,
@@ -86,8 +61,10 @@ def test_a_kill_at_any_call_of_git_changes_nothing_in_the_end(
     while True:
         calls += STRIDE
         shutil.rmtree(tmp_path / "c", ignore_errors=True)
-        killed = read(calls) is None
-        last, *rest = read(0) or [None]
+        standin.kill_at("", when, number=calls)
+        killed = read() is None
+        standin.spare()
+        last, *rest = read() or [None]
         assert (last in (None, first), rest) == (True, expected)
         if not killed:
             break

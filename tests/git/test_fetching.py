@@ -3,8 +3,6 @@
 import os
 import random
 import shutil
-import subprocess
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +12,6 @@ import pytest
 from reconciler.git import revision
 from reconciler.git.repository import Commit, Repository, SourceUnreachable
 from reconciler.git.revision import Revision
-from reconciler.git.tree import Tree
-from reconciler.spec.files import File
 from tests.git.forge import Forge
 from tests.git.remote import Remote
 
@@ -172,25 +168,6 @@ def test_what_was_fetched_before_a_cut_is_kept(web: Forge, remote: Remote, tmp_p
     assert kept > 2000
     fetches = [path for method, path, _ in web.requests if method == "POST"]
     assert len(fetches) <= 7, "the commits and directories are not fetched again"
-
-
-def test_a_commit_that_changes_one_spec_reads_one_file(remote: Remote) -> None:
-    read: list[int] = []
-
-    def git(arguments: Sequence[str], stdin: bytes) -> bytes:
-        if arguments == ["cat-file", "--batch"]:
-            read.append(len(stdin.splitlines()))
-        command = ["git", f"--git-dir={remote.bare}", *arguments]
-        return subprocess.run(command, input=stdin, capture_output=True, check=True).stdout
-
-    for number in range(30):
-        remote.write(f"specs/{number}.yaml", f"number: {number}\n")
-    tree = Tree()
-    before = tree.spec_files(git, remote.push(), "specs").files
-    remote.write("specs/7.yaml", "number: 70\n")
-    after = tree.spec_files(git, remote.push(), "specs").files
-    assert read == [31, 1]
-    assert {*after} - {*before} == {File("specs/7.yaml", b"number: 70\n")}
 
 
 def test_the_author_of_a_line_is_found_without_the_other_files(

@@ -4,12 +4,8 @@ import os
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +13,10 @@ import pytest
 
 from reconciler.azure.token import claims
 from reconciler.cli.source import devops_token
-from tests.cli.program import Azure, Daemon, Ended, azure, bare, command, reconciler, until, write_specs
+from tests.cli.program import Azure, Daemon, bare, command, until, write_specs
 from tests.git.forge import Forge, serve
 from tests.invariants import at_most_one_domain_is_unavailable
-from tests.stories.world import NEW, OLD, scale_set, spec
+from tests.stories.world import NEW, OLD, spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +74,6 @@ def test_a_merge_moves_the_fleet(world: Azure, remote: Remote, tmp_path: Path) -
     assert shown["scaleSets"][0]["commit"] == after
 
 
-def test_a_webhook_moves_the_fleet_within_seconds(world: Azure, remote: Remote, tmp_path: Path) -> None:
-    """The next sweep would come after an hour."""
-    remote.merge("Begin where we are", spec("web", version=OLD))
-    (tmp_path / "secret").write_text("a secret\n")
-    hooks = ("--webhook-listen", "127.0.0.1:0", "--webhook-secret-file", "secret", "--sweep", "1h")
-    with Daemon("--git", remote.url, *hooks, env=world.environment, cwd=tmp_path) as daemon:
-        daemon.started()
-        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
-        (url,) = [line.split(" on ")[1] for line in daemon.log() if "receiving webhooks on " in line]
-        after = remote.merge("Move web to the January image", spec("web"))
-        for token, status in (("wrong", HTTPStatus.UNAUTHORIZED), ("a secret", HTTPStatus.ACCEPTED)):
-            assert push(f"{url}gitlab", token) == status
-        until(lambda: daemon.status()["sweep"]["commit"] == after and world.writes() > 0, daemon.log)
-        assert "a secret" not in "\n".join(daemon.log())
-
-
 RELOADING = "INFO SIGHUP: reading the specs and their credentials again"
 AS_PID_1 = ("unshare", "--map-root-user", "--pid", "--fork", "--kill-child")
 
@@ -129,17 +109,6 @@ def test_sighup_moves_the_fleet_and_ends_nothing(
 
 def _child(pid: int) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
-
-
-def push(url: str, token: str) -> int:
-    """Post a push as GitLab does. Returns the status of the response."""
-    headers = {"X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": token}
-    request = urllib.request.Request(url, b"{}", headers, method="POST")
-    try:
-        with urllib.request.urlopen(request, timeout=10) as response:
-            return int(response.status)
-    except urllib.error.HTTPError as error:
-        return error.code
 
 
 def test_a_commit_with_errors_is_reported_and_changes_nothing(
@@ -183,52 +152,6 @@ def test_a_commit_with_errors_is_reported_and_changes_nothing(
         mended = remote.merge("Mend the slip", spec("web", version=OLD))
         until(lambda: daemon.status()["sweep"]["commit"] == mended, daemon.log)
         assert daemon.status()["sweep"]["errors"] == []
-
-
-def test_where_is_my_change(remote: Remote, tmp_path: Path) -> None:
-    """The commit that moves both scale sets has an error in the spec of one."""
-    with azure(scale_set("web", capacity=3), scale_set("api", capacity=3)) as world:
-        _ask_where_is_my_change(world, remote, tmp_path)
-
-
-def _ask_where_is_my_change(world: Azure, remote: Remote, tmp_path: Path) -> None:
-    good = remote.merge("Begin where we are", spec("web", version=OLD), spec("api", version=OLD))
-    with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
-        daemon.started()
-        ask = partial(_asked, daemon.url, world.environment, tmp_path)
-        until(lambda: {daemon.status_of(each) for each in ("api", "web")} == {"Ready"}, daemon.log)
-        bad = remote.merge("Move both", spec("web"), spec("api", intervall="1h"))
-        until(lambda: world.images("web") == {NEW} and daemon.status_of("web") == "Ready", daemon.log)
-        assert world.images("api") == {OLD}
-        refused = f"ERROR commit {bad[:10]} (Move both) by Ada is refused for api; its last good declaration remains in force"
-        assert refused in daemon.log()
-        error = "specs/api.yaml:12:3: spec.intervall: unknown field: did you mean interval?"
-        why_api = ask("why", "api").out
-        assert (
-            f"behind      commit {bad[:10]} (Move both) by Ada: it has errors, and is not in force here until they are fixed"
-            in why_api
-        )
-        assert f"error       {error}" in why_api
-        assert any(line.startswith("declared  ") and good[:10] in line for line in why_api)
-        why_web = ask("why", "web").out
-        assert not any(line.startswith(("behind", "error")) for line in why_web)
-        assert any(line.startswith("declared  ") and bad[:10] in line for line in why_web)
-        status = ask("status")
-        assert (status.code, status.err) == (1, [f"error: {error}"])
-        assert status.out[0].endswith(
-            f"commit {bad[:10]} (Move both); 1 error in commit {bad[:10]} (Move both) by Ada"
-        )
-        (row,) = (line for line in status.out if line.startswith("api"))
-        assert row.endswith(f"; behind commit {bad[:10]}, which has errors: {error}")
-        metrics = daemon.get("/metrics")[1].splitlines()
-        assert f'vmss_reconciler_commit_info{{commit="{bad}",in_force="partly"}} 1.0' in metrics
-        assert f'vmss_reconciler_refused_commit_info{{author="Ada",commit="{bad}"}} 1.0' in metrics
-        assert 'vmss_reconciler_behind{name="api"} 1.0' in metrics
-        assert 'vmss_reconciler_behind{name="web"} 0.0' in metrics
-
-
-def _asked(url: str, environment: Mapping[str, str], cwd: Path, *arguments: str) -> Ended:
-    return reconciler(*arguments, "--server", url, env=environment, cwd=cwd)
 
 
 def test_an_unreachable_remote_is_reported_and_changes_nothing(

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,17 @@ from pathlib import Path
 import pytest
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin")
-needs_sshd = pytest.mark.skipif(SSHD is None, reason="sshd is not installed")
+
+
+def may_be_skipped(environment: Mapping[str, str]) -> bool:
+    """Whether a machine needs no sshd. `.ci/run` installs it in CI, where a skip would go unnoticed."""
+    return environment.get("CI") != "true"
+
+
+needs_sshd = pytest.mark.skipif(
+    SSHD is None and may_be_skipped(os.environ),
+    reason="sshd is not installed: .ci/packages names its package",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +73,8 @@ def make_key(path: Path, passphrase: str = "") -> Path:
 
 @contextmanager
 def serve(directory: Path) -> Iterator[Sshd]:
-    """sshd for as long as this lasts. Skips the test if it does not start."""
-    assert SSHD
+    """sshd for as long as this lasts. Skips the test if it does not start, except in CI."""
+    assert SSHD, "sshd is not installed"
     directory.mkdir(mode=0o700)
     for name in ("host", "other", "id", "stranger"):
         make_key(directory / name)
@@ -88,7 +98,9 @@ def serve(directory: Path) -> Iterator[Sshd]:
         end = time.monotonic() + 20
         while not _listens(port):
             if process.poll() is not None or time.monotonic() > end:
-                pytest.skip(f"sshd does not start: {log.read_text() if log.exists() else ''}")
+                (pytest.skip if may_be_skipped(os.environ) else pytest.fail)(
+                    f"sshd does not start: {log.read_text() if log.exists() else ''}"
+                )
             time.sleep(0.05)
         yield Sshd(directory, port)
     finally:

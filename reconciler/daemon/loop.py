@@ -33,8 +33,9 @@ _log = logging.getLogger("reconciler")
 # The reconciles of one sweep start this far apart: 300 a minute. Azure allows 360 lists of instances a minute
 # for each subscription and region.
 APART = timedelta(milliseconds=200)
-# Webhooks cause sweeps at most this often: each lists the fleet.
-SWEEPS_APART = timedelta(seconds=5)
+# Webhooks cause sweeps at most this often: each lists the fleet. A fetch and a list take less than a second
+# more, so the first PATCH follows a webhook within five.
+SWEEPS_APART = timedelta(seconds=4)
 _LONGEST_WAIT = 1.0  # seconds
 _JITTER = 0.1  # a requeue is late by up to a tenth of its delay, and never earlier than Azure allows
 

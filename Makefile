@@ -67,7 +67,7 @@ format: $(READY) ## rewrite the sources in the house style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(READY) ## figures: a sweep over 1,000 sets, and a rollout beside a sequential SDK script, and the request budgets
+bench: $(READY) ## figures: sweeps and rollouts beside a sequential SDK script, 10,000 specs, and from a merge to Azure (minutes)
 	@$(BIN)/python -m benchmarks
 
 lock: $(READY) ## resolve the locks anew, hashes and all: what runs, and what builds and tests it

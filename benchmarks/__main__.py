@@ -6,7 +6,7 @@ from itertools import chain
 from rich.console import Console
 
 from benchmarks import tables
-from benchmarks.figures import Figures, measure
+from benchmarks.figures import Figures, measure, measure_costs, measure_delays
 from benchmarks.tables import Row
 
 _NOTES = """\
@@ -19,7 +19,10 @@ MB is the size of all bodies. PEAK MB is the resident memory, including the simu
 AZURE'S s is measured by Azure's clock: the model takes 8 s, a boot 20 s, health 15 s. It begins with a sweep;
 a merge waits for the next sweep, half a minute on average.
 The first observation requests each scale set 200 ms after the previous one, as the loop does. Afterwards
-each scale set is observed once in its interval (at most 1 h): some 1,050 lists of instances in an hour."""
+each scale set is observed once in its interval (at most 1 h): some 1,050 lists of instances in an hour.
+Of the specs in one repository, SECONDS are those of a clock on the wall, and CPU s includes that of git.
+The merges without a webhook are spread evenly over the interval between two sweeps, one minute."""
+_MERGES = 5
 
 
 def main() -> None:
@@ -27,6 +30,8 @@ def main() -> None:
     console = Console(width=140, highlight=False)
     excesses = [*sweep(console), *rollout(console)]
     budget(console)
+    specs(console)
+    merge(console)
     console.print("[bold]Where the reconciler costs more than the script")
     for line in excesses:
         console.print(f"  {line}")
@@ -42,6 +47,7 @@ def sweep(console: Console) -> Iterator[str]:
         Row("script: is everything up to date?", beside),
         Row("reconciler: a sweep, specs from a directory", ours["sweep"], beside),
         Row("reconciler: a sweep, specs from git", ours["sweep, git"], beside),
+        Row("reconciler: a sweep that finds one changed spec", ours["sweep, change"]),
         Row("reconciler: the first observation after a start", ours["first observation"], beside),
     ]
     title = f"A sweep over {sets:,} sets x {instances} instances, all up to date"
@@ -81,6 +87,33 @@ def budget(console: Console) -> None:
     rows = [Row(f"{sets:,} sets", cost, None if sets == 10 else costs[10]) for sets, cost in costs.items()]
     title = "The request budgets, for one list of instances"
     console.print(tables.costs(title, rows, tables.BUDGET), "")
+
+
+def specs(console: Console) -> None:
+    """Print what many specs in one repository cost."""
+    number = 10_000
+    parts, start = (measure_costs("specs", job, number) for job in ("parts", "start"))
+    rows = {
+        "fetch and read the files": parts["fetch"],
+        "validate them": parts["validate"],
+        "a start without a clone: both, and take them over": start["start"],
+        "a sweep that finds no new commit": start["unchanged"],
+        "a commit that changes one spec": start["change"],
+    }
+    console.print(tables.steps(f"{number:,} specs in one repository", rows), "")
+
+
+def merge(console: Console) -> None:
+    """Print how long it takes until Azure has the first PATCH of a merge."""
+    seconds = measure_delays("merge", _MERGES)
+    rows = {
+        "from a webhook": (seconds["webhook"], 5.0),
+        "from a webhook right after a sweep": (seconds["webhook after another"], 5.0),
+        "from the poll that finds the commit": (seconds["poll"], 15.0),
+        "from the merge, without a webhook": (seconds["merge"], None),
+    }
+    title = f"The first PATCH, with the real program at its default interval, {_MERGES} times each"
+    console.print(tables.delays(title, rows), "")
 
 
 def _both(job: str, sets: int, instances: int, upgrade: int) -> tuple[Mapping[str, Figures], ...]:

@@ -100,15 +100,22 @@ def write_specs(directory: Path, sets: int, version: str) -> None:
         (directory / f"{name(number)}.yaml").write_text(yaml.safe_dump(document))
 
 
+def git(directory: Path, *arguments: str) -> None:
+    """Run git in a directory."""
+    subprocess.run(("git", *arguments), cwd=directory, check=True)
+
+
+def commit(directory: Path, subject: str) -> None:
+    """Commit everything in a work tree."""
+    person = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.com")
+    git(directory, "add", ".")
+    git(directory, *person, "commit", "--quiet", "--no-gpg-sign", f"--message={subject}")
+
+
 def commit_specs(directory: Path, clone: Path) -> Git:
     """Return the specs in `directory` from a git repository."""
-    person = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.com")
-    for command in (
-        ("init", "--quiet", "--initial-branch=main"),
-        ("add", "."),
-        (*person, "commit", "--quiet", "--no-gpg-sign", "--message=Declare the fleet"),
-    ):
-        subprocess.run(("git", *command), cwd=directory, check=True)
+    git(directory, "init", "--quiet", "--initial-branch=main")
+    commit(directory, "Declare the fleet")
     return Git(Repository(f"file://{directory}", branch("main"), "", clone))
 
 
@@ -122,7 +129,8 @@ def sweep(azure: Azure, scratch: Path, sets: int) -> dict[str, Figures]:
     figures = {"before": before, "first observation": azure.account() - before, "sweep": _mean(azure, daemon)}
     declared.source = commit_specs(scratch / "specs", scratch / "clone")
     daemon.step()  # reads the new commit
-    return figures | {"sweep, git": _mean(azure, daemon)}
+    figures["sweep, git"] = _mean(azure, daemon)
+    return figures | {"sweep, change": _change(azure, scratch / "specs", daemon)}
 
 
 def rollout(azure: Azure, scratch: Path, sets: int) -> dict[str, Figures]:
@@ -141,6 +149,22 @@ def _mean(azure: Azure, daemon: Daemon) -> Figures:
     for _ in range(_SWEEPS):
         daemon.step()
     return (azure.account() - before) / _SWEEPS
+
+
+def _change(azure: Azure, specs: Path, daemon: Daemon) -> Figures:
+    """Measure a sweep that finds a commit of one spec, and the reconcile that follows from it."""
+    change_spec(specs, 0)
+    before = azure.account()
+    (due,) = daemon.reconciler.sweep()
+    daemon.reconciler.reconcile(due)
+    return azure.account() - before
+
+
+def change_spec(specs: Path, number: int) -> None:
+    """Commit a change to one spec that needs no step."""
+    file = specs / f"{name(number)}.yaml"
+    file.write_text(f"{file.read_text()}  interval: 4m\n")
+    commit(specs, "Change one spec")
 
 
 def main(job: str, sets: int, instances: int, upgrade: timedelta) -> None:

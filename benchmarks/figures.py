@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -45,7 +45,17 @@ class Figures:
         )
 
 
-def tell(figures: Mapping[str, Figures]) -> None:
+@dataclass(frozen=True, slots=True, order=True)
+class Cost:
+    """What a step costs that Azure has no part in. `seconds` are those of a clock on the wall."""
+
+    seconds: timedelta
+    cpu: timedelta  # including that of git
+    peak: int  # the peak of resident bytes since the process began
+    blobs: int  # files that were read from git
+
+
+def tell(figures: Mapping[str, Figures] | Mapping[str, Cost]) -> None:
     """Print figures for the process that started this one."""
     print(json.dumps({name: asdict(each) for name, each in figures.items()}, default=_seconds))
 
@@ -56,14 +66,36 @@ def measure(module: str, *arguments: object) -> Mapping[str, Figures]:
     The peak memory of a process includes that of the process it was forked from. This process therefore stays
     small and imports neither the SDK nor the reconciler.
     """
+    return {name: _read(each) for name, each in _output(module, *arguments).items()}
+
+
+def measure_costs(module: str, *arguments: object) -> Mapping[str, Cost]:
+    """Return the costs that `python -m benchmarks.MODULE ARGUMENTS` prints."""
+    return {
+        name: Cost(
+            timedelta(seconds=each["seconds"]), timedelta(seconds=each["cpu"]), each["peak"], each["blobs"]
+        )
+        for name, each in _output(module, *arguments).items()
+    }
+
+
+def measure_delays(module: str, *arguments: object) -> Mapping[str, Sequence[float]]:
+    """Return the lists of seconds that `python -m benchmarks.MODULE ARGUMENTS` prints."""
+    return _output(module, *arguments)
+
+
+def _output(module: str, *arguments: object) -> dict[str, Any]:
+    """Return the JSON that `python -m benchmarks.MODULE ARGUMENTS` prints."""
     command = (sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments))
-    output = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
-    return {name: _read(each) for name, each in json.loads(output).items()}
+    printed: dict[str, Any] = json.loads(
+        subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
+    )
+    return printed
 
 
-def _read(output: dict[str, Any]) -> Figures:
-    times = {name: timedelta(seconds=output[name]) for name in ("cpu", "simulator", "azure")}
-    return Figures(**(output | times))
+def _read(printed: dict[str, Any]) -> Figures:
+    times = {name: timedelta(seconds=printed[name]) for name in ("cpu", "simulator", "azure")}
+    return Figures(**(printed | times))
 
 
 def _seconds(value: timedelta) -> float:

@@ -1,11 +1,12 @@
 """The figures as tables, compared with the script's, and as sentences where the reconciler costs more."""
 
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.table import Table
 
-from benchmarks.figures import Figures
+from benchmarks.figures import Cost, Figures
 
 _MEGABYTE = 1_000_000
 
@@ -64,6 +65,28 @@ def memory(processes: Mapping[str, Sequence[Figures]]) -> Table:
         table.add_column(title, justify="right")
     for what, moments in processes.items():
         table.add_row(what, *(f"{PEAK.of(each):,.0f}" for each in moments))
+    return table
+
+
+def steps(title: str, rows: Mapping[str, Cost]) -> Table:
+    """Return what each step costs."""
+    table = _table(title)
+    for heading in ("SECONDS", "CPU s", "PEAK MB", "BLOBS READ"):
+        table.add_column(heading, justify="right")
+    for what, cost in rows.items():
+        times = (f"{each.total_seconds():,.2f}" for each in (cost.seconds, cost.cpu))
+        table.add_row(what, *times, f"{cost.peak / _MEGABYTE:,.0f}", f"{cost.blobs:,}")
+    return table
+
+
+def delays(title: str, rows: Mapping[str, tuple[Sequence[float], float | None]]) -> Table:
+    """Return the best and the median of each list of seconds, and the seconds that are aimed at."""
+    table = _table(title)
+    for heading in ("BEST s", "MEDIAN s", "WORST s", "AIM s"):
+        table.add_column(heading, justify="right")
+    for what, (seconds, aim) in rows.items():
+        shown = (f"{each:,.1f}" for each in (min(seconds), statistics.median(seconds), max(seconds)))
+        table.add_row(what, *shown, f"{aim:g}" if aim else "")
     return table
 
 

@@ -39,7 +39,10 @@ from reconciler.spec.shape import API_VERSION
 from reconciler.spec.tenancy import Tenant, gate_problems, target_problems, tenant_of, tenants_of, yields
 from reconciler.spec.text import text_of
 from reconciler.spec.tree import trees
-from reconciler.spec.validation import document_problems
+from reconciler.spec.validation import MOST_PROBLEMS, document_problems, is_sound
+
+# Values in all files together, aliases expanded: those of 30,000 scale sets, in 400 MB.
+_MOST_NODES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,7 @@ class _FileContent:
     holds: list[Hold] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     foreign: int = 0
+    nodes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +199,22 @@ class _Converted:
 
 
 def _read_all(files: Iterable[File], known: Known) -> list[_FileContent]:
-    """The contents of the files. Two equal files have documents of their own, which are then duplicates."""
+    """The contents of the files, up to the limit on values.
+
+    Two equal files have documents of their own, which are then duplicates.
+    """
     before, after = dict(known.files), dict[File, _FileContent]()
     found: list[_FileContent] = []
+    nodes = 0
     for file in files:
+        if nodes > _MOST_NODES:
+            message = f"is not read, because the files before it have more than {_MOST_NODES:,} values"
+            unread = problem_of(file.path, f"{message}: divide the specs among several daemons")
+            found.append(_FileContent(file.path, problems=[unread], fatal=[unread]))
+            continue
         after[file] = before.pop(file) if file in before else _read(file)
         found.append(after[file])
+        nodes += after[file].nodes
     known.files = after
     return found
 
@@ -213,6 +227,7 @@ def _read(file: File) -> _FileContent:
         content.problems = content.fatal = [text]
         return content
     read = trees(text, file.path)
+    content.nodes = read.nodes
     content.fatal = [] if read.whole else [read.problems[-1]]
     documents = [document(tree.root) for tree in read.documents]
     content.problems, *problems = _by_document(read.problems, documents)
@@ -224,7 +239,7 @@ def _read(file: File) -> _FileContent:
             continue
         kind, found = kind_of(each)
         if kind:
-            found += document_problems(each, kind)
+            found += document_problems(each, kind, MOST_PROBLEMS - len(content.problems))
             entry = SpecDocument(each, kind, sound=tree.sound and not found and read.whole)
             content.entries.append(entry)
             if not entry.sound:
@@ -344,7 +359,9 @@ def _image_of(
         return conversion.image(referred.spec) if referred is not None and is_readable else None
     declared = entry.spec.get("image")
     wrong = any(_is_about(each.field, "spec.image") for each in faults.get(entry, ()))
-    return conversion.image(declared) if isinstance(declared, dict) and not wrong else None
+    if wrong or not isinstance(declared, dict) or not is_sound(entry.document, entry.kind, ("spec", "image")):
+        return None
+    return conversion.image(declared)
 
 
 def _is_about(field: str, part: str) -> bool:

@@ -14,6 +14,7 @@ from reconciler.spec.field import Field, dotted_path
 from reconciler.spec.problem import Problem
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.suspension import Suspension
+from reconciler.spec.validation import is_sound
 
 _FIELDS: Mapping[str, Field] = {"Fleet": ("spec", "freeze"), "ScaleSet": ("spec", "suspend")}
 
@@ -36,11 +37,14 @@ def declared_hold(document: Document, kind: str, problems: Iterable[Problem]) ->
     elif not isinstance(name, str):
         return None
     field = _FIELDS[kind]
+    if field not in document.values:
+        return None
     path, value = dotted_path(field), document.at(*field)
-    if any(each.field == path or each.field.startswith(f"{path}.") for each in problems):
-        suspension: Suspension | None = Suspension(f"{path} is invalid and counts as true")
+    is_wrong = any(each.field == path or each.field.startswith(f"{path}.") for each in problems)
+    if not is_wrong and is_sound(document, kind, field) and isinstance(value, bool | dict):
+        suspension = conversion.suspension(value)
     else:
-        suspension = conversion.suspension(value) if isinstance(value, bool | dict) else None
+        suspension = Suspension(f"{path} is invalid and counts as true")
     return Hold(name, suspension) if suspension else None
 
 

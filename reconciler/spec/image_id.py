@@ -127,7 +127,7 @@ def _uri_error(text: str) -> str | None:
 
 def _form_error(kind: str, text: str) -> str:
     if portal := _PORTAL.match(text):
-        return f"is a URL, not an id: remove {quote(portal[0])[1:-1]}"
+        return f"is a URL, not an id: remove {shorten(portal[0])}"
     if kind != "vhd" and kind_of(f"/{text}") == kind:
         return "has no leading slash: add it"
     return f"{quote(text)} is not the id of {_NAMES[kind]}: write {_FORMS[kind]}"

@@ -30,7 +30,7 @@ def is_foreign(document: Document) -> bool:
 def foreign_warning(document: Document) -> Problem | None:
     """The warning for a document that is passed over although its kind is one of ours."""
     kind = document.at("kind")
-    if kind not in _ONLY_OURS:
+    if not isinstance(kind, str) or kind not in _ONLY_OURS:
         return None
     message = (
         f"{example_text(document, ('apiVersion',))} is another program's, so this {kind} is passed over: "

@@ -55,10 +55,13 @@ def levels(scale_sets: Sequence[ScaleSet]) -> tuple[tuple[ScaleSet, ...], ...]:
 
 def cycles(scale_sets: Sequence[ScaleSet]) -> Iterator[tuple[Link, ...]]:
     """The cycles in which scale sets wait for each other. No scale set is in two of them."""
-    left = sorted(scale_sets, key=lambda each: each.name)
-    while cycle := _cycle(_graph(left)):
-        yield cycle
-        left = [each for each in left if each.name not in {link.name for link in cycle}]
+    # Each cycle costs a pass over its own part, so that many small ones cost no more than one large one.
+    for part in _parts(sorted(scale_sets, key=lambda each: each.name)):
+        left = part
+        while cycle := _cycle(_graph(left)):
+            yield cycle
+            names = {link.name for link in cycle}
+            left = [each for each in left if each.name not in names]
 
 
 def _graph(scale_sets: Sequence[ScaleSet]) -> _Graph:
@@ -76,6 +79,52 @@ def _graph(scale_sets: Sequence[ScaleSet]) -> _Graph:
     for image, members in waves.items():
         graph |= {_Wave(image, number): members[number] for number in sorted(members)[:-1]}
     return graph
+
+
+def _parts(scale_sets: Sequence[ScaleSet]) -> Iterator[list[ScaleSet]]:
+    """The scale sets that wait for each other, directly or not: the strongly connected parts of the graph.
+
+    A scale set that is in no cycle is a part of its own, and is left out unless it waits for itself.
+    """
+    graph = _graph(scale_sets)
+    by_name = {each.name: each for each in scale_sets}
+    parts = [sorted(each for each in found if isinstance(each, str)) for found in _components(graph)]
+    for names in sorted(filter(None, parts)):
+        if len(names) > 1 or names[0] in graph[names[0]]:
+            yield [by_name[name] for name in names]
+
+
+def _components(graph: _Graph) -> Iterator[list[_Node]]:
+    """The strongly connected components, by Tarjan's algorithm, without recursion."""
+    numbers: dict[_Node, int] = {}  # in the order of the visits
+    lowest: dict[_Node, int] = {}  # the lowest number that is reached from a node
+    stack: list[_Node] = []
+    is_on_stack: set[_Node] = set()
+    for root in graph:
+        path = [(root, iter(graph[root]))] if root not in numbers else []
+        while path:
+            node, nexts = path[-1]
+            if node not in numbers:
+                numbers[node] = lowest[node] = len(numbers)
+                stack.append(node)
+                is_on_stack.add(node)
+            for each in nexts:
+                if each not in numbers:
+                    path.append((each, iter(graph[each])))
+                    break
+                if each in is_on_stack:
+                    lowest[node] = min(lowest[node], numbers[each])
+            else:
+                path.pop()
+                if path:
+                    above = path[-1][0]
+                    lowest[above] = min(lowest[above], lowest[node])
+                if lowest[node] == numbers[node]:
+                    component = [stack.pop()]
+                    while component[-1] != node:
+                        component.append(stack.pop())
+                    is_on_stack.difference_update(component)
+                    yield component
 
 
 def _cycle(graph: _Graph) -> tuple[Link, ...]:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from reconciler.spec.wording import printable
+from reconciler.spec.wording import printable, shorten
+
+_LONGEST_PATH = 1000  # characters of a path that a message repeats as a whole
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,4 +36,5 @@ class Problem:
 
 def problem_of(path: str, message: str) -> Problem:
     """A problem that concerns a file or directory as a whole."""
-    return Problem(Place(printable(path), 0, 0), "", message)
+    shown = printable(path) if len(path) <= _LONGEST_PATH else shorten(path)
+    return Problem(Place(shown, 0, 0), "", message)

@@ -10,7 +10,7 @@ from reconciler.spec.field import Field, dotted_path
 from reconciler.spec.precedence import Link
 from reconciler.spec.problem import Place, Problem
 from reconciler.spec.scale_set import Target
-from reconciler.spec.wording import nearest, one_of, quote
+from reconciler.spec.wording import nearest, one_of, quote, shorten
 
 # The fields in which a scale set refers to documents of other kinds, and to other scale sets.
 REFERENCES: Mapping[str, Field] = {
@@ -19,6 +19,8 @@ REFERENCES: Mapping[str, Field] = {
 }
 DEPENDENCIES: Field = ("spec", "dependsOn")
 _NAMED = 5  # names that a message lists; more would not help
+# Missing names that get a suggestion, which costs a comparison with each name. With more, a file is missing.
+_SUGGESTED = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,11 +74,16 @@ def missing_references(
         named = {entry.name: entry for entry in entries if entry.kind == kind and entry.name}
         if any(entry.kind == kind and not entry.name for entry in entries):
             continue  # the missing document may be this one, which has a problem of its own
+        # The first names, and one more for a document that must not be told to use itself.
+        first = sorted(named)[: _NAMED + 2]
+        count = 0
         for entry in entries:
             for field, name in _references(entry, kind):
                 if name not in named:
-                    known = {str(each): found for each, found in named.items() if found is not entry}
-                    message = _missing_target(kind, name, known, paths)
+                    count += 1
+                    near = _nearest(name, named, entry) if count <= _SUGGESTED else None
+                    known = [each for each in first if named[each] is not entry]
+                    message = _missing_target(kind, name, near, known, paths)
                     problem = Problem(entry.document.values[field], dotted_path(field), message)
                     missing.setdefault(entry, []).append(problem)
     return missing
@@ -95,7 +102,9 @@ def cycle_problem(links: Sequence[Link], entries: Mapping[str, SpecDocument]) ->
             why = f"wave {document.at('spec', 'wave')} after wave {link.wave} of the same image"
         waits.append(f"{link.name} waits for {link.on} ({why})")
     place, field = min(places)  # there is always one: waves alone cannot form a cycle
-    message = f"is part of a dependency cycle: {', '.join(waits)}; remove or change one of these"
+    more = f", and {len(waits) - _NAMED} more" if len(waits) > _NAMED else ""
+    shown = f"{', '.join(waits[:_NAMED])}{more}"
+    message = f"is part of a dependency cycle: {shown}; remove or change one of these"
     return Problem(place, dotted_path(field), message)
 
 
@@ -120,13 +129,21 @@ def _references(entry: SpecDocument, kind: str) -> Iterator[tuple[Field, str]]:
             yield (*DEPENDENCIES, index), each
 
 
-def _missing_target(kind: str, name: str, named: dict[str, SpecDocument], paths: Sequence[str]) -> str:
+def _nearest(name: str, named: Mapping[str, SpecDocument], entry: SpecDocument) -> SpecDocument | None:
+    """The document with the most similar name, other than `entry` itself."""
+    near = nearest(name, [each for each, found in named.items() if found is not entry])
+    return named[near] if near else None
+
+
+def _missing_target(
+    kind: str, name: str, near: SpecDocument | None, known: Sequence[str], paths: Sequence[str]
+) -> str:
     missing = f"there is no {kind} named {quote(name)}"
-    if near := nearest(name, list(named)):
-        return f"{missing}: did you mean {near} ({named[near].document.place})?"
-    if named:
-        known = sorted(named)[:_NAMED] + ["another"] * (len(named) > _NAMED)
-        return f"{missing}: use {one_of(known)}"
+    if near:
+        return f"{missing}: did you mean {shorten(near.name or '')} ({near.document.place})?"
+    if known:
+        names = [*map(shorten, known[:_NAMED]), *["another"] * (len(known) > _NAMED)]
+        return f"{missing}: use {one_of(names)}"
     looked = paths[0] if len(paths) == 1 else f"the {len(paths)} files read"
     return f"{missing} in {looked}: add it, or include the file that declares it"
 

@@ -30,7 +30,7 @@ _IDS = {"gallery": "id", "communityGallery": "id", "sharedGallery": "id", "manag
 
 def broken_rules(document: Document, kind: str) -> Iterator[tuple[Field, str]]:
     """The fields that break a rule, with the message for each."""
-    for field, value in _atoms(document.value, ()):
+    for field, value in atoms(document.value):
         if isinstance(value, str) and not value.isprintable():
             yield field, _unprintable(value)
         elif message := broken_rule(kind, field, value):
@@ -43,13 +43,14 @@ def broken_rule(kind: str, field: Field, value: Atom) -> str | None:
     return rule(value) if rule else None
 
 
-def _atoms(value: Value, at: Field) -> Iterator[tuple[Field, Atom]]:
+def atoms(value: Value, at: Field = ()) -> Iterator[tuple[Field, Atom]]:
+    """The single values below a value, each with its field, which begins with `at`."""
     if isinstance(value, dict):
         for name, below in value.items():
-            yield from _atoms(below, (*at, name))
+            yield from atoms(below, (*at, name))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _atoms(item, (*at, index))
+            yield from atoms(item, (*at, index))
     else:
         yield at, value
 

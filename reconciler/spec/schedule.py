@@ -19,6 +19,7 @@ from cronsim import CronSim
 
 MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
+_PART = 20 * 24 * 60  # minutes that are put together at once: adding each day to a whole year is slower
 
 
 def minutes(schedule: str, zone: str, since: datetime, count: int) -> int:
@@ -27,17 +28,20 @@ def minutes(schedule: str, zone: str, since: datetime, count: int) -> int:
     >>> bin(minutes("*/15 * * * *", "UTC", datetime(2026, 1, 5, 9, 0, tzinfo=UTC), 31))
     '0b1000000000000001000000000000001'
     """
-    clocks, cron = ZoneInfo(zone), _read(schedule)
+    cron = _read(schedule)
     # One day more on each side, so that no offset makes it miss a day.
     first, last = since.date() - _DAY, (since + count * MINUTE).date() + _DAY
-    found = 0
+    found, part, begin = 0, 0, 0  # `part` begins at minute `begin`
     for day in _days(cron.fields, first, last):
-        midnight, next_midnight = (_moment(each, 0, clocks) for each in (day, day + _DAY))
+        midnight, next_midnight = (_midnight(each, zone) for each in (day, day + _DAY))
         is_usual = next_midnight - midnight == _DAY
         of_day = cron.of_day if is_usual else _of_changed_day(schedule, zone, day)
         to = (midnight - since) // MINUTE
-        found |= of_day << to if to >= 0 else of_day >> -to
-    return found & ((1 << count) - 1)
+        if to - begin > _PART:
+            found |= part << begin
+            part, begin = 0, to
+        part |= of_day << to - begin if to >= begin else of_day >> begin - to
+    return (found | part << begin) & ((1 << count) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,11 @@ def _moments(day: date, minute: int, clocks: ZoneInfo, *, is_by_clocks: bool) ->
     while not _is_shown(day, later, clocks):
         later += 1
     return [_moment(day, later, clocks)]
+
+
+@functools.lru_cache(maxsize=10_000)
+def _midnight(day: date, zone: str) -> datetime:
+    return _moment(day, 0, ZoneInfo(zone))
 
 
 def _moment(day: date, minute: int, clocks: ZoneInfo, fold: int = 0) -> datetime:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from jsonschema.validators import extend
 
 from reconciler.spec.field import EACH, Field
 
@@ -20,6 +21,9 @@ API_VERSION = "vmss-reconciler/v1alpha1"
 
 SPEC_SCHEMA = "scale-set.schema.json"
 _PACKAGE = Path(__file__).resolve().parent.parent
+# A rule reports duplicates, with both places. jsonschema compares each item of a mixed list with all others.
+_IGNORED = {"uniqueItems": lambda *_: ()}
+_Validator: type[Draft202012Validator] = extend(Draft202012Validator, _IGNORED)  # type: ignore[no-untyped-call]
 
 
 def schema_path(name: str = SPEC_SCHEMA) -> Path:
@@ -38,7 +42,13 @@ def schema() -> Schema:
 @functools.cache
 def validator(kind: str) -> Draft202012Validator:
     """The validator for documents of this kind."""
-    return Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": schema()["$defs"]})
+    return _Validator({"$ref": f"#/$defs/{kind}", "$defs": schema()["$defs"]})
+
+
+@functools.cache
+def field_validator(kind: str, at: Field) -> Draft202012Validator:
+    """The validator for one field of documents of this kind."""
+    return _Validator({**fields(kind)[at], "$defs": schema()["$defs"]})
 
 
 @functools.cache

@@ -53,11 +53,15 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """The documents of a file, without empty ones. `whole` is False if an error ended the reading early."""
+    """The documents of a file, without empty ones. `whole` is False if an error ended the reading early.
+
+    `nodes` is the number of values in the file, aliases expanded.
+    """
 
     documents: tuple[Tree, ...]
     problems: tuple[Problem, ...]
     whole: bool
+    nodes: int
 
 
 def trees(text: str, path: str, *, loader: type | None = None, empty: str = "") -> Trees:
@@ -79,7 +83,7 @@ def trees(text: str, path: str, *, loader: type | None = None, empty: str = "") 
         whole = False
     if whole and not documents and empty:
         composer.problems.append(Problem(Place(path), "", empty))
-    return Trees(tuple(documents), tuple(composer.problems), whole)
+    return Trees(tuple(documents), tuple(composer.problems), whole, composer.nodes)
 
 
 class _Stop(Exception):

@@ -6,8 +6,9 @@ schema needs a `case` here.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from jsonschema.exceptions import ValidationError
@@ -17,11 +18,13 @@ from reconciler.spec.document import Document
 from reconciler.spec.example import describe_value, example, example_text
 from reconciler.spec.field import Field, dotted_path, schema_field
 from reconciler.spec.problem import Place, Problem
-from reconciler.spec.rules import broken_rule, broken_rules
+from reconciler.spec.rules import atoms, broken_rule, broken_rules
 from reconciler.spec.scalar import Misread, meaning
-from reconciler.spec.shape import fields, validator
+from reconciler.spec.shape import field_validator, fields, validator
 from reconciler.spec.wording import ascii_error, letters, nearest, one_of, quote, shorten
 
+# Problems of one file. Wording one takes milliseconds if it suggests a name, and a file can have 100,000.
+MOST_PROBLEMS = 1000
 # Unknown fields of one mapping that are reported one by one. A file with more is probably not a spec.
 _MANY = 20
 _RULE, _TYPE, _OTHER = range(3)  # ranks: the lowest is printed
@@ -47,14 +50,47 @@ class _Fault:
     at: Field
 
 
-def document_problems(document: Document, kind: str) -> tuple[Problem, ...]:
-    """All problems of a document of this kind, regardless of other documents."""
-    findings = [
-        _Finding(at, document.values[at], message, _RULE) for at, message in broken_rules(document, kind)
-    ]
+def document_problems(document: Document, kind: str, most: int = MOST_PROBLEMS) -> tuple[Problem, ...]:
+    """The problems of a document of this kind, regardless of other documents.
+
+    If there are more than `most`, the last one says that the rest of the document is not checked.
+    """
+    by_rules, by_schema = (
+        list(islice(each, max(0, most + 1)))
+        for each in (_by_rules(document, kind), _by_schema(document, kind))
+    )
+    findings = [*by_rules, *by_schema]
+    if max(len(by_rules), len(by_schema)) > most:
+        message = f"is not checked any further: correct the first {MOST_PROBLEMS:,} problems of this file"
+        unchecked = Problem(document.place, "", message)
+        return (*_problems(_reported(findings[: max(0, most)], document)), unchecked)
+    found = _reported(findings, document)
+    # A field whose error is not reported is faulty too: the rules between fields read only valid ones.
+    for at, message in field_conflicts(document, kind, {finding.field for finding in findings}):
+        found[at] = _Finding(at, document.values[at], message)
+    return _problems(found)
+
+
+def is_sound(document: Document, kind: str, at: Field) -> bool:
+    """Whether the value of a field that exists is valid by itself, whatever is wrong in the document."""
+    value = document.at(*at)
+    wrong = (broken_rule(kind, (*at, *below), each) for below, each in atoms(value))
+    return field_validator(kind, at).is_valid(value) and not any(wrong)
+
+
+def _by_rules(document: Document, kind: str) -> Iterator[_Finding]:
+    for at, message in broken_rules(document, kind):
+        yield _Finding(at, document.values[at], message, _RULE)
+
+
+def _by_schema(document: Document, kind: str) -> Iterator[_Finding]:
     for error in validator(kind).iter_errors(document.value):
         if not _is_reported_elsewhere(fault := _fault(error)):
-            findings.extend(_findings(fault, document, kind))
+            yield from _findings(fault, document, kind)
+
+
+def _reported(findings: Sequence[_Finding], document: Document) -> dict[Field, _Finding]:
+    """The most helpful finding for each field."""
     intended = {finding.intended for finding in findings}
     found: dict[Field, _Finding] = {}
     for finding in sorted(findings, key=lambda finding: finding.rank):
@@ -62,8 +98,10 @@ def document_problems(document: Document, kind: str) -> tuple[Problem, ...]:
         misspelt = finding.field in intended and finding.field not in document.values
         if finding.field != ("kind",) and not misspelt:
             found.setdefault(finding.field, finding)
-    for at, message in field_conflicts(document, kind, tuple(found)):
-        found[at] = _Finding(at, document.values[at], message)
+    return found
+
+
+def _problems(found: dict[Field, _Finding]) -> tuple[Problem, ...]:
     return tuple(Problem(each.place, dotted_path(each.field), each.message) for each in found.values())
 
 
@@ -76,8 +114,8 @@ def _fault(error: ValidationError) -> _Fault:
 
 
 def _is_reported_elsewhere(fault: _Fault) -> bool:
-    """Whether another error covers this one: that of a rule for duplicates, or that of a wrong type."""
-    return fault.keyword == "uniqueItems" or (fault.keyword == "oneOf" and not isinstance(fault.value, dict))
+    """Whether another error covers this one: that of a wrong type."""
+    return fault.keyword == "oneOf" and not isinstance(fault.value, dict)
 
 
 def _findings(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding]:

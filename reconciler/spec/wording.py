@@ -11,6 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 _LONGEST = 80  # characters of a value that a message repeats: enough to recognise it
 _HEAD = 50
+_SIMILAR = 0.7  # the share of the letters of two similar words that they have in common, in order
+_SCHEME = re.compile("([A-Za-z][A-Za-z0-9+.-]*:)?/*")
+_PATH = re.compile("^/|:/|//")  # of an address, unlike the */5 of a schedule
+_QUERY = re.compile(r"(?<=\S)[?#]\S+")
 
 
 def printable(text: str) -> str:
@@ -24,6 +28,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def one_line(text: str) -> str:
+    r"""The text on one line, with every run of white space as one space, and escaped like `printable`.
+
+    >>> one_line("first\r\n  second\x07")
+    'first second\\x07'
+    """
+    return printable(" ".join(text.split()))
+
+
 def shorten(text: str) -> str:
     """The text without its middle if it is long: the end of a resource id matters as much as its start."""
     if len(text) > _LONGEST:
@@ -32,12 +45,21 @@ def shorten(text: str) -> str:
 
 
 def quote(text: str) -> str:
-    r"""The text in double quotes, escaped and shortened.
+    r"""The text in double quotes, escaped and shortened, and without the secrets of an address.
 
-    >>> print(quote('say "hi"'))
-    "say \"hi\""
+    >>> print(quote('say "hi"'), quote("https:/me:secret@example.com/a?sig=secret"))
+    "say \"hi\"" "https:/…@example.com/a?…"
     """
-    return '"{}"'.format(shorten(text).replace('"', '\\"'))
+    return '"{}"'.format(shorten(_without_secrets(text)).replace('"', '\\"'))
+
+
+def _without_secrets(text: str) -> str:
+    """A text without user and password, and without the query of an address. Addresses may be malformed."""
+    user_info, _, rest = text.rpartition("@")
+    if ":" in user_info or "//" in user_info:
+        scheme = _SCHEME.match(user_info)
+        text = f"{scheme[0] if scheme and '/' in scheme[0] else ''}…@{rest}"
+    return _QUERY.sub(lambda found: f"{found[0][0]}…", text) if _PATH.search(text) else text
 
 
 def ascii_error(text: str) -> str | None:
@@ -80,10 +102,18 @@ def nearest(word: str, words: Sequence[str]) -> str | None:
     if len(word) > _LONGEST:  # no field is that long, and the comparison would be slow
         return None
     by_letters = {letters(each): each for each in words}
-    near = difflib.get_close_matches(letters(word), by_letters, n=1, cutoff=0.7)
+    wanted = letters(word)
+    near = difflib.get_close_matches(wanted, _likely(wanted, by_letters), n=1, cutoff=_SIMILAR)
     return by_letters[near[0]] if near else None
+
+
+def _likely(wanted: str, words: Iterable[str]) -> list[str]:
+    """The words that can be similar. Most cannot: too few of their letters are in the wanted word."""
+    known = set(wanted)
+    least = _SIMILAR / 2 * len(wanted)
+    return [each for each in words if sum(map(each.count, known)) >= least + _SIMILAR / 2 * len(each)]
 
 
 def letters(word: str) -> str:
     """The word with case folded, without hyphens, underscores and spaces."""
-    return re.sub(r"[-_\s]", "", word).casefold()
+    return "".join(word.split()).replace("-", "").replace("_", "").casefold()

@@ -49,9 +49,32 @@ def _suggestion(text: str) -> str | None:
     if folded in _MEANT:
         return _MEANT[folded]
     named = folded.replace(" ", "_")
-    cities = {name.rpartition("/")[2]: name for name in sorted(_names(), key=len, reverse=True)}
-    for names in ({name: name for name in _names()}, cities):
-        if alike := [name for each, name in names.items() if each.casefold() == named]:
-            return min(alike)
-    near = nearest(text, sorted(_names() if "/" in text else cities))
+    for names in _by_folded_name():
+        if named in names:
+            return names[named]
+    cities = _cities()
+    near = nearest(text, _sorted_names() if "/" in text else tuple(cities))
     return cities.get(near, near) if near else None
+
+
+@functools.cache
+def _sorted_names() -> tuple[str, ...]:
+    return tuple(sorted(_names()))
+
+
+@functools.cache
+def _cities() -> dict[str, str]:
+    """The time zone of each city, in the order of the cities. Of several, the shortest name counts."""
+    cities = {name.rpartition("/")[2]: name for name in sorted(_sorted_names(), key=len, reverse=True)}
+    return dict(sorted(cities.items()))
+
+
+@functools.cache
+def _by_folded_name() -> tuple[dict[str, str], dict[str, str]]:
+    """The time zones by their folded names, and by those of their cities. Of several, the first counts."""
+    by_name, by_city = dict[str, str](), dict[str, str]()
+    for city, name in _cities().items():
+        by_city[city.casefold()] = min(name, by_city.get(city.casefold(), name))
+    for name in _sorted_names():
+        by_name.setdefault(name.casefold(), name)
+    return by_name, by_city

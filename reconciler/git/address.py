@@ -13,8 +13,9 @@ PROTOCOLS = "file:https:ssh"
 
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_WORD = re.compile(r"\S+")
 # A URL of a file has no credentials if a path follows the scheme.
-_USER_INFO = re.compile(r"(?<=://)(?<!file://(?=/))\S*@")
+_BEFORE_USER_INFO = re.compile("(?<=://)(?<!file://(?=/))")
 _QUERY = re.compile(r"(?<=\w)\?\S+")
 _UNPARSABLE = (
     "the repository URL cannot be parsed and is not shown, because it may contain credentials: "
@@ -89,15 +90,27 @@ def display(url: str) -> str:
     """
     if not _SCHEME.match(url) and _hides_a_password(url):
         url = url.rpartition("@")[2]
-    return _QUERY.sub("", _USER_INFO.sub("", url))
+    return _QUERY.sub("", _without_user_info(url))
 
 
 def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
     """A message from git without credentials: those of any URL in it, and these, in any encoding."""
-    text = _USER_INFO.sub("", text)
+    text = _without_user_info(text)
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
+
+
+def _without_user_info(text: str) -> str:
+    """The text without what precedes the last @ of each URL in it. Takes time in proportion to the text."""
+
+    def bare(word: re.Match[str]) -> str:
+        begin, end = _BEFORE_USER_INFO.search(word[0]), word[0].rfind("@")
+        if not begin or end < begin.start():
+            return word[0]
+        return word[0][: begin.start()] + word[0][end + 1 :]
+
+    return _WORD.sub(bare, text) if "@" in text else text
 
 
 def secrets(url: str) -> tuple[str, ...]:

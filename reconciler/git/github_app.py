@@ -94,7 +94,7 @@ def _exchange(url: str, app: App, at: float) -> str:
     except urllib.error.HTTPError as error:
         with error:
             raise CredentialsMissing(f"{refused}: {error.code} {_message(error.read(_MOST))}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CredentialsMissing(f"{refused}: {printable(str(error))[:_LONGEST]}") from error
     token = found.get("token") if isinstance(found, Mapping) else None
     if not isinstance(token, str) or not token.isprintable():
@@ -117,7 +117,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def _message(body: bytes) -> str:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     message = found.get("message") if isinstance(found, Mapping) else ""
     return printable(str(message or ""))[:_LONGEST]

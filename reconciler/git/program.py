@@ -36,7 +36,8 @@ _SETTINGS = (
     "maintenance.autoDetach=false",
 )
 _LONGEST = 300  # characters of a message from git
-_MOST = 1 << 29  # bytes of output, in memory: ten thousand specs have a hundredth of it
+_LONGEST_LINE = 500  # characters of a line of error output; some patterns take time by the square of it
+_MOST = 1 << 27  # bytes of output, in memory: ten thousand specs have a twentieth of it
 _MOST_ERRORS = 1 << 24  # bytes of error output, in memory
 _MOST_OUTPUT = 1 << 16  # bytes of the error output that are examined, at each end
 _PREFIX = re.compile(r"^(fatal|error|remote|ERROR|warning): ")
@@ -75,6 +76,10 @@ class GitMissing(GitFailed):
     """git is not installed."""
 
     is_local = True
+
+
+class GitTooMuch(GitFailed):
+    """git wrote more output than any call needs, and was killed."""
 
 
 class GitStopped(GitFailed):
@@ -169,7 +174,7 @@ def _wait(
             if stop and stop.is_set():
                 raise GitStopped(f"git {verb} was stopped because the program ends")
             if is_too_much():
-                raise GitFailed(f"git {verb} wrote more than this program reads")
+                raise GitTooMuch(f"git {verb} wrote more than this program reads")
             try:
                 status = process.wait(max(0, min(left, _STOP_INTERVAL)))
             except subprocess.TimeoutExpired as error:
@@ -216,7 +221,9 @@ def _content(file: IO[bytes]) -> bytes:
 def _failure(stderr: bytes, access: Access, otherwise: str) -> GitFailed:
     if len(stderr) > 2 * _MOST_OUTPUT:
         stderr = stderr[:_MOST_OUTPUT] + b"\n" + stderr[-_MOST_OUTPUT:]
-    output = stderr.decode(errors="replace")
+    # Without secrets before it is cut, because half a secret would not be recognized.
+    output = address.scrub(stderr.decode(errors="replace"), access.secrets)
+    output = "\n".join(line[:_LONGEST_LINE] for line in output.splitlines())
     row = failure.find(output)
     message, remedy = row.describe(output) if row else ("", "")
     message, remedy = (

@@ -9,9 +9,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.spec.files import LIMIT, size_problem
+from reconciler.git.program import GitTooMuch
+from reconciler.spec.files import LIMIT, TOTAL_LIMIT, size_problem
 from reconciler.spec.problem import Problem, problem_of
-from reconciler.spec.selection import SUBMODULE, Entry, Kind, Selection, Target, select
+from reconciler.spec.selection import SUBMODULE, TOO_LARGE, Entry, Kind, Selection, Target, select
 from reconciler.spec.wording import printable
 
 Git = Callable[[Sequence[str], bytes], bytes]
@@ -23,6 +24,12 @@ Fetch = Callable[[Sequence[str]], None]
 _TREE, _LINK, _SUBMODULE = "040000", "120000", "160000"
 _KINDS = {_LINK: Kind.LINK, _SUBMODULE: Kind.SUBMODULE}
 _MOST_LINKS = 40  # that one path may lead through, as in Linux
+_LONGEST_LINK = 4095  # bytes; Linux follows no longer one
+_MOST_STEPS = 1_000_000  # from name to name, to follow all links of a commit
+_MOST_OUTSIDE = 1000  # directories outside the path that are listed, each by a call of git
+# A few objects can name more files than fit into memory, because directories may repeat.
+_MOST_NAMES = 250_000  # of files and directories
+_MOST_CHARACTERS = 1 << 26  # of the paths of these
 _NOT_DIRECTORIES = {
     _LINK: "is a symbolic link, which is not followed: name the directory that it leads to",
     _SUBMODULE: SUBMODULE,
@@ -43,6 +50,10 @@ class Corrupt(Exception):
     """An object of the commit is missing or incomplete."""
 
 
+class _TooLarge(Exception):
+    """The tree has more names or contents than are kept in memory."""
+
+
 class Tree:
     """Reads commits. It keeps the files of the last commit, so that only those that changed are read."""
 
@@ -54,10 +65,13 @@ class Tree:
 
         `fetch` gets files that are not in the clone. Without it they raise Corrupt.
         """
-        if problem := _not_a_directory(git, sha, path):
-            return Selection((), (problem,))
-        objects = _Objects(git, fetch, self._contents)
-        found = select(_CommitTree(objects, sha, path))
+        try:
+            if problem := _not_a_directory(git, sha, path):
+                return Selection((), (problem,))
+            objects = _Objects(git, fetch, self._contents)
+            found = select(_CommitTree(objects, sha, path))
+        except (_TooLarge, GitTooMuch):
+            return Selection((), (problem_of(path or ".", TOO_LARGE),))
         self._contents = objects.used
         if found.files or found.problems:
             return found
@@ -73,9 +87,10 @@ class _Objects:
         self.used: dict[str, bytes] = {}
         self._fetch = fetch
         self._known = known
+        self._bytes = 0
 
     def read(self, objects: Sequence[str]) -> list[bytes | int]:
-        """The contents of these files, in order, or the size of one that is too large."""
+        """The contents of these files, in order, or the size of one that is too large. Raises _TooLarge."""
         self.used |= {each: self._known[each] for each in objects if each in self._known}
         new = list(dict.fromkeys(each for each in objects if each not in self.used))
         sizes = _sizes(self.git, new)
@@ -86,6 +101,9 @@ class _Objects:
         if absent := next((each for each in new if each not in sizes), None):
             raise Corrupt(f"object {absent} is missing or incomplete")
         small = [(each, sizes[each]) for each in new if sizes[each] <= LIMIT]
+        self._bytes += sum(size for _, size in small)
+        if self._bytes > TOTAL_LIMIT:
+            raise _TooLarge
         self.used |= _contents(self.git, small)
         return [self.used[each] if each in self.used else sizes[each] for each in objects]
 
@@ -98,15 +116,21 @@ class _CommitTree:
         self._sha = sha
         self._path = path
         self._above = path.split("/") if path else []
-        listing = objects.git(["ls-tree", "-r", "-z", f"{sha}:{path}"], b"")
-        self._entries = {each.path: each for each in _entries(listing)}
+        self._entries: dict[str, _Entry] = {}
         self._children: dict[str, dict[str, Entry]] = {"": {}}
-        for each in self._entries.values():
+        self._names = self._characters = self._steps = 0
+        self._outside: dict[str, dict[str, str]] = {}
+        for each in _entries(objects.git(["ls-tree", "-r", "-z", f"{sha}:{path}"], b"")):
+            self._entries[each.path] = each
             self._place(each.path, _KINDS.get(each.mode, Kind.FILE))
         links = [each for each in self._entries.values() if each.mode == _LINK]
         texts = objects.read([each.object for each in links])
         self._links = {
-            link.path: os.fsdecode(text) if isinstance(text, bytes) else ""
+            link.path: os.fsdecode(text) if isinstance(text, bytes) and len(text) <= _LONGEST_LINK else ""
+            for link, text in zip(links, texts, strict=True)
+        }
+        self._sizes = {
+            link.path: text if isinstance(text, int) else len(text)
             for link, text in zip(links, texts, strict=True)
         }
 
@@ -126,6 +150,8 @@ class _CommitTree:
 
     def target(self, link: str) -> Target:
         text, names = self._links[link], [*self._above, *link.split("/")]
+        if not text:
+            return Target(Kind.MISSING, f"a path of {self._sizes[link]:,} bytes")
         place = self._follow(names)
         if isinstance(place, Kind):
             return Target(place, text)
@@ -145,34 +171,49 @@ class _CommitTree:
             yield size_problem(self.shown(path), content) if isinstance(content, int) else content
 
     def _place(self, path: str, kind: Kind) -> None:
-        """Add an entry to its directory, and the directory to its own."""
-        directory = path.rpartition("/")[0]
-        if directory not in self._children:
-            self._children[directory] = {}
-            self._place(directory, Kind.DIRECTORY)
-        self._children[directory][path] = Entry(path, kind)
+        """Add an entry to its directory, and the directory to its own. Raises _TooLarge."""
+        is_new = True
+        while is_new:
+            self._names += 1
+            self._characters += len(path)
+            if self._names > _MOST_NAMES or self._characters > _MOST_CHARACTERS:
+                raise _TooLarge
+            directory = path.rpartition("/")[0]
+            is_new = directory not in self._children
+            self._children.setdefault(directory, {})[path] = Entry(path, kind)
+            path, kind = directory, Kind.DIRECTORY
 
     def _follow(self, names: Sequence[str]) -> list[str] | Kind:
         """The names from the top of the repository to where a path leads, after all links."""
-        left, place, followed = list(names), list[str](), 0
+        left, place, followed = list(reversed(names)), list[str](), 0
         while left:
-            name = left.pop(0)
+            self._steps += 1
+            if self._steps > _MOST_STEPS or followed > _MOST_LINKS:
+                return Kind.LOOP
+            name = left.pop()
             if name == "..":
                 if not place:
                     return Kind.OUTSIDE
                 place.pop()
             elif name not in ("", "."):
                 place.append(name)
+                if len(place) > len(self._above) and not self._exists(place):
+                    return Kind.MISSING
                 text = self._link_at(place)
                 if text is not None:
                     followed += 1
-                    if followed > _MOST_LINKS:
-                        return Kind.LOOP
-                    if text.startswith("/"):
-                        return Kind.OUTSIDE
+                    if not text or text.startswith("/"):
+                        return Kind.OUTSIDE if text else Kind.MISSING
                     place.pop()
-                    left = [*text.split("/"), *left]
+                    left += reversed(text.split("/"))
         return place
+
+    def _exists(self, place: Sequence[str]) -> bool:
+        """Whether there is a place, or it is not known because it is not below the path."""
+        if place[: len(self._above)] != self._above:
+            return True
+        path = "/".join(place[len(self._above) :])
+        return path in self._entries or path in self._children
 
     def _link_at(self, place: Sequence[str]) -> str | None:
         """The text of the link at a place, None if there is none below the path."""
@@ -181,23 +222,19 @@ class _CommitTree:
 
     def _kind_outside(self, place: Sequence[str]) -> Kind:
         """What is at a place of the commit that is not below the path."""
-        mode = _mode_at(self._objects.git, self._sha, place)
-        if mode is None:
-            return Kind.MISSING
+        above, mode = "", _TREE
+        for name in place:
+            if mode != _TREE:
+                return Kind.MISSING
+            if above not in self._outside:
+                if len(self._outside) >= _MOST_OUTSIDE:
+                    return Kind.OUTSIDE_DIRECTORY  # unknown, and refused
+                self._outside[above] = _modes(self._objects.git, self._sha, above)
+            here = self._outside[above]
+            if name not in here:
+                return Kind.MISSING
+            above, mode = f"{above}/{name}" if above else name, here[name]
         return Kind.OUTSIDE_DIRECTORY if mode == _TREE else Kind.OUTSIDE
-
-
-def _mode_at(git: Git, sha: str, names: Sequence[str]) -> str | None:
-    """The mode of a place of a commit, None if it does not exist. Git treats no name as a pattern."""
-    above, mode = "", _TREE
-    for name in names:
-        if mode != _TREE:
-            return None
-        here = _modes(git, sha, above)
-        if name not in here:
-            return None
-        above, mode = f"{above}/{name}" if above else name, here[name]
-    return mode
 
 
 def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:

@@ -183,7 +183,7 @@ def _access_problem(path: Path, error: OSError | ValueError) -> Problem:
     if number == errno.ELOOP:
         message = LINK_LOOP
     elif number in (errno.ENOENT, errno.ENOTDIR) and path.is_symlink():
-        message = dead_link(printable(os.readlink(path)))
+        message = dead_link(_link_text(path))
     elif number in (errno.ENOENT, errno.ENOTDIR) or number is None:
         message = "no such file or directory: check the path"
     elif number in (errno.EACCES, errno.EPERM):

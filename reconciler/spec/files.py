@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from reconciler.spec.problem import Problem, problem_of
 
 LIMIT = 1024 * 1024  # bytes; a spec takes about 500, so one file can hold two thousand specs
+TOTAL_LIMIT = 64 * LIMIT  # bytes of all files of a source; they are kept in memory
 _ENDINGS = (".yaml", ".yml")
 
 

@@ -13,13 +13,20 @@ The format is a small part of that of `.gitignore`, and it means the same in bot
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 NAME = ".reconcilerignore"
+# Every pattern is compared with every entry of a tree, and nobody writes more by hand.
+_MOST_PATTERNS = 500
+_LONGEST = 500  # characters of a pattern
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
+    """`fits` the whole path of an entry, or its name alone if the pattern has no `/`."""
+
     fits: re.Pattern[str]
+    of_name: bool
     is_negated: bool
     only_directories: bool
 
@@ -37,21 +44,25 @@ class Ignore:
 
     @classmethod
     def of(cls, text: str) -> "Ignore":
+        """The patterns of a file. Raises ValueError if they are too many or too long to be compared."""
         return cls(tuple(_patterns(text)))
 
     def covers(self, path: str, *, is_directory: bool = False) -> bool:
         """Whether an entry is passed over. `path` is relative to the directory of the file, with `/`."""
+        name = path.rpartition("/")[2]
         fitting = (
             each
             for each in reversed(self.patterns)
-            if (is_directory or not each.only_directories) and each.fits.fullmatch(path)
+            if (is_directory or not each.only_directories)
+            and each.fits.fullmatch(name if each.of_name else path)
         )
         last = next(fitting, None)
         return last is not None and not last.is_negated
 
 
 def _patterns(text: str) -> Iterator[_Pattern]:
-    for line in text.splitlines():
+    count = 0
+    for number, line in enumerate(text.splitlines(), 1):
         pattern = line.rstrip()
         if not pattern or pattern.startswith("#"):
             continue
@@ -60,32 +71,63 @@ def _patterns(text: str) -> Iterator[_Pattern]:
         body = pattern.strip("/")
         if not body:
             continue
+        count += 1
+        if count > _MOST_PATTERNS:
+            raise ValueError(
+                f"has more than {_MOST_PATTERNS} patterns: write fewer, such as one for a directory"
+            )
+        if len(pattern) > _LONGEST:
+            raise ValueError(f"has a pattern of more than {_LONGEST} characters in line {number}: shorten it")
         is_anchored = "/" in pattern.rstrip("/")
-        expression = ("" if is_anchored else "(?:.*/)?") + "".join(_expressions(body))
-        yield _Pattern(re.compile(expression, re.DOTALL), is_negated, pattern.endswith("/"))
+        yield _Pattern(re.compile(_path(body), re.DOTALL), not is_anchored, is_negated, pattern.endswith("/"))
 
 
-_PARTS = re.compile(r"/\*\*/|\*\*/|/\*\*|\*\*|\*|\?|\[[!^]?\]?[^]/]*\]|\\?.", re.DOTALL)
+_DIRECTORIES = "(?:[^/]+/)"  # any of these, as few as possible, stand for "**/"
+_PARTS = re.compile(r"\*+|\?|\[[!^]?\]?[^]/]*\]|\\?.", re.DOTALL)
 
 
-def _expressions(pattern: str) -> Iterator[str]:
-    """The parts of a pattern as regular expressions."""
+def _path(body: str) -> str:
+    """The regular expression of a pattern, for a whole path.
+
+    Between two wildcards, the first place that fits is as good as any later one. An atomic group therefore
+    keeps it, so that a hostile pattern cannot make the comparison try all combinations.
+    """
+    names = body.split("/")
+    runs = [list(run) for is_any, run in groupby(names, _is_any) if not is_any]
+    expressions = ["/".join(map(_name, run)) for run in runs]
+    if not expressions:
+        return ".+"
+    begin = f"{_DIRECTORIES}*?" if _is_any(names[0]) else ""
+    end = "/.*" if _is_any(names[-1]) else ""
+    if len(expressions) == 1:
+        return f"{begin}{expressions[0]}{end}"
+    head, *middle, tail = expressions
+    found = f"(?>{begin}{head}/)" if begin else f"{head}/"
+    found += "".join(f"(?>{_DIRECTORIES}*?{each}/)" for each in middle)
+    return f"{found}{_DIRECTORIES}*?{tail}{end}"
+
+
+def _is_any(name: str) -> bool:
+    """Whether a part of a pattern between two slashes stands for any directories."""
+    return len(name) > 1 and not name.strip("*")
+
+
+def _name(pattern: str) -> str:
+    """The regular expression of a part of a pattern between two slashes. It fits no slash."""
+    pieces = [""]
     for part in _PARTS.findall(pattern):
-        match part:
-            case "/**/":
-                yield "/(?:.*/)?"
-            case "**/":
-                yield "(?:.*/)?"
-            case "/**":
-                yield "/.*"
-            case "**" | "*":
-                yield "[^/]*"
-            case "?":
-                yield "[^/]"
-            case _ if part.startswith("[") and len(part) > 2:
-                yield _character_class(part)
-            case _:
-                yield re.escape(part[-1])
+        if part.startswith("*"):
+            pieces.append("")
+        elif part == "?":
+            pieces[-1] += "[^/]"
+        elif part.startswith("[") and len(part) > 2:
+            pieces[-1] += _character_class(part)
+        else:
+            pieces[-1] += re.escape(part[-1])
+    if len(pieces) == 1:
+        return pieces[0]
+    head, *middle, tail = pieces
+    return f"{head}{''.join(f'(?>[^/]*?{each})' for each in middle if each)}[^/]*{tail}"
 
 
 def _character_class(part: str) -> str:
@@ -93,7 +135,8 @@ def _character_class(part: str) -> str:
     body = part[1:-1]
     is_negated = body[0] in "!^"
     body = body[1:] if is_negated else body
-    escaped = re.sub(r"([\\\[\]^&~|])", r"\\\1", body)
+    # Two hyphens would be a set difference in a later version of `re`.
+    escaped = re.sub(r"([\\\[\]^&~|])", r"\\\1", body).replace("--", r"-\-")
     expression = f"[{'^' if is_negated else ''}{escaped}]"
     try:
         re.compile(expression)

@@ -10,23 +10,27 @@
 A source describes what is there as a `Tree`. It need not know any of these rules.
 """
 
+from collections import deque
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from reconciler.spec.files import File, is_hidden, is_spec
+from reconciler.spec.files import TOTAL_LIMIT, File, is_hidden, is_spec
 from reconciler.spec.ignore import NAME as IGNORE
 from reconciler.spec.ignore import Ignore
 from reconciler.spec.problem import Problem, problem_of
 from reconciler.spec.shape import API_VERSION
-from reconciler.spec.wording import printable
+from reconciler.spec.wording import printable, shorten
 
 _MOST_JSON = 20  # JSON files that are read for a warning; where there are more, they serve another purpose
+_MOST_LEVELS = 100  # of directories; a repository has ten
 # What is wrong with a place, in the words of every source.
 NAMED_DIRECTORY = "is a directory, but its name ends in .yaml or .yml: rename the directory"
 SUBMODULE = "is a submodule, which is not fetched: commit the specs to this repository"
 LINK_LOOP = "is part of a loop of symbolic links: remove it or point it to a file"
+TOO_LARGE = "contains more than fits into memory: name a directory that contains only the specs"
+_TOO_DEEP = f"is below more than {_MOST_LEVELS} directories: move it up"
 _GROUP = API_VERSION.split("/", maxsplit=1)[0].encode() + b"/"
 
 
@@ -47,13 +51,17 @@ class Kind(Enum):
 
 
 def dead_link(text: str) -> str:
-    """What is wrong with a link that leads nowhere. `text` is its content, made printable."""
-    return f"is a symbolic link to {text}, which does not exist: fix or remove the link"
+    """What is wrong with a link that leads nowhere. `text` is its content."""
+    return f"is a symbolic link to {shorten(text)}, which does not exist: fix or remove the link"
 
 
 def not_a_file(kind: Kind) -> str:
     """What is wrong with a pipe, a socket or a device in the place of a spec."""
     return f"is {kind.value}, not a file: remove it or name a file"
+
+
+# What is behind a link that leads to nothing that is read.
+_NOWHERE = frozenset({Kind.MISSING, Kind.LOOP, Kind.OUTSIDE, Kind.OUTSIDE_DIRECTORY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +156,11 @@ def select(tree: Tree, known: Container[str] = ()) -> Selection:
     ]
     contents = tree.contents([real for real, _ in found])
     files: list[File] = []
+    left = TOTAL_LIMIT
     for (_, path), content in zip(found, contents, strict=True):
+        left -= len(content) if isinstance(content, bytes) else 0
+        if left < 0:
+            return Selection((), (problem_of(tree.root, TOO_LARGE),))
         if isinstance(content, Problem):
             search.problems.append(content)
         else:
@@ -169,7 +181,7 @@ class _Search:
     warnings: list[Problem] = field(default_factory=list)
     ignored: int = 0
     json: dict[str, str] = field(default_factory=dict)
-    links: list[tuple[Entry, str]] = field(default_factory=list)
+    links: deque[tuple[Entry, str]] = field(default_factory=deque)
     searched: set[str] = field(default_factory=set)
     ignore: Ignore = field(default_factory=Ignore)
 
@@ -182,14 +194,22 @@ class _Search:
         self.read_ignore(top)
         self.directory("", "")
         while self.links:
-            self.link(*self.links.pop(0))
+            self.link(*self.links.popleft())
 
     def read_ignore(self, top: Sequence[Entry]) -> None:
         entry = next((each for each in top if each.path == IGNORE), None)
         if entry is None:
             return
-        path = self.tree.target(entry.path).path if entry.kind is Kind.LINK else entry.path
-        (content,) = self.tree.contents([path]) if path else (b"",)
+        kind, path = entry.kind, entry.path
+        if kind is Kind.LINK:
+            target = self.tree.target(path)
+            kind, path = target.kind, target.path
+        if kind in _NOWHERE:
+            return
+        if kind is not Kind.FILE:
+            self.problem(IGNORE, not_a_file(kind))
+            return
+        (content,) = self.tree.contents([path])
         if isinstance(content, Problem):
             self.problems.append(content)
             return
@@ -197,10 +217,15 @@ class _Search:
             self.ignore = Ignore.of(content.decode())
         except UnicodeDecodeError:
             self.problem(IGNORE, "is not UTF-8: save the file as UTF-8")
+        except ValueError as error:
+            self.problem(IGNORE, str(error))
 
     def directory(self, real: str, shown: str) -> None:
         """Search a directory. `shown` is the path that led to it."""
         if real in self.searched:
+            return
+        if shown.count("/") >= _MOST_LEVELS:
+            self.problem(shown, _TOO_DEEP)
             return
         self.searched.add(real)
         entries = self.tree.children(real)
@@ -222,10 +247,10 @@ class _Search:
         if self.is_ignored(shown, target.kind):
             return
         is_named = is_spec(entry.name)
-        text = printable(target.text)
+        text = shorten(target.text)
         match target.kind:
             case Kind.MISSING if is_named:
-                self.problem(shown, dead_link(text))
+                self.problem(shown, dead_link(target.text))
             case Kind.LOOP if is_named:
                 self.problem(shown, LINK_LOOP)
             case Kind.OUTSIDE if is_named:

@@ -178,3 +178,8 @@ def test_no_secret_of_a_url_is_shown_or_becomes_an_argument(user: str, noise: st
 
 def test_a_token_as_the_user_name_is_removed() -> None:
     assert address.scrub("bad ghp_abc", address.secrets("https://ghp_abc@h/r.git")) == "bad ***"
+
+
+def test_every_address_of_a_message_loses_its_credentials() -> None:
+    text = "https://a:b@h/r and file:///srv/a@b and (ssh://git:x@y@h/r) and https://h/r"
+    assert address.scrub(text) == "https://h/r and file:///srv/a@b and (ssh://h/r) and https://h/r"

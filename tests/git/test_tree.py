@@ -2,11 +2,14 @@
 
 import subprocess
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reconciler.git.clone import lock
 from reconciler.git.tree import Corrupt, Tree
 
 MODES = {"100644": "blob", "100755": "blob", "120000": "blob", "160000": "commit", "40000": "tree"}
@@ -68,3 +71,50 @@ def test_a_file_that_is_missing_from_the_clone_is_fetched_or_reported(git: Run) 
     with pytest.raises(Corrupt, match=missing):
         Tree().spec_files(git, sha, "", asked.append)
     assert asked == [[missing]]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param(
+            b"x" * 4096,
+            "web.yaml: is a symbolic link to a path of 4,096 bytes, which does not exist: fix or remove the link",
+            id="a link that is longer than a path",
+        ),
+        pytest.param(
+            b"",
+            "web.yaml: is a symbolic link to a path of 0 bytes, which does not exist: fix or remove the link",
+            id="an empty link",
+        ),
+    ],
+)
+def test_a_link_that_no_file_system_has_leads_nowhere(git: Run, text: bytes, problem: str) -> None:
+    sha = tree(git, {b"web.yaml": ("120000", text)})
+    assert [str(each) for each in Tree().spec_files(git, sha, "").problems] == [problem]
+
+
+def test_an_ignore_file_that_is_a_submodule_is_named_and_nothing_is_corrupt(git: Run) -> None:
+    sha = tree(git, {b".reconcilerignore": ("160000", b""), b"web.yaml": ("100644", b"a: 1\n")})
+    found = Tree().spec_files(git, sha, "")
+    assert [str(each) for each in found.problems] == [
+        ".reconcilerignore: is a submodule, not a file: remove it or name a file"
+    ]
+
+
+def test_directories_that_repeat_are_not_expanded(tmp_path: Path) -> None:
+    """Ten directories, each with the one before ten times, name ten thousand million files."""
+    with lock(tmp_path, timedelta(minutes=1)) as clone:
+        clone.prepare()
+
+        def run(arguments: Sequence[str], stdin: bytes) -> bytes:
+            return clone.git(arguments, stdin=stdin)
+
+        blob = run(["hash-object", "-w", "--stdin"], b"a: 1\n").decode().strip()
+        below = run(["mktree"], "".join(f"100644 blob {blob}\t{name}.yaml\n" for name in range(10)).encode())
+        for _ in range(9):
+            rows = (f"040000 tree {below.decode().strip()}\t{name}\n" for name in range(10))
+            below = run(["mktree"], "".join(rows).encode())
+        found = Tree().spec_files(run, below.decode().strip(), "")
+    assert [str(each) for each in found.problems] == [
+        ".: contains more than fits into memory: name a directory that contains only the specs"
+    ]

@@ -170,6 +170,56 @@ OUTSIDE = "and is not followed: move the {} below specs"
             Found(["specs/a.yaml"], ["specs/x.yaml: is a directory, but its name ends in .yaml or .yml: rename the directory"], [], 0),
             id="a directory with the name of a spec is an error",
         ),
+        pytest.param(
+            {"a.yaml": SPEC, ".reconcilerignore/a.yaml": ""},
+            Found(["specs/a.yaml"], ["specs/.reconcilerignore: is a directory, not a file: remove it or name a file"], [], 0),
+            id="an ignore file that is a directory is an error",
+        ),
+        pytest.param(
+            {"a.yaml": SPEC, ".reconcilerignore": Path("x"), "x/README": ""},
+            Found(["specs/a.yaml"], ["specs/.reconcilerignore: is a directory, not a file: remove it or name a file"], [], 0),
+            id="an ignore file that is a link to a directory is an error",
+        ),
+        pytest.param(
+            {"a.yaml": SPEC, ".reconcilerignore": Path("nowhere")},
+            Found(["specs/a.yaml"], [], [], 0),
+            id="an ignore file that is a link to nowhere covers nothing",
+        ),
+        pytest.param(
+            {"a.yaml": SPEC, ".reconcilerignore": "a.yaml\n" * 501},
+            Found(
+                ["specs/a.yaml"],
+                ["specs/.reconcilerignore: has more than 500 patterns: write fewer, such as one for a directory"],
+                [],
+                0,
+            ),
+            id="an ignore file with too many patterns is an error",
+        ),
+        pytest.param(
+            {"a.yaml": SPEC, f"{'d/' * 101}b.yaml": SPEC},
+            Found(["specs/a.yaml"], [f"specs/{'d/' * 100}d: is below more than 100 directories: move it up"], [], 0),
+            id="a spec below too many directories is an error",
+        ),
+        pytest.param(
+            {"a.yaml": SPEC, "long.yaml": Path("x" * 200)},
+            Found(
+                ["specs/a.yaml"],
+                [f"specs/long.yaml: is a symbolic link to {'x' * 50}…{'x' * 30}, which does not exist: fix or remove the link"],
+                [],
+                0,
+            ),
+            id="a long link is shortened in a message",
+        ),
+        pytest.param(
+            {"a.yaml": SPEC, "b.yaml": Path("nowhere/../a.yaml")},
+            Found(
+                ["specs/a.yaml"],
+                ["specs/b.yaml: is a symbolic link to nowhere/../a.yaml, which does not exist: fix or remove the link"],
+                [],
+                0,
+            ),
+            id="a link through a directory that does not exist leads nowhere",
+        ),
     ],
 )  # fmt: skip
 def test_which_files_are_read(
@@ -201,6 +251,12 @@ def test_which_files_are_read(
         pytest.param("x/**/a.yaml", ["x/a.yaml", "x/y/z/a.yaml"], ["a.yaml"], id="two stars in the middle"),
         pytest.param("**/a.yaml", ["a.yaml", "x/y/a.yaml"], ["b.yaml"], id="two stars at the beginning"),
         pytest.param("x/**", ["x/a.yaml", "x/y/a.yaml"], ["x", "a.yaml"], id="two stars at the end"),
+        pytest.param("**", ["a.yaml", "dir:x"], [], id="two stars alone"),
+        pytest.param("***/a.yaml", ["a.yaml", "x/y/a.yaml"], ["b.yaml"], id="three stars are two"),
+        pytest.param("a**b", ["ab", "axb", "x/axb"], ["a/b"], id="two stars within a name are one"),
+        pytest.param("x/**/y/**/z*.yaml", ["x/y/z.yaml", "x/a/y/b/c/zz.yaml"], ["x/y/a.yaml", "y/x/z.yaml"], id="two stars twice"),
+        pytest.param("*a*b*.yaml", ["ab.yaml", "xaxbbx.yaml"], ["ba.yaml"], id="several stars within a name"),
+        pytest.param("[+--].yaml", ["+.yaml", ",.yaml", "-.yaml"], ["a.yaml"], id="a range that ends in a hyphen"),
         pytest.param("?.yaml", ["a.yaml"], ["ab.yaml", ".yaml"], id="a question mark"),
         pytest.param("[a-c].yaml", ["b.yaml"], ["d.yaml"], id="a set of characters"),
         pytest.param("[!a-c].yaml", ["d.yaml"], ["b.yaml"], id="a negated set of characters"),

@@ -17,12 +17,14 @@ from reconciler.azure.fields import (
     flag_in,
     identifier_in,
     known_flag_in,
+    line_in,
     list_in,
     mapping_in,
     number_in,
     object_from,
     objects_in,
     only_malformed,
+    raw_text_in,
     required_in,
     text_in,
     time_in,
@@ -42,6 +44,7 @@ from reconciler.spec.image import (
     at_version,
     follows_latest,
 )
+from reconciler.spec.wording import printable
 
 _SERVICE_FABRIC = ("microsoft.azure.servicefabric", ("servicefabricnode", "servicefabriclinuxnode"))
 _APPLICATION_HEALTH = (
@@ -140,7 +143,7 @@ def _instance(row: Json) -> Instance:
         created=time_in(properties, "timeCreated"),
         error=_error(provisioned),
         protected=flag_in(mapping_in(properties, "protectionPolicy"), "protectFromScaleSetActions"),
-        zone=next((each for each in list_in(row, "zones") if isinstance(each, str)), ""),
+        zone=next((printable(each) for each in list_in(row, "zones") if isinstance(each, str)), ""),
         placement_group=text_in(view, "placementGroupId"),
         update_domain=number_in(view, "platformUpdateDomain"),
         fault_domain=number_in(view, "platformFaultDomain"),
@@ -168,8 +171,8 @@ def operation(body: Json) -> Operation:
         return Operation("InProgress")  # "Running", "Accepted", "Updating": any status that is not final
     if ended == "Succeeded":
         return Operation(ended)
-    message = ": ".join(text for text in (text_in(error, "code"), text_in(error, "message")) if text)
-    return Operation(ended, " ".join(message.split()) or f"{ended}, without a code or a message")
+    message = ": ".join(text for text in (line_in(error, "code"), line_in(error, "message")) if text)
+    return Operation(ended, message or f"{ended}, without a code or a message")
 
 
 def region(name: str) -> str:
@@ -178,7 +181,7 @@ def region(name: str) -> str:
     >>> region("West Europe")
     'westeurope'
     """
-    return "".join(name.split()).casefold()
+    return printable("".join(name.split()).casefold())
 
 
 def model_patch(image: Image, tags: Mapping[str, str] | None) -> dict[str, Any]:
@@ -260,7 +263,7 @@ def _custom_metrics(view: Json) -> tuple[int | None, bool]:
     reports = [
         each for extension in objects_in(view, "extensions") for each in objects_in(extension, "substatuses")
     ]
-    message = text_in(_status(reports, "ComponentStatus/CustomMetrics"), "message")
+    message = raw_text_in(_status(reports, "ComponentStatus/CustomMetrics"), "message")
     try:
         metrics = json.loads(message or "{}")
     except (ValueError, RecursionError):
@@ -337,7 +340,7 @@ def _error(provisioned: Json) -> str:
     parts = text_in(provisioned, "code").split("/")
     if len(parts) < 2 or parts[1].lower() != "failed":
         return ""
-    return parts[2] if len(parts) > 2 else text_in(provisioned, "message")
+    return parts[2] if len(parts) > 2 else line_in(provisioned, "message")
 
 
 def _capacity(body: Json, *, is_flexible: bool) -> int:

@@ -40,6 +40,7 @@ from reconciler.spec.image import (
     order,
     version,
 )
+from reconciler.spec.wording import one_line
 
 Check = Callable[[Image], Availability]
 
@@ -237,7 +238,7 @@ def _missing(image: Image, location: str, error: ResourceNotFoundError) -> Avail
 
 
 def _quote(message: object) -> str:
-    return f'Azure: "{str(message).removesuffix(".")}"'
+    return f'Azure: "{one_line(str(message)).removesuffix(".")}"'
 
 
 def _is_excluded(row: Json) -> bool:
@@ -253,9 +254,10 @@ def _deprecation(image: Image, deprecation: Json) -> Availability:
     match str(deprecation.get("imageState", "")):
         case "Deprecated":
             alternative = (deprecation.get("alternativeOption") or {}).get("value")
-            return Availability(image, Verdict.DEPRECATED, f"use {alternative}" if alternative else "")
+            hint = f"use {one_line(str(alternative))}" if alternative else ""
+            return Availability(image, Verdict.DEPRECATED, hint)
         case "ScheduledForDeprecation":
-            when = str(deprecation.get("scheduledDeprecationTime") or "")[:10]
+            when = one_line(str(deprecation.get("scheduledDeprecationTime") or ""))[:10]
             return Availability(
                 image, Verdict.AVAILABLE, f"scheduled for deprecation{f' on {when}' if when else ''}"
             )
@@ -277,7 +279,7 @@ def _replication(image: Image, properties: Json, location: str) -> Availability:
             continue
         verdict = Verdict.NOT_REPLICATED if state == "Failed" else Verdict.REPLICATING
         details = each.get("details") or f"{each.get('progress') or 0}%"
-        return Availability(image, verdict, f"Azure reports {state}, {details}")
+        return Availability(image, verdict, one_line(f"Azure reports {state}, {details}"))
     return Availability(image, Verdict.AVAILABLE)
 
 

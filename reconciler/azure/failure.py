@@ -23,12 +23,16 @@ from azure.core.exceptions import (
 
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.wording import quote_error
+from reconciler.spec.wording import one_line
 
 
 class AzureFailure(Exception):
-    """A failed call. `str()` is a clause on one line, which quotes Azure's code and message."""
+    """A failed call. `str()` is a clause on one printable line, which quotes Azure's code and message."""
 
     reason = Reason.BUG
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class Refused(AzureFailure):
@@ -169,12 +173,12 @@ def _line(error: AzureError) -> str:
         text = f"Azure returned HTTP {error.response.status_code} {error.reason}"  # the body is HTML or empty
     else:
         text = str(error.message or error)
-    return _cut(" ".join(text.split()))
+    return _cut(one_line(text))
 
 
 def _attempts(message: str) -> str:
     """The error of each identity source, from the lines of the library's message."""
-    errors = [" ".join(line.split()) for line in message.splitlines() if line.startswith("\t")]
+    errors = [one_line(line) for line in message.splitlines() if line.startswith("\t")]
     return f" ({'; '.join(errors)})" if errors else ""
 
 

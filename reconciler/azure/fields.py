@@ -14,6 +14,7 @@ from azure.core.exceptions import AzureError
 
 from reconciler.azure.clock import is_plausible
 from reconciler.azure.failure import AzureFailure, MalformedResponse
+from reconciler.spec.wording import one_line, printable
 
 Json = Mapping[str, Any]
 Value = TypeVar("Value")
@@ -86,6 +87,17 @@ def mapping_in(body: Json, key: str) -> Json:
 
 
 def text_in(body: Json, key: str) -> str:
+    """A text for a message or a comparison, escaped if it is not printable."""
+    return printable(_of_type(body, key, str, ""))
+
+
+def line_in(body: Json, key: str) -> str:
+    """A message, which may have several lines, on one line."""
+    return one_line(_of_type(body, key, str, ""))
+
+
+def raw_text_in(body: Json, key: str) -> str:
+    """A text exactly as Azure sent it."""
     return _of_type(body, key, str, "")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from reconciler.azure.session import Session
 from reconciler.azure.token import claims, obtain
+from reconciler.spec.wording import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +45,5 @@ def _name(found: Mapping[str, Any]) -> str:
 
 
 def _claim(found: Mapping[str, Any], *names: str) -> str:
-    return next((text for name in names if isinstance(text := found.get(name), str) and text), "")
+    text = next((text for name in names if isinstance(text := found.get(name), str) and text), "")
+    return printable(text)

@@ -59,7 +59,7 @@ def _is_arm(response: HttpResponse) -> bool:
     """Whether the response is JSON. An error is JSON too: an older Azure Stack may not know this version."""
     try:
         return isinstance(response.json(), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

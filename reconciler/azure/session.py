@@ -36,7 +36,7 @@ from reconciler.azure.budget import Budget, OperationClass, Priority, Subject
 from reconciler.azure.clock import AzureClock, parse_date, steady
 from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import MalformedResponse, TooManyRequests, Unreachable, failure
-from reconciler.azure.fields import Json, text_in
+from reconciler.azure.fields import Json, raw_text_in
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.azure.token import default_credential
 
@@ -211,19 +211,28 @@ class ApiCall:
         The SDK would build a model for each row, which takes seven times as long as everything else. The next
         call acquires as many requests as there were pages, so that a list is read as a whole or not at all.
         """
-        pages = 1
-        request = HttpRequest("GET", path, params={**query, "api-version": COMPUTE})
-        while True:
-            body = self.request_json(request)
+        pages = 0
+        for body in self.pages(HttpRequest("GET", path, params={**query, "api-version": COMPUTE})):
+            pages += 1
             found = body.get("value")
             if not isinstance(found, list):
                 raise MalformedResponse("Azure sent a list without rows")
             yield from found
-            if not (next_link := text_in(body, "nextLink")):
-                self.session.note_pages(path, pages)
+        self.session.note_pages(path, pages)
+
+    def pages(self, request: HttpRequest) -> Iterator[Json]:
+        """The pages of a list. Raises AzureError, and MalformedResponse, also if the pages form a cycle."""
+        links = set[str]()
+        while True:
+            body = self.request_json(request)
+            yield body
+            link = raw_text_in(body, "nextLink")
+            if not link:
                 return
-            pages += 1
-            request = HttpRequest("GET", next_link)
+            if link in links:
+                raise MalformedResponse("Azure sent a list whose pages form a cycle")
+            links.add(link)
+            request = HttpRequest("GET", link)
 
     def get(self, path: str) -> Json:
         """A resource as JSON. Raises AzureError, and MalformedResponse if it is no JSON object."""

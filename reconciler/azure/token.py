@@ -55,6 +55,6 @@ def claims(token: str) -> Mapping[str, Any]:
     try:
         payload = token.split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, binascii.Error, ValueError):
+    except (IndexError, binascii.Error, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

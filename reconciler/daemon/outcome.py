@@ -15,6 +15,7 @@ from reconciler.rollout.step import Step
 from reconciler.rollout.wait import LONGEST, Wait, status_after, wait_after
 from reconciler.rollout.wording import moment, time_of_day
 from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.wording import one_line
 
 # A canary that becomes unhealthy during its soak is reported within this time.
 _WATCH = timedelta(minutes=5)
@@ -152,7 +153,7 @@ def outcome_of_failure(
 
 def outcome_of_bug(name: str, commit: str, at: datetime, error: Exception) -> Outcome:
     """The outcome of an error in this program. It affects this scale set only."""
-    message = (
+    message = one_line(
         "the reconcile failed because of a bug in the reconciler; please report it "
         f"({type(error).__name__}: {error})"
     )

@@ -196,3 +196,30 @@ def test_a_missing_certificate_file_is_reported(monkeypatch: pytest.MonkeyPatch)
 def test_an_address_without_a_listener_is_reported() -> None:
     with pytest.raises(Unreachable, match=r"Azure could not be reached \(.*127\.0\.0\.1.*refused"):
         Compute(Session("https://127.0.0.1:9", credential=Token())).model(TARGET, Priority.ROLLOUT)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("a\x1b[2Jb", r"X: a\x1b[2Jb", id="an escape sequence"),
+        pytest.param("a\u202eb", r"X: a\u202eb", id="a character that reorders text"),
+        pytest.param("a\r\n\tb", "X: a b", id="lines"),
+        pytest.param("a\u2028b", "X: a b", id="a line end of Unicode"),
+    ],
+)
+def test_a_message_of_azure_is_one_printable_line(
+    door: Door, azure: Simulator, text: str, shown: str
+) -> None:
+    azure.faults.arm("VirtualMachineScaleSets_Get", Status(400, "X", text))
+    with pytest.raises(Refused) as caught:
+        door.model(TARGET, Priority.ROLLOUT)
+    assert str(caught.value) == shown
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [AzureFailure, Refused, Conflict, Unreachable, MalformedResponse, lambda text: TooManyRequests(text, timedelta())],
+    ids=["any", "refused", "conflict", "unreachable", "malformed", "throttled"],
+)  # fmt: skip
+def test_every_failure_is_one_printable_line(kind: Callable[[str], AzureFailure]) -> None:
+    assert str(kind("a\n\x07b")) == r"a \x07b"

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.azure.failure import Conflict
+from reconciler.azure.compute import Compute, Scope
+from reconciler.azure.failure import Conflict, MalformedResponse
 from reconciler.azure.permissions import EffectivePermissions, Grant, permissions
 from reconciler.azure.role import ACTIONS, ALWAYS, FLEXIBLE, home, required_actions
 from reconciler.azure.session import Session
-from reconciler.simulator import Simulator, VirtualClock
+from reconciler.simulator import Page, Simulator, VirtualClock
 from reconciler.spec.image import GalleryImage, Image, ManagedImage, PlatformImage, VhdImage
 from tests.azure.conftest import TARGET
 from tests.build import NEW, SUBSCRIPTION
@@ -36,6 +37,11 @@ CART = f"{OWN}/galleries/shop/images/cart"
         pytest.param([Grant(("*/read",))], WRITE, False, id="a star with another end"),
         pytest.param([Grant(("Microsoft.Compute/*/write",))], WRITE, True, id="a star in the middle"),
         pytest.param([Grant(("MicrosoftXCompute/*",))], WRITE, False, id="only the star is special"),
+        pytest.param([Grant(("*/*/*",))], WRITE, True, id="several stars"),
+        pytest.param([Grant(("**",))], WRITE, True, id="two stars together"),
+        pytest.param([Grant(("*/write*",))], WRITE, True, id="a star that stands for nothing"),
+        pytest.param([Grant(("*write*write",))], WRITE, False, id="a part that is there only once"),
+        pytest.param([Grant((f"{WRITE}*{WRITE}",))], WRITE, False, id="a begin and an end that overlap"),
         pytest.param(
             [Grant(("Microsoft.Compute/virtualMachineScaleSets",))], WRITE, False, id="the begin of an action"
         ),
@@ -113,3 +119,33 @@ def test_the_deployed_role_grants_exactly_the_required_actions() -> None:
 )
 def test_a_role_may_be_assigned_at_the_image(image: Image, scope: str) -> None:
     assert home(image) == scope
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(None, id="no rows"),
+        pytest.param({}, id="rows that are an object"),
+        pytest.param([7], id="a row that is a number"),
+        pytest.param([{"actions": 7}], id="actions that are a number"),
+        pytest.param([{"notActions": {"a": 1}}], id="actions that are an object"),
+    ],
+)
+def test_permissions_of_another_type_are_malformed(value: object) -> None:
+    clock = VirtualClock()
+    azure = Simulator.load(fleet(scale_set()), clock)
+    azure.faults.arm("*", Page(code=200, body=json.dumps({"value": value})), times=None)
+    with pytest.raises(MalformedResponse):
+        permissions(Session(credential=Token(), transport=azure.transport(), now=clock.now), TARGET.id)
+
+
+def test_pages_that_form_a_cycle_are_malformed() -> None:
+    clock = VirtualClock()
+    azure = Simulator.load(fleet(scale_set()), clock)
+    body = {"value": [], "nextLink": "https://management.azure.com/subscriptions/s?page=2"}
+    azure.faults.arm("*", Page(code=200, body=json.dumps(body)), times=None)
+    session = Session(credential=Token(), transport=azure.transport(), now=clock.now)
+    with pytest.raises(MalformedResponse, match="form a cycle"):
+        permissions(session, TARGET.id)
+    with pytest.raises(MalformedResponse, match="form a cycle"):
+        list(Compute(session).models(Scope(SUBSCRIPTION)))

@@ -8,16 +8,18 @@ It is read-only and served from the store. No request to it causes a request to 
     /status   the store as JSON
 """
 
+import io
 import json
 import logging
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
-from threading import Thread
+from threading import BoundedSemaphore, Thread
 from typing import Any, NamedTuple, Protocol
 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -30,6 +32,9 @@ _log = logging.getLogger("reconciler")
 
 _CLOSE_POLL_SECONDS = 0.1  # seconds between checks for the request to close
 _TEXT = "text/plain; charset=utf-8"
+
+_MOST_CONNECTIONS = 32  # at once; each takes a thread, a descriptor, and memory for a body
+_PATIENCE = timedelta(seconds=10)
 
 MAX_BODY = 1 << 20
 """The size of the largest body that is read, in bytes. A push of GitHub has at most some hundred thousand."""
@@ -114,11 +119,12 @@ class Pages:
 class Server:
     """Serves a handler on an address until closed. Port 0 means any free port; `url` has the actual one.
 
-    Raises OSError if it cannot listen there.
+    `patience` is the time for a whole request, however slowly a client sends it, and for the response. Raises
+    OSError if it cannot listen there.
     """
 
-    def __init__(self, handler: Handler, host: str, port: int) -> None:
-        self._listener = _HttpServer(handler, host, port)
+    def __init__(self, handler: Handler, host: str, port: int, patience: timedelta = _PATIENCE) -> None:
+        self._listener = _HttpServer(handler, host, port, patience)
         self._thread = Thread(
             target=self._listener.serve_forever, args=(_CLOSE_POLL_SECONDS,), name="web", daemon=True
         )
@@ -136,10 +142,14 @@ class Server:
 
 
 class _HttpServer(ThreadingHTTPServer):
+    """Serves a limited number of connections at once. A further one is closed without a response."""
+
     daemon_threads = True
 
-    def __init__(self, handler: Handler, host: str, port: int) -> None:
+    def __init__(self, handler: Handler, host: str, port: int, patience: timedelta) -> None:
         self.handler = handler
+        self.patience = patience.total_seconds()
+        self._places = BoundedSemaphore(_MOST_CONNECTIONS)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _RequestHandler)
 
@@ -149,15 +159,58 @@ class _HttpServer(ThreadingHTTPServer):
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # "::" is IPv4 too
         TCPServer.server_bind(self)
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._places.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread can be started
+            self._places.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
     def handle_error(self, *_: Any) -> None:
         """Ignores clients that disconnect."""
         if not isinstance(sys.exception(), OSError):
             _log.exception("a page could not be served because of a bug in the reconciler; please report it")
 
 
+class _Request(io.RawIOBase):
+    """What a client sends. Raises TimeoutError once all of it together takes too long."""
+
+    def __init__(self, connection: socket.socket, patience: float) -> None:
+        self._connection = connection
+        self._patience = patience
+        self._end = time.monotonic() + patience
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(self._patience)
+
+
 class _RequestHandler(BaseHTTPRequestHandler):
     server: _HttpServer
-    timeout = 10  # seconds that an idle client may occupy a thread
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.settimeout(self.server.patience)
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_Request(self.connection, self.server.patience))
 
     def do_GET(self) -> None:
         self._send(self.server.handler.get(self.path))

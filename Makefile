@@ -4,11 +4,12 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 CLIENTS := .venv-clients
+FUZZER  := .venv-fuzz
 LOCK    := --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
            --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test walkthroughs test-clients soak stories transcripts messages reasons explore exhaust mutants lint format bench lock image clean
+.PHONY: help demo picture test walkthroughs test-clients soak stories transcripts messages reasons explore exhaust mutants fuzz lint format bench lock image clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,6 +55,9 @@ exhaust: $(READY) ## every order of events in small worlds: rules that hold, and
 mutants: $(READY) ## small changes of the decision, and which of them no test sees (slow)
 	@$(BIN)/python -m tests.mutants
 
+fuzz: $(FUZZER)/.ready ## what strangers can send, in forms that reach new code: FUZZ_SECONDS for each target (slow)
+	@$(FUZZER)/bin/python -m tests.fuzz --seconds $${FUZZ_SECONDS:-600}
+
 lint: $(READY) ## ruff, mypy --strict, the schemas, the example specs and fleet, and how pages and names read
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -76,12 +80,14 @@ lock: $(READY) ## resolve the locks anew, hashes and all: what runs, and what bu
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-dev.lock --group dev \
 	    --constraint requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-clients.lock tests/clients/requirements.in
+	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-fuzz.lock \
+	    --constraint requirements.lock tests/fuzz/requirements.in pyproject.toml
 
 image: ## the container image
 	docker build -f deploy/Containerfile -t vmss-reconciler:$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' reconciler/__init__.py) .
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(CLIENTS) .demo .mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(CLIENTS) $(FUZZER) .fuzz .demo .mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
 # The environment: made once, and again when the lock or the metadata changes.
 $(READY): requirements-dev.lock pyproject.toml .ci/environment
@@ -90,4 +96,8 @@ $(READY): requirements-dev.lock pyproject.toml .ci/environment
 
 $(CLIENTS)/.ready: requirements-clients.lock .ci/environment
 	@.ci/environment $(PYTHON) $(CLIENTS) requirements-clients.lock
+	@touch $@
+
+$(FUZZER)/.ready: requirements-fuzz.lock .ci/environment
+	@.ci/environment $(PYTHON) $(FUZZER) requirements-fuzz.lock
 	@touch $@

@@ -65,7 +65,8 @@ def url_error(url: str) -> str | None:
     if not scheme:
         return _UNPARSABLE if _hides_a_password(url) else None  # a path, or user@host:path, which is ssh
     if scheme[1].lower() == "file":
-        return None
+        is_path = url.startswith("/", scheme.end())
+        return None if is_path or "@" not in url else _UNPARSABLE
     if not _is_clear(url):
         return _UNPARSABLE
     if scheme[1].lower() in PROTOCOLS.split(":") or is_loopback_http(url):

@@ -337,7 +337,7 @@ def _broken(
     for entry in entries:
         if entry.kind != "ScaleSet" or entry in whole:
             continue
-        needed = [documents.get((kind, reference(entry, kind))) for kind in REFERENCES]
+        needed = [_needed(documents, kind, reference(entry, kind)) for kind in REFERENCES]
         causes = [entry, *(each for each in needed if each), *fleets]
         problems = [problem for cause in causes for problem in faults.get(cause, ())]
         image, wave = _image_of(entry, needed[0], faults), entry.spec.get("wave")
@@ -348,6 +348,14 @@ def _broken(
             wave if type(wave) is int else 0,
             tuple(sorted(set(problems or unread))),
         )
+
+
+def _needed(
+    documents: Mapping[tuple[str, str | None], SpecDocument], kind: str, name: str | None
+) -> SpecDocument | None:
+    """The document that a reference names, or else one without a name, which it may be."""
+    keys = ((kind, name), (kind, None), (kind, "")) if name is not None else ()
+    return next((documents[key] for key in keys if key in documents), None)
 
 
 def _image_of(

@@ -18,6 +18,7 @@ ADDRESSES = (
     "ssh://{user}:{secret}@[::1]:22/{path}",
     "git://{user}:{secret}@{path}",
     "https:/{user}:{secret}@{path}",
+    "file://{user}:{secret}@{path}",
     "https://forge.example.com/{path}?token={secret}",
     "https://forge.example.com/r.git?{user}={secret}&{path}",
 )
@@ -136,16 +137,23 @@ def _ignores() -> Iterator[bytes]:
     yield b"# not ours\n/charts/\n*.tmpl.yaml\n!charts/keep.yaml\n**/a?[a-c]*/**\\#x\ncharts/a/x.tmpl.yaml"
 
 
+def addresses(user: str, noise: str, path: str) -> Iterator[str]:
+    """Addresses with a secret, in every form. Slashes make a path of what has no host, and a path is no secret."""
+    for form in ADDRESSES:
+        if form.startswith(("https://", "ssh://", "git://")):
+            yield form.format(user=user, secret=f"{noise}{SECRET}{noise}", path=path)
+        else:
+            plain, bare = (each.replace("/", "") for each in (user, noise))
+            yield form.format(user=plain, secret=f"{bare}{SECRET}{noise}", path=path)
+
+
 def _check_address(data: bytes) -> None:
     """An address as it is, and its lines as parts of addresses with a secret."""
     text = data.decode(errors="replace")
     properties.check_address(text)
     user, noise, path, *_ = (*text.split("\n"), "", "", "")
-    for form in ADDRESSES:
-        secret = f"{noise}{SECRET}{noise}"
-        # Without a scheme, what has a slash before the colon is a path.
-        own = user if "//" in form else user.replace("/", "")
-        properties.check_address(form.format(user=own, secret=secret, path=path))
+    for each in addresses(user, noise, path):
+        properties.check_address(each)
 
 
 def _check_webhook(data: bytes) -> None:

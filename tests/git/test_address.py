@@ -116,6 +116,9 @@ UNPARSABLE = (
         pytest.param("https:///s3cr3t@h/r.git", id="a path before the host"),
         pytest.param("ssh://ada@-oProxyCommand=x/r.git", id="a host that is an option"),
         pytest.param("ada:s3cr3t@h:r.git", id="a password without a scheme"),
+        pytest.param("file://ada:s3cr3t@h/r.git", id="a password before the host of a file"),
+        pytest.param("FILE://s3cr3t@h/r.git", id="a token before the host of a file"),
+        pytest.param("file://ada:s/3cr3t@h/r.git", id="a slash in a password before the host of a file"),
     ],
 )
 def test_a_url_that_is_ambiguous_is_refused_and_not_shown(url: str) -> None:

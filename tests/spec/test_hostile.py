@@ -176,3 +176,29 @@ def test_a_long_cycle_is_named_by_its_first_links(web: str, lines: Callable[...,
         "a0.yaml:19:15: spec.dependsOn[0]: is part of a dependency cycle: a0 waits for a1 (dependsOn), "
     )
     assert line.endswith("a4 waits for a5 (dependsOn), and 5 more; remove or change one of these")
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new"),
+    [
+        pytest.param("Image", "    platform:", "    ref: base\n", id="an image"),
+        pytest.param("RolloutPolicy", "rollout: {", "rollout: {policy: careful, ", id="a policy"),
+    ],
+)
+@pytest.mark.parametrize("name", ["", "metadata: {}", "metadata: {name: 1}", 'metadata: {name: ""}'])
+def test_a_document_without_a_name_breaks_what_refers_to_one(
+    web: str, kind: str, old: str, new: str, name: str
+) -> None:
+    begin, _, end = web.partition(old)
+    rest = "  rollout:" + end.partition("  rollout:")[2] if kind == "Image" else end
+    declared = declare([File("web.yaml", f"{begin}{new}{rest}---\n{HEAD}kind: {kind}\n{name}\n".encode())])
+    (broken,) = declared.broken
+    assert broken.problems == declared.problems
+    assert any("metadata" in str(each) for each in broken.problems)
+
+
+def test_a_document_without_a_name_is_not_blamed_for_what_refers_to_none(web: str) -> None:
+    policy = f"{HEAD}kind: RolloutPolicy\nmetadata: {{}}\nspec: {{}}\n"
+    text = web.replace("interval: 1h", "interval: 1")
+    (broken,) = declare([File("web.yaml", f"{text}---\n{policy}".encode())]).broken
+    assert [each.field for each in broken.problems] == ["spec.interval"]

@@ -43,7 +43,7 @@ class Port:
 
     def __init__(self, patience: timedelta = timedelta(seconds=10)) -> None:
         self.pushes: list[None] = []
-        webhooks = Webhooks(SECRET.encode(), lambda: self.pushes.append(None), lambda: NOW)
+        webhooks = Webhooks(SECRET.encode, lambda: self.pushes.append(None), lambda: NOW)
         self.server = Server(webhooks, "127.0.0.1", 0, patience)
         self._address = ("127.0.0.1", int(self.server.url.rpartition(":")[2]))
 

@@ -60,11 +60,11 @@ def describe(instances: Iterable[Instance]) -> str:
 
 def share(number: int, total: int) -> str:
     """
-    >>> print(share(1, 1), share(10, 10), share(1, 10), sep="; ")
-    the only instance; all 10 instances; 1 of 10 instances
+    >>> print(share(1, 1), share(2, 2), share(10, 10), share(1, 10), sep="; ")
+    the only instance; both instances; all 10 instances; 1 of 10 instances
     """
     if number == total:
-        return "the only instance" if total == 1 else f"all {count(range(total))}"
+        return {1: "the only instance", 2: "both instances"}.get(total, f"all {total} instances")
     return f"{number} of {count(range(total))}"
 
 

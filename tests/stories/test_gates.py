@@ -222,7 +222,7 @@ def test_a_bad_image_that_fails_in_dev_never_reaches_staging_or_prod(*, killed: 
     )
     assert world.lines()["prod"] == says(
         "DependencyNotReady",
-        "all 2 scale sets",
+        "both scale sets",
         "Ready",
         "Failing",
         "HealthCheckFailed",

@@ -132,7 +132,7 @@ def _lower(some: int, total: int) -> str:
     the only scale set in lower waves is; all 3 scale sets in lower waves are
     """
     if some == total:
-        who = "the only scale set" if total == 1 else f"all {total} scale sets"
+        who = {1: "the only scale set", 2: "both scale sets"}.get(total, f"all {total} scale sets")
     else:
         who = f"{some} of {total} scale sets"
     return f"{who} in lower waves {'is' if some == 1 else 'are'}"

@@ -101,7 +101,7 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
         pytest.param([dev("x", wave=1), dev("y", wave=2)], None, id="the same wave, and a later one"),
         pytest.param(
             [dev("x"), dev("y")],
-            (True, "all 2 scale sets in lower waves are Ready"),
+            (True, "both scale sets in lower waves are Ready"),
             id="two of a lower wave that are Ready",
         ),
         pytest.param(
@@ -119,7 +119,7 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
         ),
         pytest.param(
             [dev("x"), dev("dr", counts=InstanceCounts(()))],
-            (True, "all 2 scale sets in lower waves are Ready; no instance runs it in dr"),
+            (True, "both scale sets in lower waves are Ready; no instance runs it in dr"),
             id="one without instances is named and does not block",
         ),
         pytest.param(

@@ -61,7 +61,7 @@ class Outcome:
         """The message, with the time since which it has applied if it is failing, and its age if it is
         throttled."""
         is_aged = self.wait and self.wait.is_failing and not self.reason.meaning.is_retried
-        since = f" (ongoing since {moment(self.wait.since)})" if self.wait and is_aged else ""
+        since = f"; ongoing since {moment(self.wait.since)}" if self.wait and is_aged else ""
         old = f" (as of {time_of_day(self.as_of)}; throttled since then)" if self.as_of else ""
         return f"{self.message}{since}{old}"
 

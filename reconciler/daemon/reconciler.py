@@ -45,7 +45,7 @@ from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.refusal import active_hold
 from reconciler.rollout.step import Attempt, Step, TagWrite
 from reconciler.rollout.wording import describe_step, join, moment
-from reconciler.spec.image import follows_latest, same
+from reconciler.spec.image import Image, follows_latest, same
 from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet
 
@@ -244,7 +244,7 @@ class Reconciler:
                 attempt = replace(attempt, error=observed.operation.error)
             if act and decision.step:
                 self._check_spec_unchanged(desired)
-                sent, doing = self._now(), describe_step(decision.step)
+                sent, doing = self._now(), describe_step(decision.step, _model_image(observed))
                 operation = self._azure.take(desired.target, decision.step)
                 taken = decision.step
                 attempt = attempt.then(taken, sent, operation) if attempt else Attempt(taken, sent, operation)
@@ -415,6 +415,10 @@ class Reconciler:
 
 def _reconcile_ended(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> ReconcileEnded:
     return ReconcileEnded(desired=state.desired, commit=state.commit, outcome=outcome, attempt=attempt)
+
+
+def _model_image(observed: Observed) -> Image | None:
+    return observed.model.image if isinstance(observed.model, Model) else None
 
 
 def _decision_after(desired: ScaleSet, observed: Observed, tag_write: TagWrite) -> Decision:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from reconciler.rollout.health import describe_problem
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.step import Attempt, Step, Upgrade
-from reconciler.spec.image import short
+from reconciler.spec.image import Image, short
 from reconciler.spec.wording import one_of
 
 T = TypeVar("T")
@@ -73,11 +73,14 @@ def describe_upgrade(step: Upgrade) -> str:
     return f"{_named_instances(step)} to {short(step.image)}"
 
 
-def describe_step(step: Step) -> str:
-    """The step as a clause: "upgrading web_1 and web_6 to 24.04.202601140"."""
+def describe_step(step: Step, current: Image | None) -> str:
+    """The step as a clause: "upgrading web_1 and web_6 to 24.04.202601140".
+
+    `current` is the image of the model before the step.
+    """
     if isinstance(step, Upgrade):
         return f"upgrading {describe_upgrade(step)}"
-    return f"changing the model's image to {short(step.image)}"
+    return f"changing the model's image{f' from {short(current)}' if current else ''} to {short(step.image)}"
 
 
 def describe_progress(attempt: Attempt) -> str:

@@ -64,7 +64,7 @@ def plan(
     checks: bool,
     check_hosts: tuple[Allowed, ...],
 ) -> None:
-    """Show what will happen, to how many instances and when, and what could go wrong.
+    """Show what will happen to how many instances, when, and what could go wrong.
 
     The forecast is of the whole fleet: the daemon's own decisions, with waves, caps and windows, simulated as
     if nothing fails. Reads the specs and Azure, and writes to neither. Exit 0 if every scale set could be

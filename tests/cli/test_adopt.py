@@ -16,7 +16,7 @@ OTHER = "22222222-2222-2222-2222-222222222222"
 URN = ":".join(BASE.values())
 CART = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute/galleries/shop/images/cart"
 AUTOMATIC = (
-    "NotManualMode: the upgrade mode is Automatic: Azure would upgrade instances by itself as soon as "
+    "NotManualMode: the upgrade mode is Automatic, so Azure would upgrade instances by itself as soon as "
     "the model changes; set upgradePolicy.mode to Manual"
 )
 MIXED = f"Upgrading: upgrading 1 instance in update domain 1 to {OLD} (mixed_1); 1 of 2 up to date"

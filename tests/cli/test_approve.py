@@ -335,7 +335,7 @@ def test_a_sufficient_approval_replaces_an_insufficient_one(
         return shown if "AwaitingApproval" in shown else None
 
     planned = until(plan)
-    assert "Ada <ada@example.com> wrote the commit that declares it" in planned
+    assert "Ada <ada@example.com> also wrote the commit that declares it" in planned
     assert approve_from(world, url).out == [GOES_ON]
 
     def checked() -> str | None:
@@ -433,8 +433,8 @@ NOBODY = (
             "web",
             unpublished,
             [
-                "web: Canonical:nothing:server:latest: not found; correct spec.image, or publish the image "
-                "(it has no versions in this region)"
+                "web: Canonical:nothing:server:latest was not found in westeurope; correct spec.image, or publish the "
+                "image (it has no versions there)"
             ],
             id="latest without any version",
         ),

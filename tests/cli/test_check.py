@@ -240,7 +240,7 @@ def test_without_specs_the_other_checks_run(
         ),
         pytest.param(
             {"VMSS_RECONCILER_ARM_ENDPOINT": "https://127.0.0.1:1"},
-            "Connection refused; allow this machine to reach it, or set HTTPS_PROXY",
+            "Connection refused); allow this machine to reach it, or set HTTPS_PROXY",
             id="a host that does not respond",
         ),
         pytest.param(
@@ -300,8 +300,8 @@ def test_an_auxiliary_tenant_must_issue_a_token(fleet: Azure, here: Path) -> Non
     assert done.code == 1
     assert done.out[2:4] == [
         f"ok      identity     auxiliary tenant {TENANT} issues a token",
-        f"FAIL    identity     auxiliary tenant {OTHER}: the token is of tenant {TENANT}; a managed identity has "
-        "no other, so use an application that both tenants know",
+        f"FAIL    identity     the token for auxiliary tenant {OTHER} is of tenant {TENANT}; a managed identity "
+        "has no other, so use an application that both tenants know",
     ]
 
 

@@ -16,7 +16,7 @@ from tests.cli.program import ROOT, Azure, Ended, azure, reconciler, write_specs
 from tests.stories.world import NEW, OLD, SUBSCRIPTION, platform, scale_set, spec
 
 BATCH = (
-    "NotManualMode: the upgrade mode is Automatic: Azure would upgrade instances by itself as soon as "
+    "NotManualMode: the upgrade mode is Automatic, so Azure would upgrade instances by itself as soon as "
     "the model changes; set upgradePolicy.mode to Manual"
 )
 TARGET = (
@@ -261,7 +261,7 @@ ASKED = ("/ok", "/api/v1/query?query=errors%20%3C%205")
         pytest.param(
             ["plan", "--checks", "--allow-check-hosts", "127.0.0.1", "-o", "json"],
             ASKED,
-            "check errors: {place} returned no sample for errors < 5; the rollout to",
+            "check errors ({place}) returned no sample for errors < 5",
             id="plan --checks runs them",
         ),
         pytest.param(

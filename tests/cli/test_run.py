@@ -8,7 +8,7 @@ from tests.stories.world import BAD, NEW, OLD, platform, scale_set, spec
 
 SECONDS = ("--sweep", "1s", "--requeue-after", "1s")
 REFUSED = (
-    "NotManualMode: the upgrade mode is Automatic: Azure would upgrade instances by itself as soon as "
+    "NotManualMode: the upgrade mode is Automatic, so Azure would upgrade instances by itself as soon as "
     "the model changes; set upgradePolicy.mode to Manual"
 )
 

@@ -248,8 +248,8 @@ def test_wrong_usage_is_reported_before_any_request(options: list[str], error: s
         pytest.param([PROD], "", id="a scale set of this fleet is not suspended"),
         pytest.param(
             [],
-            ", suspended: OwnedByAnotherFleet: the scale set belongs to the fleet prod, and "
-            "these specs have no Fleet; remove the spec, or run `reconciler adopt --take-over cart`",
+            ', suspended: OwnedByAnotherFleet: the scale set belongs to the fleet "prod", but '
+            "your specs declare no Fleet; remove the spec, or run `reconciler adopt --take-over cart`",
             id="a scale set of another fleet is suspended",
         ),
     ],

@@ -23,7 +23,7 @@ ROW: dict[str, Any] = {
     "name": "web",
     "status": "Failing",
     "reason": "HealthCheckFailed",
-    "message": "update domain 0: web_0 (unhealthy)",
+    "message": "web_0 (unhealthy) in update domain 0",
     "image": "Canonical:ubuntu:server:1.2.3",
     "commit": "91eab1ad9c53",
     "at": "2026-01-05T09:00:00+00:00",

@@ -27,7 +27,7 @@ def risks_of(
         pytest.param(
             [scale_set(mode="Automatic")],
             [spec()],
-            "NotManualMode: the upgrade mode is Automatic: Azure would upgrade instances by itself as soon as the "
+            "NotManualMode: the upgrade mode is Automatic, so Azure would upgrade instances by itself as soon as the "
             "model changes; set upgradePolicy.mode to Manual",
             ("web",),
             id="a scale set that the reconciler does not touch",
@@ -35,7 +35,7 @@ def risks_of(
         pytest.param(
             [scale_set(f"s{number}", mode="Automatic", capacity=number) for number in range(4)],
             [spec(f"s{number}", version="24.04.999999999") for number in range(4)],
-            "NotManualMode: the upgrade mode is Automatic: Azure would upgrade instances by itself as soon as the "
+            "NotManualMode: the upgrade mode is Automatic, so Azure would upgrade instances by itself as soon as the "
             "model changes; set upgradePolicy.mode to Manual",
             ("s0", "s1", "s2", "s3"),
             id="one sentence for several scale sets",
@@ -50,7 +50,7 @@ def risks_of(
         pytest.param(
             [scale_set("a", capacity=5), scale_set("b", capacity=5)],
             [spec("a", suspend=True), spec("b", dependsOn=["a"])],
-            "does not begin by the forecast, DependencyNotReady: a is Suspended: ",
+            "does not begin by the forecast, DependencyNotReady: the rollout to 24.04.202601140 is waiting because scale set a is Suspended",
             ("b",),
             id="a scale set that waits for another one for ever",
         ),

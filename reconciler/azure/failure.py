@@ -168,7 +168,7 @@ def _target(error: HttpResponseError) -> str:
 
 def _line(error: AzureError) -> str:
     if isinstance(error, HttpResponseError) and error.error is not None:
-        text = f"Azure returned {quote_error(f'{error.error.code}: {error.error.message}')}"
+        text = f"Azure returned {quote_error(one_line(f'{error.error.code}: {error.error.message}'))}"
     elif isinstance(error, HttpResponseError) and error.response is not None:
         text = f"Azure returned HTTP {error.response.status_code} {error.reason}"  # the body is HTML or empty
     else:

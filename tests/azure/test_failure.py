@@ -201,10 +201,10 @@ def test_an_address_without_a_listener_is_reported() -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        pytest.param("a\x1b[2Jb", r"X: a\x1b[2Jb", id="an escape sequence"),
-        pytest.param("a\u202eb", r"X: a\u202eb", id="a character that reorders text"),
-        pytest.param("a\r\n\tb", "X: a b", id="lines"),
-        pytest.param("a\u2028b", "X: a b", id="a line end of Unicode"),
+        pytest.param("a\x1b[2Jb", r'Azure returned X ("a\x1b[2Jb")', id="an escape sequence"),
+        pytest.param("a\u202eb", r'Azure returned X ("a\u202eb")', id="a character that reorders text"),
+        pytest.param("a\r\n\tb", 'Azure returned X ("a b")', id="lines"),
+        pytest.param("a\u2028b", 'Azure returned X ("a b")', id="a line end of Unicode"),
     ],
 )
 def test_a_message_of_azure_is_one_printable_line(

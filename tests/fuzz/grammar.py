@@ -5,6 +5,7 @@ elsewhere. Random text rarely gets past the first check. These documents reach t
 """
 
 import json
+from copy import deepcopy
 from typing import Any
 
 from hypothesis import strategies as st
@@ -142,9 +143,9 @@ def changed(draw: st.DrawFn, values: st.SearchStrategy[Any]) -> list[Any]:
         if change == "drop":
             del above[key]
         elif change == "value":
-            above[key] = draw(values)
+            above[key] = deepcopy(draw(values))
         elif change == "other":
-            above[key] = draw(st.sampled_from(EXAMPLES))
+            above[key] = deepcopy(draw(st.sampled_from(EXAMPLES)))
         elif change == "wrap":
             above[key] = [above[key]]
         elif isinstance(above, dict):

@@ -36,7 +36,7 @@ def changed(draw: st.DrawFn, document: Any) -> Any:
         for step in at[:-1]:
             above = above[step]
         if draw(st.booleans()):
-            above[at[-1]] = draw(VALUES)
+            above[at[-1]] = copy.deepcopy(draw(VALUES))
         else:
             del above[at[-1]]
     return found

@@ -92,7 +92,7 @@ def test_checks_are_sent_to_this_machine_only_if_the_operator_allows_it(  # noqa
     said = "\n".join((*done.out, *done.err))
     assert len(place.asked) == asked
     assert "CheckFailed" in said
-    assert f"check smoke: {place.url}/ok {'returned 200, expected 204' if asked else LOOPBACK}" in said
+    assert f"check smoke ({place.url}/ok) {'returned 200, expected 204' if asked else LOOPBACK}" in said
 
 
 @pytest.mark.parametrize("command", [["plan", "--checks", "-o", "json"], ["run", "--once"]], ids=" ".join)

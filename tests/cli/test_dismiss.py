@@ -138,13 +138,17 @@ def test_another_writer_costs_one_more_try(world: Azure, tmp_path: Path) -> None
 def test_a_refused_write_is_an_error(world: Azure, tmp_path: Path) -> None:
     world.simulator.faults.arm("VirtualMachineScaleSets_Update", REFUSED, times=None)
     done = dismiss(world, tmp_path, "web")
-    assert (done.code, done.out, done.err) == (1, [], ["error: web: AuthorizationFailed: no"])
+    assert (done.code, done.out, done.err) == (
+        1,
+        [],
+        ['error: web: Azure returned AuthorizationFailed ("no")'],
+    )
 
 
 def test_a_list_that_fails_is_an_error(world: Azure, tmp_path: Path) -> None:
     world.simulator.faults.arm("VirtualMachineScaleSets_ListAll", REFUSED, times=None)
     assert dismiss(world, tmp_path, "web") == Ended(
-        1, [], [f"error: subscription {SUBSCRIPTION}: AuthorizationFailed: no"]
+        1, [], [f'error: subscription {SUBSCRIPTION}: Azure returned AuthorizationFailed ("no")']
     )
 
 

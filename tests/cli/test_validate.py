@@ -413,14 +413,13 @@ spec:
 
 
 @pytest.mark.parametrize("output", ["text", "json", "sarif", "github"])
-def test_ten_thousand_errors_are_all_reported(here: Path, output: str) -> None:
+def test_a_file_with_ten_thousand_errors_is_checked_up_to_a_limit(here: Path, output: str) -> None:
     """In one file, whose documents have errors of YAML too."""
     documents = (BROKEN.format(number=number, subscription=SUBSCRIPTION) for number in range(2_500))
     (here / "none" / "many.yaml").write_text("".join(documents))
     done = CliRunner().invoke(main, ["validate", "-o", output, "none"])
     assert done.exit_code == 1
-    assert done.stdout.count("unknown field: did you mean wave?") == 2_500
-    assert done.stdout.count("duplicates the field in line ") == 2_500
+    assert done.stdout.count("unknown field: did you mean wave?") >= 250
+    assert "is not checked any further: correct the first 1,000 problems of this file" in done.stdout
     if output in {"text", "github"}:
-        assert done.stderr == "10000 errors\n"
-        assert len(done.stdout.splitlines()) == 10_000
+        assert done.stderr == f"{len(done.stdout.splitlines())} errors\n"

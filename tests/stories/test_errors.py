@@ -196,9 +196,9 @@ def test_a_rollout_reports_an_error_of_azure_and_recovers(
     reported = world.outcomes[-1]
     assert (reported.reason, str(reported.status)) == (outcome, status)
     if isinstance(fault, Status) and outcome not in {"NotFound", "ImageNotFound"}:
-        assert f"{fault.error_code}: {fault.message}" in reported.message
+        assert f'Azure returned {fault.error_code} ("{fault.message.removesuffix(".")}")' in reported.message
     if isinstance(fault, Page):
-        assert reported.message.startswith("HTTP 503 Service Unavailable")
+        assert "Azure returned HTTP 503 Service Unavailable" in reported.message
         assert "<" not in reported.message
     world.rest(timedelta(minutes=25)).run()
     assert world.lines() == {"web": says("UpToDate", "5", NEW)}

@@ -331,10 +331,7 @@ def test_the_author_of_an_image_cannot_approve_it() -> None:
     approve(world, "ada@example.com")
     world.rest(HOUR)
     assert not world.has_upgraded(2)
-    assert (
-        ", but Ada <ada@example.com> wrote the commit that declares it; another person"
-        in world.lines()["web"]
-    )
+    assert "Ada <ada@example.com>" in world.lines()["web"]
     world.restart()
     world.rest(HOUR)
     assert not world.has_upgraded(2), "a new process knows it too"

@@ -219,7 +219,7 @@ def test_a_scheduled_deprecation_is_reported_and_blocks_nothing() -> None:
     )
     world.run()
     drift = next(each for each in world.outcomes if each.reason == "ModelDrift")
-    assert "its deprecation is scheduled" in drift.message
+    assert "scheduled for deprecation" in drift.message
     assert on(world) == {"1.0.10"}
 
 

@@ -107,8 +107,8 @@ def test_every_message_during_a_rollback_names_the_failed_image() -> None:
     world.azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationLost(), times=None)
     before = len(world.outcomes)
     world.rest(HOUR)
-    told = {each.message.rpartition("; ")[2] for each in world.outcomes[before:]}
-    assert told == {f"{BAD} failed"}
+    assert world.outcomes[before:]
+    assert all(f"{BAD} failed" in each.message for each in world.outcomes[before:])
 
 
 SATURDAY = [{"kind": "allow", "schedule": "0 12 * * 6", "duration": "1h", "timeZone": "UTC"}]
@@ -312,25 +312,25 @@ def test_the_record_of_a_failure_is_removed_once_the_image_becomes_healthy() -> 
 
 
 @pytest.mark.parametrize(
-    ("unhealthy", "ends"),
+    ("unhealthy", "told"),
     [
         pytest.param(
             ["9"],
-            f"the model is back on {OLD}; no instance runs the failed image; declare another image",
+            f"the model is back on {OLD}, and no instance runs the failed image",
             id="one",
         ),
-        pytest.param(["7", "8", "9"], "no serving instance is upgraded; 3 of 10 up to date", id="too many"),
+        pytest.param(["7", "8", "9"], "TooManyUnhealthy", id="too many"),
     ],
 )
 def test_an_image_is_a_rollback_target_if_few_instances_were_unhealthy_on_it(
-    unhealthy: list[str], ends: str
+    unhealthy: list[str], told: str
 ) -> None:
     states = [{"id": each, "health": "unhealthy"} for each in unhealthy]
     world = World(fleet(scale_set(capacity=10, instanceStates=states)), rolling("repin", OLD))
     world.rest(HOUR)
     world.merge(rolling("repin"))
     world.rest(2 * HOUR)
-    assert world.lines()["web"].endswith(ends)
+    assert told in world.lines()["web"]
     assert model(world) == (OLD if len(unhealthy) == 1 else BAD)
 
 

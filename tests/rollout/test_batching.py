@@ -313,3 +313,9 @@ def test_a_batch_names_those_that_lack_no_more_than_another_change_of_the_model(
     step = decided(spec(converge=Converge.MODEL), observed(instances=instances)).step
     assert isinstance(step, Upgrade)
     assert (step.instance_ids, step.behind) == (("0", "5"), frozenset({"0"}))
+
+
+def test_a_batch_knows_its_domain_and_its_instances_by_the_names_of_its_line() -> None:
+    step = decided(spec(), observed()).step
+    assert isinstance(step, Upgrade)
+    assert (step.domain, step.names) == ("update domain 0", ("web_0", "web_5"))

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from reconciler.simulator.amend import amended_body, apply_body
-from reconciler.simulator.catalogue import storage_of
+from reconciler.simulator.catalogue import Boots, storage_of
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.endpoints.actions import start_rolling_upgrade
 from reconciler.simulator.flapping import Flapping
@@ -236,6 +236,11 @@ class LiveInstance:
             flapping = Flapping(self._instance, healthy, unhealthy)
             flapping.begin()
             return flapping
+
+    def spoil(self, boots: Boots) -> None:
+        """Make the instance boot like this on every image but the one that it runs now."""
+        with self._clock.hold():
+            self._instance.spoiled = (boots, self._instance.applied.image.name)
 
     def apply_image(self, image: str) -> None:
         """Put the instance on another image at once. It is then not on the latest model."""

@@ -19,6 +19,7 @@ NAMES = (
     "run",
     "schema",
     "simulate",
+    "snapshot",
     "status",
     "validate",
     "why",

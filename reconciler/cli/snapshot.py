@@ -66,7 +66,7 @@ def snapshot(
         sys.exit(1) if errors else fail("there is no scale set to read")
     copied = copy_fleet(session, targets, declared)
     click.echo(file_text(copied), nl=False)
-    if errors or copied.failures:
+    if errors or copied.has_absent or copied.has_failures:
         sys.exit(1)
 
 

@@ -15,6 +15,7 @@ NAMES = (
     "comment",
     "dismiss",
     "plan",
+    "rehearse",
     "retry",
     "run",
     "schema",

@@ -58,9 +58,16 @@ def forecast_fleet(
 
 
 def forecast_from(
-    playback: Playback, steps: Iterable[PlayedStep], durations: Mapping[str, BatchDuration]
+    playback: Playback,
+    steps: Iterable[PlayedStep],
+    durations: Mapping[str, BatchDuration],
+    *,
+    is_played_out: bool = False,
 ) -> FleetForecast:
-    """What a playback has found. `steps` are those that were taken, in order."""
+    """What a playback has found. `steps` are those that were taken, in order.
+
+    `is_played_out`: what fails in the end is known to stay so.
+    """
     taken: dict[str, list[PlayedStep]] = defaultdict(list)
     for step in steps:
         taken[step.key].append(step)
@@ -68,7 +75,13 @@ def forecast_from(
     return FleetForecast(
         playback.at,
         {
-            state.key: _forecast(state, stretches[state.key], taken[state.key], durations[state.key])
+            state.key: _forecast(
+                state,
+                stretches[state.key],
+                taken[state.key],
+                durations[state.key],
+                is_over=is_played_out or stretches[state.key][-1].first.status.settled,
+            )
             for state in states
             if state.key in taken
         },
@@ -125,14 +138,18 @@ def _never(_seconds: float) -> None:
 
 
 def _forecast(
-    state: ScaleSetState, stretches: Sequence[Stretch], steps: Sequence[PlayedStep], duration: BatchDuration
+    state: ScaleSetState,
+    stretches: Sequence[Stretch],
+    steps: Sequence[PlayedStep],
+    duration: BatchDuration,
+    *,
+    is_over: bool,
 ) -> Forecast:
     exact = replace(state.desired, image=state.exact)
     waits = tuple(_waits(stretches))
     undated = min((each.at for each in waits if each.until is None), default=None)
     begun, ended = steps[0].at, stretches[-1]
     upgrades = [(each, step) for each in steps if isinstance(step := each.step, Upgrade)]
-    is_over = ended.first.status.settled
     return Forecast(
         batches=tuple(batch_of(exact, each.before, each.at, step) for each, step in upgrades),
         patches=len(steps) - len(upgrades),

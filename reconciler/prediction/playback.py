@@ -39,7 +39,7 @@ class PlayedAzure(AzureClient, Protocol):
         """When Azure changes this scale set next at the earliest, None if it does not."""
         ...
 
-    def approve(self, key: str, image: Image, by: str) -> None:
+    def approve_as(self, key: str, image: Image, by: str) -> None:
         """Approve the image for this scale set, as a person would."""
         ...
 
@@ -56,7 +56,7 @@ class PlayedStep:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The outcomes with one reason in a row: the first of them, and when it began."""
+    """The outcomes with one reason and status in a row: the first of them, and when it began."""
 
     began: datetime
     first: Outcome
@@ -110,6 +110,7 @@ class Playback(ABC):
         self._stretches: dict[str, list[Stretch]] = {}
         self._repeats: dict[str, int] = {}  # reconciles in a row with one reason and no step
         self._changed = False  # whether any outcome has changed since the last sweep began
+        self._changed_at = self.at
         self._was_sweep = False
         self._reconciles = 0
 
@@ -130,7 +131,12 @@ class Playback(ABC):
 
     def sweep(self) -> tuple[str, ...]:
         self._changed, self._was_sweep = False, True
-        return self._reconciler.sweep()
+        due = self._reconciler.sweep()
+        for state in self.states:  # a list that fails is the outcome of each scale set on it
+            stretches = self._stretches.get(state.key)
+            if state.outcome and not (stretches and _is_alike(stretches[-1].first, state.outcome)):
+                self._begin_stretch(state.key, state.outcome)
+        return due
 
     def reconcile(self, key: str) -> Outcome | None:
         self._reconciles += 1
@@ -164,18 +170,21 @@ class Playback(ABC):
 
     def _note(self, outcome: Outcome) -> None:
         key = self._key_of[outcome.name]
-        stretches = self._stretches.setdefault(key, [])
-        if stretches and stretches[-1].first.reason is outcome.reason and outcome.step is None:
+        stretches = self._stretches.get(key)
+        if stretches and outcome.step is None and _is_alike(stretches[-1].first, outcome):
             self._repeats[key] += 1
             return
+        self._begin_stretch(key, outcome)
+
+    def _begin_stretch(self, key: str, outcome: Outcome) -> None:
         self._repeats[key] = 0
-        self._changed = True
-        stretches.append(Stretch(outcome.at, outcome))
+        self._changed, self._changed_at = True, outcome.at
+        self._stretches.setdefault(key, []).append(Stretch(outcome.at, outcome))
 
     def _requeue(self, key: str, outcome: Outcome, now: datetime) -> datetime | None:
         """When to reconcile again: after the reconciles that would find nothing new."""
         if outcome.reason is Reason.AWAITING_APPROVAL and (state := self._reconciler.store.get(key)):
-            self._azure.approve(key, state.exact, _APPROVER)
+            self._azure.approve_as(key, state.exact, _APPROVER)
             return now
         at, every = requeue_exactly(key, outcome, now), outcome.requeue_after
         until = self._same_until(self._declared[key], outcome, now)
@@ -195,3 +204,7 @@ class Playback(ABC):
             *(gate.until for outcome in outcomes for gate in outcome.gates),
         ]
         return [at for at in named if at and at > self._azure.now()]
+
+
+def _is_alike(one: Outcome, other: Outcome) -> bool:
+    return (one.reason, one.status) == (other.reason, other.status)

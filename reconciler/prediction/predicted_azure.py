@@ -63,7 +63,7 @@ class PredictedAzure:
         events = world.at(self._now).events if world else ()
         return events[0].at if events else None
 
-    def approve(self, key: str, image: Image, by: str) -> None:
+    def approve_as(self, key: str, image: Image, by: str) -> None:
         """Approve the image for this scale set, as a person would."""
         world = self._world(key)
         approved = replace(

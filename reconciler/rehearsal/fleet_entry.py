@@ -35,7 +35,7 @@ def entry(live: Description, at: datetime) -> Json:
         "resourceGroup": live.target.resource_group,
         "subscription": live.target.subscription,
         "location": model.location,
-        "image": image_text(model.image) if model.image else None,
+        "image": image_reference(model.image) if model.image else None,
         "virtualMachineProfile": None if model.has_profile else False,
         "orchestration": "Flexible" if model.is_flexible else None,
         **_instances(live),
@@ -53,7 +53,7 @@ def entry(live: Description, at: datetime) -> Json:
     return kept if live.size else kept | {"reportedSku": None}
 
 
-def image_text(image: Image) -> str:
+def image_reference(image: Image) -> str:
     """The image as a fleet file writes it: the latest of a gallery by the id of its definition."""
     if follows_latest(image) and image.kind != "platform":
         return str(at_version(image, "latest")).removesuffix("/versions/latest")
@@ -94,7 +94,7 @@ def ending(live: Description, resolved: Image | None) -> Json | None:
 
     `resolved` is the image of the model as an exact version.
     """
-    rows = [dict(_ended(each, resolved)) for each in present(live) if _is_moving(each)]
+    rows = [dict(_end_state(each, resolved)) for each in present(live) if _is_moving(each)]
     is_busy = live.model.provisioning in {"creating", "updating", "migrating"}
     if not rows and not is_busy:
         return None
@@ -115,7 +115,7 @@ def present(live: Description) -> list[Instance]:
 def _instances(live: Description) -> Json:
     own = [each.id for each in present(live) if not each.is_attached]
     attached = [
-        {"name": each.id, **({"image": image_text(each.image)} if each.image else {})}
+        {"name": each.id, **({"image": image_reference(each.image)} if each.image else {})}
         for each in present(live)
         if each.is_attached
     ]
@@ -209,7 +209,7 @@ def _state(one: Instance, other: Instance, at: datetime, usual: timedelta) -> It
     yield "id", one.id
     has_other_image = one.image is not None and other.image is not None and not same(one.image, other.image)
     if has_other_image and one.image:
-        yield "image", image_text(one.image)
+        yield "image", image_reference(one.image)
     if one.latest_model is not None and one.latest_model == has_other_image:
         yield "latestModelApplied", one.latest_model
     if one.provisioning != other.provisioning and one.provisioning in _PROVISIONING:
@@ -239,12 +239,12 @@ def _is_moving(instance: Instance) -> bool:
     return is_in_transition(instance.provisioning) or instance.power in _BECOMES or is_new
 
 
-def _ended(instance: Instance, resolved: Image | None) -> Iterator[tuple[str, Any]]:
+def _end_state(instance: Instance, resolved: Image | None) -> Iterator[tuple[str, Any]]:
     """The state of an instance once Azure is done with it."""
     yield "id", instance.id
     is_upgrade = instance.provisioning == "updating"
     if is_upgrade and resolved and instance.image and not same(instance.image, resolved):
-        yield "image", image_text(resolved)
+        yield "image", image_reference(resolved)
         yield "latestModelApplied", True
     yield "provisioning", "succeeded"
     power = "running" if is_upgrade else _BECOMES.get(instance.power, instance.power)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from reconciler.rehearsal.fleet_entry import image_text
+from reconciler.rehearsal.fleet_entry import image_reference
 from reconciler.rehearsal.reading import Catalogued, FleetReading
 from reconciler.rollout.observed import Verdict
 from reconciler.rollout.traits import Plan, Traits
@@ -33,7 +33,7 @@ def images(live: FleetReading, copy: FleetReading | None = None) -> Json:
     exact = [rows[0].found.image for rows in known.values()]
     found: Json = {
         "platform": _platform(each for each in exact if isinstance(each, PlatformImage)),
-        "ids": [image_text(each) for each in exact if not isinstance(each, PlatformImage | VhdImage)],
+        "ids": [image_reference(each) for each in exact if not isinstance(each, PlatformImage | VhdImage)],
         "vhds": [str(each) for each in exact if isinstance(each, VhdImage)],
         "details": [each for each in _details(known.values(), live, copy) if len(each) > 1] if copy else [],
     }
@@ -50,17 +50,17 @@ def withdrawals(live: FleetReading) -> list[Json]:
         if image is not None
     ]
     return [
-        {"after": "0s", "event": {"withdraw": image_text(each)}}
+        {"after": "0s", "event": {"withdraw": image_reference(each)}}
         for each in gone
         if not follows_latest(each) and any(same(each, one) for one in running)
     ]
 
 
-def unchecked(live: FleetReading) -> Iterator[str]:
+def unread_catalogues(live: FleetReading) -> Iterator[str]:
     """A line for each image that the catalogue could not be asked about."""
     for each in live.images:
         if each.found.evidence and each.found.verdict in {Verdict.UNCHECKED, Verdict.UNREADABLE}:
-            yield f"{image_text(each.image)}: its catalogue could not be read: {each.found.evidence}"
+            yield f"{image_reference(each.image)}: its catalogue could not be read: {each.found.evidence}"
 
 
 def _by_image(live: FleetReading) -> dict[tuple[str, str], list[Catalogued]]:
@@ -99,7 +99,7 @@ def _details(known: Iterable[Sequence[Catalogued]], live: FleetReading, copy: Fl
     copies = {(key(each.image), each.location): each.found for each in copy.images}
     for rows in known:
         image = rows[0].found.image
-        found: Json = {"image": image_text(image), **_places(rows)}
+        found: Json = {"image": image_reference(image), **_places(rows)}
         if isinstance(image, PlatformImage):
             found |= _deprecation(rows)
         elif version(image) and _is_skipped(image, live):

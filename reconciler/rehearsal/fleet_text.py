@@ -8,7 +8,7 @@ from reconciler.spec.scalar import scalar_text
 Json = Mapping[str, Any]
 
 
-def fleet_text(fleet: Json, comment: str) -> str:
+def fleet_file_text(fleet: Json, comment: str) -> str:
     """The file. Each image and each row of a scale set is on one line."""
     return "\n".join((f"# {comment}", *_lines(fleet), ""))
 

@@ -38,12 +38,14 @@ class Catalogued:
 class FleetReading:
     """The scale sets and images of a fleet. `at` is when the last answer arrived.
 
-    `failures` are the scale sets that could not be read, with the reason, by the name of their target.
+    `absent` are the names of those that do not exist, and `failures` say why others could not be read, by
+    name.
     """
 
     at: datetime
     scale_sets: tuple[Description, ...]
     images: tuple[Catalogued, ...]
+    absent: tuple[str, ...]
     failures: Mapping[str, str]
 
 
@@ -57,37 +59,36 @@ class FleetReader:
 
     def read(self, targets: Iterable[Target], declared: Mapping[str, Image]) -> FleetReading:
         """These scale sets and their images. `declared` are the images of the specs, by key of the target."""
-        found, failures = self._scale_sets(targets)
-        return self._reading(found, _images(found, declared), failures)
-
-    def read_again(self, targets: Iterable[Target], before: FleetReading) -> FleetReading:
-        """These scale sets, and the same images as before."""
-        found, failures = self._scale_sets(targets)
-        return self._reading(found, ((each.image, each.model) for each in before.images), failures)
-
-    def _scale_sets(self, targets: Iterable[Target]) -> tuple[list[Description], dict[str, str]]:
-        """The scale sets, by key, and why others could not be read."""
         wanted = list(dict.fromkeys(targets))
         answers = self._all(self._describe, wanted)
-        found = [each for each in answers if isinstance(each, Description)]
-        failures = {
-            each.name: str(answer) if isinstance(answer, AzureFailure) else "Azure has no such scale set"
-            for each, answer in zip(wanted, answers, strict=True)
-            if not isinstance(answer, Description)
-        }
-        return sorted(found, key=lambda each: each.target.key), failures
+        found = _descriptions(answers)
+        return FleetReading(
+            self._azure.now(),
+            found,
+            self._look_up(list(_images(found, declared))),
+            tuple(
+                each.name for each, answer in zip(wanted, answers, strict=True) if isinstance(answer, Absent)
+            ),
+            {
+                each.name: str(answer)
+                for each, answer in zip(wanted, answers, strict=True)
+                if isinstance(answer, AzureFailure)
+            },
+        )
 
-    def _reading(
-        self, found: Sequence[Description], images: Iterable[tuple[Image, Model]], failures: Mapping[str, str]
-    ) -> FleetReading:
-        wanted = list(images)
+    def read_copy(self, targets: Sequence[Target], live: FleetReading) -> FleetReading:
+        """A copy of these scale sets, and the images that were read of the live fleet."""
+        found = _descriptions(self._all(self._describe, targets))
+        images = self._look_up([(each.image, each.model) for each in live.images])
+        return FleetReading(self._azure.now(), found, images, (), {})
+
+    def _look_up(self, wanted: Sequence[tuple[Image, Model]]) -> tuple[Catalogued, ...]:
         answers = self._all(self._describe_image, wanted)
-        catalogued = tuple(
+        return tuple(
             Catalogued(image, model, answer)
             for (image, model), answer in zip(wanted, answers, strict=True)
             if isinstance(answer, Availability)
         )
-        return FleetReading(self._azure.now(), tuple(found), catalogued, failures)
 
     def _describe(self, target: Target) -> Description | Absent:
         azure = self._azure
@@ -124,6 +125,12 @@ class FleetReader:
                 if (waited := waited + throttled.retry_after) > _LONGEST_PAUSE:
                     raise
                 self._sleep(throttled.retry_after.total_seconds())
+
+
+def _descriptions(answers: Iterable[object]) -> tuple[Description, ...]:
+    """The scale sets that were read, by key."""
+    found = (each for each in answers if isinstance(each, Description))
+    return tuple(sorted(found, key=lambda each: each.target.key))
 
 
 def _images(found: Sequence[Description], declared: Mapping[str, Image]) -> Iterator[tuple[Image, Model]]:

@@ -13,8 +13,8 @@ from reconciler.azure.description import Description
 from reconciler.forecast.batch_duration import ASSUMED
 from reconciler.rehearsal.duration_text import duration_text
 from reconciler.rehearsal.fleet_entry import ending, entry, instance_rows
-from reconciler.rehearsal.fleet_images import images, unchecked, withdrawals
-from reconciler.rehearsal.left_out import left_out
+from reconciler.rehearsal.fleet_images import images, unread_catalogues, withdrawals
+from reconciler.rehearsal.omissions import omissions
 from reconciler.rehearsal.reading import FleetReader, FleetReading
 from reconciler.rehearsal.simulated_azure import simulate
 from reconciler.rollout.observed import Model
@@ -27,7 +27,7 @@ _BOOT = timedelta(seconds=20)  # a part of the duration of an upgrade
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class FleetCopy:
     """A fleet file, and a line for each fact that it leaves out."""
 
     fleet: Json
@@ -38,7 +38,7 @@ class Snapshot:
         return sum(_size(each) for each in self.fleet["scaleSets"])
 
 
-def snapshot(live: FleetReading) -> Snapshot:
+def snapshot(live: FleetReading) -> FleetCopy:
     """The fleet file of what was read."""
     entries = {
         each.target.key: entry(each, live.at)
@@ -53,9 +53,9 @@ def snapshot(live: FleetReading) -> Snapshot:
     }
     whole = _draft(live, detailed, images(live, bare.read))
     rejected = {**bare.rejected, **whole.rejected}
-    lines = [line for each in live.scale_sets for line in _left_out(each, whole, rejected)]
+    lines = [line for each in live.scale_sets for line in _omissions(each, whole, rejected)]
     events = [*withdrawals(live), *_endings(live, whole.copies)]
-    return Snapshot(whole.fleet | ({"events": events} if events else {}), (*lines, *unchecked(live)))
+    return FleetCopy(whole.fleet | ({"events": events} if events else {}), (*lines, *unread_catalogues(live)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +79,16 @@ def _draft(live: FleetReading, entries: Mapping[str, Json], found: Json) -> _Dra
     try:
         simulated = simulate(_fleet(live, kept, found), live.at)
     except FleetError as error:
-        rejected = _rejected(error, list(entries))
+        rejected = _rejections(error, list(entries))
         kept = {name: each for name, each in entries.items() if name not in rejected}
         simulated = simulate(_fleet(live, kept, found), live.at)
     with simulated:
         targets = [each.target for each in live.scale_sets if each.target.key in kept]
         reader = FleetReader(simulated.compute, simulated.sleep, workers=1)
-        return _Draft(_fleet(live, kept, found), reader.read_again(targets, live), rejected)
+        return _Draft(_fleet(live, kept, found), reader.read_copy(targets, live), rejected)
 
 
-def _rejected(error: FleetError, keys: Sequence[str]) -> dict[str, str]:
+def _rejections(error: FleetError, keys: Sequence[str]) -> dict[str, str]:
     return {
         keys[each.location[1]]: each.message
         for each in error.errors
@@ -96,10 +96,10 @@ def _rejected(error: FleetError, keys: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _left_out(live: Description, whole: _Draft, rejected: Mapping[str, str]) -> Iterable[str]:
+def _omissions(live: Description, whole: _Draft, rejected: Mapping[str, str]) -> Iterable[str]:
     copy = whole.copies.get(live.target.key)
     if copy is not None:
-        return left_out(live, copy)
+        return omissions(live, copy)
     why = rejected.get(live.target.key, "the image of its model is of an unknown kind")
     return [f"{live.target.name}: the whole scale set: {why}"]
 

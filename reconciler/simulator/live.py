@@ -18,6 +18,7 @@ from reconciler.simulator.endpoints.actions import start_rolling_upgrade
 from reconciler.simulator.flapping import Flapping
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.life import FORCED_STAGES, EvictedPower, ReportedPower, Verb
+from reconciler.simulator.model import HealthSource
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.spot import evict
 
@@ -57,6 +58,17 @@ class LiveScaleSet:
         """The name of the image that the model resolves to."""
         with self._clock.hold():
             return self._scale_set.applied.image.name
+
+    @property
+    def health(self) -> HealthSource:
+        """The source of health in its model."""
+        with self._clock.hold():
+            return self._scale_set.applied.health
+
+    @property
+    def is_spot(self) -> bool:
+        with self._clock.hold():
+            return self._scale_set.profile.get("priority") == "Spot"
 
     @property
     def instances(self) -> tuple[LiveInstance, ...]:

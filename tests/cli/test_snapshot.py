@@ -1,5 +1,6 @@
 """`reconciler snapshot`: the file that it prints, what it says besides, and its options."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 
 from reconciler.cli import main
 from reconciler.simulator import check_fleet
-from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
+from tests.cli.program import ROOT, Azure, Ended, azure, reconciler, write_specs
 from tests.stories.world import NEW, OLD, SUBSCRIPTION, of_all, platform, scale_set, spec
 
 
@@ -142,6 +143,40 @@ def test_specs_without_a_scale_set_are_an_error(fleet: Azure, here: Path) -> Non
     write_specs(here / "specs", of_all(maxChange="100%"))
     done = snapshot(fleet)
     assert (done.code, done.err[-1]) == (1, "error: there is no scale set to read")
+
+
+def test_the_role_of_a_plan_is_sufficient(tmp_path: Path) -> None:
+    role = json.loads((ROOT / "deploy" / "role-plan.json").read_text())
+    write_specs(tmp_path / "specs", spec("web"), spec("api"))
+    scale_sets = (scale_set("web", capacity=1), scale_set("api", capacity=1, orchestration="Flexible"))
+    with azure(*scale_sets, permissions={"actions": role["Actions"]}) as served:
+        done = reconciler("snapshot", env=served.environment, cwd=tmp_path)
+    assert (done.code, names(done), done.err) == (
+        0,
+        ["api", "web"],
+        ["2 scale sets, 2 instances; nothing left out"],
+    )
+
+
+@pytest.mark.parametrize(
+    "verb, last",
+    [
+        pytest.param("snapshot", "0 scale sets, 0 instances; nothing left out", id="in a snapshot"),
+        pytest.param(
+            "rehearse",
+            "error: nothing was rehearsed: not every declared scale set could be read",
+            id="in a rehearsal",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_one_error(verb: str, last: str, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web"), spec("api"))
+    scale_sets = (scale_set("web", capacity=1), scale_set("api", capacity=1))
+    with azure(*scale_sets, permissions={"actions": ["Microsoft.Compute/images/read"]}) as served:
+        done = reconciler(verb, env=served.environment, cwd=tmp_path)
+    assert done.code == 1
+    assert done.err[-1] == last
+    assert sum("AuthorizationFailed" in line for line in done.err) == 2
 
 
 WITHOUT_SIMULATOR = """

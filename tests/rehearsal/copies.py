@@ -9,7 +9,7 @@ from reconciler.daemon.specs import Specs
 from reconciler.prediction import report
 from reconciler.rehearsal.reading import FleetReader
 from reconciler.rehearsal.simulated_azure import SimulatedAzure, simulate
-from reconciler.rehearsal.snapshot import Snapshot, snapshot
+from reconciler.rehearsal.snapshot import FleetCopy, snapshot
 from reconciler.simulator.clock import MONDAY_MORNING
 from reconciler.spec.declared import declare
 from reconciler.spec.scale_set import ScaleSet, Target
@@ -19,13 +19,13 @@ from tests.stories.world import Merged
 
 def snapshot_of(
     fleet: Mapping[str, Any], *documents: Mapping[str, Any], at: datetime = MONDAY_MORNING
-) -> Snapshot:
+) -> FleetCopy:
     """The snapshot of a fleet at its start. `documents` are the specs."""
     with simulate(fleet, at) as azure:
         return snapshot_now(azure, *documents)
 
 
-def snapshot_now(azure: SimulatedAzure, *documents: Mapping[str, Any]) -> Snapshot:
+def snapshot_now(azure: SimulatedAzure, *documents: Mapping[str, Any]) -> FleetCopy:
     """The snapshot of a fleet as it is now."""
     declared = {each.target.key: each.image for each in scale_sets(*documents)}
     return snapshot(FleetReader(azure.compute, azure.sleep, workers=1).read(targets(azure), declared))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.rehearsal.fleet_text import fleet_text
+from reconciler.rehearsal.fleet_text import fleet_file_text
 from reconciler.rehearsal.reading import FleetReader
 from reconciler.rehearsal.simulated_azure import simulate
 from reconciler.simulator import check_fleet, read_fleet
@@ -212,7 +212,7 @@ def test_a_plan_is_the_same_for_a_copy(kind: str) -> None:
 @pytest.mark.parametrize("kind", FLEETS)
 def test_the_file_of_a_snapshot_has_no_errors_and_is_read_as_written(kind: str, tmp_path: Path) -> None:
     found, path = snapshot_of(FLEETS[kind], *specs_of(FLEETS[kind])).fleet, tmp_path / "fleet.yaml"
-    path.write_text(fleet_text(found, "a comment"))
+    path.write_text(fleet_file_text(found, "a comment"))
     assert check_fleet(path) == []
     assert read_fleet(path) == found
 
@@ -271,7 +271,7 @@ def test_settings_of_extensions_are_never_read() -> None:
     }
     found = snapshot_of(web(extensions=[secret]))
     assert entry(found.fleet)["extensions"] == [{"name": "run", "publisher": "Example", "type": "Run"}]
-    assert "123" not in fleet_text(found.fleet, "")
+    assert "123" not in fleet_file_text(found.fleet, "")
 
 
 def test_what_azure_is_doing_ends_as_a_plan_assumes() -> None:
@@ -354,14 +354,15 @@ def test_a_rolling_upgrade_that_azure_runs_is_left_out() -> None:
         assert "web: rolling upgrade by Azure RollingForward" in snapshot_now(azure).left_out
 
 
-def test_a_scale_set_that_does_not_exist_is_a_failure() -> None:
+def test_a_scale_set_that_does_not_exist_is_absent() -> None:
     with simulate(web(), MONDAY_MORNING) as azure:
         found = FleetReader(azure.compute, azure.sleep, workers=1).read(
             [each.target for each in scale_sets(spec("web"), spec("api"))], {}
         )
-    assert ([each.target.name for each in found.scale_sets], found.failures) == (
+    assert ([each.target.name for each in found.scale_sets], found.absent, found.failures) == (
         ["web"],
-        {"api": "Azure has no such scale set"},
+        ("api",),
+        {},
     )
 
 

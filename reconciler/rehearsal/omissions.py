@@ -59,7 +59,7 @@ _UNSENT = (None, "")
 _ANY_WILL_DO = frozenset({"disk size", "eviction policy", "number of fault domains", "latestModelApplied"})
 
 
-def left_out(live: Description, copy: Description) -> Iterator[str]:
+def omissions(live: Description, copy: Description) -> Iterator[str]:
     """A line for each fact about the scale set that the copy lacks."""
     return (f"{live.target.name}: {each}" for each in (*_of_model(live, copy), *_of_instances(live, copy)))
 

@@ -26,7 +26,19 @@ TERMINAL = {"", "sh"}
 PATIENCE = 60.0  # seconds for a command to end, on a loaded machine; when all is well it takes two
 WAITING = 20.0  # seconds that it may wait for others if a firewall drops everything
 AZURE = ("management.azure.com", "login.microsoftonline.com", "169.254.169.254")
-ASKS_AZURE = {"adopt", "approve", "check", "dismiss", "plan", "retry", "run", "status", "why"}
+ASKS_AZURE = {
+    "adopt",
+    "approve",
+    "check",
+    "dismiss",
+    "plan",
+    "rehearse",
+    "retry",
+    "run",
+    "snapshot",
+    "status",
+    "why",
+}
 # A daemon runs until it is stopped. After one of these lines it has completed a sweep.
 SETTLED = re.compile(r" (ERROR|WARNING) |Upgrading: ")
 # Commands of other programs: they need Azure, a cluster, a repository of the reader's own, or are what runs this.
@@ -71,10 +83,10 @@ def blocks() -> Iterator[Block]:
 
 
 def command_lines() -> Iterator[str]:
-    """Every command line of `reconciler` in terminal blocks, up to a pipe, a comment or another command."""
+    """Every command line of `reconciler` in terminal blocks, up to a pipe, a file, a comment or another command."""
     for block in blocks():
         for line in block.text.replace("\\\n", " ").splitlines() if block.language in TERMINAL else ():
-            if match := re.fullmatch(r"(?:\$ )?(reconciler [a-z].*?)(?:\s+(?:[|#]|&&) .*)?", line):
+            if match := re.fullmatch(r"(?:\$ )?(reconciler [a-z].*?)(?:\s+(?:[|#>]|&&) .*)?", line):
                 yield match[1]
 
 
@@ -182,7 +194,7 @@ def test_a_command_line_ends_and_reaches_nobody_by_mistake(line: str, desk: Desk
     done = run(desk, line)
     assert done.code >= 0, f"killed after {PATIENCE:g} s: {done.err}"
     _, verb, *options = shlex.split(line)
-    if verb in ASKS_AZURE:
+    if verb in ASKS_AZURE and "--fleet" not in options:
         cloud = (
             options[options.index("--arm-endpoint") + 1]
             if "--arm-endpoint" in options
@@ -198,7 +210,7 @@ def test_a_command_line_ends_and_reaches_nobody_by_mistake(line: str, desk: Desk
     else:
         assert done.reached == []
         assert not any("https://management.azure.com" in text for text in done.err)
-        assert done.code == 0
+        assert done.code == 0 or verb == "rehearse", "a rehearsal may halt"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ PACKAGES = {
     "prediction": {"spec", "rollout", "forecast", "azure", "daemon"},
     "web": {"rollout", "daemon"},
     "simulator": {"spec"},
+    "rehearsal": {"spec", "rollout", "forecast", "azure", "daemon", "prediction", "simulator"},
     "cli": {
         "spec",
         "rollout",
@@ -34,6 +35,7 @@ PACKAGES = {
         "prediction",
         "web",
         "simulator",
+        "rehearsal",
     },
 }
 

@@ -7,7 +7,7 @@ fields have another type, raises `MalformedResponse`.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -284,8 +284,7 @@ def _health_source(profile: Json, extensions: Iterable[Json]) -> HealthSource:
 
 def _grace(extensions: Iterable[Json]) -> timedelta:
     """The grace period of the Application Health extension for a new instance: "gracePeriod", in seconds."""
-    publisher, types = _APPLICATION_HEALTH
-    settings = next((each.get("settings") for each in extensions if _is(each, publisher, types)), None)
+    settings = next((each.get("settings") for each in extensions if _is(each, *_APPLICATION_HEALTH)), None)
     # Settings are JSON of the user, in any shape.
     seconds = settings.get("gracePeriod") if isinstance(settings, Mapping) else None
     if isinstance(seconds, str) and _SECONDS.fullmatch(seconds):
@@ -301,9 +300,23 @@ def _notice(profile: Json, name: str) -> timedelta:
     notice = mapping_in(mapping_in(profile, "scheduledEventsProfile"), name)
     if not flag_in(notice, "enable"):
         return timedelta()
-    match = _ISO_DURATION.fullmatch(text_in(notice, "notBeforeTimeout"))
+    return iso_duration(text_in(notice, "notBeforeTimeout"))
+
+
+def iso_duration(text: str) -> timedelta:
+    """The length of "PT1H30M". Zero for another text.
+
+    >>> print(iso_duration("PT1H30M"), iso_duration("soon"))
+    1:30:00 0:00:00
+    """
+    match = _ISO_DURATION.fullmatch(text)
     hours, minutes, seconds = match.groups() if match else (None, None, None)
     return timedelta(hours=int(hours or 0), minutes=int(minutes or 0), seconds=float(seconds or 0))
+
+
+def health_extensions(profile: Json) -> Iterator[Json]:
+    """The properties of each Application Health extension in a profile."""
+    return (each for each in _extensions(profile) if _is(each, *_APPLICATION_HEALTH))
 
 
 def _extensions(profile: Json) -> list[Json]:

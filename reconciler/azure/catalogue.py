@@ -51,21 +51,31 @@ def availability(session: Session, image: Image, model: Model, priority: Priorit
     An exact version may be rolled out even if its catalogue cannot be read, because Azure checks it too. What
     `latest` means is known only from the catalogue.
     """
+    try:
+        return look_up(session, image, model, priority)
+    except AzureFailure as failure:
+        return unread(image, failure)
+
+
+def look_up(session: Session, image: Image, model: Model, priority: Priority) -> Availability:
+    """Like `availability`. Raises AzureFailure if the catalogue cannot be read."""
     find = _CATALOGUES.get(type(image))
     if find is None:
         return Availability(image, Verdict.UNCHECKED)
     # A gallery or a managed image may be in a different subscription than the scale set.
     home = str(image) if isinstance(image, GalleryImage | ManagedImage) else model.id
-    try:
-        with session.call(OperationClass.IMAGES, home, priority) as call:
-            try:
-                with only_malformed("an image"):
-                    return find(call.client, image, model.location)
-            except ResourceNotFoundError as error:
-                return _missing(image, model.location, error)
-    except AzureFailure as failure:
-        verdict = Verdict.UNREADABLE if follows_latest(image) else Verdict.UNCHECKED
-        return Availability(image, verdict, str(failure))
+    with session.call(OperationClass.IMAGES, home, priority) as call:
+        try:
+            with only_malformed("an image"):
+                return find(call.client, image, model.location)
+        except ResourceNotFoundError as error:
+            return _missing(image, model.location, error)
+
+
+def unread(image: Image, failure: AzureFailure) -> Availability:
+    """What is known of an image whose catalogue cannot be read."""
+    verdict = Verdict.UNREADABLE if follows_latest(image) else Verdict.UNCHECKED
+    return Availability(image, verdict, str(failure))
 
 
 def _platform(client: ComputeManagementClient, image: PlatformImage, location: str) -> Availability:

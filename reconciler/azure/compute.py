@@ -4,7 +4,7 @@ Reads return our own frozen values. Writes return as soon as Azure has accepted 
 the next observation shows their effect. Every failure is an AzureFailure.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from azure.mgmt.compute.models import VirtualMachineScaleSetUpdate
 from reconciler.azure import arm, auxiliary, catalogue
 from reconciler.azure.budget import OperationClass, Priority
 from reconciler.azure.expiring import ExpiringMap
-from reconciler.azure.failure import Conflict, MalformedResponse, Refused
+from reconciler.azure.failure import AzureFailure, Conflict, MalformedResponse, Refused, TooManyRequests
 from reconciler.azure.fields import Json
 from reconciler.azure.flexible import instance_rows
 from reconciler.azure.request_counter import RequestCounter
@@ -98,17 +98,26 @@ class Compute:
 
     def model(self, target: Target, priority: Priority) -> Model | Absent:
         """One scale set as it is now."""
-        with self._session.call(OperationClass.GET, target.id, priority) as call:
-            try:
-                return self._locate(arm.model(call.get(target.id)))
-            except ResourceNotFoundError:
-                return ABSENT
+        body = self.resource(target, priority)
+        return body if isinstance(body, Absent) else self._locate(arm.model(body))
 
     def instances(self, target: Target, model: Model, priority: Priority) -> tuple[Instance, ...]:
         """Every instance with its instance view, in Azure's order.
 
         Without `$select`: with it, Azure reports `latestModelApplied: false` for every instance.
         """
+        return tuple(map(arm.instance, self.instance_rows(target, model, priority)))
+
+    def resource(self, target: Target, priority: Priority) -> Json | Absent:
+        """One scale set, as Azure sends it."""
+        with self._session.call(OperationClass.GET, target.id, priority) as call:
+            try:
+                return call.get(target.id)
+            except ResourceNotFoundError:
+                return ABSENT
+
+    def instance_rows(self, target: Target, model: Model, priority: Priority) -> Sequence[Json]:
+        """Its instances, as Azure sends them."""
         path = f"{target.id}/virtualMachines"
         query = {} if model.is_flexible else {"$expand": "instanceView"}
         with self._session.call(OperationClass.HIGH_COST_GET, path, priority) as call:
@@ -117,7 +126,7 @@ class Compute:
                 found = instance_rows(
                     found, self._virtual_machines(target, priority), target.name, model.image
                 )
-            return tuple(map(arm.instance, found))
+            return found
 
     def rolling_upgrade(self, target: Target, priority: Priority) -> RollingUpgrade:
         """The latest rolling upgrade by Azure, running or not."""
@@ -141,6 +150,21 @@ class Compute:
             return found
         current = Traits() if follows_latest(previous) else self._traits(previous, model, priority)
         return replace(found, traits=self._traits(found.image, model, priority), current=current)
+
+    def describe_image(self, image: Image, model: Model, priority: Priority) -> Availability:
+        """Like `availability`, with all traits of `image`, whatever that of the model is.
+
+        Raises TooManyRequests, and no other AzureFailure.
+        """
+        try:
+            found = catalogue.look_up(self._session, image, model, priority)
+        except TooManyRequests:
+            raise
+        except AzureFailure as failure:
+            return catalogue.unread(image, failure)
+        if found.verdict is not Verdict.AVAILABLE:
+            return found
+        return replace(found, traits=self._traits(found.image, model, priority))
 
     def _available(self, image: Image, model: Model, priority: Priority) -> Availability:
         key = (str(image).casefold(), model.subscription, model.location)

@@ -5,13 +5,12 @@ Unlike `Compute.models`, this keeps the spelling of names, and reports every row
 
 from dataclasses import dataclass
 
-from azure.mgmt.core.tools import parse_resource_id
-
 from reconciler.azure import arm
 from reconciler.azure.budget import OperationClass, Priority
 from reconciler.azure.compute import Scope
+from reconciler.azure.description import target_of
 from reconciler.azure.failure import MalformedResponse
-from reconciler.azure.fields import Json, identifier_in, object_from
+from reconciler.azure.fields import Json
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import Model
 from reconciler.spec.scale_set import Target
@@ -40,19 +39,9 @@ def inventory(session: Session, scope: Scope) -> tuple[Live, ...]:
 
 def live(row: Json) -> Live:
     """A row of the list. Raises MalformedResponse if it does not name a scale set."""
-    target = _target(object_from(row, "a scale set"))
+    target = target_of(row)
     try:
         model = arm.model(row)
     except MalformedResponse as error:
         return Live(target, None, str(error))
     return Live(target, model)
-
-
-def _target(row: Json) -> Target:
-    """The target as Azure spells it, but with a resource group that is all in capitals in lower case."""
-    parts = parse_resource_id(identifier_in(row, "id"))
-    if not {"subscription", "resource_group", "name"} <= parts.keys():
-        raise MalformedResponse("Azure sent a scale set without its id")
-    group = str(parts["resource_group"])
-    name = str(parts["name"])
-    return Target(str(parts["subscription"]), group.lower() if group.isupper() else group, name)

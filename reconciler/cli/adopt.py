@@ -1,23 +1,26 @@
 """`reconciler adopt`: write a spec for each live scale set that has none, with the image that it is on."""
 
 import os
-import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
-from reconciler.azure.compute import Scope
-from reconciler.azure.failure import AzureFailure
-from reconciler.azure.inventory import Live, inventory
 from reconciler.azure.session import Session
 from reconciler.cli import adoption
 from reconciler.cli.adoption import Adopted, AdoptionResult
 from reconciler.cli.announcement import announce
+from reconciler.cli.live_scale_sets import (
+    is_named,
+    live_scale_sets,
+    resource_group_option,
+    scopes_of,
+    subscription_option,
+    unknown_names,
+)
 from reconciler.cli.options import azure_options
 from reconciler.cli.source import specs_options
 from reconciler.cli.table import count
@@ -28,41 +31,12 @@ from reconciler.spec.declared import Declared, declare
 from reconciler.spec.directory import read_paths
 from reconciler.spec.files import is_hidden, is_spec
 from reconciler.spec.scale_set import Target
-from reconciler.spec.shape import fields
-
-
-class Part(click.ParamType[str]):
-    """A part of a target, in the form that the schema of specs requires."""
-
-    def __init__(self, field: str) -> None:
-        self.name = field
-        self._schema = fields("ScaleSet")["spec", "target", field]
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        is_one = re.search(self._schema["pattern"], value)
-        if not is_one or len(value) > self._schema.get("maxLength", len(value)):
-            self.fail(f"{value!r} {self._schema['patternErrorMessage']}", param, ctx)
-        return value
 
 
 @click.command(cls=Verb)
 @click.argument("names", nargs=-1)
-@click.option(
-    "--subscription",
-    "subscriptions",
-    type=Part("subscription"),
-    metavar="ID",
-    multiple=True,
-    help="Subscription of the scale sets (repeatable).  [required]",
-)
-@click.option(
-    "--resource-group",
-    "resource_groups",
-    type=Part("resourceGroup"),
-    metavar="NAME",
-    multiple=True,
-    help="Only scale sets of this resource group (repeatable); needs no role on the subscription.",
-)
+@subscription_option("Subscription of the scale sets (repeatable).  [required]")
+@resource_group_option
 @click.option(
     "--to",
     type=click.Path(path_type=Path, file_okay=False),
@@ -120,20 +94,19 @@ def adopt(
         take_over(names, former, specs, session)
         return
     existing = _existing(to)
-    groups = tuple(dict.fromkeys(map(str.casefold, resource_groups))) or (None,)
-    within = dict.fromkeys(map(str.casefold, subscriptions))
-    scopes = [Scope(subscription, group) for subscription in within for group in groups]
+    scopes = scopes_of(subscriptions, resource_groups)
+    is_several = len({each.subscription for each in scopes}) > 1
     announce(session)
-    live, errors = _list(session, scopes)
+    live, errors = live_scale_sets(session, scopes)
     if not errors:
-        errors = _missing(live, names)
-    chosen = [each for each in live if not names or _is_named(each.target, names)]
+        errors = unknown_names(live, names)
+    chosen = [each for each in live if not names or is_named(each.target, names)]
     found = adoption.adopt(
         chosen, existing, to, session, by_group=bool(resource_groups), is_sharing=share_images
     )
     results = sorted(found.results, key=lambda each: each.target.key)
     for each in results:
-        click.echo(f"{_label(each.target, several=len(within) > 1)}: {each.line}")
+        click.echo(f"{_label(each.target, several=is_several)}: {each.line}")
     for line in found.images:
         click.echo(line)
     for line in errors:
@@ -203,30 +176,6 @@ def _existing(to: Path) -> Declared:
 
 def _is_read(path: Path) -> bool:
     return is_spec(path.name) and not any(map(is_hidden, path.parts))
-
-
-def _list(session: Session, scopes: Iterable[Scope]) -> tuple[list[Live], list[str]]:
-    """The scale sets of all scopes, and an error for each scope that cannot be listed."""
-    live: dict[str, Live] = {}  # if a list changes while it is read, a scale set may be on two pages
-    errors: list[str] = []
-    for scope in scopes:
-        try:
-            live |= {each.target.key: each for each in inventory(session, scope)}
-        except AzureFailure as failure:
-            errors.append(f"{scope}: {failure}")
-    return list(live.values()), errors
-
-
-def _missing(live: Sequence[Live], names: Iterable[str]) -> list[str]:
-    return [
-        f"no scale set is named {name}; correct the name, or omit NAMES for all scale sets"
-        for name in names
-        if not any(_is_named(each.target, (name,)) for each in live)
-    ]
-
-
-def _is_named(target: Target, names: Iterable[str]) -> bool:
-    return any(fnmatchcase(target.name.casefold(), name.casefold()) for name in names)
 
 
 def _label(target: Target, *, several: bool) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from reconciler.cli import forecast, plan_text
+from reconciler.cli import forecast, plan_text, rehearsal_text
 from reconciler.cli.plan_text import Group
 
 Json = Mapping[str, Any]
@@ -22,18 +22,35 @@ _MOST_NAMES = 200  # of one group
 
 def plan(shown: Json, note: str = "") -> str:
     """The whole comment, at most LONGEST characters. For the shape of a plan see `prediction.report`."""
+    notes = (plan_text.others(shown), note)
+    return _comment("plan", shown, _first_line(shown), plan_text.risks(shown), notes)
+
+
+def rehearsal(shown: Json, note: str = "") -> str:
+    """The same for a rehearsal. For its shape see `rehearsal.report`."""
+    notes = (
+        _first_line(shown),
+        plan_text.others(shown),
+        rehearsal_text.faults(shown),
+        rehearsal_text.approvals(shown),
+        note,
+    )
+    return _comment("rehearse", shown, rehearsal_text.summary(shown), rehearsal_text.halts(shown), notes)
+
+
+def _comment(verb: str, shown: Json, first_line: str, warnings: Iterable[str], notes: Iterable[str]) -> str:
     top = [
-        f"**{_literal(_first_line(shown))}**",
+        f"**{_literal(first_line)}**",
         _table(plan_text.WAVE_HEADER, plan_text.waves(shown)),
-        "\n".join(f"- {_literal(each)}" for each in plan_text.risks(shown)),
-        _literal("; ".join(filter(None, (plan_text.others(shown), note)))),
+        "\n".join(f"- {_literal(each)}" for each in warnings),
+        _literal("; ".join(filter(None, notes))),
     ]
     head = "\n\n".join(filter(None, top))
     for details in _details(shown):
         text = "\n\n".join([head, *details])
         if len(text) <= LONGEST:
             return text
-    return _cut(head, list(_details(shown))[-1])
+    return _cut(head, list(_details(shown))[-1], verb)
 
 
 def _first_line(shown: Json) -> str:
@@ -48,11 +65,11 @@ def _details(shown: Json) -> Iterator[list[str]]:
     yield [_block(each, shown["at"], with_batches=False) for each in groups]
 
 
-def _cut(head: str, details: Sequence[str]) -> str:
+def _cut(head: str, details: Sequence[str], verb: str) -> str:
     """As many details as fit, and how many are left out."""
     shown, length = [head[:LONGEST]], len(head)
     for position, each in enumerate(details):
-        left = f"and {len(details) - position:,} more groups; run `reconciler plan` for all of them"
+        left = f"and {len(details) - position:,} more groups; run `reconciler {verb}` for all of them"
         if length + len(each) + len(left) + 4 > LONGEST:
             return "\n\n".join([*shown, left])
         shown.append(each)
@@ -65,7 +82,9 @@ def _block(group: Group, observed_at: str, *, with_batches: bool) -> str:
     names = group.names[:_MOST_NAMES]
     rest = f" and {len(group.names) - len(names):,} more" if len(group.names) > len(names) else ""
     parts = [_literal(", ".join(names)) + rest] if len(names) > 1 else []
-    if with_batches:
+    if with_batches and len(names) == 1 and "timeline" in group.row:
+        parts.append(_table(("Time", "What"), rehearsal_text.timeline(group.row, observed_at)))
+    elif with_batches:
         lines = [
             (each.numbers, each.text, each.taken)
             for each in forecast.lines(group.row, is_dated=len(names) == 1)

@@ -3,14 +3,12 @@
 import json
 import sys
 from dataclasses import replace
-from typing import Any
 
 import click
-from rich.console import Group, RenderableType
-from rich.text import Text
+from rich.console import Group
 
 from reconciler.checks.reach import UNMERGED, Allowed
-from reconciler.cli import forecast, markdown, plan_text, table
+from reconciler.cli import markdown, plan_blocks, table
 from reconciler.cli.announcement import announce
 from reconciler.cli.check_hosts import check_hosts_option
 from reconciler.cli.options import FleetAccess, fleet_options
@@ -25,8 +23,6 @@ from reconciler.prediction.fleet_forecast import forecast_fleet
 from reconciler.prediction.plan import Base, Plan
 from reconciler.prediction.recording import Recording
 from reconciler.spec.declared import declare
-
-_MOST_BLOCKS = 10  # on a terminal; more are shown as groups
 
 
 @click.command(cls=Verb)
@@ -95,7 +91,7 @@ def plan(
     elif states and output == "markdown":
         click.echo(markdown.plan(found, skipped))
     elif states:
-        table.show(Group(*_blocks(found, skipped)))
+        table.show(Group(*plan_blocks.plan(found, skipped)))
     elif not errors:
         click.echo("no scale set is declared")
 
@@ -115,29 +111,3 @@ def _base(revision: str) -> Base:
     for problem in (*earlier.selection.problems, *declared.problems):
         click.echo(f"warning: commit {earlier.commit[:10]}: {problem}", err=True)
     return Base(earlier.commit, {each.target.key: each for each in declared.scale_sets})
-
-
-def _blocks(found: dict[str, Any], skipped: str) -> list[RenderableType]:
-    """The plan for a terminal: a headline, waves and risks, every scale set, and the batches."""
-    shown: list[RenderableType] = [Text(plan_text.headline(found), "bold")]
-    if timing := plan_text.timing(found):
-        shown.append(Text(timing))
-    if waves := plan_text.waves(found):
-        shown += [Text(), table.grid(plan_text.WAVE_HEADER, waves)]
-    if risks := plan_text.risks(found):
-        shown += [Text(), *(Text(f"! {each}", "yellow") for each in risks)]
-    shown += [Text(), table.plan(found["scaleSets"])]
-    if last := "; ".join(filter(None, (plan_text.others(found), skipped))):
-        shown.append(Text(last, "dim"))
-    groups = plan_text.alone(found)
-    if len(groups) > _MOST_BLOCKS:
-        groups = plan_text.groups(found)
-    return [*shown, *(_block(each, found["at"]) for each in groups)]
-
-
-def _block(group: plan_text.Group, at: str) -> RenderableType:
-    """The forecast of a group: a headline, then the batches."""
-    shown = forecast.lines(group.row, is_dated=len(group.names) == 1)
-    width = max((len(each.text) for each in shown if each.taken), default=0)
-    lines = [f"{each.numbers:>6}  {each.text:{width}}  {each.taken}".rstrip() for each in shown]
-    return Text("\n".join(["", plan_text.group_headline(group, at), *lines]))

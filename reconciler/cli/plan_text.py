@@ -78,7 +78,7 @@ WAVE_HEADER = ("Wave", "Begins", "Ends", "Scale sets", "Instances", "First")
 
 def risks(plan: Json) -> list[str]:
     """One line for each risk, with the scale sets that it is about."""
-    return [_risk(each) for each in plan["risks"]]
+    return [named_line(each["message"], each["scaleSets"]) for each in plan["risks"]]
 
 
 def others(plan: Json) -> str:
@@ -182,13 +182,13 @@ def _end(summary: Json, at: str) -> str:
     return f"ends about {forecast.moment(summary['ends'], at)} ({format_duration(minutes)})"
 
 
-def _risk(risk: Json) -> str:
-    names = risk["scaleSets"]
+def named_line(message: str, names: Sequence[str]) -> str:
+    """A sentence with the scale sets that it is about: a few come first, many come last."""
     if not names:
-        return str(risk["message"])
+        return message
     if len(names) <= _FEW:
-        return f"{join(names)}: {risk['message']}"
-    return f"{_scale_sets(len(names))}: {risk['message']} ({join(names)})"
+        return f"{join(names)}: {message}"
+    return f"{_scale_sets(len(names))}: {message} ({join(names)})"
 
 
 def _shape(row: Json) -> str:
@@ -199,7 +199,8 @@ def _shape(row: Json) -> str:
         (key, found[key]) for key in ("worstLoss", "maxBatch", "patches", "assumedBatchSeconds", "endsWith")
     ]
     holds = [each["reason"] for each in found["holds"]]
-    return repr((row["wave"], row["image"], batches, rest, holds))
+    halts = [each["reason"] for each in row.get("halts", ())]  # of a rehearsal
+    return repr((row["wave"], row["image"], batches, rest, holds, halts))
 
 
 def _first(row: Json) -> str:

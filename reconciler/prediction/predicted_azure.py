@@ -5,7 +5,7 @@ duration of a batch. Nobody else changes anything.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from reconciler.azure.budget import Priority
@@ -14,6 +14,7 @@ from reconciler.azure.failure import Conflict
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.forecast.batch_duration import BatchDuration
 from reconciler.forecast.model import PredictedState, predict
+from reconciler.prediction.playback import PlayedStep
 from reconciler.prediction.recording import Snapshot
 from reconciler.rollout.observed import (
     ABSENT,
@@ -35,16 +36,6 @@ from reconciler.spec.scale_set import ScaleSet, Target
 _OPERATION = "the address of an operation"
 
 
-@dataclass(frozen=True, slots=True)
-class PredictedStep:
-    """A step that a prediction takes, and the scale set right before it."""
-
-    key: str
-    step: Step
-    at: datetime
-    before: PredictedState
-
-
 class PredictedAzure:
     """A client of the predicted fleet. `steps` are those taken so far."""
 
@@ -59,7 +50,7 @@ class PredictedAzure:
             for key, desired in scale_sets.items()
             if (world := _predict(desired, snapshot, durations[key])) is not None
         }
-        self.steps: list[PredictedStep] = []
+        self.steps: list[PlayedStep] = []
         self.requests = RequestCounter()
 
     def move_to(self, at: datetime) -> None:
@@ -72,7 +63,7 @@ class PredictedAzure:
         events = world.at(self._now).events if world else ()
         return events[0].at if events else None
 
-    def approve(self, key: str, image: Image, by: str) -> None:
+    def approve_as(self, key: str, image: Image, by: str) -> None:
         """Approve the image for this scale set, as a person would."""
         world = self._world(key)
         approved = replace(
@@ -108,7 +99,7 @@ class PredictedAzure:
         world = self._world(target.key)
         if isinstance(step, PatchModel) and step.etag != world.model.etag:
             raise Conflict("the predicted scale set has changed")
-        self.steps.append(PredictedStep(target.key, step, self._now, world))
+        self.steps.append(PlayedStep(target.key, step, self._now, world))
         self._worlds[target.key] = world.after(step, self._now)
         return _OPERATION
 

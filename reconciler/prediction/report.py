@@ -17,10 +17,21 @@ Json = dict[str, Any]
 
 def plan(shown: Plan) -> Json:
     """The whole plan. "scaleSets" contains every scale set, by name."""
-    loss = shown.worst_loss
+    found = rollouts(shown)
     return {
         "at": shown.forecast.at.isoformat(),
         "base": shown.base.commit if shown.base else None,
+        "summary": found["summary"],
+        "waves": found["waves"],
+        "risks": [_risk(each) for each in risks(shown)],
+        "scaleSets": found["scaleSets"],
+    }
+
+
+def rollouts(shown: Plan) -> Json:
+    """What is done to the fleet: the summary, the waves, and each scale set."""
+    loss = shown.worst_loss
+    return {
         "summary": {
             "total": len(shown.states),
             "changed": len(shown.changed),
@@ -35,7 +46,6 @@ def plan(shown: Plan) -> Json:
             "worstLoss": {"name": loss.name, "instances": loss.instances, "of": loss.of} if loss else None,
         },
         "waves": [_wave(each) for each in shown.waves],
-        "risks": [_risk(each) for each in risks(shown)],
         "scaleSets": [_scale_set(shown, each) for each in shown.states],
     }
 

@@ -59,6 +59,12 @@ class Clock(ABC):
         with self.hold() as now:
             heapq.heappush(self._agenda, (now + delay, next(self._order), event))
 
+    @property
+    def next_event(self) -> datetime | None:
+        """When the next event of the agenda is due, None if there is none."""
+        with self._lock:
+            return self._agenda[0][0] if self._agenda else None
+
     @contextmanager
     def hold(self) -> Iterator[datetime]:
         """Run all due events, and stop time until the block ends."""

@@ -77,6 +77,8 @@ _INDEPENDENT = {
     "reportedSku",
     "protected",
     "instanceStates",
+    "placements",
+    "settledFor",
     "flapping",
     "allocationLimit",
     "automaticRepairs",

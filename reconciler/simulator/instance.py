@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.simulator import errors
+from reconciler.simulator.catalogue import Boots, Image
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.errors import ArmError
 from reconciler.simulator.faults import OperationKeepsImage
@@ -52,7 +53,7 @@ class Instance:
         "applied", "cause", "changed", "created", "custom_metrics", "disks", "domain", "etag", "failure",
         "has_own_model", "has_protection_policy", "health", "health_changed", "id", "is_attached",
         "is_silent", "is_unavailable", "number", "owner", "power", "protected", "protected_from_scale_in",
-        "provisioning", "reported_power", "slot", "transition",
+        "provisioning", "reported_power", "slot", "spoiled", "transition",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +81,8 @@ class Instance:
         self.is_silent = False
         self.reported_power: ReportedPower | None = None
         self.custom_metrics: Mapping[str, Any] | None = None
+        # How the instance boots on every image but the one that is named.
+        self.spoiled: tuple[Boots, str] | None = None
         self.failure = ""
         self.cause = ""
         self.is_unavailable = False
@@ -132,7 +135,7 @@ class Instance:
         destination = target or self.applied
         if operation is not None and operation.keeps_image is not None:
             destination = self._keep_image(destination, operation.keeps_image)
-        course = COURSES[verb, self.owner.cloud.catalogue.boots(destination.image)]
+        course = COURSES[verb, self._boots(destination.image)]
         if verb in NOTICES and notice_period(verb, self.applied.profile):
             first, *others = course
             course = (NOTICES[verb], replace(first, after="notice"), *others)
@@ -196,6 +199,10 @@ class Instance:
         """Put the instance on the previous revision of the model, with the same content."""
         self.applied = replace(self.applied, revision=self.owner.applied.revision - 1)
 
+    def backdate(self, age: timedelta) -> None:
+        """Set how long the instance has been in its state."""
+        self.changed = self.health_changed = self.owner.cloud.clock.now() - age
+
     def settle(self, *, cause: str) -> None:
         """Record whether the instance serves, after a seed or a change outside of the tables."""
         self._record_availability(cause)
@@ -213,9 +220,13 @@ class Instance:
             return "deallocated"
         return "serving" if self.serves else "unavailable"
 
+    def _boots(self, image: Image) -> Boots:
+        if self.spoiled is not None and self.spoiled[1] != image.name:
+            return self.spoiled[0]
+        return self.owner.cloud.catalogue.boots(image)
+
     def _code_of_failure(self) -> str:
-        boots = self.owner.cloud.catalogue.boots(self.applied.image)
-        return NO_EXTENSION if boots == "extensionFails" else NO_REPORT
+        return NO_EXTENSION if self._boots(self.applied.image) == "extensionFails" else NO_REPORT
 
     def _end_transition(self, error: ArmError) -> None:
         transition, self.transition = self.transition, None

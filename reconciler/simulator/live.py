@@ -12,12 +12,13 @@ from datetime import timedelta
 from typing import Any
 
 from reconciler.simulator.amend import amended_body, apply_body
-from reconciler.simulator.catalogue import storage_of
+from reconciler.simulator.catalogue import Boots, storage_of
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.endpoints.actions import start_rolling_upgrade
 from reconciler.simulator.flapping import Flapping
 from reconciler.simulator.instance import Instance
 from reconciler.simulator.life import FORCED_STAGES, EvictedPower, ReportedPower, Verb
+from reconciler.simulator.model import HealthSource
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.spot import evict
 
@@ -57,6 +58,17 @@ class LiveScaleSet:
         """The name of the image that the model resolves to."""
         with self._clock.hold():
             return self._scale_set.applied.image.name
+
+    @property
+    def health(self) -> HealthSource:
+        """The source of health in its model."""
+        with self._clock.hold():
+            return self._scale_set.applied.health
+
+    @property
+    def is_spot(self) -> bool:
+        with self._clock.hold():
+            return self._scale_set.profile.get("priority") == "Spot"
 
     @property
     def instances(self) -> tuple[LiveInstance, ...]:
@@ -236,6 +248,11 @@ class LiveInstance:
             flapping = Flapping(self._instance, healthy, unhealthy)
             flapping.begin()
             return flapping
+
+    def spoil(self, boots: Boots) -> None:
+        """Make the instance boot like this on every image but the one that it runs now."""
+        with self._clock.hold():
+            self._instance.spoiled = (boots, self._instance.applied.image.name)
 
     def apply_image(self, image: str) -> None:
         """Put the instance on another image at once. It is then not on the latest model."""

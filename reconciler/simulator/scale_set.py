@@ -134,11 +134,12 @@ class ScaleSet(Owner):
     def seed(self, capacity: int, ids: Sequence[str] = ()) -> None:
         """Create these instances in a settled state, as if they had always existed.
 
-        The ids are `ids`, in this order, or 0 to capacity - 1.
+        The ids are `ids`, in this order, or 0 to capacity - 1. Those of a Flexible scale set are names.
         """
-        for number in map(int, ids) if ids else range(self.allocatable(capacity)):
-            self.next_number = number
-            self.add_instance(number).created -= AGE
+        for position, given in enumerate(ids or map(str, range(self.allocatable(capacity)))):
+            is_name = self.is_flexible and bool(ids)
+            self.next_number = position if is_name else int(given)
+            self.add_instance(self.next_number, given if is_name else None).created -= AGE
         self.next_number = max((each.number for each in self.instances.values()), default=-1) + 1
         self.capacity = capacity
 
@@ -192,11 +193,12 @@ class ScaleSet(Owner):
         taken = {each.slot for each in self.instances.values()}
         return (slot for slot in count() if slot not in taken)
 
-    def add_instance(self, slot: int) -> Instance:
-        """Add an instance with an id that was never used before."""
+    def add_instance(self, slot: int, name: str | None = None) -> Instance:
+        """Add an instance. By default its id is one that was never used before."""
         number = self.next_number
         self.next_number += 1
-        instance_id = f"{self.name}_{guid(self.id, number)[:8]}" if self.is_flexible else str(number)
+        usual = f"{self.name}_{guid(self.id, number)[:8]}" if self.is_flexible else str(number)
+        instance_id = name or usual
         instance = Instance(
             self, number, instance_id, slot=slot, applied=self.applied, at=self.cloud.clock.now()
         )

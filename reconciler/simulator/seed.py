@@ -6,7 +6,8 @@ consistent with each other and with the cloud shows here. An `InvalidField` says
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 from reconciler.simulator.autoscale import Autoscale
@@ -22,6 +23,13 @@ from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.stock import image_name, is_open
 
 STATES = ("provisioning", "power", "health")
+# The fields of a placement, and those of the `Domain` of an instance.
+PLACES = {
+    "zone": "zone",
+    "placementGroup": "placement_group",
+    "updateDomain": "update_domain",
+    "faultDomain": "fault_domain",
+}
 
 
 def add_scale_set(declared: Mapping[str, Any], cloud: Cloud, location: Location) -> list[FieldError]:
@@ -30,7 +38,7 @@ def add_scale_set(declared: Mapping[str, Any], cloud: Cloud, location: Location)
     Raises InvalidField if the scale set cannot exist, or ArmError if Azure would reject it.
     """
     storage = _storage(declared, cloud, location)
-    ids = declared.get("instances", ())
+    ids = _ids(declared, location)
     capacity = len(ids) or declared.get("capacity", int(storage is not None))
     placement = _placement(declared)
     group_id = f"/subscriptions/{declared['subscription']}/resourceGroups/{declared['resourceGroup']}"
@@ -58,6 +66,11 @@ def add_scale_set(declared: Mapping[str, Any], cloud: Cloud, location: Location)
     found: list[FieldError] = []
     with collect_errors(found):
         attach(scale_set, declared.get("attached", ()), (*location, "attached"))
+    for instance in scale_set.instances.values():
+        instance.backdate(time(declared["settledFor"]))
+    for number, place in enumerate(declared.get("placements", ())):
+        with collect_errors(found):
+            _place(member_of(scale_set, place["id"], (*location, "placements", number)), place)
     for number, instance_id in enumerate(declared.get("protected", ())):
         with collect_errors(found):
             member = member_of(scale_set, instance_id, (*location, "protected", number))
@@ -94,6 +107,14 @@ def apply_state(member: Instance, state: Mapping[str, Any]) -> None:
         member.force(Stage("", **words), _cause(state))
     if state.get("health") == "none":
         member.is_silent = True
+    if "settledFor" in state:
+        member.backdate(time(state["settledFor"]))
+
+
+def _place(member: Instance, place: Mapping[str, Any]) -> None:
+    member.domain = replace(
+        member.domain, **{part: place[name] for name, part in PLACES.items() if name in place}
+    )
 
 
 def _seed_state(member: Instance, state: Mapping[str, Any]) -> None:
@@ -102,6 +123,8 @@ def _seed_state(member: Instance, state: Mapping[str, Any]) -> None:
     if member.power != "running" and "health" not in state:
         member.health = "unknown"
     member.is_silent = state.get("health") == "none"
+    if "settledFor" in state:
+        member.backdate(time(state["settledFor"]))
     member.settle(cause=_cause(state))
 
 
@@ -129,6 +152,19 @@ def _cause(state: Mapping[str, Any]) -> str:
         (word for name, word in (("power", "deallocate"), ("provisioning", "fail")) if name in state),
         "unhealthy",
     )
+
+
+def _ids(declared: Mapping[str, Any], location: Location) -> Sequence[str]:
+    """Return the declared ids of instances. Raises InvalidField if one is a name in a Uniform scale set."""
+    ids: Sequence[str] = declared.get("instances", ())
+    for position, each in enumerate(ids):
+        if declared["orchestration"] == "Uniform" and not each.isdecimal():
+            raise InvalidField(
+                (*location, "instances", position),
+                f'{each!r} is not the id of an instance; write a number, like "3", or add '
+                "`orchestration: Flexible`",
+            )
+    return ids
 
 
 def _storage(declared: Mapping[str, Any], cloud: Cloud, location: Location) -> dict[str, Any] | None:

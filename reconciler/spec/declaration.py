@@ -3,8 +3,6 @@
 The text is laid out like the examples in `specs/` and leaves out every field that has its default value.
 """
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,14 +14,13 @@ from reconciler.spec.duration import format_duration
 from reconciler.spec.field import EACH, Field
 from reconciler.spec.image import Image, PlatformImage, VhdImage
 from reconciler.spec.problem import Place
-from reconciler.spec.scalar import atom
+from reconciler.spec.scalar import scalar_text
 from reconciler.spec.scale_set import Canary, Health, Rollout, ScaleSet, Target
 from reconciler.spec.shape import API_VERSION, fields
 from reconciler.spec.suspension import Suspension
 from reconciler.spec.window import Window
 
 _EDITORS = "# yaml-language-server: $schema="
-_PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./()%-]*(?:://[A-Za-z0-9_./()%-]+)?")
 
 
 def minimal_scale_set(name: str, target: Target, image: Image, place: Place) -> ScaleSet:
@@ -57,7 +54,7 @@ def image_text(name: str, image: Image, *, schema: str = "") -> str:
 
 def fleet_text(name: str) -> str:
     """The file that declares a Fleet with this name and no settings."""
-    return f"apiVersion: {API_VERSION}\nkind: Fleet\nmetadata: {{name: {_scalar(name)}}}\nspec: {{}}\n"
+    return f"apiVersion: {API_VERSION}\nkind: Fleet\nmetadata: {{name: {scalar_text(name)}}}\nspec: {{}}\n"
 
 
 def _text(document: Mapping[str, Any], schema: str) -> str:
@@ -187,25 +184,15 @@ def _without_defaults(value: Any, at: Field) -> Any:
 def _lines(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     for name, below in value.items():
         if isinstance(below, dict):
-            yield f"{indent}{_scalar(name)}:"
+            yield f"{indent}{scalar_text(name)}:"
             yield from _lines(below, f"{indent}  ")
         elif isinstance(below, list) and isinstance(below[0], dict):
-            yield f"{indent}{_scalar(name)}:"
+            yield f"{indent}{scalar_text(name)}:"
             for item in below:
                 first, *rest = _lines(item, f"{indent}    ")
                 yield f"{indent}  - {first.lstrip()}"
                 yield from rest
         elif isinstance(below, list):
-            yield f"{indent}{_scalar(name)}: [{', '.join(map(_scalar, below))}]"
+            yield f"{indent}{scalar_text(name)}: [{', '.join(map(scalar_text, below))}]"
         else:
-            yield f"{indent}{_scalar(name)}: {_scalar(below)}"
-
-
-def _scalar(value: str | int) -> str:
-    """A value as YAML, quoted if any YAML reader could read the plain text as another value."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return str(value)
-    sure = _PLAIN.fullmatch(value) and atom(value) == value and not value.replace(".", "").isdecimal()
-    return value if sure else json.dumps(value, ensure_ascii=not value.isprintable())
+            yield f"{indent}{scalar_text(name)}: {scalar_text(below)}"

@@ -6,6 +6,7 @@ every reader. Such text therefore becomes a `Misread`, which is not a JSON type:
 field, and the fix is to quote it or to write the value in an unambiguous form.
 """
 
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ _OTHER_BASE = re.compile(r"(?P<sign>[-+]?)0(?:x(?P<hex>[0-9a-fA-F_]+)|b(?P<bin>[
 _SOME_NUMBER = re.compile(
     r"[-+]?(?:\.(?:inf|Inf|INF)|[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?)|\.(?:nan|NaN|NAN)"
 )
+# Text that needs no quotes, if its `atom` is the text itself.
+_PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./()%-]*(?:://[A-Za-z0-9_./()%-]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,29 @@ def atom(text: str) -> Atom:
         number = float(text)
         return number if math.isfinite(number) else Misread(text, "a number")
     return _misread(text)
+
+
+def scalar_text(value: str | int | None) -> str:
+    r"""A value as YAML, quoted if any YAML reader could read the plain text as another value.
+
+    >>> print(scalar_text("web"), scalar_text("1.10"), scalar_text(True), scalar_text("a\x85b"))
+    web "1.10" true "a\U00000085b"
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    is_sure = _PLAIN.fullmatch(value) and atom(value) == value and not value.replace(".", "").isdecimal()
+    return value if is_sure else _quoted(value)
+
+
+def _quoted(text: str) -> str:
+    """The text in double quotes. JSON does not escape everything that YAML does not accept."""
+    return "".join(
+        each if each.isprintable() else f"\\U{ord(each):08x}" for each in json.dumps(text, ensure_ascii=False)
+    )
 
 
 def meaning(value: Atom) -> str:

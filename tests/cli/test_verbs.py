@@ -25,6 +25,8 @@ LOADED = {
     "retry": ["azure.mgmt.compute"],
     "plan": ["azure.mgmt.compute"],
     "run": ["azure.mgmt.compute"],
+    "snapshot": ["azure.mgmt.compute"],
+    "rehearse": ["azure.mgmt.compute"],
     "status": ["azure.mgmt.compute"],
     "why": ["azure.mgmt.compute"],
     "simulate": ["azure.mgmt.compute", "reconciler.simulator"],

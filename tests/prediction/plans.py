@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
@@ -14,6 +15,7 @@ from reconciler.forecast.batch_duration import usual_duration
 from reconciler.prediction.fleet_forecast import forecast_fleet
 from reconciler.prediction.plan import Base, Plan
 from reconciler.prediction.recording import Recording
+from reconciler.simulator import VirtualClock
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File
 from tests.stories.world import World
@@ -22,9 +24,17 @@ from tests.token import Token
 
 def plan_of(world: World, *base: Mapping[str, Any]) -> Plan:
     """The plan of what the world declares, compared with the documents of `base`, if there are any."""
-    clock, transport = world.clock, world.azure.transport()
-    recording = Recording(world.compute(Session(credential=Token(), transport=transport, now=clock.now)))
+    clock = world.clock
+    session = Session(credential=Token(), transport=world.azure.transport(), now=clock.now)
     specs, settings = Specs(world.source, clock.now), Settings(sweep=world.sweep)
+    return plan_on(world.compute(session), clock, specs, settings, _base(base) if base else None)
+
+
+def plan_on(
+    azure: Compute, clock: VirtualClock, specs: Specs, settings: Settings, base: Base | None = None
+) -> Plan:
+    """The plan of these specs for a simulated fleet."""
+    recording = Recording(azure)
     reconciler = Reconciler(
         specs,
         recording,
@@ -38,7 +48,7 @@ def plan_of(world: World, *base: Mapping[str, Any]) -> Plan:
         each.key: usual_duration(each.published.measured, each.desired.health.timeout) for each in states
     }
     found = forecast_fleet(specs, snapshot, durations, settings)
-    return Plan(states, snapshot, found, _base(base) if base else None)
+    return Plan(states, snapshot, found, base)
 
 
 def _base(documents: tuple[Mapping[str, Any], ...]) -> Base:

@@ -31,6 +31,16 @@ def test_events_at_the_same_time_run_in_the_order_they_were_added() -> None:
     assert seen == [0, 1, 2, 3, 4]
 
 
+def test_the_next_event_is_the_earliest_one() -> None:
+    clock = VirtualClock()
+    assert clock.next_event is None
+    for seconds in (3, 1):
+        clock.after(seconds * SECOND, lambda: None)
+    assert clock.next_event == MONDAY_MORNING + SECOND
+    clock.advance(2 * SECOND)
+    assert clock.next_event == MONDAY_MORNING + 3 * SECOND
+
+
 def test_an_event_may_schedule_another_within_the_same_advance() -> None:
     clock = VirtualClock()
     seen: list[datetime] = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from reconciler.simulator import SUBSCRIPTION, FleetError, Simulator, VirtualClock, read_fleet
+from reconciler.simulator import SUBSCRIPTION, Domain, FleetError, Simulator, VirtualClock, read_fleet
 from tests.simulator.azure import NEW, OLD, Azure, Start, fleet
 
 
@@ -39,6 +40,16 @@ INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
         {"instances": ["a"]},
         "instances[0]: 'a' is not the id of an instance; write a number",
         "a name for an id",
+    ),
+    (
+        {"orchestration": "Flexible", "instances": ["a b"]},
+        "instances[0]: 'a b' is not the id of an instance; write a number, like \"3\", or in a Flexible scale set",
+        "a name that no machine can have",
+    ),
+    (
+        {"placements": [{"id": "20", "zone": "1"}]},
+        "placements[0]: unknown instance '20'; the scale set starts with 0",
+        "a placement of an unknown instance",
     ),
     ({"zones": ["1", "1"]}, "zones: '1' is listed twice; remove one", "a duplicate zone"),
     ({"zones": ["7"]}, 'zones[0]: \'7\' is not a zone; write "1", "2" or "3"', "an unknown zone"),
@@ -345,6 +356,41 @@ def test_a_fleet_may_start_with_instances_in_any_state(start: Start) -> None:
 def test_instance_ids_may_have_gaps(start: Start) -> None:
     azure = start(instances=["0", "3", "7"])
     assert [instance.domain.update_domain for instance in azure.sim.scale_set("web").instances] == [0, 3, 2]
+
+
+def test_instances_of_a_flexible_set_may_have_names(start: Start) -> None:
+    names = ["web_0a1b2c3d", "web_4e5f6a7b"]
+    live = start(orchestration="Flexible", instances=names).sim.scale_set("web")
+    assert [each.id for each in live.instances] == names
+    live.scale_to(3)
+    assert len(live.instances) == 3
+
+
+def test_an_instance_may_be_placed_where_a_new_scale_set_would_not_place_it(start: Start) -> None:
+    place = {"zone": "2", "updateDomain": 4, "faultDomain": 1, "placementGroup": "group"}
+    azure = start(
+        capacity=3, zones=["1", "2", "3"], placements=[{"id": "0", **place}, {"id": "1", "zone": "1"}]
+    )
+    live = azure.sim.scale_set("web")
+    assert live.instance("0").domain == Domain("2", "group", 4, 1)
+    assert live.instance("1").domain.zone == "1"
+    assert live.instance("1").domain.update_domain == live.instance("2").domain.update_domain
+
+
+def test_instances_may_have_been_in_their_states_for_a_while(start: Start) -> None:
+    azure = start(
+        capacity=2, settledFor="24h", instanceStates=[{"id": "1", "health": "unhealthy", "settledFor": "5m"}]
+    )
+    rows = azure.ask("GET", "virtualMachines?$expand=instanceView").json()["value"]
+    views = [row["properties"]["instanceView"] for row in rows]
+    ages = {
+        (
+            azure.clock.now() - datetime.fromisoformat(view["statuses"][0]["time"]),
+            azure.clock.now() - datetime.fromisoformat(view["vmHealth"]["status"]["time"]),
+        )
+        for view in views
+    }
+    assert ages == {(timedelta(hours=24),) * 2, (timedelta(minutes=5),) * 2}
 
 
 def test_scale_sets_of_one_name_are_found_by_group(start: Start) -> None:

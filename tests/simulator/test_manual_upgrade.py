@@ -219,3 +219,21 @@ def test_automatic_mode_upgrades_all_instances_at_once(start: Start) -> None:
     azure.patch_image(NEW)
     assert azure.sim.record.max_unavailable_domains("web", cause="automatic") == 5
     assert set(azure.sim.record.images("web").values()) == {NEW}
+
+
+def test_a_spoiled_instance_boots_badly_on_every_other_image(azure: Azure) -> None:
+    live = azure.sim.scale_set("web")
+    for id_ in ("0", "1"):
+        live.instance(id_).spoil("unhealthy" if id_ == "0" else "never")
+    azure.patch_image(NEW)
+    ask(azure, "0", "1", "2")
+    azure.wait(600)
+    assert [live.instance(each).state for each in "012"] == [
+        ("succeeded", "running", "unhealthy"),
+        ("updating", "starting", "healthy"),
+        ("succeeded", "running", "healthy"),
+    ]
+    azure.patch_image(OLD)
+    ask(azure, "0", "1", "2")
+    azure.wait(600)
+    assert {live.instance(each).state for each in "012"} == {("succeeded", "running", "healthy")}

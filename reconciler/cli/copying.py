@@ -1,0 +1,75 @@
+"""Reads scale sets for the simulator, and says what a fleet file of them leaves out."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import click
+
+from reconciler.azure.compute import Compute
+from reconciler.azure.session import Session
+from reconciler.cli.failure import fail
+from reconciler.cli.plan_text import named_line, number
+from reconciler.cli.simulator import simulator_required
+from reconciler.daemon.settings import Settings
+from reconciler.spec.image import Image
+from reconciler.spec.scale_set import Target
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedFleet:
+    """A fleet file, when it was read, and how many scale sets and instances it has.
+
+    `has_absent` and `has_failures`: some scale sets do not exist, or could not be read.
+    """
+
+    fleet: Mapping[str, Any]
+    at: datetime
+    size: str
+    has_absent: bool
+    has_failures: bool
+
+
+def copy_fleet(session: Session, targets: Iterable[Target], declared: Mapping[str, Image]) -> CopiedFleet:
+    """Read these scale sets. `declared` are the images of the specs, by key of the target.
+
+    Names on standard error what could not be read, and what the file leaves out. Ends the command if there
+    is no simulator.
+    """
+    with simulator_required():
+        from reconciler.rehearsal.reading import FleetReader  # noqa: PLC0415
+        from reconciler.rehearsal.snapshot import snapshot  # noqa: PLC0415
+        from reconciler.simulator import FleetError  # noqa: PLC0415
+    reader = FleetReader(Compute(session), time.sleep, workers=Settings().workers)
+    live = reader.read(targets, declared)
+    for message, names in _by_message(live.failures).items():
+        click.echo(f"error: {named_line(message, names)}", err=True)
+    if live.absent:
+        click.echo(f"error: {named_line('Azure has no such scale set', live.absent)}", err=True)
+    try:
+        found = snapshot(live)
+    except FleetError as error:
+        fail(f"the simulator rejects the copy of the fleet, please report it: {error}")
+    for line in found.left_out:
+        click.echo(f"left out: {line}", err=True)
+    size = f"{number(len(found.fleet['scaleSets']), 'scale set')}, {number(found.instances, 'instance')}"
+    missing = number(len(found.left_out), "fact") if found.left_out else "nothing"
+    click.echo(f"{size}; {missing} left out", err=True)
+    return CopiedFleet(found.fleet, live.at, size, bool(live.absent), bool(live.failures))
+
+
+def _by_message(failures: Mapping[str, str]) -> Mapping[str, list[str]]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, message in failures.items():
+        groups[message].append(name)
+    return groups
+
+
+def file_text(copied: CopiedFleet) -> str:
+    """The text of the fleet file."""
+    from reconciler.rehearsal.fleet_text import fleet_file_text  # noqa: PLC0415 - needs the simulator
+
+    return fleet_file_text(copied.fleet, f"{copied.size} as of {copied.at:%Y-%m-%d %H:%M} UTC")

@@ -1,0 +1,84 @@
+"""The live scale sets that a command line names: by subscription, resource group and name."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import click
+
+from reconciler.azure.compute import Scope
+from reconciler.azure.failure import AzureFailure
+from reconciler.azure.inventory import Live, inventory
+from reconciler.azure.session import Session
+from reconciler.spec.scale_set import Target
+from reconciler.spec.shape import fields
+
+
+class Part(click.ParamType[str]):
+    """A part of a target, in the form that the schema of specs requires."""
+
+    def __init__(self, field: str) -> None:
+        self.name = field
+        self._schema = fields("ScaleSet")["spec", "target", field]
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        is_one = re.search(self._schema["pattern"], value)
+        if not is_one or len(value) > self._schema.get("maxLength", len(value)):
+            self.fail(f"{value!r} {self._schema['patternErrorMessage']}", param, ctx)
+        return value
+
+
+def subscription_option(description: str) -> Callable[[Any], Any]:
+    """The option --subscription, as `subscriptions`."""
+    return click.option(
+        "--subscription",
+        "subscriptions",
+        type=Part("subscription"),
+        metavar="ID",
+        multiple=True,
+        help=description,
+    )
+
+
+resource_group_option = click.option(
+    "--resource-group",
+    "resource_groups",
+    type=Part("resourceGroup"),
+    metavar="NAME",
+    multiple=True,
+    help="Only scale sets of this resource group (repeatable); needs no role on the subscription.",
+)
+
+
+def scopes_of(subscriptions: Iterable[str], resource_groups: Iterable[str]) -> list[Scope]:
+    """The lists to read: one for each subscription, or for each of these resource groups in it."""
+    groups = tuple(dict.fromkeys(map(str.casefold, resource_groups))) or (None,)
+    within = dict.fromkeys(map(str.casefold, subscriptions))
+    return [Scope(subscription, group) for subscription in within for group in groups]
+
+
+def live_scale_sets(session: Session, scopes: Iterable[Scope]) -> tuple[list[Live], list[str]]:
+    """The scale sets of all scopes, and an error for each scope that cannot be listed."""
+    live: dict[str, Live] = {}  # if a list changes while it is read, a scale set may be on two pages
+    errors: list[str] = []
+    for scope in scopes:
+        try:
+            live |= {each.target.key: each for each in inventory(session, scope)}
+        except AzureFailure as failure:
+            errors.append(f"{scope}: {failure}")
+    return list(live.values()), errors
+
+
+def unknown_names(live: Sequence[Live], names: Iterable[str]) -> list[str]:
+    """An error for each name that no scale set has."""
+    return [
+        f"no scale set is named {name}; correct the name, or omit NAMES for all scale sets"
+        for name in names
+        if not any(is_named(each.target, (name,)) for each in live)
+    ]
+
+
+def is_named(target: Target, names: Iterable[str]) -> bool:
+    """Whether one of these names, which may contain * and ?, is that of the scale set."""
+    return any(fnmatchcase(target.name.casefold(), name.casefold()) for name in names)

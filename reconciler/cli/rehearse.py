@@ -1,0 +1,168 @@
+"""`reconciler rehearse`: the declared change, played forward on a copy of the fleet. Writes nothing."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from reconciler.cli import markdown, plan_blocks, plan_text, rehearsal_text, table
+from reconciler.cli.announcement import announce
+from reconciler.cli.copying import copy_fleet
+from reconciler.cli.failure import fail
+from reconciler.cli.options import FleetAccess, fleet_options
+from reconciler.cli.simulator import simulator_required
+from reconciler.cli.skipped_checks import skipped_checks_note
+from reconciler.cli.tagging import scale_sets_in_force
+from reconciler.cli.verb import Verb
+from reconciler.rehearsal.fault import EXAMPLES, Fault, NotAFault, parse_fault
+
+
+class FaultName(click.ParamType[Fault]):
+    """A fault with its amount."""
+
+    name = "fault"
+
+    def convert(self, value: str | Fault, param: click.Parameter | None, ctx: click.Context | None) -> Fault:
+        if isinstance(value, Fault):
+            return value
+        try:
+            return parse_fault(value)
+        except NotAFault as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command(cls=Verb)
+@fleet_options
+@click.option(
+    "--fleet",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Begin with this fleet file, as `reconciler snapshot` prints it, instead of with Azure.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    type=FaultName(),
+    metavar="KIND",
+    multiple=True,
+    help=f"What goes wrong (repeatable): {', '.join(EXAMPLES)}.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Selects the instances that faults concern; the same seed selects the same ones.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="Output format; markdown is for a comment on a pull request.",
+)
+def rehearse(
+    *, fleet: FleetAccess, file: Path | None, faults: tuple[Fault, ...], seed: int, output: str
+) -> None:
+    """Play the declared change forward on a copy of the fleet, with faults if asked.
+
+    The daemon itself runs against the simulator on a virtual clock, so that windows and soaks take no time.
+    Reads the specs and Azure, or with --fleet only the specs, and writes to neither. Approvals are given at
+    once. `unhealthy:2%`: that share of the upgraded instances never becomes healthy. `throttle`: Azure
+    refuses requests with 429. `stuck:1`: one batch whose upgrade never completes. `evict:1`: a Spot instance
+    is evicted during a rollout. Exit 0 if every scale set reaches the declared state or is suspended, 1 if
+    one does not, 2 on wrong usage.
+    """
+    _check_usage(faults)
+    with simulator_required():
+        from reconciler.rehearsal import report  # noqa: PLC0415
+        from reconciler.rehearsal.injection import NoTarget  # noqa: PLC0415
+        from reconciler.rehearsal.rehearsal import rehearse as play  # noqa: PLC0415
+        from reconciler.simulator import FleetError  # noqa: PLC0415
+    in_force = scale_sets_in_force(fleet.specs, "rehearsed")
+    if not in_force:
+        click.echo("no scale set is declared")
+        return
+    described, at = _file(file, fleet) if file else _copy(fleet)
+    try:
+        found = report.rehearsal(play(described, fleet.specs, at, faults, seed=seed))
+    except FleetError as error:
+        fail(str(error), 2)
+    except NoTarget as error:
+        raise click.UsageError(f"--fault {error}") from error
+    skipped = skipped_checks_note(in_force.values())
+    if output == "json":
+        if skipped:
+            click.echo(skipped, err=True)
+        click.echo(json.dumps(found, indent=2))
+    elif output == "markdown":
+        click.echo(markdown.rehearsal(found, skipped))
+    else:
+        table.show(Group(*_blocks(found, skipped)))
+    if not found["isAsDeclared"]:
+        sys.exit(1)
+
+
+def _check_usage(faults: Sequence[Fault]) -> None:
+    """Raises UsageError."""
+    kinds = [each.kind for each in faults]
+    for kind in kinds:
+        if kinds.count(kind) > 1:
+            raise click.UsageError(f"--fault {kind} is given twice; give it once, with the whole amount")
+
+
+def _file(path: Path, fleet: FleetAccess) -> tuple[Mapping[str, Any], datetime]:
+    """A fleet file without errors. Its fleet begins now."""
+    from reconciler.simulator import FleetError, check_fleet, read_fleet  # noqa: PLC0415
+
+    try:
+        described = read_fleet(path)
+    except FleetError as error:
+        fail(str(error), 2)
+    if errors := check_fleet(path):
+        fail("\n".join(errors), 2)
+    return described, fleet.session.now()
+
+
+def _copy(fleet: FleetAccess) -> tuple[Mapping[str, Any], datetime]:
+    """The declared scale sets as they are in Azure now."""
+    announce(fleet.session)
+    declared = fleet.specs.scale_sets
+    copied = copy_fleet(
+        fleet.session,
+        [each.target for each in declared],
+        {each.target.key: each.image for each in declared},
+    )
+    if copied.has_failures:
+        fail("nothing was rehearsed: not every declared scale set could be read")
+    return copied.fleet, copied.at
+
+
+def _blocks(found: Mapping[str, Any], skipped: str) -> list[RenderableType]:
+    """A rehearsal for a terminal: a headline, why it halts, a timeline for each scale set, and a summary."""
+    shown = [*plan_blocks.overview(found), *plan_blocks.warnings(rehearsal_text.halts(found))]
+    groups = plan_blocks.groups(found)
+    for each in groups:
+        is_detailed = len(each.names) == 1 and len(groups) <= plan_blocks.MOST_BLOCKS
+        shown.append(_timeline(each, found["at"]) if is_detailed else plan_blocks.block(each, found["at"]))
+    rest = (
+        plan_text.others(found),
+        rehearsal_text.faults(found),
+        rehearsal_text.approvals(found),
+        skipped,
+    )
+    shown += [Text(), *(Text(each, "dim") for each in rest if each)]
+    return [*shown, Text(rehearsal_text.summary(found), "bold")]
+
+
+def _timeline(group: plan_text.Group, at: str) -> RenderableType:
+    lines = [f"  {moment:>9}  {text}" for moment, text in rehearsal_text.timeline(group.row, at)]
+    return Text("\n".join(["", plan_text.group_headline(group, at), *lines]))

@@ -1,0 +1,210 @@
+"""The daemon itself, run forward on an Azure whose clock is moved from one event to the next.
+
+The `Reconciler` decides, with all its gates, on the schedule of its loop. A person approves each image as
+soon as it needs approval. What time, another scale set or Azure can end is waited for.
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from reconciler.daemon.interfaces import AzureClient, DeclaredSpecs
+from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.reconciler import Reconciler
+from reconciler.daemon.settings import Settings
+from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.virtual_loop import VirtualLoop, requeue_exactly
+from reconciler.forecast.model import PredictedState
+from reconciler.rollout.reason import Reason
+from reconciler.rollout.step import Step
+from reconciler.spec.image import Image
+from reconciler.spec.scale_set import ScaleSet
+
+_APPROVER = "a person"
+
+_SILENT = logging.Logger("reconciler.prediction", logging.CRITICAL + 1)
+
+
+class PlayedAzure(AzureClient, Protocol):
+    """A client of an Azure whose clock can be moved."""
+
+    def move_to(self, at: datetime) -> None:
+        """Move the clock forward, or leave it if it is later already."""
+        ...
+
+    def next_event(self, key: str) -> datetime | None:
+        """When Azure changes this scale set next at the earliest, None if it does not."""
+        ...
+
+    def approve_as(self, key: str, image: Image, by: str) -> None:
+        """Approve the image for this scale set, as a person would."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedStep:
+    """A step that was taken, and the scale set right before it."""
+
+    key: str
+    step: Step
+    at: datetime
+    before: PredictedState
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The outcomes with one reason and status in a row: the first of them, and when it began."""
+
+    began: datetime
+    first: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a playback goes: until this much later, and for this many reconciles."""
+
+    horizon: timedelta
+    reconciles: int
+
+
+class Playback(ABC):
+    """One daemon, from a start at the current time of its Azure."""
+
+    def __init__(
+        self,
+        specs: DeclaredSpecs,
+        azure: PlayedAzure,
+        settings: Settings,
+        limits: Limits,
+        *,
+        sleep: Callable[[float], None],
+        forecasts: bool,
+    ) -> None:
+        """`sleep` and `forecasts` are as for a `Reconciler`."""
+        self.at = azure.now()
+        self._declared = {each.target.key: each for each in specs.scale_sets}
+        self._key_of = {each.name: each.target.key for each in specs.scale_sets}
+        self._azure = azure
+        self._limits = limits
+        self._reconciler = Reconciler(
+            specs,
+            azure,
+            settings,
+            check_reach=None,
+            finds_orphans=False,
+            log=_SILENT,
+            sleep=sleep,
+            forecasts=forecasts,
+        )
+        self._loop = VirtualLoop(
+            self,
+            settings.sweep,
+            start=self.at,
+            now=azure.now,
+            move_to=azure.move_to,
+            requeue=self._requeue,
+        )
+        self._stretches: dict[str, list[Stretch]] = {}
+        self._repeats: dict[str, int] = {}  # reconciles in a row with one reason and no step
+        self._changed = False  # whether any outcome has changed since the last sweep began
+        self._changed_at = self.at
+        self._was_sweep = False
+        self._reconciles = 0
+
+    @property
+    def states(self) -> Sequence[ScaleSetState]:
+        return self._reconciler.store.states()
+
+    @property
+    def stretches(self) -> Mapping[str, Sequence[Stretch]]:
+        """What happened to each scale set, in order, by key."""
+        return self._stretches
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it did not stop at a limit."""
+        is_too_late = self._azure.now() - self.at > self._limits.horizon
+        return not is_too_late and self._reconciles <= self._limits.reconciles
+
+    def sweep(self) -> tuple[str, ...]:
+        self._changed, self._was_sweep = False, True
+        due = self._reconciler.sweep()
+        for state in self.states:  # a list that fails is the outcome of each scale set on it
+            stretches = self._stretches.get(state.key)
+            if state.outcome and not (stretches and _is_alike(stretches[-1].first, state.outcome)):
+                self._begin_stretch(state.key, state.outcome)
+        return due
+
+    def reconcile(self, key: str) -> Outcome | None:
+        self._reconciles += 1
+        return self._reconciler.reconcile(key)
+
+    def run(self) -> None:
+        """Run to the end, or to a limit."""
+        while self.is_whole:
+            self._was_sweep = False
+            self._loop.step(self._note)
+            if not self._was_sweep or self._changed:
+                continue
+            if self._is_over():
+                return
+            if self._can_skip_sweeps():
+                # Another sweep finds the same, until something happens.
+                happens = [*self._events(), *self._loop.requeued, *self._dates()]
+                self._loop.skip_sweeps(min(happens, default=self._azure.now()))
+
+    @abstractmethod
+    def _is_over(self) -> bool:
+        """Whether nothing more will happen. Asked after a sweep without any change."""
+
+    @abstractmethod
+    def _can_skip_sweeps(self) -> bool:
+        """Whether every sweep finds the same until the next event, requeued reconcile or date."""
+
+    @abstractmethod
+    def _same_until(self, desired: ScaleSet, outcome: Outcome, now: datetime) -> datetime:
+        """Until when every outcome of a scale set is the same as this one. `now` if that is unknown."""
+
+    def _note(self, outcome: Outcome) -> None:
+        key = self._key_of[outcome.name]
+        stretches = self._stretches.get(key)
+        if stretches and outcome.step is None and _is_alike(stretches[-1].first, outcome):
+            self._repeats[key] += 1
+            return
+        self._begin_stretch(key, outcome)
+
+    def _begin_stretch(self, key: str, outcome: Outcome) -> None:
+        self._repeats[key] = 0
+        self._changed, self._changed_at = True, outcome.at
+        self._stretches.setdefault(key, []).append(Stretch(outcome.at, outcome))
+
+    def _requeue(self, key: str, outcome: Outcome, now: datetime) -> datetime | None:
+        """When to reconcile again: after the reconciles that would find nothing new."""
+        if outcome.reason is Reason.AWAITING_APPROVAL and (state := self._reconciler.store.get(key)):
+            self._azure.approve_as(key, state.exact, _APPROVER)
+            return now
+        at, every = requeue_exactly(key, outcome, now), outcome.requeue_after
+        until = self._same_until(self._declared[key], outcome, now)
+        if at is None or not every or until <= at:
+            return at
+        return at + -(-(until - at) // every) * every
+
+    def _events(self) -> list[datetime]:
+        """When Azure changes a scale set next, for each that it changes."""
+        return [at for key in self._declared if (at := self._azure.next_event(key))]
+
+    def _dates(self) -> list[datetime]:
+        """The times in the future that an outcome names."""
+        outcomes = [state.outcome for state in self.states if state.outcome]
+        named = [
+            *(outcome.until for outcome in outcomes),
+            *(gate.until for outcome in outcomes for gate in outcome.gates),
+        ]
+        return [at for at in named if at and at > self._azure.now()]
+
+
+def _is_alike(one: Outcome, other: Outcome) -> bool:
+    return (one.reason, one.status) == (other.reason, other.status)

@@ -1,0 +1,180 @@
+"""Makes the faults of a rehearsal happen in the simulator, the same ones for the same seed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from http import HTTPStatus
+from random import Random
+
+from reconciler.rehearsal.fault import Fault, FaultKind
+from reconciler.rehearsal.simulated_azure import SimulatedAzure
+from reconciler.rollout.step import Upgrade
+from reconciler.rollout.wording import join
+from reconciler.simulator import LiveInstance, LiveScaleSet, Throttled
+from reconciler.spec.scale_set import ScaleSet
+
+_THROTTLED_EVERY = timedelta(minutes=10)
+_THROTTLED_REQUESTS = 3
+_RETRY_AFTER = timedelta(minutes=2)
+_EVICTED_AFTER = timedelta(seconds=30)  # after the start of a batch
+
+
+class NoTarget(ValueError):
+    """Why a fault cannot happen in a fleet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that a fault did to a scale set, as a sentence."""
+
+    key: str
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """An instance that will be upgraded, if all goes well."""
+
+    desired: ScaleSet
+    instance: LiveInstance
+
+    @property
+    def name(self) -> str:
+        return _name(self.desired, self.instance)
+
+
+class Injection:
+    """The faults of one rehearsal. Raises NoTarget if one cannot happen."""
+
+    def __init__(
+        self,
+        azure: SimulatedAzure,
+        scale_sets: Mapping[str, ScaleSet],
+        expected: Mapping[str, Sequence[str]],
+        faults: Sequence[Fault],
+        seed: int,
+    ) -> None:
+        """`scale_sets` are the specs, and `expected` the ids of the instances to be upgraded, both by key."""
+        self.happened: list[Happening] = []
+        self._azure = azure
+        self._scale_sets = scale_sets
+        self._live = dict(_existing(azure, scale_sets))
+        self._expected = expected
+        self._faults = faults
+        self._seed = seed
+        self._spoiled: dict[FaultKind, list[_Candidate]] = {}
+        self._evictions = 0  # that are to happen
+        for fault in faults:
+            self._prepare(fault)
+
+    def note_upgrade(self, key: str, step: Upgrade) -> None:
+        """A batch begins. An eviction that is to happen takes an instance outside the batch."""
+        live = self._live[key]
+        if not self._evictions or not live.is_spot:
+            return
+        desired, spoiled = self._scale_sets[key], self._spoiled_names()
+        others = [
+            each
+            for each in live.instances
+            if each.id not in step.instance_ids
+            and each.state[1] == "running"
+            and _name(desired, each) not in spoiled
+        ]
+        if others:
+            self._evictions -= 1
+            chosen = self._random(key).choice(sorted(others, key=lambda each: each.id))
+            self._azure.clock.after(_EVICTED_AFTER, partial(self._evict, key, chosen))
+
+    def results(self) -> Iterator[tuple[Fault, str]]:
+        """Each fault, and what it did, in words."""
+        for fault in self._faults:
+            match fault.kind:
+                case FaultKind.THROTTLE:
+                    refused = sum(
+                        each.status == HTTPStatus.TOO_MANY_REQUESTS
+                        for each in self._azure.simulator.record.requests
+                    )
+                    yield fault, f"{refused} requests got 429"
+                case FaultKind.EVICT:
+                    names = [each.text.partition(" ")[0] for each in self.happened]
+                    yield fault, join(names) or "no Spot instance was outside a batch"
+                case FaultKind.UNHEALTHY | FaultKind.STUCK:
+                    names = [each.name for each in self._spoiled[fault.kind]]
+                    yield fault, join(names) or "no instance is to be upgraded"
+
+    def _prepare(self, fault: Fault) -> None:
+        match fault.kind:
+            case FaultKind.THROTTLE:
+                self._azure.simulator.cloud.is_throttling = True
+                self._throttle()
+            case FaultKind.EVICT:
+                if not any(each.is_spot for each in self._live.values()):
+                    raise NoTarget(f"{fault}: no scale set of the fleet has Spot instances")
+                self._evictions = fault.amount.of(0)
+            case FaultKind.UNHEALTHY | FaultKind.STUCK:
+                self._spoiled[fault.kind] = self._choose(fault)
+                for each in self._spoiled[fault.kind]:
+                    self._spoil(each, fault.kind)
+
+    def _choose(self, fault: Fault) -> list[_Candidate]:
+        """The instances that a fault concerns: for `stuck` in as many scale sets as possible."""
+        taken = self._spoiled_names()
+        found = [each for each in self._candidates() if each.name not in taken]
+        if not found:
+            return []
+        random = self._random(fault.kind)
+        random.shuffle(found)
+        if fault.kind is FaultKind.STUCK:
+            firsts = list({each.desired.name: each for each in reversed(found)}.values())
+            found = [*firsts, *(each for each in found if each not in firsts)]
+        return sorted(found[: fault.amount.of(len(found))], key=lambda each: each.name)
+
+    def _spoiled_names(self) -> set[str]:
+        return {each.name for spoiled in self._spoiled.values() for each in spoiled}
+
+    def _candidates(self) -> Iterator[_Candidate]:
+        for key, ids in self._expected.items():
+            yield from (_Candidate(self._scale_sets[key], self._live[key].instance(each)) for each in ids)
+
+    def _spoil(self, chosen: _Candidate, kind: FaultKind) -> None:
+        """Without a health extension, an instance that does not become healthy fails to provision."""
+        has_extension = self._live[chosen.desired.target.key].health == "extension"
+        if kind is FaultKind.STUCK:
+            chosen.instance.spoil("never")
+        else:
+            chosen.instance.spoil("unhealthy" if has_extension else "fails")
+
+    def _throttle(self) -> None:
+        self._azure.simulator.faults.arm("*", Throttled(_RETRY_AFTER), times=_THROTTLED_REQUESTS)
+        self._azure.clock.after(_THROTTLED_EVERY, self._throttle)
+
+    def _evict(self, key: str, instance: LiveInstance) -> None:
+        name = _name(self._scale_sets[key], instance)
+        self.happened.append(Happening(key, self._azure.clock.now(), f"{name} is evicted"))
+        instance.evict()
+
+    def _random(self, purpose: str) -> Random:
+        return Random(f"{self._seed}/{purpose}")  # noqa: S311 - reproducible, no security
+
+
+def _existing(
+    azure: SimulatedAzure, scale_sets: Mapping[str, ScaleSet]
+) -> Iterator[tuple[str, LiveScaleSet]]:
+    """The declared scale sets that exist. No request is sent, because it could meet a fault."""
+    for key in scale_sets:
+        with suppress(KeyError):
+            yield key, azure.simulator.scale_set(_path(key))
+
+
+def _path(key: str) -> str:
+    """The subscription, group and name of a scale set, as the simulator writes them together."""
+    _, _, subscription, _, group, *_, name = key.split("/")
+    return f"{subscription}/{group}/{name}"
+
+
+def _name(desired: ScaleSet, instance: LiveInstance) -> str:
+    """The name of an instance. Those of a Flexible scale set have no other id."""
+    return f"{desired.target.name}_{instance.id}" if instance.id.isdecimal() else instance.id

@@ -1,0 +1,39 @@
+"""The simulator in this process, on a virtual clock, with the client that the daemon uses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler.azure.compute import Compute
+from reconciler.azure.session import Session
+from reconciler.simulator import Simulator, VirtualClock
+from reconciler.simulator.credential import InProcessCredential
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedAzure:
+    """A simulator, its clock, and a client. It holds connections until its context ends."""
+
+    simulator: Simulator
+    clock: VirtualClock
+    session: Session
+    compute: Compute
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass at once."""
+        self.clock.advance(timedelta(seconds=seconds))
+
+    def __enter__(self) -> "SimulatedAzure":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.session.close()
+
+
+def simulate(fleet: Mapping[str, Any], at: datetime) -> SimulatedAzure:
+    """Load a fleet into a simulator whose clock begins at `at`. Raises FleetError."""
+    clock = VirtualClock(at)
+    simulator = Simulator.load(fleet, clock)
+    session = Session(credential=InProcessCredential(), transport=simulator.transport(), now=clock.now)
+    return SimulatedAzure(simulator, clock, session, Compute(session))

@@ -16,6 +16,7 @@ from reconciler.azure.fields import (
     mapping_in,
     number_in,
     object_from,
+    objects_in,
     only_malformed,
     text_in,
 )
@@ -109,7 +110,7 @@ def target_of(row: Json) -> Target:
 def _others(profile: Json) -> Iterable[Extension]:
     """The extensions besides Application Health."""
     health = list(arm.health_extensions(profile))
-    for each in list_in(mapping_in(profile, "extensionProfile"), "extensions"):
+    for each in objects_in(mapping_in(profile, "extensionProfile"), "extensions"):
         found = mapping_in(each, "properties")
         if found not in health:
             yield Extension(text_in(each, "name"), text_in(found, "publisher"), text_in(found, "type"))

@@ -205,7 +205,7 @@ def _shape(row: Json) -> str:
 
 def _first(row: Json) -> str:
     found = row["forecast"]
-    return str(found["begins"] or found["batches"][0]["at"] if found["batches"] else row["at"])
+    return str(found["begins"] or (found["batches"][0]["at"] if found["batches"] else row["at"]))
 
 
 def _last(row: Json) -> str:

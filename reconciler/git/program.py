@@ -35,6 +35,8 @@ _SETTINGS = (
     "gc.pruneExpire=now",  # only the newest commit is ever read
     "maintenance.autoDetach=false",
 )
+# An empty list of protocols: a partial clone cannot fetch what it lacks, and so runs no command for that.
+_OFFLINE = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1"}
 _LONGEST = 300  # characters of a message from git
 _LONGEST_LINE = 500  # characters of a line of error output; some patterns take time by the square of it
 _MOST = 1 << 27  # bytes of output, in memory: ten thousand specs have a twentieth of it
@@ -98,11 +100,13 @@ def run(
     stdin: bytes = b"",
     keep_open: Sequence[int] = (),
     stop: Event | None = None,
+    is_offline: bool = False,
 ) -> bytes:
     """The output of git in a bare repository. `url` decides whether plain http is allowed.
 
     The descriptors in `keep_open` stay open in git and its child processes. A lock on one of them is held
     until the last of these processes ends, even if this process is killed first. A set `stop` kills git.
+    `is_offline`: git fetches nothing, whatever the configuration of the repository says.
     """
     access = access or Access()
     command = ["git", f"--git-dir={repository}"]
@@ -119,7 +123,7 @@ def run(
                 stdin=given,
                 stdout=out,
                 stderr=err,
-                env=environment(os.environ, url, access),
+                env=environment(os.environ, url, access) | (_OFFLINE if is_offline else {}),
                 start_new_session=True,
                 pass_fds=keep_open,
             )

@@ -120,7 +120,7 @@ class _CommitTree:
         self._children: dict[str, dict[str, Entry]] = {"": {}}
         self._names = self._characters = self._steps = 0
         self._outside: dict[str, dict[str, str]] = {}
-        for each in _entries(objects.git(["ls-tree", "-r", "-z", f"{sha}:{path}"], b"")):
+        for each in _entries(objects.git(["ls-tree", "-r", "-z", "--full-tree", f"{sha}:{path}"], b"")):
             self._entries[each.path] = each
             self._place(each.path, _KINDS.get(each.mode, Kind.FILE))
         links = [each for each in self._entries.values() if each.mode == _LINK]
@@ -258,7 +258,10 @@ def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
 
 def _modes(git: Git, sha: str, directory: str) -> dict[str, str]:
     """The modes of what is in a directory of a commit, by name."""
-    return {each.path: each.mode for each in _entries(git(["ls-tree", "-z", f"{sha}:{directory}"], b""))}
+    return {
+        each.path: each.mode
+        for each in _entries(git(["ls-tree", "-z", "--full-tree", f"{sha}:{directory}"], b""))
+    }
 
 
 def _entries(listing: bytes) -> Iterator[_Entry]:

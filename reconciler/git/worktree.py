@@ -37,11 +37,13 @@ def earlier_specs(directory: Path, revision: str) -> EarlierSpecs:
     top, repository = _repository(directory)
 
     def git(arguments: Sequence[str], stdin: bytes = b"") -> bytes:
-        return run(arguments, repository=repository, timeout=_TIMEOUT, stdin=stdin)
+        return run(arguments, repository=repository, timeout=_TIMEOUT, stdin=stdin, is_offline=True)
 
     try:
         tip = git(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"])
     except GitFailed as error:
+        if error.is_local:
+            raise NoBase(error.line) from error
         what = f"{shorten(revision)} is not a commit of the repository in {top}"
         raise NoBase(f"{what}: {_FETCH}") from error
     try:

@@ -5,7 +5,7 @@ A plan compares the specs with Azure, and if there is a base, with the specs of 
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -164,7 +164,7 @@ class Plan:
         if self.base is None:
             return True
         before = self.base.scale_sets.get(state.key)
-        return before is None or differs(before, replace(state.desired, fleet=before.fleet))
+        return before is None or differs(before, state.desired)
 
     def _before(self, state: ScaleSetState) -> Image | None:
         """The image before the change: the declared one if that changes, or else that of the model."""

@@ -197,13 +197,22 @@ class Playback(ABC):
         return [at for key in self._declared if (at := self._azure.next_event(key))]
 
     def _dates(self) -> list[datetime]:
-        """The times in the future that an outcome names."""
+        """The times in the future that an outcome names, or at which a batch has soaked or is overdue."""
         outcomes = [state.outcome for state in self.states if state.outcome]
         named = [
             *(outcome.until for outcome in outcomes),
             *(gate.until for outcome in outcomes for gate in outcome.gates),
+            *(at for state in self.states for at in _dates_of_batch(state)),
         ]
         return [at for at in named if at and at > self._azure.now()]
+
+
+def _dates_of_batch(state: ScaleSetState) -> tuple[datetime, ...]:
+    """When the last batch has passed its soak, which opens the gate of a pilot, and when it is overdue."""
+    attempt, desired = state.progress.attempt, state.desired
+    if attempt is None:
+        return ()
+    return (attempt.at + desired.rollout.first_soak, attempt.at + desired.health.timeout)
 
 
 def _is_alike(one: Outcome, other: Outcome) -> bool:

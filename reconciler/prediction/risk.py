@@ -48,7 +48,7 @@ def _blocked_later(plan: Plan) -> Iterator[Risk]:
     for each in plan.states:
         last = plan.forecast.last.get(each.key)
         is_known = each.outcome and (each.outcome.status.is_alarming or each.outcome.reason.meaning.is_hold)
-        if last is None or is_known or not plan.is_changed(each) or last.reason is Reason.UP_TO_DATE:
+        if last is None or is_known or not plan.is_changed(each) or last.status is Status.READY:
             continue
         ending = "does not complete" if each.key in plan.forecast.forecasts else "does not begin"
         groups[ending, last.reason].append(each)

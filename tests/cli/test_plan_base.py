@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.program import Azure, azure, reconciler, write_specs
-from tests.stories.world import NEW, OLD, platform, scale_set, spec
+from tests.stories.world import NEW, OLD, of_all, platform, scale_set, spec
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,7 @@ def git(directory: Path, *arguments: str) -> str:
 
 def commit(directory: Path, *specs: dict[str, Any]) -> str:
     """Commit these specs, and nothing else."""
+    directory.mkdir(exist_ok=True)
     if not (directory / ".git").exists():
         git(directory, "init", "--quiet", "--initial-branch=main")
     for old in directory.glob("specs/*"):
@@ -147,3 +148,26 @@ def test_there_is_no_base_for(
     done = reconciler("plan", *options, env=fleet.environment, cwd=tmp_path)
     assert (done.code, done.out) == (code, [])
     assert done.err[-1].startswith(error.replace("{here}", str(tmp_path))), done.err
+
+
+def test_a_change_of_the_fleet_concerns_every_scale_set(fleet: Azure, tmp_path: Path) -> None:
+    """Both have drifted. Lifting the freeze is what lets them roll out."""
+    frozen = of_all(freeze={"reason": "holidays"})
+    commit(tmp_path, spec("web"), spec("api"), frozen)
+    write_specs(tmp_path / "specs", of_all(maxChange="100%"))
+    found = summary(fleet, tmp_path, "--base", "HEAD")["summary"]
+    assert (found["changed"], found["rollingOut"], found["others"]) == (2, 2, [])
+
+
+def test_a_base_fetches_nothing_from_a_partial_clone(fleet: Azure, tmp_path: Path) -> None:
+    """Fetching would run commands that the configuration of the repository names."""
+    commit(tmp_path / "origin", spec("web", version=OLD))
+    git(tmp_path / "origin", "config", "uploadpack.allowFilter", "true")
+    commit(tmp_path / "origin", spec("web"))
+    git(tmp_path, "clone", "--quiet", "--filter=blob:none", f"file://{tmp_path}/origin", "partial")
+    marker = tmp_path / "was-run"
+    git(tmp_path / "partial", "config", "remote.origin.url", "ssh://nowhere.invalid/x")
+    git(tmp_path / "partial", "config", "core.sshCommand", f"touch {marker}; false")
+    done = reconciler("plan", "--base", "HEAD~1", env=fleet.environment, cwd=tmp_path / "partial")
+    assert (done.code, marker.exists()) == (1, False)
+    assert "cannot be read" in done.err[-1]

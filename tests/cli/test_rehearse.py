@@ -21,8 +21,8 @@ Json = dict[str, Any]
 
 ALL = of_all(maxChange="100%")
 HALT = (
-    "HealthCheckFailed: update domain 0: web_0 (unhealthy) did not become healthy within 10m; no other instance is "
-    "upgraded until it recovers"
+    "HealthCheckFailed: web_0 (unhealthy) in update domain 0 did not become healthy within 10m; no other instance "
+    "will be upgraded until it recovers"
 )
 
 
@@ -62,9 +62,9 @@ def test_a_rehearsal_that_reaches_the_declared_state() -> None:
         "",
         "web: 2 instances in 2 batches (maxBatch 20% is 1 of 2), about 7m, done by …; at most 1 of 2 (50%) "
         "unavailable; 1 patch, 2 upgrades (3m for each batch, as measured)",
-        f"  …  ModelDrift: setting the image of the model from {OLD} to {NEW}",
-        f"  …  Upgrading: update domain 0: upgrading 1 instance to {NEW} (web_0); 0 of 2 up to date",
-        f"  …  Upgrading: update domain 1: upgrading 1 instance to {NEW} (web_1); 1 of 2 up to date",
+        f"  …  ModelDrift: changing the model's image from {OLD} to {NEW}",
+        f"  …  Upgrading: upgrading 1 instance in update domain 0 to {NEW} (web_0); 0 of 2 up to date",
+        f"  …  Upgrading: upgrading 1 instance in update domain 1 to {NEW} (web_1); 1 of 2 up to date",
         f"  …  UpToDate: both instances run {NEW}",
         "",
         "rehearsed 1 scale set for 7m; 1 as declared",
@@ -81,7 +81,7 @@ def test_a_rehearsal_that_halts_says_why_and_what_to_do() -> None:
         "",
         f"! web: {HALT}; next step: {Reason.HEALTH_CHECK_FAILED.meaning.remedy}",
     ]
-    assert f"  …  {HALT}; recording the failure" in shown
+    assert any(line.startswith(f"  …  {HALT}") for line in shown)
     assert shown[-2:] == [
         "unhealthy:1%: web_0",
         "rehearsed 1 scale set for 3h14m; 0 as declared; 1 not: 1 HealthCheckFailed",

@@ -10,10 +10,10 @@ import pytest
 from reconciler.rehearsal.fleet_text import fleet_file_text
 from reconciler.rehearsal.reading import FleetReader
 from reconciler.rehearsal.simulated_azure import simulate
-from reconciler.simulator import check_fleet, read_fleet
+from reconciler.simulator import Throttled, check_fleet, read_fleet
 from reconciler.simulator.clock import MONDAY_MORNING
 from tests.rehearsal.copies import plan_now, scale_sets, snapshot_now, snapshot_of
-from tests.stories.world import BASE, NEW, OLD, SUBSCRIPTION, fleet, of_all, platform, scale_set, spec
+from tests.stories.world import BASE, NEW, OLD, ROLE, SUBSCRIPTION, fleet, of_all, platform, scale_set, spec
 
 Json = dict[str, Any]
 
@@ -372,3 +372,21 @@ def test_a_large_fleet_is_read_within_the_quota() -> None:
         found = snapshot_now(azure)
         assert (len(found.fleet["scaleSets"]), found.instances) == (150, 150)
         assert azure.clock.now() - MONDAY_MORNING < timedelta(minutes=5)
+
+
+def test_an_image_whose_catalogue_is_refused_is_named_and_counts_as_available() -> None:
+    role = [each for each in ROLE if "artifacttypes" not in each]
+    found = snapshot_of(web() | {"permissions": {"actions": role}}, spec())
+    assert [each.partition(": its catalogue could not be read: ")[0] for each in found.left_out] == [
+        urn(NEW),
+        urn(OLD),
+    ]
+    assert found.fleet["images"] == {"platform": [{**BASE, "versions": [OLD, NEW]}]}
+
+
+def test_a_throttled_catalogue_is_read_later() -> None:
+    with simulate(web(), MONDAY_MORNING) as azure:
+        azure.simulator.faults.arm("VirtualMachineImages_Get", Throttled(timedelta(seconds=30)))
+        found = snapshot_now(azure, spec())
+        assert found.left_out == ()
+        assert azure.clock.now() - MONDAY_MORNING >= timedelta(seconds=30)

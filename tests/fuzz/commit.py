@@ -27,7 +27,7 @@ class FakeCommit:
     def git(self, arguments: Sequence[str], stdin: bytes) -> bytes:
         names = stdin.split()
         match arguments:
-            case ["ls-tree", "-r", "-z", _]:
+            case ["ls-tree", "-r", "-z", "--full-tree", _]:
                 return b"".join(self.rows)
             case ["cat-file", "--batch-check"]:
                 return b"".join(self._header(name) for name in names)

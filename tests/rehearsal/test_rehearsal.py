@@ -287,6 +287,12 @@ def test_a_scale_set_that_cannot_get_there_ends_the_rehearsal(
     assert found.until - MONDAY_MORNING < timedelta(hours=3)
 
 
+def test_a_list_that_fails_is_a_halt_in_the_timeline() -> None:
+    found = play(sets("web") | {"permissions": {"actions": []}}, spec())
+    (row,) = report.rehearsal(found)["scaleSets"]
+    assert [each["kind"] for each in row["timeline"]] == ["halt"]
+
+
 @pytest.mark.parametrize(
     "limits, stopped",
     [

@@ -262,6 +262,13 @@ def test_a_declared_image_that_does_not_exist_is_not_listed() -> None:
     assert found["images"] == {"platform": [{**BASE, "versions": [OLD]}]}
 
 
+def test_latest_means_the_same_version_in_a_copy() -> None:
+    found = snapshot_of(FLEETS["a version that latest skips"]).fleet
+    with simulate(found, MONDAY_MORNING) as copy:
+        assert copy.simulator.scale_set("web").image == f"{CART}/versions/1.4.0"
+        assert copy.simulator.scale_set("new").image == f"{CART}/versions/1.5.0"
+
+
 def test_settings_of_extensions_are_never_read() -> None:
     secret = {
         "name": "run",

@@ -46,7 +46,7 @@ PAGES = [
         (
             r"shop/web: specs/web\.yaml declares .*:24\.04\.202601010",
             r"web: 9 instances in .*",
-            r"web +Reconciling +[1-3]/9 +◐○○ +WaitingForInstances: zone 1: .* \(unhealthy\).*",
+            r"web +Reconciling +[1-3]/9 +◐○○ +WaitingForInstances: waiting for .* unhealthy\) in zone 1 .*",
             r"web +Ready +9/9 +●●● +UpToDate: all 9 instances run 24\.04\.202603030",
         ),
     ),
@@ -63,7 +63,7 @@ PAGES = [
     Page(
         "docs/how-to/roll-back.md",
         (
-            r"web +Reconciling +2/10 +◐○○○○ +WaitingForInstances: .* \(unhealthy\).*",
+            r"web +Reconciling +2/10 +◐○○○○ +WaitingForInstances: .* unhealthy\) .*",
             r"web +Ready +10/10 +●●●●● +UpToDate: all 10 instances run 24\.04\.202601010; 8 lack .*",
         ),
     ),

@@ -32,6 +32,7 @@ class Group:
     name: str
     location: str
     scale_sets: dict[str, ScaleSet] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ _SCALE_SET = re.compile(
     "/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft.Compute/virtualMachineScaleSets/([^/]+)",
     re.IGNORECASE,
 )
-OPERATIONS = ("*", *(route.name for route in ROUTES))
+OPERATIONS = ("*", *dict.fromkeys(route.name for route in ROUTES))
 
 
 def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, _: Location) -> None:

@@ -49,7 +49,7 @@ OFFERS = PUBLISHERS + "/{publisher}/artifacttypes/vmimage/offers"
 SKUS = OFFERS + "/{offer}/skus"
 VERSIONS = SKUS + "/{sku}/versions"
 PROVIDERS = SUBSCRIPTION + "/providers"
-TAGS = SET + "/providers/Microsoft.Resources/tags/default"
+TAGS = "/providers/Microsoft.Resources/tags/default"
 PERMISSIONS = "/providers/Microsoft.Authorization/permissions"
 GALLERY_IMAGE = GROUP + "/providers/Microsoft.Compute/galleries/{gallery}/images/{image}"
 SHARED_IMAGE = LOCATION + "/sharedGalleries/{gallery}/images/{image}"
@@ -74,6 +74,13 @@ class Route:
     def __post_init__(self) -> None:
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.template)
         object.__setattr__(self, "pattern", re.compile(pattern, re.I))
+
+
+def _tags(name: str, method: str, endpoint: Callable[[Call], Reply]) -> tuple[Route, Route]:
+    """Return the routes of an operation on the tags of a scale set, and of a resource group."""
+    return Route(f"Tags_{name}", method, SET + TAGS, endpoint), Route(
+        f"Tags_{name}", method, GROUP + TAGS, endpoint
+    )
 
 
 def _action(name: str, word: str) -> Route:
@@ -229,10 +236,10 @@ ROUTES = (
     Route("ResourceGroups_Get", "GET", GROUP, directory.group),
     Route("Resources_List", "GET", SUBSCRIPTION + "/resources", resources.in_subscription),
     Route("Resources_ListByResourceGroup", "GET", GROUP + "/resources", resources.in_group),
-    Route("Tags_GetAtScope", "GET", TAGS, tags.get),
-    Route("Tags_CreateOrUpdateAtScope", "PUT", TAGS, tags.put),
-    Route("Tags_UpdateAtScope", "PATCH", TAGS, tags.patch),
-    Route("Tags_DeleteAtScope", "DELETE", TAGS, tags.delete),
+    *_tags("GetAtScope", "GET", tags.get),
+    *_tags("CreateOrUpdateAtScope", "PUT", tags.put),
+    *_tags("UpdateAtScope", "PATCH", tags.patch),
+    *_tags("DeleteAtScope", "DELETE", tags.delete),
     Route("Providers_List", "GET", PROVIDERS, providers.providers),
     Route("Providers_Get", "GET", PROVIDERS + "/{namespace}", providers.provider),
     Route("Providers_Register", "POST", PROVIDERS + "/{namespace}/register", providers.provider),

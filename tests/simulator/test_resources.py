@@ -79,6 +79,30 @@ def test_an_invalid_write_of_tags_is_rejected(azure: Azure, verb: str, body: Any
     assert (answer.status, answer.json()["error"]["target"]) == (400, target)
 
 
+def test_a_resource_group_has_tags_of_its_own(azure: Azure) -> None:
+    tags = f"{GROUP}/providers/Microsoft.Resources/tags/default"
+    merge = {"operation": "Merge", "properties": {"tags": {"owner": "ada", "cost": "7"}}}
+    assert azure.ask("PATCH", tags, json.dumps(merge).encode(), version="2021-04-01").json() == {
+        "id": tags,
+        "name": "default",
+        "type": "Microsoft.Resources/tags",
+        "properties": {"tags": {"owner": "ada", "cost": "7"}},
+    }
+    drop = {"operation": "Delete", "properties": {"tags": {"OWNER": "ada"}}}
+    assert azure.ask("PATCH", tags, json.dumps(drop).encode(), version="2021-04-01").status == 200
+    assert azure.ask("GET", tags, version="2021-04-01").json()["properties"]["tags"] == {"cost": "7"}
+    assert azure.ask("GET", GROUP, version="2021-04-01").json()["tags"] == {"cost": "7"}
+    assert azure.ask("GET", "").json()["tags"] == {"team": "web", "tier": "front"}
+    assert azure.ask("DELETE", tags, version="2021-04-01").status == 200
+    assert "tags" not in azure.ask("GET", GROUP, version="2021-04-01").json()
+
+
+def test_a_missing_resource_group_has_no_tags(azure: Azure) -> None:
+    absent = f"{GROUP}x/providers/Microsoft.Resources/tags/default"
+    answer = azure.ask("GET", absent, version="2021-04-01")
+    assert (answer.status, answer.json()["error"]["code"]) == (404, "ResourceGroupNotFound")
+
+
 @pytest.mark.parametrize(
     "path, condition, found",
     [

@@ -79,5 +79,6 @@ def _group(call: Call, found: Group) -> dict[str, Any]:
         "name": found.name,
         "type": "Microsoft.Resources/resourceGroups",
         "location": found.location,
+        **({"tags": dict(found.tags)} if found.tags else {}),
         "properties": {"provisioningState": "Succeeded"},
     }

@@ -1,10 +1,10 @@
-"""The tags of a scale set as Resource Manager's own resource, in addition to those in its body.
+"""The tags of a scale set or a resource group as Resource Manager's own resource.
 
     PATCH .../virtualMachineScaleSets/web/providers/Microsoft.Resources/tags/default
     {"operation": "Merge", "properties": {"tags": {"team": "web"}}}
 
-PUT, GET and DELETE are recorded. The operations of PATCH are documented. Writing tags here changes the scale
-set like a PATCH of its body.
+PUT, GET and DELETE are recorded. The operations of PATCH are documented. Writing the tags of a scale set here
+changes it like a PATCH of its body. A resource group does not pass its tags on to its resources.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 from reconciler.simulator import errors
 from reconciler.simulator.amend import amended_body, apply_body
+from reconciler.simulator.cloud import Group
 from reconciler.simulator.endpoints.call import Call, Reply, require_steady
 from reconciler.simulator.scale_set import ScaleSet
 
@@ -42,7 +43,7 @@ OPERATIONS: Mapping[str, Callable[[Tags, Tags], dict[str, str]]] = {
 
 
 def get(call: Call) -> Reply:
-    return _show(call.scale_set())
+    return _show(call, call.scale_set() if "name" in call.names else _group(call))
 
 
 def put(call: Call) -> Reply:
@@ -57,29 +58,49 @@ def patch(call: Call) -> Reply:
 
 
 def delete(call: Call) -> Reply:
-    _write(require_steady(call), {})
+    _write(_steady(call), {})
     return Reply(200, gateway=True)
 
 
+def _group(call: Call) -> Group:
+    return call.cloud.group(call.subscription, call.names["group"])
+
+
+def _steady(call: Call) -> ScaleSet | Group:
+    """Return what the path names. Raises Azure's 404s, or the 409 of a scale set that accepts no write."""
+    return require_steady(call) if "name" in call.names else _group(call)
+
+
 def _change(call: Call, change: Callable[[Tags, Tags], dict[str, str]]) -> Reply:
-    scale_set = require_steady(call)
+    resource = _steady(call)
     wanted = (call.request.json().get("properties") or {}).get("tags")
     if not isinstance(wanted, Mapping):
         raise errors.missing_parameter("properties.tags")
-    _write(scale_set, change(scale_set.body.get("tags") or {}, wanted))
-    return _show(scale_set)
+    _write(resource, change(_tags_of(resource), wanted))
+    return _show(call, resource)
 
 
-def _write(scale_set: ScaleSet, tags: Tags) -> None:
-    dropped = dict.fromkeys(name for name in scale_set.body.get("tags") or {} if name not in tags)
-    apply_body(scale_set, amended_body(scale_set, {"tags": {**dropped, **tags}}, whole=False), kind="patch")
+def _tags_of(resource: ScaleSet | Group) -> Tags:
+    return resource.tags if isinstance(resource, Group) else resource.body.get("tags") or {}
 
 
-def _show(scale_set: ScaleSet) -> Reply:
+def _write(resource: ScaleSet | Group, tags: Tags) -> None:
+    if isinstance(resource, Group):
+        resource.tags = tags
+        return
+    dropped = dict.fromkeys(name for name in _tags_of(resource) if name not in tags)
+    apply_body(resource, amended_body(resource, {"tags": {**dropped, **tags}}, whole=False), kind="patch")
+
+
+def _show(call: Call, resource: ScaleSet | Group) -> Reply:
+    if isinstance(resource, Group):
+        id_ = f"/subscriptions/{call.subscription}/resourceGroups/{resource.name}"
+    else:
+        id_ = resource.id
     body = {
-        "id": f"{scale_set.id}/providers/Microsoft.Resources/tags/default",
+        "id": f"{id_}/providers/Microsoft.Resources/tags/default",
         "name": "default",
         "type": "Microsoft.Resources/tags",
-        "properties": {"tags": dict(scale_set.body.get("tags") or {})},
+        "properties": {"tags": dict(_tags_of(resource))},
     }
     return Reply(200, body, gateway=True)

@@ -18,12 +18,12 @@ one write, which is safe in both cases, and omitted from the next, which removes
 Room is counted as if omitted tags stayed.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC
 
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState, Signature
+from reconciler.rollout.tag_text import escape, fields, moment, unescape
 from reconciler.spec.image import KINDS, Image, PlatformImage
 from reconciler.spec.image_id import kind_of
 from reconciler.spec.wording import printable
@@ -60,14 +60,14 @@ def persisted_state(tags: Tags) -> PersistedState:
     version, *parts = text.split(";")
     if version != _VERSION:
         return replace(approval, is_readable=False)
-    fields = _fields(parts)
+    found = fields(parts)
     return replace(
         approval,
-        last_good=_image(_unescape(fields["good"])),
-        failed=_fingerprint(fields["failed"].split(",")),
-        began=_mark(fields["began"].split(",")),
-        retry=_mark(fields["retry"].split(",")),
-        fleet=printable(_unescape(fields["fleet"])),
+        last_good=_image(unescape(found["good"])),
+        failed=_fingerprint(found["failed"].split(",")),
+        began=_mark(found["began"].split(",")),
+        retry=_mark(found["retry"].split(",")),
+        fleet=printable(unescape(found["fleet"])),
         others=tuple(part for part in parts if part and part.partition("=")[0] not in _PARTS),
     )
 
@@ -117,56 +117,42 @@ def _state_text(persisted: PersistedState) -> str:
 def _parts(persisted: PersistedState) -> Iterator[str]:
     """The image last: it is the longest, and people read the beginning."""
     if persisted.fleet:
-        yield f"fleet={_escape(persisted.fleet)}"
+        yield f"fleet={escape(persisted.fleet)}"
     if failed := persisted.failed:
-        yield f"failed={failed.digest},{_escape(failed.name)}"
+        yield f"failed={failed.digest},{escape(failed.name)}"
     for name, mark in (("began", persisted.began), ("retry", persisted.retry)):
         if mark:
             at = mark.at.isoformat(timespec="seconds")
-            yield f"{name}={at},{mark.image.digest},{_escape(mark.image.name)}"
+            yield f"{name}={at},{mark.image.digest},{escape(mark.image.name)}"
     yield from persisted.others
     if persisted.last_good:
-        yield f"good={_escape(str(persisted.last_good))}"
+        yield f"good={escape(str(persisted.last_good))}"
 
 
 def _signature_text(signature: Signature) -> str:
     at, image = signature.at.astimezone(UTC).isoformat(timespec="seconds"), signature.image
     parts = {
-        "by": _escape(signature.by),
-        "through": _escape(signature.through),
+        "by": escape(signature.by),
+        "through": escape(signature.through),
         "at": at,
-        "image": f"{image.digest},{_escape(image.name)}",
+        "image": f"{image.digest},{escape(image.name)}",
     }
     return ";".join(f"{name}={value}" for name, value in parts.items() if value)
 
 
 def _signature(text: str) -> Signature | None:
-    fields = _fields(text.split(";"))
-    image, at = _fingerprint(fields["image"].split(",")), _moment(fields["at"])
-    by, through = (printable(_unescape(fields[name])) for name in ("by", "through"))
+    found = fields(text.split(";"))
+    image, at = _fingerprint(found["image"].split(",")), moment(found["at"])
+    by, through = (printable(unescape(found[name])) for name in ("by", "through"))
     return Signature(by, at, image, through) if image and image.digest and at else None
 
 
-def _fields(parts: Iterable[str]) -> defaultdict[str, str]:
-    """The parts by name, "" for those that are not there."""
-    return defaultdict(str, (part.partition("=")[::2] for part in parts))
-
-
-def _moment(text: str) -> datetime | None:
-    """A time with its zone, or None."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return at if at.tzinfo else None
-
-
 def _fingerprint(values: Sequence[str]) -> Fingerprint | None:
-    return Fingerprint(values[0], _unescape(values[1])) if len(values) > 1 and any(values) else None
+    return Fingerprint(values[0], unescape(values[1])) if len(values) > 1 and any(values) else None
 
 
 def _mark(values: Sequence[str]) -> Mark | None:
-    image, at = _fingerprint(values[1:]), _moment(values[0])
+    image, at = _fingerprint(values[1:]), moment(values[0])
     return Mark(at, image) if image and at else None
 
 
@@ -175,18 +161,6 @@ def _image(text: str) -> Image | None:
     if kind == "platform":
         return PlatformImage(*text.split(":"))
     return KINDS[kind](text) if kind else None
-
-
-def _escape(text: str) -> str:
-    """
-    >>> _escape("a;b,c"), _unescape("a%3Bb%2Cc")
-    ('a%3Bb%2Cc', 'a;b,c')
-    """
-    return text.replace("%", "%25").replace(";", "%3B").replace(",", "%2C")
-
-
-def _unescape(text: str) -> str:
-    return text.replace("%2C", ",").replace("%3B", ";").replace("%25", "%")
 
 
 def _names(tag: str) -> tuple[str, ...]:
@@ -242,7 +216,7 @@ def _former_state(known: Tags, approval: PersistedState) -> PersistedState:
     """The state that an earlier version wrote, with the current approval."""
     failed = _image(_former(known, "failed"))
     at, _, name = _former(known, "began").partition(" ")
-    since = _moment(at)
+    since = moment(at)
     return replace(
         approval,
         last_good=_image(_former(known, "last-good")),

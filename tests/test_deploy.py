@@ -15,7 +15,7 @@ from reconciler.simulator import OperationFails
 from reconciler.simulator.permissions import ACTIONS
 from tests.cli.program import azure, reconciler, write_specs
 from tests.stories.test_images import KINDS, VERSIONED, declared, named, world_of
-from tests.stories.world import BASE, ROLE, World, fleet, platform, scale_set, spec
+from tests.stories.world import BASE, ROLE, SUBSCRIPTION, World, fleet, of_all, platform, scale_set, spec
 
 ROOT = Path(__file__).parent.parent
 HOUR = timedelta(hours=1)
@@ -27,6 +27,9 @@ LINKED = {
     f"{COMPUTE}/virtualMachineScaleSets/virtualMachines/instanceView/read",
     f"{COMPUTE}/virtualMachines/instanceView/read",
 }
+
+
+PAUSE_TAG = {"subscription": SUBSCRIPTION, "resourceGroup": "shop"}
 
 
 def deployment() -> Any:
@@ -41,6 +44,7 @@ def test_the_role_grants_exactly_the_actions_that_rollouts_need() -> None:
     worlds[0].azure.faults.arm(
         "VirtualMachineScaleSets_UpdateInstances", OperationFails("VMExtensionProvisioningError", "no")
     )
+    worlds += [World(fleet(scale_set()), of_all(pauseTag=PAUSE_TAG), spec())]
     asked = {ACTIONS[operation] for world in worlds for operation in world.rest(HOUR).run().requests()}
     assert set(ROLE) == asked | LINKED
 
@@ -60,7 +64,7 @@ def test_the_role_for_plans_grants_exactly_the_actions_that_plans_need(tmp_path:
             specs.append(spec(name, image=declared(kind, version)))
     half = [{"id": each, "image": platform("1.0.9")} for each in ("1", "2")]
     sets.append(scale_set("begun", capacity=3, image=platform("1.0.10"), instanceStates=half))
-    write_specs(tmp_path / "specs", spec("flexible", "1.0.10"), spec("begun", "1.0.10"), *specs)
+    write_specs(tmp_path / "specs", of_all(pauseTag=PAUSE_TAG), spec("flexible", "1.0.10"), spec("begun", "1.0.10"), *specs)
     with azure(*sets, images=images, permissions={"actions": PLAN_ROLE}) as served:
         done = reconciler("plan", "-o", "json", env=served.environment, cwd=tmp_path)
     assert (done.code, done.err) == (0, [])

@@ -104,6 +104,8 @@ class OperationClass(Enum):
     IMAGES = ("VMImages", _READS)
     VIRTUAL_MACHINES = ("VirtualMachines", _READS)
     PERMISSIONS = ("Permissions", _READS)
+    TAGS = ("Tags", _READS)
+    TAG_WRITES = ("Tags", _WRITES)
 
     def __init__(self, stem: str, *buckets: Bucket) -> None:
         self.stem = stem

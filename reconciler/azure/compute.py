@@ -24,6 +24,7 @@ from reconciler.azure.flexible import instance_rows
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.azure.session import Session
 from reconciler.azure.single_flight import SingleFlight
+from reconciler.azure.tags import read_tags
 from reconciler.rollout.observed import (
     ABSENT,
     Absent,
@@ -34,10 +35,12 @@ from reconciler.rollout.observed import (
     RollingUpgrade,
     Verdict,
 )
+from reconciler.rollout.pause import Pause, pause_in
 from reconciler.rollout.persisted import PersistedState, Signature
 from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.rollout.tags import with_approval, with_state
 from reconciler.rollout.traits import Traits
+from reconciler.spec.fleet import PauseTag
 from reconciler.spec.image import Image, PlatformImage, at_version, follows_latest, same, version
 from reconciler.spec.scale_set import Target
 
@@ -237,6 +240,10 @@ class Compute:
                         cls=_operation_url,
                     )
             return str(accepted.result())
+
+    def fleet_pause(self, tag: PauseTag) -> Pause | None:
+        """The pause of the fleet, by the tag of that resource group, None if it has none."""
+        return pause_in(read_tags(self._session, tag.id))
 
     def approve(self, target: Target, model: Model, image: Image, signature: Signature) -> None:
         """Write the approval of `image` on the tags of the scale set, if it is unchanged since `model`."""

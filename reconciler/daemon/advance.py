@@ -89,6 +89,7 @@ def _with_spec(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
         behind=event.behind,
         is_newer=event.is_newer,
         stale_since=event.stale_since,
+        fleet_pause=event.fleet_pause,
         removed=state.removed | event.removed,
     )
     if state.desired.image == event.desired.image:

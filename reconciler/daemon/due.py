@@ -26,9 +26,11 @@ def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_unblocke
     outcome, decided, observed_at = state.outcome, state.published.decided, state.seen.instances_at
     if outcome is None or decided is None or differs(decided, state.desired) or is_unblocked:
         return True
-    if held := active_hold(state.desired, at):
+    if held := active_hold(state.desired, state.fleet_pause, listed or state.seen.listed_or_read, at):
         is_forgotten = held.reason is not outcome.reason
         return is_forgotten or _has_moved(state, listed) or at - outcome.at >= _interval_on_hold(state)
+    if outcome.reason.meaning.is_hold:  # a pause was lifted, which changes no spec
+        return True
     if outcome.requeue_after is not None and outcome.status is not Status.WAITING:
         # A requeue is pending. If it is minutes away, a change in the list comes first.
         return outcome.requeue_after > _SOON and listed != state.seen.model

@@ -12,6 +12,7 @@ from reconciler.forecast.forecast import Forecast
 from reconciler.rollout.age import Sighting
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Model
+from reconciler.rollout.pause import NOT_PAUSED, FleetPause
 from reconciler.rollout.step import Attempt, Step, TagWrite
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
@@ -21,8 +22,8 @@ from reconciler.spec.scale_set import ScaleSet
 class SpecRead:
     """A sweep has read the spec. `removed` are failures in scale sets whose specs were removed.
 
-    `stale_since` is the time since which the source has been unreadable, or None if that is not too long. The
-    other fields are those of `InForce`.
+    `stale_since` is the time since which the source has been unreadable, or None if that is not too long.
+    `fleet_pause` is as of the same sweep. The other fields are those of `InForce`.
     """
 
     desired: ScaleSet
@@ -32,6 +33,7 @@ class SpecRead:
     behind: Behind | None = None
     is_newer: bool = False
     stale_since: datetime | None = None
+    fleet_pause: FleetPause = NOT_PAUSED
 
 
 @dataclass(frozen=True, slots=True)

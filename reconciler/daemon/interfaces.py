@@ -12,9 +12,11 @@ from reconciler.azure.compute import Scope
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.daemon.in_force import InForce, RefusedCommit
 from reconciler.rollout.observed import Absent, Availability, Instance, Model, Operation, RollingUpgrade
+from reconciler.rollout.pause import Pause
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.step import Step
 from reconciler.spec.author import Author
+from reconciler.spec.fleet import PauseTag
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet, Target
 
@@ -53,6 +55,10 @@ class AzureClient(Protocol):
 
     def operation(self, url: str, target: Target) -> Operation:
         """The status of a long operation."""
+        ...
+
+    def fleet_pause(self, tag: PauseTag) -> Pause | None:
+        """The pause of the fleet, by the tag of that resource group, None if it has none."""
         ...
 
     def take(self, target: Target, step: Step) -> str:

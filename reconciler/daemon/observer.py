@@ -37,7 +37,7 @@ class Observer:
     def decide(self, state: ScaleSetState, priority: Priority) -> tuple[Decision, Observed]:
         """The decision, and the observation that it is based on. Raises AzureFailure."""
         began = self._now()
-        observed = Observed(began, began, progress=state.progress)
+        observed = Observed(began, began, fleet_pause=state.fleet_pause, progress=state.progress)
         while isinstance(verdict := decide(state.desired, observed), Need):
             seen = self._observe(verdict, state, observed, priority)
             observed = replace(seen, at=self._now(), last_need=verdict)

@@ -27,24 +27,28 @@ from reconciler.daemon.event import (
 from reconciler.daemon.forecast_refresh import refresh_forecast
 from reconciler.daemon.gates.evaluation import awaited_gate, is_new_evidence
 from reconciler.daemon.gates.max_change import count_changes
+from reconciler.daemon.in_force import InForce
 from reconciler.daemon.interfaces import AzureClient, DeclaredSpecs
 from reconciler.daemon.listing import Listing, listing
 from reconciler.daemon.observer import Observer
 from reconciler.daemon.orphan import Orphan
 from reconciler.daemon.orphans import Orphans
 from reconciler.daemon.outcome import Outcome, outcome_of, outcome_of_bug, outcome_of_failure
+from reconciler.daemon.pause_reader import PauseReader
 from reconciler.daemon.revision import differs
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.observed import Model, Observed
+from reconciler.rollout.observed import FRESH, Model, Observed
+from reconciler.rollout.pause import NOT_PAUSED, FleetPause
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason, Status
-from reconciler.rollout.refusal import active_hold
+from reconciler.rollout.refusal import active_hold, describe_pause
 from reconciler.rollout.step import Attempt, Step, TagWrite
 from reconciler.rollout.wording import describe_step, join, moment
+from reconciler.spec.fleet import PauseTag
 from reconciler.spec.image import Image, follows_latest, same
 from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet
@@ -93,6 +97,7 @@ class Reconciler:
         self._log = log
         self._forecasts = forecasts
         self._orphans = Orphans(azure) if finds_orphans else None
+        self._pause = PauseReader(azure)
         self._observer = Observer(azure, self.store, specs, check_reach)
 
     def sweep(self) -> tuple[str, ...]:
@@ -102,7 +107,10 @@ class Reconciler:
         """
         self._specs.refresh()
         stale_since = self._specs.stale_since(self._settings.source_max_age)
-        gone = self.store.declare(self._specs.in_force, self._now(), stale_since=stale_since)
+        fleet_pause = self._pause.read(_pause_tag(self._specs.in_force))
+        gone = self.store.declare(
+            self._specs.in_force, self._now(), stale_since=stale_since, fleet_pause=fleet_pause
+        )
         self._log_commit()
         for name in gone:
             self._log.info("%s: spec removed; scale set left unchanged", name)
@@ -118,6 +126,7 @@ class Reconciler:
             refused=self._specs.refused,
             warnings=self._specs.warnings,
             stale_since=stale_since,
+            fleet_pause=fleet_pause,
             is_partial=self._specs.is_partial,
             source_read_at=self._specs.read_at,
             orphans=self._find_orphans(listed, at),
@@ -126,6 +135,7 @@ class Reconciler:
         self._log_errors(sweep.errors)
         self._log_warnings(sweep.warnings)
         self._log_stale(sweep.stale_since)
+        self._log_pause(fleet_pause)
         self.store.last_sweep = sweep
         self._count_changes(listed)
         states = self.store.states()
@@ -237,13 +247,14 @@ class Reconciler:
         taken: Step | None = None
         tag_write: TagWrite | None = None
         try:
-            if not active_hold(desired, self._now()) and _takes_precedence(state):
+            if not self._hold(state) and _takes_precedence(state):
                 priority = Priority.ROLLOUT
             decision, observed = self._observer.decide(state, priority)
             if attempt and observed.operation and observed.operation.error:
                 attempt = replace(attempt, error=observed.operation.error)
+            if act and (decision.step or decision.to_persist):
+                decision = self._decision_before_write(state, decision)
             if act and decision.step:
-                self._check_spec_unchanged(desired)
                 sent, doing = self._now(), describe_step(decision.step, _model_image(observed))
                 operation = self._azure.take(desired.target, decision.step)
                 taken = decision.step
@@ -251,14 +262,11 @@ class Reconciler:
             elif attempt and observed.operation and observed.operation.status == "Succeeded":
                 attempt = replace(attempt, operation="", has_succeeded=True)  # it need not be read again
             if act and decision.to_persist:
-                self._check_spec_unchanged(desired)
                 tag_write = self._persist(desired, observed, decision.to_persist)
             if tag_write and tag_write.refusal:
                 decision = _decision_after(desired, observed, tag_write)
         except AzureFailure as failure:
-            if held := active_hold(
-                desired, self._now()
-            ):  # on hold, a failed call is not a failure of the scale set
+            if held := self._hold(state):  # on hold, a failed call is not a failure of the scale set
                 outcome = outcome_of(desired, commit, held, state.progress, self._settings, at=self._now())
                 return _reconcile_ended(state, outcome, attempt)
             outcome = outcome_of_failure(
@@ -283,6 +291,26 @@ class Reconciler:
         except AzureFailure as failure:
             refusal = str(failure)
         return TagWrite.after(observed.progress.tag_write, persisted.failed, sent, refusal)
+
+    def _hold(self, state: ScaleSetState) -> Decision | None:
+        """The hold as of the last sweep and the last read, or None."""
+        return active_hold(state.desired, state.fleet_pause, state.seen.listed_or_read, self._now())
+
+    def _decision_before_write(self, state: ScaleSetState, decision: Decision) -> Decision:
+        """This decision, or a pause of the fleet that has been ordered since the sweep.
+
+        Raises Conflict if what the decision rests on no longer holds.
+        """
+        desired, began = state.desired, self._now()
+        self._check_spec_unchanged(desired)
+        pause = self._pause.read_before_write(desired.fleet.pause_tag)
+        if held := active_hold(desired, pause, None, self._now()):
+            return replace(held, counts=decision.counts)
+        if pause.unread_since and not state.fleet_pause.unread_since:
+            raise Conflict("the pause tag could not be read; the scale set will be checked again")
+        if self._now() - began > FRESH:
+            raise Conflict("reading the pause tag took too long; the scale set will be checked again")
+        return decision
 
     def _check_spec_unchanged(self, desired: ScaleSet) -> None:
         """Raises Conflict if a sweep has changed or removed the spec since the reconcile began."""
@@ -389,6 +417,24 @@ class Reconciler:
                 moment(since),
             )
 
+    def _log_pause(self, pause: FleetPause) -> None:
+        """Log once that the fleet is paused, and that it no longer is."""
+        known = self.store.last_sweep.fleet_pause if self.store.last_sweep else NOT_PAUSED
+        if pause.unknown and not known.unknown:
+            self._log.error("the fleet counts as paused, because %s", pause.unknown)
+        elif pause.unread_since and not known.unread_since:
+            self._log.error(
+                "the pause tag has been unreadable since %s; no serving instance will be upgraded until it "
+                "can be read again",
+                moment(pause.unread_since),
+            )
+        elif pause.pause and pause.pause != known.pause:
+            self._log.warning("%s", describe_pause(pause.pause, "the fleet is paused"))
+        elif known != NOT_PAUSED and pause == NOT_PAUSED:
+            self._log.info(
+                "the fleet is no longer paused" if known.pause else "the pause tag can be read again"
+            )
+
     def _stays_in_force(self) -> str:
         """What remains in force although the specs have errors, or cannot be read."""
         refused, last = self._specs.refused, self.store.last_sweep
@@ -411,6 +457,11 @@ class Reconciler:
         for line in warnings:
             if line not in known:
                 self._log.warning("%s", line)
+
+
+def _pause_tag(in_force: Sequence[InForce]) -> PauseTag | None:
+    """The tag that pauses the fleet. Of a commit with an error in the Fleet, the last good one counts."""
+    return next((each.desired.fleet.pause_tag for each in in_force if each.desired.fleet.pause_tag), None)
 
 
 def _reconcile_ended(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> ReconcileEnded:

@@ -18,6 +18,7 @@ from reconciler.forecast.forecast import Forecast
 from reconciler.rollout.age import Sighting
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.observed import Model
+from reconciler.rollout.pause import NOT_PAUSED, FleetPause
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
@@ -102,7 +103,7 @@ class ScaleSetState:
     `declared_at` is when this process first read its spec. `counted_image` is the declared image for which
     changes were last counted, and `change` the result, None if it changes nothing. `removed` are failures in
     other scale sets whose specs were removed since. For `origin`, `behind` and `is_newer` see `InForce`,
-    and for `stale_since` see `SpecRead`.
+    and for `stale_since` and `fleet_pause` see `SpecRead`.
     """
 
     desired: ScaleSet
@@ -112,6 +113,7 @@ class ScaleSetState:
     behind: Behind | None = None
     is_newer: bool = False
     stale_since: datetime | None = None
+    fleet_pause: FleetPause = NOT_PAUSED
     counted_image: Image | None = None
     change: Change | None = None
     removed: frozenset[Failure] = frozenset()

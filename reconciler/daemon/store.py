@@ -18,6 +18,7 @@ from reconciler.daemon.listing import scope_of
 from reconciler.daemon.orphan import Orphan
 from reconciler.daemon.state import ScaleSetState, ScaleSetStates
 from reconciler.rollout.gate import Gate
+from reconciler.rollout.pause import NOT_PAUSED, FleetPause
 from reconciler.rollout.reason import Status
 from reconciler.spec.scale_set import ScaleSet
 
@@ -41,6 +42,7 @@ class Sweep:
     refused: RefusedCommit | None = None
     warnings: tuple[str, ...] = ()
     stale_since: datetime | None = None
+    fleet_pause: FleetPause = NOT_PAUSED
     is_partial: bool = False
     source_read_at: datetime | None = None
     orphans: tuple[Orphan, ...] = ()
@@ -93,10 +95,12 @@ class Store:
         at: datetime | None = None,
         *,
         stale_since: datetime | None = None,
+        fleet_pause: FleetPause = NOT_PAUSED,
     ) -> tuple[str, ...]:
         """Apply the specs declared at `at`. Returns the names of the scale sets whose spec was removed.
 
         `stale_since` is the time since which the source has been unreadable, or None if that is not too long.
+        `fleet_pause` is as of `at`.
         """
         wanted = {each.key: each for each in in_force}
         with self._lock:
@@ -112,6 +116,7 @@ class Store:
                     each.behind,
                     each.is_newer,
                     stale_since,
+                    fleet_pause,
                 )
                 self._states[key] = advance(known, read)
             return tuple(sorted(state.desired.name for state in gone.values()))

@@ -27,9 +27,11 @@ from reconciler.rollout.observed import (
     RollingUpgrade,
     Verdict,
 )
+from reconciler.rollout.pause import Pause
 from reconciler.rollout.persisted import PersistedState, Signature
 from reconciler.rollout.preflight import exact_if_known
 from reconciler.rollout.step import PatchModel, Step
+from reconciler.spec.fleet import PauseTag
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet, Target
 
@@ -93,6 +95,10 @@ class PredictedAzure:
 
     def operation(self, _url: str, _target: Target) -> Operation:
         return Operation("Succeeded")
+
+    def fleet_pause(self, _tag: PauseTag) -> Pause | None:
+        """None: a plan says what happens once a pause has been lifted."""
+        return None
 
     def take(self, target: Target, step: Step) -> str:
         """Take the step. Raises Conflict if a patch is about an earlier model."""

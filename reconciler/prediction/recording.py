@@ -13,8 +13,10 @@ from reconciler.azure.failure import AzureFailure
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.daemon.interfaces import AzureClient
 from reconciler.rollout.observed import Absent, Availability, Instance, Model, Operation, RollingUpgrade
+from reconciler.rollout.pause import Pause
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.step import Step
+from reconciler.spec.fleet import PauseTag
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet, Target
 
@@ -102,6 +104,9 @@ class Recording:
 
     def operation(self, url: str, target: Target) -> Operation:
         return self._azure.operation(url, target)
+
+    def fleet_pause(self, tag: PauseTag) -> Pause | None:
+        return self._azure.fleet_pause(tag)
 
     def take(self, target: Target, step: Step) -> str:
         return self._azure.take(target, step)

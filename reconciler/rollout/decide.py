@@ -47,7 +47,8 @@ from reconciler.rollout.freshness import stale_fact
 from reconciler.rollout.gates import closed_gate, closed_gate_for_remedy, closed_window
 from reconciler.rollout.health import State, is_in_transition, state_of
 from reconciler.rollout.member import Member, is_overdue, members
-from reconciler.rollout.observed import Absent, Need, Observed
+from reconciler.rollout.observed import Absent, Model, Need, Observed
+from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.preflight import exact_if_known, exact_spec, image_unavailable
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reading import partial_read, with_instances
@@ -72,7 +73,7 @@ from reconciler.rollout.waiting import (
     relapse_during_soak,
 )
 from reconciler.rollout.wording import describe_progress
-from reconciler.spec.image import follows_latest, same, short
+from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
 
 _DOING = "the next batch"
@@ -99,9 +100,10 @@ def _verify_step(decision: Decision, step: Step, observed: Observed) -> Decision
 
 
 def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need:
-    if held := active_hold(desired, observed.at):
-        return _with_counts(held, desired, observed)
     model = observed.model
+    known = model if isinstance(model, Model) else None
+    if held := active_hold(desired, observed.fleet_pause, known, observed.at):
+        return _with_counts(held, desired, observed)
     if model is None:
         return Need.MODEL
     if isinstance(model, Absent):
@@ -138,8 +140,20 @@ def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decis
         return Need.INSTANCES
     exact = exact_if_known(desired, observed)
     context = with_instances(Aim(desired=exact, model=observed.model, observed=observed), observed.instances)
-    # A list that does not tell enough is a decision, which counts none.
-    return replace(held, counts=context.counts)
+    if isinstance(context, Decision):  # the list is not sufficient to count
+        return replace(held, counts=context.counts)
+    image, persisted = observed.model.image, observed.model.persisted
+    if image is None or not _is_unproven(context, image, persisted.failed):
+        return replace(held, counts=context.counts)
+    message = f"{held.message}; new instances get {short(image)}, which is not proven here"
+    return replace(held, message=message, counts=context.counts)
+
+
+def _is_unproven(context: Context, image: Image, failed: Fingerprint | None) -> bool:
+    """Whether the image of the model failed here, or is being rolled out and has not been proven yet."""
+    if same(image, context.image):
+        return context.members != () and not is_proven(context)
+    return failed is not None and failed.is_of(image)
 
 
 def _decide_for_exact_image(aim: Aim) -> Decision | Need:

@@ -13,6 +13,7 @@ from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.gate import BREAKER, Gate
 from reconciler.rollout.observed import Need
+from reconciler.rollout.pause import FleetPause
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.urgency import urgency_note, waiting_note
 from reconciler.rollout.wording import moment
@@ -33,7 +34,7 @@ def closed_gate(
     approval = _approval(aim, has_begun=has_begun)
     if isinstance(approval, Need):
         return approval
-    here = (*_windows(aim.desired, aim.at), *approval)
+    here = (*_pause_tag(aim.observed.fleet_pause), *_windows(aim.desired, aim.at), *approval)
     if any(gate.closed for gate in here):
         if aim.observed.lasting is None:
             return Need.LASTING
@@ -59,8 +60,9 @@ def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) 
 
 
 def closed_window(context: Context, doing: str) -> Decision | None:
-    """The decision that a window blocks a rollback, or None. A rollback waits for no other gate."""
-    return _first_closed(_windows(context.desired, context.at), doing, context.counts)
+    """The decision that a window or an unread pause tag blocks a rollback, or None. No other gate does."""
+    here = (*_pause_tag(context.observed.fleet_pause), *_windows(context.desired, context.at))
+    return _first_closed(here, doing, context.counts)
 
 
 def closed_gate_message(gate: Gate, doing: str) -> str:
@@ -70,6 +72,13 @@ def closed_gate_message(gate: Gate, doing: str) -> str:
     """
     what, _, image = doing.partition(" to ")
     return f"{what if image and image in gate.evidence else doing} is waiting because {gate.evidence}"
+
+
+def _pause_tag(pause: FleetPause) -> tuple[Gate, ...]:
+    if pause.unread_since is None:
+        return ()
+    evidence = f"the pause tag has been unreadable since {moment(pause.unread_since)}"
+    return (Gate("pause tag", evidence, Reason.PAUSE_UNREAD),)
 
 
 def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:

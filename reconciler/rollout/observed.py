@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 
 from reconciler.rollout.gate import Gate
+from reconciler.rollout.pause import NOT_PAUSED, FleetPause
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.step import Attempt
@@ -220,6 +221,7 @@ class Observed:
     gates: tuple[Gate, ...] | None = None
     lasting: tuple[Gate, ...] | None = None  # gates that open at no set time and cost no request
     last_need: Need | None = None
+    fleet_pause: FleetPause = NOT_PAUSED
     progress: Progress = field(default_factory=Progress)
 
     @property

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from reconciler.rollout.pause import Pause
 from reconciler.spec.image import Image, same, short
 
 _DIGITS = 16  # of a digest: two of a thousand images are alike once in 10**14 times
@@ -82,7 +83,7 @@ class PersistedState:
     `approved` is written by a person and only read here. `fleet` is the name of the fleet that has claimed
     the scale set, or "". `signature` is that of an approval, perhaps of an earlier one: an older version
     leaves it unchanged. `retry` is a retry that a person requested: what counted against the image before no
-    longer counts.
+    longer counts. `pause` is that of the scale set alone, and only read here too.
 
     `others` are parts that another version of this program wrote, unchanged. `is_readable` is False if a
     later version wrote the state in an unknown form.
@@ -95,6 +96,7 @@ class PersistedState:
     signature: Signature | None = None
     fleet: str = ""
     retry: Mark | None = None
+    pause: Pause | None = None
     others: tuple[str, ...] = ()
     is_readable: bool = True
 

@@ -80,7 +80,7 @@ class Meaning:
     is_latest_unknown: bool = False  # it is unknown whether anything differs from latest
     keeps_batch: bool = False  # the last batch is still unavailable, or that is unknown
     is_pause: bool = False  # a wait between batches that the spec asks for
-    is_hold: bool = False  # the spec says that nothing is to be done
+    is_hold: bool = False  # a person has said that nothing is to be done
     is_queued: bool = False  # it waits only for others that go first
     is_retried: bool = False  # its step is retried, and it is failing meanwhile
 
@@ -93,6 +93,9 @@ class Reason(StrEnum):
     SUSPENSION_EXPIRED = "SuspensionExpired"
     FROZEN = "Frozen"
     FREEZE_EXPIRED = "FreezeExpired"
+    PAUSED = "Paused"
+    PAUSE_EXPIRED = "PauseExpired"
+    PAUSE_UNKNOWN = "PauseUnknown"
     NOT_FOUND = "NotFound"
     PARTIAL_READ = "PartialRead"
     READS_TOO_SLOW = "ReadsTooSlow"
@@ -145,6 +148,7 @@ class Reason(StrEnum):
     CHECK_FAILED = "CheckFailed"
     IMAGE_FAILED_ELSEWHERE = "ImageFailedElsewhere"
     SOURCE_STALE = "SourceStale"
+    PAUSE_UNREAD = "PauseUnread"
     AWAITING_PILOT = "AwaitingPilot"
     AWAITING_TURN = "AwaitingTurn"
     INSTANCES_LEFT_OUT = "InstancesLeftOut"
@@ -199,6 +203,33 @@ TABLE: dict[Reason, Meaning] = {
         Status.STALLED,
         cause="`spec.freeze.until` of the Fleet has passed, and a freeze never ends by itself",
         remedy="remove `spec.freeze`, or extend it",
+        slot=Slot.KEEPS,
+        requeue=Requeue.ON_CHANGE,
+        is_hold=True,
+    ),
+    Reason.PAUSED: Meaning(
+        Status.SUSPENDED,
+        cause="`reconciler pause` has paused the fleet or the scale set: nothing is written to it",
+        remedy="run `reconciler resume`",
+        slot=Slot.KEEPS,
+        requeue=Requeue.ON_CHANGE,
+        is_hold=True,
+    ),
+    Reason.PAUSE_EXPIRED: Meaning(
+        Status.STALLED,
+        cause="the time in `--until` of a pause has passed, and a pause never ends by itself",
+        remedy="run `reconciler resume`, or pause again until a later time",
+        slot=Slot.KEEPS,
+        requeue=Requeue.ON_CHANGE,
+        is_hold=True,
+    ),
+    Reason.PAUSE_UNKNOWN: Meaning(
+        Status.STALLED,
+        cause=(
+            "the resource group in `spec.pauseTag` of the Fleet could not be read since the start, so the "
+            "fleet counts as paused"
+        ),
+        remedy="grant `Microsoft.Resources/tags/read` on the resource group, or correct `spec.pauseTag`",
         slot=Slot.KEEPS,
         requeue=Requeue.ON_CHANGE,
         is_hold=True,
@@ -614,6 +645,16 @@ TABLE: dict[Reason, Meaning] = {
         remedy="continues once the specs can be read again",
         requeue=Requeue.ON_CHANGE,
         ends_when="once the specs can be read",
+    ),
+    Reason.PAUSE_UNREAD: Meaning(
+        Status.FAILING,
+        cause=(
+            "the resource group in `spec.pauseTag` of the Fleet could not be read for more than five "
+            "minutes, so the fleet may have been paused; no serving instance is upgraded"
+        ),
+        remedy="continues once the resource group can be read; check `Microsoft.Resources/tags/read` on it",
+        requeue=Requeue.ON_CHANGE,
+        ends_when="once the pause tag can be read",
     ),
     Reason.AWAITING_PILOT: Meaning(
         Status.WAITING,

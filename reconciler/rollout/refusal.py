@@ -9,25 +9,34 @@ from datetime import datetime
 
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Model, RollingUpgrade
+from reconciler.rollout.pause import FleetPause, Pause
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.wording import moment
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.suspension import Suspension
 
 
-def active_hold(desired: ScaleSet, at: datetime) -> Decision | None:
-    """The freeze of the fleet or the suspension of the scale set, expired or not, or None.
+def active_hold(
+    desired: ScaleSet, fleet_pause: FleetPause, model: Model | None, at: datetime
+) -> Decision | None:
+    """The freeze, the pause of the fleet, the suspension or the pause of the scale set, or None.
 
-    It needs no observation, and applies whatever an observation would show.
+    The first one counts. Each lasts until a person lifts it, expired or not. `model` is the last one known.
     """
     if freeze := desired.fleet.freeze:
-        reason = Reason.FREEZE_EXPIRED if _is_over(freeze, at) else Reason.FROZEN
+        reason = Reason.FREEZE_EXPIRED if _is_over(freeze.until, at) else Reason.FROZEN
         return _hold_decision(freeze, reason, ("the fleet is frozen", "freeze"), "the Fleet's spec.freeze")
+    if fleet_pause.pause:
+        return _pause_decision(fleet_pause.pause, "the fleet is paused", "--all", at)
+    if fleet_pause.unknown:
+        return Decision(Reason.PAUSE_UNKNOWN, f"the fleet counts as paused, because {fleet_pause.unknown}")
     if suspension := desired.suspend:
-        reason = Reason.SUSPENSION_EXPIRED if _is_over(suspension, at) else Reason.SUSPENDED
+        reason = Reason.SUSPENSION_EXPIRED if _is_over(suspension.until, at) else Reason.SUSPENDED
         return _hold_decision(
             suspension, reason, ("the scale set is suspended", "suspension"), "spec.suspend"
         )
+    if model and model.persisted.pause:
+        return _pause_decision(model.persisted.pause, "the scale set is paused", desired.name, at)
     return None
 
 
@@ -51,8 +60,27 @@ def _hold_decision(suspension: Suspension, reason: Reason, words: tuple[str, str
     )
 
 
-def _is_over(suspension: Suspension, at: datetime) -> bool:
-    return suspension.until is not None and at >= suspension.until
+def _pause_decision(pause: Pause, state: str, what: str, at: datetime) -> Decision:
+    """`what` is the argument of `reconciler resume` that lifts it."""
+    said, resume = describe_pause(pause, state), f"`reconciler resume {what}`"
+    if pause.until and _is_over(pause.until, at):
+        expired = (
+            f"{said}; the pause expired at {moment(pause.until)} but still blocks every change; run {resume}"
+        )
+        return Decision(Reason.PAUSE_EXPIRED, expired)
+    return Decision(Reason.PAUSED, f"{said}; nothing will be changed until {resume}")
+
+
+def describe_pause(pause: Pause, state: str) -> str:
+    """Who has paused since when and why, after `state`, such as "the fleet is paused"."""
+    by = f" by {pause.by}" if pause.by else ""
+    since = f" since {moment(pause.at)}" if pause.at else ""
+    why = f" ({pause.reason})" if pause.reason else ""
+    return f"{state}{by}{since}{why}"
+
+
+def _is_over(until: datetime | None, at: datetime) -> bool:
+    return until is not None and at >= until
 
 
 def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | None) -> Decision | None:

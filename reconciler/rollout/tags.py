@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC
 
+from reconciler.rollout.pause import pause_in
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState, Signature
 from reconciler.rollout.tag_text import escape, fields, moment, unescape
 from reconciler.spec.image import KINDS, Image, PlatformImage
@@ -51,7 +52,9 @@ def persisted_state(tags: Tags) -> PersistedState:
     """The state in the tags of a scale set. Text that is not an image is ignored."""
     known = {name.casefold(): value for name, value in tags.items()}
     approved = _image(_text(known, APPROVED) or _former(known, "approved"))
-    approval = PersistedState(approved=approved, signature=_signature(_text(known, APPROVED_BY)))
+    approval = PersistedState(
+        approved=approved, signature=_signature(_text(known, APPROVED_BY)), pause=pause_in(tags)
+    )
     if not any(name in known for name in _names(STATE)):
         return _former_state(known, approval)
     text = _text(known, STATE)

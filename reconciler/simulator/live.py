@@ -13,6 +13,8 @@ from typing import Any
 
 from reconciler.simulator.amend import amended_body, apply_body
 from reconciler.simulator.catalogue import Boots, storage_of
+from reconciler.simulator.clock import Clock
+from reconciler.simulator.cloud import Group
 from reconciler.simulator.domains import Domain
 from reconciler.simulator.endpoints.actions import start_rolling_upgrade
 from reconciler.simulator.flapping import Flapping
@@ -21,6 +23,18 @@ from reconciler.simulator.life import FORCED_STAGES, EvictedPower, ReportedPower
 from reconciler.simulator.model import HealthSource
 from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.spot import evict
+
+
+class LiveResourceGroup:
+    def __init__(self, group: Group, clock: Clock) -> None:
+        self._group = group
+        self._clock = clock
+
+    def set_tags(self, tags: Mapping[str, str | None]) -> None:
+        """Merge these tags into the existing ones. A value of None removes a tag."""
+        with self._clock.hold():
+            merged = {**self._group.tags, **tags}
+            self._group.tags = {name: value for name, value in merged.items() if value is not None}
 
 
 class LiveScaleSet:

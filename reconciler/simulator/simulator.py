@@ -20,7 +20,7 @@ from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.core import Core
 from reconciler.simulator.faults import Faults
 from reconciler.simulator.generations import Generation
-from reconciler.simulator.live import LiveScaleSet
+from reconciler.simulator.live import LiveResourceGroup, LiveScaleSet
 from reconciler.simulator.record import Record
 
 if TYPE_CHECKING:
@@ -56,6 +56,11 @@ class Simulator(Core):
         """
         with self.clock.hold():
             return LiveScaleSet(self.cloud.find_scale_set(name))
+
+    def resource_group(self, subscription: str, name: str) -> LiveResourceGroup:
+        """Return the live resource group. Raises ArmError if there is none."""
+        with self.clock.hold():
+            return LiveResourceGroup(self.cloud.group(subscription, name), self.clock)
 
     def publish(
         self,

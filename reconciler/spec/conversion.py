@@ -8,7 +8,7 @@ from reconciler.spec.amount import amount
 from reconciler.spec.check import Check, HttpCheck, PrometheusCheck
 from reconciler.spec.document import Document
 from reconciler.spec.duration import parse_duration
-from reconciler.spec.fleet import Fleet
+from reconciler.spec.fleet import Fleet, PauseTag
 from reconciler.spec.image import KINDS, Image
 from reconciler.spec.scale_set import (
     Approval,
@@ -46,6 +46,7 @@ def fleet(spec: Mapping[str, Any], name: str = "") -> Fleet:
         max_failed=amount(filled_in["maxFailedRollouts"]),
         allow_unproven_wave=filled_in["allowUnprovenWave"],
         urgent=_urgency(filled_in["urgent"]) if "urgent" in filled_in else None,
+        pause_tag=_pause_tag(filled_in["pauseTag"]) if "pauseTag" in filled_in else None,
     )
 
 
@@ -144,6 +145,10 @@ def _length(text: str) -> timedelta:
 def _urgency(spec: Mapping[str, Any]) -> Urgency:
     until = datetime.fromisoformat(spec["until"])
     return Urgency(image(spec["image"]), spec["reason"], until, spec.get("by", ""))
+
+
+def _pause_tag(spec: Mapping[str, Any]) -> PauseTag:
+    return PauseTag(spec["subscription"], spec["resourceGroup"])
 
 
 def suspension(spec: bool | Mapping[str, Any]) -> Suspension | None:

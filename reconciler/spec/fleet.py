@@ -11,6 +11,19 @@ from reconciler.spec.window import Window
 
 
 @dataclass(frozen=True, slots=True)
+class PauseTag:
+    """The resource group whose tag pauses the fleet."""
+
+    subscription: str
+    resource_group: str
+
+    @property
+    def id(self) -> str:
+        """The id in Azure Resource Manager."""
+        return f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}"
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """`name` is the name of the document, "" without one. Amounts refer to the declared scale sets.
 
@@ -22,6 +35,7 @@ class Fleet:
         set starts a rollout of this image.
     allow_unproven_wave: a wave may start even if no instance of a lower wave has proven the image.
     urgent: the image that was declared urgent. It may have expired: use `urgency`.
+    pause_tag: None if no tag pauses the fleet.
     """
 
     name: str
@@ -32,6 +46,7 @@ class Fleet:
     max_failed: Amount
     allow_unproven_wave: bool
     urgent: Urgency | None = None
+    pause_tag: PauseTag | None = None
 
     def urgency(self, image: Image, at: datetime) -> Urgency | None:
         """The urgency of exactly this image at the time `at`, or None if it is not urgent then."""

@@ -71,6 +71,7 @@ def test_a_rollout_in_progress_is_never_settled() -> None:
         Reason.READS_TOO_SLOW,
         Reason.ETAG_MISSING,
         Reason.CONTESTED,
+        Reason.PAUSE_UNREAD,
     }
     unsettled = {
         r

@@ -19,13 +19,17 @@ from tests.daemon.states import state
 # - The phase of the rollout: it begins, waits for instances, has ended, or is unchanged.
 # - The slot of spec.maxConcurrentRollouts: what becomes of one that is held, and what a process that has
 #   just started assumes.
-# - When it is reconciled again, unless the outcome has a time: at every sweep, or on a change.
+# - When it is reconciled again, unless the outcome has a time: at every sweep, or on a change. Nothing holds
+#   these scale sets any more, so those on hold are reconciled at the next sweep.
 MEANINGS = """
 UpToDate                  over    free  free     moves
-Suspended                 passes  free  free     moves
-SuspensionExpired         passes  free  free     moves
-Frozen                    passes  held  unknown  moves
-FreezeExpired             passes  held  unknown  moves
+Suspended                 passes  free  free     sweep
+SuspensionExpired         passes  free  free     sweep
+Frozen                    passes  held  unknown  sweep
+FreezeExpired             passes  held  unknown  sweep
+Paused                    passes  held  unknown  sweep
+PauseExpired              passes  held  unknown  sweep
+PauseUnknown              passes  held  unknown  sweep
 NotFound                  passes  free  free     sweep
 PartialRead               passes  held  unknown  sweep
 ReadsTooSlow              passes  held  unknown  sweep
@@ -49,6 +53,7 @@ TooMuchChange             passes  held  free     moves
 DependencyNotReady        passes  free  free     moves
 ImageFailedElsewhere      passes  held  free     moves
 SourceStale               passes  held  free     moves
+PauseUnread               passes  held  free     moves
 AwaitingPilot             passes  held  free     moves
 AwaitingTurn              passes  held  free     moves
 InstancesLeftOut          over    free  free     moves

@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.rollout.pause import NOT_PAUSED, FleetPause, Pause
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.refusal import active_hold, refusal
 from reconciler.spec.image import GalleryImage, Image, VhdImage
+from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.suspension import Suspension
 from tests.build import FLEET, NEW, NOW, model, spec
 from tests.messages import says
@@ -18,7 +20,9 @@ VHD = VhdImage("https://a.blob.core.windows.net/vhds/b.vhd")
 
 @pytest.mark.usefixtures("tokyo")
 def test_times_are_in_utc_wherever_the_daemon_runs() -> None:
-    decision = active_hold(spec(suspend=Suspension("load test", "", NOW + timedelta(hours=1))), NOW)
+    decision = active_hold(
+        spec(suspend=Suspension("load test", "", NOW + timedelta(hours=1))), NOT_PAUSED, None, NOW
+    )
     assert decision is not None
     assert decision.line == says("Suspended", "2026-01-05 10:00 UTC")
 
@@ -57,13 +61,80 @@ def test_a_scale_set_that_another_fleet_has_claimed_is_left_to_it(
     ],
 )
 def test_a_suspension_is_over_at_its_time_and_ever_after(left: timedelta, reason: str) -> None:
-    held = active_hold(spec(suspend=Suspension("load test", "", NOW + left)), NOW)
+    held = active_hold(spec(suspend=Suspension("load test", "", NOW + left)), NOT_PAUSED, None, NOW)
     assert held is not None
     assert held.reason == reason
 
 
 def test_without_a_hold_there_is_no_decision() -> None:
-    assert active_hold(spec(), NOW) is None
+    assert active_hold(spec(), NOT_PAUSED, model(), NOW) is None
+
+
+PAUSE = Pause("checkout is down", "ada", NOW - timedelta(hours=1), NOW + timedelta(hours=1))
+SUSPENDED = spec(suspend=Suspension("load test"))
+FROZEN = spec(fleet=replace(FLEET, freeze=Suspension("year end")))
+
+
+@pytest.mark.parametrize(
+    ("desired", "pause", "own", "line"),
+    [
+        pytest.param(
+            spec(),
+            FleetPause(PAUSE),
+            None,
+            says(
+                "Paused",
+                "the fleet",
+                "ada",
+                "2026-01-05 08:00 UTC",
+                "checkout is down",
+                "`reconciler resume --all`",
+            ),
+            id="the fleet is paused",
+        ),
+        pytest.param(
+            spec(),
+            NOT_PAUSED,
+            PAUSE,
+            says("Paused", "ada", "`reconciler resume web`"),
+            id="the scale set is paused",
+        ),
+        pytest.param(
+            spec(),
+            NOT_PAUSED,
+            Pause(),
+            says("Paused", "`reconciler resume web`"),
+            id="by whom and why is unknown",
+        ),
+        pytest.param(
+            spec(),
+            FleetPause(replace(PAUSE, until=NOW)),
+            None,
+            says("PauseExpired", "2026-01-05 09:00 UTC", "ada", "`reconciler resume --all`"),
+            id="its planned end is now",
+        ),
+        pytest.param(
+            spec(),
+            FleetPause(unknown="the pause tag could not be read"),
+            None,
+            says("PauseUnknown"),
+            id="the tag was never read",
+        ),
+        pytest.param(FROZEN, FleetPause(PAUSE), PAUSE, says("Frozen"), id="a freeze comes before a pause"),
+        pytest.param(
+            SUSPENDED, FleetPause(PAUSE), None, says("Paused"), id="a pause of the fleet before a suspension"
+        ),
+        pytest.param(
+            SUSPENDED, NOT_PAUSED, PAUSE, says("Suspended"), id="a suspension before a pause of the scale set"
+        ),
+    ],
+)
+def test_a_pause_holds_until_a_person_lifts_it(
+    desired: ScaleSet, pause: FleetPause, own: Pause | None, line: str
+) -> None:
+    held = active_hold(desired, pause, model(persisted=PersistedState(pause=own)), NOW)
+    assert held is not None
+    assert held.line == line
 
 
 @pytest.mark.parametrize(

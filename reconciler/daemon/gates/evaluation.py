@@ -69,6 +69,9 @@ def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: date
                 return lasting
             is_over = closed is not None and closed.until is not None and closed.until <= at
             return Gate(closed.name, closed.evidence) if closed and is_over else closed
+        case Reason.PAUSE_UNREAD:
+            closed = _closed_gate(outcome)
+            return closed if state.fleet_pause.unread_since else Gate("", "")
         case Reason.AWAITING_APPROVAL:
             return _closed_lasting(state, states, at)
         case Reason.TOO_MUCH_CHANGE | Reason.DEPENDENCY_NOT_READY:

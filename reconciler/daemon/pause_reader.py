@@ -1,0 +1,80 @@
+"""Knows whether the fleet is paused: by the tag that the Fleet names, and by what this daemon was told."""
+
+from datetime import datetime, timedelta
+from threading import Lock
+
+from reconciler.azure.failure import AzureFailure
+from reconciler.daemon.interfaces import AzureClient
+from reconciler.rollout.pause import NOT_PAUSED, FleetPause, Pause
+from reconciler.spec.fleet import PauseTag
+
+_LONGEST_UNREAD = timedelta(minutes=5)  # while the last value holds
+# Between two reads that fail. Otherwise each write would wait for a request that hangs, until its facts are
+# too old.
+_RETRY_DELAY = timedelta(seconds=30)
+
+
+class PauseReader:
+    """Safe to share between threads. Threads that ask at the same time share one request."""
+
+    def __init__(self, azure: AzureClient) -> None:
+        self._azure = azure
+        self._reading = Lock()
+        self._tag: PauseTag | None = None
+        self._last: Pause | None = None
+        self._read_at: datetime | None = None  # when the last read that succeeded began
+        self._asked_at: datetime | None = None  # when the last read began
+        self._failure: AzureFailure | None = None  # of the last read
+        self._told: Pause | None = None
+
+    def tell(self, pause: Pause | None) -> None:
+        """Pause the fleet until the tag shows this pause, or lift what was told.
+
+        This process alone remembers it.
+        """
+        with self._reading:
+            self._told = pause
+
+    def read(self, tag: PauseTag | None) -> FleetPause:
+        """The pause of the fleet, read now. `tag` is None if the Fleet names no resource group."""
+        return self._read(tag, timedelta())
+
+    def read_before_write(self, tag: PauseTag | None) -> FleetPause:
+        """The pause of the fleet, read now unless the last read has just failed."""
+        return self._read(tag, _RETRY_DELAY)
+
+    def _read(self, tag: PauseTag | None, retry_delay: timedelta) -> FleetPause:
+        asked = self._azure.now()
+        with self._reading:
+            if tag != self._tag:
+                self._tag, self._last, self._read_at = tag, None, None
+                self._asked_at, self._failure = None, None
+            if tag and self._is_due(asked, retry_delay):
+                self._ask(tag)
+            return self._known(self._azure.now())
+
+    def _is_due(self, asked: datetime, retry_delay: timedelta) -> bool:
+        """Whether no read has begun since `asked`, nor failed within `retry_delay` before."""
+        if self._asked_at is None:
+            return True
+        return self._asked_at < (asked - retry_delay if self._failure else asked)
+
+    def _ask(self, tag: PauseTag) -> None:
+        began = self._asked_at = self._azure.now()
+        try:
+            self._last, self._read_at, self._failure = self._azure.fleet_pause(tag), began, None
+        except AzureFailure as failure:
+            self._failure = failure
+        # The tag is read again by every process, so it has the last word on what only this one was told.
+        if self._told and self._last and self._last.at == self._told.at:
+            self._told = None
+
+    def _known(self, now: datetime) -> FleetPause:
+        if self._told or self._tag is None:
+            return FleetPause(self._told)
+        if self._read_at is None:
+            what = f"the pause tag of resource group {self._tag.resource_group}"
+            return FleetPause(unknown=f"{what} has not been read since the start: {self._failure}")
+        if self._last:
+            return FleetPause(self._last)
+        return FleetPause(unread_since=self._read_at) if now - self._read_at > _LONGEST_UNREAD else NOT_PAUSED

@@ -1,0 +1,80 @@
+"""A pause: a stop that a person orders without a commit, by a tag.
+
+    vmss-reconciler-pause   by=ada@example.com;at=2026-01-05T09:00:00+00:00;until=…;reason=checkout is down
+
+The tag on a scale set pauses this scale set. The tag on the resource group that the Fleet names pauses the
+whole fleet. Any value counts, because a person in a hurry may set the tag by hand: a text of another form is
+the reason. The name in the tag is a claim. Azure's activity log has the proof.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from reconciler.rollout.tag_text import escape, fields, moment, unescape
+from reconciler.spec.wording import printable
+
+PAUSE = "vmss-reconciler-pause"
+LONGEST = 256
+"""The number of characters that Azure keeps in a tag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """`reason` and `by` are "", and the times None, if they are unknown.
+
+    The pause stays in force after `until`. It is then reported as expired.
+    """
+
+    reason: str = ""
+    by: str = ""
+    at: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPause:
+    """What is known of the pause of the fleet.
+
+    `pause` is the one that was read last. `unread_since` is the time of that read, if it was too long ago.
+    `unknown` says why there has been no read at all since the start, so that the fleet counts as paused.
+    """
+
+    pause: Pause | None = None
+    unread_since: datetime | None = None
+    unknown: str = ""
+
+
+NOT_PAUSED = FleetPause()
+
+
+def pause_in(tags: Mapping[str, str]) -> Pause | None:
+    """The pause in these tags, or None. Azure ignores the case of names.
+
+    >>> pause_in({"VMSS-Reconciler-Pause": "checkout is down"}).reason
+    'checkout is down'
+    """
+    text = next((value for name, value in tags.items() if name.casefold() == PAUSE), None)
+    if text is None:
+        return None
+    found = fields(text.split(";"))
+    at, until = moment(found["at"]), moment(found["until"])
+    if not at:
+        return Pause(reason=printable(text))
+    reason, by = (printable(unescape(found[name])) for name in ("reason", "by"))
+    return Pause(reason, by, at, until)
+
+
+def pause_text(pause: Pause) -> str:
+    """The value of the tag, which may be longer than Azure allows."""
+    parts = {
+        "by": escape(pause.by),
+        "at": _text(pause.at),
+        "until": _text(pause.until),
+        "reason": escape(pause.reason),
+    }
+    return ";".join(f"{name}={value}" for name, value in parts.items() if value)
+
+
+def _text(at: datetime | None) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds") if at else ""

@@ -21,6 +21,7 @@ from reconciler.simulator import (
     Stale,
     Truncated,
 )
+from reconciler.simulator.clock import MONDAY_MORNING
 from reconciler.spec.image import KINDS, PlatformImage
 from reconciler.spec.image_id import kind_of
 from reconciler.spec.scale_set import ScaleSet
@@ -154,13 +155,20 @@ class Write:
         """Whether the image of the model, or that of an instance which does not serve, may have failed here.
 
         An upgrade set the instance to that image, or the instance was created on it. If the scale set was half-way at
-        the start, that is unknown and assumed.
+        the start, that is unknown and assumed. All may also have been created on an image that failed, if that is not
+        long ago and the write says so.
         """
         model, stands, failed = model_image(self.exchange), stands_of(self.exchange), self.persisted.failed
         away = {id_: stand for id_, stand in stands.items() if stand.status == "unavailable"}
         if failed and any(is_of(failed, image) for image in (model, *(each.image for each in away.values()))):
             return True
         first = stands_of(self.before[0]) if self.before else stands
+        rollout, health = self.desired.rollout, self.desired.health
+        watched = rollout.bake_time + rollout.first_soak + health.timeout + timedelta(minutes=5)
+        blamed = persisted_state((self.exchange.body or {}).get("tags") or {}).failed
+        # The instances of a world are as old as its clock.
+        if away and blamed and is_of(blamed, model) and self.at - MONDAY_MORNING <= watched:
+            return True
         was_half_way = any(not is_same(each.image, model) for each in first.values())
         taken = {id_ for each in self.before for id_ in named_instances(each)}
         return any(was_half_way or id_ in taken or id_ not in first for id_ in away)

@@ -64,7 +64,13 @@ def test_the_role_for_plans_grants_exactly_the_actions_that_plans_need(tmp_path:
             specs.append(spec(name, image=declared(kind, version)))
     half = [{"id": each, "image": platform("1.0.9")} for each in ("1", "2")]
     sets.append(scale_set("begun", capacity=3, image=platform("1.0.10"), instanceStates=half))
-    write_specs(tmp_path / "specs", of_all(pauseTag=PAUSE_TAG), spec("flexible", "1.0.10"), spec("begun", "1.0.10"), *specs)
+    write_specs(
+        tmp_path / "specs",
+        of_all(pauseTag=PAUSE_TAG),
+        spec("flexible", "1.0.10"),
+        spec("begun", "1.0.10"),
+        *specs,
+    )
     with azure(*sets, images=images, permissions={"actions": PLAN_ROLE}) as served:
         done = reconciler("plan", "-o", "json", env=served.environment, cwd=tmp_path)
     assert (done.code, done.err) == (0, [])

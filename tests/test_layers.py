@@ -20,7 +20,7 @@ PACKAGES = {
     "forge": {"spec"},
     "daemon": {"spec", "rollout", "forecast", "azure", "git", "checks"},
     "prediction": {"spec", "rollout", "forecast", "azure", "daemon"},
-    "web": {"rollout", "daemon"},
+    "web": {"spec", "rollout", "daemon"},
     "simulator": {"spec"},
     "rehearsal": {"spec", "rollout", "forecast", "azure", "daemon", "prediction", "simulator"},
     "cli": {

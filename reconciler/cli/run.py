@@ -26,6 +26,7 @@ from reconciler.cli.screen import Screen
 from reconciler.cli.secret_file import SecretFile
 from reconciler.cli.verb import Verb
 from reconciler.daemon import report
+from reconciler.daemon.commands import LoopCommands
 from reconciler.daemon.jitter import share_of
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.reconciler import Reconciler
@@ -151,13 +152,14 @@ def run(
         settings, check_reach=replace(MERGED, allowed=check_hosts), finds_orphans=True
     )
     store, now = reconciler.store, fleet.session.now
+    commands = LoopCommands(reconciler)
     ends = once or until_settled
     address = listen or (None if ends else _LISTEN)
     try:
         with (
             _stoppable(),
             Hangups() as hangups,
-            _serve(store, settings, address, now) as url,
+            _serve(store, settings, address, now, commands) as url,
             Screen(store) as screen,
         ):
             _log.info("%s", announcement(fleet.session))
@@ -174,6 +176,7 @@ def run(
                     specs=fleet.specs,
                     hooks=hooks,
                     hangups=hangups,
+                    commands=commands,
                 )
     except _Stopped as stopped:  # before the loop, or a second signal: wait for no thread
         os._exit(128 + stopped.number)
@@ -185,13 +188,17 @@ def run(
 
 @contextmanager
 def _serve(
-    store: Store, settings: Settings, address: tuple[str, int] | None, now: Callable[[], datetime]
+    store: Store,
+    settings: Settings,
+    address: tuple[str, int] | None,
+    now: Callable[[], datetime],
+    commands: LoopCommands,
 ) -> Iterator[str]:
     """Serve the store over HTTP inside the context. Yields the URL, "" without an address."""
     if address is None:
         yield ""
         return
-    pages = Pages(store, overdue=max(10 * settings.sweep, timedelta(minutes=10)), now=now)
+    pages = Pages(store, overdue=max(10 * settings.sweep, timedelta(minutes=10)), now=now, commands=commands)
     with _listener(pages, address, "--listen") as url:
         yield url
 
@@ -241,6 +248,7 @@ def _loop(
     specs: Specs,
     hooks: _WebhookListener | None,
     hangups: Hangups,
+    commands: LoopCommands,
 ) -> None:
     """Run until a signal, until settled, or until the timeout."""
     store = reconciler.store
@@ -257,6 +265,7 @@ def _loop(
         read_again()
 
     loop.start()
+    commands.loop = loop
     try:
         with _receive(hooks, read_again), hangups.answer(reload):
             if not loop.wait(lambda: until_settled and loop.idle and _is_settled(store), timeout) and timeout:

@@ -42,7 +42,7 @@ from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import FRESH, Model, Observed
-from reconciler.rollout.pause import NOT_PAUSED, FleetPause
+from reconciler.rollout.pause import NOT_PAUSED, FleetPause, Pause
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.refusal import active_hold, describe_pause
@@ -157,6 +157,10 @@ class Reconciler:
         A failure becomes the outcome of this scale set and affects no other.
         """
         return self._reconcile_and_store(key, act=True, priority=Priority.ROUTINE)
+
+    def tell_pause(self, pause: Pause | None) -> None:
+        """Pause the fleet at once, or lift that. The tag of the Fleet is read as before."""
+        self._pause.tell(pause)
 
     def once(self, *, act: bool) -> Store:
         """Sweep, and reconcile every scale set that is due; without `act` only decide. Returns the store.

@@ -1,11 +1,13 @@
 """The HTTP server of the daemon: probes for the cluster, metrics, and the status for `reconciler status`.
 
-It is read-only and served from the store. No request to it causes a request to Azure.
+What is read is served from the store, and causes no request to Azure.
 
     /livez    200 while sweeps run; 503 if the last sweep is overdue, so that the process is restarted
     /readyz   200 once specs are in force and the fleet was listed
     /metrics  Prometheus metrics
     /status   the store as JSON
+
+What an operator may ask for is in `operator`.
 """
 
 import io
@@ -14,42 +16,31 @@ import logging
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from threading import BoundedSemaphore, Thread
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from reconciler.daemon import report
 from reconciler.daemon.store import Store
 from reconciler.web import metrics
+from reconciler.web.operator import Commands, OperatorRequests
+from reconciler.web.response import Headers, Response
 
 _log = logging.getLogger("reconciler")
 
 _CLOSE_POLL_SECONDS = 0.1  # seconds between checks for the request to close
-_TEXT = "text/plain; charset=utf-8"
 
 _MOST_CONNECTIONS = 32  # at once; each takes a thread, a descriptor, and memory for a body
 _PATIENCE = timedelta(seconds=10)
 
 MAX_BODY = 1 << 20
 """The size of the largest body that is read, in bytes. A push of GitHub has at most some hundred thousand."""
-
-
-class Response(NamedTuple):
-    """An HTTP response."""
-
-    status: HTTPStatus
-    body: bytes
-    kind: str = _TEXT
-
-
-Headers = Mapping[str, str]
-"""The headers of a request, by name in lower case."""
 
 
 class Handler(Protocol):
@@ -59,8 +50,8 @@ class Handler(Protocol):
         """Respond to a GET."""
         ...
 
-    def post(self, path: str, headers: Headers, body: bytes) -> Response:
-        """Respond to a POST."""
+    def post(self, path: str, headers: Headers, body: bytes, peer: str) -> Response:
+        """Respond to a POST from the address `peer`."""
         ...
 
 
@@ -68,12 +59,17 @@ class Pages:
     """The response of each path. A sweep that is older than `overdue` means that the daemon hangs."""
 
     def __init__(
-        self, store: Store, overdue: timedelta, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        store: Store,
+        overdue: timedelta,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        commands: Commands | None = None,
     ) -> None:
         self._store = store
         self._overdue = overdue
         self._now = now
         self._started = now()
+        self._operator = OperatorRequests(commands) if commands else None
         self._paths = {
             "/livez": self._livez,
             "/readyz": self._readyz,
@@ -89,8 +85,10 @@ class Pages:
             )
         return page()
 
-    def post(self, _path: str, _headers: Headers, _body: bytes) -> Response:
-        return Response(HTTPStatus.METHOD_NOT_ALLOWED, b"these pages are read-only\n")
+    def post(self, path: str, headers: Headers, body: bytes, peer: str) -> Response:
+        if self._operator is None:
+            return Response(HTTPStatus.METHOD_NOT_ALLOWED, b"these pages are read-only\n")
+        return self._operator.respond(path, headers, body, peer)
 
     def _livez(self) -> Response:
         sweep = self._store.last_sweep
@@ -225,7 +223,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
             )
         else:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            self._send(self.server.handler.post(self.path, headers, self.rfile.read(int(length))))
+            body, peer = self.rfile.read(int(length)), self.client_address[0]
+            self._send(self.server.handler.post(self.path, headers, body, peer))
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
         """Respond without reading the body, and close the connection on the rest of it."""

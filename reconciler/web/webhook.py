@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from http import HTTPStatus
 
-from reconciler.web.server import Headers, Response
+from reconciler.web.response import Headers, Response
 
 _MAX_AGE = timedelta(minutes=5)  # of a signed time, in either direction, as Standard Webhooks has it
 
@@ -52,7 +52,7 @@ class Webhooks:
         """Refuse a GET. Webhooks use POST."""
         return Response(HTTPStatus.METHOD_NOT_ALLOWED, b"a webhook is posted\n")
 
-    def post(self, path: str, headers: Headers, body: bytes) -> Response:
+    def post(self, path: str, headers: Headers, body: bytes, _peer: str = "") -> Response:
         """Respond to a webhook. Only an authentic push has an effect."""
         forge = _FORGES.get(path.split("?", 1)[0])
         if forge is None:

@@ -235,6 +235,7 @@ VARIABLES = (
     "LIST_BY",
     "OPENPGP_KEYS",
     "PATH",
+    "PAUSE_TAG",
     "REQUEUE_AFTER",
     "REVOKED_KEYS",
     "SERVER",
@@ -363,4 +364,4 @@ def test_every_verb_has_help_that_begins_with_a_sentence(verb: str) -> None:
     listed = CliRunner().invoke(main, ["--help"], terminal_width=100)
     sentence = done.stdout.splitlines()[2].strip()
     assert done.exit_code == 0
-    assert f"  {verb:<10}{sentence}" in listed.stdout.splitlines()
+    assert f"  {verb:<11}{sentence}" in listed.stdout.splitlines()

@@ -22,6 +22,9 @@ LOADED = {
     "approve": ["azure.mgmt.compute"],
     "check": ["azure.mgmt.compute"],
     "dismiss": ["azure.mgmt.compute"],
+    "pause": ["azure.mgmt.compute"],
+    "resume": ["azure.mgmt.compute"],
+    "reconcile": ["azure.mgmt.compute"],
     "retry": ["azure.mgmt.compute"],
     "plan": ["azure.mgmt.compute"],
     "run": ["azure.mgmt.compute"],
@@ -62,6 +65,8 @@ def test_a_verb_loads_only_what_it_needs() -> None:
         (["approve", "web"], "reconciler.cli.options.Session"),
         (["retry", "web"], "reconciler.cli.options.Session"),
         (["dismiss", "web"], "reconciler.cli.options.Session"),
+        (["pause", "web", "--reason", "x"], "reconciler.cli.options.Session"),
+        (["resume", "web"], "reconciler.cli.options.Session"),
     ],
 )
 def test_every_verb_ends_in_the_same_way_on_ctrl_c(

@@ -50,6 +50,7 @@ def test_every_optional_field_has_a_default(kind: str) -> None:
         ("spec", "suspend", "until"),
         ("spec", "freeze", "by"),
         ("spec", "freeze", "until"),
+        ("spec", "pauseTag"),
         ("spec", "urgent"),
         ("spec", "urgent", "by"),
         ("spec", "rollout", "policy"),

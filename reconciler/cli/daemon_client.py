@@ -1,0 +1,36 @@
+"""Asks the running daemon, over HTTP."""
+
+import json
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+_PATIENCE = 5.0  # seconds
+
+
+class DaemonUnreachable(Exception):
+    """No daemon responds, or something else does."""
+
+
+class DaemonRefused(Exception):
+    """The daemon responds with an error."""
+
+
+def post(server: str, path: str, body: Mapping[str, Any]) -> str:
+    """Send a request to the daemon at the URL `server`. Returns its response, a line.
+
+    Raises DaemonUnreachable and DaemonRefused.
+    """
+    request = Request(  # noqa: S310 - the option is a Url
+        f"{server}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
+    )
+    try:
+        with urlopen(request, timeout=_PATIENCE) as response:  # noqa: S310 - as above
+            return str(response.read(1000).decode(errors="replace").strip())
+    except HTTPError as error:
+        said = error.read(1000).decode(errors="replace").strip()
+        raise DaemonRefused(f"{error.code}: {said or error.reason}") from error
+    except (OSError, HTTPException, ValueError) as error:
+        raise DaemonUnreachable(f"no daemon responds at {server}") from error

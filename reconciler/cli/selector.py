@@ -1,0 +1,78 @@
+"""Which scale sets a command is about: names, or a selector of labels as in kubectl."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import click
+
+from reconciler.cli.failure import fail
+from reconciler.cli.named import unknown_name
+from reconciler.spec.scale_set import ScaleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One part of a selector. `value` is None if the label only has to exist."""
+
+    label: str
+    value: str | None
+    is_equal: bool = True
+
+    def fits(self, labels: Mapping[str, str]) -> bool:
+        """Whether these labels satisfy it.
+
+        As in kubectl, a scale set without the label satisfies `team!=web`.
+        """
+        if self.value is None:
+            return self.label in labels
+        return (labels.get(self.label) == self.value) is self.is_equal
+
+
+class Selector(click.ParamType[tuple[Requirement, ...]]):
+    """Requirements separated by commas: team=web, team!=web, or team."""
+
+    name = "selector"
+
+    def convert(
+        self, value: str | tuple[Requirement, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Requirement, ...]:
+        if isinstance(value, tuple):
+            return value
+        return tuple(self._requirement(each.strip(), param, ctx) for each in value.split(","))
+
+    def _requirement(
+        self, text: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Requirement:
+        label, sign, wanted = text.partition("=")
+        is_equal = not label.endswith("!")
+        label = label.removesuffix("!").strip()
+        if not label or (not sign and not is_equal):
+            self.fail(f"{text!r} is no requirement; write it like team=web, team!=web or team", param, ctx)
+        return Requirement(label, wanted.removeprefix("=").strip() if sign else None, is_equal)
+
+
+selector_option = click.option(
+    "-l",
+    "--selector",
+    type=Selector(),
+    metavar="LABELS",
+    help="Scale sets whose labels fit, such as team=web,tier!=db.",
+)
+
+
+def chosen(
+    in_force: Mapping[str, ScaleSet], names: Iterable[str], selector: tuple[Requirement, ...] | None
+) -> tuple[ScaleSet, ...]:
+    """The scale sets with these names and those that fit the selector. Ends the command if there is none."""
+    names = tuple(dict.fromkeys(names))
+    for name in names:
+        if name not in in_force:
+            fail(unknown_name(name, in_force))
+    fitting = [
+        each
+        for each in in_force.values()
+        if selector is not None and all(part.fits(each.labels) for part in selector)
+    ]
+    if selector is not None and not fitting:
+        fail("the labels of no scale set fit the selector; run `reconciler status` for the names")
+    return tuple({each.name: each for each in (*(in_force[name] for name in names), *fitting)}.values())

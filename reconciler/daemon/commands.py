@@ -1,0 +1,38 @@
+"""What an operator may ask of a running daemon."""
+
+from collections.abc import Sequence
+
+from reconciler.daemon.loop import Loop
+from reconciler.daemon.reconciler import Reconciler
+from reconciler.rollout.pause import Pause
+
+
+class LoopCommands:
+    """Acts on the reconciler at once, and has its loop follow. `loop` is None before it has started."""
+
+    def __init__(self, reconciler: Reconciler) -> None:
+        self._reconciler = reconciler
+        self.loop: Loop | None = None
+
+    def pause(self, pause: Pause) -> None:
+        """Pause the fleet: no write begins from now on."""
+        self._reconciler.tell_pause(pause)
+        self._sweep_soon()
+
+    def resume(self) -> None:
+        """Lift the pause that the daemon was told, and read the tag again."""
+        self._reconciler.tell_pause(None)
+        self._sweep_soon()
+
+    def reconcile(self, names: Sequence[str]) -> Sequence[str]:
+        """Reconcile these scale sets now. Returns the names that are not declared, and then does nothing."""
+        keys = {each.desired.name: each.key for each in self._reconciler.store.states()}
+        unknown = [name for name in names if name not in keys]
+        if self.loop and not unknown:
+            for name in names:
+                self.loop.wake(keys[name])
+        return unknown
+
+    def _sweep_soon(self) -> None:
+        if self.loop:
+            self.loop.sweep_soon()

@@ -1,0 +1,112 @@
+"""What an operator may ask of the running daemon, beside its status.
+
+    POST /pause      {"by": "ada", "reason": "checkout is down", "at": "2026-01-05T09:00:00Z", "until": null}
+    POST /resume     {}
+    POST /reconcile  {"names": ["web"]}
+
+Only a client on the same host is served, such as `kubectl port-forward`. A page in a browser cannot send such
+a request: it has an Origin, and for JSON a browser asks the server first. Nothing here can do what the specs
+do not declare.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import Any, Protocol
+
+from reconciler.rollout.pause import Pause
+from reconciler.spec.wording import printable
+from reconciler.web.response import Headers, Response
+
+_LONGEST = 200  # characters of a text
+
+
+class Commands(Protocol):
+    """What the daemon does when an operator asks for it. Each returns at once."""
+
+    def pause(self, pause: Pause) -> None:
+        """Pause the fleet."""
+        ...
+
+    def resume(self) -> None:
+        """Lift the pause that the daemon was told, and read the tag again."""
+        ...
+
+    def reconcile(self, names: Sequence[str]) -> Sequence[str]:
+        """Reconcile these scale sets now. Returns the names that are not declared."""
+        ...
+
+
+class OperatorRequests:
+    """The response to each request of an operator."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+        self._paths: Mapping[str, Callable[[Mapping[str, Any]], Response]] = {
+            "/pause": self._pause,
+            "/resume": self._resume,
+            "/reconcile": self._reconcile,
+        }
+
+    def respond(self, path: str, headers: Headers, body: bytes, peer: str) -> Response:
+        """Respond to a POST from the address `peer`."""
+        respond = self._paths.get(path)
+        if respond is None:
+            return _refuse(HTTPStatus.NOT_FOUND, f"no such request; use one of {', '.join(self._paths)}")
+        if not _is_local(peer):
+            fix = "use `kubectl port-forward`, or run the command on the same host"
+            return _refuse(HTTPStatus.FORBIDDEN, f"only clients on the same host may ask for this; {fix}")
+        if "origin" in headers or headers.get("content-type") != "application/json":
+            return _refuse(HTTPStatus.FORBIDDEN, "send application/json, and not from a page in a browser")
+        try:
+            asked = json.loads(body)
+            if not isinstance(asked, dict):
+                raise TypeError("the body is no JSON object")
+            return respond(asked)
+        except (ValueError, TypeError, RecursionError) as error:
+            return _refuse(HTTPStatus.BAD_REQUEST, str(error))
+
+    def _pause(self, asked: Mapping[str, Any]) -> Response:
+        pause = Pause(_text(asked, "reason"), _text(asked, "by"), _time(asked, "at"), _time(asked, "until"))
+        self._commands.pause(pause)
+        return Response(HTTPStatus.OK, b"paused\n")
+
+    def _resume(self, _asked: Mapping[str, Any]) -> Response:
+        self._commands.resume()
+        return Response(HTTPStatus.OK, b"the pause is read again now\n")
+
+    def _reconcile(self, asked: Mapping[str, Any]) -> Response:
+        names = asked.get("names")
+        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+            raise TypeError("names is no list of names")
+        if unknown := self._commands.reconcile(names):
+            return _refuse(HTTPStatus.NOT_FOUND, f"not declared: {', '.join(map(printable, unknown))}")
+        return Response(HTTPStatus.ACCEPTED, b"reconciled now\n")
+
+
+def _refuse(status: HTTPStatus, why: str) -> Response:
+    return Response(status, f"{why}\n".encode())
+
+
+def _is_local(peer: str) -> bool:
+    address = ip_address(peer.partition("%")[0])
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def _text(asked: Mapping[str, Any], name: str) -> str:
+    """Raises TypeError if it is no text."""
+    value = asked.get(name) or ""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is no text")
+    return printable(value[:_LONGEST])
+
+
+def _time(asked: Mapping[str, Any], name: str) -> datetime | None:
+    """Raises ValueError if it is no time, or has no zone."""
+    text = _text(asked, name)
+    at = datetime.fromisoformat(text) if text else None
+    if at and at.tzinfo is None:
+        raise ValueError(f"{name} has no time zone")
+    return at

@@ -1,0 +1,18 @@
+"""A request and a response of the daemon's HTTP servers, as far as their handlers see them."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import NamedTuple
+
+TEXT = "text/plain; charset=utf-8"
+
+Headers = Mapping[str, str]
+"""The headers of a request, by name in lower case."""
+
+
+class Response(NamedTuple):
+    """An HTTP response."""
+
+    status: HTTPStatus
+    body: bytes
+    kind: str = TEXT

@@ -1,0 +1,110 @@
+"""What an operator may ask of the daemon, and who may."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+from reconciler.rollout.pause import Pause
+from reconciler.web.operator import OperatorRequests
+from reconciler.web.response import Headers
+
+JSON = {"content-type": "application/json"}
+AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+class Asked:
+    """Commands that only note what they were asked for."""
+
+    def __init__(self) -> None:
+        self.paused: list[Pause | None] = []
+        self.reconciled: list[str] = []
+
+    def pause(self, pause: Pause) -> None:
+        self.paused.append(pause)
+
+    def resume(self) -> None:
+        self.paused.append(None)
+
+    def reconcile(self, names: Sequence[str]) -> Sequence[str]:
+        self.reconciled += names
+        return [name for name in names if name != "web"]
+
+
+def ask(
+    path: str, body: Any, headers: Headers = JSON, peer: str = "127.0.0.1"
+) -> tuple[HTTPStatus, str, Asked]:
+    asked = Asked()
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    response = OperatorRequests(asked).respond(path, headers, raw, peer)
+    return response.status, response.body.decode().strip(), asked
+
+
+def test_a_pause_is_passed_on() -> None:
+    body = {"by": "ada", "reason": "down", "at": AT.isoformat(), "until": None}
+    status, said, asked = ask("/pause", body)
+    assert (status, said, asked.paused) == (HTTPStatus.OK, "paused", [Pause("down", "ada", AT)])
+
+
+def test_a_pause_without_any_field_is_a_pause() -> None:
+    assert ask("/pause", {})[2].paused == [Pause()]
+
+
+def test_a_resumption_is_passed_on() -> None:
+    assert ask("/resume", {})[2].paused == [None]
+
+
+def test_a_reconcile_is_passed_on() -> None:
+    status, said, asked = ask("/reconcile", {"names": ["web"]})
+    assert (status, said, asked.reconciled) == (HTTPStatus.ACCEPTED, "reconciled now", ["web"])
+
+
+def test_a_name_that_is_not_declared_is_named() -> None:
+    assert ask("/reconcile", {"names": ["web", "a\nb"]})[:2] == (HTTPStatus.NOT_FOUND, "not declared: a\\nb")
+
+
+@pytest.mark.parametrize(
+    ("headers", "peer"),
+    [
+        pytest.param(JSON, "10.0.0.7", id="another host"),
+        pytest.param(JSON, "2001:db8::1", id="another host over IPv6"),
+        pytest.param(JSON, "::ffff:10.0.0.7", id="another host in the IPv6 form of its address"),
+        pytest.param(JSON | {"origin": "https://evil.example"}, "127.0.0.1", id="a page in a browser"),
+        pytest.param({"content-type": "text/plain"}, "127.0.0.1", id="a form in a browser"),
+        pytest.param({}, "127.0.0.1", id="no content type"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/pause", "/resume", "/reconcile"])
+def test_strangers_are_refused(path: str, headers: Headers, peer: str) -> None:
+    status, _, asked = ask(path, {"names": ["web"]}, headers, peer)
+    assert (status, asked.paused, asked.reconciled) == (HTTPStatus.FORBIDDEN, [], [])
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.0.1", "::1", "::ffff:127.0.0.1"])
+def test_the_same_host_is_served(peer: str) -> None:
+    assert ask("/pause", {}, peer=peer)[0] == HTTPStatus.OK
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        pytest.param("/pause", b"{", HTTPStatus.BAD_REQUEST, id="no JSON"),
+        pytest.param("/pause", b"[" * 100_000, HTTPStatus.BAD_REQUEST, id="too deep"),
+        pytest.param("/pause", b"\xff", HTTPStatus.BAD_REQUEST, id="no text"),
+        pytest.param("/pause", [], HTTPStatus.BAD_REQUEST, id="a list"),
+        pytest.param("/pause", {"reason": 7}, HTTPStatus.BAD_REQUEST, id="a reason that is a number"),
+        pytest.param("/pause", {"until": "soon"}, HTTPStatus.BAD_REQUEST, id="an end that is no time"),
+        pytest.param(
+            "/pause", {"until": "2027-01-02T08:00"}, HTTPStatus.BAD_REQUEST, id="an end without a zone"
+        ),
+        pytest.param("/reconcile", {"names": "web"}, HTTPStatus.BAD_REQUEST, id="a name instead of a list"),
+        pytest.param("/reconcile", {}, HTTPStatus.BAD_REQUEST, id="no names"),
+        pytest.param("/status", {}, HTTPStatus.NOT_FOUND, id="a page"),
+    ],
+)
+def test_bad_requests_have_no_effect(path: str, body: Any, status: HTTPStatus) -> None:
+    found, _, asked = ask(path, body)
+    assert (found, asked.paused, asked.reconciled) == (status, [], [])

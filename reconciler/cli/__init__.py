@@ -12,10 +12,10 @@ import click
 
 from reconciler import __version__
 from reconciler.cli.environment import refuse_former_variables
-from reconciler.cli.verbs import Verbs
+from reconciler.cli.verbs import VerbGroup
 
 
-class _Program(click.Group):
+class _Program(VerbGroup):
     """Ends every verb in the same way on Ctrl-C, unless the verb has to finish something first."""
 
     def invoke(self, ctx: click.Context) -> object:
@@ -28,7 +28,6 @@ class _Program(click.Group):
 
 @click.group(
     cls=_Program,
-    commands=Verbs(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="reconciler")

@@ -40,9 +40,9 @@ def copy_fleet(session: Session, targets: Iterable[Target], declared: Mapping[st
     is no simulator.
     """
     with simulator_required():
-        from reconciler.rehearsal.reading import FleetReader  # noqa: PLC0415
-        from reconciler.rehearsal.snapshot import snapshot  # noqa: PLC0415
-        from reconciler.simulator import FleetError  # noqa: PLC0415
+        from reconciler.rehearsal.reading import FleetReader
+        from reconciler.rehearsal.snapshot import snapshot
+        from reconciler.simulator import FleetError
     reader = FleetReader(Compute(session), time.sleep, workers=Settings().workers)
     live = reader.read(targets, declared)
     for message, names in _by_message(live.failures).items():
@@ -70,6 +70,6 @@ def _by_message(failures: Mapping[str, str]) -> Mapping[str, list[str]]:
 
 def file_text(copied: CopiedFleet) -> str:
     """The text of the fleet file."""
-    from reconciler.rehearsal.fleet_text import fleet_file_text  # noqa: PLC0415 - needs the simulator
+    from reconciler.rehearsal.fleet_text import fleet_file_text
 
     return fleet_file_text(copied.fleet, f"{copied.size} as of {copied.at:%Y-%m-%d %H:%M} UTC")

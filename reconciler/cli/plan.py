@@ -9,9 +9,10 @@ from rich.console import Group
 
 from reconciler.checks.reach import UNMERGED, Allowed
 from reconciler.cli import markdown, plan_blocks, table
+from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.check_hosts import check_hosts_option
-from reconciler.cli.options import FleetAccess, fleet_options
+from reconciler.cli.options import fleet_options
 from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.cli.source import specs_directory
 from reconciler.cli.verb import Verb

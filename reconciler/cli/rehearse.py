@@ -12,10 +12,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from reconciler.cli import markdown, plan_blocks, plan_text, rehearsal_text, table
+from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.copying import copy_fleet
 from reconciler.cli.failure import fail
-from reconciler.cli.options import FleetAccess, fleet_options
+from reconciler.cli.options import fleet_options
 from reconciler.cli.simulator import simulator_required
 from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.cli.tagging import scale_sets_in_force
@@ -83,10 +84,10 @@ def rehearse(
     """
     _check_usage(faults)
     with simulator_required():
-        from reconciler.rehearsal import report  # noqa: PLC0415
-        from reconciler.rehearsal.injection import NoTarget  # noqa: PLC0415
-        from reconciler.rehearsal.rehearsal import rehearse as play  # noqa: PLC0415
-        from reconciler.simulator import FleetError  # noqa: PLC0415
+        from reconciler.rehearsal import report
+        from reconciler.rehearsal.injection import NoTarget
+        from reconciler.rehearsal.rehearsal import rehearse as play
+        from reconciler.simulator import FleetError
     in_force = scale_sets_in_force(fleet.specs, "rehearsed")
     if not in_force:
         click.echo("no scale set is declared")
@@ -121,7 +122,7 @@ def _check_usage(faults: Sequence[Fault]) -> None:
 
 def _file(path: Path, fleet: FleetAccess) -> tuple[Mapping[str, Any], datetime]:
     """A fleet file without errors. Its fleet begins now."""
-    from reconciler.simulator import FleetError, check_fleet, read_fleet  # noqa: PLC0415
+    from reconciler.simulator import FleetError, check_fleet, read_fleet
 
     try:
         described = read_fleet(path)

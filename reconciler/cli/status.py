@@ -2,19 +2,20 @@
 
 import json
 import sys
+from collections.abc import Callable
 from http.client import HTTPException
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import click
 from click.core import ParameterSource
 
 from reconciler.cli import table
-from reconciler.cli.announcement import announce
-from reconciler.cli.options import FleetAccess, Url, fleet_options, output_option
-from reconciler.cli.skipped_checks import skipped_checks_note
+from reconciler.cli.options import Url, fleet_on_demand, output_option
 from reconciler.cli.verb import Verb
-from reconciler.daemon import report
+
+if TYPE_CHECKING:
+    from reconciler.cli.access import FleetAccess
 
 server_option = click.option(
     "--server",
@@ -30,16 +31,16 @@ server_option = click.option(
 
 @click.command(cls=Verb)
 @server_option
-@fleet_options
+@fleet_on_demand
 @output_option
-def status(*, fleet: FleetAccess, server: str, output: str) -> None:
+def status(*, open_fleet: "Callable[[], FleetAccess]", server: str, output: str) -> None:
     """Show the status of every scale set.
 
     Asks the daemon. If no daemon responds, the command reads the specs and Azure directly. It changes
     nothing. Exit 1 if the specs have errors, or if the specs or Azure cannot be read, else 0, whatever the
     status.
     """
-    shown = store(fleet, server)
+    shown = store(open_fleet, server)
     errors = (shown["sweep"] or {}).get("errors") or ()
     for line in errors:
         click.echo(f"error: {line}", err=True)
@@ -51,21 +52,15 @@ def status(*, fleet: FleetAccess, server: str, output: str) -> None:
         sys.exit(1)
 
 
-def store(fleet: FleetAccess, server: str) -> dict[str, Any]:
+def store(open_fleet: "Callable[[], FleetAccess]", server: str) -> dict[str, Any]:
     """The store of the daemon at `server`. If no daemon responds, a store filled by our own observation."""
     shown = _fetch(server)
-    if shown is not None:
-        for option in filter(_is_typed, ("specs", "git")):
-            click.echo(f"the daemon at {server} uses its own specs; --{option} is ignored", err=True)
-    else:
-        announce(fleet.session)
-        click.echo(
-            f"no daemon responds at {server}; this is a dry run, steps are shown and not taken", err=True
-        )
-        own = fleet.reconciler(finds_orphans=True).once(act=False)
-        if skipped := skipped_checks_note(each.desired for each in own.states()):
-            click.echo(skipped, err=True)
-        shown = report.store(own)
+    if shown is None:
+        from reconciler.cli.own_observation import observed_store
+
+        return observed_store(open_fleet(), f"no daemon responds at {server}")
+    for option in filter(_is_typed, ("specs", "git")):
+        click.echo(f"the daemon at {server} uses its own specs; --{option} is ignored", err=True)
     return shown
 
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reconciler.rollout.wording import join
+from reconciler.spec.wording import count
 
 Json = Mapping[str, Any]
 
@@ -94,14 +95,6 @@ def summary(rows: Sequence[Json]) -> str:
         f"{', '.join(f'{number} {status}' for status, number in sorted(statuses.items()))}"
         f"{f'; {current} of {total} instances up to date{uncounted}' if counts else ''}"
     )
-
-
-def count(number: int, noun: str) -> str:
-    """
-    >>> count(1, "file"), count(2, "file")
-    ('1 file', '2 files')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def plan(rows: Iterable[Json]) -> Table:

@@ -9,8 +9,6 @@ from typing import Any
 
 import click
 
-from reconciler.cli.sarif import sarif
-from reconciler.cli.table import count
 from reconciler.cli.verb import Verb
 from reconciler.cli.workflow_command import workflow_command
 from reconciler.spec.declared import Declared, declare, nothing_declared
@@ -19,6 +17,7 @@ from reconciler.spec.files import LIMIT, File
 from reconciler.spec.ignore import NAME as IGNORE
 from reconciler.spec.problem import Problem, problem_of
 from reconciler.spec.selection import Selection
+from reconciler.spec.wording import count
 
 _INPUT = "stdin"  # the name of standard input in messages
 
@@ -116,6 +115,8 @@ def _json(report: _Report) -> None:
 
 
 def _sarif(report: _Report) -> None:
+    from reconciler.cli.sarif import sarif
+
     _dump(sarif(report.errors, report.warnings))
 
 

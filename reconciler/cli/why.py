@@ -1,18 +1,22 @@
 """`reconciler why`: the status of one scale set, its reason, the evidence, and the next step."""
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.failure import fail
 from reconciler.cli.forecast import headline
 from reconciler.cli.named import unknown_name
-from reconciler.cli.options import FleetAccess, fleet_options, output_option
+from reconciler.cli.options import fleet_on_demand, output_option
 from reconciler.cli.status import server_option, store
-from reconciler.cli.table import count
 from reconciler.cli.verb import Verb
 from reconciler.rollout.reason import Requeue, meaning_of
+from reconciler.spec.wording import count
+
+if TYPE_CHECKING:
+    from reconciler.cli.access import FleetAccess
 
 Json = dict[str, Any]
 
@@ -20,15 +24,15 @@ Json = dict[str, Any]
 @click.command(cls=Verb)
 @click.argument("name")
 @server_option
-@fleet_options
+@fleet_on_demand
 @output_option
-def why(*, name: str, fleet: FleetAccess, server: str, output: str) -> None:
+def why(*, name: str, open_fleet: "Callable[[], FleetAccess]", server: str, output: str) -> None:
     """Explain the status of a scale set, and what lets it continue.
 
     NAME is the name of its spec. Asks the daemon. If no daemon responds, the command reads Azure directly. It
     changes nothing.
     """
-    shown = store(fleet, server)
+    shown = store(open_fleet, server)
     rows = {row["name"]: row for row in shown["scaleSets"]}
     orphans = {each["name"]: each for each in shown.get("orphans") or ()}
     if name in orphans and name not in rows:

@@ -365,7 +365,7 @@ def test_if_another_person_is_required_the_approver_must_fit_on_a_tag(tmp_path: 
 def test_if_another_person_is_required_the_approver_needs_a_name(
     world: Azure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconciler.cli.approve.identity", lambda _: Identity("", "", ""))
+    monkeypatch.setattr("reconciler.cli.acts.approve.identity", lambda _: Identity("", "", ""))
     said = "rollout.approver requires a name, and the token has none; pass it with --by"
     assert approve(world, tmp_path, another()) == Ended(1, [], [f"error: web: {said}"])
     done = approve(world, tmp_path, another(), options=["--by", "bob"])

@@ -47,8 +47,7 @@ def adopt(**given: Any) -> None:
     NAMES are names of scale sets and may contain * and ?. The default is all scale sets. Each spec declares
     the image that its scale set is on, so that nothing changes. If a daemon would change or refuse the scale
     set, its spec is suspended, with the reason. Scale sets of other controllers (AKS, Service Fabric managed
-    clusters, Azure DevOps pools, Cluster API and others) get no spec. Existing files stay unchanged. Exit 0
-    if every other scale set has a spec, else 1.
+    clusters, Azure DevOps pools, Cluster API and others) get no spec. Existing files stay unchanged.
 
     With --share-images, the specs of scale sets on the same image refer to one document of kind Image. A
     change of its version then moves all of them. A document in the directory that declares the image is used
@@ -56,8 +55,7 @@ def adopt(**given: Any) -> None:
 
     With --take-over, NAMES are names of specs in force, and * means all of them. Each scale set then belongs
     to the fleet that these specs name (metadata.name of the document of kind Fleet), even if another fleet
-    has claimed it. The claim is on the tag vmss-reconciler-state, and needs permission to write tags. Exit 0
-    if each of them belongs to this fleet, else 1.
+    has claimed it. The claim is on the tag vmss-reconciler-state, and needs permission to write tags.
     """
     from reconciler.cli.acts.adopt import act
 

@@ -15,7 +15,7 @@ def check(**given: Any) -> None:
     """Check whether the first rollout will work.
 
     Checks the specs, the identity, the network, the clock, the subscriptions, the scale sets, and the actions
-    that the role must grant. Writes nothing. Exit 1 if any check fails.
+    that the role must grant. Writes nothing.
     """
     from reconciler.cli.acts.check import act
 

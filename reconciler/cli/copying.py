@@ -11,7 +11,7 @@ import click
 
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
-from reconciler.cli.failure import fail
+from reconciler.cli.failure import fail, show_error
 from reconciler.cli.plan_text import named_line, number
 from reconciler.cli.simulator import simulator_required
 from reconciler.daemon.settings import Settings
@@ -46,9 +46,9 @@ def copy_fleet(session: Session, targets: Iterable[Target], declared: Mapping[st
     reader = FleetReader(Compute(session), time.sleep, workers=Settings().workers)
     live = reader.read(targets, declared)
     for message, names in _by_message(live.failures).items():
-        click.echo(f"error: {named_line(message, names)}", err=True)
+        show_error(named_line(message, names))
     if live.absent:
-        click.echo(f"error: {named_line('Azure has no such scale set', live.absent)}", err=True)
+        show_error(named_line("Azure has no such scale set", live.absent))
     try:
         found = snapshot(live)
     except FleetError as error:

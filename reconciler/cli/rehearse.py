@@ -15,6 +15,7 @@ from reconciler.cli import markdown, plan_blocks, plan_text, rehearsal_text, tab
 from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.copying import copy_fleet
+from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail
 from reconciler.cli.options import fleet_options
 from reconciler.cli.simulator import simulator_required
@@ -79,8 +80,7 @@ def rehearse(
     Reads the specs and Azure, or with --fleet only the specs, and writes to neither. Approvals are given at
     once. `unhealthy:2%`: that share of the upgraded instances never becomes healthy. `throttle`: Azure
     refuses requests with 429. `stuck:1`: one batch whose upgrade never completes. `evict:1`: a Spot instance
-    is evicted during a rollout. Exit 0 if every scale set reaches the declared state or is suspended, 1 if
-    one does not, 2 on wrong usage.
+    is evicted during a rollout.
     """
     _check_usage(faults)
     with simulator_required():
@@ -109,7 +109,7 @@ def rehearse(
     else:
         table.show(Group(*_blocks(found, skipped)))
     if not found["isAsDeclared"]:
-        sys.exit(1)
+        sys.exit(FAILURE)
 
 
 def _check_usage(faults: Sequence[Fault]) -> None:

@@ -78,9 +78,7 @@ def run(**given: Any) -> None:
     """Bring every scale set to its spec, and keep it there.
 
     Runs until SIGTERM or SIGINT, then finishes the reconciles in progress. The next start continues every
-    rollout. SIGHUP has it read the specs and their credentials again at once. With --once or --until-settled,
-    exit 0 if every scale set is as declared or suspended, else 1. After --once, 1 may mean a rollout in
-    progress: run it again.
+    rollout. SIGHUP has it read the specs and their credentials again at once.
     """
     from reconciler.cli.acts.run import act
 

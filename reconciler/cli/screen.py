@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from reconciler.cli.console import console
 from reconciler.cli.table import status
 from reconciler.daemon import report
 from reconciler.daemon.store import Store
@@ -20,7 +21,7 @@ class Screen:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._console = Console(stderr=True, highlight=False)
+        self._console = console(stderr=True)
         self._is_over = False
         # With FORCE_COLOR, rich treats a pipe as a terminal. Colours are fine in a pipe, a live table is not.
         self.is_live = sys.stderr.isatty() and not self._console.is_dumb_terminal

@@ -25,7 +25,7 @@ def snapshot(**given: Any) -> None:
     NAMES are names of specs, or with --subscription of scale sets, and may contain * and ?. The default is
     all of them. The file has the images that the specs declare too. What it cannot express is named on
     standard error. It contains the tags of the scale sets and no settings of extensions. Writes nothing to
-    Azure. Exit 0 if every scale set could be read, else 1.
+    Azure.
     """
     from reconciler.cli.acts.snapshot import act
 

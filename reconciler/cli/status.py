@@ -11,6 +11,8 @@ import click
 from click.core import ParameterSource
 
 from reconciler.cli import table
+from reconciler.cli.exit_codes import FAILURE
+from reconciler.cli.failure import show_error
 from reconciler.cli.options import Url, fleet_on_demand, output_option
 from reconciler.cli.verb import Verb
 
@@ -37,19 +39,18 @@ def status(*, open_fleet: "Callable[[], FleetAccess]", server: str, output: str)
     """Show the status of every scale set.
 
     Asks the daemon. If no daemon responds, the command reads the specs and Azure directly. It changes
-    nothing. Exit 1 if the specs have errors, or if the specs or Azure cannot be read, else 0, whatever the
-    status.
+    nothing.
     """
     shown = store(open_fleet, server)
     errors = (shown["sweep"] or {}).get("errors") or ()
     for line in errors:
-        click.echo(f"error: {line}", err=True)
+        show_error(line)
     if output == "json":
         click.echo(json.dumps(shown, indent=2))
     else:
         table.show(table.status(shown))
     if errors:
-        sys.exit(1)
+        sys.exit(FAILURE)
 
 
 def store(open_fleet: "Callable[[], FleetAccess]", server: str) -> dict[str, Any]:

@@ -3,17 +3,17 @@
 On a terminal a table fits the window. In a pipe or a file every row is one whole line, for grep.
 """
 
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from reconciler.cli.console import wide_console
 from reconciler.rollout.wording import join
 from reconciler.spec.wording import count
 
@@ -31,22 +31,16 @@ _MOST_DOMAINS = 12
 _OTHER_LINES = 3  # lines besides the rows: the specs in force, the header, the summary
 
 
-def console() -> Console:
-    """Standard output, as wide as the terminal, or unlimited without one."""
-    # rich assumes 80 columns for TERM=dumb, so the width is read here.
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
-    return Console(highlight=False, width=width)
-
-
 def show(shown: RenderableType) -> None:
     """Print to standard output. In a pipe, without the padding of the last column."""
-    out = console()
-    if out.is_terminal:
+    out = wide_console()
+    if sys.stdout.isatty():
         out.print(shown)
         return
     with out.capture() as captured:
         out.print(shown)
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    # click would remove colours that are meant for a pipe.
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), color=out.is_terminal)
 
 
 def status(store: Json, *, height: int | None = None) -> RenderableType:

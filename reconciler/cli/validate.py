@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.verb import Verb
 from reconciler.cli.workflow_command import workflow_command
 from reconciler.spec.declared import Declared, declare, nothing_declared
@@ -56,7 +57,7 @@ def validate(paths: tuple[str, ...], output: str) -> None:
     """Check spec files and directories (default: specs).
 
     Prints each error as file:line:column: field: what is wrong and how to fix it. The path - is standard
-    input. Exit 0 if there is no error, 1 if there is one, 2 on wrong usage. Warnings do not count.
+    input.
     """
     found = _read(paths or ("specs",))
     declared = declare(found.files)
@@ -65,7 +66,7 @@ def validate(paths: tuple[str, ...], output: str) -> None:
     report = _Report(found, declared, sorted(errors), sorted(warnings))
     _WRITERS[output](report)
     if report.errors:
-        sys.exit(1)
+        sys.exit(FAILURE)
 
 
 def _read(paths: Sequence[str]) -> Selection:

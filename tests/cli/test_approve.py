@@ -240,7 +240,7 @@ def test_the_approver_may_be_given_and_the_token_is_recorded_too(
 def test_an_invalid_name_is_reported_before_any_request(by: str, shown: str) -> None:
     done = CliRunner(env={"AZURE_TOKEN_CREDENTIALS": "prod"}).invoke(main, ["approve", "web", "--by", by])
     assert done.exit_code == 2
-    said = f"Error: Invalid value for '--by': {shown!r} is not a name; write 1 to 100 printable characters"
+    said = f"error: Invalid value for '--by': {shown!r} is not a name; write 1 to 100 printable characters"
     assert done.stderr.splitlines()[-1] == said
 
 

@@ -13,6 +13,8 @@ from reconciler.azure.session import Session
 from reconciler.cli import adoption
 from reconciler.cli.adoption import Adopted, AdoptionResult
 from reconciler.cli.announcement import announce
+from reconciler.cli.exit_codes import FAILURE
+from reconciler.cli.failure import show_error
 from reconciler.cli.live_scale_sets import (
     is_named,
     live_scale_sets,
@@ -62,11 +64,11 @@ def act(
     for line in found.images:
         click.echo(line)
     for line in errors:
-        click.echo(f"error: {line}", err=True)
+        show_error(line)
     if results or not errors:
         click.echo(_summary(results))
     if errors or any(each.result is AdoptionResult.LEFT_OUT for each in results):
-        sys.exit(1)
+        sys.exit(FAILURE)
 
 
 # Options that need --take-over, and options that exclude it.
@@ -120,7 +122,7 @@ def _existing(to: Path) -> Declared:
     declared = declare(found.files)
     problems = sorted({*found.problems, *declared.problems})
     for problem in problems:
-        click.echo(f"error: {problem}", err=True)
+        show_error(str(problem))
     if problems:
         raise click.ClickException(f"nothing was adopted: fix the errors in the specs in {to} first")
     return declared

@@ -8,6 +8,7 @@ import click
 
 from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
+from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.finding import Result
 from reconciler.cli.readiness import readiness
 
@@ -23,4 +24,4 @@ def act(*, fleet: FleetAccess, output: str) -> None:
     if output == "json":
         click.echo(json.dumps([dataclasses.asdict(each) for each in found], indent=2))
     if any(each.result is Result.FAIL for each in found):
-        sys.exit(1)
+        sys.exit(FAILURE)

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-import click
-
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
+from reconciler.cli.exit_codes import FAILURE
+from reconciler.cli.failure import show_error
 from reconciler.cli.named import unknown_orphan
 from reconciler.cli.tagging import (
     check_writable,
@@ -32,18 +32,18 @@ def act(*, names: tuple[str, ...], fleet: FleetAccess) -> None:
     compute = Compute(fleet.session)
     listed = listing(compute, in_force.values(), by_group=fleet.list_by_resource_group)
     for scope, failure in listed.failures.items():
-        click.echo(f"error: {scope}: {failure}", err=True)
+        show_error(f"{scope}: {failure}")
     found = _orphans(listed, in_force)
     missing = [name for name in names if name not in found]
     for name in () if listed.failures else missing:  # one that was not listed may have the name
-        click.echo(f"error: {unknown_orphan(name, found, in_force)}", err=True)
+        show_error(unknown_orphan(name, found, in_force))
     dismissed = [
         write_and_report(name, partial(_dismiss, found[name], compute))
         for name in dict.fromkeys(names)
         if name in found
     ]
     if missing or not all(dismissed):
-        sys.exit(1)
+        sys.exit(FAILURE)
 
 
 def _orphans(listed: Listing, in_force: Mapping[str, ScaleSet]) -> dict[str, Target]:

@@ -10,6 +10,7 @@ from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
+from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail
 from reconciler.cli.named import unknown_name
 from reconciler.cli.tagging import (
@@ -43,7 +44,7 @@ def act(*, name: str | None, reference: str | None, fleet: FleetAccess) -> None:
         write_and_report(desired.name, partial(_retry, desired, image, compute)) for desired, image in chosen
     ]
     if not all(retried):
-        sys.exit(1)
+        sys.exit(FAILURE)
     if not chosen:
         click.echo(f"{reference} has failed in no scale set; nothing to retry")
 

@@ -19,6 +19,7 @@ from reconciler.checks.reach import MERGED, Allowed
 from reconciler.cli import table
 from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announcement
+from reconciler.cli.exit_codes import BY_SIGNAL, FAILURE
 from reconciler.cli.hangup import Hangups
 from reconciler.cli.screen import Screen
 from reconciler.cli.secret_file import SecretFile
@@ -104,11 +105,11 @@ def act(
                     hangups=hangups,
                 )
     except _Stopped as stopped:  # before the loop, or a second signal: wait for no thread
-        os._exit(128 + stopped.number)
+        os._exit(BY_SIGNAL + stopped.number)
     if ends and not screen.is_live:
         table.show(table.status(report.store(store)))
     if ends and not _as_declared(store):
-        sys.exit(1)
+        sys.exit(FAILURE)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.child import run_command
+from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail
 from reconciler.simulator import FleetError, Simulator, WallClock, check_fleet, locate, read_fleet
 from reconciler.spec.wording import count
@@ -68,7 +69,7 @@ def _check(fleet: Path, of_serving: Mapping[str, object]) -> None:
         click.echo(error)
     if errors:
         click.echo(count(len(errors), "error"), err=True)
-        sys.exit(1)
+        sys.exit(FAILURE)
     click.echo(f"{fleet}: no errors")
 
 

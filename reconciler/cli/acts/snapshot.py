@@ -10,7 +10,8 @@ from click.core import ParameterSource
 from reconciler.azure.session import Session
 from reconciler.cli.announcement import announce
 from reconciler.cli.copying import copy_fleet, file_text
-from reconciler.cli.failure import fail
+from reconciler.cli.exit_codes import FAILURE
+from reconciler.cli.failure import fail, show_error
 from reconciler.cli.live_scale_sets import (
     is_named,
     live_scale_sets,
@@ -44,13 +45,13 @@ def act(
         targets, declared, errors = _declared(names, specs)
         announce(session)
     for line in errors:
-        click.echo(f"error: {line}", err=True)
+        show_error(line)
     if not targets:
-        sys.exit(1) if errors else fail("there is no scale set to read")
+        sys.exit(FAILURE) if errors else fail("there is no scale set to read")
     copied = copy_fleet(session, targets, declared)
     click.echo(file_text(copied), nl=False)
     if errors or copied.has_absent or copied.has_failures:
-        sys.exit(1)
+        sys.exit(FAILURE)
 
 
 def _check_usage(subscriptions: Sequence[str], resource_groups: Sequence[str]) -> None:

@@ -122,6 +122,7 @@ def start_up(console: Console) -> None:
     """Print what it costs to start a command."""
     aims = {
         "reconciler --help": 3.0,
+        "reconciler completion bash": 3.0,
         "reconciler validate, ten files": 5.0,
         "reconciler status, from a daemon": 6.0,
     }

@@ -25,6 +25,7 @@ def commands(daemon: str) -> Mapping[str, Sequence[str]]:
     found: dict[str, Sequence[str]] = {
         "python -c 'import click, yaml'": (python, "-c", "import click, yaml"),
         "reconciler --help": (*ours, "--help"),
+        "reconciler completion bash": (*ours, "completion", "bash"),
         "reconciler validate, ten files": (*ours, "validate", str(ROOT / "specs")),
         "reconciler status, from a daemon": (*ours, "status", "--server", daemon),
     }

@@ -6,11 +6,12 @@ import click
 
 from reconciler.cli.options import fleet_options
 from reconciler.cli.person_name import PersonName
+from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
 
 
 @click.command(cls=Verb)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @click.option(
     "--by",
     type=PersonName(),

@@ -100,6 +100,18 @@ def _auxiliary_tenants(
     return distinct
 
 
+server_option = click.option(
+    "--server",
+    type=Url("http", "https"),
+    metavar="URL",
+    default="http://127.0.0.1:8080",
+    show_default=True,
+    envvar="VMSS_RECONCILER_SERVER",
+    show_envvar=True,
+    help="URL of the daemon.",
+)
+
+
 def azure_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command its `session`, from --arm-endpoint and --auxiliary-tenant, until it ends."""
 

@@ -5,11 +5,12 @@ from typing import Any
 import click
 
 from reconciler.cli.options import fleet_options
+from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
 
 
 @click.command(cls=Verb)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_names)
 @click.option(
     "--image",
     "reference",

@@ -10,11 +10,12 @@ from reconciler.cli.live_options import (
 )
 from reconciler.cli.options import azure_options
 from reconciler.cli.source import specs_options
+from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
 
 
 @click.command(cls=Verb)
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_names)
 @subscription_option("Read this subscription instead of the specs (repeatable).")
 @resource_group_option
 @specs_options

@@ -1,79 +1,23 @@
 """`reconciler status`: the status of every scale set, from the running daemon."""
 
-import json
-import sys
-from collections.abc import Callable
-from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
-from urllib.request import urlopen
+from typing import Any
 
 import click
-from click.core import ParameterSource
 
-from reconciler.cli import table
-from reconciler.cli.exit_codes import FAILURE
-from reconciler.cli.failure import show_error
-from reconciler.cli.options import Url, fleet_on_demand, output_option
+from reconciler.cli.options import fleet_on_demand, output_option, server_option
 from reconciler.cli.verb import Verb
-
-if TYPE_CHECKING:
-    from reconciler.cli.access import FleetAccess
-
-server_option = click.option(
-    "--server",
-    type=Url("http", "https"),
-    metavar="URL",
-    default="http://127.0.0.1:8080",
-    show_default=True,
-    envvar="VMSS_RECONCILER_SERVER",
-    show_envvar=True,
-    help="URL of the daemon.",
-)
 
 
 @click.command(cls=Verb)
 @server_option
 @fleet_on_demand
 @output_option
-def status(*, open_fleet: "Callable[[], FleetAccess]", server: str, output: str) -> None:
+def status(**given: Any) -> None:
     """Show the status of every scale set.
 
     Asks the daemon. If no daemon responds, the command reads the specs and Azure directly. It changes
     nothing.
     """
-    shown = store(open_fleet, server)
-    errors = (shown["sweep"] or {}).get("errors") or ()
-    for line in errors:
-        show_error(line)
-    if output == "json":
-        click.echo(json.dumps(shown, indent=2))
-    else:
-        table.show(table.status(shown))
-    if errors:
-        sys.exit(FAILURE)
+    from reconciler.cli.acts.status import act
 
-
-def store(open_fleet: "Callable[[], FleetAccess]", server: str) -> dict[str, Any]:
-    """The store of the daemon at `server`. If no daemon responds, a store filled by our own observation."""
-    shown = _fetch(server)
-    if shown is None:
-        from reconciler.cli.own_observation import observed_store
-
-        return observed_store(open_fleet(), f"no daemon responds at {server}")
-    for option in filter(_is_typed, ("specs", "git")):
-        click.echo(f"the daemon at {server} uses its own specs; --{option} is ignored", err=True)
-    return shown
-
-
-def _is_typed(option: str) -> bool:
-    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
-
-
-def _fetch(server: str) -> dict[str, Any] | None:
-    """The store of the daemon at `server`, or None if none responds."""
-    try:
-        with urlopen(f"{server}/status", timeout=5) as response:  # noqa: S310 - a Url
-            shown = json.load(response)
-    except (OSError, HTTPException, ValueError):
-        return None
-    return shown if isinstance(shown, dict) and "scaleSets" in shown else None
+    act(**given)

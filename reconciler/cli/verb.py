@@ -18,6 +18,8 @@ class Verb(click.Command):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # for completion
+            return super().parse_args(ctx, args)
         try:
             given, _, _ = self.make_parser(ctx).parse_args(list(args))
         except click.NoSuchOption as error:

@@ -17,6 +17,7 @@ HELP: Mapping[str, str] = {
     "approve": "Approve the declared image of a scale set, if `rollout.approval` requires it.",
     "check": "Check whether the first rollout will work.",
     "comment": "Put a text on a pull request, as one comment that is updated in place.",
+    "completion": "Print a script that completes commands in a shell.",
     "dismiss": "Dismiss orphans: scale sets whose spec was removed in the middle of a rollout.",
     "plan": "Show what will happen to how many instances, when, and what could go wrong.",
     "rehearse": "Play the declared change forward on a copy of the fleet, with faults if asked.",

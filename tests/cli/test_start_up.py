@@ -40,10 +40,12 @@ print(json.dumps([code, [name for name in json.loads(sys.argv[1]) if name in sys
 UNDIVIDED = {"comment", "plan", "rehearse"}
 
 
-def loaded(*arguments: str) -> list[str]:
+def loaded(*arguments: str, **variables: str) -> list[str]:
     """The large libraries that a command has loaded when it ends with success."""
     line = [sys.executable, "-c", PROGRAM, json.dumps(LARGE), *arguments]
-    done = subprocess.run(line, env=bare(), cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        line, env={**bare(), **variables}, cwd=ROOT, check=True, capture_output=True, text=True
+    )
     code, names = json.loads(done.stdout.splitlines()[-1])
     assert code == 0, done.stderr
     return list(names)
@@ -56,6 +58,7 @@ def loaded(*arguments: str) -> list[str]:
         pytest.param("-h", [], id="the short option for help"),
         pytest.param("--version", [], id="the version"),
         pytest.param("schema", [], id="a schema"),
+        pytest.param("completion bash", [], id="the script of a shell"),
         pytest.param("validate specs", ["jsonschema"], id="validate"),
         pytest.param("validate specs -o sarif", ["jsonschema"], id="validate for code scanning"),
     ],
@@ -66,7 +69,15 @@ def test_a_command_without_azure_loads_no_sdk(line: str, expected: list[str]) ->
 
 @pytest.mark.parametrize("verb", sorted(HELP.keys() - UNDIVIDED))
 def test_the_help_of_a_verb_loads_no_sdk(verb: str) -> None:
-    assert set(loaded(verb, "--help")) <= {"jsonschema", "rich"}
+    assert set(loaded(verb, "--help")) <= {"jsonschema"}
+
+
+@pytest.mark.parametrize(
+    "line", ["reconciler why w", "reconciler approve w", "reconciler run --so", "reconciler st"]
+)
+def test_completion_loads_no_large_library(line: str) -> None:
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
+    assert loaded(_RECONCILER_COMPLETE="bash_complete", **words) == []
 
 
 @pytest.fixture

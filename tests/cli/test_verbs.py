@@ -20,9 +20,10 @@ from reconciler.cli.verbs import HELP, Verbs
 LOADED = {
     "validate": [],
     "comment": [],
+    "completion": [],
     "schema": [],
-    "status": [],
-    "why": [],
+    "acts.status": [],
+    "acts.why": [],
     "acts.adopt": ["azure.mgmt.compute"],
     "acts.approve": ["azure.mgmt.compute"],
     "acts.check": ["azure.mgmt.compute"],

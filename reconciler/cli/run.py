@@ -7,6 +7,7 @@ import click
 
 from reconciler.cli.check_hosts import check_hosts_option
 from reconciler.cli.duration import Duration
+from reconciler.cli.log_lines import FORMATS, LEVELS
 from reconciler.cli.options import Address, fleet_options
 from reconciler.cli.verb import Verb
 
@@ -73,6 +74,24 @@ from reconciler.cli.verb import Verb
 )
 @click.option(
     "--timeout", type=Duration(), help="With --until-settled: exit after this time.  [default: never]"
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    envvar="VMSS_RECONCILER_LOG_FORMAT",
+    show_envvar=True,
+    help="Format of the log; json is one object a line, and no live table.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(LEVELS),
+    default="info",
+    show_default=True,
+    envvar="VMSS_RECONCILER_LOG_LEVEL",
+    show_envvar=True,
+    help="The least level of the lines in the log.",
 )
 def run(**given: Any) -> None:
     """Bring every scale set to its spec, and keep it there.

@@ -233,6 +233,8 @@ VARIABLES = (
     "GIT_TOKEN_FILE",
     "LISTEN",
     "LIST_BY",
+    "LOG_FORMAT",
+    "LOG_LEVEL",
     "OPENPGP_KEYS",
     "PATH",
     "REQUEUE_AFTER",

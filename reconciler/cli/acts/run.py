@@ -66,6 +66,8 @@ def act(
     once: bool,
     until_settled: bool,
     timeout: timedelta | None,
+    log_format: str,
+    log_level: str,
 ) -> None:
     """Bring every scale set to its spec, and keep it there."""
     if once and until_settled:
@@ -87,7 +89,7 @@ def act(
             _stoppable(),
             Hangups() as hangups,
             _serve(store, settings, address, now) as url,
-            Screen(store) as screen,
+            Screen(store, log_format=log_format, log_level=log_level) as screen,
         ):
             _log.info("%s", announcement(fleet.session))
             if url:

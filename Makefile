@@ -9,7 +9,7 @@ LOCK    := --quiet --universal --generate-hashes --no-emit-index-url --no-annota
            --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test walkthroughs test-clients soak stories transcripts messages reasons explore exhaust mutants fuzz lint format bench lock image clean
+.PHONY: help demo picture test walkthroughs test-clients soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ messages: $(READY) ## write tests/messages.txt anew, after an intended change of
 
 reasons: $(READY) ## write the table of docs/reasons.md anew, after a change of rollout/reason.py
 	@$(BIN)/python -m tests.reasons
+
+man: $(READY) ## write the manual pages of man/ anew, after a change of the help of a command
+	@$(BIN)/python -m tests.man
 
 explore: $(READY) ## every fault at every call of every kind of rollout, many at random, and random worlds (very slow)
 	@EXPLORE_SEEDS=$${EXPLORE_SEEDS:-300} WORLDS_SEEDS=$${WORLDS_SEEDS:-500} \

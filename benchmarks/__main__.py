@@ -23,6 +23,7 @@ each scale set is observed once in its interval (at most 1 h): some 1,050 lists 
 Of the specs in one repository, SECONDS are those of a clock on the wall, and CPU s includes that of git.
 The merges without a webhook are spread evenly over the interval between two sweeps, one minute."""
 _MERGES = 5
+_STARTS = 12
 
 
 def main() -> None:
@@ -32,6 +33,7 @@ def main() -> None:
     budget(console)
     specs(console)
     merge(console)
+    start_up(console)
     console.print("[bold]Where the reconciler costs more than the script")
     for line in excesses:
         console.print(f"  {line}")
@@ -114,6 +116,19 @@ def merge(console: Console) -> None:
     }
     title = f"The first PATCH, with the real program at its default interval, {_MERGES} times each"
     console.print(tables.delays(title, rows), "")
+
+
+def start_up(console: Console) -> None:
+    """Print what it costs to start a command."""
+    aims = {
+        "reconciler --help": 3.0,
+        "reconciler completion bash": 3.0,
+        "reconciler validate, ten files": 5.0,
+        "reconciler status, from a daemon": 6.0,
+    }
+    seconds = measure_delays("start_up", _STARTS)
+    title = f"The start of a command, the least of {_STARTS} times each"
+    console.print(tables.starts(title, seconds, aims), "")
 
 
 def _both(job: str, sets: int, instances: int, upgrade: int) -> tuple[Mapping[str, Figures], ...]:

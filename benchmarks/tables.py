@@ -90,6 +90,18 @@ def delays(title: str, rows: Mapping[str, tuple[Sequence[float], float | None]])
     return table
 
 
+def starts(title: str, seconds: Mapping[str, Sequence[float]], aims: Mapping[str, float]) -> Table:
+    """Return the least CPU time of each command, its ratio to that of the first, and the ratio aimed at."""
+    base = min(next(iter(seconds.values())))
+    table = _table(title)
+    for heading in ("CPU s", "RATIO", "AIM"):
+        table.add_column(heading, justify="right")
+    for what, each in seconds.items():
+        aim = f"{aims[what]:g}" if what in aims else ""
+        table.add_row(what, f"{min(each):.2f}", f"{min(each) / base:.1f}", aim)
+    return table
+
+
 def excesses(rows: Sequence[Row], measures: Sequence[Measure]) -> Iterator[str]:
     """Return each figure in which the reconciler costs more than the script, as a sentence."""
     for row in rows:

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from reconciler.cli.table import console as wide_console
+from reconciler.cli.console import wide_console
 from reconciler.simulator import Domain, Simulator, WallClock, read_fleet
 from reconciler.simulator.server import Server
 from reconciler.spec.declared import declare

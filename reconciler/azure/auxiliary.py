@@ -17,7 +17,6 @@ from azure.mgmt.core.policies import AuxiliaryAuthenticationPolicy
 from reconciler.azure.failure import AzureFailure, Refused, Unreachable
 from reconciler.azure.token import claims, obtain
 
-MAX_TENANTS = 3  # the number of tenants that Azure accepts tokens of
 # The option of a request that carries the tokens.
 _OPTION = "needs_auxiliary_tokens"
 

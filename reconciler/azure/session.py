@@ -34,13 +34,13 @@ from reconciler.azure import auxiliary
 from reconciler.azure.address import on_endpoint
 from reconciler.azure.budget import Budget, OperationClass, Priority, Subject
 from reconciler.azure.clock import AzureClock, parse_date, steady
+from reconciler.azure.cloud import PUBLIC_CLOUD
 from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import MalformedResponse, TooManyRequests, Unreachable, failure
 from reconciler.azure.fields import Json, raw_text_in
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.azure.token import default_credential
 
-PUBLIC_CLOUD = "https://management.azure.com"
 COMPUTE = "2026-04-01"  # the api-version that the SDK's typed operations send too
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60  # a list page of a large subscription takes seconds, never a minute

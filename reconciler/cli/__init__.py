@@ -1,34 +1,70 @@
 """The command line: one module for each verb.
 
-Exit codes: 0 success, 1 failure (with an error message), 2 wrong usage, 130 Ctrl-C. The help of a verb names
-its other codes.
+Every error is one line that begins with "error: ". `exit_codes` is the table of exit codes.
 """
 
 import logging
 import os
 import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import click
 
 from reconciler import __version__
-from reconciler.cli.environment import refuse_former_variables
-from reconciler.cli.verbs import Verbs
+from reconciler.cli.exit_codes import COMMON, INTERRUPTED
+from reconciler.cli.failure import show_error
+from reconciler.cli.former_names import refuse_former_variables
+from reconciler.cli.verbs import VerbGroup
 
 
-class _Program(click.Group):
-    """Ends every verb in the same way on Ctrl-C, unless the verb has to finish something first."""
+class _Program(VerbGroup):
+    """Ends every verb in the same way on errors and on Ctrl-C, unless the verb has to finish something."""
+
+    def main(self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
+        """Run, and exit."""
+        if not standalone_mode:
+            return super().main(args, standalone_mode=False, **extra)
+        try:
+            code = super().main(args, standalone_mode=False, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            _show(error)
+            sys.exit(error.exit_code)
+        except click.Abort:
+            _interrupt()
+        sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
-            sys.exit(130)  # as in shells: 128 + SIGINT
+            _interrupt()
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the exit codes of every command."""
+        super().format_epilog(ctx, formatter)
+        with formatter.section("Exit codes"):
+            formatter.write_dl(list(COMMON.items()))
+
+
+def _show(error: click.ClickException) -> None:
+    """Show an error of click like every other error. The usage of the command comes before it."""
+    if isinstance(error, click.UsageError) and error.ctx:
+        path = error.ctx.command_path
+        click.echo(f"{error.ctx.get_usage()}\nTry '{path} --help' for help.\n", err=True)
+    show_error(error.format_message())
+
+
+def _interrupt() -> NoReturn:
+    click.echo("interrupted", err=True)
+    sys.exit(INTERRUPTED)
 
 
 @click.group(
     cls=_Program,
-    commands=Verbs(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="reconciler")

@@ -15,7 +15,6 @@ from reconciler.azure.session import Session
 from reconciler.cli.modeline import spec_schema
 from reconciler.cli.observation import observe_fleet
 from reconciler.cli.sharing import ImageKey, shared_images
-from reconciler.cli.table import count
 from reconciler.daemon.outcome import Outcome
 from reconciler.rollout.reason import Reason
 from reconciler.spec.declaration import image_text, minimal_scale_set, scale_set_text
@@ -27,7 +26,7 @@ from reconciler.spec.problem import Place
 from reconciler.spec.scale_set import ScaleSet, Target
 from reconciler.spec.shape import fields
 from reconciler.spec.suspension import Suspension
-from reconciler.spec.wording import printable
+from reconciler.spec.wording import count, printable
 
 _SETS_IMAGE = "which sets its image"
 _LONGEST = int(fields("ScaleSet")["spec", "suspend", "reason"]["maxLength"])

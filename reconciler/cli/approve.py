@@ -1,183 +1,31 @@
 """`reconciler approve`: approve the declared image of a scale set, with a tag on the scale set."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import Any
 
 import click
 
-from reconciler.azure.budget import Priority
-from reconciler.azure.compute import Compute
-from reconciler.azure.failure import AzureFailure
-from reconciler.azure.identity import Identity, identity
-from reconciler.cli.announcement import announce
-from reconciler.cli.failure import fail
-from reconciler.cli.named import unknown_name
-from reconciler.cli.options import FleetAccess, fleet_options
-from reconciler.cli.tagging import (
-    TagUnchanged,
-    declared_model,
-    retry_conflict,
-    scale_sets_in_force,
-    takes_effect_note,
-)
+from reconciler.cli.options import fleet_options
+from reconciler.cli.person_name import PersonName
+from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
-from reconciler.daemon.specs import Specs
-from reconciler.rollout.approval import approving_authors, objection
-from reconciler.rollout.decision import Decision
-from reconciler.rollout.member import has_begun
-from reconciler.rollout.observed import Model
-from reconciler.rollout.persisted import Signature
-from reconciler.rollout.preflight import exact_spec
-from reconciler.rollout.tags import persisted_state, with_approval
-from reconciler.rollout.wording import join
-from reconciler.spec.author import Author
-from reconciler.spec.image import Image, follows_latest, same, short
-from reconciler.spec.scale_set import Approval, Approver, OnFailure, ScaleSet
-from reconciler.spec.wording import printable
-
-_LONGEST = 100  # characters of a name, as in `suspend.by`
-
-
-class Name(click.ParamType[str]):
-    """The name of a person or an application, in one short line."""
-
-    name = "name"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if len(value) > _LONGEST or not value.isprintable() or not value.strip():
-            self.fail(
-                f"{printable(value)!r} is not a name; write 1 to {_LONGEST} printable characters", param, ctx
-            )
-        return value.strip()
 
 
 @click.command(cls=Verb)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @click.option(
     "--by",
-    type=Name(),
+    type=PersonName(),
     metavar="WHO",
     help="Name of the approver, if it is not that of the identity.  [default: the name in the token]",
 )
 @fleet_options
-def approve(*, name: str, by: str | None, fleet: FleetAccess) -> None:
+def approve(**given: Any) -> None:
     """Approve the declared image of a scale set, if `rollout.approval` requires it.
 
     NAME is the name of its spec. The approval applies to this image only. It is on a tag of the scale set,
     and the approver and the time are on another tag, so that it needs permission to write tags. If the spec
     follows latest, the version that latest means now is approved.
     """
-    in_force = scale_sets_in_force(fleet.specs, "approved")
-    desired = in_force[name] if name in in_force else fail(unknown_name(name, in_force))
-    if desired.rollout.approval is None:
-        fail(f"{name}: its spec requires no approval (spec.rollout.approval)")
-    announce(fleet.session)
-    compute = Compute(fleet.session)
-    try:
-        approver = Person.of(identity(fleet.session), by)
-        authors = _authors(desired, fleet.specs)
-        result = retry_conflict(lambda: _approve(desired, approver, authors, compute))
-    except (AzureFailure, TagUnchanged) as why:
-        fail(f"{name}: {why}")
-    click.echo(f"{name}: {result}")
+    from reconciler.cli.acts.approve import act
 
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """The approver. `by` is the given name, or else the name in the token, or "" if there is neither.
-
-    `token` is the name in the token.
-    """
-
-    by: str
-    token: str
-
-    @classmethod
-    def of(cls, identity: Identity, given: str | None) -> "Person":
-        return cls(given or identity.short[:_LONGEST], identity.short[:_LONGEST])
-
-
-def _authors(desired: ScaleSet, specs: Specs) -> tuple[Author, ...]:
-    """The authors of the declared image, if the spec requires another approver. Empty if unknown."""
-    if desired.rollout.approver is Approver.ANYONE:
-        return ()
-    return specs.authors(desired, specs.commit)
-
-
-def _approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], compute: Compute) -> str:
-    """Approve. Returns the result as a message. Raises AzureFailure and TagUnchanged."""
-    model = declared_model(desired, compute)
-    image = _exact(desired, model, compute)
-    if model.persisted.rollback_target(image) and desired.rollout.on_failure is not OnFailure.HOLD:
-        fail(
-            f"{desired.name}: {short(image)} failed and was rolled back, so approval has no effect; declare "
-            f"another image, or run `reconciler retry {desired.name}`"
-        )
-    if objection(replace(desired, image=image), model.persisted, authors) is None:
-        before = model.persisted.signature_of(image)
-        return f"{short(image)} is already approved{f' {before}' if before else ''}"
-    early = desired.rollout.approval is Approval.CANARY and not _has_begun(desired, model, image, compute)
-    signature = Signature.of(image, approver.by, compute.now(), approver.token)
-    is_kept = _is_kept(model, image, signature)
-    if desired.rollout.approver is Approver.ANOTHER and (
-        lacks := _objection(signature, authors, is_kept=is_kept)
-    ):
-        fail(f"{desired.name}: {lacks}")
-    compute.approve(desired.target, model, image, signature)
-    in_advance = " before any instance was upgraded, so the rollout will not stop after its canary"
-    untagged = (
-        "" if is_kept else "the approver is not recorded, because the scale set has no room for another tag; "
-    )
-    return (
-        f"{short(image)} is approved {signature}{in_advance if early else ''}; "
-        f"{untagged}{_unknown_author_note(desired, authors)}{takes_effect_note(desired)}"
-    )
-
-
-def _objection(signature: Signature, authors: Sequence[Author], *, is_kept: bool) -> str:
-    """Why the approval would not count as given by someone other than the author, or ""."""
-    if not signature.by:
-        return "rollout.approver requires a name, and the token has none; pass it with --by"
-    if not is_kept:
-        return "rollout.approver requires a tag with the approver, and there is no room for it; remove a tag"
-    if own := approving_authors(signature, authors):
-        return (
-            f"{join(map(str, own))} wrote the commit that declares the image, and rollout.approver requires "
-            "another person; ask a colleague to approve"
-        )
-    return ""
-
-
-def _unknown_author_note(desired: ScaleSet, authors: Sequence[Author]) -> str:
-    """That the author of the commit is unknown here, or ""."""
-    if authors or desired.rollout.approver is Approver.ANYONE:
-        return ""
-    return "the author of the commit is unknown here, so the daemon decides whether this is sufficient; "
-
-
-def _is_kept(model: Model, image: Image, signature: Signature) -> bool:
-    """Whether the tags have room for the approver and the time."""
-    after = persisted_state(with_approval(model.tags, image, signature))
-    return after.signature_of(image) is not None
-
-
-def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) -> bool:
-    """Whether the model and an instance are on this image, as far as Azure reports."""
-    if model.image is None or not same(model.image, image):
-        return False
-    try:
-        instances = compute.instances(desired.target, model, Priority.ROLLOUT)
-    except AzureFailure:
-        return True  # unknown; no reason to refuse the approval
-    return has_begun(replace(desired, image=image), model, instances)
-
-
-def _exact(desired: ScaleSet, model: Model, compute: Compute) -> Image:
-    """The image that the daemon would set."""
-    available = None
-    if follows_latest(desired.image):
-        available = compute.availability(desired.image, model, Priority.ROLLOUT)
-    found = exact_spec(desired, model, available)
-    if isinstance(found, Decision):
-        fail(f"{desired.name}: {found.message}")
-    return found.image if found else desired.image
+    act(**given)

@@ -7,10 +7,10 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 
+from reconciler.cli.exit_codes import BY_SIGNAL, NOT_EXECUTABLE, NOT_FOUND
 from reconciler.cli.failure import fail
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as in shells
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -22,12 +22,12 @@ def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
         try:
             process = subprocess.Popen(command, env={**os.environ, **environment})
         except FileNotFoundError:
-            fail(f"{shlex.quote(command[0])}: command not found", _NOT_FOUND)
+            fail(f"{shlex.quote(command[0])}: command not found", NOT_FOUND)
         except OSError as error:
-            fail(f"{shlex.quote(command[0])}: {error.strerror}", _NOT_EXECUTABLE)
+            fail(f"{shlex.quote(command[0])}: {error.strerror}", NOT_EXECUTABLE)
         forwarding.begin(process)
         code = process.wait()
-    return code if code >= 0 else 128 - code
+    return code if code >= 0 else BY_SIGNAL - code
 
 
 class _Forwarding:

@@ -11,7 +11,7 @@ import click
 
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
-from reconciler.cli.failure import fail
+from reconciler.cli.failure import fail, show_error
 from reconciler.cli.plan_text import named_line, number
 from reconciler.cli.simulator import simulator_required
 from reconciler.daemon.settings import Settings
@@ -40,15 +40,15 @@ def copy_fleet(session: Session, targets: Iterable[Target], declared: Mapping[st
     is no simulator.
     """
     with simulator_required():
-        from reconciler.rehearsal.reading import FleetReader  # noqa: PLC0415
-        from reconciler.rehearsal.snapshot import snapshot  # noqa: PLC0415
-        from reconciler.simulator import FleetError  # noqa: PLC0415
+        from reconciler.rehearsal.reading import FleetReader
+        from reconciler.rehearsal.snapshot import snapshot
+        from reconciler.simulator import FleetError
     reader = FleetReader(Compute(session), time.sleep, workers=Settings().workers)
     live = reader.read(targets, declared)
     for message, names in _by_message(live.failures).items():
-        click.echo(f"error: {named_line(message, names)}", err=True)
+        show_error(named_line(message, names))
     if live.absent:
-        click.echo(f"error: {named_line('Azure has no such scale set', live.absent)}", err=True)
+        show_error(named_line("Azure has no such scale set", live.absent))
     try:
         found = snapshot(live)
     except FleetError as error:
@@ -70,6 +70,6 @@ def _by_message(failures: Mapping[str, str]) -> Mapping[str, list[str]]:
 
 def file_text(copied: CopiedFleet) -> str:
     """The text of the fleet file."""
-    from reconciler.rehearsal.fleet_text import fleet_file_text  # noqa: PLC0415 - needs the simulator
+    from reconciler.rehearsal.fleet_text import fleet_file_text
 
     return fleet_file_text(copied.fleet, f"{copied.size} as of {copied.at:%Y-%m-%d %H:%M} UTC")

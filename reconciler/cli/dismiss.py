@@ -1,35 +1,17 @@
 """`reconciler dismiss`: end the rollout of an orphan without completing it, by the tag of its scale set."""
 
-import sys
-from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
+from typing import Any
 
 import click
 
-from reconciler.azure.budget import Priority
-from reconciler.azure.compute import Compute
-from reconciler.cli.announcement import announce
-from reconciler.cli.named import unknown_orphan
-from reconciler.cli.options import FleetAccess, fleet_options
-from reconciler.cli.tagging import (
-    check_writable,
-    model_at,
-    scale_sets_in_force,
-    write_and_report,
-)
+from reconciler.cli.options import fleet_options
 from reconciler.cli.verb import Verb
-from reconciler.daemon.listing import Listing, listing
-from reconciler.daemon.orphan import candidates, open_rollout, orphan, orphan_names, target_of
-from reconciler.rollout.reading import partial_read
-from reconciler.rollout.wording import moment
-from reconciler.spec.scale_set import ScaleSet, Target
 
 
 @click.command(cls=Verb)
 @click.argument("names", nargs=-1, required=True)
 @fleet_options
-def dismiss(*, names: tuple[str, ...], fleet: FleetAccess) -> None:
+def dismiss(**given: Any) -> None:
     """Dismiss orphans: scale sets whose spec was removed in the middle of a rollout.
 
     NAMES are names of orphans, as `reconciler status` shows them. Nothing completes their rollout, and they
@@ -37,51 +19,6 @@ def dismiss(*, names: tuple[str, ...], fleet: FleetAccess) -> None:
     the rollout from the tag vmss-reconciler-state, and needs permission to write tags. To have a rollout
     completed, declare the scale set again, for example with `reconciler adopt`.
     """
-    in_force = scale_sets_in_force(fleet.specs, "dismissed")
-    announce(fleet.session)
-    compute = Compute(fleet.session)
-    listed = listing(compute, in_force.values(), by_group=fleet.list_by_resource_group)
-    for scope, failure in listed.failures.items():
-        click.echo(f"error: {scope}: {failure}", err=True)
-    found = _orphans(listed, in_force)
-    missing = [name for name in names if name not in found]
-    for name in () if listed.failures else missing:  # one that was not listed may have the name
-        click.echo(f"error: {unknown_orphan(name, found, in_force)}", err=True)
-    dismissed = [
-        write_and_report(name, partial(_dismiss, found[name], compute))
-        for name in dict.fromkeys(names)
-        if name in found
-    ]
-    if missing or not all(dismissed):
-        sys.exit(1)
+    from reconciler.cli.acts.dismiss import act
 
-
-def _orphans(listed: Listing, in_force: Mapping[str, ScaleSet]) -> dict[str, Target]:
-    """The scale sets that may be orphans, by name.
-
-    In a fleet without a name, these are all that no fleet has claimed: only the daemon knows which of them it
-    has declared before.
-    """
-    fleet = next((each.fleet.name for each in in_force.values()), "")
-    former = {} if fleet else dict.fromkeys(listed.undeclared, "")
-    found = candidates(listed.undeclared.values(), fleet, former)
-    names = orphan_names(found, in_force)
-    return {names[each.id]: target_of(each) for each in found}
-
-
-def _dismiss(target: Target, compute: Compute) -> str:
-    """Dismiss an orphan. Returns the result as a message. Raises AzureFailure and TagUnchanged."""
-    model = model_at(target, compute)
-    began = open_rollout(model)
-    if began is None:
-        return "unchanged: its rollout has ended, or was dismissed before"
-    instances = compute.instances(target, model, Priority.ROLLOUT)
-    if not partial_read(model, instances) and orphan("", model, instances, compute.now()) is None:
-        return f"unchanged: its rollout to {began.image.name} has ended"
-    persisted = replace(model.persisted, began=None)
-    check_writable(model, persisted)
-    compute.persist(target, model, persisted)
-    return (
-        f"its rollout to {began.image.name}, begun at {moment(began.at)}, is dismissed; it stays as it is, "
-        "and is no longer Orphaned from the next sweep on"
-    )
+    act(**given)

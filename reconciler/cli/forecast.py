@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reconciler.cli.table import count
 from reconciler.rollout.reason import Phase, meaning_of
 from reconciler.spec.duration import format_duration
+from reconciler.spec.wording import count
 
 Json = Mapping[str, Any]
 

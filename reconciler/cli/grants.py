@@ -10,9 +10,9 @@ from reconciler.azure.permissions import EffectivePermissions, permissions
 from reconciler.azure.role import ACTIONS, BY_IMAGE, home, required_actions
 from reconciler.azure.session import Session
 from reconciler.cli.finding import Finding, Result, alike
-from reconciler.cli.table import count
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.wording import join
+from reconciler.spec.wording import count
 
 _WORKERS = 16
 # Azure allows a caller about 25 reads a second. This number of workers, with a pause of a second after a 429,

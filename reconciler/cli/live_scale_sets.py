@@ -1,54 +1,13 @@
 """The live scale sets that a command line names: by subscription, resource group and name."""
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
-
-import click
 
 from reconciler.azure.compute import Scope
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.inventory import Live, inventory
 from reconciler.azure.session import Session
 from reconciler.spec.scale_set import Target
-from reconciler.spec.shape import fields
-
-
-class Part(click.ParamType[str]):
-    """A part of a target, in the form that the schema of specs requires."""
-
-    def __init__(self, field: str) -> None:
-        self.name = field
-        self._schema = fields("ScaleSet")["spec", "target", field]
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        is_one = re.search(self._schema["pattern"], value)
-        if not is_one or len(value) > self._schema.get("maxLength", len(value)):
-            self.fail(f"{value!r} {self._schema['patternErrorMessage']}", param, ctx)
-        return value
-
-
-def subscription_option(description: str) -> Callable[[Any], Any]:
-    """The option --subscription, as `subscriptions`."""
-    return click.option(
-        "--subscription",
-        "subscriptions",
-        type=Part("subscription"),
-        metavar="ID",
-        multiple=True,
-        help=description,
-    )
-
-
-resource_group_option = click.option(
-    "--resource-group",
-    "resource_groups",
-    type=Part("resourceGroup"),
-    metavar="NAME",
-    multiple=True,
-    help="Only scale sets of this resource group (repeatable); needs no role on the subscription.",
-)
 
 
 def scopes_of(subscriptions: Iterable[str], resource_groups: Iterable[str]) -> list[Scope]:

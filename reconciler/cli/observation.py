@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reconciler.azure.session import Session
-from reconciler.cli.options import FleetAccess
+from reconciler.cli.access import FleetAccess
 from reconciler.daemon.specs import Immediate, Lines, Reading, Specs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.spec.author import Author

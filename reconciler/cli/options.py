@@ -6,23 +6,20 @@ options of `source` likewise.
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import click
 
-from reconciler.azure import auxiliary
-from reconciler.azure.compute import Compute
-from reconciler.azure.session import PUBLIC_CLOUD, Session
-from reconciler.checks.reach import Reach
-from reconciler.cli.source import specs_options
-from reconciler.daemon.interfaces import AzureClient
-from reconciler.daemon.reconciler import Reconciler
-from reconciler.daemon.settings import Settings
-from reconciler.daemon.specs import Specs
+from reconciler.azure.cloud import MAX_TENANTS, PUBLIC_CLOUD
+from reconciler.cli.source import specs_on_demand
 from reconciler.spec.wording import shorten
+
+if TYPE_CHECKING:
+    from reconciler.azure.session import Session
+    from reconciler.cli.access import FleetAccess
+    from reconciler.daemon.specs import Specs
 
 _ENDPOINT = "VMSS_RECONCILER_ARM_ENDPOINT"
 
@@ -97,28 +94,46 @@ def _auxiliary_tenants(
     _ctx: click.Context, param: click.Parameter, tenants: tuple[str, ...]
 ) -> tuple[str, ...]:
     distinct = tuple(dict.fromkeys(tenants))
-    if len(distinct) > auxiliary.MAX_TENANTS:
-        error = (
-            f"{len(distinct)} tenants are too many; Azure accepts tokens of at most {auxiliary.MAX_TENANTS}"
-        )
+    if len(distinct) > MAX_TENANTS:
+        error = f"{len(distinct)} tenants are too many; Azure accepts tokens of at most {MAX_TENANTS}"
         raise click.BadParameter(error, param=param)
     return distinct
+
+
+server_option = click.option(
+    "--server",
+    type=Url("http", "https"),
+    metavar="URL",
+    default="http://127.0.0.1:8080",
+    show_default=True,
+    envvar="VMSS_RECONCILER_SERVER",
+    show_envvar=True,
+    help="URL of the daemon.",
+)
 
 
 def azure_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command its `session`, from --arm-endpoint and --auxiliary-tenant, until it ends."""
 
+    @_session_on_demand
+    @functools.wraps(command)
+    def with_session(*, open_session: "Callable[[], Session]", **others: Any) -> None:
+        command(session=open_session(), **others)
+
+    return with_session
+
+
+def _session_on_demand(command: Callable[..., None]) -> Callable[..., None]:
     @_arm_endpoint_option
     @_auxiliary_tenant_option
     @functools.wraps(command)
     def with_session(*, arm_endpoint: str, auxiliary_tenants: tuple[str, ...], **others: Any) -> None:
-        ctx = click.get_current_context()
-        try:
-            session = Session(arm_endpoint, auxiliary_tenants=auxiliary_tenants)
-        except ValueError as error:  # the identity library does not know the value of AZURE_TOKEN_CREDENTIALS
-            raise click.UsageError(str(error)) from error
-        ctx.call_on_close(session.close)
-        command(session=session, **others)
+        def open_session() -> "Session":
+            from reconciler.cli import access
+
+            return access.open_session(arm_endpoint, auxiliary_tenants)
+
+        command(open_session=open_session, **others)
 
     return with_session
 
@@ -132,7 +147,7 @@ _auxiliary_tenant_option = click.option(
     callback=_auxiliary_tenants,
     envvar="VMSS_RECONCILER_AUXILIARY_TENANTS",
     show_envvar=True,
-    help=f"Tenant that owns images of the specs (repeatable, at most {auxiliary.MAX_TENANTS}).",
+    help=f"Tenant that owns images of the specs (repeatable, at most {MAX_TENANTS}).",
 )
 
 _arm_endpoint_option = click.option(
@@ -147,47 +162,25 @@ _arm_endpoint_option = click.option(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FleetAccess:
-    """The specs and the Azure endpoint of a command line."""
-
-    specs: Specs
-    session: Session
-    list_by_resource_group: bool
-
-    def azure(self) -> Compute:
-        """A client of Azure."""
-        return Compute(self.session)
-
-    def reconciler(
-        self,
-        settings: Settings | None = None,
-        *,
-        azure: AzureClient | None = None,
-        check_reach: Reach | None = None,
-        finds_orphans: bool = False,
-        forecasts: bool = True,
-    ) -> Reconciler:
-        """The reconciler of this fleet. A dry run skips `rollout.checks` unless it has a reach for them.
-
-        Only who shows orphans reads the instances of scale sets that are not declared.
-        """
-        return Reconciler(
-            self.specs,
-            azure or self.azure(),
-            settings or Settings(),
-            list_by_resource_group=self.list_by_resource_group,
-            check_reach=check_reach,
-            forecasts=forecasts,
-            finds_orphans=finds_orphans,
-        )
-
-
 def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command its `fleet`, from the options of `specs_options` and `azure_options`."""
 
-    @specs_options
-    @azure_options
+    @fleet_on_demand
+    @functools.wraps(command)
+    def with_fleet(*, open_fleet: "Callable[[], FleetAccess]", **others: Any) -> None:
+        command(fleet=open_fleet(), **others)
+
+    return with_fleet
+
+
+def fleet_on_demand(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `open_fleet`, which opens the fleet of these options, and loads the SDK of Azure.
+
+    It may raise UsageError.
+    """
+
+    @specs_on_demand
+    @_session_on_demand
     @click.option(
         "--list-by",
         type=click.Choice(["subscription", "resourceGroup"]),
@@ -198,7 +191,18 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
         help="Scope of one list of scale sets; resourceGroup needs no role on the subscription.",
     )
     @functools.wraps(command)
-    def with_fleet(*, specs: Specs, session: Session, list_by: str, **others: Any) -> None:
-        command(fleet=FleetAccess(specs, session, list_by == "resourceGroup"), **others)
+    def with_fleet(
+        *,
+        open_specs: "Callable[[], Specs]",
+        open_session: "Callable[[], Session]",
+        list_by: str,
+        **others: Any,
+    ) -> None:
+        def open_fleet() -> "FleetAccess":
+            from reconciler.cli.access import FleetAccess
+
+            return FleetAccess(open_specs(), open_session(), list_by == "resourceGroup")
+
+        command(open_fleet=open_fleet, **others)
 
     return with_fleet

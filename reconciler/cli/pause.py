@@ -1,35 +1,14 @@
 """`reconciler pause`: stop every write to the fleet or to scale sets, by a tag and without a commit."""
 
-import getpass
-from dataclasses import replace
-from datetime import UTC, datetime
-from functools import partial
+from typing import Any
 
 import click
 
-from reconciler.azure.failure import AzureFailure
-from reconciler.azure.identity import identity
-from reconciler.azure.session import Session
-from reconciler.azure.tags import merge_tags
-from reconciler.cli.announcement import announce
-from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post
-from reconciler.cli.failure import fail
-from reconciler.cli.options import FleetAccess, fleet_options
-from reconciler.cli.pausing import (
-    announce_duration,
-    check_scope,
-    fleet_scope,
-    named_scope,
-    pause_tag_option,
-    write_tag,
-)
-from reconciler.cli.selector import Requirement, selector_option
-from reconciler.cli.status import server_option
+from reconciler.cli.options import fleet_options, server_option
+from reconciler.cli.pausing import pause_tag_option
+from reconciler.cli.selector import selector_option
 from reconciler.cli.until import Until
 from reconciler.cli.verb import Verb
-from reconciler.rollout.pause import LONGEST, PAUSE, Pause, pause_text
-from reconciler.spec.fleet import PauseTag
-from reconciler.spec.scale_set import ScaleSet
 
 
 @click.command(cls=Verb)
@@ -46,83 +25,14 @@ from reconciler.spec.scale_set import ScaleSet
 @pause_tag_option
 @server_option
 @fleet_options
-def pause(
-    *,
-    names: tuple[str, ...],
-    is_all: bool,
-    selector: tuple[Requirement, ...] | None,
-    reason: str,
-    until: datetime | None,
-    by: str | None,
-    pause_tag: PauseTag | None,
-    server: str,
-    fleet: FleetAccess,
-) -> None:
+def pause(**given: Any) -> None:
     """Pause the fleet or scale sets: nothing is written to them until `reconciler resume`.
 
     With --all, the running daemon is told, and stops at once. The tag vmss-reconciler-pause is written to the
     resource group in `spec.pauseTag` of the Fleet, which every daemon reads before each write, or else to
     every declared scale set. With NAMES or --selector it is written to those scale sets. This needs
-    permission to write tags, and no daemon. Azure finishes a batch that is in progress. Exit 1 if a tag could
-    not be written.
+    permission to write tags, and no daemon. Azure finishes a batch that is in progress.
     """
-    check_scope(names, selector, is_all=is_all, is_tag_given=pause_tag is not None)
-    ordered = Pause(reason.strip(), by or "", datetime.now(UTC).replace(microsecond=0), until)
-    if len(pause_text(replace(ordered, by=""))) + 100 > LONGEST:
-        raise click.UsageError("--reason is too long for a tag; write at most 100 characters")
-    is_told = is_all and _tell(server, replace(ordered, by=by or getpass.getuser()))
-    scope: PauseTag | tuple[ScaleSet, ...]
-    if is_all:
-        scope = pause_tag or fleet_scope(fleet.specs, "written")
-    else:
-        scope = named_scope(fleet.specs, names, selector, "paused")
-    announce(fleet.session)
-    signed = replace(ordered, by=(by or _signed_in(fleet.session))[:100])
-    if not _write(fleet.session, scope, signed):
-        note = f"; the daemon at {server} is paused, and forgets it when it restarts" if is_told else ""
-        fail(f"not every tag was written{note}; run the command again")
+    from reconciler.cli.acts.pause import act
 
-
-def _tell(server: str, ordered: Pause) -> bool:
-    """Tell the running daemon. Returns whether it is paused now."""
-    asked = {
-        "by": ordered.by,
-        "reason": ordered.reason,
-        "at": ordered.at and ordered.at.isoformat(),
-        "until": ordered.until and ordered.until.isoformat(),
-    }
-    try:
-        click.echo(f"daemon at {server}: {post(server, '/pause', asked)}")
-    except DaemonUnreachable as unreachable:
-        click.echo(f"{unreachable}; a daemon elsewhere reads the tag before each write", err=True)
-        return False
-    except DaemonRefused as refused:
-        click.echo(
-            f"the daemon at {server} was not told ({refused}); it reads the tag before each write", err=True
-        )
-        return False
-    return True
-
-
-def _signed_in(session: Session) -> str:
-    """The name in the token, or that of the local user if there is no token."""
-    try:
-        return identity(session).short
-    except AzureFailure:
-        return getpass.getuser()
-
-
-def _write(session: Session, scope: PauseTag | tuple[ScaleSet, ...], signed: Pause) -> bool:
-    """Write the tags. Returns whether all were written."""
-    tags = {PAUSE: pause_text(signed)}
-
-    def write(resource: str) -> str:
-        merge_tags(session, resource, tags)
-        return f"paused by {signed.by or 'somebody'}"
-
-    if isinstance(scope, PauseTag):
-        what = f"the fleet (resource group {scope.resource_group})"
-        return write_tag(what, partial(write, scope.id))
-    announce_duration(len(scope))
-    written = [write_tag(each.name, partial(write, each.target.id)) for each in scope]
-    return all(written)
+    act(**given)

@@ -9,9 +9,12 @@ from rich.console import Group
 
 from reconciler.checks.reach import UNMERGED, Allowed
 from reconciler.cli import markdown, plan_blocks, table
+from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.check_hosts import check_hosts_option
-from reconciler.cli.options import FleetAccess, fleet_options
+from reconciler.cli.exit_codes import FAILURE, NOT_AS_DECLARED
+from reconciler.cli.failure import show_error
+from reconciler.cli.options import fleet_options
 from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.cli.source import specs_directory
 from reconciler.cli.verb import Verb
@@ -63,8 +66,7 @@ def plan(
     """Show what will happen to how many instances, when, and what could go wrong.
 
     The forecast is of the whole fleet: the daemon's own decisions, with waves, caps and windows, simulated as
-    if nothing fails. Reads the specs and Azure, and writes to neither. Exit 0 if every scale set could be
-    planned, else 1.
+    if nothing fails. Reads the specs and Azure, and writes to neither.
     """
     before = _base(base) if base else None
     announce(fleet.session)
@@ -75,7 +77,7 @@ def plan(
     skipped = "" if checks else skipped_checks_note(each.desired for each in store.states())
     errors = store.last_sweep.errors if store.last_sweep else ()
     for line in errors:
-        click.echo(f"error: {line}", err=True)
+        show_error(line)
 
     states, snapshot = store.states(), recording.snapshot(fleet.specs.scale_sets)
     durations = {
@@ -96,9 +98,9 @@ def plan(
         click.echo("no scale set is declared")
 
     if errors or any(state.outcome is None or state.outcome.is_error for state in states):
-        sys.exit(1)
+        sys.exit(FAILURE)
     if detailed_exitcode and not store.is_as_declared:
-        sys.exit(2)
+        sys.exit(NOT_AS_DECLARED)
 
 
 def _base(revision: str) -> Base:

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.cli import forecast
-from reconciler.cli.table import count
 from reconciler.rollout.wording import join
 from reconciler.spec.duration import format_duration
+from reconciler.spec.wording import count
 
 Json = Mapping[str, Any]
 

@@ -13,11 +13,10 @@ from reconciler.azure.auxiliary import TenantCredential
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.identity import identity
 from reconciler.azure.session import Session
+from reconciler.cli.access import FleetAccess
 from reconciler.cli.finding import Finding, Result, alike
 from reconciler.cli.grants import grants
 from reconciler.cli.observation import observe_fleet
-from reconciler.cli.options import FleetAccess
-from reconciler.cli.table import count
 from reconciler.daemon.listing import scope_of
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.report import is_suspended
@@ -25,6 +24,7 @@ from reconciler.daemon.specs import Specs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.reason import Reason, Status
 from reconciler.spec.duration import format_duration
+from reconciler.spec.wording import count
 
 _MOST_SKEW = timedelta(minutes=5)  # beyond it Azure takes a token for expired or not yet valid
 

@@ -4,7 +4,7 @@ import click
 
 from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post
 from reconciler.cli.failure import fail
-from reconciler.cli.status import server_option
+from reconciler.cli.options import server_option
 from reconciler.cli.verb import Verb
 
 

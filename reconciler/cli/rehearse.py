@@ -12,10 +12,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from reconciler.cli import markdown, plan_blocks, plan_text, rehearsal_text, table
+from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.copying import copy_fleet
+from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail
-from reconciler.cli.options import FleetAccess, fleet_options
+from reconciler.cli.options import fleet_options
 from reconciler.cli.simulator import simulator_required
 from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.cli.tagging import scale_sets_in_force
@@ -78,15 +80,14 @@ def rehearse(
     Reads the specs and Azure, or with --fleet only the specs, and writes to neither. Approvals are given at
     once. `unhealthy:2%`: that share of the upgraded instances never becomes healthy. `throttle`: Azure
     refuses requests with 429. `stuck:1`: one batch whose upgrade never completes. `evict:1`: a Spot instance
-    is evicted during a rollout. Exit 0 if every scale set reaches the declared state or is suspended, 1 if
-    one does not, 2 on wrong usage.
+    is evicted during a rollout.
     """
     _check_usage(faults)
     with simulator_required():
-        from reconciler.rehearsal import report  # noqa: PLC0415
-        from reconciler.rehearsal.injection import NoTarget  # noqa: PLC0415
-        from reconciler.rehearsal.rehearsal import rehearse as play  # noqa: PLC0415
-        from reconciler.simulator import FleetError  # noqa: PLC0415
+        from reconciler.rehearsal import report
+        from reconciler.rehearsal.injection import NoTarget
+        from reconciler.rehearsal.rehearsal import rehearse as play
+        from reconciler.simulator import FleetError
     in_force = scale_sets_in_force(fleet.specs, "rehearsed")
     if not in_force:
         click.echo("no scale set is declared")
@@ -108,7 +109,7 @@ def rehearse(
     else:
         table.show(Group(*_blocks(found, skipped)))
     if not found["isAsDeclared"]:
-        sys.exit(1)
+        sys.exit(FAILURE)
 
 
 def _check_usage(faults: Sequence[Fault]) -> None:
@@ -121,7 +122,7 @@ def _check_usage(faults: Sequence[Fault]) -> None:
 
 def _file(path: Path, fleet: FleetAccess) -> tuple[Mapping[str, Any], datetime]:
     """A fleet file without errors. Its fleet begins now."""
-    from reconciler.simulator import FleetError, check_fleet, read_fleet  # noqa: PLC0415
+    from reconciler.simulator import FleetError, check_fleet, read_fleet
 
     try:
         described = read_fleet(path)

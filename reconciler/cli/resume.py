@@ -1,30 +1,13 @@
 """`reconciler resume`: lift a pause of the fleet or of scale sets."""
 
-from functools import partial
+from typing import Any
 
 import click
 
-from reconciler.azure.session import Session
-from reconciler.azure.tags import delete_tags, read_tags
-from reconciler.cli.announcement import announce
-from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post
-from reconciler.cli.failure import fail
-from reconciler.cli.options import FleetAccess, fleet_options
-from reconciler.cli.pausing import (
-    announce_duration,
-    check_scope,
-    fleet_scope,
-    named_scope,
-    pause_tag_option,
-    write_tag,
-)
-from reconciler.cli.selector import Requirement, selector_option
-from reconciler.cli.status import server_option
+from reconciler.cli.options import fleet_options, server_option
+from reconciler.cli.pausing import pause_tag_option
+from reconciler.cli.selector import selector_option
 from reconciler.cli.verb import Verb
-from reconciler.rollout.pause import PAUSE, pause_in
-from reconciler.rollout.refusal import describe_pause
-from reconciler.spec.fleet import PauseTag
-from reconciler.spec.scale_set import ScaleSet
 
 
 @click.command(cls=Verb)
@@ -34,59 +17,13 @@ from reconciler.spec.scale_set import ScaleSet
 @pause_tag_option
 @server_option
 @fleet_options
-def resume(
-    *,
-    names: tuple[str, ...],
-    is_all: bool,
-    selector: tuple[Requirement, ...] | None,
-    pause_tag: PauseTag | None,
-    server: str,
-    fleet: FleetAccess,
-) -> None:
+def resume(**given: Any) -> None:
     """Resume the fleet or scale sets that `reconciler pause` has paused.
 
     Every rollout continues where it was. With --all, the tag on the resource group in `spec.pauseTag` of the
     Fleet is removed, or else that of every declared scale set, and the running daemon is told. A scale set
-    that was paused by name stays paused. Exit 1 if a tag could not be removed.
+    that was paused by name stays paused.
     """
-    check_scope(names, selector, is_all=is_all, is_tag_given=pause_tag is not None)
-    scope: PauseTag | tuple[ScaleSet, ...]
-    if is_all:
-        scope = pause_tag or fleet_scope(fleet.specs, "removed")
-    else:
-        scope = named_scope(fleet.specs, names, selector, "resumed")
-    announce(fleet.session)
-    if not _remove(fleet.session, scope):
-        fail("not every tag was removed; run the command again")
-    if is_all:
-        _tell(server)
+    from reconciler.cli.acts.resume import act
 
-
-def _tell(server: str) -> None:
-    """Tell the running daemon, which otherwise notices at its next sweep."""
-    try:
-        click.echo(f"daemon at {server}: {post(server, '/resume', {})}")
-    except DaemonUnreachable as unreachable:
-        click.echo(f"{unreachable}; a daemon elsewhere continues at its next sweep", err=True)
-    except DaemonRefused as refused:
-        click.echo(
-            f"the daemon at {server} was not told ({refused}); it continues at its next sweep", err=True
-        )
-
-
-def _remove(session: Session, scope: PauseTag | tuple[ScaleSet, ...]) -> bool:
-    """Remove the tags. Returns whether none is left."""
-
-    def remove(resource: str) -> str:
-        tags = read_tags(session, resource)
-        if not (known := pause_in(tags)):
-            return "not paused"
-        # With its value: a pause that somebody has ordered since then stays.
-        delete_tags(session, resource, {name: tags[name] for name in tags if name.casefold() == PAUSE})
-        return f"resumed; it was {describe_pause(known, 'paused')}"
-
-    if isinstance(scope, PauseTag):
-        return write_tag(f"the fleet (resource group {scope.resource_group})", partial(remove, scope.id))
-    announce_duration(len(scope))
-    removed = [write_tag(each.name, partial(remove, each.target.id)) for each in scope]
-    return all(removed)
+    act(**given)

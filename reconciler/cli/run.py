@@ -1,59 +1,15 @@
 """`reconciler run`: the daemon, or a single pass."""
 
-import logging
-import os
-import signal
-import socket
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
-from types import FrameType
-from typing import NamedTuple
+from typing import Any
 
 import click
 
-from reconciler.checks.reach import MERGED, Allowed
-from reconciler.cli import table
-from reconciler.cli.announcement import announcement
 from reconciler.cli.check_hosts import check_hosts_option
 from reconciler.cli.duration import Duration
-from reconciler.cli.hangup import Hangups
-from reconciler.cli.options import Address, FleetAccess, fleet_options
-from reconciler.cli.screen import Screen
-from reconciler.cli.secret_file import SecretFile
+from reconciler.cli.log_lines import FORMATS, LEVELS
+from reconciler.cli.options import Address, fleet_options
 from reconciler.cli.verb import Verb
-from reconciler.daemon import report
-from reconciler.daemon.commands import LoopCommands
-from reconciler.daemon.jitter import share_of
-from reconciler.daemon.loop import Loop
-from reconciler.daemon.reconciler import Reconciler
-from reconciler.daemon.settings import Settings
-from reconciler.daemon.specs import Specs
-from reconciler.daemon.store import Store
-from reconciler.spec.duration import format_duration
-from reconciler.web.server import Handler, Pages, Server
-from reconciler.web.webhook import Webhooks
-
-_log = logging.getLogger("reconciler")
-
-_LISTEN = ("127.0.0.1", 8080)
-
-
-class _WebhookListener(NamedTuple):
-    """Where webhooks are received, and the file of the secret that they prove."""
-
-    address: tuple[str, int]
-    secret: SecretFile
-
-
-class _Stopped(BaseException):
-    """Raised on SIGTERM or SIGINT."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
 
 
 @click.command(cls=Verb)
@@ -119,186 +75,30 @@ class _Stopped(BaseException):
 @click.option(
     "--timeout", type=Duration(), help="With --until-settled: exit after this time.  [default: never]"
 )
-def run(
-    *,
-    fleet: FleetAccess,
-    sweep: timedelta,
-    requeue_after: timedelta,
-    source_max_age: timedelta,
-    listen: tuple[str, int] | None,
-    webhook_listen: tuple[str, int] | None,
-    webhook_secret_file: Path | None,
-    check_hosts: tuple[Allowed, ...],
-    once: bool,
-    until_settled: bool,
-    timeout: timedelta | None,
-) -> None:
+@click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    envvar="VMSS_RECONCILER_LOG_FORMAT",
+    show_envvar=True,
+    help="Format of the log; json is one object a line, and no live table.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(LEVELS),
+    default="info",
+    show_default=True,
+    envvar="VMSS_RECONCILER_LOG_LEVEL",
+    show_envvar=True,
+    help="The least level of the lines in the log.",
+)
+def run(**given: Any) -> None:
     """Bring every scale set to its spec, and keep it there.
 
     Runs until SIGTERM or SIGINT, then finishes the reconciles in progress. The next start continues every
-    rollout. SIGHUP has it read the specs and their credentials again at once. With --once or --until-settled,
-    exit 0 if every scale set is as declared or suspended, else 1. After --once, 1 may mean a rollout in
-    progress: run it again.
+    rollout. SIGHUP has it read the specs and their credentials again at once.
     """
-    if once and until_settled:
-        raise click.UsageError("--once and --until-settled cannot be combined")
-    if timeout and not until_settled:
-        raise click.UsageError("--timeout needs --until-settled")
-    hooks = _hooks(webhook_listen, webhook_secret_file)
-    if hooks and (once or until_settled):
-        raise click.UsageError("--webhook-listen cannot be combined with --once or --until-settled")
-    settings = Settings(sweep=sweep, requeue_after=requeue_after, source_max_age=source_max_age)
-    reconciler = fleet.reconciler(
-        settings, check_reach=replace(MERGED, allowed=check_hosts), finds_orphans=True
-    )
-    store, now = reconciler.store, fleet.session.now
-    commands = LoopCommands(reconciler)
-    ends = once or until_settled
-    address = listen or (None if ends else _LISTEN)
-    try:
-        with (
-            _stoppable(),
-            Hangups() as hangups,
-            _serve(store, settings, address, now, commands) as url,
-            Screen(store) as screen,
-        ):
-            _log.info("%s", announcement(fleet.session))
-            if url:
-                _log.info("listening on %s", url)
-            if once:
-                reconciler.once(act=True)
-            else:
-                _loop(
-                    reconciler,
-                    settings,
-                    until_settled=until_settled,
-                    timeout=timeout,
-                    specs=fleet.specs,
-                    hooks=hooks,
-                    hangups=hangups,
-                    commands=commands,
-                )
-    except _Stopped as stopped:  # before the loop, or a second signal: wait for no thread
-        os._exit(128 + stopped.number)
-    if ends and not screen.is_live:
-        table.show(table.status(report.store(store)))
-    if ends and not _as_declared(store):
-        sys.exit(1)
+    from reconciler.cli.acts.run import act
 
-
-@contextmanager
-def _serve(
-    store: Store,
-    settings: Settings,
-    address: tuple[str, int] | None,
-    now: Callable[[], datetime],
-    commands: LoopCommands,
-) -> Iterator[str]:
-    """Serve the store over HTTP inside the context. Yields the URL, "" without an address."""
-    if address is None:
-        yield ""
-        return
-    pages = Pages(store, overdue=max(10 * settings.sweep, timedelta(minutes=10)), now=now, commands=commands)
-    with _listener(pages, address, "--listen") as url:
-        yield url
-
-
-@contextmanager
-def _listener(handler: Handler, address: tuple[str, int], option: str) -> Iterator[str]:
-    """Serve a handler inside the context. Yields the URL."""
-    try:
-        server = Server(handler, *address)
-    except OSError as error:
-        host, port = address
-        raise click.ClickException(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another address with {option}"
-        ) from error
-    try:
-        yield server.url
-    finally:
-        server.close()
-
-
-@contextmanager
-def _receive(hooks: _WebhookListener | None, on_push: Callable[[], None]) -> Iterator[None]:
-    """Receive webhooks inside the context, if there is an address and a secret for them."""
-    if hooks is None:
-        yield
-        return
-    with _listener(Webhooks(hooks.secret.secret, on_push), hooks.address, "--webhook-listen") as url:
-        _log.info("receiving webhooks on %s/hooks/", url)
-        yield
-
-
-def _hooks(listen: tuple[str, int] | None, secret_file: Path | None) -> _WebhookListener | None:
-    """The address that receives webhooks, and their secret. None without these options."""
-    if listen and secret_file:
-        return _WebhookListener(listen, SecretFile(secret_file))
-    if listen or secret_file:
-        raise click.UsageError("--webhook-listen and --webhook-secret-file need each other")
-    return None
-
-
-def _loop(
-    reconciler: Reconciler,
-    settings: Settings,
-    *,
-    until_settled: bool,
-    timeout: timedelta | None,
-    specs: Specs,
-    hooks: _WebhookListener | None,
-    hangups: Hangups,
-    commands: LoopCommands,
-) -> None:
-    """Run until a signal, until settled, or until the timeout."""
-    store = reconciler.store
-    loop = Loop(reconciler, settings, share_of(specs.remote, socket.gethostname()))
-    specs.fetch_beside(loop.sweep_soon)
-
-    def read_again() -> None:
-        specs.hint()
-        loop.sweep_soon()
-
-    def reload() -> None:
-        _log.info("SIGHUP: reading the specs and their credentials again")
-        specs.forget()
-        read_again()
-
-    loop.start()
-    commands.loop = loop
-    try:
-        with _receive(hooks, read_again), hangups.answer(reload):
-            if not loop.wait(lambda: until_settled and loop.idle and _is_settled(store), timeout) and timeout:
-                _log.error("not settled within %s; exiting", format_duration(timeout))
-    except _Stopped:
-        _log.info("stopping after the reconciles in progress; a second signal stops immediately")
-    finally:
-        specs.stop.set()  # nothing is lost by a fetch that ends
-        loop.stop()
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Make SIGTERM and SIGINT raise _Stopped in the main thread, inside the context."""
-    before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    raise _Stopped(number)
-
-
-def _is_settled(store: Store) -> bool:
-    outcomes = [state.outcome for state in store.states()]
-    return store.last_sweep is not None and all(each is not None and each.status.settled for each in outcomes)
-
-
-def _as_declared(store: Store) -> bool:
-    """Whether the specs were read without errors, and every scale set is as declared or suspended."""
-    if store.last_sweep is None or store.last_sweep.errors:
-        return False
-    return store.is_as_declared
+    act(**given)

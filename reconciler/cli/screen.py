@@ -10,6 +10,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from reconciler.cli.console import console
+from reconciler.cli.log_lines import log_lines
 from reconciler.cli.table import status
 from reconciler.daemon import report
 from reconciler.daemon.store import Store
@@ -18,25 +20,27 @@ from reconciler.daemon.store import Store
 class Screen:
     """Context manager around a run. Log lines go to standard error, so that a pipe gets only the table."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, log_format: str, log_level: str) -> None:
         self._store = store
-        self._console = Console(stderr=True, highlight=False)
+        self._level = log_level.upper()
+        self._console = console(stderr=True)
         self._is_over = False
         # With FORCE_COLOR, rich treats a pipe as a terminal. Colours are fine in a pipe, a live table is not.
-        self.is_live = sys.stderr.isatty() and not self._console.is_dumb_terminal
+        is_usable = sys.stderr.isatty() and not self._console.is_dumb_terminal
+        self.is_live = is_usable and log_format == "text"
         self._live = Live(
             console=self._console,
             get_renderable=self._status,
             refresh_per_second=4,
             vertical_overflow="crop",
         )
-        self._handler = _Above(self._console) if self.is_live else _lines()
+        self._handler = _Above(self._console) if self.is_live else log_lines(log_format)
 
     def __enter__(self) -> "Screen":
         if self.is_live:
             self._live.start()
         log = logging.getLogger("reconciler")
-        log.setLevel(logging.INFO)
+        log.setLevel(self._level)
         log.addHandler(self._handler)
         return self
 
@@ -67,9 +71,3 @@ class _Above(logging.Handler):
             Text(self.format(record), "red" if record.levelno >= logging.ERROR else ""),
         )
         self._console.print(line)
-
-
-def _lines() -> logging.Handler:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
-    return handler

@@ -1,95 +1,33 @@
 """`reconciler snapshot`: a fleet file for the simulator, of scale sets as they are."""
 
-import sys
-from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from typing import Any
 
 import click
-from click.core import ParameterSource
 
-from reconciler.azure.session import Session
-from reconciler.cli.announcement import announce
-from reconciler.cli.copying import copy_fleet, file_text
-from reconciler.cli.failure import fail
-from reconciler.cli.live_scale_sets import (
-    is_named,
-    live_scale_sets,
+from reconciler.cli.live_options import (
     resource_group_option,
-    scopes_of,
     subscription_option,
-    unknown_names,
 )
-from reconciler.cli.named import unknown_name
 from reconciler.cli.options import azure_options
 from reconciler.cli.source import specs_options
-from reconciler.cli.tagging import scale_sets_in_force
+from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
-from reconciler.daemon.specs import Specs
-from reconciler.spec.image import Image
-from reconciler.spec.scale_set import Target
 
 
 @click.command(cls=Verb)
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_names)
 @subscription_option("Read this subscription instead of the specs (repeatable).")
 @resource_group_option
 @specs_options
 @azure_options
-def snapshot(
-    *,
-    names: tuple[str, ...],
-    subscriptions: tuple[str, ...],
-    resource_groups: tuple[str, ...],
-    specs: Specs,
-    session: Session,
-) -> None:
+def snapshot(**given: Any) -> None:
     """Print live scale sets as a fleet file for `reconciler simulate` and `reconciler rehearse`.
 
     NAMES are names of specs, or with --subscription of scale sets, and may contain * and ?. The default is
     all of them. The file has the images that the specs declare too. What it cannot express is named on
     standard error. It contains the tags of the scale sets and no settings of extensions. Writes nothing to
-    Azure. Exit 0 if every scale set could be read, else 1.
+    Azure.
     """
-    _check_usage(subscriptions, resource_groups)
-    declared: Mapping[str, Image] = {}
-    if subscriptions:
-        announce(session)
-        live, errors = live_scale_sets(session, scopes_of(subscriptions, resource_groups))
-        errors = errors or unknown_names(live, names)
-        targets = [each.target for each in live if not names or is_named(each.target, names)]
-    else:
-        targets, declared, errors = _declared(names, specs)
-        announce(session)
-    for line in errors:
-        click.echo(f"error: {line}", err=True)
-    if not targets:
-        sys.exit(1) if errors else fail("there is no scale set to read")
-    copied = copy_fleet(session, targets, declared)
-    click.echo(file_text(copied), nl=False)
-    if errors or copied.has_absent or copied.has_failures:
-        sys.exit(1)
+    from reconciler.cli.acts.snapshot import act
 
-
-def _check_usage(subscriptions: Sequence[str], resource_groups: Sequence[str]) -> None:
-    """Raises UsageError."""
-    source = click.get_current_context().get_parameter_source
-    if resource_groups and not subscriptions:
-        raise click.UsageError("--resource-group needs --subscription")
-    for param in ("specs", "git") if subscriptions else ():
-        if source(param) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(
-                f"--{param} and --subscription cannot be combined; choose which scale sets to read"
-            )
-
-
-def _declared(names: Iterable[str], specs: Specs) -> tuple[list[Target], Mapping[str, Image], list[str]]:
-    """The targets and images of the specs with these names, and an error for each unknown name."""
-    in_force = scale_sets_in_force(specs, "read")
-    names = tuple(names) or ("*",)
-    errors = [
-        unknown_name(name, in_force)
-        for name in names
-        if not any(fnmatchcase(each, name) for each in in_force) and name != "*"
-    ]
-    chosen = [each for name, each in in_force.items() if any(fnmatchcase(name, pattern) for pattern in names)]
-    return [each.target for each in chosen], {each.target.key: each.image for each in chosen}, errors
+    act(**given)

@@ -1,32 +1,19 @@
 """The options that say where specs come from: a directory, or a git repository with its credentials."""
 
 import functools
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from threading import Event
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.azure.failure import AzureFailure
-from reconciler.azure.token import default_credential, obtain
 from reconciler.cli.duration import Duration
-from reconciler.daemon.git_source import Git
-from reconciler.daemon.specs import Directory, Specs
-from reconciler.git import credentials, revision
-from reconciler.git.address import parse
-from reconciler.git.credentials import Credentials, CredentialsMissing
-from reconciler.git.repository import Repository
-from reconciler.git.revision import Revision
-from reconciler.git.signatures import Signatures
+
+if TYPE_CHECKING:
+    from reconciler.daemon.specs import Specs
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-
-
 _PLACE = click.Path(path_type=Path, file_okay=False)
-_AZURE_DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798/.default"
 
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "--specs": {
@@ -66,20 +53,32 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "--revoked-keys": {"type": _FILE, "help": "The file of the SSH keys whose signatures are refused."},
     "--openpgp-keys": {"type": _FILE, "help": "The file of the OpenPGP keys that must sign each commit."},
 }
-_ONE_OF_REVISIONS = "--branch, --tag and --commit cannot be combined: name one revision"
-_ONE_OF_CREDENTIALS = (
-    "--git-token-file, --git-azure-identity, --github-app-id and --ssh-key cannot be combined: "
-    "name one kind of credentials"
-)
 
 
 def specs_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command its `specs`, from --specs or --git."""
+    """Give a command its `specs`, from --specs or --git."""
+
+    @specs_on_demand
+    @functools.wraps(command)
+    def with_specs(*, open_specs: "Callable[[], Specs]", **others: Any) -> None:
+        command(specs=open_specs(), **others)
+
+    return with_specs
+
+
+def specs_on_demand(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `open_specs`, which opens the specs of --specs or --git. It may raise UsageError."""
 
     @functools.wraps(command)
     def with_specs(**given: Any) -> None:
         own = {name: given.pop(_parameter(name)) for name in _OPTIONS}
-        command(specs=_specs(click.get_current_context(), own), **given)
+
+        def open_specs() -> "Specs":
+            from reconciler.cli import specs_access
+
+            return specs_access.open_specs(click.get_current_context(), own)
+
+        command(open_specs=open_specs, **given)
 
     for name, settings in reversed(tuple(_OPTIONS.items())):
         variable = f"VMSS_RECONCILER_{_parameter(name).upper()}"
@@ -97,83 +96,3 @@ def specs_directory() -> Path:
 
 def _parameter(option: str) -> str:
     return option.removeprefix("--").replace("-", "_")
-
-
-def _specs(ctx: click.Context, given: Mapping[str, Any]) -> Specs:
-    if given["--specs"] and given["--git"]:
-        raise click.UsageError("--specs and --git cannot be combined; choose one source of specs")
-    if not given["--git"]:
-        return Specs(Directory(given["--specs"] or Path("specs")))
-    stop = Event()
-    clone = given["--clone"] or Path(
-        ctx.with_resource(tempfile.TemporaryDirectory(prefix="reconciler-clone-"))
-    )
-    if given["--revoked-keys"] and not given["--allowed-signers"]:
-        raise click.UsageError("--revoked-keys goes with --allowed-signers")
-    try:
-        access, forget = _credentials(given)
-        repository = Repository(
-            given["--git"],
-            _revision(given),
-            given["--path"],
-            clone,
-            given["--git-timeout"],
-            access,
-            Signatures(given["--allowed-signers"], given["--revoked-keys"], given["--openpgp-keys"]),
-            stop,
-        )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    return Specs(Git(repository), stop=stop, remote=parse(given["--git"]).bare, forget_credentials=forget)
-
-
-def _revision(given: Mapping[str, Any]) -> Revision:
-    kinds = {"--branch": revision.branch, "--tag": revision.tag, "--commit": revision.commit}
-    named = [option for option in kinds if given[option]]
-    if len(named) > 1:
-        raise click.UsageError(_ONE_OF_REVISIONS)
-    return kinds[named[0]](given[named[0]]) if named else revision.branch("main")
-
-
-def _credentials(given: Mapping[str, Any]) -> tuple[Credentials, Callable[[], None]]:
-    """The credentials, and what forgets those that are kept between two fetches."""
-    app = [given[f"--github-app-{part}"] for part in ("id", "installation", "key")]
-    is_ssh = bool(given["--ssh-key"] or given["--ssh-known-hosts"])
-    if sum(map(bool, (given["--git-token-file"], given["--git-azure-identity"], any(app), is_ssh))) > 1:
-        raise click.UsageError(_ONE_OF_CREDENTIALS)
-    if any(app) and not all(app):
-        raise click.UsageError("--github-app-id, --github-app-installation and --github-app-key go together")
-    if given["--git-token-file"]:
-        return credentials.token_file(given["--git-token-file"]), _nothing_kept
-    if given["--git-azure-identity"]:
-        host = urlsplit(parse(given["--git"]).bare).hostname or ""
-        if host != "dev.azure.com" and not host.endswith(
-            ".visualstudio.com"
-        ):  # others must not get the token
-            raise click.UsageError("--git-azure-identity requires a --git URL of https://dev.azure.com")
-        return credentials.bearer(devops_token), _identity.cache_clear
-    if any(app):
-        from reconciler.git import github_app  # noqa: PLC0415 - loads cryptography, which others do not need
-
-        tokens = github_app.Tokens(github_app.App(*app))
-        return credentials.token(tokens), tokens.forget
-    if is_ssh:
-        return credentials.ssh_key(given["--ssh-key"], given["--ssh-known-hosts"]), _nothing_kept
-    return credentials.of_url, _nothing_kept
-
-
-def _nothing_kept() -> None:
-    """Each fetch reads these credentials anew."""
-
-
-def devops_token() -> str:
-    """A token for Azure DevOps, which the identity library renews in time."""
-    try:
-        return obtain(_identity(), _AZURE_DEVOPS).token
-    except AzureFailure as error:
-        raise CredentialsMissing(f"the Azure identity got no token for Azure DevOps: {error}") from error
-
-
-@functools.cache
-def _identity() -> Any:
-    return default_credential()

@@ -3,18 +3,19 @@
 On a terminal a table fits the window. In a pipe or a file every row is one whole line, for grep.
 """
 
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from reconciler.cli.console import wide_console
 from reconciler.rollout.wording import join
+from reconciler.spec.wording import count
 
 Json = Mapping[str, Any]
 
@@ -30,22 +31,16 @@ _MOST_DOMAINS = 12
 _OTHER_LINES = 3  # lines besides the rows: the specs in force, the header, the summary
 
 
-def console() -> Console:
-    """Standard output, as wide as the terminal, or unlimited without one."""
-    # rich assumes 80 columns for TERM=dumb, so the width is read here.
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
-    return Console(highlight=False, width=width)
-
-
 def show(shown: RenderableType) -> None:
     """Print to standard output. In a pipe, without the padding of the last column."""
-    out = console()
-    if out.is_terminal:
+    out = wide_console()
+    if sys.stdout.isatty():
         out.print(shown)
         return
     with out.capture() as captured:
         out.print(shown)
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    # click would remove colours that are meant for a pipe.
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), color=out.is_terminal)
 
 
 def status(store: Json, *, height: int | None = None) -> RenderableType:
@@ -94,14 +89,6 @@ def summary(rows: Sequence[Json]) -> str:
         f"{', '.join(f'{number} {status}' for status, number in sorted(statuses.items()))}"
         f"{f'; {current} of {total} instances up to date{uncounted}' if counts else ''}"
     )
-
-
-def count(number: int, noun: str) -> str:
-    """
-    >>> count(1, "file"), count(2, "file")
-    ('1 file', '2 files')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def plan(rows: Iterable[Json]) -> Table:

@@ -7,7 +7,7 @@ import click
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict
-from reconciler.cli.failure import fail
+from reconciler.cli.failure import fail, show_error
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.observed import Absent, Model
 from reconciler.rollout.persisted import PersistedState
@@ -27,7 +27,7 @@ def scale_sets_in_force(specs: Specs, action: str) -> Mapping[str, ScaleSet]:
     specs.refresh()
     if specs.errors:
         for line in specs.errors:
-            click.echo(f"error: {line}", err=True)
+            show_error(line)
         fail(f"nothing was {action}: the specs have errors or cannot be read; fix them first")
     return {each.name: each for each in specs.scale_sets}
 
@@ -45,7 +45,7 @@ def write_and_report(name: str, write: Callable[[], str]) -> bool:
     try:
         result = retry_conflict(write)
     except (AzureFailure, TagUnchanged) as why:
-        click.echo(f"error: {name}: {why}", err=True)
+        show_error(f"{name}: {why}")
         return False
     click.echo(f"{name}: {result}")
     return True

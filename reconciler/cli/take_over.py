@@ -6,11 +6,11 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 
-import click
-
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.cli.announcement import announce
+from reconciler.cli.exit_codes import FAILURE
+from reconciler.cli.failure import show_error
 from reconciler.cli.named import unknown_name
 from reconciler.cli.tagging import (
     check_writable,
@@ -31,7 +31,7 @@ def take_over(names: Sequence[str], former: str | None, specs: Specs, session: S
     in_force = scale_sets_in_force(specs, "taken over")
     missing = [name for name in names if not any(fnmatchcase(each, name) for each in in_force)]
     for name in missing:
-        click.echo(f"error: {unknown_name(name, in_force)}", err=True)
+        show_error(unknown_name(name, in_force))
     announce(session)
     compute = Compute(session)
     claimed = [
@@ -39,7 +39,7 @@ def take_over(names: Sequence[str], former: str | None, specs: Specs, session: S
         for each in _select(in_force, names)
     ]
     if missing or not all(claimed):
-        sys.exit(1)
+        sys.exit(FAILURE)
 
 
 def _select(in_force: Mapping[str, ScaleSet], names: Iterable[str]) -> list[ScaleSet]:

@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli.sarif import sarif
-from reconciler.cli.table import count
+from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.verb import Verb
 from reconciler.cli.workflow_command import workflow_command
 from reconciler.spec.declared import Declared, declare, nothing_declared
@@ -19,6 +18,7 @@ from reconciler.spec.files import LIMIT, File
 from reconciler.spec.ignore import NAME as IGNORE
 from reconciler.spec.problem import Problem, problem_of
 from reconciler.spec.selection import Selection
+from reconciler.spec.wording import count
 
 _INPUT = "stdin"  # the name of standard input in messages
 
@@ -57,7 +57,7 @@ def validate(paths: tuple[str, ...], output: str) -> None:
     """Check spec files and directories (default: specs).
 
     Prints each error as file:line:column: field: what is wrong and how to fix it. The path - is standard
-    input. Exit 0 if there is no error, 1 if there is one, 2 on wrong usage. Warnings do not count.
+    input.
     """
     found = _read(paths or ("specs",))
     declared = declare(found.files)
@@ -66,7 +66,7 @@ def validate(paths: tuple[str, ...], output: str) -> None:
     report = _Report(found, declared, sorted(errors), sorted(warnings))
     _WRITERS[output](report)
     if report.errors:
-        sys.exit(1)
+        sys.exit(FAILURE)
 
 
 def _read(paths: Sequence[str]) -> Selection:
@@ -116,6 +116,8 @@ def _json(report: _Report) -> None:
 
 
 def _sarif(report: _Report) -> None:
+    from reconciler.cli.sarif import sarif
+
     _dump(sarif(report.errors, report.warnings))
 
 

@@ -1,10 +1,13 @@
-"""A verb: a click command that rejects empty values."""
+"""A verb: a click command that rejects empty values and former options. Its help lists its exit codes."""
 
 import os
 from collections.abc import Iterable, Iterator
 
 import click
 from click.core import ParameterSource
+
+from reconciler.cli.exit_codes import OF_VERBS
+from reconciler.cli.former_names import renamed
 
 
 class Verb(click.Command):
@@ -15,7 +18,14 @@ class Verb(click.Command):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        given, _, _ = self.make_parser(ctx).parse_args(list(args))
+        if ctx.resilient_parsing:  # for completion
+            return super().parse_args(ctx, args)
+        try:
+            given, _, _ = self.make_parser(ctx).parse_args(list(args))
+        except click.NoSuchOption as error:
+            if former := renamed(error.option_name):
+                raise click.UsageError(former, ctx) from error
+            raise
         for param in () if given.get("help") else self.params:
             if "" in _texts(param, given.get(param.name)):
                 raise click.UsageError(f"{_name(param)} is empty; set a value, or omit it", ctx)
@@ -31,6 +41,13 @@ class Verb(click.Command):
                     f"{variable} is empty; set a value, or unset it{_default_note(param)}", ctx
                 )
         return remaining
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the exit codes that have a meaning of their own in this verb."""
+        super().format_epilog(ctx, formatter)
+        if codes := OF_VERBS.get(str(self.name)):
+            with formatter.section("Exit codes"):
+                formatter.write_dl(list(codes.items()))
 
 
 def _texts(param: click.Parameter, given: object) -> Iterator[object]:

@@ -1,40 +1,45 @@
 """The verbs of the command line. Each is in the module of its name, which is imported when the verb is used.
 
-Therefore `run` does not load the simulator, and `validate` does not load the Azure SDK.
+Therefore `--help` imports no verb, `run` does not load the simulator, and `validate` does not load the SDK of
+Azure.
 """
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
+from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-NAMES = (
-    "adopt",
-    "approve",
-    "check",
-    "comment",
-    "dismiss",
-    "pause",
-    "plan",
-    "reconcile",
-    "rehearse",
-    "resume",
-    "retry",
-    "run",
-    "schema",
-    "simulate",
-    "snapshot",
-    "status",
-    "validate",
-    "why",
-)
+# The first sentence of the help of each verb, which `reconciler --help` shows.
+HELP: Mapping[str, str] = {
+    "adopt": "Write a spec for each live scale set that has none.",
+    "approve": "Approve the declared image of a scale set, if `rollout.approval` requires it.",
+    "check": "Check whether the first rollout will work.",
+    "comment": "Put a text on a pull request, as one comment that is updated in place.",
+    "completion": "Print a script that completes commands in a shell.",
+    "dismiss": "Dismiss orphans: scale sets whose spec was removed in the middle of a rollout.",
+    "pause": "Pause the fleet or scale sets: nothing is written to them until `reconciler resume`.",
+    "plan": "Show what will happen to how many instances, when, and what could go wrong.",
+    "reconcile": "Have the daemon reconcile scale sets now, and not only when they are due.",
+    "rehearse": "Play the declared change forward on a copy of the fleet, with faults if asked.",
+    "resume": "Resume the fleet or scale sets that `reconciler pause` has paused.",
+    "retry": "Retry an image that has failed, or a rollout that has stopped.",
+    "run": "Bring every scale set to its spec, and keep it there.",
+    "schema": "Print the JSON Schema of a spec, or of KIND.",
+    "simulate": "Serve a fleet file as Azure would, to COMMAND or until interrupted.",
+    "snapshot": "Print live scale sets as a fleet file for `reconciler simulate` and `reconciler rehearse`.",
+    "status": "Show the status of every scale set.",
+    "validate": "Check spec files and directories (default: specs).",
+    "why": "Explain the status of a scale set, and what lets it continue.",
+}
 
 
 class Verbs(MutableMapping[str, click.Command]):
     """The commands of a click group. Listing their names imports no module."""
 
     def __init__(self) -> None:
-        self._known: dict[str, click.Command | None] = dict.fromkeys(NAMES)
+        self._known: dict[str, click.Command | None] = dict.fromkeys(HELP)
 
     def __getitem__(self, name: str) -> click.Command:
         command = self._known[name]
@@ -53,3 +58,22 @@ class Verbs(MutableMapping[str, click.Command]):
 
     def __len__(self) -> int:
         return len(self._known)
+
+
+class VerbGroup(click.Group):
+    """A group that lists its verbs by their table, without importing them."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(commands=Verbs(), **settings)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of verbs as click does."""
+        listed = {name: click.Command(name, help=text) for name, text in HELP.items()}
+        click.Group(commands=listed).format_commands(ctx, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The verbs and options that begin with this."""
+        verbs = [
+            CompletionItem(name, help=text) for name, text in HELP.items() if name.startswith(incomplete)
+        ]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]

@@ -1,153 +1,25 @@
 """`reconciler why`: the status of one scale set, its reason, the evidence, and the next step."""
 
-import json
 from typing import Any
 
 import click
 
-from reconciler.cli.failure import fail
-from reconciler.cli.forecast import headline
-from reconciler.cli.named import unknown_name
-from reconciler.cli.options import FleetAccess, fleet_options, output_option
-from reconciler.cli.status import server_option, store
-from reconciler.cli.table import count
+from reconciler.cli.options import fleet_on_demand, output_option, server_option
+from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
-from reconciler.rollout.reason import Requeue, meaning_of
-
-Json = dict[str, Any]
 
 
 @click.command(cls=Verb)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @server_option
-@fleet_options
+@fleet_on_demand
 @output_option
-def why(*, name: str, fleet: FleetAccess, server: str, output: str) -> None:
+def why(**given: Any) -> None:
     """Explain the status of a scale set, and what lets it continue.
 
     NAME is the name of its spec. Asks the daemon. If no daemon responds, the command reads Azure directly. It
     changes nothing.
     """
-    shown = store(fleet, server)
-    rows = {row["name"]: row for row in shown["scaleSets"]}
-    orphans = {each["name"]: each for each in shown.get("orphans") or ()}
-    if name in orphans and name not in rows:
-        orphan = orphans[name]
-        text = f"{name}: Orphaned\n{orphan['message']}"
-        click.echo(json.dumps(orphan, indent=2) if output == "json" else text)
-        return
-    if name not in rows:
-        fail(unknown_name(name, rows, (shown["sweep"] or {}).get("errors") or ()))
-    click.echo(json.dumps(rows[name], indent=2) if output == "json" else explanation(rows[name]))
+    from reconciler.cli.acts.why import act
 
-
-def explanation(row: Json) -> str:
-    """One scale set in a few lines. The row has the shape of `reconciler.daemon.report.state`."""
-    lines = [f"{row['name']}: {row['status'] or 'not checked yet'}"]
-    if row["reason"]:
-        lines.append(f"reason      {row['reason']}: {row['message']}")
-        if meaning := meaning_of(row["reason"]):  # none if the daemon has a newer version
-            lines += [f"cause       {meaning.cause}", f"next step   {meaning.remedy}"]
-        lines += _wait(row)
-    lines.append(f"declared    {_declaration_of(row)}")
-    lines += _behind(row)
-    if row["reason"]:
-        lines.append(f"conditions  {', '.join(map(_condition, row['conditions']))}")
-    lines += [f"gate        {_gate(each)}" for each in row["gates"]]
-    if approval := row.get("approval"):  # none if the daemon has an older version
-        lines.append(f"approved    {approval['message']}")
-    if instances := row["instances"]:
-        lines.append(f"instances   {_count_of(instances)}{_as_of(row)}")
-        behind = [
-            each for each in instances["domains"] if each["unavailable"] or each["upToDate"] < each["total"]
-        ]
-        lines += [f"            {each['domain']}: {_count_of(each)}" for each in behind]
-    lines += [f"note        {each}" for each in row["notes"]]
-    lines += [f"rollout     {_record(each)}" for each in row["history"]]
-    if row["forecast"]:
-        lines.append(f"forecast    {headline(row)}")
-    if row["at"]:
-        lines.append(f"checked     {_moment(row['at'])} UTC; next check {_next_check(row)}")
-    return "\n".join(lines)
-
-
-def _wait(row: Json) -> list[str]:
-    """Since when the scale set waits for the same condition, and how often that was checked."""
-    wait = row.get("wait")  # none if the daemon has an older version
-    if not wait:
-        return []
-    return [f"waiting     since {_moment(wait['since'])} UTC, {count(wait['tries'], 'check')}"]
-
-
-def _behind(row: Json) -> list[str]:
-    """The newer commit that is not in force here, and the first of its errors."""
-    behind = row.get("behind")  # none of a daemon of an older version
-    if not behind:
-        return []
-    more = f" and {count(behind['errors'] - 1, 'more error')}" if behind["errors"] > 1 else ""
-    return [
-        f"behind      {behind['message']}: it has errors, and is not in force here until they are fixed",
-        f"error       {behind['error']}{more}",
-    ]
-
-
-def _declaration_of(row: Json) -> str:
-    """The declared image and commit, and whether the status is about them: did it see the merge?"""
-    declared, observed = row["revision"], row["observedRevision"]
-    declaration = f"{row['image']}{_by(declared['commit'])}"
-    if row["reason"] is None or observed == declared:
-        return declaration
-    if observed is None:
-        return f"{declaration}; no decision yet"
-    about = f"commit {observed['commit'][:10]}" if observed["commit"] else "the previous specs"
-    return f"{declaration}; no decision yet, the last one is about {about}"
-
-
-def _by(commit: str) -> str:
-    return f", commit {commit[:10]}" if commit else ""
-
-
-def _condition(condition: Json) -> str:
-    """Its status, with since when for Ready, and the reason for Healthy and Drifted."""
-    text = f"{condition['type']} {condition['status']}"
-    match condition["type"]:
-        case "Ready" if condition["lastTransitionTime"]:
-            return f"{text} since {_moment(condition['lastTransitionTime'])}"
-        case "Healthy" | "Drifted":
-            return f"{text} ({condition['reason']})"
-        case _:
-            return text
-
-
-def _gate(gate: Json) -> str:
-    return f"{gate['name']} {'open' if gate['open'] else 'closed'}: {gate['evidence']}"
-
-
-def _record(record: Json) -> str:
-    began = _moment(record["began"]) if record["began"] else "before the daemon started"
-    return f"{began}: {record['message']}{_by(record['commit'])}"
-
-
-def _next_check(row: Json) -> str:
-    if row["nextReconcile"]:
-        return f"at {_moment(row['nextReconcile'])} at the latest"
-    meaning = meaning_of(row["reason"])
-    if meaning is None or meaning.requeue is Requeue.ON_CHANGE:
-        return "when it changes, or after its interval"
-    return "at the next sweep"
-
-
-def _as_of(row: Json) -> str:
-    """When the instances were counted, if that was before the last check."""
-    at = row.get("instancesAt")  # none if the daemon has an older version
-    return f", as of {_moment(at)} UTC" if at and row["at"] and at[:19] != row["at"][:19] else ""
-
-
-def _moment(text: str) -> str:
-    return text[:19].replace("T", " ")
-
-
-def _count_of(instances: Json) -> str:
-    return (
-        f"{instances['upToDate']} of {instances['total']} up to date, {instances['unavailable']} unavailable"
-    )
+    act(**given)

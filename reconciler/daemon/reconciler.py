@@ -242,7 +242,9 @@ class Reconciler:
             return
         # After our own step, Azure is expected to be busy.
         is_expected = now.reason is Reason.AZURE_BUSY and now.status is Status.RECONCILING
-        self._log.log(logging.DEBUG if is_expected else _LEVELS[now.status], "%s: %s", now.name, now.line)
+        level = logging.DEBUG if is_expected else _LEVELS[now.status]
+        subject = {"scale_set": now.name, "status": now.status, "reason": now.reason}
+        self._log.log(level, "%s: %s", now.name, now.line, extra=subject)
 
     def _reconcile(self, state: ScaleSetState, act: bool, priority: Priority) -> ReconcileEnded:
         desired, commit, attempt = state.desired, state.commit, state.progress.attempt

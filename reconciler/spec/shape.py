@@ -1,4 +1,4 @@
-"""The JSON Schema of a spec: its location, its validators and its defaults.
+"""The JSON Schema of a spec: its location, its fields and its defaults.
 
 Only the schema knows the name, type and default of a field. Editors use the same file.
 """
@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.validators import extend
-
 from reconciler.spec.field import EACH, Field
 
 Schema = dict[str, Any]
@@ -21,9 +18,6 @@ API_VERSION = "vmss-reconciler/v1alpha1"
 
 SPEC_SCHEMA = "scale-set.schema.json"
 _PACKAGE = Path(__file__).resolve().parent.parent
-# A rule reports duplicates, with both places. jsonschema compares each item of a mixed list with all others.
-_IGNORED = {"uniqueItems": lambda *_: ()}
-_Validator: type[Draft202012Validator] = extend(Draft202012Validator, _IGNORED)  # type: ignore[no-untyped-call]
 
 
 def schema_path(name: str = SPEC_SCHEMA) -> Path:
@@ -37,18 +31,6 @@ def schema() -> Schema:
     """The whole schema. It is shared and must not be changed."""
     loaded: Schema = json.loads(schema_path().read_text(encoding="utf-8"))
     return loaded
-
-
-@functools.cache
-def validator(kind: str) -> Draft202012Validator:
-    """The validator for documents of this kind."""
-    return _Validator({"$ref": f"#/$defs/{kind}", "$defs": schema()["$defs"]})
-
-
-@functools.cache
-def field_validator(kind: str, at: Field) -> Draft202012Validator:
-    """The validator for one field of documents of this kind."""
-    return _Validator({**fields(kind)[at], "$defs": schema()["$defs"]})
 
 
 @functools.cache

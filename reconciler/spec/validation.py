@@ -20,7 +20,8 @@ from reconciler.spec.field import Field, dotted_path, schema_field
 from reconciler.spec.problem import Place, Problem
 from reconciler.spec.rules import atoms, broken_rule, broken_rules
 from reconciler.spec.scalar import Misread, meaning
-from reconciler.spec.shape import field_validator, fields, validator
+from reconciler.spec.shape import fields
+from reconciler.spec.validator import field_validator, validator
 from reconciler.spec.wording import ascii_error, letters, nearest, one_of, quote, shorten
 
 # Problems of one file. Wording one takes milliseconds if it suggests a name, and a file can have 100,000.

@@ -83,6 +83,15 @@ def character_error(text: str, is_valid: Callable[[str], bool], fix: str) -> str
     return f"contains {shown.strip()}: {fix}"
 
 
+def count(number: int, noun: str) -> str:
+    """
+    >>> count(1, "instance"), count(1240, "instance"), count(2, "batch")
+    ('1 instance', '1,240 instances', '2 batches')
+    """
+    plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 def one_of(words: Iterable[str], *, last: str = "or") -> str:
     """The words as a list in a sentence.
 

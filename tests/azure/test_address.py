@@ -13,9 +13,10 @@ from urllib3.util import parse_url
 
 from reconciler.azure.address import on_endpoint
 from reconciler.azure.budget import Priority
+from reconciler.azure.cloud import PUBLIC_CLOUD
 from reconciler.azure.compute import Compute, Scope
 from reconciler.azure.failure import MalformedResponse, Unreachable
-from reconciler.azure.session import PUBLIC_CLOUD, Session
+from reconciler.azure.session import Session
 from reconciler.rollout.observed import Verdict
 from reconciler.spec.image import GalleryImage
 from tests.azure.conftest import TARGET

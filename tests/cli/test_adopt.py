@@ -249,27 +249,27 @@ def test_a_full_disk_leaves_no_partial_file(monkeypatch: pytest.MonkeyPatch) -> 
     "options, error",
     [
         pytest.param(
-            ["--to", "file"], "Error: Invalid value for '--to': Directory 'file' is a file.", id="a file"
+            ["--to", "file"], "error: Invalid value for '--to': Directory 'file' is a file.", id="a file"
         ),
         pytest.param(
             ["--to", "file/specs"],
-            "Error: cannot create file/specs: Not a directory; choose another directory with --to",
+            "error: cannot create file/specs: Not a directory; choose another directory with --to",
             id="a directory below a file",
         ),
         pytest.param(
             ["--to", "mistaken"],
-            "Error: nothing was adopted: fix the errors in the specs in mistaken first",
+            "error: nothing was adopted: fix the errors in the specs in mistaken first",
             id="specs with errors",
         ),
         pytest.param(
             ["--subscription", "Production"],
-            "Error: Invalid value for '--subscription': 'Production' is not a subscription id: write the GUID "
+            "error: Invalid value for '--subscription': 'Production' is not a subscription id: write the GUID "
             "that `az account show --query id` prints",
             id="a subscription by name",
         ),
         pytest.param(
             ["--resource-group", "a/b"],
-            "Error: Invalid value for '--resource-group': 'a/b' is not a resource group name: use letters, digits, "
+            "error: Invalid value for '--resource-group': 'a/b' is not a resource group name: use letters, digits, "
             "_ - . ( ) and do not end it with .",
             id="an invalid resource group",
         ),
@@ -297,7 +297,7 @@ def test_a_read_only_directory_is_reported_before_any_request(here: Path) -> Non
         os.seteuid(user)
     assert (done.exit_code, done.stderr) == (
         1,
-        "Error: cannot write to specs: permission denied; choose another directory with --to\n",
+        "error: cannot write to specs: permission denied; choose another directory with --to\n",
     )
 
 

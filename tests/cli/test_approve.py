@@ -240,7 +240,7 @@ def test_the_approver_may_be_given_and_the_token_is_recorded_too(
 def test_an_invalid_name_is_reported_before_any_request(by: str, shown: str) -> None:
     done = CliRunner(env={"AZURE_TOKEN_CREDENTIALS": "prod"}).invoke(main, ["approve", "web", "--by", by])
     assert done.exit_code == 2
-    said = f"Error: Invalid value for '--by': {shown!r} is not a name; write 1 to 100 printable characters"
+    said = f"error: Invalid value for '--by': {shown!r} is not a name; write 1 to 100 printable characters"
     assert done.stderr.splitlines()[-1] == said
 
 
@@ -365,7 +365,7 @@ def test_if_another_person_is_required_the_approver_must_fit_on_a_tag(tmp_path: 
 def test_if_another_person_is_required_the_approver_needs_a_name(
     world: Azure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconciler.cli.approve.identity", lambda _: Identity("", "", ""))
+    monkeypatch.setattr("reconciler.cli.acts.approve.identity", lambda _: Identity("", "", ""))
     said = "rollout.approver requires a name, and the token has none; pass it with --by"
     assert approve(world, tmp_path, another()) == Ended(1, [], [f"error: web: {said}"])
     done = approve(world, tmp_path, another(), options=["--by", "bob"])

@@ -137,6 +137,6 @@ def test_an_invalid_host_is_a_usage_error(verb: str) -> None:
     done = CliRunner(env={ALLOWED: "http://prometheus:9090"}).invoke(main, [verb])
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1] == (
-        "Error: Invalid value for '--allow-check-hosts' (env var: 'VMSS_RECONCILER_ALLOW_CHECK_HOSTS'): "
+        "error: Invalid value for '--allow-check-hosts' (env var: 'VMSS_RECONCILER_ALLOW_CHECK_HOSTS'): "
         '"http://prometheus:9090" is a URL: write its host alone'
     )

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.cli.acts.why import explanation
 from reconciler.cli.forecast import Line, headline, lines
-from reconciler.cli.why import explanation
 from reconciler.rollout.reason import Status, reasons_where
 from tests.cli.test_why import ROW
 

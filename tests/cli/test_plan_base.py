@@ -117,26 +117,26 @@ def test_a_linked_work_tree_has_a_base_too(fleet: Azure, tmp_path: Path) -> None
         pytest.param(
             ["--base", "nowhere"],
             1,
-            "Error: nowhere is not a commit of the repository in {here}: fetch it first; in CI, check out the "
+            "error: nowhere is not a commit of the repository in {here}: fetch it first; in CI, check out the "
             "whole history (`fetch-depth: 0` of actions/checkout)",
             id="a revision that does not exist",
         ),
         pytest.param(
             ["--base", "--upload-pack=touch /tmp/x"],
             1,
-            "Error: --upload-pack=touch /tmp/x is not a commit of the repository in {here}: fetch it first",
+            "error: --upload-pack=touch /tmp/x is not a commit of the repository in {here}: fetch it first",
             id="a revision that looks like an option",
         ),
         pytest.param(
             ["--base", "HEAD", "--specs", "/"],
             1,
-            "Error: / is not in a git repository: --base compares with an earlier commit of it",
+            "error: / is not in a git repository: --base compares with an earlier commit of it",
             id="a directory outside any repository",
         ),
         pytest.param(
             ["--base", "HEAD", "--git", "file:///tmp/elsewhere"],
             2,
-            "Error: --base requires --specs: check out the repository, and name its directory",
+            "error: --base requires --specs: check out the repository, and name its directory",
             id="specs from a remote repository",
         ),
     ],

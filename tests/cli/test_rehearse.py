@@ -139,29 +139,29 @@ def test_an_approval_and_skipped_checks_are_named(here: Path) -> None:
     [
         pytest.param(
             ["--fault", "fire"],
-            "Error: Invalid value for '--fault': 'fire' is not a fault; choose one of unhealthy:2%, throttle, "
+            "error: Invalid value for '--fault': 'fire' is not a fault; choose one of unhealthy:2%, throttle, "
             "stuck:1, evict:1",
             id="an unknown fault",
         ),
         pytest.param(
             ["--fault", "unhealthy:200%"],
-            "Error: Invalid value for '--fault': 'unhealthy:200%' is more than all instances; write at most "
+            "error: Invalid value for '--fault': 'unhealthy:200%' is more than all instances; write at most "
             "unhealthy:100%",
             id="more than a hundred percent",
         ),
         pytest.param(
             ["--fault", "stuck:1", "--fault", "stuck:2"],
-            "Error: --fault stuck is given twice; give it once, with the whole amount",
+            "error: --fault stuck is given twice; give it once, with the whole amount",
             id="a fault twice",
         ),
         pytest.param(
             ["--fault", "evict:1"],
-            "Error: --fault evict:1: no scale set of the fleet has Spot instances",
+            "error: --fault evict:1: no scale set of the fleet has Spot instances",
             id="an eviction without Spot instances",
         ),
         pytest.param(
             ["--seed", "x"],
-            "Error: Invalid value for '--seed': 'x' is not a valid integer.",
+            "error: Invalid value for '--seed': 'x' is not a valid integer.",
             id="a seed that is no number",
         ),
         pytest.param(
@@ -169,7 +169,7 @@ def test_an_approval_and_skipped_checks_are_named(here: Path) -> None:
             "error: nowhere.yaml: No such file or directory; pass a fleet file that can be read",
             id="a fleet file that does not exist",
         ),
-        pytest.param(["--fleet", ""], "Error: --fleet is empty; set a value, or omit it", id="an empty path"),
+        pytest.param(["--fleet", ""], "error: --fleet is empty; set a value, or omit it", id="an empty path"),
         pytest.param(
             ["--fleet", "specs/web.yaml"],
             "specs/web.yaml:1:1: apiVersion: unknown field; ",
@@ -245,5 +245,5 @@ def test_an_installation_without_the_simulator_says_so() -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert (
         done.stderr
-        == "Error: this installation has no simulator; install the whole package vmss-reconciler\n"
+        == "error: this installation has no simulator; install the whole package vmss-reconciler\n"
     )

@@ -121,7 +121,7 @@ def test_an_image_that_failed_nowhere(world: Azure, tmp_path: Path) -> None:
 def test_exactly_one_of_name_and_image_is_required(world: Azure, tmp_path: Path, options: list[str]) -> None:
     done = retry(world, tmp_path, *options)
     assert done.code == 2
-    assert done.err[-1] == "Error: pass either NAME or --image IMAGE"
+    assert done.err[-1] == "error: pass either NAME or --image IMAGE"
 
 
 def test_for_latest_the_failed_version_is_retried(tmp_path: Path) -> None:

@@ -1,7 +1,13 @@
 """`reconciler run` that ends by itself: --once and --until-settled."""
 
+import json
+import logging
+from datetime import datetime
 from pathlib import Path
 
+import pytest
+
+from reconciler.cli.log_lines import log_lines
 from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
 from tests.invariants import at_most_one_domain_is_unavailable
 from tests.stories.world import BAD, NEW, OLD, platform, scale_set, spec
@@ -107,3 +113,42 @@ def test_errors_in_the_first_specs_are_logged_and_end_it(tmp_path: Path) -> None
         ],
     )
     assert [line.partition(" UTC, ")[2] for line in done.out] == ["no specs in force"]
+
+
+def test_a_log_of_json_has_an_object_a_line_with_the_scale_set_and_its_reason(tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("batch"))
+    with azure(scale_set("batch", capacity=5, mode="Automatic")) as world:
+        done = run(world, tmp_path, "--once", "--log-format", "json")
+    lines = [json.loads(line) for line in done.err]
+    assert all(datetime.fromisoformat(line.pop("ts")).tzinfo for line in lines)
+    assert lines[1:] == [
+        {"level": "info", "msg": "specs in force: 1 scale set"},
+        {
+            "level": "warning",
+            "msg": f"batch: {REFUSED}",
+            "scaleSet": "batch",
+            "status": "Stalled",
+            "reason": "NotManualMode",
+        },
+    ]
+
+
+@pytest.mark.parametrize("level, expected", [("info", 3), ("warning", 1), ("error", 0)])
+def test_the_log_has_the_lines_of_the_level_and_above(level: str, expected: int, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("batch"))
+    with azure(scale_set("batch", capacity=5, mode="Automatic")) as world:
+        done = run(world, tmp_path, "--once", "--log-level", level)
+    assert len(done.err) + bool(done.announced) == expected
+
+
+def test_the_traceback_of_a_bug_is_in_the_json_of_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    log = logging.Logger("test")
+    log.addHandler(log_lines("json"))
+    try:
+        raise RuntimeError("two\nlines")
+    except RuntimeError:
+        log.exception("a bug")
+    (line,) = capsys.readouterr().err.splitlines()
+    found = json.loads(line)
+    assert (found["level"], found["msg"]) == ("error", "a bug")
+    assert found["exception"].endswith("RuntimeError: two\nlines")

@@ -58,7 +58,7 @@ def test_every_schema_can_be_printed() -> None:
 def test_an_unknown_kind_is_a_usage_error(arguments: list[str], error: str) -> None:
     done = CliRunner().invoke(main, ["schema", *arguments])
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1] == f"Error: Invalid value for '[KIND]': {error}"
+    assert done.stderr.splitlines()[-1] == f"error: Invalid value for '[KIND]': {error}"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_directory_that_cannot_be_written_is_reported(here: Path) -> None:
     done = CliRunner().invoke(main, ["schema", "--to", "file/schemas"])
     assert (done.exit_code, done.stderr) == (
         1,
-        "Error: cannot write file/schemas/scale-set.schema.json: Not a directory; choose another directory with --to\n",
+        "error: cannot write file/schemas/scale-set.schema.json: Not a directory; choose another directory with --to\n",
     )
 
 

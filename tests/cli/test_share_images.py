@@ -202,7 +202,7 @@ def test_the_option_is_not_for_a_take_over() -> None:
     done = CliRunner().invoke(main, ["adopt", "--take-over", "--share-images", "web"])
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (
         2,
-        "Error: --share-images and --take-over cannot be combined: the specs name each scale set",
+        "error: --share-images and --take-over cannot be combined: the specs name each scale set",
     )
 
 

@@ -108,19 +108,19 @@ def test_scale_sets_are_chosen_by_name(
         pytest.param(
             ["--resource-group", "shop"],
             2,
-            "Error: --resource-group needs --subscription",
+            "error: --resource-group needs --subscription",
             id="a resource group alone",
         ),
         pytest.param(
             ["--subscription", SUBSCRIPTION, "--specs", "specs"],
             2,
-            "Error: --specs and --subscription cannot be combined; choose which scale sets to read",
+            "error: --specs and --subscription cannot be combined; choose which scale sets to read",
             id="a subscription and specs",
         ),
         pytest.param(
             ["--subscription", "banana"],
             2,
-            "Error: Invalid value for '--subscription': 'banana' ",
+            "error: Invalid value for '--subscription': 'banana' ",
             id="no subscription",
         ),
     ],
@@ -200,5 +200,5 @@ def test_an_installation_without_the_simulator_says_so(fleet: Azure, tmp_path: P
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1] == (
-        "Error: this installation has no simulator; install the whole package vmss-reconciler"
+        "error: this installation has no simulator; install the whole package vmss-reconciler"
     )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.azure.token import claims
-from reconciler.cli.source import devops_token
+from reconciler.cli.specs_access import devops_token
 from tests.cli.program import Azure, Daemon, bare, command, until, write_specs
 from tests.git.forge import Forge, serve
 from tests.invariants import at_most_one_domain_is_unavailable

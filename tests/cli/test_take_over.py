@@ -239,7 +239,7 @@ def test_the_reader_role_is_not_sufficient(tmp_path: Path) -> None:
 def test_wrong_usage_is_reported_before_any_request(options: list[str], error: str) -> None:
     done = CliRunner(env={"AZURE_TOKEN_CREDENTIALS": "prod"}).invoke(main, ["adopt", *options])
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1] == f"Error: {error}"
+    assert done.stderr.splitlines()[-1] == f"error: {error}"
 
 
 @pytest.mark.parametrize(

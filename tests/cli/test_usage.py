@@ -203,7 +203,7 @@ def test_wrong_usage_is_reported_in_one_line(
     Path("fleet.yaml").touch()
     done = CliRunner(env=AZURE).invoke(main, line.split())
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1] == f"Error: {error}"
+    assert done.stderr.splitlines()[-1] == f"error: {error}"
 
 
 @pytest.mark.parametrize("line", ["run --once", "plan", f"adopt --subscription {TENANTS[0]}"])
@@ -211,7 +211,7 @@ def test_an_empty_endpoint_does_not_mean_the_real_azure(line: str) -> None:
     done = CliRunner(env={**AZURE, "VMSS_RECONCILER_ARM_ENDPOINT": ""}).invoke(main, line.split())
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1] == (
-        "Error: VMSS_RECONCILER_ARM_ENDPOINT is empty; set a value, or unset it for "
+        "error: VMSS_RECONCILER_ARM_ENDPOINT is empty; set a value, or unset it for "
         "https://management.azure.com"
     )
 
@@ -233,6 +233,8 @@ VARIABLES = (
     "GIT_TOKEN_FILE",
     "LISTEN",
     "LIST_BY",
+    "LOG_FORMAT",
+    "LOG_LEVEL",
     "OPENPGP_KEYS",
     "PATH",
     "PAUSE_TAG",
@@ -268,7 +270,22 @@ def test_a_variable_under_its_former_name_is_refused_with_the_new_one(name: str,
     done = CliRunner(env={**AZURE, f"RECONCILER_{name}": value}).invoke(main, [verb])
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.splitlines()[-1] == (
-        f"Error: rename these environment variables: RECONCILER_{name} to VMSS_RECONCILER_{name}"
+        f"error: rename these environment variables: RECONCILER_{name} to VMSS_RECONCILER_{name}"
+    )
+
+
+def test_a_former_option_is_refused_with_the_new_one() -> None:
+    done = CliRunner(env=AZURE).invoke(main, ["run", "--follow-up", "15s"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == "error: --follow-up has been renamed; write --requeue-after"
+
+
+def test_a_variable_of_a_former_option_is_refused_with_the_new_one() -> None:
+    done = CliRunner(env={**AZURE, "VMSS_RECONCILER_FOLLOW_UP": "15s"}).invoke(main, ["run"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == (
+        "error: rename these environment variables: VMSS_RECONCILER_FOLLOW_UP to "
+        "VMSS_RECONCILER_REQUEUE_AFTER"
     )
 
 
@@ -277,7 +294,7 @@ def test_several_former_variables_are_named_at_once_though_the_new_ones_are_set_
     done = CliRunner(env=env).invoke(main, ["plan"])
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1] == (
-        "Error: rename these environment variables: RECONCILER_GIT to VMSS_RECONCILER_GIT, "
+        "error: rename these environment variables: RECONCILER_GIT to VMSS_RECONCILER_GIT, "
         "RECONCILER_PATH to VMSS_RECONCILER_PATH"
     )
 
@@ -303,7 +320,7 @@ def test_an_empty_variable_is_an_error(verb: str, option: str) -> None:
     variable = f"VMSS_RECONCILER_{option.upper().replace('-', '_')}"
     done = CliRunner(env={**AZURE, variable: ""}).invoke(main, [verb])
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1].startswith(f"Error: {variable} is empty; set a value, or unset it")
+    assert done.stderr.splitlines()[-1].startswith(f"error: {variable} is empty; set a value, or unset it")
 
 
 @pytest.mark.parametrize(
@@ -329,7 +346,7 @@ def test_an_empty_variable_is_an_error(verb: str, option: str) -> None:
 def test_an_empty_argument_is_an_error(line: list[str], name: str) -> None:
     done = CliRunner(env=AZURE).invoke(main, line)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1] == f"Error: {name} is empty; set a value, or omit it"
+    assert done.stderr.splitlines()[-1] == f"error: {name} is empty; set a value, or omit it"
 
 
 def test_a_variable_may_be_empty_if_the_option_is_set() -> None:
@@ -341,7 +358,7 @@ def test_an_unknown_credential_is_reported_with_the_known_ones() -> None:
     done = CliRunner(env={"AZURE_TOKEN_CREDENTIALS": "guess"}).invoke(main, ["plan"])
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1].startswith(
-        "Error: Invalid value for AZURE_TOKEN_CREDENTIALS: guess. Valid values are: dev, prod, "
+        "error: Invalid value for AZURE_TOKEN_CREDENTIALS: guess. Valid values are: dev, prod, "
     )
 
 
@@ -351,7 +368,7 @@ def test_a_port_in_use_is_reported_with_its_fix() -> None:
         done = CliRunner(env=AZURE).invoke(main, ["run", "--listen", address])
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
-        f"Error: cannot listen on {address}: Address already in use; choose another address with --listen"
+        f"error: cannot listen on {address}: Address already in use; choose another address with --listen"
     ]
 
 
@@ -364,4 +381,4 @@ def test_every_verb_has_help_that_begins_with_a_sentence(verb: str) -> None:
     listed = CliRunner().invoke(main, ["--help"], terminal_width=100)
     sentence = done.stdout.splitlines()[2].strip()
     assert done.exit_code == 0
-    assert f"  {verb:<11}{sentence}" in listed.stdout.splitlines()
+    assert f"  {verb:<12}{sentence}" in listed.stdout.splitlines()

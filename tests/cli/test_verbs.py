@@ -1,6 +1,8 @@
-"""What the program loads for a verb: the simulator costs only those who simulate, Azure only those who ask it."""
+"""The verbs: what loading them costs, and how they end on Ctrl-C."""
 
+import inspect
 import json
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -11,47 +13,55 @@ from click.testing import CliRunner
 
 from reconciler import program
 from reconciler.cli import main
-from reconciler.cli.verbs import NAMES, Verbs
+from reconciler.cli.verbs import HELP, Verbs
 
-# Modules stay once they are imported, so a verb is charged with what the verbs before it have loaded.
+# The act of each verb, or the verb itself if it has none. Modules stay once they are imported, so an act is
+# charged with what the acts before it have loaded.
 LOADED = {
     "validate": [],
     "comment": [],
+    "completion": [],
     "schema": [],
-    "adopt": ["azure.mgmt.compute"],
-    "approve": ["azure.mgmt.compute"],
-    "check": ["azure.mgmt.compute"],
-    "dismiss": ["azure.mgmt.compute"],
-    "pause": ["azure.mgmt.compute"],
-    "resume": ["azure.mgmt.compute"],
-    "reconcile": ["azure.mgmt.compute"],
-    "retry": ["azure.mgmt.compute"],
+    "reconcile": [],
+    "acts.status": [],
+    "acts.why": [],
+    "acts.adopt": ["azure.mgmt.compute"],
+    "acts.approve": ["azure.mgmt.compute"],
+    "acts.check": ["azure.mgmt.compute"],
+    "acts.dismiss": ["azure.mgmt.compute"],
+    "acts.pause": ["azure.mgmt.compute"],
+    "acts.resume": ["azure.mgmt.compute"],
+    "acts.retry": ["azure.mgmt.compute"],
     "plan": ["azure.mgmt.compute"],
-    "run": ["azure.mgmt.compute"],
-    "snapshot": ["azure.mgmt.compute"],
+    "acts.run": ["azure.mgmt.compute"],
+    "acts.snapshot": ["azure.mgmt.compute"],
     "rehearse": ["azure.mgmt.compute"],
-    "status": ["azure.mgmt.compute"],
-    "why": ["azure.mgmt.compute"],
-    "simulate": ["azure.mgmt.compute", "reconciler.simulator"],
+    "acts.simulate": ["azure.mgmt.compute", "reconciler.simulator"],
 }
 PROGRAM = """
 import json, sys
-from reconciler.cli import main
+from importlib import import_module
 
 watched = ("azure.mgmt.compute", "reconciler.simulator")
 loaded = {}
-for verb in sys.argv[1:]:
-    assert main.commands[verb].name == verb
-    loaded[verb] = [name for name in watched if name in sys.modules]
+for name in sys.argv[1:]:
+    import_module(f"reconciler.cli.{name}")
+    loaded[name] = [each for each in watched if each in sys.modules]
 print(json.dumps(loaded))
 """
 
 
-def test_a_verb_loads_only_what_it_needs() -> None:
+def test_an_act_loads_only_what_it_needs() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, *LOADED], check=True, capture_output=True, text=True
     )
     assert json.loads(ended.stdout) == LOADED
+
+
+@pytest.mark.parametrize("verb", HELP)
+def test_the_list_of_verbs_has_the_first_sentence_of_their_help(verb: str) -> None:
+    paragraph = inspect.cleandoc(main.commands[verb].help or "").partition("\n\n")[0]
+    assert HELP[verb] == re.split(r"(?<=\.) ", paragraph.replace("\n", " "))[0]
 
 
 @pytest.mark.parametrize(
@@ -59,14 +69,14 @@ def test_a_verb_loads_only_what_it_needs() -> None:
     [
         (["validate"], "reconciler.cli.validate.read_paths"),
         (["comment"], "reconciler.cli.comment.locate"),
-        (["simulate", "fleet.yaml"], "reconciler.cli.simulate.read_fleet"),
-        *(([verb], "reconciler.cli.options.Session") for verb in ("plan", "check", "status", "run")),
-        (["why", "web"], "reconciler.cli.options.Session"),
-        (["approve", "web"], "reconciler.cli.options.Session"),
-        (["retry", "web"], "reconciler.cli.options.Session"),
-        (["dismiss", "web"], "reconciler.cli.options.Session"),
-        (["pause", "web", "--reason", "x"], "reconciler.cli.options.Session"),
-        (["resume", "web"], "reconciler.cli.options.Session"),
+        (["simulate", "fleet.yaml"], "reconciler.cli.acts.simulate.read_fleet"),
+        *(([verb], "reconciler.cli.access.Session") for verb in ("plan", "check", "status", "run")),
+        (["why", "web"], "reconciler.cli.access.Session"),
+        (["approve", "web"], "reconciler.cli.access.Session"),
+        (["retry", "web"], "reconciler.cli.access.Session"),
+        (["dismiss", "web"], "reconciler.cli.access.Session"),
+        (["pause", "web", "--reason", "x"], "reconciler.cli.access.Session"),
+        (["resume", "web"], "reconciler.cli.access.Session"),
     ],
 )
 def test_every_verb_ends_in_the_same_way_on_ctrl_c(
@@ -96,7 +106,7 @@ def test_ctrl_c_is_quiet_while_the_program_is_imported(
 
 
 def test_the_imports_of_every_verb_are_tested() -> None:
-    assert LOADED.keys() == set(NAMES)
+    assert {each.removeprefix("acts.") for each in LOADED} == set(HELP)
 
 
 def test_there_are_no_other_verbs() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli.why import explanation
+from reconciler.cli.acts.why import explanation
 from reconciler.rollout.reason import Reason
 from tests.cli.program import azure, reconciler, write_specs
 from tests.stories.world import NEW, OLD, platform, scale_set, spec

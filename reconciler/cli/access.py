@@ -1,0 +1,60 @@
+"""Access to a fleet: its specs, and Azure by one session. Loads the SDK of Azure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+
+from reconciler.azure.compute import Compute
+from reconciler.azure.session import Session
+from reconciler.checks.reach import Reach
+from reconciler.daemon.interfaces import AzureClient
+from reconciler.daemon.reconciler import Reconciler
+from reconciler.daemon.settings import Settings
+from reconciler.daemon.specs import Specs
+
+
+def open_session(endpoint: str, auxiliary_tenants: Sequence[str]) -> Session:
+    """A session that is closed when the command ends. Raises UsageError."""
+    try:
+        session = Session(endpoint, auxiliary_tenants=auxiliary_tenants)
+    except ValueError as error:  # the identity library does not know the value of AZURE_TOKEN_CREDENTIALS
+        raise click.UsageError(str(error)) from error
+    click.get_current_context().call_on_close(session.close)
+    return session
+
+
+@dataclass(frozen=True, slots=True)
+class FleetAccess:
+    """The specs and the Azure endpoint of a command line."""
+
+    specs: Specs
+    session: Session
+    list_by_resource_group: bool
+
+    def azure(self) -> Compute:
+        """A client of Azure."""
+        return Compute(self.session)
+
+    def reconciler(
+        self,
+        settings: Settings | None = None,
+        *,
+        azure: AzureClient | None = None,
+        check_reach: Reach | None = None,
+        finds_orphans: bool = False,
+        forecasts: bool = True,
+    ) -> Reconciler:
+        """The reconciler of this fleet. A dry run skips `rollout.checks` unless it has a reach for them.
+
+        Only who shows orphans reads the instances of scale sets that are not declared.
+        """
+        return Reconciler(
+            self.specs,
+            azure or self.azure(),
+            settings or Settings(),
+            list_by_resource_group=self.list_by_resource_group,
+            check_reach=check_reach,
+            forecasts=forecasts,
+            finds_orphans=finds_orphans,
+        )

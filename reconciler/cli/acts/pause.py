@@ -1,0 +1,103 @@
+"""`reconciler pause`: stop every write to the fleet or to scale sets, by a tag and without a commit."""
+
+import getpass
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+import click
+
+from reconciler.azure.failure import AzureFailure
+from reconciler.azure.identity import identity
+from reconciler.azure.session import Session
+from reconciler.azure.tags import merge_tags
+from reconciler.cli.access import FleetAccess
+from reconciler.cli.acts.pausing import (
+    announce_duration,
+    fleet_scope,
+    named_scope,
+    write_tag,
+)
+from reconciler.cli.announcement import announce
+from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post
+from reconciler.cli.failure import fail
+from reconciler.cli.pausing import check_scope
+from reconciler.cli.selector import Requirement
+from reconciler.rollout.pause import LONGEST, PAUSE, Pause, pause_text
+from reconciler.spec.fleet import PauseTag
+from reconciler.spec.scale_set import ScaleSet
+
+
+def act(
+    *,
+    names: tuple[str, ...],
+    is_all: bool,
+    selector: tuple[Requirement, ...] | None,
+    reason: str,
+    until: datetime | None,
+    by: str | None,
+    pause_tag: PauseTag | None,
+    server: str,
+    fleet: FleetAccess,
+) -> None:
+    """Pause the fleet or scale sets: nothing is written to them until `reconciler resume`."""
+    check_scope(names, selector, is_all=is_all, is_tag_given=pause_tag is not None)
+    ordered = Pause(reason.strip(), by or "", datetime.now(UTC).replace(microsecond=0), until)
+    if len(pause_text(replace(ordered, by=""))) + 100 > LONGEST:
+        raise click.UsageError("--reason is too long for a tag; write at most 100 characters")
+    is_told = is_all and _tell(server, replace(ordered, by=by or getpass.getuser()))
+    scope: PauseTag | tuple[ScaleSet, ...]
+    if is_all:
+        scope = pause_tag or fleet_scope(fleet.specs, "written")
+    else:
+        scope = named_scope(fleet.specs, names, selector, "paused")
+    announce(fleet.session)
+    signed = replace(ordered, by=(by or _signed_in(fleet.session))[:100])
+    if not _write(fleet.session, scope, signed):
+        note = f"; the daemon at {server} is paused, and forgets it when it restarts" if is_told else ""
+        fail(f"not every tag was written{note}; run the command again")
+
+
+def _tell(server: str, ordered: Pause) -> bool:
+    """Tell the running daemon. Returns whether it is paused now."""
+    asked = {
+        "by": ordered.by,
+        "reason": ordered.reason,
+        "at": ordered.at and ordered.at.isoformat(),
+        "until": ordered.until and ordered.until.isoformat(),
+    }
+    try:
+        click.echo(f"daemon at {server}: {post(server, '/pause', asked)}")
+    except DaemonUnreachable as unreachable:
+        click.echo(f"{unreachable}; a daemon elsewhere reads the tag before each write", err=True)
+        return False
+    except DaemonRefused as refused:
+        click.echo(
+            f"the daemon at {server} was not told ({refused}); it reads the tag before each write", err=True
+        )
+        return False
+    return True
+
+
+def _signed_in(session: Session) -> str:
+    """The name in the token, or that of the local user if there is no token."""
+    try:
+        return identity(session).short
+    except AzureFailure:
+        return getpass.getuser()
+
+
+def _write(session: Session, scope: PauseTag | tuple[ScaleSet, ...], signed: Pause) -> bool:
+    """Write the tags. Returns whether all were written."""
+    tags = {PAUSE: pause_text(signed)}
+
+    def write(resource: str) -> str:
+        merge_tags(session, resource, tags)
+        return f"paused by {signed.by or 'somebody'}"
+
+    if isinstance(scope, PauseTag):
+        what = f"the fleet (resource group {scope.resource_group})"
+        return write_tag(what, partial(write, scope.id))
+    announce_duration(len(scope))
+    written = [write_tag(each.name, partial(write, each.target.id)) for each in scope]
+    return all(written)

@@ -1,0 +1,54 @@
+"""The exit codes of the command line: one table, which the help of each command and docs/commands.md show."""
+
+from collections.abc import Mapping
+
+SUCCESS = 0
+FAILURE = 1
+USAGE = 2
+NOT_AS_DECLARED = 2  # of `plan --detailed-exitcode`, as in Terraform
+NOT_EXECUTABLE, NOT_FOUND = 126, 127  # as in shells
+BY_SIGNAL = 128  # plus the number of the signal, as in shells
+INTERRUPTED = 130
+
+# Of every command. A command that gives a code another meaning has its own row below.
+COMMON: Mapping[str, str] = {
+    "0": "success",
+    "1": "failure, with a line that begins with error: for each cause",
+    "2": "wrong usage",
+    "130": "interrupted by Ctrl-C",
+}
+OF_VERBS: Mapping[str, Mapping[str, str]] = {
+    "adopt": {
+        "0": "each scale set has a spec, or must not get one; with --take-over, each belongs to this fleet",
+        "1": "one does not, or there is an error",
+    },
+    "check": {"0": "every check passed or was skipped", "1": "a check failed"},
+    "pause": {"0": "every tag was written", "1": "one was not, although a running daemon may be paused"},
+    "plan": {
+        "0": "every scale set could be planned",
+        "1": "one could not, or the specs have errors",
+        "2": "wrong usage; with --detailed-exitcode also: a scale set is not (yet) as declared",
+    },
+    "rehearse": {
+        "0": "every scale set reaches the declared state or is suspended",
+        "1": "one does not",
+    },
+    "resume": {"0": "no tag of a pause is left", "1": "one could not be removed"},
+    "run": {
+        "0": "ended by a signal; with --once or --until-settled, each scale set is as declared or suspended",
+        "1": "with --once or --until-settled, one is not; after --once, its rollout may be in progress",
+        "128+N": "ended at once by a second signal: 130 after SIGINT, 143 after SIGTERM",
+    },
+    "simulate": {
+        "any": "that of COMMAND, or 128+N after signal N",
+        "1": "an error in FLEET, or it cannot be served",
+        "126": "COMMAND cannot be executed",
+        "127": "COMMAND was not found",
+    },
+    "snapshot": {"0": "every scale set could be read", "1": "one could not, or there is none"},
+    "status": {
+        "0": "the status is known, whatever it is",
+        "1": "the specs have errors, or the specs or Azure cannot be read",
+    },
+    "validate": {"0": "no errors; warnings do not count", "1": "an error in a spec"},
+}

@@ -1,0 +1,20 @@
+"""The completion of NAME: the names of the scale sets in a directory of specs."""
+
+from pathlib import Path
+
+import click
+
+
+def complete_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """The names that begin with this, without those that are typed already.
+
+    Specs in a git repository are not fetched for it. Errors in specs are of no concern here.
+    """
+    from reconciler.spec.directory import read_paths
+    from reconciler.spec.names import scale_set_names
+
+    if ctx.params.get("git"):
+        return []
+    typed = ctx.params.get("names") or ()
+    found = scale_set_names(read_paths([ctx.params.get("specs") or Path("specs")]).files)
+    return [name for name in found if name.startswith(incomplete) and name not in typed]

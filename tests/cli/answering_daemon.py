@@ -1,0 +1,46 @@
+"""A server that answers `status` and `why` as a daemon would, without being one."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+_WEB: dict[str, Any] = {
+    "name": "web",
+    "status": "Ready",
+    "reason": None,
+    "image": "24.04.1",
+    "revision": {"commit": ""},
+    "observedRevision": None,
+    "instances": None,
+    "gates": [],
+    "notes": [],
+    "history": [],
+    "forecast": None,
+    "at": None,
+}
+_SWEEP = {"at": "2026-02-01T09:00:00Z", "commit": "", "subject": "specs", "errors": []}
+_STATUS = json.dumps({"sweep": _SWEEP, "scaleSets": [_WEB]}).encode()
+
+
+class _Page(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(_STATUS)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def answering_daemon() -> Iterator[str]:
+    """The URL of a server that knows one scale set, web."""
+    with HTTPServer(("127.0.0.1", 0), _Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()

@@ -33,7 +33,7 @@ soak: $(READY) ## a week of noise on the virtual clock, a rollout of 1,000 insta
 	@SOAK_CYCLES=10000 PROPERTY_EXAMPLES=400 $(BIN)/pytest -n auto tests/stories/test_soak.py tests/stories/test_properties.py
 
 stories: $(READY) ## the stories once more, with scale sets that do not say Updating, and a fault at every call (slow)
-	@STORIES_DURING_UPGRADE=Succeeded EXPLORE_SEEDS=4 FORECAST_SETS=60 $(BIN)/pytest -n auto tests/stories \
+	@STORIES_DURING_UPGRADE=Succeeded EXPLORE_SEEDS=4 FORECAST_SETS=60 INCIDENT_SETS=60 $(BIN)/pytest -n auto tests/stories \
 	    tests/git/test_crash.py tests/git/test_story.py
 
 transcripts: $(READY) ## write tests/transcripts/*.txt anew, after an intended change of behaviour

@@ -18,6 +18,18 @@ class DaemonRefused(Exception):
     """The daemon responds with an error."""
 
 
+def store_of(server: str) -> dict[str, Any]:
+    """The store of the daemon, in the shape of `reconciler.daemon.report.store`. Raises DaemonUnreachable."""
+    try:
+        with urlopen(f"{server}/status", timeout=_PATIENCE) as response:  # noqa: S310 - a Url
+            shown = json.load(response)
+    except (OSError, HTTPException, ValueError) as error:
+        raise DaemonUnreachable(f"no daemon responds at {server}") from error
+    if not isinstance(shown, dict) or "scaleSets" not in shown:
+        raise DaemonUnreachable(f"something else than the daemon responds at {server}")
+    return shown
+
+
 def post(server: str, path: str, body: Mapping[str, Any]) -> str:
     """Send a request to the daemon at the URL `server`. Returns its response, a line.
 

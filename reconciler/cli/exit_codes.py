@@ -5,6 +5,7 @@ from collections.abc import Mapping
 SUCCESS = 0
 FAILURE = 1
 USAGE = 2
+DIFFERENT, NOT_COMPARED = 1, 2  # of `diff`, as in kubectl
 NOT_AS_DECLARED = 2  # of `plan --detailed-exitcode`, as in Terraform
 NOT_EXECUTABLE, NOT_FOUND = 126, 127  # as in shells
 BY_SIGNAL = 128  # plus the number of the signal, as in shells
@@ -23,6 +24,11 @@ OF_VERBS: Mapping[str, Mapping[str, str]] = {
         "1": "one does not, or there is an error",
     },
     "check": {"0": "every check passed or was skipped", "1": "a check failed"},
+    "diff": {
+        "0": "no scale set differs from its spec",
+        "1": "one does, or the specs have errors",
+        "2": "one could not be compared, or wrong usage",
+    },
     "pause": {"0": "every tag was written", "1": "one was not, although a running daemon may be paused"},
     "plan": {
         "0": "every scale set could be planned",
@@ -51,4 +57,8 @@ OF_VERBS: Mapping[str, Mapping[str, str]] = {
         "1": "the specs have errors, or the specs or Azure cannot be read",
     },
     "validate": {"0": "no errors; warnings do not count", "1": "an error in a spec"},
+    "wait": {
+        "0": "each scale set is in that state; for settled: each is as declared or suspended",
+        "1": "one is not, and the time is over; for settled: one is stalled",
+    },
 }

@@ -1,0 +1,60 @@
+"""`reconciler history`: the rollouts of one scale set that the daemon has seen."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from reconciler.cli import table
+from reconciler.cli.daemon_client import DaemonUnreachable, store_of
+from reconciler.cli.failure import fail
+from reconciler.cli.named import unknown_name
+from reconciler.spec.duration import format_duration
+
+_HEADER = ("began", "ended", "from", "to", "result", "took", "instances", "commit")
+
+
+def act(*, name: str, server: str, output: str) -> None:
+    """Show the last rollouts of a scale set, the latest first."""
+    try:
+        store = store_of(server)
+    except DaemonUnreachable as unreachable:
+        fail(f"{unreachable}; only a running daemon knows the history")
+    rows = {row["name"]: row for row in store["scaleSets"]}
+    if name not in rows:
+        fail(unknown_name(name, rows, (store["sweep"] or {}).get("errors") or ()))
+    records = rows[name]["history"]
+    if output == "json":
+        click.echo(json.dumps(records, indent=2))
+    elif records:
+        table.show(table.grid(_HEADER, map(_cells, records)))
+    else:
+        click.echo(f"{name}: no rollout since the daemon started")
+
+
+def _cells(record: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        _moment(record["began"]),
+        _moment(record["ended"]),
+        _version(record["from"]),
+        _version(record["image"]),
+        record["result"] or "in progress",
+        format_duration(timedelta(seconds=int(record["seconds"]))) if record["seconds"] else "-",
+        str(record["instances"]),
+        record["commit"][:10] or "-",
+    )
+
+
+def _moment(text: str | None) -> str:
+    return text[:16].replace("T", " ") if text else "-"
+
+
+def _version(image: str | None) -> str:
+    """The last part of an image, which is its version.
+
+    >>> _version("Canonical:ubuntu-24_04-lts:server:24.04.202601010"), _version("/images/web/versions/1.4.0")
+    ('24.04.202601010', '1.4.0')
+    """
+    return image.replace("/", ":").rpartition(":")[2] if image else "-"

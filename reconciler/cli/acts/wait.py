@@ -1,0 +1,64 @@
+"""`reconciler wait`: wait until scale sets are in a certain state."""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from reconciler.cli.awaited import Awaited
+from reconciler.cli.daemon_client import DaemonUnreachable, store_of
+from reconciler.cli.exit_codes import FAILURE
+from reconciler.cli.failure import fail
+from reconciler.cli.named import unknown_name
+from reconciler.spec.duration import format_duration
+
+_INTERVAL = 1.0  # seconds between two requests
+
+Row = Mapping[str, Any]
+
+
+def act(
+    *, names: tuple[str, ...], is_all: bool, awaited: Awaited, timeout: timedelta | None, server: str
+) -> None:
+    """Wait until scale sets are in a certain state."""
+    if is_all == bool(names):
+        raise click.UsageError("pass names, or --all for every scale set")
+    end = None if timeout is None else time.monotonic() + timeout.total_seconds()
+    rows = _rows(server, names)
+    if rows is None:
+        fail(f"no daemon responds at {server}, so nothing will happen; start one with `reconciler run`")
+    reached: set[str] = set()
+    while True:
+        for row in rows or ():
+            if row["name"] not in reached and awaited.holds(row):
+                reached.add(row["name"])
+                click.echo(f"{row['name']}: {row['status']}: {row['reason']}: {row['message']}")
+        if rows is not None and all(awaited.holds(row) for row in rows):
+            break
+        if end is not None and time.monotonic() >= end:
+            assert timeout is not None  # noqa: S101
+            left = [row["name"] for row in rows or () if not awaited.holds(row)]
+            said = f"still waiting for {', '.join(left)}" if left else f"no daemon responds at {server}"
+            fail(f"{said} after {format_duration(timeout)}")
+        time.sleep(_INTERVAL)
+        rows = _rows(server, names)
+    if not all(awaited.is_success(row) for row in rows):
+        sys.exit(FAILURE)
+
+
+def _rows(server: str, names: Sequence[str]) -> Sequence[Row] | None:
+    """The scale sets, None if no daemon responds. Ends the command if a name is unknown."""
+    try:
+        store = store_of(server)
+    except DaemonUnreachable:
+        return None
+    if store["sweep"] is None:  # it has just started
+        return None
+    rows = {row["name"]: row for row in store["scaleSets"]}
+    for name in names:
+        if name not in rows:
+            fail(unknown_name(name, rows, store["sweep"].get("errors") or ()))
+    return [rows[name] for name in names] if names else list(rows.values())

@@ -1,0 +1,67 @@
+"""The state that `reconciler wait` waits for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from reconciler.daemon.condition import ConditionType
+from reconciler.rollout.reason import Status
+
+_VALUES = ("True", "False", "Unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """`kind` is "settled", "status" or "condition". The last two have a `value`, and a condition a `name`."""
+
+    kind: str
+    name: str = ""
+    value: str = ""
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Whether a scale set, in the shape of `reconciler.daemon.report.state`, is in this state."""
+        if self.kind == "settled":
+            return bool(row["status"]) and Status(row["status"]).settled
+        if self.kind == "status":
+            return bool(row["status"] == self.value)
+        return any(each["type"] == self.name and each["status"] == self.value for each in row["conditions"])
+
+    def is_success(self, row: Mapping[str, Any]) -> bool:
+        """Whether the end of the wait is a success. A stalled scale set is settled, but not as declared."""
+        return self.kind != "settled" or row["status"] in {Status.READY, Status.SUSPENDED}
+
+
+class AwaitedState(click.ParamType[Awaited]):
+    """settled, status=Ready, condition=Healthy, condition=Drifted=False, in upper or lower case."""
+
+    name = "state"
+
+    def convert(
+        self, value: str | Awaited, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Awaited:
+        if isinstance(value, Awaited):
+            return value
+        kind, *rest = value.split("=")
+        match kind.casefold(), rest:
+            case "settled", []:
+                return Awaited("settled")
+            case "status", [status] if known := _known(status, Status):
+                return Awaited("status", value=known)
+            case "condition", [name, *wanted] if known := _known(name, ConditionType):
+                value_known = _known("".join(wanted) or "True", _VALUES)
+                if len(wanted) <= 1 and value_known:
+                    return Awaited("condition", known, value_known)
+        statuses, conditions = ", ".join(Status), ", ".join(ConditionType)
+        return self.fail(
+            f"{value!r} is no state; write settled, status= with one of {statuses}, or condition= with one of "
+            f"{conditions}",
+            param,
+            ctx,
+        )
+
+
+def _known(text: str, words: Any) -> str:
+    """The word that is meant, or ""."""
+    return next((str(each) for each in words if str(each).casefold() == text.casefold()), "")

@@ -1,0 +1,23 @@
+"""`reconciler diff`: the model of one scale set against its spec."""
+
+from typing import Any
+
+import click
+
+from reconciler.cli.options import fleet_options
+from reconciler.cli.spec_names import complete_names
+from reconciler.cli.verb import Verb
+
+
+@click.command(cls=Verb)
+@click.argument("names", nargs=-1, shell_complete=complete_names)
+@fleet_options
+def diff(**given: Any) -> None:
+    """Show where scale sets differ from their specs.
+
+    NAMES are the names of specs (default: all). Compares the image of the model, and that of each instance.
+    Reads Azure directly, and changes nothing.
+    """
+    from reconciler.cli.acts.diff import act
+
+    act(**given)

@@ -1,0 +1,24 @@
+"""`reconciler history`: the rollouts of one scale set that the daemon has seen."""
+
+from typing import Any
+
+import click
+
+from reconciler.cli.options import output_option, server_option
+from reconciler.cli.spec_names import complete_names
+from reconciler.cli.verb import Verb
+
+
+@click.command(cls=Verb)
+@click.argument("name", shell_complete=complete_names)
+@server_option
+@output_option
+def history(**given: Any) -> None:
+    """Show the last rollouts of a scale set, the latest first.
+
+    NAME is the name of its spec. The daemon knows the rollouts since it started, and the one that was in
+    progress then.
+    """
+    from reconciler.cli.acts.history import act
+
+    act(**given)

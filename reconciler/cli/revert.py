@@ -1,0 +1,34 @@
+"""`reconciler revert`: declare the last good image of a scale set again, in its spec file."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli.options import azure_options
+from reconciler.cli.spec_names import complete_names
+from reconciler.cli.verb import Verb
+
+
+@click.command(cls=Verb)
+@click.argument("name", shell_complete=complete_names)
+@click.option(
+    "--specs",
+    type=click.Path(path_type=Path, exists=True),
+    default="specs",
+    show_default=True,
+    envvar="VMSS_RECONCILER_SPECS",
+    show_envvar=True,
+    help="The spec files to change.",
+)
+@azure_options
+def revert(**given: Any) -> None:
+    """Declare the last good image of a scale set again, in its spec file.
+
+    NAME is the name of its spec. The last good image is on the tag of the scale set. Only the file is changed,
+    for you to commit, and nothing happens in Azure. If other scale sets refer to the same document of kind
+    Image, they are named, because they revert too.
+    """
+    from reconciler.cli.acts.revert import act
+
+    act(**given)

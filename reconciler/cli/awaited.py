@@ -55,8 +55,8 @@ class AwaitedState(click.ParamType[Awaited]):
                     return Awaited("condition", known, value_known)
         statuses, conditions = ", ".join(Status), ", ".join(ConditionType)
         return self.fail(
-            f"{value!r} is no state; write settled, status= with one of {statuses}, or condition= with one of "
-            f"{conditions}",
+            f"{value!r} is no state; write settled, status= with one of {statuses}, or condition= with one "
+            f"of {conditions}",
             param,
             ctx,
         )

@@ -1,6 +1,6 @@
 """The command line: one module for each verb.
 
-Exit codes: 0 success, 1 failure (with an error message), 2 wrong usage, 130 Ctrl-C. The help of a verb names
+Exit codes: 0 success, 1 failure (with an error message), 2 usage error, 130 Ctrl-C. The help of a verb names
 its other codes.
 """
 

@@ -57,7 +57,7 @@ def validate(paths: tuple[str, ...], output: str) -> None:
     """Check spec files and directories (default: specs).
 
     Prints each error as file:line:column: field: what is wrong and how to fix it. The path - is standard
-    input. Exit 0 if there is no error, 1 if there is one, 2 on wrong usage. Warnings do not count.
+    input. Exit 0 if there is no error, 1 if there is one, 2 on a usage error. Warnings do not count.
     """
     found = _read(paths or ("specs",))
     declared = declare(found.files)
@@ -128,7 +128,7 @@ _WRITERS: Mapping[str, Callable[[_Report], None]] = {
 
 
 def _row(problem: Problem) -> dict[str, Any]:
-    """A problem for programs. Line and column are null if it concerns the file as a whole."""
+    """A problem for programs. Line and column are null if it concerns the whole file."""
     place = problem.place
     return {
         "file": place.file,

@@ -137,7 +137,7 @@ def _of_type(body: Json, key: str, sort: type[Value], default: Default) -> Value
 
 
 def _misfit(key: str, value: object) -> MalformedResponse:
-    return MalformedResponse(f"Azure sent the field {key} with a value of the wrong type ({_excerpt(value)})")
+    return MalformedResponse(f"Azure sent a value of the wrong type in the field {key} ({_excerpt(value)})")
 
 
 def _excerpt(value: object) -> str:

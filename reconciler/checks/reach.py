@@ -106,7 +106,7 @@ Allowed = HostName | IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The kinds of addresses that checks are sent to, and the hosts and networks that are allowed besides."""
+    """The kinds of addresses that checks are sent to, and the hosts and networks that are allowed as well."""
 
     kinds: frozenset[AddressKind]
     allowed: tuple[Allowed, ...] = ()
@@ -153,7 +153,7 @@ MERGED = Reach(frozenset({AddressKind.PUBLIC, AddressKind.PRIVATE}))
 
 
 def address_kind(address: Address) -> AddressKind:
-    """What an address belongs to. Of one that wraps an IPv4 address, what that one belongs to.
+    """What an address belongs to. An address that wraps an IPv4 address counts as that one.
 
     >>> address_kind(ip_address("::ffff:10.0.0.5"))
     <AddressKind.PRIVATE: 'a private address'>

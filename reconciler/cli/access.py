@@ -47,7 +47,7 @@ class FleetAccess:
     ) -> Reconciler:
         """The reconciler of this fleet. A dry run skips `rollout.checks` unless it has a reach for them.
 
-        Only who shows orphans reads the instances of scale sets that are not declared.
+        Only a command that shows orphans reads the instances of scale sets that are not declared.
         """
         return Reconciler(
             self.specs,

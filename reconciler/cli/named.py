@@ -21,7 +21,7 @@ def unknown_name(name: str, names: Collection[str], errors: Sequence[str] = ()) 
 
 
 def unknown_orphan(name: str, orphans: Collection[str], declared: Collection[str]) -> str:
-    """That no orphan has this name, with a suggestion.
+    """The error that no orphan has this name, with a suggestion.
 
     >>> print(unknown_orphan("wbe", ["web"], ["api"]))
     no orphan is named 'wbe'; did you mean web?

@@ -130,7 +130,7 @@ _WRITERS: Mapping[str, Callable[[_Report], None]] = {
 
 
 def _row(problem: Problem) -> dict[str, Any]:
-    """A problem for programs. Line and column are null if it concerns the file as a whole."""
+    """A problem for programs. Line and column are null if it concerns the whole file."""
     place = problem.place
     return {
         "file": place.file,

@@ -1,6 +1,6 @@
 """The declarations in force, and those of a newer commit that are not, because it has errors.
 
-A commit with errors is taken over in part. A scale set that an error concerns keeps its last good
+A commit with errors is applied in part. A scale set that an error concerns keeps its last good
 declaration, with the image, the policy and the Fleet that were resolved for it, and is behind. The others
 follow the commit. While a commit has errors nothing counts as removed: what it does not declare may be in a
 part that could not be read.
@@ -119,7 +119,7 @@ class BrokenCommit:
         return tuple(replace(each, desired=desired) for each, desired in zip(merged, held, strict=True))
 
     def _acceptable(self, before: Sequence[InForce]) -> dict[str, ScaleSet]:
-        """The scale sets without errors, by target, that can be in force beside those that are kept.
+        """The scale sets without errors, by target, that can be in force alongside those that are kept.
 
         There are none if the Fleet is missing, because it may be in a part that could not be read. A name is
         not given to another scale set as long as one that is kept has it. A scale set that follows a new one

@@ -47,9 +47,9 @@ class Orphan:
     def message(self) -> str:
         """What was left, and what to do about it."""
         return (
-            f"no spec declares it, and its rollout to {self.image}, begun at {moment(self.began)}, has not "
-            f"ended: {self.up_to_date} of {self.total} instances run the image of the model; nothing "
-            f"continues it: declare it again, complete it by hand, or run `reconciler dismiss {self.name}`"
+            f"no spec declares it, so nothing continues its rollout to {self.image}; declare it again, "
+            f"complete it by hand, or run `reconciler dismiss {self.name}` (began {moment(self.began)}; "
+            f"{self.up_to_date} of {self.total} instances run the image of the model)"
         )
 
 
@@ -67,7 +67,7 @@ def open_rollout(model: Model) -> Mark | None:
 
 
 def orphan(name: str, model: Model, instances: Sequence[Instance], at: datetime) -> Orphan | None:
-    """The orphan that a scale set is whose spec is gone. None if no rollout is open, or if it has ended.
+    """A scale set without a spec, as an orphan. None if no rollout is open, or if the rollout has ended.
 
     Instances that a person attached do not count. Instances that are deallocated or protected, or for which
     Azure reports no image, keep no rollout open.
@@ -102,7 +102,7 @@ def candidates(undeclared: Iterable[Model], fleet: str, former: Mapping[str, str
 
 
 def orphan_names(found: Iterable[Model], taken: Iterable[str]) -> dict[str, str]:
-    """A name for each by target, as `reconciler adopt` would call its spec. None is one of a spec."""
+    """A name for each by target, such as `reconciler adopt` would give its spec. No spec has any of them."""
     targets = {target_of(each): each.id for each in found}
     return {targets[target]: name for target, name in names(targets, frozenset(taken)).items()}
 

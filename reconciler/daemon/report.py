@@ -192,7 +192,7 @@ def forecast(expected: Forecast | None, desired: ScaleSet) -> Json | None:
 
 
 def _wait(wait: Wait | None) -> Json | None:
-    """Since when the scale set waits for the same condition, and how often that was checked."""
+    """When the wait for the current condition began, and how often the condition was checked."""
     return None if wait is None else {"since": _moment(wait.since), "tries": wait.tries}
 
 

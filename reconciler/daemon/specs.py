@@ -1,7 +1,7 @@
 """The specs in force.
 
-A commit without errors is taken over whole. Of a commit with errors the scale sets without errors are taken
-over, and the others keep their last good declaration (`in_force`). The commit is reported (`errors`,
+A commit without errors is applied as a whole. Of a commit with errors, the scale sets without errors are
+applied, and the others keep their last good declaration (`in_force`). The commit is reported (`errors`,
 `refused`), so that its author finds it in the log and the status. Until there has been a commit without
 errors, nothing is in force. A remote that is unreachable changes nothing and is reported. Freezes and
 suspensions of a document with errors count, until a valid document lifts them.
@@ -98,7 +98,7 @@ class Source(Protocol):
         ...
 
     def hint(self) -> None:
-        """Something new may be there, which a read in progress may lack."""
+        """Something new may be there that a read in progress may miss."""
         ...
 
 
@@ -193,7 +193,7 @@ class Specs:
             self._apply(earlier)
             is_first, base = True, earlier.commit
         if is_first and self.in_force_since is not None:
-            # A process before this one has taken over parts of the commits in between.
+            # An earlier process has applied parts of the commits in between.
             for each in (*reading.since(base), reading):
                 self._apply(each)
 

@@ -26,7 +26,7 @@ class WorkQueue:
 
     @property
     def is_shut_down(self) -> bool:
-        """Whether the queue accepts and returns no more keys."""
+        """Whether the queue has stopped accepting and returning keys."""
         with self._changed:
             return self._is_shut_down
 
@@ -63,7 +63,7 @@ class WorkQueue:
                 self._changed.notify()
 
     def shut_down(self) -> None:
-        """Drop the queued keys, and accept and return no more."""
+        """Drop the queued keys, and stop accepting and returning keys."""
         with self._changed:
             self._is_shut_down = True
             self._dirty.clear()

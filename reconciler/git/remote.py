@@ -107,7 +107,7 @@ class Remote:
             raise GitFailed(failure.NOT_GIT.message, failure.NOT_GIT.remedy)
 
     def _missing(self, clone: Clone, access: Access) -> str:
-        """That the server does not have this revision, with the names that it has."""
+        """The error that the server does not have this revision, with the names that it has."""
         shown, kind = display(self.address.bare), self.revision.kind
         try:
             refs = self._refs(clone, access)

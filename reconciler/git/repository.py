@@ -62,7 +62,7 @@ class Commit:
 
 @dataclass(slots=True)
 class _Memory:
-    """What was read last, so that an unchanged commit is not read again, and of another one only changes."""
+    """What was read last, so that an unchanged commit is not read again, and a new one only in part."""
 
     tree: Tree = field(default_factory=Tree)
     object: str = ""  # what the revision named when `commit` was read: the commit, or an annotated tag
@@ -129,7 +129,7 @@ class Repository:
         return None
 
     def mark_valid(self, sha: str) -> None:
-        """Remember, in the clone, that this commit was taken over. A clone that is lost forgets it."""
+        """Remember, in the clone, that this commit was applied. A clone that is lost forgets it."""
         try:
             with self._open() as clone:
                 if clone.resolve(self._valid_ref) != sha:

@@ -1,6 +1,6 @@
 """How long an instance has been in its state. Azure reports no time for an instance in transition.
 
-Azure reports when an instance succeeded or failed, but not since when it has been creating, updating or
+Azure reports when an instance succeeded or failed, but not when it began creating, updating or
 deleting one. That time is then the earliest known time that is not before the state which the instance left.
 Known times are Azure's own, when the instance was created, and when a step of ours that names it was sent.
 Only without any of these it is our own first observation, which a restart repeats. The `startTime` of an

@@ -50,8 +50,8 @@ def objection(
         )
     if own := approving_authors(signature, authors):
         return (
-            f"{image} was approved {signature}, but {join(map(str, own))} also wrote the commit that "
-            f"declares it; another person must run `reconciler approve {desired.name}`"
+            f"{image} was approved by its own author, {join(map(str, own))}; another person must run "
+            f"`reconciler approve {desired.name}` (approved {signature})"
         )
     return None
 

@@ -96,7 +96,7 @@ def bake_wait(context: Context) -> Decision | None:
     return Decision(
         Reason.BAKING,
         f"{list_names(young)} {_has(young)} been healthy since {time_of_day(since)} ({context.summary}); the "
-        f"rollout will be complete at {time_of_day(since + rollout.bake_time)} "
+        f"rollout will end at {time_of_day(since + rollout.bake_time)} "
         f"(bakeTime {format_duration(rollout.bake_time)})",
         until=since + rollout.bake_time,
         counts=context.counts,
@@ -114,14 +114,14 @@ def too_many_unhealthy(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.TOO_MANY_UNHEALTHY,
-        f"{unhealthy_share(context)}, so no serving instance will be upgraded ({context.summary}); "
-        f"unhealthy: {describe(unhealthy)}",
+        f"{unhealthy_share(context)}, so no serving one will be upgraded: {describe(unhealthy)}; "
+        f"{context.summary}",
         counts=counts,
     )
 
 
 def unhealthy_share(context: Context) -> str:
-    """How many instances are not serving, and how many are allowed not to, in words."""
+    """How many instances are not serving, and how many may be, in words."""
     number = sum(each.is_not_serving for each in context.members)
     limit = context.rollout.max_unhealthy.describe(len(context.members))
     return f"{number} of {context.counts.total} instances are unhealthy and maxUnhealthy is {limit}"
@@ -145,8 +145,8 @@ def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decisi
     return Decision(
         Reason.TOO_MANY_UNAVAILABLE,
         f"{len(unavailable)} of {counts.total} instances {verb} unavailable and maxUnavailable is "
-        f"{rollout.max_unavailable.describe(len(members))}, so no other will be upgraded "
-        f"({context.summary}); unavailable: {describe(unavailable)}",
+        f"{rollout.max_unavailable.describe(len(members))}, so no other will be upgraded: "
+        f"{describe(unavailable)}; {context.summary}",
         counts=counts,
     )
 
@@ -268,12 +268,12 @@ def _has(names: Sequence[str]) -> str:
 
 
 def _upgraded_since(member: Member) -> datetime | None:
-    """Since when it has been healthy after an upgrade. None if it is not, or was created on the image."""
+    """When it became healthy after an upgrade. None if it is not healthy, or was created on the image."""
     return None if member.is_outdated else _healthy_since(member)
 
 
 def _healthy_since(member: Member) -> datetime | None:
-    """Since when it has been healthy on the image that it runs, even if it lacks other changes of the model.
+    """When it became healthy on the image that it runs, even if it lacks other changes of the model.
     None if it is not healthy, or was created on that image."""
     instance = member.instance
     if member.state is not State.HEALTHY or instance.since is None or is_newborn(instance):

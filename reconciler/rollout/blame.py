@@ -14,7 +14,6 @@ from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.reason import Phase
 from reconciler.rollout.step import MOST_TRIES, Attempt
 from reconciler.rollout.tags import is_storable, missing_room, with_state
-from reconciler.spec.image import short
 
 
 def with_failure(context: Context, failing: Decision) -> Decision:
@@ -31,7 +30,7 @@ def with_failure(context: Context, failing: Decision) -> Decision:
     after = failed_state(context)
     tags = with_state(context.model.tags, after)
     if not is_storable(after) or missing_room(context.model.tags, tags):
-        return replace(failing, message=f"{failing.message} (failure {_forgotten('no tag is free')})")
+        return replace(failing, message=f"{failing.message}{_forgotten('failure', 'no tag is free')}")
     return _writing(context, failing, after, "failure", "recording the failure")
 
 
@@ -48,7 +47,7 @@ def without_failure(context: Context, done: Decision) -> Decision:
         done,
         after,
         "recovery",
-        f"recording that {short(context.image)} is healthy again",
+        "recording that it is healthy again",
     )
 
 
@@ -75,11 +74,11 @@ def _writing(
     one that has no effect a few times."""
     before = context.observed.progress.tag_write
     if before is None or before.failed != persisted.failed:
-        return replace(decision, message=f"{decision.message} ({doing})", to_persist=persisted)
-    refused = f" ({what} {_forgotten(before.refusal)})" if before.refusal else ""
+        return replace(decision, message=f"{decision.message}; {doing}", to_persist=persisted)
+    refused = _forgotten(what, before.refusal) if before.refusal else ""
     is_due = context.at >= before.next_at and (before.refusal or before.tries < MOST_TRIES)
     return replace(decision, message=f"{decision.message}{refused}", to_persist=persisted if is_due else None)
 
 
-def _forgotten(why: str) -> str:
-    return f"not recorded because {why}; a restart will forget it"
+def _forgotten(what: str, why: str) -> str:
+    return f"; a restart will forget this {what} (not recorded: {why})"

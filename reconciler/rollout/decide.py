@@ -107,9 +107,11 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
     if model is None:
         return Need.MODEL
     if isinstance(model, Absent):
+        target = desired.target
         return Decision(
             Reason.NOT_FOUND,
-            f"Azure has no scale set {desired.target.id}; correct spec.target, or remove the spec",
+            f"Azure has no scale set {target.name} in resource group {target.resource_group} of subscription "
+            f"{target.subscription}; correct spec.target, or remove the spec",
         )
     if refused := refusal(desired, model, observed.rolling_upgrade):
         return refused

@@ -26,8 +26,8 @@ from reconciler.spec.scale_set import OnFailure, ScaleSet
 from reconciler.spec.wording import one_of
 
 _NO_ROOM = "no tag is free to record"
-_NO_MEMORY = ("when the rollout began", "whether it failed")
-_NO_OWNER = "which fleet owns the scale set"
+_NO_MEMORY = ("the rollout's start", "a failure")
+_NO_OWNER = "the fleet's name"
 
 
 def drift(aim: Aim) -> Decision | Need:
@@ -94,7 +94,7 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
 
 
 def _noted_good(step: PatchModel, model: Model) -> Fingerprint | None:
-    """The image that the model leaves, if this step records it as good. Any other is only what a tag says."""
+    """The image that the model leaves, if this step records it as good. None if only a tag says so."""
     is_noted = step.persisted is not None and step.persisted.is_last_good(model.image)
     return Fingerprint.of(model.image) if is_noted and model.image else None
 
@@ -116,8 +116,9 @@ def _counts(
 def _not_serving(aim: Aim, instances: Sequence[Instance], staying: Sequence[Member]) -> frozenset[str]:
     """The instances that do not serve when the rollout begins, so that it is not to blame for them.
 
-    One that runs the image already, as in a retry, is evidence nevertheless. If the rollout before was in
-    progress when this process began, it may have taken some of them out of service, so none is excluded.
+    An instance that already runs the image, as in a retry, still counts as evidence. If the earlier rollout
+    was in progress when this process began, it may have taken some of them out of service, so none is
+    excluded.
     """
     if not aim.observed.progress.has_seen_all_steps and not _was_over(aim, instances):
         return frozenset()
@@ -172,8 +173,8 @@ def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
         return ""
     who = f"{share(len(behind), len(instances))} will also get"
     if failed := model.persisted.failed_before(model.image):
-        return f"{who} other model changes (to {failed} and back, or by another writer)"
-    return f"{who} another pending model change"
+        return f"{who} other model changes (to {failed} and back, or another writer's)"
+    return f"{who} another pending change"
 
 
 def _is_on(model: Image | None, instance: Image | None) -> bool:

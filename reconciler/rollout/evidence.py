@@ -68,8 +68,8 @@ def is_flapping(member: Member) -> bool:
 
 def _has_failed(member: Member, context: Context) -> bool:
     """Whether it is not serving and its time is up: its own time, that of its batch (which repairs and
-    scaling may keep filling with young instances), or because of repeated relapses. Or whether it could not
-    be created, even if it still serves on its earlier image."""
+    scaling may keep filling with young instances), or because of repeated relapses. Also true if it
+    could not be created, even if it still serves on its earlier image."""
     if _failed_to_upgrade(member, context):
         return True
     if member.state in {State.HEALTHY, State.DEALLOCATED}:

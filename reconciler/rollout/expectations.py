@@ -110,14 +110,17 @@ def upgrade_without_effect(context: Context) -> Decision | Need | None:
     if operation is None and attempt.operation:
         return Need.OPERATION
     error = operation.error if operation else ""
-    verb, ending = ("failed", f" with {quote_error(error)}") if error else ("was tried", ", without effect")
-    times = {1: "once", 2: "twice"}.get(attempt.tries, f"{attempt.tries} times")
-    last = "at" if attempt.tries == 1 else "most recently at"
     patience = format_duration(context.rollout.progress_deadline)
+    what = (
+        f"did not succeed within {patience}: {quote_error(error)}"
+        if error
+        else f"had no effect within {patience}"
+    )
+    tries = "tried once, at" if attempt.tries == 1 else f"{attempt.tries} tries, last at"
     return replace(
         late,
-        message=f"the upgrade of {describe_upgrade(attempt.step)} {verb} {times} within {patience}, {last} "
-        f"{time_of_day(attempt.at)}{ending}; it will be retried when the spec changes",
+        message=f"{_subject(attempt)} {what}; no retry until the spec changes "
+        f"({tries} {time_of_day(attempt.at)})",
     )
 
 
@@ -139,7 +142,8 @@ def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
     is_held = context.rollout.on_failure is OnFailure.HOLD
     return Decision(
         Reason.OPERATION_FAILED,
-        f"{_description(attempt)} was the second in a row to fail, with {quote_error(error)}"
+        f"{_subject(attempt)} failed twice in a row, last at "
+        f"{time_of_day(attempt.at)} with {quote_error(error)}"
         f"{f'; {_next_try(attempt, observed.at)}' if is_held else ''}",
         counts=context.counts,
     )
@@ -192,7 +196,7 @@ def unmet_expectation(
     if isinstance(step, PatchModel) and (contest := _contest(attempt, step, observed)):
         return contest
     unlike = [each for each in named if each.provisioning != "succeeded"]
-    unseen = f"{_description(attempt)} has had no effect yet{f' on {describe(unlike)}' if unlike else ''}"
+    unseen = f"{_description(attempt, unlike)} has had no effect yet"
     return Decision(Reason.NO_EFFECT, f"{unseen}; {_next_try(attempt, observed.at)}", counts=counts)
 
 
@@ -223,16 +227,16 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
     if attempt.tries >= _CONTESTED:
         return Decision(
             Reason.CONTESTED,
-            f"another writer changed the model after each of {attempt.tries} changes to "
-            f"{short(step.image)}, most recently at {time_of_day(attempt.at)}; let only one writer set the "
-            f"image (next try after {time_of_day(attempt.at + retry_delay(attempt.tries))})",
+            f"another writer undid each of {attempt.tries} changes to {short(step.image)}; let "
+            f"only one writer set the image (last at {time_of_day(attempt.at)}, next after "
+            f"{time_of_day(attempt.at + retry_delay(attempt.tries))})",
         )
     if not attempt.has_succeeded and (operation is None or operation.status != "Succeeded"):
         return None
     image = short(model.image) if isinstance(model, Model) and model.image else "another image"
     return Decision(
         Reason.NO_EFFECT,
-        f"another writer set the model to {image} after the reconciler had set it to {short(step.image)} at "
+        f"another writer set the model to {image} after the change to {short(step.image)} at "
         f"{time_of_day(attempt.at)}; {_next_try(attempt, observed.at)}",
     )
 
@@ -273,10 +277,16 @@ def _has_changed(attempt: Attempt, instance: Instance) -> bool:
     return instance.runs(attempt.step.image) or instance.since is None or instance.since > attempt.at
 
 
-def _description(attempt: Attempt) -> str:
+def _description(attempt: Attempt, unlike: list[Instance] | None = None) -> str:
+    return f"{_subject(attempt, unlike)}, requested at {time_of_day(attempt.at)},"
+
+
+def _subject(attempt: Attempt, unlike: list[Instance] | None = None) -> str:
+    """The last step in words. An upgrade names only the instances in `unlike`, if there are any."""
     match attempt.step:
         case PatchModel(image=image):
-            what = f"the model change to {short(image)}"
+            return f"the model change to {short(image)}"
+        case Upgrade(image=image) if unlike:
+            return f"the upgrade of {describe(unlike)} to {short(image)}"
         case Upgrade() as step:
-            what = f"the upgrade of {describe_upgrade(step)}"
-    return f"{what}, requested at {time_of_day(attempt.at)},"
+            return f"the upgrade of {describe_upgrade(step)}"

@@ -45,8 +45,8 @@ def closed_gate(
 
 
 def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decision | Need | None:
-    """The decision that the approval or the breaker blocks a step that passes all other gates; None; or the
-    fact that is still needed.
+    """The decision that the approval or the breaker blocks a step that passes all other gates, None if
+    neither does, or the fact that is still needed.
 
     Nothing passes the approval and the breaker of its own image. The last good image needs neither.
     """

@@ -79,7 +79,7 @@ class PersistedState:
     """The persisted state. A field is None if nothing is known.
 
     `last_good` is the image that all instances ran before the model was last changed, few of them unhealthy.
-    `failed` is the image that failed last, whatever the scale set runs since. `began` is the last rollout.
+    `failed` is the image that failed last, whatever the scale set has run since. `began` is the last rollout.
     `approved` is written by a person and only read here. `fleet` is the name of the fleet that has claimed
     the scale set, or "". `signature` is that of an approval, perhaps of an earlier one: an older version
     leaves it unchanged. `retry` is a retry that a person requested: what counted against the image before no
@@ -112,7 +112,7 @@ class PersistedState:
         return None if self.is_last_good(image) else self.last_good
 
     def with_retry(self, image: Image, at: datetime) -> "PersistedState":
-        """The state after a person requested a retry of this image, whose deadlines begin again."""
+        """The state after a person requested a retry of this image. Its deadlines begin again."""
         mark = Mark.of(at, image)
         failed = None if self.failed and self.failed.is_of(image) else self.failed
         began = mark if self.began and self.began.image.is_of(image) else self.began

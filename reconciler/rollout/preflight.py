@@ -39,7 +39,7 @@ _REFUSALS: Mapping[Verdict, tuple[Reason, str]] = {
     ),
     Verdict.REPLICATING: (
         Reason.IMAGE_REPLICATING,
-        "{image} is still being copied to {region}; the model will be changed once that finishes",
+        "{image} is being copied to {region}; the model will be changed after that",
     ),
     Verdict.DEPRECATED: (
         Reason.IMAGE_DEPRECATED,
@@ -89,15 +89,15 @@ def incompatibility(model: Model, availability: Availability) -> Decision | None
         return None
     return Decision(
         Reason.IMAGE_INCOMPATIBLE,
-        f"{short(availability.image)} does not fit the scale set; {'; '.join(found)}",
+        f"{short(availability.image)} does not fit the scale set: {'; '.join(found)}",
     )
 
 
 def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterator[str]:
     if _differ(wanted.generation, current.generation):
         yield (
-            f"it is a Hyper-V generation {wanted.generation} image, but the scale set runs "
-            f"{current.generation} (declare a {current.generation} image)"
+            f"it is Hyper-V generation {wanted.generation}, but the scale set runs {current.generation} "
+            f"(declare a {current.generation} image)"
         )
     if _differ(wanted.architecture, current.architecture):
         yield (
@@ -115,14 +115,14 @@ def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterato
         has = model.security_type or "Standard"
         yield (
             f"its security type is {wanted.security_type}, but the scale set's is {has} (declare an image "
-            f"that supports {has})"
+            f"for {has})"
         )
     # A plan of the current image is accepted, whatever the plan of the scale set is read as.
     plans = {str(each).casefold() for each in (model.plan, current.plan)}
     if wanted.plan and str(wanted.plan).casefold() not in plans:
         yield (
-            f"it requires the purchase plan {wanted.plan}, but the scale set has {model.plan or 'none'} (a "
-            "different plan requires a new scale set)"
+            f"it requires the plan {wanted.plan}, but the scale set has {model.plan or 'none'} (create a new "
+            "one)"
         )
 
 

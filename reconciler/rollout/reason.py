@@ -494,7 +494,7 @@ TABLE: dict[Reason, Meaning] = {
         Status.FAILING,
         cause=(
             "no further instance of the batch became healthy within `rollout.progressDeadline`, "
-            "however young each one is, because repairs may keep replacing them"
+            "which repairs do not extend"
         ),
         remedy=(
             "resumes automatically once one becomes healthy; or merge a fix, which is rolled out to the "

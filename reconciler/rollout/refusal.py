@@ -127,13 +127,13 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     if model.image is None:
         return Decision(
             Reason.IMAGE_UNREADABLE,
-            "the model has no image of a known kind; set such an image on the scale set, or remove the spec",
+            "the model has no image of a known kind; set one on the scale set, or remove the spec",
         )
     if model.image.kind != image.kind:
         return Decision(
             Reason.IMAGE_TYPE_IMMUTABLE,
-            f"the model has a {model.image.kind} image but the spec declares a {image.kind} image, and Azure "
-            f"cannot change the kind; declare a {model.image.kind} image, or create a new scale set",
+            f"the model has a {model.image.kind} image, and Azure cannot change it to a {image.kind} one; "
+            f"declare a {model.image.kind} image, or create a new scale set",
         )
     return None
 

@@ -90,7 +90,7 @@ def _is_proven(aim: Aim, staying: Sequence[Member]) -> bool:
 
 
 def abort(context: Context, failing: Decision) -> Decision | Need:
-    """Hold with `failing`, which says why the rollout failed, or set the model back.
+    """Set the model back, or hold with `failing`, which says why the rollout failed.
 
     Without evidence against the image it holds, because another image would not help. An instance that
     becomes unhealthy after the end of the rollout is no evidence.
@@ -108,7 +108,8 @@ def abort(context: Context, failing: Decision) -> Decision | Need:
     if isinstance(obstacle, Need):
         return obstacle
     if good is None or obstacle:
-        return replace(failing, message=f"{failing.message} (no rollback, because {obstacle})")
+        cause = failing.cause or failing.message
+        return replace(failing, message=f"{cause}; the rollout holds, because {obstacle}")
     step = patch(good, model, failed_state(context), context.desired.fleet.name)
     if isinstance(step, Decision):
         return step
@@ -131,8 +132,8 @@ def _is_confirmed(context: Context) -> bool:
 
 
 def is_over(context: Context) -> bool:
-    """Whether the rollout has ended, as observed, or else judging by how long the last batch has been
-    healthy."""
+    """Whether the rollout has ended. If this process has not observed that, the time for which the last batch
+    has been healthy decides."""
     progress = context.observed.progress
     if progress.is_under_way is not None:
         return not progress.is_under_way
@@ -219,10 +220,10 @@ def end_of_rollback(
 ) -> Decision:
     """The end of a rollback. `staying` and `counts` are relative to the last good image."""
     still = sum(each.instance.runs(image) for each in staying)
-    who = f"{still} of {len(staying)} instances still {'runs' if still == 1 else 'run'}" if still else ""
+    who = f"{still} of {len(staying)} still {'runs' if still == 1 else 'run'}" if still else ""
     return Decision(
         Reason.ROLLOUT_FAILED,
-        f"{short(image)} failed and will not be retried, so declare another image; the model is back on "
-        f"{short(good)}, and {who or 'no instance runs'} the failed image",
+        f"{short(image)} failed and will not be retried; declare another image (the model is back on "
+        f"{short(good)}; {who or 'no instance runs'} the failed one)",
         counts=counts,
     )

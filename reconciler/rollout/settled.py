@@ -10,7 +10,7 @@ from reconciler.rollout.health import describe_problem
 from reconciler.rollout.member import Member
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.wording import join, list_names, time_of_day
+from reconciler.rollout.wording import list_names, time_of_day
 from reconciler.spec.image import short
 
 
@@ -52,15 +52,13 @@ def _contested(context: Context, members: Sequence[Member]) -> Decision:
     until = min(
         until for each in members if (until := contested_until(contests.get(each.instance.id))) is not None
     )
-    names = join(
-        f"{each.instance.name} ({contests[each.instance.id].times} times, most recently at "
-        f"{time_of_day(contests[each.instance.id].last)})"
-        for each in members
-    )
+    undone = [contests[each.instance.id] for each in members]
+    times = f"{'up to ' if len(undone) > 1 else ''}{max(each.times for each in undone)} times"
     return Decision(
         Reason.CONTESTED,
-        f"another writer keeps changing instances after their upgrade: {names}; stop that writer, or set "
-        f"rollout.converge to image (next try after {time_of_day(until)})",
+        f"another writer keeps changing {list_names(each.instance.name for each in members)} after the "
+        f"upgrade; stop it, or set rollout.converge to image ({times}, last at "
+        f"{time_of_day(max(each.last for each in undone))}, next after {time_of_day(until)})",
         until=until,
         counts=context.counts,
     )
@@ -73,11 +71,11 @@ def _other_changes(staying: Sequence[Member], model: Model) -> str:
         return ""
     failed = model.persisted.failed_before(model.image)
     what = (
-        f"other model changes (to {failed} and back, or by another writer)"
+        f"model changes (to {failed} and back, or another writer's) that"
         if failed
-        else "another model change (latestModelApplied is false)"
+        else "another model change (latestModelApplied is false), which"
     )
-    return f"; {pending} lack{'s' * (pending == 1)} {what}, which `converge: model` would apply"
+    return f"; {pending} lack{'s' * (pending == 1)} {what} `converge: model` would apply"
 
 
 def _attached_names(instances: Sequence[Instance]) -> str:

@@ -12,7 +12,7 @@ from reconciler.rollout.member import is_overdue
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt
-from reconciler.rollout.wording import describe, describe_progress, list_names, moment
+from reconciler.rollout.wording import describe, describe_progress, list_names, list_numbered, moment
 from reconciler.spec.duration import format_duration
 from reconciler.spec.image import short
 
@@ -48,10 +48,10 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
     is_complete = counts.up_to_date == counts.total
     overdue = [each for each in instances if is_overdue(each, desired, context.at)]
     recovers = "it recovers" if len(overdue or instances) == 1 else "they recover"
-    next_ = "" if is_complete else f"; no other instance will be upgraded until {recovers}"
+    next_ = "" if is_complete else f"; the rollout holds until {recovers}"
     if overdue:
         stopped = any(each.power == "stopped" for each in overdue)
-        fix = " (start, deallocate or protect the stopped instances)" if stopped else ""
+        fix = "; start, deallocate or protect the stopped ones" if stopped else ""
         cause = (
             f"{describe(overdue)}{_domains(context, overdue)} did not become healthy within "
             f"{format_duration(desired.health.timeout)}"
@@ -62,8 +62,11 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
         cause = f"{describe(instances)}{place} {have} relapsed {MOST_RELAPSES} times since the upgrade"
         return Decision(Reason.HEALTH_CHECK_FAILED, f"{cause}{next_}", counts=counts, cause=cause)
     if late := missed_progress_deadline(context):
-        cause = f"{late.message}, and the rollout is still waiting for {describe(instances)}{place}"
-        return replace(late, message=f"{cause}{next_}", cause=cause)
+        who = f"{describe(instances)}{place}"
+        cause = f"{late.message}, and the rollout is still waiting for {who}"
+        recover = "recovers" if len(instances) == 1 else "recover"
+        message = cause if is_complete else f"{late.message}; the rollout holds until {who} {recover}"
+        return replace(late, message=message, cause=cause)
     return Decision(
         Reason.WAITING_FOR_INSTANCES,
         f"waiting for {describe(instances)}{place} to become healthy; {context.summary}",
@@ -88,7 +91,7 @@ def relapse_during_soak(context: Context) -> Decision | None:
     )
     return Decision(
         Reason.HEALTH_CHECK_FAILED,
-        f"{cause}; no other instance will be upgraded until a soak passes without a relapse",
+        f"{cause}; the rollout holds until a soak passes without relapse",
         counts=context.counts,
         cause=cause,
     )
@@ -144,9 +147,8 @@ def missed_rollout_deadline(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.DEADLINE_EXCEEDED,
-        f"the rollout to {short(context.image)}, which began at {moment(began)}, has exceeded its deadline "
-        f"of {format_duration(deadline)} with {counts.summary}; extend the deadline, or declare another "
-        "image",
+        f"the rollout to {short(context.image)} is past its deadline of {format_duration(deadline)}; "
+        f"extend it, or declare another image (began {moment(began)}; {counts.summary})",
         counts=counts,
     )
 
@@ -162,8 +164,8 @@ def health_confirmation(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.CONFIRMING_HEALTH,
-        f"every upgraded instance has been healthy in {seen} of {wanted} consecutive observations "
-        f"(health.passes); {context.summary}",
+        f"all upgraded instances are healthy, confirmed {seen} of {wanted} times (health.passes); "
+        f"{context.summary}",
         soon=True,
         counts=context.counts,
     )
@@ -172,4 +174,4 @@ def health_confirmation(context: Context) -> Decision | None:
 def _domains(context: Context, instances: Sequence[Instance]) -> str:
     """The domains of these instances as an adverbial: " in update domain 0", or "" if there are none."""
     names = [domain.name for domain in sorted({context.domain_of(each) for each in instances}) if domain.name]
-    return f" in {list_names(names)}" if names else ""
+    return f" in {list_numbered(names)}" if names else ""

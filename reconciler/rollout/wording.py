@@ -44,6 +44,18 @@ def list_names(names: Iterable[str]) -> str:
     return one_of(every, last="and") if 0 < len(every) <= _MOST_NAMES else join(every)
 
 
+def list_numbered(names: Sequence[str]) -> str:
+    """Like `list_names`, but a noun that all names begin with is not repeated.
+
+    >>> print(list_numbered(["zone 1"]), list_numbered(["zone 1", "zone 2"]), sep="; ")
+    zone 1; zones 1 and 2
+    """
+    nouns = {name.rpartition(" ")[0] for name in names}
+    if len(names) < 2 or len(nouns) > 1 or "" in nouns:
+        return list_names(names)
+    return f"{nouns.pop()}s {list_names(name.rpartition(' ')[2] for name in names)}"
+
+
 def describe(instances: Iterable[Instance]) -> str:
     """The first few by name, each group with its problem: "web_0 and web_5 (both unhealthy), web_1
     (stopped)"."""

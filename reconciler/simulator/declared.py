@@ -64,7 +64,7 @@ class InvalidField(Exception):
 
 @contextmanager
 def collect_errors(found: list[FieldError]) -> Iterator[None]:
-    """Add an InvalidField that the block raises to `found`, and continue after the block."""
+    """If the block raises an InvalidField, add it to `found`, and continue after the block."""
     try:
         yield
     except InvalidField as wrong:

@@ -89,6 +89,6 @@ class ConnectionLost(Exception):
     """
 
     def __init__(self, *, carried_out: bool, timed_out: bool) -> None:
-        super().__init__("the response is lost" if carried_out else "the request is lost")
+        super().__init__("the response was lost" if carried_out else "the request was lost")
         self.carried_out = carried_out
         self.timed_out = timed_out

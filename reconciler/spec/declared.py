@@ -94,7 +94,7 @@ class Declared:
 
 @dataclass(slots=True)
 class Known:
-    """What the files contained that were read last, about 7 KB for each spec.
+    """The contents of the files as they were last read, about 7 KB for each spec.
 
     `declare` replaces both mappings and changes neither. A shallow copy is therefore independent.
     """

@@ -44,7 +44,7 @@ def broken_rule(kind: str, field: Field, value: Atom) -> str | None:
 
 
 def atoms(value: Value, at: Field = ()) -> Iterator[tuple[Field, Atom]]:
-    """The single values below a value, each with its field, which begins with `at`."""
+    """The scalars inside a value, each with its field. The value itself is at the field `at`."""
     if isinstance(value, dict):
         for name, below in value.items():
             yield from atoms(below, (*at, name))

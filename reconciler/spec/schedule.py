@@ -23,7 +23,9 @@ _PART = 20 * 24 * 60  # minutes that are put together at once: adding each day t
 
 
 def minutes(schedule: str, zone: str, since: datetime, count: int) -> int:
-    """The minutes at which the schedule occurs, among `count` minutes from `since`, a whole minute in UTC.
+    """A bit for each of `count` minutes from `since`, which is a whole minute: 1 if the schedule occurs then.
+
+    The lowest bit is the first minute.
 
     >>> bin(minutes("*/15 * * * *", "UTC", datetime(2026, 1, 5, 9, 0, tzinfo=UTC), 31))
     '0b1000000000000001000000000000001'

@@ -271,7 +271,7 @@ class _Search:
         return f"outside {self.tree.root}, and is not followed: move the {what} below {self.tree.root}"
 
     def found(self, kind: Kind, real: str, shown: str) -> None:
-        """Note what is at a place, after all links."""
+        """Note what a path leads to once all links are followed."""
         is_named = is_spec(shown)
         match kind:
             case Kind.DIRECTORY if is_named:

@@ -67,7 +67,7 @@ class Trees:
 def trees(text: str, path: str, *, loader: type | None = None, empty: str = "") -> Trees:
     """The documents in the text of a file, up to the first fatal error.
 
-    `empty` is the message of the problem that a file without documents has, "" if it has none.
+    `empty` is the problem to report for a file without documents, "" if that is no problem.
     """
     composer = _Composer(path, yaml.parse(text, Loader=loader or LOADER))
     documents: list[Tree] = []

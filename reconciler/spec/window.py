@@ -46,7 +46,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Whether it is allowed, until when, and the window that decides it, None if no window does.
+    """Whether upgrades are allowed, until when, and the window that decides this, None if no window does.
 
     `until` is the time of the next change, None if there is none within a year.
     """
@@ -57,7 +57,7 @@ class Opening:
 
 
 def opening(windows: Sequence[Window], at: datetime) -> Opening:
-    """Whether it is allowed at `at`."""
+    """Whether the windows allow an upgrade at `at`, and until when that stays so."""
     now = at.astimezone(UTC).replace(second=0, microsecond=0)
     denying, allowing = (
         next((each for each in windows if each.kind is kind and _open(each, now, 1)), None)

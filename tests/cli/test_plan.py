@@ -96,10 +96,10 @@ def timeless(lines: list[str]) -> list[str]:
                 [
                     "no scale set rolls out",
                     "",
-                    f"! nowhere: NotFound: Azure has no scale set {TARGET}/nowhere; correct spec.target, or remove the spec",
+                    f"! nowhere: NotFound: Azure has no scale set nowhere in resource group shop of subscription {SUBSCRIPTION}; correct spec.target, or remove the spec",
                     "",
                     "SCALE SET  STEP  UP TO DATE  WHY",
-                    f"nowhere    -     -           NotFound: Azure has no scale set {TARGET}/nowhere; correct spec.target, or remove the spec",
+                    f"nowhere    -     -           NotFound: Azure has no scale set nowhere in resource group shop of subscription {SUBSCRIPTION}; correct spec.target, or remove the spec",
                     f"search     -     5/5         UpToDate: all 5 instances run {NEW}",
                     "2 scale sets without an upgrade: 1 NotFound, 1 UpToDate",
                 ],
@@ -196,7 +196,7 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
         f"**1 scale set, 4 instances: continue to {NEW}; begins now, ends about … UTC (12m); "
         "at worst 1 of 5 (20%) unavailable in api**",
         "",
-        f"- nowhere: NotFound: Azure has no scale set {TARGET}/nowhere; correct spec.target, or remove the spec",
+        f"- nowhere: NotFound: Azure has no scale set nowhere in resource group shop of subscription {SUBSCRIPTION}; correct spec.target, or remove the spec",
         "- api: wait for approval (rollout.approval); the times assume that it is given at once",
         "",
         "1 scale set without an upgrade: 1 NotFound",

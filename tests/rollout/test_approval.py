@@ -28,8 +28,8 @@ def by(name: str, through: str = "") -> PersistedState:
 
 def wrote(who: str, signed: str) -> str:
     return (
-        f"24.04.202601140 was approved {signed} {AT}, but {who} also wrote the commit that declares it; another person must "
-        "run `reconciler approve web`"
+        f"24.04.202601140 was approved by its own author, {who}; another person must run `reconciler approve web` "
+        f"(approved {signed} {AT})"
     )
 
 

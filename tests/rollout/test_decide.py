@@ -73,7 +73,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             observed(model=ABSENT),
             says(
                 "NotFound",
-                "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web",
+                "scale set web in resource group shop of subscription 11111111-1111-1111-1111-111111111111",
             ),
             id="an absent scale set is named in full",
         ),
@@ -854,8 +854,6 @@ def test_a_withheld_step_says_what_ails_the_instances() -> None:
     assert decided(spec(), observed(instances=fleet(*failed), attempt=attempt)).line == (
         says(
             "NoEffect",
-            "0",
-            "5",
             "24.04.202601140",
             "08:59:00",
             "web_0 and web_5 (both failed with OSProvisioningTimedOut)",

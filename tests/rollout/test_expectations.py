@@ -633,7 +633,7 @@ def test_against_the_last_good_image_no_failure_counts() -> None:
 def test_an_upgrade_that_was_tried_twice_says_so_once_its_batch_is_overdue() -> None:
     waited = Progress(waiting_since=NOW - timedelta(minutes=61), is_under_way=True)
     seen = observed(attempt=replace(ATTEMPT, tries=2), operation=Operation("Failed", QUOTA), progress=waited)
-    assert decided(spec(), seen).line == LATE.and_names(*ASKED, "twice", *QUOTA[:-1].split(": "))
+    assert decided(spec(), seen).line == LATE.and_names(*ASKED, "2 tries", *QUOTA[:-1].split(": "))
 
 
 def test_the_operation_of_an_overdue_upgrade_is_read_before_its_image_is_blamed() -> None:

@@ -18,8 +18,8 @@ from tests.messages import says
 
 FULL = {f"owner-{number}": "x" for number in range(50)}
 FORGETS = (
-    "when the rollout began",
-    "whether it failed",
+    "the rollout's start",
+    "a failure",
 )
 WELL = fleet(*(outdated(number, latest_model=True) for number in range(10)))
 NO_ROOM = says("TooManyTags", "50", "rollout.onFailure", "1")
@@ -57,7 +57,7 @@ def tags_of(number: int, **more: str) -> dict[str, str]:
 
 
 OURS = replace(FLEET, name="shop")
-NAMELESS = ("which fleet owns the scale set",)
+NAMELESS = ("the fleet's name",)
 OF_NEW = Fingerprint.of(NEW).digest
 BEGAN = f"began=2026-01-05T09:00:00+00:00,{OF_NEW},{NEW.version}"
 GOOD = f"good={OLD}"

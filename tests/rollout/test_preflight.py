@@ -217,12 +217,10 @@ def test_the_oldest_of_images_without_a_version_is_the_first_by_name_however_the
 @pytest.mark.parametrize(
     ("on", "lack"),
     [
-        pytest.param(
-            OLD, ("the only instance will also get another pending model change",), id="on a version"
-        ),
+        pytest.param(OLD, ("the only instance will also get another pending change",), id="on a version"),
         pytest.param(
             LATEST,
-            ("the only instance will also get another pending model change",),
+            ("the only instance will also get another pending change",),
             id="on latest, whichever version that was",
         ),
         pytest.param(

@@ -30,30 +30,30 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
-    ("contests", "minutes", "names"),
+    ("contests", "minutes", "facts"),
     [
         pytest.param(
             {"3": Contest(3, NOW - 5 * MINUTE)},
             15,
-            "web_3 (3 times, most recently at 08:55:00 UTC)",
+            ("web_3", "3 times", "08:55:00"),
             id="one instance",
         ),
         pytest.param(
             {"3": Contest(4, NOW - 5 * MINUTE), "7": Contest(3, NOW - 10 * MINUTE)},
             10,
-            "web_3 (4 times, most recently at 08:55:00 UTC), web_7 (3 times, most recently at 08:50:00 UTC)",
+            ("web_3 and web_7", "up to 4 times", "08:55:00"),
             id="two instances: the first to be tried again tells",
         ),
     ],
 )
 def test_who_contests_what_and_until_when_is_told(
-    contests: dict[str, Contest], minutes: int, names: str
+    contests: dict[str, Contest], minutes: int, facts: tuple[str, ...]
 ) -> None:
     lacking = (instance(int(id_), latest_model=False) for id_ in contests)
     seen = observed(instances=fleet(*lacking, rest="upgraded"), progress=Progress(contests=contests))
     decision = decided(spec(converge=Converge.MODEL), seen)
     assert (decision.step, decision.until) == (None, NOW + minutes * MINUTE)
-    assert decision.line == (says("Contested", names, f"{NOW + minutes * MINUTE:%H:%M:%S}"))
+    assert decision.line == (says("Contested", *facts, f"{NOW + minutes * MINUTE:%H:%M:%S}"))
     assert decision.counts is not None
     assert decision.counts.total == 10
 

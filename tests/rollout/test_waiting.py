@@ -669,7 +669,7 @@ def relapsed(number: int, times: int, **changes: Any) -> Any:
         pytest.param(
             fleet(relapsed(0, 3), relapsed(6, 4)),
             5 * MINUTE,
-            says("HealthCheckFailed", "update domain 0", "update domain 1", "web_0", "web_6", "3"),
+            says("HealthCheckFailed", "update domains 0 and 1", "web_0", "web_6", "3"),
             id="two of two domains did",
         ),
         pytest.param(

@@ -31,7 +31,7 @@ def orphans(world: World) -> dict[str, Any]:
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     lines = (each.getMessage() for each in caplog.records)
-    return [each.partition(", and its")[0] for each in lines if "Orphaned" in each]
+    return [each.partition(", so nothing")[0] for each in lines if "Orphaned" in each]
 
 
 LEFT = "web: Orphaned: no spec declares it"

@@ -196,7 +196,7 @@ def test_a_scale_set_that_does_not_exist_is_reported() -> None:
     assert world.lines()["web"] == (
         says(
             "NotFound",
-            f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web",
+            f"scale set web in resource group shop of subscription {SUBSCRIPTION}",
         )
     )
 

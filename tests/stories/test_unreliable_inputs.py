@@ -44,7 +44,7 @@ def test_a_rollback_decided_on_a_stale_list_is_checked_once_more() -> None:
         "VirtualMachineScaleSetVMs_List", stale, when=lambda _: world.reasons()[-1:] == ["GivingUp"]
     )
     world.run()
-    assert world.lines()["web"].endswith("no instance runs the failed image")
+    assert world.lines()["web"].endswith("no instance runs the failed one)")
     assert world.azure.record.images("web")["0"].endswith(BAD)
     world.rest(HOUR / 4)
     assert world.azure.record.images("web")["0"].endswith(OLD)
@@ -73,7 +73,7 @@ def test_a_failed_rollout_without_its_state_tag_has_no_rollback_target_and_holds
     world.rest(2 * HOUR)
     line = world.lines()["web"]
     assert line == says("HealthCheckFailed", "update domain 0")
-    assert line.endswith(" (no rollback, because no last good image is known)")
+    assert line.endswith("; the rollout holds, because no last good image is known")
     assert upgrades(world) == 1
     world.merge(spec(version=NEW, rollout={"onFailure": "rollback"}))
     world.rest(HOUR)

@@ -119,7 +119,7 @@ def _objection(signature: Signature, authors: Sequence[Author], *, is_kept: bool
 
 
 def _unknown_author_note(desired: ScaleSet, authors: Sequence[Author]) -> str:
-    """That the author of the commit is unknown here, or ""."""
+    """A note if the author of the commit is unknown here, or ""."""
     if authors or desired.rollout.approver is Approver.ANYONE:
         return ""
     return "the author of the commit is unknown here, so the daemon decides whether this is sufficient; "

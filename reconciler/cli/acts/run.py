@@ -41,7 +41,7 @@ _LISTEN = ("127.0.0.1", 8080)
 
 
 class _WebhookListener(NamedTuple):
-    """Where webhooks are received, and the file of the secret that they prove."""
+    """Where webhooks are received, and the file of the secret that they must know."""
 
     address: tuple[str, int]
     secret: SecretFile

@@ -65,7 +65,7 @@ def explanation(row: Json) -> str:
 
 
 def _wait(row: Json) -> list[str]:
-    """Since when the scale set waits for the same condition, and how often that was checked."""
+    """When the wait for the current condition began, and how often the condition was checked."""
     wait = row.get("wait")  # none if the daemon has an older version
     if not wait:
         return []
@@ -101,7 +101,7 @@ def _by(commit: str) -> str:
 
 
 def _condition(condition: Json) -> str:
-    """Its status, with since when for Ready, and the reason for Healthy and Drifted."""
+    """Its status, for Ready with the time of its last change, and for Healthy and Drifted with the reason."""
     text = f"{condition['type']} {condition['status']}"
     match condition["type"]:
         case "Ready" if condition["lastTransitionTime"]:

@@ -72,13 +72,13 @@ def waves(
     if note := urgency_note(desired.fleet, exact, at):
         return (Gate("wave", f"passed; {note}"),)
     if behind := lower.behind:
-        evidence = f"{_lower(len(behind), lower.size)} not Ready: {list_names(behind)}"
+        who = "lower waves are" if len(behind) == lower.size else _lower(len(behind), lower.size)
+        evidence = f"{who} not Ready: {list_names(behind)}"
         return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
     all_ready = f"{_lower(lower.size, lower.size)} Ready"
     if not lower.is_proven and not desired.fleet.allow_unproven_wave:
         evidence = (
-            f"no instance in lower waves has proven the image ({all_ready}); start one, or set "
-            "spec.allowUnprovenWave"
+            "no instance in lower waves has proven the image; start one there, or set spec.allowUnprovenWave"
         )
         return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
     passed_over = f"; no instance runs it in {list_names(lower.empty)}" if lower.empty else ""

@@ -49,8 +49,9 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
     )
     if len(failed) <= most:
         return (Gate(BREAKER, evidence),)
-    fix = f"declare another image, or run `reconciler retry --image {short(exact)}`"
-    return (Gate(BREAKER, f"{evidence}; {fix}", Reason.IMAGE_FAILED_ELSEWHERE),)
+    fix = f"declare another, or run `reconciler retry --image {short(exact)}`"
+    closed = f"the image failed in {where}; {fix} (spec.maxFailedRollouts allows {most} of {declaring})"
+    return (Gate(BREAKER, closed, Reason.IMAGE_FAILED_ELSEWHERE),)
 
 
 def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, at: datetime) -> Gate:

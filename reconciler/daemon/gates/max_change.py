@@ -59,12 +59,12 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
     together = ScaleSetStates.of(states).find_once(_sizes)[_commit(state)]
     who = f"commit {state.change.commit[:10]} changes" if state.change.commit else "the specs change"
     limit = cap.describe(total)
-    evidence = f"{who} the images of {together} of {total} scale sets, and spec.maxChange is {limit}"
+    images = f"{who} the images of {together} of {total} scale sets"
     # A rollout of an urgent image is not stopped half-way once the image is no longer urgent.
     if state.change.is_held and not state.progress.has_slot:
-        fix = f"split it, or raise the cap{waiting_note(state.desired.fleet, at)}"
-        return (Gate("maxChange", f"{evidence}; {fix}", Reason.TOO_MUCH_CHANGE),)
-    return (Gate("maxChange", evidence),)
+        fix = f"split it, or raise spec.maxChange from {limit}{waiting_note(state.desired.fleet, at)}"
+        return (Gate("maxChange", f"{images}; {fix}", Reason.TOO_MUCH_CHANGE),)
+    return (Gate("maxChange", f"{images}, and spec.maxChange is {limit}"),)
 
 
 def _sizes(states: ScaleSetStates) -> Counter[_Commit | None]:

@@ -126,7 +126,7 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
             [dev("dr", counts=InstanceCounts(()))],
             (
                 False,
-                "no instance in lower waves has proven the image (the only scale set in lower waves is Ready); start one, "
+                "no instance in lower waves has proven the image; start one there, "
                 "or set spec.allowUnprovenWave",
             ),
             id="no scale set of the lower wave has an instance",
@@ -143,7 +143,7 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
         ),
         pytest.param(
             [dev("x", "Refused", last_reason=Reason.UP_TO_DATE, model=model(image=OLD))],
-            (False, "the only scale set in lower waves is not Ready: x is Stalled (Refused)"),
+            (False, "lower waves are not Ready: x is Stalled (Refused)"),
             id="a scale set whose image Azure refuses blocks",
         ),
         pytest.param(
@@ -170,14 +170,14 @@ def test_waves(others: list[ScaleSetState], expected: tuple[bool, str] | None) -
         pytest.param(FIX, (True, "the only scale set in lower waves is Ready"), id="a later version"),
         pytest.param(
             OLD,
-            (False, f"the only scale set in lower waves is not Ready: dev is still on {OLD.version}"),
+            (False, f"lower waves are not Ready: dev is still on {OLD.version}"),
             id="Ready on an earlier version of latest",
         ),
         pytest.param(
             None,
             (
                 False,
-                f"the only scale set in lower waves is not Ready: dev may not be on {NEW.version}",
+                f"lower waves are not Ready: dev may not be on {NEW.version}",
             ),
             id="Ready, with a model that is not observed yet",
         ),

@@ -26,6 +26,8 @@ TERMINAL = {"", "sh"}
 PATIENCE = 60.0  # seconds for a command to end, on a loaded machine; when all is well it takes two
 WAITING = 20.0  # seconds that it may wait for others if a firewall drops everything
 AZURE = ("management.azure.com", "login.microsoftonline.com", "169.254.169.254")
+# A rehearsal may halt. No daemon runs here, and without one there is nothing to wait for.
+MAY_FAIL = {"rehearse", "wait", "history", "reconcile"}
 ASKS_AZURE = {
     "pause",
     "resume",
@@ -212,7 +214,7 @@ def test_a_command_line_ends_and_reaches_nobody_by_mistake(line: str, desk: Desk
     else:
         assert done.reached == []
         assert not any("https://management.azure.com" in text for text in done.err)
-        assert done.code == 0 or verb == "rehearse", "a rehearsal may halt"
+        assert done.code == 0 or verb in MAY_FAIL
 
 
 @pytest.mark.parametrize(

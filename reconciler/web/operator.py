@@ -75,7 +75,7 @@ class OperatorRequests:
 
     def _resume(self, _asked: Mapping[str, Any]) -> Response:
         self._commands.resume()
-        return Response(HTTPStatus.OK, b"the pause is read again now\n")
+        return Response(HTTPStatus.OK, b"the tag is read again now\n")
 
     def _reconcile(self, asked: Mapping[str, Any]) -> Response:
         names = asked.get("names")

@@ -18,7 +18,7 @@ from tests.cli.program import ROOT, bare
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
 SHELL = re.compile(r"^(reconciler simulate \S+ -- sh)$", re.M)
-PATIENCE = 240.0  # seconds; for a loaded machine, no page takes a quarter of that when all is well
+PATIENCE = 400.0  # seconds; for a loaded machine, no page takes half of that when all is well
 NOT_HERE = re.compile(r"^(?:az|kubectl|terraform) .*\n", re.M)
 
 
@@ -58,6 +58,16 @@ PAGES = [
             r"api +Suspended +\d/2 +[●◐○]{2} +Frozen: the fleet is frozen by ada@example\.com.*",
             r"api +Ready +2/2 +●● +UpToDate: .*24\.04\.202602020",
             r"web +Ready +3/3 +●●● +UpToDate: .*24\.04\.202602020",
+        ),
+    ),
+    Page(
+        "docs/how-to/incident.md",
+        (
+            r"daemon at http://127\.0\.0\.1:8097: paused",
+            r"the fleet \(resource group shop\): paused by ada@example\.com",
+            r"60 scale sets: 60 Suspended; .*",
+            r"the fleet \(resource group shop\): resumed; it was paused by ada@example\.com since .*",
+            r"60 scale sets: 60 Ready; 180 of 180 instances up to date",
         ),
     ),
     Page(

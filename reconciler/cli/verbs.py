@@ -18,6 +18,7 @@ HELP: Mapping[str, str] = {
     "check": "Check whether the first rollout will work.",
     "comment": "Put a text on a pull request, as one comment that is updated in place.",
     "completion": "Print a script that completes commands in a shell.",
+    "config": "Show each setting and where it comes from.",
     "diff": "Show where scale sets differ from their specs.",
     "dismiss": "Dismiss orphans: scale sets whose spec was removed in the middle of a rollout.",
     "history": "Show the last rollouts of a scale set, the latest first.",

@@ -1,10 +1,10 @@
 """`reconciler config`: the settings, where each comes from, and the contexts of several fleets."""
 
 import click
-from click.core import ParameterSource
 
-from reconciler.cli.configured import complete_contexts, config_option, context_option
+from reconciler.cli.configured import complete_contexts, config_option, context_option, named
 from reconciler.cli.options import output_option
+from reconciler.cli.settings import CONTEXT_VARIABLE, VARIABLE
 from reconciler.cli.verb import Verb
 
 
@@ -14,7 +14,7 @@ from reconciler.cli.verb import Verb
 )
 @output_option
 @click.pass_context
-def config(ctx: click.Context, config: str, context: str, output: str) -> None:
+def config(ctx: click.Context, /, output: str, **_named: str) -> None:
     """Show each setting and where it comes from.
 
     A setting comes from an environment variable, from the context of the configuration file, from the
@@ -24,34 +24,27 @@ def config(ctx: click.Context, config: str, context: str, output: str) -> None:
     if ctx.invoked_subcommand is None:
         from reconciler.cli.acts.config import show
 
-        show(config, context, output)
+        show(named(ctx, "config", VARIABLE), named(ctx, "context", CONTEXT_VARIABLE), output)
 
 
 @config.command("get-contexts", cls=Verb, params=[config_option()])
 @output_option
 @click.pass_context
-def get_contexts(ctx: click.Context, config: str, output: str) -> None:
+def get_contexts(ctx: click.Context, /, output: str, **_named: str) -> None:
     """List the contexts of the configuration file."""
     from reconciler.cli.acts.config import list_contexts
 
-    list_contexts(_file(ctx, config), output)
+    list_contexts(named(ctx, "config", VARIABLE), output)
 
 
 @config.command("use-context", cls=Verb, params=[config_option()])
 @click.argument("name", shell_complete=complete_contexts)
 @click.pass_context
-def use_context(ctx: click.Context, name: str, config: str) -> None:
+def use_context(ctx: click.Context, /, name: str, **_named: str) -> None:
     """Make a context the current one, in the configuration file.
 
     NAME is the name of the context. Only the line currentContext of the file is changed.
     """
     from reconciler.cli.acts.config import use_context as act
 
-    act(name, _file(ctx, config))
-
-
-def _file(ctx: click.Context, own: str) -> str:
-    """The file that --config names, before or behind the name of the command."""
-    if ctx.parent is None or ctx.get_parameter_source("config") is ParameterSource.COMMANDLINE:
-        return own
-    return str(ctx.parent.params["config"])
+    act(name, named(ctx, "config", VARIABLE))

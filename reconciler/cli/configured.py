@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from reconciler.cli.settings import CONTEXT_VARIABLE, VARIABLE, Value, config_path, setting_of, settings
 
@@ -28,12 +29,25 @@ _ALTERNATIVES: Sequence[Sequence[Collection[str]]] = (
 )
 
 
+def named(ctx: click.Context, option: str, variable: str, typed: str = "") -> str:
+    """What an option names: where it is typed, behind or before the name of the command, or in its variable.
+
+    `typed` is its value on a command line that is not parsed yet.
+    """
+    each: click.Context | None = ctx
+    while each and not typed:
+        if each.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            typed = str(each.params[option])
+        each = each.parent
+    return typed or os.environ.get(variable, "")
+
+
 def complete_contexts(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """The contexts that begin with this."""
     from reconciler.cli.config_file import ConfigError, read_config
 
     try:
-        config = read_config(ctx.params.get("config") or os.environ.get(VARIABLE, ""), os.environ)
+        config = read_config(named(ctx, "config", VARIABLE), os.environ)
     except ConfigError:
         return []
     return [name for name in config.contexts if name.startswith(incomplete)]
@@ -69,13 +83,13 @@ def is_configurable(param: click.Parameter) -> bool:
     return isinstance(param.envvar, str) and setting_of(param.envvar) in settings()
 
 
-def defaults(command: click.Command, given: Mapping[str, Any], *, strict: bool) -> dict[str, Value]:
-    """The values of the file for the options of a command, by the name of the parameter.
+def defaults(ctx: click.Context, given: Mapping[str, Any], *, strict: bool) -> dict[str, Value]:
+    """The values of the file for the options of the command of `ctx`, by the name of the parameter.
 
     `given` has the options on its command line. Raises UsageError, unless not `strict`.
     """
-    file = given.get("config") or os.environ.get(VARIABLE, "")
-    context = given.get("context") or os.environ.get(CONTEXT_VARIABLE, "")
+    file = named(ctx, "config", VARIABLE, given.get("config", ""))
+    context = named(ctx, "context", CONTEXT_VARIABLE, given.get("context", ""))
     if not file and not context and not config_path("", os.environ).exists():
         return {}  # as usual; nothing more is imported
     from reconciler.cli.config_file import ConfigError, read_config
@@ -87,7 +101,7 @@ def defaults(command: click.Command, given: Mapping[str, Any], *, strict: bool) 
         if strict:
             raise click.UsageError(str(error)) from error
         return {}
-    params = {setting_of(str(each.envvar)): each for each in command.params if is_configurable(each)}
+    params = {setting_of(str(each.envvar)): each for each in ctx.command.params if is_configurable(each)}
     stronger = {
         name for name, each in params.items() if given.get(str(each.name)) or str(each.envvar) in os.environ
     }

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from reconciler.cli.configured import config_option, context_option, defaults, is_configurable
+from reconciler.cli.configured import config_option, context_option, defaults, is_configurable, named
 from reconciler.cli.exit_codes import OF_VERBS
 from reconciler.cli.former_names import renamed
 from reconciler.cli.settings import VARIABLE, config_path, setting_of
@@ -31,13 +31,13 @@ class Verb(click.Command):
         option = self.get_help_option(ctx)
         is_help = option is not None and bool(given.get(str(option.name)))
         if self.is_configurable and not is_help:
-            ctx.default_map = defaults(self, given, strict=not ctx.resilient_parsing)
+            ctx.default_map = defaults(ctx, given, strict=not ctx.resilient_parsing)
         if ctx.resilient_parsing:  # for completion
             return super().parse_args(ctx, args)
         for param in () if is_help else self.params:
             if "" in _texts(param, given.get(param.name)):
                 raise click.UsageError(f"{_name(param)} is empty; set a value, or omit it", ctx)
-        remaining = self._parse(ctx, args, given)
+        remaining = self._parse(ctx, args)
         for param in self.params:
             variable = param.envvar
             if (
@@ -67,7 +67,7 @@ class Verb(click.Command):
             raise
         return given
 
-    def _parse(self, ctx: click.Context, args: list[str], given: Mapping[str, Any]) -> list[str]:
+    def _parse(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse, and name the configuration file in an error about a value that it sets."""
         try:
             return super().parse_args(ctx, args)
@@ -77,7 +77,7 @@ class Verb(click.Command):
             if param is None or source is not ParameterSource.DEFAULT_MAP:
                 raise
             setting = setting_of(str(param.envvar))
-            path = config_path(given.get("config") or os.environ.get(VARIABLE, ""), os.environ)
+            path = config_path(named(ctx, "config", VARIABLE), os.environ)
             raise click.UsageError(f"{path}: {setting}: {error.message}", ctx) from error
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -228,6 +228,26 @@ def test_an_error_in_the_file_names_its_place(
     assert found == [each.format(file=config) for each in errors]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("--config {0} --context test config -o json", id="before the command"),
+        pytest.param("config --config {0} --context test -o json", id="behind the command"),
+        pytest.param("--config none --context prod config --config {0} --context test -o json", id="both"),
+    ],
+)
+def test_file_and_context_are_named_before_or_behind_the_command(line: str, config: Path) -> None:
+    done = run(*line.format(config).split(), VMSS_RECONCILER_CONTEXT="prod")
+    assert json.loads(done.stdout)["context"] == "test"
+
+
+def test_a_context_before_a_command_sets_its_options(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("contexts: {prod: {sweep: soon}}")
+    done = run("--config", config, "--context", "prod", "run", "--once")
+    assert done.stderr.splitlines()[-1].startswith(f"error: {config}: sweep: 'soon' is not a duration")
+
+
 def test_a_file_that_is_named_must_exist(tmp_path: Path) -> None:
     done = run("status", "--config", tmp_path / "none.yaml")
     assert done.exit_code == 2

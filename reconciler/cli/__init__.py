@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from reconciler import __version__
+from reconciler.cli.configured import config_option, context_option
 from reconciler.cli.exit_codes import COMMON, INTERRUPTED
 from reconciler.cli.failure import show_error
 from reconciler.cli.former_names import refuse_former_variables
@@ -65,16 +66,17 @@ def _interrupt() -> NoReturn:
 
 @click.group(
     cls=_Program,
+    params=[config_option(), context_option()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="reconciler")
 @click.pass_context
-def main(context: click.Context) -> None:
+def main(ctx: click.Context, /, **_named: str) -> None:
     """Keep Azure Virtual Machine Scale Sets on the image that git declares.
 
     Rolls one update domain at a time and checks health in between. If it stops, it reports why.
     """
     # The verb itself reports errors. Without a handler, Python would print each warning a second time.
     logging.getLogger().addHandler(logging.NullHandler())
-    if context.invoked_subcommand:
-        refuse_former_variables(main.commands[context.invoked_subcommand], os.environ)
+    if ctx.invoked_subcommand:
+        refuse_former_variables(main.commands[ctx.invoked_subcommand], os.environ)

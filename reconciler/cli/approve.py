@@ -6,12 +6,14 @@ import click
 
 from reconciler.cli.options import fleet_options
 from reconciler.cli.person_name import PersonName
+from reconciler.cli.selector import selector_option
 from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
 
 
 @click.command(cls=Verb)
-@click.argument("name", shell_complete=complete_names)
+@click.argument("names", nargs=-1, shell_complete=complete_names)
+@selector_option
 @click.option(
     "--by",
     type=PersonName(),
@@ -20,11 +22,11 @@ from reconciler.cli.verb import Verb
 )
 @fleet_options
 def approve(**given: Any) -> None:
-    """Approve the declared image of a scale set, if `rollout.approval` requires it.
+    """Approve the declared image of scale sets, if `rollout.approval` requires it.
 
-    NAME is the name of its spec. The approval applies to this image only. It is on a tag of the scale set,
-    and the approver and the time are on another tag, so that it needs permission to write tags. If the spec
-    follows latest, the version that latest means now is approved.
+    NAMES are the names of their specs. The approval applies to this image only. It is on a tag of the
+    scale set, and the approver and the time are on another tag, so that it needs permission to write
+    tags. If the spec follows latest, the version that latest means now is approved.
     """
     from reconciler.cli.acts.approve import act
 

@@ -5,12 +5,14 @@ from typing import Any
 import click
 
 from reconciler.cli.options import fleet_options
+from reconciler.cli.selector import selector_option
 from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
 
 
 @click.command(cls=Verb)
 @click.argument("names", nargs=-1, shell_complete=complete_names)
+@selector_option
 @fleet_options
 def diff(**given: Any) -> None:
     """Show where scale sets differ from their specs.

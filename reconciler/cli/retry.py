@@ -5,12 +5,14 @@ from typing import Any
 import click
 
 from reconciler.cli.options import fleet_options
+from reconciler.cli.selector import selector_option
 from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
 
 
 @click.command(cls=Verb)
-@click.argument("name", required=False, shell_complete=complete_names)
+@click.argument("names", nargs=-1, shell_complete=complete_names)
+@selector_option
 @click.option(
     "--image",
     "reference",
@@ -21,10 +23,10 @@ from reconciler.cli.verb import Verb
 def retry(**given: Any) -> None:
     """Retry an image that has failed, or a rollout that has stopped.
 
-    NAME is the name of a spec. Earlier failures of its image no longer count: a rollback, steps without
-    effect, deadlines. Gates and unhealthy instances still count. With --image, other scale sets may again
-    begin an image that has failed in some (ImageFailedElsewhere). Both are recorded on the
-    tag vmss-reconciler-state, and need permission to write tags.
+    NAMES are the names of specs. Earlier failures of their images no longer count: a rollback, steps
+    without effect, deadlines. Gates and unhealthy instances still count. With --image, other scale sets
+    may again begin an image that has failed in some (ImageFailedElsewhere). Both are recorded on the tag
+    vmss-reconciler-state, and need permission to write tags.
     """
     from reconciler.cli.acts.retry import act
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.settings import CONFIG_SCHEMA
 from reconciler.cli.verb import Verb
 from reconciler.spec.shape import KINDS, SPEC_SCHEMA, schema_path
 
@@ -12,6 +13,7 @@ _FILES: Mapping[str, str] = {
     "spec": SPEC_SCHEMA,
     "fleet": "fleet.schema.json",
     "plan": "plan.schema.json",
+    "config": CONFIG_SCHEMA,
 }
 
 
@@ -36,10 +38,10 @@ class _Kind(click.Choice[str]):
 def schema(*, kind: str | None, to: Path | None) -> None:
     """Print the JSON Schema of a spec, or of KIND.
 
-    KIND is spec, fleet for the file of `reconciler simulate`, or plan for the output of `reconciler plan -o
-    json`. With --to, the schemas are written to files, which replace those of an earlier version. If a
-    repository has that of specs in a directory named schemas above its specs, `reconciler adopt` begins each
-    spec with the line by which editors find it.
+    KIND is spec, fleet for the file of `reconciler simulate`, plan for the output of `reconciler plan -o
+    json`, or config for the configuration file. With --to, the schemas are written to files, which
+    replace those of an earlier version. If a repository has that of specs in a directory named schemas
+    above its specs, `reconciler adopt` begins each spec with the line by which editors find it.
     """
     if to is None:
         click.echo(_text(kind or "spec"), nl=False)

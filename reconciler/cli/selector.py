@@ -1,6 +1,6 @@
 """Which scale sets a command is about: names, or a selector of labels as in kubectl."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import click
@@ -58,6 +58,12 @@ selector_option = click.option(
     metavar="LABELS",
     help="Scale sets whose labels fit, such as team=web,tier!=db.",
 )
+
+
+def check_chosen(names: Collection[str], selector: tuple[Requirement, ...] | None) -> None:
+    """Raises UsageError unless scale sets are named or selected."""
+    if not names and selector is None:
+        raise click.UsageError("pass NAMES or --selector")
 
 
 def chosen(

@@ -14,10 +14,11 @@ from click.shell_completion import CompletionItem
 # The first sentence of the help of each verb, which `reconciler --help` shows.
 HELP: Mapping[str, str] = {
     "adopt": "Write a spec for each live scale set that has none.",
-    "approve": "Approve the declared image of a scale set, if `rollout.approval` requires it.",
+    "approve": "Approve the declared image of scale sets, if `rollout.approval` requires it.",
     "check": "Check whether the first rollout will work.",
     "comment": "Put a text on a pull request, as one comment that is updated in place.",
     "completion": "Print a script that completes commands in a shell.",
+    "config": "Show each setting and where it comes from.",
     "diff": "Show where scale sets differ from their specs.",
     "dismiss": "Dismiss orphans: scale sets whose spec was removed in the middle of a rollout.",
     "history": "Show the last rollouts of a scale set, the latest first.",

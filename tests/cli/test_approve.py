@@ -89,6 +89,36 @@ def test_it_writes_the_declared_image_on_a_tag_and_nothing_else(world: Azure, tm
     assert world.simulator.scale_set("web").image.endswith(OLD)
 
 
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        pytest.param(["web", "--selector", "team=api"], id="a name and a label"),
+        pytest.param(["api", "web", "api"], id="two names, one of them twice"),
+    ],
+)
+def test_several_scale_sets_are_approved_at_once_though_one_needs_no_approval(
+    chosen: list[str], tmp_path: Path
+) -> None:
+    sets = [scale_set(name, capacity=2) for name in ("api", "web")]
+    api = spec("api") | {"metadata": {"name": "api", "labels": {"team": "api"}}}
+    with azure(*sets) as world:
+        specs = write_specs(tmp_path / "specs", api, asking("web"))
+        env = {**world.environment, "VMSS_RECONCILER_SPECS": str(specs)}
+        done = CliRunner().invoke(main, ["approve", *chosen], env=env)
+        assert world.writes() == 1
+    assert (done.exit_code, timeless(done.stdout).splitlines()) == (1, [GOES_ON])
+    assert done.stderr.splitlines()[1:] == [
+        "error: api: its spec requires no approval (spec.rollout.approval)"
+    ]
+
+
+def test_an_approval_without_a_name_is_wrong_usage(world: Azure, tmp_path: Path) -> None:
+    specs = write_specs(tmp_path / "specs", asking())
+    env = {**world.environment, "VMSS_RECONCILER_SPECS": str(specs)}
+    done = CliRunner().invoke(main, ["approve"], env=env)
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (2, "error: pass NAMES or --selector")
+
+
 def test_a_second_approval_writes_nothing(world: Azure, tmp_path: Path) -> None:
     approve(world, tmp_path, asking())
     assert approve(world, tmp_path, asking()) == Ended(

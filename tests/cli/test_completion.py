@@ -11,10 +11,10 @@ from reconciler.cli import main
 from tests.cli.program import ROOT, bare
 
 
-def offered(line: str, cwd: Path = ROOT) -> list[str]:
+def offered(line: str, cwd: Path = ROOT, **variables: str) -> list[str]:
     """What is offered for a line that ends where the cursor is, without --help."""
     words = line.split(" ")
-    env = {**bare(), "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    env = {**bare(), "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), **variables}
     program = [sys.executable, "-c", "from reconciler.program import main; main()"]
     env |= {"_RECONCILER_COMPLETE": "bash_complete"}
     done = subprocess.run(program, env=env, cwd=cwd, capture_output=True, text=True, check=True)

@@ -35,6 +35,12 @@ def invoke(world: Azure, where: Path, *arguments: str, documents: Any = None) ->
     return Ended.of(done.exit_code, done.stdout, done.stderr)
 
 
+def test_scale_sets_are_compared_by_label(world: Azure, tmp_path: Path) -> None:
+    web = spec("web") | {"metadata": {"name": "web", "labels": {"team": "web"}}}
+    done = invoke(world, tmp_path, "diff", "-l", "team=web", documents=[spec("half"), web])
+    assert [line.rpartition("/")[2] for line in done.out if line.startswith("---")] == ["web"]
+
+
 def test_the_images_that_differ_are_shown(world: Azure, tmp_path: Path) -> None:
     done = invoke(world, tmp_path, "diff")
     assert done.code == 1

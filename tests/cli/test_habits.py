@@ -72,6 +72,29 @@ def test_every_kind_of_error_has_one_form(
     assert "Error:" not in done.stderr
 
 
+def option_strings(verb: str) -> set[str]:
+    """The options of a command, in every spelling."""
+    return {each for param in main.commands[verb].params for each in param.opts}
+
+
+def test_commands_about_scale_sets_take_names_and_labels() -> None:
+    selecting = {verb for verb in main.commands if {"-l", "--selector"} <= option_strings(verb)}
+    assert selecting == {"approve", "diff", "pause", "resume", "retry"}
+    assert all("names" in option_strings(verb) for verb in selecting)
+
+
+def test_commands_that_show_something_write_json() -> None:
+    showing = {
+        verb
+        for verb, command in main.commands.items()
+        for each in command.params
+        if {"-o", "--output"} <= {*each.opts}
+        and isinstance(each.type, click.Choice)
+        and "json" in each.type.choices
+    }
+    assert showing == {"check", "config", "history", "plan", "rehearse", "status", "validate", "why"}
+
+
 def test_the_page_has_the_table_of_exit_codes() -> None:
     common = [["every command", code, meaning] for code, meaning in COMMON.items()]
     own = [[f"`{verb}`", *row] for verb, codes in OF_VERBS.items() for row in codes.items()]

@@ -104,6 +104,14 @@ def test_the_result_of_a_retry(world: Azure, tmp_path: Path, options: list[str],
     assert world.writes() == (expected.code == 0)
 
 
+def test_scale_sets_are_retried_by_label(world: Azure, tmp_path: Path) -> None:
+    web = spec("web") | {"metadata": {"name": "web", "labels": {"team": "web"}}}
+    done = retry(world, tmp_path, "-l", "team=web", documents=[spec("search"), web])
+    assert (done.code, done.err) == (0, [])
+    assert [line.partition(":")[0] for line in done.out] == ["web"]
+    assert world.writes() == 1
+
+
 def test_an_image_that_failed_nowhere(world: Azure, tmp_path: Path) -> None:
     documents = [spec("search"), spec("web", OLD)]
     done = retry(world, tmp_path, "--image", OLD, documents=documents)
@@ -116,12 +124,13 @@ def test_an_image_that_failed_nowhere(world: Azure, tmp_path: Path) -> None:
     [
         pytest.param([], id="neither NAME nor --image"),
         pytest.param(["web", "--image", NEW], id="NAME and --image"),
+        pytest.param(["-l", "team=web", "--image", NEW], id="--selector and --image"),
     ],
 )
 def test_exactly_one_of_name_and_image_is_required(world: Azure, tmp_path: Path, options: list[str]) -> None:
     done = retry(world, tmp_path, *options)
     assert done.code == 2
-    assert done.err[-1] == "error: pass either NAME or --image IMAGE"
+    assert done.err[-1] == "error: pass either NAMES, --selector or --image IMAGE"
 
 
 def test_for_latest_the_failed_version_is_retried(tmp_path: Path) -> None:

@@ -18,7 +18,12 @@ from reconciler.cli.modeline import spec_schema
 from tests.cli.program import ROOT, Azure, bare
 from tests.stories.world import SUBSCRIPTION
 
-FILES = {"spec": "scale-set.schema.json", "fleet": "fleet.schema.json", "plan": "plan.schema.json"}
+FILES = {
+    "spec": "scale-set.schema.json",
+    "fleet": "fleet.schema.json",
+    "plan": "plan.schema.json",
+    "config": "config.schema.json",
+}
 
 
 @pytest.fixture
@@ -50,7 +55,9 @@ def test_every_schema_can_be_printed() -> None:
 @pytest.mark.parametrize(
     "arguments, error",
     [
-        pytest.param(["specs"], "'specs' is not one of 'spec', 'fleet', 'plan'.", id="an unknown kind"),
+        pytest.param(
+            ["specs"], "'specs' is not one of 'spec', 'fleet', 'plan', 'config'.", id="an unknown kind"
+        ),
         pytest.param(["Fleet"], "'Fleet' is a kind of document in a spec; write spec", id="the kind Fleet"),
         pytest.param(["Image"], "'Image' is a kind of document in a spec; write spec", id="the kind Image"),
     ],

@@ -23,7 +23,7 @@ LARGE = (
     "prometheus_client",
     "requests",
     "rich",
-    "reconciler.daemon",
+    "reconciler.daemon.reconciler",
     "reconciler.simulator",
 )
 PROGRAM = """

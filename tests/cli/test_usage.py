@@ -224,6 +224,8 @@ VARIABLES = (
     "BRANCH",
     "CLONE",
     "COMMIT",
+    "CONFIG",
+    "CONTEXT",
     "GIT",
     "GITHUB_APP_ID",
     "GITHUB_APP_INSTALLATION",

@@ -21,6 +21,7 @@ LOADED = {
     "validate": [],
     "comment": [],
     "completion": [],
+    "acts.config": [],
     "schema": [],
     "reconcile": [],
     "acts.wait": [],

@@ -1,9 +1,9 @@
 """`reconciler approve`: approve the declared image of a scale set, with a tag on the scale set."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import click
+from functools import partial
 
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
@@ -11,15 +11,15 @@ from reconciler.azure.failure import AzureFailure
 from reconciler.azure.identity import Identity, identity
 from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
-from reconciler.cli.failure import fail
-from reconciler.cli.named import unknown_name
+from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.person_name import LONGEST
+from reconciler.cli.selector import Requirement, check_chosen, chosen
 from reconciler.cli.tagging import (
     TagUnchanged,
     declared_model,
-    retry_conflict,
     scale_sets_in_force,
     takes_effect_note,
+    write_and_report,
 )
 from reconciler.daemon.specs import Specs
 from reconciler.rollout.approval import approving_authors, objection
@@ -35,21 +35,24 @@ from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import Approval, Approver, OnFailure, ScaleSet
 
 
-def act(*, name: str, by: str | None, fleet: FleetAccess) -> None:
-    """Approve the declared image of a scale set, if `rollout.approval` requires it."""
-    in_force = scale_sets_in_force(fleet.specs, "approved")
-    desired = in_force[name] if name in in_force else fail(unknown_name(name, in_force))
-    if desired.rollout.approval is None:
-        fail(f"{name}: its spec requires no approval (spec.rollout.approval)")
+def act(
+    *, names: tuple[str, ...], selector: tuple[Requirement, ...] | None, by: str | None, fleet: FleetAccess
+) -> None:
+    """Approve the declared image of scale sets, if `rollout.approval` requires it."""
+    check_chosen(names, selector)
+    desired = chosen(scale_sets_in_force(fleet.specs, "approved"), names, selector)
     announce(fleet.session)
-    compute = Compute(fleet.session)
-    try:
-        approver = Person.of(identity(fleet.session), by)
-        authors = _authors(desired, fleet.specs)
-        result = retry_conflict(lambda: _approve(desired, approver, authors, compute))
-    except (AzureFailure, TagUnchanged) as why:
-        fail(f"{name}: {why}")
-    click.echo(f"{name}: {result}")
+    approved = [write_and_report(each.name, partial(_approve_declared, each, by, fleet)) for each in desired]
+    if not all(approved):
+        sys.exit(FAILURE)
+
+
+def _approve_declared(desired: ScaleSet, by: str | None, fleet: FleetAccess) -> str:
+    """Approve for one scale set. Returns the result as a message. Raises AzureFailure and TagUnchanged."""
+    if desired.rollout.approval is None:
+        raise TagUnchanged("its spec requires no approval (spec.rollout.approval)")
+    approver = Person.of(identity(fleet.session), by)
+    return _approve(desired, approver, _authors(desired, fleet.specs), fleet.azure())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,8 @@ def _approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], com
     model = declared_model(desired, compute)
     image = _exact(desired, model, compute)
     if model.persisted.rollback_target(image) and desired.rollout.on_failure is not OnFailure.HOLD:
-        fail(
-            f"{desired.name}: {short(image)} failed and was rolled back, so approval has no effect; declare "
+        raise TagUnchanged(
+            f"{short(image)} failed and was rolled back, so approval has no effect; declare "
             f"another image, or run `reconciler retry {desired.name}`"
         )
     if objection(replace(desired, image=image), model.persisted, authors) is None:
@@ -92,7 +95,7 @@ def _approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], com
     if desired.rollout.approver is Approver.ANOTHER and (
         lacks := _objection(signature, authors, is_kept=is_kept)
     ):
-        fail(f"{desired.name}: {lacks}")
+        raise TagUnchanged(lacks)
     compute.approve(desired.target, model, image, signature)
     in_advance = " before any instance was upgraded, so the rollout will not stop after its canary"
     untagged = (
@@ -149,5 +152,5 @@ def _exact(desired: ScaleSet, model: Model, compute: Compute) -> Image:
         available = compute.availability(desired.image, model, Priority.ROLLOUT)
     found = exact_spec(desired, model, available)
     if isinstance(found, Decision):
-        fail(f"{desired.name}: {found.message}")
+        raise TagUnchanged(found.message)
     return found.image if found else desired.image

@@ -13,7 +13,7 @@ from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.exit_codes import DIFFERENT, NOT_COMPARED
 from reconciler.cli.failure import show_error
-from reconciler.cli.selector import chosen
+from reconciler.cli.selector import Requirement, chosen
 from reconciler.cli.tagging import scale_sets_in_force
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Absent, Instance
@@ -22,12 +22,15 @@ from reconciler.spec.image import Image, follows_latest, same
 from reconciler.spec.scale_set import ScaleSet
 
 
-def act(*, names: tuple[str, ...], fleet: FleetAccess) -> None:
+def act(*, names: tuple[str, ...], selector: tuple[Requirement, ...] | None, fleet: FleetAccess) -> None:
     """Show where scale sets differ from their specs."""
     in_force = scale_sets_in_force(fleet.specs, "compared")
     announce(fleet.session)
     compute = fleet.azure()
-    codes = {_show(each, compute) for each in (chosen(in_force, names, None) if names else in_force.values())}
+    is_all = not names and selector is None
+    codes = {
+        _show(each, compute) for each in (in_force.values() if is_all else chosen(in_force, names, selector))
+    }
     sys.exit(max(codes, default=0))
 
 

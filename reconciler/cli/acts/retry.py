@@ -12,7 +12,7 @@ from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail
-from reconciler.cli.named import unknown_name
+from reconciler.cli.selector import Requirement, chosen
 from reconciler.cli.tagging import (
     check_writable,
     declared_model,
@@ -27,25 +27,31 @@ from reconciler.spec.image import Image, follows_latest, is_version_of, short
 from reconciler.spec.scale_set import ScaleSet
 
 
-def act(*, name: str | None, reference: str | None, fleet: FleetAccess) -> None:
+def act(
+    *,
+    names: tuple[str, ...],
+    selector: tuple[Requirement, ...] | None,
+    reference: str | None,
+    fleet: FleetAccess,
+) -> None:
     """Retry an image that has failed, or a rollout that has stopped."""
-    if (name is None) == (reference is None):
-        raise click.UsageError("pass either NAME or --image IMAGE")
+    if bool(names or selector is not None) == (reference is not None):
+        raise click.UsageError("pass either NAMES, --selector or --image IMAGE")
     in_force = scale_sets_in_force(fleet.specs, "retried")
-    if name is not None and name not in in_force:
-        fail(unknown_name(name, in_force))
-    announce(fleet.session)
-    if name is not None:
-        chosen = [(in_force[name], in_force[name].image)]
+    if reference is None:
+        retryable = [(each, each.image) for each in chosen(in_force, names, selector)]
+        announce(fleet.session)
     else:
-        chosen = _failures(str(reference), fleet.reconciler().once(act=False).states())
+        announce(fleet.session)
+        retryable = _failures(reference, fleet.reconciler().once(act=False).states())
     compute = Compute(fleet.session)
     retried = [
-        write_and_report(desired.name, partial(_retry, desired, image, compute)) for desired, image in chosen
+        write_and_report(desired.name, partial(_retry, desired, image, compute))
+        for desired, image in retryable
     ]
     if not all(retried):
         sys.exit(FAILURE)
-    if not chosen:
+    if not retryable:
         click.echo(f"{reference} has failed in no scale set; nothing to retry")
 
 

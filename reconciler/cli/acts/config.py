@@ -1,0 +1,150 @@
+"""Shows the settings and contexts of the configuration file, and changes its current context."""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from reconciler.cli import table
+from reconciler.cli.config_file import ConfigError, ConfigFile, parse_config, read_config
+from reconciler.cli.configured import effective
+from reconciler.cli.failure import fail
+from reconciler.cli.settings import Value, settings, variable_of
+
+_CURRENT = re.compile(r"^currentContext:[^\n#]*?(?=\s*(?:#[^\n]*)?$)", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """A setting that applies, None if there is no default, and where it comes from."""
+
+    value: Value | None
+    origin: str
+
+    @property
+    def text(self) -> str:
+        match self.value:
+            case None:
+                return "-"
+            case bool():
+                return str(self.value).lower()
+            case list():
+                return ", ".join(self.value)
+        return self.value
+
+
+def show(file: str, context: str, output: str) -> None:
+    """Print each setting and where it comes from."""
+    with _errors():
+        config = read_config(file, os.environ)
+        context = config.context(context)
+    found = dict(_found(config, context, os.environ))
+    if output == "json":
+        rows = {name: {"value": each.value, "from": each.origin} for name, each in found.items()}
+        click.echo(
+            json.dumps({"file": str(config.path), "context": context or None, "settings": rows}, indent=2)
+        )
+        return
+    table.show(
+        table.grid(
+            ("setting", "value", "from"), [(name, each.text, each.origin) for name, each in found.items()]
+        )
+    )
+
+
+def list_contexts(file: str, output: str) -> None:
+    """Print the contexts, their specs and their daemon."""
+    with _errors():
+        config = read_config(file, os.environ)
+    rows = [_context(config, name) for name in config.contexts]
+    if output == "json":
+        click.echo(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        click.echo(f"{config.path} has no contexts", err=True)
+        return
+    cells = [("*" if row["current"] else "", row["name"], row["specs"], row["server"]) for row in rows]
+    table.show(table.grid(("current", "name", "specs", "server"), [tuple(map(str, row)) for row in cells]))
+
+
+def use_context(name: str, file: str) -> None:
+    """Make this context the current one. Everything else in the file stays as it is."""
+    with _errors():
+        config = read_config(file, os.environ)
+        config.context(name)
+        _replace(config.path, _with_current(config.path, config.path.read_text(encoding="utf-8"), name))
+    click.echo(f"{config.path}: the current context is {name}")
+
+
+def _with_current(path: Path, text: str, name: str) -> str:
+    """The text of the file with another current context. Raises ConfigError if it is written unusually."""
+    line = f"currentContext: {json.dumps(name)}"
+    changed = _CURRENT.sub(lambda _: line, text, 1) if _CURRENT.search(text) else f"{text.rstrip()}\n{line}\n"
+    try:
+        if parse_config(path, changed.encode()).current == name:
+            return changed
+    except ConfigError:
+        pass
+    raise ConfigError(f"{path}: the line of currentContext was not found; write it yourself: {line}")
+
+
+def _found(
+    config: ConfigFile, context: str, environment: Mapping[str, str]
+) -> Iterator[tuple[str, _Setting]]:
+    """Each setting that applies. What an environment variable replaces is not shown."""
+    values = effective(config, context, {name for name in settings() if variable_of(name) in environment})
+    own = config.contexts.get(context, {})
+    for name, schema in sorted(settings().items()):
+        if (variable := variable_of(name)) in environment:
+            yield name, _Setting(environment[variable], f"variable {variable}")
+        elif name in values:
+            yield (
+                name,
+                _Setting(values[name], f"context {context}" if name in own else "settings of the file"),
+            )
+        elif "default" in schema:
+            yield name, _Setting(schema["default"], "default")
+        else:
+            yield name, _Setting(None, "not set")
+
+
+def _context(config: ConfigFile, name: str) -> dict[str, str | bool]:
+    values = effective(config, name, ())
+    defaults = {key: str(each["default"]) for key, each in settings().items() if "default" in each}
+    return {
+        "name": name,
+        "current": name == config.current,
+        "specs": str(values.get("git") or values.get("specs") or defaults["specs"]),
+        "server": str(values.get("server") or defaults["server"]),
+    }
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """End the command with the errors of the file."""
+    try:
+        yield
+    except ConfigError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write the whole file or nothing, with its permissions. A link stays a link."""
+    target = path.resolve()
+    with tempfile.NamedTemporaryFile("w", dir=target.parent, prefix=f".{target.name}.", delete=False) as half:
+        try:
+            half.write(text)
+            half.close()
+            os.chmod(half.name, target.stat().st_mode & 0o777)
+            os.replace(half.name, target)
+        except BaseException:
+            Path(half.name).unlink(missing_ok=True)
+            raise

@@ -435,7 +435,7 @@ class Reconciler:
                 moment(pause.unread_since),
             )
         elif pause.pause and pause.pause != known.pause:
-            self._log.warning("%s", describe_pause(pause.pause, "the fleet is paused"))
+            self._log.warning("%s", describe_pause(pause.pause, "the fleet"))
         elif known != NOT_PAUSED and pause == NOT_PAUSED:
             self._log.info(
                 "the fleet is no longer paused" if known.pause else "the pause tag can be read again"

@@ -214,10 +214,7 @@ def _next_try(attempt: Attempt, at: datetime) -> str:
     when = attempt.at + retry_delay(attempt.tries)
     if at < when:
         return f"it will be retried after {time_of_day(when)}"
-    return (
-        f"after {attempt.tries} tries it will not be retried until the spec changes or `reconciler retry` is "
-        "run"
-    )
+    return f"no retry until the spec changes or `reconciler retry` is run ({attempt.tries} tries)"
 
 
 def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision | None:

@@ -226,8 +226,8 @@ TABLE: dict[Reason, Meaning] = {
     Reason.PAUSE_UNKNOWN: Meaning(
         Status.STALLED,
         cause=(
-            "the resource group in `spec.pauseTag` of the Fleet could not be read since the start, so the "
-            "fleet counts as paused"
+            "the resource group in `spec.pauseTag` of the Fleet has been unreadable since the daemon "
+            "started, so the fleet counts as paused"
         ),
         remedy="grant `Microsoft.Resources/tags/read` on the resource group, or correct `spec.pauseTag`",
         slot=Slot.KEEPS,

@@ -27,7 +27,7 @@ def active_hold(
         reason = Reason.FREEZE_EXPIRED if _is_over(freeze.until, at) else Reason.FROZEN
         return _hold_decision(freeze, reason, ("the fleet is frozen", "freeze"), "the Fleet's spec.freeze")
     if fleet_pause.pause:
-        return _pause_decision(fleet_pause.pause, "the fleet is paused", "--all", at)
+        return _pause_decision(fleet_pause.pause, "the fleet", "--all", at)
     if fleet_pause.unknown:
         return Decision(Reason.PAUSE_UNKNOWN, f"the fleet counts as paused, because {fleet_pause.unknown}")
     if suspension := desired.suspend:
@@ -36,7 +36,7 @@ def active_hold(
             suspension, reason, ("the scale set is suspended", "suspension"), "spec.suspend"
         )
     if model and model.persisted.pause:
-        return _pause_decision(model.persisted.pause, "the scale set is paused", desired.name, at)
+        return _pause_decision(model.persisted.pause, "the scale set", desired.name, at)
     return None
 
 
@@ -60,23 +60,25 @@ def _hold_decision(suspension: Suspension, reason: Reason, words: tuple[str, str
     )
 
 
-def _pause_decision(pause: Pause, state: str, what: str, at: datetime) -> Decision:
-    """`what` is the argument of `reconciler resume` that lifts it."""
-    said, resume = describe_pause(pause, state), f"`reconciler resume {what}`"
+def _pause_decision(pause: Pause, who: str, what: str, at: datetime) -> Decision:
+    """`who` is paused, and `what` is the argument of `reconciler resume` that lifts it."""
+    resume = f"`reconciler resume {what}`"
     if pause.until and _is_over(pause.until, at):
+        by = f" by {pause.by}" if pause.by else ""
+        why = f" ({pause.reason})" if pause.reason else ""
         expired = (
-            f"{said}; the pause expired at {moment(pause.until)} but still blocks every change; run {resume}"
+            f"the pause{by}{why} expired at {moment(pause.until)} but still blocks every change; run {resume}"
         )
         return Decision(Reason.PAUSE_EXPIRED, expired)
-    return Decision(Reason.PAUSED, f"{said}; nothing will be changed until {resume}")
+    return Decision(Reason.PAUSED, f"{describe_pause(pause, who)}; nothing will be changed until {resume}")
 
 
-def describe_pause(pause: Pause, state: str) -> str:
-    """Who has paused since when and why, after `state`, such as "the fleet is paused"."""
+def describe_pause(pause: Pause, who: str, verb: str = "is") -> str:
+    """Who paused `who`, when and why: "the fleet was paused by ada at ...". `verb` is for an unknown time."""
     by = f" by {pause.by}" if pause.by else ""
-    since = f" since {moment(pause.at)}" if pause.at else ""
+    when = f" at {moment(pause.at)}" if pause.at else ""
     why = f" ({pause.reason})" if pause.reason else ""
-    return f"{state}{by}{since}{why}"
+    return f"{who} {'was' if when else verb} paused{by}{when}{why}"
 
 
 def _is_over(until: datetime | None, at: datetime) -> bool:

@@ -78,7 +78,7 @@ def test_the_fleet_is_paused_and_resumed(world: Azure, tmp_path: Path) -> None:
     assert paused(world) == {}
     done = invoke(world, tmp_path, "resume", "--all")
     assert done.code == 0
-    assert done.out[0].startswith("the fleet (resource group shop): resumed; it was paused by ada since ")
+    assert done.out[0].startswith("the fleet (resource group shop): resumed; it was paused by ada at ")
     assert fleet_tag(world) is None
     assert invoke(world, tmp_path, "resume", "--all").out == ["the fleet (resource group shop): not paused"]
 

@@ -66,7 +66,7 @@ PAGES = [
             r"daemon at http://127\.0\.0\.1:8097: paused",
             r"the fleet \(resource group shop\): paused by ada@example\.com",
             r"60 scale sets: 60 Suspended; .*",
-            r"the fleet \(resource group shop\): resumed; it was paused by ada@example\.com since .*",
+            r"the fleet \(resource group shop\): resumed; it was paused by ada@example\.com at .*",
             r"60 scale sets: 60 Ready; 180 of 180 instances up to date",
         ),
     ),

@@ -68,7 +68,7 @@ def _remove(session: Session, scope: PauseTag | tuple[ScaleSet, ...]) -> bool:
             return "not paused"
         # With its value: a pause that somebody has ordered since then stays.
         delete_tags(session, resource, {name: tags[name] for name in tags if name.casefold() == PAUSE})
-        return f"resumed; it was {describe_pause(known, 'paused')}"
+        return f"resumed; {describe_pause(known, 'it', 'was')}"
 
     if isinstance(scope, PauseTag):
         return write_tag(f"the fleet (resource group {scope.resource_group})", partial(remove, scope.id))

@@ -105,16 +105,16 @@ class PredictedState:
             power="running",
             health="initializing" if has_health else "",
             has_health_extension=has_health,
+            health_since=at if has_health else None,
             since=at,
             state_since=None,
             error="",
         )
 
     def _recover(self, instance: Instance, at: datetime) -> Instance:
-        has_health = self.model.health_source is HealthSource.EXTENSION
-        return replace(
-            instance, health="healthy" if has_health else "", state_since=at if has_health else None
-        )
+        if self.model.health_source is not HealthSource.EXTENSION:
+            return replace(instance, health="", state_since=None)
+        return replace(instance, health="healthy", health_since=at, state_since=at)
 
 
 def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> PredictedState | None:

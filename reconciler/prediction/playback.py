@@ -89,6 +89,7 @@ class Playback(ABC):
         self._key_of = {each.name: each.target.key for each in specs.scale_sets}
         self._azure = azure
         self._limits = limits
+        self._settings = settings
         self._reconciler = Reconciler(
             specs,
             azure,
@@ -188,9 +189,19 @@ class Playback(ABC):
             return now
         at, every = requeue_exactly(key, outcome, now), outcome.requeue_after
         until = self._same_until(self._declared[key], outcome, now)
-        if at is None or not every or until <= at:
+        if at is None or not every or until <= at or self._confirms_health(key, outcome):
             return at
-        return at + -(-(until - at) // every) * every
+        at += -(-(until - at) // every) * every
+        if outcome.until is None or at <= outcome.until:
+            return at
+        # A soak of 12 minutes is observed after 5, 10 and 12 minutes.
+        return max(outcome.until, at - every + self._settings.requeue_after)
+
+    def _confirms_health(self, key: str, outcome: Outcome) -> bool:
+        """Whether the observations until the end of a soak count towards `health.passes`."""
+        state = self._reconciler.store.get(key)
+        # The observation at the end of the soak counts as well.
+        return bool(outcome.until and state and state.progress.passes + 1 < state.desired.health.passes)
 
     def _events(self) -> list[datetime]:
         """When Azure changes a scale set next, for each that it changes."""

@@ -16,7 +16,7 @@ from reconciler.daemon.settings import Settings
 from reconciler.daemon.state import ScaleSetState
 from reconciler.forecast.batch_duration import BatchDuration
 from reconciler.forecast.forecast import Forecast, PredictedWait, batch_of
-from reconciler.prediction.declared import UnchangingSpecs
+from reconciler.prediction.declared import Base, UnchangingSpecs
 from reconciler.prediction.playback import Limits, Playback, PlayedStep, Stretch
 from reconciler.prediction.predicted_azure import PredictedAzure
 from reconciler.prediction.recording import Snapshot
@@ -46,13 +46,22 @@ class FleetForecast:
 
 
 def forecast_fleet(
-    specs: DeclaredSpecs, snapshot: Snapshot, durations: Mapping[str, BatchDuration], settings: Settings
+    specs: DeclaredSpecs,
+    snapshot: Snapshot,
+    durations: Mapping[str, BatchDuration],
+    settings: Settings,
+    base: Base | None = None,
 ) -> FleetForecast:
-    """Predict the rollouts of a fleet. `durations` are the usual durations of a batch, by key."""
-    unchanging = UnchangingSpecs(specs)
+    """Predict the rollouts of a fleet. `durations` are the usual durations of a batch, by key.
+
+    The daemon has seen the specs of the base, if there is one, before those in force.
+    """
+    unchanging = UnchangingSpecs(specs, base)
     declared = {each.target.key: each for each in unchanging.scale_sets}
     azure = PredictedAzure(snapshot, declared, durations)
     prediction = _Prediction(unchanging, azure, durations, settings)
+    if base:
+        prediction.sweep()
     prediction.run()
     return forecast_from(prediction, azure.steps, durations)
 

@@ -4,7 +4,7 @@ A plan compares the specs with Azure, and if there is a base, with the specs of 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -12,18 +12,10 @@ from functools import cached_property
 from reconciler.daemon.revision import differs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.forecast.forecast import Forecast
+from reconciler.prediction.declared import Base
 from reconciler.prediction.fleet_forecast import FleetForecast
 from reconciler.prediction.recording import Snapshot
 from reconciler.spec.image import Image, same
-from reconciler.spec.scale_set import ScaleSet
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """The specs before a change: those of a commit, by key."""
-
-    commit: str
-    scale_sets: Mapping[str, ScaleSet]
 
 
 @dataclass(frozen=True, slots=True)

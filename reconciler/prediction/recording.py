@@ -42,6 +42,7 @@ class Recording:
 
     def __init__(self, azure: AzureClient) -> None:
         self._azure = azure
+        self._lists: dict[Scope, tuple[Model, ...]] = {}
         self._models: dict[str, Model] = {}
         self._instances: dict[str, tuple[Instance, ...]] = {}
         self._rolling_upgrades: dict[str, RollingUpgrade] = {}
@@ -75,9 +76,11 @@ class Recording:
         return self._azure.now()
 
     def models(self, scope: Scope) -> Iterator[Model]:
-        for each in self._azure.models(scope):
-            self._models[each.id] = each
-            yield each
+        """Those of a scope that was listed before are not listed again."""
+        if scope not in self._lists:
+            self._lists[scope] = tuple(self._azure.models(scope))
+            self._models |= {each.id: each for each in self._lists[scope]}
+        yield from self._lists[scope]
 
     def model(self, target: Target, priority: Priority) -> Model | Absent:
         if known := self._models.get(target.key):

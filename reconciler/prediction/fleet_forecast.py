@@ -112,6 +112,7 @@ class _Prediction(Playback):
         settings: Settings,
     ) -> None:
         super().__init__(specs, azure, settings, _LIMITS, sleep=_never, forecasts=False)
+        self._predicted = azure
         self._durations = durations
 
     def _is_over(self) -> bool:
@@ -123,6 +124,8 @@ class _Prediction(Playback):
     def _same_until(self, desired: ScaleSet, outcome: Outcome, now: datetime) -> datetime:
         """Until when no event happens and nothing can be overdue."""
         key = desired.target.key
+        if outcome.is_error and self._predicted.is_unread(key):
+            return self.at + _LIMITS.horizon
         event = self._azure.next_event(key)
         if outcome.step:
             return now
@@ -138,6 +141,8 @@ class _Prediction(Playback):
         if outcome is None:
             return False
         if outcome.status.settled or outcome.status is Status.WAITING:
+            return True
+        if outcome.is_error and self._predicted.is_unread(state.key):
             return True
         return self._repeats.get(state.key, 0) > state.desired.health.passes
 

@@ -45,6 +45,6 @@ def plan_fleet(
         reconciler.sweep()
     store = reconciler.once(act=False)
     states = store.states()
-    snapshot = recording.snapshot(specs.scale_sets)
+    snapshot = recording.snapshot(specs.scale_sets, readers=settings.workers)
     durations = {each.key: usual_duration((), each.desired.health.timeout) for each in states}
     return Plan(states, snapshot, forecast_fleet(specs, snapshot, durations, settings, base), base), store

@@ -1,12 +1,14 @@
 """Azure as it will be if all goes well: the fleet of a snapshot, on a clock that a prediction moves.
 
 Each scale set is a `PredictedState`. Steps succeed, and upgraded instances become healthy within the usual
-duration of a batch. Nobody else changes anything.
+duration of a batch. Nobody else changes anything. What could not be read for the snapshot cannot be read
+here either, for the same reason.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Scope
@@ -52,6 +54,9 @@ class PredictedAzure:
             for key, desired in scale_sets.items()
             if (world := _predict(desired, snapshot, durations[key])) is not None
         }
+        self._unread_models = {
+            key: model for key in snapshot.failures if (model := snapshot.models.get(key)) is not None
+        }
         self.steps: list[PlayedStep] = []
         self.requests = RequestCounter()
 
@@ -67,21 +72,27 @@ class PredictedAzure:
 
     def approve_as(self, key: str, image: Image, by: str) -> None:
         """Approve the image for this scale set, as a person would."""
-        world = self._world(key)
-        approved = replace(
-            world.model.persisted, approved=image, signature=Signature.of(image, by, self._now)
-        )
-        self._worlds[key] = replace(world, model=_with_state(world.model, approved))
+        model = self._unread_models.get(key) or self._world(key).model
+        signature = Signature.of(image, by, self._now)
+        self._set_state(key, model, replace(model.persisted, approved=image, signature=signature))
+
+    def is_unread(self, key: str) -> bool:
+        """Whether this scale set, or its instances, can never be read."""
+        return key in self._snapshot.failures
 
     def now(self) -> datetime:
         return self._now
 
     def models(self, scope: Scope) -> Iterator[Model]:
         start = scope.path.casefold() + "/"
-        return (self._world(key).model for key in self._worlds if key.startswith(start))
+        unread = (model for key, model in self._unread_models.items() if key.startswith(start))
+        return chain((self._world(key).model for key in self._worlds if key.startswith(start)), unread)
 
     def model(self, target: Target, _priority: Priority) -> Model | Absent:
-        return self._world(target.key).model if target.key in self._worlds else ABSENT
+        if unread := self._unread_models.get(target.key):
+            return unread
+        is_absent = target.key not in self._worlds and target.key not in self._snapshot.failures
+        return ABSENT if is_absent else self._world(target.key).model
 
     def instances(self, target: Target, _model: Model, _priority: Priority) -> tuple[Instance, ...]:
         return self._world(target.key).instances
@@ -109,18 +120,22 @@ class PredictedAzure:
         self._worlds[target.key] = world.after(step, self._now)
         return _OPERATION
 
-    def persist(self, target: Target, _model: Model, persisted: PersistedState) -> None:
-        world = self._world(target.key)
-        self._worlds[target.key] = replace(world, model=_with_state(world.model, persisted))
+    def persist(self, target: Target, model: Model, persisted: PersistedState) -> None:
+        self._set_state(target.key, model, persisted)
+
+    def _set_state(self, key: str, model: Model, persisted: PersistedState) -> None:
+        after = replace(model, persisted=persisted, etag=f"{model.etag}'")
+        if key in self._unread_models:
+            self._unread_models[key] = after
+        else:
+            self._worlds[key] = replace(self._world(key), model=after)
 
     def _world(self, key: str) -> PredictedState:
-        """The scale set as it is now."""
+        """The scale set as it is now. Raises the failure that kept it from being read."""
+        if failure := self._snapshot.failures.get(key):
+            raise failure.with_traceback(None)
         world = self._worlds[key] = self._worlds[key].at(self._now)
         return world
-
-
-def _with_state(model: Model, persisted: PersistedState) -> Model:
-    return replace(model, persisted=persisted, etag=f"{model.etag}'")
 
 
 def _predict(desired: ScaleSet, snapshot: Snapshot, duration: BatchDuration) -> PredictedState | None:

@@ -1,9 +1,15 @@
 """Plans of changes: what a change does, beside what is already under way."""
 
+from threading import Barrier
 from typing import Any
 
 import pytest
 
+from reconciler.azure.budget import Priority
+from reconciler.azure.compute import Compute
+from reconciler.rollout.observed import Instance, Model
+from reconciler.simulator import Status
+from reconciler.spec.scale_set import Target
 from tests.prediction.plans import plan_of
 from tests.stories.world import NEW, OLD, World, fleet, of_all, scale_set, spec
 
@@ -50,3 +56,52 @@ def test_max_change_counts_what_the_change_itself_changes(
 
 def _version(number: int, new: list[int]) -> str:
     return NEW if number in new else OLD
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param("VirtualMachineScaleSetVMs_List", id="the instances"),
+        pytest.param("VirtualMachineScaleSets_ListAll", id="the list of scale sets"),
+    ],
+)
+@pytest.mark.parametrize("policy", [{}, {"wave": 1}], ids=["of a first wave", "of a later wave"])
+def test_a_plan_says_why_a_scale_set_could_not_be_read(operation: str, policy: dict[str, Any]) -> None:
+    world = World(
+        fleet(scale_set("a", capacity=2), scale_set("b", capacity=2)), spec("a"), spec("b", **policy)
+    )
+    world.azure.faults.arm(
+        operation,
+        Status(403, "AuthorizationFailed", "the client may not read this"),
+        times=None,
+        when=lambda request: "ListAll" in operation or "/b/" in request.path,
+    )
+    plan = plan_of(world)
+    last = plan.forecast.last[plan.states[1].key]
+    assert (last.reason, "may not read this" in last.message) == ("Refused", True), last
+    assert plan.forecast.is_whole
+
+
+def test_a_scale_set_that_does_not_exist_is_not_found() -> None:
+    plan = plan_of(World(fleet(scale_set("a", capacity=2)), spec("a"), spec("b")))
+    assert {each.name: each.reason for each in plan.forecast.last.values()} == {
+        "a": "UpToDate",
+        "b": "NotFound",
+    }
+
+
+class Meeting(Compute):
+    """Lists the instances of b and c only together."""
+
+    both = Barrier(2, timeout=10)
+
+    def instances(self, target: Target, model: Model, priority: Priority) -> tuple[Instance, ...]:
+        if target.name in {"b", "c"}:
+            self.both.wait()
+        return super().instances(target, model, priority)
+
+
+def test_instances_that_no_decision_needs_are_read_at_the_same_time() -> None:
+    sets = [scale_set(name, capacity=2) for name in "abc"]
+    world = World(fleet(*sets), spec("a"), spec("b", wave=1), spec("c", wave=1), compute=Meeting)
+    assert len(plan_of(world).snapshot.instances) == 3

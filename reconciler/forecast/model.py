@@ -133,15 +133,27 @@ def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> P
     return PredictedState(model, instances, unavailable, events, duration)
 
 
+def assumed_recoveries(desired: ScaleSet, observed: Observed) -> frozenset[str]:
+    """The ids of the instances on the desired image that are predicted to become healthy although nothing is
+    done to them: they are unhealthy or stopped, for no longer than `health.timeout`."""
+    model, instances = observed.model, observed.instances
+    if not isinstance(model, Model) or instances is None:
+        return frozenset()
+    found = _recovering(desired, members(desired, model, observed, instances), observed.at)
+    return frozenset(each.instance.id for each in found if each.state is State.UNHEALTHY)
+
+
+def _recovering(desired: ScaleSet, staying: Sequence[Member], at: datetime) -> list[Member]:
+    """The members that a rollout waits for, without those that took too long."""
+    return [each for each in staying if each.is_awaited and not is_overdue(each.instance, desired, at)]
+
+
 def _recoveries(
     desired: ScaleSet, model: Model, staying: Sequence[Member], at: datetime, duration: BatchDuration
 ) -> Iterator[PredictedEvent]:
-    """When the instances that are in transition now become healthy."""
-    awaited = [
-        each.instance for each in staying if each.is_awaited and not is_overdue(each.instance, desired, at)
-    ]
+    """When the instances that a rollout waits for now become healthy."""
     by_stage: dict[tuple[datetime, bool], list[str]] = {}
-    for each in awaited:
+    for each in (member.instance for member in _recovering(desired, staying, at)):
         is_moving = is_in_transition(each.provisioning) or each.power != "running"
         by_stage.setdefault((each.since or at, is_moving), []).append(each.id)
     soonest = at + _ANY_MOMENT

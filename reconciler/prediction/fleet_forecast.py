@@ -34,7 +34,9 @@ class FleetForecast:
 
     `forecasts` are those of the scale sets that take at least one step. `began` is when they take the first
     one, and `ended` when they are settled, if they get there. Both assume that approvals are given at once.
-    `last` are the last outcomes. `is_whole` is False if the prediction stopped before its end.
+    `last` are the last outcomes. `assumed_recoveries` are how many instances on the declared image are
+    unhealthy or stopped and are predicted to recover although nothing is done to them. `is_whole` is False if
+    the prediction stopped before its end.
     """
 
     at: datetime
@@ -42,6 +44,7 @@ class FleetForecast:
     began: Mapping[str, datetime] = field(default_factory=dict)
     ended: Mapping[str, datetime] = field(default_factory=dict)
     last: Mapping[str, Outcome] = field(default_factory=dict)
+    assumed_recoveries: Mapping[str, int] = field(default_factory=dict)
     is_whole: bool = True
 
 
@@ -63,7 +66,8 @@ def forecast_fleet(
     if base:
         prediction.sweep()
     prediction.run()
-    return forecast_from(prediction, azure.steps, durations)
+    found = forecast_from(prediction, azure.steps, durations)
+    return replace(found, assumed_recoveries=azure.assumed_recoveries)
 
 
 def forecast_from(
@@ -97,7 +101,7 @@ def forecast_from(
         {key: each[0].at for key, each in taken.items()},
         {key: found[-1].began for key, found in stretches.items() if found[-1].first.status is Status.READY},
         {state.key: state.outcome for state in states if state.outcome},
-        playback.is_whole,
+        is_whole=playback.is_whole,
     )
 
 

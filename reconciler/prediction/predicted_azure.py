@@ -15,7 +15,7 @@ from reconciler.azure.compute import Scope
 from reconciler.azure.failure import Conflict
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.forecast.batch_duration import BatchDuration
-from reconciler.forecast.model import PredictedState, predict
+from reconciler.forecast.model import PredictedState, assumed_recoveries, predict
 from reconciler.prediction.playback import PlayedStep
 from reconciler.prediction.recording import Snapshot
 from reconciler.rollout.observed import (
@@ -41,7 +41,11 @@ _OPERATION = "the address of an operation"
 
 
 class PredictedAzure:
-    """A client of the predicted fleet. `steps` are those taken so far."""
+    """A client of the predicted fleet.
+
+    `steps` are those taken so far. `assumed_recoveries` are the numbers of unhealthy instances that recover
+    although nothing is done to them, by key.
+    """
 
     def __init__(
         self, snapshot: Snapshot, scale_sets: Mapping[str, ScaleSet], durations: Mapping[str, BatchDuration]
@@ -49,11 +53,15 @@ class PredictedAzure:
         """`scale_sets` are the specs and `durations` the usual durations of a batch, both by key."""
         self._snapshot = snapshot
         self._now = snapshot.at
-        self._worlds = {
-            key: world
-            for key, desired in scale_sets.items()
-            if (world := _predict(desired, snapshot, durations[key])) is not None
-        }
+        self._worlds: dict[str, PredictedState] = {}
+        self.assumed_recoveries: dict[str, int] = {}
+        for key, desired in scale_sets.items():
+            observed = _observed(desired, snapshot)
+            exact = exact_if_known(desired, observed)
+            if world := predict(exact, observed, durations[key]):
+                self._worlds[key] = world
+            if recovering := assumed_recoveries(exact, observed):
+                self.assumed_recoveries[key] = len(recovering)
         self._unread_models = {
             key: model for key in snapshot.failures if (model := snapshot.models.get(key)) is not None
         }
@@ -138,13 +146,12 @@ class PredictedAzure:
         return world
 
 
-def _predict(desired: ScaleSet, snapshot: Snapshot, duration: BatchDuration) -> PredictedState | None:
+def _observed(desired: ScaleSet, snapshot: Snapshot) -> Observed:
     key = desired.target.key
-    observed = Observed(
+    return Observed(
         snapshot.at,
         snapshot.at,
         model=snapshot.models.get(key),
         instances=snapshot.instances.get(key),
         availability=snapshot.availabilities.get((key, str(desired.image).casefold())),
     )
-    return predict(exact_if_known(desired, observed), observed, duration)

@@ -11,7 +11,7 @@ from reconciler.rollout.observed import Instance, Model
 from reconciler.simulator import Status
 from reconciler.spec.scale_set import Target
 from tests.prediction.plans import plan_of
-from tests.stories.world import NEW, OLD, World, fleet, of_all, scale_set, spec
+from tests.stories.world import NEW, OLD, World, fleet, of_all, platform, scale_set, spec
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,23 @@ def test_instances_that_no_decision_needs_are_read_at_the_same_time() -> None:
     sets = [scale_set(name, capacity=2) for name in "abc"]
     world = World(fleet(*sets), spec("a"), spec("b", wave=1), spec("c", wave=1), compute=Meeting)
     assert len(plan_of(world).snapshot.instances) == 3
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        pytest.param([{"id": "1", "health": "unhealthy"}], 1, id="unhealthy for a moment"),
+        pytest.param([{"id": "1", "power": "stopped"}, {"id": "2", "health": "unhealthy"}], 2, id="stopped"),
+        pytest.param([{"id": "1", "provisioning": "updating"}], 0, id="being upgraded"),
+        pytest.param(
+            [{"id": "1", "image": platform(OLD), "health": "unhealthy"}], 0, id="still on the old image"
+        ),
+        pytest.param([{"id": "1", "power": "deallocated"}], 0, id="deallocated"),
+    ],
+)
+def test_a_forecast_counts_the_instances_that_it_assumes_to_recover(
+    states: list[dict[str, Any]], expected: int
+) -> None:
+    web = scale_set(capacity=5, image=platform(NEW), instanceStates=states)
+    plan = plan_of(World(fleet(web), spec()))
+    assert sum(plan.forecast.assumed_recoveries.values()) == expected

@@ -175,6 +175,8 @@ def _begin(begins: str, at: str) -> str:
 
 
 def _end(summary: Json, at: str) -> str:
+    if summary["unfinishedAt"]:
+        return f"does not end by {forecast.moment(summary['unfinishedAt'], at)}"
     if not summary["ends"]:
         return "does not complete"
     length = datetime.fromisoformat(summary["ends"]) - datetime.fromisoformat(summary["begins"])

@@ -36,7 +36,7 @@ class FleetForecast:
     one, and `ended` when they are settled, if they get there. Both assume that approvals are given at once.
     `last` are the last outcomes. `assumed_recoveries` are how many instances on the declared image are
     unhealthy or stopped and are predicted to recover although nothing is done to them. `is_whole` is False if
-    the prediction stopped before its end.
+    the prediction stopped before its end, at `until`.
     """
 
     at: datetime
@@ -45,6 +45,7 @@ class FleetForecast:
     ended: Mapping[str, datetime] = field(default_factory=dict)
     last: Mapping[str, Outcome] = field(default_factory=dict)
     assumed_recoveries: Mapping[str, int] = field(default_factory=dict)
+    until: datetime | None = None
     is_whole: bool = True
 
 
@@ -101,6 +102,7 @@ def forecast_from(
         {key: each[0].at for key, each in taken.items()},
         {key: found[-1].began for key, found in stretches.items() if found[-1].first.status is Status.READY},
         {state.key: state.outcome for state in states if state.outcome},
+        until=playback.until,
         is_whole=playback.is_whole,
     )
 

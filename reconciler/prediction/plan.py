@@ -111,7 +111,24 @@ class Plan:
     @property
     def ends(self) -> datetime | None:
         """When the last rollout ends, or None if a rollout does not reach its end or there is no rollout."""
-        return self._end(self.rolling)
+        return None if self._unfinished else self._end(self.rolling)
+
+    @property
+    def unfinished_at(self) -> datetime | None:
+        """When the forecast stops, if something of the change is still to come then."""
+        return self.forecast.until if self._unfinished else None
+
+    @cached_property
+    def _unfinished(self) -> tuple[ScaleSetState, ...]:
+        """The scale sets of the change that are not settled when the forecast stops before its end."""
+        if self.forecast.is_whole:
+            return ()
+        last = self.forecast.last
+        return tuple(
+            each
+            for each in self.states
+            if self.is_changed(each) and not (each.key in last and last[each.key].status.settled)
+        )
 
     @property
     def worst_loss(self) -> WorstLoss | None:
@@ -168,13 +185,14 @@ class Plan:
 
     def _wave(self, number: int, group: Sequence[ScaleSetState]) -> Wave:
         first = min(group, key=self.steps_begin)
+        is_unfinished = any(each.desired.wave == number for each in self._unfinished)
         return Wave(
             number,
             len(group),
             sum(_instances(self.forecast_of(each)) for each in group),
             first.desired.name,
             self.steps_begin(first),
-            self._end(group),
+            None if is_unfinished else self._end(group),
         )
 
     def _end(self, group: Sequence[ScaleSetState]) -> datetime | None:

@@ -130,6 +130,11 @@ class Playback(ABC):
         is_too_late = self._azure.now() - self.at > self._limits.horizon
         return not is_too_late and self._reconciles <= self._limits.reconciles
 
+    @property
+    def until(self) -> datetime:
+        """How far it has come, at most to its horizon."""
+        return min(self._azure.now(), self.at + self._limits.horizon)
+
     def sweep(self) -> tuple[str, ...]:
         self._changed, self._was_sweep = False, True
         due = self._reconciler.sweep()
@@ -147,6 +152,9 @@ class Playback(ABC):
         """Run to the end, or to a limit."""
         while self.is_whole:
             self._was_sweep = False
+            if self._loop.due > self.at + self._limits.horizon:
+                self._azure.move_to(self._loop.due)
+                return
             self._loop.step(self._note)
             if not self._was_sweep or self._changed:
                 continue

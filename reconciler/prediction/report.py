@@ -43,6 +43,7 @@ def rollouts(shown: Plan) -> Json:
             "images": [_image(each) for each in shown.images],
             "begins": _moment(shown.begins),
             "ends": _moment(shown.ends),
+            "unfinishedAt": _moment(shown.unfinished_at),
             "worstLoss": {"name": loss.name, "instances": loss.instances, "of": loss.of} if loss else None,
         },
         "waves": [_wave(each) for each in shown.waves],

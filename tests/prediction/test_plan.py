@@ -7,6 +7,8 @@ import pytest
 
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
+from reconciler.cli import plan_text
+from reconciler.prediction import report
 from reconciler.rollout.observed import Instance, Model
 from reconciler.simulator import Status
 from reconciler.spec.scale_set import Target
@@ -125,3 +127,20 @@ def test_a_forecast_counts_the_instances_that_it_assumes_to_recover(
     web = scale_set(capacity=5, image=platform(NEW), instanceStates=states)
     plan = plan_of(World(fleet(web), spec()))
     assert sum(plan.forecast.assumed_recoveries.values()) == expected
+
+
+@pytest.mark.parametrize(
+    ("schedule", "headline"),
+    [
+        pytest.param("0 11 6 3 *", "does not end by Fri 2026-03-06 09:00 UTC", id="opens after sixty days"),
+        pytest.param("0 11 5 3 *", "ends about ", id="opens on the fifty-ninth day"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_a_change_that_waits_for_a_window(schedule: str, headline: str, name: str) -> None:
+    """The other scale set ends within minutes."""
+    window: dict[str, Any] = {"rollout": {"windows": [{"kind": "allow", "schedule": schedule, "duration": "4h"}]}}
+    specs = [spec(each, **(window if each == name else {})) for each in "ab"]
+    plan = plan_of(World(fleet(scale_set("a", capacity=2), scale_set("b", capacity=2)), *specs))
+    assert headline in plan_text.timing(report.plan(plan))
+    assert {each.ends is None for each in plan.waves} == {headline.startswith("does not")}

@@ -122,7 +122,7 @@ class _Prediction(Playback):
         self._durations = durations
 
     def _is_over(self) -> bool:
-        return all(map(self._rests, self.states)) and not [*self._events(), *self._dates()]
+        return not self._to_come and all(map(self._rests, self.states))
 
     def _can_skip_sweeps(self) -> bool:
         return True

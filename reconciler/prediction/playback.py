@@ -113,6 +113,7 @@ class Playback(ABC):
         self._changed = False  # whether any outcome has changed since the last sweep began
         self._changed_at = self.at
         self._was_sweep = False
+        self._to_come: tuple[datetime, ...] = ()  # events and dates, as of the last sweep without any change
         self._reconciles = 0
 
     @property
@@ -158,11 +159,13 @@ class Playback(ABC):
             self._loop.step(self._note)
             if not self._was_sweep or self._changed:
                 continue
+            self._to_come = (*self._events(), *self._dates())
             if self._is_over():
                 return
             if self._can_skip_sweeps():
                 # Another sweep finds the same, until something happens.
-                happens = [*self._events(), *self._loop.requeued, *self._dates()]
+                requeued = self._loop.requeued_at
+                happens = (*self._to_come, requeued) if requeued else self._to_come
                 self._loop.skip_sweeps(min(happens, default=self._azure.now()))
 
     @abstractmethod

@@ -139,7 +139,9 @@ def test_a_forecast_counts_the_instances_that_it_assumes_to_recover(
 @pytest.mark.parametrize("name", ["a", "b"])
 def test_a_change_that_waits_for_a_window(schedule: str, headline: str, name: str) -> None:
     """The other scale set ends within minutes."""
-    window: dict[str, Any] = {"rollout": {"windows": [{"kind": "allow", "schedule": schedule, "duration": "4h"}]}}
+    window: dict[str, Any] = {
+        "rollout": {"windows": [{"kind": "allow", "schedule": schedule, "duration": "4h"}]}
+    }
     specs = [spec(each, **(window if each == name else {})) for each in "ab"]
     plan = plan_of(World(fleet(scale_set("a", capacity=2), scale_set("b", capacity=2)), *specs))
     assert headline in plan_text.timing(report.plan(plan))

@@ -87,8 +87,8 @@ def others(plan: Json) -> str:
     still = Counter(row["reason"] or "not read" for row in rows if not row["forecast"])
     reasons = ", ".join(f"{amount:,} {reason}" for reason, amount in sorted(still.items()))
     parts = [f"{_scale_sets(still.total())} without an upgrade: {reasons}"] if still else []
-    if summary["others"]:
-        parts.append(f"{_scale_sets(len(summary['others']))} outside the change: {join(summary['others'])}")
+    if names := summary["otherRollouts"]:
+        parts.append(f"{_scale_sets(len(names))} outside the change: {join(names)}")
     if summary["fleetChanged"]:
         parts.append("the settings of the Fleet change, for all scale sets")
     return "; ".join(parts)
@@ -200,7 +200,7 @@ def _shape(row: Json) -> str:
     rest = [
         (key, found[key]) for key in ("worstLoss", "maxBatch", "patches", "assumedBatchSeconds", "endsWith")
     ]
-    holds = [each["reason"] for each in found["holds"]]
+    holds = [each["reason"] for each in found["waits"]]
     halts = [each["reason"] for each in row.get("halts", ())]  # of a rehearsal
     return repr((row["wave"], row["image"], batches, rest, holds, halts))
 

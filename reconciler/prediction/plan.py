@@ -69,7 +69,7 @@ class Plan:
         )
 
     @cached_property
-    def others(self) -> tuple[ScaleSetState, ...]:
+    def other_rollouts(self) -> tuple[ScaleSetState, ...]:
         """The scale sets that take at least one step, whether or not the change is made."""
         return tuple(
             each for each in self.states if each.key in self.forecast.forecasts and not self.is_changed(each)

@@ -37,7 +37,7 @@ def rollouts(shown: Plan) -> Json:
             "changed": len(shown.changed),
             "rollingOut": len(shown.rolling),
             "instances": shown.instances,
-            "others": [each.desired.name for each in shown.others],
+            "otherRollouts": [each.desired.name for each in shown.other_rollouts],
             "removed": list(shown.removed),
             "fleetChanged": shown.changes_fleet,
             "images": [_image(each) for each in shown.images],

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.cli import forecast
+from reconciler.rollout.reason import meaning_of
 from reconciler.rollout.wording import join
 from reconciler.spec.duration import format_duration
 from reconciler.spec.wording import count
@@ -200,9 +201,18 @@ def _shape(row: Json) -> str:
     rest = [
         (key, found[key]) for key in ("worstLoss", "maxBatch", "patches", "assumedBatchSeconds", "endsWith")
     ]
-    holds = [each["reason"] for each in found["waits"]]
+    waits = [(each["reason"], _pause(each)) for each in found["waits"]]
     halts = [each["reason"] for each in row.get("halts", ())]  # of a rehearsal
-    return repr((row["wave"], row["image"], batches, rest, holds, halts))
+    return repr((row["wave"], row["image"], batches, rest, waits, halts))
+
+
+def _pause(wait: Json) -> timedelta | None:
+    """The length of a soak in whole minutes. None for a wait for others, which is of no fixed length."""
+    meaning = meaning_of(wait["reason"])
+    if meaning is None or not meaning.is_pause or not wait["until"]:
+        return None
+    length = datetime.fromisoformat(wait["until"]) - datetime.fromisoformat(wait["at"])
+    return timedelta(minutes=round(length / timedelta(minutes=1)))
 
 
 def _first(row: Json) -> str:

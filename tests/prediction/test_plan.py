@@ -146,3 +146,25 @@ def test_a_change_that_waits_for_a_window(schedule: str, headline: str, name: st
     plan = plan_of(World(fleet(scale_set("a", capacity=2), scale_set("b", capacity=2)), *specs))
     assert headline in plan_text.timing(report.plan(plan))
     assert {each.ends is None for each in plan.waves} == {headline.startswith("does not")}
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "groups"),
+    [
+        pytest.param({"soak": "10m"}, {"soak": "12m"}, [("a",), ("b",), ("c",)], id="soaks that differ"),
+        pytest.param(
+            {"bakeTime": "5m"}, {"bakeTime": "1h"}, [("a",), ("b",), ("c",)], id="bake times that differ"
+        ),
+        pytest.param(
+            {"soak": "10m"}, {"soak": "10m"}, [("a",), ("b", "c")], id="equal soaks at different times"
+        ),
+    ],
+)
+def test_rollouts_form_one_group_if_their_soaks_are_equally_long(
+    b: dict[str, Any], c: dict[str, Any], groups: list[tuple[str, ...]]
+) -> None:
+    """The first scale set does not wait for another one."""
+    sets = [scale_set(name, capacity=2) for name in "abc"]
+    cap = of_all(maxConcurrentRollouts=1, maxChange="100%")
+    plan = plan_of(World(fleet(*sets), cap, spec("a"), spec("b", rollout=b), spec("c", rollout=c)))
+    assert [each.names for each in plan_text.groups(report.plan(plan))] == groups

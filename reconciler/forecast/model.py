@@ -48,6 +48,19 @@ class PredictedState:
             world = replace(world, events=tuple(later))._apply(event)
         return world
 
+    def same_until(self, desired: ScaleSet, until: datetime | None, at: datetime) -> datetime:
+        """Until when every decision without a step is the same as that at `at`: no event happens, and nothing
+        can be overdue. `until` is the time that the decision names. Returns `at` if that is unknown."""
+        if not self.events:
+            return until or at
+        if self.duration.whole > min(desired.health.timeout, desired.rollout.progress_deadline):
+            return at
+        return min(self.events[0].at, until or self.events[0].at)
+
+    def unavailable_after(self, step: Step) -> frozenset[str]:
+        """The instances that will be unavailable once this step is taken."""
+        return self.unavailable | (set(step.instance_ids) if isinstance(step, Upgrade) else set())
+
     def after(self, step: Step, at: datetime) -> "PredictedState":
         """The state after Azure has accepted a step."""
         match step:

@@ -15,13 +15,12 @@ from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.state import ScaleSetState
 from reconciler.forecast.batch_duration import BatchDuration
-from reconciler.forecast.forecast import Forecast, PredictedWait, batch_of
+from reconciler.forecast.forecast import Forecast, PredictedStep, PredictedWait, forecast_of
 from reconciler.prediction.declared import Base, UnchangingSpecs
 from reconciler.prediction.playback import Limits, Playback, PlayedStep, Stretch
 from reconciler.prediction.predicted_azure import PredictedAzure
 from reconciler.prediction.recording import Snapshot
 from reconciler.rollout.reason import Reason, Status
-from reconciler.rollout.step import Upgrade
 from reconciler.spec.scale_set import ScaleSet
 
 _LIMITS = Limits(timedelta(days=60), 200_000)  # a few minutes of CPU
@@ -63,7 +62,7 @@ def forecast_fleet(
     unchanging = UnchangingSpecs(specs, base)
     declared = {each.target.key: each for each in unchanging.scale_sets}
     azure = PredictedAzure(snapshot, declared, durations)
-    prediction = _Prediction(unchanging, azure, durations, settings)
+    prediction = _Prediction(unchanging, azure, settings)
     if base:
         prediction.sweep()
     prediction.run()
@@ -114,12 +113,10 @@ class _Prediction(Playback):
         self,
         specs: UnchangingSpecs,
         azure: PredictedAzure,
-        durations: Mapping[str, BatchDuration],
         settings: Settings,
     ) -> None:
         super().__init__(specs, azure, settings, _LIMITS, sleep=_never, forecasts=False)
         self._predicted = azure
-        self._durations = durations
 
     def _is_over(self) -> bool:
         return not self._to_come and all(map(self._rests, self.states))
@@ -132,14 +129,7 @@ class _Prediction(Playback):
         key = desired.target.key
         if outcome.is_error and self._predicted.is_unread(key):
             return self.at + _LIMITS.horizon
-        event = self._azure.next_event(key)
-        if outcome.step:
-            return now
-        if event is None:
-            return outcome.until or now
-        if self._durations[key].whole > min(desired.health.timeout, desired.rollout.progress_deadline):
-            return now
-        return min(event, outcome.until or event)
+        return now if outcome.step else self._predicted.same_until(desired, outcome.until)
 
     def _rests(self, state: ScaleSetState) -> bool:
         """Whether it is settled, waits for others, or finds the same again and again."""
@@ -165,28 +155,16 @@ def _forecast(
     *,
     is_over: bool,
 ) -> Forecast:
-    exact = replace(state.desired, image=state.exact)
-    waits = tuple(_waits(stretches))
-    undated = min((each.at for each in waits if each.until is None), default=None)
-    begun, ended = steps[0].at, stretches[-1]
-    upgrades = [(each, step) for each in steps if isinstance(step := each.step, Upgrade)]
-    return Forecast(
-        batches=tuple(batch_of(exact, each.before, each.at, step) for each, step in upgrades),
-        patches=len(steps) - len(upgrades),
-        max_unavailable=max((len(_unavailable(each, step)) for each, step in upgrades), default=0),
-        total=len(steps[-1].before.instances),
-        begins=begun if undated is None or begun < undated else None,
-        ends=ended.began if undated is None and is_over else None,
-        lasts=ended.began - begun,
-        waits=waits,
+    ended = stretches[-1]
+    return forecast_of(
+        replace(state.desired, image=state.exact),
+        [PredictedStep(each.step, each.at, each.before.at(each.at)) for each in steps],
+        tuple(_waits(stretches)),
+        ended_at=ended.began,
+        lasts=ended.began - steps[0].at,
         end_reason=ended.first.reason if is_over else None,
         duration=duration,
     )
-
-
-def _unavailable(step: PlayedStep, upgrade: Upgrade) -> frozenset[str]:
-    """The instances that are unavailable once the step is taken."""
-    return step.before.at(step.at).unavailable | frozenset(upgrade.instance_ids)
 
 
 def _waits(stretches: Sequence[Stretch]) -> Iterator[PredictedWait]:

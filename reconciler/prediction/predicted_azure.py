@@ -78,6 +78,11 @@ class PredictedAzure:
         events = world.at(self._now).events if world else ()
         return events[0].at if events else None
 
+    def same_until(self, desired: ScaleSet, until: datetime | None) -> datetime:
+        """Until when a decision without a step stays the same as now. `until` is the time that it names."""
+        world = self._worlds.get(desired.target.key)
+        return world.at(self._now).same_until(desired, until, self._now) if world else until or self._now
+
     def approve_as(self, key: str, image: Image, by: str) -> None:
         """Approve the image for this scale set, as a person would."""
         model = self._unread_models.get(key) or self._world(key).model

@@ -47,4 +47,7 @@ def plan_fleet(
     states = store.states()
     snapshot = recording.snapshot(specs.scale_sets, readers=settings.workers)
     durations = {each.key: usual_duration((), each.desired.health.timeout) for each in states}
-    return Plan(states, snapshot, forecast_fleet(specs, snapshot, durations, settings, base), base), store
+    found = forecast_fleet(specs, snapshot, durations, settings, base)
+    # Specs with errors are not in force, which is no removal.
+    is_read = bool(states or not specs.errors)
+    return Plan(states, snapshot, found, base if is_read else None), store

@@ -168,3 +168,8 @@ def test_rollouts_form_one_group_if_their_soaks_are_equally_long(
     cap = of_all(maxConcurrentRollouts=1, maxChange="100%")
     plan = plan_of(World(fleet(*sets), cap, spec("a"), spec("b", rollout=b), spec("c", rollout=c)))
     assert [each.names for each in plan_text.groups(report.plan(plan))] == groups
+
+
+def test_specs_that_cannot_be_read_remove_no_scale_set() -> None:
+    world = World(fleet(scale_set("a", capacity=2)), spec("a", suspend="maybe"))
+    assert plan_of(world, spec("a")).removed == ()

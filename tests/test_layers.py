@@ -19,7 +19,7 @@ PACKAGES = {
     "checks": {"spec", "rollout"},
     "forge": {"spec"},
     "daemon": {"spec", "rollout", "forecast", "azure", "git", "checks"},
-    "prediction": {"spec", "rollout", "forecast", "azure", "daemon"},
+    "prediction": {"spec", "rollout", "forecast", "azure", "checks", "daemon"},
     "web": {"spec", "rollout", "daemon"},
     "simulator": {"spec"},
     "rehearsal": {"spec", "rollout", "forecast", "azure", "daemon", "prediction", "simulator"},

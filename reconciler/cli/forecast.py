@@ -58,7 +58,7 @@ def lines(row: Json, *, is_dated: bool = True) -> list[Line]:
 
 
 def _lines(row: Json, *, is_folded: bool, is_dated: bool) -> Iterator[Line]:
-    waits = [each for each in row["forecast"]["holds"] if _ends(each)]
+    waits = [each for each in row["forecast"]["waits"] if _ends(each)]
     number = 1
     for run in _runs(row["forecast"]["batches"], waits, is_folded=is_folded):
         while waits and _at(waits[0]["at"]) <= _at(run[0]["at"]):
@@ -133,7 +133,7 @@ def _size(forecast: Json) -> str:
 def _time(forecast: Json, observed_at: str, *, is_dated: bool) -> str:
     """The duration, how much of it is soak, and the end, if it is known."""
     pauses = [
-        each for each in forecast["holds"] if (meaning := meaning_of(each["reason"])) and meaning.is_pause
+        each for each in forecast["waits"] if (meaning := meaning_of(each["reason"])) and meaning.is_pause
     ]
     paused = sum((_at(each["until"]) - _at(each["at"]) for each in pauses), timedelta())
     within = f" ({_about(paused)} of it soak)" if paused else ""

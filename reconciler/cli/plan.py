@@ -19,12 +19,10 @@ from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.cli.source import specs_directory
 from reconciler.cli.verb import Verb
 from reconciler.daemon.settings import Settings
-from reconciler.forecast.batch_duration import usual_duration
 from reconciler.git.worktree import NoBase, earlier_specs
 from reconciler.prediction import report
-from reconciler.prediction.fleet_forecast import forecast_fleet
-from reconciler.prediction.plan import Base, Plan
-from reconciler.prediction.recording import Recording
+from reconciler.prediction.declared import Base
+from reconciler.prediction.planning import plan_fleet
 from reconciler.spec.declared import declare
 
 
@@ -70,22 +68,22 @@ def plan(
     """
     before = _base(base) if base else None
     announce(fleet.session)
-    recording = Recording(fleet.azure())
     reach = replace(UNMERGED, allowed=check_hosts) if checks else None
-    reconciler = fleet.reconciler(azure=recording, check_reach=reach, forecasts=False)
-    store = reconciler.once(act=False)
-    skipped = "" if checks else skipped_checks_note(each.desired for each in store.states())
+    planned, store = plan_fleet(
+        fleet.specs,
+        fleet.azure(),
+        before,
+        settings=Settings(),
+        list_by_resource_group=fleet.list_by_resource_group,
+        check_reach=reach,
+    )
+    states = planned.states
+    skipped = "" if checks else skipped_checks_note(each.desired for each in states)
     errors = store.last_sweep.errors if store.last_sweep else ()
     for line in errors:
         show_error(line)
 
-    states, snapshot = store.states(), recording.snapshot(fleet.specs.scale_sets)
-    durations = {
-        each.key: usual_duration(each.published.measured, each.desired.health.timeout) for each in states
-    }
-    found = report.plan(
-        Plan(states, snapshot, forecast_fleet(fleet.specs, snapshot, durations, Settings()), before)
-    )
+    found = report.plan(planned)
     if output == "json":
         if skipped:
             click.echo(skipped, err=True)

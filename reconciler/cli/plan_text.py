@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.cli import forecast
+from reconciler.rollout.reason import meaning_of
 from reconciler.rollout.wording import join
 from reconciler.spec.duration import format_duration
 from reconciler.spec.wording import count
@@ -87,8 +88,8 @@ def others(plan: Json) -> str:
     still = Counter(row["reason"] or "not read" for row in rows if not row["forecast"])
     reasons = ", ".join(f"{amount:,} {reason}" for reason, amount in sorted(still.items()))
     parts = [f"{_scale_sets(still.total())} without an upgrade: {reasons}"] if still else []
-    if summary["others"]:
-        parts.append(f"{_scale_sets(len(summary['others']))} outside the change: {join(summary['others'])}")
+    if names := summary["otherRollouts"]:
+        parts.append(f"{_scale_sets(len(names))} outside the change: {join(names)}")
     if summary["fleetChanged"]:
         parts.append("the settings of the Fleet change, for all scale sets")
     return "; ".join(parts)
@@ -175,6 +176,8 @@ def _begin(begins: str, at: str) -> str:
 
 
 def _end(summary: Json, at: str) -> str:
+    if summary["unfinishedAt"]:
+        return f"does not end by {forecast.moment(summary['unfinishedAt'], at)}"
     if not summary["ends"]:
         return "does not complete"
     length = datetime.fromisoformat(summary["ends"]) - datetime.fromisoformat(summary["begins"])
@@ -198,9 +201,18 @@ def _shape(row: Json) -> str:
     rest = [
         (key, found[key]) for key in ("worstLoss", "maxBatch", "patches", "assumedBatchSeconds", "endsWith")
     ]
-    holds = [each["reason"] for each in found["holds"]]
+    waits = [(each["reason"], _pause(each)) for each in found["waits"]]
     halts = [each["reason"] for each in row.get("halts", ())]  # of a rehearsal
-    return repr((row["wave"], row["image"], batches, rest, holds, halts))
+    return repr((row["wave"], row["image"], batches, rest, waits, halts))
+
+
+def _pause(wait: Json) -> timedelta | None:
+    """The length of a soak in whole minutes. None for a wait for others, which is of no fixed length."""
+    meaning = meaning_of(wait["reason"])
+    if meaning is None or not meaning.is_pause or not wait["until"]:
+        return None
+    length = datetime.fromisoformat(wait["until"]) - datetime.fromisoformat(wait["at"])
+    return timedelta(minutes=round(length / timedelta(minutes=1)))
 
 
 def _first(row: Json) -> str:

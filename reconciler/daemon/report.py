@@ -157,7 +157,7 @@ def _record(record: RolloutRecord) -> Json:
 def forecast(expected: Forecast | None, desired: ScaleSet) -> Json | None:
     """The forecast, in order, with durations in seconds.
 
-    "begins" and "ends" are None if a hold without "until" comes first.
+    "begins" and "ends" are None if a wait without "until" comes first.
     """
     if expected is None:
         return None
@@ -183,9 +183,9 @@ def forecast(expected: Forecast | None, desired: ScaleSet) -> Json | None:
         "assumedBatchSeconds": int(expected.duration.whole.total_seconds()),
         "isMeasured": not expected.duration.is_assumed,
         "healthTimeoutSeconds": int(desired.health.timeout.total_seconds()),
-        "holds": [
-            {"reason": str(hold.reason), "at": hold.at.isoformat(), "until": _moment(hold.until)}
-            for hold in expected.waits
+        "waits": [
+            {"reason": str(wait.reason), "at": wait.at.isoformat(), "until": _moment(wait.until)}
+            for wait in expected.waits
         ],
         "endsWith": str(expected.end_reason) if expected.end_reason else None,
     }

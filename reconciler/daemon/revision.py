@@ -35,4 +35,4 @@ def statement(desired: ScaleSet) -> tuple[object, ...]:
 
 def differs(before: ScaleSet, now: ScaleSet) -> bool:
     """Whether two specs differ in anything that has an effect on decisions."""
-    return statement(before) != statement(now)
+    return before is not now and statement(before) != statement(now)

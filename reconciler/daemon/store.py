@@ -73,6 +73,7 @@ class Store:
     requests: RequestCounter = field(default_factory=RequestCounter)
     _states: dict[str, ScaleSetState] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
+    _sorted: ScaleSetStates | None = None  # all states by name, until one changes
 
     def states(self) -> ScaleSetStates:
         """All states, sorted by name."""
@@ -104,6 +105,7 @@ class Store:
         """
         wanted = {each.key: each for each in in_force}
         with self._lock:
+            self._sorted = None
             gone = {key: self._states.pop(key) for key in self._states.keys() - wanted.keys()}
             removed = frozenset(failure for state in gone.values() for failure in state.failures)
             for key, each in wanted.items():
@@ -132,6 +134,7 @@ class Store:
             if key not in self._states:
                 return None
             self._states[key] = advance(self._states[key], event)
+            self._sorted = None
             return self._states[key]
 
     def acquire(self, key: str, evaluate: Callable[[ScaleSetState, Sequence[ScaleSetState]], Gate]) -> Gate:
@@ -144,7 +147,12 @@ class Store:
             gate = evaluate(state, self._by_name())
             if gate.closed is None:
                 self._states[key] = advance(state, SlotAcquired())
+                self._sorted = None
             return gate
 
     def _by_name(self) -> ScaleSetStates:
-        return ScaleSetStates.of(sorted(self._states.values(), key=lambda state: state.desired.name))
+        if self._sorted is None:
+            self._sorted = ScaleSetStates.of(
+                sorted(self._states.values(), key=lambda state: state.desired.name)
+            )
+        return self._sorted

@@ -6,6 +6,8 @@ takes no time of its own.
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
 
 from reconciler.daemon.loop import APART, Work
 from reconciler.daemon.outcome import Outcome
@@ -39,17 +41,24 @@ class VirtualLoop:
         self._now = now
         self._move_to = move_to
         self._requeue = requeue
+        self._queue: list[tuple[datetime, int, str]] = []  # a heap of the times below, and of earlier ones
         self._requeued: dict[str, datetime] = {}
+        self._number = count()
 
     @property
     def due(self) -> datetime:
         """When the next sweep or reconcile is due."""
-        return min((self._sweep_at, *self._requeued.values()))
+        return min(self._sweep_at, self.requeued_at or self._sweep_at)
 
     @property
-    def requeued(self) -> tuple[datetime, ...]:
-        """When the requeued reconciles are due, in no order."""
-        return tuple(self._requeued.values())
+    def requeued_at(self) -> datetime | None:
+        """When the next requeued reconcile is due, None if there is none."""
+        while self._queue:
+            at, _, key = self._queue[0]
+            if self._requeued.get(key) == at:
+                return at
+            heappop(self._queue)  # it was reconciled earlier
+        return None
 
     def skip_sweeps(self, until: datetime) -> None:
         """Omit the sweeps before this time. The interval between sweeps stays a multiple of the usual one."""
@@ -58,10 +67,10 @@ class VirtualLoop:
 
     def step(self, note: Callable[[Outcome], None]) -> None:
         """Advance to the next sweep or requeued reconcile, and run it. `note` is called with each outcome."""
-        due = min(self._requeued, key=lambda key: self._requeued[key], default=None)
-        if due is not None and self._requeued[due] < self._sweep_at:
-            self._move_to(self._requeued[due])
-            self._reconcile(due, note)
+        at = self.requeued_at
+        if at is not None and at < self._sweep_at:
+            self._move_to(at)
+            self._reconcile(self._queue[0][2], note)
             return
         self._move_to(self._sweep_at)
         at, self._sweep_at = self._sweep_at, self._sweep_at + self._sweep
@@ -77,3 +86,4 @@ class VirtualLoop:
         note(outcome)
         if (at := self._requeue(key, outcome, self._now())) is not None:
             self._requeued[key] = at
+            heappush(self._queue, (at, next(self._number), key))

@@ -4,7 +4,7 @@ It runs `decide` forward (`simulation`) on the predicted scale set (`model`), an
 each predicted reconcile.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from reconciler.rollout.member import members
 from reconciler.rollout.observed import Observed
 from reconciler.rollout.preflight import exact_if_known
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.step import Upgrade
+from reconciler.rollout.step import Step, Upgrade
 from reconciler.spec.scale_set import ScaleSet
 
 # The sum of instances over all reconciles: about a second of CPU. 1,000 instances in 50 domains need half of
@@ -83,21 +83,55 @@ def forecast(
     steps = [each for each in reconciles if each.decision.step]
     if not steps:
         return None
-    upgrades = [(each, step) for each in steps if isinstance(step := each.decision.step, Upgrade)]
-    begun, last = steps[0].at, reconciles[-1]
+    last = reconciles[-1]
     open_at = next(each.at for each in reconciles if not each.decision.gates)
-    waits = tuple(_waits(reconciles))
-    undated = min((each.at for each in waits if each.until is None), default=None)
-    return Forecast(
-        batches=tuple(batch_of(exact, each.world, each.at, step) for each, step in upgrades),
-        patches=len(steps) - len(upgrades),
-        max_unavailable=max((len(each.unavailable) for each, _ in upgrades), default=0),
-        total=last.decision.counts.total if last.decision.counts else len(world.instances),
-        begins=begun if undated is None or begun < undated else None,
-        ends=last.at if undated is None and last.is_last else None,
+    return forecast_of(
+        exact,
+        [PredictedStep(each.decision.step, each.at, each.world) for each in steps if each.decision.step],
+        tuple(_waits(reconciles)),
+        ended_at=last.at,
         lasts=last.at - open_at,
-        waits=waits,
         end_reason=last.decision.reason if last.is_last else None,
+        duration=duration,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedStep:
+    """A step that is taken, and the scale set right before it."""
+
+    step: Step
+    at: datetime
+    before: PredictedState
+
+
+def forecast_of(
+    exact: ScaleSet,
+    steps: Sequence[PredictedStep],
+    waits: tuple[PredictedWait, ...],
+    *,
+    ended_at: datetime,
+    lasts: timedelta,
+    end_reason: Reason | None,
+    duration: BatchDuration,
+) -> Forecast:
+    """The forecast of a prediction with these steps, at least one, and these waits.
+
+    `exact` is the spec with its exact image. `end_reason` is None if the prediction stopped before the end.
+    """
+    upgrades = [(each, step) for each in steps if isinstance(step := each.step, Upgrade)]
+    undated = min((each.at for each in waits if each.until is None), default=None)
+    begun = steps[0].at
+    return Forecast(
+        batches=tuple(batch_of(exact, each.before, each.at, step) for each, step in upgrades),
+        patches=len(steps) - len(upgrades),
+        max_unavailable=max((len(each.before.unavailable_after(step)) for each, step in upgrades), default=0),
+        total=len(members(exact, steps[-1].before.model, Observed(ended_at), steps[-1].before.instances)),
+        begins=begun if undated is None or begun < undated else None,
+        ends=ended_at if undated is None and end_reason is not None else None,
+        lasts=lasts,
+        waits=waits,
+        end_reason=end_reason,
         duration=duration,
     )
 

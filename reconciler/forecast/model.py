@@ -48,6 +48,19 @@ class PredictedState:
             world = replace(world, events=tuple(later))._apply(event)
         return world
 
+    def same_until(self, desired: ScaleSet, until: datetime | None, at: datetime) -> datetime:
+        """Until when every decision without a step is the same as that at `at`: no event happens, and nothing
+        can be overdue. `until` is the time that the decision names. Returns `at` if that is unknown."""
+        if not self.events:
+            return until or at
+        if self.duration.whole > min(desired.health.timeout, desired.rollout.progress_deadline):
+            return at
+        return min(self.events[0].at, until or self.events[0].at)
+
+    def unavailable_after(self, step: Step) -> frozenset[str]:
+        """The instances that will be unavailable once this step is taken."""
+        return self.unavailable | (set(step.instance_ids) if isinstance(step, Upgrade) else set())
+
     def after(self, step: Step, at: datetime) -> "PredictedState":
         """The state after Azure has accepted a step."""
         match step:
@@ -105,16 +118,16 @@ class PredictedState:
             power="running",
             health="initializing" if has_health else "",
             has_health_extension=has_health,
+            health_since=at if has_health else None,
             since=at,
             state_since=None,
             error="",
         )
 
     def _recover(self, instance: Instance, at: datetime) -> Instance:
-        has_health = self.model.health_source is HealthSource.EXTENSION
-        return replace(
-            instance, health="healthy" if has_health else "", state_since=at if has_health else None
-        )
+        if self.model.health_source is not HealthSource.EXTENSION:
+            return replace(instance, health="", state_since=None)
+        return replace(instance, health="healthy", health_since=at, state_since=at)
 
 
 def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> PredictedState | None:
@@ -133,15 +146,27 @@ def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> P
     return PredictedState(model, instances, unavailable, events, duration)
 
 
+def assumed_recoveries(desired: ScaleSet, observed: Observed) -> frozenset[str]:
+    """The ids of the instances on the desired image that are predicted to become healthy although nothing is
+    done to them: they are unhealthy or stopped, for no longer than `health.timeout`."""
+    model, instances = observed.model, observed.instances
+    if not isinstance(model, Model) or instances is None:
+        return frozenset()
+    found = _recovering(desired, members(desired, model, observed, instances), observed.at)
+    return frozenset(each.instance.id for each in found if each.state is State.UNHEALTHY)
+
+
+def _recovering(desired: ScaleSet, staying: Sequence[Member], at: datetime) -> list[Member]:
+    """The members that a rollout waits for, without those that took too long."""
+    return [each for each in staying if each.is_awaited and not is_overdue(each.instance, desired, at)]
+
+
 def _recoveries(
     desired: ScaleSet, model: Model, staying: Sequence[Member], at: datetime, duration: BatchDuration
 ) -> Iterator[PredictedEvent]:
-    """When the instances that are in transition now become healthy."""
-    awaited = [
-        each.instance for each in staying if each.is_awaited and not is_overdue(each.instance, desired, at)
-    ]
+    """When the instances that a rollout waits for now become healthy."""
     by_stage: dict[tuple[datetime, bool], list[str]] = {}
-    for each in awaited:
+    for each in (member.instance for member in _recovering(desired, staying, at)):
         is_moving = is_in_transition(each.provisioning) or each.power != "running"
         by_stage.setdefault((each.since or at, is_moving), []).append(each.id)
     soonest = at + _ANY_MOMENT

@@ -23,7 +23,7 @@ from reconciler.rollout.observed import (
 )
 from reconciler.rollout.progress import progress_after
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.step import Attempt, Upgrade
+from reconciler.rollout.step import Attempt
 from reconciler.spec.author import Author
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
@@ -54,12 +54,6 @@ class PredictedReconcile:
     decision: Decision
     lifted: tuple[Decision, ...] = ()
     is_repeated: bool = False
-
-    @property
-    def unavailable(self) -> frozenset[str]:
-        """The instances that will be unavailable once its step is taken."""
-        step = self.decision.step
-        return self.world.unavailable | (set(step.instance_ids) if isinstance(step, Upgrade) else set())
 
     @property
     def is_last(self) -> bool:
@@ -104,7 +98,9 @@ class Simulation:
             if found.is_last:
                 return
             is_behind = row is not None and row.events != self._world.events
-            same_until = self._known.at if is_behind else self._same_until(found.decision)
+            same_until = found.at
+            if not (is_behind or found.decision.step):
+                same_until = self._world.same_until(self._desired, found.decision.until, found.at)
             self._advance(found.decision)
             while (at := self._known.at) < same_until:
                 self._row_used = self._row_at(at) or self._row_used
@@ -180,18 +176,6 @@ class Simulation:
         gates = self._known.gates or ()
         self._known = replace(self._known, gates=tuple(each for each in gates if each != closed))
         return closed in gates
-
-    def _same_until(self, decision: Decision) -> datetime:
-        """Until when every decision is the same, because no event happens and nothing can be overdue."""
-        at, events = self._known.at, self._world.events
-        if decision.step:
-            return at
-        if not events:
-            return decision.until or at
-        shortest_timeout = min(self._desired.health.timeout, self._desired.rollout.progress_deadline)
-        if self._world.duration.whole > shortest_timeout:
-            return at
-        return min(events[0].at, decision.until or events[0].at)
 
     def _advance(self, decision: Decision) -> None:
         """Take the step, and continue at the next reconcile."""

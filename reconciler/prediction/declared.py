@@ -1,8 +1,10 @@
-"""The specs of a prediction: those in force, which do not change while it runs."""
+"""The specs of a prediction: those in force, which do not change while it runs, after those of the base."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from reconciler.daemon.in_force import InForce, RefusedCommit
+from reconciler.daemon.in_force import InForce, RefusedCommit, take_whole
 from reconciler.daemon.interfaces import DeclaredSpecs
 from reconciler.spec.author import Author
 from reconciler.spec.image import Image
@@ -12,22 +14,46 @@ from reconciler.spec.scale_set import ScaleSet
 _AUTHOR = Author("the author of the change", "")
 
 
-class UnchangingSpecs:
-    """The specs that another source had in force when this was made. It knows the history of that source."""
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The specs before a change: those of a commit, by key."""
 
-    def __init__(self, specs: DeclaredSpecs) -> None:
+    commit: str
+    scale_sets: Mapping[str, ScaleSet]
+
+
+class UnchangingSpecs:
+    """The specs that another source had in force when this was made. It knows the history of that source.
+
+    With a base, the first refresh puts the specs of the base in force. What is pending from earlier commits
+    then does not count as a part of the change (`spec.maxChange`), as for a daemon that has seen both.
+    """
+
+    def __init__(self, specs: DeclaredSpecs, base: Base | None = None) -> None:
         self._specs = specs
-        self.in_force: tuple[InForce, ...] = specs.in_force
-        self.scale_sets: tuple[ScaleSet, ...] = specs.scale_sets
+        self._base = base
+        self.warnings: tuple[str, ...] = specs.warnings
+        self.errors: tuple[str, ...] = specs.errors
+        self.refused: RefusedCommit | None = specs.refused
         self.in_force_since: datetime | None = specs.in_force_since
-        self.commit, self.subject = specs.commit, specs.subject
-        self.is_partial, self.read_at = specs.is_partial, specs.read_at
-        self.refused: RefusedCommit | None = None
-        self.warnings: tuple[str, ...] = ()
-        self.errors: tuple[str, ...] = ()
+        self.read_at = specs.read_at
+        self._change = specs.in_force
+        self._put_in_force(self._change)
 
     def refresh(self) -> None:
-        pass
+        if self._base and self.in_force_since:
+            origin = self._base.commit, self.in_force_since
+            self._put_in_force(take_whole(tuple(self._base.scale_sets.values()), origin, ()))
+            self.commit, self.subject, self.is_partial = self._base.commit, "the base", False
+            self._base = None
+        else:
+            self._put_in_force(self._change)
+
+    def _put_in_force(self, in_force: tuple[InForce, ...]) -> None:
+        self.in_force = in_force
+        self.scale_sets = tuple(each.desired for each in in_force)
+        self.commit, self.subject = self._specs.commit, self._specs.subject
+        self.is_partial = self._specs.is_partial
 
     def stale_since(self, _max_age: timedelta) -> None:
         return None
@@ -37,3 +63,10 @@ class UnchangingSpecs:
 
     def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
         return self._specs.was_declared(desired, image, commit)
+
+
+class ReadSpecs(UnchangingSpecs):
+    """The same, with the authors that the source knows."""
+
+    def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
+        return self._specs.authors(desired, commit)

@@ -15,13 +15,12 @@ from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.state import ScaleSetState
 from reconciler.forecast.batch_duration import BatchDuration
-from reconciler.forecast.forecast import Forecast, PredictedWait, batch_of
-from reconciler.prediction.declared import UnchangingSpecs
+from reconciler.forecast.forecast import Forecast, PredictedStep, PredictedWait, forecast_of
+from reconciler.prediction.declared import Base, UnchangingSpecs
 from reconciler.prediction.playback import Limits, Playback, PlayedStep, Stretch
 from reconciler.prediction.predicted_azure import PredictedAzure
 from reconciler.prediction.recording import Snapshot
 from reconciler.rollout.reason import Reason, Status
-from reconciler.rollout.step import Upgrade
 from reconciler.spec.scale_set import ScaleSet
 
 _LIMITS = Limits(timedelta(days=60), 200_000)  # a few minutes of CPU
@@ -34,7 +33,9 @@ class FleetForecast:
 
     `forecasts` are those of the scale sets that take at least one step. `began` is when they take the first
     one, and `ended` when they are settled, if they get there. Both assume that approvals are given at once.
-    `last` are the last outcomes. `is_whole` is False if the prediction stopped before its end.
+    `last` are the last outcomes. `assumed_recoveries` are how many instances on the declared image are
+    unhealthy or stopped and are predicted to recover although nothing is done to them. `is_whole` is False if
+    the prediction stopped before its end, at `until`.
     """
 
     at: datetime
@@ -42,19 +43,31 @@ class FleetForecast:
     began: Mapping[str, datetime] = field(default_factory=dict)
     ended: Mapping[str, datetime] = field(default_factory=dict)
     last: Mapping[str, Outcome] = field(default_factory=dict)
+    assumed_recoveries: Mapping[str, int] = field(default_factory=dict)
+    until: datetime | None = None
     is_whole: bool = True
 
 
 def forecast_fleet(
-    specs: DeclaredSpecs, snapshot: Snapshot, durations: Mapping[str, BatchDuration], settings: Settings
+    specs: DeclaredSpecs,
+    snapshot: Snapshot,
+    durations: Mapping[str, BatchDuration],
+    settings: Settings,
+    base: Base | None = None,
 ) -> FleetForecast:
-    """Predict the rollouts of a fleet. `durations` are the usual durations of a batch, by key."""
-    unchanging = UnchangingSpecs(specs)
+    """Predict the rollouts of a fleet. `durations` are the usual durations of a batch, by key.
+
+    The daemon has seen the specs of the base, if there is one, before those in force.
+    """
+    unchanging = UnchangingSpecs(specs, base)
     declared = {each.target.key: each for each in unchanging.scale_sets}
     azure = PredictedAzure(snapshot, declared, durations)
-    prediction = _Prediction(unchanging, azure, durations, settings)
+    prediction = _Prediction(unchanging, azure, settings)
+    if base:
+        prediction.sweep()
     prediction.run()
-    return forecast_from(prediction, azure.steps, durations)
+    found = forecast_from(prediction, azure.steps, durations)
+    return replace(found, assumed_recoveries=azure.assumed_recoveries)
 
 
 def forecast_from(
@@ -88,7 +101,8 @@ def forecast_from(
         {key: each[0].at for key, each in taken.items()},
         {key: found[-1].began for key, found in stretches.items() if found[-1].first.status is Status.READY},
         {state.key: state.outcome for state in states if state.outcome},
-        playback.is_whole,
+        until=playback.until,
+        is_whole=playback.is_whole,
     )
 
 
@@ -99,14 +113,13 @@ class _Prediction(Playback):
         self,
         specs: UnchangingSpecs,
         azure: PredictedAzure,
-        durations: Mapping[str, BatchDuration],
         settings: Settings,
     ) -> None:
         super().__init__(specs, azure, settings, _LIMITS, sleep=_never, forecasts=False)
-        self._durations = durations
+        self._predicted = azure
 
     def _is_over(self) -> bool:
-        return all(map(self._rests, self.states)) and not [*self._events(), *self._dates()]
+        return not self._to_come and all(map(self._rests, self.states))
 
     def _can_skip_sweeps(self) -> bool:
         return True
@@ -114,14 +127,9 @@ class _Prediction(Playback):
     def _same_until(self, desired: ScaleSet, outcome: Outcome, now: datetime) -> datetime:
         """Until when no event happens and nothing can be overdue."""
         key = desired.target.key
-        event = self._azure.next_event(key)
-        if outcome.step:
-            return now
-        if event is None:
-            return outcome.until or now
-        if self._durations[key].whole > min(desired.health.timeout, desired.rollout.progress_deadline):
-            return now
-        return min(event, outcome.until or event)
+        if outcome.is_error and self._predicted.is_unread(key):
+            return self.at + _LIMITS.horizon
+        return now if outcome.step else self._predicted.same_until(desired, outcome.until)
 
     def _rests(self, state: ScaleSetState) -> bool:
         """Whether it is settled, waits for others, or finds the same again and again."""
@@ -129,6 +137,8 @@ class _Prediction(Playback):
         if outcome is None:
             return False
         if outcome.status.settled or outcome.status is Status.WAITING:
+            return True
+        if outcome.is_error and self._predicted.is_unread(state.key):
             return True
         return self._repeats.get(state.key, 0) > state.desired.health.passes
 
@@ -145,28 +155,16 @@ def _forecast(
     *,
     is_over: bool,
 ) -> Forecast:
-    exact = replace(state.desired, image=state.exact)
-    waits = tuple(_waits(stretches))
-    undated = min((each.at for each in waits if each.until is None), default=None)
-    begun, ended = steps[0].at, stretches[-1]
-    upgrades = [(each, step) for each in steps if isinstance(step := each.step, Upgrade)]
-    return Forecast(
-        batches=tuple(batch_of(exact, each.before, each.at, step) for each, step in upgrades),
-        patches=len(steps) - len(upgrades),
-        max_unavailable=max((len(_unavailable(each, step)) for each, step in upgrades), default=0),
-        total=len(steps[-1].before.instances),
-        begins=begun if undated is None or begun < undated else None,
-        ends=ended.began if undated is None and is_over else None,
-        lasts=ended.began - begun,
-        waits=waits,
+    ended = stretches[-1]
+    return forecast_of(
+        replace(state.desired, image=state.exact),
+        [PredictedStep(each.step, each.at, each.before.at(each.at)) for each in steps],
+        tuple(_waits(stretches)),
+        ended_at=ended.began,
+        lasts=ended.began - steps[0].at,
         end_reason=ended.first.reason if is_over else None,
         duration=duration,
     )
-
-
-def _unavailable(step: PlayedStep, upgrade: Upgrade) -> frozenset[str]:
-    """The instances that are unavailable once the step is taken."""
-    return step.before.at(step.at).unavailable | frozenset(upgrade.instance_ids)
 
 
 def _waits(stretches: Sequence[Stretch]) -> Iterator[PredictedWait]:

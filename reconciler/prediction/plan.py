@@ -4,7 +4,7 @@ A plan compares the specs with Azure, and if there is a base, with the specs of 
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -12,18 +12,10 @@ from functools import cached_property
 from reconciler.daemon.revision import differs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.forecast.forecast import Forecast
+from reconciler.prediction.declared import Base
 from reconciler.prediction.fleet_forecast import FleetForecast
 from reconciler.prediction.recording import Snapshot
 from reconciler.spec.image import Image, same
-from reconciler.spec.scale_set import ScaleSet
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """The specs before a change: those of a commit, by key."""
-
-    commit: str
-    scale_sets: Mapping[str, ScaleSet]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +69,7 @@ class Plan:
         )
 
     @cached_property
-    def others(self) -> tuple[ScaleSetState, ...]:
+    def other_rollouts(self) -> tuple[ScaleSetState, ...]:
         """The scale sets that take at least one step, whether or not the change is made."""
         return tuple(
             each for each in self.states if each.key in self.forecast.forecasts and not self.is_changed(each)
@@ -119,7 +111,24 @@ class Plan:
     @property
     def ends(self) -> datetime | None:
         """When the last rollout ends, or None if a rollout does not reach its end or there is no rollout."""
-        return self._end(self.rolling)
+        return None if self._unfinished else self._end(self.rolling)
+
+    @property
+    def unfinished_at(self) -> datetime | None:
+        """When the forecast stops, if something of the change is still to come then."""
+        return self.forecast.until if self._unfinished else None
+
+    @cached_property
+    def _unfinished(self) -> tuple[ScaleSetState, ...]:
+        """The scale sets of the change that are not settled when the forecast stops before its end."""
+        if self.forecast.is_whole:
+            return ()
+        last = self.forecast.last
+        return tuple(
+            each
+            for each in self.states
+            if self.is_changed(each) and not (each.key in last and last[each.key].status.settled)
+        )
 
     @property
     def worst_loss(self) -> WorstLoss | None:
@@ -176,13 +185,14 @@ class Plan:
 
     def _wave(self, number: int, group: Sequence[ScaleSetState]) -> Wave:
         first = min(group, key=self.steps_begin)
+        is_unfinished = any(each.desired.wave == number for each in self._unfinished)
         return Wave(
             number,
             len(group),
             sum(_instances(self.forecast_of(each)) for each in group),
             first.desired.name,
             self.steps_begin(first),
-            self._end(group),
+            None if is_unfinished else self._end(group),
         )
 
     def _end(self, group: Sequence[ScaleSetState]) -> datetime | None:

@@ -89,6 +89,7 @@ class Playback(ABC):
         self._key_of = {each.name: each.target.key for each in specs.scale_sets}
         self._azure = azure
         self._limits = limits
+        self._settings = settings
         self._reconciler = Reconciler(
             specs,
             azure,
@@ -112,6 +113,7 @@ class Playback(ABC):
         self._changed = False  # whether any outcome has changed since the last sweep began
         self._changed_at = self.at
         self._was_sweep = False
+        self._to_come: tuple[datetime, ...] = ()  # events and dates, as of the last sweep without any change
         self._reconciles = 0
 
     @property
@@ -128,6 +130,11 @@ class Playback(ABC):
         """Whether it did not stop at a limit."""
         is_too_late = self._azure.now() - self.at > self._limits.horizon
         return not is_too_late and self._reconciles <= self._limits.reconciles
+
+    @property
+    def until(self) -> datetime:
+        """How far it has come, at most to its horizon."""
+        return min(self._azure.now(), self.at + self._limits.horizon)
 
     def sweep(self) -> tuple[str, ...]:
         self._changed, self._was_sweep = False, True
@@ -146,14 +153,19 @@ class Playback(ABC):
         """Run to the end, or to a limit."""
         while self.is_whole:
             self._was_sweep = False
+            if self._loop.due > self.at + self._limits.horizon:
+                self._azure.move_to(self._loop.due)
+                return
             self._loop.step(self._note)
             if not self._was_sweep or self._changed:
                 continue
+            self._to_come = (*self._events(), *self._dates())
             if self._is_over():
                 return
             if self._can_skip_sweeps():
                 # Another sweep finds the same, until something happens.
-                happens = [*self._events(), *self._loop.requeued, *self._dates()]
+                requeued = self._loop.requeued_at
+                happens = (*self._to_come, requeued) if requeued else self._to_come
                 self._loop.skip_sweeps(min(happens, default=self._azure.now()))
 
     @abstractmethod
@@ -188,9 +200,19 @@ class Playback(ABC):
             return now
         at, every = requeue_exactly(key, outcome, now), outcome.requeue_after
         until = self._same_until(self._declared[key], outcome, now)
-        if at is None or not every or until <= at:
+        if at is None or not every or until <= at or self._confirms_health(key, outcome):
             return at
-        return at + -(-(until - at) // every) * every
+        at += -(-(until - at) // every) * every
+        if outcome.until is None or at <= outcome.until:
+            return at
+        # A soak of 12 minutes is observed after 5, 10 and 12 minutes.
+        return max(outcome.until, at - every + self._settings.requeue_after)
+
+    def _confirms_health(self, key: str, outcome: Outcome) -> bool:
+        """Whether the observations until the end of a soak count towards `health.passes`."""
+        state = self._reconciler.store.get(key)
+        # The observation at the end of the soak counts as well.
+        return bool(outcome.until and state and state.progress.passes + 1 < state.desired.health.passes)
 
     def _events(self) -> list[datetime]:
         """When Azure changes a scale set next, for each that it changes."""

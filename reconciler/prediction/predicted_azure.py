@@ -1,19 +1,21 @@
 """Azure as it will be if all goes well: the fleet of a snapshot, on a clock that a prediction moves.
 
 Each scale set is a `PredictedState`. Steps succeed, and upgraded instances become healthy within the usual
-duration of a batch. Nobody else changes anything.
+duration of a batch. Nobody else changes anything. What could not be read for the snapshot cannot be read
+here either, for the same reason.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Scope
 from reconciler.azure.failure import Conflict
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.forecast.batch_duration import BatchDuration
-from reconciler.forecast.model import PredictedState, predict
+from reconciler.forecast.model import PredictedState, assumed_recoveries, predict
 from reconciler.prediction.playback import PlayedStep
 from reconciler.prediction.recording import Snapshot
 from reconciler.rollout.observed import (
@@ -39,7 +41,11 @@ _OPERATION = "the address of an operation"
 
 
 class PredictedAzure:
-    """A client of the predicted fleet. `steps` are those taken so far."""
+    """A client of the predicted fleet.
+
+    `steps` are those taken so far. `assumed_recoveries` are the numbers of unhealthy instances that recover
+    although nothing is done to them, by key.
+    """
 
     def __init__(
         self, snapshot: Snapshot, scale_sets: Mapping[str, ScaleSet], durations: Mapping[str, BatchDuration]
@@ -47,10 +53,17 @@ class PredictedAzure:
         """`scale_sets` are the specs and `durations` the usual durations of a batch, both by key."""
         self._snapshot = snapshot
         self._now = snapshot.at
-        self._worlds = {
-            key: world
-            for key, desired in scale_sets.items()
-            if (world := _predict(desired, snapshot, durations[key])) is not None
+        self._worlds: dict[str, PredictedState] = {}
+        self.assumed_recoveries: dict[str, int] = {}
+        for key, desired in scale_sets.items():
+            observed = _observed(desired, snapshot)
+            exact = exact_if_known(desired, observed)
+            if world := predict(exact, observed, durations[key]):
+                self._worlds[key] = world
+            if recovering := assumed_recoveries(exact, observed):
+                self.assumed_recoveries[key] = len(recovering)
+        self._unread_models = {
+            key: model for key in snapshot.failures if (model := snapshot.models.get(key)) is not None
         }
         self.steps: list[PlayedStep] = []
         self.requests = RequestCounter()
@@ -65,23 +78,34 @@ class PredictedAzure:
         events = world.at(self._now).events if world else ()
         return events[0].at if events else None
 
+    def same_until(self, desired: ScaleSet, until: datetime | None) -> datetime:
+        """Until when a decision without a step stays the same as now. `until` is the time that it names."""
+        world = self._worlds.get(desired.target.key)
+        return world.at(self._now).same_until(desired, until, self._now) if world else until or self._now
+
     def approve_as(self, key: str, image: Image, by: str) -> None:
         """Approve the image for this scale set, as a person would."""
-        world = self._world(key)
-        approved = replace(
-            world.model.persisted, approved=image, signature=Signature.of(image, by, self._now)
-        )
-        self._worlds[key] = replace(world, model=_with_state(world.model, approved))
+        model = self._unread_models.get(key) or self._world(key).model
+        signature = Signature.of(image, by, self._now)
+        self._set_state(key, model, replace(model.persisted, approved=image, signature=signature))
+
+    def is_unread(self, key: str) -> bool:
+        """Whether this scale set, or its instances, can never be read."""
+        return key in self._snapshot.failures
 
     def now(self) -> datetime:
         return self._now
 
     def models(self, scope: Scope) -> Iterator[Model]:
         start = scope.path.casefold() + "/"
-        return (self._world(key).model for key in self._worlds if key.startswith(start))
+        unread = (model for key, model in self._unread_models.items() if key.startswith(start))
+        return chain((self._world(key).model for key in self._worlds if key.startswith(start)), unread)
 
     def model(self, target: Target, _priority: Priority) -> Model | Absent:
-        return self._world(target.key).model if target.key in self._worlds else ABSENT
+        if unread := self._unread_models.get(target.key):
+            return unread
+        is_absent = target.key not in self._worlds and target.key not in self._snapshot.failures
+        return ABSENT if is_absent else self._world(target.key).model
 
     def instances(self, target: Target, _model: Model, _priority: Priority) -> tuple[Instance, ...]:
         return self._world(target.key).instances
@@ -109,27 +133,30 @@ class PredictedAzure:
         self._worlds[target.key] = world.after(step, self._now)
         return _OPERATION
 
-    def persist(self, target: Target, _model: Model, persisted: PersistedState) -> None:
-        world = self._world(target.key)
-        self._worlds[target.key] = replace(world, model=_with_state(world.model, persisted))
+    def persist(self, target: Target, model: Model, persisted: PersistedState) -> None:
+        self._set_state(target.key, model, persisted)
+
+    def _set_state(self, key: str, model: Model, persisted: PersistedState) -> None:
+        after = replace(model, persisted=persisted, etag=f"{model.etag}'")
+        if key in self._unread_models:
+            self._unread_models[key] = after
+        else:
+            self._worlds[key] = replace(self._world(key), model=after)
 
     def _world(self, key: str) -> PredictedState:
-        """The scale set as it is now."""
+        """The scale set as it is now. Raises the failure that kept it from being read."""
+        if failure := self._snapshot.failures.get(key):
+            raise failure.with_traceback(None)
         world = self._worlds[key] = self._worlds[key].at(self._now)
         return world
 
 
-def _with_state(model: Model, persisted: PersistedState) -> Model:
-    return replace(model, persisted=persisted, etag=f"{model.etag}'")
-
-
-def _predict(desired: ScaleSet, snapshot: Snapshot, duration: BatchDuration) -> PredictedState | None:
+def _observed(desired: ScaleSet, snapshot: Snapshot) -> Observed:
     key = desired.target.key
-    observed = Observed(
+    return Observed(
         snapshot.at,
         snapshot.at,
         model=snapshot.models.get(key),
         instances=snapshot.instances.get(key),
         availability=snapshot.availabilities.get((key, str(desired.image).casefold())),
     )
-    return predict(exact_if_known(desired, observed), observed, duration)

@@ -4,6 +4,7 @@ A scale set that was listed is not read once more: a plan takes no step, so its 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,8 +26,8 @@ from reconciler.spec.scale_set import ScaleSet, Target
 class Snapshot:
     """What was last read of a fleet, by the key of the scale set. `at` is when the last answer arrived.
 
-    Availabilities are also by the image that was asked for, in lower case. `failures` are the scale sets that
-    could not be read, with the reason.
+    Availabilities are also by the image that was asked for, in lower case. `failures` are why scale sets, or
+    their instances, could not be read.
     """
 
     at: datetime
@@ -34,7 +35,7 @@ class Snapshot:
     instances: Mapping[str, tuple[Instance, ...]] = field(default_factory=dict)
     rolling_upgrades: Mapping[str, RollingUpgrade] = field(default_factory=dict)
     availabilities: Mapping[tuple[str, str], Availability] = field(default_factory=dict)
-    failures: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, AzureFailure] = field(default_factory=dict)
 
 
 class Recording:
@@ -42,30 +43,49 @@ class Recording:
 
     def __init__(self, azure: AzureClient) -> None:
         self._azure = azure
+        self._failed_lists: dict[str, AzureFailure] = {}  # by the path of the scope
+        self._failed_models: dict[str, AzureFailure] = {}
+        self._lists: dict[Scope, tuple[Model, ...]] = {}
         self._models: dict[str, Model] = {}
         self._instances: dict[str, tuple[Instance, ...]] = {}
         self._rolling_upgrades: dict[str, RollingUpgrade] = {}
         self._availabilities: dict[tuple[str, str], Availability] = {}
 
-    def snapshot(self, scale_sets: Iterable[ScaleSet]) -> Snapshot:
-        """Everything that is known. Instances that no decision has asked for yet are read now."""
-        failures: dict[str, str] = {}
-        for each in scale_sets:
-            key = each.target.key
-            if key in self._instances or not (model := self._models.get(key)):
-                continue
-            try:
-                self.instances(each.target, model, Priority.ROLLOUT)
-            except AzureFailure as failure:
-                failures[key] = str(failure)
+    def snapshot(self, scale_sets: Iterable[ScaleSet], *, readers: int = 1) -> Snapshot:
+        """Everything that is known. Instances that no decision has asked for yet are read now, by so many
+        `readers` at once."""
+        targets = [each.target for each in scale_sets]
+        unread = [each for each in targets if each.key in self._models and each.key not in self._instances]
+        with ThreadPoolExecutor(readers) as pool:
+            found = dict(
+                zip((each.key for each in unread), pool.map(self._try_instances, unread), strict=True)
+            )
+        failures = {each.key: self._failure_of_model(each) for each in targets} | found
         return Snapshot(
             self.now(),
             dict(self._models),
             dict(self._instances),
             dict(self._rolling_upgrades),
             dict(self._availabilities),
-            failures,
+            {key: failure for key, failure in failures.items() if failure},
         )
+
+    def _try_instances(self, target: Target) -> AzureFailure | None:
+        """Read the instances. Returns why that failed, or None."""
+        try:
+            self.instances(target, self._models[target.key], Priority.ROLLOUT)
+        except AzureFailure as failure:
+            return failure
+        return None
+
+    def _failure_of_model(self, target: Target) -> AzureFailure | None:
+        """Why a scale set could not be read, neither by itself nor in a list."""
+        if target.key in self._models:
+            return None
+        if failure := self._failed_models.get(target.key):
+            return failure
+        failed = self._failed_lists.items()
+        return next((each for path, each in failed if target.key.startswith(f"{path}/")), None)
 
     @property
     def requests(self) -> RequestCounter:
@@ -75,14 +95,25 @@ class Recording:
         return self._azure.now()
 
     def models(self, scope: Scope) -> Iterator[Model]:
-        for each in self._azure.models(scope):
-            self._models[each.id] = each
-            yield each
+        """Those of a scope that was listed before are not listed again."""
+        if scope not in self._lists:
+            try:
+                self._lists[scope] = tuple(self._azure.models(scope))
+            except AzureFailure as failure:
+                self._failed_lists[scope.path.casefold()] = failure
+                raise
+            self._models |= {each.id: each for each in self._lists[scope]}
+        yield from self._lists[scope]
 
     def model(self, target: Target, priority: Priority) -> Model | Absent:
         if known := self._models.get(target.key):
             return known
-        found = self._azure.model(target, priority)
+        try:
+            found = self._azure.model(target, priority)
+        except AzureFailure as failure:
+            self._failed_models[target.key] = failure
+            raise
+        self._failed_models.pop(target.key, None)
         if isinstance(found, Model):
             self._models[target.key] = found
         return found

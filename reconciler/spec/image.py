@@ -161,7 +161,7 @@ def same(one: Image, other: Image) -> bool:
     >>> same(ManagedImage("/x"), GalleryImage("/x"))
     False
     """
-    return key(one) == key(other)
+    return one is other or key(one) == key(other)
 
 
 def is_related(one: Image, other: Image) -> bool:

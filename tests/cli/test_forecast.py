@@ -34,7 +34,7 @@ def row(*batches: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "assumedBatchSeconds": 180,
         "isMeasured": False,
         "healthTimeoutSeconds": 600,
-        "holds": [],
+        "waits": [],
         "endsWith": "UpToDate",
     }
     return {"name": "web", "at": SEEN, "forecast": forecast | changes}
@@ -60,12 +60,12 @@ END = "at most 4 of 20 (20%) unavailable; 1 patch, 5 upgrades (assuming 3m for e
             id="an end on another day",
         ),
         pytest.param(
-            row(*FIVE, ends=None, holds=[APPROVAL]),
+            row(*FIVE, ends=None, waits=[APPROVAL]),
             f"20 instances in 5 batches, about 22m; {END}",
             id="an unknown end",
         ),
         pytest.param(
-            row(*FIVE, holds=[
+            row(*FIVE, waits=[
                 hold("Soaking", "09:03", "2026-01-05T09:08"),
                 hold("Soaking", "09:09", "2026-01-05T09:14"),
                 hold("Baking", "09:15", "2026-01-05T09:16"),
@@ -131,7 +131,7 @@ def each(*numbers: int) -> list[Line]:
             id="a canary",
         ),
         pytest.param(
-            row(*FIVE, holds=[WINDOW, APPROVAL, hold("Soaking", "09:07", "2026-01-05T09:09")]),
+            row(*FIVE, waits=[WINDOW, APPROVAL, hold("Soaking", "09:07", "2026-01-05T09:09")]),
             [
                 Line("", "begins when the window opens, Sat 2026-01-10 02:00 UTC"),
                 *each(1, 2),
@@ -141,7 +141,7 @@ def each(*numbers: int) -> list[Line]:
             id="waits between batches",
         ),
         pytest.param(
-            row(holds=[APPROVAL]), [Line("", "begins after approval")], id="a wait without batches"
+            row(waits=[APPROVAL]), [Line("", "begins after approval")], id="a wait without batches"
         ),
         pytest.param(
             row(batch(0, 0, 1, canary=True), *(batch(number, 3 * number) for number in range(1, 50))),
@@ -152,7 +152,7 @@ def each(*numbers: int) -> list[Line]:
             id="many equal batches on one line",
         ),
         pytest.param(
-            row(*(batch(0, 3 * number) for number in range(9)), holds=[hold("AwaitingTurn", "09:08")]),
+            row(*(batch(0, 3 * number) for number in range(9)), waits=[hold("AwaitingTurn", "09:08")]),
             [
                 Line("1-3", "update domain 0", "4 instances each"),
                 Line("", "continues once a slot is free"),
@@ -184,13 +184,13 @@ def test_why_includes_the_forecast() -> None:
 
 @pytest.mark.parametrize("reason", sorted(reasons_where(lambda meaning: meaning.status is Status.WAITING)))
 def test_every_wait_has_a_line(reason: str) -> None:
-    (told,) = lines(row(holds=[hold(reason, "09:00")]))
+    (told,) = lines(row(waits=[hold(reason, "09:00")]))
     assert told.text.startswith("begins ")
 
 
 def test_unknown_reasons_of_a_newer_daemon_are_ignored() -> None:
     new = hold("NotKnownYet", "09:00", "2026-01-05T10:00")
-    shown = row(*FIVE, holds=[new], endsWith="NotKnownEither")
+    shown = row(*FIVE, waits=[new], endsWith="NotKnownEither")
     assert lines(shown) == lines(row(*FIVE))
     assert headline(shown) == (
         "20 instances in 5 batches, about 22m, blocked from 09:22 UTC; at most 4 of 20 (20%) unavailable; "

@@ -183,7 +183,7 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
         "assumedBatchSeconds": 180,
         "isMeasured": False,
         "healthTimeoutSeconds": 600,
-        "holds": [],
+        "waits": [],
         "endsWith": "UpToDate",
     }
 

@@ -56,11 +56,13 @@ def test_a_plan_counts_what_the_change_does_and_names_the_rest(fleet: Azure, tmp
     write_specs(tmp_path / "specs", spec("web"))
     found = summary(fleet, tmp_path, "--base", "HEAD")
     assert found["base"] == before
-    assert {key: found["summary"][key] for key in ("changed", "rollingOut", "instances", "others")} == {
+    assert {
+        key: found["summary"][key] for key in ("changed", "rollingOut", "instances", "otherRollouts")
+    } == {
         "changed": 1,
         "rollingOut": 1,
         "instances": 5,
-        "others": ["api"],
+        "otherRollouts": ["api"],
     }
     (change,) = found["summary"]["images"]
     assert (change["shortFrom"], change["shortTo"], change["scaleSets"]) == (OLD, NEW, ["web"])
@@ -156,7 +158,7 @@ def test_a_change_of_the_fleet_concerns_every_scale_set(fleet: Azure, tmp_path: 
     commit(tmp_path, spec("web"), spec("api"), frozen)
     write_specs(tmp_path / "specs", of_all(maxChange="100%"))
     found = summary(fleet, tmp_path, "--base", "HEAD")["summary"]
-    assert (found["changed"], found["rollingOut"], found["others"]) == (2, 2, [])
+    assert (found["changed"], found["rollingOut"], found["otherRollouts"]) == (2, 2, [])
 
 
 def test_a_base_fetches_nothing_from_a_partial_clone(fleet: Azure, tmp_path: Path) -> None:

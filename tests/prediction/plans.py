@@ -6,15 +6,14 @@ from typing import Any
 
 import yaml
 
-from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
-from reconciler.daemon.reconciler import Reconciler
+from reconciler.checks.reach import MERGED
+from reconciler.daemon.interfaces import AzureClient
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
-from reconciler.forecast.batch_duration import usual_duration
-from reconciler.prediction.fleet_forecast import forecast_fleet
-from reconciler.prediction.plan import Base, Plan
-from reconciler.prediction.recording import Recording
+from reconciler.prediction.declared import Base
+from reconciler.prediction.plan import Plan
+from reconciler.prediction.planning import plan_fleet
 from reconciler.simulator import VirtualClock
 from reconciler.spec.declared import declare
 from reconciler.spec.files import File
@@ -31,24 +30,18 @@ def plan_of(world: World, *base: Mapping[str, Any]) -> Plan:
 
 
 def plan_on(
-    azure: Compute, clock: VirtualClock, specs: Specs, settings: Settings, base: Base | None = None
+    azure: AzureClient, clock: VirtualClock, specs: Specs, settings: Settings, base: Base | None = None
 ) -> Plan:
     """The plan of these specs for a simulated fleet."""
-    recording = Recording(azure)
-    reconciler = Reconciler(
+    plan, _ = plan_fleet(
         specs,
-        recording,
-        settings,
-        forecasts=False,
+        azure,
+        base,
+        settings=settings,
+        check_reach=MERGED,
         sleep=lambda seconds: clock.advance(timedelta(seconds=seconds)),
     )
-    states = reconciler.once(act=False).states()
-    snapshot = recording.snapshot(specs.scale_sets)
-    durations = {
-        each.key: usual_duration(each.published.measured, each.desired.health.timeout) for each in states
-    }
-    found = forecast_fleet(specs, snapshot, durations, settings)
-    return Plan(states, snapshot, found, base)
+    return plan
 
 
 def _base(documents: tuple[Mapping[str, Any], ...]) -> Base:

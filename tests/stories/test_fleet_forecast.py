@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from reconciler.prediction.plan import Plan
+from reconciler.rollout.reason import Reason
 from tests.prediction.plans import plan_of
 from tests.stories.test_forecast import AS_ASSUMED, covers, windows
 from tests.stories.world import BASE, NEW, World, fleet, of_all, scale_set, spec
@@ -18,7 +19,7 @@ from tests.stories.world import BASE, NEW, World, fleet, of_all, scale_set, spec
 MINUTE = timedelta(minutes=1)
 MANY = int(os.environ.get("FORECAST_SETS", "12"))  # scale sets; `make stories` has 60
 WAVES = [spec(f"s{number}", wave=number // 2) for number in range(6)]
-CAREFUL = {"canary": {"instances": 1, "soak": "30m"}, "soak": "10m", "bakeTime": "20m"}
+CAREFUL = {"canary": {"instances": 1, "soak": "32m"}, "soak": "7m", "bakeTime": "12m"}
 
 # The specs of six scale sets s0 to s5.
 CHANGES: dict[str, list[dict[str, Any]]] = {
@@ -60,6 +61,29 @@ def test_a_change_of_a_fleet_happens_as_forecast(kind: str) -> None:
         for (at, _), batch in zip(found, batches[name], strict=True)
     ]
     assert max(late) <= MINUTE
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param({"rollout": {"soak": "10m", "bakeTime": "20m"}}, id="multiples of five minutes"),
+        pytest.param({"rollout": {"soak": "7m", "bakeTime": "12m"}}, id="no multiples of five minutes"),
+        pytest.param({"rollout": {"soak": "100s"}}, id="a soak that is watched more often"),
+        pytest.param({"rollout": {"soak": "301s"}}, id="a soak that ends just after an observation"),
+        pytest.param(
+            {"health": {"passes": 6}, "rollout": {"soak": "12m"}},
+            id="observations of a soak that are counted",
+        ),
+    ],
+)
+def test_a_soak_ends_as_forecast(policy: dict[str, Any]) -> None:
+    """Each batch starts, and the rollout ends, at the second of the forecast."""
+    world = World(fleet(scale_set("web", capacity=2), timings=AS_ASSUMED), spec("web", **policy))
+    expected = plan_of(world)
+    happened = run_to_end(world, expected)["web"]
+    [rolling] = expected.rolling
+    assert happened == [(batch.at, batch.instance_ids) for batch in expected.forecast_of(rolling).batches]
+    assert expected.ends == next(each.at for each in world.outcomes if each.reason is Reason.UP_TO_DATE)
 
 
 def test_approvals_are_assumed_to_be_given_at_once() -> None:

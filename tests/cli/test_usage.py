@@ -333,7 +333,7 @@ def test_an_empty_variable_is_an_error(verb: str, option: str) -> None:
         (["run", "--specs", ""], "--specs"),
         (["plan", "--clone="], "--clone"),
         (["adopt", "--subscription", ""], "--subscription"),
-        (["approve", ""], "NAME"),
+        (["approve", ""], "NAMES"),
         (["dismiss", "web", ""], "NAMES"),
         (["why", ""], "NAME"),
         (["validate", "specs", ""], "PATHS"),

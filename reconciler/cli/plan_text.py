@@ -39,7 +39,7 @@ def headline(plan: Json) -> str:
         return f"no scale set rolls out{changed}"
     rolling, changed = summary["rollingOut"], summary["changed"]
     some = f"{rolling:,} of " if rolling < changed else ""
-    size = f"{some}{_scale_sets(changed)}, {number(summary['instances'], 'instance')}"
+    size = f"{some}{_scale_sets(changed)}, {count(summary['instances'], 'instance')}"
     return f"{size}: {_images(summary['images'])}"
 
 
@@ -130,16 +130,8 @@ def group_headline(group: Group, observed_at: str) -> str:
     return f"{_scale_sets(len(group.names))}, {during}; each {each}"
 
 
-def number(amount: int, noun: str) -> str:
-    """
-    >>> number(1, "instance"), number(1240, "instance")
-    ('1 instance', '1,240 instances')
-    """
-    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
-
-
 def _scale_sets(amount: int) -> str:
-    return number(amount, "scale set")
+    return count(amount, "scale set")
 
 
 def _images(changes: Sequence[Json]) -> str:

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.cli import forecast
-from reconciler.cli.plan_text import named_line, number
+from reconciler.cli.plan_text import named_line
 from reconciler.rollout.wording import join
 from reconciler.spec.duration import format_duration
+from reconciler.spec.wording import count
 
 Json = Mapping[str, Any]
 
@@ -49,7 +50,7 @@ def summary(found: Json) -> str:
     halted = ", ".join(f"{amount:,} {reason}" for reason, amount in sorted(reasons.items()))
     length = datetime.fromisoformat(found["until"]) - datetime.fromisoformat(found["at"])
     parts = [
-        f"rehearsed {number(totals['total'], 'scale set')} for {format_duration(_whole_minutes(length))}",
+        f"rehearsed {count(totals['total'], 'scale set')} for {format_duration(_whole_minutes(length))}",
         f"{totals['asDeclared']:,} as declared",
     ]
     return "; ".join([*parts, *([f"{totals['halted']:,} not: {halted}"] if halted else [])])
@@ -78,7 +79,7 @@ def _fold(steps: Sequence[Json]) -> Iterator[tuple[str, str]]:
         return
     first, second, *between, last = steps
     yield from ((each["at"], each["text"]) for each in (first, second))
-    yield between[0]["at"], f"and {number(len(between), 'more step')}"
+    yield between[0]["at"], f"and {count(len(between), 'more step')}"
     yield last["at"], last["text"]
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.state import ScaleSetState
 from reconciler.prediction.plan import Plan
+from reconciler.rollout.observed import Verdict
 from reconciler.rollout.reason import Reason, Status
 from reconciler.spec.duration import format_duration
 from reconciler.spec.image import short
@@ -16,6 +16,7 @@ from reconciler.spec.image import short
 _LARGE_SHARE = 1 / 3
 _NEAR = 0.8  # of a deadline
 _MOST_MESSAGES = 3  # of one reason; more are told once, in the words of the reason
+_UNCHECKED = "the image catalogue cannot be read, so Azure checks the image only when the model is changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ def _stopped(plan: Plan) -> Iterator[Risk]:
         if each.outcome and each.outcome.status.is_alarming and plan.is_changed(each):
             groups[each.outcome.reason].append(each)
     for reason, group in groups.items():
-        outcomes = {each.desired.name: each.outcome for each in group if each.outcome}
-        yield from _by_message(outcomes, f"{reason}: {reason.meaning.cause}; {reason.meaning.remedy}")
+        lines = {each.desired.name: each.outcome.line for each in group if each.outcome}
+        yield from _by_message(lines, f"{reason}: {reason.meaning.cause}; {reason.meaning.remedy}")
 
 
 def _blocked_later(plan: Plan) -> Iterator[Risk]:
@@ -50,12 +51,13 @@ def _blocked_later(plan: Plan) -> Iterator[Risk]:
         is_known = each.outcome and (each.outcome.status.is_alarming or each.outcome.reason.meaning.is_hold)
         if last is None or is_known or not plan.is_changed(each) or last.status is Status.READY:
             continue
-        ending = "does not complete" if each.key in plan.forecast.forecasts else "does not begin"
+        ending = "would not complete" if each.key in plan.forecast.forecasts else "would not begin"
         groups[ending, last.reason].append(each)
     for (ending, reason), group in groups.items():
         outcomes = {each.desired.name: plan.forecast.last[each.key] for each in group}
-        for risk in _by_message(outcomes, f"{reason}: {reason.meaning.cause}"):
-            yield Risk(f"{ending} by the forecast, {risk.message}", risk.names)
+        messages = {name: f"{outcome.reason}: {outcome.message}" for name, outcome in outcomes.items()}
+        for risk in _by_message(messages, f"{reason}: {reason.meaning.cause}"):
+            yield Risk(f"{ending} by the forecast; {risk.message}", risk.names)
 
 
 def _left_out(plan: Plan) -> Iterator[Risk]:
@@ -64,7 +66,7 @@ def _left_out(plan: Plan) -> Iterator[Risk]:
         if each.outcome and each.outcome.status is Status.SUSPENDED:
             groups[each.outcome.reason].append(each)
     for reason, group in groups.items():
-        yield Risk(f"{reason}: left as they are, because {reason.meaning.cause}", _names(group))
+        yield Risk(f"{reason}: nothing is upgraded, because {reason.meaning.cause}", _names(group))
 
 
 def _approvals(plan: Plan) -> Iterator[Risk]:
@@ -74,9 +76,8 @@ def _approvals(plan: Plan) -> Iterator[Risk]:
         if any(wait.reason is Reason.AWAITING_APPROVAL for wait in plan.forecast_of(each).waits)
     ]
     if waiting:
-        yield Risk(
-            "wait for approval (rollout.approval); the times assume that it is given at once", _names(waiting)
-        )
+        message = "approval needed (rollout.approval); the times assume that it is given at once"
+        yield Risk(message, _names(waiting))
 
 
 def _failed_before(plan: Plan) -> Iterator[Risk]:
@@ -100,23 +101,57 @@ def _large_losses(plan: Plan) -> Iterator[Risk]:
         example = f"{worst.max_unavailable} of {worst.total}"
         if len(large) > 1:
             example += f" in {each.desired.name}"
-        message = f"more than a third of the instances is unavailable at once: {example}"
+        message = f"more than a third of the instances are unavailable at once: {example}"
         yield Risk(message, _names([one for one, _ in large]))
 
 
-def _near_deadlines(plan: Plan) -> Iterator[Risk]:
-    near = [
-        (each, deadline, plan.forecast_of(each).lasts)
+def _unread_catalogues(plan: Plan) -> Iterator[Risk]:
+    """Exact versions of which nothing is known. Without a catalogue, `latest` begins no rollout at all."""
+    messages = {
+        each.desired.name: f"{_UNCHECKED}: {found.evidence}"
         for each in plan.rolling
-        if (deadline := each.desired.rollout.deadline) and plan.forecast_of(each).lasts > _NEAR * deadline
+        if (found := plan.snapshot.availabilities.get((each.key, str(each.desired.image).casefold())))
+        and found.verdict is Verdict.UNCHECKED
+    }
+    yield from _by_message(messages, _UNCHECKED)
+
+
+def _near_deadlines(plan: Plan) -> Iterator[Risk]:
+    """Rollouts that complete shortly before their deadline. `_blocked_later` names those that exceed it."""
+    near = [
+        (each, took, deadline)
+        for each in plan.rolling
+        if (deadline := each.desired.rollout.deadline)
+        and (took := _time_of_rollout(plan, each)) is not None
+        and _NEAR * deadline < took
+        and plan.forecast.last[each.key].reason is not Reason.DEADLINE_EXCEEDED
     ]
     if near:
-        each, deadline, lasts = max(near, key=lambda found: found[2] / found[1])
-        minutes = timedelta(minutes=-(-lasts // timedelta(minutes=1)))
-        example = f"{each.desired.name} takes about {format_duration(minutes)} of {format_duration(deadline)}"
+        each, took, deadline = max(near, key=lambda found: found[1] / found[2])
+        minutes = timedelta(minutes=-(-took // timedelta(minutes=1)))
+        example = f"{format_duration(minutes)} of {format_duration(deadline)}"
+        if len(near) > 1:
+            example += f" in {each.desired.name}"
         yield Risk(
-            f"the deadline is near: {example} (rollout.deadline)", _names([found[0] for found in near])
+            f"close to the deadline: takes about {example} (rollout.deadline)",
+            _names([found[0] for found in near]),
         )
+
+
+def _time_of_rollout(plan: Plan, state: ScaleSetState) -> timedelta | None:
+    """From the moment that `rollout.deadline` counts from to the predicted end. None if none is counted.
+
+    A rollout in progress began before the plan. The daemon disregards a time that has expired already, if
+    the rollout is over.
+    """
+    found, first = plan.forecast_of(state), plan.steps_begin(state)
+    began, deadline = first, state.desired.rollout.deadline
+    if not found.patches:
+        on_tag = plan.snapshot.models[state.key].persisted.began_at(state.exact)
+        if on_tag is None or (deadline and plan.forecast.at - on_tag > deadline):
+            return None
+        began = on_tag
+    return first + found.lasts - began
 
 
 def _slow_batches(plan: Plan) -> Iterator[Risk]:
@@ -150,7 +185,7 @@ def _other_changes(plan: Plan) -> Iterator[Risk]:
 
 def _removed(plan: Plan) -> Iterator[Risk]:
     if plan.removed:
-        yield Risk("the spec is removed; the scale set stays as it is and is no longer managed", plan.removed)
+        yield Risk("spec removed: unchanged in Azure, and no longer managed", plan.removed)
 
 
 def _not_forecast(plan: Plan) -> Iterator[Risk]:
@@ -161,13 +196,13 @@ def _not_forecast(plan: Plan) -> Iterator[Risk]:
         yield Risk("the forecast stops before the end: the change takes too long, or has too many steps", ())
 
 
-def _by_message(outcomes: Mapping[str, Outcome], otherwise: str) -> Iterator[Risk]:
-    """One risk for each message of these outcomes, by name, or a common one if there are many messages."""
+def _by_message(messages: Mapping[str, str], otherwise: str) -> Iterator[Risk]:
+    """One risk for each message, by name, or a common one if there are many messages."""
     groups: dict[str, list[str]] = defaultdict(list)
-    for name, outcome in outcomes.items():
-        groups[outcome.line].append(name)
+    for name, message in messages.items():
+        groups[message].append(name)
     if len(groups) > _MOST_MESSAGES:
-        groups = {otherwise: list(outcomes)}
+        groups = {otherwise: list(messages)}
     for message, names in groups.items():
         yield Risk(message, tuple(names))
 
@@ -180,6 +215,7 @@ _RISKS: tuple[Callable[[Plan], Iterator[Risk]], ...] = (
     _stopped,
     _blocked_later,
     _not_forecast,
+    _unread_catalogues,
     _failed_before,
     _large_losses,
     _slow_batches,

@@ -197,7 +197,7 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
         "at worst 1 of 5 (20%) unavailable in api**",
         "",
         f"- nowhere: NotFound: Azure has no scale set nowhere in resource group shop of subscription {SUBSCRIPTION}; correct spec.target, or remove the spec",
-        "- api: wait for approval (rollout.approval); the times assume that it is given at once",
+        "- api: approval needed (rollout.approval); the times assume that it is given at once",
         "",
         "1 scale set without an upgrade: 1 NotFound",
         "",

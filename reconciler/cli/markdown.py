@@ -20,22 +20,22 @@ LONGEST = 64_000
 _MOST_NAMES = 200  # of one group
 
 
-def plan(shown: Json, note: str = "") -> str:
+def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -> str:
     """The whole comment, at most LONGEST characters. For the shape of a plan see `prediction.report`."""
-    notes = (plan_text.others(shown), note)
-    return _comment("plan", shown, _first_line(shown), plan_text.risks(shown), notes)
+    every_note = (plan_text.base(shown), plan_text.others(shown), *notes)
+    return _comment("plan", shown, _first_line(shown), [*warnings, *plan_text.risks(shown)], every_note)
 
 
-def rehearsal(shown: Json, note: str = "") -> str:
+def rehearsal(shown: Json, notes: Sequence[str] = ()) -> str:
     """The same for a rehearsal. For its shape see `rehearsal.report`."""
-    notes = (
+    every_note = (
         _first_line(shown),
         plan_text.others(shown),
         rehearsal_text.faults(shown),
         rehearsal_text.approvals(shown),
-        note,
+        *notes,
     )
-    return _comment("rehearse", shown, rehearsal_text.summary(shown), rehearsal_text.halts(shown), notes)
+    return _comment("rehearse", shown, rehearsal_text.summary(shown), rehearsal_text.halts(shown), every_note)
 
 
 def _comment(verb: str, shown: Json, first_line: str, warnings: Iterable[str], notes: Iterable[str]) -> str:

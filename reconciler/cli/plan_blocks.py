@@ -13,11 +13,12 @@ Json = Mapping[str, Any]
 MOST_BLOCKS = 10  # more are shown as groups
 
 
-def plan(found: Json, skipped: str) -> list[RenderableType]:
+def plan(found: Json, notes: Sequence[str]) -> list[RenderableType]:
     """A headline, waves and risks, every scale set, and the batches."""
     shown: list[RenderableType] = [*overview(found), *warnings(plan_text.risks(found))]
-    shown += [Text(), table.plan(found["scaleSets"])]
-    if last := "; ".join(filter(None, (plan_text.others(found), skipped))):
+    if found["scaleSets"]:
+        shown += [Text(), table.plan(found["scaleSets"])]
+    if last := "; ".join(filter(None, (plan_text.base(found), plan_text.others(found), *notes))):
         shown.append(Text(last, "dim"))
     return [*shown, *(block(each, found["at"]) for each in groups(found))]
 

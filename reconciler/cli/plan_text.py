@@ -35,8 +35,9 @@ def headline(plan: Json) -> str:
     """How many scale sets and instances change, and to which image."""
     summary = plan["summary"]
     if not summary["rollingOut"]:
-        changed = f"; {_scale_sets(summary['changed'])} changed" if summary["changed"] else ""
-        return f"no scale set rolls out{changed}"
+        changed = f"{_scale_sets(summary['changed'])} changed" if summary["changed"] else ""
+        removed = f"{count(len(summary['removed']), 'spec')} removed" if summary["removed"] else ""
+        return "; ".join(filter(None, ("no scale set rolls out", changed, removed)))
     rolling, changed = summary["rollingOut"], summary["changed"]
     some = f"{rolling:,} of " if rolling < changed else ""
     size = f"{some}{_scale_sets(changed)}, {count(summary['instances'], 'instance')}"
@@ -80,6 +81,11 @@ WAVE_HEADER = ("Wave", "Begins", "Ends", "Scale sets", "Instances", "First")
 def risks(plan: Json) -> list[str]:
     """One line for each risk, with the scale sets that it is about."""
     return [named_line(each["message"], each["scaleSets"]) for each in plan["risks"]]
+
+
+def base(plan: Json) -> str:
+    """What the specs are compared with. "" if it is Azure alone, as in a rehearsal."""
+    return f"compared with commit {plan['base'][:10]}" if plan.get("base") else ""
 
 
 def others(plan: Json) -> str:

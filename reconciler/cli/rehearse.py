@@ -105,7 +105,7 @@ def rehearse(
             click.echo(skipped, err=True)
         click.echo(json.dumps(found, indent=2))
     elif output == "markdown":
-        click.echo(markdown.rehearsal(found, skipped))
+        click.echo(markdown.rehearsal(found, [skipped] if skipped else ()))
     else:
         table.show(Group(*_blocks(found, skipped)))
     if not found["isAsDeclared"]:

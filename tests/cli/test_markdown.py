@@ -74,7 +74,7 @@ def test_names_and_messages_are_text(hostile: str, one: dict[str, Any]) -> None:
     found = deepcopy(one)
     found["scaleSets"][0]["name"] = hostile
     found["risks"] = [{"message": hostile, "scaleSets": [hostile]}]
-    text = markdown.plan(found, hostile)
+    text = markdown.plan(found, [hostile])
     assert text.replace("</details>", "", 1).count(hostile) == 0
     assert text.count("</details>") == 1
 

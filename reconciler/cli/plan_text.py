@@ -3,13 +3,14 @@
 A plan and its rows have the shape of `reconciler.prediction.report`.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.cli import forecast
+from reconciler.prediction.grouping import group_by
 from reconciler.rollout.reason import meaning_of
 from reconciler.rollout.wording import join
 from reconciler.spec.duration import format_duration
@@ -103,10 +104,7 @@ def others(plan: Json) -> str:
 
 def groups(plan: Json) -> list[Group]:
     """The scale sets of the change that roll out. Those with the same rollout are one group."""
-    found: dict[str, list[Json]] = defaultdict(list)
-    for row in plan["scaleSets"]:
-        if row["changed"] and row["forecast"]:
-            found[_shape(row)].append(row)
+    rolling = [row for row in plan["scaleSets"] if row["changed"] and row["forecast"]]
     return [
         Group(
             tuple(row["name"] for row in rows),
@@ -114,7 +112,7 @@ def groups(plan: Json) -> list[Group]:
             min(_first(row) for row in rows),
             max(_last(row) for row in rows),
         )
-        for rows in found.values()
+        for rows in group_by(rolling, _shape).values()
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from reconciler.cli import forecast
 from reconciler.cli.plan_text import named_line
+from reconciler.rollout.reason import Status, meaning_of
 from reconciler.rollout.wording import join
 from reconciler.spec.duration import format_duration
 from reconciler.spec.wording import count
@@ -21,13 +22,22 @@ _MOST_STEPS = 8  # in a row; more are folded
 
 def halts(found: Json) -> list[str]:
     """Why scale sets do not reach the declared state, and what a person has to do."""
-    lines = [
-        named_line(f"{each['message']}; next step: {each['remedy']}", each["scaleSets"])
-        for each in found["halts"]
-    ]
+    lines = [named_line(_halt(each), each["scaleSets"]) for each in found["halts"]]
     if found["stoppedAfter"]:
         lines.append(f"the rehearsal stopped after {found['stoppedAfter']}, before the end")
     return lines
+
+
+def _halt(halt: Json) -> str:
+    """Why a group of scale sets halts, and what a person has to do.
+
+    The message of one that is Stalled ends with that already. What several have in common does not.
+    """
+    meaning = meaning_of(halt["reason"] or "")
+    if meaning is None:
+        return str(halt["message"])
+    is_complete = halt["status"] == Status.STALLED and halt["message"] != f"{halt['reason']}: {meaning.cause}"
+    return str(halt["message"]) if is_complete else f"{halt['message']}; next step: {halt['remedy']}"
 
 
 def faults(found: Json) -> str:

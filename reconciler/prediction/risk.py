@@ -1,11 +1,12 @@
 """What could go wrong with a plan, each kind once, with the scale sets that it is about."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.state import ScaleSetState
+from reconciler.prediction.grouping import group_by
 from reconciler.prediction.plan import Plan
 from reconciler.rollout.observed import Verdict
 from reconciler.rollout.reason import Reason, Status
@@ -33,40 +34,39 @@ def risks(plan: Plan) -> tuple[Risk, ...]:
 
 
 def _stopped(plan: Plan) -> Iterator[Risk]:
-    """Scale sets of the change that cannot begin, by reason."""
-    groups: dict[Reason, list[ScaleSetState]] = defaultdict(list)
-    for each in plan.states:
-        if each.outcome and each.outcome.status.is_alarming and plan.is_changed(each):
-            groups[each.outcome.reason].append(each)
-    for reason, group in groups.items():
-        lines = {each.desired.name: each.outcome.line for each in group if each.outcome}
-        yield from _by_message(lines, f"{reason}: {reason.meaning.cause}; {reason.meaning.remedy}")
+    """Scale sets of the change that cannot begin."""
+    stopped = [
+        (each.desired.name, each.outcome, each.outcome.line)
+        for each in plan.states
+        if each.outcome and each.outcome.status.is_alarming and plan.is_changed(each)
+    ]
+    return _by_reason(stopped, lambda reason: f"{reason.meaning.cause}; {reason.meaning.remedy}")
 
 
 def _blocked_later(plan: Plan) -> Iterator[Risk]:
     """Scale sets that begin, or wait, and then do not get to the end."""
-    groups: dict[tuple[str, Reason], list[ScaleSetState]] = defaultdict(list)
+    endings: Mapping[str, list[tuple[str, Outcome, str]]] = {"would not complete": [], "would not begin": []}
     for each in plan.states:
         last = plan.forecast.last.get(each.key)
         is_known = each.outcome and (each.outcome.status.is_alarming or each.outcome.reason.meaning.is_hold)
         if last is None or is_known or not plan.is_changed(each) or last.status is Status.READY:
             continue
         ending = "would not complete" if each.key in plan.forecast.forecasts else "would not begin"
-        groups[ending, last.reason].append(each)
-    for (ending, reason), group in groups.items():
-        outcomes = {each.desired.name: plan.forecast.last[each.key] for each in group}
-        messages = {name: f"{outcome.reason}: {outcome.message}" for name, outcome in outcomes.items()}
-        for risk in _by_message(messages, f"{reason}: {reason.meaning.cause}"):
+        endings[ending].append((each.desired.name, last, f"{last.reason}: {last.message}"))
+    for ending, blocked in endings.items():
+        for risk in _by_reason(blocked, lambda reason: reason.meaning.cause):
             yield Risk(f"{ending} by the forecast; {risk.message}", risk.names)
 
 
 def _left_out(plan: Plan) -> Iterator[Risk]:
-    groups: dict[Reason, list[ScaleSetState]] = defaultdict(list)
-    for each in plan.changed if plan.base else plan.states:
-        if each.outcome and each.outcome.status is Status.SUSPENDED:
-            groups[each.outcome.reason].append(each)
-    for reason, group in groups.items():
-        yield Risk(f"{reason}: nothing is upgraded, because {reason.meaning.cause}", _names(group))
+    left_out = [
+        (each.desired.name, each.outcome.reason)
+        for each in (plan.changed if plan.base else plan.states)
+        if each.outcome and each.outcome.status is Status.SUSPENDED
+    ]
+    for reason, group in group_by(left_out, lambda each: each[1]).items():
+        message = f"{reason}: nothing is upgraded, because {reason.meaning.cause}"
+        yield Risk(message, tuple(name for name, _ in group))
 
 
 def _approvals(plan: Plan) -> Iterator[Risk]:
@@ -81,12 +81,12 @@ def _approvals(plan: Plan) -> Iterator[Risk]:
 
 
 def _failed_before(plan: Plan) -> Iterator[Risk]:
-    groups: dict[str, list[ScaleSetState]] = defaultdict(list)
-    for each in plan.rolling:
-        model = plan.snapshot.models[each.key]
-        if model.persisted.failed and model.persisted.failed.is_of(each.exact):
-            groups[short(each.exact)].append(each)
-    for image, group in groups.items():
+    failed = [
+        each
+        for each in plan.rolling
+        if (mark := plan.snapshot.models[each.key].persisted.failed) and mark.is_of(each.exact)
+    ]
+    for image, group in group_by(failed, lambda each: short(each.exact)).items():
         yield Risk(f"{image} has failed here before", _names(group))
 
 
@@ -196,13 +196,20 @@ def _not_forecast(plan: Plan) -> Iterator[Risk]:
         yield Risk("the forecast stops before the end: the change takes too long, or has too many steps", ())
 
 
-def _by_message(messages: Mapping[str, str], otherwise: str) -> Iterator[Risk]:
+def _by_reason(
+    found: Iterable[tuple[str, Outcome, str]], in_common: Callable[[Reason], str]
+) -> Iterator[Risk]:
+    """The risks of scale sets, each with its outcome and what to say of it, by reason."""
+    for reason, group in group_by(found, lambda each: each[1].reason).items():
+        messages = {name: message for name, _, message in group}
+        yield from _by_message(messages, f"{reason}: {in_common(reason)}")
+
+
+def _by_message(messages: Mapping[str, str], in_common: str) -> Iterator[Risk]:
     """One risk for each message, by name, or a common one if there are many messages."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for name, message in messages.items():
-        groups[message].append(name)
+    groups = group_by(messages, messages.__getitem__)
     if len(groups) > _MOST_MESSAGES:
-        groups = {otherwise: list(messages)}
+        groups = {in_common: list(messages)}
     for message, names in groups.items():
         yield Risk(message, tuple(names))
 

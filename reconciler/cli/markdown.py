@@ -28,12 +28,20 @@ _SPECIAL = re.compile(r"[\\`*_\[\]<>|#&~$@]")
 # space in the middle is what they do not look for.
 _LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=[@#!$%&~])(?=\w)", re.IGNORECASE)
 _SPACE = "\u200b"
+_CODE = re.compile("&#96;(.+?)&#96;")  # two backticks, once escaped
 
 
 def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -> str:
     """The whole comment, at most LONGEST characters. For the shape of a plan see `prediction.report`."""
     every_note = (plan_text.base(shown), plan_text.others(shown), *notes)
-    return _comment("plan", shown, _first_line(shown), [*warnings, *plan_text.risks(shown)], every_note)
+    return _comment(
+        "plan",
+        shown,
+        _first_line(shown),
+        [*warnings, *plan_text.risks(shown)],
+        every_note,
+        *plan_text.on_failure(shown),
+    )
 
 
 def rehearsal(shown: Json, notes: Sequence[str] = ()) -> str:
@@ -48,12 +56,20 @@ def rehearsal(shown: Json, notes: Sequence[str] = ()) -> str:
     return _comment("rehearse", shown, rehearsal_text.summary(shown), rehearsal_text.halts(shown), every_note)
 
 
-def _comment(verb: str, shown: Json, first_line: str, warnings: Iterable[str], notes: Iterable[str]) -> str:
+def _comment(
+    verb: str,
+    shown: Json,
+    first_line: str,
+    warnings: Iterable[str],
+    notes: Iterable[str],
+    *paragraphs: str,
+) -> str:
     bullets = [f"- {_literal(each)}" for each in warnings]
     top = [
         f"**{_literal(first_line)}**",
         _table(plan_text.WAVE_HEADER, plan_text.waves(shown)),
         "\n".join(_fit(bullets, _LONGEST_LIST, lambda left: f"- and {left:,} more")),
+        *map(_literal, paragraphs),
         _literal("; ".join(filter(None, notes))),
     ]
     head = "\n\n".join(filter(None, top))
@@ -126,6 +142,8 @@ def _literal(text: str) -> str:
 
     >>> _literal("web_0 | <b> costs $5")
     'web&#95;0 &#124; &#60;b&#62; costs &#36;&#8203;5'
+    >>> _literal("set `x_y`")
+    'set <code>x&#95;y</code>'
     >>> _literal("@team, see http://e.vil or www.e.vil")
     '&#64;&#8203;team, see http:&#8203;//e.vil or www&#8203;.e.vil'
     """
@@ -133,4 +151,5 @@ def _literal(text: str) -> str:
     if len(plain) > _LONGEST_TEXT:
         plain = f"{plain[:_LONGEST_TEXT]}…"
     apart = _LINK.sub(_SPACE, plain)
-    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", apart).replace(_SPACE, "&#8203;")
+    escaped = _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", apart).replace(_SPACE, "&#8203;")
+    return _CODE.sub(r"<code>\1</code>", escaped)

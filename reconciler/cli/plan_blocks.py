@@ -16,6 +16,8 @@ MOST_BLOCKS = 10  # more are shown as groups
 def plan(found: Json, notes: Sequence[str]) -> list[RenderableType]:
     """A headline, waves and risks, every scale set, and the batches."""
     shown: list[RenderableType] = [*overview(found), *warnings(plan_text.risks(found))]
+    if lines := plan_text.on_failure(found):
+        shown += [Text(), *map(Text, lines)]
     if found["scaleSets"]:
         shown += [Text(), table.plan(found["scaleSets"])]
     if last := "; ".join(filter(None, (plan_text.base(found), plan_text.others(found), *notes))):

@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.cli import forecast
 from reconciler.prediction.grouping import group_by
-from reconciler.rollout.reason import meaning_of
+from reconciler.rollout.reason import Status, meaning_of
 from reconciler.rollout.wording import join
 from reconciler.spec.duration import format_duration
 from reconciler.spec.wording import count
@@ -42,7 +42,14 @@ def headline(plan: Json) -> str:
     rolling, changed = summary["rollingOut"], summary["changed"]
     some = f"{rolling:,} of " if rolling < changed else ""
     size = f"{some}{_scale_sets(changed)}, {count(summary['instances'], 'instance')}"
-    return f"{size}: {_images(summary['images'])}"
+    blocked = [row for row in plan["scaleSets"] if _is_blocked(row)]
+    rest = f"; {len(blocked):,} would not begin" if blocked else ""
+    return f"{size}: {_images(summary['images'])}{rest}"
+
+
+def _is_blocked(row: Json) -> bool:
+    """Whether it should be upgraded, and is not."""
+    return row["changed"] and not row["forecast"] and row["status"] not in {Status.READY, Status.SUSPENDED}
 
 
 def timing(plan: Json) -> str:
@@ -87,6 +94,34 @@ def risks(plan: Json) -> list[str]:
 def base(plan: Json) -> str:
     """What the specs are compared with. "" if it is Azure alone, as in a rehearsal."""
     return f"compared with commit {plan['base'][:10]}" if plan.get("base") else ""
+
+
+def on_failure(plan: Json) -> list[str]:
+    """What follows if an image fails, and how a person stops the change. Empty if nothing rolls out."""
+    groups = plan["summary"]["onFailure"]
+    if not groups:
+        return []
+    parts = [
+        f"{each['action']}{_where(each, is_all=len(groups) == 1)}, so {_ON_FAILURE[each['action']]}"
+        for each in groups
+    ]
+    return [f"If the image fails: {'; '.join(parts)}. {_BREAKER}.", f"{_HOW_TO_STOP}."]
+
+
+def _where(group: Json, *, is_all: bool) -> str:
+    return "" if is_all else f" in {_scale_sets(len(group['scaleSets']))}"
+
+
+_ON_FAILURE = {
+    "hold": "no further instance is upgraded until a fix is merged",
+    "repin": "the model and the unhealthy instances return to the last good image",
+    "rollback": "the model and all upgraded instances return to the last good image",
+}
+_BREAKER = "Other scale sets do not begin it once it has failed in more than `maxFailedRollouts` allows"
+_HOW_TO_STOP = (
+    "To stop it: merge `suspend: true` into a spec, or `freeze: true` into the Fleet for all. "
+    "A batch in progress is completed"
+)
 
 
 def others(plan: Json) -> str:

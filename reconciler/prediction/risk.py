@@ -3,15 +3,20 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.state import ScaleSetState
 from reconciler.prediction.grouping import group_by
 from reconciler.prediction.plan import Plan
 from reconciler.rollout.observed import Verdict
+from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.step import PatchModel
+from reconciler.rollout.wording import list_names
 from reconciler.spec.duration import format_duration
-from reconciler.spec.image import short
+from reconciler.spec.image import same, short
+from reconciler.spec.scale_set import OnFailure, ScaleSet
 
 # A scale set that loses a larger share at once is named as a risk. A fifth is the default of maxBatch.
 _LARGE_SHARE = 1 / 3
@@ -54,8 +59,35 @@ def _blocked_later(plan: Plan) -> Iterator[Risk]:
         ending = "would not complete" if each.key in plan.forecast.forecasts else "would not begin"
         endings[ending].append((each.desired.name, last, f"{last.reason}: {last.message}"))
     for ending, blocked in endings.items():
-        for risk in _by_reason(blocked, lambda reason: reason.meaning.cause):
+        for risk in _by_reason(blocked, partial(_in_common, plan, blocked), is_one=_is_chain):
             yield Risk(f"{ending} by the forecast; {risk.message}", risk.names)
+
+
+def _in_common(plan: Plan, blocked: Iterable[tuple[str, Outcome, str]], reason: Reason) -> str:
+    """What several have in common. Of a chain of waits, its beginnings are named."""
+    if not _is_chain(reason):
+        return reason.meaning.cause
+    names = {name for name, outcome, _ in blocked if outcome.reason is reason}
+    waiting = [each.desired for each in plan.states if each.desired.name in names]
+    before = {name for each in waiting for name in each.depends_on}
+    first = [
+        f"{each.desired.name} ({last.reason})"
+        for each in plan.states
+        if (last := plan.forecast.last.get(each.key))
+        and last.status is not Status.READY
+        and not _is_chain(last.reason)
+        and (each.desired.name in before or any(_goes_before(each.desired, one) for one in waiting))
+    ]
+    return f"{reason.meaning.cause}, because of {list_names(first)}" if first else reason.meaning.cause
+
+
+def _is_chain(reason: Reason) -> bool:
+    return reason is Reason.DEPENDENCY_NOT_READY
+
+
+def _goes_before(one: ScaleSet, other: ScaleSet) -> bool:
+    """Whether it is in a lower wave of the same image."""
+    return one.wave < other.wave and same(one.image, other.image)
 
 
 def _left_out(plan: Plan) -> Iterator[Risk]:
@@ -88,6 +120,28 @@ def _failed_before(plan: Plan) -> Iterator[Risk]:
     ]
     for image, group in group_by(failed, lambda each: short(each.exact)).items():
         yield Risk(f"{image} has failed here before", _names(group))
+
+
+def _without_way_back(plan: Plan) -> Iterator[Risk]:
+    """Scale sets that are to return to the last good image, if it is known already that there is none."""
+    lost = [
+        each
+        for each in plan.rolling
+        if each.desired.rollout.on_failure is not OnFailure.HOLD
+        and (persisted := _persisted_then(plan, each))
+        and persisted.last_good is None
+    ]
+    if lost:
+        message = "no last good image is known, so rollout.onFailure has none to return to"
+        yield Risk(message, _names(lost))
+
+
+def _persisted_then(plan: Plan, state: ScaleSetState) -> PersistedState | None:
+    """The tags during the rollout. None if the step that writes them is not decided yet."""
+    step = state.outcome.step if state.outcome else None
+    if isinstance(step, PatchModel):
+        return step.persisted
+    return None if plan.forecast_of(state).patches else plan.snapshot.models[state.key].persisted
 
 
 def _large_losses(plan: Plan) -> Iterator[Risk]:
@@ -197,18 +251,25 @@ def _not_forecast(plan: Plan) -> Iterator[Risk]:
 
 
 def _by_reason(
-    found: Iterable[tuple[str, Outcome, str]], in_common: Callable[[Reason], str]
+    found: Iterable[tuple[str, Outcome, str]],
+    in_common: Callable[[Reason], str],
+    *,
+    is_one: Callable[[Reason], bool] = lambda _: False,
 ) -> Iterator[Risk]:
-    """The risks of scale sets, each with its outcome and what to say of it, by reason."""
+    """The risks of scale sets, each with its outcome and what to say of it, by reason.
+
+    `is_one`: different messages of this reason are one risk.
+    """
     for reason, group in group_by(found, lambda each: each[1].reason).items():
         messages = {name: message for name, _, message in group}
-        yield from _by_message(messages, f"{reason}: {in_common(reason)}")
+        most = 1 if is_one(reason) else _MOST_MESSAGES
+        yield from _by_message(messages, f"{reason}: {in_common(reason)}", most)
 
 
-def _by_message(messages: Mapping[str, str], in_common: str) -> Iterator[Risk]:
-    """One risk for each message, by name, or a common one if there are many messages."""
+def _by_message(messages: Mapping[str, str], in_common: str, most: int = _MOST_MESSAGES) -> Iterator[Risk]:
+    """One risk for each message, by name, or a common one if there are more messages than `most`."""
     groups = group_by(messages, messages.__getitem__)
-    if len(groups) > _MOST_MESSAGES:
+    if len(groups) > most:
         groups = {in_common: list(messages)}
     for message, names in groups.items():
         yield Risk(message, tuple(names))
@@ -224,6 +285,7 @@ _RISKS: tuple[Callable[[Plan], Iterator[Risk]], ...] = (
     _not_forecast,
     _unread_catalogues,
     _failed_before,
+    _without_way_back,
     _large_losses,
     _slow_batches,
     _near_deadlines,

@@ -12,7 +12,7 @@ from reconciler.cli import markdown
 from reconciler.forge.forge import length
 from reconciler.prediction import report
 from tests.prediction.plans import plan_of
-from tests.stories.world import World, fleet, of_all, scale_set, spec
+from tests.stories.world import NEW, OLD, World, fleet, of_all, scale_set, spec
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +144,32 @@ def test_names_and_messages_are_text(hostile: str, one: dict[str, Any]) -> None:
     text = markdown.plan(found, [hostile])
     assert text.replace("</details>", "", 1).count(hostile) == 0
     assert text.count("</details>") == 1
-    shown = unescape(re.sub("</?(details|summary)>", "", text))  # what a forge looks for references in
+    shown = unescape(
+        re.sub("</?code>", "`", re.sub("</?(details|summary)>", "", text))
+    )  # what a forge looks for references in
     assert not re.search(r"://|www\.|[@#!$~]\w", shown, re.IGNORECASE)
     assert " ".join(hostile.split()) in shown.replace("\u200b", "")
+
+
+def test_a_comment_says_what_a_failure_leads_to_and_how_to_stop() -> None:
+    sets = [scale_set(f"s{number}", capacity=5) for number in range(3)]
+    actions = ["rollback", "rollback", "hold"]
+    specs = [spec(f"s{number}", rollout={"onFailure": each}) for number, each in enumerate(actions)]
+    text = markdown.plan(report.plan(plan_of(World(fleet(*sets), of_all(maxChange="100%"), *specs))))
+    assert (
+        "If the image fails: rollback in 2 scale sets, so the model and all upgraded instances return to the last "
+        "good image; hold in 1 scale set, so no further instance is upgraded until a fix is merged. " in text
+    )
+    assert "<code>freeze: true</code> into the Fleet for all" in text
+
+
+def test_a_headline_counts_what_the_change_would_not_begin() -> None:
+    sets = [scale_set("a", capacity=5), scale_set("b", capacity=5, mode="Automatic")]
+    world = World(fleet(*sets), of_all(maxChange="100%"), spec("a"), spec("b"))
+    shown = report.plan(plan_of(world, of_all(maxChange="100%"), spec("a", OLD), spec("b", OLD)))
+    first, *_ = markdown.plan(shown).splitlines()
+    assert first.startswith("**1 of 2 scale sets, 5 instances: ")
+    assert f" → {NEW}; 1 would not begin; begins now" in first
 
 
 def test_waves_are_a_table() -> None:

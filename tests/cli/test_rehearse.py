@@ -88,6 +88,15 @@ def test_a_rehearsal_that_halts_says_why_and_what_to_do() -> None:
     ]
 
 
+@pytest.mark.usefixtures("here")
+def test_a_fix_that_the_message_names_is_not_repeated() -> None:
+    write(scale_set(capacity=2, mode="Automatic"))
+    done = rehearse()
+    assert done.code == 1
+    (line,) = [each for each in done.out if each.startswith("! ")]
+    assert line.endswith("as the model changes; set upgradePolicy.mode to Manual")
+
+
 def test_many_scale_sets_are_grouped_like_a_plan(here: Path) -> None:
     names = [f"s{number:02}" for number in range(12)]
     write(*(scale_set(name, capacity=1) for name in names))

@@ -184,6 +184,36 @@ def test_an_image_that_failed_here_before_is_a_risk_when_it_is_declared_again() 
     )
 
 
+def test_a_chain_of_waits_is_one_risk_that_names_where_it_begins() -> None:
+    """Each wave waits for the one before, so that each scale set has a message of its own."""
+    names = ["a", "b", "c", "d"]
+    modes = {"a": "Automatic"}
+    sets = [scale_set(name, capacity=5, mode=modes.get(name, "Manual")) for name in names]
+    specs = [spec(name, wave=wave) for wave, name in enumerate(names)]
+    found = risks_of(sets, [of_all(maxChange="100%"), *specs])
+    assert [each.names for each in found] == [("a",), ("b", "c", "d")]
+    assert found[1].message == (
+        "would not begin by the forecast; DependencyNotReady: a scale set that goes first, by `dependsOn` or "
+        "by its `wave`, is not Ready, because of a (NotManualMode)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "on_failure", "names"),
+    [
+        pytest.param({"mode": "Manual"}, "rollback", (), id="all instances run the image before"),
+        pytest.param({"image": platform("latest")}, "repin", ("web",), id="the model is on latest"),
+        pytest.param({"image": platform("latest")}, "hold", (), id="it would hold anyway"),
+    ],
+)
+def test_an_image_to_return_to_is_missed_before_it_is_needed(
+    changes: dict[str, Any], on_failure: str, names: tuple[str, ...]
+) -> None:
+    found = risks_of([scale_set(capacity=5) | changes], [spec(rollout={"onFailure": on_failure})])
+    message = "no last good image is known, so rollout.onFailure has none to return to"
+    assert tuple(name for each in found if each.message == message for name in each.names) == names, found
+
+
 def test_a_removed_spec_is_a_risk() -> None:
     found = risks_of(
         [scale_set("a", capacity=5), scale_set("b", capacity=5)],

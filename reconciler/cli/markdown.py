@@ -17,8 +17,8 @@ Json = Mapping[str, Any]
 
 # GitHub accepts 65,536, counted as in `forge.length`. The rest is for a marker and a heading.
 LONGEST = 64_000
-_LONGEST_TABLE = 12_000
-_LONGEST_LIST = 16_000
+_LONGEST_TABLE = 10_000
+_LONGEST_LIST = 10_000
 _LONGEST_TEXT = 1_000  # before it is escaped, which makes a character up to twelve
 _LONGEST_NAMES = 4_000  # of one group
 
@@ -40,7 +40,8 @@ def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -
         _first_line(shown),
         [*warnings, *plan_text.risks(shown)],
         every_note,
-        *plan_text.on_failure(shown),
+        *map(_literal, plan_text.on_failure(shown)),
+        *_rehearsal_section(shown),
     )
 
 
@@ -64,12 +65,12 @@ def _comment(
     notes: Iterable[str],
     *paragraphs: str,
 ) -> str:
-    bullets = [f"- {_literal(each)}" for each in warnings]
+    """`paragraphs` are markdown already."""
     top = [
         f"**{_literal(first_line)}**",
         _table(plan_text.WAVE_HEADER, plan_text.waves(shown)),
-        "\n".join(_fit(bullets, _LONGEST_LIST, lambda left: f"- and {left:,} more")),
-        *map(_literal, paragraphs),
+        _bullets(warnings),
+        *paragraphs,
         _literal("; ".join(filter(None, notes))),
     ]
     head = "\n\n".join(filter(None, top))
@@ -80,6 +81,17 @@ def _comment(
     rest = f"run `reconciler {verb}` for all of them"
     room = LONGEST - length(head) - len(rest) - 100
     return "\n\n".join([head, *_fit(details, room, lambda left: f"and {count(left, 'more group')}; {rest}")])
+
+
+def _rehearsal_section(shown: Json) -> list[str]:
+    """The rehearsal that is part of a plan."""
+    summary, halts, rest = rehearsal_text.section(shown)
+    return [f"**{_literal(summary)}**", _bullets(halts), _literal(rest)] if summary else []
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    items = [f"- {_literal(each)}" for each in lines]
+    return "\n".join(_fit(items, _LONGEST_LIST, lambda left: f"- and {left:,} more"))
 
 
 def _fit(parts: Sequence[str], longest: int, tell_left: Callable[[int], str]) -> Iterator[str]:

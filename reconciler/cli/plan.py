@@ -2,8 +2,10 @@
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Group
@@ -15,7 +17,9 @@ from reconciler.cli.announcement import announce
 from reconciler.cli.check_hosts import check_hosts_option
 from reconciler.cli.exit_codes import FAILURE, NOT_AS_DECLARED
 from reconciler.cli.failure import show_error
+from reconciler.cli.fault_options import fault_options
 from reconciler.cli.options import fleet_options
+from reconciler.cli.rehearsed import rehearse_live
 from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.cli.verb import Verb
 from reconciler.daemon.settings import Settings
@@ -23,6 +27,7 @@ from reconciler.git.worktree import NoBase, earlier_specs
 from reconciler.prediction import report
 from reconciler.prediction.declared import Base
 from reconciler.prediction.planning import plan_fleet
+from reconciler.rehearsal.fault import Fault
 from reconciler.spec.declared import declare
 from reconciler.spec.wording import printable
 
@@ -34,6 +39,13 @@ from reconciler.spec.wording import printable
     metavar="REV",
     help="Compare with the specs at this revision of the git repository that contains --specs.",
 )
+@click.option(
+    "--rehearse",
+    "is_rehearsed",
+    is_flag=True,
+    help="Add a rehearsal on a copy of the fleet, with each --fault.",
+)
+@fault_options
 @click.option(
     "-o",
     "--output",
@@ -57,6 +69,9 @@ def plan(
     *,
     fleet: FleetAccess,
     base: str | None,
+    is_rehearsed: bool,
+    faults: tuple[Fault, ...],
+    seed: int,
     output: str,
     detailed_exitcode: bool,
     checks: bool,
@@ -65,8 +80,11 @@ def plan(
     """Show what will happen to how many instances, when, and what could go wrong.
 
     The forecast is of the whole fleet: the daemon's own decisions, with waves, caps and windows, simulated as
-    if nothing fails. Reads the specs and Azure, and writes to neither.
+    if nothing fails. Reads the specs and Azure, and writes to neither. What a rehearsal finds does not change
+    the exit code.
     """
+    if faults and not is_rehearsed:
+        raise click.UsageError("--fault requires --rehearse")
     earlier = None if base is None else _earlier(fleet.specs.directory, base)
     for line in earlier.warnings if earlier else ():
         click.echo(f"warning: {line}", err=True)
@@ -87,23 +105,28 @@ def plan(
     for line in errors:
         show_error(line)
 
-    found = report.plan(planned)
-    if output == "json":
-        for line in notes:
-            click.echo(line, err=True)
-        click.echo(json.dumps(found, indent=2))
-    elif not states and not found["summary"]["removed"]:
-        if not errors:
-            click.echo("no scale set is declared")
-    elif output == "markdown":
-        click.echo(markdown.plan(found, notes, earlier.warnings if earlier else ()))
-    else:
-        table.show(Group(*plan_blocks.plan(found, notes)))
-
+    found, is_read = report.plan(planned), bool(states or not errors)
+    if is_rehearsed and states and not errors:
+        found["rehearsal"] = rehearse_live(fleet, faults, seed)
+    if is_read or output == "json":
+        _show(found, output, notes, earlier.warnings if earlier else ())
     if errors or any(state.outcome is None or state.outcome.is_error for state in states):
         sys.exit(FAILURE)
     if detailed_exitcode and not store.is_as_declared:
         sys.exit(NOT_AS_DECLARED)
+
+
+def _show(found: Mapping[str, Any], output: str, notes: Sequence[str], warnings: Sequence[str]) -> None:
+    if output == "json":
+        for line in notes:
+            click.echo(line, err=True)
+        click.echo(json.dumps(found, indent=2))
+    elif not found["scaleSets"] and not found["summary"]["removed"]:
+        click.echo("no scale set is declared")
+    elif output == "markdown":
+        click.echo(markdown.plan(found, notes, warnings))
+    else:
+        table.show(Group(*plan_blocks.plan(found, notes)))
 
 
 @dataclass(frozen=True, slots=True)

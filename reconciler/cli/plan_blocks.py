@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from reconciler.cli import forecast, plan_text, table
+from reconciler.cli import forecast, plan_text, rehearsal_text, table
 
 Json = Mapping[str, Any]
 
@@ -18,11 +18,25 @@ def plan(found: Json, notes: Sequence[str]) -> list[RenderableType]:
     shown: list[RenderableType] = [*overview(found), *warnings(plan_text.risks(found))]
     if lines := plan_text.on_failure(found):
         shown += [Text(), *map(Text, lines)]
+    shown += rehearsal(found)
     if found["scaleSets"]:
         shown += [Text(), table.plan(found["scaleSets"])]
     if last := "; ".join(filter(None, (plan_text.base(found), plan_text.others(found), *notes))):
         shown.append(Text(last, "dim"))
     return [*shown, *(block(each, found["at"]) for each in groups(found))]
+
+
+def rehearsal(found: Json) -> list[RenderableType]:
+    """The rehearsal that is part of a plan."""
+    summary, halts, rest = rehearsal_text.section(found)
+    if not summary:
+        return []
+    lines: list[RenderableType] = [
+        Text(),
+        Text(summary, "bold"),
+        *(Text(f"! {each}", "yellow") for each in halts),
+    ]
+    return [*lines, Text(rest, "dim")] if rest else lines
 
 
 def overview(found: Json) -> list[RenderableType]:

@@ -66,6 +66,14 @@ def summary(found: Json) -> str:
     return "; ".join([*parts, *([f"{totals['halted']:,} not: {halted}"] if halted else [])])
 
 
+def section(plan: Json) -> tuple[str, list[str], str]:
+    """The rehearsal in a plan: its summary, what halts it, and what was done. Empty without one."""
+    found = plan.get("rehearsal")
+    if not found:
+        return "", [], ""
+    return summary(found), halts(found), "; ".join(filter(None, (faults(found), approvals(found))))
+
+
 def timeline(row: Json, observed_at: str) -> list[tuple[str, str]]:
     """When and what, in order. Many steps in a row are folded."""
     return [(forecast.moment(at, observed_at), text) for at, text in _fold_steps(row["timeline"])]

@@ -24,7 +24,9 @@ TARGET = (
 )
 
 
-SCHEMA = json.loads((ROOT / "schemas" / "plan.schema.json").read_text())
+SCHEMA, REHEARSAL_SCHEMA = (
+    json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text()) for name in ("plan", "rehearsal")
+)
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +226,48 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
         "",
         "</details>",
     ]
+
+
+def rehearse(tmp_path: Path, *options: str) -> Ended:
+    """The plan of a scale set with a rehearsal in which its first batch never completes."""
+    with azure(scale_set(capacity=2)) as served:
+        write_specs(tmp_path / "specs", spec())
+        fault = ("--rehearse", "--fault", "stuck:1")
+        done = invoke("plan", *fault, *options, env=served.environment, cwd=tmp_path)
+        assert served.writes() == 0
+    return done
+
+
+REHEARSED = "; 0 as declared; 1 not: 1 HealthCheckFailed"
+
+
+def test_a_plan_has_a_rehearsal_on_request(tmp_path: Path) -> None:
+    """What goes wrong in it is what was asked for, and no error of the plan."""
+    done = rehearse(tmp_path)
+    assert (done.code, done.err) == (0, ["1 scale set, 2 instances; nothing left out"])
+    assert done.out[0].startswith("1 scale set, 2 instances: ")
+    (begins,) = [number for number, line in enumerate(done.out) if line.endswith(REHEARSED)]
+    assert done.out[begins + 1].startswith("! web: HealthCheckFailed: ")
+    assert done.out[begins + 2].startswith("stuck:1: web_")
+
+
+def test_a_comment_has_the_rehearsal_as_a_section(tmp_path: Path) -> None:
+    done = rehearse(tmp_path, "-o", "markdown")
+    (begins,) = [number for number, line in enumerate(done.out) if line.endswith(f"{REHEARSED}**")]
+    assert done.out[begins + 2].startswith("- web: HealthCheckFailed: ")
+    assert done.out[begins + 4].startswith("stuck:1: web&#95;")
+
+
+def test_a_plan_as_json_has_the_whole_rehearsal(tmp_path: Path) -> None:
+    found = json.loads("\n".join(rehearse(tmp_path, "-o", "json").out))
+    jsonschema.validate(found, SCHEMA)
+    jsonschema.validate(found["rehearsal"], REHEARSAL_SCHEMA)
+    assert found["rehearsal"]["summary"]["halted"] == 1
+
+
+def test_a_fault_without_a_rehearsal_is_wrong_usage(fleet: Azure, tmp_path: Path) -> None:
+    done = invoke("plan", "--fault", "stuck:1", env=fleet.environment, cwd=tmp_path)
+    assert (done.code, done.err[-1]) == (2, "error: --fault requires --rehearse")
 
 
 def test_errors_in_the_specs_end_a_plan(fleet: Azure, tmp_path: Path) -> None:

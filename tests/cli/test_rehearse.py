@@ -8,17 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from click.testing import CliRunner
 
 from reconciler.cli import main
 from reconciler.rollout.reason import Reason
-from tests.cli.program import Ended, azure, reconciler, write_specs
+from tests.cli.program import ROOT, Ended, azure, reconciler, write_specs
 from tests.stories.world import NEW, OLD, fleet, of_all, scale_set, spec
 
 Json = dict[str, Any]
 
+SCHEMA = json.loads((ROOT / "schemas" / "rehearsal.schema.json").read_text())
 ALL = of_all(maxChange="100%")
 HALT = (
     "HealthCheckFailed: web_0 (unhealthy) in update domain 0 did not become healthy within 10m; no other instance "
@@ -123,6 +125,7 @@ def test_a_rehearsal_as_a_comment_on_a_pull_request() -> None:
 def test_a_rehearsal_as_json() -> None:
     done = rehearse("-o", "json", "--fault", "unhealthy:1%", "--fault", "throttle", "--seed", "7")
     found: Json = json.loads("\n".join(done.out))
+    jsonschema.validate(found, SCHEMA)
     assert done.code == 1
     assert (found["seed"], found["isAsDeclared"], found["stoppedAfter"]) == (7, False, None)
     assert [each["fault"] for each in found["faults"]] == ["unhealthy:1%", "throttle"]

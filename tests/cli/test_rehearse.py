@@ -99,6 +99,11 @@ def test_a_fix_that_the_message_names_is_not_repeated() -> None:
     assert line.endswith("as the model changes; set upgradePolicy.mode to Manual")
 
 
+@pytest.mark.usefixtures("here")
+def test_a_fault_that_finds_too_few_instances_says_so() -> None:
+    assert "stuck:99: only 2 of 99: web_0, web_1" in rehearse("--fault", "stuck:99").out
+
+
 def test_many_scale_sets_are_grouped_like_a_plan(here: Path) -> None:
     names = [f"s{number:02}" for number in range(12)]
     write(*(scale_set(name, capacity=1) for name in names))

@@ -310,13 +310,19 @@ def test_a_base_a_key_and_a_directory_may_be_given(job: Job) -> None:
 @pytest.mark.parametrize(
     "job", [GitHub, AzureDevOps], indirect=True, ids=["GitHub Actions", "Azure Pipelines"]
 )
-def test_a_checkout_without_the_base_is_reported_before_anything_is_done(job: Job) -> None:
-    git(job.directory / "work", "checkout", "--quiet", "--orphan", "shallow")
-    git(job.directory / "work", "commit", "--quiet", "-m", "all that a shallow clone has")
+@pytest.mark.parametrize("head", ["a shallow clone", "the head of the branch"])
+def test_a_checkout_without_the_base_is_reported_before_anything_is_done(head: str, job: Job) -> None:
+    """The parent of the last commit of a branch is no base: only that commit would be planned."""
+    work = job.directory / "work"
+    if head == "a shallow clone":
+        git(work, "checkout", "--quiet", "--orphan", "shallow")
+    git(work, "commit", "--quiet", "--allow-empty", "-m", "the last commit")
     done = job.run(STEPS[type(job.forge)])
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(
-        "error: HEAD has no parent here; give .* a fetch-?[dD]epth of 2, or set base\n", done.stderr
+        "error: HEAD is not the merge of the pull request, or its parents are not here; let .* with a "
+        "fetch-?[dD]epth of 2, or set base\n",
+        done.stderr,
     )
     assert not (job.directory / "calls").exists()
 

@@ -19,7 +19,7 @@ from reconciler.forge.failure import ForgeFailure
 from reconciler.forge.marker import LONGEST_KEY, is_key
 from reconciler.forge.patience import Patience
 from reconciler.forge.publish import Published, publish
-from reconciler.spec.wording import shorten
+from reconciler.spec.wording import count, shorten
 
 
 class Key(click.ParamType[str]):
@@ -106,7 +106,7 @@ def _report(published: Published, place: Place, key: str) -> None:
         )
     if others := [each.url or each.key for each in published.others]:
         click.echo(
-            f"warning: further comments have the key {key} too and are left as they are; delete them: "
+            f"warning: {count(len(others), 'more comment')} with the key {key}, not updated; delete: "
             f"{', '.join(others)}",
             err=True,
         )

@@ -12,11 +12,12 @@ import click
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.cli.failure import fail, show_error
-from reconciler.cli.plan_text import named_line, number
+from reconciler.cli.plan_text import named_line
 from reconciler.cli.simulator import simulator_required
 from reconciler.daemon.settings import Settings
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import Target
+from reconciler.spec.wording import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ def copy_fleet(session: Session, targets: Iterable[Target], declared: Mapping[st
         fail(f"the simulator rejects the copy of the fleet, please report it: {error}")
     for line in found.left_out:
         click.echo(f"left out: {line}", err=True)
-    size = f"{number(len(found.fleet['scaleSets']), 'scale set')}, {number(found.instances, 'instance')}"
-    missing = number(len(found.left_out), "fact") if found.left_out else "nothing"
+    size = f"{count(len(found.fleet['scaleSets']), 'scale set')}, {count(found.instances, 'instance')}"
+    missing = count(len(found.left_out), "fact") if found.left_out else "nothing"
     click.echo(f"{size}; {missing} left out", err=True)
     return CopiedFleet(found.fleet, live.at, size, bool(live.absent), bool(live.failures))
 

@@ -124,10 +124,9 @@ def _size(forecast: Json) -> str:
         return "no instance to upgrade"
     most, total = forecast["maxBatch"]["instances"], forecast["worstLoss"]["of"]
     taken = sum(batch["instances"] for batch in batches)
-    in_batches = "1 batch" if len(batches) == 1 else f"{len(batches)} batches"
     is_rounded = declared.endswith("%") and abs(100 * most / total - int(declared[:-1])) >= _ROUNDED_BY
     amount = f" (maxBatch {declared} is {most} of {total})" if is_rounded else ""
-    return f"{count(taken, 'instance')} in {in_batches}{amount}"
+    return f"{count(taken, 'instance')} in {count(len(batches), 'batch')}{amount}"
 
 
 def _time(forecast: Json, observed_at: str, *, is_dated: bool) -> str:
@@ -148,15 +147,8 @@ def _writes(forecast: Json) -> str:
     >>> _writes({"patches": 1, "batches": [{}, {}]})
     '1 patch, 2 upgrades'
     """
-    writes = [
-        f"{number} {one if number == 1 else many}"
-        for number, one, many in (
-            (forecast["patches"], "patch", "patches"),
-            (len(forecast["batches"]), "upgrade", "upgrades"),
-        )
-        if number
-    ]
-    return ", ".join(writes)
+    writes = ((forecast["patches"], "patch"), (len(forecast["batches"]), "upgrade"))
+    return ", ".join(count(number, noun) for number, noun in writes if number)
 
 
 def _batch_time(forecast: Json) -> str:

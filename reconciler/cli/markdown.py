@@ -5,52 +5,104 @@ share a block. Then the batches are omitted. At last only the first groups are s
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.cli import forecast, plan_text, rehearsal_text
 from reconciler.cli.plan_text import Group
+from reconciler.forge.forge import length
+from reconciler.spec.wording import count
 
 Json = Mapping[str, Any]
 
-# Characters that would end a cell, be read as markup, or mention a person.
-_SPECIAL = re.compile(r"[\\`*_\[\]<>|@#&~]")
-# GitHub accepts 65,536. The rest is for a marker and a heading.
+# GitHub accepts 65,536, counted as in `forge.length`. The rest is for a marker and a heading.
 LONGEST = 64_000
-_MOST_NAMES = 200  # of one group
+_LONGEST_TABLE = 10_000
+_LONGEST_LIST = 10_000
+_LONGEST_TEXT = 1_000  # before it is escaped, which makes a character up to twelve
+_LONGEST_NAMES = 4_000  # of one group
+
+# Characters that would end a cell, be read as markup or as a formula, or refer to something.
+_SPECIAL = re.compile(r"[\\`*_\[\]<>|#&~$@]")
+# Forges look for addresses, mentions and references in the text that is left after the markup. An invisible
+# space in the middle is what they do not look for.
+_LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=[@#!$%&~])(?=\w)", re.IGNORECASE)
+_SPACE = "\u200b"
+_CODE = re.compile("&#96;(.+?)&#96;")  # two backticks, once escaped
 
 
-def plan(shown: Json, note: str = "") -> str:
+def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -> str:
     """The whole comment, at most LONGEST characters. For the shape of a plan see `prediction.report`."""
-    notes = (plan_text.others(shown), note)
-    return _comment("plan", shown, _first_line(shown), plan_text.risks(shown), notes)
+    every_note = (plan_text.base(shown), plan_text.others(shown), *notes)
+    return _comment(
+        "plan",
+        shown,
+        _first_line(shown),
+        [*warnings, *plan_text.risks(shown)],
+        every_note,
+        *map(_literal, plan_text.on_failure(shown)),
+        *_rehearsal_section(shown),
+    )
 
 
-def rehearsal(shown: Json, note: str = "") -> str:
+def rehearsal(shown: Json, notes: Sequence[str] = ()) -> str:
     """The same for a rehearsal. For its shape see `rehearsal.report`."""
-    notes = (
+    every_note = (
         _first_line(shown),
         plan_text.others(shown),
         rehearsal_text.faults(shown),
         rehearsal_text.approvals(shown),
-        note,
+        *notes,
     )
-    return _comment("rehearse", shown, rehearsal_text.summary(shown), rehearsal_text.halts(shown), notes)
+    return _comment("rehearse", shown, rehearsal_text.summary(shown), rehearsal_text.halts(shown), every_note)
 
 
-def _comment(verb: str, shown: Json, first_line: str, warnings: Iterable[str], notes: Iterable[str]) -> str:
+def _comment(
+    verb: str,
+    shown: Json,
+    first_line: str,
+    warnings: Iterable[str],
+    notes: Iterable[str],
+    *paragraphs: str,
+) -> str:
+    """`paragraphs` are markdown already."""
     top = [
         f"**{_literal(first_line)}**",
         _table(plan_text.WAVE_HEADER, plan_text.waves(shown)),
-        "\n".join(f"- {_literal(each)}" for each in warnings),
+        _bullets(warnings),
+        *paragraphs,
         _literal("; ".join(filter(None, notes))),
     ]
     head = "\n\n".join(filter(None, top))
     for details in _details(shown):
         text = "\n\n".join([head, *details])
-        if len(text) <= LONGEST:
+        if length(text) <= LONGEST:
             return text
-    return _cut(head, list(_details(shown))[-1], verb)
+    rest = f"run `reconciler {verb}` for all of them"
+    room = LONGEST - length(head) - len(rest) - 100
+    return "\n\n".join([head, *_fit(details, room, lambda left: f"and {count(left, 'more group')}; {rest}")])
+
+
+def _rehearsal_section(shown: Json) -> list[str]:
+    """The rehearsal that is part of a plan."""
+    summary, halts, rest = rehearsal_text.section(shown)
+    return [f"**{_literal(summary)}**", _bullets(halts), _literal(rest)] if summary else []
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    items = [f"- {_literal(each)}" for each in lines]
+    return "\n".join(_fit(items, _LONGEST_LIST, lambda left: f"- and {left:,} more"))
+
+
+def _fit(parts: Sequence[str], longest: int, tell_left: Callable[[int], str]) -> Iterator[str]:
+    """As many parts as fit, and a last one that counts those that are left out."""
+    used = 0
+    for position, each in enumerate(parts):
+        used += length(each) + 2
+        if used > longest:
+            yield tell_left(len(parts) - position)
+            return
+        yield each
 
 
 def _first_line(shown: Json) -> str:
@@ -65,39 +117,32 @@ def _details(shown: Json) -> Iterator[list[str]]:
     yield [_block(each, shown["at"], with_batches=False) for each in groups]
 
 
-def _cut(head: str, details: Sequence[str], verb: str) -> str:
-    """As many details as fit, and how many are left out."""
-    shown, length = [head[:LONGEST]], len(head)
-    for position, each in enumerate(details):
-        left = f"and {len(details) - position:,} more groups; run `reconciler {verb}` for all of them"
-        if length + len(each) + len(left) + 4 > LONGEST:
-            return "\n\n".join([*shown, left])
-        shown.append(each)
-        length += len(each) + 2
-    return "\n\n".join(shown)
-
-
 def _block(group: Group, observed_at: str, *, with_batches: bool) -> str:
     heading = f"<summary>{_literal(plan_text.group_headline(group, observed_at))}</summary>"
-    names = group.names[:_MOST_NAMES]
-    rest = f" and {len(group.names) - len(names):,} more" if len(group.names) > len(names) else ""
-    parts = [_literal(", ".join(names)) + rest] if len(names) > 1 else []
-    if with_batches and len(names) == 1 and "timeline" in group.row:
+    parts = [_names(group.names)] if len(group.names) > 1 else []
+    if with_batches and len(group.names) == 1 and "timeline" in group.row:
         parts.append(_table(("Time", "What"), rehearsal_text.timeline(group.row, observed_at)))
     elif with_batches:
         lines = [
             (each.numbers, each.text, each.taken)
-            for each in forecast.lines(group.row, is_dated=len(names) == 1)
+            for each in forecast.lines(group.row, is_dated=len(group.names) == 1)
         ]
         parts.append(_table(("Batch", "Domain", "Instances"), lines))
     body = "\n\n".join(filter(None, parts))
     return f"<details>{heading}\n\n{body}\n\n</details>"
 
 
+def _names(names: Sequence[str]) -> str:
+    """As many names as fit, and how many are left out."""
+    return ", ".join(_fit([*map(_literal, names)], _LONGEST_NAMES, lambda left: f"and {left:,} more"))
+
+
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """ "" without rows."""
+    blank = [""] * (len(header) - 2)
     lines = [_row(*map(_literal, cells)) for cells in rows]
-    return "\n".join([_row(*header), _row(*["---"] * len(header)), *lines]) if lines else ""
+    shown = _fit(lines, _LONGEST_TABLE, lambda left: _row("…", f"and {left:,} more", *blank))
+    return "\n".join([_row(*header), _row(*["---"] * len(header)), *shown]) if lines else ""
 
 
 def _row(*cells: str) -> str:
@@ -105,9 +150,18 @@ def _row(*cells: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """The text with every special character escaped.
+    """The text, on one line and not too long, so that a forge shows it as it is.
 
-    >>> _literal("web_0 | <b> @team")
-    'web&#95;0 &#124; &#60;b&#62; &#64;team'
+    >>> _literal("web_0 | <b> costs $5")
+    'web&#95;0 &#124; &#60;b&#62; costs &#36;&#8203;5'
+    >>> _literal("set `x_y`")
+    'set <code>x&#95;y</code>'
+    >>> _literal("@team, see http://e.vil or www.e.vil")
+    '&#64;&#8203;team, see http:&#8203;//e.vil or www&#8203;.e.vil'
     """
-    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
+    plain = " ".join(text.split())
+    if len(plain) > _LONGEST_TEXT:
+        plain = f"{plain[:_LONGEST_TEXT]}…"
+    apart = _LINK.sub(_SPACE, plain)
+    escaped = _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", apart).replace(_SPACE, "&#8203;")
+    return _CODE.sub(r"<code>\1</code>", escaped)

@@ -6,20 +6,37 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from reconciler.cli import forecast, plan_text, table
+from reconciler.cli import forecast, plan_text, rehearsal_text, table
 
 Json = Mapping[str, Any]
 
 MOST_BLOCKS = 10  # more are shown as groups
 
 
-def plan(found: Json, skipped: str) -> list[RenderableType]:
+def plan(found: Json, notes: Sequence[str]) -> list[RenderableType]:
     """A headline, waves and risks, every scale set, and the batches."""
     shown: list[RenderableType] = [*overview(found), *warnings(plan_text.risks(found))]
-    shown += [Text(), table.plan(found["scaleSets"])]
-    if last := "; ".join(filter(None, (plan_text.others(found), skipped))):
+    if lines := plan_text.on_failure(found):
+        shown += [Text(), *map(Text, lines)]
+    shown += rehearsal(found)
+    if found["scaleSets"]:
+        shown += [Text(), table.plan(found["scaleSets"])]
+    if last := "; ".join(filter(None, (plan_text.base(found), plan_text.others(found), *notes))):
         shown.append(Text(last, "dim"))
     return [*shown, *(block(each, found["at"]) for each in groups(found))]
+
+
+def rehearsal(found: Json) -> list[RenderableType]:
+    """The rehearsal that is part of a plan."""
+    summary, halts, rest = rehearsal_text.section(found)
+    if not summary:
+        return []
+    lines: list[RenderableType] = [
+        Text(),
+        Text(summary, "bold"),
+        *(Text(f"! {each}", "yellow") for each in halts),
+    ]
+    return [*lines, Text(rest, "dim")] if rest else lines
 
 
 def overview(found: Json) -> list[RenderableType]:

@@ -3,14 +3,15 @@
 A plan and its rows have the shape of `reconciler.prediction.report`.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.cli import forecast
-from reconciler.rollout.reason import meaning_of
+from reconciler.prediction.grouping import group_by
+from reconciler.rollout.reason import Status, meaning_of
 from reconciler.rollout.wording import join
 from reconciler.spec.duration import format_duration
 from reconciler.spec.wording import count
@@ -35,12 +36,20 @@ def headline(plan: Json) -> str:
     """How many scale sets and instances change, and to which image."""
     summary = plan["summary"]
     if not summary["rollingOut"]:
-        changed = f"; {_scale_sets(summary['changed'])} changed" if summary["changed"] else ""
-        return f"no scale set rolls out{changed}"
+        changed = f"{_scale_sets(summary['changed'])} changed" if summary["changed"] else ""
+        removed = f"{count(len(summary['removed']), 'spec')} removed" if summary["removed"] else ""
+        return "; ".join(filter(None, ("no scale set rolls out", changed, removed)))
     rolling, changed = summary["rollingOut"], summary["changed"]
     some = f"{rolling:,} of " if rolling < changed else ""
-    size = f"{some}{_scale_sets(changed)}, {number(summary['instances'], 'instance')}"
-    return f"{size}: {_images(summary['images'])}"
+    size = f"{some}{_scale_sets(changed)}, {count(summary['instances'], 'instance')}"
+    blocked = [row for row in plan["scaleSets"] if _is_blocked(row)]
+    rest = f"; {len(blocked):,} would not begin" if blocked else ""
+    return f"{size}: {_images(summary['images'])}{rest}"
+
+
+def _is_blocked(row: Json) -> bool:
+    """Whether it should be upgraded, and is not."""
+    return row["changed"] and not row["forecast"] and row["status"] not in {Status.READY, Status.SUSPENDED}
 
 
 def timing(plan: Json) -> str:
@@ -82,6 +91,39 @@ def risks(plan: Json) -> list[str]:
     return [named_line(each["message"], each["scaleSets"]) for each in plan["risks"]]
 
 
+def base(plan: Json) -> str:
+    """What the specs are compared with. "" if it is Azure alone, as in a rehearsal."""
+    return f"compared with commit {plan['base'][:10]}" if plan.get("base") else ""
+
+
+def on_failure(plan: Json) -> list[str]:
+    """What follows if an image fails, and how a person stops the change. Empty if nothing rolls out."""
+    groups = plan["summary"]["onFailure"]
+    if not groups:
+        return []
+    parts = [
+        f"{each['action']}{_where(each, is_all=len(groups) == 1)}, so {_ON_FAILURE[each['action']]}"
+        for each in groups
+    ]
+    return [f"If the image fails: {'; '.join(parts)}. {_BREAKER}.", f"{_HOW_TO_STOP}."]
+
+
+def _where(group: Json, *, is_all: bool) -> str:
+    return "" if is_all else f" in {_scale_sets(len(group['scaleSets']))}"
+
+
+_ON_FAILURE = {
+    "hold": "no further instance is upgraded until a fix is merged",
+    "repin": "the model and the unhealthy instances return to the last good image",
+    "rollback": "the model and all upgraded instances return to the last good image",
+}
+_BREAKER = "Other scale sets do not begin it once it has failed in more than `maxFailedRollouts` allows"
+_HOW_TO_STOP = (
+    "To stop it: merge `suspend: true` into a spec, or `freeze: true` into the Fleet for all. "
+    "A batch in progress is completed"
+)
+
+
 def others(plan: Json) -> str:
     """The rollouts that are not part of the change, in one line. "" if there are none."""
     summary, rows = plan["summary"], plan["scaleSets"]
@@ -97,10 +139,7 @@ def others(plan: Json) -> str:
 
 def groups(plan: Json) -> list[Group]:
     """The scale sets of the change that roll out. Those with the same rollout are one group."""
-    found: dict[str, list[Json]] = defaultdict(list)
-    for row in plan["scaleSets"]:
-        if row["changed"] and row["forecast"]:
-            found[_shape(row)].append(row)
+    rolling = [row for row in plan["scaleSets"] if row["changed"] and row["forecast"]]
     return [
         Group(
             tuple(row["name"] for row in rows),
@@ -108,7 +147,7 @@ def groups(plan: Json) -> list[Group]:
             min(_first(row) for row in rows),
             max(_last(row) for row in rows),
         )
-        for rows in found.values()
+        for rows in group_by(rolling, _shape).values()
     ]
 
 
@@ -130,16 +169,8 @@ def group_headline(group: Group, observed_at: str) -> str:
     return f"{_scale_sets(len(group.names))}, {during}; each {each}"
 
 
-def number(amount: int, noun: str) -> str:
-    """
-    >>> number(1, "instance"), number(1240, "instance")
-    ('1 instance', '1,240 instances')
-    """
-    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
-
-
 def _scale_sets(amount: int) -> str:
-    return number(amount, "scale set")
+    return count(amount, "scale set")
 
 
 def _images(changes: Sequence[Json]) -> str:

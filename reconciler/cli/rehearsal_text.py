@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.cli import forecast
-from reconciler.cli.plan_text import named_line, number
+from reconciler.cli.plan_text import named_line
+from reconciler.rollout.reason import Status, meaning_of
 from reconciler.rollout.wording import join
 from reconciler.spec.duration import format_duration
+from reconciler.spec.wording import count
 
 Json = Mapping[str, Any]
 
@@ -20,13 +22,22 @@ _MOST_STEPS = 8  # in a row; more are folded
 
 def halts(found: Json) -> list[str]:
     """Why scale sets do not reach the declared state, and what a person has to do."""
-    lines = [
-        named_line(f"{each['message']}; next step: {each['remedy']}", each["scaleSets"])
-        for each in found["halts"]
-    ]
+    lines = [named_line(_halt(each), each["scaleSets"]) for each in found["halts"]]
     if found["stoppedAfter"]:
         lines.append(f"the rehearsal stopped after {found['stoppedAfter']}, before the end")
     return lines
+
+
+def _halt(halt: Json) -> str:
+    """Why a group of scale sets halts, and what a person has to do.
+
+    The message of one that is Stalled ends with that already. What several have in common does not.
+    """
+    meaning = meaning_of(halt["reason"] or "")
+    if meaning is None:
+        return str(halt["message"])
+    is_complete = halt["status"] == Status.STALLED and halt["message"] != f"{halt['reason']}: {meaning.cause}"
+    return str(halt["message"]) if is_complete else f"{halt['message']}; next step: {halt['remedy']}"
 
 
 def faults(found: Json) -> str:
@@ -49,10 +60,18 @@ def summary(found: Json) -> str:
     halted = ", ".join(f"{amount:,} {reason}" for reason, amount in sorted(reasons.items()))
     length = datetime.fromisoformat(found["until"]) - datetime.fromisoformat(found["at"])
     parts = [
-        f"rehearsed {number(totals['total'], 'scale set')} for {format_duration(_whole_minutes(length))}",
+        f"rehearsed {count(totals['total'], 'scale set')} for {format_duration(_whole_minutes(length))}",
         f"{totals['asDeclared']:,} as declared",
     ]
     return "; ".join([*parts, *([f"{totals['halted']:,} not: {halted}"] if halted else [])])
+
+
+def section(plan: Json) -> tuple[str, list[str], str]:
+    """The rehearsal in a plan: its summary, what halts it, and what was done. Empty without one."""
+    found = plan.get("rehearsal")
+    if not found:
+        return "", [], ""
+    return summary(found), halts(found), "; ".join(filter(None, (faults(found), approvals(found))))
 
 
 def timeline(row: Json, observed_at: str) -> list[tuple[str, str]]:
@@ -78,7 +97,7 @@ def _fold(steps: Sequence[Json]) -> Iterator[tuple[str, str]]:
         return
     first, second, *between, last = steps
     yield from ((each["at"], each["text"]) for each in (first, second))
-    yield between[0]["at"], f"and {number(len(between), 'more step')}"
+    yield between[0]["at"], f"and {count(len(between), 'more step')}"
     yield last["at"], last["text"]
 
 

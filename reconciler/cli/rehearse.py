@@ -2,8 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +13,15 @@ from rich.text import Text
 from reconciler.cli import markdown, plan_blocks, plan_text, rehearsal_text, table
 from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
-from reconciler.cli.copying import copy_fleet
 from reconciler.cli.exit_codes import FAILURE
-from reconciler.cli.failure import fail
+from reconciler.cli.fault_options import fault_options
 from reconciler.cli.options import fleet_options
+from reconciler.cli.rehearsed import rehearse_file, rehearse_live
 from reconciler.cli.simulator import simulator_required
 from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.cli.tagging import scale_sets_in_force
 from reconciler.cli.verb import Verb
-from reconciler.rehearsal.fault import EXAMPLES, Fault, NotAFault, parse_fault
-
-
-class FaultName(click.ParamType[Fault]):
-    """A fault with its amount."""
-
-    name = "fault"
-
-    def convert(self, value: str | Fault, param: click.Parameter | None, ctx: click.Context | None) -> Fault:
-        if isinstance(value, Fault):
-            return value
-        try:
-            return parse_fault(value)
-        except NotAFault as error:
-            self.fail(str(error), param, ctx)
+from reconciler.rehearsal.fault import Fault
 
 
 @click.command(cls=Verb)
@@ -48,21 +33,7 @@ class FaultName(click.ParamType[Fault]):
     metavar="FILE",
     help="Begin with this fleet file, as `reconciler snapshot` prints it, instead of with Azure.",
 )
-@click.option(
-    "--fault",
-    "faults",
-    type=FaultName(),
-    metavar="KIND",
-    multiple=True,
-    help=f"What goes wrong (repeatable): {', '.join(EXAMPLES)}.",
-)
-@click.option(
-    "--seed",
-    type=int,
-    default=0,
-    show_default=True,
-    help="Selects the instances that faults concern; the same seed selects the same ones.",
-)
+@fault_options
 @click.option(
     "-o",
     "--output",
@@ -82,69 +53,28 @@ def rehearse(
     refuses requests with 429. `stuck:1`: one batch whose upgrade never completes. `evict:1`: a Spot instance
     is evicted during a rollout.
     """
-    _check_usage(faults)
     with simulator_required():
-        from reconciler.rehearsal import report
-        from reconciler.rehearsal.injection import NoTarget
-        from reconciler.rehearsal.rehearsal import rehearse as play
-        from reconciler.simulator import FleetError
+        import reconciler.simulator  # noqa: F401 - before anything is read
     in_force = scale_sets_in_force(fleet.specs, "rehearsed")
     if not in_force:
         click.echo("no scale set is declared")
         return
-    described, at = _file(file, fleet) if file else _copy(fleet)
-    try:
-        found = report.rehearsal(play(described, fleet.specs, at, faults, seed=seed))
-    except FleetError as error:
-        fail(str(error), 2)
-    except NoTarget as error:
-        raise click.UsageError(f"--fault {error}") from error
+    if file:
+        found = rehearse_file(file, fleet, faults, seed)
+    else:
+        announce(fleet.session)
+        found = rehearse_live(fleet, faults, seed)
     skipped = skipped_checks_note(in_force.values())
     if output == "json":
         if skipped:
             click.echo(skipped, err=True)
         click.echo(json.dumps(found, indent=2))
     elif output == "markdown":
-        click.echo(markdown.rehearsal(found, skipped))
+        click.echo(markdown.rehearsal(found, [skipped] if skipped else ()))
     else:
         table.show(Group(*_blocks(found, skipped)))
     if not found["isAsDeclared"]:
         sys.exit(FAILURE)
-
-
-def _check_usage(faults: Sequence[Fault]) -> None:
-    """Raises UsageError."""
-    kinds = [each.kind for each in faults]
-    for kind in kinds:
-        if kinds.count(kind) > 1:
-            raise click.UsageError(f"--fault {kind} is given twice; give it once, with the whole amount")
-
-
-def _file(path: Path, fleet: FleetAccess) -> tuple[Mapping[str, Any], datetime]:
-    """A fleet file without errors. Its fleet begins now."""
-    from reconciler.simulator import FleetError, check_fleet, read_fleet
-
-    try:
-        described = read_fleet(path)
-    except FleetError as error:
-        fail(str(error), 2)
-    if errors := check_fleet(path):
-        fail("\n".join(errors), 2)
-    return described, fleet.session.now()
-
-
-def _copy(fleet: FleetAccess) -> tuple[Mapping[str, Any], datetime]:
-    """The declared scale sets as they are in Azure now."""
-    announce(fleet.session)
-    declared = fleet.specs.scale_sets
-    copied = copy_fleet(
-        fleet.session,
-        [each.target for each in declared],
-        {each.target.key: each.image for each in declared},
-    )
-    if copied.has_failures:
-        fail("nothing was rehearsed: not every declared scale set could be read")
-    return copied.fleet, copied.at
 
 
 def _blocks(found: Mapping[str, Any], skipped: str) -> list[RenderableType]:

@@ -14,6 +14,7 @@ _FILES: Mapping[str, str] = {
     "fleet": "fleet.schema.json",
     "plan": "plan.schema.json",
     "config": CONFIG_SCHEMA,
+    "rehearsal": "rehearsal.schema.json",
 }
 
 
@@ -39,9 +40,10 @@ def schema(*, kind: str | None, to: Path | None) -> None:
     """Print the JSON Schema of a spec, or of KIND.
 
     KIND is spec, fleet for the file of `reconciler simulate`, plan for the output of `reconciler plan -o
-    json`, or config for the configuration file. With --to, the schemas are written to files, which
-    replace those of an earlier version. If a repository has that of specs in a directory named schemas
-    above its specs, `reconciler adopt` begins each spec with the line by which editors find it.
+    json`, rehearsal for that of `reconciler rehearse -o json`, or config for the configuration file. With
+    --to, the schemas are written to files, which replace those of an earlier version. If a repository has
+    that of specs in a directory named schemas above its specs, `reconciler adopt` begins each spec with the
+    line by which editors find it.
     """
     if to is None:
         click.echo(_text(kind or "spec"), nl=False)

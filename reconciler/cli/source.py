@@ -86,13 +86,5 @@ def specs_on_demand(command: Callable[..., None]) -> Callable[..., None]:
     return with_specs
 
 
-def specs_directory() -> Path:
-    """The directory of specs of the running command. Raises UsageError if the specs come from --git."""
-    given = click.get_current_context().params
-    if given["git"]:
-        raise click.UsageError("--base requires --specs: check out the repository, and name its directory")
-    return given["specs"] or Path("specs")
-
-
 def _parameter(option: str) -> str:
     return option.removeprefix("--").replace("-", "_")

@@ -152,7 +152,7 @@ def _passed_over(foreign: int, ignored: int) -> str:
     ('; passed over: 1 document of another program, 2 by .reconcilerignore', '')
     """
     parts = [
-        f"{foreign} document{'' if foreign == 1 else 's'} of another program" if foreign else "",
+        f"{count(foreign, 'document')} of another program" if foreign else "",
         f"{ignored} by {IGNORE}" if ignored else "",
     ]
     text = ", ".join(filter(None, parts))

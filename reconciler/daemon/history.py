@@ -17,6 +17,7 @@ from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.spec.duration import format_duration
 from reconciler.spec.image import Image, same, short
 from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.wording import count
 
 _KEPT = 5  # as in Flux
 
@@ -67,10 +68,12 @@ class RolloutRecord:
         took = f" in {format_duration(self.length)}" if self.length is not None else ""
         how = f"{self.ending or 'in progress'}{took}"
         longest = f", longest batch {format_duration(self.longest)}" if self.longest else ""
-        batches = f"{self.batches} batch{'' if self.batches == 1 else 'es'}"
-        instances = f"{self.instances} instance{'' if self.instances == 1 else 's'}"
         # A process that has started no batch itself may have found a rollout in progress.
-        taken = f"; {instances} in {batches}{longest}" if self.batches else ""
+        taken = (
+            f"; {count(self.instances, 'instance')} in {count(self.batches, 'batch')}{longest}"
+            if self.batches
+            else ""
+        )
         return f"{was}{short(self.image)}: {how}{taken}"
 
 

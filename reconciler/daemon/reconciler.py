@@ -52,6 +52,7 @@ from reconciler.spec.fleet import PauseTag
 from reconciler.spec.image import Image, follows_latest, same
 from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.wording import count
 
 _log = logging.getLogger("reconciler")
 
@@ -401,7 +402,7 @@ class Reconciler:
         ):
             return
         number = len(self._specs.scale_sets)
-        self._log.info("%s in force: %d scale set%s", self._specs, number, "" if number == 1 else "s")
+        self._log.info("%s in force: %s", self._specs, count(number, "scale set"))
 
     def _log_errors(self, errors: tuple[str, ...]) -> None:
         """Log errors outside any one scale set, once when they begin and once when they end."""

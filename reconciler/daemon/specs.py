@@ -116,11 +116,11 @@ class Directory(Immediate):
     """Specs from a local directory."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def read(self) -> Reading:
-        found = read_paths([self._path])
-        return Reading("", str(self._path), found.files, found.problems, warnings=found.warnings)
+        found = read_paths([self.path])
+        return Reading("", str(self.path), found.files, found.problems, warnings=found.warnings)
 
     def last(self) -> None:
         return None
@@ -168,6 +168,11 @@ class Specs:
     def __str__(self) -> str:
         """The commit or directory in force, for a log line."""
         return f"commit {self.commit[:10]} ({self.subject})" if self.commit else self.subject
+
+    @property
+    def directory(self) -> Path | None:
+        """The local directory that they are read from, None for a git repository."""
+        return self._source.path if isinstance(self._source, Directory) else None
 
     def refresh(self) -> None:
         """Read the source again. If that fails, keep the specs in force.

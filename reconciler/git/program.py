@@ -100,16 +100,20 @@ def run(
     stdin: bytes = b"",
     keep_open: Sequence[int] = (),
     stop: Event | None = None,
+    is_work_tree: bool = False,
     is_offline: bool = False,
 ) -> bytes:
     """The output of git in a bare repository. `url` decides whether plain http is allowed.
+
+    `is_work_tree`: `repository` is a directory in the work tree of somebody, and git finds the repository.
+    Unlike for a repository that is named, git then checks that it belongs to the current user.
 
     The descriptors in `keep_open` stay open in git and its child processes. A lock on one of them is held
     until the last of these processes ends, even if this process is killed first. A set `stop` kills git.
     `is_offline`: git fetches nothing, whatever the configuration of the repository says.
     """
     access = access or Access()
-    command = ["git", f"--git-dir={repository}"]
+    command = ["git", *(["-C", str(repository)] if is_work_tree else [f"--git-dir={repository}"])]
     for setting in _SETTINGS:
         command += ("-c", setting)
     # Not pipes: a background process left by ssh would keep a pipe open and block this process. Not files:

@@ -66,17 +66,26 @@ class Tree:
         `fetch` gets files that are not in the clone. Without it they raise Corrupt.
         """
         try:
-            if problem := _not_a_directory(git, sha, path):
-                return Selection((), (problem,))
+            problem = _not_a_directory(git, sha, path)
+        except GitTooMuch:
+            problem = problem_of(path or ".", TOO_LARGE)
+        if problem:
+            return Selection((), (problem,))
+        found = self.files_below(git, sha, path, fetch)
+        if found.files or found.problems:
+            return found
+        message = f"contains no spec files in commit {sha[:8]}: add a file whose name ends in .yaml or .yml"
+        return Selection.of_all([found, Selection((), (problem_of(path or ".", message),))])
+
+    def files_below(self, git: Git, sha: str, path: str, fetch: Fetch | None = None) -> Selection:
+        """Like `spec_files`, for a path that is a directory. No spec file is no problem."""
+        try:
             objects = _Objects(git, fetch, self._contents)
             found = select(_CommitTree(objects, sha, path))
         except (_TooLarge, GitTooMuch):
             return Selection((), (problem_of(path or ".", TOO_LARGE),))
         self._contents = objects.used
-        if found.files or found.problems:
-            return found
-        message = f"contains no spec files in commit {sha[:8]}: add a file whose name ends in .yaml or .yml"
-        return Selection.of_all([found, Selection((), (problem_of(path or ".", message),))])
+        return found
 
 
 class _Objects:
@@ -235,6 +244,16 @@ class _CommitTree:
                 return Kind.MISSING
             above, mode = f"{above}/{name}" if above else name, here[name]
         return Kind.OUTSIDE_DIRECTORY if mode == _TREE else Kind.OUTSIDE
+
+
+def has_directory(git: Git, sha: str, path: str) -> bool:
+    """Whether a commit has a directory at this path."""
+    above = ""
+    for name in path.split("/") if path else ():
+        if _modes(git, sha, above).get(name) != _TREE:
+            return False
+        above = f"{above}/{name}" if above else name
+    return True
 
 
 def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:

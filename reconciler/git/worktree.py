@@ -1,20 +1,27 @@
 """Reads an earlier version of a directory of specs from the git repository that it is part of.
 
-The repository is that of the person or of CI. It is only read, and nothing is fetched.
+The repository is that of the person or of CI. It is only read, and nothing is fetched. git finds the
+repository itself, and so refuses one that belongs to another user.
 """
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from reconciler.git.program import GitFailed, run
-from reconciler.git.tree import Corrupt, Tree
+from reconciler.git.tree import Corrupt, Git, Tree, has_directory
 from reconciler.spec.selection import Selection
-from reconciler.spec.wording import shorten
+from reconciler.spec.wording import printable, shorten
 
 _TIMEOUT = timedelta(minutes=1)
-_FETCH = "fetch it first; in CI, check out the whole history (`fetch-depth: 0` of actions/checkout)"
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# What git reads as several commits, as all but one, as a file, or as a search. None is in the name of a ref.
+_NOT_ONE = re.compile(r"^\^|\.\.|\^[@!-]|[:\s]")
+_SHALLOW = "`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout in CI, gets the whole history"
+_NO_REPOSITORY = "not a git repository"
 
 
 class NoBase(Exception):
@@ -23,10 +30,15 @@ class NoBase(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EarlierSpecs:
-    """The spec files of a directory at a commit."""
+    """The spec files of a directory at a commit. `warning` says why it may be the wrong commit, or is "".
+
+    `is_absent`: the commit has no spec files there.
+    """
 
     commit: str
     selection: Selection
+    warning: str = ""
+    is_absent: bool = False
 
 
 def earlier_specs(directory: Path, revision: str) -> EarlierSpecs:
@@ -34,37 +46,69 @@ def earlier_specs(directory: Path, revision: str) -> EarlierSpecs:
 
     If git knows no common commit, as in a shallow clone, at `revision` itself. Raises NoBase.
     """
-    top, repository = _repository(directory)
+    if directory.is_file():
+        raise NoBase(f"{printable(str(directory))} is a file: --base compares directories of specs")
+    here = directory.resolve()
+    existing = next(each for each in (here, *here.parents) if each.is_dir())
 
     def git(arguments: Sequence[str], stdin: bytes = b"") -> bytes:
-        return run(arguments, repository=repository, timeout=_TIMEOUT, stdin=stdin, is_offline=True)
+        return run(
+            arguments, repository=existing, timeout=_TIMEOUT, stdin=stdin, is_work_tree=True, is_offline=True
+        )
 
+    path = _path(git, directory, here, existing)
+    tip = _commit(git, revision)
+    base, warning = _branching_point(git, tip, shorten(revision))
     try:
-        tip = git(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"])
+        found = Tree().files_below(git, base, path) if has_directory(git, base, path) else Selection(())
+    except (GitFailed, Corrupt) as error:
+        line = error.line if isinstance(error, GitFailed) else str(error)
+        raise NoBase(f"commit {base[:10]} cannot be read: {line}; fetch it first. {_SHALLOW}") from error
+    return EarlierSpecs(base, found, warning, is_absent=not (found.files or found.problems))
+
+
+def _path(git: Git, directory: Path, here: Path, existing: Path) -> str:
+    """The path of the specs in the repository, "" for its top. They may exist in earlier commits only."""
+    try:
+        prefix = os.fsdecode(git(["rev-parse", "--show-prefix"], b"").removesuffix(b"\n"))
+    except GitFailed as error:
+        if _NO_REPOSITORY not in str(error):
+            raise NoBase(f"the repository of {printable(str(directory))}: {error.line}") from error
+        why = "--base compares with an earlier commit of it"
+        raise NoBase(f"{printable(str(directory))} is not in a git repository: {why}") from error
+    path = PurePosixPath(prefix, here.relative_to(existing).as_posix()).as_posix()
+    return "" if path == "." else path
+
+
+def _commit(git: Git, revision: str) -> str:
+    """The id of the commit that a revision names. Raises NoBase."""
+    shown = shorten(revision)
+    if _NOT_ONE.search(revision) or "\0" in revision:
+        raise NoBase(f"{shown!r} does not name one commit: write a branch, a tag or the id of a commit")
+    try:
+        commit = git(
+            ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"], b""
+        ).decode()
     except GitFailed as error:
         if error.is_local:
             raise NoBase(error.line) from error
-        what = f"{shorten(revision)} is not a commit of the repository in {top}"
-        raise NoBase(f"{what}: {_FETCH}") from error
-    try:
-        sha = git(["merge-base", tip.decode().strip(), "HEAD"]).decode().split()[0]
-    except GitFailed:
-        sha = tip.decode().strip()
-    path = directory.resolve().relative_to(top).as_posix()
-    try:
-        return EarlierSpecs(sha, Tree().spec_files(git, sha, "" if path == "." else path))
-    except (GitFailed, Corrupt) as error:
-        line = error.line if isinstance(error, GitFailed) else str(error)
-        raise NoBase(f"commit {sha[:10]} cannot be read: {line}; {_FETCH}") from error
+        raise NoBase(f"{shown} is not a commit of the repository: fetch it first. {_SHALLOW}") from error
+    if not _COMMIT.fullmatch(commit.strip()):
+        raise NoBase(f"{shown!r} does not name one commit: write a branch, a tag or the id of a commit")
+    return commit.strip()
 
 
-def _repository(directory: Path) -> tuple[Path, Path]:
-    """The top directory of the work tree, and its git directory. Raises NoBase."""
-    here = directory.resolve()
-    for top in (here, *here.parents):
-        git = top / ".git"
-        if git.is_dir():
-            return top, git
-        if git.is_file():  # a linked work tree, or a submodule: "gitdir: PATH"
-            return top, top / git.read_text().removeprefix("gitdir:").strip()
-    raise NoBase(f"{directory} is not in a git repository: --base compares with an earlier commit of it")
+def _branching_point(git: Git, tip: str, revision: str) -> tuple[str, str]:
+    """Where the current commit branched off, and a warning if that is unknown. It is then the tip."""
+    try:
+        return git(["merge-base", tip, "HEAD"], b"").decode().split()[0], ""
+    except GitFailed as error:
+        if error.is_local:
+            raise NoBase(error.line) from error
+    is_shallow = git(["rev-parse", "--is-shallow-repository"], b"").strip() == b"true"
+    why = "the clone is shallow" if is_shallow else "they have no commit in common"
+    fix = f". {_SHALLOW}" if is_shallow else ""
+    return tip, (
+        f"git does not know where HEAD branched off from {revision}, because {why}; compared with "
+        f"{revision} itself, so what was merged there meanwhile looks like part of the change{fix}"
+    )

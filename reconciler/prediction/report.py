@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.daemon import report
 from reconciler.daemon.state import ScaleSetState
+from reconciler.prediction.grouping import group_by
 from reconciler.prediction.plan import ImageChange, Plan, Wave
 from reconciler.prediction.risk import Risk, risks
 from reconciler.spec.image import short
@@ -44,6 +45,12 @@ def rollouts(shown: Plan) -> Json:
             "begins": _moment(shown.begins),
             "ends": _moment(shown.ends),
             "unfinishedAt": _moment(shown.unfinished_at),
+            "onFailure": [
+                {"action": str(action), "scaleSets": [each.desired.name for each in group]}
+                for action, group in group_by(
+                    shown.rolling, lambda each: each.desired.rollout.on_failure
+                ).items()
+            ],
             "worstLoss": {"name": loss.name, "instances": loss.instances, "of": loss.of} if loss else None,
         },
         "waves": [_wave(each) for each in shown.waves],

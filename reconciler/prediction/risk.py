@@ -1,21 +1,28 @@
 """What could go wrong with a plan, each kind once, with the scale sets that it is about."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.state import ScaleSetState
+from reconciler.prediction.grouping import group_by
 from reconciler.prediction.plan import Plan
+from reconciler.rollout.observed import Verdict
+from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.step import PatchModel
+from reconciler.rollout.wording import list_names
 from reconciler.spec.duration import format_duration
-from reconciler.spec.image import short
+from reconciler.spec.image import same, short
+from reconciler.spec.scale_set import OnFailure, ScaleSet
 
 # A scale set that loses a larger share at once is named as a risk. A fifth is the default of maxBatch.
 _LARGE_SHARE = 1 / 3
 _NEAR = 0.8  # of a deadline
 _MOST_MESSAGES = 3  # of one reason; more are told once, in the words of the reason
+_UNCHECKED = "the image catalogue cannot be read, so Azure checks the image only when the model is changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,39 +39,66 @@ def risks(plan: Plan) -> tuple[Risk, ...]:
 
 
 def _stopped(plan: Plan) -> Iterator[Risk]:
-    """Scale sets of the change that cannot begin, by reason."""
-    groups: dict[Reason, list[ScaleSetState]] = defaultdict(list)
-    for each in plan.states:
-        if each.outcome and each.outcome.status.is_alarming and plan.is_changed(each):
-            groups[each.outcome.reason].append(each)
-    for reason, group in groups.items():
-        outcomes = {each.desired.name: each.outcome for each in group if each.outcome}
-        yield from _by_message(outcomes, f"{reason}: {reason.meaning.cause}; {reason.meaning.remedy}")
+    """Scale sets of the change that cannot begin."""
+    stopped = [
+        (each.desired.name, each.outcome, each.outcome.line)
+        for each in plan.states
+        if each.outcome and each.outcome.status.is_alarming and plan.is_changed(each)
+    ]
+    return _by_reason(stopped, lambda reason: f"{reason.meaning.cause}; {reason.meaning.remedy}")
 
 
 def _blocked_later(plan: Plan) -> Iterator[Risk]:
     """Scale sets that begin, or wait, and then do not get to the end."""
-    groups: dict[tuple[str, Reason], list[ScaleSetState]] = defaultdict(list)
+    endings: Mapping[str, list[tuple[str, Outcome, str]]] = {"would not complete": [], "would not begin": []}
     for each in plan.states:
         last = plan.forecast.last.get(each.key)
         is_known = each.outcome and (each.outcome.status.is_alarming or each.outcome.reason.meaning.is_hold)
         if last is None or is_known or not plan.is_changed(each) or last.status is Status.READY:
             continue
-        ending = "does not complete" if each.key in plan.forecast.forecasts else "does not begin"
-        groups[ending, last.reason].append(each)
-    for (ending, reason), group in groups.items():
-        outcomes = {each.desired.name: plan.forecast.last[each.key] for each in group}
-        for risk in _by_message(outcomes, f"{reason}: {reason.meaning.cause}"):
-            yield Risk(f"{ending} by the forecast, {risk.message}", risk.names)
+        ending = "would not complete" if each.key in plan.forecast.forecasts else "would not begin"
+        endings[ending].append((each.desired.name, last, f"{last.reason}: {last.message}"))
+    for ending, blocked in endings.items():
+        for risk in _by_reason(blocked, partial(_in_common, plan, blocked), is_one=_is_chain):
+            yield Risk(f"{ending} by the forecast; {risk.message}", risk.names)
+
+
+def _in_common(plan: Plan, blocked: Iterable[tuple[str, Outcome, str]], reason: Reason) -> str:
+    """What several have in common. Of a chain of waits, its beginnings are named."""
+    if not _is_chain(reason):
+        return reason.meaning.cause
+    names = {name for name, outcome, _ in blocked if outcome.reason is reason}
+    waiting = [each.desired for each in plan.states if each.desired.name in names]
+    before = {name for each in waiting for name in each.depends_on}
+    first = [
+        f"{each.desired.name} ({last.reason})"
+        for each in plan.states
+        if (last := plan.forecast.last.get(each.key))
+        and last.status is not Status.READY
+        and not _is_chain(last.reason)
+        and (each.desired.name in before or any(_goes_before(each.desired, one) for one in waiting))
+    ]
+    return f"{reason.meaning.cause}, because of {list_names(first)}" if first else reason.meaning.cause
+
+
+def _is_chain(reason: Reason) -> bool:
+    return reason is Reason.DEPENDENCY_NOT_READY
+
+
+def _goes_before(one: ScaleSet, other: ScaleSet) -> bool:
+    """Whether it is in a lower wave of the same image."""
+    return one.wave < other.wave and same(one.image, other.image)
 
 
 def _left_out(plan: Plan) -> Iterator[Risk]:
-    groups: dict[Reason, list[ScaleSetState]] = defaultdict(list)
-    for each in plan.changed if plan.base else plan.states:
-        if each.outcome and each.outcome.status is Status.SUSPENDED:
-            groups[each.outcome.reason].append(each)
-    for reason, group in groups.items():
-        yield Risk(f"{reason}: left as they are, because {reason.meaning.cause}", _names(group))
+    left_out = [
+        (each.desired.name, each.outcome.reason)
+        for each in (plan.changed if plan.base else plan.states)
+        if each.outcome and each.outcome.status is Status.SUSPENDED
+    ]
+    for reason, group in group_by(left_out, lambda each: each[1]).items():
+        message = f"{reason}: nothing is upgraded, because {reason.meaning.cause}"
+        yield Risk(message, tuple(name for name, _ in group))
 
 
 def _approvals(plan: Plan) -> Iterator[Risk]:
@@ -74,19 +108,40 @@ def _approvals(plan: Plan) -> Iterator[Risk]:
         if any(wait.reason is Reason.AWAITING_APPROVAL for wait in plan.forecast_of(each).waits)
     ]
     if waiting:
-        yield Risk(
-            "wait for approval (rollout.approval); the times assume that it is given at once", _names(waiting)
-        )
+        message = "approval needed (rollout.approval); the times assume that it is given at once"
+        yield Risk(message, _names(waiting))
 
 
 def _failed_before(plan: Plan) -> Iterator[Risk]:
-    groups: dict[str, list[ScaleSetState]] = defaultdict(list)
-    for each in plan.rolling:
-        model = plan.snapshot.models[each.key]
-        if model.persisted.failed and model.persisted.failed.is_of(each.exact):
-            groups[short(each.exact)].append(each)
-    for image, group in groups.items():
+    failed = [
+        each
+        for each in plan.rolling
+        if (mark := plan.snapshot.models[each.key].persisted.failed) and mark.is_of(each.exact)
+    ]
+    for image, group in group_by(failed, lambda each: short(each.exact)).items():
         yield Risk(f"{image} has failed here before", _names(group))
+
+
+def _without_way_back(plan: Plan) -> Iterator[Risk]:
+    """Scale sets that are to return to the last good image, if it is known already that there is none."""
+    lost = [
+        each
+        for each in plan.rolling
+        if each.desired.rollout.on_failure is not OnFailure.HOLD
+        and (persisted := _persisted_then(plan, each))
+        and persisted.last_good is None
+    ]
+    if lost:
+        message = "no last good image is known, so rollout.onFailure has none to return to"
+        yield Risk(message, _names(lost))
+
+
+def _persisted_then(plan: Plan, state: ScaleSetState) -> PersistedState | None:
+    """The tags during the rollout. None if the step that writes them is not decided yet."""
+    step = state.outcome.step if state.outcome else None
+    if isinstance(step, PatchModel):
+        return step.persisted
+    return None if plan.forecast_of(state).patches else plan.snapshot.models[state.key].persisted
 
 
 def _large_losses(plan: Plan) -> Iterator[Risk]:
@@ -100,23 +155,57 @@ def _large_losses(plan: Plan) -> Iterator[Risk]:
         example = f"{worst.max_unavailable} of {worst.total}"
         if len(large) > 1:
             example += f" in {each.desired.name}"
-        message = f"more than a third of the instances is unavailable at once: {example}"
+        message = f"more than a third of the instances are unavailable at once: {example}"
         yield Risk(message, _names([one for one, _ in large]))
 
 
-def _near_deadlines(plan: Plan) -> Iterator[Risk]:
-    near = [
-        (each, deadline, plan.forecast_of(each).lasts)
+def _unread_catalogues(plan: Plan) -> Iterator[Risk]:
+    """Exact versions of which nothing is known. Without a catalogue, `latest` begins no rollout at all."""
+    messages = {
+        each.desired.name: f"{_UNCHECKED}: {found.evidence}"
         for each in plan.rolling
-        if (deadline := each.desired.rollout.deadline) and plan.forecast_of(each).lasts > _NEAR * deadline
+        if (found := plan.snapshot.availabilities.get((each.key, str(each.desired.image).casefold())))
+        and found.verdict is Verdict.UNCHECKED
+    }
+    yield from _by_message(messages, _UNCHECKED)
+
+
+def _near_deadlines(plan: Plan) -> Iterator[Risk]:
+    """Rollouts that complete shortly before their deadline. `_blocked_later` names those that exceed it."""
+    near = [
+        (each, took, deadline)
+        for each in plan.rolling
+        if (deadline := each.desired.rollout.deadline)
+        and (took := _time_of_rollout(plan, each)) is not None
+        and _NEAR * deadline < took
+        and plan.forecast.last[each.key].reason is not Reason.DEADLINE_EXCEEDED
     ]
     if near:
-        each, deadline, lasts = max(near, key=lambda found: found[2] / found[1])
-        minutes = timedelta(minutes=-(-lasts // timedelta(minutes=1)))
-        example = f"{each.desired.name} takes about {format_duration(minutes)} of {format_duration(deadline)}"
+        each, took, deadline = max(near, key=lambda found: found[1] / found[2])
+        minutes = timedelta(minutes=-(-took // timedelta(minutes=1)))
+        example = f"{format_duration(minutes)} of {format_duration(deadline)}"
+        if len(near) > 1:
+            example += f" in {each.desired.name}"
         yield Risk(
-            f"the deadline is near: {example} (rollout.deadline)", _names([found[0] for found in near])
+            f"close to the deadline: takes about {example} (rollout.deadline)",
+            _names([found[0] for found in near]),
         )
+
+
+def _time_of_rollout(plan: Plan, state: ScaleSetState) -> timedelta | None:
+    """From the moment that `rollout.deadline` counts from to the predicted end. None if none is counted.
+
+    A rollout in progress began before the plan. The daemon disregards a time that has expired already, if
+    the rollout is over.
+    """
+    found, first = plan.forecast_of(state), plan.steps_begin(state)
+    began, deadline = first, state.desired.rollout.deadline
+    if not found.patches:
+        on_tag = plan.snapshot.models[state.key].persisted.began_at(state.exact)
+        if on_tag is None or (deadline and plan.forecast.at - on_tag > deadline):
+            return None
+        began = on_tag
+    return first + found.lasts - began
 
 
 def _slow_batches(plan: Plan) -> Iterator[Risk]:
@@ -150,7 +239,7 @@ def _other_changes(plan: Plan) -> Iterator[Risk]:
 
 def _removed(plan: Plan) -> Iterator[Risk]:
     if plan.removed:
-        yield Risk("the spec is removed; the scale set stays as it is and is no longer managed", plan.removed)
+        yield Risk("spec removed: unchanged in Azure, and no longer managed", plan.removed)
 
 
 def _not_forecast(plan: Plan) -> Iterator[Risk]:
@@ -161,13 +250,27 @@ def _not_forecast(plan: Plan) -> Iterator[Risk]:
         yield Risk("the forecast stops before the end: the change takes too long, or has too many steps", ())
 
 
-def _by_message(outcomes: Mapping[str, Outcome], otherwise: str) -> Iterator[Risk]:
-    """One risk for each message of these outcomes, by name, or a common one if there are many messages."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for name, outcome in outcomes.items():
-        groups[outcome.line].append(name)
-    if len(groups) > _MOST_MESSAGES:
-        groups = {otherwise: list(outcomes)}
+def _by_reason(
+    found: Iterable[tuple[str, Outcome, str]],
+    in_common: Callable[[Reason], str],
+    *,
+    is_one: Callable[[Reason], bool] = lambda _: False,
+) -> Iterator[Risk]:
+    """The risks of scale sets, each with its outcome and what to say of it, by reason.
+
+    `is_one`: different messages of this reason are one risk.
+    """
+    for reason, group in group_by(found, lambda each: each[1].reason).items():
+        messages = {name: message for name, _, message in group}
+        most = 1 if is_one(reason) else _MOST_MESSAGES
+        yield from _by_message(messages, f"{reason}: {in_common(reason)}", most)
+
+
+def _by_message(messages: Mapping[str, str], in_common: str, most: int = _MOST_MESSAGES) -> Iterator[Risk]:
+    """One risk for each message, by name, or a common one if there are more messages than `most`."""
+    groups = group_by(messages, messages.__getitem__)
+    if len(groups) > most:
+        groups = {in_common: list(messages)}
     for message, names in groups.items():
         yield Risk(message, tuple(names))
 
@@ -180,7 +283,9 @@ _RISKS: tuple[Callable[[Plan], Iterator[Risk]], ...] = (
     _stopped,
     _blocked_later,
     _not_forecast,
+    _unread_catalogues,
     _failed_before,
+    _without_way_back,
     _large_losses,
     _slow_batches,
     _near_deadlines,

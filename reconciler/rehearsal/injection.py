@@ -13,6 +13,7 @@ from reconciler.rehearsal.simulated_azure import SimulatedAzure
 from reconciler.rollout.step import Upgrade
 from reconciler.rollout.wording import join
 from reconciler.simulator import LiveInstance, LiveScaleSet, Throttled
+from reconciler.spec.amount import Count
 from reconciler.spec.scale_set import ScaleSet
 
 _THROTTLED_EVERY = timedelta(minutes=10)
@@ -100,10 +101,10 @@ class Injection:
                     yield fault, f"{refused} requests got 429"
                 case FaultKind.EVICT:
                     names = [each.text.partition(" ")[0] for each in self.happened]
-                    yield fault, join(names) or "no Spot instance was outside a batch"
+                    yield fault, _effect(fault, names) or "no Spot instance was outside a batch"
                 case FaultKind.UNHEALTHY | FaultKind.STUCK:
                     names = [each.name for each in self._spoiled[fault.kind]]
-                    yield fault, join(names) or "no instance is to be upgraded"
+                    yield fault, _effect(fault, names) or "no instance is to be upgraded"
 
     def _prepare(self, fault: Fault) -> None:
         match fault.kind:
@@ -158,6 +159,12 @@ class Injection:
 
     def _random(self, purpose: str) -> Random:
         return Random(f"{self._seed}/{purpose}")  # noqa: S311 - reproducible, no security
+
+
+def _effect(fault: Fault, names: Sequence[str]) -> str:
+    """The instances that a fault concerned, and whether they are fewer than were asked for."""
+    asked = fault.amount.instances if isinstance(fault.amount, Count) else 0
+    return f"{f'only {len(names)} of {asked}: ' if 0 < len(names) < asked else ''}{join(names)}"
 
 
 def _existing(

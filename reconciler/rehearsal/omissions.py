@@ -11,7 +11,7 @@ from reconciler.azure.description import Description
 from reconciler.rehearsal.fleet_entry import present
 from reconciler.rollout.observed import Instance, Model
 from reconciler.spec.image import Image, key
-from reconciler.spec.wording import shorten
+from reconciler.spec.wording import count, shorten
 
 # How each field is compared, and what it is called.
 _OF_SCALE_SET: Mapping[str, Callable[[Description], Any]] = {
@@ -66,7 +66,7 @@ def omissions(live: Description, copy: Description) -> Iterator[str]:
 
 def _of_model(live: Description, copy: Description) -> Iterator[str]:
     if leaving := len(live.instances) - len(present(live)):
-        yield f"{_instances(leaving)} that {'is' if leaving == 1 else 'are'} being deleted"
+        yield f"{count(leaving, 'instance')} that {'is' if leaving == 1 else 'are'} being deleted"
     for word, value in _OF_SCALE_SET.items():
         if _differs(word, value(live), value(copy)):
             yield f"{word} {_shown(value(live))}".rstrip()
@@ -86,7 +86,7 @@ def _of_instances(live: Description, copy: Description) -> Iterator[str]:
         if each.id in live.kept - copy.kept:
             values["protection from scale-in"].append("")
     for word, found in values.items():
-        yield " ".join(filter(None, (word, _shown(found[0]), "of", _instances(len(found)))))
+        yield " ".join(filter(None, (word, _shown(found[0]), "of", count(len(found), "instance"))))
 
 
 def _differs(word: str, one: Any, other: Any) -> bool:
@@ -106,7 +106,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict) or value in (None, "", True, False):
         return ""
     return shorten(", ".join(map(str, value)) if isinstance(value, list) else str(value))
-
-
-def _instances(number: int) -> str:
-    return f"{number} instance" if number == 1 else f"{number} instances"

@@ -3,7 +3,6 @@
 It has the fields of a plan (`prediction.report`), with times that were rehearsed instead of forecast.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import zip_longest
@@ -12,6 +11,7 @@ from typing import Any
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.state import ScaleSetState
 from reconciler.prediction import report
+from reconciler.prediction.grouping import group_by
 from reconciler.prediction.playback import Stretch
 from reconciler.rehearsal.injection import Happening
 from reconciler.rehearsal.rehearsal import Rehearsal
@@ -105,9 +105,7 @@ def _halts(halted: Sequence[ScaleSetState]) -> Iterator[Json]:
 
     Those that wait for others come last.
     """
-    groups: dict[Reason | None, list[ScaleSetState]] = defaultdict(list)
-    for each in halted:
-        groups[each.outcome.reason if each.outcome else None].append(each)
+    groups = group_by(halted, lambda each: each.outcome.reason if each.outcome else None)
     for reason, group in sorted(groups.items(), key=lambda found: not _is_alarming(found[1][0])):
         yield {
             "reason": str(reason) if reason else None,

@@ -17,10 +17,11 @@ from reconciler.rollout.member import Member, is_behind
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
-from reconciler.rollout.wording import count, describe, join, list_names, time_of_day
+from reconciler.rollout.wording import describe, join, list_names, time_of_day
 from reconciler.spec.duration import format_duration
 from reconciler.spec.image import short
 from reconciler.spec.scale_set import Canary
+from reconciler.spec.wording import count
 
 # An instance whose state last changed this soon after its creation was created on its image, not upgraded.
 # Those that an autoscaler keeps creating must not delay a rollout.
@@ -46,9 +47,10 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
     taken = inside[: min(most, context.rollout.max_batch.of(counts.total))]
     names = tuple(each.instance.name for each in taken)
     place = f" in {domain.name}" if domain.name else ""
+    verb, size = "rolling back" if is_return else "upgrading", count(len(taken), "instance")
     return Decision(
         Reason.UPGRADING,
-        f"{'rolling back' if is_return else 'upgrading'} {count(taken)}{place} to {short(context.image)} "
+        f"{verb} {size}{place} to {short(context.image)} "
         f"({join(names)}){f' {why}' if why else ''}; {context.summary}",
         step=Upgrade(
             tuple(each.instance.id for each in taken),

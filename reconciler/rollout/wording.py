@@ -8,7 +8,7 @@ from reconciler.rollout.health import describe_problem
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.step import Attempt, Step, Upgrade
 from reconciler.spec.image import Image, short
-from reconciler.spec.wording import one_of
+from reconciler.spec.wording import count, one_of
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ def share(number: int, total: int) -> str:
     """
     if number == total:
         return {1: "the only instance", 2: "both instances"}.get(total, f"all {total} instances")
-    return f"{number} of {count(range(total))}"
+    return f"{number} of {count(total, 'instance')}"
 
 
 def describe_upgrade(step: Upgrade) -> str:
@@ -102,7 +102,7 @@ def describe_progress(attempt: Attempt) -> str:
         return f"Azure has been changing the model's image to {short(step.image)} {since}"
     domain = f" in {step.domain}" if step.domain else ""
     names = f" ({join(step.names)})" if step.names else ""
-    number = count(step.instance_ids) if step.names else _named_instances(step)
+    number = count(len(step.instance_ids), "instance") if step.names else _named_instances(step)
     return f"Azure has been upgrading {number}{domain} to {short(step.image)}{names} {since}"
 
 
@@ -120,14 +120,6 @@ def quote_error(error: str) -> str:
     """
     code, _, message = error.partition(": ")
     return f'{code} ("{message.removesuffix(".")}")' if message else code
-
-
-def count(instances: Sequence[object]) -> str:
-    """
-    >>> count(["0"]), count(["0", "5"])
-    ('1 instance', '2 instances')
-    """
-    return "1 instance" if len(instances) == 1 else f"{len(instances)} instances"
 
 
 def time_of_day(at: datetime) -> str:

@@ -13,13 +13,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from click.testing import CliRunner
 
+from reconciler.cli import main
 from reconciler.simulator import Simulator, WallClock
 from reconciler.simulator.server import Server
 from tests.stories.world import fleet, scale_set
@@ -116,6 +118,13 @@ def reconciler(*arguments: object, env: Mapping[str, str], cwd: Path) -> Ended:
         command(*arguments), env=env, cwd=cwd, capture_output=True, text=True, timeout=_PATIENCE, check=False
     )
     return Ended.of(done.returncode, done.stdout, done.stderr)
+
+
+def invoke(*arguments: object, env: Mapping[str, str], cwd: Path) -> Ended:
+    """Like `reconciler`, in this process, which takes a tenth of the time."""
+    with chdir(cwd):
+        done = CliRunner(env=env).invoke(main, [*map(str, arguments)], catch_exceptions=False)
+    return Ended.of(done.exit_code, done.stdout, done.stderr)
 
 
 def command(*arguments: object) -> list[str]:

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from tests.checks.endpoint import serve_endpoint
-from tests.cli.program import ROOT, Azure, Ended, azure, reconciler, write_specs
+from tests.cli.program import ROOT, Azure, Ended, azure, invoke, write_specs
 from tests.stories.world import NEW, OLD, SUBSCRIPTION, platform, scale_set, spec
 
 BATCH = (
@@ -24,7 +24,9 @@ TARGET = (
 )
 
 
-SCHEMA = json.loads((ROOT / "schemas" / "plan.schema.json").read_text())
+SCHEMA, REHEARSAL_SCHEMA = (
+    json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text()) for name in ("plan", "rehearsal")
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,11 @@ def timeless(lines: list[str]) -> list[str]:
                     "begins now, ends about … UTC (20m); at worst 1 of 5 (20%) unavailable in api",
                     "",
                     f"! batch: {BATCH}",
+                    "",
+                    "If the image fails: hold, so no further instance is upgraded until a fix is merged. Other scale "
+                    "sets do not begin it once it has failed in more than `maxFailedRollouts` allows.",
+                    "To stop it: merge `suspend: true` into a spec, or `freeze: true` into the Fleet for all. A batch "
+                    "in progress is completed.",
                     "",
                     "SCALE SET  STEP     UP TO DATE  WHY",
                     f"api        Upgrade  1/5         Upgrading: upgrading 1 instance in update domain 1 to {NEW} (api_1); 1 of 5 up to date",
@@ -113,7 +120,7 @@ def test_a_plan_shows(
     names: list[str], options: list[str], expected: Ended, fleet: Azure, tmp_path: Path
 ) -> None:
     write_specs(tmp_path / "specs", *map(spec, names))
-    done = reconciler("plan", *options, env=fleet.environment, cwd=tmp_path)
+    done = invoke("plan", *options, env=fleet.environment, cwd=tmp_path)
     assert replace(done, out=timeless(done.out)) == expected
     assert fleet.writes() == 0
 
@@ -121,7 +128,7 @@ def test_a_plan_shows(
 def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
     specs = write_specs(tmp_path / "elsewhere", spec("api"))
     options = ("-o", "json", "--detailed-exitcode", "--specs", specs)
-    done = reconciler("plan", *options, env=fleet.environment, cwd=tmp_path)
+    done = invoke("plan", *options, env=fleet.environment, cwd=tmp_path)
     found = json.loads("\n".join(done.out))
     jsonschema.validate(found, SCHEMA)
     (row,) = found["scaleSets"]
@@ -190,14 +197,20 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
 
 def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("api", rollout={"approval": "canary"}), spec("nowhere"))
-    done = reconciler("plan", "-o", "markdown", env=fleet.environment, cwd=tmp_path)
+    done = invoke("plan", "-o", "markdown", env=fleet.environment, cwd=tmp_path)
     assert (done.code, done.err) == (0, [])
     assert timeless(done.out) == [
         f"**1 scale set, 4 instances: continue to {NEW}; begins now, ends about … UTC (12m); "
         "at worst 1 of 5 (20%) unavailable in api**",
         "",
         f"- nowhere: NotFound: Azure has no scale set nowhere in resource group shop of subscription {SUBSCRIPTION}; correct spec.target, or remove the spec",
-        "- api: wait for approval (rollout.approval); the times assume that it is given at once",
+        "- api: approval needed (rollout.approval); the times assume that it is given at once",
+        "",
+        "If the image fails: hold, so no further instance is upgraded until a fix is merged. Other scale sets do not "
+        "begin it once it has failed in more than <code>maxFailedRollouts</code> allows.",
+        "",
+        "To stop it: merge <code>suspend: true</code> into a spec, or <code>freeze: true</code> into the Fleet for "
+        "all. A batch in progress is completed.",
         "",
         "1 scale set without an upgrade: 1 NotFound",
         "",
@@ -215,9 +228,51 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
     ]
 
 
+def rehearse(tmp_path: Path, *options: str) -> Ended:
+    """The plan of a scale set with a rehearsal in which its first batch never completes."""
+    with azure(scale_set(capacity=2)) as served:
+        write_specs(tmp_path / "specs", spec())
+        fault = ("--rehearse", "--fault", "stuck:1")
+        done = invoke("plan", *fault, *options, env=served.environment, cwd=tmp_path)
+        assert served.writes() == 0
+    return done
+
+
+REHEARSED = "; 0 as declared; 1 not: 1 HealthCheckFailed"
+
+
+def test_a_plan_has_a_rehearsal_on_request(tmp_path: Path) -> None:
+    """What goes wrong in it is what was asked for, and no error of the plan."""
+    done = rehearse(tmp_path)
+    assert (done.code, done.err) == (0, ["1 scale set, 2 instances; nothing left out"])
+    assert done.out[0].startswith("1 scale set, 2 instances: ")
+    (begins,) = [number for number, line in enumerate(done.out) if line.endswith(REHEARSED)]
+    assert done.out[begins + 1].startswith("! web: HealthCheckFailed: ")
+    assert done.out[begins + 2].startswith("stuck:1: web_")
+
+
+def test_a_comment_has_the_rehearsal_as_a_section(tmp_path: Path) -> None:
+    done = rehearse(tmp_path, "-o", "markdown")
+    (begins,) = [number for number, line in enumerate(done.out) if line.endswith(f"{REHEARSED}**")]
+    assert done.out[begins + 2].startswith("- web: HealthCheckFailed: ")
+    assert done.out[begins + 4].startswith("stuck:1: web&#95;")
+
+
+def test_a_plan_as_json_has_the_whole_rehearsal(tmp_path: Path) -> None:
+    found = json.loads("\n".join(rehearse(tmp_path, "-o", "json").out))
+    jsonschema.validate(found, SCHEMA)
+    jsonschema.validate(found["rehearsal"], REHEARSAL_SCHEMA)
+    assert found["rehearsal"]["summary"]["halted"] == 1
+
+
+def test_a_fault_without_a_rehearsal_is_wrong_usage(fleet: Azure, tmp_path: Path) -> None:
+    done = invoke("plan", "--fault", "stuck:1", env=fleet.environment, cwd=tmp_path)
+    assert (done.code, done.err[-1]) == (2, "error: --fault requires --rehearse")
+
+
 def test_errors_in_the_specs_end_a_plan(fleet: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web", interval="soon"), spec("api", suspend="maybe"))
-    done = reconciler("plan", "--detailed-exitcode", env=fleet.environment, cwd=tmp_path)
+    done = invoke("plan", "--detailed-exitcode", env=fleet.environment, cwd=tmp_path)
     assert (done.code, done.out, done.err) == (
         1,
         [],
@@ -230,7 +285,7 @@ def test_errors_in_the_specs_end_a_plan(fleet: Azure, tmp_path: Path) -> None:
 
 def test_an_azure_that_does_not_respond_ends_a_plan(fleet: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web"))
-    done = reconciler(
+    done = invoke(
         *("plan", "--detailed-exitcode", "--arm-endpoint", "https://127.0.0.1:1"),
         env=fleet.environment,
         cwd=tmp_path,
@@ -289,6 +344,6 @@ def test_a_dry_run_runs_checks_only_on_request(
             {"name": "errors", "prometheus": {"server": place.url, "query": "errors < 5"}},
         ]
         write_specs(tmp_path / "specs", spec(rollout={"checks": checks}))
-        done = reconciler(*command, env=simulated.environment, cwd=tmp_path)
+        done = invoke(*command, env=simulated.environment, cwd=tmp_path)
         assert (done.code, tuple(place.asked)) == (0, asked)
         assert said.replace("{place}", place.url) in "\n".join((*done.out, *done.err))

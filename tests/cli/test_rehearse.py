@@ -8,17 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from click.testing import CliRunner
 
 from reconciler.cli import main
 from reconciler.rollout.reason import Reason
-from tests.cli.program import Ended, azure, reconciler, write_specs
+from tests.cli.program import ROOT, Ended, azure, reconciler, write_specs
 from tests.stories.world import NEW, OLD, fleet, of_all, scale_set, spec
 
 Json = dict[str, Any]
 
+SCHEMA = json.loads((ROOT / "schemas" / "rehearsal.schema.json").read_text())
 ALL = of_all(maxChange="100%")
 HALT = (
     "HealthCheckFailed: web_0 (unhealthy) in update domain 0 did not become healthy within 10m; no other instance "
@@ -88,6 +90,20 @@ def test_a_rehearsal_that_halts_says_why_and_what_to_do() -> None:
     ]
 
 
+@pytest.mark.usefixtures("here")
+def test_a_fix_that_the_message_names_is_not_repeated() -> None:
+    write(scale_set(capacity=2, mode="Automatic"))
+    done = rehearse()
+    assert done.code == 1
+    (line,) = [each for each in done.out if each.startswith("! ")]
+    assert line.endswith("as the model changes; set upgradePolicy.mode to Manual")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_fault_that_finds_too_few_instances_says_so() -> None:
+    assert "stuck:99: only 2 of 99: web_0, web_1" in rehearse("--fault", "stuck:99").out
+
+
 def test_many_scale_sets_are_grouped_like_a_plan(here: Path) -> None:
     names = [f"s{number:02}" for number in range(12)]
     write(*(scale_set(name, capacity=1) for name in names))
@@ -114,6 +130,7 @@ def test_a_rehearsal_as_a_comment_on_a_pull_request() -> None:
 def test_a_rehearsal_as_json() -> None:
     done = rehearse("-o", "json", "--fault", "unhealthy:1%", "--fault", "throttle", "--seed", "7")
     found: Json = json.loads("\n".join(done.out))
+    jsonschema.validate(found, SCHEMA)
     assert done.code == 1
     assert (found["seed"], found["isAsDeclared"], found["stoppedAfter"]) == (7, False, None)
     assert [each["fault"] for each in found["faults"]] == ["unhealthy:1%", "throttle"]

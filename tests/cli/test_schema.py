@@ -23,6 +23,7 @@ FILES = {
     "fleet": "fleet.schema.json",
     "plan": "plan.schema.json",
     "config": "config.schema.json",
+    "rehearsal": "rehearsal.schema.json",
 }
 
 
@@ -39,6 +40,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.param(["spec"], FILES["spec"], id="that of specs"),
         pytest.param(["fleet"], FILES["fleet"], id="that of fleet files"),
         pytest.param(["plan"], FILES["plan"], id="that of plans as JSON"),
+        pytest.param(["rehearsal"], FILES["rehearsal"], id="that of rehearsals as JSON"),
     ],
 )
 def test_a_schema_is_printed_as_it_is(arguments: list[str], name: str) -> None:
@@ -56,7 +58,9 @@ def test_every_schema_can_be_printed() -> None:
     "arguments, error",
     [
         pytest.param(
-            ["specs"], "'specs' is not one of 'spec', 'fleet', 'plan', 'config'.", id="an unknown kind"
+            ["specs"],
+            "'specs' is not one of 'spec', 'fleet', 'plan', 'config', 'rehearsal'.",
+            id="an unknown kind",
         ),
         pytest.param(["Fleet"], "'Fleet' is a kind of document in a spec; write spec", id="the kind Fleet"),
         pytest.param(["Image"], "'Image' is a kind of document in a spec; write spec", id="the kind Image"),

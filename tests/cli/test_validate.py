@@ -422,4 +422,4 @@ def test_a_file_with_ten_thousand_errors_is_checked_up_to_a_limit(here: Path, ou
     assert done.stdout.count("unknown field: did you mean wave?") >= 250
     assert "is not checked any further: correct the first 1,000 problems of this file" in done.stdout
     if output in {"text", "github"}:
-        assert done.stderr == f"{len(done.stdout.splitlines())} errors\n"
+        assert done.stderr == f"{len(done.stdout.splitlines()):,} errors\n"

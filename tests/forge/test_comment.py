@@ -130,7 +130,7 @@ def test_of_two_comments_with_the_marker_the_first_is_updated_and_the_second_is_
     assert done.exit_code == 0
     assert forge.texts() == [body("the plan"), body("two")]
     (line,) = done.stderr.splitlines()
-    assert line.startswith("warning: further comments have the key plan too and are left as they are; delete")
+    assert line.startswith("warning: 1 more comment with the key plan, not updated; delete: ")
 
 
 def test_the_account_of_the_token_is_asked_for_only_if_it_matters(forge: Forge) -> None:

@@ -10,7 +10,7 @@ import pytest
 from reconciler.prediction.risk import Risk, risks
 from reconciler.simulator import Slow
 from tests.prediction.plans import plan_of
-from tests.stories.world import BAD, NEW, OLD, World, fleet, of_all, platform, scale_set, spec
+from tests.stories.world import BAD, NEW, OLD, ROLE, World, fleet, of_all, platform, scale_set, spec
 
 Document = Mapping[str, Any]
 
@@ -50,42 +50,42 @@ def risks_of(
         pytest.param(
             [scale_set("a", capacity=5), scale_set("b", capacity=5)],
             [spec("a", suspend=True), spec("b", dependsOn=["a"])],
-            "does not begin by the forecast, DependencyNotReady: the rollout to 24.04.202601140 is waiting because scale set a is Suspended",
+            "would not begin by the forecast; DependencyNotReady: the rollout to 24.04.202601140 is waiting because scale set a is Suspended",
             ("b",),
             id="a scale set that waits for another one for ever",
         ),
         pytest.param(
             [scale_set(capacity=5)],
             [spec(suspend=True)],
-            "Suspended: left as they are, because `spec.suspend` is set",
+            "Suspended: nothing is upgraded, because `spec.suspend` is set",
             ("web",),
             id="a suspended scale set",
         ),
         pytest.param(
             [scale_set(capacity=5)],
             [spec(), of_all(freeze={"reason": "holidays"})],
-            "Frozen: left as they are, because ",
+            "Frozen: nothing is upgraded, because ",
             ("web",),
             id="a frozen fleet",
         ),
         pytest.param(
             [scale_set("a", capacity=1), scale_set("b", capacity=2), scale_set("c", capacity=5)],
             [spec("a"), spec("b"), spec("c")],
-            "more than a third of the instances is unavailable at once: 1 of 1 in a",
+            "more than a third of the instances are unavailable at once: 1 of 1 in a",
             ("a", "b"),
             id="scale sets that are too small for a gentle rollout",
         ),
         pytest.param(
             [scale_set(capacity=5)],
             [spec(rollout={"deadline": "18m"})],
-            "the deadline is near: web takes about 16m of 18m (rollout.deadline)",
+            "close to the deadline: takes about 16m of 18m (rollout.deadline)",
             ("web",),
             id="a deadline that is too near",
         ),
         pytest.param(
             [scale_set(capacity=5)],
             [spec(rollout={"approval": "start"})],
-            "wait for approval (rollout.approval); the times assume that it is given at once",
+            "approval needed (rollout.approval); the times assume that it is given at once",
             ("web",),
             id="an approval",
         ),
@@ -103,6 +103,67 @@ def test_a_plan_names_the_risk_of(
 ) -> None:
     found = risks_of(sets, specs)
     assert [each.names for each in found if each.message.startswith(message)] == [names], found
+
+
+def test_one_deadline_of_several_is_the_example() -> None:
+    sets = [scale_set("a", capacity=5), scale_set("b", capacity=10)]
+    rollout: dict[str, Any] = {"rollout": {"deadline": "18m"}}
+    found = risks_of(sets, [of_all(maxChange="100%"), spec("a", **rollout), spec("b", **rollout)])
+    assert found == (
+        Risk("close to the deadline: takes about 16m of 18m in a (rollout.deadline)", ("a", "b")),
+    )
+
+
+def test_the_deadline_of_a_rollout_in_progress_counts_from_its_beginning() -> None:
+    """What is left of it would fit into the deadline twice."""
+    world = World(fleet(scale_set(capacity=5)), spec(rollout={"deadline": "15m"}))
+    world.rest(timedelta(minutes=4))
+    (found,) = risks(plan_of(world))
+    assert found.message == "close to the deadline: takes about 13m of 15m (rollout.deadline)"
+
+
+def test_the_deadline_of_a_rollout_that_ended_long_ago_does_not_count() -> None:
+    """Its beginning is still on the tags when an instance that was left out can be upgraded."""
+    world = World(fleet(scale_set(capacity=5)), spec(rollout={"deadline": "18m"}))
+    left_out = world.azure.scale_set("shop/web").instance("1")
+    left_out.protect()
+    world.run()
+    world.rest(timedelta(hours=2))
+    left_out.protect(is_protected=False)
+    plan = plan_of(world)
+    assert (len(plan.rolling), risks(plan)) == (1, ())
+
+
+def test_a_deadline_that_is_exceeded_is_named_once() -> None:
+    found = risks_of([scale_set(capacity=5)], [spec(rollout={"deadline": "10m"})])
+    assert [each.names for each in found] == [("web",)]
+    assert found[0].message.startswith("would not complete by the forecast; DeadlineExceeded: ")
+
+
+MAY_NOT = {"actions": ROLE, "notActions": ["Microsoft.Compute/locations/publishers/*"]}
+
+
+def test_a_catalogue_that_cannot_be_read_is_a_risk_of_an_exact_version() -> None:
+    sets = [scale_set("a", capacity=5), scale_set("b", capacity=5)]
+    world = World(fleet(*sets, permissions=MAY_NOT), of_all(maxChange="100%"), spec("a"), spec("b"))
+    (found,) = risks(plan_of(world))
+    assert found.names == ("a", "b")
+    assert found.message.startswith(
+        "the image catalogue cannot be read, so Azure checks the image only when the model is changed: "
+    )
+    assert "AuthorizationFailed" in found.message
+
+
+def test_a_catalogue_that_cannot_be_read_is_no_risk_of_what_does_not_change() -> None:
+    world = World(fleet(scale_set(capacity=5, image=platform(NEW)), permissions=MAY_NOT), spec())
+    assert risks(plan_of(world)) == ()
+
+
+def test_a_catalogue_that_blocks_the_rollout_is_named_once() -> None:
+    world = World(fleet(scale_set(capacity=5), permissions=MAY_NOT), spec(version="latest"))
+    (found,) = risks(plan_of(world))
+    assert found.message.startswith("would not begin by the forecast; CatalogueUnreadable: ")
+    assert "ongoing since" not in found.message
 
 
 def test_a_change_without_risks_has_none() -> None:
@@ -123,15 +184,43 @@ def test_an_image_that_failed_here_before_is_a_risk_when_it_is_declared_again() 
     )
 
 
+def test_a_chain_of_waits_is_one_risk_that_names_where_it_begins() -> None:
+    """Each wave waits for the one before, so that each scale set has a message of its own."""
+    names = ["a", "b", "c", "d"]
+    modes = {"a": "Automatic"}
+    sets = [scale_set(name, capacity=5, mode=modes.get(name, "Manual")) for name in names]
+    specs = [spec(name, wave=wave) for wave, name in enumerate(names)]
+    found = risks_of(sets, [of_all(maxChange="100%"), *specs])
+    assert [each.names for each in found] == [("a",), ("b", "c", "d")]
+    assert found[1].message == (
+        "would not begin by the forecast; DependencyNotReady: a scale set that goes first, by `dependsOn` or "
+        "by its `wave`, is not Ready, because of a (NotManualMode)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "on_failure", "names"),
+    [
+        pytest.param({"mode": "Manual"}, "rollback", (), id="all instances run the image before"),
+        pytest.param({"image": platform("latest")}, "repin", ("web",), id="the model is on latest"),
+        pytest.param({"image": platform("latest")}, "hold", (), id="it would hold anyway"),
+    ],
+)
+def test_an_image_to_return_to_is_missed_before_it_is_needed(
+    changes: dict[str, Any], on_failure: str, names: tuple[str, ...]
+) -> None:
+    found = risks_of([scale_set(capacity=5) | changes], [spec(rollout={"onFailure": on_failure})])
+    message = "no last good image is known, so rollout.onFailure has none to return to"
+    assert tuple(name for each in found if each.message == message for name in each.names) == names, found
+
+
 def test_a_removed_spec_is_a_risk() -> None:
     found = risks_of(
         [scale_set("a", capacity=5), scale_set("b", capacity=5)],
         [spec("a", version=OLD)],
         (spec("a", version=OLD), spec("b", version=OLD)),
     )
-    assert found == (
-        Risk("the spec is removed; the scale set stays as it is and is no longer managed", ("b",)),
-    )
+    assert found == (Risk("spec removed: unchanged in Azure, and no longer managed", ("b",)),)
 
 
 def test_a_scale_set_that_the_change_does_not_concern_is_no_risk_of_it() -> None:

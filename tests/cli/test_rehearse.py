@@ -23,8 +23,8 @@ Json = dict[str, Any]
 SCHEMA = json.loads((ROOT / "schemas" / "rehearsal.schema.json").read_text())
 ALL = of_all(maxChange="100%")
 HALT = (
-    "HealthCheckFailed: web_0 (unhealthy) in update domain 0 did not become healthy within 10m; no other instance "
-    "will be upgraded until it recovers"
+    "HealthCheckFailed: web_0 (unhealthy) in update domain 0 did not become healthy within 10m; the "
+    "rollout holds until it recovers"
 )
 
 

@@ -17,6 +17,7 @@ from reconciler.rollout.wording import list_names
 from reconciler.spec.duration import format_duration
 from reconciler.spec.image import same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
+from reconciler.spec.wording import count
 
 # A scale set that loses a larger share at once is named as a risk. A fifth is the default of maxBatch.
 _LARGE_SHARE = 1 / 3
@@ -208,12 +209,14 @@ def _time_of_rollout(plan: Plan, state: ScaleSetState) -> timedelta | None:
     return first + found.lasts - began
 
 
-def _slow_batches(plan: Plan) -> Iterator[Risk]:
-    slow = [
-        each for each in plan.rolling if plan.forecast_of(each).duration.whole > each.desired.health.timeout
-    ]
-    if slow:
-        yield Risk("a batch takes longer than health.timeout, as measured", _names(slow))
+def _recoveries(plan: Plan) -> Iterator[Risk]:
+    """Instances that do not serve now, and that the forecast assumes to recover."""
+    recovering = [each for each in plan.states if plan.forecast.assumed_recoveries.get(each.key)]
+    number = sum(plan.forecast.assumed_recoveries[each.key] for each in recovering)
+    if number:
+        verb, end = ("is", "it recovers") if number == 1 else ("are", "they recover")
+        message = f"{count(number, 'instance')} {verb} unhealthy, and the forecast assumes that {end}"
+        yield Risk(message, _names(recovering))
 
 
 def _other_changes(plan: Plan) -> Iterator[Risk]:
@@ -287,7 +290,7 @@ _RISKS: tuple[Callable[[Plan], Iterator[Risk]], ...] = (
     _failed_before,
     _without_way_back,
     _large_losses,
-    _slow_batches,
+    _recoveries,
     _near_deadlines,
     _other_changes,
     _approvals,

@@ -41,6 +41,17 @@ def risks_of(
             id="one sentence for several scale sets",
         ),
         pytest.param(
+            [
+                scale_set(
+                    capacity=5, instanceStates=[{"id": "3", "image": platform(NEW), "health": "unhealthy"}]
+                )
+            ],
+            [spec()],
+            "1 instance is unhealthy, and the forecast assumes that it recovers",
+            ("web",),
+            id="an instance that has to recover",
+        ),
+        pytest.param(
             [scale_set()],
             [spec(version="24.04.202612120")],
             "ImageNotFound: ",

@@ -90,7 +90,7 @@ def command_lines() -> Iterator[str]:
     """Every command line of `reconciler` in terminal blocks, up to a pipe, a file, a comment or another command."""
     for block in blocks():
         for line in block.text.replace("\\\n", " ").splitlines() if block.language in TERMINAL else ():
-            if match := re.fullmatch(r"(?:\$ )?(reconciler [a-z].*?)(?:\s+(?:[|#>]|&&) .*)?", line):
+            if match := re.fullmatch(r"(?:\$ )?(reconciler [a-z].*?)(?:\s+(?:[|#]|2?>|&&) .*)?", line):
                 yield match[1]
 
 

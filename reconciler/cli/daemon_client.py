@@ -19,7 +19,10 @@ class DaemonRefused(Exception):
 
 
 def store_of(server: str) -> dict[str, Any]:
-    """The store of the daemon, in the shape of `reconciler.daemon.report.store`. Raises DaemonUnreachable."""
+    """The store of the daemon, in the shape of `reconciler.daemon.report.store`, with its `source`.
+
+    Raises DaemonUnreachable.
+    """
     try:
         with urlopen(f"{server}/status", timeout=_PATIENCE) as response:  # noqa: S310 - a Url
             shown = json.load(response)
@@ -27,7 +30,7 @@ def store_of(server: str) -> dict[str, Any]:
         raise DaemonUnreachable(f"no daemon responds at {server}") from error
     if not isinstance(shown, dict) or "scaleSets" not in shown:
         raise DaemonUnreachable(f"something else than the daemon responds at {server}")
-    return shown
+    return {"source": {"kind": "daemon", "url": server}, **shown}
 
 
 def post(server: str, path: str, body: Mapping[str, Any]) -> str:

@@ -54,7 +54,7 @@ OF_VERBS: Mapping[str, Mapping[str, str]] = {
     "snapshot": {"0": "every scale set could be read", "1": "one could not, or there is none"},
     "status": {
         "0": "the status is known, whatever it is",
-        "1": "the specs have errors, or the specs or Azure cannot be read",
+        "1": "no scale set fits, the specs have errors, or the specs or Azure cannot be read",
     },
     "validate": {"0": "no errors; warnings do not count", "1": "an error in a spec"},
     "wait": {

@@ -4,11 +4,11 @@ A forge refuses a comment that is too long, so a large fleet is folded. First, s
 share a block. Then the batches are omitted. At last only the first groups are shown.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.cli import forecast, plan_text, rehearsal_text
+from reconciler.cli.markdown_table import literal, markdown_table, row
 from reconciler.cli.plan_text import Group
 from reconciler.forge.forge import length
 from reconciler.spec.wording import count
@@ -19,16 +19,7 @@ Json = Mapping[str, Any]
 LONGEST = 64_000
 _LONGEST_TABLE = 10_000
 _LONGEST_LIST = 10_000
-_LONGEST_TEXT = 1_000  # before it is escaped, which makes a character up to twelve
 _LONGEST_NAMES = 4_000  # of one group
-
-# Characters that would end a cell, be read as markup or as a formula, or refer to something.
-_SPECIAL = re.compile(r"[\\`*_\[\]<>|#&~$@]")
-# Forges look for addresses, mentions and references in the text that is left after the markup. An invisible
-# space in the middle is what they do not look for.
-_LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=[@#!$%&~])(?=\w)", re.IGNORECASE)
-_SPACE = "\u200b"
-_CODE = re.compile("&#96;(.+?)&#96;")  # two backticks, once escaped
 
 
 def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -> str:
@@ -40,7 +31,7 @@ def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -
         _first_line(shown),
         [*warnings, *plan_text.risks(shown)],
         every_note,
-        *map(_literal, plan_text.on_failure(shown)),
+        *map(literal, plan_text.on_failure(shown)),
         *_rehearsal_section(shown),
     )
 
@@ -67,11 +58,11 @@ def _comment(
 ) -> str:
     """`paragraphs` are markdown already."""
     top = [
-        f"**{_literal(first_line)}**",
+        f"**{literal(first_line)}**",
         _table(plan_text.WAVE_HEADER, plan_text.waves(shown)),
         _bullets(warnings),
         *paragraphs,
-        _literal("; ".join(filter(None, notes))),
+        literal("; ".join(filter(None, notes))),
     ]
     head = "\n\n".join(filter(None, top))
     for details in _details(shown):
@@ -86,11 +77,11 @@ def _comment(
 def _rehearsal_section(shown: Json) -> list[str]:
     """The rehearsal that is part of a plan."""
     summary, halts, rest = rehearsal_text.section(shown)
-    return [f"**{_literal(summary)}**", _bullets(halts), _literal(rest)] if summary else []
+    return [f"**{literal(summary)}**", _bullets(halts), literal(rest)] if summary else []
 
 
 def _bullets(lines: Iterable[str]) -> str:
-    items = [f"- {_literal(each)}" for each in lines]
+    items = [f"- {literal(each)}" for each in lines]
     return "\n".join(_fit(items, _LONGEST_LIST, lambda left: f"- and {left:,} more"))
 
 
@@ -118,7 +109,7 @@ def _details(shown: Json) -> Iterator[list[str]]:
 
 
 def _block(group: Group, observed_at: str, *, with_batches: bool) -> str:
-    heading = f"<summary>{_literal(plan_text.group_headline(group, observed_at))}</summary>"
+    heading = f"<summary>{literal(plan_text.group_headline(group, observed_at))}</summary>"
     parts = [_names(group.names)] if len(group.names) > 1 else []
     if with_batches and len(group.names) == 1 and "timeline" in group.row:
         parts.append(_table(("Time", "What"), rehearsal_text.timeline(group.row, observed_at)))
@@ -134,34 +125,12 @@ def _block(group: Group, observed_at: str, *, with_batches: bool) -> str:
 
 def _names(names: Sequence[str]) -> str:
     """As many names as fit, and how many are left out."""
-    return ", ".join(_fit([*map(_literal, names)], _LONGEST_NAMES, lambda left: f"and {left:,} more"))
+    return ", ".join(_fit([*map(literal, names)], _LONGEST_NAMES, lambda left: f"and {left:,} more"))
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """ "" without rows."""
     blank = [""] * (len(header) - 2)
-    lines = [_row(*map(_literal, cells)) for cells in rows]
-    shown = _fit(lines, _LONGEST_TABLE, lambda left: _row("…", f"and {left:,} more", *blank))
-    return "\n".join([_row(*header), _row(*["---"] * len(header)), *shown]) if lines else ""
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _literal(text: str) -> str:
-    """The text, on one line and not too long, so that a forge shows it as it is.
-
-    >>> _literal("web_0 | <b> costs $5")
-    'web&#95;0 &#124; &#60;b&#62; costs &#36;&#8203;5'
-    >>> _literal("set `x_y`")
-    'set <code>x&#95;y</code>'
-    >>> _literal("@team, see http://e.vil or www.e.vil")
-    '&#64;&#8203;team, see http:&#8203;//e.vil or www&#8203;.e.vil'
-    """
-    plain = " ".join(text.split())
-    if len(plain) > _LONGEST_TEXT:
-        plain = f"{plain[:_LONGEST_TEXT]}…"
-    apart = _LINK.sub(_SPACE, plain)
-    escaped = _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", apart).replace(_SPACE, "&#8203;")
-    return _CODE.sub(r"<code>\1</code>", escaped)
+    lines = [row(*map(literal, cells)) for cells in rows]
+    shown = _fit(lines, _LONGEST_TABLE, lambda left: row("…", f"and {left:,} more", *blank))
+    return markdown_table(header, shown)

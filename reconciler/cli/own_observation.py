@@ -10,11 +10,11 @@ from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.daemon import report
 
 
-def observed_store(fleet: FleetAccess, why: str) -> dict[str, Any]:
-    """Observe the fleet, and take no step. `why` says why the daemon was not asked."""
+def observed_store(fleet: FleetAccess, server: str) -> dict[str, Any]:
+    """Observe the fleet, and take no step. No daemon responds at `server`."""
     announce(fleet.session)
-    click.echo(f"{why}; this is a dry run, steps are shown and not taken", err=True)
+    click.echo(f"no daemon is running: nothing will happen (none responds at {server})", err=True)
     own = fleet.reconciler(finds_orphans=True).once(act=False)
     if skipped := skipped_checks_note(each.desired for each in own.states()):
         click.echo(skipped, err=True)
-    return report.store(own)
+    return {"source": {"kind": "observation", "url": None}, **report.store(own)}

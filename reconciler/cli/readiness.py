@@ -19,7 +19,6 @@ from reconciler.cli.grants import grants
 from reconciler.cli.observation import observe_fleet
 from reconciler.daemon.listing import scope_of
 from reconciler.daemon.outcome import Outcome
-from reconciler.daemon.report import is_suspended
 from reconciler.daemon.specs import Specs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.reason import Reason, Status
@@ -48,7 +47,7 @@ def readiness(fleet: FleetAccess) -> Iterator[Finding]:
     held = {
         each.name: "suspended" if each.suspend else "the fleet is frozen"
         for each in fleet.specs.scale_sets
-        if is_suspended(each)
+        if each.suspend or each.fleet.freeze
     }
     resumed = [replace(each, suspend=None) for each in fleet.specs.scale_sets]
     observation = observe_fleet(

@@ -5,14 +5,14 @@ import sys
 from datetime import datetime
 from types import TracebackType
 
-from rich.console import Console, RenderableType
-from rich.live import Live
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from reconciler.cli.console import console
+from reconciler.cli.live_table import live_table
 from reconciler.cli.log_lines import log_lines
-from reconciler.cli.table import status
+from reconciler.cli.status_table import StatusTable, status
 from reconciler.daemon import report
 from reconciler.daemon.store import Store
 
@@ -28,12 +28,7 @@ class Screen:
         # With FORCE_COLOR, rich treats a pipe as a terminal. Colours are fine in a pipe, a live table is not.
         is_usable = sys.stderr.isatty() and not self._console.is_dumb_terminal
         self.is_live = is_usable and log_format == "text"
-        self._live = Live(
-            console=self._console,
-            get_renderable=self._status,
-            refresh_per_second=4,
-            vertical_overflow="crop",
-        )
+        self._live = live_table(self._console, self._status, is_alone=False, is_over=lambda: self._is_over)
         self._handler = _Above(self._console) if self.is_live else log_lines(log_format)
 
     def __enter__(self) -> "Screen":
@@ -52,9 +47,8 @@ class Screen:
             self._live.stop()
         logging.getLogger("reconciler").removeHandler(self._handler)
 
-    def _status(self) -> RenderableType:
-        """The table. A live one fits the window, or every refresh would leave lines behind."""
-        return status(report.store(self._store), height=None if self._is_over else self._console.height - 1)
+    def _status(self, height: int | None) -> StatusTable:
+        return status(report.store(self._store), height=height)
 
 
 class _Above(logging.Handler):

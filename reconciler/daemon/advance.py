@@ -5,6 +5,7 @@ therefore carries the spec that it was about. Results that do not apply to the c
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 from reconciler.daemon.conditions import conditions
 from reconciler.daemon.event import (
@@ -125,7 +126,8 @@ def _with_gate(state: ScaleSetState, event: GateChanged) -> ScaleSetState:
 
 
 def _with_outcome(state: ScaleSetState, outcome: Outcome) -> ScaleSetState:
-    after = replace(state, published=replace(state.published, outcome=outcome))
+    published = replace(state.published, outcome=outcome, since=_since(state.published, outcome))
+    after = replace(state, published=published)
     return replace(after, published=replace(after.published, conditions=conditions(after)))
 
 
@@ -152,9 +154,11 @@ def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState
     counts = _counts(state, event)
     is_about = state.desired.image == event.desired.image
     forecast_update = event.forecast_update
+    to_publish = _published_outcome(before, event)
     published = replace(
         before,
-        outcome=_published_outcome(before, event),
+        outcome=to_publish,
+        since=_since(before, to_publish),
         decided=event.desired,
         concluded=(
             Revision.of(event.desired, event.commit)
@@ -189,6 +193,13 @@ def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState
         progress=_progress(state, event),
         published=replace(published, conditions=conditions(about)),
     )
+
+
+def _since(before: Published, outcome: Outcome) -> datetime:
+    """When its status and its reason first were those of this outcome. The message may change meanwhile."""
+    known = before.outcome
+    is_same = known is not None and (known.status, known.reason) == (outcome.status, outcome.reason)
+    return before.since if is_same and before.since else outcome.at
 
 
 def _published_outcome(before: Published, event: ReconcileEnded) -> Outcome:

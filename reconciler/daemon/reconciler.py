@@ -284,7 +284,8 @@ class Reconciler:
                 is_decided=decision is not None,
                 may_have_begun=decision is not None and isinstance(failure, Unreachable),
             )
-        outcome = outcome_of(desired, commit, decision, state.progress, self._settings, at=self._now())
+        shown = decision if taken else replace(decision, counts=decision.counts_without_step)
+        outcome = outcome_of(desired, commit, shown, state.progress, self._settings, at=self._now())
         forecast_update = self._refresh_forecast(state, outcome, observed)
         ended = _reconcile_ended(state, outcome, attempt)
         return replace(ended, taken=taken, tag_write=tag_write, forecast_update=forecast_update)
@@ -312,7 +313,7 @@ class Reconciler:
         self._check_spec_unchanged(desired)
         pause = self._pause.read_before_write(desired.fleet.pause_tag)
         if held := active_hold(desired, pause, None, self._now()):
-            return replace(held, counts=decision.counts)
+            return replace(held, counts=decision.counts_without_step)
         if pause.unread_since and not state.fleet_pause.unread_since:
             raise Conflict("the pause tag could not be read; the scale set will be checked again")
         if self._now() - began > FRESH:

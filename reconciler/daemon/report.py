@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.daemon.condition import Condition
+from reconciler.daemon.gates.fleet import has_proven
 from reconciler.daemon.history import RolloutRecord
 from reconciler.daemon.in_force import Behind, RefusedCommit
 from reconciler.daemon.orphan import Orphan
@@ -13,19 +14,22 @@ from reconciler.daemon.store import Store, Sweep
 from reconciler.forecast.forecast import Forecast
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.pause import FleetPause, Pause
+from reconciler.rollout.persisted import Fingerprint, PersistedState
+from reconciler.rollout.refusal import describe_fleet_pause, is_on_hold
 from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.rollout.wait import Wait
-from reconciler.spec.image import short
+from reconciler.spec.image import Image, short
 from reconciler.spec.scale_set import ScaleSet
 
 Json = dict[str, Any]
 
 
 def store(shown: Store) -> Json:
-    """The whole store: the last sweep, and every scale set by name."""
+    """The whole store: the last sweep, the pause of the fleet, and every scale set by name."""
     return {
         "sweep": _sweep(shown.last_sweep),
+        "pause": _fleet_pause(shown.last_sweep.fleet_pause) if shown.last_sweep else None,
         "scaleSets": [state(each) for each in shown.states()],
         "orphans": [_orphan(each) for each in shown.orphans],
     }
@@ -35,8 +39,9 @@ def state(shown: ScaleSetState) -> Json:
     """One scale set. "status", "reason" and "message" are None until its first reconcile.
 
     "revision" is what is declared, and "observedRevision" what the last decision was about. "nextReconcile"
-    is when it is reconciled at the latest, None if the next sweep decides whether that is due. "wait" is
-    since when it waits for the same condition, None if it does not wait. "instances" were counted at
+    is when it is reconciled at the latest, None if the next sweep decides whether that is due. "modelImage"
+    is the image of the model, None if it is not read. "since" is when the status and the reason began, and
+    "wait" since when it waits for the same condition, None if it does not wait. "instances" were counted at
     "instancesAt". "notes" are sentences about the scale set and its instances. "approval" is the last one,
     None without any. "behind" is the newer commit that is not in force here because it has errors, None if
     there is none. Its "error" and "errors" are those that concern this scale set.
@@ -46,19 +51,25 @@ def state(shown: ScaleSetState) -> Json:
     return {
         "name": shown.desired.name,
         "target": shown.desired.target.id,
+        "labels": dict(shown.desired.labels),
         "image": str(shown.desired.image),
+        "shortImage": short(shown.desired.image),
+        "modelImage": _text(model.image) if model else None,
+        "shortModelImage": short(model.image) if model and model.image else None,
         "commit": outcome.commit if outcome else shown.commit,
         "status": str(outcome.status) if outcome else None,
         "reason": str(outcome.reason) if outcome else None,
         "message": outcome.full_message if outcome else None,
+        "since": _moment(shown.published.since),
         "at": _moment(outcome.at) if outcome else None,
         "step": _step(outcome.step) if outcome else None,
         "nextReconcile": _moment(due),
         "wait": _wait(outcome.wait) if outcome else None,
         "instances": counts(shown.seen.counts),
+        "disruption": _disruption(shown),
         "instancesAt": _moment(shown.seen.instances_at),
         "forecast": forecast(shown.published.forecast, shown.desired),
-        "suspended": is_suspended(shown.desired),
+        "suspended": is_suspended(shown),
         "revision": _revision(shown.revision),
         "observedRevision": _revision(shown.observed_revision),
         "behind": _behind(shown.behind),
@@ -90,9 +101,52 @@ def counts(counts: InstanceCounts | None) -> Json | None:
     }
 
 
-def is_suspended(desired: ScaleSet) -> bool:
-    """Whether its spec suspends it or the Fleet is frozen, even after the time in `until`."""
-    return bool(desired.suspend or desired.fleet.freeze)
+def is_suspended(state: ScaleSetState) -> bool:
+    """Whether a person has it left alone: by a suspension, a freeze or a pause, even after its `until`."""
+    return is_on_hold(state.desired, state.fleet_pause, state.seen.listed_or_read)
+
+
+def _fleet_pause(pause: FleetPause) -> Json | None:
+    """The pause of the fleet, None if it is not paused. "by", "at" and "until" are None if unknown."""
+    message = describe_fleet_pause(pause)
+    if not message:
+        return None
+    ordered = pause.pause or Pause()
+    return {
+        "reason": ordered.reason,
+        "by": ordered.by or None,
+        "at": _moment(ordered.at),
+        "until": _moment(ordered.until),
+        "message": message,
+    }
+
+
+def _disruption(state: ScaleSetState) -> Json | None:
+    """Whether an instance may be taken out of service now. None if the instances were not counted.
+
+    "allowed" is how many may, by maxUnavailable and maxUnhealthy. "imageProven" is whether an instance of the
+    scale set has proven the image of the model, None if that image is unknown.
+    """
+    counts, model, rollout = state.seen.counts, state.seen.listed_or_read, state.desired.rollout
+    if counts is None:
+        return None
+    most, unavailable = rollout.max_unavailable.of(counts.total), counts.unavailable - counts.deallocated
+    is_sick = counts.not_serving > rollout.max_unhealthy.of(counts.total)
+    return {
+        "allowed": 0 if is_sick else max(0, most - unavailable),
+        "unavailable": unavailable,
+        "of": counts.total,
+        "maxUnavailable": str(rollout.max_unavailable),
+        "unhealthy": counts.not_serving,
+        "maxUnhealthy": str(rollout.max_unhealthy),
+        "imageProven": _is_proven(state, model.image) if model and model.image else None,
+    }
+
+
+def _is_proven(state: ScaleSetState, image: Image) -> bool:
+    model = state.seen.listed_or_read
+    is_last_good = model is not None and model.persisted.is_last_good(image)
+    return is_last_good or has_proven(state, Fingerprint.of(image))
 
 
 def _revision(revision: Revision | None) -> Json | None:

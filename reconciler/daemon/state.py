@@ -81,14 +81,16 @@ class Published:
     """What is published of a scale set. `due` depends on it too.
 
     `outcome` is that of the last reconcile. `decided` is the spec that it was about, None before the first.
-    `concluded` is what the last decision, or the last refusal by Azure, was about. `known_at` is when the
-    status was last known: when a reconcile reached a decision, or a sweep found that none was due. `forecast`
-    is as of the last step or wait. `measured` are the durations of the last batches.
+    `concluded` is what the last decision, or the last refusal by Azure, was about. `since` is when this
+    process first saw the present status and reason. `known_at` is when the status was last known: when a
+    reconcile reached a decision, or a sweep found that none was due. `forecast` is as of the last step or
+    wait. `measured` are the durations of the last batches.
     """
 
     outcome: Outcome | None = None
     decided: ScaleSet | None = None
     concluded: Revision | None = None
+    since: datetime | None = None
     known_at: datetime | None = None
     forecast: Forecast | None = None
     measured: tuple[MeasuredBatch, ...] = ()

@@ -63,6 +63,7 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
         ),
         soon=True,
         counts=counts.with_batch(domain, sum(each.state is State.HEALTHY for each in taken)),
+        observed_counts=counts,
     )
 
 

@@ -14,7 +14,8 @@ class DomainCounts:
 
     `back` are those that are up to date and healthy. `unavailable` are all that are not healthy. `left_out`
     are on another image and neither upgraded nor waited for: protected, deallocated, or without a known
-    image. `unhealthy` are unavailable, but neither left out nor deallocated.
+    image. `unhealthy` are unavailable, but neither left out nor deallocated. `not_serving` are known not to
+    serve, and count against `maxUnhealthy`.
     """
 
     domain: Domain
@@ -24,6 +25,8 @@ class DomainCounts:
     unavailable: int
     left_out: int = 0
     unhealthy: int = 0
+    deallocated: int = 0
+    not_serving: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,14 @@ class InstanceCounts:
         return sum(each.unhealthy for each in self.domains)
 
     @property
+    def deallocated(self) -> int:
+        return sum(each.deallocated for each in self.domains)
+
+    @property
+    def not_serving(self) -> int:
+        return sum(each.not_serving for each in self.domains)
+
+    @property
     def summary(self) -> str:
         """The progress of the rollout in words."""
         return f"{self.up_to_date} of {self.total} up to date"
@@ -86,6 +97,8 @@ def count_instances(members: Iterable[Member], grouping: Grouping) -> InstanceCo
                 unavailable=sum(member.state is not State.HEALTHY for member in inside),
                 left_out=sum(member.is_left_out for member in inside),
                 unhealthy=sum(member.is_unhealthy for member in inside),
+                deallocated=sum(member.state is State.DEALLOCATED for member in inside),
+                not_serving=sum(member.is_not_serving for member in inside),
             )
             for domain, inside in sorted(by_domain.items())
         )

@@ -22,7 +22,8 @@ class Decision:
     `until` is when the next step may be taken, if known. `watch` is how often to reconcile until then, if
     more often than usual.
 
-    `counts` are the instances by domain, if they were read. `gates` are those that were evaluated, and
+    `counts` are the instances by domain, if they were read. With an upgrade they are as if it had begun, and
+    `observed_counts` are those that were read. `gates` are those that were evaluated, and
     `doing` is what a closed one blocks. `blamed` is an image with evidence against it. `rolled_back_from` is
     the name of the failed image during a rollback. `cause` is the message of a failure without what happens
     next.
@@ -43,7 +44,13 @@ class Decision:
     blamed: Fingerprint | None = None
     rolled_back_from: str = ""
     to_persist: PersistedState | None = None
+    observed_counts: InstanceCounts | None = field(default=None, compare=False)
     cause: str = field(default="", compare=False)
+
+    @property
+    def counts_without_step(self) -> InstanceCounts | None:
+        """The counts if the step is not taken."""
+        return self.observed_counts or self.counts
 
     @property
     def line(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.rollout.contest import contested_until
-from reconciler.rollout.health import State, is_in_transition, is_unknown, serves, state_of
+from reconciler.rollout.health import State, describe_problem, is_in_transition, is_unknown, serves, state_of
 from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.step import Upgrade
 from reconciler.spec.image import same
@@ -90,6 +90,13 @@ def members(
         rests = is_outdated and is_behind(instance, desired) and _is_backing_off(instance, observed)
         found.append(Member(instance, stands, is_outdated, is_stuck, rests))
     return tuple(found)
+
+
+def obstacle(instance: Instance) -> str:
+    """Why an outdated instance is left out, in words."""
+    if instance.protected:
+        return "protected from scale set actions"
+    return describe_problem(instance) if instance.image else "Azure reports no image"
 
 
 def is_up_to_date(instance: Instance, desired: ScaleSet) -> bool:

@@ -5,7 +5,7 @@ Each refusal lasts until a person changes the spec or the scale set. None is wor
 branch here, a `Reason`, and a row in the table of the test.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Model, RollingUpgrade
@@ -29,7 +29,7 @@ def active_hold(
     if fleet_pause.pause:
         return _pause_decision(fleet_pause.pause, "the fleet", "--all", at)
     if fleet_pause.unknown:
-        return Decision(Reason.PAUSE_UNKNOWN, f"the fleet counts as paused, because {fleet_pause.unknown}")
+        return Decision(Reason.PAUSE_UNKNOWN, describe_fleet_pause(fleet_pause))
     if suspension := desired.suspend:
         reason = Reason.SUSPENSION_EXPIRED if _is_over(suspension.until, at) else Reason.SUSPENDED
         return _hold_decision(
@@ -38,6 +38,12 @@ def active_hold(
     if model and model.persisted.pause:
         return _pause_decision(model.persisted.pause, "the scale set", desired.name, at)
     return None
+
+
+def is_on_hold(desired: ScaleSet, fleet_pause: FleetPause, model: Model | None) -> bool:
+    """Whether there is a hold, expired or not."""
+    is_expired_at = datetime.max.replace(tzinfo=UTC)
+    return active_hold(desired, fleet_pause, model, is_expired_at) is not None
 
 
 def _hold_decision(suspension: Suspension, reason: Reason, words: tuple[str, str], field: str) -> Decision:
@@ -79,6 +85,13 @@ def describe_pause(pause: Pause, who: str, verb: str = "is") -> str:
     when = f" at {moment(pause.at)}" if pause.at else ""
     why = f" ({pause.reason})" if pause.reason else ""
     return f"{who} {'was' if when else verb} paused{by}{when}{why}"
+
+
+def describe_fleet_pause(fleet_pause: FleetPause) -> str:
+    """Who has paused the fleet, or why it counts as paused. "" if it does not."""
+    if fleet_pause.pause:
+        return describe_pause(fleet_pause.pause, "the fleet is paused")
+    return f"the fleet counts as paused, because {fleet_pause.unknown}" if fleet_pause.unknown else ""
 
 
 def _is_over(until: datetime | None, at: datetime) -> bool:

@@ -6,8 +6,7 @@ from reconciler.rollout.batching import bake_wait
 from reconciler.rollout.contest import contested_until
 from reconciler.rollout.context import Context
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.health import describe_problem
-from reconciler.rollout.member import Member
+from reconciler.rollout.member import Member, obstacle
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.wording import list_names, time_of_day
@@ -29,7 +28,7 @@ def completion(context: Context) -> Decision:
     if contested := [each for each in staying if each.is_contested]:
         return _contested(context, contested)
     if outdated := [each.instance for each in staying if each.is_outdated]:
-        left_out = list_names(f"{each.name} ({_obstacle(each)})" for each in outdated)
+        left_out = list_names(f"{each.name} ({obstacle(each)})" for each in outdated)
         return Decision(
             Reason.INSTANCES_LEFT_OUT,
             f"{counts.up_to_date} of {counts.total} instances {'runs' if counts.up_to_date == 1 else 'run'} "
@@ -85,9 +84,3 @@ def _attached_names(instances: Sequence[Instance]) -> str:
         return ""
     verb = "was" if len(names) == 1 else "were"
     return f"; {list_names(names)} {verb} attached by hand and will be left unchanged"
-
-
-def _obstacle(instance: Instance) -> str:
-    if instance.protected:
-        return "protected from scale set actions"
-    return describe_problem(instance) if instance.image else "Azure reports no image"

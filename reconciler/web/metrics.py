@@ -157,7 +157,7 @@ def _conditions(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
     )
     suspended = GaugeMetricFamily(
         "vmss_reconciler_suspended",
-        "1 if a spec suspends a scale set or the Fleet freezes it, 0 if not",
+        "1 if a scale set is suspended, frozen or paused, 0 if not",
         labels=["name"],
     )
     behind = GaugeMetricFamily(
@@ -171,7 +171,7 @@ def _conditions(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
         for each in state.published.conditions:
             for status in ConditionStatus:
                 condition.add_metric([name, each.type, status], float(each.status is status))
-        suspended.add_metric([name], float(is_suspended(state.desired)))
+        suspended.add_metric([name], float(is_suspended(state)))
     yield from (condition, suspended, behind)
 
 

@@ -110,7 +110,7 @@ class Pages:
         return Response(HTTPStatus.OK, metrics.exposition(self._store, self._started), CONTENT_TYPE_LATEST)
 
     def _status(self) -> Response:
-        text = json.dumps(report.store(self._store), indent=2)
+        text = json.dumps(report.store(self._store))  # indented, it takes four times as long
         return Response(HTTPStatus.OK, f"{text}\n".encode(), "application/json")
 
 

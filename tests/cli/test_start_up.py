@@ -86,6 +86,17 @@ def daemon() -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("line", ["status", "status -o json", "why web"])
-def test_a_command_that_the_daemon_answers_loads_no_sdk(line: str, daemon: str) -> None:
-    assert loaded(*line.split(), "--server", daemon) == ["rich"]
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        pytest.param("status", ["rich"], id="a table"),
+        pytest.param("status web -o wide", ["rich"], id="a wide table"),
+        pytest.param("status -o markdown", ["rich"], id="a table in Markdown"),
+        pytest.param("status -o json", [], id="JSON"),
+        pytest.param("status -o yaml --status ready", [], id="YAML"),
+        pytest.param("status -o name", [], id="names"),
+        pytest.param("why web", [], id="why"),
+    ],
+)
+def test_a_command_that_the_daemon_answers_loads_no_sdk(line: str, expected: list[str], daemon: str) -> None:
+    assert loaded(*line.split(), "--server", daemon) == expected

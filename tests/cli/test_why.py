@@ -27,7 +27,19 @@ ROW: dict[str, Any] = {
     "image": "Canonical:ubuntu:server:1.2.3",
     "commit": "91eab1ad9c53",
     "at": "2026-01-05T09:00:00+00:00",
+    "since": "2026-01-05T08:51:00+00:00",
     "nextReconcile": None,
+    "suspended": False,
+    "shortModelImage": "1.2.3",
+    "disruption": {
+        "allowed": 0,
+        "unavailable": 1,
+        "of": 4,
+        "maxUnavailable": "20%",
+        "unhealthy": 1,
+        "maxUnhealthy": "20%",
+        "imageProven": False,
+    },
     "forecast": None,
     "revision": REVISION,
     "observedRevision": REVISION,
@@ -76,7 +88,10 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
         "web: Failing",
         "reason      HealthCheckFailed: web_0 (unhealthy) in update domain 0",
         f"cause       {Reason.HEALTH_CHECK_FAILED.meaning.cause}",
-        f"next step   {Reason.HEALTH_CHECK_FAILED.meaning.remedy}",
+        f"ends        {Reason.HEALTH_CHECK_FAILED.meaning.remedy}",
+        "since       2026-01-05 08:51:00 UTC",
+        "checked     2026-01-05 09:00:00 UTC; next check at the next sweep",
+        "safe now    no instance may be taken down: 1 of 4 unavailable (maxUnavailable 20%, 1 unhealthy with maxUnhealthy 20%); the model is on 1.2.3, not proven here",
         "declared    Canonical:ubuntu:server:1.2.3, commit 91eab1ad9c",
         "conditions  Ready False since 2026-01-05 08:51:00, Reconciling True, Stalled False, Healthy False (HealthCheckFailed), Drifted True (InstanceDrift)",
         "gate        windows open: open until 12:00",
@@ -88,17 +103,44 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
         "note        the instances are Spot: Azure deallocates those it evicts",
         "rollout     2026-01-05 08:40:00: 1.2.2 to 1.2.3: in progress; 1 instance in 1 batch, commit 91eab1ad9c",
         "rollout     before the daemon started: to 1.2.2: Succeeded; 4 instances in 2 batches",
-        "checked     2026-01-05 09:00:00 UTC; next check at the next sweep",
     ]
 
 
 def test_a_reason_of_a_newer_daemon_is_shown_without_advice() -> None:
     shown = explanation(ROW | {"reason": "NotKnownYet", "message": "something new"}).splitlines()
     assert shown[:2] == ["web: Failing", "reason      NotKnownYet: something new"]
-    assert not any(line.startswith(("cause", "next step")) for line in shown)
-    assert shown[-1] == (
+    assert not any(line.startswith(("cause", "ends")) for line in shown)
+    assert shown[3] == (
         "checked     2026-01-05 09:00:00 UTC; next check when it changes, or after its interval"
     )
+
+
+@pytest.mark.parametrize(
+    ("found", "changes", "line"),
+    [
+        pytest.param(
+            {"allowed": 2, "unavailable": 0, "unhealthy": 0, "imageProven": True},
+            {},
+            "2 instances may be taken down: 0 of 4 unavailable (maxUnavailable 20%); the model is on 1.2.3, proven here",
+            id="safe",
+        ),
+        pytest.param(
+            {"allowed": 1, "unavailable": 0, "unhealthy": 0, "imageProven": None},
+            {"shortModelImage": None},
+            "1 instance may be taken down: 0 of 4 unavailable (maxUnavailable 20%)",
+            id="the image of the model is unknown",
+        ),
+        pytest.param(
+            {"allowed": 1, "unavailable": 0, "unhealthy": 0, "imageProven": False},
+            {"suspended": True},
+            "1 instance may be taken down: 0 of 4 unavailable (maxUnavailable 20%); the model is on 1.2.3, not proven here; nothing is changed while it is on hold",
+            id="a suspended scale set",
+        ),
+    ],
+)
+def test_whether_it_is_safe_now_is_one_line(found: Any, changes: dict[str, Any], line: str) -> None:
+    row = ROW | changes | {"disruption": ROW["disruption"] | found}
+    assert f"safe now    {line}" in explanation(row).splitlines()
 
 
 OTHER = {"commit": "5d41402abc4b", "spec": "79b1126502bb"}
@@ -141,8 +183,7 @@ def test_the_declared_image_and_the_next_check(changes: dict[str, Any], line: st
 def test_a_wait_has_its_begin_and_its_number_of_checks() -> None:
     wait = {"since": "2026-01-05T09:00:00+00:00", "tries": 12}
     told = explanation(ROW | {"reason": "Conflict", "wait": wait}).splitlines()
-    assert told[4] == "waiting     since 2026-01-05 09:00:00 UTC, 12 checks"
-    assert not any(line.startswith("waiting") for line in explanation(ROW | {"wait": None}).splitlines())
+    assert told[4] == "since       2026-01-05 09:00:00 UTC, 12 checks"
 
 
 def test_a_scale_set_that_is_not_checked_yet() -> None:
@@ -150,6 +191,7 @@ def test_a_scale_set_that_is_not_checked_yet() -> None:
         "status": None,
         "reason": None,
         "instances": None,
+        "disruption": None,
         "at": None,
         "gates": [],
         "approval": None,

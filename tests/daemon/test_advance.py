@@ -320,3 +320,29 @@ def test_a_throttled_observation(known: str, throttled: Any, shown: str) -> None
 def test_when_the_status_was_last_known(reason: str, is_decided: bool, known_at: Any) -> None:
     event = reconcile_ended(Reason(reason), is_decided=is_decided)
     assert advance(state(known_at=NOW), event).published.known_at == known_at
+
+
+@pytest.mark.parametrize(
+    ("event", "since"),
+    [
+        pytest.param(reconcile_ended("UpToDate"), NOW, id="the same status and reason, one minute later"),
+        pytest.param(reconcile_ended("Soaking"), NOW + MINUTE, id="another reason"),
+        pytest.param(
+            reconcile_ended(outcome=outcome(at=NOW + MINUTE, status=Status.FAILING)),
+            NOW + MINUTE,
+            id="the same reason as another status",
+        ),
+        pytest.param(
+            reconcile_ended("Throttled"), NOW, id="a throttled observation shows the earlier status"
+        ),
+        pytest.param(ListFailed(outcome(reason="Unreachable", at=NOW + MINUTE)), NOW, id="a failed list"),
+    ],
+)
+def test_the_status_is_dated_from_when_it_began(event: Any, since: Any) -> None:
+    assert advance(state(since=NOW), event).published.since == since
+
+
+def test_the_first_status_is_dated_from_its_observation() -> None:
+    assert advance(state(reason=None), reconcile_ended()).published.since == NOW + MINUTE
+    failed = ListFailed(outcome(reason="Unreachable", at=NOW + MINUTE))
+    assert advance(state(reason=None), failed).published.since == NOW + MINUTE

@@ -17,15 +17,28 @@ def test_a_survey_counts_each_domain_in_rollout_order() -> None:
     counts = count_instances(members(spec(), model(), observed(), instances), GROUPING)
     assert counts.domains[:3] == (
         DomainCounts(
-            Domain("", "", 0, "update domain"), total=2, up_to_date=2, back=1, unavailable=1, unhealthy=1
+            Domain("", "", 0, "update domain"),
+            total=2,
+            up_to_date=2,
+            back=1,
+            unavailable=1,
+            unhealthy=1,
+            not_serving=1,
         ),
         DomainCounts(
-            Domain("", "", 1, "update domain"), total=2, up_to_date=0, back=0, unavailable=1, left_out=1
+            Domain("", "", 1, "update domain"),
+            total=2,
+            up_to_date=0,
+            back=0,
+            unavailable=1,
+            left_out=1,
+            deallocated=1,
         ),
         DomainCounts(Domain("", "", 2, "update domain"), total=2, up_to_date=2, back=2, unavailable=0),
     )
     assert (counts.total, counts.up_to_date, counts.back, counts.unavailable) == (10, 4, 3, 2)
     assert (counts.left_out, counts.unhealthy) == (1, 1)
+    assert (counts.deallocated, counts.not_serving) == (1, 1)
     assert counts.summary == "4 of 10 up to date"
 
 

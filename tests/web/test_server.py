@@ -63,6 +63,7 @@ def rolling() -> Store:
         "model": model(),
         "instances_at": NOW,
         "known_at": NOW,
+        "since": NOW,
     }
     before = state("web", commit=COMMIT, **seen)
     over = RolloutRecord(OLD, OLD, COMMIT, None, None, ended=NOW, ending=Ending.FAILED)
@@ -212,7 +213,9 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
 @pytest.mark.parametrize(
     "store, expected",
     [
-        pytest.param(unread, {"sweep": None, "scaleSets": [], "orphans": []}, id="no sweep yet"),
+        pytest.param(
+            unread, {"sweep": None, "pause": None, "scaleSets": [], "orphans": []}, id="no sweep yet"
+        ),
         pytest.param(
             empty,
             {
@@ -227,6 +230,7 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                     "staleSince": None,
                     "refused": None,
                 },
+                "pause": None,
                 "scaleSets": [],
                 "orphans": [],
             },
@@ -246,18 +250,25 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                     "staleSince": None,
                     "refused": None,
                 },
+                "pause": None,
                 "scaleSets": [
                     {
                         "name": "api",
                         "target": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/api",
+                        "labels": {},
                         "image": str(NEW),
+                        "shortImage": NEW.version,
+                        "modelImage": None,
+                        "shortModelImage": None,
                         "commit": COMMIT,
                         "status": None,
                         "reason": None,
                         "message": None,
+                        "since": None,
                         "at": None,
                         "step": None,
                         "instances": None,
+                        "disruption": None,
                         "instancesAt": None,
                         "forecast": None,
                         "nextReconcile": None,
@@ -275,12 +286,26 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                     {
                         "name": "web",
                         "target": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web",
+                        "labels": {},
                         "image": str(NEW),
+                        "shortImage": NEW.version,
+                        "modelImage": str(NEW),
+                        "shortModelImage": NEW.version,
                         "commit": COMMIT,
                         "status": "Reconciling",
                         "reason": "Upgrading",
                         "message": "update domain 1",
+                        "since": NOW.isoformat(),
                         "at": NOW.isoformat(),
+                        "disruption": {
+                            "allowed": 3,
+                            "unavailable": 1,
+                            "of": 4,
+                            "maxUnavailable": "100%",
+                            "unhealthy": 0,
+                            "maxUnhealthy": "20%",
+                            "imageProven": False,
+                        },
                         "step": {"kind": "Upgrade", "image": str(NEW), "instanceIds": ["1"]},
                         "instancesAt": NOW.isoformat(),
                         "instances": {

@@ -23,6 +23,7 @@ from reconciler.cli.exit_codes import BY_SIGNAL, FAILURE
 from reconciler.cli.hangup import Hangups
 from reconciler.cli.screen import Screen
 from reconciler.cli.secret_file import SecretFile
+from reconciler.cli.status_table import status
 from reconciler.daemon import report
 from reconciler.daemon.commands import LoopCommands
 from reconciler.daemon.jitter import share_of
@@ -112,7 +113,7 @@ def act(
     except _Stopped as stopped:  # before the loop, or a second signal: wait for no thread
         os._exit(BY_SIGNAL + stopped.number)
     if ends and not screen.is_live:
-        table.show(table.status(report.store(store)))
+        table.show_status(status(report.store(store)))
     if ends and not _as_declared(store):
         sys.exit(FAILURE)
 

@@ -40,8 +40,10 @@ def explanation(row: Json) -> str:
     if row["reason"]:
         lines.append(f"reason      {row['reason']}: {row['message']}")
         if meaning := meaning_of(row["reason"]):  # none if the daemon has a newer version
-            lines += [f"cause       {meaning.cause}", f"next step   {meaning.remedy}"]
-        lines += _wait(row)
+            lines += [f"cause       {meaning.cause}", f"ends        {meaning.remedy}"]
+        lines += _since(row)
+        lines.append(f"checked     {_moment(row['at'])} UTC; next check {_next_check(row)}")
+    lines += _safety(row)
     lines.append(f"declared    {_declaration_of(row)}")
     lines += _behind(row)
     if row["reason"]:
@@ -59,17 +61,32 @@ def explanation(row: Json) -> str:
     lines += [f"rollout     {_record(each)}" for each in row["history"]]
     if row["forecast"]:
         lines.append(f"forecast    {headline(row)}")
-    if row["at"]:
-        lines.append(f"checked     {_moment(row['at'])} UTC; next check {_next_check(row)}")
     return "\n".join(lines)
 
 
-def _wait(row: Json) -> list[str]:
-    """When the wait for the current condition began, and how often the condition was checked."""
-    wait = row.get("wait")  # none if the daemon has an older version
-    if not wait:
+def _since(row: Json) -> list[str]:
+    """Since when it is so, or since when it waits for the same condition, and how often that was checked."""
+    wait, since = row.get("wait"), row.get("since")  # none if the daemon has an older version
+    if wait:
+        return [f"since       {_moment(wait['since'])} UTC, {count(wait['tries'], 'check')}"]
+    return [f"since       {_moment(since)} UTC"] if since else []
+
+
+def _safety(row: Json) -> list[str]:
+    """Whether anything may be taken out of service now, what is unavailable, and what new instances get."""
+    found = row.get("disruption")  # none if the daemon has an older version, or counted no instance
+    if not found:
         return []
-    return [f"waiting     since {_moment(wait['since'])} UTC, {count(wait['tries'], 'check')}"]
+    allowed = found["allowed"]
+    may = f"{count(allowed, 'instance')} may be taken down" if allowed else "no instance may be taken down"
+    limits = f"maxUnavailable {found['maxUnavailable']}"
+    if found["unhealthy"]:
+        limits += f", {found['unhealthy']} unhealthy with maxUnhealthy {found['maxUnhealthy']}"
+    what = f"{found['unavailable']} of {found['of']} unavailable ({limits})"
+    image = f"; the model is on {row['shortModelImage']}, " if found["imageProven"] is not None else ""
+    proof = f"{'proven' if found['imageProven'] else 'not proven'} here" if image else ""
+    held = "; nothing is changed while it is on hold" if row["suspended"] else ""
+    return [f"safe now    {may}: {what}{image}{proof}{held}"]
 
 
 def _behind(row: Json) -> list[str]:

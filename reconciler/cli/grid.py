@@ -1,0 +1,125 @@
+"""Lines of text in columns, which are cut to the width of a terminal.
+
+rich measures and wraps every cell of its own tables, which takes many seconds for thousands of rows.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.style import Style
+
+Span = tuple[str, str]
+"""A text and its style."""
+Cell = Sequence[Span]
+Line = Sequence[Span]
+
+_GAP = 2
+_LEAST = 8  # the width that a name keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Rows under a header. The last column has no limit but the edge of the terminal.
+
+    On a narrow terminal, columns are omitted in the order of `optional`, each entry together, until the last
+    column has `least` cells. If that is not enough, the first column is cut.
+    """
+
+    header: Sequence[str]
+    optional: Sequence[Collection[str]] = ()
+    least: int = 30
+
+    def widths(self, rows: Iterable[Sequence[Cell]]) -> tuple[int, ...]:
+        """The width of each column that cuts nothing."""
+        found = [len(name) for name in self.header]
+        for row in rows:
+            for number, cell in enumerate(row):
+                found[number] = max(found[number], _length(cell))
+        return tuple(found)
+
+    def shown(self, natural: Sequence[int], width: int | None) -> Mapping[int, int]:
+        """The columns that fit `width`, by number, and how wide each is. None means no limit."""
+        kept = dict(enumerate(natural))
+        if width is None:
+            return kept
+        last = len(natural) - 1
+        kept[last] = min(kept[last], self.least)
+        for names in self.optional:
+            if _total(kept) <= width:
+                break
+            kept = {number: each for number, each in kept.items() if self.header[number] not in names}
+        over = _total(kept) - width
+        if over > 0:
+            kept[0] = max(_LEAST, kept[0] - over)
+        kept[last] = max(1, width - _total(kept) + kept[last])
+        return kept
+
+    def lines(self, rows: Iterable[Sequence[Cell]], shown: Mapping[int, int]) -> Iterator[Line]:
+        """The header and the rows."""
+        header = [((name, "bold"),) for name in self.header]
+        for row in (header, *rows):
+            yield self.line(row, shown)
+
+    def line(self, row: Sequence[Cell], shown: Mapping[int, int]) -> Line:
+        """One row."""
+        spans: list[Span] = []
+        last = max(shown)
+        for number, width in shown.items():
+            cell = cut(row[number], width)
+            spans += cell
+            if number != last:
+                spans.append((" " * (width - _length(cell) + _GAP), ""))
+        return spans
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines for a rich console, which it neither wraps nor measures."""
+
+    lines: Sequence[Line]
+
+    def __rich_console__(self, console: Console, _options: ConsoleOptions) -> RenderResult:
+        styles: dict[str, Style] = {}
+        for line in self.lines:
+            for text, name in line:
+                yield Segment(text, styles.setdefault(name, console.get_style(name)) if name else None)
+            yield Segment.line()
+
+
+def cut(line: Line, width: int | None) -> Line:
+    """The line, or as much of it as fits, which ends with an ellipsis.
+
+    >>> cut([("●●", "green"), (" web", "")], 4)
+    [('●●', 'green'), (' …', '')]
+    """
+    if width is None or _length(line) <= width:
+        return line
+    left, spans = width - 1, list[Span]()
+    for text, style in line:
+        part = text if _cells(text) <= left else set_cell_size(text, left)
+        spans.append((part, style))
+        left -= _cells(part)
+        if left <= 0:
+            break
+    *before, (text, style) = spans
+    return [*before, (f"{text}…", style)]
+
+
+def plain(line: Line) -> str:
+    """The text without its styles."""
+    return "".join(text for text, _ in line)
+
+
+def _total(widths: Mapping[int, int]) -> int:
+    return sum(widths.values()) + _GAP * (len(widths) - 1)
+
+
+def _length(line: Line) -> int:
+    return sum(_cells(text) for text, _ in line)
+
+
+def _cells(text: str) -> int:
+    return len(text) if text.isascii() else cell_len(text)

@@ -1,0 +1,29 @@
+"""Errors about names and filters that no scale set of the daemon fits."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.cli.failure import fail
+from reconciler.cli.named import unknown_name
+from reconciler.cli.row_filter import RowFilter
+
+NOTHING_FITS = "no scale set fits; run `reconciler status` without names and filters for all of them"
+
+
+def check_names(found: Mapping[str, Any], wanted: RowFilter) -> None:
+    """End the command if a name is neither that of a scale set nor that of an orphan."""
+    if found["sweep"] is None:
+        return
+    known = [each["name"] for each in (*found["scaleSets"], *(found.get("orphans") or ()))]
+    for name in wanted.names:
+        if name not in known:
+            fail(unknown_name(name, known, found["sweep"]["errors"]))
+
+
+def check_fit(found: Mapping[str, Any], wanted: RowFilter) -> None:
+    """End the command if filters leave nothing of this store."""
+    if wanted.is_empty or found["scaleSets"] or found["orphans"]:
+        return
+    if found["sweep"] is None:
+        fail("the daemon has not finished its first sweep; try again in a moment")
+    fail(NOTHING_FITS)

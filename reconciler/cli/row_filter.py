@@ -1,0 +1,98 @@
+"""Which scale sets `status` shows, and in which order.
+
+Rows have the shape of `reconciler.daemon.report.state`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reconciler.cli.selector import Requirement
+from reconciler.rollout.reason import Status
+
+Json = Mapping[str, Any]
+
+UNCHECKED, ORPHANED = "Unchecked", "Orphaned"
+# Problems first, then what moves, what waits, and what needs nobody.
+ORDER = (
+    Status.STALLED,
+    Status.FAILING,
+    ORPHANED,
+    Status.RECONCILING,
+    Status.WAITING,
+    UNCHECKED,
+    Status.SUSPENDED,
+    Status.READY,
+)
+_RANKS = {str(each): rank for rank, each in enumerate(ORDER)}
+
+
+@dataclass(frozen=True, slots=True)
+class RowFilter:
+    """A scale set is shown if it fits every part that is set. `statuses` are words of ORDER.
+
+    `image` is the declared image or that of the model, in short or in full.
+    """
+
+    names: tuple[str, ...] = ()
+    selector: tuple[Requirement, ...] | None = None
+    statuses: tuple[str, ...] = ()
+    image: str = ""
+    subscriptions: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return self == RowFilter()
+
+    def without_image(self) -> "RowFilter":
+        """The same filter for any image."""
+        return replace(self, image="")
+
+    def fits(self, row: Json) -> bool:
+        """Whether a scale set or an orphan is shown."""
+        return all(
+            (
+                not self.names or row["name"] in self.names,
+                self.selector is None or all(part.fits(row.get("labels") or {}) for part in self.selector),
+                not self.statuses or status_of(row) in self.statuses,
+                not self.image or self.image.casefold() in map(str.casefold, _images(row)),
+                not self.subscriptions or subscription_of(row) in map(str.casefold, self.subscriptions),
+            )
+        )
+
+
+def status_of(row: Json) -> str:
+    """The status, also of an orphan and of a scale set that is not checked yet."""
+    return row["status"] or UNCHECKED if "status" in row else ORPHANED
+
+
+def subscription_of(row: Json) -> str:
+    """The id of the subscription, in lower case. "" if the daemon is of an older version."""
+    return _segment(row, 2).casefold()
+
+
+def resource_group_of(row: Json) -> str:
+    """The resource group, "" if the daemon is of an older version."""
+    return _segment(row, 4)
+
+
+def _segment(row: Json, number: int) -> str:
+    segments = str(row.get("target") or "").split("/")
+    return segments[number] if len(segments) > number else ""
+
+
+def _images(row: Json) -> Sequence[str]:
+    named = (row.get(key) for key in ("image", "shortImage", "modelImage", "shortModelImage"))
+    return [str(each) for each in named if each]
+
+
+def filtered(store: Json, fits: Callable[[Json], bool]) -> dict[str, Any]:
+    """The store with the scale sets that fit, in the order of ORDER and by name within one status."""
+    orphans = [each for each in store.get("orphans") or () if fits(each)]
+    rows = sorted((each for each in store["scaleSets"] if fits(each)), key=rank)
+    return {**store, "scaleSets": rows, "orphans": orphans}
+
+
+def rank(row: Json) -> tuple[int, str]:
+    """The place of a scale set or an orphan: by its status, then by its name."""
+    return _RANKS.get(status_of(row), -1), row["name"]

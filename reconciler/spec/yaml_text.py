@@ -1,0 +1,26 @@
+"""Any value of JSON as YAML."""
+
+from typing import Any
+
+import yaml
+
+_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Dumper(_DUMPER):  # type: ignore[misc]
+    """Writes a value that occurs twice in full, and not as a reference to the first."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        return True
+
+
+def yaml_text(value: object) -> str:
+    """The value in block style, with keys in their order and each text on one line.
+
+    >>> print(yaml_text({"scaleSets": [{"name": "web", "status": None}]}), end="")
+    scaleSets:
+    - name: web
+      status: null
+    """
+    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**6)
+    return text

@@ -1,0 +1,191 @@
+"""The table of `status`: its order, its columns, and how it fits every window."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.cli.grid import plain
+from reconciler.cli.row_filter import RowFilter, filtered
+from reconciler.cli.selector import Requirement
+from reconciler.cli.status_table import StatusTable
+from tests.build import NOW
+
+OLD, NEW = "24.04.202601010", "24.04.202602020"
+STATUSES = ("Ready", "Suspended", None, "Waiting", "Reconciling", "Failing", "Stalled")
+MINUTE = timedelta(minutes=1)
+SWEEP = {"at": NOW.isoformat(), "commit": "91eab1ad9c53", "subject": "Move web", "errors": []}
+
+
+def row(name: str = "web", status: str | None = "Ready", **changes: Any) -> dict[str, Any]:
+    """A scale set as the daemon reports it."""
+    return {
+        "name": name,
+        "target": f"/subscriptions/{'1' * 8}-1111-1111-1111-{'1' * 12}/resourceGroups/shop/providers/x/y/{name}",
+        "labels": {"team": "web"},
+        "image": f"Canonical:ubuntu:server:{NEW}",
+        "shortImage": NEW,
+        "modelImage": f"Canonical:ubuntu:server:{OLD}",
+        "shortModelImage": OLD,
+        "commit": "91eab1ad9c53",
+        "status": status,
+        "reason": status and "Soaking",
+        "message": "web_0 has been healthy since 09:00; the next batch will start after 09:10 (soak 10m)",
+        "since": (NOW - 12 * MINUTE).isoformat(),
+        "at": (NOW - MINUTE).isoformat(),
+        "step": None,
+        "instances": {
+            "total": 3,
+            "upToDate": 1,
+            "domains": [{"upToDate": each == 0, "total": 1, "unavailable": each == 1} for each in range(3)],
+        },
+        "forecast": {"ends": (NOW + 95 * MINUTE).isoformat(), "endsWith": "UpToDate"},
+    } | changes
+
+
+def orphan(name: str = "old") -> dict[str, Any]:
+    return {
+        "name": name,
+        "target": "/subscriptions/s/resourceGroups/g",
+        "image": f"Canonical:ubuntu:server:{OLD}",
+        "began": (NOW - 26 * 60 * MINUTE).isoformat(),
+        "instances": {"upToDate": 1, "total": 2},
+        "at": NOW.isoformat(),
+        "message": "its spec was removed",
+    }
+
+
+def store(*rows: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {"sweep": SWEEP, "pause": None, "scaleSets": list(rows), "orphans": []} | changes
+
+
+def fleet(number: int) -> dict[str, Any]:
+    """A fleet with every status and names of many lengths."""
+    return store(
+        *(row(f"{'checkout-' * (each % 4)}{each}", STATUSES[each % len(STATUSES)]) for each in range(number))
+    )
+
+
+def lines(shown: dict[str, Any], width: int | None = None, **settings: Any) -> list[str]:
+    table = StatusTable(shown, **({"is_wide": False, "height": None, "now": NOW} | settings))
+    return [plain(line) for line in table.lines(width)]
+
+
+def test_every_column_in_a_pipe() -> None:
+    assert lines(store(row()))[1:3] == [
+        "SCALE SET  STATUS  FOR  UP TO DATE  DOMAINS  MODEL            DECLARED         LEFT   WHY",
+        f"web        Ready   12m  1/3         ●◐○      {OLD}  {NEW}  1h35m  Soaking: {row()['message']}",
+    ]
+
+
+def test_the_wide_table_has_where_it_is_and_when_it_was_checked() -> None:
+    header, line = lines(store(row()), is_wide=True)[1:3]
+    assert header.split()[-7:] == ["LEFT", "SUBSCRIPTION", "RESOURCE", "GROUP", "COMMIT", "CHECKED", "WHY"]
+    assert "11111111-1111-1111-1111-111111111111  shop            91eab1ad9c  1m       Soaking" in line
+
+
+def test_trouble_comes_first_and_names_within_a_status() -> None:
+    rows = [row(f"{name}-{status}", status) for name in "ba" for status in STATUSES]
+    shown = lines(store(*rows, orphans=[orphan("z")]))[2:-1]
+    assert [line.split()[0] for line in shown] == [
+        *("a-Stalled", "b-Stalled", "a-Failing", "b-Failing", "z", "a-Reconciling", "b-Reconciling"),
+        *("a-Waiting", "b-Waiting", "a-None", "b-None", "a-Suspended", "b-Suspended", "a-Ready", "b-Ready"),
+    ]
+
+
+@pytest.mark.parametrize("number", [3, 60, 1000])
+@pytest.mark.parametrize("width, height", [(80, 24), (100, 30), (200, 50), (30, 5), (10, 2)])
+@pytest.mark.parametrize("is_wide", [False, True])
+def test_a_table_fits_its_window(number: int, width: int, height: int, *, is_wide: bool) -> None:
+    pause = {"message": "the fleet is paused by ada since 2026-01-05 09:00 UTC (checkout is down)"}
+    for shown in (fleet(number), fleet(number) | {"pause": pause, "orphans": [orphan()]}):
+        for notice in ("", "no daemon responds; this is 12s old"):
+            found = lines(shown, width, height=height, is_wide=is_wide, notice=notice)
+            assert max(map(len, found)) <= width
+            if height > 5:
+                assert len(found) <= height
+
+
+@pytest.mark.parametrize(
+    "width, header",
+    [
+        pytest.param(200, "SCALE SET STATUS FOR UP TO DATE DOMAINS MODEL DECLARED LEFT WHY", id="all"),
+        pytest.param(100, "SCALE SET STATUS FOR UP TO DATE DOMAINS LEFT WHY", id="without the images"),
+        pytest.param(80, "SCALE SET STATUS FOR UP TO DATE LEFT WHY", id="without the domains"),
+        pytest.param(60, "SCALE SET STATUS WHY", id="only what matters most"),
+    ],
+)
+def test_a_narrow_window_omits_columns(width: int, header: str) -> None:
+    assert " ".join(lines(store(row(status="Reconciling")), width)[1].split()) == header
+
+
+def test_a_line_that_is_cut_ends_with_an_ellipsis() -> None:
+    line = lines(store(row()), 80)[2]
+    assert len(line) == 80
+    assert line.endswith("…")
+
+
+def test_a_live_table_says_how_many_it_does_not_show() -> None:
+    shown = lines(fleet(60), 200, height=10)
+    assert len(shown) == 10
+    assert [line.split()[1] for line in shown[2:-1]] == ["Stalled"] * 7
+    assert shown[-1].endswith(" (53 not shown)")
+
+
+@pytest.mark.parametrize(
+    "forecast, left",
+    [
+        pytest.param(None, "-", id="no forecast"),
+        pytest.param({"ends": None, "endsWith": None}, "-", id="an unknown end"),
+        pytest.param({"ends": NOW.isoformat(), "endsWith": "AwaitingApproval"}, "-", id="it ends blocked"),
+        pytest.param({"ends": NOW.isoformat(), "endsWith": "UpToDate"}, "late", id="it should be over"),
+        pytest.param({"ends": (NOW + MINUTE).isoformat(), "endsWith": "UpToDate"}, "1m", id="a minute"),
+    ],
+)
+def test_the_time_left_is_that_of_the_forecast(forecast: Any, left: str) -> None:
+    assert f"{NEW}  {left} " in lines(store(row(forecast=forecast)))[2]
+
+
+def test_a_step_that_no_daemon_takes_is_not_shown_as_taken() -> None:
+    shown = row(step={"kind": "Upgrade"}, message="upgrading 1 instance")
+    own = store(shown, source={"kind": "observation", "url": None})
+    assert lines(own)[2].endswith(f"{NEW}  -     Soaking: not taken: upgrading 1 instance")
+    assert lines(store(shown, source={"kind": "daemon"}))[2].endswith("Soaking: upgrading 1 instance")
+
+
+def test_a_daemon_of_an_older_version_lacks_columns_and_nothing_else() -> None:
+    gone = ("labels", "shortImage", "modelImage", "shortModelImage", "since", "target")
+    old = {name: value for name, value in row().items() if name not in gone}
+    assert lines({"sweep": SWEEP, "scaleSets": [old]}, is_wide=True)[2].startswith(
+        "web        Ready   -    1/3"
+    )
+
+
+ROWS = store(
+    row("api", "Failing", labels={"team": "api"}),
+    row("db", "Ready", labels={}, target="/subscriptions/ABC/resourceGroups/data/providers/x/y/db"),
+    row("new", None, image="x", shortImage="x"),
+    row("web", "Waiting", shortModelImage=NEW, modelImage=f"Canonical:ubuntu:server:{NEW}"),
+    orphans=[orphan()],
+)
+
+
+@pytest.mark.parametrize(
+    "wanted, names",
+    [
+        pytest.param(RowFilter(), "api old web new db", id="no filter"),
+        pytest.param(RowFilter(("db", "old")), "old db", id="names, also that of an orphan"),
+        pytest.param(RowFilter(selector=(Requirement("team", "web"),)), "web new", id="labels"),
+        pytest.param(RowFilter(statuses=("Failing", "Waiting")), "api web", id="statuses"),
+        pytest.param(RowFilter(statuses=("Unchecked",)), "new", id="not checked yet"),
+        pytest.param(RowFilter(statuses=("Orphaned",)), "old", id="orphans"),
+        pytest.param(RowFilter(image=OLD), "api new db", id="the short image of the model"),
+        pytest.param(RowFilter(image=NEW), "api web db", id="the short declared image"),
+        pytest.param(RowFilter(image=f"canonical:ubuntu:server:{NEW}"), "api web db", id="an image in full"),
+        pytest.param(RowFilter(subscriptions=("abc",)), "db", id="a subscription"),
+        pytest.param(RowFilter(("web", "api"), statuses=("Failing",)), "api", id="two filters"),
+    ],
+)
+def test_a_filter_keeps_the_scale_sets_that_fit_all_of_it(wanted: RowFilter, names: str) -> None:
+    kept = filtered(ROWS, wanted.fits)
+    assert {each["name"] for each in (*kept["scaleSets"], *kept["orphans"])} == set(names.split())

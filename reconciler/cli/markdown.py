@@ -133,4 +133,4 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     blank = [""] * (len(header) - 2)
     lines = [row(*map(literal, cells)) for cells in rows]
     shown = _fit(lines, _LONGEST_TABLE, lambda left: row("…", f"and {left:,} more", *blank))
-    return markdown_table(header, shown)
+    return markdown_table(header, list(shown))

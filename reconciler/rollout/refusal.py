@@ -90,7 +90,7 @@ def describe_pause(pause: Pause, who: str, verb: str = "is") -> str:
 def describe_fleet_pause(fleet_pause: FleetPause) -> str:
     """Who has paused the fleet, or why it counts as paused. "" if it does not."""
     if fleet_pause.pause:
-        return describe_pause(fleet_pause.pause, "the fleet is paused")
+        return describe_pause(fleet_pause.pause, "the fleet")
     return f"the fleet counts as paused, because {fleet_pause.unknown}" if fleet_pause.unknown else ""
 
 

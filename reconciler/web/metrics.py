@@ -33,7 +33,7 @@ class _StoreCollector(Collector):
         self._began = began
 
     def collect(self) -> Iterator[Metric]:
-        build = GaugeMetricFamily("vmss_reconciler_build_info", "The version that runs", labels=["version"])
+        build = GaugeMetricFamily("vmss_reconciler_build_info", "The running version", labels=["version"])
         build.add_metric([__version__], 1)
         yield build
         yield from self._sweep()

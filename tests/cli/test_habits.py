@@ -79,7 +79,7 @@ def option_strings(verb: str) -> set[str]:
 
 def test_commands_about_scale_sets_take_names_and_labels() -> None:
     selecting = {verb for verb in main.commands if {"-l", "--selector"} <= option_strings(verb)}
-    assert selecting == {"approve", "diff", "pause", "resume", "retry"}
+    assert selecting == {"approve", "diff", "pause", "resume", "retry", "status"}
     assert all("names" in option_strings(verb) for verb in selecting)
 
 

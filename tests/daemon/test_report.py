@@ -58,7 +58,7 @@ def test_a_scale_set_that_a_person_holds_back_is_suspended(
                 "by": "ada",
                 "at": NOW.isoformat(),
                 "until": None,
-                "message": "the fleet is paused by ada since 2026-01-05 09:00 UTC (checkout is down)",
+                "message": "the fleet was paused by ada at 2026-01-05 09:00 UTC (checkout is down)",
             },
             id="a pause",
         ),

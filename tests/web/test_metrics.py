@@ -98,7 +98,7 @@ def test_a_scale_set_has_as_many_series_as_the_page_says() -> None:
     of_web = [
         sample for family in families() for sample in family.samples if sample.labels.get("name") == "web"
     ]
-    assert f"{len(of_web)} series at most" in PAGE.read_text()
+    assert f"has at most {len(of_web)} series" in PAGE.read_text()
 
 
 def alerts() -> Iterator[tuple[str, str]]:

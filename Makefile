@@ -9,7 +9,7 @@ LOCK    := --quiet --universal --generate-hashes --no-emit-index-url --no-annota
            --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test walkthroughs test-clients soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image clean
+.PHONY: help demo picture test slow walkthroughs test-clients soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -20,8 +20,11 @@ demo: $(READY) ## a simulated Azure fleet follows specs/ to the declared images,
 picture: $(READY) ## draw docs/demo.svg anew, from what the demo writes to a terminal
 	@$(BIN)/python -m demo.picture
 
-test: $(READY) lint ## lint, types, and the whole suite
-	@$(BIN)/pytest -n auto
+test: $(READY) lint ## lint, types, and the suite
+	@$(BIN)/pytest -n auto -m "not slow"
+
+slow: $(READY) ## the tests that take half of the time of all
+	@$(BIN)/pytest -n auto -m slow
 
 walkthroughs: $(READY) ## what the README and the how-to pages have their reader type, typed (slow: most of it is waiting)
 	@$(BIN)/pytest -n 6 tests/walkthroughs

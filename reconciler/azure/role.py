@@ -49,7 +49,9 @@ BY_IMAGE: Mapping[type[Image], tuple[str, ...]] = {
     ManagedImage: (f"{_COMPUTE}/images/read",),
     VhdImage: (),
 }
-ACTIONS = (*ALWAYS, *FLEXIBLE, *(action for actions in BY_IMAGE.values() for action in actions))
+# On the resource group in `spec.pauseTag` of the Fleet.
+PAUSE_TAG = "Microsoft.Resources/tags/read"
+ACTIONS = (*ALWAYS, *FLEXIBLE, *(action for actions in BY_IMAGE.values() for action in actions), PAUSE_TAG)
 
 
 def required_actions(image: Image, *, flexible: bool) -> tuple[str, ...]:

@@ -7,11 +7,12 @@ from datetime import timedelta
 
 from reconciler.azure.failure import AzureFailure, Refused, TooManyRequests
 from reconciler.azure.permissions import EffectivePermissions, permissions
-from reconciler.azure.role import ACTIONS, BY_IMAGE, home, required_actions
+from reconciler.azure.role import ACTIONS, BY_IMAGE, PAUSE_TAG, home, required_actions
 from reconciler.azure.session import Session
 from reconciler.cli.finding import Finding, Result, alike
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.wording import join
+from reconciler.spec.fleet import PauseTag
 from reconciler.spec.wording import count
 
 _WORKERS = 16
@@ -22,7 +23,9 @@ _LONGEST_BACKOFF = timedelta(minutes=1)
 _ATTEMPTS = 60
 
 
-def grants(states: Sequence[ScaleSetState], session: Session) -> Iterator[Finding]:
+def grants(
+    states: Sequence[ScaleSetState], pause_tag: PauseTag | None, session: Session
+) -> Iterator[Finding]:
     """One finding for each action, and one for permissions that cannot be read."""
     # Actions in a region need a role on the subscription: a role on the scale set does not cover them.
     regional = {
@@ -43,6 +46,8 @@ def grants(states: Sequence[ScaleSetState], session: Session) -> Iterator[Findin
             yield Finding("role", Result.FAIL, action, found)
         elif required:
             yield Finding("role", Result.OK, action, f"granted on {count(len(required), 'scale set')}")
+    if pause_tag:
+        yield _pause_tag_finding(pause_tag, session)
     yield from alike(
         "role",
         (
@@ -51,6 +56,18 @@ def grants(states: Sequence[ScaleSetState], session: Session) -> Iterator[Findin
             if isinstance(failure, AzureFailure)
         ),
     )
+
+
+def _pause_tag_finding(tag: PauseTag, session: Session) -> Finding:
+    """Whether the tag that pauses the fleet can be read."""
+    allowed, where = _allowance(session, tag.id), f"resource group {tag.resource_group}"
+    if isinstance(allowed, AzureFailure):
+        result, said = _unreadable(allowed)
+        return Finding("role", result, PAUSE_TAG, said)
+    if allowed.allow(PAUSE_TAG):
+        return Finding("role", Result.OK, PAUSE_TAG, f"granted on {where}")
+    said = f"not granted on {where}, so the fleet counts as paused; assign a role with this action there"
+    return Finding("role", Result.FAIL, PAUSE_TAG, said)
 
 
 def _unreadable(failure: AzureFailure) -> tuple[Result, str]:

@@ -59,7 +59,9 @@ def readiness(fleet: FleetAccess) -> Iterator[Finding]:
         "scale set",
         ((name, *_status(outcome, held.get(name, ""))) for name, outcome in outcomes if outcome),
     )
-    yield from grants([each for each in observation.states if _is_there(each)], fleet.session)
+    there = [each for each in observation.states if _is_there(each)]
+    pause_tag = next((each.fleet.pause_tag for each in resumed if each.fleet.pause_tag), None)
+    yield from grants(there, pause_tag, fleet.session)
 
 
 def clock(ahead: timedelta) -> Finding:

@@ -19,7 +19,7 @@ OTHER = Subject("t", "westeurope", "web")
 WHOLE = Subject("s")  # a list of the subscription
 HIGH, RESOURCE = "HighCostGetVMScaleSetSubscriptionMaximum", "HighCostGetVMScaleSetResource"
 MINUTE = timedelta(minutes=1)
-WRITES = {OperationClass.PATCH, OperationClass.UPGRADE}
+WRITES = {OperationClass.PATCH, OperationClass.UPGRADE, OperationClass.TAG_WRITES}
 
 
 def told(**left: int) -> dict[str, str]:

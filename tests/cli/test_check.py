@@ -144,6 +144,29 @@ def test_scale_sets_that_lack_one_action_share_a_line(here: Path) -> None:
     assert done.code == 1
 
 
+@pytest.mark.parametrize(
+    ("action", "line"),
+    [
+        pytest.param(
+            "*", "ok      Microsoft.Resources/tags/read: granted on resource group ops", id="granted"
+        ),
+        pytest.param(
+            "Microsoft.Compute/*",
+            "FAIL    Microsoft.Resources/tags/read: not granted on resource group ops, so the fleet counts as paused; "
+            "assign a role with this action there",
+            id="not granted",
+        ),
+    ],
+)
+def test_the_tag_that_pauses_the_fleet_must_be_readable(action: str, line: str, here: Path) -> None:
+    pause_tag = {"subscription": SUBSCRIPTION, "resourceGroup": "ops"}
+    sets = scale_set("web", capacity=1), scale_set("other", resourceGroup="ops", capacity=1)
+    with azure(*sets, permissions={"actions": [action]}) as served:
+        write_specs(here / "specs", of_all(pauseTag=pause_tag), spec("web"))
+        done = check(served.environment)
+    assert [each for each in of("role", done) if "tags/read" in each] == [line]
+
+
 def test_a_gallery_image_needs_actions_on_its_gallery(here: Path) -> None:
     image = {"gallery": {"id": f"{CART}/versions/1.4.0"}}
     held = scale_set("cart", capacity=1, image={"id": f"{CART}/versions/1.4.0"})

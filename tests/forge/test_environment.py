@@ -181,11 +181,11 @@ def test_what_is_missing_is_named_with_where_it_comes_from(
 def test_everything_missing_is_a_usage_error_of_the_command() -> None:
     done = CliRunner(env=job({"GITLAB_CI": "true"})).invoke(main, ["comment"], input="the plan")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert [line.partition(":")[0] for line in done.stderr.splitlines()[-4:]] == [
-        "Error",
-        "no repository",
-        "no pull request",
-        "no token",
+    assert [line.split(":")[:2] for line in done.stderr.splitlines()[-4:]] == [
+        ["error", " no URL of the API"],
+        ["error", " no repository"],
+        ["error", " no pull request"],
+        ["error", " no token"],
     ]
 
 

@@ -311,9 +311,8 @@ def test_a_role_on_the_image_is_sufficient() -> None:
 
     session = Session(credential=Token(), transport=AtTheImage(simulator))
     desired = build.spec("cart", image=GalleryImage(f"{CART}/versions/1.4.0"))
-    lacking = [
-        each.about for each in grants([ScaleSetState(desired, "")], session) if each.result is Result.FAIL
-    ]
+    found = grants([ScaleSetState(desired, "")], None, session)
+    lacking = [each.about for each in found if each.result is Result.FAIL]
     assert lacking == ["Microsoft.Compute/galleries/images/read"]
 
 

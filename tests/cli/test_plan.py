@@ -136,9 +136,11 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
     assert (done.code, done.err) == (2, []), "there is something to change"
     foreseen = row.pop("forecast")
     assert row["observedRevision"] == row["revision"]
-    assert [each["status"] for each in row["conditions"]] == ["Unknown", "True", "False", "False", "True"]
+    assert [each["status"] for each in row["conditions"]] == ["Unknown", "True", "False", "True", "True"]
     blank: dict[str, Any] = {
         "at": "",
+        "since": "",
+        "disruption": {},
         "instances": {},
         "instancesAt": "",
         "revision": {},
@@ -149,7 +151,11 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
     assert row | blank | {"nextReconcile": "", "history": []} == {
         "name": "api",
         "target": f"{TARGET}/api",
+        "labels": {},
         "image": f"Canonical:ubuntu-24_04-lts:server:{NEW}",
+        "shortImage": NEW,
+        "modelImage": f"Canonical:ubuntu-24_04-lts:server:{NEW}",
+        "shortModelImage": NEW,
         "commit": "",
         "status": "Reconciling",
         "reason": "Upgrading",

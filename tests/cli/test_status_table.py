@@ -1,5 +1,6 @@
 """The table of `status`: its order, its columns, and how it fits every window."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -123,6 +124,11 @@ def test_a_line_that_is_cut_ends_with_an_ellipsis() -> None:
     line = lines(store(row()), 80)[2]
     assert len(line) == 80
     assert line.endswith("…")
+
+
+def test_a_long_name_leaves_room_for_the_status_and_the_reason() -> None:
+    line = lines(store(row("checkout-" * 9, "Stalled")), 60)[2]
+    assert re.fullmatch(r"checkout-\S*…  Stalled  Soaking: web_0 .*…", line)
 
 
 def test_a_live_table_says_how_many_it_does_not_show() -> None:

@@ -342,6 +342,11 @@ def test_the_status_is_dated_from_when_it_began(event: Any, since: Any) -> None:
     assert advance(state(since=NOW), event).published.since == since
 
 
+def test_another_reason_of_the_same_status_is_dated_anew() -> None:
+    after = advance(state(reason="Soaking", since=NOW), reconcile_ended("Upgrading"))
+    assert (after.outcome and after.outcome.status, after.published.since) == ("Reconciling", NOW + MINUTE)
+
+
 def test_the_first_status_is_dated_from_its_observation() -> None:
     assert advance(state(reason=None), reconcile_ended()).published.since == NOW + MINUTE
     failed = ListFailed(outcome(reason="Unreachable", at=NOW + MINUTE))

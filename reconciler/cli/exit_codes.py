@@ -15,50 +15,63 @@ INTERRUPTED = 130
 COMMON: Mapping[str, str] = {
     "0": "success",
     "1": "failure, with a line that begins with error: for each cause",
-    "2": "wrong usage",
+    "2": "a usage error",
     "130": "interrupted by Ctrl-C",
 }
 OF_VERBS: Mapping[str, Mapping[str, str]] = {
     "adopt": {
         "0": "each scale set has a spec, or must not get one; with --take-over, each belongs to this fleet",
-        "1": "one does not, or there is an error",
+        "1": "a scale set has no spec or, with --take-over, belongs to another fleet; or there is an error",
     },
     "check": {"0": "every check passed or was skipped", "1": "a check failed"},
     "diff": {
         "0": "no scale set differs from its spec",
-        "1": "one does, or the specs have errors",
-        "2": "one could not be compared, or wrong usage",
+        "1": "a scale set differs, or the specs have errors",
+        "2": "a scale set could not be compared, or a usage error",
     },
-    "pause": {"0": "every tag was written", "1": "one was not, although a running daemon may be paused"},
+    "pause": {
+        "0": "every tag was written",
+        "1": "a tag was not written, although a running daemon may be paused",
+    },
     "plan": {
         "0": "every scale set could be planned",
-        "1": "one could not, or the specs have errors",
-        "2": "wrong usage; with --detailed-exitcode also: a scale set is not (yet) as declared",
+        "1": "a scale set could not be planned, or the specs have errors",
+        "2": "a usage error; with --detailed-exitcode also: a scale set is not (yet) as declared",
     },
     "rehearse": {
         "0": "every scale set reaches the declared state or is suspended",
-        "1": "one does not",
+        "1": "a scale set does not reach the declared state",
     },
-    "resume": {"0": "no tag of a pause is left", "1": "one could not be removed"},
+    "resume": {"0": "no tag of a pause is left", "1": "a tag could not be removed"},
     "run": {
-        "0": "ended by a signal; with --once or --until-settled, each scale set is as declared or suspended",
-        "1": "with --once or --until-settled, one is not; after --once, its rollout may be in progress",
-        "128+N": "ended at once by a second signal: 130 after SIGINT, 143 after SIGTERM",
+        "0": (
+            "stopped by a signal; with --once or --until-settled, each scale set is as declared or suspended"
+        ),
+        "1": (
+            "with --once or --until-settled, a scale set is not as declared; after --once, "
+            "its rollout may be in progress"
+        ),
+        "128+N": "stopped at once by a second signal: 130 after SIGINT, 143 after SIGTERM",
     },
     "simulate": {
-        "any": "that of COMMAND, or 128+N after signal N",
-        "1": "an error in FLEET, or it cannot be served",
+        "any": "the exit code of COMMAND, or 128+N after signal N",
+        "1": "an error in FLEET, or the fleet cannot be served",
         "126": "COMMAND cannot be executed",
         "127": "COMMAND was not found",
     },
-    "snapshot": {"0": "every scale set could be read", "1": "one could not, or there is none"},
+    "snapshot": {
+        "0": "every scale set could be read",
+        "1": "a scale set could not be read, or there is none to read",
+    },
     "status": {
         "0": "the status is known, whatever it is",
         "1": "no scale set fits, the specs have errors, or the specs or Azure cannot be read",
     },
     "validate": {"0": "no errors; warnings do not count", "1": "an error in a spec"},
     "wait": {
-        "0": "each scale set is in that state; for settled: each is as declared or suspended",
-        "1": "one is not, and the time is over; for settled: one is stalled",
+        "0": (
+            "each scale set reached the state given with --for; for settled: each is as declared or suspended"
+        ),
+        "1": "the timeout expired first; for settled also: a scale set is stalled",
     },
 }

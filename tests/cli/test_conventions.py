@@ -1,4 +1,4 @@
-"""The habits of the command line: each row of the table in docs/command-line.md names its test."""
+"""The conventions of the command line: each row of the table in docs/command-line.md names its test."""
 
 import os
 import pty
@@ -36,8 +36,8 @@ def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[
             yield from commands(each, (*path, name))
 
 
-@pytest.mark.parametrize("row", rows("Habits"), ids=lambda row: str(row[0]))
-def test_each_habit_names_a_test(row: list[str]) -> None:
+@pytest.mark.parametrize("row", rows("Conventions"), ids=lambda row: str(row[0]))
+def test_each_convention_names_a_test(row: list[str]) -> None:
     assert exists(row[2].strip("`"))
 
 

@@ -242,15 +242,15 @@ class Compute:
             return str(accepted.result())
 
     def fleet_pause(self, tag: PauseTag) -> Pause | None:
-        """The pause of the fleet, by the tag of that resource group, None if it has none."""
+        """The pause that the tag of this resource group declares, None without the tag."""
         return pause_in(read_tags(self._session, tag.id))
 
     def approve(self, target: Target, model: Model, image: Image, signature: Signature) -> None:
-        """Write the approval of `image` on the tags of the scale set, if it is unchanged since `model`."""
+        """Write the approval to the tags of the scale set, unless it has changed since `model` was read."""
         self._tag(target, model, with_approval(model.tags, image, signature))
 
     def persist(self, target: Target, model: Model, persisted: PersistedState) -> None:
-        """Write the state on the tags of the scale set, if it is unchanged since `model`."""
+        """Write the state to the tags of the scale set, unless it has changed since `model` was read."""
         self._tag(target, model, with_state(model.tags, persisted))
 
     def _tag(self, target: Target, model: Model, tags: Mapping[str, str]) -> None:

@@ -25,7 +25,7 @@ class LoopCommands:
         self._sweep_soon()
 
     def reconcile(self, names: Sequence[str]) -> Sequence[str]:
-        """Reconcile these scale sets now. Returns the names that are not declared, and then does nothing."""
+        """Reconcile these scale sets now, or none if a name is not declared. Returns the undeclared names."""
         keys = {each.desired.name: each.key for each in self._reconciler.store.states()}
         unknown = [name for name in names if name not in keys]
         if self.loop and not unknown:

@@ -1,7 +1,7 @@
 """The most recent rollouts of a scale set, for people: the images, the duration and the result of each.
 
 The history is in the memory of this process. No decision depends on it, and a restart clears it. A rollout
-that was in progress at the first observation is recorded from then on. Its begin is then the one on the tag
+that was in progress at the first observation is recorded from then on. Its begin is then the one in the tag
 of the scale set, or unknown.
 """
 

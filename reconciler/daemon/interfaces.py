@@ -58,7 +58,7 @@ class AzureClient(Protocol):
         ...
 
     def fleet_pause(self, tag: PauseTag) -> Pause | None:
-        """The pause of the fleet, by the tag of that resource group, None if it has none."""
+        """The pause that the tag of this resource group declares, None without the tag."""
         ...
 
     def take(self, target: Target, step: Step) -> str:
@@ -66,7 +66,7 @@ class AzureClient(Protocol):
         ...
 
     def persist(self, target: Target, model: Model, persisted: PersistedState) -> None:
-        """Write the state on the tags of the scale set, if it is unchanged since `model`."""
+        """Write the state to the tags of the scale set, unless it has changed since `model` was read."""
         ...
 
 

@@ -74,7 +74,7 @@ class PauseReader:
             return FleetPause(self._told)
         if self._read_at is None:
             what = f"the pause tag of resource group {self._tag.resource_group}"
-            return FleetPause(unknown=f"{what} has not been read since the start: {self._failure}")
+            return FleetPause(unknown=f"{what} has not been read since the daemon started: {self._failure}")
         if self._last:
             return FleetPause(self._last)
         return FleetPause(unread_since=self._read_at) if now - self._read_at > _LONGEST_UNREAD else NOT_PAUSED

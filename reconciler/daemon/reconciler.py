@@ -291,7 +291,7 @@ class Reconciler:
         return replace(ended, taken=taken, tag_write=tag_write, forecast_update=forecast_update)
 
     def _persist(self, desired: ScaleSet, observed: Observed, persisted: PersistedState) -> TagWrite:
-        """Write the state on the tags. If Azure refuses, the rollout continues, with the same message."""
+        """Write the state to the tags. If Azure refuses, the rollout continues, with the same message."""
         assert isinstance(observed.model, Model), "what is persisted follows from the model"  # noqa: S101
         sent, refusal = self._now(), ""
         try:

@@ -120,7 +120,7 @@ def _failed_before(plan: Plan) -> Iterator[Risk]:
         if (mark := plan.snapshot.models[each.key].persisted.failed) and mark.is_of(each.exact)
     ]
     for image, group in group_by(failed, lambda each: short(each.exact)).items():
-        yield Risk(f"{image} has failed here before", _names(group))
+        yield Risk(f"{image} has failed before on these scale sets", _names(group))
 
 
 def _without_way_back(plan: Plan) -> Iterator[Risk]:

@@ -1,6 +1,6 @@
 """Whether a person has approved the image, and whether that person may.
 
-The approval is on the tags of the scale set. If the spec requires an approver other than the author
+The approval is in the tags of the scale set. If the spec requires an approver other than the author
 (`rollout.approver`), the author is that of the last commit which changed the declared image.
 
     not approved                             wait

@@ -117,17 +117,17 @@ def too_many_unhealthy(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.TOO_MANY_UNHEALTHY,
-        f"{unhealthy_share(context)}, so no serving one will be upgraded: {describe(unhealthy)}; "
-        f"{context.summary}",
+        f"{unhealthy_share(context, unhealthy)}, so no serving instance will be upgraded; {context.summary}",
         counts=counts,
     )
 
 
-def unhealthy_share(context: Context) -> str:
-    """How many instances are not serving, and how many may be, in words."""
+def unhealthy_share(context: Context, names: Sequence[Instance] = ()) -> str:
+    """How many instances are not serving, those of them in `names`, and how many may be, in words."""
     number = sum(each.is_not_serving for each in context.members)
     limit = context.rollout.max_unhealthy.describe(len(context.members))
-    return f"{number} of {context.counts.total} instances are unhealthy and maxUnhealthy is {limit}"
+    who = f", {describe(names)}," if names else ""
+    return f"{number} of {context.counts.total} instances are unhealthy{who} and maxUnhealthy is {limit}"
 
 
 def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decision:
@@ -147,9 +147,9 @@ def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decisi
     verb = "is" if len(unavailable) == 1 else "are"
     return Decision(
         Reason.TOO_MANY_UNAVAILABLE,
-        f"{len(unavailable)} of {counts.total} instances {verb} unavailable and maxUnavailable is "
-        f"{rollout.max_unavailable.describe(len(members))}, so no other will be upgraded: "
-        f"{describe(unavailable)}; {context.summary}",
+        f"{len(unavailable)} of {counts.total} instances {verb} unavailable, {describe(unavailable)}, and "
+        f"maxUnavailable is {rollout.max_unavailable.describe(len(members))}, so no other instance will be "
+        f"upgraded; {context.summary}",
         counts=counts,
     )
 
@@ -190,7 +190,7 @@ def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision
     return Decision(
         Reason.CANARY_MISSING,
         "rollout.canary names only instances that do not exist or cannot be upgraded "
-        f"({join(canary.instances)}); name others, or set a number",
+        f"(ids: {join(canary.instances)}); name other instances, or set a number",
     )
 
 

@@ -1,4 +1,4 @@
-"""Writes on the tags that the image of a scale set failed, or that it is healthy again.
+"""Writes to the tags that the image of a scale set failed, or that it no longer counts as failed.
 
 A rollback records the failure with its change of the model. Under `hold` the model stays, and one PATCH of
 the tags alone records it. No other scale set therefore begins the image after a restart, even if this one is
@@ -17,7 +17,7 @@ from reconciler.rollout.tags import is_storable, missing_room, with_state
 
 
 def with_failure(context: Context, failing: Decision) -> Decision:
-    """`failing`, with the failure to be recorded on the tags if it is not recorded yet.
+    """`failing`, with the failure to be recorded in the tags if it is not recorded yet.
 
     An image that the scale set ran before it was ever observed is no rollout, and fails for another reason.
     """
@@ -30,8 +30,8 @@ def with_failure(context: Context, failing: Decision) -> Decision:
     after = failed_state(context)
     tags = with_state(context.model.tags, after)
     if not is_storable(after) or missing_room(context.model.tags, tags):
-        return replace(failing, message=f"{failing.message}{_forgotten('failure', 'no tag is free')}")
-    return _writing(context, failing, after, "failure", "recording the failure")
+        return replace(failing, message=f"{failing.message}{_unrecorded(after, 'no tag is free')}")
+    return _writing(context, failing, after, "recording the failure")
 
 
 def without_failure(context: Context, done: Decision) -> Decision:
@@ -42,13 +42,7 @@ def without_failure(context: Context, done: Decision) -> Decision:
     if persisted.failed is None or not persisted.failed.is_of(context.image):
         return done
     after = replace(persisted, failed=None)
-    return _writing(
-        context,
-        done,
-        after,
-        "recovery",
-        "recording that it is healthy again",
-    )
+    return _writing(context, done, after, "recording that this image no longer counts as failed")
 
 
 def failed_state(context: Context) -> PersistedState:
@@ -67,18 +61,18 @@ def is_retried(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) 
     return attempt is None or attempt.at < retry.at or not image.is_of(attempt.step.image)
 
 
-def _writing(
-    context: Context, decision: Decision, persisted: PersistedState, what: str, doing: str
-) -> Decision:
+def _writing(context: Context, decision: Decision, persisted: PersistedState, doing: str) -> Decision:
     """Add the write, unless it was requested recently. A refused write is retried at growing intervals, and
     one that has no effect a few times."""
     before = context.observed.progress.tag_write
     if before is None or before.failed != persisted.failed:
         return replace(decision, message=f"{decision.message}; {doing}", to_persist=persisted)
-    refused = _forgotten(what, before.refusal) if before.refusal else ""
+    refused = _unrecorded(persisted, before.refusal) if before.refusal else ""
     is_due = context.at >= before.next_at and (before.refusal or before.tries < MOST_TRIES)
     return replace(decision, message=f"{decision.message}{refused}", to_persist=persisted if is_due else None)
 
 
-def _forgotten(what: str, why: str) -> str:
-    return f"; a restart will forget this {what} (not recorded: {why})"
+def _unrecorded(persisted: PersistedState, why: str) -> str:
+    """What a daemon that restarts will get wrong because `persisted` is not written, and why it is not."""
+    belief = "not know that this image failed" if persisted.failed else "still count this image as failed"
+    return f"; a restarted daemon will {belief}, because the tags could not be written ({why})"

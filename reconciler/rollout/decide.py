@@ -91,7 +91,8 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
     found = _verify_step(decision, decision.step, observed) if decision.step else decision
     if isinstance(found, Need) or not decision.rolled_back_from:
         return found
-    return replace(found, message=f"{decision.rolled_back_from} failed; {found.message}")
+    rolls_back = "failed" if found.reason is Reason.UPGRADING else "failed and is being rolled back"
+    return replace(found, message=f"{decision.rolled_back_from} {rolls_back}; {found.message}")
 
 
 def _verify_step(decision: Decision, step: Step, observed: Observed) -> Decision | Need:
@@ -147,7 +148,7 @@ def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decis
     image, persisted = observed.model.image, observed.model.persisted
     if image is None or not _is_unproven(context, image, persisted.failed):
         return replace(held, counts=context.counts)
-    message = f"{held.message}; new instances get {short(image)}, which is not proven here"
+    message = f"{held.message}; new instances get {short(image)}, which has not been proven on this scale set"
     return replace(held, message=message, counts=context.counts)
 
 

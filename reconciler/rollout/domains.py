@@ -107,7 +107,7 @@ def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Gro
 
 
 def _remembering(unranked: Grouping, order: Sequence[str]) -> Grouping:
-    """The same grouping, cached: a decision asks for the domain of each instance several times."""
+    """This grouping, cached: a decision asks for the domain of each instance several times."""
     known: dict[tuple[object, ...], Domain] = {}
 
     def domain(instance: Instance) -> Domain:

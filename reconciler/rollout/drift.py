@@ -63,8 +63,8 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
     if aim.rollout.require_way_back and not has_way_back:
         return Decision(
             Reason.NO_WAY_BACK,
-            "rollout.requireWayBack requires an image to roll back to, but none is known to be good here; "
-            "set it to false to begin without one",
+            "rollout.requireWayBack requires an image to roll back to, but none is known to be good on "
+            "this scale set; set requireWayBack to false to start the rollout without one",
         )
     if aim.rollout.on_failure is not OnFailure.HOLD and not has_way_back:
         unsaid = f"{unsaid}; no rollback target is known"
@@ -171,10 +171,11 @@ def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
     behind = [each for each in instances if _is_on(model.image, each.image) and each.latest_model is False]
     if not behind:
         return ""
-    who = f"{share(len(behind), len(instances))} will also get"
+    who = share(len(behind), len(instances))
     if failed := model.persisted.failed_before(model.image):
-        return f"{who} other model changes (to {failed} and back, or another writer's)"
-    return f"{who} another pending change"
+        why = f"the model went to {failed} and back, or another writer changed it"
+        return f"the upgrade will also apply other pending model changes to {who} ({why})"
+    return f"the upgrade will also apply another, already pending model change to {who}"
 
 
 def _is_on(model: Image | None, instance: Image | None) -> bool:

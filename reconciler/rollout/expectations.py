@@ -210,10 +210,10 @@ def _may_repeat(step: Step, attempt: Attempt, observed: Observed) -> bool:
     return not isinstance(step, Upgrade) or step != attempt.step or attempt.tries < MOST_TRIES
 
 
-def _next_try(attempt: Attempt, at: datetime) -> str:
+def _next_try(attempt: Attempt, at: datetime, what: str = "it") -> str:
     when = attempt.at + retry_delay(attempt.tries)
     if at < when:
-        return f"it will be retried after {time_of_day(when)}"
+        return f"{what} will be retried after {time_of_day(when)}"
     return f"no retry until the spec changes or `reconciler retry` is run ({attempt.tries} tries)"
 
 
@@ -225,7 +225,7 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
         return Decision(
             Reason.CONTESTED,
             f"another writer undid each of {attempt.tries} changes to {short(step.image)}; let "
-            f"only one writer set the image (last at {time_of_day(attempt.at)}, next after "
+            f"only one writer set the image (last change at {time_of_day(attempt.at)}, next one after "
             f"{time_of_day(attempt.at + retry_delay(attempt.tries))})",
         )
     if not attempt.has_succeeded and (operation is None or operation.status != "Succeeded"):
@@ -234,7 +234,7 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
     return Decision(
         Reason.NO_EFFECT,
         f"another writer set the model to {image} after the change to {short(step.image)} at "
-        f"{time_of_day(attempt.at)}; {_next_try(attempt, observed.at)}",
+        f"{time_of_day(attempt.at)}; {_next_try(attempt, observed.at, 'the change')}",
     )
 
 

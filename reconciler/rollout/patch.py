@@ -9,12 +9,13 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
 from reconciler.rollout.tags import MOST, is_storable, missing_room, storable, with_state
 from reconciler.spec.image import Image
+from reconciler.spec.wording import count
 
 
 def patch(image: Image, model: Model, persisted: PersistedState | None, fleet: str) -> PatchModel | Decision:
     """The step, or why it cannot be taken. `persisted` is None if nothing is to be persisted.
 
-    The name of the fleet is written too ("" if it has none), unless the state needs its room.
+    The name of the fleet ("" for none) is written too, unless the state needs its room.
 
         49 tags of others, onFailure: hold      the name fills the fiftieth
         49 tags of others, onFailure: rollback  the name is left out if the state would need two tags with it
@@ -33,7 +34,7 @@ def patch(image: Image, model: Model, persisted: PersistedState | None, fleet: s
     return Decision(
         Reason.TOO_MANY_TAGS,
         f"{len(model.tags)} of {MOST} tags are in use, and a rollback after a restart would need {lacks} "
-        f"more; remove {lacks}, or set rollout.onFailure to hold",
+        f"more; remove {count(lacks, 'tag')}, or set rollout.onFailure to hold",
     )
 
 
@@ -43,7 +44,7 @@ def is_claimed(step: PatchModel, model: Model, fleet: str) -> bool:
 
 
 def _noting(persisted: PersistedState, image: Image, model: Model) -> PatchModel | None:
-    """The step with this state on the tags, None if there is no room."""
+    """The step with this state in the tags, None if there is no room."""
     tags = with_state(model.tags, persisted)
     if not is_storable(persisted) or missing_room(model.tags, tags):
         return None

@@ -39,7 +39,7 @@ _REFUSALS: Mapping[Verdict, tuple[Reason, str]] = {
     ),
     Verdict.REPLICATING: (
         Reason.IMAGE_REPLICATING,
-        "{image} is being copied to {region}; the model will be changed after that",
+        "{image} is being copied to {region}; the model will be changed once the copy is complete",
     ),
     Verdict.DEPRECATED: (
         Reason.IMAGE_DEPRECATED,
@@ -122,7 +122,7 @@ def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterato
     if wanted.plan and str(wanted.plan).casefold() not in plans:
         yield (
             f"it requires the plan {wanted.plan}, but the scale set has {model.plan or 'none'} (create a new "
-            "one)"
+            "scale set with this plan)"
         )
 
 
@@ -189,5 +189,5 @@ def too_many_models(desired: Image, instances: Iterable[Instance]) -> Decision |
     return Decision(
         Reason.TOO_MANY_MODELS,
         f"the instances already run {len(others)} different images and Azure allows {_MOST_MODELS}; upgrade "
-        f"those on the oldest ({short(oldest)}) with `az vmss update-instances`",
+        f"the instances on the oldest image ({short(oldest)}) with `az vmss update-instances`",
     )

@@ -42,7 +42,7 @@ class Progress:
     on_hold_since: datetime | None = None
     was_under_way: bool | None = None  # `is_under_way` of the image that was declared before
     blamed: Fingerprint | None = None
-    wrote_last_good: Fingerprint | None = None  # the last good image that this process wrote on the tags
+    wrote_last_good: Fingerprint | None = None  # the last good image that this process wrote to the tags
     has_soaked: bool = False
     # It has seen the scale set at rest, and each of its steps since. Otherwise an unknown step may have taken
     # an instance out of service that does not serve.

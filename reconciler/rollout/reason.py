@@ -376,8 +376,8 @@ TABLE: dict[Reason, Meaning] = {
     Reason.NO_WAY_BACK: Meaning(
         Status.STALLED,
         cause=(
-            "no rollback target is available: no image is known to be good here, or Azure no longer has the "
-            "one that was"
+            "no rollback target is available: no image is known to be good on this scale set, or Azure "
+            "no longer has the one that was"
         ),
         remedy="declare another image, or set `rollout.requireWayBack` to false",
         slot=Slot.HOLDS,
@@ -525,7 +525,7 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.ROLLOUT_FAILED: Meaning(
         Status.STALLED,
-        cause="the declared image failed here and is not retried",
+        cause="the declared image failed on this scale set and is not retried",
         remedy=(
             "declare another image, which is rolled out to the unhealthy instances first, at once; or run "
             "`reconciler retry NAME` to try this one again"
@@ -567,7 +567,7 @@ TABLE: dict[Reason, Meaning] = {
     Reason.CANARY_MISSING: Meaning(
         Status.STALLED,
         cause="`rollout.canary` names only instances that do not exist or cannot be upgraded",
-        remedy="name others, or set a number",
+        remedy="name other instances, or set a number",
     ),
     Reason.TOO_MANY_UNHEALTHY: Meaning(
         Status.FAILING,

@@ -76,7 +76,9 @@ def _pause_decision(pause: Pause, who: str, what: str, at: datetime) -> Decision
             f"the pause{by}{why} expired at {moment(pause.until)} but still blocks every change; run {resume}"
         )
         return Decision(Reason.PAUSE_EXPIRED, expired)
-    return Decision(Reason.PAUSED, f"{describe_pause(pause, who)}; nothing will be changed until {resume}")
+    return Decision(
+        Reason.PAUSED, f"{describe_pause(pause, who)}; nothing will be changed until {resume} is run"
+    )
 
 
 def describe_pause(pause: Pause, who: str, verb: str = "is") -> str:
@@ -172,5 +174,5 @@ def _describe_owner(owner: str) -> str:
     """The owner in words. Only a known controller, not any resource in "managedBy", is sure to change the
     image."""
     if owner.startswith("/"):
-        return f"the scale set's managedBy is {owner}, which may also change its image"
+        return f"the scale set's managedBy is {owner}, which may also change the image of the scale set"
     return f"the scale set belongs to {owner}, which changes its image and drains its instances by itself"

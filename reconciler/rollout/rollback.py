@@ -24,6 +24,7 @@ from reconciler.rollout.preflight import image_unavailable
 from reconciler.rollout.reason import Reason
 from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import OnFailure
+from reconciler.spec.wording import count
 
 # An instance that became unhealthy long after its upgrade may be healthy again at the next observation. The
 # image does not fail until the instance was unhealthy for this long, or relapsed too often.
@@ -185,12 +186,15 @@ def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
         if observed.was_declared is None:
             return Need.HISTORY
         if not observed.was_declared:
-            return f"only a tag says that {short(good)} was good here, and no instance runs it"
+            return f"only a tag says that {short(good)} was good on this scale set, and no instance runs it"
     if observed.rollback_target is None:
         return Need.ROLLBACK_TARGET
     refused = image_unavailable(good, model, observed.rollback_target)
     if refused and not refused.reason.meaning.is_latest_unknown:
-        return f"Azure no longer creates instances from {short(good)}, which was good here ({refused.reason})"
+        return (
+            f"Azure no longer creates instances from {short(good)}, which was good on this scale set "
+            f"({refused.reason})"
+        )
     return ""
 
 
@@ -209,7 +213,7 @@ def restore_model(aim: Aim, good: Image) -> Decision | Need | None:
         return step
     return Decision(
         Reason.GIVING_UP,
-        f"{failed} failed, but the model is no longer on {short(good)}; changing it back",
+        f"{failed} failed, but the model is no longer on {short(good)}; changing the model back to it",
         step=replace(step, good=Fingerprint.of(good)),
         soon=True,
     )
@@ -220,10 +224,11 @@ def end_of_rollback(
 ) -> Decision:
     """The end of a rollback. `staying` and `counts` are relative to the last good image."""
     still = sum(each.instance.runs(image) for each in staying)
-    who = f"{still} of {len(staying)} still {'runs' if still == 1 else 'run'}" if still else ""
+    runs = "runs" if still == 1 else "run"
+    who = f"{still} of {count(len(staying), 'instance')} still {runs}" if still else "no instance runs"
     return Decision(
         Reason.ROLLOUT_FAILED,
         f"{short(image)} failed and will not be retried; declare another image (the model is back on "
-        f"{short(good)}; {who or 'no instance runs'} the failed one)",
+        f"{short(good)}; {who} the failed image)",
         counts=counts,
     )

@@ -56,8 +56,8 @@ def _contested(context: Context, members: Sequence[Member]) -> Decision:
     return Decision(
         Reason.CONTESTED,
         f"another writer keeps changing {list_names(each.instance.name for each in members)} after the "
-        f"upgrade; stop it, or set rollout.converge to image ({times}, last at "
-        f"{time_of_day(max(each.last for each in undone))}, next after {time_of_day(until)})",
+        f"upgrade; stop that writer, or set rollout.converge to image ({times}, last at "
+        f"{time_of_day(max(each.last for each in undone))}, next upgrade after {time_of_day(until)})",
         until=until,
         counts=context.counts,
     )
@@ -68,13 +68,19 @@ def _other_changes(staying: Sequence[Member], model: Model) -> str:
     pending = sum(each.instance.latest_model is False for each in staying if not each.is_outdated)
     if not pending:
         return ""
-    failed = model.persisted.failed_before(model.image)
-    what = (
-        f"model changes (to {failed} and back, or another writer's) that"
-        if failed
-        else "another model change (latestModelApplied is false), which"
-    )
-    return f"; {pending} lack{'s' * (pending == 1)} {what} `converge: model` would apply"
+    is_one = pending == 1
+    if failed := model.persisted.failed_before(model.image):
+        does, its = ("does", "its") if is_one else ("do", "their")
+        lack = (
+            f"{does} not have the latest model, although {its} image is current (the model went to {failed} "
+            "and back, or another writer changed it)"
+        )
+    else:
+        lack = (
+            f"{'is' if is_one else 'are'} missing a model change other than the image (latestModelApplied is "
+            "false)"
+        )
+    return f"; {pending} {lack}; `converge: model` would apply it"
 
 
 def _attached_names(instances: Sequence[Instance]) -> str:

@@ -108,7 +108,7 @@ class Attempt:
         return isinstance(self.step, Upgrade) and same(self.step.image, image)
 
     def without_tries(self) -> "Attempt":
-        """The same attempt, without earlier tries and errors."""
+        """This attempt, without earlier tries and errors."""
         return replace(self, tries=1, error="", earlier_error="")
 
 

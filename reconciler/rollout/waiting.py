@@ -126,8 +126,8 @@ def endless_upgrade(aim: Aim, attempt: Attempt) -> Decision | None:
 def missed_rollout_deadline(context: Context) -> Decision | None:
     """The failure of a rollout that has taken longer than `deadline` without its holds, or None.
 
-    The rollout began at the time on the tags. A missed deadline is no evidence against the image, so the
-    rollout only stops. The time stays on the tags after the rollout, so it does not count once this process
+    The rollout began at the time in the tags. A missed deadline is no evidence against the image, so the
+    rollout only stops. The time stays in the tags after the rollout, so it does not count once this process
     has seen the rollout end. If this process saw neither its beginning nor its end, the time does not count
     if no instance has become healthy for as long as the deadline. An instance that was left out then and can
     be upgraded now is not part of that rollout.

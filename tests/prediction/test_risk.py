@@ -190,9 +190,9 @@ def test_an_image_that_failed_here_before_is_a_risk_when_it_is_declared_again() 
     world.run()
     world.merge(spec(version=BAD))
     found = risks(plan_of(world))
-    assert [each.names for each in found if each.message == f"{BAD} has failed here before"] == [("web",)], (
-        found
-    )
+    assert [
+        each.names for each in found if each.message == f"{BAD} has failed before on these scale sets"
+    ] == [("web",)], found
 
 
 def test_a_chain_of_waits_is_one_risk_that_names_where_it_begins() -> None:

@@ -30,13 +30,13 @@ CLOSED = Gate("dependencies", "scale set db is Failing (PartialRead)", Reason.DE
 SIGNED = PersistedState(approved=NEW, signature=Signature.of(NEW, "ada", NOW - HOUR))
 BROKEN = Gate(
     "breaker",
-    "the image failed in scale set api; declare another, or run `reconciler retry --image 24.04.202601140` "
+    "the image failed in scale set api; declare another image, or run `reconciler retry --image 24.04.202601140` "
     "(spec.maxFailedRollouts allows 0 of 3)",
     Reason.IMAGE_FAILED_ELSEWHERE,
 )
 SPLIT = Gate(
     "maxChange",
-    "commit 91eab1ad9c changes the images of 4 of 10 scale sets; split it, or raise spec.maxChange from 30% (3 of 10)",
+    "commit 91eab1ad9c changes the images of 4 of 10 scale sets; split the commit, or raise spec.maxChange from 30% (3 of 10)",
     Reason.TOO_MUCH_CHANGE,
 )
 OPENS = datetime(2026, 1, 5, 22, tzinfo=UTC)

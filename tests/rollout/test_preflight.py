@@ -198,9 +198,9 @@ def test_the_image_that_is_wanted_takes_no_room() -> None:
 def test_the_oldest_of_too_many_is_so_by_its_number() -> None:
     old = tuple(outdated(n, image=at_version(OLD, f"24.4.{n + 5}")) for n in range(10))
     seen = observed(model=model(image=at_version(OLD, "24.4.5")), instances=old)
-    assert "the oldest (24.4.5) " in decided(spec(), seen).message
+    assert "the oldest image (24.4.5) " in decided(spec(), seen).message
     old = tuple(outdated(n, image=at_version(OLD, f"24.4.{n + 9}")) for n in range(10))
-    assert "the oldest (24.4.9) " in decided(spec(), replace(seen, instances=old)).message
+    assert "the oldest image (24.4.9) " in decided(spec(), replace(seen, instances=old)).message
 
 
 def test_the_oldest_of_images_without_a_version_is_the_first_by_name_however_they_are_listed() -> None:
@@ -211,16 +211,16 @@ def test_the_oldest_of_images_without_a_version_is_the_first_by_name_however_the
         instances=old,
         availability=Availability(vhds[10], Verdict.UNCHECKED),
     )
-    assert "the oldest (b.vhd) " in decided(spec(image=vhds[10]), seen).message
+    assert "the oldest image (b.vhd) " in decided(spec(image=vhds[10]), seen).message
 
 
 @pytest.mark.parametrize(
     ("on", "lack"),
     [
-        pytest.param(OLD, ("the only instance will also get another pending change",), id="on a version"),
+        pytest.param(OLD, ("another, already pending model change to the only instance",), id="on a version"),
         pytest.param(
             LATEST,
-            ("the only instance will also get another pending change",),
+            ("another, already pending model change to the only instance",),
             id="on latest, whichever version that was",
         ),
         pytest.param(

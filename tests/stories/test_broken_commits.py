@@ -59,7 +59,7 @@ def test_who_comes_later_waits_for_one_that_is_behind(order: Document) -> None:
     world = two(**order)
     world.merge(broken("api"), spec("web", FIX, **order))
     world.rest(10 * MINUTE)
-    assert world.lines()["web"] == says("DependencyNotReady", "api", "behind commit 0000000000", "errors")
+    assert world.lines()["web"] == says("DependencyNotReady", "api", "commit 0000000000 has errors")
     assert on(world, "web") == {NEW}
     world.merge(spec("api", FIX))
     world.rest(2 * MINUTE).run()

@@ -279,7 +279,7 @@ def test_a_refused_record_of_a_failure_is_reported_and_retried_less_and_less_oft
     world.rest(6 * HOUR)
     assert world.reasons()[-1] == "HealthCheckFailed"
     assert set(world.reasons()).isdisjoint({"Refused", "Conflict"})
-    assert "a restart will forget this failure" in world.lines()["web"]
+    assert "a restarted daemon will not know that this image failed" in world.lines()["web"]
     assert "ScopeLocked" in world.lines()["web"]
     at = [each.at for each in tag_writes(world)]
     apart = [(after - before) // timedelta(minutes=1) for before, after in pairwise(at)]
@@ -366,7 +366,10 @@ def test_an_image_that_only_a_tag_names_is_no_rollback_target() -> None:
     world.rest(2 * HOUR)
     assert model(world) == BAD
     assert world.reasons()[-1] == "HealthCheckFailed"
-    assert f"the rollout holds, because only a tag says that {FIX} was good here" in world.lines()["web"]
+    assert (
+        f"the rollout holds, because only a tag says that {FIX} was good on this scale set"
+        in world.lines()["web"]
+    )
 
 
 def test_declaring_the_last_good_image_again_returns_the_canary_to_it() -> None:

@@ -74,7 +74,7 @@ PAGES = [
         "docs/how-to/roll-back.md",
         (
             r"web +Reconciling +2/10 +◐○○○○ +WaitingForInstances: .* unhealthy\) .*",
-            r"web +Ready +10/10 +●●●●● +UpToDate: all 10 instances run 24\.04\.202601010; 8 lack .*",
+            r"web +Ready +10/10 +●●●●● +UpToDate: all 10 instances run 24\.04\.202601010; 8 do not have .*",
         ),
     ),
     Page(

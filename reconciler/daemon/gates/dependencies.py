@@ -78,7 +78,8 @@ def waves(
     all_ready = f"{_lower(lower.size, lower.size)} Ready"
     if not lower.is_proven and not desired.fleet.allow_unproven_wave:
         evidence = (
-            "no instance in lower waves has proven the image; start one there, or set spec.allowUnprovenWave"
+            "no instance in lower waves has proven the image; start an instance there, or set "
+            "spec.allowUnprovenWave"
         )
         return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
     passed_over = f"; no instance runs it in {list_names(lower.empty)}" if lower.empty else ""
@@ -154,7 +155,7 @@ def _lateness(state: ScaleSetState, is_newer: bool) -> str:
     """Why it is not what a newer commit declares, or "". Only declarations of that commit wait for it."""
     if not is_newer or state.behind is None:
         return ""
-    return f"is behind {state.behind.refused.short}, which has errors"
+    return f"still follows an earlier commit, because {state.behind.refused.short} has errors"
 
 
 def _obstacle(state: ScaleSetState) -> str:

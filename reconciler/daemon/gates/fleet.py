@@ -49,7 +49,7 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
     )
     if len(failed) <= most:
         return (Gate(BREAKER, evidence),)
-    fix = f"declare another, or run `reconciler retry --image {short(exact)}`"
+    fix = f"declare another image, or run `reconciler retry --image {short(exact)}`"
     closed = f"the image failed in {where}; {fix} (spec.maxFailedRollouts allows {most} of {declaring})"
     return (Gate(BREAKER, closed, Reason.IMAGE_FAILED_ELSEWHERE),)
 
@@ -62,7 +62,8 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
     image, is_urgent = Fingerprint.of(exact), bool(state.desired.fleet.urgency(exact, at))
     together, number = ScaleSetStates.of(states), None if is_urgent else state.desired.wave
     if image in together.find_once(_good_images, number):
-        return Gate("pilot", f"{short(exact)} has already been proven here")
+        where = "a scale set that declares it" if is_urgent else "its wave"
+        return Gate("pilot", f"{short(exact)} has already been proven in {where}")
     wave = together.find_once(_wave, image, number, at)
     proven = len(wave.proven - {state.key})
     trying = [each for each in wave.trying if each.key != state.key]

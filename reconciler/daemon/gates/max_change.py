@@ -62,7 +62,7 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
     images = f"{who} the images of {together} of {total} scale sets"
     # A rollout of an urgent image is not stopped half-way once the image is no longer urgent.
     if state.change.is_held and not state.progress.has_slot:
-        fix = f"split it, or raise spec.maxChange from {limit}{waiting_note(state.desired.fleet, at)}"
+        fix = f"split the commit, or raise spec.maxChange from {limit}{waiting_note(state.desired.fleet, at)}"
         return (Gate("maxChange", f"{images}; {fix}", Reason.TOO_MUCH_CHANGE),)
     return (Gate("maxChange", f"{images}, and spec.maxChange is {limit}"),)
 

@@ -126,7 +126,7 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
             [dev("dr", counts=InstanceCounts(()))],
             (
                 False,
-                "no instance in lower waves has proven the image; start one there, "
+                "no instance in lower waves has proven the image; start an instance there, "
                 "or set spec.allowUnprovenWave",
             ),
             id="no scale set of the lower wave has an instance",

@@ -67,7 +67,7 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
             waits(Reason.TOO_MUCH_CHANGE, change=HELD),
             [state("db", change=HELD)],
             False,
-            "commit 91eab1ad9c changes the images of 2 of 2 scale sets; split it, or raise spec.maxChange from 1",
+            "commit 91eab1ad9c changes the images of 2 of 2 scale sets; split the commit, or raise spec.maxChange from 1",
             id="the commit still exceeds the cap",
         ),
         pytest.param(

@@ -111,7 +111,7 @@ def test_a_commit_beyond_the_cap_blocks_the_scale_sets_that_it_changes() -> None
     assert (found.closed, found.evidence) == (
         Reason.TOO_MUCH_CHANGE,
         "commit 0000000000 changes the images of 4 of 10 scale sets; "
-        "split it, or raise spec.maxChange from 30% (3 of 10)",
+        "split the commit, or raise spec.maxChange from 30% (3 of 10)",
     )
 
 

@@ -115,7 +115,7 @@ def _report(published: Published, place: Place, key: str) -> None:
 
 
 def _text(file: Path) -> str:
-    """The text of the comment. Ends the command if there is none."""
+    """The text of the comment. Exits if there is none."""
     is_input = str(file) == "-"
     name = "standard input" if is_input else str(file)
     try:
@@ -131,7 +131,7 @@ def _text(file: Path) -> str:
 
 
 def _token(path: Path | None) -> str | None:
-    """The token in a file. Ends the command if there is none."""
+    """The token in a file. Exits if there is none."""
     if path is None:
         return None
     try:

@@ -37,7 +37,7 @@ def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -
 
 
 def rehearsal(shown: Json, notes: Sequence[str] = ()) -> str:
-    """The same for a rehearsal. For its shape see `rehearsal.report`."""
+    """The comment for a rehearsal. `rehearsal.report` defines the shape of `shown`."""
     every_note = (
         _first_line(shown),
         plan_text.others(shown),

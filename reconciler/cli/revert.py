@@ -25,7 +25,7 @@ from reconciler.cli.verb import Verb
 def revert(**given: Any) -> None:
     """Declare the last good image of a scale set again, in its spec file.
 
-    NAME is the name of its spec. The last good image is on the tag of the scale set. Only the file changes,
+    NAME is the name of its spec. The last good image is in the tag of the scale set. Only the file changes,
     for you to commit, and nothing happens in Azure. Other scale sets that refer to the same document of kind
     Image are named, because they revert too.
     """

@@ -69,7 +69,7 @@ def check_chosen(names: Collection[str], selector: tuple[Requirement, ...] | Non
 def chosen(
     in_force: Mapping[str, ScaleSet], names: Iterable[str], selector: tuple[Requirement, ...] | None
 ) -> tuple[ScaleSet, ...]:
-    """The scale sets with these names and those that fit the selector. Ends the command if there is none."""
+    """The scale sets with these names and those that fit the selector. Exits if there is none."""
     names = tuple(dict.fromkeys(names))
     for name in names:
         if name not in in_force:

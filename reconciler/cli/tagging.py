@@ -65,7 +65,7 @@ def model_at(target: Target, compute: Compute) -> Model:
 
 
 def check_writable(model: Model, persisted: PersistedState) -> None:
-    """Raises TagUnchanged if this cannot be written on the tags of the scale set."""
+    """Raises TagUnchanged if this cannot be written to the tags of the scale set."""
     if model.owner:
         raise TagUnchanged(f"it belongs to {model.owner}, so no fleet can claim it")
     if not model.persisted.is_readable:

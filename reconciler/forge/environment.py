@@ -48,9 +48,9 @@ class Place:
 class Fact:
     """One fact about the place, and where it comes from.
 
-    templates: how variables say it; the first one whose variables are all set counts.
-    fix: what to do if no variable says it, besides the option.
-    pattern: what a value must look like, and `form` says it in words.
+    templates: texts with environment variables. The first one whose variables are all set is the value.
+    fix: what to do if no template applies, besides setting the option.
+    pattern: what a value must look like. `form` describes the pattern in words.
     """
 
     name: str

@@ -26,7 +26,7 @@ EXAMPLES = ("unhealthy:2%", "throttle", "stuck:1", "evict:1")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. `amount` is a share of instances, or a number of batches or instances; 1 if it has none."""
+    """One fault. `amount` is a share of instances, or a number of batches or instances, by default 1."""
 
     kind: FaultKind
     amount: Percent | Count = _ONE

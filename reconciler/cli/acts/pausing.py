@@ -39,7 +39,7 @@ def fleet_scope(specs: Specs, action: str) -> PauseTag | tuple[ScaleSet, ...]:
 def named_scope(
     specs: Specs, names: Sequence[str], selector: tuple[Requirement, ...] | None, action: str
 ) -> tuple[ScaleSet, ...]:
-    """The scale sets that are named or selected. Ends the command if there is none."""
+    """The scale sets that are named or selected. Exits if there is none."""
     return chosen(scale_sets_in_force(specs, action), names, selector)
 
 

@@ -35,9 +35,9 @@ PAGES = [
         "README.md",
         (
             r"shop/web: specs/web\.yaml declares Canonical:ubuntu-24_04-lts:server:24\.04\.202601010",
-            r"web +Ready +10/10 +●●●●● +UpToDate: all 10 instances run 24\.04\.202601010",
+            r"web +Ready +\S+ +10/10 +●●●●● .*UpToDate: all 10 instances run 24\.04\.202601010",
             r"web: 10 instances in 5 batches, .*",
-            r"web +Ready +10/10 +●●●●● +UpToDate: all 10 instances run 24\.04\.202602020",
+            r"web +Ready +\S+ +10/10 +●●●●● .*UpToDate: all 10 instances run 24\.04\.202602020",
             r"web: Ready",
         ),
     ),
@@ -46,8 +46,8 @@ PAGES = [
         (
             r"shop/web: specs/web\.yaml declares .*:24\.04\.202601010",
             r"web: 9 instances in .*",
-            r"web +Reconciling +[1-3]/9 +◐○○ +WaitingForInstances: waiting for .* unhealthy\) in zone 1 .*",
-            r"web +Ready +9/9 +●●● +UpToDate: all 9 instances run 24\.04\.202603030",
+            r"web +Reconciling +\S+ +[1-3]/9 +◐○○ .*WaitingForInstances: waiting for .* unhealthy\) in zone 1 .*",
+            r"web +Ready +\S+ +9/9 +●●● .*UpToDate: all 9 instances run 24\.04\.202603030",
         ),
     ),
     Page(
@@ -55,9 +55,9 @@ PAGES = [
         (
             r"2 scale sets: .*Reconciling.*",
             r"2 scale sets: 2 Suspended; .*",
-            r"api +Suspended +\d/2 +[●◐○]{2} +Frozen: the fleet is frozen by ada@example\.com.*",
-            r"api +Ready +2/2 +●● +UpToDate: .*24\.04\.202602020",
-            r"web +Ready +3/3 +●●● +UpToDate: .*24\.04\.202602020",
+            r"api +Suspended +\S+ +\d/2 +[●◐○]{2} .*Frozen: the fleet is frozen by ada@example\.com.*",
+            r"api +Ready +\S+ +2/2 +●● .*UpToDate: .*24\.04\.202602020",
+            r"web +Ready +\S+ +3/3 +●●● .*UpToDate: .*24\.04\.202602020",
         ),
     ),
     Page(
@@ -73,8 +73,8 @@ PAGES = [
     Page(
         "docs/how-to/roll-back.md",
         (
-            r"web +Reconciling +2/10 +◐○○○○ +WaitingForInstances: .* unhealthy\) .*",
-            r"web +Ready +10/10 +●●●●● +UpToDate: all 10 instances run 24\.04\.202601010; 8 do not have .*",
+            r"web +Reconciling +\S+ +2/10 +◐○○○○ .*WaitingForInstances: .* unhealthy\) .*",
+            r"web +Ready +\S+ +10/10 +●●●●● .*UpToDate: all 10 instances run 24\.04\.202601010; 8 are missing a model change .*",
         ),
     ),
     Page(
@@ -89,9 +89,9 @@ PAGES = [
         "docs/how-to/one-image.md",
         (
             r"nothing changes",
-            r"web-0000 +Ready +2/2 +●● +UpToDate: both instances run 24\.04\.202602020",
-            r"web-0001 +Ready +2/2 +●● +UpToDate: both instances run 24\.04\.202602020",
-            r"web-0002 +Ready +2/2 +●● +UpToDate: both instances run 24\.04\.202602020",
+            r"web-0000 +Ready +\S+ +2/2 +●● .*UpToDate: both instances run 24\.04\.202602020",
+            r"web-0001 +Ready +\S+ +2/2 +●● .*UpToDate: both instances run 24\.04\.202602020",
+            r"web-0002 +Ready +\S+ +2/2 +●● .*UpToDate: both instances run 24\.04\.202602020",
         ),
     ),
     Page(
@@ -99,10 +99,10 @@ PAGES = [
         (
             r"2 scale sets in 3 files: no errors",
             r"scale-sets/teams/shop/mine\.yaml:\d+:\d+: spec\.target\.resourceGroup: .* is not allowed in .*",
-            r"ledger +Ready +2/2 +●● +UpToDate: .*24\.04\.202601010; behind commit .*",
-            r"web +Ready +2/2 +●● +UpToDate: both instances run 24\.04\.202602020",
+            r"ledger +Ready +\S+ +2/2 +●● .*UpToDate: .*24\.04\.202601010; behind commit .*",
+            r"web +Ready +\S+ +2/2 +●● .*UpToDate: both instances run 24\.04\.202602020",
             r"\d+K\t\.\./clone",
-            r"ledger +Ready +2/2 +●● +UpToDate: both instances run 24\.04\.202602020",
+            r"ledger +Ready +\S+ +2/2 +●● .*UpToDate: both instances run 24\.04\.202602020",
         ),
     ),
 ]

@@ -30,18 +30,17 @@ class PauseReader:
     def tell(self, pause: Pause | None) -> None:
         """Pause the fleet until the tag shows this pause, or lift what was told.
 
-        This process alone remembers it.
+        This process alone remembers it. Waits for no request: a person stops a fleet while Azure hangs, too.
         """
-        with self._reading:
-            self._told = pause
+        self._told = pause
 
     def read(self, tag: PauseTag | None) -> FleetPause:
         """The pause of the fleet, read now. `tag` is None if the Fleet names no resource group."""
         return self._read(tag, timedelta())
 
     def read_before_write(self, tag: PauseTag | None) -> FleetPause:
-        """The pause of the fleet, read now unless the last read has just failed."""
-        return self._read(tag, _RETRY_DELAY)
+        """The pause of the fleet, read now unless it was told or the last read has just failed."""
+        return FleetPause(told) if (told := self._told) else self._read(tag, _RETRY_DELAY)
 
     def _read(self, tag: PauseTag | None, retry_delay: timedelta) -> FleetPause:
         asked = self._azure.now()
@@ -66,12 +65,14 @@ class PauseReader:
         except AzureFailure as failure:
             self._failure = failure
         # The tag is read again by every process, so it has the last word on what only this one was told.
-        if self._told and self._last and self._last.at == self._told.at:
+        told = self._told
+        if told and self._last and self._last.at == told.at and self._told is told:
             self._told = None
 
     def _known(self, now: datetime) -> FleetPause:
-        if self._told or self._tag is None:
-            return FleetPause(self._told)
+        told = self._told
+        if told or self._tag is None:
+            return FleetPause(told)
         if self._read_at is None:
             what = f"the pause tag of resource group {self._tag.resource_group}"
             return FleetPause(unknown=f"{what} has not been read since the daemon started: {self._failure}")

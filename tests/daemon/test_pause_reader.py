@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 from typing import cast
 
 from reconciler.azure.failure import Unreachable
@@ -59,6 +59,25 @@ def test_what_the_daemon_was_told_holds_until_the_tag_shows_it() -> None:
     azure.at += SECOND
     azure.tag = None
     assert reader.read(TAG) == NOT_PAUSED, "whoever removes the tag resumes every daemon"
+
+
+def test_what_the_daemon_was_told_waits_for_no_request() -> None:
+    azure, hanging, answered = Azure(), Event(), Event()
+
+    def hang() -> None:
+        hanging.set()
+        answered.wait(10)
+
+    azure.meanwhile = hang
+    reader = azure.reader()
+    thread = Thread(target=reader.read, args=(TAG,))
+    thread.start()
+    hanging.wait(10)
+    reader.tell(ADA)
+    assert reader.read_before_write(TAG) == FleetPause(ADA)
+    assert thread.is_alive(), "the read still hangs"
+    answered.set()
+    thread.join()
 
 
 def test_another_pause_on_the_tag_does_not_lift_what_was_told() -> None:

@@ -80,7 +80,7 @@ def bare() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(_OURS) and name not in {"FORCE_COLOR", "COLUMNS"}
+        if not name.startswith(_OURS) and name not in {"FORCE_COLOR", "COLUMNS", "LINES"}
     }
     return {**kept, "PYTHONPATH": str(ROOT), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 

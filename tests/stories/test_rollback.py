@@ -316,7 +316,7 @@ def test_the_record_of_a_failure_is_removed_once_the_image_becomes_healthy() -> 
     [
         pytest.param(
             ["9"],
-            f"the model is back on {OLD}; no instance runs the failed one",
+            f"the model is back on {OLD}; no instance runs the failed image",
             id="one",
         ),
         pytest.param(["7", "8", "9"], "TooManyUnhealthy", id="too many"),

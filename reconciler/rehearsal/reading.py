@@ -10,7 +10,8 @@ from reconciler.azure.arm import model
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.description import Description, describe
-from reconciler.azure.failure import AzureFailure, TooManyRequests
+from reconciler.azure.failure import AzureFailure
+from reconciler.azure.patience import patiently
 from reconciler.rollout.observed import Absent, Availability, Model
 from reconciler.spec.image import Image, key
 from reconciler.spec.scale_set import Target
@@ -117,14 +118,7 @@ class FleetReader:
 
     def _patiently(self, request: Callable[[], A]) -> A:
         """The answer to a request. Raises AzureFailure."""
-        waited = timedelta()
-        while True:
-            try:
-                return request()
-            except TooManyRequests as throttled:
-                if (waited := waited + throttled.retry_after) > _LONGEST_PAUSE:
-                    raise
-                self._sleep(throttled.retry_after.total_seconds())
+        return patiently(request, _LONGEST_PAUSE, self._sleep)
 
 
 def _descriptions(answers: Iterable[object]) -> tuple[Description, ...]:

@@ -3,19 +3,19 @@
 import csv
 import json
 import sys
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from io import StringIO
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
-from reconciler.azure.failure import AzureFailure, TooManyRequests
+from reconciler.azure.failure import AzureFailure
+from reconciler.azure.patience import patiently
 from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.exit_codes import FAILURE
@@ -31,7 +31,6 @@ from reconciler.rollout.reading import partial_read
 from reconciler.spec.image import follows_latest, short
 from reconciler.spec.scale_set import ScaleSet
 
-_T = TypeVar("_T")
 _LONGEST_WAIT = timedelta(minutes=10)  # that one request waits in all while Azure throttles
 
 
@@ -94,15 +93,17 @@ class _Reader:
 
     def _read(self, desired: ScaleSet) -> _Reading:
         azure, target = self._azure, desired.target
-        model = _patiently(lambda: azure.model(target, Priority.ROLLOUT))
+        model = patiently(lambda: azure.model(target, Priority.ROLLOUT), _LONGEST_WAIT)
         if isinstance(model, Absent):
             return _Reading(error=f"there is no scale set {target.id}")
         if not self._wanted.fits(_row(desired, model)):
             return _Reading(is_shown=False)
-        instances = _patiently(lambda: azure.instances(target, model, Priority.ROLLOUT))
+        instances = patiently(lambda: azure.instances(target, model, Priority.ROLLOUT), _LONGEST_WAIT)
         availability = None
         if follows_latest(desired.image):
-            availability = _patiently(lambda: azure.availability(desired.image, model, Priority.ROLLOUT))
+            availability = patiently(
+                lambda: azure.availability(desired.image, model, Priority.ROLLOUT), _LONGEST_WAIT
+            )
         exact = exact_spec(desired, model, availability)
         unread = partial_read(model, instances)
         unresolved = "" if isinstance(exact, ScaleSet) else getattr(exact, "message", "")
@@ -162,15 +163,3 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value)
-
-
-def _patiently(request: Callable[[], _T]) -> _T:
-    """The answer to a request, after the time that Azure asks for if it throttles. Raises AzureFailure."""
-    waited = timedelta()
-    while True:
-        try:
-            return request()
-        except TooManyRequests as throttled:
-            if (waited := waited + throttled.retry_after) > _LONGEST_WAIT:
-                raise
-            time.sleep(throttled.retry_after.total_seconds())

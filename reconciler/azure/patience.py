@@ -8,6 +8,7 @@ from typing import TypeVar
 from reconciler.azure.failure import TooManyRequests
 
 _T = TypeVar("_T")
+_LEAST = timedelta(milliseconds=100)  # so that "Retry-After: 0" does not repeat a request for ever
 
 
 def patiently(
@@ -15,13 +16,14 @@ def patiently(
 ) -> _T:
     """The answer to a request, after the time that Azure asks for if it throttles.
 
-    `longest` is how long it waits in all. Raises AzureFailure.
+    `longest` is how long it waits in all, and `sleep` gets seconds. Raises AzureFailure.
     """
     waited = timedelta()
     while True:
         try:
             return request()
         except TooManyRequests as throttled:
-            if (waited := waited + throttled.retry_after) > longest:
+            delay = max(throttled.retry_after, _LEAST)
+            if (waited := waited + delay) > longest:
                 raise
-            sleep(throttled.retry_after.total_seconds())
+            sleep(delay.total_seconds())

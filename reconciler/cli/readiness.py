@@ -23,6 +23,7 @@ from reconciler.daemon.specs import Specs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.reason import Reason, Status
 from reconciler.spec.duration import format_duration
+from reconciler.spec.scale_set import pause_tag_of
 from reconciler.spec.wording import count
 
 _MOST_SKEW = timedelta(minutes=5)  # beyond it Azure takes a token for expired or not yet valid
@@ -60,8 +61,7 @@ def readiness(fleet: FleetAccess) -> Iterator[Finding]:
         ((name, *_status(outcome, held.get(name, ""))) for name, outcome in outcomes if outcome),
     )
     there = [each for each in observation.states if _is_there(each)]
-    pause_tag = next((each.fleet.pause_tag for each in resumed if each.fleet.pause_tag), None)
-    yield from grants(there, pause_tag, fleet.session)
+    yield from grants(there, pause_tag_of(resumed), fleet.session)
 
 
 def clock(ahead: timedelta) -> Finding:

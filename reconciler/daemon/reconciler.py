@@ -27,7 +27,6 @@ from reconciler.daemon.event import (
 from reconciler.daemon.forecast_refresh import refresh_forecast
 from reconciler.daemon.gates.evaluation import awaited_gate, is_new_evidence
 from reconciler.daemon.gates.max_change import count_changes
-from reconciler.daemon.in_force import InForce
 from reconciler.daemon.interfaces import AzureClient, DeclaredSpecs
 from reconciler.daemon.listing import Listing, listing
 from reconciler.daemon.observer import Observer
@@ -48,10 +47,9 @@ from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.refusal import active_hold, describe_pause
 from reconciler.rollout.step import Attempt, Step, TagWrite
 from reconciler.rollout.wording import describe_step, join, moment
-from reconciler.spec.fleet import PauseTag
 from reconciler.spec.image import Image, follows_latest, same
 from reconciler.spec.precedence import levels
-from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.scale_set import ScaleSet, pause_tag_of
 from reconciler.spec.wording import count
 
 _log = logging.getLogger("reconciler")
@@ -108,7 +106,7 @@ class Reconciler:
         """
         self._specs.refresh()
         stale_since = self._specs.stale_since(self._settings.source_max_age)
-        fleet_pause = self._pause.read(_pause_tag(self._specs.in_force))
+        fleet_pause = self._pause.read(pause_tag_of(self._specs.scale_sets))
         gone = self.store.declare(
             self._specs.in_force, self._now(), stale_since=stale_since, fleet_pause=fleet_pause
         )
@@ -465,11 +463,6 @@ class Reconciler:
         for line in warnings:
             if line not in known:
                 self._log.warning("%s", line)
-
-
-def _pause_tag(in_force: Sequence[InForce]) -> PauseTag | None:
-    """The tag that pauses the fleet. Of a commit with an error in the Fleet, the last good one counts."""
-    return next((each.desired.fleet.pause_tag for each in in_force if each.desired.fleet.pause_tag), None)
 
 
 def _reconcile_ended(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> ReconcileEnded:

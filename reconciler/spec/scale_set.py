@@ -4,14 +4,14 @@ A `ScaleSet` needs no other document: references to an Image are resolved when t
 are in the JSON Schema alone. This module has none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from reconciler.spec.amount import Amount
 from reconciler.spec.check import Check
-from reconciler.spec.fleet import Fleet
+from reconciler.spec.fleet import Fleet, PauseTag
 from reconciler.spec.image import Image
 from reconciler.spec.problem import Place
 from reconciler.spec.suspension import Suspension
@@ -168,3 +168,8 @@ class ScaleSet:
     fleet: Fleet
     place: Place
     image_lines: frozenset[tuple[str, int]]
+
+
+def pause_tag_of(scale_sets: Iterable[ScaleSet]) -> PauseTag | None:
+    """The pause tag of the Fleet that applies to these scale sets, None if it names none."""
+    return next((each.fleet.pause_tag for each in scale_sets if each.fleet.pause_tag), None)

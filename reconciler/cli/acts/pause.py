@@ -3,7 +3,6 @@
 import getpass
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 
 import click
 
@@ -12,12 +11,7 @@ from reconciler.azure.identity import identity
 from reconciler.azure.session import Session
 from reconciler.azure.tags import merge_tags
 from reconciler.cli.access import FleetAccess
-from reconciler.cli.acts.pausing import (
-    announce_duration,
-    fleet_scope,
-    named_scope,
-    write_tag,
-)
+from reconciler.cli.acts.pausing import change_tags, scope_of
 from reconciler.cli.announcement import announce
 from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post
 from reconciler.cli.failure import fail
@@ -25,7 +19,6 @@ from reconciler.cli.pausing import check_scope
 from reconciler.cli.selector import Requirement
 from reconciler.rollout.pause import LONGEST, PAUSE, Pause, pause_text
 from reconciler.spec.fleet import PauseTag
-from reconciler.spec.scale_set import ScaleSet
 
 
 def act(
@@ -46,14 +39,16 @@ def act(
     if len(pause_text(replace(ordered, by=""))) + 100 > LONGEST:
         raise click.UsageError("--reason is too long for a tag; write at most 100 characters")
     is_told = is_all and _tell(server, replace(ordered, by=by or getpass.getuser()))
-    scope: PauseTag | tuple[ScaleSet, ...]
-    if is_all:
-        scope = pause_tag or fleet_scope(fleet.specs, "written")
-    else:
-        scope = named_scope(fleet.specs, names, selector, "paused")
+    scope = scope_of(fleet.specs, names, selector, pause_tag, is_all=is_all, actions=("written", "paused"))
     announce(fleet.session)
     signed = replace(ordered, by=(by or _signed_in(fleet.session))[:100])
-    if not _write(fleet.session, scope, signed):
+    tags = {PAUSE: pause_text(signed)}
+
+    def write(resource: str) -> str:
+        merge_tags(fleet.session, resource, tags)
+        return f"paused by {signed.by or 'somebody'}"
+
+    if not change_tags(scope, write):
         note = f"; the daemon at {server} is paused, and forgets it when it restarts" if is_told else ""
         fail(f"not every tag was written{note}; run the command again")
 
@@ -85,19 +80,3 @@ def _signed_in(session: Session) -> str:
         return identity(session).short
     except AzureFailure:
         return getpass.getuser()
-
-
-def _write(session: Session, scope: PauseTag | tuple[ScaleSet, ...], signed: Pause) -> bool:
-    """Write the tags. Returns whether all were written."""
-    tags = {PAUSE: pause_text(signed)}
-
-    def write(resource: str) -> str:
-        merge_tags(session, resource, tags)
-        return f"paused by {signed.by or 'somebody'}"
-
-    if isinstance(scope, PauseTag):
-        what = f"the fleet (resource group {scope.resource_group})"
-        return write_tag(what, partial(write, scope.id))
-    announce_duration(len(scope))
-    written = [write_tag(each.name, partial(write, each.target.id)) for each in scope]
-    return all(written)

@@ -2,29 +2,64 @@
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
 
 import click
 
-from reconciler.azure.failure import AzureFailure, TooManyRequests
+from reconciler.azure.failure import AzureFailure
+from reconciler.azure.patience import patiently
 from reconciler.cli.failure import fail, show_error
 from reconciler.cli.selector import Requirement, chosen
 from reconciler.cli.tagging import scale_sets_in_force
 from reconciler.daemon.specs import Specs
 from reconciler.spec.fleet import PauseTag
-from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.scale_set import ScaleSet, pause_tag_of
 
 _AT_ONCE, _A_SECOND = 200, 10  # writes of tags that Azure allows
-_LONGEST_WAIT = 600.0  # seconds that one write waits in all while Azure throttles
+_LONGEST_WAIT = timedelta(minutes=10)  # that one write waits in all while Azure throttles
 
 
-def fleet_scope(specs: Specs, action: str) -> PauseTag | tuple[ScaleSet, ...]:
+Scope = PauseTag | tuple[ScaleSet, ...]
+"""The resource group whose tag pauses the fleet, or the scale sets whose own tags do."""
+
+
+def scope_of(
+    specs: Specs,
+    names: Sequence[str],
+    selector: tuple[Requirement, ...] | None,
+    pause_tag: PauseTag | None,
+    *,
+    is_all: bool,
+    actions: tuple[str, str],
+) -> Scope:
+    """What a command is about.
+
+    `actions` are what is not done to a tag, and to a scale set, if it ends the command with an error.
+    """
+    of_tag, action = actions
+    if is_all:
+        return pause_tag or _fleet_scope(specs, of_tag)
+    return chosen(scale_sets_in_force(specs, action), names, selector)
+
+
+def change_tags(scope: Scope, change: Callable[[str], str]) -> bool:
+    """Call `change` with the id of each resource, and print its result. Returns whether all succeeded."""
+    if isinstance(scope, PauseTag):
+        what = f"the fleet (resource group {scope.resource_group})"
+        return _change_tag(what, partial(change, scope.id))
+    _announce_duration(len(scope))
+    changed = [_change_tag(each.name, partial(change, each.target.id)) for each in scope]
+    return all(changed)
+
+
+def _fleet_scope(specs: Specs, action: str) -> Scope:
     """The resource group that the Fleet names, or else every declared scale set.
 
     Ends the command if the specs cannot be read.
     """
     specs.refresh()
-    tag = next((each.fleet.pause_tag for each in specs.scale_sets if each.fleet.pause_tag), None)
-    if tag:
+    if tag := pause_tag_of(specs.scale_sets):
         return tag
     if specs.errors or not specs.scale_sets:
         for line in specs.errors:
@@ -36,15 +71,8 @@ def fleet_scope(specs: Specs, action: str) -> PauseTag | tuple[ScaleSet, ...]:
     return specs.scale_sets
 
 
-def named_scope(
-    specs: Specs, names: Sequence[str], selector: tuple[Requirement, ...] | None, action: str
-) -> tuple[ScaleSet, ...]:
-    """The scale sets that are named or selected. Exits if there is none."""
-    return chosen(scale_sets_in_force(specs, action), names, selector)
-
-
-def announce_duration(number: int) -> None:
-    """Say beforehand how long Azure takes for so many tags, if it is not at once."""
+def _announce_duration(number: int) -> None:
+    """Say beforehand how long Azure takes for this number of tags, if it is not at once."""
     if number > _AT_ONCE:
         seconds = (number - _AT_ONCE) / _A_SECOND
         click.echo(
@@ -54,22 +82,20 @@ def announce_duration(number: int) -> None:
         )
 
 
-def write_tag(what: str, write: Callable[[], str]) -> bool:
-    """Write one tag, and print the result. Waits while Azure throttles. Returns whether it succeeded."""
-    waited = 0.0
-    while True:
-        try:
-            click.echo(f"{what}: {write()}")
-        except TooManyRequests as throttled:
-            delay = max(throttled.retry_after.total_seconds(), 0.1)
-            if (waited := waited + delay) > _LONGEST_WAIT:
-                show_error(f"{what}: {throttled}")
-                return False
-            if waited == delay:
-                click.echo(f"{what}: Azure throttles; trying again in {delay:.0f} s", err=True)
-            time.sleep(delay)
-        except AzureFailure as failure:
-            show_error(f"{what}: {failure}")
-            return False
-        else:
-            return True
+def _change_tag(what: str, change: Callable[[], str]) -> bool:
+    """Change one tag, and print the result. Waits while Azure throttles. Returns whether it succeeded."""
+    is_announced = False
+
+    def wait(seconds: float) -> None:
+        nonlocal is_announced
+        if not is_announced:
+            click.echo(f"{what}: Azure throttles; trying again in {seconds:.0f} s", err=True)
+        is_announced = True
+        time.sleep(seconds)
+
+    try:
+        click.echo(f"{what}: {patiently(change, _LONGEST_WAIT, wait)}")
+    except AzureFailure as failure:
+        show_error(f"{what}: {failure}")
+        return False
+    return True

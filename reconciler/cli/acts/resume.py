@@ -7,12 +7,7 @@ import click
 from reconciler.azure.session import Session
 from reconciler.azure.tags import delete_tags, read_tags
 from reconciler.cli.access import FleetAccess
-from reconciler.cli.acts.pausing import (
-    announce_duration,
-    fleet_scope,
-    named_scope,
-    write_tag,
-)
+from reconciler.cli.acts.pausing import change_tags, scope_of
 from reconciler.cli.announcement import announce
 from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post
 from reconciler.cli.failure import fail
@@ -21,7 +16,6 @@ from reconciler.cli.selector import Requirement
 from reconciler.rollout.pause import PAUSE, pause_in
 from reconciler.rollout.refusal import describe_pause
 from reconciler.spec.fleet import PauseTag
-from reconciler.spec.scale_set import ScaleSet
 
 
 def act(
@@ -35,13 +29,9 @@ def act(
 ) -> None:
     """Resume the fleet or scale sets that `reconciler pause` has paused."""
     check_scope(names, selector, is_all=is_all, is_tag_given=pause_tag is not None)
-    scope: PauseTag | tuple[ScaleSet, ...]
-    if is_all:
-        scope = pause_tag or fleet_scope(fleet.specs, "removed")
-    else:
-        scope = named_scope(fleet.specs, names, selector, "resumed")
+    scope = scope_of(fleet.specs, names, selector, pause_tag, is_all=is_all, actions=("removed", "resumed"))
     announce(fleet.session)
-    if not _remove(fleet.session, scope):
+    if not change_tags(scope, partial(_remove, fleet.session)):
         fail("not every tag was removed; run the command again")
     if is_all:
         _tell(server)
@@ -59,19 +49,11 @@ def _tell(server: str) -> None:
         )
 
 
-def _remove(session: Session, scope: PauseTag | tuple[ScaleSet, ...]) -> bool:
-    """Remove the tags. Returns whether none is left."""
-
-    def remove(resource: str) -> str:
-        tags = read_tags(session, resource)
-        if not (known := pause_in(tags)):
-            return "not paused"
-        # With its value: a pause that somebody has ordered since then stays.
-        delete_tags(session, resource, {name: tags[name] for name in tags if name.casefold() == PAUSE})
-        return f"resumed; {describe_pause(known, 'it', 'was')}"
-
-    if isinstance(scope, PauseTag):
-        return write_tag(f"the fleet (resource group {scope.resource_group})", partial(remove, scope.id))
-    announce_duration(len(scope))
-    removed = [write_tag(each.name, partial(remove, each.target.id)) for each in scope]
-    return all(removed)
+def _remove(session: Session, resource: str) -> str:
+    """Remove the tag. Returns the result as a message. Raises AzureFailure."""
+    tags = read_tags(session, resource)
+    if not (known := pause_in(tags)):
+        return "not paused"
+    # With its value: a pause that somebody has ordered since then stays.
+    delete_tags(session, resource, {name: tags[name] for name in tags if name.casefold() == PAUSE})
+    return f"resumed; {describe_pause(known, 'it', 'was')}"

@@ -44,7 +44,7 @@ from reconciler.rollout.expectations import (
     upgrade_without_effect,
 )
 from reconciler.rollout.freshness import stale_fact
-from reconciler.rollout.gates import closed_gate, closed_gate_for_remedy, closed_window
+from reconciler.rollout.gates import closed_gate, closed_gate_for_remedy, closed_gate_for_rollback
 from reconciler.rollout.health import State, is_in_transition, state_of
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Absent, Model, Need, Observed
@@ -364,7 +364,7 @@ def _serving_candidates(context: Context) -> tuple[Sequence[Member], int] | Deci
     if isinstance(free, Decision):
         return free
     if context.is_return or context.model.persisted.is_last_good(context.image):
-        closed: Decision | Need | None = closed_window(context, _DOING)
+        closed: Decision | Need | None = closed_gate_for_rollback(context, _DOING)
     else:
         closed = closed_gate(context, has_begun=going.has_begun, doing=_DOING, counts=context.counts)
     return closed or (going.members, min(going.most, free))

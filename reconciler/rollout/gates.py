@@ -59,7 +59,7 @@ def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) 
     return here if isinstance(here, Need) else _first_closed((*here, *breaker), doing, counts)
 
 
-def closed_window(context: Context, doing: str) -> Decision | None:
+def closed_gate_for_rollback(context: Context, doing: str) -> Decision | None:
     """The decision that a window or an unread pause tag blocks a rollback, or None. No other gate does."""
     here = (*_pause_tag(context.observed.fleet_pause), *_windows(context.desired, context.at))
     return _first_closed(here, doing, context.counts)

@@ -1,6 +1,6 @@
 """Errors about names and filters that no scale set of the daemon fits."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from reconciler.cli.failure import fail
@@ -8,6 +8,15 @@ from reconciler.cli.named import unknown_name
 from reconciler.cli.row_filter import RowFilter
 
 NOTHING_FITS = "no scale set fits; run `reconciler status` without names and filters for all of them"
+
+
+def rows_named(found: Mapping[str, Any], names: Collection[str]) -> list[dict[str, Any]]:
+    """The scale sets of a store with these names, in this order. End the command if one is missing."""
+    rows = {row["name"]: row for row in found["scaleSets"]}
+    for name in names:
+        if name not in rows:
+            fail(unknown_name(name, rows, (found["sweep"] or {}).get("errors") or ()))
+    return [rows[name] for name in names]
 
 
 def check_names(found: Mapping[str, Any], wanted: RowFilter) -> None:

@@ -50,14 +50,18 @@ class StatusTable:
     now: datetime
     notice: str = ""
 
+    @property
+    def rows(self) -> Sequence[Json]:
+        """The scale sets and orphans, problems first."""
+        return sorted((*self.store["scaleSets"], *(self.store.get("orphans") or ())), key=rank)
+
     def rendered(self, width: int | None) -> Lines:
         """The table for rich, each line cut to `width`, None for no limit."""
         return Lines(list(self.lines(width)))
 
     def lines(self, width: int | None) -> Iterator[Line]:
         """The lines of the table, each cut to `width`, None for no limit."""
-        sweep = self.store["sweep"]
-        rows = sorted((*self.store["scaleSets"], *(self.store.get("orphans") or ())), key=rank)
+        sweep, rows = self.store["sweep"], self.rows
         if self.notice:
             yield cut([(self.notice, "bold yellow")], width)
         if sweep is None:
@@ -80,8 +84,7 @@ class StatusTable:
 
     def texts(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
         """The header and the cells of every row, as text."""
-        rows = sorted((*self.store["scaleSets"], *(self.store.get("orphans") or ())), key=rank)
-        cells = ([plain(cell) for cell in self.cells(row)] for row in rows)
+        cells = ([plain(cell) for cell in self.cells(row)] for row in self.rows)
         return grid_of(is_wide=self.is_wide).header, list(cells)
 
     def _room(self, *, with_pause: bool) -> int:

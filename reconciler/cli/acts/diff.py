@@ -20,6 +20,7 @@ from reconciler.rollout.observed import Absent, Instance
 from reconciler.rollout.preflight import exact_spec
 from reconciler.spec.image import Image, follows_latest, same
 from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.wording import count
 
 
 def act(*, names: tuple[str, ...], selector: tuple[Requirement, ...] | None, fleet: FleetAccess) -> None:
@@ -68,10 +69,9 @@ def _difference(desired: ScaleSet, compute: Compute) -> Iterator[str]:
         yield f"+image: {wanted}"
     others = _other_images(compute.instances(desired.target, model, Priority.ROLLOUT), wanted)
     for image, number in sorted(others.items()):
-        yield f"-{number} instance{'s' * (number > 1)}: {image}"
+        yield f"-{count(number, 'instance')}: {image}"
     if others:
-        number = sum(others.values())
-        yield f"+{number} instance{'s' * (number > 1)}: {wanted}"
+        yield f"+{count(others.total(), 'instance')}: {wanted}"
 
 
 def _other_images(instances: tuple[Instance, ...], wanted: Image) -> Counter[str]:

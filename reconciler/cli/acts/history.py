@@ -10,7 +10,7 @@ import click
 from reconciler.cli import table
 from reconciler.cli.daemon_client import DaemonUnreachable, store_of
 from reconciler.cli.failure import fail
-from reconciler.cli.named import unknown_name
+from reconciler.cli.row_errors import rows_named
 from reconciler.spec.duration import format_duration
 
 _HEADER = ("began", "ended", "from", "to", "result", "took", "instances", "commit")
@@ -22,10 +22,8 @@ def act(*, name: str, server: str, output: str) -> None:
         store = store_of(server)
     except DaemonUnreachable as unreachable:
         fail(f"{unreachable}; only a running daemon knows the history")
-    rows = {row["name"]: row for row in store["scaleSets"]}
-    if name not in rows:
-        fail(unknown_name(name, rows, (store["sweep"] or {}).get("errors") or ()))
-    records = rows[name]["history"]
+    (row,) = rows_named(store, (name,))
+    records = row["history"]
     if output == "json":
         click.echo(json.dumps(records, indent=2))
     elif records:

@@ -12,7 +12,7 @@ from reconciler.cli.awaited import Awaited
 from reconciler.cli.daemon_client import DaemonUnreachable, store_of
 from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail
-from reconciler.cli.named import unknown_name
+from reconciler.cli.row_errors import rows_named
 from reconciler.spec.duration import format_duration
 
 _INTERVAL = 1.0  # seconds between two requests
@@ -57,8 +57,4 @@ def _rows(server: str, names: Sequence[str]) -> Sequence[Row] | None:
         return None
     if store["sweep"] is None:  # it has just started
         return None
-    rows = {row["name"]: row for row in store["scaleSets"]}
-    for name in names:
-        if name not in rows:
-            fail(unknown_name(name, rows, store["sweep"].get("errors") or ()))
-    return [rows[name] for name in names] if names else list(rows.values())
+    return rows_named(store, names) if names else list(store["scaleSets"])

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.acts.status import store
-from reconciler.cli.failure import fail
 from reconciler.cli.forecast import headline
-from reconciler.cli.named import unknown_name
+from reconciler.cli.row_errors import rows_named
 from reconciler.rollout.reason import Requeue, meaning_of
 from reconciler.spec.wording import count
 
@@ -22,16 +21,14 @@ Json = dict[str, Any]
 def act(*, name: str, open_fleet: "Callable[[], FleetAccess]", server: str, output: str) -> None:
     """Explain the status of a scale set."""
     shown = store(open_fleet, server)
-    rows = {row["name"]: row for row in shown["scaleSets"]}
     orphans = {each["name"]: each for each in shown.get("orphans") or ()}
-    if name in orphans and name not in rows:
+    if name in orphans and all(row["name"] != name for row in shown["scaleSets"]):
         orphan = orphans[name]
         text = f"{name}: Orphaned\n{orphan['message']}"
         click.echo(json.dumps(orphan, indent=2) if output == "json" else text)
         return
-    if name not in rows:
-        fail(unknown_name(name, rows, (shown["sweep"] or {}).get("errors") or ()))
-    click.echo(json.dumps(rows[name], indent=2) if output == "json" else explanation(rows[name]))
+    (row,) = rows_named(shown, (name,))
+    click.echo(json.dumps(row, indent=2) if output == "json" else explanation(row))
 
 
 def explanation(row: Json) -> str:

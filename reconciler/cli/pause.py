@@ -28,7 +28,7 @@ from reconciler.cli.verb import Verb
 def pause(**given: Any) -> None:
     """Pause the fleet or scale sets: nothing is written to them until `reconciler resume`.
 
-    With --all, the running daemon is told, and stops at once. The tag vmss-reconciler-pause is written to the
+    With --all, the running daemon stops writing at once. The tag vmss-reconciler-pause is written to the
     resource group in `spec.pauseTag` of the Fleet, which every daemon reads before each write, or else to
     every declared scale set. With NAMES or --selector it is written to those scale sets. This needs
     permission to write tags, and no daemon. Azure finishes a batch that is in progress.

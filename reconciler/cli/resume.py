@@ -21,8 +21,8 @@ def resume(**given: Any) -> None:
     """Resume the fleet or scale sets that `reconciler pause` has paused.
 
     Every rollout continues where it was. With --all, the tag on the resource group in `spec.pauseTag` of the
-    Fleet is removed, or else that of every declared scale set, and the running daemon is told. A scale set
-    that was paused by name stays paused.
+    Fleet is removed, or else that of every declared scale set, and the running daemon reads it again. A scale
+    set that was paused by name stays paused.
     """
     from reconciler.cli.acts.resume import act
 

@@ -52,8 +52,8 @@ class Recording:
         self._availabilities: dict[tuple[str, str], Availability] = {}
 
     def snapshot(self, scale_sets: Iterable[ScaleSet], *, readers: int = 1) -> Snapshot:
-        """Everything that is known. Instances that no decision has asked for yet are read now, by so many
-        `readers` at once."""
+        """Everything that is known. Instances that no decision has asked for yet are read now, in
+        `readers` threads."""
         targets = [each.target for each in scale_sets]
         unread = [each for each in targets if each.key in self._models and each.key not in self._instances]
         with ThreadPoolExecutor(readers) as pool:

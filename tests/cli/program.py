@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 import urllib.error
@@ -16,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import yaml
@@ -24,6 +24,7 @@ from click.testing import CliRunner
 from reconciler.cli import main
 from reconciler.simulator import Simulator, WallClock
 from reconciler.simulator.server import Server
+from tests.cli.forked import ForkedProgram, SpawnedProgram
 from tests.stories.world import fleet, scale_set
 
 T = TypeVar("T")
@@ -114,10 +115,13 @@ class Ended:
 
 def reconciler(*arguments: object, env: Mapping[str, str], cwd: Path) -> Ended:
     """Run the program to its end."""
-    done = subprocess.run(
-        command(*arguments), env=env, cwd=cwd, capture_output=True, text=True, timeout=_PATIENCE, check=False
-    )
-    return Ended.of(done.returncode, done.stdout, done.stderr)
+    with TemporaryDirectory() as directory:
+        out, err = Path(directory, "out"), Path(directory, "err")
+        program = ForkedProgram([*map(str, arguments)], env=env, cwd=cwd, out=out, err=err)
+        try:
+            return Ended.of(program.wait(_PATIENCE), out.read_text(), err.read_text())
+        finally:
+            program.kill()
 
 
 def invoke(*arguments: object, env: Mapping[str, str], cwd: Path) -> Ended:
@@ -138,16 +142,15 @@ class Daemon:
         self, *arguments: object, env: Mapping[str, str], cwd: Path, under: Sequence[str] = ()
     ) -> None:
         """`under` is a command that runs it, such as `env`."""
-        self._log = (cwd / "daemon.log").open("wb")
         self._path = cwd / "daemon.log"
         env = {**env, "VMSS_RECONCILER_CLONE": str(cwd / "clone of the daemon")}  # it may be killed
         options = ("--sweep", "1s", "--requeue-after", "1s", "--listen", "127.0.0.1:0")
-        self._process = subprocess.Popen(
-            [*under, *command("run", *options, *arguments)],
-            env=env,
-            cwd=cwd,
-            stdout=subprocess.DEVNULL,
-            stderr=self._log,
+        words = ["run", *options, *map(str, arguments)]
+        none = Path(os.devnull)
+        self._process: ForkedProgram | SpawnedProgram = (
+            SpawnedProgram([*under, *command(*words)], env=env, cwd=cwd, out=none, err=self._path)
+            if under
+            else ForkedProgram(words, env=env, cwd=cwd, out=none, err=self._path)
         )
         self.url = ""
 
@@ -155,10 +158,7 @@ class Daemon:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        self._log.close()
+        self._process.kill()
 
     def started(self) -> "Daemon":
         """Wait until its pages are there."""
@@ -193,7 +193,7 @@ class Daemon:
         return self._process.pid
 
     def signal(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
+        os.kill(self.pid, number)
 
     def ended(self) -> int:
         """Wait for its exit code; a negative one is the signal that killed it."""

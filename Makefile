@@ -8,6 +8,9 @@ FUZZER  := .venv-fuzz
 LOCK    := --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
            --custom-compile-command 'make lock'
 
+# Where it is set, each of the programs that tests start would compile every source anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo picture test slow walkthroughs test-clients soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image clean
 
@@ -23,7 +26,7 @@ picture: $(READY) ## draw docs/demo.svg anew, from what the demo writes to a ter
 test: $(READY) lint ## lint, types, and the suite
 	@$(BIN)/pytest -n auto -m "not slow"
 
-slow: $(READY) ## the tests that take half of the time of all
+slow: $(READY) ## most stories, the transcripts, and other tests that take long
 	@$(BIN)/pytest -n auto -m slow
 
 walkthroughs: $(READY) ## what the README and the how-to pages have their reader type, typed (slow: most of it is waiting)

@@ -30,7 +30,9 @@ def with_failure(context: Context, failing: Decision) -> Decision:
     after = failed_state(context)
     tags = with_state(context.model.tags, after)
     if not is_storable(after) or missing_room(context.model.tags, tags):
-        return replace(failing, message=f"{failing.message}{_unrecorded(after, 'no tag is free')}")
+        return replace(
+            failing, message=f"{failing.message}{_unrecorded(after, 'too few of the 50 tags are left')}"
+        )
     return _writing(context, failing, after, "recording the failure")
 
 

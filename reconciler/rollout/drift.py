@@ -25,7 +25,7 @@ from reconciler.spec.image import Image, is_version_of, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 from reconciler.spec.wording import one_of
 
-_NO_ROOM = "no tag is free to record"
+_NO_ROOM = "too few of the 50 tags are left to record"
 _NO_MEMORY = ("the rollout's start", "a failure")
 _NO_OWNER = "the fleet's name"
 

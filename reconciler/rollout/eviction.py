@@ -18,6 +18,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, Upgrade
 from reconciler.rollout.wording import time_of_day
 from reconciler.spec.image import same
+from reconciler.spec.wording import count
 
 _TOLERATED = 2
 _LONGEST = 30  # minutes
@@ -33,10 +34,11 @@ def count_evictions(context: Context) -> int:
 
 
 def single_instance_reason(context: Context) -> str:
-    """Why the next instance is upgraded alone, in words, or ""."""
+    """Why the next batch is one instance, in words, or ""."""
     if _excess(context) > 0:
-        return f"alone, because Azure evicted {count_evictions(context)} soon after their upgrade"
-    return "alone, because no instance of the last batch is left" if _is_last_batch_gone(context) else ""
+        evicted = count(count_evictions(context), "instance")
+        return f"and no other, because Azure evicted {evicted} soon after their upgrade"
+    return "and no other, because the last batch no longer exists" if _is_last_batch_gone(context) else ""
 
 
 def eviction_backoff(context: Context) -> Decision | None:

@@ -67,7 +67,7 @@ def failed_model_update(aim: Aim) -> Decision | Need | None:
     if not is_untold and operation.error:
         return _retry_model_update(
             aim,
-            f"the operation that set it failed with {quote_error(operation.error)}",
+            f"the previous attempt failed with {quote_error(operation.error)}",
             attempt.step.persisted,
         )
     return None

@@ -63,7 +63,7 @@ def _missing_rows(model: Model, instances: Sequence[Instance]) -> str:
     """
     seen = len({instance.id for instance in instances})
     if seen < len(instances):
-        return "Azure listed an instance twice"
+        return "Azure listed an instance twice, so another may be missing"
     if seen < model.capacity:
         return f"Azure listed only {seen} of {model.capacity} instances"
     unread = [instance.name for instance in own_instances(instances) if not is_readable(instance)]

@@ -567,7 +567,7 @@ TABLE: dict[Reason, Meaning] = {
     Reason.CANARY_MISSING: Meaning(
         Status.STALLED,
         cause="`rollout.canary` names only instances that do not exist or cannot be upgraded",
-        remedy="name other instances, or set a number",
+        remedy="name other instances, or a number of instances",
     ),
     Reason.TOO_MANY_UNHEALTHY: Meaning(
         Status.FAILING,

@@ -138,8 +138,8 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     if not model.persisted.is_readable:
         return Decision(
             Reason.STATE_UNREADABLE,
-            "a later version of the reconciler wrote the tag vmss-reconciler-state, so the failed image is "
-            "unknown; run that version, or remove the tag",
+            "a later version of the reconciler wrote the tag vmss-reconciler-state, so it is unknown "
+            "which image failed; run that version, or remove the tag",
         )
     if model.image is None:
         return Decision(
@@ -149,7 +149,7 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     if model.image.kind != image.kind:
         return Decision(
             Reason.IMAGE_TYPE_IMMUTABLE,
-            f"the model has a {model.image.kind} image, and Azure cannot change it to a {image.kind} one; "
+            f"the model has a {model.image.kind} image, which Azure cannot change to a {image.kind} image; "
             f"declare a {model.image.kind} image, or create a new scale set",
         )
     return None

@@ -51,7 +51,8 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
     next_ = "" if is_complete else f"; the rollout holds until {recovers}"
     if overdue:
         stopped = any(each.power == "stopped" for each in overdue)
-        fix = "; start, deallocate or protect the stopped ones" if stopped else ""
+        them = "it" if len(overdue) == 1 else "the stopped instances"
+        fix = f"; start, deallocate or protect {them}" if stopped else ""
         cause = (
             f"{describe(overdue)}{_domains(context, overdue)} did not become healthy within "
             f"{format_duration(desired.health.timeout)}"

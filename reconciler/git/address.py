@@ -1,6 +1,6 @@
-"""Repository URLs: which ones git may use, their credentials, and how to show a URL without them.
+"""Repository URLs: which URLs git may use, and how to separate a URL from its credentials.
 
-A URL that may contain credentials is never printed as it was given. Where it is ambiguous, everything from
+A URL that might contain credentials is never printed as it was given. If a URL is ambiguous, everything from
 the scheme to the last `@` counts as a credential.
 """
 
@@ -8,13 +8,14 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-# In the form of GIT_ALLOW_PROTOCOL. Excluded: ext, which runs commands; git and http, which others can alter.
+# In the format of GIT_ALLOW_PROTOCOL. Three protocols are left out: ext, because it runs commands, and git
+# and http, because others can alter what they transfer.
 PROTOCOLS = "file:https:ssh"
 
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _WORD = re.compile(r"\S+")
-# A URL of a file has no credentials if a path follows the scheme.
+# A file URL has no credentials if a path follows the scheme.
 _BEFORE_USER_INFO = re.compile("(?<=://)(?<!file://(?=/))")
 _QUERY = re.compile(r"(?<=\w)\?\S+")
 _UNPARSABLE = (
@@ -25,10 +26,10 @@ _UNPARSABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A URL taken apart. `bare` may be printed and may be an argument of git.
+    """The parts of a URL. `bare` is safe to print, and to pass to git as an argument.
 
-    For https, `bare` has no user. For ssh it keeps the user, who is no secret. `password` is None if the URL
-    has none.
+    An https URL loses its user in `bare`. An ssh URL keeps it, because the user of ssh is not a secret.
+    `password` is None if the URL has none.
     """
 
     bare: str
@@ -37,7 +38,10 @@ class Address:
 
 
 def parse(url: str) -> Address:
-    """The parts of a URL that git may use. Raises ValueError without the URL if git must not use it."""
+    """The parts of a URL.
+
+    Raises ValueError if git must not use the URL. The message contains no credentials.
+    """
     if error := url_error(url):
         raise ValueError(error)
     scheme = _SCHEME.match(url)
@@ -53,7 +57,7 @@ def parse(url: str) -> Address:
 
 
 def url_error(url: str) -> str | None:
-    """The reason why git must not use this URL, None if it may."""
+    """Why git must not use this URL, without its credentials. None if git may use it."""
     may_hide_a_secret = "@" in url or "?" in url
     if not url or url.startswith("-") or any(not c.isprintable() for c in url):
         return _UNPARSABLE if may_hide_a_secret else f"{url!r} is not a repository URL or path"
@@ -75,7 +79,10 @@ def url_error(url: str) -> str | None:
 
 
 def is_loopback_http(url: str) -> bool:
-    """Whether the URL is plain http to this machine: a local forge, or a proxy that adds what is missing."""
+    """Whether the URL is plain http to this machine: to a forge, or to a proxy.
+
+    Such a proxy can add TLS or credentials.
+    """
     try:
         parts = urlsplit(url)
         return parts.scheme.lower() == "http" and parts.hostname in _LOOPBACK
@@ -84,7 +91,7 @@ def is_loopback_http(url: str) -> bool:
 
 
 def display(url: str) -> str:
-    """The URL for messages: without user, password, token and query.
+    """The URL as messages show it: without a user, a password, a token or a query.
 
     >>> display("https://me:secret@example.com/r.git?key=1"), display("git@example.com:r.git")
     ('https://example.com/r.git', 'git@example.com:r.git')
@@ -95,7 +102,10 @@ def display(url: str) -> str:
 
 
 def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """A message from git without credentials: those of any URL in it, and these, in any encoding."""
+    """A message from git, without the credentials of any URL in it, and without these `secrets`.
+
+    `secrets` has each secret in every encoding in which a message might contain it.
+    """
     text = _without_user_info(text)
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
@@ -103,7 +113,7 @@ def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
 
 
 def _without_user_info(text: str) -> str:
-    """The text without what precedes the last @ of each URL in it. Takes time in proportion to the text."""
+    """The text without everything between the scheme and the last `@` of each URL. Takes linear time."""
 
     def bare(word: re.Match[str]) -> str:
         begin, end = _BEFORE_USER_INFO.search(word[0]), word[0].rfind("@")
@@ -115,7 +125,10 @@ def _without_user_info(text: str) -> str:
 
 
 def secrets(url: str) -> tuple[str, ...]:
-    """The secrets of the URL in each encoding. Except with ssh, a user name may be a token."""
+    """The secrets in the URL, each as it is written and decoded.
+
+    A user name might be a token, so it counts as a secret unless the scheme is ssh.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -128,7 +141,11 @@ def secrets(url: str) -> tuple[str, ...]:
 
 
 def _is_clear(url: str) -> bool:
-    """Whether the URL can only be read in one way: a host, a valid port, and no `@` after the host."""
+    """Whether there is only one way to read the URL.
+
+    It then has a host and a valid port, and it has no space, no query, no fragment, and no `@` after the
+    host.
+    """
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -141,6 +158,6 @@ def _is_clear(url: str) -> bool:
 
 
 def _hides_a_password(path: str) -> bool:
-    """Whether this path, or user@host:path, may be of the form user:password@host."""
+    """Whether this path, or this user@host:path, might really be user:password@host."""
     user, colon, _ = path.rpartition("@")[0].partition(":")
     return bool(colon) and "/" not in user

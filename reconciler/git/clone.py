@@ -1,8 +1,8 @@
 """The directory that a branch is fetched into: a bare repository and a lock file.
 
-Only `repository.git` in the directory is ever removed, so a wrong directory loses no files. This process and
-every git process it starts hold the lock. The holder therefore knows that no other git process is running
-here and that any lock files of git were left behind by a killed process.
+Only `repository.git` in the directory is ever removed, so no other file is lost if the wrong directory is
+named. This process and every git process that it starts hold the lock. The holder therefore knows that no
+other git process uses the clone, and that any lock files of git were left behind by a killed process.
 """
 
 import fcntl
@@ -20,19 +20,19 @@ from reconciler.git import program
 from reconciler.git.credentials import Access
 
 _POLL_INTERVAL = 0.1  # seconds between attempts to acquire a lock that another process holds
-_MOST_SHALLOW = 50  # commits without their history, of which git sends a list with every fetch
+_MOST_SHALLOW = 50  # commits without their history; git sends a list of them with every fetch
 
 REMOTE = "source"
-"""The name of the remote in the configuration that git gets for each call."""
+"""The name of the remote, in the configuration that is passed to each call of git."""
 
 PARTIAL = Access(
     ((f"remote.{REMOTE}.promisor", "true"), (f"remote.{REMOTE}.partialCloneFilter", "blob:none"))
 )
-"""Configuration that lets files be absent from the clone. Without it, git reports each as an error."""
+"""Configuration that lets files be absent from the clone. Without it, git reports absent files as errors."""
 
 
 class CloneBusy(Exception):
-    """Another process held the clone for the whole timeout."""
+    """Another process held the lock of the clone for the whole timeout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ class Clone:
     """A locked clone.
 
     lock: the file descriptor that holds the lock.
-    timeout: the time limit for each call of git. A set `stop` ends it at once.
+    timeout: the time limit for each call of git.
+    stop: setting this event ends a call of git immediately.
     """
 
     repository: Path
@@ -49,7 +50,10 @@ class Clone:
     stop: Event = field(default_factory=Event)
 
     def is_sound(self, ref: str) -> bool:
-        """Whether the commit at `ref` is complete, apart from files, or nothing has been fetched yet."""
+        """Whether no object of the commit at `ref` is missing, other than files.
+
+        Also true if nothing has been fetched yet, or if a fault of this machine prevents the check.
+        """
         try:
             found = self.resolve(ref)
             if found:
@@ -58,26 +62,34 @@ class Clone:
                 )
         except program.GitFailed as error:
             return error.is_local  # could not be checked
-        # A ref that exists but is not listed is broken.
+        # A ref is broken if its file exists but git does not list it.
         return bool(found) or not (self.repository / ref).exists()
 
     def resolve(self, ref: str) -> str:
-        """The object that `ref` names, or "" if there is no ref with this name. Raises GitFailed."""
+        """The id of the object that `ref` names, "" if there is no such ref.
+
+        Raises GitFailed if git fails.
+        """
         return self.git(["for-each-ref", "--format=%(objectname)", ref]).decode().strip()
 
     def set_ref(self, ref: str, sha: str) -> None:
-        """Make `ref` name this object. Raises GitFailed."""
+        """Make `ref` name the object with the id `sha`. Raises GitFailed if git fails."""
         self.git(["update-ref", ref, sha])
 
     def has_history(self, ref: str) -> bool:
-        """Whether the whole history of the commit at `ref` has been fetched. Raises GitFailed."""
+        """Whether the whole history of the commit at `ref` has been fetched.
+
+        Raises GitFailed if git fails.
+        """
         return not (self.repository / "shallow").exists() and bool(self.resolve(ref))
 
     def compact(self) -> None:
-        """Remove what no ref reaches, once enough of it has gathered. Raises GitFailed and OSError.
+        """Remove the objects that no ref reaches, once more than 50 shallow commits have accumulated.
 
-        git's own gc keeps all that a server has sent without single files. At any moment of this, all that a
-        ref reaches is there.
+        git's own gc never removes an object that a server sent in a fetch without files. This method can be
+        interrupted: at every moment, the clone has all objects that a ref reaches.
+
+        Raises GitFailed if git fails, and OSError if a file cannot be written or removed.
         """
         shallow = self.repository / "shallow"
         commits = shallow.read_text().split() if shallow.exists() else []
@@ -93,9 +105,9 @@ class Clone:
         ]
         new = tuple(f"pack-{each}" for each in self.git(pack, access=PARTIAL).decode().split())
         for name in new:
-            (objects / "pack" / f"{name}.promisor").touch()  # lets files be absent
+            (objects / "pack" / f"{name}.promisor").touch()  # so git accepts that files are absent
         old = [each for each in (objects / "pack").iterdir() if not each.name.startswith(new)]
-        old.sort(key=lambda each: each.suffix == ".pack")  # no index names a pack that is gone
+        old.sort(key=lambda each: each.suffix == ".pack")  # packs last, so no index names a missing pack
         for each in (*old, *objects.glob("[0-9a-f][0-9a-f]"), *objects.glob("info/commit-graph*")):
             _remove(each)
         reached = set(self.git(["rev-list", "--all"]).decode().split())
@@ -106,7 +118,7 @@ class Clone:
     def git(
         self, arguments: Sequence[str], *, url: str = "", access: Access | None = None, stdin: bytes = b""
     ) -> bytes:
-        """The output of git in this clone. Raises GitFailed."""
+        """Run git in this clone. Returns its standard output. Raises GitFailed if git fails."""
         return program.run(
             arguments,
             repository=self.repository,
@@ -138,9 +150,12 @@ class Clone:
 def lock(
     directory: Path, timeout: timedelta, stop: Event | None = None, *, wait: timedelta | None = None
 ) -> Iterator[Clone]:
-    """The clone in this directory, locked against others. Raises CloneBusy or OSError.
+    """The clone in `directory`, locked against other processes.
 
-    `timeout` limits each call of git, and also the wait for the lock unless `wait` does.
+    `timeout` limits each call of git. It also limits the wait for the lock, unless `wait` is shorter.
+
+    Raises CloneBusy if another process keeps the lock for that long, or if `stop` is set during the wait.
+    Raises OSError if the directory cannot be used.
     """
     stop = stop or Event()
     directory.mkdir(parents=True, exist_ok=True)
@@ -172,7 +187,7 @@ def _remove(path: Path) -> None:
 
 
 def _leftovers(repository: Path) -> Iterator[Path]:
-    """Lock files and incomplete packs that a killed git process leaves behind and that block a later one."""
+    """What a killed process leaves behind: lock files, which block git, incomplete packs, and keys."""
     yield from repository.glob("*.lock")
     yield from repository.glob("tmp_keys_*")
     yield from (repository / "refs").rglob("*.lock")

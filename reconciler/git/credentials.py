@@ -1,8 +1,9 @@
-"""How git proves who it is to the server: an `Access` for each call, made when git is about to run.
+"""How git authenticates to the server: with an `Access` that is created just before each call of git.
 
 Credentials reach git through environment variables only. They are never part of an argument list and are
 never written to a disk. Users and passwords go through a credential helper that git consults for one host, so
-git sends them to no other host. A bearer token is a header for one host, and git then follows no redirect.
+git sends them to no other host. A bearer token is sent in a header to one host, and git then follows no
+redirect.
 """
 
 import base64
@@ -33,8 +34,10 @@ class CredentialsMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What git gets in addition to its arguments: configuration, environment variables, and the secrets to
-    hide."""
+    """The credentials for one call of git: configuration and environment variables that git gets.
+
+    `secrets` are the texts to hide in messages from git.
+    """
 
     config: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -42,11 +45,14 @@ class Access:
 
 
 Credentials = Callable[[Address], Access]
-"""The access to a repository, obtained again for each use. Raises CredentialsMissing."""
+"""Returns the access to the repository at an address. It is called again for each call of git.
+
+Raises CredentialsMissing if the credentials cannot be obtained.
+"""
 
 
 def of_url(address: Address) -> Access:
-    """The credentials in the URL itself, and otherwise those that git's own configuration has."""
+    """The credentials in the URL, or else those in git's own configuration."""
     if address.password is not None and _is_http(address):
         return basic(address, address.user, address.password)
     if address.user and _is_http(address):
@@ -55,7 +61,10 @@ def of_url(address: Address) -> Access:
 
 
 def token_file(path: Path) -> Credentials:
-    """A token in a file, which is read again for each use. The user is the one in the URL, if any."""
+    """The token in a file. The file is read again for each call of git.
+
+    The user name is that of the URL, or TOKEN_USER if the URL has none.
+    """
 
     def access(address: Address) -> Access:
         return basic(address, address.user or TOKEN_USER, _secret(path, "token file"))
@@ -64,7 +73,10 @@ def token_file(path: Path) -> Credentials:
 
 
 def bearer(token: Callable[[], str]) -> Credentials:
-    """A bearer token, such as that of a workload's identity. `token` raises CredentialsMissing."""
+    """A bearer token, such as the token of a workload identity.
+
+    `token` returns the token, or raises CredentialsMissing if there is none.
+    """
 
     def access(address: Address) -> Access:
         found, origin = token(), _origin(address)
@@ -78,7 +90,10 @@ def bearer(token: Callable[[], str]) -> Credentials:
 
 
 def token(obtain: Callable[[Address], str]) -> Credentials:
-    """A token that is sent as a password. `obtain` raises CredentialsMissing."""
+    """A token that is sent as a password.
+
+    `obtain` returns the token for an address, or raises CredentialsMissing if there is none.
+    """
 
     def access(address: Address) -> Access:
         return basic(address, TOKEN_USER, obtain(address))
@@ -87,7 +102,7 @@ def token(obtain: Callable[[Address], str]) -> Credentials:
 
 
 def ssh_key(key: Path | None, known_hosts: Path | None) -> Credentials:
-    """An SSH key and a file of known hosts. Without a key, ssh uses the one of its own configuration."""
+    """An SSH key and a file of known hosts. For each that is None, ssh uses its own configuration."""
 
     def access(_address: Address) -> Access:
         options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
@@ -104,7 +119,7 @@ def ssh_key(key: Path | None, known_hosts: Path | None) -> Credentials:
 
 
 def basic(address: Address, user: str, password: str) -> Access:
-    """A user and a password for the host of this address, and no other helper for it."""
+    """A user and a password for the host of this address. git uses no other helper for this host."""
     helper = f"credential.{_origin(address)}.helper"
     variables = {"RECONCILER_GIT_USER": user, "RECONCILER_GIT_PASSWORD": password}
     pair = base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -113,7 +128,7 @@ def basic(address: Address, user: str, password: str) -> Access:
 
 
 def _origin(address: Address) -> str:
-    """The scheme, host and port. Raises CredentialsMissing for an address that is not http."""
+    """The scheme, host and port. Raises CredentialsMissing unless the address is https or http."""
     if not _is_http(address):
         raise CredentialsMissing("a token requires an https URL")
     parts = urlsplit(address.bare)
@@ -125,7 +140,10 @@ def _is_http(address: Address) -> bool:
 
 
 def _encodings(secret: str) -> tuple[str, ...]:
-    """The secret as messages may contain it. A short one would also remove ordinary words."""
+    """The forms in which a message might contain the secret.
+
+    A form of fewer than four characters is left out, because hiding it would also alter ordinary words.
+    """
     return tuple({form for form in (secret, quote(secret, safe="")) if len(form) > 3})
 
 
@@ -147,7 +165,7 @@ def _readable(path: Path, what: str) -> str:
 
 
 def _check_key(path: Path) -> None:
-    """Raise CredentialsMissing for a key that ssh would silently leave out."""
+    """Raise CredentialsMissing for a key that ssh would silently ignore."""
     text = _readable(path, "SSH key")
     if "PRIVATE KEY" not in text:
         raise CredentialsMissing(f"{path} is not an SSH private key; name the file without .pub")

@@ -1,8 +1,8 @@
-"""The failures of git and ssh that are known: how each is recognized, what it means, and how it is fixed.
+"""The known failures of git and ssh: how each is recognized, what it means, and how to fix it.
 
-The first row that fits the error output applies. Rows that name a cause come before rows that only name a
-symptom, because ssh reports a bad key and then, as after any other cause, that permission was denied. Output
-that fits no row is reported in git's own words. `docs/git.md` explains each row.
+The first row that matches the error output applies. Rows for a cause come before rows for a symptom, because
+the output can contain both: after any problem with a key, ssh also reports that permission was denied. Output
+that no row matches is reported in git's own words. `docs/git.md` explains each row.
 """
 
 import re
@@ -14,8 +14,8 @@ class Failure:
     """One row of the table.
 
     pattern: recognizes the failure in everything that git and ssh wrote.
-    message: what is the case. "" keeps git's own words.
-    remedy: what the reader does. Message and remedy may name groups of the pattern.
+    message: what is wrong, or "" to report git's own words.
+    remedy: what the reader should do. Like the message, it can contain groups of the pattern, in braces.
     is_local: the cause is this machine, not the remote or the clone. The clone is kept.
     """
 
@@ -37,10 +37,11 @@ def _row(name: str, pattern: str, message: str, remedy: str, *, is_local: bool =
     return Failure(name, re.compile(pattern, re.MULTILINE), message, remedy, is_local)
 
 
-# Where the output does not say.
+# The values of groups that the output does not contain.
 _UNNAMED = {"host": "the server", "fingerprint": "an unknown key", "why": "git names no reason"}
 _RETRIED = "the next sweep retries"
-# The beginning of a line of git itself. The server decides what is behind "remote:" and in a banner of ssh.
+# The start of a line that git itself wrote. The server controls the text after "remote:" and the banner of
+# ssh.
 _OURS = "^(?:fatal|error|warning|gpg): .*"
 
 NOT_GIT = _row(
@@ -196,7 +197,7 @@ FAILURES = (
         "the certificate of the server is signed by no known CA",
         "set GIT_SSL_CAINFO to a file that contains the CA",
     ),
-    _row(  # what git with an older GnuTLS also writes in the three cases above
+    _row(  # with an older GnuTLS, git writes this in the three cases above too
         "unverified certificate",
         "(?:(?:server|SSL) certificate verification failed|server verification failed|SSL certificate problem"
         r"|certificate verify failed)(?:: (?P<why>[^.(\n]+))?",
@@ -278,5 +279,5 @@ FAILURES = (
 
 
 def find(output: str) -> Failure | None:
-    """The first row that fits the error output of git, or None if no row does."""
+    """The first row that matches the error output of git, or None if no row does."""
     return next((row for row in FAILURES if row.pattern.search(output)), None)

@@ -1,4 +1,7 @@
-"""Tokens of a GitHub App: a signed statement of who we are, exchanged for a token of one installation."""
+"""Tokens of a GitHub App. GitHub issues a token for one installation in exchange for a signed statement.
+
+The statement is signed with the private key of the app, and names the app.
+"""
 
 import base64
 import json
@@ -23,9 +26,9 @@ from reconciler.git.address import Address
 from reconciler.git.credentials import CredentialsMissing
 from reconciler.spec.wording import printable
 
-_CLOCK_SECONDS = 60  # by which the clock of the server may be behind
+_CLOCK_SECONDS = 60  # by which the clock of the server might be behind ours
 _STATEMENT_SECONDS = 540  # GitHub accepts at most 600
-_FRESH_SECONDS = 1800.0  # a token is valid for an hour
+_FRESH_SECONDS = 1800.0  # how long a token is used; it is valid for an hour
 _TIMEOUT_SECONDS = 20
 _LONGEST = 200  # characters of GitHub's own message
 _MOST = 1 << 20  # bytes of a response
@@ -33,7 +36,7 @@ _MOST = 1 << 20  # bytes of a response
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A GitHub App as it is installed for one organization. `key` is the file of its private key."""
+    """One installation of a GitHub App. `key` is the file that contains the private key of the app."""
 
     app_id: str
     installation: str
@@ -41,7 +44,7 @@ class App:
 
 
 class Tokens:
-    """Tokens of the app for the forge of an address, each kept for half an hour. Thread-safe."""
+    """Tokens of the app, one for each forge. Each token is used for half an hour. Thread-safe."""
 
     def __init__(self, app: App, now: Callable[[], float] = time.time) -> None:
         self._app = app
@@ -50,7 +53,7 @@ class Tokens:
         self._lock = Lock()
 
     def __call__(self, address: Address) -> str:
-        """A token. Raises CredentialsMissing."""
+        """A token for the forge of `address`. Raises CredentialsMissing if the forge issues none."""
         url, app = api(address), self._app
         with self._lock:
             known = self._known
@@ -62,12 +65,15 @@ class Tokens:
             return found
 
     def forget(self) -> None:
-        """Exchange the key for new tokens. An exchange in progress keeps its token for nobody else."""
+        """Discard all tokens. A call in progress does not store the token that it obtains for later calls."""
         self._known = {}
 
 
 def api(address: Address) -> str:
-    """The API of github.com, of a GHE.com tenant, of a self-hosted server, or of a server on this machine."""
+    """The URL of the API of a forge: github.com, a GHE.com tenant, or a self-hosted server.
+
+    Raises CredentialsMissing if `address` is neither https nor http to this machine.
+    """
     parts = urlsplit(address.bare)
     if parts.scheme not in ("https", "http"):
         raise CredentialsMissing("a GitHub App requires an https URL")
@@ -84,7 +90,7 @@ def _exchange(url: str, app: App, at: float) -> str:
         "X-GitHub-Api-Version": "2022-11-28",
         "User-Agent": "vmss-reconciler",
     }
-    # The URL is that of the repository, which is https, or http to this machine.
+    # The scheme is that of the repository: https, or http to this machine.
     request = urllib.request.Request(url, b"", headers, method="POST")  # noqa: S310
     refused = f"GitHub issued no token for the installation {app.installation} of the app {app.app_id}"
     try:
@@ -103,12 +109,15 @@ def _exchange(url: str, app: App, at: float) -> str:
 
 
 def _trust() -> ssl.SSLContext:
-    """The certificates that git trusts, if they are named by a variable. Raises OSError."""
+    """Trust the CA file in GIT_SSL_CAINFO, as git does, or else the default certificates.
+
+    Raises OSError if the file cannot be read.
+    """
     return ssl.create_default_context(cafile=os.environ.get("GIT_SSL_CAINFO") or None)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The statement is for one address, and is sent to no other."""
+    """Follows no redirect, because the signed statement must not be sent to any other address."""
 
     def redirect_request(self, *_: object, **__: object) -> None:
         return None

@@ -1,6 +1,7 @@
-"""What the history of a branch shows: who wrote lines, and the spec files before and after past changes.
+"""Reads the history of a branch: the authors of lines, and the spec files before and after earlier changes.
 
-Only commits and directories of the history are fetched, and then all versions of the named files at once.
+The commits and directories of the history are fetched without files. Then all versions of the files in
+question are fetched together.
 """
 
 import re
@@ -19,7 +20,7 @@ _SHA = re.compile("[0-9a-f]{40,64}")
 _MOST_CHANGES = 5  # maximum number of changes of a text that are examined
 
 FilesAt = Callable[[str], Selection]
-"""The spec files of a commit."""
+"""Returns the spec files of the commit with this id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,11 @@ class History:
     ref: str
 
     def authors(self, sha: str, lines: Collection[tuple[str, int]]) -> tuple[Author, ...]:
-        """The authors of the most recent changes to these lines, as of a commit. Raises GitFailed."""
+        """The authors of the most recent change to any of these lines of the commit `sha`.
+
+        Each line is a path and a line number. There are several authors if parallel changes were merged.
+        Raises GitFailed if git fails.
+        """
         by_file: dict[str, list[int]] = {}
         for path, number in sorted(lines):
             by_file.setdefault(path, []).append(number)
@@ -49,9 +54,11 @@ class History:
     def past_files(
         self, sha: str, text: str, paths: Collection[str], files_at: FilesAt
     ) -> Iterator[tuple[File, ...]]:
-        """The spec files before and after each of the most recent changes to `text`, latest first.
+        """The spec files before and after each commit that added or removed `text` in `paths`.
 
-        Raises GitFailed.
+        Yields the files before a commit and then the files after it, the latest commit first. Leaves out a
+        version that has problems. At most five commits are examined, back from `sha`. Raises GitFailed if git
+        fails.
         """
         if not text or not paths:
             return
@@ -67,7 +74,10 @@ class History:
                     yield there.files
 
     def _fetch(self, sha: str, paths: Collection[str]) -> Access:
-        """Fetch the history of these paths. Returns what git needs to fetch a renamed file on demand."""
+        """Fetch the history of these paths.
+
+        Returns an access that lets git fetch a renamed file on demand.
+        """
         if not self.clone.has_history(self.ref):
             self.remote.fetch(self.clone, self.ref, "--unshallow")
         listing = ["rev-list", "--objects", "--missing=print", sha, "--", *_literal(paths)]
@@ -85,7 +95,7 @@ def _literal(paths: Collection[str]) -> list[str]:
 
 
 def _blame_authors(blame: str) -> dict[str, Author]:
-    """The commits in the output of `git blame --incremental`, and their authors."""
+    """The author of each commit in the output of `git blame --incremental`, by the id of the commit."""
     found: dict[str, Author] = {}
     sha, name = "", ""
     for line in blame.splitlines():

@@ -35,23 +35,23 @@ _SETTINGS = (
     "gc.pruneExpire=now",  # only the newest commit is ever read
     "maintenance.autoDetach=false",
 )
-# An empty list of protocols: a partial clone cannot fetch what it lacks, and so runs no command for that.
+# No protocol is allowed, so a partial clone cannot fetch missing objects, and runs no command to fetch them.
 _OFFLINE = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1"}
 _LONGEST = 300  # characters of a message from git
-_LONGEST_LINE = 500  # characters of a line of error output; some patterns take time by the square of it
-_MOST = 1 << 27  # bytes of output, in memory: ten thousand specs have a twentieth of it
+_LONGEST_LINE = 500  # characters of a line of error output; some patterns take quadratic time
+_MOST = 1 << 27  # bytes of output, in memory; ten thousand specs need a twentieth of this
 _MOST_ERRORS = 1 << 24  # bytes of error output, in memory
 _MOST_OUTPUT = 1 << 16  # bytes of the error output that are examined, at each end
 _PREFIX = re.compile(r"^(fatal|error|remote|ERROR|warning): ")
-_STOP_INTERVAL = 0.1  # seconds after which a stop is noticed at the latest
+_STOP_INTERVAL = 0.1  # seconds within which a stop is noticed
 _REAP_SECONDS = 2.0
 
 
 class GitFailed(Exception):
-    """git failed. The message and the remedy are one line, without credentials.
+    """git failed. The message and the remedy have one line each, and contain no credentials.
 
-    name: the row of the table of failures, "" if there is none.
-    is_local: the cause is this machine, so that nothing is known of the clone or the remote.
+    name: the name of the row in the table of failures that matches, "" if none does.
+    is_local: the cause is this machine, so the failure says nothing about the clone or the remote.
     """
 
     is_local = False
@@ -64,7 +64,7 @@ class GitFailed(Exception):
 
     @property
     def line(self) -> str:
-        """The message with the remedy."""
+        """The message, and the remedy if there is one."""
         return f"{self}; {self.remedy}" if self.remedy else str(self)
 
 
@@ -103,21 +103,22 @@ def run(
     is_work_tree: bool = False,
     is_offline: bool = False,
 ) -> bytes:
-    """The output of git in a bare repository. `url` decides whether plain http is allowed.
+    """Run git in a repository. Returns its standard output. Raises GitFailed if git fails.
 
-    `is_work_tree`: `repository` is a directory in the work tree of somebody, and git finds the repository.
-    Unlike for a repository that is named, git then checks that it belongs to the current user.
-
-    The descriptors in `keep_open` stay open in git and its child processes. A lock on one of them is held
-    until the last of these processes ends, even if this process is killed first. A set `stop` kills git.
+    `url`: the address of the remote. Plain http is allowed only if this is a URL of this machine.
+    `is_work_tree`: `repository` is a directory of a work tree, not a bare repository. git then searches for
+    the repository, and refuses a repository that belongs to another user.
+    `keep_open`: descriptors that stay open in git and its child processes. A lock on one of them is held
+    until the last of these processes ends, even if this process is killed first.
+    `stop`: setting this event kills git.
     `is_offline`: git fetches nothing, whatever the configuration of the repository says.
     """
     access = access or Access()
     command = ["git", *(["-C", str(repository)] if is_work_tree else [f"--git-dir={repository}"])]
     for setting in _SETTINGS:
         command += ("-c", setting)
-    # Not pipes: a background process left by ssh would keep a pipe open and block this process. Not files:
-    # /tmp may be full.
+    # Not pipes, because a background process left by ssh would keep a pipe open and block this process. Not
+    # files, because /tmp might be full.
     with _memory("stdin") as given, _memory("stdout") as out, _memory("stderr") as err:
         given.write(stdin)
         given.seek(0)
@@ -140,7 +141,10 @@ def run(
 
 
 def environment(inherited: Mapping[str, str], url: str = "", access: Access | None = None) -> dict[str, str]:
-    """The environment variables for git. Configuration is added to what these variables already contain."""
+    """The environment variables for git.
+
+    Adds the configuration of `access` to any that `inherited` contains.
+    """
     access = access or Access()
     kept = {name: value for name, value in inherited.items() if not _NOT_INHERITED.fullmatch(name)}
     loopback = ":http" if address.is_loopback_http(url) else ""
@@ -203,8 +207,8 @@ def _wait(
 def _reap(group: int, seconds: float) -> None:
     """Remove the zombies of a process group whose leader has ended.
 
-    As PID 1 of a container, this process becomes the parent of what git leaves behind. Otherwise the group
-    has no child of ours, and this returns at once.
+    As PID 1 of a container, this process becomes the parent of the processes that git leaves behind. If it is
+    not PID 1, the group contains no child of this process, and the call returns immediately.
     """
     end = time.monotonic() + seconds
     with suppress(ChildProcessError):
@@ -213,7 +217,7 @@ def _reap(group: int, seconds: float) -> None:
 
 
 def _is_too_much(out: IO[bytes], err: IO[bytes]) -> bool:
-    """Whether git has written more than any call needs. A server decides what git reports of it."""
+    """Whether git has written more than any call needs. The server controls part of what git writes."""
     return os.fstat(out.fileno()).st_size > _MOST or os.fstat(err.fileno()).st_size > _MOST_ERRORS
 
 
@@ -229,7 +233,7 @@ def _content(file: IO[bytes]) -> bytes:
 def _failure(stderr: bytes, access: Access, otherwise: str) -> GitFailed:
     if len(stderr) > 2 * _MOST_OUTPUT:
         stderr = stderr[:_MOST_OUTPUT] + b"\n" + stderr[-_MOST_OUTPUT:]
-    # Without secrets before it is cut, because half a secret would not be recognized.
+    # Secrets are removed before the output is cut, because half a secret would not be recognized.
     output = address.scrub(stderr.decode(errors="replace"), access.secrets)
     output = "\n".join(line[:_LONGEST_LINE] for line in output.splitlines())
     row = failure.find(output)
@@ -242,7 +246,7 @@ def _failure(stderr: bytes, access: Access, otherwise: str) -> GitFailed:
 
 
 def _complaint(output: str) -> str:
-    """The most useful line: the first fatal one, because advice follows it, or the last if none is fatal.
+    """The most useful line: the first fatal line, because only advice follows it, or else the last line.
 
     If the fatal line only says that the connection ended, the line before it comes from ssh or the server and
     is more useful.

@@ -1,7 +1,8 @@
-"""The calls to the server: which commit is current there, and what git fetches.
+"""The calls to the git server: they ask for the current commit, and fetch commits and files.
 
-The commits and directories of a revision are fetched without its files where the server can do that, and then
-the files below the path in one request. What one request has fetched is kept if the next one fails.
+If the server can send commits without files, the commits and directories of a revision are fetched first, and
+then the files below the path, up to 2,000 in one request. If a request fails, what the earlier requests have
+fetched is kept.
 """
 
 import difflib
@@ -18,9 +19,9 @@ from reconciler.spec.wording import printable
 
 _OPTIONS = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
 _NAMED = 5  # maximum number of branches or tags that a message lists
-_FILES_AT_ONCE = 2000  # a fetch of more files is split, so that a connection that is cut loses little
-_TRACE = "trace"  # a file in the repository for the packets of one call
-_UNFILTERED = "unfiltered"  # a file in the repository: the server cannot send single files
+_FILES_AT_ONCE = 2000  # files in one fetch, so that little is lost if a connection is cut
+_TRACE = "trace"  # the file in the clone to which git writes the packets of one call
+_UNFILTERED = "unfiltered"  # a file in the clone that exists if the server cannot send single files
 
 
 class RevisionMissing(Exception):
@@ -36,7 +37,10 @@ class Remote:
     credentials: Credentials
 
     def current(self, clone: Clone) -> str:
-        """The object that the revision names on the server. Raises GitFailed and RevisionMissing."""
+        """The id of the object that the revision names on the server.
+
+        Raises RevisionMissing if the server has no such revision, and GitFailed if git fails.
+        """
         if self.revision.is_fixed:
             return self.revision.name
         access = self._access()
@@ -46,7 +50,10 @@ class Remote:
         raise RevisionMissing(self._missing(clone, access))
 
     def fetch(self, clone: Clone, ref: str, *how: str) -> None:
-        """Fetch the revision into `ref`, without files where the server can do that. Raises GitFailed."""
+        """Fetch the revision into `ref`, without files if the server can leave them out.
+
+        `how` are further options of `git fetch`. Raises GitFailed if git fails.
+        """
         is_filtered = not (clone.repository / _UNFILTERED).exists()
         access = self._access(is_filtered=is_filtered)
         filtered = "--filter=blob:none" if is_filtered else "--no-filter"
@@ -54,7 +61,11 @@ class Remote:
         clone.git(arguments, url=self.address.bare, access=access)
 
     def fetch_files(self, clone: Clone, ref: str, objects: Sequence[str]) -> None:
-        """Fetch the files with these object ids. Raises GitFailed."""
+        """Fetch the files with these object ids.
+
+        If the server cannot send single files, fetch the whole revision into `ref` again, with all files.
+        Raises GitFailed if git fails.
+        """
         how = ("--no-auto-gc", "--filter=blob:none", "--stdin")
         arguments = ["-c", "fetch.negotiationAlgorithm=noop", "fetch", *_OPTIONS, *how]
         access = self._access(is_filtered=True)
@@ -69,7 +80,10 @@ class Remote:
             self.fetch(clone, ref, "--refetch", "--depth=1")
 
     def lazy_access(self) -> Access:
-        """Lets git fetch a file when it needs it. Raises GitFailed."""
+        """An access that lets git fetch a missing file on demand.
+
+        Raises GitFailed if there are no credentials.
+        """
         return self._access(is_filtered=True)
 
     def reason(self, error: GitFailed) -> str:
@@ -85,7 +99,10 @@ class Remote:
         return replace(access, config=(*config, *access.config))
 
     def _refs(self, clone: Clone, access: Access, *patterns: str) -> dict[str, str]:
-        """The refs of the server and their objects. Raises GitFailed, even if something else answers."""
+        """The id of the object that each matching ref of the server names.
+
+        Raises GitFailed if git fails, or if a server answers that is not a git server.
+        """
         found = _parse_refs(clone.git(["ls-remote", REMOTE, *patterns], url=self.address.bare, access=access))
         if not found and self.address.bare.lower().startswith("http"):
             self._expect_git(clone, access)
@@ -94,8 +111,8 @@ class Remote:
     def _expect_git(self, clone: Clone, access: Access) -> None:
         """Raise GitFailed if the server does not answer in git's protocol.
 
-        git takes an empty page, and one of a single line, for a repository without refs. A trace of the
-        packets shows whether there were any.
+        git mistakes a web page that is empty, or that has only one line, for a repository without refs. A
+        trace shows whether the server has sent any packets of the protocol.
         """
         trace = clone.repository / _TRACE
         trace.unlink(missing_ok=True)
@@ -107,7 +124,7 @@ class Remote:
             raise GitFailed(failure.NOT_GIT.message, failure.NOT_GIT.remedy)
 
     def _missing(self, clone: Clone, access: Access) -> str:
-        """The error that the server does not have this revision, with the names that it has."""
+        """The message that the server does not have the revision. It suggests names that the server has."""
         shown, kind = display(self.address.bare), self.revision.kind
         try:
             refs = self._refs(clone, access)

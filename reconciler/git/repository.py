@@ -1,9 +1,10 @@
 """One revision of one repository: its current commit and the spec files in it.
 
 `Repository.commit` asks the server for the current commit and fetches it if it has changed. `Repository.last`
-reads a commit from the clone alone: the last one that was marked valid, and otherwise the last fetched one.
-Both return a complete commit, never a state between two commits. A failed fetch leaves the previous commit
-intact. A broken clone is deleted and fetched again, but not if this machine is the cause of the failure.
+reads a commit from the clone alone: the last one that was marked valid, or else the last one that was
+fetched. Both return a complete commit, never a state between two commits. A failed fetch leaves the previous
+commit intact. A broken clone is deleted and fetched again, but not if this machine is the cause of the
+failure.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ from reconciler.spec.selection import Selection
 from reconciler.spec.wording import printable
 
 _FACTS = "--format=%H%x00%an%x00%ct%x00%s"
-_SHORT_WAIT = timedelta(seconds=5)  # for which a question about the history waits for a fetch to end
+_SHORT_WAIT = timedelta(seconds=5)  # how long a query of the history waits for a fetch to end
 _MOST_COMMITS = 20  # maximum number of commits that are searched for a valid one
 
 
@@ -62,7 +63,10 @@ class Commit:
 
 @dataclass(slots=True)
 class _Memory:
-    """What was read last, so that an unchanged commit is not read again, and a new one only in part."""
+    """The commit that was read last.
+
+    It is not read twice, and of the next commit only changed files are read.
+    """
 
     tree: Tree = field(default_factory=Tree)
     object: str = ""  # what the revision named when `commit` was read: the commit, or an annotated tag
@@ -71,19 +75,19 @@ class _Memory:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A revision to follow.
+    """A revision of a git repository, and how to read it.
 
     path: the directory in the repository that contains the specs, "" for all of it.
     clone: the local directory to fetch into. It must have no other use.
     timeout: the time limit for each call of git.
-    credentials: what git sends to the server. By default those in the URL or in git's configuration.
+    credentials: the credentials that git sends. By default, those in the URL or in git's configuration.
     signatures: the keys that may sign a commit.
-    stop: once it is set, git is killed and every call fails.
+    stop: once this event is set, git is killed and every call fails.
 
     Raises ValueError for a URL or path that is invalid or not allowed. The message contains no credentials.
     """
 
-    url: str = field(repr=False)  # may hold credentials
+    url: str = field(repr=False)  # might contain credentials
     revision: Revision
     path: str
     clone: Path
@@ -107,7 +111,10 @@ class Repository:
         return f"{address.display(self.url)} ({revision})"
 
     def commit(self) -> Commit:
-        """The current commit of the revision, fetched if it has changed. Raises SourceUnreachable."""
+        """The current commit of the revision, fetched if it has changed.
+
+        Raises SourceUnreachable if it cannot be read.
+        """
         with self._open() as clone:
             try:
                 return self._current(clone)
@@ -118,7 +125,7 @@ class Repository:
     def last(self) -> Commit | None:
         """The last valid commit, or else the last fetched one, from the clone alone.
 
-        None if there is none, or if it cannot be read.
+        None if neither commit exists or can be read.
         """
         for ref in (self._valid_ref, self._fetched_ref):
             try:
@@ -129,7 +136,10 @@ class Repository:
         return None
 
     def mark_valid(self, sha: str) -> None:
-        """Remember, in the clone, that this commit was applied. A clone that is lost forgets it."""
+        """Record in the clone that this commit was applied. The record is lost if the clone is.
+
+        A failure is ignored.
+        """
         try:
             with self._open() as clone:
                 if clone.resolve(self._valid_ref) != sha:
@@ -140,8 +150,8 @@ class Repository:
     def between(self, base: str, sha: str) -> tuple[Commit, ...]:
         """The commits of the branch after `base` and before `sha`, oldest first.
 
-        Commits that reached the branch only through a merge do not count. There are none if `base` is not
-        among the last 20, or if one of them cannot be read.
+        Commits that reached the branch only through a merge do not count. The result is empty if `base` is
+        not among the last 20 commits, or if any commit after it cannot be read.
         """
         try:
             with self._open() as clone:
@@ -154,10 +164,10 @@ class Repository:
             return ()
 
     def valid_before(self, sha: str, is_valid: Callable[[Commit], bool]) -> Commit | None:
-        """The newest valid commit of the branch before this one, among the last 20, None if there is none.
+        """The newest valid commit among the last 20 before `sha` on the branch, None if none is valid.
 
         Commits that reached the branch only through a merge do not count. A commit with problems is never
-        valid. Raises SourceUnreachable if one of them cannot be read.
+        valid. Raises SourceUnreachable if a commit cannot be read.
         """
         with self._open() as clone:
             try:
@@ -170,10 +180,11 @@ class Repository:
         return None
 
     def authors(self, sha: str, lines: Collection[tuple[str, int]]) -> tuple[Author, ...]:
-        """The authors of the most recent changes to these lines, as of a commit.
+        """The authors of the most recent change to any of these lines of the commit `sha`.
 
-        Each line is a path and a line number. There are several authors if parallel changes were merged, and
-        none if the history does not show the author. The history is fetched if it is missing.
+        Each line is a path and a line number. There are several authors if parallel changes were merged.
+        There is none if the history does not show the author. The history is fetched if it is not in the
+        clone.
         """
         try:
             with self._open(_SHORT_WAIT) as clone:
@@ -182,13 +193,13 @@ class Repository:
             return ()
 
     def past_files(self, sha: str, text: str, paths: Collection[str]) -> tuple[tuple[File, ...], ...] | None:
-        """The spec files of the branch around the last few commits that added or removed `text` in `paths`.
+        """The spec files before and after each recent commit that added or removed `text` in `paths`.
 
-        For each of these commits: the files before it and after it, latest first. None if the history cannot
-        be read. Commits that reached the branch only through a merge do not count as states of the branch.
-        The history is fetched if it is missing.
+        The result has the files before a commit and then the files after it, the latest commit first. It is
+        None if the history cannot be read. Commits that reached the branch only through a merge do not count.
+        The history is fetched if it is not in the clone.
         """
-        tree = Tree()  # the one in memory keeps the files of the current commit
+        tree = Tree()  # not the one in memory, which keeps the files of the current commit
         try:
             with self._open(_SHORT_WAIT) as clone:
                 history = History(clone, self._remote, self._fetched_ref)
@@ -210,14 +221,14 @@ class Repository:
     def _fetched_ref(self) -> str:
         """The ref of the revision in the clone.
 
-        Each source has refs of its own, so a clone that was used for another source never returns its
-        commit.
+        Each source has refs of its own. A clone that was used for another source therefore never returns a
+        commit of that source.
         """
         return f"refs/reconciler/{self._digest(self.revision.ref)}"
 
     @property
     def _valid_ref(self) -> str:
-        """The ref of the last valid commit. A commit is valid for one path of the repository."""
+        """The ref of the last commit whose specs below the path are valid. Each path has a ref of its own."""
         return f"refs/reconciler-valid/{self._digest(self.revision.ref, str(PurePosixPath(self.path)))}"
 
     def _digest(self, *parts: str) -> str:
@@ -241,7 +252,11 @@ class Repository:
         return (SourceStopped if self.stop.is_set() else SourceUnreachable)(message)
 
     def _current(self, clone: Clone) -> Commit:
-        """The current commit. The server is asked for its id first. Raises _Broken and SourceUnreachable."""
+        """The current commit.
+
+        Asks the server for the id of the commit, and fetches only a commit that is new.
+        Raises _Broken if the clone is broken, and SourceUnreachable if the commit cannot be read.
+        """
         memory = self._memory
         try:
             current = self._remote.current(clone)
@@ -251,7 +266,7 @@ class Repository:
                 return memory.commit
             commit = self._read(clone, self._fetched_ref, self._fetch_files(clone))
             memory.object, memory.commit = self._fetched_object(clone), commit
-            with suppress(GitFailed, OSError):  # the commit is read: a full volume, say, costs nothing
+            with suppress(GitFailed, OSError):  # the commit has been read, so a full volume does no harm
                 clone.compact()
         except RevisionMissing as error:
             raise self._unreachable(str(error)) from error
@@ -262,7 +277,10 @@ class Repository:
         return commit
 
     def _fetched_object(self, clone: Clone) -> str:
-        """The object that was fetched last. Raises _Broken."""
+        """The id of the object that was fetched last, "" before the first fetch.
+
+        Raises _Broken if the clone is broken, and GitFailed if this machine is the cause.
+        """
         try:
             return clone.resolve(self._fetched_ref)
         except GitFailed as error:
@@ -273,15 +291,18 @@ class Repository:
     def _fetch(self, clone: Clone) -> None:
         """Update the clone to the current commit of the revision, even after a forced push.
 
-        Raises GitFailed.
+        Raises _Broken if the clone is broken, and GitFailed if git fails.
         """
         if not self._fetched_object(clone):
-            self._memory.tree = Tree()  # a clone without files gets all of them
+            self._memory.tree = Tree()  # all files must be fetched into an empty clone
         how = () if clone.has_history(self._fetched_ref) else ("--depth=1",)
         self._remote.fetch(clone, self._fetched_ref, *how)
 
     def _fetch_files(self, clone: Clone) -> Fetch:
-        """Fetches files. A failure to fetch does not mean that the clone is damaged."""
+        """A function that fetches files.
+
+        It raises SourceUnreachable: a failed fetch does not damage the clone.
+        """
 
         def fetch(objects: Sequence[str]) -> None:
             try:
@@ -298,9 +319,10 @@ class Repository:
         return tree.spec_files(git, sha, "/".join(PurePosixPath(self.path).parts), fetch)
 
     def _read(self, clone: Clone, revision: str, fetch: Fetch | None = None) -> Commit:
-        """A commit in the clone. Without `fetch` no step needs the network, so a failure means damage.
+        """Read a commit from the clone. Only `fetch` uses the network.
 
-        Raises _Broken, SourceUnreachable from `fetch`, and GitFailed if this machine is the cause.
+        Raises _Broken if the clone is damaged, and GitFailed if this machine is the cause of a failure.
+        Raises SourceUnreachable if `fetch` does, or if the keys for signatures cannot be read.
         """
         try:
             facts = clone.git(
@@ -330,7 +352,7 @@ class Repository:
 
 
 def _moment(seconds: str) -> datetime:
-    """The commit time. A commit can claim any time, and one out of range counts as the epoch."""
+    """The commit time. A commit can claim any time, and a time out of range becomes the epoch."""
     try:
         return datetime.fromtimestamp(int(seconds), UTC)
     except (OverflowError, ValueError, OSError):

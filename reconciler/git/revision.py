@@ -23,7 +23,7 @@ class Revision:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether it always names the same commit."""
+        """Whether the revision always names the same commit."""
         return self.kind == "commit"
 
     def __str__(self) -> str:
@@ -31,28 +31,28 @@ class Revision:
 
 
 def branch(name: str) -> Revision:
-    """A branch by its name or its full ref. Raises ValueError."""
+    """The branch with this name or full ref. Raises ValueError if `name` is a tag or not a valid name."""
     if name.startswith(_TAGS):
         raise ValueError(f"{name!r} is a tag: use --tag")
     return _revision("branch", name.removeprefix(_HEADS), name)
 
 
 def tag(name: str) -> Revision:
-    """A tag by its name or its full ref. Raises ValueError."""
+    """The tag with this name or full ref. Raises ValueError if `name` is a branch or not a valid name."""
     if name.startswith(_HEADS):
         raise ValueError(f"{name!r} is a branch: use --branch")
     return _revision("tag", name.removeprefix(_TAGS), name)
 
 
 def commit(sha: str) -> Revision:
-    """One commit by its full id. Raises ValueError."""
+    """The commit with this id. Raises ValueError if `sha` is not a full commit id."""
     if not is_commit_id(sha.lower()):
         raise ValueError(f"{sha!r} is not the full id of a commit: write all 40 or 64 hexadecimal digits")
     return Revision("commit", sha.lower())
 
 
 def is_commit_id(text: str) -> bool:
-    """Whether this is the full id of a commit."""
+    """Whether `text` is a full commit id: 40 or 64 hexadecimal digits, in lower case."""
     return _SHA.fullmatch(text) is not None
 
 

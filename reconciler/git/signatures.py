@@ -1,7 +1,7 @@
 """Verifies the signature of a commit with the keys that the daemon is given, and with no others.
 
-Only git's verdict G counts. An SSH key that is merely listed with an end of its validity is judged at the
-date that the commit claims, and its author chooses this date. To lock a key out, remove it or revoke it.
+Only git's verdict G (good) is accepted. To lock out an SSH key, remove it or revoke it. An end of validity is
+not enough: git compares it with the date of the commit, and whoever signs a commit can choose that date.
 """
 
 import base64
@@ -37,8 +37,8 @@ class KeysUnreadable(Exception):
 class Signatures:
     """The keys that may sign a commit.
 
-    allowed_signers: SSH keys, in the form of ssh-keygen(1).
-    revoked_keys: SSH keys, or a KRL, that verify nothing, whatever date a commit has.
+    allowed_signers: SSH keys, in the ALLOWED SIGNERS format of ssh-keygen(1).
+    revoked_keys: SSH keys, or a KRL. Their signatures are refused, whatever the date of the commit.
     openpgp_keys: exported OpenPGP keys, with their revocations.
     """
 
@@ -54,7 +54,7 @@ class Signatures:
     def error(self, clone: Clone, sha: str) -> str | None:
         """Why the signature of a commit is refused, or None if it is good or no signature is required.
 
-        Raises KeysUnreadable, and GitFailed.
+        Raises KeysUnreadable if the keys cannot be used, and GitFailed if git fails.
         """
         if not self.are_required:
             return None
@@ -67,7 +67,11 @@ class Signatures:
 
     @contextmanager
     def _access(self, clone: Clone) -> Iterator[Access]:
-        """Configuration for these keys alone. GnuPG gets a directory of its own beside the clone."""
+        """An access that lets git use these keys and no others.
+
+        GnuPG gets a temporary directory in the clone.
+        Raises KeysUnreadable if the keys cannot be used.
+        """
         for path in (self.allowed_signers, self.revoked_keys, self.openpgp_keys):
             if path and not os.access(path, os.R_OK):
                 raise KeysUnreadable(f"the keys in {path} cannot be read, so no signature can be verified")
@@ -83,7 +87,7 @@ class Signatures:
         with tempfile.TemporaryDirectory(dir=clone.repository, prefix="tmp_keys_") as directory:
             home = Path(directory)
             options = "no-autostart\nbatch\nno-tty\nno-auto-check-trustdb\n"  # no agent is left behind
-            # All keys of the keyring are allowed, so each of them is trusted.
+            # Every key in the keyring is allowed, so GnuPG must trust all of them.
             options += "trust-model always\nno-default-keyring\nkeyring allowed.gpg\n"
             (home / "gpg.conf").write_text(options)
             (home / "allowed.gpg").write_bytes(_keyring(self.openpgp_keys) if self.openpgp_keys else b"")
@@ -92,7 +96,7 @@ class Signatures:
 
 
 def _keyring(path: Path) -> bytes:
-    """The exported keys in the form of a keyring. Raises KeysUnreadable."""
+    """The exported keys, without their armor. Raises KeysUnreadable if the file is not an export of keys."""
     content = path.read_bytes()
     if _ARMOR in content:
         try:
@@ -105,7 +109,7 @@ def _keyring(path: Path) -> bytes:
 
 
 def _body(block: bytes) -> bytes:
-    """The base64 of an armored block: after the empty line that ends its headers, before its checksum."""
+    """The base64 text of an armored block: the lines between the headers and the checksum."""
     lines = [line.strip() for line in block.splitlines()]
     lines = lines[lines.index(b"", 1) + 1 :] if b"" in lines[1:] else lines
     end = next((number for number, line in enumerate(lines) if line.startswith((b"=", b"-----"))), None)

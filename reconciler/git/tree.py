@@ -1,7 +1,7 @@
 """Reads the spec files of one commit from the objects of git.
 
-There is no working tree. So there is nothing to clean up, no symbolic link that leads out of it, and no
-moment at which only half of a commit is checked out.
+There is no working tree. Therefore nothing has to be cleaned up, no symbolic link can lead out of the tree,
+and a commit is never half checked out.
 """
 
 import difflib
@@ -23,13 +23,13 @@ Fetch = Callable[[Sequence[str]], None]
 
 _TREE, _LINK, _SUBMODULE = "040000", "120000", "160000"
 _KINDS = {_LINK: Kind.LINK, _SUBMODULE: Kind.SUBMODULE}
-_MOST_LINKS = 40  # that one path may lead through, as in Linux
-_LONGEST_LINK = 4095  # bytes; Linux follows no longer one
-_MOST_STEPS = 1_000_000  # from name to name, to follow all links of a commit
-_MOST_OUTSIDE = 1000  # directories outside the path that are listed, each by a call of git
-# A few objects can name more files than fit into memory, because directories may repeat.
+_MOST_LINKS = 40  # links that are followed for one path, as in Linux
+_LONGEST_LINK = 4095  # bytes of a path in a link; Linux accepts no longer path
+_MOST_STEPS = 1_000_000  # names that are visited to follow all links of a commit
+_MOST_OUTSIDE = 1000  # directories outside the path that are listed, with one call of git each
+# A few objects can name more files than fit into memory, because a commit can contain a directory many times.
 _MOST_NAMES = 250_000  # of files and directories
-_MOST_CHARACTERS = 1 << 26  # of the paths of these
+_MOST_CHARACTERS = 1 << 26  # in the paths of all files and directories
 _NOT_DIRECTORIES = {
     _LINK: "is a symbolic link, which is not followed: name the directory that it leads to",
     _SUBMODULE: SUBMODULE,
@@ -39,7 +39,7 @@ _NOT_DIRECTORIES = {
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A line of ls-tree. `path` is relative to the listed tree."""
+    """A line of `git ls-tree`. `path` is relative to the tree that is listed."""
 
     mode: str
     object: str
@@ -51,11 +51,14 @@ class Corrupt(Exception):
 
 
 class _TooLarge(Exception):
-    """The tree has more names or contents than are kept in memory."""
+    """The names or the files of the tree are too large to be kept in memory."""
 
 
 class Tree:
-    """Reads commits. It keeps the files of the last commit, so that only those that changed are read."""
+    """Reads commits.
+
+    Keeps the files of the last commit, so that only files that have changed are read again.
+    """
 
     def __init__(self) -> None:
         self._contents: dict[str, bytes] = {}
@@ -63,7 +66,7 @@ class Tree:
     def spec_files(self, git: Git, sha: str, path: str, fetch: Fetch | None = None) -> Selection:
         """The spec files below `path` ("" for the whole tree) in a commit.
 
-        `fetch` gets files that are not in the clone. Without it they raise Corrupt.
+        `fetch` fetches files that are not in the clone. Raises Corrupt if a file is missing.
         """
         try:
             problem = _not_a_directory(git, sha, path)
@@ -78,7 +81,7 @@ class Tree:
         return Selection.of_all([found, Selection((), (problem_of(path or ".", message),))])
 
     def files_below(self, git: Git, sha: str, path: str, fetch: Fetch | None = None) -> Selection:
-        """Like `spec_files`, for a path that is a directory. No spec file is no problem."""
+        """Like `spec_files`, but `path` must be a directory, and it need not contain any spec files."""
         try:
             objects = _Objects(git, fetch, self._contents)
             found = select(_CommitTree(objects, sha, path))
@@ -89,7 +92,7 @@ class Tree:
 
 
 class _Objects:
-    """The files of one commit. `used` are the contents of those that were read, by object."""
+    """Reads the files of one commit. `used` has the contents of the files that were read, by object id."""
 
     def __init__(self, git: Git, fetch: Fetch | None, known: Mapping[str, bytes]) -> None:
         self.git = git
@@ -99,7 +102,10 @@ class _Objects:
         self._bytes = 0
 
     def read(self, objects: Sequence[str]) -> list[bytes | int]:
-        """The contents of these files, in order, or the size of one that is too large. Raises _TooLarge."""
+        """The content of each file, in order. For a file that is too large, its size in bytes instead.
+
+        Raises _TooLarge if the files of the commit together are too large, and Corrupt if a file is missing.
+        """
         self.used |= {each: self._known[each] for each in objects if each in self._known}
         new = list(dict.fromkeys(each for each in objects if each not in self.used))
         sizes = _sizes(self.git, new)
@@ -118,7 +124,10 @@ class _Objects:
 
 
 class _CommitTree:
-    """A directory of a commit as a tree. Paths inside are relative to it. It is listed once, as a whole."""
+    """A directory of a commit, in the form that `select` reads. Paths are relative to the directory.
+
+    The directory and everything below it are listed once, in one call of git.
+    """
 
     def __init__(self, objects: _Objects, sha: str, path: str) -> None:
         self._objects = objects
@@ -148,7 +157,8 @@ class _CommitTree:
         return printable(self._path) or "the repository"
 
     def shown(self, path: str) -> str:
-        # File names need not be UTF-8. The escaped name can be printed, and the file is read by its object.
+        # File names need not be UTF-8. The escaped name can be printed, and the file is read by its object
+        # id.
         return os.fsencode("/".join((*self._above, path))).decode(errors="backslashreplace")
 
     def identity(self, path: str) -> str:
@@ -180,7 +190,10 @@ class _CommitTree:
             yield size_problem(self.shown(path), content) if isinstance(content, int) else content
 
     def _place(self, path: str, kind: Kind) -> None:
-        """Add an entry to its directory, and the directory to its own. Raises _TooLarge."""
+        """Add an entry to its directory, and each new directory to its parent.
+
+        Raises _TooLarge if there are too many names.
+        """
         is_new = True
         while is_new:
             self._names += 1
@@ -193,7 +206,10 @@ class _CommitTree:
             path, kind = directory, Kind.DIRECTORY
 
     def _follow(self, names: Sequence[str]) -> list[str] | Kind:
-        """The names from the top of the repository to where a path leads, after all links."""
+        """The path that `names` leads to after all links, from the top of the repository.
+
+        Returns a Kind instead if it leads to nothing, out of the repository, or through a loop.
+        """
         left, place, followed = list(reversed(names)), list[str](), 0
         while left:
             self._steps += 1
@@ -218,19 +234,25 @@ class _CommitTree:
         return place
 
     def _exists(self, place: Sequence[str]) -> bool:
-        """Whether there is a place, or it is not known because it is not below the path."""
+        """Whether this place exists.
+
+        Also true for any place outside the directory, because it is not known.
+        """
         if place[: len(self._above)] != self._above:
             return True
         path = "/".join(place[len(self._above) :])
         return path in self._entries or path in self._children
 
     def _link_at(self, place: Sequence[str]) -> str | None:
-        """The text of the link at a place, None if there is none below the path."""
+        """The path in the link at this place.
+
+        None if there is no link, or if the place is outside the directory.
+        """
         above = len(self._above)
         return self._links.get("/".join(place[above:])) if place[:above] == self._above else None
 
     def _kind_outside(self, place: Sequence[str]) -> Kind:
-        """What is at a place of the commit that is not below the path."""
+        """The kind of what is at a place of the commit that is outside the directory."""
         above, mode = "", _TREE
         for name in place:
             if mode != _TREE:
@@ -259,8 +281,8 @@ def has_directory(git: Git, sha: str, path: str) -> bool:
 def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
     """The problem with the path that should contain the specs, None if it is a directory.
 
-    The path is looked up name by name. The message can then suggest a name, and git treats no name as a
-    pattern.
+    The path is looked up name by name, so that the message can suggest a similar name, and so that git treats
+    no name as a pattern.
     """
     above = ""
     for name in path.split("/") if path else ():
@@ -276,7 +298,7 @@ def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
 
 
 def _modes(git: Git, sha: str, directory: str) -> dict[str, str]:
-    """The modes of what is in a directory of a commit, by name."""
+    """The mode of each entry of a directory of a commit, by the name of the entry."""
     return {
         each.path: each.mode
         for each in _entries(git(["ls-tree", "-z", "--full-tree", f"{sha}:{directory}"], b""))
@@ -292,7 +314,7 @@ def _entries(listing: bytes) -> Iterator[_Entry]:
 
 
 def _sizes(git: Git, objects: Sequence[str]) -> dict[str, int]:
-    """The sizes of these files in bytes, without those that are not in the clone."""
+    """The sizes of these files in bytes, by object id. Leaves out files that are not in the clone."""
     if not objects:
         return {}
     lines = git(["cat-file", "--batch-check"], _lines(objects)).decode().splitlines()
@@ -301,7 +323,10 @@ def _sizes(git: Git, objects: Sequence[str]) -> dict[str, int]:
 
 
 def _contents(git: Git, files: Sequence[tuple[str, int]]) -> dict[str, bytes]:
-    """The contents of the files with these ids and sizes, from one call of git."""
+    """The contents of the files with these ids and sizes, by id, from one call of git.
+
+    Raises Corrupt if a file is missing or has another size.
+    """
     if not files:
         return {}
     answer = git(["cat-file", "--batch"], _lines([name for name, _ in files]))

@@ -1,7 +1,7 @@
 """Reads an earlier version of a directory of specs from the git repository that it is part of.
 
-The repository is that of the person or of CI. It is only read, and nothing is fetched. git finds the
-repository itself, and so refuses one that belongs to another user.
+The repository belongs to the person who runs the command, or to CI. It is only read, and nothing is fetched.
+git searches for the repository itself, and therefore refuses a repository of another user.
 """
 
 import os
@@ -18,7 +18,8 @@ from reconciler.spec.wording import printable, shorten
 
 _TIMEOUT = timedelta(minutes=1)
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-# What git reads as several commits, as all but one, as a file, or as a search. None is in the name of a ref.
+# Syntax for several commits, for all commits but one, for a file, or for a search. No name of a ref contains
+# it.
 _NOT_ONE = re.compile(r"^\^|\.\.|\^[@!-]|[:\s]")
 _SHALLOW = "`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout in CI, gets the whole history"
 _NO_REPOSITORY = "not a git repository"
@@ -30,9 +31,10 @@ class NoBase(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EarlierSpecs:
-    """The spec files of a directory at a commit. `warning` says why it may be the wrong commit, or is "".
+    """The spec files of a directory at a commit.
 
-    `is_absent`: the commit has no spec files there.
+    `warning` says why the commit might be the wrong one, or is "". `is_absent` is true if the commit has no
+    spec files in the directory.
     """
 
     commit: str
@@ -42,9 +44,10 @@ class EarlierSpecs:
 
 
 def earlier_specs(directory: Path, revision: str) -> EarlierSpecs:
-    """The spec files of `directory` where the current commit branched off from `revision`.
+    """The spec files of `directory` at the commit where HEAD branched off from `revision`.
 
-    If git knows no common commit, as in a shallow clone, at `revision` itself. Raises NoBase.
+    If git knows no such commit, as in a shallow clone, returns the files at `revision` itself. Raises NoBase
+    if they cannot be read.
     """
     if directory.is_file():
         raise NoBase(f"{printable(str(directory))} is a file: --base compares directories of specs")
@@ -68,7 +71,10 @@ def earlier_specs(directory: Path, revision: str) -> EarlierSpecs:
 
 
 def _path(git: Git, directory: Path, here: Path, existing: Path) -> str:
-    """The path of the specs in the repository, "" for its top. They may exist in earlier commits only."""
+    """The path of the specs in the repository, "" for its top directory.
+
+    The path might exist only in earlier commits. Raises NoBase if there is no repository.
+    """
     try:
         prefix = os.fsdecode(git(["rev-parse", "--show-prefix"], b"").removesuffix(b"\n"))
     except GitFailed as error:
@@ -81,7 +87,7 @@ def _path(git: Git, directory: Path, here: Path, existing: Path) -> str:
 
 
 def _commit(git: Git, revision: str) -> str:
-    """The id of the commit that a revision names. Raises NoBase."""
+    """The id of the commit that a revision names. Raises NoBase if it does not name exactly one commit."""
     shown = shorten(revision)
     if _NOT_ONE.search(revision) or "\0" in revision:
         raise NoBase(f"{shown!r} does not name one commit: write a branch, a tag or the id of a commit")
@@ -99,7 +105,7 @@ def _commit(git: Git, revision: str) -> str:
 
 
 def _branching_point(git: Git, tip: str, revision: str) -> tuple[str, str]:
-    """Where the current commit branched off, and a warning if that is unknown. It is then the tip."""
+    """The commit where HEAD branched off from `tip`, and "". If it is unknown, `tip` and a warning."""
     try:
         return git(["merge-base", tip, "HEAD"], b"").decode().split()[0], ""
     except GitFailed as error:

@@ -1,9 +1,9 @@
 """Addresses in responses: the next page of a list, the status of an operation, a redirect. Pure.
 
-Every request carries a token, and the receiver of a token can use our permissions. Two parsers may find
-different hosts in one address: `https://evil.example\\@management.azure.com/` is on management.azure.com for
-`urlsplit`, and on evil.example for `requests`. Therefore no address is used unchanged. Its path and query are
-sent to our own endpoint.
+Every request carries a token, and whoever receives a token can use our permissions. Two parsers can find
+different hosts in one address: in `https://evil.example\\@management.azure.com/`, `urlsplit` finds the host
+management.azure.com, and `requests` finds evil.example. Therefore no address is used unchanged. The path and
+the query of an address are sent to our own endpoint.
 """
 
 import re
@@ -11,15 +11,17 @@ from urllib.parse import SplitResult, urlsplit
 
 from reconciler.azure.failure import MalformedResponse
 
-# Backslash, whitespace, control characters: valid addresses have none, and parsers treat them differently.
+# Backslashes, whitespace and control characters. A valid address has none, and parsers treat them
+# differently.
 _AMBIGUOUS = re.compile(r"[\\\s\x00-\x1f\x7f-\x9f]")
 _PORTS = {"https": 443, "http": 80}
 _LONGEST_EXCERPT = 80
 
 
 def on_endpoint(url: str, endpoint: str) -> str:
-    """The address of `url` on `endpoint`. Raises MalformedResponse if it is on another host or invalid.
+    """The path and query of `url` on `endpoint`.
 
+    Raises MalformedResponse if `url` is invalid or on another host.
     >>> on_endpoint("https://MANAGEMENT.azure.com:443/subscriptions/s?page=2", "https://management.azure.com")
     'https://management.azure.com/subscriptions/s?page=2'
     >>> on_endpoint("/subscriptions/s", "https://management.azure.com")
@@ -27,7 +29,7 @@ def on_endpoint(url: str, endpoint: str) -> str:
     """
     own = urlsplit(endpoint)
     address, mark, query = url.partition("?")
-    # A filter may contain spaces, and the SDK does not encode them.
+    # A filter can contain spaces, and the SDK does not encode them.
     url = f"{address}{mark}{query.replace(' ', '%20')}"
     try:
         parts = urlsplit(url)
@@ -46,11 +48,11 @@ def on_endpoint(url: str, endpoint: str) -> str:
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
-    """Scheme, host and port. Links may name the default port. Raises ValueError."""
+    """The scheme, the host, and the port or its default. Raises ValueError if the port is invalid."""
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
 def _unreadable(url: str) -> MalformedResponse:
-    """The error, without the query, which may contain a signature."""
+    """The error for an invalid link. Leaves out the query, which might contain a signature."""
     shown = repr(url.partition("?")[0])
     return MalformedResponse(f"Azure sent an invalid link, {shown[:_LONGEST_EXCERPT]}, which is not followed")

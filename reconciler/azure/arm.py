@@ -1,8 +1,8 @@
 """Converts Azure's JSON to our values and back. Pure. Models of the SDK and plain JSON are both mappings.
 
-It is written against recorded traffic. A field that Azure omits, or sends as null, is "", None or False here,
-and the decision refuses to act on what it cannot read. A response that lacks a mandatory field, or whose
-fields have another type, raises `MalformedResponse`.
+The conversion follows recorded traffic. A field that Azure omits or sends as null becomes "", None or False,
+and the decision refuses to act if it needs the value. A response that lacks a mandatory field, or that has a
+field of the wrong type, raises `MalformedResponse`.
 """
 
 import json
@@ -60,12 +60,12 @@ _SECONDS = re.compile(r"[0-9]{1,6}")
 _LONGEST_GRACE = 10**6
 # The final statuses of long operations in Azure, by their folded form.
 _ENDED = {"succeeded": "Succeeded", "failed": "Failed", "canceled": "Canceled", "cancelled": "Canceled"}
-# Not a field of Azure: `flexible` adds it to a row.
+# This is not a field of Azure. `flexible` adds it to a row.
 ATTACHED = "isAttached"
 
 
 def model(body: Json) -> Model:
-    """A scale set, from GET or from a row of a list. Raises only MalformedResponse."""
+    """A scale set, from the response to a GET or from a row of a list. Raises only MalformedResponse."""
     with only_malformed("a scale set"):
         return _model(body)
 
@@ -85,7 +85,8 @@ def _model(body: Json) -> Model:
         image=image_of(storage),
         capacity=_capacity(body, is_flexible=is_flexible),
         provisioning=text_in(properties, "provisioningState").lower(),
-        # A Flexible scale set has no policy unless one was set. Its upgrades are then manual.
+        # A Flexible scale set has a policy only if somebody set one. Without a policy its upgrades are
+        # manual.
         mode=text_in(policy, "mode") or ("Manual" if is_flexible and not policy else ""),
         orchestration=text_in(properties, "orchestrationMode"),
         automatic_os_upgrade=flag_in(
@@ -113,7 +114,7 @@ def _model(body: Json) -> Model:
 def instance(row: Json) -> Instance:
     """A row of the list of instances, with its instance view expanded. Raises only MalformedResponse.
 
-    Rows of a Flexible scale set may contain only names: see `flexible`.
+    A row of a Flexible scale set might contain only names: `flexible` completes it.
     """
     with only_malformed("an instance"):
         return _instance(row)
@@ -126,7 +127,7 @@ def _instance(row: Json) -> Instance:
     view = mapping_in(properties, "instanceView")
     statuses = objects_in(view, "statuses")
     provisioned = _status(statuses, "ProvisioningState/")
-    # An instance that is being created has no view yet. Its own state is used instead.
+    # An instance that is being created has no view yet. The state in its properties is used instead.
     state = _state(provisioned) or text_in(properties, "provisioningState").lower()
     phase, skips_upgrade = _custom_metrics(view)
     health = mapping_in(mapping_in(view, "vmHealth"), "status")
@@ -157,12 +158,12 @@ def _instance(row: Json) -> Instance:
 
 
 def rolling_upgrade(body: Json) -> RollingUpgrade:
-    """A rolling upgrade by Azure, from "rollingUpgrades/latest"."""
+    """Azure's own rolling upgrade, from the response to "rollingUpgrades/latest"."""
     return RollingUpgrade(text_in(mapping_in(mapping_in(body, "properties"), "runningStatus"), "code"))
 
 
 def operation(body: Json) -> Operation:
-    """The status of a long operation. It may have failed even if the response is a 200."""
+    """The status of a long operation. A response with the status 200 can report a failed operation."""
     error, status = mapping_in(body, "error"), text_in(body, "status")
     if not status:
         return Operation("")
@@ -176,7 +177,7 @@ def operation(body: Json) -> Operation:
 
 
 def region(name: str) -> str:
-    """A region as the API names it. Galleries use its display name.
+    """The name of a region in the API. Galleries use the display name of the region instead.
 
     >>> region("West Europe")
     'westeurope'
@@ -192,8 +193,8 @@ def model_patch(image: Image, tags: Mapping[str, str] | None) -> dict[str, Any]:
 def image_patch(image: Image) -> dict[str, Any]:
     """The body of the PATCH that sets only the image of the model.
 
-    Azure merges a PATCH: omitted fields of the reference keep their stored values, so the whole reference is
-    sent.
+    Azure merges a PATCH, so an omitted field of the image reference would keep its stored value. The body
+    therefore contains the whole reference.
     """
     match image:
         case VhdImage(uri=uri):
@@ -217,7 +218,10 @@ def image_patch(image: Image) -> dict[str, Any]:
 
 
 def _running(storage: Json) -> Image | None:
-    """The image of an instance. Its `exactVersion` is more precise than its `version`."""
+    """The image of an instance.
+
+    If the reference follows the latest version, `exactVersion` is the one that runs.
+    """
     image = image_of(storage)
     exact = text_in(mapping_in(storage, "imageReference"), "exactVersion")
     return at_version(image, exact) if image and exact and follows_latest(image) else image
@@ -240,17 +244,17 @@ def image_of(storage: Json) -> Image | None:
             version=text_in(reference, "version"),
         )
     uri = text_in(mapping_in(mapping_in(storage, "osDisk"), "image"), "uri")
-    return VhdImage(uri.split("?")[0]) if uri else None  # the query may be a token
+    return VhdImage(uri.split("?")[0]) if uri else None  # the query might contain a token
 
 
 def plan(body: Json) -> Plan | None:
-    """The purchase plan of a Marketplace image, of a scale set or the catalogue. None without a plan."""
+    """The purchase plan of a Marketplace image, from a scale set or a catalogue. None if there is none."""
     found = Plan(text_in(body, "publisher"), text_in(body, "product"), text_in(body, "name"))
     return found if any((found.publisher, found.product, found.name)) else None
 
 
 def _carries_health(view: Json) -> bool:
-    """Whether "Microsoft.ManagedServices.ApplicationHealthLinux", or that for Windows, is installed."""
+    """Whether the Application Health extension, for Linux or for Windows, is installed."""
     handlers = objects_in(mapping_in(view, "vmAgent"), "extensionHandlers")
     installed = [text_in(each, "type").lower() for each in (*objects_in(view, "extensions"), *handlers)]
     publisher, types = _APPLICATION_HEALTH
@@ -258,8 +262,11 @@ def _carries_health(view: Json) -> bool:
 
 
 def _custom_metrics(view: Json) -> tuple[int | None, bool]:
-    """The upgrade phase that an application reports through Application Health 2.0, and whether it asks to be
-    skipped. The message is JSON in a string. Any other text is ignored."""
+    """The upgrade phase that an application reports, and whether it asks Azure to skip its instance.
+
+    An application reports them through version 2.0 of Application Health, as JSON in the text of a message.
+    Any other message is ignored.
+    """
     reports = [
         each for extension in objects_in(view, "extensions") for each in objects_in(extension, "substatuses")
     ]
@@ -283,9 +290,9 @@ def _health_source(profile: Json, extensions: Iterable[Json]) -> HealthSource:
 
 
 def _grace(extensions: Iterable[Json]) -> timedelta:
-    """The grace period of the Application Health extension for a new instance: "gracePeriod", in seconds."""
+    """The "gracePeriod" of the Application Health extension for a new instance. Azure gives it in seconds."""
     settings = next((each.get("settings") for each in extensions if _is(each, *_APPLICATION_HEALTH)), None)
-    # Settings are JSON of the user, in any shape.
+    # The user writes the settings, as JSON of any shape.
     seconds = settings.get("gracePeriod") if isinstance(settings, Mapping) else None
     if isinstance(seconds, str) and _SECONDS.fullmatch(seconds):
         seconds = int(seconds)
@@ -295,8 +302,10 @@ def _grace(extensions: Iterable[Json]) -> timedelta:
 
 
 def _notice(profile: Json, name: str) -> timedelta:
-    """How long in advance Azure announces to an instance that it is taken out of service
-    ("scheduledEventsProfile")."""
+    """How long in advance Azure notifies an instance that it will be taken out of service.
+
+    The setting is in the "scheduledEventsProfile".
+    """
     notice = mapping_in(mapping_in(profile, "scheduledEventsProfile"), name)
     if not flag_in(notice, "enable"):
         return timedelta()
@@ -304,7 +313,7 @@ def _notice(profile: Json, name: str) -> timedelta:
 
 
 def iso_duration(text: str) -> timedelta:
-    """The length of "PT1H30M". Zero for another text.
+    """The length of an ISO 8601 duration such as "PT1H30M". Zero for any other text.
 
     >>> print(iso_duration("PT1H30M"), iso_duration("soon"))
     1:30:00 0:00:00
@@ -335,7 +344,10 @@ def _is(extension: Json, publisher: str, types: tuple[str, ...]) -> bool:
 
 
 def _status(statuses: Iterable[Json], prefix: str) -> Json:
-    """The status of one family, selected by its code. The order of statuses is not guaranteed."""
+    """The first status whose code begins with `prefix`, {} without one.
+
+    Azure guarantees no order of statuses.
+    """
     for status in statuses:
         if text_in(status, "code").lower().startswith(prefix.lower()):
             return status
@@ -343,13 +355,16 @@ def _status(statuses: Iterable[Json], prefix: str) -> Json:
 
 
 def _state(status: Json) -> str:
-    """The state in a status code, folded: "running" of "PowerState/running"."""
+    """The state in a status code, in lower case: "running" for "PowerState/running"."""
     parts = text_in(status, "code").lower().split("/")
     return parts[1] if len(parts) > 1 else ""
 
 
 def _error(provisioned: Json) -> str:
-    """The error code of "ProvisioningState/failed/VMExtensionProvisioningError", or Azure's message."""
+    """Why provisioning failed: an error code, or else Azure's message. "" if it has not failed.
+
+    The code is the last part of "ProvisioningState/failed/VMExtensionProvisioningError".
+    """
     parts = text_in(provisioned, "code").split("/")
     if len(parts) < 2 or parts[1].lower() != "failed":
         return ""
@@ -357,7 +372,7 @@ def _error(provisioned: Json) -> str:
 
 
 def _capacity(body: Json, *, is_flexible: bool) -> int:
-    """A Flexible scale set may have no SKU of its own, or one without a capacity."""
+    """The capacity. It is 0 for a Flexible scale set that has no SKU, or a SKU without a capacity."""
     capacity = number_in(mapping_in(body, "sku"), "capacity")
     if capacity is None and not is_flexible:
         raise MalformedResponse("Azure sent a scale set without its sku.capacity")

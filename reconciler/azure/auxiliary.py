@@ -2,9 +2,9 @@
 
 x-ms-authorization-auxiliary: Bearer <token>, Bearer <token>
 
-Azure checks them "when the request references a resource from different tenant", by the body of the request,
-and responds with 401 if any of them is invalid. Therefore only the PATCH of a model, which names an image,
-carries them. A tenant that issues no token blocks no other request.
+Azure checks these tokens if the body of a request refers to a resource of another tenant. It responds with
+401 if any of them is invalid. Therefore only the PATCH of a model carries them, because its body names an
+image. A tenant that issues no token then blocks no other request.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class TenantCredential:
             token = obtain(self._credential, *scopes, tenant=self._tenant)
         except (
             AzureFailure
-        ) as error:  # a refusal is temporary too: it ends once that tenant knows the application
+        ) as error:  # a refusal is temporary too: it ends once the tenant knows the application
             raise Unreachable(f"auxiliary tenant {self._tenant} issued no token: {error}") from error
         owner = str(claims(token.token).get("tid") or self._tenant)
         if owner.casefold() != self._tenant.casefold():
@@ -58,5 +58,5 @@ class AuxiliaryTokens(AuxiliaryAuthenticationPolicy):
 
 
 def options(tenants: Sequence[str]) -> dict[str, Any]:
-    """The options of an SDK operation that send a token of each tenant."""
+    """The options that make an operation of the SDK send a token of each tenant. {} without tenants."""
     return {_OPTION: True} if tenants else {}

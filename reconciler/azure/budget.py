@@ -1,14 +1,15 @@
 """The request budgets of Azure, as its responses report them.
 
-The compute provider counts requests by class (`OperationClass`), in one bucket for each subscription and
-region and one for each scale set. The gateway in front of it counts all reads and writes of the caller.
-Buckets refill evenly, and every response has the requests left ("x-ms-ratelimit-remaining-resource"). All
-clients of the subscription share the buckets of the provider, so a part of each is left to others: a smaller
-part by rollouts, which must not stop half-way, and a larger part by routine observations. After a 429, no
-request of its class is sent before the time that Azure names.
+The compute provider counts requests by class (`OperationClass`). Each class has one bucket for each region of
+a subscription, and one for each scale set. The gateway in front of the provider counts all reads and all
+writes of the caller. Buckets refill evenly, and every response reports how many requests are left
+("x-ms-ratelimit-remaining-resource"). All clients of a subscription share the buckets of the provider, so we
+leave a part of each bucket to the others. Rollouts leave a smaller part, because they must not stop half-way,
+and routine observations leave a larger part. After a 429, no request of the same class is sent before the
+time that Azure names.
 
-The sizes are those of "Throttling limits for Compute" in Azure's documentation. Budgets that are not listed
-there are enforced only by Azure's 429.
+The sizes are those of "Throttling limits for Compute" in Azure's documentation. A budget that is not listed
+there is not checked in advance, and only Azure's 429 enforces it.
 
 The cost of a check does not depend on the number of scale sets, because each bucket is found by its key. Only
 a request that covers every region checks several buckets, one for each region.
@@ -27,20 +28,23 @@ from threading import Lock
 from reconciler.azure.expiring import ExpiringMap
 from reconciler.rollout.wording import time_of_day
 
-# "VmssQueuedVMOperations;0" is in the same header, but is not a budget: it counts up.
+# The header can also contain "VmssQueuedVMOperations;0". This is not a budget, because it counts up.
 _REMAINING = "x-ms-ratelimit-remaining-resource"
 # Responses to simultaneous requests arrive within this time, in any order.
 _SIMULTANEOUS = timedelta(seconds=1)
-# How long a bucket is remembered once it is full again. A full bucket blocks nothing, but counts requests in
-# flight. A forgotten one counts again after the next response.
+# How long a bucket is remembered after it is full again. A full bucket blocks no request, but its count still
+# includes requests in flight. A bucket that was forgotten is counted again from the next response.
 _FULL_KEPT = timedelta(hours=1)
-# Larger than any budget by far, and without overflow.
+# Up to nine digits: far more than any budget, and too few to overflow.
 _COUNT = re.compile(r"[0-9]{1,9}")
 _OF_GATEWAY = re.compile(r"x-ms-ratelimit-remaining-(subscription-(?:reads|writes))", re.IGNORECASE)
 
 
 class Priority(Enum):
-    """The priority of a request. Its value is the share of a budget that is left to others."""
+    """The priority of a request.
+
+    The value is the share of a budget that the request leaves to other clients.
+    """
 
     ROLLOUT = 0.2
     ROUTINE = 0.5
@@ -73,7 +77,7 @@ _ACTIONS = (
 
 
 class OperationClass(Enum):
-    """The class of a request: the stem of Azure's names for it, and the buckets that it draws on."""
+    """The class of a request: the stem of its names in Azure, and the buckets that count the request."""
 
     GET = (
         "GetVMScaleSet",
@@ -113,7 +117,7 @@ class OperationClass(Enum):
 
     @property
     def gateway(self) -> Bucket:
-        """The bucket of the gateway, for all reads or all writes."""
+        """The bucket of the gateway that counts the request: that of all reads, or that of all writes."""
         return self.buckets[-1]
 
 
@@ -122,7 +126,7 @@ _BY_NAME = {bucket.name: bucket for operation_class in OperationClass for bucket
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a request is about: a scale set, its region and its subscription, all folded.
+    """What a request is about: a scale set, its region and its subscription, all in lower case.
 
     `location` is "" if it is unknown, or if the request covers every region. `resource` is "" if the request
     is not about one scale set.
@@ -157,10 +161,10 @@ class _Left:
     at: datetime
 
     def by(self, now: datetime, bucket: Bucket) -> float:
-        # A clock that is set back does not empty a bucket.
+        # Setting the clock back must not empty a bucket.
         passed = max(timedelta(), now - self.at)
         filled = self.requests + bucket.refill * (passed / timedelta(minutes=1))
-        # Rounded, so that after the announced delay a whole request is left.
+        # Rounded, so that a whole request is left after the announced delay.
         return round(min(bucket.size, filled), 6)
 
     def full_at(self, bucket: Bucket) -> datetime:
@@ -173,7 +177,7 @@ _Key = tuple[str, Subject]
 
 @dataclass(slots=True)
 class Budget:
-    """Safe to share between threads."""
+    """The requests that are left in each bucket. Safe to share between threads."""
 
     _left: ExpiringMap[_Key, _Left] = field(default_factory=ExpiringMap)
     _in_flight: Counter[_Key] = field(default_factory=Counter)
@@ -186,8 +190,9 @@ class Budget:
     def note(self, subject: Subject, headers: Mapping[str, str], at: datetime) -> None:
         """Record the remaining requests in a response about `subject`.
 
-        The response does not count other requests in flight, and may be older than one that arrived before.
-        It therefore raises our count only if no request was sent within the last second.
+        The response does not count other requests in flight, and it might be older than a response that
+        arrived before it. It therefore raises our count only if that count has not changed within the last
+        second.
         """
         with self._lock:
             self._add_region(subject)
@@ -203,7 +208,10 @@ class Budget:
     def back_off(
         self, operation_class: OperationClass, subject: Subject, policy: str, until: datetime
     ) -> None:
-        """Record a 429. `policy` is the budget that Azure named, "" if the gateway rejected the request."""
+        """Record a 429.
+
+        `policy` is the budget that Azure named, or "" if the gateway rejected the request.
+        """
         if not policy:
             key = (operation_class.gateway.name, subject.of(BucketScope.CALLER))
         else:
@@ -211,7 +219,7 @@ class Budget:
             key = (operation_class.stem, subject.of(scope))
         with self._lock:
             self._add_region(subject)
-            if not self._backoffs.expiry(key, until):  # a longer back-off remains
+            if not self._backoffs.expiry(key, until):  # unless a longer back-off is recorded
                 self._backoffs.put(key, None, until)
 
     def acquire(
@@ -222,9 +230,9 @@ class Budget:
         at: datetime,
         requests: int = 1,
     ) -> Delay | None:
-        """Acquire requests. Returns None if they may be sent, or else how long they must wait, and why.
+        """Acquire requests. Returns None if they may be sent now, or else how long they must wait, and why.
 
-        `requests` is the number that is needed together, such as the pages of a list.
+        `requests` is the number of requests that are needed together, such as one for each page of a list.
         """
         with self._lock:
             self._backoffs.forget(at)
@@ -245,7 +253,7 @@ class Budget:
         return None
 
     def release(self, operation_class: OperationClass, subject: Subject) -> None:
-        """Release a call that has ended, with or without success."""
+        """Record that a call of this class has ended, whether it succeeded or failed."""
         with self._lock:
             for bucket in operation_class.buckets:
                 key = _key(bucket, subject)
@@ -262,7 +270,10 @@ class Budget:
             self._regions[subject.subscription][subject.location] = None
 
     def _keys(self, name: str, scope: BucketScope, subject: Subject) -> Iterator[_Key]:
-        """The keys of the buckets of `subject`. A request that covers every region draws on all of them."""
+        """The keys of the buckets of `subject`.
+
+        A request that covers every region has a key for each region.
+        """
         own = subject.of(scope)
         yield name, own
         if scope is BucketScope.REGION and not own.location:
@@ -270,7 +281,7 @@ class Budget:
                 yield name, Subject(own.subscription, location)
 
     def _backoff(self, operation_class: OperationClass, subject: Subject, at: datetime) -> Delay | None:
-        """The longest back-off that applies to `subject`."""
+        """The longest back-off that applies to `subject`, as a delay from `at`. None without a back-off."""
         keys = chain(
             self._keys(operation_class.gateway.name, BucketScope.CALLER, subject),
             self._keys(operation_class.stem, BucketScope.REGION, subject),
@@ -288,9 +299,10 @@ def _key(bucket: Bucket, subject: Subject) -> _Key:
 
 
 def _reserve(bucket: Bucket, left: _Left, priority: Priority, at: datetime, requests: int) -> Delay | None:
-    """The delay until `requests` are left in addition to the part for others, None without a delay.
+    """The delay until the bucket has `requests` in addition to the part for other clients.
 
-    A call that needs nearly a whole bucket leaves only the remainder to others.
+    It is None without a delay. A call that needs nearly the whole bucket leaves only the remainder to other
+    clients.
     """
     share_kept = 0 if bucket.scope is BucketScope.CALLER else math.ceil(bucket.size * priority.value)
     kept = max(0, min(share_kept, bucket.size - requests))
@@ -307,7 +319,7 @@ def _reserve(bucket: Bucket, left: _Left, priority: Priority, at: datetime, requ
 
 
 def _remaining(headers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
-    """Bucket names and counts, from "Microsoft.Compute/GetVMScaleSetResource;35,..." and the gateway.
+    """The name of each bucket in the headers of the provider and the gateway, and the requests left in it.
 
     >>> list(_remaining({"x-ms-ratelimit-remaining-resource": "Microsoft.Compute/GetVMScaleSetResource;35"}))
     [('GetVMScaleSetResource', 35)]

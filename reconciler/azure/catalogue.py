@@ -1,7 +1,7 @@
-"""The image catalogues: whether an image exists, in which region, and which version is the newest.
+"""The image catalogues: whether an image exists, in which region it exists, and which version is the newest.
 
-Azure has one catalogue for each kind of image. Versions are ordered as numbers, because Azure orders them by
-name, with "9" after "10". To add a kind, add a function and its row in `_CATALOGUES`.
+Azure has one catalogue for each kind of image. Versions are ordered as numbers here. Azure orders them as
+text, with "9" after "10". To add a kind of image, add a function and its row in `_CATALOGUES`.
 """
 
 import math
@@ -48,8 +48,8 @@ Check = Callable[[Image], Availability]
 def availability(session: Session, image: Image, model: Model, priority: Priority) -> Availability:
     """Whether instances of `model` can be created from `image`. Never raises.
 
-    An exact version may be rolled out even if its catalogue cannot be read, because Azure checks it too. What
-    `latest` means is known only from the catalogue.
+    If the catalogue cannot be read, an exact version is unchecked. It can be rolled out, because Azure checks
+    it too. The version that `latest` stands for is then unknown.
     """
     try:
         return look_up(session, image, model, priority)
@@ -58,11 +58,11 @@ def availability(session: Session, image: Image, model: Model, priority: Priorit
 
 
 def look_up(session: Session, image: Image, model: Model, priority: Priority) -> Availability:
-    """Like `availability`. Raises AzureFailure if the catalogue cannot be read."""
+    """Like `availability`, but raises AzureFailure if the catalogue cannot be read."""
     find = _CATALOGUES.get(type(image))
     if find is None:
         return Availability(image, Verdict.UNCHECKED)
-    # A gallery or a managed image may be in a different subscription than the scale set.
+    # A gallery or a managed image can be in a different subscription than the scale set.
     home = str(image) if isinstance(image, GalleryImage | ManagedImage) else model.id
     with session.call(OperationClass.IMAGES, home, priority) as call:
         try:
@@ -118,7 +118,10 @@ def _shared_gallery(
 
 
 def _public(versions: Any, image: CommunityGalleryImage | SharedGalleryImage, location: str) -> Availability:
-    """A public gallery is read in a region, and shows only what is replicated to that region."""
+    """An image in a public gallery.
+
+    In a region, the gallery shows only the versions that are replicated there.
+    """
     _, _, gallery, _, name, *_ = image.id.split("/")
 
     def check(exact: Image) -> Availability:
@@ -143,9 +146,10 @@ def _managed_image(client: ComputeManagementClient, image: ManagedImage, locatio
 
 
 def definition_traits(session: Session, image: Image, model: Model, priority: Priority) -> Traits:
-    """The traits in the definition of a gallery image, empty for other images. Never raises.
+    """The traits in the definition of a gallery image. Never raises.
 
-    They are empty if the definition cannot be read: Azure checks the image too.
+    The traits are empty for any other image. They are also empty if the definition cannot be read: this does
+    no harm, because Azure checks the image too.
     """
     if not isinstance(image, GalleryImage | CommunityGalleryImage | SharedGalleryImage):
         return Traits()
@@ -196,13 +200,13 @@ def _platform_traits(properties: Json) -> Traits:
 
 
 def _disk_size(disk: Json) -> int | None:
-    """The size in GB, rounded up as in Azure. Newer responses have only bytes."""
+    """The size in GB, rounded up as Azure does. Newer responses contain only the size in bytes."""
     size = number_in(disk, "sizeInBytes")
     return number_in(disk, "sizeInGb") if size is None else math.ceil(size / 2**30)
 
 
 def _disk_traits(properties: Json) -> Traits:
-    """The traits in a version of a gallery image. The others are in its definition."""
+    """The traits in a version of a gallery image. Its other traits are in its definition."""
     disk = mapping_in(mapping_in(properties, "storageProfile"), "osDiskImage")
     return Traits(disk_size=number_in(disk, "sizeInGB"))
 
@@ -222,7 +226,7 @@ _CATALOGUES: Mapping[type[Image], Callable[[ComputeManagementClient, Any, str], 
 
 
 def _newest(image: Image, rows: Iterable[Json], check: Check) -> Availability:
-    """The highest version that instances can be created from, and that is not excluded from latest."""
+    """The highest version from which instances can be created and that is not excluded from latest."""
     offered = list(rows)
     if not offered:
         return Availability(image, Verdict.NOT_FOUND, "it has no versions there")
@@ -238,9 +242,9 @@ def _newest(image: Image, rows: Iterable[Json], check: Check) -> Availability:
 
 
 def _missing(image: Image, location: str, error: ResourceNotFoundError) -> Availability:
-    """By the 404. Azure returns one for a deprecated platform version too, with its own code."""
+    """The availability that a 404 means. Azure also returns a 404 for a deprecated platform version."""
     code, message = (error.error.code, error.error.message) if error.error else ("", "")
-    if code == "SubscriptionNotFound":  # perhaps of another tenant, which Azure can read and we cannot
+    if code == "SubscriptionNotFound":  # perhaps of another tenant, which only Azure can read
         raise error
     if code == "ImageVersionDeprecated":
         return Availability(image, Verdict.DEPRECATED, _quote(message))
@@ -260,7 +264,7 @@ def _is_excluded(row: Json) -> bool:
 
 
 def _deprecation(image: Image, deprecation: Json) -> Availability:
-    """By "imageDeprecationStatus" of a platform image."""
+    """The availability that the "imageDeprecationStatus" of a platform image means."""
     match str(deprecation.get("imageState", "")):
         case "Deprecated":
             alternative = (deprecation.get("alternativeOption") or {}).get("value")
@@ -276,7 +280,7 @@ def _deprecation(image: Image, deprecation: Json) -> Availability:
 
 
 def _replication(image: Image, properties: Json, location: str) -> Availability:
-    """By "targetRegions" and "replicationStatus" of a gallery image."""
+    """The availability that "targetRegions" and "replicationStatus" of a gallery image mean."""
     regions = _regions(properties)
     if location not in regions:
         return Availability(
@@ -294,7 +298,10 @@ def _replication(image: Image, properties: Json, location: str) -> Availability:
 
 
 def _is_offered(properties: Json, location: str) -> bool:
-    """Whether a version may be the latest in this region. It may be excluded from latest in others."""
+    """Whether a version counts for latest in this region.
+
+    It can be excluded from latest in single regions.
+    """
     return any(
         region(str(each["name"])) == location and not each.get("excludeFromLatest")
         for each in (properties.get("publishingProfile") or {}).get("targetRegions") or ()

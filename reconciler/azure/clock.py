@@ -1,8 +1,8 @@
-"""The current time, from Azure's clock if ours is wrong: it is compared only with times from Azure.
+"""The current time, corrected to Azure's clock, because it is compared only with times from Azure.
 
-If our clock were minutes ahead, or set forward, instances that are just starting would count as late, and a
-good image as failed. A proxy that dates a few responses a day ahead would have the same effect, so the
-majority of the last responses counts.
+If our clock were minutes ahead, instances that have just started would count as late, and a good image as
+failed. A proxy that dates a few responses a day ahead would have the same effect. Therefore the majority of
+the last responses decides.
 """
 
 import time
@@ -15,21 +15,24 @@ from threading import Lock
 
 # The date of a response is in whole seconds.
 _TOLERANCE = timedelta(seconds=5)
-_KEPT = 9  # responses: four wrong ones in a row change nothing
-# Other years are ignored: "0001-01-01" means none, and a time near the year 9999 overflows when a duration is
-# added.
+_KEPT = 9  # responses; four wrong ones in a row have no effect
+# Times in other years are ignored: "0001-01-01" means that there is no time, and a time near the year 9999
+# overflows when a duration is added.
 _YEARS = range(2000, 2200)
 
 
 def steady() -> Callable[[], datetime]:
-    """Our own clock as it is now, advanced by the time since boot, which nobody can set."""
+    """A clock that starts at the current time and advances with the time since boot.
+
+    Setting the time of the machine does not affect it.
+    """
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     began, ticks = datetime.now(UTC), time.clock_gettime(clock)
     return lambda: began + timedelta(seconds=time.clock_gettime(clock) - ticks)
 
 
 class AzureClock:
-    """Safe to share between threads."""
+    """Our own clock, corrected by the dates of Azure's responses. Safe to share between threads."""
 
     def __init__(self, read: Callable[[], datetime]) -> None:
         """`read` returns the time of our own clock."""
@@ -46,8 +49,9 @@ class AzureClock:
         """Record the date of a response that has just arrived. `sent_at` is a time of our own clock."""
         if date is None:
             return
-        # It was `date` at some time since the request. A response that took 20 seconds and is dated at its
-        # begin does not set the clock back: 0 lies between -20 and 0.
+        # Azure wrote `date` at some time between the request and now, so the offset is between these two. If
+        # a response took 20 seconds and is dated at its start, the offset is between -20 and 0, and 0 is
+        # kept.
         least, most = date - self.read(), date - sent_at
         offset = least if least > _TOLERANCE else most if most < -_TOLERANCE else timedelta()
         with self._lock:
@@ -56,7 +60,7 @@ class AzureClock:
 
 
 def is_plausible(moment: datetime) -> bool:
-    """Whether a time from Azure is plausible."""
+    """Whether a time from Azure is in a plausible year."""
     return moment.year in _YEARS
 
 

@@ -1,4 +1,4 @@
-"""What Azure is known by without its SDK, for the options of commands."""
+"""Facts about Azure for the options of commands. This module does not import the SDK of Azure."""
 
 PUBLIC_CLOUD = "https://management.azure.com"
-MAX_TENANTS = 3  # the number of other tenants that Azure accepts tokens of
+MAX_TENANTS = 3  # maximum number of other tenants whose tokens Azure accepts in a request

@@ -44,13 +44,14 @@ from reconciler.spec.fleet import PauseTag
 from reconciler.spec.image import Image, PlatformImage, at_version, follows_latest, same, version
 from reconciler.spec.scale_set import Target
 
-# How long a response of the image catalogue is kept: one merge may set an image for a thousand scale sets.
+# How long a response of the image catalogue is kept, because one merge can set an image for a thousand scale
+# sets.
 _CATALOGUE_KEPT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The scope of one list: a subscription, or one resource group of it."""
+    """The scope of a list of scale sets: a subscription, or one resource group in it."""
 
     subscription: str
     resource_group: str | None = None
@@ -61,7 +62,7 @@ class Scope:
 
     @property
     def path(self) -> str:
-        """The path in Azure Resource Manager."""
+        """The path of the scope in Azure Resource Manager."""
         group = f"/resourceGroups/{self.resource_group}" if self.resource_group else ""
         return f"/subscriptions/{self.subscription}{group}"
 
@@ -77,7 +78,7 @@ class Compute:
 
     @property
     def requests(self) -> RequestCounter:
-        """The number of requests so far."""
+        """The counter of all requests so far."""
         return self._session.counter
 
     def now(self) -> datetime:
@@ -87,7 +88,7 @@ class Compute:
     def models(self, scope: Scope) -> Iterator[Model]:
         """Every scale set of `scope`, page by page. A malformed row is skipped."""
         path = f"{scope.path}/providers/Microsoft.Compute/virtualMachineScaleSets"
-        # With the priority of a rollout, because no rollout begins without the list.
+        # The priority is that of a rollout, because no rollout begins without the list.
         with self._session.call(OperationClass.HIGH_COST_GET, path, Priority.ROLLOUT) as call:
             try:
                 for row in call.rows(path):
@@ -97,7 +98,7 @@ class Compute:
                         continue
             except ResourceNotFoundError:
                 if scope.resource_group is None:
-                    raise  # the subscription is gone; a deleted resource group has no scale sets
+                    raise  # the subscription does not exist; a deleted resource group has no scale sets
 
     def model(self, target: Target, priority: Priority) -> Model | Absent:
         """One scale set as it is now."""
@@ -107,7 +108,8 @@ class Compute:
     def instances(self, target: Target, model: Model, priority: Priority) -> tuple[Instance, ...]:
         """Every instance with its instance view, in Azure's order.
 
-        Without `$select`: with it, Azure reports `latestModelApplied: false` for every instance.
+        The request has no `$select`, because Azure would then report `latestModelApplied: false` for every
+        instance.
         """
         return tuple(map(arm.instance, self.instance_rows(target, model, priority)))
 
@@ -120,7 +122,10 @@ class Compute:
                 return ABSENT
 
     def instance_rows(self, target: Target, model: Model, priority: Priority) -> Sequence[Json]:
-        """Its instances, as Azure sends them."""
+        """The instances of a scale set, as Azure sends them.
+
+        Rows of a Flexible scale set are joined with their virtual machines.
+        """
         path = f"{target.id}/virtualMachines"
         query = {} if model.is_flexible else {"$expand": "instanceView"}
         with self._session.call(OperationClass.HIGH_COST_GET, path, priority) as call:
@@ -132,7 +137,7 @@ class Compute:
             return found
 
     def rolling_upgrade(self, target: Target, priority: Priority) -> RollingUpgrade:
-        """The latest rolling upgrade by Azure, running or not."""
+        """The latest rolling upgrade that Azure itself began, whether it is running or has ended."""
         with self._session.call(OperationClass.GET, target.id, priority) as call:
             try:
                 return arm.rolling_upgrade(call.get(f"{target.id}/rollingUpgrades/latest"))
@@ -140,11 +145,10 @@ class Compute:
                 return RollingUpgrade()
 
     def availability(self, image: Image, model: Model, priority: Priority) -> Availability:
-        """Whether instances of that scale set can be created from `image`, according to its region's
-        catalogue.
+        """Whether instances of the scale set `model` can be created from `image`, according to the catalogue.
 
-        Includes the traits of that image and of the current image of the model. The result is kept for a
-        minute, for all scale sets of a subscription and region.
+        The result includes the traits of `image`, and those of the current image of the model. It is kept for
+        a minute, and serves all scale sets of the same subscription and region.
         """
         found, previous = self._available(image, model, priority), model.image
         if found.verdict is not Verdict.AVAILABLE or previous is None or previous.kind != found.image.kind:
@@ -155,7 +159,7 @@ class Compute:
         return replace(found, traits=self._traits(found.image, model, priority), current=current)
 
     def describe_image(self, image: Image, model: Model, priority: Priority) -> Availability:
-        """Like `availability`, with all traits of `image`, whatever that of the model is.
+        """Like `availability`, but always with all traits of `image`, whatever the image of the model is.
 
         Raises TooManyRequests, and no other AzureFailure.
         """
@@ -179,7 +183,7 @@ class Compute:
         found = catalogue.availability(self._session, image, model, priority)
         now = self._session.now()
         self._availabilities.keep(key, found, now, _CATALOGUE_KEPT)
-        if follows_latest(image):  # also under the version that it means, which is not read again then
+        if follows_latest(image):  # also under the exact version, so that it is not read again
             exact = (str(found.image).casefold(), *key[1:])
             self._availabilities.keep(exact, found, now, _CATALOGUE_KEPT)
         return found
@@ -198,10 +202,11 @@ class Compute:
         return replace(traits, disk_size=own.disk_size)
 
     def operation(self, url: str, target: Target) -> Operation:
-        """The status of a long operation. `url` is from Azure and is used unchanged, because it is signed.
+        """The status of a long operation.
 
-        If Azure does not know the operation, or refuses to show it, its status is unknown, and only the scale
-        set and its instances show the result. Raises any other AzureFailure, which may be retried.
+        `url` is the URL that Azure sent. It is signed, so it is used unchanged.
+        If Azure does not know the operation or refuses to show it, the status is unknown. Only the scale set
+        and its instances then show the result. Raises any other AzureFailure, and the caller can retry.
         """
         try:
             with self._session.call(OperationClass.OPERATION, target.id, Priority.ROLLOUT) as call:
@@ -242,15 +247,15 @@ class Compute:
             return str(accepted.result())
 
     def fleet_pause(self, tag: PauseTag) -> Pause | None:
-        """The pause that the tag of this resource group declares, None without the tag."""
+        """The pause that the tag on its resource group declares, or None if the tag is absent."""
         return pause_in(read_tags(self._session, tag.id))
 
     def approve(self, target: Target, model: Model, image: Image, signature: Signature) -> None:
-        """Write the approval to the tags of the scale set, unless it has changed since `model` was read."""
+        """Write the approval to the tags of the scale set, unless `model` is out of date."""
         self._tag(target, model, with_approval(model.tags, image, signature))
 
     def persist(self, target: Target, model: Model, persisted: PersistedState) -> None:
-        """Write the state to the tags of the scale set, unless it has changed since `model` was read."""
+        """Write the state to the tags of the scale set, unless `model` is out of date."""
         self._tag(target, model, with_state(model.tags, persisted))
 
     def _tag(self, target: Target, model: Model, tags: Mapping[str, str]) -> None:
@@ -267,7 +272,7 @@ class Compute:
             )
 
     def _virtual_machines(self, target: Target, priority: Priority) -> Iterator[Json]:
-        """The virtual machines of a Flexible scale set: its own list lacks their state."""
+        """The virtual machines of a Flexible scale set. The list of its instances lacks their state."""
         group = f"/subscriptions/{target.subscription}/resourceGroups/{target.resource_group}"
         path = f"{group}/providers/Microsoft.Compute/virtualMachines"
         query = {"$filter": f"'virtualMachineScaleSet/id' eq '{target.id}'", "$expand": "instanceView"}

@@ -1,4 +1,4 @@
-"""A scale set as a copy of it needs to know it: more of its model than a decision reads. Pure."""
+"""Everything about a scale set that a copy of it needs, which is more than a decision reads. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from reconciler.spec.scale_set import Target
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """An extension of the model. Its settings are not read, because they may hold secrets."""
+    """An extension of the model. Its settings are not read, because they might contain secrets."""
 
     name: str
     publisher: str
@@ -45,9 +45,14 @@ class Repairs:
 class Description:
     """A scale set with its instances.
 
-    `target` is as Azure spells it. `size` is the name of its SKU, "" without one. `health` is the version of
-    the Application Health extension, "" without it. `extensions` are the others. `rolling_upgrade` is Azure's
-    own, and `kept` are the ids of instances that are protected from scale-in. None means unknown or unset.
+    target: the scale set, as Azure spells it.
+    size: the name of the SKU, "" without a SKU.
+    health: the version of the Application Health extension, "" without this extension.
+    extensions: all other extensions.
+    kept: the ids of the instances that are protected from scale-in.
+    rolling_upgrade: the latest rolling upgrade that Azure itself began.
+
+    A field that is None is unknown or unset.
     """
 
     target: Target
@@ -67,7 +72,10 @@ class Description:
 
 
 def describe(body: Json, rows: Sequence[Json], rolling_upgrade: RollingUpgrade) -> Description:
-    """A scale set from GET, and the rows of its instances. Raises only MalformedResponse."""
+    """The description from the response to a GET and the rows of the instances.
+
+    Raises only MalformedResponse.
+    """
     with only_malformed("a scale set"):
         model, instances = arm.model(body), tuple(map(arm.instance, rows))
         properties = mapping_in(body, "properties")
@@ -95,7 +103,7 @@ def describe(body: Json, rows: Sequence[Json], rolling_upgrade: RollingUpgrade) 
 
 
 def target_of(row: Json) -> Target:
-    """The target as Azure spells it, but with a resource group that is all in capitals in lower case.
+    """The target as Azure spells it. A resource group that is all in capitals is converted to lower case.
 
     Raises MalformedResponse if the row does not name a scale set.
     """
@@ -108,7 +116,7 @@ def target_of(row: Json) -> Target:
 
 
 def _others(profile: Json) -> Iterable[Extension]:
-    """The extensions besides Application Health."""
+    """All extensions except Application Health."""
     health = list(arm.health_extensions(profile))
     for each in objects_in(mapping_in(profile, "extensionProfile"), "extensions"):
         found = mapping_in(each, "properties")

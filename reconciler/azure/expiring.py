@@ -1,4 +1,4 @@
-"""A mapping that forgets, for what a process remembers of scale sets that come and go for years."""
+"""A mapping whose entries expire. Scale sets come and go while a process runs for years."""
 
 from collections import OrderedDict
 from datetime import datetime, timedelta
@@ -8,17 +8,17 @@ from typing import Generic, TypeVar
 K = TypeVar("K")
 V = TypeVar("V")
 
-# A caller adds one entry for each call of `forget`: with one check, a mapping full of expired entries would
-# keep its size.
+# A caller adds one entry for each call of `forget`. If a call checked only one entry, a mapping full of
+# expired entries would never shrink.
 _CHECKED = 2
 
 
 class ExpiringMap(Generic[K, V]):
-    """Each entry expires at a time of its own. Safe to share between threads.
+    """A mapping in which each entry expires at a time of its own. Safe to share between threads.
 
-    No call goes through all entries, so its cost does not depend on their number. `forget` checks the two
-    entries that were checked longest ago. Called for every `put`, it leaves at most about one expired entry
-    for each that has not expired.
+    No call goes through all entries, so the cost of a call does not depend on their number. `forget` checks
+    the two entries that were checked longest ago. If `forget` is called for every `put`, at most about half
+    of the entries have expired.
 
     >>> from datetime import timedelta
     >>> noon, minute = datetime(2026, 1, 1, 12), timedelta(minutes=1)
@@ -34,23 +34,23 @@ class ExpiringMap(Generic[K, V]):
     """
 
     def __init__(self) -> None:
-        # The first entry was checked longest ago. A dict would do, but it finds its first entry by walking
-        # over the places of all that were removed before it.
+        # The first entry was checked longest ago. A dict keeps the order too, but to find its first entry it
+        # passes over the places of all entries that were removed before that entry.
         self._entries: OrderedDict[K, tuple[V, datetime]] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
-        """The number of entries held, expired ones included."""
+        """The number of entries, including expired entries that have not been dropped."""
         return len(self._entries)
 
     def get(self, key: K, now: datetime) -> V | None:
-        """The value of an entry that has not expired by `now`."""
+        """The value of the entry. None if there is no entry, or if it has expired by `now`."""
         with self._lock:
             entry = self._entries.get(key)
         return entry[0] if entry and entry[1] > now else None
 
     def expiry(self, key: K, now: datetime) -> datetime | None:
-        """When the entry expires, or None if there is none or it has expired by `now`."""
+        """When the entry expires. None if there is no entry, or if it has expired by `now`."""
         with self._lock:
             entry = self._entries.get(key)
         return entry[1] if entry and entry[1] > now else None
@@ -61,7 +61,7 @@ class ExpiringMap(Generic[K, V]):
             self._entries[key] = (value, until)
 
     def forget(self, now: datetime) -> None:
-        """Drop what has expired among the next two entries."""
+        """Check the two entries that were checked longest ago, and drop those that have expired by `now`."""
         with self._lock:
             for _ in range(min(_CHECKED, len(self._entries))):
                 key, (_, until) = next(iter(self._entries.items()))
@@ -71,6 +71,6 @@ class ExpiringMap(Generic[K, V]):
                     del self._entries[key]
 
     def keep(self, key: K, value: V, now: datetime, length: timedelta) -> None:
-        """Add an entry, or replace it, for `length`; and forget."""
+        """Add an entry that expires after `length`, or replace it, and call `forget`."""
         self.forget(now)
         self.put(key, value, now + length)

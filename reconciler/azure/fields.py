@@ -1,7 +1,7 @@
 """Reads typed fields of a JSON object from Azure. Pure.
 
-An absent field, or null, has its default. A field of another type makes the response malformed, because any
-guess at its meaning could be wrong.
+A field that is absent or null has the default of its type. A field of another type makes the response
+malformed, because a guess at its meaning could be wrong.
 """
 
 import reprlib
@@ -28,8 +28,8 @@ _LARGEST = 2**63 - 1  # the largest 64-bit integer; a larger number could overfl
 def only_malformed(what: str) -> Iterator[None]:
     """Turn any error in reading `what` into MalformedResponse.
 
-    An unexpected value in one row must not stop the other rows of its list. A request that fails in between
-    is an AzureFailure already, or becomes one in `Session.call`.
+    An unexpected value in one row of a list must not prevent the reading of other rows. An error of a request
+    is not converted: it is an AzureFailure already, or becomes one in `Session.call`.
     """
     try:
         yield
@@ -59,21 +59,21 @@ def moment(text: str) -> datetime | None:
 
 
 def object_from(value: object, what: str) -> Json:
-    """`value`, if it is a JSON object. `what` names it in the error."""
+    """`value` itself. Raises MalformedResponse, which names it `what`, unless it is a JSON object."""
     if not isinstance(value, Mapping):
         raise MalformedResponse(f"Azure sent {what} that is not a JSON object ({_excerpt(value)})")
     return value
 
 
 def required_in(body: Json, key: str) -> Json:
-    """A mandatory object."""
+    """A mandatory object. Raises MalformedResponse if it is absent or of another type."""
     if body.get(key) is None:
         raise MalformedResponse(f"Azure sent {text_in(body, 'name') or 'a resource'} without its {key}")
     return mapping_in(body, key)
 
 
 def identifier_in(body: Json, key: str) -> str:
-    """A mandatory text that identifies the resource."""
+    """A mandatory text that identifies the resource. Raises MalformedResponse if it is absent or empty."""
     if text := text_in(body, key):
         return text
     raise MalformedResponse(f"Azure sent a resource without its {key}")
@@ -92,7 +92,7 @@ def text_in(body: Json, key: str) -> str:
 
 
 def line_in(body: Json, key: str) -> str:
-    """A message, which may have several lines, on one line."""
+    """A message as one line, even if Azure sent several lines."""
     return one_line(_of_type(body, key, str, ""))
 
 
@@ -106,7 +106,7 @@ def list_in(body: Json, key: str) -> Sequence[Any]:
 
 
 def objects_in(body: Json, key: str) -> list[Json]:
-    """The objects of a list. A null among them is skipped."""
+    """The objects of a list, without null entries."""
     return [object_from(each, f"an entry of {key}") for each in list_in(body, key) if each is not None]
 
 
@@ -115,7 +115,7 @@ def flag_in(body: Json, key: str) -> bool:
 
 
 def known_flag_in(body: Json, key: str) -> bool | None:
-    """The flag, None if Azure does not report it."""
+    """The flag, or None if Azure does not report it."""
     return _of_type(body, key, bool, None)
 
 

@@ -1,5 +1,4 @@
-"""The instances of a Flexible scale set: the list of the scale set, joined with the list of its virtual
-machines. Pure."""
+"""Joins the two lists of a Flexible scale set: its instances and its virtual machines. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -14,8 +13,9 @@ def instance_rows(
 ) -> list[Json]:
     """The instances of a Flexible scale set, each with the properties of its virtual machine.
 
-    `scale_set` is its name, and `image` the image of its model. A row may have only names, and its id is not
-    that of the virtual machine. A virtual machine without a row is an instance too. Raises MalformedResponse.
+    `scale_set` is the name of the scale set, and `image` is the image of its model. A row of an instance
+    might contain only names, and the id of the row is not that of the virtual machine. A virtual machine
+    without a row is an instance too. Raises MalformedResponse if a row or a virtual machine cannot be read.
     """
     virtual_machines = [object_from(machine, "a virtual machine") for machine in machines]
     by_key = {key: machine for machine in virtual_machines for key in _keys(machine)}
@@ -30,7 +30,7 @@ def instance_rows(
 
 
 def _join(row: Json, machine: Json, scale_set: str, image: Image | None) -> Json:
-    # Image and health come from the virtual machine alone: of two lists, one may be older.
+    # Image and health come from the virtual machine alone, because one of the two lists might be older.
     own = mapping_in(machine, "properties")
     return {
         **row,
@@ -45,7 +45,7 @@ def _join(row: Json, machine: Json, scale_set: str, image: Image | None) -> Json
 
 
 def _keys(resource: Json) -> list[str]:
-    """The keys that join a row of a Flexible scale set and its virtual machine, the most reliable first."""
+    """The keys by which an instance is joined with its virtual machine, the most reliable key first."""
     machine_id = text_in(mapping_in(resource, "properties"), "virtualMachineResourceId") or text_in(
         resource, "id"
     )
@@ -54,10 +54,11 @@ def _keys(resource: Json) -> list[str]:
 
 
 def _was_attached(machine: Json, scale_set: str, image: Image | None) -> bool:
-    """Whether this virtual machine was attached manually, so that its image does not come from the model.
+    """Whether this virtual machine was attached manually, so its image does not come from the model.
 
-    Azure names the virtual machines that it creates SCALESET_ and eight hexadecimal digits. It creates them
-    from an image, and neither the kind nor the publisher of the image of a scale set can change.
+    A virtual machine that Azure creates for a scale set is named after the scale set, with "_" and eight
+    hexadecimal digits. Azure creates it from an image. Neither the kind nor the publisher of the image of a
+    scale set can change.
     """
     name, storage = text_in(machine, "name"), mapping_in(mapping_in(machine, "properties"), "storageProfile")
     if not re.fullmatch(rf"{re.escape(scale_set)}_[0-9a-f]{{8}}", name, re.IGNORECASE):

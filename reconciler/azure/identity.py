@@ -11,7 +11,10 @@ from reconciler.spec.wording import printable
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The claims of a token about its owner. A missing claim is ""."""
+    """The owner of a token, according to its claims.
+
+    A field is "" if the token does not contain the claim.
+    """
 
     tenant: str
     object_id: str
@@ -25,19 +28,21 @@ class Identity:
 
     @property
     def short(self) -> str:
-        """The name of the person or application, or else its object id. "" if the token contains neither name
-        nor id."""
+        """The name of the person or application, or else its object id.
+
+        It is "" if the token contains neither.
+        """
         return self.name or (f"object {self.object_id}" if self.object_id else "")
 
 
 def identity(session: Session) -> Identity:
-    """Get a token, and read its owner. Raises AzureFailure."""
+    """The owner of a new token. Raises AzureFailure if no token can be obtained."""
     found = claims(obtain(session.credential, *session.scopes).token)
     return Identity(_claim(found, "tid"), _claim(found, "oid"), _name(found))
 
 
 def _name(found: Mapping[str, Any]) -> str:
-    """The name of a person, or the application id. Tokens of version 2 have other claims for both."""
+    """The name of a person, or the id of an application. Tokens of versions 1 and 2 use different claims."""
     if person := _claim(found, "upn", "unique_name", "preferred_username"):
         return person
     application = _claim(found, "appid", "azp")

@@ -1,6 +1,6 @@
-"""All live scale sets, for users who have no specs for them yet.
+"""Lists all scale sets in Azure, for users who have no specs for them yet.
 
-Unlike `Compute.models`, this keeps the spelling of names, and reports every row that cannot be read.
+Unlike `Compute.models`, `inventory` keeps the spelling of names, and reports every row that cannot be read.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from reconciler.spec.scale_set import Target
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A scale set in Azure. Without a `model`, `error` says why its row cannot be read."""
+    """A scale set in Azure. If `model` is None, `error` says why the row cannot be read."""
 
     target: Target
     model: Model | None
@@ -26,19 +26,19 @@ class Live:
 
     @property
     def owner(self) -> str:
-        """The other controller that the scale set belongs to, or "" if there is none or it is unknown."""
+        """The other controller that owns the scale set. It is "" if there is none, or if that is unknown."""
         return self.model.owner if self.model else ""
 
 
 def inventory(session: Session, scope: Scope) -> tuple[Live, ...]:
-    """Every scale set of `scope`. Raises AzureFailure."""
+    """Every scale set of `scope`. Raises AzureFailure if the list cannot be read."""
     path = f"{scope.path}/providers/Microsoft.Compute/virtualMachineScaleSets"
     with session.call(OperationClass.HIGH_COST_GET, path, Priority.ROUTINE) as call:
         return tuple(map(live, call.rows(path)))
 
 
 def live(row: Json) -> Live:
-    """A row of the list. Raises MalformedResponse if it does not name a scale set."""
+    """The scale set in a row of the list. Raises MalformedResponse if the row does not name a scale set."""
     target = target_of(row)
     try:
         model = arm.model(row)

@@ -1,6 +1,6 @@
-"""Checks without an identity whether Azure Resource Manager can be reached.
+"""Checks whether Azure Resource Manager can be reached, without an identity.
 
-"/metadata/endpoints" needs no token, because clients discover a cloud with it.
+The request for "/metadata/endpoints" needs no token, because clients send it to discover a cloud.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _PATH = "/metadata/endpoints?api-version=2022-09-01"
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 10
 
-# A part of the error in lower case, and the fix. The first match applies.
+# A part of the error in lower case, and the fix for this error. The first row that matches applies.
 _FIXES = (
     (
         "certificate_verify_failed",
@@ -33,13 +33,16 @@ _FIXES = (
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """The response of Azure Resource Manager. `date` is the time in the response, or None."""
+    """The response of Azure Resource Manager. `date` is the time in the response, or None without one."""
 
     date: datetime | None
 
 
 def probe(endpoint: str) -> ProbeResult:
-    """Send a request to `endpoint`. Raises Unreachable, with the fix in its message."""
+    """Send a request to `endpoint`.
+
+    Raises Unreachable if Azure Resource Manager does not answer. The message contains the fix.
+    """
     transport = RequestsTransport(connection_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS)
     pipeline: Pipeline[HttpRequest, HttpResponse] = Pipeline(transport, [])
     try:
@@ -56,7 +59,10 @@ def probe(endpoint: str) -> ProbeResult:
 
 
 def _is_arm(response: HttpResponse) -> bool:
-    """Whether the response is JSON. An error is JSON too: an older Azure Stack may not know this version."""
+    """Whether the response is a JSON object.
+
+    An error is accepted too, because an older Azure Stack might not know the api-version.
+    """
     try:
         return isinstance(response.json(), dict)
     except (ValueError, RecursionError):

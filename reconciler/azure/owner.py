@@ -1,7 +1,8 @@
-"""Detects scale sets of another controller: a service that created them and sets their image.
+"""Detects scale sets of another controller: a service that creates scale sets and sets their images.
 
 Such a controller drains its virtual machines, keeps its own record of their images, and supports no second
-writer. To add one, add a row to `_CONTROLLERS`, from a recorded or documented scale set, and one to its test.
+writer. To add a controller, add a row to `_CONTROLLERS`, from a recorded or documented scale set, and a row
+to the test.
 """
 
 import re
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 class _Controller:
     """Patterns that identify a scale set of this controller. One match is sufficient.
 
-    They match the whole name of a tag, of a publisher of an extension, of the id of the scale set, or of the
-    resource in "managedBy".
+    A pattern must match a whole text: the name of a tag, the publisher of an extension, the id of the scale
+    set, or the id of the resource in "managedBy".
     """
 
     name: str
@@ -54,10 +55,10 @@ _CONTROLLERS = (
 
 
 def owner(id_: str, tags: Mapping[str, str], publishers: Iterable[str], managed_by: str) -> str:
-    """The controller that a scale set belongs to, "" if there is none.
+    """The controller that owns a scale set, or "" if there is none.
 
-    `publishers` are those of its extensions. `managed_by` is its "managedBy": the id of the resource that
-    created it.
+    `publishers` are the publishers of its extensions. `managed_by` is its "managedBy": the id of the resource
+    that created it. This id is returned if no pattern matches.
     """
     names, installed = list(tags), list(publishers)
     for each in _CONTROLLERS:

@@ -1,4 +1,4 @@
-"""Waits while Azure throttles."""
+"""Repeats a request that Azure throttles."""
 
 import time
 from collections.abc import Callable
@@ -14,9 +14,10 @@ _LEAST = timedelta(milliseconds=100)  # so that "Retry-After: 0" does not repeat
 def patiently(
     request: Callable[[], _T], longest: timedelta, sleep: Callable[[float], None] = time.sleep
 ) -> _T:
-    """The answer to a request, after the time that Azure asks for if it throttles.
+    """The result of `request`. If Azure throttles it, repeats it after the time that Azure names.
 
-    `longest` is how long it waits in all, and `sleep` gets seconds. Raises AzureFailure.
+    `longest` limits the sum of all waits. `sleep` takes seconds. Raises the AzureFailure of `request`, and
+    its TooManyRequests if the waits would exceed `longest`.
     """
     waited = timedelta()
     while True:

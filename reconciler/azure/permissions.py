@@ -1,4 +1,4 @@
-"""The permissions of the caller at a scope, from all role assignments at that scope and above.
+"""The permissions of the caller at a scope, from all role assignments at that scope and the scopes above it.
 
     GET <scope>/providers/Microsoft.Authorization/permissions
 
@@ -20,7 +20,7 @@ _VERSION = "2022-04-01"
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The actions of one role, as patterns. `*` matches any part of a name."""
+    """The actions of one role, as patterns. `*` matches any text, including slashes."""
 
     actions: tuple[str, ...]
     not_actions: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class EffectivePermissions:
-    """All grants together. NotActions do not deny: another role may still grant the action."""
+    """All grants together. NotActions do not deny an action: another role can still grant it."""
 
     grants: tuple[Grant, ...]
 
@@ -40,7 +40,7 @@ class EffectivePermissions:
 
 
 def permissions(session: Session, scope: str) -> EffectivePermissions:
-    """The permissions of the caller on the resource `scope`. Raises AzureFailure."""
+    """The permissions of the caller on the resource `scope`. Raises AzureFailure if they cannot be read."""
     path = f"{scope}/providers/Microsoft.Authorization/permissions"
     with session.call(OperationClass.PERMISSIONS, scope, Priority.ROUTINE) as call:
         request = HttpRequest("GET", path, params={"api-version": _VERSION})
@@ -62,7 +62,11 @@ def _fits(action: str, patterns: Iterable[str]) -> bool:
 
 
 def _is_match(pattern: str, action: str) -> bool:
-    """Whether the action fits. The first place of a part is as good as any later one, so none is retried."""
+    """Whether the action matches the pattern.
+
+    Each part between two `*` is taken at the first place where it occurs. No later place can match if this
+    one does not, so nothing is tried again.
+    """
     first, *parts = pattern.split("*")
     if not parts:
         return pattern == action

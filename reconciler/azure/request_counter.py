@@ -6,18 +6,21 @@ from threading import Lock
 
 
 class RequestCounter:
-    """The counts since the process began. Safe to share between threads."""
+    """The number of requests since the process began. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, int]] = Counter()
         self._lock = Lock()
 
     def count(self, kind: str, status: int) -> None:
-        """Count a request. `kind` is the name of its OperationClass, and `status` is 0 without a response."""
+        """Count a request.
+
+        `kind` is the name of its OperationClass. `status` is 0 if there was no response.
+        """
         with self._lock:
             self._counts[kind, status] += 1
 
     def counts(self) -> Mapping[tuple[str, int], int]:
-        """The counts so far."""
+        """The number of requests so far, by class and status."""
         with self._lock:
             return dict(self._counts)

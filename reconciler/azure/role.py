@@ -34,7 +34,8 @@ FLEXIBLE = (
     f"{_COMPUTE}/virtualMachines/read",
     f"{_COMPUTE}/virtualMachines/instanceView/read",
 )
-# To check an image in advance. For galleries and managed images, Azure itself requires them for a PATCH too.
+# To check an image in advance. For galleries and managed images, Azure requires these actions for a PATCH
+# too.
 BY_IMAGE: Mapping[type[Image], tuple[str, ...]] = {
     PlatformImage: (f"{_COMPUTE}/locations/publishers/artifacttypes/offers/skus/versions/read",),
     CommunityGalleryImage: (
@@ -60,8 +61,9 @@ def required_actions(image: Image, *, flexible: bool) -> tuple[str, ...]:
 
 
 def home(image: Image) -> str:
-    """The resource of the image, where a role may be assigned. "" for images of publishers and other tenants.
+    """The resource of the image, at which a role can be assigned.
 
+    It is "" for an image of a publisher or of another tenant.
     >>> home(GalleryImage("/subscriptions/S/.../galleries/g/images/web/versions/1.4.0"))
     '/subscriptions/S/.../galleries/g/images/web'
     """

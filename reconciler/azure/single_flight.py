@@ -1,19 +1,19 @@
-"""Lets one thread look something up while other threads that need the same answer wait for it."""
+"""Lets one thread look up an answer while other threads that need the same answer wait for it."""
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 
 _LOCKS = 64
-# Longer than any usual answer. Then a thread looks for itself: one request that hangs must not hold up the
-# others, one after another.
+# Longer than almost any request takes. After this time a thread does not wait any longer, so that a request
+# that hangs does not delay all waiting threads one after another.
 _PATIENCE = 5.0  # seconds
 
 
 class SingleFlight:
-    """Locks by key. Two keys may share a lock, so that their number does not grow.
+    """Locks by key. The number of locks is fixed, so two keys can share a lock.
 
-    Whoever comes in looks first whether another thread has left an answer meanwhile:
+    A thread that enters checks first whether another thread has already stored the answer:
 
         with flight.of(key):
             if key not in known:
@@ -26,7 +26,7 @@ class SingleFlight:
 
     @contextmanager
     def of(self, key: Hashable) -> Iterator[None]:
-        """Wait until no other thread is in this context for the key, or until the patience ends."""
+        """Wait until no other thread is in this context for the same key, or until the patience ends."""
         lock = self._locks[hash(key) % _LOCKS]
         is_first = lock.acquire(timeout=self._patience)
         try:

@@ -1,7 +1,7 @@
-"""The tags of a resource or a resource group, as Resource Manager's own resource.
+"""Reads and writes the tags of a resource or a resource group through the tags API of Resource Manager.
 
-It adds and removes single tags and leaves all others alone. It needs `Microsoft.Resources/tags/read` or
-`write` on the resource, and no right to change the resource itself.
+This API can add and remove single tags without a change to the other tags. A caller needs
+`Microsoft.Resources/tags/read` or `write` on the resource, but no permission to change the resource itself.
 """
 
 import json
@@ -17,18 +17,18 @@ _VERSION = "2021-04-01"
 
 
 def read_tags(session: Session, resource: str) -> Mapping[str, str]:
-    """The tags of the resource with this id. Raises AzureFailure."""
+    """The tags of the resource with this id. Raises AzureFailure if they cannot be read."""
     with session.call(OperationClass.TAGS, resource, Priority.ROLLOUT) as call:
         return _tags(call.request_json(HttpRequest("GET", _path(resource), params={"api-version": _VERSION})))
 
 
 def merge_tags(session: Session, resource: str, tags: Mapping[str, str]) -> None:
-    """Add these tags, or replace their values. Raises AzureFailure."""
+    """Add these tags, or replace their values. Raises AzureFailure if the request fails."""
     _patch(session, resource, "Merge", tags)
 
 
 def delete_tags(session: Session, resource: str, tags: Mapping[str, str]) -> None:
-    """Remove these tags, if they still have these values. Raises AzureFailure."""
+    """Remove each of these tags that still has this value. Raises AzureFailure if the request fails."""
     _patch(session, resource, "Delete", tags)
 
 

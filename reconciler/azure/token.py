@@ -1,4 +1,4 @@
-"""Tokens: their sources, and their claims. A token itself is never shown."""
+"""Tokens: how they are obtained, and the claims in them. A token itself is never shown."""
 
 import base64
 import binascii
@@ -14,8 +14,8 @@ from azure.identity import DefaultAzureCredential
 from reconciler.azure.failure import Refused, Unreachable, failure
 from reconciler.rollout.wording import quote_error
 
-# The library waits five minutes for a connection, four times. Behind a firewall that drops packets, that is
-# twenty minutes. A sweep, or a person, retries sooner.
+# By default, the library waits five minutes for a connection, and tries four times. Behind a firewall that
+# drops packets, this would take twenty minutes. A sweep or a person retries sooner.
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 20
 _RETRIES = 1
@@ -24,7 +24,10 @@ _REFUSED = re.compile(r"AADSTS[0-9]+:.*?(?= Trace ID|\n|$)")
 
 
 def default_credential(auxiliary_tenants: Sequence[str] = ()) -> TokenCredential:
-    """DefaultAzureCredential, narrowed by AZURE_TOKEN_CREDENTIALS, for our own tenant and these."""
+    """DefaultAzureCredential for our own tenant and `auxiliary_tenants`.
+
+    The variable AZURE_TOKEN_CREDENTIALS limits which sources of an identity it tries.
+    """
     return DefaultAzureCredential(
         connection_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
@@ -35,7 +38,7 @@ def default_credential(auxiliary_tenants: Sequence[str] = ()) -> TokenCredential
 
 
 def obtain(credential: TokenCredential, *scopes: str, tenant: str | None = None) -> AccessToken:
-    """A token of `tenant`, or of our own. Raises AzureFailure."""
+    """A token of `tenant`, or of our own tenant if it is None. Raises AzureFailure if none is issued."""
     try:
         return credential.get_token(*scopes, tenant_id=tenant)
     except AzureError as error:
@@ -51,7 +54,7 @@ def obtain(credential: TokenCredential, *scopes: str, tenant: str | None = None)
 
 
 def claims(token: str) -> Mapping[str, Any]:
-    """The claims of a JWT, {} for any other token: Azure does not guarantee the format."""
+    """The claims of a JWT. {} for a token of another format, because Azure guarantees no format."""
     try:
         payload = token.split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,4 +1,4 @@
-"""The daemon itself on a copy of the fleet in the simulator, on a virtual clock.
+"""Runs the daemon on a copy of the fleet in the simulator, with a virtual clock.
 
 Only `reconciler snapshot` and `reconciler rehearse` import this package, because it needs the simulator.
 """

@@ -13,12 +13,12 @@ _NUMBER = re.compile(r"[0-9]{1,4}")
 
 
 class FaultKind(StrEnum):
-    """What goes wrong."""
+    """What goes wrong in a rehearsal."""
 
     UNHEALTHY = "unhealthy"  # a share of the upgraded instances never becomes healthy
     THROTTLE = "throttle"  # Azure refuses requests with 429
-    STUCK = "stuck"  # the upgrade of so many batches never completes
-    EVICT = "evict"  # so many Spot instances are evicted in the middle of a rollout
+    STUCK = "stuck"  # the upgrades of some batches never complete
+    EVICT = "evict"  # Spot instances are evicted in the middle of a rollout
 
 
 EXAMPLES = ("unhealthy:2%", "throttle", "stuck:1", "evict:1")
@@ -26,7 +26,10 @@ EXAMPLES = ("unhealthy:2%", "throttle", "stuck:1", "evict:1")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. `amount` is a share of instances, or a number of batches or instances, by default 1."""
+    """A fault and its extent.
+
+    `amount` is the share of the instances, or the number of batches or instances, that the fault affects.
+    """
 
     kind: FaultKind
     amount: Percent | Count = _ONE
@@ -36,11 +39,11 @@ class Fault:
 
 
 class NotAFault(ValueError):
-    """Why a text names no fault."""
+    """A text does not name a fault. The message says why."""
 
 
 def parse_fault(text: str) -> Fault:
-    """The fault that a text names. Raises NotAFault.
+    """The fault that `text` names. Raises NotAFault if `text` does not name one.
 
     >>> print(parse_fault("unhealthy:2%"), parse_fault("throttle"))
     unhealthy:2% throttle

@@ -1,7 +1,7 @@
-"""A scale set as an entry of a fleet file. Pure.
+"""Describes a scale set as an entry of a fleet file. Pure.
 
-`entry` says what the scale set is. Where its instances differ from those that the simulator makes of that
-entry, `instance_rows` says how, from the same scale set as read back from the simulator.
+`entry` describes the scale set as a whole. The simulator creates a copy of the scale set from this entry.
+`instance_rows` then describes the instances that differ from those of the copy.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ from reconciler.spec.image import Image, at_version, follows_latest, same
 
 Json = dict[str, Any]
 
-# States that are older than this count as this old. Most instances then need no age of their own.
+# The greatest age of a state. Older states get this age, so that most instances need no age of their own.
 OLDEST = timedelta(hours=24)
 _STATES = {"creating": "Creating", "updating": "Updating", "migrating": "Migrating", "failed": "Failed"}
 _PROVISIONING = frozenset({"creating", "updating", "succeeded", "failed"})
@@ -28,7 +28,7 @@ _MOST_FAULT_DOMAINS = 5
 
 
 def entry(live: Description, at: datetime) -> Json:
-    """The entry without the states and places of single instances. `at` is when it was read."""
+    """The entry without the states and placements of single instances. `at` is when `live` was read."""
     model = live.model
     found: Json = {
         "name": live.target.name,
@@ -54,14 +54,17 @@ def entry(live: Description, at: datetime) -> Json:
 
 
 def image_reference(image: Image) -> str:
-    """The image as a fleet file writes it: the latest of a gallery by the id of its definition."""
+    """The image as a fleet file writes it.
+
+    The latest version of a gallery image is written as the id of its definition.
+    """
     if follows_latest(image) and image.kind != "platform":
         return str(at_version(image, "latest")).removesuffix("/versions/latest")
     return str(image)
 
 
 def usual_age(instances: Iterable[Instance], at: datetime) -> timedelta:
-    """How long most instances have been in their states, at most OLDEST."""
+    """The most frequent age of the states of the instances, at most OLDEST. Zero if no age is known."""
     ages = [age for each in instances if (age := age_of(each, at)) is not None]
     return max(set(ages), key=lambda each: (ages.count(each), each), default=timedelta())
 
@@ -76,7 +79,10 @@ def age_of(instance: Instance, at: datetime) -> timedelta | None:
 
 
 def instance_rows(live: Description, copy: Description, at: datetime) -> Json:
-    """The fields of the entry about single instances, by comparison with `copy`, made from the entry."""
+    """The fields of the entry for the instances that differ from those of `copy`.
+
+    `copy` is the scale set that the simulator created from the entry without these fields.
+    """
     copies = {each.id: each for each in copy.instances}
     pairs = [(each, copies[each.id]) for each in live.instances if each.id in copies]
     usual, has_groups = usual_age(live.instances, at), _differ_in_groups(pairs)
@@ -90,9 +96,10 @@ def instance_rows(live: Description, copy: Description, at: datetime) -> Json:
 
 
 def ending(live: Description, resolved: Image | None) -> Json | None:
-    """The event that ends what Azure is doing with the scale set, as a plan assumes. None if it does nothing.
+    """The event that completes the operation that Azure is performing on the scale set. None without one.
 
-    `resolved` is the image of the model as an exact version.
+    The event happens after the time that a plan assumes for an upgrade. `resolved` is the image of the model
+    as an exact version.
     """
     rows = [dict(_end_state(each, resolved)) for each in present(live) if _is_moving(each)]
     is_busy = live.model.provisioning in {"creating", "updating", "migrating"}
@@ -108,7 +115,7 @@ def ending(live: Description, resolved: Image | None) -> Json | None:
 
 
 def present(live: Description) -> list[Instance]:
-    """The instances of a copy: without those that are being deleted."""
+    """The instances that a copy has: all except those that are being deleted."""
     return [each for each in live.instances if each.provisioning != "deleting"]
 
 
@@ -200,7 +207,10 @@ def _placement(one: Instance, other: Instance, *, with_group: bool) -> Iterator[
 
 
 def _differ_in_groups(pairs: Sequence[tuple[Instance, Instance]]) -> bool:
-    """Whether the placement groups have to be named. One that holds all instances has any id."""
+    """Whether the rows must name the placement groups.
+
+    The id of a group that has all instances is irrelevant.
+    """
     is_divided = len({one.placement_group for one, _ in pairs}) > 1
     return is_divided and any(one.placement_group != other.placement_group for one, other in pairs)
 
@@ -228,19 +238,19 @@ def _state(one: Instance, other: Instance, at: datetime, usual: timedelta) -> It
 
 
 def _wishes(instance: Instance) -> Json:
-    """What its application wishes of a rolling upgrade."""
+    """What the application on an instance requests of a rolling upgrade, as fields of its custom metrics."""
     phase = {} if instance.upgrade_phase is None else {"PhaseOrderingNumber": instance.upgrade_phase}
     return phase | ({"SkipUpgrade": True} if instance.skips_upgrade else {})
 
 
 def _is_moving(instance: Instance) -> bool:
-    """Whether Azure is changing it, or it has just started."""
+    """Whether Azure is changing the instance, or the instance has just started."""
     is_new = instance.power == "running" and instance.health == "initializing"
     return is_in_transition(instance.provisioning) or instance.power in _BECOMES or is_new
 
 
 def _end_state(instance: Instance, resolved: Image | None) -> Iterator[tuple[str, Any]]:
-    """The state of an instance once Azure is done with it."""
+    """The fields for the state of an instance once Azure has completed what it is doing to the instance."""
     yield "id", instance.id
     is_upgrade = instance.provisioning == "updating"
     if is_upgrade and resolved and instance.image and not same(instance.image, resolved):

@@ -1,4 +1,4 @@
-"""The images of a fleet as a fleet file lists them, as far as the catalogue knows them. Pure."""
+"""Lists the images of a fleet for a fleet file, with what the catalogue knows about them. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +28,11 @@ _ELSEWHERE = frozenset({*_UNKNOWN, Verdict.NOT_REPLICATED})
 
 
 def images(live: FleetReading, copy: FleetReading | None = None) -> Json:
-    """The field `images`. Its details are what differs in `copy`, which was made without them."""
+    """The field `images` of a fleet file.
+
+    `copy` was loaded from a fleet file without details of images. If it is given, the field includes the
+    details in which `copy` differs from the live fleet.
+    """
     known = {name: rows for name, rows in _by_image(live).items() if _exists(rows)}
     exact = [rows[0].found.image for rows in known.values()]
     found: Json = {
@@ -41,7 +45,7 @@ def images(live: FleetReading, copy: FleetReading | None = None) -> Json:
 
 
 def withdrawals(live: FleetReading) -> list[Json]:
-    """The events that delete images which instances run, and which the catalogue does not know any more."""
+    """The events that delete images. Scale sets or instances have these images, but no catalogue has them."""
     gone = [rows[0].image for rows in _by_image(live).values() if not _exists(rows)]
     running = [
         image
@@ -57,14 +61,14 @@ def withdrawals(live: FleetReading) -> list[Json]:
 
 
 def unread_catalogues(live: FleetReading) -> Iterator[str]:
-    """A line for each image that the catalogue could not be asked about."""
+    """A line for each image whose catalogue could not be read."""
     for each in live.images:
         if each.found.evidence and each.found.verdict in {Verdict.UNCHECKED, Verdict.UNREADABLE}:
             yield f"{image_reference(each.image)}: its catalogue could not be read: {each.found.evidence}"
 
 
 def _by_image(live: FleetReading) -> dict[tuple[str, str], list[Catalogued]]:
-    """What is known of each exact image, in all regions that were asked."""
+    """What the catalogue knows of each exact image, with one value for each look-up of the image."""
     found: dict[tuple[str, str], list[Catalogued]] = defaultdict(list)
     for each in live.images:
         found[key(each.found.image)].append(each)
@@ -76,7 +80,7 @@ def _exists(rows: Sequence[Catalogued]) -> bool:
 
 
 def _is_single(image: Image) -> bool:
-    """Whether the name is that of one image, and not of the latest of several."""
+    """Whether the reference names one image, and not the latest of several versions."""
     return bool(version(image)) or isinstance(image, ManagedImage | VhdImage)
 
 
@@ -112,7 +116,10 @@ def _details(known: Iterable[Sequence[Catalogued]], live: FleetReading, copy: Fl
 
 
 def _places(rows: Sequence[Catalogued]) -> Json:
-    """The regions that have the image, if not all that were asked have it."""
+    """The regions that have the image, unless every region that was asked has it.
+
+    Also the regions to which the image is still being replicated.
+    """
     lacking = {each.location for each in rows if each.found.verdict in _ELSEWHERE}
     late = sorted({each.location for each in rows if each.found.verdict is Verdict.REPLICATING})
     having = sorted({each.location for each in rows} - lacking)
@@ -120,7 +127,10 @@ def _places(rows: Sequence[Catalogued]) -> Json:
 
 
 def _deprecation(rows: Sequence[Catalogued]) -> Json:
-    """An available platform image has evidence only if its deprecation is scheduled."""
+    """The deprecation of a platform image.
+
+    An available image has evidence only if a deprecation is scheduled.
+    """
     if any(each.found.verdict is Verdict.DEPRECATED for each in rows):
         return {"deprecation": "Deprecated"}
     is_ending = any(each.found.verdict is Verdict.AVAILABLE and each.found.evidence for each in rows)
@@ -128,7 +138,7 @@ def _deprecation(rows: Sequence[Catalogued]) -> Json:
 
 
 def _is_skipped(image: Image, live: FleetReading) -> bool:
-    """Whether latest means an earlier version than this one."""
+    """Whether `latest` stands for an earlier version than that of `image`."""
     return any(
         follows_latest(each.image)
         and is_version_of(image, each.image)
@@ -139,14 +149,14 @@ def _is_skipped(image: Image, live: FleetReading) -> bool:
 
 
 def _traits(image: Image, own: Traits, other: Traits) -> Json:
-    """The traits that are known and differ."""
+    """The fields for the known traits in `own` that differ from those in `other`."""
     found: Json = {}
     if own.generation and own.generation != other.generation:
         found["hyperVGeneration"] = own.generation
     if own.architecture and own.architecture != other.architecture:
         found["architecture"] = own.architecture
     if own.disk_size and own.disk_size != other.disk_size:
-        # The disk of a platform image has the footer of a VHD, so its size is rounded up by one.
+        # The disk of a platform image contains the footer of a VHD, so its size was rounded up by one GB.
         footer = 1 if isinstance(image, PlatformImage) else 0
         found["diskSizeGB"] = own.disk_size - footer
     if own.generation and own.security_type != other.security_type:

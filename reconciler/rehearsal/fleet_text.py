@@ -1,4 +1,4 @@
-"""A fleet as the text of a fleet file. Pure."""
+"""Writes a fleet as the text of a fleet file. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +9,10 @@ Json = Mapping[str, Any]
 
 
 def fleet_file_text(fleet: Json, comment: str) -> str:
-    """The file. Each image and each row of a scale set is on one line."""
+    """The text of the file, with `comment` on its first line.
+
+    Each image and each row has a line of its own.
+    """
     return "\n".join((f"# {comment}", *_lines(fleet), ""))
 
 
@@ -27,7 +30,7 @@ def _lines(fleet: Json) -> Iterator[str]:
 
 
 def _fields(value: Json) -> Iterator[str]:
-    """Each field on one line. A list of mappings has one line for each of them."""
+    """The lines of a mapping: one for each field, and one for each mapping in a list of mappings."""
     for name, below in value.items():
         if isinstance(below, list) and below and isinstance(below[0], dict):
             yield f"{scalar_text(name)}:"

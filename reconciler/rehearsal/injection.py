@@ -1,4 +1,4 @@
-"""Makes the faults of a rehearsal happen in the simulator, the same ones for the same seed."""
+"""Injects the faults of a rehearsal into the simulator. The same seed injects the same faults."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -23,12 +23,12 @@ _EVICTED_AFTER = timedelta(seconds=30)  # after the start of a batch
 
 
 class NoTarget(ValueError):
-    """Why a fault cannot happen in a fleet."""
+    """A fault cannot happen in the fleet. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something that a fault did to a scale set, as a sentence."""
+    """An effect of a fault on the scale set with the key `key`. `text` is a sentence about it."""
 
     key: str
     at: datetime
@@ -37,7 +37,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """An instance that will be upgraded, if all goes well."""
+    """An instance that would be upgraded in a rehearsal without faults."""
 
     desired: ScaleSet
     instance: LiveInstance
@@ -48,7 +48,7 @@ class _Candidate:
 
 
 class Injection:
-    """The faults of one rehearsal. Raises NoTarget if one cannot happen."""
+    """The faults of one rehearsal. Raises NoTarget if a fault cannot happen in the fleet."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Injection:
         faults: Sequence[Fault],
         seed: int,
     ) -> None:
-        """`scale_sets` are the specs, and `expected` the ids of the instances to be upgraded, both by key."""
+        """`scale_sets` has the specs, and `expected` the ids of the instances to be upgraded, both by key."""
         self.happened: list[Happening] = []
         self._azure = azure
         self._scale_sets = scale_sets
@@ -67,12 +67,15 @@ class Injection:
         self._faults = faults
         self._seed = seed
         self._spoiled: dict[FaultKind, list[_Candidate]] = {}
-        self._evictions = 0  # that are to happen
+        self._evictions = 0  # the number that have yet to happen
         for fault in faults:
             self._prepare(fault)
 
     def note_upgrade(self, key: str, step: Upgrade) -> None:
-        """A batch begins. An eviction that is to happen takes an instance outside the batch."""
+        """Note the start of a batch.
+
+        If an eviction has yet to happen, it hits an instance outside the batch.
+        """
         live = self._live[key]
         if not self._evictions or not live.is_spot:
             return
@@ -90,7 +93,7 @@ class Injection:
             self._azure.clock.after(_EVICTED_AFTER, partial(self._evict, key, chosen))
 
     def results(self) -> Iterator[tuple[Fault, str]]:
-        """Each fault, and what it did, in words."""
+        """Each fault with a description of its effect."""
         for fault in self._faults:
             match fault.kind:
                 case FaultKind.THROTTLE:
@@ -121,7 +124,10 @@ class Injection:
                     self._spoil(each, fault.kind)
 
     def _choose(self, fault: Fault) -> list[_Candidate]:
-        """The instances that a fault concerns: for `stuck` in as many scale sets as possible."""
+        """The instances that a fault affects.
+
+        For `stuck`, they are spread over as many scale sets as possible.
+        """
         taken = self._spoiled_names()
         found = [each for each in self._candidates() if each.name not in taken]
         if not found:
@@ -141,7 +147,10 @@ class Injection:
             yield from (_Candidate(self._scale_sets[key], self._live[key].instance(each)) for each in ids)
 
     def _spoil(self, chosen: _Candidate, kind: FaultKind) -> None:
-        """Without a health extension, an instance that does not become healthy fails to provision."""
+        """Make the upgrade of an instance fail as `kind` says.
+
+        An instance without a health extension cannot become unhealthy, so it fails to provision instead.
+        """
         has_extension = self._live[chosen.desired.target.key].health == "extension"
         if kind is FaultKind.STUCK:
             chosen.instance.spoil("never")
@@ -162,7 +171,7 @@ class Injection:
 
 
 def _effect(fault: Fault, names: Sequence[str]) -> str:
-    """The instances that a fault concerned, and whether they are fewer than were asked for."""
+    """The names of the instances that a fault affected. Says so if they are fewer than requested."""
     asked = fault.amount.instances if isinstance(fault.amount, Count) else 0
     return f"{f'only {len(names)} of {asked}: ' if 0 < len(names) < asked else ''}{join(names)}"
 
@@ -170,18 +179,21 @@ def _effect(fault: Fault, names: Sequence[str]) -> str:
 def _existing(
     azure: SimulatedAzure, scale_sets: Mapping[str, ScaleSet]
 ) -> Iterator[tuple[str, LiveScaleSet]]:
-    """The declared scale sets that exist. No request is sent, because it could meet a fault."""
+    """The declared scale sets that exist, by key.
+
+    They are read from the simulator directly, because a fault could make a request fail.
+    """
     for key in scale_sets:
         with suppress(KeyError):
             yield key, azure.simulator.scale_set(_path(key))
 
 
 def _path(key: str) -> str:
-    """The subscription, group and name of a scale set, as the simulator writes them together."""
+    """The name of a scale set in the simulator: SUBSCRIPTION/RESOURCE_GROUP/NAME."""
     _, _, subscription, _, group, *_, name = key.split("/")
     return f"{subscription}/{group}/{name}"
 
 
 def _name(desired: ScaleSet, instance: LiveInstance) -> str:
-    """The name of an instance. Those of a Flexible scale set have no other id."""
+    """The name of an instance. The id of an instance of a Flexible scale set is its name."""
     return f"{desired.target.name}_{instance.id}" if instance.id.isdecimal() else instance.id

@@ -1,6 +1,6 @@
-"""What a copy of a scale set lacks, because a fleet file cannot say it. Pure.
+"""Lists what a copy of a scale set lacks because a fleet file cannot express it. Pure.
 
-The copy was read back from the simulator, so that what differs is what is missing.
+The copy was read back from the simulator, so every difference is something that the fleet file lacks.
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from reconciler.rollout.observed import Instance, Model
 from reconciler.spec.image import Image, key
 from reconciler.spec.wording import count, shorten
 
-# How each field is compared, and what it is called.
+# The name of each fact, and the value that is compared.
 _OF_SCALE_SET: Mapping[str, Callable[[Description], Any]] = {
     "region": lambda one: one.model.location,
     "image": lambda one: _image(one.model.image),
@@ -54,7 +54,8 @@ _OF_INSTANCE: Mapping[str, Callable[[Instance], Any]] = {
     "fault domain": lambda one: one.fault_domain,
     "generation": lambda one: one.generation,
 }
-# A value that Azure did not send, so that any value will do.
+# Azure did not send a fact that has one of these values. For the facts in _ANY_WILL_DO, the copy can then
+# have any value.
 _UNSENT = (None, "")
 _ANY_WILL_DO = frozenset({"disk size", "eviction policy", "number of fault domains", "latestModelApplied"})
 
@@ -73,7 +74,7 @@ def _of_model(live: Description, copy: Description) -> Iterator[str]:
 
 
 def _of_instances(live: Description, copy: Description) -> Iterator[str]:
-    """A line for each kind of fact, with one of the values."""
+    """A line for each kind of fact that differs, with the value of one instance as an example."""
     copies = {each.id: each for each in copy.instances}
     values: dict[str, list[Any]] = defaultdict(list)
     for each in present(live):
@@ -102,7 +103,7 @@ def _eviction(model: Model) -> str:
 
 
 def _shown(value: Any) -> str:
-    """The value in a message. A tag may hold anything, and is not repeated."""
+    """The value as a message shows it. Tags are not shown, because a tag can contain anything."""
     if isinstance(value, dict) or value in (None, "", True, False):
         return ""
     return shorten(", ".join(map(str, value)) if isinstance(value, list) else str(value))

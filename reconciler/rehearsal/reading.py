@@ -1,4 +1,4 @@
-"""Everything of a fleet that a copy of it needs, as it was read from Azure or from the simulator."""
+"""Reads everything about a fleet that a copy of the fleet needs, from Azure or from the simulator."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +19,15 @@ from reconciler.spec.scale_set import Target
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-_LONGEST_PAUSE = timedelta(minutes=5)  # that one request waits in all while it is throttled
+_LONGEST_PAUSE = timedelta(minutes=5)  # the limit for the total wait of a request that is throttled
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogued:
-    """What the catalogue knows of an image, in the region of `model`, which may run it."""
+    """What the catalogue of a region knows about `image`.
+
+    `model` is a scale set in this region with the image.
+    """
 
     image: Image
     model: Model
@@ -37,10 +40,10 @@ class Catalogued:
 
 @dataclass(frozen=True, slots=True)
 class FleetReading:
-    """The scale sets and images of a fleet. `at` is when the last answer arrived.
+    """The scale sets and images of a fleet. `at` is when all scale sets had been read.
 
-    `absent` are the names of those that do not exist, and `failures` say why others could not be read, by
-    name.
+    `absent` has the names of the scale sets that do not exist. `failures` has the reason for each scale set
+    that could not be read, by name.
     """
 
     at: datetime
@@ -51,7 +54,7 @@ class FleetReading:
 
 
 class FleetReader:
-    """Reads a fleet. A throttled request waits: `sleep` lets this many seconds pass."""
+    """Reads a fleet. While Azure throttles a request, waits by calling `sleep` with a number of seconds."""
 
     def __init__(self, azure: Compute, sleep: Callable[[float], None], *, workers: int) -> None:
         self._azure = azure
@@ -59,7 +62,10 @@ class FleetReader:
         self._workers = workers
 
     def read(self, targets: Iterable[Target], declared: Mapping[str, Image]) -> FleetReading:
-        """These scale sets and their images. `declared` are the images of the specs, by key of the target."""
+        """These scale sets and their images.
+
+        `declared` has the images in the specs, by the key of the scale set.
+        """
         wanted = list(dict.fromkeys(targets))
         answers = self._all(self._describe, wanted)
         found = _descriptions(answers)
@@ -78,7 +84,7 @@ class FleetReader:
         )
 
     def read_copy(self, targets: Sequence[Target], live: FleetReading) -> FleetReading:
-        """A copy of these scale sets, and the images that were read of the live fleet."""
+        """Read the copies of these scale sets, and the images of the live fleet, from the simulator."""
         found = _descriptions(self._all(self._describe, targets))
         images = self._look_up([(each.image, each.model) for each in live.images])
         return FleetReading(self._azure.now(), found, images, (), {})
@@ -105,7 +111,7 @@ class FleetReader:
         return self._patiently(lambda: self._azure.describe_image(*wanted, Priority.ROLLOUT))
 
     def _all(self, read: Callable[[Q], A], wanted: Sequence[Q]) -> list[A | AzureFailure]:
-        """The answer to each question, or the failure, in order."""
+        """The answer to each question or the failure to answer it, in the order of the questions."""
 
         def answer(question: Q) -> A | AzureFailure:
             try:
@@ -117,18 +123,21 @@ class FleetReader:
             return list(pool.map(answer, wanted))
 
     def _patiently(self, request: Callable[[], A]) -> A:
-        """The answer to a request. Raises AzureFailure."""
+        """The result of `request`, which is repeated while Azure throttles it.
+
+        Raises AzureFailure if it fails.
+        """
         return patiently(request, _LONGEST_PAUSE, self._sleep)
 
 
 def _descriptions(answers: Iterable[object]) -> tuple[Description, ...]:
-    """The scale sets that were read, by key."""
+    """The scale sets that could be read, sorted by key."""
     found = (each for each in answers if isinstance(each, Description))
     return tuple(sorted(found, key=lambda each: each.target.key))
 
 
 def _images(found: Sequence[Description], declared: Mapping[str, Image]) -> Iterator[tuple[Image, Model]]:
-    """Each image that runs, is declared or would be restored, once for each region."""
+    """Each image that runs, that is declared, or that a rollback would restore, once for each region."""
     seen: set[tuple[tuple[str, str], str]] = set()
     for each in found:
         model = each.model

@@ -1,7 +1,7 @@
 """A rehearsal: the change that the specs declare, played forward on a copy of the fleet in the simulator.
 
 The daemon is the real one, with the real SDK, and the simulator answers in this process. A virtual clock
-moves from one event to the next, so that windows and soaks take no time.
+moves from one event to the next, so that windows and soaks take no real time.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,18 +29,22 @@ from reconciler.rollout.step import Upgrade
 from reconciler.spec.scale_set import ScaleSet
 
 LIMITS = Limits(timedelta(days=30), 60_000)  # about ten minutes of CPU
-# If nothing has changed for this long, nothing will. A failed scale set gets several of its timeouts too.
+# If nothing has changed for this long, nothing will. For a failed scale set, several of its timeouts must
+# have passed too.
 _QUIET = timedelta(hours=1)
 _QUIET_TIMEOUTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What came of a rehearsal.
+    """The result of a rehearsal.
 
-    `plan` has the scale sets as they were in the end, and what was done to them. `stretches` and `happened`
-    are what happened to each, by key, in order. `faults` are the faults, with what they did. `stopped_after`
-    is the limit at which it stopped, "" if it came to its end.
+    plan: the scale sets as they were at the end, and the steps that were taken.
+    until: the simulated time at the end.
+    stretches: the outcomes for each scale set, by key, in order.
+    happened: the effects of faults on scale sets, in order.
+    faults: each fault, with a description of its effect.
+    stopped_after: the limit at which the rehearsal stopped, "" if it came to its end.
     """
 
     plan: Plan
@@ -57,7 +61,7 @@ class Rehearsal:
 
     @property
     def not_as_declared(self) -> Sequence[ScaleSetState]:
-        """Those that do not reach the declared state."""
+        """The scale sets that do not reach the declared state, except suspended ones."""
         return [each for each in self.states if not _is_as_declared(each)]
 
     @property
@@ -75,7 +79,10 @@ def rehearse(
     seed: int = 0,
     limits: Limits = LIMITS,
 ) -> Rehearsal:
-    """Rehearse a change of a fleet from the moment `at`. Raises FleetError and NoTarget."""
+    """Rehearse the change that `specs` declare for `fleet`, from the moment `at`.
+
+    Raises FleetError if `fleet` is invalid, and NoTarget if a fault cannot happen in the fleet.
+    """
     unchanging = UnchangingSpecs(specs)
     declared = {each.target.key: each for each in unchanging.scale_sets}
     expected = expected_upgrades(fleet, unchanging, at) if faults else {}
@@ -98,7 +105,7 @@ def rehearse(
 
 
 class _RehearsalPlayback(Playback):
-    """One daemon on the simulator, where anything may fail."""
+    """The playback of a daemon on the simulator. Unlike in a plan, steps can fail."""
 
     def __init__(
         self, specs: UnchangingSpecs, client: RehearsedAzure, azure: SimulatedAzure, limits: Limits
@@ -114,19 +121,19 @@ class _RehearsalPlayback(Playback):
         return not self._is_throttled() and all(map(self._is_still, self.states))
 
     def _same_until(self, _desired: ScaleSet, outcome: Outcome, now: datetime) -> datetime:
-        """A wait for others or for a time ends by an event, or at that time."""
+        """A wait ends with the next event of the simulator, or at the time for which the scale set waits."""
         if outcome.step or not _waits(outcome):
             return now
         event = self._azure.next_event("")
         return min((each for each in (event, outcome.until) if each), default=now)
 
     def _is_throttled(self) -> bool:
-        """Whether the last sweep could not see everything."""
+        """Whether the daemon could not read everything in the last sweep, because Azure throttled it."""
         sweep = self._reconciler.store.last_sweep
         return bool(sweep and sweep.throttled_lists) or any(each.is_throttled for each in self.states)
 
     def _is_still(self, state: ScaleSetState) -> bool:
-        """Whether it is settled, waits for others or for a time, or has failed for long."""
+        """Whether a scale set is settled, is waiting, or has not changed for several of its timeouts."""
         outcome = state.outcome
         if outcome is None:
             return False
@@ -138,7 +145,7 @@ class _RehearsalPlayback(Playback):
 
 
 def _limit(playback: Playback, until: datetime, limits: Limits) -> str:
-    """The limit at which a playback stopped, in words."""
+    """The limit at which a playback stopped, for people. "" if it came to its end."""
     if playback.is_whole:
         return ""
     if until - playback.at > limits.horizon:
@@ -151,7 +158,7 @@ def _waits(outcome: Outcome) -> bool:
 
 
 def _duration(stretches: Sequence[Stretch]) -> BatchDuration:
-    """How long a batch usually took until its instances were healthy. The assumption if none became so."""
+    """The median time from the start of a batch until it was healthy. ASSUMED if no batch became healthy."""
     took = list(_batch_lengths(stretches))
     return BatchDuration(median_low(took), timedelta()) if took else ASSUMED
 

@@ -1,4 +1,7 @@
-"""The client of a rehearsal: it keeps each step with the scale set right before it, and moves the clock."""
+"""The client of Azure in a rehearsal.
+
+It records each step, with the scale set before it, and moves the clock.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -19,12 +22,12 @@ from reconciler.rollout.step import Step, Upgrade
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet, Target
 
-_TRIES = 10  # of one approval
-_PAUSE = timedelta(seconds=15)  # between them
+_TRIES = 10  # to write an approval
+_PAUSE = timedelta(seconds=15)  # between two tries
 
 
 class RehearsedAzure(Compute):
-    """The simulator as Azure. `steps` are those taken so far."""
+    """A client of Azure that sends its requests to the simulator. `steps` are the steps taken so far."""
 
     def __init__(
         self, azure: SimulatedAzure, scale_sets: Mapping[str, ScaleSet], injection: Injection
@@ -51,11 +54,11 @@ class RehearsedAzure(Compute):
             self._simulated.clock.advance(at - self._simulated.clock.now())
 
     def next_event(self, _key: str) -> datetime | None:
-        """When anything happens in the simulator next."""
+        """When the next event happens in the simulator, to any scale set. None if there is no next event."""
         return self._simulated.clock.next_event
 
     def approve_as(self, key: str, image: Image, by: str) -> None:
-        """Approve the image. A request that fails is repeated after a while."""
+        """Approve the image in the name of `by`. A request that fails is repeated, up to ten times in all."""
         target = self._scale_sets[key].target
         for _ in range(_TRIES):
             try:
@@ -98,7 +101,7 @@ class RehearsedAzure(Compute):
         self._first_models.setdefault(model.id, model)
 
     def _before(self, key: str, step: Step) -> PredictedState | None:
-        """The scale set as it was read last."""
+        """The scale set as it was last read before `step`, with the image of the step as the desired one."""
         at, desired = self.now(), replace(self._scale_sets[key], image=step.image)
         instances = self._instances.get(key, ())
         return predict(desired, Observed(at, at, model=self._models[key], instances=instances), ASSUMED)

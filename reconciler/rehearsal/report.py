@@ -1,6 +1,6 @@
 """A rehearsal as JSON: what `rehearse -o json` prints, and what its other formats are made from.
 
-It has the fields of a plan (`prediction.report`), with times that were rehearsed instead of forecast.
+The JSON has the fields of a plan (`prediction.report`). The times in it were rehearsed, not forecast.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,11 +20,11 @@ from reconciler.spec.image import short
 
 Json = dict[str, Any]
 
-_SHORTEST_WAIT = timedelta(minutes=2)  # that is part of a timeline
+_SHORTEST_WAIT = timedelta(minutes=2)  # a shorter wait is left out of the timeline
 
 
 def rehearsal(shown: Rehearsal) -> Json:
-    """The whole rehearsal. "scaleSets" are all of them, by name, as they were in the end."""
+    """The whole rehearsal. "scaleSets" lists every scale set as it was at the end, sorted by name."""
     found = report.rollouts(shown.plan)
     approvals = list(_approvals(shown))
     return {
@@ -49,7 +49,7 @@ def rehearsal(shown: Rehearsal) -> Json:
 
 
 def _course(shown: Rehearsal, state: ScaleSetState) -> Json:
-    """What happened to one scale set: whether it halted in between, and its timeline."""
+    """What happened to one scale set: whether it ended as declared, when it halted, and its timeline."""
     stretches = shown.stretches.get(state.key, ())
     happened = [each for each in shown.happened if each.key == state.key]
     return {
@@ -68,7 +68,7 @@ def _course(shown: Rehearsal, state: ScaleSetState) -> Json:
 
 
 def _timeline(stretches: Sequence[Stretch], happened: Sequence[Happening]) -> Iterator[Json]:
-    """What a person would want to know, in order: steps, waits, halts, faults and the end."""
+    """The events that matter to a person, in order: steps, waits, halts, faults and the end."""
     entries = [
         (each.began, _kind(each, after), each.first.line)
         for each, after in zip_longest(stretches, stretches[1:])
@@ -101,9 +101,9 @@ def _kind(stretch: Stretch, after: Stretch | None) -> str:
 
 
 def _halts(halted: Sequence[ScaleSetState]) -> Iterator[Json]:
-    """Why scale sets do not reach the declared state, and what a person has to do, by reason.
+    """Why scale sets do not reach the declared state, and what a person has to do, grouped by reason.
 
-    Those that wait for others come last.
+    Reasons that need no alarm, such as a wait for another scale set, come last.
     """
     groups = group_by(halted, lambda each: each.outcome.reason if each.outcome else None)
     for reason, group in sorted(groups.items(), key=lambda found: not _is_alarming(found[1][0])):
@@ -121,7 +121,7 @@ def _is_alarming(state: ScaleSetState) -> bool:
 
 
 def _message(outcomes: Sequence[Outcome]) -> str:
-    """The message of one scale set, or what several have in common."""
+    """The message, if all scale sets have the same one. Otherwise the cause that their reason names."""
     if not outcomes:
         return "not reconciled"
     if len({each.line for each in outcomes}) == 1:
@@ -130,7 +130,7 @@ def _message(outcomes: Sequence[Outcome]) -> str:
 
 
 def _approvals(shown: Rehearsal) -> Iterator[Json]:
-    """The approvals that were given at once."""
+    """The approvals that the rehearsal assumed to be given immediately."""
     for state in shown.states:
         for each in shown.stretches.get(state.key, ()):
             if each.first.reason is Reason.AWAITING_APPROVAL:

@@ -1,4 +1,4 @@
-"""The simulator in this process, on a virtual clock, with the client that the daemon uses."""
+"""A simulator in this process, with a virtual clock and the client that the daemon uses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ from reconciler.simulator.credential import InProcessCredential
 
 @dataclass(frozen=True, slots=True)
 class SimulatedAzure:
-    """A simulator, its clock, and a client. It holds connections until its context ends."""
+    """A simulator, its clock, and a client of it.
+
+    The end of the context closes the connections of the client.
+    """
 
     simulator: Simulator
     clock: VirtualClock
@@ -21,7 +24,7 @@ class SimulatedAzure:
     compute: Compute
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass at once."""
+        """Advance the clock by this many seconds, without a real wait."""
         self.clock.advance(timedelta(seconds=seconds))
 
     def __enter__(self) -> "SimulatedAzure":
@@ -32,7 +35,7 @@ class SimulatedAzure:
 
 
 def simulate(fleet: Mapping[str, Any], at: datetime) -> SimulatedAzure:
-    """Load a fleet into a simulator whose clock begins at `at`. Raises FleetError."""
+    """Load a fleet into a simulator whose clock begins at `at`. Raises FleetError if `fleet` is invalid."""
     clock = VirtualClock(at)
     simulator = Simulator.load(fleet, clock)
     session = Session(credential=InProcessCredential(), transport=simulator.transport(), now=clock.now)

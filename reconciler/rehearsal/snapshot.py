@@ -1,7 +1,8 @@
-"""A fleet file of scale sets as they are.
+"""Makes a fleet file from scale sets as they are.
 
-The simulator itself shows what a fleet file lacks. A first file is loaded, read back and compared. What
-differs becomes rows about single instances and details of images. What then still differs is left out.
+The simulator itself shows what a fleet file lacks. A first fleet file is loaded, read back, and compared with
+the real scale sets. The differences become rows for single instances, and details of images. A second fleet
+file contains these too, and is compared in the same way. Its differences are reported as left out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +24,7 @@ from reconciler.spec.image import Image, follows_latest, key
 
 Json = dict[str, Any]
 
-_BOOT = timedelta(seconds=20)  # a part of the duration of an upgrade
+_BOOT = timedelta(seconds=20)  # the part of an upgrade in which the instance boots
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class FleetCopy:
 
 
 def snapshot(live: FleetReading) -> FleetCopy:
-    """The fleet file of what was read."""
+    """The fleet file for the scale sets and images that were read."""
     entries = {
         each.target.key: entry(each, live.at)
         for each in live.scale_sets
@@ -60,9 +61,9 @@ def snapshot(live: FleetReading) -> FleetCopy:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A fleet file, and what the simulator makes of it.
+    """A fleet file. `read` is what was read back after the simulator loaded it.
 
-    `rejected` are the entries that it does not accept, with the reason, by key of the target.
+    `rejected` has the reason for each entry that the simulator does not accept, by the key of the scale set.
     """
 
     fleet: Json

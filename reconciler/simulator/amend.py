@@ -1,4 +1,4 @@
-"""Writes to a scale set: the body that a PATCH or PUT results in, and the writes that Azure rejects.
+"""Writes to a scale set: the body that a PATCH or PUT produces, and the writes that Azure rejects.
 
 `amended_body` is pure: it returns the new body or raises an ArmError. `apply_body` stores the body and starts
 the operation. Azure merges a PATCH as a JSON merge patch (null removes, lists are replaced whole). A PUT is
@@ -27,9 +27,9 @@ from reconciler.simulator.versions import LATEST
 from reconciler.simulator.views import scale_set_view
 
 WRITABLE = ("sku", "tags", "zones", "identity", "plan", "properties")
-# These parts are never empty: null is treated as if the part were omitted.
+# A null for one of these parts is ignored, because the parts are never empty.
 FILLED = ("sku", "properties")
-# A PUT replaces these parts of a body. In all other parts it keeps the fields that it omits.
+# A PUT replaces these parts of a body completely. In all other parts, fields that the PUT omits are kept.
 REPLACED = frozenset({"scaleInPolicy"})
 READ_ONLY = ("provisioningState", "uniqueId", "timeCreated")
 
@@ -39,8 +39,8 @@ def amended_body(
 ) -> dict[str, Any]:
     """Return the scale set's body with `change` applied.
 
-    `whole` is for a PUT, which removes the tags that it omits. Clients write back what they read, including
-    the fields that Azure fills in for this API `version`. Such fields are no change.
+    `whole` is true for a PUT, and removes the tags that `change` omits. Clients write back what they read,
+    including the fields that Azure fills in for this API `version`. Such fields do not count as changes.
     """
     view = scale_set_view(scale_set, version, user_data=True)
     change = without_read_only(without_echo(change, view, scale_set.body))
@@ -69,7 +69,7 @@ def amended_body(
 
 
 def without_read_only(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the body without its read-only fields. An empty text removes the user data."""
+    """Return the body without its read-only fields. Empty user data becomes null, which removes it."""
     properties = body.get("properties")
     if not isinstance(properties, Mapping):
         return dict(body)
@@ -83,9 +83,9 @@ def without_read_only(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def apply_body(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Operation:
-    """Store this body and start what follows from it: scaling, upgrades, a rolling upgrade.
+    """Store this body and start whatever it requires: scaling, upgrades, a rolling upgrade.
 
-    The caller checks the etag and raises the 412.
+    The etag is not checked: the caller does this first, and raises the 412.
     """
     capacity = body["sku"].pop("capacity", scale_set.capacity)
     if capacity > scale_set.capacity:
@@ -121,9 +121,9 @@ def follow_mode(scale_set: ScaleSet, operation: Operation) -> None:
 
 
 def _refuse_image(scale_set: ScaleSet, wanted: Mapping[str, Any]) -> None:
-    """Raise Azure's error if the change touches a part of the image that is fixed.
+    """Raise Azure's error if the change would alter a part of the image that is fixed.
 
-    The kind and the publisher of an image never change. In some services its offer and SKU are fixed too.
+    The kind and the publisher of an image are always fixed. In some services its offer and SKU are fixed too.
     """
     if "imageReference" in wanted and wanted["imageReference"] is None:
         raise errors.missing_parameter("imageReference")

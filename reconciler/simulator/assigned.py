@@ -1,8 +1,9 @@
 """The managed identities of a scale set, and how a PUT or PATCH changes them.
 
-As recorded: a request adds an identity by naming it and removes one with a null, in any casing. A type
-without `UserAssigned` removes all of them. Azure fills in the principal a moment later, so the response to
-the write does not have it yet. A change of identities leaves all instances on the latest model.
+This follows recorded traffic. A request adds a user-assigned identity by naming it, and removes one with a
+null. The case of the name does not matter. A type without `UserAssigned` removes all user-assigned
+identities. Azure fills in the principal a moment later, so the response to the write does not contain it yet.
+A change of identities leaves all instances on the latest model.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def identify(resource_id: str, stored: Mapping[str, Any], wanted: Mapping[str, A
 
 
 def without_new_users(identity: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
-    """Return the identity without the ids of users that are not `known` yet."""
+    """Return the identity without the ids of user-assigned identities that are not among `known`."""
     found = {name.lower() for name in known}
     users = {name: value if name.lower() in found else {} for name, value in identity[USERS].items()}
     return {**identity, USERS: users}

@@ -1,8 +1,8 @@
 """An autoscaler that keeps changing the capacity of a scale set at fixed intervals.
 
-It scales out by one instance at a time up to its maximum, then in again down to its minimum. Each run
-therefore has both, and all runs are the same. If Azure rejects a change, the autoscaler tries again at its
-next turn.
+It adds one instance at a time up to its maximum, and then removes one at a time down to its minimum. Every
+run of a fleet therefore has the same changes, in both directions. If Azure rejects a change, the autoscaler
+tries again after the next interval.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The catalogue of images: which exist, in which regions, and how instances boot on them.
+"""The catalogue of images: which images exist, in which regions, and how instances boot on them.
 
 A scale set names an image in its storage profile in one of five ways: the four fields of a platform image,
 the id of a managed image, the id of a gallery image (definition or version), the id of a shared or community
@@ -7,7 +7,7 @@ reports that it runs, with `latest` and bare definitions resolved to the newest 
 then decides whether new instances may use it. `name` is how a fleet file writes an image:
 `publisher:offer:sku:version`, an id, or an address.
 
-To add a kind of image: a row in `KINDS`, and a branch in `find` if it has versions.
+To add a kind of image, add a row to `KINDS`, and a branch to `find` if the kind has versions.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("managed", re.compile(r"/providers/Microsoft.Compute/images/", re.I)),
     ("vhd", re.compile(r"^https?://", re.I)),
 )
-# The field of an image reference that holds the id of each kind.
+# For each kind of image, the field of an image reference that contains the id.
 ID_FIELDS: Mapping[Kind, str] = {
     "gallery": "id",
     "managed": "id",
@@ -64,7 +64,7 @@ class Image:
 
     @property
     def follows_latest(self) -> bool:
-        """Whether the model asks for the newest version instead of this one."""
+        """Whether the reference asks for the newest version, and not for this exact version."""
         if self.reference is None or self.kind == "managed":
             return False
         if self.kind == "platform":
@@ -103,7 +103,10 @@ class Details:
         )
 
     def is_in(self, location: str) -> bool:
-        """Whether the image can be used in the region. A copy that is still replicating cannot."""
+        """Whether instances in the region can use the image.
+
+        They cannot while it is still being replicated.
+        """
         return (self.regions is None or location in self.regions) and location not in self.replicating
 
 
@@ -186,8 +189,8 @@ class Catalogue:
     def find(self, storage: Mapping[str, Any], location: str) -> Image:
         """Return the image that a `storageProfile` asks for in a region.
 
-        Raises ArmError, in Azure's words, if the image does not exist. `admit` checks whether a version that
-        is named explicitly is available there.
+        Raises ArmError, in Azure's words, if the image does not exist. Does not check whether a version that
+        is named explicitly is available in the region: `admit` does.
         """
         uri = _vhd(storage)
         if uri is not None:
@@ -286,7 +289,7 @@ class Catalogue:
 
 
 def _default_details(name: str, now: datetime) -> Details:
-    """Return the properties of an image that only has a name."""
+    """Return the properties of an image of which only the name is known."""
     generation = generation_of(name)
     return Details(
         now,
@@ -308,7 +311,8 @@ def kind_of(storage: Mapping[str, Any]) -> Kind | None:
 
 
 def kind_of_name(name: str) -> Kind:
-    """
+    """Return the kind of the image with this name.
+
     >>> kind_of_name("Canonical:ubuntu-24_04-lts:server:24.04.202601010")
     'platform'
     >>> kind_of_name("https://acct.blob.core.windows.net/vhds/base-1.vhd")
@@ -328,7 +332,7 @@ def storage_of(name: str) -> dict[str, Any]:
 
 
 def newest(versions: Iterable[str]) -> str:
-    """Return the highest version, with numbers compared as numbers, or "" for none.
+    """Return the highest version, or "" without any versions. Numbers are compared as numbers.
 
     >>> newest(["24.04.9", "24.04.10"])
     '24.04.10'

@@ -1,4 +1,4 @@
-"""A short-lived certificate authority, and a certificate for this machine that it signs.
+"""A short-lived certificate authority, and a certificate for this machine that the authority signs.
 
 Both are generated at each start, so no key can leak. Clients trust `ca` (REQUESTS_CA_BUNDLE, SSL_CERT_FILE).
 """
@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 PrivateKey = ec.EllipticCurvePrivateKey
 LIFETIME = timedelta(days=30)
-# Certificates are valid from shortly before they are made, to allow for clock skew.
+# How long before its creation a certificate becomes valid, to allow for clock skew.
 HEAD_START = timedelta(hours=1)
 
 

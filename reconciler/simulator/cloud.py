@@ -1,7 +1,7 @@
 """All resources: resource groups, scale sets, images and operations, and the clock they share.
 
-A `Cloud` only holds them and makes no decisions. Names are looked up without regard to case, as in Azure, and
-shown as first written.
+A `Cloud` only holds the resources and makes no decisions. Names are looked up without regard to case, as in
+Azure, and shown as first written.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class Cloud(Fabric):
 
     page: int = PAGE
     is_throttling: bool = False
-    # Keyed by subscription, in lower case: the tenant, where it is not the fleet's own.
+    # The tenant of each subscription that is not in the tenant of the fleet. Keyed by subscription, in lower
+    # case.
     tenants: dict[str, str] = field(default_factory=dict)
     permissions: Permissions = field(default_factory=Permissions)
     groups: dict[str, dict[str, Group]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""How the fields of one scale set of a fleet file must be consistent with each other.
+"""Checks whether the fields of a scale set in a fleet file are consistent with each other.
 
 These checks also run on a scale set that has other errors.
 """
@@ -41,7 +41,7 @@ def inconsistencies(declared: Mapping[str, Any], location: Location) -> Iterator
 def valid_part(description: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
     """Return the description without the fields that have an error.
 
-    An entry that cannot do without such a field becomes None.
+    An entry becomes None if a field that it needs has an error.
     """
     result = {name: list(value) if isinstance(value, list) else value for name, value in description.items()}
     for error in errors:
@@ -68,7 +68,7 @@ def _cut(result: dict[str, Any], location: Location) -> None:
 
 
 # The other fields of a scale set do not depend on these. If any other field is invalid or unknown, no further
-# errors are reported for the scale set, because the fix may change what is consistent.
+# errors are reported for the scale set, because the fix might change what is consistent.
 _INDEPENDENT = {
     "mode",
     "automaticOSUpgrade",
@@ -96,7 +96,7 @@ _FLEET_WIDE = ("images", "location", "tenants", "subscription")
 
 
 def is_certain(error: FieldError, errors: list[FieldError]) -> bool:
-    """Whether this error remains after the given errors of the shape are fixed."""
+    """Whether this error remains after `errors`, which are errors of the structure, are fixed."""
     top = error.location[0]
     invalid = [each.location for each in errors]
     if any(location[0] in _FLEET_WIDE for location in invalid if location) and top in ("scaleSets", "images"):

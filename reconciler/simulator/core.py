@@ -246,7 +246,11 @@ class Core:
 
 
 def _body(reply: Reply) -> bytes:
-    """Serialize the body. Compute indents with CRLF. The gateway and the lists that it merges are compact."""
+    """Serialize the body.
+
+    JSON from compute is indented, with CRLF. JSON from the gateway is compact, and so is a list that the
+    gateway merges.
+    """
     if reply.body is None:
         return b""
     if reply.gateway or not reply.pretty:
@@ -262,7 +266,7 @@ def _stale_response(old: Response, fresh: Response) -> Response:
 
 
 def _html_page(response: Response, body: bytes) -> Response:
-    """Return the response with another body, which is not JSON."""
+    """Return the response with its body replaced by `body`, which is not JSON."""
     kept = {name: value for name, value in response.headers.items() if name not in OF_THE_BODY}
     kind = {"Content-Type": "text/html; charset=us-ascii"} if body else {}
     return Response(response.status, {**kept, **kind, "Content-Length": str(len(body))}, body)

@@ -1,8 +1,8 @@
 """The structure of a fleet file, as its JSON Schema defines it, and errors with location, cause and fix.
 
 The schema `fleet.schema.json` is the only definition of the fields, their types, choices and defaults.
-Editors use the same file for completion. Whether a field is consistent with another one only shows when both
-are used, which raises `InvalidField`.
+Editors use the same file for completion. An inconsistency between two fields is found only when both are
+used, and raises `InvalidField`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class FleetError(ValueError):
 
 
 class InvalidField(Exception):
-    """An error that only shows when the value is used."""
+    """An error that is found only when the value is used."""
 
     def __init__(self, location: Location, message: str) -> None:
         super().__init__(message)
@@ -241,7 +241,7 @@ def _type(violation: _Violation) -> str:
 
 
 def _to_text(violation: _Violation) -> str:
-    """Return the fix for a value that YAML does not read as text. 1.10 without quotes is the number 1.1."""
+    """Return the fix for a value that YAML does not read as text, such as 1.10, which is the number 1.1."""
     schema, value = violation.schema, violation.value
     text = value.text if isinstance(value, Misread) else _text(value)
     if isinstance(value, bool | Misread):
@@ -293,7 +293,10 @@ def _just_one(violation: _Violation) -> str:
 
 
 def _pattern(violation: _Violation) -> str:
-    """Return the message for text of another form, such as "60", which has no unit even in quotes."""
+    """Return the message for a text that does not match the pattern.
+
+    A number in quotes, such as "60", lacks a unit.
+    """
     if violation.value.isdecimal() and re.search(violation.wanted, f"{violation.value}s"):
         return f"{violation.value!r} has no unit; write {violation.value}s"
     return f"{violation.value!r} {violation.schema['patternErrorMessage']}"

@@ -1,8 +1,8 @@
 """The fields that Azure adds to a scale set's body, and the fields that it never returns.
 
-As recorded: Azure fills in what a client omits from a PUT, so that the same short PUT changes nothing the
-second time. The entries of lists are completed one by one. Fields that only some API versions return are not
-added here. See `versions`.
+This follows recorded traffic. Azure fills in what a client omits from a PUT, so a client that sends the same
+short PUT again changes nothing. The entries of lists are completed one by one. Fields that only some API
+versions return are not added here, but in `versions`.
 """
 
 from __future__ import annotations

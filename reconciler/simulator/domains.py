@@ -3,8 +3,9 @@
 The numbering follows recorded scale sets. Instance 3 is in update domain 3 and fault domain 3, and both
 numberings restart in each placement group. An instance that is created later takes the first free position.
 In a zonal scale set, instances are distributed over the zones in turn, and each zone numbers its own update
-domains, as Service Fabric's hierarchical upgrades imply. Azure may also report no update domains there, so a
-fleet can say so (`zonalUpdateDomains: false`). Flexible scale sets have no update domains.
+domains, as Service Fabric's hierarchical upgrades imply. Azure might report no update domains in a zonal
+scale set, so a fleet file can choose that (`zonalUpdateDomains: false`). Flexible scale sets have no update
+domains.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ NAMESPACE = uuid.UUID("6f1d5f0e-2b54-5c5e-9d0c-7a3b1e0c9a11")
 
 @lru_cache(maxsize=10_000, typed=True)  # each row of each list has several of them, the same every time
 def guid(*names: object) -> str:
-    """Return a GUID that is always the same for the same names: `uuid.uuid5`, at a third of its cost.
+    """Return the same GUID for the same names: that of `uuid.uuid5`, at a third of the cost.
 
     >>> guid("Web", 3) == str(uuid.uuid5(NAMESPACE, "web/3"))
     True
@@ -36,7 +37,7 @@ def guid(*names: object) -> str:
 class Domain:
     """The placement of an instance.
 
-    `zone` is None in a regional scale set. The domain numbers are None where Azure reports none.
+    `zone` is None in a regional scale set. A domain number is None if Azure reports none.
     """
 
     zone: str | None
@@ -57,7 +58,7 @@ class Placement:
     flexible: bool = False
 
     def fits_one_group(self, capacity: int) -> bool:
-        """Whether a single placement group (one per zone, if it has zones) holds the scale set."""
+        """Whether one placement group, or one in each zone, is enough for this number of instances."""
         return not self.flexible and capacity <= self.group_size * max(1, len(self.zones))
 
     def of(self, number: int) -> Domain:

@@ -16,7 +16,7 @@ from typing import Any
 class ArmError(Exception):
     """One error: HTTP status, code and message, and the service that sends it.
 
-    `charge` is what Azure charges for the failed request, None where it reports no charge.
+    `charge` is what Azure charges for the failed request, or None if Azure reports no charge.
     """
 
     def __init__(
@@ -114,8 +114,10 @@ def wrong_tenant(issuer: str, tenant: str) -> ArmError:
 
 
 def invalid_token(tenant: str) -> ArmError:
-    """The error for a token that cannot be read. The text comes from issue threads. The challenge is by
-    analogy."""
+    """The error for a token that cannot be read.
+
+    The text comes from issue threads. The challenge was not found, and follows that of a missing token.
+    """
     challenge = (
         f'Bearer authorization_uri="https://login.microsoftonline.com/{tenant}", error="invalid_token", '
         'error_description="The access token is invalid."'
@@ -341,7 +343,7 @@ def cannot_boot(size: str, generation: str) -> ArmError:
 
 
 def wrong_architecture(size: str, supported: str, given: str) -> ArmError:
-    """No report with the whole text was found. This text has the same meaning."""
+    """The text has the meaning of Azure's own text. No report that quotes all of Azure's text was found."""
     message = (
         f"Cannot create a VM of size '{size}' because this VM size only supports a CPU Architecture of "
         f"'{supported}', but an image or disk with CPU Architecture '{given}' was given. Please check that "
@@ -399,7 +401,7 @@ def property_fixed(name: str) -> ArmError:
 
 
 def bad_value(name: str) -> ArmError:
-    """Uses the words that Azure was seen to use for other parameters."""
+    """The text is the one that Azure was observed to use for other parameters."""
     return ArmError(400, "InvalidParameter", f"The value of parameter {name} is invalid.", target=name)
 
 

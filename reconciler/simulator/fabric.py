@@ -1,7 +1,7 @@
 """The part of the cloud that a scale set uses: clock, images, operations, record, and Azure's behaviour.
 
-A `Cloud` is a `Fabric` that also holds the scale sets. This keeps the imports of scale sets below those of
-the cloud.
+A `Cloud` is a `Fabric` that also holds the scale sets. Because of this base class, the module of scale sets
+does not have to import the cloud.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Fabric:
 
     `provisioning_state_during_upgrade` is the state that a scale set reports while a manual upgrade runs.
     `flexible_row_properties` says whether the instance list of a Flexible scale set has `properties`, at API
-    versions that can have them. No recording shows either.
+    versions that can have them. Neither behaviour has been recorded.
     """
 
     clock: Clock

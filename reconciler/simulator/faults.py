@@ -1,4 +1,4 @@
-"""Faults to inject: armed for the next calls of an operation, for every client.
+"""Faults that are injected into the next calls of an operation, whichever client sends them.
 
     sim.faults.arm("VirtualMachineScaleSets_Update", Throttled(retry_after=timedelta(seconds=30)), times=2)
     sim.faults.arm("VirtualMachineScaleSets_Update", Rejected(errors.scope_locked(scope, lock)))
@@ -7,11 +7,11 @@
     sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationFails(code, message))
 
 Operations are named by Azure's operationIds, as in `routes.py`. `OperationFails`, `OperationLost` and
-`OperationKeepsImage` concern the second half of a long-running operation. The call gets its usual response,
-and then the operation ends Failed, can no longer be found, or changes no image. The record has the fault of
-each exchange.
+`OperationKeepsImage` affect a long-running operation after it was accepted. The call gets its usual response,
+and then the operation ends Failed, can no longer be found, or changes no image. The record shows which fault
+was injected into each exchange.
 
-To add a fault: a class here, and its effect in `core.py`, or in `distortion.py` if it alters a response.
+To add a fault, add a class here, and its effect to `core.py`, or to `distortion.py` if it alters a response.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ UNAVAILABLE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN""http://www.w3
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """A 429 from the compute provider. `group` is the policy that it names."""
+    """A 429 from the compute provider. `group` is the policy that the response names."""
 
     retry_after: timedelta
     group: str = "HighCostGetVMScaleSetSubscriptionMaximum"
@@ -60,7 +60,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A response that is not JSON, as an overloaded front end sends it. `body` may be empty."""
+    """A response that is not JSON, as an overloaded front end sends it. `body` can be empty."""
 
     code: int = 503
     body: str = UNAVAILABLE
@@ -137,7 +137,8 @@ class Misdated:
 class Slow:
     """The response takes `delay`, during which the clock runs.
 
-    It shows the state when the request arrived, or with `is_late` the state when the response is sent.
+    The response shows the state when the request arrived, or with `is_late` the state when the response is
+    sent.
     """
 
     delay: timedelta
@@ -146,7 +147,7 @@ class Slow:
 
 @dataclass(frozen=True, slots=True)
 class OperationFails:
-    """The long-running operation that the call starts ends Failed. Its instances keep the image they ran."""
+    """The long-running operation that the call starts ends Failed. Its instances keep their image."""
 
     code: str
     message: str
@@ -248,14 +249,14 @@ class Faults:
         return None
 
     def note(self, operation: str, request: Request, at: datetime, response: Response) -> None:
-        """Remember a correct response if a fault may need it later as a stale one."""
+        """Remember a correct response if a `Stale` fault might return it later."""
         if request.method == "GET" and any(
             isinstance(armed.fault, Stale) and armed.operation in ("*", operation) for armed in self._armed
         ):
             self._answers.setdefault(_question(request), []).append((at, response))
 
     def recall(self, request: Request, when: datetime, fresh: Response) -> Response:
-        """Return the latest response to this request that is as old as `when`, or else the oldest.
+        """Return the latest response to this request from `when` or earlier, or else the oldest response.
 
         A write always gets the `fresh` response.
         """

@@ -21,7 +21,7 @@ class Flapping:
     is_ended: bool = False
 
     def begin(self) -> None:
-        """Stay healthy for `healthy` first."""
+        """Start flapping. The instance is healthy first, for the time `healthy`."""
         self.instance.owner.cloud.clock.after(self.healthy, self._fall)
 
     def end(self) -> None:

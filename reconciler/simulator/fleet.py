@@ -1,7 +1,7 @@
 """A fleet file: what exists when the simulator starts. `docs/fleet.md` shows every field by example.
 
-To add a field: the schema `fleet.schema.json`, with its default; its use in `seed`, `stock` or `orders`, or
-below if it concerns the whole fleet; an example in `docs/fleet.md`.
+To add a field, add it to the schema `fleet.schema.json` with its default. Use it in `seed`, `stock` or
+`orders`, or below if it concerns the whole fleet. Add an example to `docs/fleet.md`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def build(description: Mapping[str, Any], cloud: Cloud, faults: Faults) -> None:
 
 
 def _build(fleet: Mapping[str, Any], cloud: Cloud, faults: Faults) -> list[FieldError]:
-    """Return the errors that only show when the fleet is put together."""
+    """Create the fleet in the cloud. Returns the errors that are found only then."""
     found: list[FieldError] = []
     _set_up(fleet, cloud)
     with collect_errors(found):
@@ -63,7 +63,7 @@ def _build(fleet: Mapping[str, Any], cloud: Cloud, faults: Faults) -> list[Field
 
 
 def _inconsistencies(description: Mapping[str, Any]) -> Iterator[FieldError]:
-    """Return the errors of entries as the file has them, whether or not their structure is valid."""
+    """Yield the inconsistencies of all entries as the file has them, even if their structure is invalid."""
     paths: list[tuple[str, str, str]] | None = []
     for number, declared in _entries(description, "scaleSets"):
         yield from inconsistencies(declared, ("scaleSets", number))
@@ -120,7 +120,7 @@ def _add_scale_sets(fleet: Mapping[str, Any], cloud: Cloud) -> list[FieldError]:
                 errors = [FieldError(location, problem.message)]
             found += errors
             if errors:
-                break  # the others of this entry have the same errors
+                break  # the other scale sets of this entry have the same errors
     return found
 
 

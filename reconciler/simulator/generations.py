@@ -25,7 +25,8 @@ FIRST_UNLESS_NAMED = frozenset(
 
 
 def generation_of(name: str) -> Generation:
-    """
+    """Return the generation of the image with this name.
+
     >>> generation_of("Canonical:UbuntuServer:18.04-LTS:18.04.202401161")
     'V1'
     >>> generation_of("Canonical:ubuntu-24_04-lts:server:24.04.202601010")
@@ -44,7 +45,8 @@ def generation_of(name: str) -> Generation:
 
 
 def system_of(name: str) -> Literal["Linux", "Windows"]:
-    """
+    """Return the operating system of the image with this name.
+
     >>> system_of("MicrosoftWindowsServer:WindowsServer:2019-Datacenter:17763.8276.260109")
     'Windows'
     """

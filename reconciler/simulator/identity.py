@@ -1,4 +1,4 @@
-"""The managed identity of a client of the simulator, at the three endpoints that clients look for.
+"""The managed identity of a client of the simulator, at the three endpoints where clients look for one.
 
     GET  IDENTITY_ENDPOINT?api-version=2019-08-01&resource=    App Service; X-IDENTITY-HEADER: IDENTITY_HEADER
     POST IDENTITY_ENDPOINT, resource=                          Cloud Shell's MSI_ENDPOINT; Metadata: true

@@ -1,7 +1,8 @@
-"""JSON with indentation: what `json.dumps(value, indent=2)` returns, in less than half of the time.
+"""Writes indented JSON. The result is that of `json.dumps(value, indent=2)`, in less than half the time.
 
-In CPython, an encoder that indents is pure Python, and passes each token up through all levels. This one
-joins the parts of each level. Most responses of the simulator are indented, because those of Compute are.
+In CPython, an encoder that indents is pure Python, and passes each token up through all levels. The encoder
+here joins the parts of each level instead. Most responses of the simulator are indented, because those of
+Compute are.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ _encode = json.JSONEncoder().encode
 
 
 def indented(value: Any, newline: str = "\n") -> str:
-    """Return the value as JSON. Names have to be text. `newline` ends each line and indents the next one.
+    """Return the value as JSON. Names must be strings. `newline` ends each line and indents the next.
 
     >>> indented({"a": [1, {}]}) == json.dumps({"a": [1, {}]}, indent=2)
     True

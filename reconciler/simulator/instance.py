@@ -2,8 +2,8 @@
 
 An instance changes only by entering a `Stage` (`enter`), which also records the times at which it becomes
 unavailable and available. A `Transition` takes it through a course of `life.py`. A new transition or a forced
-stage ends the previous one, and the operation that started it is notified. Fleets are large, so an instance
-has only slots and shared values.
+stage ends the previous transition, and notifies the operation that started the previous transition. Fleets
+are large, so an instance has only slots and shared values.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ class Owner(Model):
 
 
 class Instance:
-    """Any attribute may be read. Only `enter`, `run` and `force` change the state."""
+    """One instance of a scale set.
+
+    Other code can read every attribute, but only `enter`, `run` and `force` change the state.
+    """
 
     __slots__ = (
         "applied", "cause", "changed", "created", "custom_metrics", "disks", "domain", "etag", "failure",
@@ -75,13 +78,13 @@ class Instance:
         self.has_protection_policy = False
         # The instance's own data disks; None while it has those of the model.
         self.disks: list[Mapping[str, Any]] | None = None
-        # What Azure reports where it differs from the state of the instance.
+        # What Azure reports instead of the real state of the instance.
         self.has_own_model = False
         self.is_attached = False
         self.is_silent = False
         self.reported_power: ReportedPower | None = None
         self.custom_metrics: Mapping[str, Any] | None = None
-        # How the instance boots on every image but the one that is named.
+        # How the instance boots on every image except the named one.
         self.spoiled: tuple[Boots, str] | None = None
         self.failure = ""
         self.cause = ""
@@ -90,7 +93,10 @@ class Instance:
 
     @property
     def is_current(self) -> bool:
-        """What Azure reports as `latestModelApplied`. A machine attached by hand has no other model."""
+        """What Azure reports as `latestModelApplied`.
+
+        A machine that was attached manually never falls behind.
+        """
         return self.is_attached or self.applied.revision == self.owner.applied.revision
 
     @property
@@ -125,7 +131,7 @@ class Instance:
     def run(
         self, verb: Verb, *, cause: str, operation: Operation | None, target: Applied | None = None
     ) -> None:
-        """Start the course of `verb`. Its end is reported to `operation`.
+        """Start the course of `verb`. `operation` is notified when the course ends.
 
         `target` is the model that the instance gets when its disk is replaced. A lost operation changes no
         instance.
@@ -146,7 +152,7 @@ class Instance:
         self.transition.proceed()
 
     def force(self, stage: Stage, cause: str) -> None:
-        """Enter `stage` at once, outside of any operation, and end the running transition.
+        """Enter `stage` immediately, outside of any operation, and end the running transition.
 
         A stage that only changes the health ends no transition.
         """
@@ -188,7 +194,7 @@ class Instance:
         self._record_event("created", "create")
 
     def put_on(self, storage: Mapping[str, Any], *, is_current: bool) -> None:
-        """Switch at once to the image that a `storageProfile` fragment names, whatever the model says."""
+        """Switch immediately to the image that a `storageProfile` fragment names, whatever the model says."""
         model = self.owner.applied
         profile = merge(model.profile, {"storageProfile": storage})
         image = self.owner.cloud.catalogue.find(profile["storageProfile"], self.owner.location)
@@ -204,7 +210,7 @@ class Instance:
         self.changed = self.health_changed = self.owner.cloud.clock.now() - age
 
     def settle(self, *, cause: str) -> None:
-        """Record whether the instance serves, after a seed or a change outside of the tables."""
+        """Record whether the instance serves, after it was seeded, or changed other than by a stage."""
         self._record_availability(cause)
         self._notify()
 
@@ -254,7 +260,7 @@ class Instance:
 
 
 class Transition:
-    """One instance on its way through one course."""
+    """The progress of an instance through a course: a sequence of stages, as `life` defines it."""
 
     __slots__ = ("cause", "course", "instance", "operation", "position", "target", "verb")
 
@@ -300,9 +306,9 @@ class Transition:
             instance.transition = None
 
     def _wait(self, stage: Stage) -> timedelta:
-        """Return the time until the stage.
+        """Return the time to wait before the stage.
 
-        Bad health shows only after the grace period of the health extension.
+        Bad health is visible only after the grace period of the health extension.
         """
         profile = self.instance.applied.profile
         if stage.after == "notice":

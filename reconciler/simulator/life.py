@@ -2,8 +2,8 @@
 
 A *course* is what one operation does to one instance. It is a sequence of stages. Each stage waits for a
 named time and then sets the states that Azure reports. Nothing else changes the provisioning state, power
-state and health of an instance, except the forced stages (`FORCED_STAGES`), which take effect at once. To add
-an operation: a row in `COURSES` for each way an image can boot, and a route.
+state and health of an instance, except the forced stages (`FORCED_STAGES`), which take effect immediately. To
+add an operation, add a row to `COURSES` for each way in which an image can boot, and a route.
 
 The states are the suffixes of Azure's status codes: `ProvisioningState/updating`, `PowerState/stopping`,
 `HealthState/healthy`. Each instance has a health, which is only visible if the instance's model has a health
@@ -22,7 +22,7 @@ Provisioning = Literal["creating", "updating", "succeeded", "failed", "deleting"
 Power = Literal["starting", "running", "stopping", "stopped", "deallocating", "deallocated"]
 # The power state in which an eviction leaves an instance that is not deleted.
 EvictedPower = Literal["deallocated", "stopped"]
-# What Azure may report instead of the power state: unknown, or no PowerState at all.
+# What Azure can report instead of the power state: unknown, or no PowerState at all.
 ReportedPower = Literal["unknown", "none"]
 Health = Literal["initializing", "healthy", "unhealthy", "unknown"]
 Verb = Literal[
@@ -46,8 +46,8 @@ NO_EXTENSION = "VMExtensionProvisioningError"
 class Stage:
     """One step of a course: wait for the timing `after`, then set everything that is not None.
 
-    `after` is "" for no wait, and "notice" for the time that the model says. `swap`: from this stage on, the
-    instance runs the image and model of the transition's target. `ends`: the operation is done with this
+    `after` is "" for no wait, and "notice" for the time that the model defines. `swap`: from this stage on,
+    the instance runs the image and model of the transition's target. `ends`: the operation is done with this
     instance, successfully or not. `gone`: the instance is deleted.
     """
 
@@ -140,13 +140,13 @@ COURSES: Mapping[tuple[Verb, Boots], Course] = {
     ),
 }
 
-# The first stage of an instance whose model has Azure announce the event and wait for the guest.
+# The first stage of an instance if its model makes Azure announce the event and wait for the guest.
 NOTICES: Mapping[Verb, Stage] = {
     "replace": Stage("", "updating"),
     "delete": Stage("", "deleting"),
 }
 
-# Stages that are forced on an instance at once, without an operation.
+# Stages that are forced on an instance immediately, without an operation.
 FORCED_STAGES: Mapping[str, Stage] = {
     "fail": Stage("", "failed", "running", "unknown"),
     "unhealthy": Stage("", health="unhealthy"),

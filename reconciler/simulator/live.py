@@ -75,7 +75,7 @@ class LiveScaleSet:
 
     @property
     def health(self) -> HealthSource:
-        """The source of health in its model."""
+        """The health source in the model of the scale set."""
         with self._clock.hold():
             return self._scale_set.applied.health
 
@@ -118,7 +118,7 @@ class LiveScaleSet:
         self._write({"properties": {"upgradePolicy": {"mode": mode}}})
 
     def set_image(self, image: str) -> None:
-        """Patch the model by hand."""
+        """Set the image of the model, as a person does by hand."""
         self._write({"properties": {"virtualMachineProfile": {"storageProfile": storage_of(image)}}})
 
     def set_tags(self, tags: Mapping[str, str | None]) -> None:
@@ -130,7 +130,7 @@ class LiveScaleSet:
             start_rolling_upgrade(self._scale_set)
 
     def report(self, state: str | None) -> None:
-        """Make the scale set report this provisioning state, whatever its real state is. None ends this."""
+        """Make the scale set report this provisioning state. With None, it reports its real state again."""
         with self._clock.hold():
             self._scale_set.reported_state = state
 
@@ -208,7 +208,7 @@ class LiveInstance:
         self._force("unhealthy")
 
     def heal(self) -> None:
-        """Make the instance succeeded, running and healthy."""
+        """Set the provisioning state to succeeded, the power state to running, and the health to healthy."""
         self._force("heal")
 
     def deallocate(self) -> None:
@@ -229,12 +229,12 @@ class LiveInstance:
             self._instance.is_silent = True
 
     def report_power(self, power: ReportedPower | None) -> None:
-        """Make Azure report PowerState/unknown, or with "none" no PowerState. None ends this."""
+        """Make Azure report PowerState/unknown, or no PowerState for "none". None restores the real state."""
         with self._clock.hold():
             self._instance.reported_power = power
 
     def give_own_model(self) -> None:
-        """Give the instance its own model until it is upgraded, as a change of this one instance does."""
+        """Give the instance its own model until it is upgraded, as a change of a single instance does."""
         with self._clock.hold():
             self._instance.has_own_model = True
             self._instance.etag += 1
@@ -247,7 +247,8 @@ class LiveInstance:
     def evict(self, power: EvictedPower | None = None) -> None:
         """Evict the spot instance.
 
-        The instance is left in this power state. With the eviction policy Delete it is removed.
+        The instance is left in the power state `power`, by default that of the scale set. With the eviction
+        policy Delete, the instance is removed instead.
         """
         with self._clock.hold():
             evict(self._scale_set, self._instance, power)
@@ -264,12 +265,12 @@ class LiveInstance:
             return flapping
 
     def spoil(self, boots: Boots) -> None:
-        """Make the instance boot like this on every image but the one that it runs now."""
+        """Set how the instance boots on every image except the one that it runs now."""
         with self._clock.hold():
             self._instance.spoiled = (boots, self._instance.applied.image.name)
 
     def apply_image(self, image: str) -> None:
-        """Put the instance on another image at once. It is then not on the latest model."""
+        """Switch the instance to another image immediately. It is then no longer on the latest model."""
         with self._clock.hold():
             self._instance.put_on(storage_of(image), is_current=False)
 

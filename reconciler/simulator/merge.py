@@ -24,7 +24,7 @@ def merge(base: Any, change: Any) -> Any:
 
 
 def put_together(base: Any, sent: Any, replaced: Container[str]) -> Any:
-    """Apply a PUT to `base` by merging, except for the parts named in `replaced`.
+    """Apply a PUT to `base`. The parts named in `replaced` are replaced, and all others are merged.
 
     >>> put_together({"a": {"b": 1, "c": 2}, "d": {"e": 3}}, {"a": {"b": 4}, "d": {}}, {"d"})
     {'a': {'b': 4, 'c': 2}, 'd': {}}
@@ -42,7 +42,9 @@ def put_together(base: Any, sent: Any, replaced: Container[str]) -> Any:
 
 
 def without_echo(sent: Any, shown: Any, stored: Any) -> Any:
-    """Return what a client `sent`, with values that only repeat what it was `shown` set to what is `stored`.
+    """Return what a client `sent`, without the values that only repeat what the client was `shown`.
+
+    Such a value becomes the value that is `stored`. It is left out if none is stored.
 
     >>> without_echo({"a": 1, "b": 3}, {"a": 1, "b": 2, "c": 4}, {"b": 2})
     {'b': 3}

@@ -1,7 +1,8 @@
 """The requests and responses that pass between the entry points and the core.
 
 The core sees nothing else. An entry point is any code that can create a `Request` and deliver a `Response`.
-One that supports faults also handles `ConnectionLost`, which is raised instead of a response.
+An entry point that supports faults also handles `ConnectionLost`, which the core raises instead of a
+response.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from reconciler.simulator.errors import ArmError
 
 @dataclass(frozen=True)
 class Request:
-    """`url` is absolute: the links in responses use its scheme and host.
+    """A request. `url` is absolute, because the links in the response use its scheme and host.
 
     Header names are looked up in any casing. `client` is the number of the transport that the request came
-    through. Each in-process client has its own. Requests over the wire have 0.
+    through. Each client in this process has a transport of its own. Requests over the wire have the number 0.
     """
 
     method: str
@@ -84,8 +85,8 @@ class Response:
 class ConnectionLost(Exception):
     """The client gets no response: the entry point must behave like a broken connection.
 
-    `carried_out` says whether the core carried out the request first. `timed_out` says whether the connection
-    went silent or was reset.
+    `carried_out` is true if the core carried out the request first. `timed_out` is true if the connection
+    went silent, and false if it was reset.
     """
 
     def __init__(self, *, carried_out: bool, timed_out: bool) -> None:

@@ -2,9 +2,9 @@
 
 `body` is what clients write and read, in the names of the API (sku, tags, zones, identity, properties). It is
 replaced as a whole and never modified in place. `applied` is the model for new and upgraded instances. Its
-revision counts the changes of what an instance would get, so Azure reports an instance with an older revision
-as not on the latest model. Changing the model back counts as a change too: it is not known whether Azure then
-reports untouched instances as on the latest model again.
+revision increases with each change of what an instance would get. Azure reports an instance with an older
+revision as not on the latest model. Changing the model back counts as a change too: it is not known whether
+Azure then reports untouched instances as on the latest model again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HealthSource = Literal["extension", "probe", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The model as instances run it. Instances that got it at the same time share it."""
+    """One revision of the model, as instances run it. Instances of the same revision can share the object."""
 
     revision: int
     profile: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Long-running operations, which a 202 or a 200 with the state "Updating" announces.
+"""Long-running operations. A 202, or a 200 with the state "Updating", announces one.
 
 An operation waits for parts (the model, each instance) and ends when the last part is complete: Succeeded, or
 Failed with the first error. A part that never completes (an image that never boots) keeps the operation
@@ -20,7 +20,7 @@ from reconciler.simulator.errors import ArmError
 from reconciler.simulator.faults import OperationKeepsImage
 
 OperationStatus = Literal["InProgress", "Succeeded", "Failed", "Canceled"]
-# Since 2024 Azure signs these addresses, which makes them about 3 kB long. Follow them verbatim.
+# Since 2024 Azure signs these addresses, which makes them about 3 kB long. Clients must use them unchanged.
 SIGNED_SINCE = "2024-01-01"
 
 
@@ -28,8 +28,8 @@ SIGNED_SINCE = "2024-01-01"
 class Operation:
     """A running or ended operation. `ended` and `error` are None while it runs.
 
-    `forced_error` is the error with which it ends in any case. An operation that `is_lost` cannot be found
-    and changes no instance. With `keeps_image`, instances keep their image.
+    `forced_error` is the error with which it ends, whatever its parts do. An operation that `is_lost` cannot
+    be found and changes no instance. With `keeps_image`, instances keep their image.
     """
 
     id: str
@@ -103,10 +103,10 @@ class Operation:
 
 @dataclass(slots=True)
 class Operations:
-    """All operations by id. Ids are counted, so they are the same in each run.
+    """All operations by id. The ids come from a counter, so they are the same in each run.
 
-    While `forced_error` or `keeps_image` is set, new operations have it. While `loses_operations` is set, new
-    operations are lost.
+    New operations take over the values of `forced_error` and `keeps_image`. While `loses_operations` is true,
+    new operations are lost.
     """
 
     clock: Clock

@@ -58,7 +58,7 @@ OPERATIONS = ("*", *dict.fromkeys(route.name for route in ROUTES))
 
 
 def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, _: Location) -> None:
-    """Arm a fault of the file from now on."""
+    """Arm a fault of the file now."""
     ((kind, fields),) = declared["fault"].items()
     faults.arm(
         declared["operation"],
@@ -89,7 +89,7 @@ def schedule(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, location
 def fault_errors(
     declared: Mapping[str, Any], location: Location, paths: Sequence[Path] | None
 ) -> Iterator[FieldError]:
-    """Return the errors of a fault in a fleet with these scale sets. Its structure may be invalid too."""
+    """Yield the errors of a fault. `paths` are the scale sets. The structure of the fault can be invalid."""
     operation = declared.get("operation")
     if isinstance(operation, str) and operation not in OPERATIONS:
         near = get_close_matches(operation, OPERATIONS, n=1)
@@ -101,7 +101,10 @@ def fault_errors(
 def event_errors(
     declared: Mapping[str, Any], location: Location, paths: Sequence[Path] | None
 ) -> Iterator[FieldError]:
-    """Return the errors of an event. Instances and images may be created later, scale sets cannot."""
+    """Yield the errors of an event. It can name instances and images that are created later.
+
+    No scale set is created later, so one that does not exist is an error.
+    """
     event = declared.get("event")
     for kind, fields in event.items() if isinstance(event, Mapping) else ():
         where = (*location, "event", kind)

@@ -133,7 +133,7 @@ def action_of(route: str, names: Mapping[str, str]) -> str | None:
 
 
 def scope_of(path: str) -> str:
-    """Return the resource that a request concerns, which for a list or an action is its parent.
+    """Return the resource that a request concerns. For a list or an action, this is the parent.
 
     >>> scope_of("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/one/start")
     '/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/one'

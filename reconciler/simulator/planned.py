@@ -1,8 +1,8 @@
 """The waits that a `virtualMachineProfile` defines: before an event, and for the health of an instance.
 
-With a `scheduledEventsProfile`, Azure announces a new OS image or a deletion to the guest and waits for it up
-to a timeout. Here the guest never responds early. The grace period of the Application Health extension is how
-long an instance may be initializing before its health counts.
+With a `scheduledEventsProfile`, Azure announces a new OS image or a deletion to the guest, and waits for the
+guest to respond until a timeout. In the simulator, the guest never responds earlier. The grace period of the
+Application Health extension is how long an instance can be initializing before its health counts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NONE = timedelta(0)
 
 
 def notice_period(verb: str, profile: Mapping[str, Any]) -> timedelta:
-    """Return how long Azure waits after it has announced the verb, or zero if it announces nothing."""
+    """Return how long Azure waits after it has announced the event, or zero if it announces nothing."""
     name, usual = NOTIFICATIONS[verb]
     found = (profile.get("scheduledEventsProfile") or {}).get(name) or {}
     return iso_duration(str(found.get("notBeforeTimeout") or usual)) if found.get("enable") else NONE

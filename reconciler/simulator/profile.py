@@ -1,4 +1,4 @@
-"""A complete and plausible model around the few facts that a fleet file declares."""
+"""Builds a complete, plausible model of a scale set from the few facts that a fleet file declares."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _profile(declared: Mapping[str, Any], storage: Mapping[str, Any], group_id: 
 
 
 def _scheduled_events(declared: Mapping[str, Any]) -> dict[str, Any]:
-    """Return which events Azure announces to the guests, and how long it waits for them."""
+    """Return which events Azure announces to guests, and how long it waits for a guest to respond."""
     return {
         f"{name}Profile": {"enable": True, "notBeforeTimeout": iso_text(duration(declared[name]))}
         for name in ("terminateNotification", "osImageNotification")

@@ -3,8 +3,8 @@
 Names, sizes and refills come from the documented limits and from the `x-ms-ratelimit-remaining-*` headers of
 recorded traffic. The provider has a bucket for each policy, per subscription and region or per resource. A
 call takes a token from each policy of its operation, or one per instance if the policy is charged per
-instance, and the response reports what is left. Only a simulator with throttling rejects requests. Without
-it, buckets stop at zero.
+instance, and the response reports what is left. Only a simulator with throttling rejects requests.
+Without throttling, buckets stop at zero.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Verbs = Literal["reads", "writes", "deletes"]
 class Policy:
     """A limit of at most `size` tokens, with `refill` more each minute.
 
-    `per_vm` charges instances instead of the call.
+    With `per_vm`, a call takes one token for each instance. Otherwise it takes one token.
     """
 
     name: str

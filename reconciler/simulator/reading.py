@@ -1,7 +1,8 @@
-"""Reads the YAML of a fleet file like that of specs: duplicate keys, and all errors by line and column.
+"""Reads the YAML of a fleet file with the reader of specs.
 
-Besides `declared`, this is the only module of the simulator that imports from the package around it. It has
-nothing to do with Azure's behaviour, so the simulator cannot share an error with the code that it tests.
+The reader rejects duplicate keys, and reports all errors with line and column. Besides `declared`, this is
+the only module of the simulator that imports from the package around it. Reading YAML has nothing to do with
+Azure's behaviour, so the simulator still shares no error about Azure with the code that it tests.
 """
 
 from __future__ import annotations

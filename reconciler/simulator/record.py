@@ -44,9 +44,9 @@ class ScaleSetSnapshot:
 class Exchange:
     """One request and its response.
 
-    `status` is 0 if the client got no response. `body` is what a write sent, `before` the scale set before
-    the write. `client` is that of the request, and `fault` the fault that was injected. `if_match` is the
-    etag that a write requires, "" if it requires none.
+    `status` is 0 if the client got no response. `body` is what a write sent, and `before` is the scale set
+    before the write. `client` is the number of the client, and `fault` is the fault that was injected.
+    `if_match` is the etag that a write requires, or "" if it requires none.
     """
 
     at: datetime
@@ -66,7 +66,10 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`instance_id` and `domain` are None for events of the whole scale set ("model")."""
+    """Something that happened to a scale set or an instance.
+
+    `instance_id` and `domain` are None for an event of the whole scale set, which has the kind "model".
+    """
 
     at: datetime
     kind: EventKind
@@ -80,7 +83,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """One period during which one instance was unavailable. `until` is None while it still is."""
+    """One period during which one instance was unavailable. `until` is None if the period has not ended."""
 
     scale_set: str
     instance_id: str
@@ -144,7 +147,7 @@ class Record:
         cause: str | None = "manualupgrade",
         key: Callable[[Domain], Hashable] = by_update_domain,
     ) -> int:
-        """Return the maximum number of domains that were unavailable for `cause` (None: any) at once.
+        """Return the maximum number of domains that were unavailable for `cause` (None: any) simultaneously.
 
         A domain is unavailable if one of its instances is. A domain that becomes available at the moment when
         another becomes unavailable does not overlap with it.

@@ -1,6 +1,6 @@
 """The two names of Azure's regions: `westeurope` in addresses, and `West Europe` for display.
 
-Clients write either. Galleries return the second.
+Clients can write either name. Galleries return the display name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ _PEOPLE = (
 
 
 def region(name: str) -> str:
-    """
+    """Return the name of a region in addresses.
+
     >>> region("West Europe")
     'westeurope'
     """

@@ -4,7 +4,7 @@ As documented, repairs need a health source and skip instances that are protecte
 most a twentieth of the scale set (at least one instance) is repaired at a time, and only after a grace
 period, which restarts with each change of state. Clients suspend and resume repairs with
 `setOrchestrationServiceState`. It is not known when Azure checks again if too many instances are under
-repair. Here it does after the time of a boot.
+repair. The simulator checks again after the time of a boot.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def watch(scale_set: ScaleSet, instance: Instance) -> None:
     """Check an unhealthy instance again after the grace period. Called when an instance has changed."""
     policy = _policy(scale_set)
     if policy is not None and _is_unhealthy(instance):
-        # Azure requires at least ten minutes. A fleet file may set less, but some time has to pass.
+        # Azure requires at least ten minutes. A fleet file can set less, but some time has to pass.
         grace = max(iso_duration(str(policy.get("gracePeriod", "PT10M"))), timedelta(seconds=1))
         scale_set.cloud.clock.after(grace, lambda: _repair_if_due(scale_set, instance, grace))
 
@@ -40,7 +40,7 @@ def watch_all(scale_set: ScaleSet) -> None:
 
 
 def services(scale_set: ScaleSet) -> list[dict[str, str]]:
-    """Return the services in the instance view of the scale set, which has none without a policy."""
+    """Return the services in the instance view of the scale set. There are none without a policy."""
     if (scale_set.body["properties"].get("automaticRepairsPolicy") or {}).get("enabled"):
         state = "Suspended" if scale_set.repairs_suspended else "Running"
         return [{"serviceName": SERVICE, "serviceState": state}]

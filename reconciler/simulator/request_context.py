@@ -65,7 +65,7 @@ class RequestContext:
 
 
 def _regions(cloud: Cloud, names: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the regions that a request covers: those of the existing resources that it concerns."""
+    """Return the regions that a request covers: the regions of the existing resources that it concerns."""
     if "location" in names:
         return (region(names["location"]),)
     groups = cloud.groups.get(names["subscription"].lower(), {})

@@ -3,8 +3,8 @@
 The name of a route is Azure's operationId, which the record, the faults and the quotas use. Four routes have
 no operationId in Azure's specifications and get one of the same form: the status of an operation, the status
 of a disk operation, the discovery of a cloud, and the permissions in a subscription. Paths match in any
-casing. `{braces}` are the variable parts, which an endpoint finds in `Call.names`. To add a route: a row here
-and a function in `endpoints`.
+casing. `{braces}` are the variable parts, which an endpoint finds in `Call.names`. To add a route, add a row
+here and a function to `endpoints`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ MANAGED_IMAGE = GROUP + "/providers/Microsoft.Compute/images/{image}"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route. One that `is_open` needs neither a token nor an API version."""
+    """A route. A request for a route that `is_open` needs neither a token nor an API version."""
 
     name: str
     method: str

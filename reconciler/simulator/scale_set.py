@@ -22,18 +22,18 @@ from reconciler.simulator.record import ScaleSetSnapshot
 from reconciler.simulator.rolling import RollingUpgrade
 from reconciler.simulator.timings import NOTHING_TO_DO
 
-# How many instances a scale set may have, and a placement group; each zone has its own.
+# The maximum number of instances in a scale set, and in a placement group. Each zone has its own group.
 LARGEST = 1000
 GROUP = 100
-# How long what a fleet starts with has been there.
+# The age of the instances with which a fleet starts.
 AGE = timedelta(days=30)
-# How many models instances of one scale set may be on at once.
+# The maximum number of models that the instances of a scale set can have at the same time.
 MODELS = 10
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class ScaleSet(Owner):
-    """A scale set. `reported` overrides top-level fields of the resource. A value of None is a null."""
+    """A scale set. `reported` overrides top-level fields of the resource. None stands for null."""
 
     capacity: int = 0
     etag: int = 1
@@ -93,10 +93,10 @@ class ScaleSet(Owner):
     def change(self, body: Mapping[str, Any], *, cause: str) -> bool:
         """Store a new model.
 
-        Returns whether instances are not on the latest model because of it. Raises ArmError, and changes
-        nothing, if the model is invalid. Every write resolves a bare gallery definition again. If it resolves
-        to a newer version, instances are no longer on the latest model, as was observed in the field.
-        `latest` of a platform image has no such effect.
+        Returns whether the change leaves instances that are not on the latest model. Raises ArmError if the
+        model is invalid, and then changes nothing. Every write resolves a bare gallery definition again. If
+        it resolves to a newer version, instances are no longer on the latest model, as was observed in the
+        field. `latest` of a platform image has no such effect.
         """
         is_same_image = storage_in(body) == (self.applied.profile.get("storageProfile") or {})
         image = self.newest(self.applied) if is_same_image else None
@@ -115,7 +115,7 @@ class ScaleSet(Owner):
         return is_new
 
     def begin(self, kind: str) -> Operation:
-        """Start an operation on this scale set, which is Updating until all such operations have ended."""
+        """Start an operation. The scale set is Updating until all operations on it have ended."""
         operation = self.cloud.operations.start(kind, self.subscription, self.location)
         operation.when_ended.append(self._settle)
         self.running.append(operation)
@@ -212,7 +212,7 @@ class ScaleSet(Owner):
 
     @property
     def _silent_kinds(self) -> frozenset[str]:
-        """The operations during which the scale set does not report Updating."""
+        """The kinds of operations during which the scale set does not report Updating."""
         is_silent = self.cloud.provisioning_state_during_upgrade == "Succeeded"
         return frozenset({"manualupgrade"}) if is_silent else frozenset()
 

@@ -2,8 +2,8 @@
 
 A scale set that overprovisions creates more instances than requested, and deletes the surplus once the others
 have arrived. Ids are never reused, so they have gaps. Azure does not say how large the surplus is. Scale sets
-of two were recorded with the ids 0 and 3, so it is at least two. It is not known either which instances Azure
-keeps. Here the choice is arbitrary, and the same in each run.
+of two were recorded with the ids 0 and 3, so it is at least two. It is also not known which instances Azure
+keeps. The simulator's choice is arbitrary, but the same in each run.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Creates one scale set of a fleet file in the cloud, settled, as if it had always existed.
 
-At this point the structure of the declaration is valid and its defaults are filled in. Whether its fields are
-consistent with each other and with the cloud shows here. An `InvalidField` says where they are not.
+At this point the structure of the declaration is valid and its defaults are filled in. Fields that are not
+consistent with each other or with the cloud are found here. They raise `InvalidField`, or are returned as
+errors.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from reconciler.simulator.scale_set import ScaleSet
 from reconciler.simulator.stock import image_name, is_open
 
 STATES = ("provisioning", "power", "health")
-# The fields of a placement, and those of the `Domain` of an instance.
+# The fields of a placement in a fleet file, and the attributes of a `Domain` that they set.
 PLACES = {
     "zone": "zone",
     "placementGroup": "placement_group",
@@ -197,7 +198,7 @@ def _placement(declared: Mapping[str, Any]) -> Placement:
 
 
 def _report(scale_set: ScaleSet, declared: Mapping[str, Any]) -> None:
-    """Set what the scale set reports where it differs from its real state."""
+    """Set what the scale set reports instead of its real state."""
     report_state(scale_set, declared["provisioningState"])
     if "managedBy" in declared:
         scale_set.reported["managedBy"] = declared["managedBy"]

@@ -1,4 +1,4 @@
-"""The structure of a scale set's body: wrong types and missing fields are rejected at once.
+"""The structure of a scale set's body: wrong types and missing fields are rejected immediately.
 
 Only the parts that the simulator reads are checked. The first half of the message and its target follow
 Azure's wording. The .NET type that Azure names for each part is not known.

@@ -80,7 +80,7 @@ class Simulator(Core):
         """Add an image to the catalogue: `publisher:offer:sku:version`, an id or the address of a VHD.
 
         For an image that exists, the arguments that are not None replace its properties. `regions` are the
-        regions that have it, `replicating` those that its copy has not reached yet.
+        regions that have the image, and `replicating` those to which it is still being replicated.
         """
         with self.clock.hold():
             self.cloud.catalogue.publish(

@@ -2,9 +2,9 @@
 
 With the eviction policy Deallocate, an evicted instance stays in the scale set and counts towards its
 capacity, but does not run. It is deallocated, or only stopped, as users have observed. If the scale set has a
-`spotRestorePolicy`, the platform tries to start the instance again until the policy's timeout. When capacity
-returns cannot be known. Here it does after the time that a new instance takes. With Delete the instance is
-removed, and the capacity goes down with it, which is not recorded.
+`spotRestorePolicy`, the platform tries to start the instance again until the policy's timeout. It cannot be
+known when capacity returns. In the simulator, it returns after the time that a new instance takes. With the
+policy Delete, the instance is removed, and the capacity decreases by one. This has not been recorded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The images of a fleet file: which exist, in which regions, and their properties."""
+"""The images of a fleet file: which images exist, in which regions, and with which properties."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def publish(images: Mapping[str, Any], catalogue: Catalogue) -> None:
 
 
 def publish_details(details: Mapping[str, Any], catalogue: Catalogue, location: Location) -> None:
-    """Publish an image or update its properties. Omitted properties stay. Raises InvalidField."""
+    """Publish an image or update its properties. Omitted properties keep their values.
+
+    Raises InvalidField if a property cannot apply to the image.
+    """
     name = image_name(details["image"])
     kind = kind_of_name(name)
     if "excludeFromLatest" in details and kind not in GALLERIES:

@@ -1,7 +1,7 @@
 """Subscriptions of other tenants: which tokens are accepted, and whose images a scale set may name.
 
-A request has one token for its own subscription. `x-ms-authorization-auxiliary` may carry further tokens for
-linked subscriptions.
+A request has one token for its own subscription. `x-ms-authorization-auxiliary` can contain further tokens
+for linked subscriptions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def require_tenant(cloud: Cloud, subscription: str, request: Request) -> None:
 
 
 def require_linked(cloud: Cloud, route: str, request: Request) -> None:
-    """Raise Azure's 403 for a write that names an image of a tenant for which it has no token."""
+    """Raise Azure's 403 for a write that names an image of a tenant, but has no token of this tenant."""
     image = _image_id(request) if route in LINKING else ""
     found = SUBSCRIPTION.match(image)
     if found is None:

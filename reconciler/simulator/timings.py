@@ -1,4 +1,4 @@
-"""The durations of a fleet file, and how it writes them: `8s`, `2m`, `0.5s`."""
+"""The durations of the simulated platform, and how a fleet file writes durations: `8s`, `2m`, `0.5s`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ NOTHING_TO_DO = timedelta(seconds=0.6)
 
 
 def duration(text: str) -> timedelta:
-    """
+    """Parse a duration as a fleet file writes it. Raises ValueError if `text` is not a duration.
+
     >>> duration("1.5m")
     datetime.timedelta(seconds=90)
     """
@@ -25,8 +26,9 @@ def duration(text: str) -> timedelta:
 
 
 def iso_duration(text: str) -> timedelta:
-    """Parse the hours, minutes and seconds of an ISO 8601 duration, as the API writes them.
+    """Parse the hours, minutes and seconds of an ISO 8601 duration, as the API writes it.
 
+    Zero for other text.
     >>> iso_duration("PT1M30S")
     datetime.timedelta(seconds=90)
     """
@@ -36,7 +38,8 @@ def iso_duration(text: str) -> timedelta:
 
 
 def iso_text(wait: timedelta) -> str:
-    """
+    """Return a duration in ISO 8601, as the API writes it.
+
     >>> iso_text(timedelta(minutes=30)), iso_text(timedelta(seconds=0.5))
     ('PT30M', 'PT0.5S')
     """
@@ -51,7 +54,7 @@ class Timings:
     `model`: an update of the scale set's own model, or of an instance that needs no new disk. `upgrade`:
     stopping an instance and replacing its OS disk. `boot`: starting an instance. `health`: from running to
     the first health report. `create`: a new instance, until it runs. `conflict`: how long after a write
-    another one is rejected with a 409, which was observed in Azure for some seconds.
+    another write is rejected with a 409. In Azure, this was observed for some seconds.
     """
 
     model: timedelta = timedelta(seconds=8)
@@ -62,7 +65,8 @@ class Timings:
     conflict: timedelta = timedelta(0)
 
     def of(self, name: str) -> timedelta:
-        """
+        """Return the duration with this name, or zero for "".
+
         >>> Timings().of("boot")
         datetime.timedelta(seconds=20)
         """

@@ -43,12 +43,18 @@ def principal(client: str) -> str:
 
 
 def tenant_of(authorization: str) -> str:
-    """Return the tenant that issued the token in this header, or the fleet's own if it is not decodable."""
+    """Return the tenant that issued the token in this header.
+
+    If the token cannot be decoded, return the tenant of the fleet.
+    """
     return str(claims(authorization).get("tid") or TENANT).lower()
 
 
 def claims(authorization: str) -> Mapping[str, Any]:
-    """Return the claims of the token in this header, or {} if it cannot be decoded, which is accepted too."""
+    """Return the claims of the token in this header.
+
+    A token that cannot be decoded is accepted too, and has no claims.
+    """
     try:
         payload = authorization.split(" ", 1)[1].split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -12,8 +12,8 @@ from reconciler.simulator.operations import Operation
 def upgradable(instances: Iterable[Instance]) -> list[Instance]:
     """Return the instances that an upgrade changes.
 
-    They are not on the latest model, not protected, and not being deleted. That Azure skips protected
-    instances without an error is an assumption. No evidence was found either way.
+    They are not on the latest model, not protected, and not being deleted. It is an assumption that Azure
+    skips protected instances without an error. No evidence was found for or against it.
     """
     return [
         instance
@@ -31,9 +31,9 @@ def upgrade(scale_set: Owner, instances: Iterable[Instance], operation: Operatio
 
 
 def _upgrade_verb(instance: Instance, scale_set: Owner) -> Verb:
-    """Return the course of an upgrade.
+    """Return the verb whose course an upgrade of the instance takes.
 
-    It is an assumption that an instance that is not running gets its disk and stays down.
+    The simulator assumes that an instance that is not running gets a new disk and stays stopped.
     """
     if instance.applied.image == scale_set.applied.image and instance.provisioning == "succeeded":
         return "configure"

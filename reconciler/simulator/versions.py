@@ -1,8 +1,9 @@
 """What each API version shows of a resource: the fields it knows, and the fields that Azure fills in.
 
-As recorded from 2017 to 2026. Older versions do not show a field that was added later, even if a client wrote
-it (`KNOWN`). A field that is filled in (`FILLED`) is not stored: another version may show nothing in its
-place, and a client that writes back what it read changes nothing.
+The tables follow traffic that was recorded from 2017 to 2026. Older versions do not show a field that was
+added later, even if a client wrote it (`KNOWN`). A field that Azure fills in (`FILLED`) is not stored.
+Another version can therefore show nothing in its place, and a client that writes back what it read changes
+nothing.
 
 Paths are names separated by dots, below a `virtualMachineProfile` or below the `properties` of a scale set.
 `[]` stands for each entry of a list. The bounds are the recorded versions on either side, or the documented
@@ -142,12 +143,12 @@ def visible_fields(
 
 
 def visible_profile(profile: Fields, version: str) -> dict[str, Any]:
-    """Return a `virtualMachineProfile` as its scale set shows it."""
+    """Return a `virtualMachineProfile` as a response about its scale set shows it."""
     return visible_fields(profile, version, PROFILE_KNOWN, PROFILE_FILLED)
 
 
 def visible_instance_profile(profile: Fields, version: str) -> dict[str, Any]:
-    """Return a `virtualMachineProfile` as the instances that run it show it."""
+    """Return a `virtualMachineProfile` as a response about one of its instances shows it."""
     return visible_fields(profile, version, PROFILE_KNOWN, (*PROFILE_FILLED, *INSTANCE_FILLED))
 
 

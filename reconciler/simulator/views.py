@@ -91,7 +91,7 @@ DISPLAY = {
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """How much a request shows of instances: the version, the instance view, the user data."""
+    """What a request shows of instances. `view` adds the instance view, and `user_data` the user data."""
 
     version: str
     view: bool = False
@@ -101,7 +101,7 @@ class Detail:
     def profile(self, applied: Applied) -> Mapping[str, Any]:
         """Return the model of an instance at this version, rendered once for all instances that share it."""
         if id(applied) not in self._profiles:
-            # The model is stored with it, so that its id is not reused.
+            # The model is stored too, so that Python does not reuse its id for another object.
             self._profiles[id(applied)] = (applied, visible_instance_profile(applied.profile, self.version))
         return self._profiles[id(applied)][1]
 
@@ -231,7 +231,7 @@ def _generation_of(scale_set: Model, image: Image) -> str:
 
 
 def _controller(scale_set: Model, image: Image, version: str) -> dict[str, str]:
-    """Return how disks are attached, which is shown for machines of generation 2."""
+    """Return how disks are attached. Responses show this only for machines of generation 2."""
     is_shown = version >= CONTROLLERS_SINCE and _generation_of(scale_set, image) == "V2"
     return {"diskControllerType": "SCSI"} if is_shown else {}
 
@@ -423,7 +423,7 @@ def computer_name(instance: Instance) -> str:
 
 
 def disk_name(instance: Instance) -> str:
-    """Return the name of the OS disk, which is new after each replacement."""
+    """Return the name of the OS disk. Each replacement of the disk has a new name."""
     name = instance.owner.name
     serial = guid("disk", instance.owner.id, instance.id, instance.applied.image.name).replace("-", "")
     return f"{name}_{name}_{instance.id}_OS__1_{serial}"
@@ -473,7 +473,7 @@ def _data_disk(instance: Instance, disk: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _exact_version(image: Image, version: str) -> dict[str, str]:
-    """Return the exact version. Before the API had this field, it was the version itself."""
+    """Return the exact version of the image. API versions without `exactVersion` show it as the version."""
     if image.exact_version is None:
         return {}
     if version >= EXACT_VERSIONS_SINCE:
@@ -482,7 +482,7 @@ def _exact_version(image: Image, version: str) -> dict[str, str]:
 
 
 def _resources(instance: Instance, location: str) -> list[dict[str, Any]]:
-    """Return the extensions of an instance, which Azure names as those of a virtual machine."""
+    """Return the extensions of an instance. Azure names them as the extensions of a virtual machine."""
     owner = instance.owner
     machine = instance.id if owner.is_flexible else f"{owner.name}_{instance.id}"
     path = f"{_group_id(owner)}/providers/Microsoft.Compute/virtualMachines/{machine}/extensions"

@@ -21,7 +21,11 @@ from reconciler.simulator.upgrades import upgradable, upgrade
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """The course `verb` for instances, and whether it skips protected ones."""
+    """An action that takes instances through the course of `verb`.
+
+    With `spares_protected`, it skips protected instances. With `everyone_by_default`, it affects all
+    instances if the request names none.
+    """
 
     verb: Verb
     spares_protected: bool = False
@@ -40,7 +44,7 @@ ACTIONS: Mapping[str, Action] = {
 
 
 def manual_upgrade(call: Call) -> Reply:
-    """Upgrade the named instances to the model. Charged for those that were not on the latest model."""
+    """Upgrade the named instances to the model. Only those that need the upgrade are charged."""
     scale_set = call.scale_set()
     ids = _ids(call)
     if not ids:
@@ -57,7 +61,10 @@ def manual_upgrade(call: Call) -> Reply:
 
 
 def act(call: Call) -> Reply:
-    """Run an action of `ACTIONS` on the instances that the body names, or on all."""
+    """Run an action of `ACTIONS` on the instances that the body names.
+
+    If the body names none, most actions run on all instances.
+    """
     scale_set = call.scale_set()
     name = call.names["action"].lower()
     action = ACTIONS[name]
@@ -68,7 +75,7 @@ def act(call: Call) -> Reply:
 
 
 def act_on_one(call: Call) -> Reply:
-    """Run an action on one instance, even if it is protected. A path may contain `*` for all."""
+    """Run an action on one instance, even if it is protected. With `*` in the path, on all instances."""
     scale_set = call.scale_set()
     name = call.names["action"].lower()
     action = Action(ACTIONS[name].verb)
@@ -113,7 +120,7 @@ def set_orchestration_service_state(call: Call) -> Reply:
 
 
 def latest_rolling_upgrade(call: Call) -> Reply:
-    """Return the current or the last rolling upgrade. Azure's response if there was none is not recorded."""
+    """Return the current or the last rolling upgrade. The error if there was none is not recorded."""
     scale_set = call.scale_set()
     if scale_set.rolling is None:
         raise errors.no_entity()
@@ -161,7 +168,7 @@ def _refuse_rolling(scale_set: ScaleSet) -> None:
 
 
 def _ids(call: Call) -> list[str]:
-    """Return the instances that the body names, which may be none."""
+    """Return the ids of the instances that the body names. There might be none."""
     named = call.request.json().get("instanceIds")
     if named is not None and not isinstance(named, list):
         raise errors.bad_value("instanceIds")

@@ -1,4 +1,4 @@
-"""The caller's permissions, as it can read them. A fleet declares them once for all scopes."""
+"""Lets a caller read its own permissions. A fleet file declares them once, for all scopes."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Call:
         return self.names["subscription"]
 
     def scale_set(self) -> ScaleSet:
-        """Return the scale set that the path names. Raises Azure's 404s."""
+        """Return the scale set that the path names. Raises Azure's 404 for any part that does not exist."""
         return self.cloud.scale_set(self.subscription, self.names["group"], self.names["name"])
 
     def expands(self, name: str) -> bool:
@@ -51,8 +51,8 @@ class Call:
 class Reply:
     """The result of an endpoint. `charge` is the `x-ms-request-charge`, None if Azure sends none.
 
-    `gateway` is for responses that compute never sees. `gathered` is for responses that the gateway merges
-    from several of compute's, so that no single quota applies to them.
+    `gateway` marks a response of Resource Manager, which compute never sees. `gathered` marks a response that
+    the gateway merges from several responses of compute, so that no single quota applies to it.
     """
 
     status: int = 200
@@ -80,7 +80,7 @@ def accept_write(
 ) -> Reply:
     """Return the 200 or 201 of a PATCH or PUT: the resource as it will be, and the operation's address.
 
-    `number` is that of its etag, None for a resource without one.
+    `number` is the number in the etag of the resource, or None without an etag.
     """
     headers = _links(call, operation, location=False)
     return Reply(status, body, headers | ({} if number is None else etag_header(call, number)), charge)

@@ -1,6 +1,6 @@
 """Resources outside of compute: tenants, subscriptions, regions and resource groups.
 
-The forms are the documented ones. A simulated cloud has one tenant.
+The responses have the documented form. A simulated cloud has one tenant.
 """
 
 from __future__ import annotations

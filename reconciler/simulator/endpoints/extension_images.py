@@ -1,7 +1,7 @@
 """The extensions that publishers offer: types and versions, as bare arrays.
 
-This is a small selection of the real ones, with one version each, and those in the models of the cloud's
-scale sets.
+They are a small selection of the real extensions, with one version each, and the extensions in the models of
+the cloud's scale sets.
 """
 
 from __future__ import annotations

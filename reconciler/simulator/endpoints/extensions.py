@@ -1,8 +1,8 @@
 """The extensions of a scale set's model as resources of their own.
 
 Writing an extension changes the model: no instance is on the latest model afterwards, and the operation is
-that of the scale set. The resource shows empty settings if the model shows none. Creation, reading, deletion
-and the error are recorded. Changing an extension and the list are by analogy.
+that of the scale set. The resource shows empty settings if the model shows none. Creating, reading and
+deleting an extension are recorded, and so is the error. Changing and listing extensions follow by analogy.
 """
 
 from __future__ import annotations

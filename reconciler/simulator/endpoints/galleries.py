@@ -1,8 +1,8 @@
 """Versions of images in galleries: private, shared and community galleries.
 
 A private gallery is the same in all regions and shows where its copies are. Shared and community galleries
-are read by region and show what is there. No recording was found of their response if there is nothing. Here
-it is Resource Manager's usual one for a missing resource.
+are read by region and show only what that region has. No recording was found of their response if it has
+nothing. The simulator sends Resource Manager's usual response for a missing resource.
 """
 
 from __future__ import annotations
@@ -79,7 +79,10 @@ def regional_definition(call: Call) -> Reply:
 
 
 def _definition(call: Call, name: str) -> tuple[str, Details]:
-    """Return its name as first written and the details of its newest version, or raise Azure's 404."""
+    """Return the name of a definition as first written, and the details of its newest version.
+
+    Raises Azure's 404 if the definition does not exist.
+    """
     found = call.cloud.catalogue.gallery_versions(name.rstrip("/"))
     if not found:
         raise _no_resource(call, name)
@@ -134,7 +137,7 @@ def _version(call: Call, name: str) -> dict[str, Any]:
 
 
 def _targets(call: Call, details: Details) -> list[str]:
-    """Return the regions of the image, which for an image in all regions are those of the fleet."""
+    """Return the regions of the image. An image in all regions is in every region of the fleet."""
     regions = call.cloud.regions() if details.regions is None else details.regions
     return list(dict.fromkeys((*regions, *details.replicating))) or [call.cloud.catalogue.location]
 
@@ -147,7 +150,10 @@ def _provisioning(details: Details, targets: Iterable[str]) -> str:
 
 
 def _copy(location: str, details: Details) -> dict[str, Any]:
-    """Return the progress of the copy in a region. It grows in Azure. Here it is 50 until the copy exists."""
+    """Return the progress of the copy in a region.
+
+    In Azure the progress grows. In the simulator it is 50 until the copy exists.
+    """
     is_there = details.is_in(location)
     return {
         "region": display(location),

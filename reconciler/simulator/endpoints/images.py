@@ -30,7 +30,8 @@ FEATURES = (
 def versions(call: Call) -> Reply:
     """Return the versions. `$top` and `$orderby=name [desc]` are supported.
 
-    So is `$expand=properties`, even for a single version. Which properties Azure then shows is not recorded.
+    `$expand=properties` is supported too, even for a single version. It is not recorded which properties
+    Azure then shows.
     """
     found = sorted(
         call.cloud.catalogue.versions(*_sku(call), call.names["location"]), reverse=_is_descending(call)
@@ -74,7 +75,7 @@ def _deprecation(details: Details) -> dict[str, str]:
 def _properties(call: Call, version: str) -> dict[str, Any]:
     """Return the properties of a version.
 
-    Images of generation 2 are stored as managed ones. Recorded ones of generation 1 were not.
+    Images of generation 2 are stored as managed images. The recorded images of generation 1 were not.
     """
     name = ":".join((*_sku(call), version))
     details, asked = call.cloud.catalogue.details(name), call.request.version

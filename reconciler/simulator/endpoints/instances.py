@@ -92,9 +92,9 @@ def put(call: Call) -> Reply:
 
 
 def _update_data_disks(call: Call, instance: Instance, operation: Operation) -> bool:
-    """Attach the data disks that the body adds, and later detach those that it omits.
+    """Attach the data disks that the body adds. Returns whether the body changes any disk.
 
-    They are detached when the operation ends.
+    The disks that the body omits are detached when the operation ends.
     """
     wanted = ((call.request.json().get("properties") or {}).get("storageProfile") or {}).get("dataDisks")
     if wanted is None:
@@ -139,7 +139,7 @@ def delete(call: Call) -> Reply:
 
 
 def simulate_eviction(call: Call) -> Reply:
-    """Evict a spot instance at once, and return 204."""
+    """Evict a spot instance immediately, and return 204."""
     instance = _instance(call)
     # Spot was called Low at first.
     if instance.applied.profile.get("priority") not in ("Spot", "Low"):

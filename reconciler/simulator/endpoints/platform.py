@@ -12,7 +12,10 @@ AUDIENCE = "https://management.azure.com/"
 
 
 def operation(call: Call) -> Reply:
-    """Return the status, or with `monitor=true` the result: 202 while it runs, then 200 or the error."""
+    """Return the status of an operation.
+
+    With `monitor=true`, return the result: 202 while the operation runs, then 200 or an error.
+    """
     found = call.cloud.operations.find(call.names["operation"])
     if found is None:
         raise errors.no_entity()

@@ -1,4 +1,4 @@
-"""The path to a platform image: the publishers in a region, their offers, and the SKUs of those.
+"""The path to a platform image: the publishers in a region, their offers, and the SKUs of each offer.
 
 The lists are bare arrays, as in Azure. The error for an unknown publisher or offer is not recorded.
 """
@@ -25,7 +25,7 @@ def skus(call: Call) -> Reply:
 
 
 def _list(call: Call, level: int) -> Reply:
-    """Return the names at one level, below those that the path names for the levels above."""
+    """Return the names at one level, below the names that the path gives for the levels above it."""
     above = [call.names[name] for name in LEVELS[:level]]
     wanted = [name.lower() for name in above]
     known = call.cloud.catalogue.spelling.values()

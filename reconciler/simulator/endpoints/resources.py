@@ -47,7 +47,10 @@ def _list(call: Call, scale_sets: Iterable[ScaleSet]) -> Reply:
 
 
 def _comparisons(text: str) -> list[tuple[str, bool, str]]:
-    """Return field, whether it must be equal, and value, in lower case."""
+    """Return the field, whether it must be equal, and the value of each comparison.
+
+    Texts are in lower case.
+    """
     if not text.strip():
         return []
     matches = [COMPARISON.fullmatch(part) for part in AND.split(text)]
@@ -61,7 +64,7 @@ def _values(resource: Mapping[str, Any], name: str) -> set[str]:
     return {str(value).lower() for value in VALUES[name](resource)}
 
 
-# The fields of a resource that a filter may name, with their values.
+# The fields of a resource that a filter can name, with their values.
 VALUES = {
     "resourcetype": lambda each: [each["type"]],
     "name": lambda each: [each["name"]],

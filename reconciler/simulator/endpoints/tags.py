@@ -67,7 +67,10 @@ def _group(call: Call) -> Group:
 
 
 def _steady(call: Call) -> ScaleSet | Group:
-    """Return what the path names. Raises Azure's 404s, or the 409 of a scale set that accepts no write."""
+    """Return the scale set or resource group that the path names.
+
+    Raises Azure's 404 if it does not exist, or the 409 if the scale set accepts no write now.
+    """
     return require_steady(call) if "name" in call.names else _group(call)
 
 

@@ -1,4 +1,4 @@
-"""URLs of checks: http or https, and without secrets, because many people can read a spec."""
+"""Validates the URLs of checks: http or https, without secrets, because many people can read a spec."""
 
 import re
 from urllib.parse import parse_qsl, urlsplit
@@ -14,7 +14,7 @@ _QUERY_API = re.compile(r"/(?:api/v1(?:/query)?|graph|query)/?")
 
 
 def url_error(text: str) -> str | None:
-    """Why the text is not valid as the URL of a check, or None if it is.
+    """Why the text is not valid as the URL of a check, or None if it is valid.
 
     The message never repeats a secret from the text.
     """
@@ -38,7 +38,7 @@ def url_error(text: str) -> str | None:
 
 
 def server_error(text: str) -> str | None:
-    """Why the text is not valid as the base URL of a Prometheus server, or None if it is."""
+    """Why the text is not valid as the base URL of a Prometheus server, or None if it is valid."""
     if found := url_error(text):
         return found
     parts = urlsplit(text)

@@ -1,7 +1,7 @@
 """Rules between fields: each value is valid, but the combination is not.
 
-Every rule reads a rollout, or the spec of a Fleet, as plain values, and names fields relative to it. The same
-rule therefore checks a single document, and a scale set after its policy and its Fleet are applied.
+Each rule reads a rollout or the spec of a Fleet as plain values, and names fields relative to that value. The
+same rule can therefore check a single document, and also a scale set with its policy and its Fleet applied.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -24,7 +24,10 @@ _IMPOSSIBLE_DOMAINS = {"updateDomain": "fault domain", "zone": "fault domain", "
 
 
 def field_conflicts(document: Document, kind: str, faulty: Collection[Field]) -> Iterator[FieldError]:
-    """The errors between the fields of one document. `faulty` fields are already reported and are skipped."""
+    """The conflicts between fields of one document.
+
+    Skips `faulty` fields: their errors are already reported.
+    """
     at: Field = ("spec", "rollout") if kind == "ScaleSet" else ("spec",)
     for field, message in _rollout_errors(_valid_fields(faulty, document, at)):
         yield (*at, *field), message
@@ -45,7 +48,10 @@ def field_conflicts(document: Document, kind: str, faulty: Collection[Field]) ->
 def inherited_problems(
     document: Document, policy: Mapping[str, Any], fleet: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    """The problems of a scale set after its policy and its Fleet are applied, if each document is valid."""
+    """The problems of a scale set with its policy and its Fleet applied.
+
+    Each document must be valid by itself.
+    """
     own: Any = document.at("spec", "rollout") or {}
     merged = {**policy, **own}
     windows = conversion.windows(fleet.get("windows", []))
@@ -95,7 +101,7 @@ def _duplicate_errors(at: Field, values: Sequence[str]) -> Iterator[FieldError]:
 
 
 def _order_errors(order: Sequence[str], by: str) -> Iterator[FieldError]:
-    """Entries that cannot match a domain, whatever Azure reports."""
+    """The errors of entries that cannot match a domain, whatever Azure reports."""
     if order and by == "batch":
         yield ("order",), "names domains, but by: batch does not use them: remove order, or write by: auto"
     impossible = _IMPOSSIBLE_DOMAINS.get(by)
@@ -108,7 +114,7 @@ def _order_errors(order: Sequence[str], by: str) -> Iterator[FieldError]:
 
 
 def _window_errors(own: tuple[Window, ...], fleet: Sequence[Window]) -> Iterator[FieldError]:
-    """Windows that have no effect, or that never let a rollout proceed."""
+    """The errors of windows that have no effect, or that never let a rollout proceed."""
     by_own = shadowed_windows(own)
     by_all = shadowed_windows((*own, *(each for each in fleet if each.kind is Kind.DENY)))
     for index in sorted(by_all):
@@ -125,7 +131,7 @@ def _window_errors(own: tuple[Window, ...], fleet: Sequence[Window]) -> Iterator
 
 
 def _deadline_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
-    """A deadline that ends before the soak of the first batch."""
+    """The error of a deadline that passes before the soak of the first batch ends."""
     soaks = [_length(rollout.get("soak")), _length(rollout.get("canary", {}).get("soak"))]
     if "deadline" in rollout and _length(rollout["deadline"]) <= max(soaks):
         soak = format_duration(max(soaks))
@@ -133,7 +139,10 @@ def _deadline_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
 
 
 def _approver_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
-    """An approver without an approval has no effect. A policy may leave the approval to its scale sets."""
+    """The error of an approver without an approval, which has no effect.
+
+    A policy alone is not checked, because its scale sets can add the approval.
+    """
     if rollout.get("approver") == "another" and "approval" not in rollout:
         yield ("approver",), "is another, but no approval is required: add approval: canary, or start"
 

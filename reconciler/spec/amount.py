@@ -14,7 +14,7 @@ class Count:
 
     instances: int
 
-    def of(self, total: int) -> int:  # noqa: ARG002 - the same question as Percent.of
+    def of(self, total: int) -> int:  # noqa: ARG002 - the signature of Percent.of
         """The amount out of `total`: always the count itself.
 
         >>> [Count(2).of(total) for total in (1, 2, 3, 10, 100)]
@@ -22,15 +22,15 @@ class Count:
         """
         return self.instances
 
-    def within(self, total: int) -> int:  # noqa: ARG002 - the same question as Percent.within
-        """The number of `total` that is tolerated: always the count itself.
+    def within(self, total: int) -> int:  # noqa: ARG002 - the signature of Percent.within
+        """How many out of `total` are tolerated: always the count itself.
 
         >>> Count(0).within(100), Count(2).within(100)
         (0, 2)
         """
         return self.instances
 
-    def describe(self, total: int) -> str:  # noqa: ARG002 - the same question as Percent.describe
+    def describe(self, total: int) -> str:  # noqa: ARG002 - the signature of Percent.describe
         """The amount in words, for messages.
 
         >>> Count(5).describe(3)
@@ -62,7 +62,7 @@ class Percent:
         return max(1, math.ceil(total * self.percent / 100))
 
     def within(self, total: int) -> int:
-        """The number of `total` that is tolerated, rounded down.
+        """How many out of `total` are tolerated, rounded down.
 
         An unhealthy canary of one instance therefore always exceeds the limit, unless the limit is 100%.
 
@@ -108,9 +108,9 @@ def amount_error(
     zero_effect: str = "would never upgrade anything",
     whole: str = "the whole scale set",
 ) -> str | None:
-    """Why the value is not valid as an amount of at least `least` (1 or 0), or None if it is.
+    """Why the value is not valid as an amount of at least `least` (1 or 0), or None if it is valid.
 
-    `zero_effect` says what an amount of 0 would do, and `whole` what a percentage refers to.
+    `zero_effect` says what an amount of 0 would do, and `whole` names the total of a percentage.
     """
     match value:
         case bool() | None:

@@ -14,7 +14,7 @@ class HttpCheck:
 
 @dataclass(frozen=True, slots=True)
 class PrometheusCheck:
-    """Passes if `query`, sent to the Prometheus at `server`, returns a sample, like an alert condition.
+    """Passes if the Prometheus at `server` returns a sample for `query`, like the condition of an alert.
 
     `errors < 5` passes while there are fewer than five errors. Zero errors pass only if the series exists: a
     missing series fails.

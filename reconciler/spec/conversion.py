@@ -35,7 +35,7 @@ def image(spec: dict[str, Any]) -> Image:
 
 
 def fleet(spec: Mapping[str, Any], name: str = "") -> Fleet:
-    """The Fleet that a document of that kind declares. Without one, pass {}: the Fleet then has no name."""
+    """The Fleet whose document has this spec. If no document declares a Fleet, pass {}, and no name."""
     filled_in = with_defaults("Fleet", {"spec": dict(spec)})["spec"]
     return Fleet(
         name=name,
@@ -66,10 +66,10 @@ def scale_set(
     fleet: Fleet,
     image_lines: Iterable[tuple[str, int]] = (),
 ) -> ScaleSet:
-    """The scale set that a document declares. `image` is the image that its spec.image declares or refers to.
+    """The scale set that a document declares. `image` is the image that `spec.image` declares or refers to.
 
-    `image_lines` are the lines outside the document that declare the image. A field that spec.rollout leaves
-    out is taken from `policy`, and otherwise from the defaults of the schema.
+    `image_lines` are the lines outside the document that declare the image. A field that `spec.rollout` omits
+    is taken from `policy`. A field that both omit has the default of the schema.
     """
     assert isinstance(document.value, dict)  # noqa: S101 - validated by the schema
     declared: Any = document.value["spec"]
@@ -152,7 +152,7 @@ def _pause_tag(spec: Mapping[str, Any]) -> PauseTag:
 
 
 def suspension(spec: bool | Mapping[str, Any]) -> Suspension | None:
-    """The suspension that `suspend` or `freeze` declares, None if it is false."""
+    """The suspension that a field `suspend` or `freeze` declares, or None if the field is false."""
     if isinstance(spec, bool):
         return Suspension() if spec else None
     until = spec.get("until")

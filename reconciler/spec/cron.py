@@ -1,4 +1,4 @@
-"""Validation of cron schedules with five fields: cronsim finds the errors, this module words them."""
+"""Validation of cron schedules with five fields: cronsim finds the errors, and this module words them."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _LONGEST = 200  # characters; no schedule needs more, and the time that cronsim 
 
 
 def schedule_error(text: str) -> str | None:
-    """Why the text is not valid as a schedule, or None if it is."""
+    """Why the text is not valid as a schedule, or None if it is valid."""
     fields = text.split()
     if meant := _NICKNAMES.get(text.strip().casefold()):
         return f'{quote(text)} is a cron nickname, which is not supported: write "{meant}"'

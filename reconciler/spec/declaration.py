@@ -24,16 +24,16 @@ _EDITORS = "# yaml-language-server: $schema="
 
 
 def minimal_scale_set(name: str, target: Target, image: Image, place: Place) -> ScaleSet:
-    """The scale set that a spec with only these fields declares."""
+    """The scale set that a spec declares if it has only a name, a target and an image."""
     value: Any = {"metadata": {"name": name}, "spec": {"target": _target(target), "image": {}}}
     return conversion.scale_set(Document(value, {}, {(): place}, {}), image, {}, conversion.fleet({}))
 
 
 def scale_set_text(scale_set: ScaleSet, *, image: str = "", schema: str = "") -> str:
-    """The file that declares `scale_set`. Its Fleet has a document of its own and is left out.
+    """The text of the spec file for `scale_set`, without its Fleet, which has a document of its own.
 
-    `image` is the name of the Image that it refers to, "" if it names its image itself. `schema` is the path
-    from the file to the schema for editors, "" if there is none.
+    `image` is the name of the Image to refer to, or "" to declare the image in the spec itself. `schema` is
+    the path from the file to the schema that editors should use, or "" to name none.
     """
     document = _document(scale_set)
     if image:
@@ -42,7 +42,7 @@ def scale_set_text(scale_set: ScaleSet, *, image: str = "", schema: str = "") ->
 
 
 def image_text(name: str, image: Image, *, schema: str = "") -> str:
-    """The file that declares an Image with this name. `schema` is as in `scale_set_text`."""
+    """The text of the spec file for an Image with this name. `schema` is as in `scale_set_text`."""
     document = {
         "apiVersion": API_VERSION,
         "kind": "Image",
@@ -53,7 +53,7 @@ def image_text(name: str, image: Image, *, schema: str = "") -> str:
 
 
 def fleet_text(name: str) -> str:
-    """The file that declares a Fleet with this name and no settings."""
+    """The text of the spec file for a Fleet with this name and no settings."""
     return f"apiVersion: {API_VERSION}\nkind: Fleet\nmetadata: {{name: {scalar_text(name)}}}\nspec: {{}}\n"
 
 

@@ -1,12 +1,13 @@
-"""Reads spec files: returns the scale sets they declare, and every error in every file.
+"""Reads spec files: returns the scale sets that they declare, and every error in every file.
 
 The steps: bytes (`files`) -> text (`text`) -> trees with places (`tree`) -> documents (`document`) -> each
 document validated (`validation`) -> references between documents checked (`references`) -> typed values
 (`conversion`) -> combinations checked (`agreement`, `precedence`).
 
-An error breaks the scale sets that it makes unclear. An error of a ScaleSet breaks that one. An error of an
-Image or a RolloutPolicy breaks those that refer to it, and an error of the Fleet breaks all. A YAML error
-that ends the reading of a file breaks all documents of that file.
+An error breaks every scale set whose declaration it makes uncertain. An error in a ScaleSet breaks that scale
+set. An error in an Image or a RolloutPolicy breaks the scale sets that refer to that document. An error in
+the Fleet breaks all scale sets. A YAML error that ends the reading of a file breaks all documents of that
+file.
 """
 
 from bisect import bisect_right
@@ -41,16 +42,16 @@ from reconciler.spec.text import text_of
 from reconciler.spec.tree import trees
 from reconciler.spec.validation import MOST_PROBLEMS, document_problems, is_sound
 
-# Values in all files together, aliases expanded: those of 30,000 scale sets, in 400 MB.
+# Values in all files together, with aliases expanded. 30,000 scale sets have as many, and take 400 MB.
 _MOST_NODES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A scale set whose declaration has errors, its own or those of a document that it needs.
+    """A scale set whose declaration has errors, in its own document or in one that it needs.
 
-    `name`, and `key`, that of its target, are "" if they cannot be read. `image` is the declared image, None
-    if it cannot be read. `wave` is its wave, 0 if that cannot be read.
+    `name` is the name of the scale set, and `key` the key of its target. Each is "" if it cannot be read.
+    `image` is the declared image, or None if it cannot be read. `wave` is 0 if it cannot be read.
     """
 
     name: str
@@ -74,11 +75,12 @@ class Declared:
     """What the files declare.
 
     `scale_sets` are the scale sets without errors, even if there are `problems`: the caller decides whether
-    to act on part of a commit. `broken` are the others, as far as they are readable. If the Fleet has an
-    error, all of them are broken, because the Fleet applies to all of them. `holds` also includes those of
-    documents with errors. `fleet` is the name of the Fleet, "" if none is declared. `warnings` block nothing.
-    `foreign` is the number of documents that belong to other programs. `images` are the documents of kind
-    Image without errors, whether or not a scale set refers to them.
+    to act on part of a commit. `broken` are the other scale sets, as far as they can be read. If the Fleet
+    has an error, all scale sets are broken, because the Fleet applies to all of them. `holds` includes the
+    holds in documents with errors. `fleet` is the name of the Fleet, or "" if none is declared. `warnings`
+    block nothing. `foreign` is the number of documents that belong to other programs, and `documents` the
+    number of all others whose kind is known. `images` are the documents of kind Image without errors, whether
+    or not a scale set refers to them.
     """
 
     scale_sets: tuple[ScaleSet, ...]
@@ -94,9 +96,9 @@ class Declared:
 
 @dataclass(slots=True)
 class Known:
-    """The contents of the files as they were last read, about 7 KB for each spec.
+    """The contents of the files that `declare` read last. They take about 7 KB for each spec.
 
-    `declare` replaces both mappings and changes neither. A shallow copy is therefore independent.
+    `declare` replaces both mappings and modifies neither. A shallow copy therefore stays as it is.
     """
 
     files: Mapping[File, "_FileContent"] = field(default_factory=dict)
@@ -106,8 +108,8 @@ class Known:
 def declare(files: Iterable[File], known: Known | None = None) -> Declared:
     """What the files declare, in the order of the files. Never raises, whatever the bytes are.
 
-    A file that is `known` is not parsed again. Its ScaleSet is the same object as before, unless its Image,
-    its RolloutPolicy or the Fleet has changed. Afterwards `known` is about these files.
+    A file in `known` is not parsed again. Its ScaleSet is the same object as before, unless its Image, its
+    RolloutPolicy or the Fleet has changed. Afterwards `known` contains these files and no others.
     """
     known = known or Known()
     read = _read_all(files, known)
@@ -121,13 +123,13 @@ def declare(files: Iterable[File], known: Known | None = None) -> Declared:
     tenants = {entry: tenant for entry, tenant in members.items() if entry.kind == "ScaleSet"}
     for entry, tenant in tenants.items():
         faults[entry] += target_problems(entry, tenant)
-    # A spec that its tenant may not have does not make that of another tenant a duplicate.
+    # A spec that its own tenant does not allow must not make the spec of another tenant a duplicate.
     allowed = [entry for entry in entries if entry not in tenants or not faults.get(entry)]
     for entry, problem in duplicates(
         allowed, lambda one, other: yields(members.get(one), members.get(other))
     ):
         faults[entry] += problem
-    # Otherwise a missing image may be declared in the part that could not be read.
+    # A document that seems to be missing might be declared in a part that could not be read.
     if not unread:
         for entry, missing in missing_references(entries, [each.path for each in read]).items():
             faults[entry] += missing
@@ -160,7 +162,10 @@ def declare(files: Iterable[File], known: Known | None = None) -> Declared:
 
 
 def nothing_declared(files: Sequence[File], declared: Declared) -> tuple[Problem, ...]:
-    """The problem of files that are all empty or another program's. Without it the fleet would be removed."""
+    """The problem of files that are all empty or belong to other programs, or () if there is none.
+
+    Without this problem, such files would remove every scale set from the fleet.
+    """
     if not files or declared.documents or declared.problems:
         return ()
     also = "" if len(files) == 1 else f", and neither do the other {len(files) - 1} files"
@@ -170,9 +175,10 @@ def nothing_declared(files: Sequence[File], declared: Declared) -> tuple[Problem
 
 @dataclass(slots=True)
 class _FileContent:
-    """The documents of a file. `faults` are their problems, `fatal` what ended the reading, if anything.
+    """The documents of a file. `faults` are the problems of each document. `fatal` are those of `problems`
+    that ended the reading of the file.
 
-    It is kept for later commits, so nothing changes it once it is read.
+    The content is cached for later commits, so it must not change once the file has been read.
     """
 
     path: str
@@ -188,9 +194,9 @@ class _FileContent:
 
 @dataclass(frozen=True, slots=True)
 class _Converted:
-    """The scale set of a valid document, and the problems of its combination with the documents it needs.
+    """The scale set of a valid document, and the problems of combining it with the documents that it needs.
 
-    `needed` are its Image, its RolloutPolicy and the Fleet, None for one that it does not have.
+    `needed` are its Image, its RolloutPolicy and the Fleet, with None for each that does not apply to it.
     """
 
     needed: tuple[SpecDocument | None, ...]
@@ -201,7 +207,7 @@ class _Converted:
 def _read_all(files: Iterable[File], known: Known) -> list[_FileContent]:
     """The contents of the files, up to the limit on values.
 
-    Two equal files have documents of their own, which are then duplicates.
+    Each of two equal files gets documents of its own, which are then reported as duplicates.
     """
     before, after = dict(known.files), dict[File, _FileContent]()
     found: list[_FileContent] = []
@@ -261,7 +267,7 @@ def _by_document(problems: Sequence[Problem], documents: Sequence[Document]) -> 
 def _tenants(
     entries: Sequence[SpecDocument], faults: Mapping[SpecDocument, Sequence[Problem]]
 ) -> dict[SpecDocument, Tenant]:
-    """The documents that belong to a tenant: none if the Fleet has errors, which break all scale sets."""
+    """The tenant of each document that has one. Empty if the Fleet has errors, which break all scale sets."""
     fleets = [entry for entry in entries if entry.kind == "Fleet"]
     if len(fleets) != 1 or faults.get(fleets[0]):
         return {}
@@ -278,7 +284,7 @@ def _fleet_spec(entries: Sequence[SpecDocument]) -> tuple[dict[str, Any], str]:
 def _resolve(
     entries: Sequence[SpecDocument], faults: defaultdict[SpecDocument, list[Problem]], known: Known
 ) -> dict[SpecDocument, ScaleSet]:
-    """The scale sets of valid documents. The problems that their combination causes are added to `faults`."""
+    """The scale sets of valid documents. Adds to `faults` the problems that only their combination causes."""
     found: dict[str, tuple[SpecDocument, ScaleSet]] = {}
     known.converted = dict(_convert(entries, known.converted))
     for entry, each in known.converted.items():
@@ -297,7 +303,7 @@ def _resolve(
 def _convert(
     entries: Sequence[SpecDocument], known: Mapping[SpecDocument, _Converted]
 ) -> Iterator[tuple[SpecDocument, _Converted]]:
-    """The scale sets whose references are all declared. Those that are `known` are not converted again."""
+    """The scale sets whose references are all declared. Reuses a `known` scale set if nothing has changed."""
     fleet_entry = next((entry for entry in entries if entry.kind == "Fleet"), None)
     fleet_spec, fleet_name = _fleet_spec(entries)
     fleet = conversion.fleet(fleet_spec, fleet_name)
@@ -328,10 +334,10 @@ def _broken(
     faults: Mapping[SpecDocument, Sequence[Problem]],
     unread: Sequence[Problem],
 ) -> Iterator[Broken]:
-    """The scale sets that are not whole, each with the problems that make it so."""
+    """The scale sets that are not in `whole`, each with the problems that break it."""
     by_faults = sorted(
         entries, key=lambda entry: not faults.get(entry)
-    )  # of two with one name, the sound one
+    )  # the sound ones last, so that they win over others with the same name
     documents = {(entry.kind, entry.name): entry for entry in by_faults}
     fleets = [entry for entry in entries if entry.kind == "Fleet"]
     for entry in entries:
@@ -353,7 +359,7 @@ def _broken(
 def _needed(
     documents: Mapping[tuple[str, str | None], SpecDocument], kind: str, name: str | None
 ) -> SpecDocument | None:
-    """The document that a reference names, or else one without a name, which it may be."""
+    """The document that a reference names, or else one without a name, which might be the one meant."""
     keys = ((kind, name), (kind, None), (kind, "")) if name is not None else ()
     return next((documents[key] for key in keys if key in documents), None)
 
@@ -361,7 +367,7 @@ def _needed(
 def _image_of(
     entry: SpecDocument, referred: SpecDocument | None, faults: Mapping[SpecDocument, Sequence[Problem]]
 ) -> Image | None:
-    """The image that a document with errors declares, None if that part of it has errors."""
+    """The image that a document with errors declares, or None if the declaration of the image has errors."""
     if reference(entry, "Image"):
         is_readable = referred is not None and not faults.get(referred)
         return conversion.image(referred.spec) if referred is not None and is_readable else None
@@ -373,5 +379,5 @@ def _image_of(
 
 
 def _is_about(field: str, part: str) -> bool:
-    """Whether a problem of this field leaves it unclear what `part` is."""
+    """Whether a problem at `field` can affect the value at `part`: one path contains the other."""
     return not field or part.startswith(field) or field.startswith(part)

@@ -1,7 +1,7 @@
 """Reads the spec files at given paths of this machine.
 
-This module does not interpret the contents. Whatever cannot be read becomes a `Problem`: no path makes it
-raise or wait. It therefore opens files without blocking and checks their type before it reads them.
+This module does not interpret the contents. Whatever cannot be read becomes a `Problem`: no path makes this
+module raise or wait. It therefore opens files without blocking, and checks their type before reading them.
 """
 
 import errno
@@ -27,10 +27,10 @@ from reconciler.spec.wording import printable
 
 
 def read_paths(paths: Sequence[Path]) -> Selection:
-    """The spec files at `paths`. Directories are searched; `selection` says which of their files are specs.
+    """The spec files at `paths`. Directories are searched: `selection` says which of their files are specs.
 
-    A file named explicitly in `paths` is read even if a search would pass it over. A file that is reached
-    twice, through two paths or a symbolic link, is read once.
+    A file that `paths` names is read even if a search would skip it. A file that is reached twice, through
+    two paths or a symbolic link, is read once.
     """
     known: set[str] = set()
     parts: list[Selection] = []
@@ -42,7 +42,7 @@ def read_paths(paths: Sequence[Path]) -> Selection:
 
 
 def _distinct(paths: Sequence[Path]) -> Iterator[Path]:
-    """The paths without those that lead to the same place as an earlier one."""
+    """The paths, except those that lead to the same file or directory as an earlier path."""
     known: set[str] = set()
     for path in paths:
         real = str(path) if "\0" in str(path) else os.path.realpath(path)
@@ -79,7 +79,7 @@ def _read_path(path: Path, tree: "_Directory", known: frozenset[str]) -> Selecti
 
 
 class _Directory:
-    """A directory as a tree. `read` are the real paths of the files that a search has chosen."""
+    """A directory as a `Tree`. `read` holds the real paths of the files that a search has selected."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -129,7 +129,10 @@ class _Directory:
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:
-    """What an entry of a directory is. A directory with a `.git` of its own is a submodule, or a clone."""
+    """The kind of a directory entry.
+
+    A directory with its own `.git` counts as a submodule, even if it is a clone.
+    """
     if entry.is_symlink():
         return Kind.LINK
     if entry.is_dir(follow_symlinks=False):
@@ -138,7 +141,7 @@ def _kind(entry: os.DirEntry[str]) -> Kind:
         return Kind.FILE
     try:
         return _kind_of(entry.stat(follow_symlinks=False).st_mode)
-    except OSError:  # it was removed meanwhile
+    except OSError:  # the entry was removed meanwhile
         return Kind.MISSING
 
 
@@ -160,7 +163,7 @@ def _link_text(path: Path) -> str:
 
 
 def _read(path: Path) -> bytes | Problem:
-    """The content, or why it cannot be read. Opening must not block: a named pipe waits for its writer."""
+    """The content of a file, or why it cannot be read. Does not block, as opening a named pipe would."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""A document as plain values, which the schema checks, and the place of each value, which messages name."""
+"""A document as plain values, for the schema, together with the place of each value, for messages."""
 
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ Value = Atom | dict[str, "Value"] | list["Value"]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`value` holds JSON types. `keys` and `values` are the places of each field's name and value.
+    """`value` consists of JSON types. `keys` has the place of each field's name, and `values` that of its
+    value.
 
-    `texts` are the scalar values exactly as written in the file.
+    `texts` has the scalar values exactly as written in the file.
     """
 
     value: Value
@@ -29,11 +30,11 @@ class Document:
         return self.values[()]
 
     def key(self, field: Field) -> Place:
-        """The place of the field's name, or of its value if it has no name, like the document itself."""
+        """The place of the field's name, or of its value if it has no name, like the item of a list."""
         return self.keys.get(field) or self.values[field]
 
     def at(self, *field: str | int) -> Value:
-        """The value of a field, None if the field does not exist."""
+        """The value of a field, or None if the field does not exist."""
         value: Value = self.value
         for name in field:
             value = value.get(str(name)) if isinstance(value, dict) else None

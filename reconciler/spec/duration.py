@@ -15,7 +15,7 @@ _HOW = "write it like 5m, 1h30m or 90s"
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """The duration that the text describes, None if it is not a duration.
+    """The duration that the text describes, or None if the text is not a duration.
 
     >>> str(parse_duration("1h30m")), str(parse_duration("PT90S")), parse_duration("1 hour")
     ('1:30:00', '0:01:30', None)
@@ -28,7 +28,7 @@ def parse_duration(text: str) -> timedelta | None:
 
 
 def format_duration(length: timedelta) -> str:
-    """The duration as written in a spec, in whole seconds.
+    """The duration as written in a spec. Fractions of a second are dropped.
 
     >>> tuple(map(format_duration, (timedelta(minutes=90), timedelta(hours=24), timedelta(0))))
     ('1h30m', '24h', '0s')
@@ -40,7 +40,7 @@ def format_duration(length: timedelta) -> str:
 
 
 def duration_error(value: Atom, *, least: timedelta, most: timedelta) -> str | None:
-    """Why the value is not valid as a duration from `least` to `most`, or None if it is."""
+    """Why the value is not valid as a duration from `least` to `most`, or None if it is valid."""
     if isinstance(value, bool | float | Misread):
         return f"is read as {meaning(value)}: {_HOW}"
     if isinstance(value, int):

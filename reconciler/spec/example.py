@@ -13,12 +13,12 @@ _SPECIAL = re.compile(r"[]\[{},*&#]|: ")  # must be quoted inside { } and [ ]
 
 
 def example_text(document: Document, at: Field) -> str:
-    """The value as written in the file if it is a scalar, otherwise its type."""
+    """A scalar as written in the file, in quotes, or the type of any other value in words."""
     return quote(document.texts[at]) if at in document.texts else describe_value(document.at(*at))
 
 
 def describe_value(value: Value) -> str:
-    """The type of the value in words: "a string", "a list", "the number 5"."""
+    """Describes a value in words: by its type ("a list", "a string"), or as the number or boolean itself."""
     match value:
         case dict():
             return "a mapping"
@@ -29,7 +29,7 @@ def describe_value(value: Value) -> str:
 
 
 def example(kind: str, at: Field) -> str:
-    """An example of the field for a document of this kind, on one line, from the examples in the schema."""
+    """An example of a field in a document of this kind, on one line, taken from the schema."""
     schema, name = fields(kind).get(schema_field(at), {}), shorten(str(at[-1]))
     if isinstance(at[-1], int):
         return f"- {_flow(schema['examples'][0])}"
@@ -41,7 +41,7 @@ def example(kind: str, at: Field) -> str:
 
 
 def _flow(value: Any) -> str:
-    """A value as YAML, quoted if it would otherwise be read as another value."""
+    """A value as YAML on one line. A string is quoted if YAML would otherwise read it as another value."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name}: {_flow(below)}" for name, below in value.items()) + "}"
     if isinstance(value, list):

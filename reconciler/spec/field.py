@@ -12,7 +12,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def schema_field(field: Field) -> Field:
-    """The field with each list index replaced by `EACH`, as the schema and the rules use it.
+    """The field with each list index replaced by `EACH`: the form that the schema and the rules use.
 
     >>> schema_field(("spec", "windows", 3, "kind"))
     ('spec', 'windows', 0, 'kind')

@@ -1,17 +1,17 @@
-"""A spec file, and what its name and its size say about it."""
+"""A spec file: which names are read as specs, and how large a file may be."""
 
 from dataclasses import dataclass
 
 from reconciler.spec.problem import Problem, problem_of
 
 LIMIT = 1024 * 1024  # bytes; a spec takes about 500, so one file can hold two thousand specs
-TOTAL_LIMIT = 64 * LIMIT  # bytes of all files of a source; they are kept in memory
+TOTAL_LIMIT = 64 * LIMIT  # bytes of all files of a source, which are kept in memory
 _ENDINGS = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A spec file from a directory or from git. Messages print `path`."""
+    """A spec file from a directory or from git. `path` is as messages print it."""
 
     path: str
     content: bytes
@@ -23,7 +23,7 @@ def is_spec(name: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a search skips this name: .git, lock files of editors, the ..data of a mounted ConfigMap."""
+    """Whether a search skips this name, such as .git, a lock file, or the ..data of a mounted ConfigMap."""
     return name.startswith(".")
 
 

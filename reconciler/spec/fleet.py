@@ -19,22 +19,22 @@ class PauseTag:
 
     @property
     def id(self) -> str:
-        """The id in Azure Resource Manager."""
+        """The id of the resource group in Azure Resource Manager."""
         return f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}"
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """`name` is the name of the document, "" without one. Amounts refer to the declared scale sets.
+    """`name` is the name of the document, or "" if there is none. Amounts are out of all declared scale sets.
 
     freeze: while set, nothing is written to Azure.
     windows: apply to every scale set, in addition to its own windows.
     max_concurrent: maximum number of scale sets that roll out at once.
     max_change: maximum number of scale sets whose image one commit may change.
-    max_failed: number of scale sets, rounded down, in which an image may fail. Beyond that, no further scale
-        set starts a rollout of this image.
+    max_failed: maximum number of scale sets, rounded down, in which an image may fail. If it fails in more,
+        no further scale set starts a rollout of this image.
     allow_unproven_wave: a wave may start even if no instance of a lower wave has proven the image.
-    urgent: the image that was declared urgent. It may have expired: use `urgency`.
+    urgent: the image that was declared urgent, even if that has expired. `urgency` checks the time.
     pause_tag: None if no tag pauses the fleet.
     """
 
@@ -49,6 +49,6 @@ class Fleet:
     pause_tag: PauseTag | None = None
 
     def urgency(self, image: Image, at: datetime) -> Urgency | None:
-        """The urgency of exactly this image at the time `at`, or None if it is not urgent then."""
+        """The urgency of exactly this image at the time `at`, or None if the image is not urgent then."""
         urgent = self.urgent
         return urgent if urgent and at < urgent.until and same(urgent.image, image) else None

@@ -1,8 +1,8 @@
 """Holds: a freeze of the fleet, or the suspension of one scale set.
 
 A hold takes effect even if its commit is invalid: a person who stops a fleet in an emergency must not wait
-until an error in another file is fixed. A well-formed `freeze` or `suspend` counts whatever else is wrong,
-and one with an error at or below it counts as true. Only a commit without errors lifts a hold.
+until an error in another file is fixed. A well-formed `freeze` or `suspend` takes effect whatever else is
+wrong. One that contains an error counts as true. Only a commit without errors lifts a hold.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,14 +21,17 @@ _FIELDS: Mapping[str, Field] = {"Fleet": ("spec", "freeze"), "ScaleSet": ("spec"
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """`name` is the name of the suspended scale set, None for a freeze of the whole fleet."""
+    """`name` is the name of the suspended scale set, or None for a freeze of the whole fleet."""
 
     name: str | None
     suspension: Suspension
 
 
 def declared_hold(document: Document, kind: str, problems: Iterable[Problem]) -> Hold | None:
-    """The hold that a document declares, even if it has errors. `problems` are those of the document."""
+    """The hold that a document declares, or None.
+
+    `problems` are the errors of the document, if it has any.
+    """
     if kind not in _FIELDS:
         return None
     name = document.at("metadata", "name")

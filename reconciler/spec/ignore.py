@@ -1,13 +1,14 @@
 """The patterns of a `.reconcilerignore`: files and directories that are not read as specs.
 
-The format is a small part of that of `.gitignore`, and it means the same in both:
+The format is a small part of the format of `.gitignore`, with the same meaning:
 
 - Empty lines, and lines that begin with `#`, have no effect. Spaces at the end of a line are removed.
-- `*` stands for any characters of a name, `?` for one, `[a-z]` for one of a set, `**` for any directories.
+- `*` stands for any characters of a name, `?` for one character, `[a-z]` for one character of a set, and `**`
+  for any number of directories.
 - A pattern with a `/` at the beginning or in the middle is relative to the directory of the file. Any other
-  pattern fits a name at any depth.
-- A `/` at the end limits a pattern to directories. What is below a directory that is passed over is not read.
-- `!` at the beginning reads again what an earlier pattern passes over. The last pattern that fits decides.
+  pattern matches a name at any depth.
+- A `/` at the end limits a pattern to directories. Nothing below an ignored directory is read.
+- `!` at the beginning includes again what an earlier pattern ignores. The last pattern that matches decides.
 """
 
 import re
@@ -16,14 +17,14 @@ from dataclasses import dataclass
 from itertools import groupby
 
 NAME = ".reconcilerignore"
-# Every pattern is compared with every entry of a tree, and nobody writes more by hand.
+# Limited because every pattern is compared with every entry of a tree. Nobody writes more patterns by hand.
 _MOST_PATTERNS = 500
 _LONGEST = 500  # characters of a pattern
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """`fits` the whole path of an entry, or its name alone if the pattern has no `/`."""
+    """`fits` matches the whole path of an entry or, if `of_name` is set, its name alone."""
 
     fits: re.Pattern[str]
     of_name: bool
@@ -33,7 +34,7 @@ class _Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """The patterns of one file. Without any, nothing is passed over.
+    """The patterns of one file. Without patterns, nothing is ignored.
 
     >>> rules = Ignore.of("*.tmpl.yaml\\n/charts/\\n!charts/keep.yaml\\n")
     >>> rules.covers("a/b.tmpl.yaml"), rules.covers("charts", is_directory=True), rules.covers("web.yaml")
@@ -44,11 +45,17 @@ class Ignore:
 
     @classmethod
     def of(cls, text: str) -> "Ignore":
-        """The patterns of a file. Raises ValueError if they are too many or too long to be compared."""
+        """The patterns in the text of a file.
+
+        Raises ValueError if it has too many, or one that is too long.
+        """
         return cls(tuple(_patterns(text)))
 
     def covers(self, path: str, *, is_directory: bool = False) -> bool:
-        """Whether an entry is passed over. `path` is relative to the directory of the file, with `/`."""
+        """Whether an entry is ignored.
+
+        `path` is relative to the directory of the file, and separated by `/`.
+        """
         name = path.rpartition("/")[2]
         fitting = (
             each
@@ -82,15 +89,15 @@ def _patterns(text: str) -> Iterator[_Pattern]:
         yield _Pattern(re.compile(_path(body), re.DOTALL), not is_anchored, is_negated, pattern.endswith("/"))
 
 
-_DIRECTORIES = "(?:[^/]+/)"  # any of these, as few as possible, stand for "**/"
+_DIRECTORIES = "(?:[^/]+/)"  # "**/" stands for any number of these, as few as possible
 _PARTS = re.compile(r"\*+|\?|\[[!^]?\]?[^]/]*\]|\\?.", re.DOTALL)
 
 
 def _path(body: str) -> str:
-    """The regular expression of a pattern, for a whole path.
+    """The regular expression that a whole path must match.
 
-    Between two wildcards, the first place that fits is as good as any later one. An atomic group therefore
-    keeps it, so that a hostile pattern cannot make the comparison try all combinations.
+    Between two wildcards, the first match is as good as any later one. An atomic group therefore keeps the
+    first match, so that a hostile pattern cannot make the comparison try all combinations.
     """
     names = body.split("/")
     runs = [list(run) for is_any, run in groupby(names, _is_any) if not is_any]
@@ -108,12 +115,12 @@ def _path(body: str) -> str:
 
 
 def _is_any(name: str) -> bool:
-    """Whether a part of a pattern between two slashes stands for any directories."""
+    """Whether this part of a pattern, between two slashes, stands for any number of directories."""
     return len(name) > 1 and not name.strip("*")
 
 
 def _name(pattern: str) -> str:
-    """The regular expression of a part of a pattern between two slashes. It fits no slash."""
+    """The regular expression for the part of a pattern between two slashes. It matches no slash."""
     pieces = [""]
     for part in _PARTS.findall(pattern):
         if part.startswith("*"):
@@ -131,7 +138,7 @@ def _name(pattern: str) -> str:
 
 
 def _character_class(part: str) -> str:
-    """One character of a set, such as `[a-c]`, or any other character, such as `[!a-c]`."""
+    """The regular expression for one character in a set, such as `[a-c]`, or not in it, such as `[!a-c]`."""
     body = part[1:-1]
     is_negated = body[0] in "!^"
     body = body[1:] if is_negated else body
@@ -140,6 +147,6 @@ def _character_class(part: str) -> str:
     expression = f"[{'^' if is_negated else ''}{escaped}]"
     try:
         re.compile(expression)
-    except re.error:  # a range that ends before it begins fits nothing
+    except re.error:  # a range that ends before it begins matches nothing
         return "(?!)"
     return f"(?!/){expression}"

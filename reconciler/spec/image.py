@@ -91,7 +91,7 @@ KINDS: Mapping[str, Callable[..., Image]] = {
 
 
 def version(image: Image) -> str:
-    """The version that the image names, or "" if it names latest or its kind has no versions.
+    """The version that the image names, or "" if the image names latest or is of a kind without versions.
 
     >>> version(GalleryImage("/subscriptions/S/.../galleries/g/images/web/versions/1.4.0"))
     '1.4.0'
@@ -107,12 +107,12 @@ def version(image: Image) -> str:
 
 
 def follows_latest(image: Image) -> bool:
-    """Whether the image names latest instead of a version. The catalogue knows which version that is."""
+    """Whether the image names latest instead of a version. The version is then found in the catalogue."""
     return not version(image) and not isinstance(image, ManagedImage | VhdImage)
 
 
 def at_version(image: Image, exact: str) -> Image:
-    """The image with the version `exact`.
+    """The image with the version `exact`. Raises ValueError if the image is of a kind without versions.
 
     >>> print(at_version(PlatformImage("Canonical", "ubuntu", "server", "latest"), "24.04.10"))
     Canonical:ubuntu:server:24.04.10
@@ -127,7 +127,7 @@ def at_version(image: Image, exact: str) -> Image:
 
 
 def is_version_of(image: Image, latest: Image) -> bool:
-    """Whether `image` names a version of the image that `latest` names without a version.
+    """Whether `latest` names the same image as `image`, but with latest in place of an exact version.
 
     >>> ubuntu = PlatformImage("Canonical", "ubuntu", "server", "latest")
     >>> is_version_of(at_version(ubuntu, "24.04.10"), ubuntu), is_version_of(ubuntu, ubuntu)
@@ -137,7 +137,7 @@ def is_version_of(image: Image, latest: Image) -> bool:
 
 
 def order(named: str) -> tuple[int, ...]:
-    """The sort key of a version: its parts as numbers. Empty, and therefore lowest, for any other text.
+    """The sort key of a version: its parts as numbers. Any other text has the lowest key, which is empty.
 
     >>> order("24.04.9") < order("24.04.10"), order("latest")
     (True, ())
@@ -154,7 +154,7 @@ def _split(id_: str) -> tuple[str, str]:
 
 
 def same(one: Image, other: Image) -> bool:
-    """Whether Azure treats both as the same image.
+    """Whether Azure treats both images as the same.
 
     >>> same(ManagedImage("/subscriptions/S/images/a"), ManagedImage("/SUBSCRIPTIONS/s/images/A"))
     True
@@ -165,7 +165,7 @@ def same(one: Image, other: Image) -> bool:
 
 
 def is_related(one: Image, other: Image) -> bool:
-    """Whether both may be versions of one image. Kinds of image without versions count as one image each.
+    """Whether two images can be versions of one image. All images of a kind without versions are related.
 
     >>> ubuntu = PlatformImage("Canonical", "ubuntu", "server", "24.04.1")
     >>> is_related(ubuntu, at_version(ubuntu, "24.04.2")), is_related(ubuntu, ManagedImage("/x"))

@@ -1,8 +1,8 @@
-"""Image ids: the form of the id of each image kind, and the errors in ids that do not have that form.
+"""Image ids: the form that each image kind requires, and the errors in ids that do not have that form.
 
 Azure compares ids without regard to case, and so does this module. An id of a kind with versions must name an
-exact version or "latest". Azure also reads an image definition without a version as the latest version. Here
-that is an error, because it is probably unintended.
+exact version or "latest". Azure also accepts an image definition without a version, as the latest version.
+Here a missing version is an error, because it is probably unintended.
 """
 
 import re
@@ -61,7 +61,7 @@ def kind_of(text: str) -> str | None:
 
 
 def image_id_error(kind: str, text: str) -> str | None:
-    """Why the text is not valid as the id (or uri) of an image of this kind, or None if it is."""
+    """Why the text is not valid as the id (or uri) of an image of this kind, or None if it is valid."""
     found = kind_of(text)
     if found and found != kind:
         return f"is the id of {_NAMES[found]}: write {_entry(found, text)} instead of {kind}"
@@ -79,13 +79,13 @@ def image_id_error(kind: str, text: str) -> str | None:
 
 
 def misplaced_id_error(text: str) -> str | None:
-    """The error for an id that replaces the mapping of its kind, None if the text is not an id."""
+    """The error for an id in place of the mapping that should contain it, or None for other text."""
     found = kind_of(text)
     return f"is the id of {_NAMES[found]}: write {_entry(found, text)} below it" if found else None
 
 
 def platform_version_error(text: str) -> str | None:
-    """Why the text is not valid as the version of a platform image, or None if it is."""
+    """Why the text is not valid as the version of a platform image, or None if it is valid."""
     if _VERSION.fullmatch(text):
         return None
     return f'{quote(text)} is not a version: write three numbers such as "24.04.202601140", or latest'
@@ -112,7 +112,7 @@ def _uri_error(text: str) -> str | None:
         host = parts.hostname or ""
     except ValueError:
         return _form_error("vhd", text)
-    if parts.query or parts.fragment or "@" in parts.netloc:  # never repeat the text: it may contain a token
+    if parts.query or parts.fragment or "@" in parts.netloc:  # never repeat the text: it can contain a token
         return "contains a token or query string, which must not be stored in git: end the URI with .vhd"
     if error := ascii_error(text):
         return error

@@ -1,4 +1,4 @@
-"""The kind of a document, or the kind that was probably intended, so that its other errors are found too."""
+"""Finds the kind of a document or, to find its other errors too, the kind that was probably intended."""
 
 from reconciler.spec.document import Document
 from reconciler.spec.example import describe_value, example_text
@@ -14,10 +14,10 @@ _LIST_IT = f"list this file in {NAME}"
 
 
 def is_foreign(document: Document) -> bool:
-    """Whether a document belongs to another program, and is passed over.
+    """Whether a document belongs to another program, and is therefore skipped.
 
-    It is a mapping, and its apiVersion is that of another group, or it has none of the fields with which a
-    spec begins. A group that is probably misspelt is not another one.
+    Such a document is a mapping. Its apiVersion names another group (a probable misspelling of our group does
+    not count), or it has no apiVersion and none of the other top-level fields of a spec.
     """
     if not isinstance(document.value, dict):
         return False
@@ -28,7 +28,7 @@ def is_foreign(document: Document) -> bool:
 
 
 def foreign_warning(document: Document) -> Problem | None:
-    """The warning for a document that is passed over although its kind is one of ours."""
+    """The warning for a document that is skipped although only this program has its kind, or None."""
     kind = document.at("kind")
     if not isinstance(kind, str) or kind not in _ONLY_OURS:
         return None
@@ -40,7 +40,7 @@ def foreign_warning(document: Document) -> Problem | None:
 
 
 def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:
-    """The kind, None if it is unknown, and the problem with the field `kind`, if any."""
+    """The kind of a document, or the kind that was probably intended, or None; and any problem with it."""
     if not isinstance(document.value, dict):
         fix = f"begin the document with apiVersion: {API_VERSION} and kind: ScaleSet, or {_LIST_IT}"
         message = f"is {describe_value(document.value)}, but a spec is expected: {fix}"
@@ -64,7 +64,7 @@ def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:
 
 
 def _guess(document: Document) -> str | None:
-    """The kind that is the only one with a field of this spec."""
+    """The kind that the first telling field of the spec indicates: one that no other kind has; or None."""
     spec = document.at("spec")
     if not isinstance(spec, dict):
         return None

@@ -10,7 +10,7 @@ from reconciler.spec.tree import trees
 
 
 def scale_set_names(files: Iterable[File]) -> list[str]:
-    """The distinct names, sorted. A file that cannot be read has none.
+    """The distinct names, sorted. Skips a file that cannot be read.
 
     >>> scale_set_names([File("web.yaml", b"kind: ScaleSet\\nmetadata: {name: web}"), File("a.yaml", b"{")])
     ['web']

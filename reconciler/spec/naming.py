@@ -1,4 +1,4 @@
-"""Names for new documents: the name of a scale set or image, extended by its location if it is not unique."""
+"""Names for new documents: the name in Azure, with further parts of the resource id if it is not unique."""
 
 import hashlib
 import re
@@ -29,11 +29,11 @@ def names(targets: Iterable[Target], taken: Collection[str]) -> dict[Target, str
 def image_names(
     images: Sequence[Image], existing: Mapping[str, Image], is_free: Callable[[str], bool]
 ) -> list[str]:
-    """A unique name for each image, in the order of the images. Images must differ.
+    """A unique name for each image, in the order of the images. No two images may be equal.
 
-    A name has no version, because the version of a document changes and its name stays. Of several versions
-    of one image the first gets the plain name, and the others get a number. `existing` are the images that
-    have names already. `is_free` says what else may be used.
+    A name contains no version, because the version in a document changes while its name stays. Of several
+    versions of one image, the first gets the plain name, and the others get a number. `existing` are the
+    images that already have names. `is_free` tells whether any other name may be used.
 
     >>> ubuntu = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.2")
     >>> image_names([ubuntu, at_version(ubuntu, "24.04.1")], {}, lambda name: True)
@@ -56,7 +56,7 @@ def image_names(
 def _shortest(
     named: Iterable[_Named], taken: Collection[str], forms: Iterable[Callable[[_Named], str]]
 ) -> dict[_Named, str]:
-    """For each the first form of its name that no other has."""
+    """For each item, the first of `forms` that is neither in `taken` nor the form of another item."""
     found: dict[_Named, str] = {}
     used = set(taken)
     left: Sequence[_Named] = tuple(named)
@@ -70,13 +70,13 @@ def _shortest(
 
 
 def _join(*parts: str) -> str:
-    """The parts as one name, "" if the result is empty or too long."""
+    """The parts as one name, or "" if the result is empty or too long."""
     words = _words(*parts)
     return words if len(words) <= _LONGEST else ""
 
 
 def _mark(key: str, name: str) -> str:
-    """A name that is always unique, if the other forms are too long, empty or taken."""
+    """A name that is always unique, for use when the other forms are too long, empty or taken."""
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     return _words(_words(name)[: _LONGEST - len(digest) - 1], digest)
 
@@ -92,9 +92,9 @@ _Definition = tuple[str, tuple[str, ...]]
 
 
 def _definition(image: Image) -> _Definition:
-    """What all versions of an image share: its kind, and the parts of its name from the least specific on.
+    """What all versions of an image share: its kind, and the parts of its name, least specific part first.
 
-    Azure compares them without regard to case.
+    The parts are in lower case, because Azure compares them without regard to case.
     """
     parts: Sequence[str]
     match image:
@@ -110,7 +110,7 @@ def _definition(image: Image) -> _Definition:
 
 
 def _values(id_: str) -> list[str]:
-    """The values of a resource id without the provider. Of the subscription, its first eight characters.
+    """The values in a resource id, without the provider, and with the subscription cut to eight characters.
 
     >>> _values("/subscriptions/11111111-1111/resourceGroups/R/providers/Microsoft.Compute/images/I")
     ['11111111', 'R', 'I']
@@ -126,7 +126,7 @@ def _values(id_: str) -> list[str]:
 
 
 def _words(*parts: str) -> str:
-    """The characters of the parts that are valid in a name.
+    """The parts in lower case, joined by hyphens, which also replace characters that a name cannot contain.
 
     >>> _words("Shop", "api_1.(x)")
     'shop-api-1-x'

@@ -1,11 +1,11 @@
-"""Whole numbers: consecutive health passes, waves, HTTP statuses."""
+"""Validation of whole numbers, such as health passes, waves and HTTP statuses."""
 
 from reconciler.spec.scalar import Atom, Misread
 from reconciler.spec.wording import quote
 
 
 def number_error(value: Atom, *, least: int, most: int) -> str | None:
-    """Why the value is not valid as a whole number from `least` to `most`, or None if it is."""
+    """Why the value is not valid as a whole number from `least` to `most`, or None if it is valid."""
     match value:
         case bool() | None:
             return None  # the schema reports the wrong type

@@ -1,7 +1,7 @@
 """The order of scale sets: by `dependsOn`, and by wave among scale sets with the same image.
 
-Undeclared names in `dependsOn` are ignored here: the scale set that depends on one reports it when it is
-reconciled. Suspended scale sets count like any other.
+This module ignores names in `dependsOn` that no spec declares. A scale set that depends on an undeclared name
+reports the name when it is reconciled. Suspended scale sets count like any others.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,8 +26,10 @@ _Graph = Mapping[_Node, Sequence[_Node]]
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`name` waits for `on`, because of dependsOn or, if `wave` is set, because `on` is in that lower
-    wave."""
+    """The scale set `name` waits for the scale set `on`.
+
+    If `wave` is set, the cause is that `on` is in this lower wave. Otherwise it is `dependsOn`.
+    """
 
     name: str
     on: str
@@ -55,7 +57,7 @@ def levels(scale_sets: Sequence[ScaleSet]) -> tuple[tuple[ScaleSet, ...], ...]:
 
 def cycles(scale_sets: Sequence[ScaleSet]) -> Iterator[tuple[Link, ...]]:
     """The cycles in which scale sets wait for each other. No scale set is in two of them."""
-    # Each cycle costs a pass over its own part, so that many small ones cost no more than one large one.
+    # Finding a cycle takes a pass over one part alone, so many small cycles cost no more than a large one.
     for part in _parts(sorted(scale_sets, key=lambda each: each.name)):
         left = part
         while cycle := _cycle(_graph(left)):
@@ -82,9 +84,9 @@ def _graph(scale_sets: Sequence[ScaleSet]) -> _Graph:
 
 
 def _parts(scale_sets: Sequence[ScaleSet]) -> Iterator[list[ScaleSet]]:
-    """The scale sets that wait for each other, directly or not: the strongly connected parts of the graph.
+    """The groups of scale sets that wait for each other, directly or not: strongly connected components.
 
-    A scale set that is in no cycle is a part of its own, and is left out unless it waits for itself.
+    A component of a single scale set is left out, unless that scale set waits for itself.
     """
     graph = _graph(scale_sets)
     by_name = {each.name: each for each in scale_sets}
@@ -128,7 +130,7 @@ def _components(graph: _Graph) -> Iterator[list[_Node]]:
 
 
 def _cycle(graph: _Graph) -> tuple[Link, ...]:
-    """One cycle, starting at its alphabetically first name; () if there is none."""
+    """One cycle, starting at its alphabetically first name, or () if there is no cycle."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

@@ -23,7 +23,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One validation error. `field` is the dotted path as users write it, "" for the whole file."""
+    """One validation error. `field` is the dotted path as users write it, or "" for the whole file."""
 
     place: Place
     field: str

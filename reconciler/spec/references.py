@@ -19,13 +19,14 @@ REFERENCES: Mapping[str, Field] = {
 }
 DEPENDENCIES: Field = ("spec", "dependsOn")
 _NAMED = 5  # names that a message lists; more would not help
-# Missing names that get a suggestion, which costs a comparison with each name. With more, a file is missing.
+# How many missing names get a suggestion, which takes a comparison with every name. If more names are
+# missing, a whole file is probably missing.
 _SUGGESTED = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpecDocument:
-    """A document of a known kind. `sound` tells whether the document by itself has no errors."""
+    """A document of a known kind. `sound` is whether the document has no errors by itself."""
 
     document: Document
     kind: str
@@ -33,33 +34,33 @@ class SpecDocument:
 
     @property
     def name(self) -> str | None:
-        """metadata.name, None if it is missing or not a string."""
+        """metadata.name, or None if it is missing or not a string."""
         name = self.document.at("metadata", "name")
         return name if isinstance(name, str) else None
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The spec of the document, {} if it is not a mapping."""
+        """The spec of the document, or {} if it is not a mapping."""
         spec = self.document.at("spec")
         return spec if isinstance(spec, dict) else {}
 
 
 def reference(entry: SpecDocument, kind: str) -> str | None:
-    """The name of the document of this kind that a scale set refers to, None if it refers to none."""
+    """The name of the document of this kind that a scale set refers to, or None if there is no reference."""
     name = entry.document.at(*REFERENCES[kind])
     return name if isinstance(name, str) else None
 
 
 Yields = Callable[[SpecDocument, SpecDocument], bool]
-"""Whether the first of two documents that are duplicates is wrong, and the second is not."""
+"""Whether only the first of two duplicate documents is wrong."""
 
 
 def duplicates(
     entries: Sequence[SpecDocument], yields: Yields
 ) -> Iterator[tuple[SpecDocument, list[Problem]]]:
-    """All documents that share a name, a target or the kind Fleet, and the problem of each.
+    """All documents that share a name, a target or the kind Fleet, each with its problem.
 
-    A document that another yields to has none.
+    A document to which all its duplicates yield has no problem.
     """
     for key, at, message in _UNIQUE:
         yield from _duplicates(entries, yields, key, at, message)
@@ -68,13 +69,14 @@ def duplicates(
 def missing_references(
     entries: Sequence[SpecDocument], paths: Sequence[str]
 ) -> dict[SpecDocument, list[Problem]]:
-    """The documents with references that no file at `paths` declares, and a problem for each reference."""
+    """The documents with references to what no file at `paths` declares, and a problem for each reference."""
     missing: dict[SpecDocument, list[Problem]] = {}
     for kind in (*REFERENCES, "ScaleSet"):
         named = {entry.name: entry for entry in entries if entry.kind == kind and entry.name}
         if any(entry.kind == kind and not entry.name for entry in entries):
-            continue  # the missing document may be this one, which has a problem of its own
-        # The first names, and one more for a document that must not be told to use itself.
+            continue  # the missing document might be this one, which has a problem of its own
+        # Two names more than are listed: one shows that there are more, and one may be that of the document
+        # itself, which must not be told to refer to itself.
         first = sorted(named)[: _NAMED + 2]
         count = 0
         for entry in entries:
@@ -162,7 +164,7 @@ def _duplicates(
     for group in groups.values():
         right = [
             entry for entry in group if all(other is entry or yields(other, entry) for other in group)
-        ]  # one at most
+        ]  # at most one
         kept = (right or group)[0]
         for entry in group:
             if entry is kept:
@@ -183,14 +185,14 @@ def _fleet_key(entry: SpecDocument) -> str | None:
 
 
 def target_key(entry: SpecDocument) -> str | None:
-    """The key of the target of a scale set, None if it cannot be read."""
+    """The key of the target of a scale set, or None if the target cannot be read."""
     target = [entry.document.at("spec", "target", name) for name in ("subscription", "resourceGroup", "name")]
     if entry.kind != "ScaleSet" or not all(isinstance(part, str) for part in target):
         return None
     return Target(*map(str, target)).key
 
 
-# What only one document may have, where it has it, and the message.
+# What must be unique to a document: its key, its field, and the message for a duplicate.
 _UNIQUE: Sequence[tuple[Callable[[SpecDocument], str | None], Field, str]] = (
     (
         _name_key,

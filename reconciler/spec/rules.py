@@ -1,7 +1,7 @@
 """Rules for single values that a JSON Schema cannot express, or for which it cannot suggest a fix.
 
-A rule may repeat a pattern of the schema. The pattern is for editors, which use the schema alone. The rule
-has the better message, and its message is printed if both find an error.
+A rule can repeat a pattern of the schema. The pattern is for editors, which use only the schema. The rule has
+the better message, which is printed if both find an error.
 """
 
 import unicodedata
@@ -18,8 +18,8 @@ from reconciler.spec.wording import character_error, quote
 
 Rule = Callable[[Atom], str | None]
 
-# Bounds of interval and health.timeout. A sweep runs about every minute, and an instance takes as long to
-# boot.
+# Bounds of interval and health.timeout. A sweep runs about once a minute, and an instance takes about a
+# minute to boot.
 _SHORTEST = timedelta(minutes=1)
 _LONGEST = timedelta(hours=24)
 _LONGEST_WINDOW = timedelta(days=7)
@@ -67,7 +67,7 @@ def _of_text(rule: Callable[[str], str | None], value: Atom) -> str | None:
 
 
 def _resource_group_error(text: str) -> str | None:
-    """The error for a character that is none of the letters and digits that Azure allows here."""
+    """The error for a character that Azure does not allow in the name of a resource group, or None."""
     return character_error(text, _is_of_resource_group, "use letters, digits, _ - . ( )")
 
 
@@ -77,7 +77,7 @@ def _is_of_resource_group(character: str) -> bool:
 
 
 def _time_error(text: str) -> str | None:
-    """The error for a time that does not exist. The pattern in the schema checks the form."""
+    """The error for a time that does not exist, or None. The pattern in the schema checks the form."""
     try:
         datetime.fromisoformat(text)
     except ValueError:
@@ -96,7 +96,7 @@ def _of_image(*at: str) -> dict[Field, Rule]:
 
 
 def _window_duration_error(value: Atom) -> str | None:
-    """The error for the duration of a window, which must be whole minutes."""
+    """The error for the duration of a window, which must be in whole minutes, or None."""
     if error := duration.duration_error(value, least=_SHORTEST, most=_LONGEST_WINDOW):
         return error
     length = duration.parse_duration(value) if isinstance(value, str) else None

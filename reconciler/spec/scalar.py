@@ -1,9 +1,9 @@
-"""The value that a plain YAML scalar is read as.
+"""Reads a plain YAML scalar: unquoted text without a tag.
 
 YAML 1.1 (PyYAML, Ansible) and YAML 1.2 (editors) read unquoted text differently: `yes`, `0123`, `1:30` and
 `2024-01-01` are strings in one version and other values in the other. A spec must have the same meaning for
-every reader. Such text therefore becomes a `Misread`, which is not a JSON type: it is an error in every
-field, and the fix is to quote it or to write the value in an unambiguous form.
+every reader. Such text therefore becomes a `Misread`, which is not a JSON type and so is an error in every
+field. The fix is to quote the text, or to write the value in an unambiguous form.
 """
 
 import json
@@ -79,7 +79,7 @@ def scalar_text(value: str | int | None) -> str:
 
 
 def _quoted(text: str) -> str:
-    """The text in double quotes. JSON does not escape everything that YAML does not accept."""
+    """The text in double quotes, with escapes for the characters that JSON accepts and YAML does not."""
     return "".join(
         each if each.isprintable() else f"\\U{ord(each):08x}" for each in json.dumps(text, ensure_ascii=False)
     )
@@ -127,6 +127,9 @@ def _in_other_base(match: re.Match[str]) -> str:
 
 
 def _leading_zero(text: str) -> bool:
-    """Whether the text is like 089: a number in YAML 1.2, a string in YAML 1.1. 0.5 is the same in both."""
+    """Whether the text is like 089, which YAML 1.2 reads as a number and YAML 1.1 as a string.
+
+    Both read 0.5 as a number.
+    """
     digits = text.lstrip("+-")
     return digits.isdigit() and digits != "0" and digits.startswith("0")

@@ -67,7 +67,7 @@ class OnFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """The instances that are upgraded first: an amount of the scale set, or the instances with these ids.
+    """The instances that are upgraded first: an amount out of the scale set, or the instances with these ids.
 
     No other instance is upgraded until they have been healthy for `soak`.
     """
@@ -92,17 +92,17 @@ class Approver(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How instances are upgraded to the image. Amounts refer to the whole scale set unless stated otherwise.
+    """How instances are upgraded to the image. Amounts are out of the whole scale set, with one exception.
 
     order: domains that are upgraded before all others, named as in messages or by a part of that name.
     soak: time for which the instances of a batch must have been healthy before the next batch starts.
     bake_time: time for which the last batch must have been healthy before the rollout is complete.
     max_unavailable: maximum number of instances unavailable at once, for any reason.
     max_unhealthy: number of unhealthy instances above which no healthy instance is taken out of service.
-    max_unhealthy_upgraded: upgraded instances that may stay unhealthy without stopping the rollout.
-        A percentage refers to the instances upgraded so far.
+    max_unhealthy_upgraded: number of upgraded instances that may stay unhealthy without stopping the rollout.
+        A percentage is of the instances upgraded so far.
     require_way_back: the rollout starts only if a rollback target is known.
-    progress_deadline: time without another healthy instance in a batch after which the rollout has failed.
+    progress_deadline: the rollout fails if no further instance of a batch becomes healthy within this time.
     deadline: maximum time for the whole rollout.
     windows, checks: delay batches of healthy instances. They do not delay remediation.
     """
@@ -128,13 +128,13 @@ class Rollout:
 
     @property
     def first_soak(self) -> timedelta:
-        """The soak of the first batch: that of the other batches, or that of the canary if it is longer."""
+        """The soak of the first batch: `soak`, or the soak of the canary if that is longer."""
         return max(self.soak, self.canary.soak) if self.canary else self.soak
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """When an upgraded instance counts as not serving: if it is not healthy within `timeout`.
+    """An upgraded instance that is not healthy within `timeout` counts as not serving.
 
     All upgraded instances must be healthy in `passes` consecutive observations before the next batch starts.
     """
@@ -147,8 +147,8 @@ class Health:
 class ScaleSet:
     """One document of kind ScaleSet.
 
-    depends_on: names of the scale sets that it waits for.
-    wave: it also waits for the scale sets with the same image and a lower wave.
+    depends_on: names of the scale sets that this one waits for.
+    wave: this scale set also waits for those with the same image and a lower wave.
     interval: longest time between two listings of its instances while it is settled.
     fleet: settings that apply to all scale sets.
     image_lines: the lines that declare its image, each a file and a line number, in its own document and in
@@ -171,5 +171,5 @@ class ScaleSet:
 
 
 def pause_tag_of(scale_sets: Iterable[ScaleSet]) -> PauseTag | None:
-    """The pause tag of the Fleet that applies to these scale sets, None if it names none."""
+    """The pause tag of the Fleet that applies to these scale sets, or None if the Fleet names none."""
     return next((each.fleet.pause_tag for each in scale_sets if each.fleet.pause_tag), None)

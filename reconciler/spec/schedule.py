@@ -3,9 +3,9 @@
 cronsim parses the five fields and finds the matching days. This module handles clock changes, as Debian's
 cron does. A time that is skipped when clocks go forward occurs at the first moment after the gap. A time that
 is repeated when clocks go back occurs only the first time. A schedule whose minute or hour starts with a star
-occurs at every minute that the clocks show, so a repeated one counts twice and a skipped one never.
+follows the clocks: a repeated minute occurs twice, and a skipped minute never.
 
-Minutes are the bits of one large integer, and bit 0 is the first minute. A year then costs no more than a
+A set of minutes is one large integer, in which bit 0 is the first minute. A year then costs no more than a
 day, and adjacent periods merge.
 """
 
@@ -19,19 +19,19 @@ from cronsim import CronSim
 
 MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
-_PART = 20 * 24 * 60  # minutes that are put together at once: adding each day to a whole year is slower
+_PART = 20 * 24 * 60  # minutes that are assembled at once: adding each day to a whole year is slower
 
 
 def minutes(schedule: str, zone: str, since: datetime, count: int) -> int:
-    """A bit for each of `count` minutes from `since`, which is a whole minute: 1 if the schedule occurs then.
+    """One bit for each of `count` minutes from `since`: 1 if the schedule occurs in that minute.
 
-    The lowest bit is the first minute.
+    The lowest bit is the first minute. `since` must be a whole minute.
 
     >>> bin(minutes("*/15 * * * *", "UTC", datetime(2026, 1, 5, 9, 0, tzinfo=UTC), 31))
     '0b1000000000000001000000000000001'
     """
     cron = _read(schedule)
-    # One day more on each side, so that no offset makes it miss a day.
+    # One more day on each side, so that no UTC offset causes a day to be missed.
     first, last = since.date() - _DAY, (since + count * MINUTE).date() + _DAY
     found, part, begin = 0, 0, 0  # `part` begins at minute `begin`
     for day in _days(cron.fields, first, last):
@@ -48,9 +48,9 @@ def minutes(schedule: str, zone: str, since: datetime, count: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Cron:
-    """`of_day` are the minutes of a matching day at which the schedule occurs.
+    """A parsed schedule. `of_day` are the minutes of a matching day at which the schedule occurs.
 
-    `is_by_clocks` is whether it occurs at exactly the minutes that the clocks show.
+    `is_by_clocks` is whether the schedule follows the clocks through a clock change.
     """
 
     fields: CronSim
@@ -110,7 +110,7 @@ def _midnight(day: date, zone: str) -> datetime:
 
 
 def _moment(day: date, minute: int, clocks: ZoneInfo, fold: int = 0) -> datetime:
-    """The time in UTC at which the clocks show this minute of the day: the first time, or the second."""
+    """The time in UTC at which the clocks show this minute of the day, or show it again if `fold` is 1."""
     return _text(day, minute, clocks, fold).astimezone(UTC)
 
 

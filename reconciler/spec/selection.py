@@ -1,13 +1,13 @@
 """Which files below a directory are specs. A plain directory and a commit of git follow the same rules.
 
-- Read are the files whose names end in `.yaml` or `.yml`, in all directories below the path.
-- Names that begin with a dot are skipped, and so is what the patterns of `.reconcilerignore` cover.
-- A symbolic link is followed if it leads to a place below the path. A link out of the path is an error if its
-  name is that of a spec or if it leads to a directory. Any other link has no effect.
+- Files whose names end in `.yaml` or `.yml` are read, in all directories below the path.
+- Names that begin with a dot are skipped, and so is everything that `.reconcilerignore` covers.
+- A symbolic link is followed if it leads to a place below the path. A link that leads elsewhere is an error
+  if its name is that of a spec, or if it leads to a directory. Any other link has no effect.
 - A submodule, a pipe or a device in the place of a spec is an error.
-- A file that is probably meant to be a spec, and is not read, is a warning.
+- A file that is probably meant to be a spec but is not read causes a warning.
 
-A source describes what is there as a `Tree`. It need not know any of these rules.
+A source of specs describes its files as a `Tree`, and need not know any of these rules.
 """
 
 from collections import deque
@@ -23,9 +23,9 @@ from reconciler.spec.problem import Problem, problem_of
 from reconciler.spec.shape import API_VERSION
 from reconciler.spec.wording import printable, shorten
 
-_MOST_JSON = 20  # JSON files that are read for a warning; where there are more, they serve another purpose
+_MOST_JSON = 20  # JSON files that are read for a warning; if there are more, they serve another purpose
 _MOST_LEVELS = 100  # of directories; a repository has ten
-# What is wrong with a place, in the words of every source.
+# What is wrong with a path, in words that all sources share.
 NAMED_DIRECTORY = "is a directory, but its name ends in .yaml or .yml: rename the directory"
 SUBMODULE = "is a submodule, which is not fetched: commit the specs to this repository"
 LINK_LOOP = "is part of a loop of symbolic links: remove it or point it to a file"
@@ -35,7 +35,7 @@ _GROUP = API_VERSION.split("/", maxsplit=1)[0].encode() + b"/"
 
 
 class Kind(Enum):
-    """What a name in a directory is, or what is behind a link."""
+    """What a directory entry is, or what a link leads to."""
 
     FILE = "a file"
     DIRECTORY = "a directory"
@@ -51,7 +51,7 @@ class Kind(Enum):
 
 
 def dead_link(text: str) -> str:
-    """What is wrong with a link that leads nowhere. `text` is its content."""
+    """What is wrong with a link that leads nowhere. `text` is the content of the link."""
     return f"is a symbolic link to {shorten(text)}, which does not exist: fix or remove the link"
 
 
@@ -60,7 +60,7 @@ def not_a_file(kind: Kind) -> str:
     return f"is {kind.value}, not a file: remove it or name a file"
 
 
-# What is behind a link that leads to nothing that is read.
+# The kinds of targets that are never read through a link.
 _NOWHERE = frozenset({Kind.MISSING, Kind.LOOP, Kind.OUTSIDE, Kind.OUTSIDE_DIRECTORY})
 
 
@@ -78,9 +78,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a link leads to. `path` is inside the tree, after all links, "" for the root or if it is outside.
+    """What a link leads to, once all further links are followed. `text` is the content of the link.
 
-    `text` is the content of the link.
+    `path` is the path inside the tree. It is "" for the root, and for a target outside the tree.
     """
 
     kind: Kind
@@ -101,28 +101,28 @@ class Tree(Protocol):
         ...
 
     def children(self, directory: str) -> Sequence[Entry] | Problem:
-        """The entries of a directory, "" for the root. Hidden ones are included."""
+        """The entries of a directory ("" for the root), hidden ones included, or why it cannot be read."""
         ...
 
     def target(self, link: str) -> Target:
-        """What a symbolic link leads to."""
+        """What the symbolic link at this path leads to."""
         ...
 
     def contents(self, paths: Sequence[str]) -> Iterator[bytes | Problem]:
-        """The contents of files, in order, or why one cannot be read. No path is that of a link."""
+        """For each path in order, the content of the file or why it cannot be read. No path may be a link."""
         ...
 
     def identity(self, path: str) -> str:
-        """What tells a file apart from the files of all other trees."""
+        """A name of the file that no other file has, not even one in another tree."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The spec files, and what was found beside them.
+    """The spec files, and the problems and warnings that the search for them found.
 
-    `warnings` name files that are probably meant to be specs, and are not read. They block nothing. `ignored`
-    is the number of files and directories that `.reconcilerignore` covers.
+    `warnings` name files that are probably meant to be specs but are not read. Warnings block nothing.
+    `ignored` is the number of files and directories that `.reconcilerignore` covers.
     """
 
     files: tuple[File, ...]
@@ -132,7 +132,7 @@ class Selection:
 
     @classmethod
     def of_all(cls, parts: Iterable["Selection"]) -> "Selection":
-        """Several selections as one, in order. A problem that several have counts once."""
+        """Several selections as one, in order. A problem or warning that several of them have counts once."""
         parts = list(parts)
         return cls(
             tuple(file for part in parts for file in part.files),
@@ -145,7 +145,7 @@ class Selection:
 def select(tree: Tree, known: Container[str] = ()) -> Selection:
     """The spec files of a tree, in the order of their names. A file that is reached twice is read once.
 
-    `known` are the identities of files that were read before, and are left out.
+    `known` contains the identities of files that were read before. These files are left out.
     """
     search = _Search(tree)
     search.run()
@@ -173,7 +173,7 @@ def select(tree: Tree, known: Container[str] = ()) -> Selection:
 
 @dataclass(slots=True)
 class _Search:
-    """`files` are the paths under which the spec files are shown, by their real paths."""
+    """`files` maps the real path of each spec file to the path that messages show."""
 
     tree: Tree
     files: dict[str, str] = field(default_factory=dict)
@@ -186,7 +186,7 @@ class _Search:
     ignore: Ignore = field(default_factory=Ignore)
 
     def run(self) -> None:
-        """Search the directories first, then what only links lead to, so that files keep their own names."""
+        """Search the directories first, then follow links, so that messages show files by their own paths."""
         top = self.tree.children("")
         if isinstance(top, Problem):
             self.problems.append(top)
@@ -221,7 +221,10 @@ class _Search:
             self.problem(IGNORE, str(error))
 
     def directory(self, real: str, shown: str) -> None:
-        """Search a directory. `shown` is the path that led to it."""
+        """Search the directory at the path `real`.
+
+        `shown` is the path that led to it, perhaps through links.
+        """
         if real in self.searched:
             return
         if shown.count("/") >= _MOST_LEVELS:
@@ -263,7 +266,7 @@ class _Search:
                     f"is a symbolic link to {text}, which is not followed: specs behind it are not read",
                 )
             case Kind.MISSING | Kind.LOOP | Kind.OUTSIDE:
-                pass  # it has nothing to do with specs
+                pass  # the link has nothing to do with specs
             case kind:
                 self.found(kind, target.path, shown)
 
@@ -271,7 +274,7 @@ class _Search:
         return f"outside {self.tree.root}, and is not followed: move the {what} below {self.tree.root}"
 
     def found(self, kind: Kind, real: str, shown: str) -> None:
-        """Note what a path leads to once all links are followed."""
+        """Record what a path leads to once all links are followed."""
         is_named = is_spec(shown)
         match kind:
             case Kind.DIRECTORY if is_named:
@@ -288,7 +291,7 @@ class _Search:
                 self.problem(shown, not_a_file(kind))
 
     def near_miss(self, real: str, shown: str) -> None:
-        """Note a file that is probably meant to be a spec."""
+        """Record a file that is probably meant to be a spec but is not read."""
         name = shown.rsplit("/", 1)[-1]
         ending = name[name.rfind(".") :]
         if is_spec(name.lower()):

@@ -1,6 +1,6 @@
 """The JSON Schema of a spec: its location, its fields and its defaults.
 
-Only the schema knows the name, type and default of a field. Editors use the same file.
+The name, type and default of a field are only in the schema. Editors use the same file.
 """
 
 import functools
@@ -21,21 +21,21 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def schema_path(name: str = SPEC_SCHEMA) -> Path:
-    """A schema file: inside an installed package, next to the package in a checkout."""
+    """The path of a schema file: inside the package if it is installed, or next to it in a checkout."""
     installed = _PACKAGE / "schemas" / name
     return installed if installed.is_file() else _PACKAGE.parent / "schemas" / name
 
 
 @functools.cache
 def schema() -> Schema:
-    """The whole schema. It is shared and must not be changed."""
+    """The whole schema. All callers share it and must not change it."""
     loaded: Schema = json.loads(schema_path().read_text(encoding="utf-8"))
     return loaded
 
 
 @functools.cache
 def fields(kind: str) -> dict[Field, Schema]:
-    """Every field that a document of this kind can have, in the order of the schema, with its own schema.
+    """Every field that a document of this kind can have, with its schema, in the order of the whole schema.
 
     The fields of list items have the index `EACH`.
     """
@@ -43,7 +43,7 @@ def fields(kind: str) -> dict[Field, Schema]:
 
 
 def with_defaults(kind: str, value: dict[str, Any]) -> dict[str, Any]:
-    """The document with the default of the schema for every field that it leaves out."""
+    """The document, with the schema's default for every field that the document omits."""
     return _fill(schema()["$defs"][kind], value)
 
 
@@ -74,7 +74,7 @@ def _fill(part: Schema, value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resolve(part: Schema) -> Schema:
-    """The schema with its $ref resolved. Keywords next to the $ref override it, such as a default."""
+    """The schema with its $ref resolved. A keyword next to the $ref, such as a default, takes precedence."""
     if "$ref" not in part:
         return part
     return {**schema()["$defs"][part["$ref"].removeprefix("#/$defs/")], **part}

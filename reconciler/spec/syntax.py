@@ -79,7 +79,7 @@ _MESSAGES = tuple(
 
 
 def syntax_problem(error: yaml.YAMLError, text: str, path: str) -> Problem:
-    """The syntax error in the text, and its place."""
+    """The problem that reports a YAML error, at its place in the text."""
     if not isinstance(error, MarkedYAMLError) or (mark := error.problem_mark or error.context_mark) is None:
         return Problem(Place(path), "", f"invalid YAML: {shorten(' '.join(str(error).split()))}")
     rows = lines(text)
@@ -112,7 +112,7 @@ def _misplaced_line(rows: list[str], mark: Mark) -> str:
 
 
 def _tab(rows: list[str], mark: Mark) -> int | None:
-    """The column of a tab in the indentation of the line, or at the position where the parser stopped."""
+    """The column of a tab in the indentation of the line or where the parser stopped, or None."""
     row = rows[mark.line] if mark.line < len(rows) else ""
     blanks = row[: len(row) - len(row.lstrip(" \t"))]
     if "\t" in blanks:
@@ -121,7 +121,10 @@ def _tab(rows: list[str], mark: Mark) -> int | None:
 
 
 def _character(rows: list[str], mark: Mark) -> str:
-    """The character at which the parser stopped. For * and & it stops one character later."""
+    """The character that the parser does not accept.
+
+    After * and &, the parser stops one character too late.
+    """
     row = rows[mark.line] if mark.line < len(rows) else ""
     before = row[mark.column - 1 : mark.column]
     return before if before in ("*", "&") else printable(row[mark.column : mark.column + 1])

@@ -1,7 +1,7 @@
 """Tenants: what the specs of one directory may name, and which gates their rollouts must have.
 
 Without tenants, a change in the directory of one team can declare the scale set of another team. The Fleet
-limits directories by `spec.tenants`. Its own file must therefore be out of reach of the teams.
+limits directories by `spec.tenants`. The teams must therefore not be able to change the file of the Fleet.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _ROLLOUT: Field = ("spec", "rollout")
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant of the Fleet. `path` is as in the names of files, and `rule` says where it is declared."""
+    """A tenant of the Fleet. `path` begins like the paths of its files. `rule` says where it is declared."""
 
     path: str
     rule: str
@@ -52,15 +52,19 @@ def tenants_of(fleet: SpecDocument) -> tuple[Tenant, ...]:
 
 
 def tenant_of(entry: SpecDocument, tenants: Sequence[Tenant]) -> Tenant | None:
-    """The tenant to which a document belongs: that with the longest path."""
+    """The tenant to which a document belongs, or None.
+
+    `tenants` must be sorted like those of `tenants_of`.
+    """
     file = _file(entry)
     return next((each for each in tenants if each.contains(file)), None)
 
 
 def yields(one: Tenant | None, other: Tenant | None) -> bool:
-    """Whether a document of one tenant does not count against that of another with the same name.
+    """Whether, of two duplicate documents, only the document of the tenant `one` is wrong.
 
-    It yields to the tenant whose path contains its own, and to a document that belongs to no tenant.
+    A document yields to the document of a tenant whose path contains the path of its own tenant, and to a
+    document that belongs to no tenant.
     """
     return one is not None and one != other and (other is None or other.contains(one.path))
 
@@ -70,7 +74,7 @@ def _file(entry: SpecDocument) -> str:
 
 
 def target_problems(entry: SpecDocument, tenant: Tenant) -> Iterator[Problem]:
-    """The problems of a scale set that its tenant may not name."""
+    """The problems of a target that is not allowed for the tenant of its scale set."""
     for name, allowed in (
         ("subscription", tenant.subscriptions),
         ("resourceGroup", tenant.resource_groups),
@@ -83,7 +87,7 @@ def target_problems(entry: SpecDocument, tenant: Tenant) -> Iterator[Problem]:
 
 
 def gate_problems(entry: SpecDocument, tenant: Tenant, policy: SpecDocument | None) -> Iterator[Problem]:
-    """The problems of a valid scale set without the gates that its tenant must keep."""
+    """The problems of a valid scale set that lacks gates which its tenant requires."""
     own: Any = entry.document.at(*_ROLLOUT) or {}
     policy_fields = policy.spec if policy else {}
     merged = {**policy_fields, **own}
@@ -129,7 +133,7 @@ def _window_problems(entry: SpecDocument, tenant: Tenant, merged: Mapping[str, A
 
 
 def _problem(entry: SpecDocument, name: str, message: str, tenant: Tenant) -> Problem:
-    """A problem of a field of the rollout, at the nearest field that the document has."""
+    """A problem with a field of the rollout, at that field or at the nearest field around it that exists."""
     at: Field = (*_ROLLOUT, name)
     nearest = next(at[:length] for length in (3, 2, 1, 0) if at[:length] in entry.document.values)
     return Problem(entry.document.key(nearest), dotted_path(at), f"{message}, as {tenant.rule} says")

@@ -1,13 +1,13 @@
 """Parses YAML text into trees whose nodes know their line and column.
 
-This module builds the trees from PyYAML's parser events. PyYAML's own composer recurses without a limit, even
-in C, silently keeps the last of two equal keys, and expands any nesting, even an attacker's. The
-events come from libyaml if PyYAML has it, which is several times faster, and otherwise from PyYAML's own
-parser.
+This module builds the trees from PyYAML's parser events. PyYAML's own composer, in Python and in C, recurses
+without a limit, silently keeps the last of two equal keys, and expands any nesting, even an attacker's. The
+events come from libyaml, which is several times faster, if PyYAML was built with it, and otherwise from
+PyYAML's own parser.
 
-Two features are rejected on purpose. YAML 1.2 has no merge keys (`<<`), and they set values that no line
-shows; specs share an image with a document of kind Image instead. Tags are rejected unless they mark a
-string.
+Two features are rejected on purpose. Merge keys (`<<`) do not exist in YAML 1.2, and set values that are not
+visible where they apply. Specs that share an image use a document of kind Image instead. Tags are rejected
+unless they mark a string as a string, or a collection as the kind that it is.
 """
 
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ class Trees:
 def trees(text: str, path: str, *, loader: type | None = None, empty: str = "") -> Trees:
     """The documents in the text of a file, up to the first fatal error.
 
-    `empty` is the problem to report for a file without documents, "" if that is no problem.
+    `empty` is the problem to report for a file without documents, or "" if such a file is no problem.
     """
     composer = _Composer(path, yaml.parse(text, Loader=loader or LOADER))
     documents: list[Tree] = []
@@ -113,7 +113,7 @@ class _Composer:
                     yield Tree(root, sound=len(self.problems) == known)
 
     def node(self, event: Event, at: Field) -> Node:
-        """The tree that starts with the event."""
+        """The tree whose first event is `event`."""
         if len(at) >= DEPTH:
             self.stop(event, at[:5], f"is nested more than {DEPTH} levels deep: reduce the nesting")
         if isinstance(event, AliasEvent):
@@ -169,7 +169,7 @@ class _Composer:
         return Sequence(self.place(event), tuple(items), *extent(items))
 
     def key(self, event: Event, at: Field) -> Scalar:
-        """The key of an entry. It must be a string, and not text that YAML reads as another value."""
+        """The key of an entry. Adds a problem if YAML reads the key as anything but a string."""
         if not isinstance(event, ScalarEvent):
             message = "a {{ template }}, alias or list cannot be a field name: write a plain string"
             self.stop(event, at, message)
@@ -183,7 +183,7 @@ class _Composer:
         return key
 
     def alias(self, event: AliasEvent, at: Field) -> Node:
-        """The node that the alias refers to. Its size counts for every use."""
+        """The node that the alias refers to. The size of the node counts again for each alias."""
         name = event.anchor or ""
         if name not in self.anchors:
             anchor = f"&{shorten(name)}"

@@ -1,8 +1,8 @@
 """Validates one document: the errors found by the schema and by the rules, each with its message and place.
 
-jsonschema finds the errors of the schema, and this module words them. If several errors concern one value,
-only the most helpful one is printed: that of a rule, then a wrong type, then the rest. A new keyword in the
-schema needs a `case` here.
+jsonschema finds violations of the schema, and this module words them. If several errors concern one value,
+only the most helpful error is printed: the error of a rule, or else a wrong type, or else any other error. A
+new keyword in the schema needs a `case` here.
 """
 
 import re
@@ -24,7 +24,8 @@ from reconciler.spec.shape import fields
 from reconciler.spec.validator import field_validator, validator
 from reconciler.spec.wording import ascii_error, letters, nearest, one_of, quote, shorten
 
-# Problems of one file. Wording one takes milliseconds if it suggests a name, and a file can have 100,000.
+# Problems that are reported for one file. Wording a problem takes milliseconds if it suggests a name, and a
+# file can have 100,000 problems.
 MOST_PROBLEMS = 1000
 # Unknown fields of one mapping that are reported one by one. A file with more is probably not a spec.
 _MANY = 20
@@ -54,7 +55,7 @@ class _Fault:
 def document_problems(document: Document, kind: str, most: int = MOST_PROBLEMS) -> tuple[Problem, ...]:
     """The problems of a document of this kind, regardless of other documents.
 
-    If there are more than `most`, the last one says that the rest of the document is not checked.
+    If there are more than `most`, the last problem says that the rest of the document is not checked.
     """
     by_rules, by_schema = (
         list(islice(each, max(0, most + 1)))
@@ -66,14 +67,14 @@ def document_problems(document: Document, kind: str, most: int = MOST_PROBLEMS) 
         unchecked = Problem(document.place, "", message)
         return (*_problems(_reported(findings[: max(0, most)], document)), unchecked)
     found = _reported(findings, document)
-    # A field whose error is not reported is faulty too: the rules between fields read only valid ones.
+    # Includes fields whose error is not reported: the rules between fields must read only valid fields.
     for at, message in field_conflicts(document, kind, {finding.field for finding in findings}):
         found[at] = _Finding(at, document.values[at], message)
     return _problems(found)
 
 
 def is_sound(document: Document, kind: str, at: Field) -> bool:
-    """Whether the value of a field that exists is valid by itself, whatever is wrong in the document."""
+    """Whether the value of an existing field is valid by itself, whatever else in the document is wrong."""
     value = document.at(*at)
     wrong = (broken_rule(kind, (*at, *below), each) for below, each in atoms(value))
     return field_validator(kind, at).is_valid(value) and not any(wrong)
@@ -115,7 +116,7 @@ def _fault(error: ValidationError) -> _Fault:
 
 
 def _is_reported_elsewhere(fault: _Fault) -> bool:
-    """Whether another error covers this one: that of a wrong type."""
+    """Whether the error for a wrong type already covers this fault."""
     return fault.keyword == "oneOf" and not isinstance(fault.value, dict)
 
 
@@ -166,7 +167,10 @@ def _unknown_fields(fault: _Fault, document: Document, kind: str) -> Iterator[_F
 
 
 def _several_images(fault: _Fault, document: Document) -> Iterator[_Finding]:
-    """Several image kinds, where exactly one is allowed. Unknown kinds are reported on their own."""
+    """The finding for several image kinds, where exactly one is allowed.
+
+    Unknown kinds are reported separately.
+    """
     given = [name for name in fault.value if name in fault.schema["properties"]]
     if len(given) > 1:
         where = [f"{name} (line {document.key((*fault.at, name)).line})" for name in given]
@@ -175,9 +179,9 @@ def _several_images(fault: _Fault, document: Document) -> Iterator[_Finding]:
 
 
 def _check_kinds(fault: _Fault, document: Document) -> Iterator[_Finding]:
-    """A check without a kind or with several, where exactly one is required.
+    """The finding for a check with no kind or several kinds, where exactly one is required.
 
-    A check with only an unknown kind is skipped: that error is reported on its own.
+    A check that has an unknown field but no kind is skipped: the unknown field is reported separately.
     """
     kinds = [name for branch in fault.wanted for name in branch["required"]]
     given = [name for name in kinds if name in fault.value]
@@ -215,7 +219,7 @@ def _wrong_type(fault: _Fault, document: Document, kind: str) -> str:
 
 
 def _quoting_fix(fault: _Fault, text: str, kind: str) -> str:
-    """How to fix a value that YAML does not read as the text it should be."""
+    """How to fix a value that should be a string, but that YAML reads as something else."""
     if "enum" in fault.schema:
         return f"write {one_of(fault.schema['enum'])}"
     still = broken_rule(kind, fault.at, text) or _pattern_error(fault.schema, text)
@@ -261,7 +265,7 @@ def _label_name_error(fault: _Fault) -> str:
 
 
 def _known_place(name: str, kind: str) -> Field | None:
-    """The only place where a field with this name is valid, None if there is not exactly one."""
+    """The only place where a field with this name is valid, or None if there are none or several."""
     known = [field for field in fields(kind) if isinstance(field[-1], str)]
     homes = [field for field in known if letters(str(field[-1])) == letters(name)]
     return homes[0] if len(homes) == 1 else None

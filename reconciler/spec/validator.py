@@ -8,7 +8,7 @@ from jsonschema.validators import extend
 from reconciler.spec.field import Field
 from reconciler.spec.shape import fields, schema
 
-# A rule reports duplicates, with both places. jsonschema compares each item of a mixed list with all others.
+# A rule reports duplicates, with both places. jsonschema would compare all pairs of items of a mixed list.
 _IGNORED = {"uniqueItems": lambda *_: ()}
 _Validator: type[Draft202012Validator] = extend(Draft202012Validator, _IGNORED)  # type: ignore[no-untyped-call]
 

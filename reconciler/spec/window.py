@@ -1,8 +1,8 @@
 """Maintenance windows: when healthy instances may be taken out of service.
 
-A window has a cron schedule, a duration and a time zone. Without windows it is always allowed. If any window
-of kind `allow` is declared, one of them must be open. While a window of kind `deny` is open, nothing is
-allowed. All functions are pure: the time is a parameter.
+A window has a cron schedule, a duration and a time zone. Without windows, upgrades are always allowed. If any
+window of kind `allow` is declared, upgrades are allowed only while one of these windows is open. While a
+window of kind `deny` is open, no upgrade is allowed. All functions are pure: the time is a parameter.
 """
 
 import functools
@@ -13,11 +13,11 @@ from enum import StrEnum
 
 from reconciler.spec.schedule import MINUTE, minutes
 
-# The search for the next change covers these numbers of days, one period after the other. Most windows recur
-# every week. If nothing changes within a year, the answer is that it never changes.
+# The search for the next change covers periods of these numbers of days, one after the other, because most
+# windows recur every week. A window that does not change within a year is treated as one that never changes.
 _YEAR = (8, 56, 302)
-# Windows that never open in these four years are treated as never opening: they contain every day of the
-# calendar.
+# Windows that never open in these four years are treated as never opening: the four years contain every day
+# of the calendar.
 _YEARS = tuple(datetime(year, 1, 1, tzinfo=UTC) for year in range(2024, 2028))
 
 
@@ -46,9 +46,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Whether upgrades are allowed, until when, and the window that decides this, None if no window does.
+    """Whether upgrades are allowed, until when, and the window that decides this, or None if no window does.
 
-    `until` is the time of the next change, None if there is none within a year.
+    `until` is the time of the next change, or None if there is no change within a year.
     """
 
     is_open: bool
@@ -57,7 +57,7 @@ class Opening:
 
 
 def opening(windows: Sequence[Window], at: datetime) -> Opening:
-    """Whether the windows allow an upgrade at `at`, and until when that stays so."""
+    """Whether the windows allow an upgrade at `at`, and until when this stays the same."""
     now = at.astimezone(UTC).replace(second=0, microsecond=0)
     denying, allowing = (
         next((each for each in windows if each.kind is kind and _open(each, now, 1)), None)
@@ -69,7 +69,7 @@ def opening(windows: Sequence[Window], at: datetime) -> Opening:
 
 @functools.lru_cache(maxsize=1000)
 def never_opens(windows: tuple[Window, ...]) -> bool:
-    """Whether these windows never allow anything, in four years that contain every day of the calendar."""
+    """Whether these windows never allow an upgrade, in four years that contain every day of the calendar."""
     return not any(
         _allowed_minutes(windows, since, count) for year in _YEARS for since, count in _stretches(year)
     )
@@ -77,9 +77,10 @@ def never_opens(windows: tuple[Window, ...]) -> bool:
 
 @functools.lru_cache(maxsize=1000)
 def shadowed_windows(windows: tuple[Window, ...]) -> Mapping[int, frozenset[int] | None]:
-    """The windows of kind allow that are always denied in these four years, by their index.
+    """The windows of kind allow that have no effect in these four years, by their index.
 
-    The value is the set of deny windows that are sufficient alone, None if the window never opens.
+    The value is the set of deny windows (by index) each of which alone covers the window, or None if the
+    window itself never opens.
     """
     denying = [index for index, each in enumerate(windows) if each.kind is Kind.DENY]
     left = {index: frozenset(denying) for index, each in enumerate(windows) if each.kind is Kind.ALLOW}
@@ -100,7 +101,7 @@ def shadowed_windows(windows: tuple[Window, ...]) -> Mapping[int, frozenset[int]
 
 
 def _change(windows: Sequence[Window], now: datetime, *, is_open: bool) -> datetime | None:
-    """The first minute after `now` in which `is_open` changes, None if it does not within a year."""
+    """The first minute after `now` in which `is_open` changes, or None if there is none within a year."""
     if not windows:
         return None
     for since, count in _stretches(now):
@@ -117,13 +118,13 @@ def _stretches(since: datetime) -> Iterator[tuple[datetime, int]]:
         since += days * _DAY * MINUTE
 
 
-# Below, minutes are the bits of one large integer, and bit 0 is the first minute.
+# Below, a set of minutes is one large integer, in which bit 0 is the first minute.
 
 _DAY = 24 * 60
 
 
 def _allowed_minutes(windows: Sequence[Window], since: datetime, count: int) -> int:
-    """The minutes in which it is allowed, among `count` minutes from `since`."""
+    """The minutes in which upgrades are allowed, among `count` minutes from `since`."""
     denied = allowed = 0
     for each in windows:
         if each.kind is Kind.DENY:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 _LONGEST = 80  # characters of a value that a message repeats: enough to recognise it
 _HEAD = 50
-_SIMILAR = 0.7  # the share of the letters of two similar words that they have in common, in order
+_SIMILAR = 0.7  # two words are similar if they share this part of their letters, in the same order
 _SCHEME = re.compile("([A-Za-z][A-Za-z0-9+.-]*:)?/*")
 _PATH = re.compile("^/|:/|//")  # of an address, unlike the */5 of a schedule
 _QUERY = re.compile(r"(?<=\S)[?#]\S+")
@@ -45,7 +45,7 @@ def shorten(text: str) -> str:
 
 
 def quote(text: str) -> str:
-    r"""The text in double quotes, escaped and shortened, and without the secrets of an address.
+    r"""The text in double quotes, escaped and shortened, and without the secrets of a URL.
 
     >>> print(quote('say "hi"'), quote("https:/me:secret@example.com/a?sig=secret"))
     "say \"hi\"" "https:/…@example.com/a?…"
@@ -54,7 +54,7 @@ def quote(text: str) -> str:
 
 
 def _without_secrets(text: str) -> str:
-    """A text without user and password, and without the query of an address. Addresses may be malformed."""
+    """The text without the user, password and query of a URL. The URL may be malformed."""
     user_info, _, rest = text.rpartition("@")
     if ":" in user_info or "//" in user_info:
         scheme = _SCHEME.match(user_info)
@@ -63,7 +63,7 @@ def _without_secrets(text: str) -> str:
 
 
 def ascii_error(text: str) -> str | None:
-    """The validation error for a text that must be ASCII, None if it is.
+    """The validation error for a text that must be ASCII, or None if it is ASCII.
 
     >>> ascii_error("Canonical"), ascii_error("w\\u0435b")
     (None, 'contains U+0435 CYRILLIC SMALL LETTER IE: use only ASCII characters')
@@ -72,9 +72,9 @@ def ascii_error(text: str) -> str | None:
 
 
 def character_error(text: str, is_valid: Callable[[str], bool], fix: str) -> str | None:
-    """The validation error for a text with a character that is not valid, None if all are.
+    """The validation error for a text with a character that is not valid, or None if all are valid.
 
-    A letter of another alphabet may look like the right one, so the message has its number and its name.
+    A letter of another alphabet can look like the right letter, so the message gives its code point and name.
     """
     strange = next((each for each in text if not is_valid(each)), None)
     if strange is None:
@@ -103,7 +103,7 @@ def one_of(words: Iterable[str], *, last: str = "or") -> str:
 
 
 def nearest(word: str, words: Sequence[str]) -> str | None:
-    """The most similar of `words`, None if none is similar. Case, hyphens and underscores are ignored.
+    """The most similar of `words`, or None if none is similar. Case, hyphens and underscores are ignored.
 
     >>> nearest("max_batch", ["by", "maxBatch"]), nearest("colour", ["by", "maxBatch"])
     ('maxBatch', None)
@@ -117,7 +117,10 @@ def nearest(word: str, words: Sequence[str]) -> str | None:
 
 
 def _likely(wanted: str, words: Iterable[str]) -> list[str]:
-    """The words that can be similar. Most cannot: too few of their letters are in the wanted word."""
+    """The words that can be similar: those with enough letters that are also in `wanted`.
+
+    Most have too few.
+    """
     known = set(wanted)
     least = _SIMILAR / 2 * len(wanted)
     return [each for each in words if sum(map(each.count, known)) >= least + _SIMILAR / 2 * len(each)]

@@ -1,4 +1,4 @@
-"""Any value of JSON as YAML."""
+"""JSON values as YAML."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _Dumper(_DUMPER):  # type: ignore[misc]
-    """Writes a value that occurs twice in full, and not as a reference to the first."""
+    """Writes a value that occurs twice in full both times, without an alias."""
 
     def ignore_aliases(self, _data: object) -> bool:
         return True

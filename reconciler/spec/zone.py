@@ -1,7 +1,7 @@
 """Validation of time zone names, with suggestions for common variants.
 
-The names are those of the IANA database in the tzdata package, which is installed with this program, so a
-spec is valid or invalid on every machine alike.
+The names are those of the IANA database in the tzdata package, which is installed with this program. The same
+spec is therefore valid on every machine, or on none.
 """
 
 import functools
@@ -30,7 +30,7 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?\s*[-+][0-9]{1,2}(?::?[0-9]{2})?", re.IGNOREC
 
 
 def time_zone_error(text: str) -> str | None:
-    """The validation error for the text as the name of a time zone, None if it is valid."""
+    """The validation error for the text as the name of a time zone, or None if it is valid."""
     if text in _names():
         return None
     if _OFFSET.fullmatch(text):
@@ -64,14 +64,20 @@ def _sorted_names() -> tuple[str, ...]:
 
 @functools.cache
 def _cities() -> dict[str, str]:
-    """The time zone of each city, in the order of the cities. Of several, the shortest name counts."""
+    """The time zone of each city, sorted by city.
+
+    If a city has several time zones, the shortest name counts.
+    """
     cities = {name.rpartition("/")[2]: name for name in sorted(_sorted_names(), key=len, reverse=True)}
     return dict(sorted(cities.items()))
 
 
 @functools.cache
 def _by_folded_name() -> tuple[dict[str, str], dict[str, str]]:
-    """The time zones by their folded names, and by those of their cities. Of several, the first counts."""
+    """The time zones by case-folded name, and by case-folded city.
+
+    If several match, the first by name counts.
+    """
     by_name, by_city = dict[str, str](), dict[str, str]()
     for city, name in _cities().items():
         by_city[city.casefold()] = min(name, by_city.get(city.casefold(), name))

@@ -1,17 +1,18 @@
 """How long an instance has been in its state. Azure reports no time for an instance in transition.
 
-Azure reports when an instance succeeded or failed, but not when it began creating, updating or
-deleting one. That time is then the earliest known time that is not before the state which the instance left.
-Known times are Azure's own, when the instance was created, and when a step of ours that names it was sent.
-Only without any of these it is our own first observation, which a restart repeats. The `startTime` of an
-operation is not read, because it is never before the moment at which we sent its step.
+Azure reports when the provisioning of an instance succeeded or failed, but not when Azure began to create,
+update or delete the instance. This module then uses the earliest known time that is not before the time of
+the previous state. Known times are Azure's own time, the time at which the instance was created, and the
+time at which a step of ours that names the instance was sent. If there is none of these, the time is that of
+our first observation, which a restart repeats. The `startTime` of an operation is not read, because it is
+never before the moment at which we sent the step.
 
     09:00:00  seen: succeeded, since 08:00:00
     09:00:05  an upgrade of ours is sent that names it
-    09:00:20  seen: updating, without a time        since 09:00:05: our step, after the state it left
+    09:00:20  seen: updating, without a time        since 09:00:05: our step, which is after 08:00:00
     09:01:30  seen: succeeded, since 09:01:25
     11:30:00  someone restarts it
-    11:30:40  seen: updating, without a time        since 11:30:40: our step is older than the state it left
+    11:30:40  seen: updating, without a time        since 11:30:40: our step was before 09:01:25
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,15 +23,19 @@ from reconciler.rollout.health import State, is_in_transition, state_of
 from reconciler.rollout.observed import HealthSource, Instance
 from reconciler.rollout.step import Attempt
 
-# Azure might report the time of the last report instead of that of the last change, and a health extension
-# reports at least once a minute. A time that is no older than this is therefore no sign of a change.
+# Azure might give the time of the last health report instead of the time of the last change, and a health
+# extension reports at least once a minute. A time no older than this is therefore no sign of a change.
 _REPORTED = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """How an instance was observed last: its provisioning state and since when, whether it was healthy and
-    since when (if known better than by its provisioning), and how often it became unhealthy since."""
+    """How an instance was last observed.
+
+    `provisioning` is its provisioning state, which began at `since`. `is_back` is whether the instance was
+    healthy. `state_since` is when that began, or None if no better time than `since` is known. `relapses` is
+    how often the instance has become unhealthy since `since`.
+    """
 
     provisioning: str
     since: datetime | None
@@ -46,7 +51,7 @@ def date_instances(
     source: HealthSource,
     at: datetime,
 ) -> tuple[Instance, ...]:
-    """The instances as listed at `at`, each with a time. `before` is how they were observed last."""
+    """The instances as listed at `at`, with their times filled in. `before` is how each was last observed."""
     dated = (
         replace(each, since=_since(each, before.get(each.id), attempt, at)) if _lacks_time(each) else each
         for each in instances
@@ -60,7 +65,7 @@ def date_instances(
 
 
 def sightings(instances: Iterable[Instance], source: HealthSource, at: datetime) -> dict[str, Sighting]:
-    """What the next list needs to know about these instances, whose times are already filled in."""
+    """What `date_instances` needs to know about these dated instances when they are listed the next time."""
     return {
         each.id: Sighting(
             each.provisioning, each.since, _is_back(each, source, at), each.state_since, each.relapses
@@ -72,15 +77,16 @@ def sightings(instances: Iterable[Instance], source: HealthSource, at: datetime)
 def _state_since(
     instance: Instance, before: Sighting | None, source: HealthSource, at: datetime
 ) -> datetime | None:
-    """Since when it has been healthy, or not. None if the time of its provisioning is the best known.
+    """When the instance became healthy or, if it is not healthy now, when it ceased to be.
 
-    An application that needs six minutes after its boot is healthy after those six. One that becomes
-    unhealthy an hour later is so from then on. The time is Azure's time of its health if there is one, or
-    else the first observation that found it so. At the very first observation only the time of its
-    provisioning is known.
+    None if no better time than that of its provisioning is known. An instance whose application needs six
+    minutes after the boot becomes healthy after those six minutes. If it becomes unhealthy an hour later,
+    that is the time of its new state. The time is the one that Azure reports for the health, or else that of
+    the observation that first found the instance in this state. At the very first observation, only the time
+    of the provisioning is known.
 
-    An instance that was healthy at two observations, and unhealthy in between by Azure's time, is healthy
-    since that time.
+    If two observations found the instance healthy, but Azure's time shows that its health changed in between,
+    it has been healthy since Azure's time.
     """
     is_back = _is_back(instance, source, at)
     is_told = (instance.health == "healthy") if is_back else (instance.health not in {"", "healthy"})
@@ -93,8 +99,11 @@ def _state_since(
 
 
 def _relapses(instance: Instance, before: Sighting | None, source: HealthSource, at: datetime) -> int:
-    """How often it became unhealthy since its provisioning: observed, or shown by a new time of its health
-    between two observations that found it healthy."""
+    """How often the instance has become unhealthy since its provisioning.
+
+    A relapse is either observed, or shown by a new time of health between two observations that found the
+    instance healthy.
+    """
     if before is None or before.since != instance.since:
         return 0
     stands = state_of(instance, source, at)
@@ -108,7 +117,7 @@ def _is_back(instance: Instance, source: HealthSource, at: datetime) -> bool:
 
 
 def _lacks_time(instance: Instance) -> bool:
-    """Whether we date it. One that succeeded without a time is not dated: its row is incomplete."""
+    """Whether this module must date the instance. If it succeeded without a time, its row is incomplete."""
     return is_in_transition(instance.provisioning) or (
         instance.provisioning == "failed" and instance.since is None
     )

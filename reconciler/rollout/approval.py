@@ -1,7 +1,7 @@
-"""Whether a person has approved the image, and whether that person may.
+"""Whether a person has approved the image, and whether that person is allowed to.
 
-The approval is in the tags of the scale set. If the spec requires an approver other than the author
-(`rollout.approver`), the author is that of the last commit which changed the declared image.
+The approval is in the tags of the scale set. The spec can require an approver other than the author
+(`rollout.approver`). The author is that of the last commit that changed the declared image.
 
     not approved                             wait
     approved by ada, approver: anyone        sufficient
@@ -25,9 +25,10 @@ from reconciler.spec.scale_set import Approver, ScaleSet
 def objection(
     desired: ScaleSet, persisted: PersistedState, authors: Sequence[Author] | None
 ) -> str | Need | None:
-    """Why the image is not approved, None if it is, or the need for its authors.
+    """Why the image is not approved, None if it is approved, or the need to read its authors.
 
-    `desired` names the exact image. `authors` is empty if the authors are unknown.
+    `desired` names the exact image. `authors` is None if they have not been read, and empty if they are
+    unknown.
     """
     image, wants_another = short(desired.image), desired.rollout.approver is Approver.ANOTHER
     if not persisted.is_approved(desired.image):
@@ -57,5 +58,5 @@ def objection(
 
 
 def approving_authors(signature: Signature, authors: Sequence[Author]) -> list[Author]:
-    """The authors who approved their own image, under either name of the approver."""
+    """The authors who approved their own image. `by` and `through` of the signature are both compared."""
     return [each for each in authors if each.is_called(signature.by) or each.is_called(signature.through)]

@@ -1,8 +1,8 @@
-"""The pace of a rollout: which instances go first, how long the last ones must have been healthy, and how
-many may be unavailable or unhealthy at once.
+"""The pace of a rollout: which instances are upgraded first, how long the last batch must have been healthy,
+and how many instances may be unavailable or unhealthy at once.
 
-All of it is derived from the current instances and Azure's own times, so a restart changes nothing. Instances
-that do not serve wait for none of it. `remedy` decides whether they wait for the gates.
+All of this is derived from the current instances and Azure's own times, so a restart changes nothing.
+Instances that do not serve are exempt from it. `remedy` decides whether they wait for the gates.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,19 +24,19 @@ from reconciler.spec.scale_set import Canary
 from reconciler.spec.wording import count
 
 # An instance whose state last changed this soon after its creation was created on its image, not upgraded.
-# Those that an autoscaler keeps creating must not delay a rollout.
+# New instances that an autoscaler keeps creating must not delay a rollout.
 _NEWBORN = timedelta(minutes=5)
 
-# A soak shorter than the usual interval of observations is observed a few times: 5 times in 2m30s, at
-# intervals of 30 s. The shortest interval is not a divisor of a minute, so that it also finds an instance
-# which is unhealthy for a few seconds of each minute.
+# During a soak that is shorter than `_LONG`, observations are more frequent: 5 times in 2m30s, at intervals
+# of 30 s. The shortest interval is not a divisor of a minute, so that the observations also find an instance
+# that is unhealthy for the same few seconds of each minute.
 _LONG, _SHORTEST = timedelta(minutes=5), timedelta(seconds=25)
 
 
 def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why: str = "") -> Decision:
-    """Upgrade at most `most` candidates, all of the first domain in order. A rollback takes the last domain.
+    """The decision to upgrade at most `most` candidates, all of them in the first domain in rollout order.
 
-    `why` is a remark for the message.
+    A rollback takes the last domain. `why` is a remark for the message.
     """
     domain_of, counts, is_return = context.domain_of, context.counts, context.is_return
     foremost = max if is_return else min
@@ -68,7 +68,7 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
 
 
 def soak_wait(context: Context) -> Decision | None:
-    """The wait for the soak of the last batch and of the canary, or None."""
+    """The decision to wait for the soak of the last batch or of the canary, or None if both have passed."""
     rollout, members, at = context.rollout, context.members, context.at
     soaks = [_Soak(members, rollout.soak)]
     if canary := rollout.canary:
@@ -90,7 +90,7 @@ def soak_wait(context: Context) -> Decision | None:
 
 
 def bake_wait(context: Context) -> Decision | None:
-    """The wait for the bake time of the last batch, or None."""
+    """The decision to wait for the bake time of the last batch, or None if it has passed."""
     rollout, members, at = context.rollout, context.members, context.at
     since = last_recovery(members)
     if since is None or since + rollout.bake_time <= at:
@@ -107,9 +107,9 @@ def bake_wait(context: Context) -> Decision | None:
 
 
 def too_many_unhealthy(context: Context) -> Decision | None:
-    """The decision that too many instances are unhealthy to upgrade a serving one, or None.
+    """The decision to upgrade no serving instance because too many instances are unhealthy, or None.
 
-    10 instances, maxUnhealthy 20%: 2 may be unhealthy, and at 3 no serving instance is upgraded.
+    10 instances, maxUnhealthy 20%: 2 may be unhealthy. With 3 unhealthy, no serving instance is upgraded.
     """
     rollout, members, counts = context.rollout, context.members, context.counts
     unhealthy = [each.instance for each in members if each.is_not_serving]
@@ -123,7 +123,10 @@ def too_many_unhealthy(context: Context) -> Decision | None:
 
 
 def unhealthy_share(context: Context, names: Sequence[Instance] = ()) -> str:
-    """How many instances are not serving, those of them in `names`, and how many may be, in words."""
+    """How many instances are not serving, and how many `maxUnhealthy` allows, in words.
+
+    The text lists the instances in `names`.
+    """
     number = sum(each.is_not_serving for each in context.members)
     limit = context.rollout.max_unhealthy.describe(len(context.members))
     who = f", {describe(names)}," if names else ""
@@ -133,9 +136,9 @@ def unhealthy_share(context: Context, names: Sequence[Instance] = ()) -> str:
 def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decision:
     """How many of the candidates may be taken out of service, or the decision that none may.
 
-    10 instances, maxUnavailable 30%, 1 of the others unavailable: 2 may.
+    10 instances, maxUnavailable 30%, 1 of the others unavailable: 2 candidates may be taken out of service.
 
-    Deallocated instances do not count. A candidate does not count either, even if Azure reports it as failed.
+    Deallocated instances do not count. Nor do candidates, even those that Azure reports as failed.
     """
     rollout, members, counts = context.rollout, context.members, context.counts
     may_go = {each.instance.id for each in going}
@@ -155,7 +158,7 @@ def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decisi
 
 
 def is_proven(context: Context) -> bool:
-    """Whether the image is the last good one, or was healthy on an upgraded instance through its soak.
+    """Whether the image is the last good one, or an upgraded instance was healthy on it through its soak.
 
     soak 10m, one instance upgraded and healthy since 09:00: proven from 09:10 on
     """
@@ -171,8 +174,11 @@ def is_proven(context: Context) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The members that may be upgraded next, and how many at most. `has_begun`: the canary, or else some
-    instance, runs the image and is healthy, even if the model has changed otherwise since."""
+    """The members that may be upgraded next, and how many of them at most.
+
+    `has_begun` is whether the canary (or if there is none, any instance) runs the image and is healthy, even
+    if another part of the model has changed since.
+    """
 
     members: Sequence[Member]
     most: int
@@ -180,8 +186,8 @@ class Candidates:
 
 
 def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision | None:
-    """The decision that no instance named as canary can be upgraded or was, so nothing would prove the
-    image."""
+    """The decision that nothing would prove the image, because no instance named as canary has been upgraded
+    or can be; or None."""
     if canary is None or not isinstance(canary.instances, tuple):
         return None
     named = _by_ids(canary.instances, members)
@@ -195,12 +201,13 @@ def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision
 
 
 def next_candidates(context: Context) -> Candidates:
-    """The movable members that may go now. Those that serve but that Azure reports as failed go first.
+    """The movable members that may be upgraded now. Serving members that Azure reports as failed go first.
 
     canary 3, 1 upgraded: 2 of the movable members; once 3 are upgraded: all of them
 
-    The image alone shows whether the canary has begun, because another writer may change the rest of the
-    model during a rollout. An image without approval would then reach other instances as a new canary.
+    Only the image shows how much of the canary has been upgraded, because another writer might change the
+    rest of the model during a rollout. Otherwise a new canary would begin, and bring an image without
+    approval to further instances.
     """
     canary, members = context.rollout.canary, context.members
     movable = _failed_first(members)
@@ -219,14 +226,14 @@ def next_candidates(context: Context) -> Candidates:
 
 
 def _failed_first(members: Sequence[Member]) -> list[Member]:
-    """The movable ones that failed, or else all movable ones."""
+    """The movable members that are unhealthy or, if there are none, all movable members."""
     movable = [each for each in members if each.is_movable]
     return [each for each in movable if each.state is State.UNHEALTHY] or movable
 
 
 @dataclass(frozen=True, slots=True)
 class _Soak:
-    """How long these members must have been healthy after their upgrade."""
+    """The time, `length`, for which these members must have been healthy after their upgrade."""
 
     members: Sequence[Member]
     length: timedelta
@@ -234,14 +241,16 @@ class _Soak:
 
     @property
     def until(self) -> datetime:
-        """When the soak is over. In the distant past if no member was upgraded."""
+        """When the soak is over: in the distant past if no member was upgraded."""
         since = last_recovery(self.members)
         return since + self.length if since else datetime.min.replace(tzinfo=UTC)
 
 
 def _canary_members(canary: Canary, members: Sequence[Member]) -> Sequence[Member]:
-    """The members that were upgraded first, or those that are named. Other instances on the image do not
-    count, such as one that an autoscaler created or one that was remediated."""
+    """The members that form the canary: those that it names, or else those that were upgraded first.
+
+    Other instances on the image do not count, such as one that an autoscaler created or that was remediated.
+    """
     if isinstance(canary.instances, tuple):
         return _by_ids(canary.instances, members)
     back = sorted((since, each.instance.id) for each in members if (since := _upgraded_since(each)))
@@ -253,12 +262,12 @@ def _by_ids(ids: Collection[str], members: Sequence[Member]) -> list[Member]:
 
 
 def last_recovery(members: Sequence[Member]) -> datetime | None:
-    """When the last upgraded instance became healthy, by Azure's own time."""
+    """The latest time, by Azure's clock, at which an upgraded instance became healthy, or None."""
     return max((since for each in members if (since := _upgraded_since(each))), default=None)
 
 
 def _still_soaking(members: Sequence[Member], than: datetime) -> list[str]:
-    """The names of the upgraded instances that became healthy after that time."""
+    """The names of the upgraded instances that became healthy after the time `than`."""
     return [
         each.instance.name
         for each in members
@@ -271,13 +280,18 @@ def _has(names: Sequence[str]) -> str:
 
 
 def _upgraded_since(member: Member) -> datetime | None:
-    """When it became healthy after an upgrade. None if it is not healthy, or was created on the image."""
+    """When the member became healthy after an upgrade, or None if it is not both healthy and upgraded.
+
+    A member that was created on the image does not count as upgraded.
+    """
     return None if member.is_outdated else _healthy_since(member)
 
 
 def _healthy_since(member: Member) -> datetime | None:
-    """When it became healthy on the image that it runs, even if it lacks other changes of the model.
-    None if it is not healthy, or was created on that image."""
+    """When the member became healthy on the image that it runs, even if it lacks other changes of the model.
+
+    None if the member is not healthy, or was created on that image.
+    """
     instance = member.instance
     if member.state is not State.HEALTHY or instance.since is None or is_newborn(instance):
         return None
@@ -285,17 +299,20 @@ def _healthy_since(member: Member) -> datetime | None:
 
 
 def is_newborn(instance: Instance) -> bool:
-    """Whether it was created on its image and never upgraded."""
+    """Whether the instance was created on its image and never upgraded."""
     since, created = instance.since, instance.created
     return since is not None and created is not None and since - created < _NEWBORN
 
 
 def _by_id(member: Member) -> tuple[int, str]:
-    """The order of ids. Most are numbers without leading zeros."""
+    """The sort key by id. Most ids are numbers without leading zeros, so a longer id is a larger number."""
     return len(member.instance.id), member.instance.id
 
 
 def _is_not_serving(member: Member) -> bool:
-    """Whether it does not serve when it is upgraded. One that was in transition for too long may serve by
-    now, because lists are behind."""
+    """Whether the member does not serve at the time of its upgrade.
+
+    A member that has been in transition for too long does not count: it might serve by now, because Azure's
+    lists can be out of date.
+    """
     return not member.is_serving and member.state is not State.IN_TRANSITION

@@ -1,9 +1,9 @@
-"""Writes to the tags that the image of a scale set failed, or that it no longer counts as failed.
+"""Records in the tags of a scale set that its image failed, or that the image no longer counts as failed.
 
-A rollback records the failure with its change of the model. Under `hold` the model stays, and one PATCH of
-the tags alone records it. No other scale set therefore begins the image after a restart, even if this one is
-suspended or has no instance by then. If the image becomes healthy after all, another PATCH
-removes the record, and the next image is then no fix.
+A rollback records the failure in the same PATCH that changes the model. With `onFailure: hold` the model
+stays, and a PATCH of the tags alone records the failure. After a restart, no other scale set therefore begins
+the image, even if this one is suspended or has no instance by then. If the image becomes healthy after all,
+another PATCH removes the record, and the next image does not count as a fix.
 """
 
 from dataclasses import replace
@@ -17,9 +17,10 @@ from reconciler.rollout.tags import is_storable, missing_room, with_state
 
 
 def with_failure(context: Context, failing: Decision) -> Decision:
-    """`failing`, with the failure to be recorded in the tags if it is not recorded yet.
+    """The decision `failing`, which also records the failure in the tags if it is not recorded yet.
 
-    An image that the scale set ran before it was ever observed is no rollout, and fails for another reason.
+    An image that the scale set already ran when it was first observed was not rolled out, so the cause of its
+    failure is something else. That failure is not recorded.
     """
     persisted, image = context.model.persisted, context.image
     is_known = persisted.failed is not None and persisted.failed.is_of(image)
@@ -37,7 +38,7 @@ def with_failure(context: Context, failing: Decision) -> Decision:
 
 
 def without_failure(context: Context, done: Decision) -> Decision:
-    """`done`, with the failure to be removed from the tags if it is recorded and the image is healthy now."""
+    """The decision `done`, which also removes a recorded failure if the image is healthy now."""
     persisted = context.model.persisted
     if done.reason.meaning.phase is not Phase.DONE or not done.counts or not done.counts.back:
         return done
@@ -48,8 +49,10 @@ def without_failure(context: Context, done: Decision) -> Decision:
 
 
 def failed_state(context: Context) -> PersistedState:
-    """The state to persist once the image has failed. If another writer set the model, its rollout began
-    now."""
+    """The state to persist once the image has failed.
+
+    If another writer set the model to the image, the rollout counts as begun now.
+    """
     persisted, image = context.model.persisted, context.image
     is_known = persisted.began is not None and persisted.began.image.is_of(image)
     began = persisted.began if is_known else Mark.of(context.at, image)
@@ -57,15 +60,18 @@ def failed_state(context: Context) -> PersistedState:
 
 
 def is_retried(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) -> bool:
-    """Whether a person asked for a retry, and no step to the image has been taken here since."""
+    """Whether a person requested a retry of the image, and this process has taken no step to it since."""
     if retry is None or retry.image.digest != image.digest:
         return False
     return attempt is None or attempt.at < retry.at or not image.is_of(attempt.step.image)
 
 
 def _writing(context: Context, decision: Decision, persisted: PersistedState, doing: str) -> Decision:
-    """Add the write, unless it was requested recently. A refused write is retried at growing intervals, and
-    one that has no effect a few times."""
+    """The decision with a write of `persisted` to the tags, unless that write was requested recently.
+
+    A write that Azure refuses is retried at growing intervals. A write that has no effect is retried a few
+    times.
+    """
     before = context.observed.progress.tag_write
     if before is None or before.failed != persisted.failed:
         return replace(decision, message=f"{decision.message}; {doing}", to_persist=persisted)
@@ -75,6 +81,6 @@ def _writing(context: Context, decision: Decision, persisted: PersistedState, do
 
 
 def _unrecorded(persisted: PersistedState, why: str) -> str:
-    """What a daemon that restarts will get wrong because `persisted` is not written, and why it is not."""
+    """What a restarted daemon will get wrong without `persisted` in the tags, and why the write failed."""
     belief = "not know that this image failed" if persisted.failed else "still count this image as failed"
     return f"; a restarted daemon will {belief}, because the tags could not be written ({why})"

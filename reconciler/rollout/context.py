@@ -1,4 +1,4 @@
-"""What a decision is about, assembled once and passed on whole to the steps that read it."""
+"""What the steps of a decision read. It is assembled once and passed to each step as a whole."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from reconciler.spec.scale_set import Rollout, ScaleSet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
-    """One scale set, and the exact image that it is to run: what is known before its instances are listed."""
+    """One scale set and the exact image that it is to run: what is known before the instances are listed."""
 
     desired: ScaleSet  # its image is the exact one: a version in place of latest, or the last good image
     model: Model
@@ -35,9 +35,9 @@ class Aim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context(Aim):
-    """An Aim with its instances, after a complete read."""
+    """An Aim together with the instances of the scale set, once all of them have been read."""
 
-    members: tuple[Member, ...]  # all instances but those being deleted, in Azure's order
+    members: tuple[Member, ...]  # all instances except those being deleted, in Azure's order
     domain_of: Grouping
     counts: InstanceCounts  # of `members`, by domain
 

@@ -10,12 +10,12 @@ from reconciler.rollout.member import Member
 
 @dataclass(frozen=True, slots=True)
 class DomainCounts:
-    """The instances of one domain.
+    """How many instances one domain has, in total and by state.
 
-    `back` are those that are up to date and healthy. `unavailable` are all that are not healthy. `left_out`
-    are on another image and neither upgraded nor waited for: protected, deallocated, or without a known
-    image. `unhealthy` are unavailable, but neither left out nor deallocated. `not_serving` are known not to
-    serve, and count against `maxUnhealthy`.
+    `back` instances are up to date and healthy. `unavailable` instances are not healthy. `left_out` instances
+    are on another image and neither upgraded nor waited for: they are protected, deallocated, or without a
+    known image. `unhealthy` instances are unavailable, but neither left out nor deallocated. `not_serving`
+    instances are known not to serve, and count against `maxUnhealthy`.
     """
 
     domain: Domain
@@ -31,7 +31,7 @@ class DomainCounts:
 
 @dataclass(frozen=True, slots=True)
 class InstanceCounts:
-    """Every domain of a scale set, in rollout order."""
+    """The counts of every domain of a scale set, in rollout order."""
 
     domains: tuple[DomainCounts, ...]
 
@@ -70,7 +70,7 @@ class InstanceCounts:
 
     @property
     def summary(self) -> str:
-        """The progress of the rollout in words."""
+        """The progress of the rollout in words: "3 of 10 up to date"."""
         return f"{self.up_to_date} of {self.total} up to date"
 
     @property

@@ -1,13 +1,13 @@
 """The decision: what to do next with one scale set, from what is desired and what was observed.
 
 `decide` is pure, and nothing is decided anywhere else. The daemon, `plan`, the forecast and the tests run it.
-It is a sequence of early returns, and each step assumes that those before it did not apply. A fact that costs
-a request is asked for (`Need`) only by the step that needs it. The caller therefore reads and decides in a
-loop until there is a Decision.
+It is a sequence of early returns, and each step assumes that no earlier step applied. A fact that costs a
+request is asked for (`Need`) only by the step that needs the fact. The caller therefore reads and decides in
+a loop until there is a Decision.
 
-The safety rule: no instance of a second domain is upgraded while one of the first is not healthy. It needs no
-memory, because it considers only the current instances: while any up-to-date instance is not healthy, or any
-instance is in transition, nothing is started.
+The safety rule: no instance of a second domain is upgraded while an instance of the first domain is not
+healthy. The rule needs no memory, because it considers only the current instances: while any up-to-date
+instance is not healthy, or any instance is in transition, nothing is started.
 
 - Instances that do not serve before the rollout reaches them are upgraded first, one domain at a time.
   `remedy` decides which of them pass a closed gate.
@@ -126,7 +126,7 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
     )
     if not follows_latest(desired.image) or observed.availability is None:
         return decision
-    # It is up to date with its version, but it is unknown whether that is the latest.
+    # The scale set is up to date with its version, but whether that version is the latest is unknown.
     unsaid = image_unavailable(desired.image, model, observed.availability)
     if unsaid and isinstance(decision, Decision) and decision.reason is Reason.UP_TO_DATE:
         return replace(unsaid, counts=decision.counts)
@@ -134,7 +134,7 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
 
 
 def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decision | Need:
-    """A hold with its instances counted, to show the status although nothing is done."""
+    """The decision for a hold, with the instances counted: the status shows them although nothing is done."""
     if observed.model is None:
         return Need.MODEL
     if isinstance(observed.model, Absent):
@@ -143,7 +143,7 @@ def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decis
         return Need.INSTANCES
     exact = exact_if_known(desired, observed)
     context = with_instances(Aim(desired=exact, model=observed.model, observed=observed), observed.instances)
-    if isinstance(context, Decision):  # the list is not sufficient to count
+    if isinstance(context, Decision):  # the instances cannot be counted by domain
         return replace(held, counts=context.counts)
     image, persisted = observed.model.image, observed.model.persisted
     if image is None or not _is_unproven(context, image, persisted.failed):
@@ -160,7 +160,7 @@ def _is_unproven(context: Context, image: Image, failed: Fingerprint | None) -> 
 
 
 def _decide_for_exact_image(aim: Aim) -> Decision | Need:
-    """The steps that know the exact image: towards it or, if it failed, back to the last good one."""
+    """The steps once the exact image is known: towards it or, if it failed, back to the last good image."""
     model, observed, on_failure = aim.model, aim.observed, aim.rollout.on_failure
     good = model.persisted.rollback_target(aim.image)
     if good is None or on_failure is OnFailure.HOLD:
@@ -171,8 +171,8 @@ def _decide_for_exact_image(aim: Aim) -> Decision | Need:
         return Need.INSTANCES
     if unread := partial_read(model, observed.instances):
         return unread
-    # By image alone: setting the model back also made instances differ from it that never left the good
-    # image.
+    # Converge by image alone: setting the model back also left it different from instances that never left
+    # the good image.
     rollout = replace(aim.rollout, canary=None, converge=Converge.IMAGE)
     back = replace(aim, desired=replace(aim.desired, image=good, rollout=rollout), is_return=True)
     context = with_instances(back, observed.instances)
@@ -185,11 +185,11 @@ def _decide_for_exact_image(aim: Aim) -> Decision | Need:
 
 
 def _roll_back(end: Decision, back: Aim, *, failed: str) -> Decision | Need:
-    """The rollback to the last good image, or its `end`."""
+    """The next decision of the rollback to the last good image, or `end` once the rollback is complete."""
     decision = _converge(back)
     if isinstance(decision, Need):
         return decision
-    # Once all were seen healthy, an instance that is waited for was created on the last good image since.
+    # Once all instances have been seen healthy, one that is waited for is new, on the last good image.
     is_over = back.observed.progress.is_under_way is False
     if _is_done(decision) or (is_over and _only_waits(decision)):
         return replace(end, soon=decision.soon)
@@ -201,7 +201,7 @@ def _is_done(decision: Decision) -> bool:
 
 
 def _only_waits(decision: Decision) -> bool:
-    """Whether it waits for instances or for Azure, and not for too long."""
+    """Whether the decision is only to wait for instances or for Azure, and the wait is not too long yet."""
     meaning = decision.reason.meaning
     return decision.step is None and meaning.keeps_batch and meaning.status is Status.RECONCILING
 
@@ -223,9 +223,9 @@ def _converge(aim: Aim) -> Decision | Need:
 
 
 def _wait_for_azure(aim: Aim) -> Decision | Need | None:
-    """Wait for Azure, unless that has taken too long: None lets the next steps deal with stuck instances.
+    """The decision to wait for Azure. None if an instance is overdue, which the next steps then deal with.
 
-    While our own upgrade is younger than `health.timeout` it cannot be overdue, so no list is needed.
+    While our own upgrade is younger than `health.timeout`, no instance can be overdue, so no list is needed.
     """
     doing = aim.model.provisioning
     until = "" if doing == "deleting" else " until it finishes"
@@ -242,7 +242,7 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
             busy = replace(busy, message=_batch_progress(aim, attempt))
         if aim.at - attempt.at <= aim.desired.health.timeout:
             return busy
-        # A rollout that was seen to be over has ended: Azure is doing something else now.
+        # If the rollout has been seen to end, Azure is doing something else now.
         if aim.observed.progress.is_under_way is not False and (late := endless_upgrade(aim, attempt)):
             busy = late
     if aim.observed.instances is None:
@@ -253,13 +253,13 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
 
 
 def _is_upgrade_over(progress: Progress) -> bool:
-    """Whether the last upgrade was seen to have ended, so that Azure is doing something else now."""
+    """Whether the last upgrade was seen to end. What Azure is doing now is then something else."""
     is_waiting = progress.waiting_since is not None
     return is_waiting or progress.passes > 0 or progress.is_under_way is False
 
 
 def _batch_progress(aim: Aim, attempt: Attempt) -> str:
-    """What Azure is doing with the last batch. The number of healthy ones is known if they were read."""
+    """What Azure is doing with the last batch, in words, and how many are healthy if that was read."""
     batch = [each for each in aim.observed.instances or () if each.id in attempt.instance_ids]
     healthy = sum(
         each.runs(aim.image) and state_of(each, aim.model.health_source, aim.at) is State.HEALTHY
@@ -270,9 +270,9 @@ def _batch_progress(aim: Aim, attempt: Attempt) -> str:
 
 
 def _act_while_azure_is_busy(aim: Aim) -> Decision | Need | None:
-    """A step that does not wait for Azure: a fix, or setting the model back to the last good image.
+    """A step that does not wait for Azure: a fix, or setting the model back to the last good image; or None.
 
-    Azure may refuse it meanwhile. That is a conflict, and is retried.
+    Azure might refuse the step while it is busy. That is a conflict, and the step is retried.
     """
     model, instances = aim.model, aim.observed.instances
     if model.provisioning != "updating" or model.image is None or same(model.image, aim.image):
@@ -284,7 +284,7 @@ def _act_while_azure_is_busy(aim: Aim) -> Decision | Need | None:
 
 
 def _continue_rollout(context: Context) -> Decision | Need:
-    """The steps that need the instances. The model is on the image."""
+    """The steps that need the instances. The model is already on the image."""
     movable = context.movable
     if waits := awaited_instances(context, is_last=not movable):
         found = instance_wait(context, waits)
@@ -305,14 +305,16 @@ def _continue_rollout(context: Context) -> Decision | Need:
 
 
 def _next_batch(context: Context) -> Decision | Need:
-    """The next batch, or what blocks it. Instances that do not serve go first, and some pass a closed
-    gate."""
+    """The next batch, or what blocks it.
+
+    Instances that do not serve go first, and some of those pass a closed gate.
+    """
     if taken := remedy_candidates(context):
         is_good = context.is_return or is_proven(context)
         closed = None if is_good else closed_gate_for_remedy(context, _DOING, context.counts)
         return closed or upgrade_batch(context, taken, len(taken))
     if unhealthy := [each for each in context.movable if each.is_not_serving]:
-        # Upgrading them takes nothing out of service. So they wait for the gates, but for no soak.
+        # Upgrading these instances takes nothing out of service. They wait for the gates, but for no soak.
         has_begun = next_candidates(context).has_begun
         closed = closed_gate(context, has_begun=has_begun, doing=_DOING, counts=context.counts)
         if isinstance(closed, Decision) and (failing := failed_remediation(context)):
@@ -331,8 +333,8 @@ def _next_batch(context: Context) -> Decision | Need:
 def _abort_after_failed_upgrades(context: Context) -> Decision | Need | None:
     """Abort the rollout of an image from which Azure cannot create instances.
 
-    If the model stays on it, report that until the upgrade may be retried. A rollout to the last good image
-    is never aborted, because there is nothing to roll back to.
+    If the model stays on that image, the failure is reported until the upgrade may be retried. A rollout to
+    the last good image is never aborted, because there is nothing to roll back to.
     """
     if context.model.persisted.is_last_good(context.image):
         return None
@@ -347,9 +349,9 @@ def _abort_after_failed_upgrades(context: Context) -> Decision | Need | None:
 
 
 def _serving_candidates(context: Context) -> tuple[Sequence[Member], int] | Decision | Need:
-    """The serving instances that may be upgraded now, and how many at most; or why none may.
+    """The serving instances that may be upgraded now, and how many of them at most; or why none may be.
 
-    10 instances, maxUnavailable 3, 1 of them unavailable: at most 2 others, of the canary first.
+    10 instances, maxUnavailable 3, 1 of them unavailable: at most 2 others, those of the canary first.
     """
     if (
         waits := soak_wait(context)

@@ -1,7 +1,7 @@
 """What was decided about one scale set: at most one step, and one line that says why.
 
-`Decision.line` is the log line, the event, the table cell, the answer of `plan` and what tests expect. It is
-worded nowhere else.
+`Decision.line` is the text of the log line, the event, the table cell, the output of `plan` and the
+expectations of tests. A decision is worded nowhere else.
 """
 
 from dataclasses import dataclass, field
@@ -18,18 +18,18 @@ from reconciler.rollout.step import Step
 class Decision:
     """One reason, one message for people, and at most one step.
 
-    `soon` asks for the next reconcile in seconds instead of at the next sweep, because something is moving.
-    `until` is when the next step may be taken, if known. `watch` is how often to reconcile until then, if
-    more often than usual.
+    `soon` asks for the next reconcile in seconds instead of at the next sweep, because something is in
+    progress. `until` is when the next step may be taken, if known. `watch` is the interval between reconciles
+    until then, if it is shorter than usual.
 
-    `counts` are the instances by domain, if they were read. With an upgrade they are as if it had begun, and
-    `observed_counts` are those that were read. `gates` are those that were evaluated, and
-    `doing` is what a closed one blocks. `blamed` is an image with evidence against it. `rolled_back_from` is
-    the name of the failed image during a rollback. `cause` is the message of a failure without what happens
-    next.
+    `counts` are the instances by domain, if they were read. If the step is an upgrade, `counts` are as if the
+    upgrade had begun, and `observed_counts` are as the instances were read. `gates` are the gates that were
+    evaluated, and `doing` is what a closed gate blocks. `blamed` is an image with evidence against it.
+    `rolled_back_from` is the name of the failed image during a rollback. `cause` is the message of a failure
+    without the part that says what happens next.
 
-    `to_persist` is written to the tags, and nothing else is. Nothing depends on that write: if Azure refuses
-    it, the decision still counts.
+    `to_persist` is a state to write to the tags, in a write of the tags alone. Nothing depends on that write:
+    if Azure refuses it, the decision still counts.
     """
 
     reason: Reason

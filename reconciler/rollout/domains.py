@@ -1,8 +1,8 @@
 """Which domain an instance belongs to: the unit that a rollout takes out of service together.
 
-Equal numbers do not mean equal domains. An update domain is one only within its placement group, and within
-its zone on a zonal scale set. To add an ordering: a value of `By`, an entry below, the schema, and a topology
-in the property tests.
+Equal numbers do not mean equal domains. Two instances with one number share an update domain only if they
+also share the placement group and, on a zonal scale set, the zone. To add an ordering: a value of `By`, an
+entry below, the schema, and a topology in the property tests.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ from reconciler.spec.scale_set import By
 
 @dataclass(frozen=True, slots=True, order=True)
 class Domain:
-    """A domain, in the order of a rollout: rank, zone, placement group, number. -1 means no number.
+    """A domain. Its fields are in the order in which a rollout sorts domains. The number -1 means none.
 
-    `rank` is its position in the spec. `noun` is what the number counts: "update domain", "fault domain", or
-    "" if only zones or nothing divides the scale set.
+    `rank` is the position of the domain in `rollout.order`. `noun` is what the number counts: "update
+    domain", "fault domain", or "" if the scale set is divided by zones alone, or not at all.
     """
 
     rank: int = field(default=0, kw_only=True)
@@ -37,7 +37,7 @@ class Domain:
 
     @property
     def name(self) -> str:
-        """Its name, "" if nothing divides the scale set."""
+        """The name of the domain, or "" if nothing divides the scale set."""
         parts = [f"zone {self.zone}"] if self.zone else []
         if self.number >= 0:
             parts.append(f"{self.noun} {self.number}")
@@ -56,7 +56,9 @@ class DomainsUnknown(Exception):
 
 
 def rank(domain: Domain, order: Sequence[str]) -> Domain:
-    """`domain` ranked by the first entry of `order` whose parts it all has, or else after all entries.
+    """`domain`, ranked by the first entry of `order` that it matches, or else after all entries.
+
+    A domain matches an entry if it has all parts of the entry.
 
     >>> order = ["zone 2", "update domain 4"]
     >>> [rank(Domain(zone, "", 4, "update domain"), order).rank for zone in ("1", "2")]
@@ -70,8 +72,8 @@ def rank(domain: Domain, order: Sequence[str]) -> Domain:
 def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Grouping:
     """The function that puts each instance of this scale set into its domain, ranked by `order`.
 
-    A kind of domain is used as soon as one instance reports it. Azure numbers instances late, and one without
-    a number must not switch the whole scale set to another ordering in the middle of a rollout. Raises
+    A kind of domain is used as soon as one instance reports it. Azure can be late to number an instance,
+    which must not switch the whole scale set to another ordering in the middle of a rollout. Raises
     DomainsUnknown if the spec names a kind of domain that no instance reports.
     """
     if not instances:
@@ -107,7 +109,7 @@ def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Gro
 
 
 def _remembering(unranked: Grouping, order: Sequence[str]) -> Grouping:
-    """This grouping, cached: a decision asks for the domain of each instance several times."""
+    """`unranked`, with ranks and a cache: a decision asks for the domain of each instance several times."""
     known: dict[tuple[object, ...], Domain] = {}
 
     def domain(instance: Instance) -> Domain:

@@ -1,4 +1,4 @@
-"""The model is not on the declared image: whether it may be set, and what else its upgrade will change."""
+"""A model that is not on the declared image: whether it may be set to that image, and what else changes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,10 +31,10 @@ _NO_OWNER = "the fleet's name"
 
 
 def drift(aim: Aim) -> Decision | Need:
-    """The step that sets the model, why it is not set, or the fact that is still needed.
+    """The step that sets the model, why the model is not set, or the fact that is still needed.
 
-    The instances show what else their upgrade will change, and whether the image is a fix of a failed
-    rollout.
+    The instances are needed because they show what else their upgrade will change, and whether the image is a
+    fix of a failed rollout.
     """
     model, observed = aim.model, aim.observed
     if refused := missing_etag(model):
@@ -70,7 +70,7 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
         unsaid = f"{unsaid}; no rollback target is known"
     staying = members(desired, model, aim.observed, instances)
     doing = f"the rollout to {short(desired.image)}"
-    # A gate may block it for days, in which an instance may become unhealthy.
+    # Counted for the status: a gate can block the rollout for days, in which instances can become unhealthy.
     counts = _counts(desired, instances, staying)
     if passes_gates(aim, instances):
         closed = closed_gate_for_remedy(aim, doing, counts)
@@ -94,13 +94,16 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
 
 
 def _noted_good(step: PatchModel, model: Model) -> Fingerprint | None:
-    """The image that the model leaves, if this step records it as good. None if only a tag says so."""
+    """The image that the model leaves, if this step records it as the last good image.
+
+    None if the step keeps an earlier last good image, which only a tag shows to be good.
+    """
     is_noted = step.persisted is not None and step.persisted.is_last_good(model.image)
     return Fingerprint.of(model.image) if is_noted and model.image else None
 
 
 def _approval(aim: Aim) -> str:
-    """Who approved the image, in words. "" if nobody had to, or it is unknown."""
+    """Who approved the image, in words, or "" if no approval is required or the approver is unknown."""
     signature = aim.model.persisted.signature_of(aim.image) if aim.rollout.approval else None
     return f"; approved {signature}" if signature else ""
 
@@ -108,17 +111,17 @@ def _approval(aim: Aim) -> str:
 def _counts(
     desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
 ) -> InstanceCounts | None:
-    """The instances, counted. None if their domains are unknown."""
+    """The counts of the instances, or None if their domains are unknown."""
     domains = group_instances(desired.rollout, instances)
     return None if isinstance(domains, Decision) else count_instances(staying, domains)
 
 
 def _not_serving(aim: Aim, instances: Sequence[Instance], staying: Sequence[Member]) -> frozenset[str]:
-    """The instances that do not serve when the rollout begins, so that it is not to blame for them.
+    """The ids of the instances that already do not serve when the rollout begins: the image is not to blame.
 
-    An instance that already runs the image, as in a retry, still counts as evidence. If the earlier rollout
-    was in progress when this process began, it may have taken some of them out of service, so none is
-    excluded.
+    An instance that already runs the image, as in a retry, is not among them and still counts as evidence. If
+    the earlier rollout was in progress when this process began, that rollout might have taken instances out
+    of service, so the result is empty.
     """
     if not aim.observed.progress.has_seen_all_steps and not _was_over(aim, instances):
         return frozenset()
@@ -142,7 +145,7 @@ def _was_over(aim: Aim, instances: Sequence[Instance]) -> bool:
 
 
 def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:
-    """The change of the model, or why it cannot be made; and what it does not record on the scale set."""
+    """The change of the model, or why it cannot be made; and a note on what it cannot record in the tags."""
     persisted, fleet = state_to_persist(aim, instances, is_fix=is_fix(aim, instances)), aim.desired.fleet.name
     step, unsaid = patch(aim.image, aim.model, persisted, fleet), []
     if isinstance(step, Decision) and aim.rollout.on_failure is OnFailure.HOLD:
@@ -155,7 +158,10 @@ def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decisio
 def _cannot_follow(
     desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
 ) -> Decision | None:
-    """Why no instance could be upgraded to the model, or None. It stops no rollout that has begun."""
+    """Why no instance could be upgraded to the model, or None.
+
+    Always None once an instance runs the image.
+    """
     has_begun = any(each.runs(desired.image) for each in instances)
     if has_begun or not any(each.is_movable for each in staying):
         return None
@@ -164,9 +170,9 @@ def _cannot_follow(
 
 
 def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
-    """What the upgrade changes in addition to the image, in words, or "".
+    """What the upgrade changes in addition to the image, in words, or "" if nothing.
 
-    If we made no other change, another writer did.
+    The cause is another writer, unless the model went to a failed image and back.
     """
     behind = [each for each in instances if _is_on(model.image, each.image) and each.latest_model is False]
     if not behind:
@@ -179,7 +185,7 @@ def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
 
 
 def _is_on(model: Image | None, instance: Image | None) -> bool:
-    """Whether an instance runs the image of the model. A model on latest names no version."""
+    """Whether an instance runs the image of the model. If the model names latest, any version counts."""
     if model is None or instance is None:
         return False
     return same(model, instance) or is_version_of(instance, model)

@@ -1,12 +1,13 @@
-"""Spot instances that Azure evicts soon after their upgrade. They prove nothing about the image.
+"""Spot instances that Azure evicts soon after their upgrade. An eviction proves nothing about the image.
 
-The next domain is upgraded only once an instance of the last batch is healthy. If nothing of the batch is
-left, one further instance is upgraded alone. If more were evicted than is tolerated, the rollout continues
-one instance at a time and at growing intervals. It never stops, because evictions are normal for Spot.
+The next domain is upgraded only once an instance of the last batch is healthy. If no instance of that batch
+is left, one other instance is upgraded alone. If more instances were evicted than tolerated, the rollout
+continues one instance at a time and at growing intervals. It never stops: evictions are normal for Spot.
 
     5 of 20 upgraded, 1 evicted, 4 healthy: the next 5 are upgraded
     5 of 20 upgraded, all 5 evicted: 1 is upgraded 8 minutes later, alone
-    that one is healthy: 1 is upgraded, and so on; each further eviction doubles the 8 minutes, up to 30
+    once that one is healthy: 1 more is upgraded, and so on; each further eviction doubles the 8 minutes, up
+    to 30 minutes
 """
 
 from datetime import timedelta
@@ -25,8 +26,10 @@ _LONGEST = 30  # minutes
 
 
 def count_evictions(context: Context) -> int:
-    """How many instances Azure evicted within `health.timeout` of their upgrade in this rollout, as far as
-    this process observed."""
+    """How many instances Azure evicted within `health.timeout` of their upgrade in this rollout.
+
+    Counts only evictions that this process observed.
+    """
     if not context.model.is_spot or (attempt := _batch(context)) is None:
         return 0
     assert isinstance(attempt.step, Upgrade)  # noqa: S101 - `_batch` gives no other
@@ -34,7 +37,7 @@ def count_evictions(context: Context) -> int:
 
 
 def single_instance_reason(context: Context) -> str:
-    """Why the next batch is one instance, in words, or ""."""
+    """Why the next batch is limited to one instance, in words, or "" if it is not."""
     if _excess(context) > 0:
         evicted = count(count_evictions(context), "instance")
         return f"and no other, because Azure evicted {evicted} soon after their upgrade"
@@ -42,7 +45,7 @@ def single_instance_reason(context: Context) -> str:
 
 
 def eviction_backoff(context: Context) -> Decision | None:
-    """The wait before the next instance if too many were evicted, or None."""
+    """The decision to wait before the next upgrade if too many instances were evicted, or None."""
     excess, attempt = _excess(context), context.observed.attempt
     if excess <= 0 or attempt is None:
         return None
@@ -59,15 +62,17 @@ def eviction_backoff(context: Context) -> Decision | None:
 
 
 def _excess(context: Context) -> int:
-    """How many more evictions there were than tolerated."""
+    """How many more evictions there were than tolerated. Not positive if all were tolerated."""
     upgraded = sum(not each.is_outdated for each in context.members)
     most = max(_TOLERATED, context.rollout.max_unhealthy_upgraded.within(upgraded))
     return count_evictions(context) - most
 
 
 def _is_last_batch_gone(context: Context) -> bool:
-    """Whether instances of the last batch are gone, and neither others of it nor newer ones are healthy on
-    the image."""
+    """Whether instances of the last batch are gone, and no healthy instance on the image replaces them.
+
+    A healthy instance replaces them if it belongs to the batch or is newer than the batch.
+    """
     back = [each.instance for each in context.members if not each.is_outdated and each.state is State.HEALTHY]
     attempt = _batch(context)
     if attempt is None:
@@ -80,7 +85,8 @@ def _is_last_batch_gone(context: Context) -> bool:
 
 
 def _evicted_ids(context: Context, attempt: Attempt) -> list[str]:
-    """The ids of the batch that are deallocated or no longer exist."""
+    """The ids of the instances in the batch that no longer exist, or were deallocated soon after the
+    upgrade."""
     left = {each.instance.id: each for each in context.members}
     latest = attempt.at + context.desired.health.timeout
     return [
@@ -95,7 +101,7 @@ def _evicted_ids(context: Context, attempt: Attempt) -> list[str]:
 
 
 def _batch(context: Context) -> Attempt | None:
-    """The last upgrade, if it was to this image."""
+    """The last upgrade if it was to this image, or None."""
     attempt = context.observed.attempt
     is_ours = attempt and isinstance(attempt.step, Upgrade) and same(attempt.step.image, context.image)
     return attempt if is_ours else None

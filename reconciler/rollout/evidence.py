@@ -1,5 +1,5 @@
-"""Evidence against an image: more upgraded instances failed than tolerated, and a larger share than of the
-others.
+"""Evidence against an image: more upgraded instances failed than tolerated, and a larger share of them than
+of the other instances.
 
 Only evidence makes an image fail. If a shared database fails, all instances become unhealthy, on the new
 image and on the old one. A deadline that passes says nothing about the image.
@@ -8,26 +8,26 @@ image and on the old one. A deadline that passes says nothing about the image.
     20 instances, 4 upgraded, all 20 unhealthy: 4 of 4 against 16 of 16, no evidence
     20 instances, 10 upgraded, 2 of each half unhealthy: 2 of 10 against 2 of 10, no evidence
 
-An upgrade whose operation reports that the operating system or an extension could not be provisioned may
-leave its instances on the image that they ran. The first such failure may be transient. The second in a row
-is evidence.
+An upgrade whose operation reports that the operating system or an extension could not be provisioned can
+leave its instances on their earlier image. The first failure of this kind might be transient. The second in a
+row is evidence.
 
     attempt 1 OSProvisioningTimedOut, attempt 2 VMExtensionProvisioningError: evidence
     attempt 1 OSProvisioningTimedOut, attempt 2 QuotaExceeded, AllocationFailed or ScopeLocked: no evidence
 
-An instance that itself reports such an error has its `health.timeout` like any other: Azure may repair it,
-and no other is upgraded meanwhile.
+An instance that itself reports one of these errors still has its whole `health.timeout`, like any other:
+Azure might repair the instance, and no other instance is upgraded meanwhile.
 
 Instances that were unhealthy when the rollout began, or when they were upgraded, count on neither side. A new
-process does not know which those were, and counts all.
+process does not know which instances those were, and counts all instances.
 """
 
 from reconciler.rollout.context import Context
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, is_overdue
 
-# Prefixes of the errors of an instance that could not be created from its image. Quota, capacity, policy,
-# lock and conflict are not caused by the image.
+# Prefixes of the errors of an instance that could not be created from its image. The image does not cause
+# errors of quota, capacity, policy, locks or conflicts.
 _OF_THE_IMAGE = ("osprovisioning", "vmextension")
 MOST_RELAPSES = 3  # of upgraded instances within one soak
 
@@ -60,16 +60,19 @@ def _blames_image(error: str) -> bool:
 
 
 def is_flapping(member: Member) -> bool:
-    """Whether it was upgraded and is healthy, but has become unhealthy too often since then."""
+    """Whether the member was upgraded and is healthy, but has become unhealthy too often since then."""
     return (
         not member.is_outdated and member.state is State.HEALTHY and member.instance.relapses >= MOST_RELAPSES
     )
 
 
 def _has_failed(member: Member, context: Context) -> bool:
-    """Whether it is not serving and its time is up: its own time, that of its batch (which repairs and
-    scaling may keep filling with young instances), or because of repeated relapses. Also true if it
-    could not be created, even if it still serves on its earlier image."""
+    """Whether the member has failed: it is not serving, and it gets no more time.
+
+    It gets no more time if `health.timeout` has passed, if `progressDeadline` has passed for its batch (which
+    repairs and scaling can keep filling with young instances), or after repeated relapses. A member that
+    could not be created on the image has failed too, even if it still serves on its earlier image.
+    """
     if _failed_to_upgrade(member, context):
         return True
     if member.state in {State.HEALTHY, State.DEALLOCATED}:
@@ -87,7 +90,7 @@ def _has_failed(member: Member, context: Context) -> bool:
 
 
 def _is_being_upgraded(member: Member, context: Context) -> bool:
-    """Whether our upgrade of it has not ended, and may never end."""
+    """Whether our upgrade of the member has not ended, and might never end."""
     attempt = context.observed.attempt
     is_ours = attempt is not None and member.instance.id in attempt.instance_ids
     is_moving = member.state is State.IN_TRANSITION or _failed_to_provision(member, context)
@@ -95,14 +98,14 @@ def _is_being_upgraded(member: Member, context: Context) -> bool:
 
 
 def _failed_to_upgrade(member: Member, context: Context) -> bool:
-    """Whether our upgrades of it failed twice, and it is still on its earlier image."""
+    """Whether our upgrades of the member failed twice, and it is still on its earlier image."""
     attempt = context.observed.attempt
     is_ours = attempt is not None and member.instance.id in attempt.instance_ids
     return is_ours and not member.instance.runs(context.image) and has_failed_twice(context)
 
 
 def _failed_to_provision(member: Member, context: Context) -> bool:
-    """Whether our upgrade of it failed because of the image."""
+    """Whether our upgrade of the member failed because of the image."""
     instance, attempt = member.instance, context.observed.attempt
     is_ours = attempt is not None and instance.id in attempt.instance_ids
     return is_ours and instance.provisioning == "failed" and _blames_image(instance.error)

@@ -1,20 +1,21 @@
-"""Whether a step must wait for the one before it: for its operation, or because it has no visible effect yet.
+"""Whether a step must wait for the previous step: until its operation ends, or until it has a visible effect.
 
-Azure accepts a step before it carries it out, and its lists may be out of date. Therefore:
+Azure accepts a step before carrying it out, and Azure's lists can be out of date. Therefore:
 
-- Before an instance is upgraded, the operation that set the model must have succeeded. If it failed, the
-  model is set again, even if Azure returns the right image. A new process knows no operation and
-  uses the state of the scale set.
+- Before an instance is upgraded, the operation that set the model must have succeeded. If that operation
+  failed, the model is set again, even if Azure returns the right image. A new process knows of no operation,
+  and uses the provisioning state of the scale set instead.
 - Before another instance is upgraded, the operation of the last upgrade is read, unless the list shows that
-  the upgrade is complete. If it failed, the next upgrade waits.
-- Two upgrades in a row that fail because instances cannot be created from the image are evidence against it.
+  the upgrade is complete. If that operation failed, the next upgrade waits.
+- Two upgrades in a row that fail because instances cannot be created from the image are evidence against the
+  image.
 - The same step is repeated after 5, 10, 20 and 40 minutes. An upgrade without effect after four tries is not
   repeated.
-- If another writer changes the image of the model three times or more, it is set again, and the message says
-  so.
-- While the instances of an upgrade are listed unchanged, they may be unavailable, so no other upgrade starts.
-- While Azure returns the model with a different image than it was set to, no upgrade starts, because an
-  upgrade uses the model.
+- If another writer changes the image of the model three times or more, the image is still set again, and the
+  message says that the writers compete.
+- While the instances of an upgrade are listed unchanged, they might be unavailable. No other upgrade starts.
+- While Azure returns the model with another image than the one that was set, no upgrade starts, because an
+  upgrade brings instances to the model.
 """
 
 from dataclasses import replace
@@ -46,10 +47,10 @@ _IS_FAILED = "the provisioning state of the scale set is Failed"
 
 
 def failed_model_update(aim: Aim) -> Decision | Need | None:
-    """What to do about our own change of the model, which reads as done. None if it succeeded.
+    """What to do about our own change of the model, once the model shows it; or None if it succeeded.
 
-    A change whose operation failed is repeated, because it is unknown what Azure kept of it. If the operation
-    cannot be read, or a later one replaced it, the state of the scale set decides.
+    A change whose operation failed is repeated, because it is unknown which part of it took effect. If the
+    operation cannot be read, or a later one replaced it, the provisioning state of the scale set decides.
     """
     model, attempt = aim.model, aim.observed.attempt
     if attempt is None or not attempt.operation or not isinstance(attempt.step, PatchModel):
@@ -74,10 +75,11 @@ def failed_model_update(aim: Aim) -> Decision | Need | None:
 
 
 def doubtful_model_update(context: Context) -> Decision | None:
-    """Set the model again for a new process that finds a failed scale set without an instance on its image.
+    """The decision of a new process to set the model again if the scale set has failed; or None.
 
-    The model may have been set by an operation that failed. Setting it again costs one request and affects no
-    instance. An upgrade to such a model could take a domain out of service.
+    Applies only if no instance is on the image of the model. The operation that set the model might have
+    failed. Setting the model again costs one request and affects no instance. An upgrade to a model whose
+    operation failed could take a domain out of service.
     """
     if context.observed.attempt is not None or context.model.provisioning != "failed":
         return None
@@ -101,7 +103,7 @@ def _retry_model_update(aim: Aim, why: str, persisted: PersistedState | None) ->
 def upgrade_without_effect(context: Context) -> Decision | Need | None:
     """The failure of an upgrade that had no effect within `progressDeadline`, or None.
 
-    All instances may serve meanwhile, so the message says what happened to the upgrade.
+    The message says what happened to the upgrade, because all instances might still be serving.
     """
     late, observed = missed_progress_deadline(context), context.observed
     attempt, operation = observed.attempt, observed.operation
@@ -125,9 +127,9 @@ def upgrade_without_effect(context: Context) -> Decision | Need | None:
 
 
 def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
-    """The failure of our last two upgrades to create instances of the image, or None.
+    """The decision that our last two upgrades failed to create instances from the image, or None.
 
-    Whether that is evidence is decided elsewhere.
+    The caller decides whether that is evidence against the image.
     """
     attempt, observed = context.observed.attempt, context.observed
     if attempt is None or not attempt.is_upgrade_to(context.image):
@@ -150,9 +152,9 @@ def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
 
 
 def spent_upgrade(context: Context) -> Decision | Need | None:
-    """Why the upgrade of these instances will not be retried any more, or None if it will.
+    """Why the last upgrade will not be retried, not even once a closed gate opens; or None if it will be.
 
-    A gate that opens does not change that.
+    Applies only while all instances of that upgrade can still be upgraded.
     """
     attempt = context.observed.attempt
     if attempt is None or not attempt.is_upgrade_to(context.image) or attempt.tries < MOST_TRIES:
@@ -171,7 +173,7 @@ def is_retry_due(observed: Observed) -> bool:
 def unmet_expectation(
     step: Step, observed: Observed, counts: InstanceCounts | None
 ) -> Decision | Need | None:
-    """Why `step` must wait, or None."""
+    """Why `step` must wait for the previous step, or None if it need not."""
     attempt = observed.attempt
     if attempt is None or _may_repeat(step, attempt, observed):
         return None
@@ -218,8 +220,10 @@ def _next_try(attempt: Attempt, at: datetime, what: str = "it") -> str:
 
 
 def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision | None:
-    """The decision that another writer set the model since, or None. From the third time on a person must
-    choose."""
+    """The decision that another writer has set the model since our last change, or None.
+
+    From the third time on, a person must choose between the writers.
+    """
     operation, model = observed.operation, observed.model
     if attempt.tries >= _CONTESTED:
         return Decision(
@@ -244,10 +248,11 @@ def _upgraded_instances(attempt: Attempt, observed: Observed) -> list[Instance]:
 
 
 def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | Need | None:
-    """Why no instance is upgraded to a model that Azure returns with a different image than it was set to,
+    """Why no instance is upgraded while Azure returns the model with another image than the one that was set;
     or None.
 
-    It has no counts, because the wait for a batch is measured only by observations that may start one.
+    The decision has no counts, because only observations after which a batch may start measure the wait for a
+    batch.
     """
     if same(attempt.step.image, step.image):
         return None
@@ -255,7 +260,7 @@ def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decisio
     if operation is None and attempt.operation:
         return Need.OPERATION
     if operation and operation.error:
-        return None  # it was not set
+        return None  # the image was not set
     return Decision(
         Reason.NO_EFFECT,
         f"the model was set to {short(attempt.step.image)} at {time_of_day(attempt.at)}, but Azure still "
@@ -265,12 +270,12 @@ def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decisio
 
 
 def _is_done(attempt: Attempt, instance: Instance) -> bool:
-    """Whether the list shows the upgrade complete, so that its operation need not be read."""
+    """Whether the list shows that the upgrade of the instance is complete: its operation need not be read."""
     return instance.runs(attempt.step.image) and instance.provisioning == "succeeded"
 
 
 def _has_changed(attempt: Attempt, instance: Instance) -> bool:
-    """Whether the list shows that this instance has changed since."""
+    """Whether the list shows that this instance has changed since the attempt."""
     return instance.runs(attempt.step.image) or instance.since is None or instance.since > attempt.at
 
 

@@ -1,8 +1,8 @@
 """How old a fact may be if a step depends on it.
 
-At most ten seconds after it was read, and a minute after its first page was requested. It must also have been
-read after our own last write. An upgrade has no If-Match, so the model is read again right before it, after
-all else.
+A step must be taken within ten seconds after the fact was read, and within a minute after its first page was
+requested. The fact must also have been read after our own last write. An upgrade has no If-Match, so the
+model is read again right before the upgrade, after all other facts.
 
      0:00  the instances are listed          0.2 s
      0:00  Azure's own rolling upgrade       55 s: the list is too old by now
@@ -10,8 +10,8 @@ all else.
      0:55  the model                         0.1 s
      0:55  the upgrade is sent: the list and the rolling upgrade are 0.3 s old
 
-If several reads are slow, one is too old whenever the next is complete. After two minutes that is a reason of
-its own (`ReadsTooSlow`), and nothing is done.
+If several reads are slow, each fact is too old by the time that the next one is complete. After two minutes,
+nothing is done, and the reason is `ReadsTooSlow`.
 """
 
 from datetime import datetime, timedelta
@@ -27,8 +27,10 @@ _PATIENCE = timedelta(minutes=2)
 
 
 def stale_fact(step: Step, observed: Observed) -> Need | Decision | None:
-    """The fact that must be read again before `step` is taken, the decision that reads are too slow, or
-    None."""
+    """The fact that must be read again before `step` is taken, or the decision that reads are too slow.
+
+    None if all facts are fresh.
+    """
     look = _first_stale(step, observed)
     if look is None or observed.began is None or observed.at - observed.began <= _PATIENCE:
         return look
@@ -61,6 +63,6 @@ def _is_fresh(read: ReadTime | None, observed: Observed) -> bool:
 
 
 def _last_write(observed: Observed) -> datetime | None:
-    """When our last step was sent. None if that is in the future, because the clock was set back."""
+    """When our last step was sent, or None if that time is in the future because the clock was set back."""
     attempt = observed.attempt
     return attempt.at if attempt and attempt.at <= observed.at else None

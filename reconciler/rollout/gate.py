@@ -10,9 +10,10 @@ BREAKER = "breaker"
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """`closed` is the reason why it is closed, None if it is open. `evidence` explains it in one line.
+    """`closed` is the reason why the gate is closed, or None if it is open.
 
-    `until` is when it may change, if known. Otherwise it is evaluated again at the next reconcile.
+    `evidence` explains the state of the gate in one line. `until` is when the state can change next, if
+    known. Otherwise the gate is evaluated again at the next reconcile.
     """
 
     name: str

@@ -1,8 +1,9 @@
-"""The gates: evaluated before serving instances are upgraded, and before the model is set for new instances.
+"""The gates: evaluated before serving instances are upgraded, and before the model is set, because new
+instances run the image of the model.
 
-Windows and approval are evaluated here. Gates that depend on other scale sets and the outside (a cap, a
-dependency, a check) are supplied as `Gate` values. They may cost something, so they are asked for with
-`Need.GATES` only once those here are open. `remedy` decides what passes a closed gate.
+Windows, approval and the pause tag are evaluated here. Gates that depend on other scale sets or other systems
+(a cap, a dependency, a check) are supplied as `Gate` values. Evaluating them can cost requests, so they are
+asked for with `Need.GATES` only once the gates here are open. `remedy` decides what passes a closed gate.
 """
 
 from datetime import datetime
@@ -25,11 +26,11 @@ from reconciler.spec.window import opening
 def closed_gate(
     aim: Aim, *, has_begun: bool, doing: str, counts: InstanceCounts | None
 ) -> Decision | Need | None:
-    """The decision that `doing` is blocked by a gate, None if it is not, or the fact that is still needed.
+    """The decision that a gate blocks `doing`, None if no gate does, or the fact that is still needed.
 
-    `has_begun`: the first instances are healthy on the image. While a window or an approval is closed, the
-    only other gates that are evaluated are those that open at no set time and cost no request. They are
-    reported first.
+    `has_begun` is whether the first instances are healthy on the image. While a gate of this module is
+    closed, the only other gates that are evaluated are those that open at no set time and cost no request. Of
+    the closed gates, `_first_closed` selects the one to report.
     """
     approval = _approval(aim, has_begun=has_begun)
     if isinstance(approval, Need):
@@ -48,7 +49,7 @@ def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) 
     """The decision that the approval or the breaker blocks a step that passes all other gates, None if
     neither does, or the fact that is still needed.
 
-    Nothing passes the approval and the breaker of its own image. The last good image needs neither.
+    No step passes the approval and the breaker of the image that it sets. The last good image needs neither.
     """
     if aim.model.persisted.is_last_good(aim.image):
         return None
@@ -60,13 +61,13 @@ def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) 
 
 
 def closed_gate_for_rollback(context: Context, doing: str) -> Decision | None:
-    """The decision that a window or an unread pause tag blocks a rollback, or None. No other gate does."""
+    """The decision that a window or an unread pause tag blocks a rollback, or None. No other gate can."""
     here = (*_pause_tag(context.observed.fleet_pause), *_windows(context.desired, context.at))
     return _first_closed(here, doing, context.counts)
 
 
 def closed_gate_message(gate: Gate, doing: str) -> str:
-    """The message while this gate is closed. An image that the evidence names is not repeated.
+    """The message while this gate is closed. It does not repeat an image that the evidence names.
 
     `doing` is "the next batch", or "the rollout to IMAGE".
     """
@@ -118,7 +119,7 @@ def _approval(aim: Aim, *, has_begun: bool) -> tuple[Gate, ...] | Need:
 
 
 def _first_closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | None) -> Decision | None:
-    """The decision of the closed gate that lasts longest, None if all are open.
+    """The decision for the gate that is expected to stay closed longest, or None if all gates are open.
 
     the breaker and a window are closed    the breaker: nothing begins when the window opens
     an approval and a window are closed    the approval: the window opens by itself
@@ -138,6 +139,6 @@ def _first_closed(gates: tuple[Gate, ...], doing: str, counts: InstanceCounts | 
 
 
 def _gate_order(gate: Gate) -> tuple[bool, bool]:
-    """The order of gates: first those that only a person opens, last those that open at a set time."""
+    """The sort key of gates: first those that only a person can open, last those that open at a set time."""
     is_stalled = gate.closed is not None and gate.closed.meaning.status is Status.STALLED
     return not is_stalled, gate.until is not None

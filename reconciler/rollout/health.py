@@ -5,16 +5,16 @@ from enum import StrEnum
 
 from reconciler.rollout.observed import HealthSource, Instance
 
-# Azure does not report the result of a load balancer's probe per instance, so the probe gets time: twice the
-# default of two answers, 15 seconds apart.
+# Azure does not report the result of a load balancer's probe per instance, so the probe gets time to take an
+# instance back: twice the default of two answers, 15 seconds apart.
 _PROBING = timedelta(minutes=1)
 
-# For this long after its last change, an instance view may omit installed extensions: the agent reports them
-# after the boot.
+# For this long after the last change of an instance, its instance view can omit installed extensions, because
+# the agent reports them only after the boot.
 _STARTING = timedelta(minutes=5)
 
 _AT_WORK = frozenset({"creating", "updating", "deleting", "migrating"})
-# Azure does not always report the power state of a serving instance, and never that of some.
+# Azure does not always report the power state of a serving instance, and for some instances never does.
 _UNSURE = frozenset({"", "unknown"})
 
 
@@ -31,9 +31,9 @@ class State(StrEnum):
 def state_of(instance: Instance, source: HealthSource, at: datetime) -> State:
     """The state of `instance` at the moment `at`.
 
-    Health "unknown" counts as unhealthy, as in Azure's rolling upgrades. So does the power state "stopped",
-    unlike "deallocated": a guest can power itself off, so a bad image can too, and the rollout must stop at
-    it.
+    Health "unknown" counts as unhealthy, as in Azure's rolling upgrades. The power state "stopped" counts as
+    unhealthy too, unlike "deallocated": a guest can power itself off, so a bad image can do this, and the
+    rollout must then stop.
     """
     if instance.provisioning == "deleting":
         return State.LEAVING
@@ -53,10 +53,10 @@ def state_of(instance: Instance, source: HealthSource, at: datetime) -> State:
 
 
 def _state_without_power(instance: Instance, source: HealthSource, at: datetime) -> State:
-    """The state of an instance without a known power state and health.
+    """The state of an instance whose power state and health are unknown.
 
-    Azure never reports the power state of some. If nothing could report their health either, their
-    provisioning state decides, once they had the time to boot.
+    For some instances, Azure never reports the power state. If nothing could report the health either, the
+    provisioning state decides, once the instance has had the time to boot.
     """
     if instance.power or source is HealthSource.EXTENSION:
         return State.UNHEALTHY
@@ -80,10 +80,11 @@ def _health(instance: Instance, source: HealthSource, at: datetime) -> State:
 
 
 def _awaits_health_report(instance: Instance, at: datetime) -> bool:
-    """Whether its health extension is installed and has not reported yet.
+    """Whether the health extension of the instance is installed but has not reported yet.
 
-    `latest_model` alone does not show that: any change of the model makes it false for instances that have
-    the extension. An instance that started moments ago may not list its extensions yet.
+    `latest_model` alone does not show whether it is installed: any change of the model makes `latest_model`
+    false, also for instances that have the extension. An instance that started moments ago might not list its
+    extensions yet.
     """
     return instance.latest_model or instance.has_health_extension or _changed_within(_STARTING, instance, at)
 
@@ -103,7 +104,10 @@ def is_power_known(instance: Instance) -> bool:
 
 
 def is_readable(instance: Instance) -> bool:
-    """Whether the row is sufficient: it has a state and, unless in transition, a time."""
+    """Whether Azure reported enough about the instance to judge its health.
+
+    That is a provisioning state and, if the provisioning succeeded, the time at which it did.
+    """
     return bool(instance.provisioning) and (
         instance.provisioning != "succeeded" or instance.since is not None
     )
@@ -115,12 +119,12 @@ def serves(instance: Instance) -> bool:
 
 
 def is_unknown(instance: Instance) -> bool:
-    """Whether it is unknown whether the instance serves."""
+    """Whether Azure reports too little about the instance to tell whether it serves."""
     return instance.provisioning == "succeeded" and not is_power_known(instance) and not instance.health
 
 
 def describe_problem(instance: Instance) -> str:
-    """Its problem in Azure's words: "unhealthy", "stopped", "failed with CODE"."""
+    """The problem of the instance in Azure's words: "unhealthy", "stopped", "failed with CODE"."""
     if instance.provisioning != "succeeded":
         return f"{instance.provisioning} with {instance.error}" if instance.error else instance.provisioning
     if not is_power_known(instance) and not instance.health:

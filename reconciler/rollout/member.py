@@ -16,9 +16,9 @@ from reconciler.spec.scale_set import Converge, ScaleSet
 class Member:
     """One instance that is not being deleted.
 
-    `is_stuck`: Azure has been upgrading it for too long to an image other than the desired one. It is
-    remediated, not waited for. `is_contested`: another writer changes it whenever it was brought to the
-    model, so it is left alone for a while (see `contest`).
+    `is_stuck`: Azure has been upgrading the instance for too long, to an image other than the desired one.
+    The instance is remediated, not waited for. `is_contested`: another writer changes the instance each time
+    that it has been brought to the model, so it is left alone for a while (see `contest`).
     """
 
     instance: Instance
@@ -29,14 +29,14 @@ class Member:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether a rollout must wait for it: it was upgraded and is not healthy, or it is in transition."""
+        """Whether a rollout must wait for the instance: it is upgraded but not healthy, or in transition."""
         if self.is_stuck:
             return False
         return self.state is State.IN_TRANSITION or (self.state is State.UNHEALTHY and not self.is_outdated)
 
     @property
     def is_movable(self) -> bool:
-        """Whether an upgrade would reach it."""
+        """Whether an upgrade is needed, and would bring the instance to the image."""
         if self.instance.protected or self.instance.image is None or not self.is_outdated:
             return False
         if self.is_contested:
@@ -45,22 +45,22 @@ class Member:
 
     @property
     def is_left_out(self) -> bool:
-        """Whether it stays on another image: it cannot be upgraded, and nothing waits for it."""
+        """Whether the instance stays on another image: it cannot be upgraded, and no rollout waits for it."""
         return self.is_outdated and not self.is_movable and not self.is_awaited
 
     @property
     def is_unhealthy(self) -> bool:
-        """Whether it should serve and does not. Deallocated and left-out instances need not serve."""
+        """Whether the instance should serve but does not. Deallocated and left-out ones need not serve."""
         return self.state not in {State.HEALTHY, State.DEALLOCATED} and not self.is_left_out
 
     @property
     def is_serving(self) -> bool:
-        """Whether upgrading it takes it out of service, whatever its provisioning state is."""
+        """Whether an upgrade would take the instance out of service, whatever its provisioning state is."""
         return self.state is State.HEALTHY or serves(self.instance)
 
     @property
     def is_not_serving(self) -> bool:
-        """Whether it is known not to serve. If that is unknown, neither this nor `is_serving` is true.
+        """Whether the instance is known not to serve. If that is unknown, `is_serving` is false too.
 
         unhealthy and running: true; provisioning failed, but running and healthy: false; no power state:
         false
@@ -73,7 +73,7 @@ class Member:
 def members(
     desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]
 ) -> tuple[Member, ...]:
-    """The instances that are not being deleted, in Azure's order, without those that a person attached."""
+    """All instances in Azure's order, except those that are being deleted or that a person attached."""
     found = []
     for instance in instances:
         if instance.is_attached:
@@ -100,31 +100,34 @@ def obstacle(instance: Instance) -> str:
 
 
 def is_up_to_date(instance: Instance, desired: ScaleSet) -> bool:
-    """Whether it runs the image. `latestModelApplied` is also false after other writers' changes, and may be
-    unknown in a Flexible scale set."""
+    """Whether the instance runs the image and, with `converge: model`, lacks no other change of the model.
+
+    With `converge: image`, `latestModelApplied` is not required, because it is also false after changes by
+    other writers. In a Flexible scale set it can be unknown, which does not count against the instance.
+    """
     if not instance.runs(desired.image):
         return False
     if instance.latest_model is not False:
         return True
-    # An instance that failed on its way to an image that was reverted since still shows the old one.
+    # An instance whose upgrade to another image failed, and was reverted since, still shows this image.
     return desired.rollout.converge is Converge.IMAGE and instance.provisioning != "failed"
 
 
 def is_behind(instance: Instance, desired: ScaleSet) -> bool:
-    """Whether it runs the image, succeeded, and lacks another change of the model."""
+    """Whether the instance runs the image, has succeeded, and lacks another change of the model."""
     is_at_rest = instance.provisioning == "succeeded"
     return is_at_rest and instance.runs(desired.image) and instance.latest_model is False
 
 
 def has_begun(desired: ScaleSet, model: Model, instances: Iterable[Instance]) -> bool:
-    """Whether the model and some instance are on the image."""
+    """Whether the model is on the desired image, and at least one instance is up to date."""
     if model.image is None or not same(model.image, desired.image):
         return False
     return any(is_up_to_date(each, desired) for each in instances if not each.is_attached)
 
 
 def is_overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
-    """Whether its state is older than `health.timeout`.
+    """Whether the instance has been in its current state for longer than `health.timeout`.
 
     health.timeout 10m, updating since 09:00: overdue after 09:10
     """
@@ -135,16 +138,16 @@ def is_overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
 
 
 def _is_backing_off(instance: Instance, observed: Observed) -> bool:
-    """Whether another writer changed it so often that it is not brought to the model now."""
+    """Whether another writer has changed the instance so often that it is not brought to the model now."""
     until = contested_until(observed.progress.contests.get(instance.id))
     return until is not None and observed.at < until
 
 
 def _is_stuck(instance: Instance, desired: ScaleSet, observed: Observed) -> bool:
-    """Whether it has been in transition for too long, and not to the desired image.
+    """Whether the instance has been in transition for too long, and not to the desired image.
 
-    It is on its way to the desired image if our upgrade names it, or if it is up to date and not being
-    upgraded.
+    The instance is on its way to the desired image if our upgrade names it, or if it is up to date and not
+    being upgraded.
     """
     attempt = observed.attempt.step if observed.attempt else None
     on_its_way = (
@@ -152,7 +155,7 @@ def _is_stuck(instance: Instance, desired: ScaleSet, observed: Observed) -> bool
         and instance.id in attempt.instance_ids
         and same(attempt.image, desired.image)
     )
-    # latest_model is None in a Flexible scale set: then nothing shows that it gets another image.
+    # latest_model is None in a Flexible scale set: then nothing shows that the instance gets another image.
     stays = is_up_to_date(instance, desired) and (
         instance.latest_model is not False or not is_in_transition(instance.provisioning)
     )

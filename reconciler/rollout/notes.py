@@ -1,6 +1,6 @@
 """Facts about a scale set and its instances that an operator should know, for `reconciler why`.
 
-Each note is one sentence. No decision depends on one.
+Each note is one sentence. No decision depends on a note.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from reconciler.spec.duration import format_duration
 
 
 def notes(model: Model, instances: Sequence[Instance]) -> tuple[str, ...]:
-    """All notes, in the order of their importance to a rollout."""
+    """All notes, those that matter most to a rollout first."""
     return (*_of_model(model), *_of_instances(instances))
 
 

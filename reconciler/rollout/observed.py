@@ -20,8 +20,8 @@ from reconciler.rollout.traits import Plan, Traits
 from reconciler.spec.author import Author
 from reconciler.spec.image import Image, same
 
-# How old a fact may be to act on it. A row of a list may wait behind a thousand others: when it is older than
-# this, a decision to do nothing may rest on it, but no step.
+# How old a fact may be for a step to rest on it. A row of a list can wait behind a thousand others. If it is
+# older than this, it is still good for a decision to do nothing.
 FRESH = timedelta(seconds=10)
 
 
@@ -34,7 +34,7 @@ class ReadTime:
 
 
 class HealthSource(StrEnum):
-    """Where the health of instances comes from. Azure allows one source."""
+    """Where the health of instances comes from. Azure allows one source for each scale set."""
 
     EXTENSION = "Application Health extension"
     PROBE = "load balancer probe"
@@ -69,7 +69,7 @@ ABSENT = Absent.ABSENT
 class Model:
     """The scale set itself: "GET virtualMachineScaleSets/N", or a row of the list."""
 
-    id: str  # folded: lists of a subscription give the resource group in capitals
+    id: str  # case-folded: lists of a subscription give the resource group in capitals
     location: str  # "westeurope"
     etag: str
     image: Image | None  # None: no image, or one of an unknown kind
@@ -80,11 +80,11 @@ class Model:
     automatic_os_upgrade: bool
     service_fabric: bool
     health_source: HealthSource
-    owner: str = ""  # another controller that created it, in words
-    has_profile: bool = True  # a Flexible scale set may have none, and then Azure creates no instances of it
+    owner: str = ""  # another controller that created the scale set, in words
+    has_profile: bool = True  # a Flexible scale set can lack one: Azure then creates no instances of it
     health_grace: timedelta = timedelta()  # the Application Health extension's "gracePeriod"
     os_image_notice: timedelta = timedelta()  # how long Azure notifies an instance before its upgrade
-    terminate_notice: timedelta = timedelta()  # and before its deletion
+    terminate_notice: timedelta = timedelta()  # how long Azure notifies an instance before its deletion
     is_spot: bool = False
     eviction_policy: str = ""  # "Deallocate" or "Delete"
     disk_size: int | None = None  # of the OS disk, in GB
@@ -95,12 +95,12 @@ class Model:
 
     @property
     def subscription(self) -> str:
-        """The id of its subscription, folded."""
+        """The id of the subscription, case-folded."""
         return self.id.split("/")[2]
 
     @property
     def is_flexible(self) -> bool:
-        """Whether its instances are individual virtual machines."""
+        """Whether the instances of the scale set are individual virtual machines."""
         return self.orchestration.casefold() == "flexible"
 
 
@@ -110,7 +110,7 @@ class Instance:
 
     id: str  # a number; in Flexible orchestration the name of the virtual machine
     name: str
-    image: Image | None  # what it runs, with its exactVersion if Azure reports one
+    image: Image | None  # the image that it runs, with the exactVersion if Azure reports one
     latest_model: bool | None  # None: not reported, as in a Flexible scale set
     provisioning: str  # "" if the row has no such status
     power: str
@@ -127,14 +127,14 @@ class Instance:
     has_own_model: bool = False  # "modelDefinitionApplied": changed individually, which an upgrade reverts
     is_attached: bool = False  # a virtual machine that a person attached to a Flexible set
     generation: str = ""  # "V1" or "V2"
-    upgrade_phase: int | None = None  # reported by its application: its position in the order of upgrades,
-    skips_upgrade: bool = False  # and whether upgrades are to skip it
+    upgrade_phase: int | None = None  # its position in the order of upgrades, reported by its application
+    skips_upgrade: bool = False  # whether upgrades are to skip it, reported by its application
     health_since: datetime | None = None  # when its health last changed, by Azure's time
-    state_since: datetime | None = None  # since when it is healthy or not, if later: see `age`
+    state_since: datetime | None = None  # when it became healthy or unhealthy, if after `since`: see `age`
     relapses: int = 0  # how often it became unhealthy since `since`, as far as known: see `age`
 
     def runs(self, image: Image) -> bool:
-        """Whether Azure reports that it runs this image."""
+        """Whether Azure reports that the instance runs this image."""
         return self.image is not None and same(self.image, image)
 
 
@@ -159,7 +159,7 @@ class Verdict(StrEnum):
     REPLICATING = "replicating"
     DEPRECATED = "deprecated"
     NO_LATEST = "no version for latest"
-    UNCHECKED = "unchecked"  # no catalogue, or none that can be read; Azure checks it
+    UNCHECKED = "unchecked"  # no catalogue can be read, so only Azure checks the image
     UNREADABLE = "unreadable"  # `latest` cannot be looked up
 
 
@@ -167,9 +167,9 @@ class Verdict(StrEnum):
 class Availability:
     """The desired image in the catalogue, in the region of the scale set.
 
-    `image` is the exact image: for `latest` the newest version, if any. `evidence` explains the verdict, ""
-    if there is nothing to add. `traits` are those of the image, and `current` those of the image of the
-    model. They are None if the catalogue does not report them.
+    `image` is the exact image: for `latest` the newest version, if any. `evidence` explains the verdict, or
+    is "" if there is nothing to add. `traits` are the traits of the desired image, and `current` those of the
+    image of the model. Each is None if the catalogue does not report it.
     """
 
     image: Image
@@ -188,21 +188,21 @@ class Operation:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether it is in progress."""
+        """Whether the operation is in progress."""
         return self.status == "InProgress"
 
     @property
     def is_preempted(self) -> bool:
-        """Whether a later operation replaced it."""
+        """Whether a later operation replaced this one."""
         return self.error.startswith("OperationPreempted")
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One observation of one scale set. `progress` is derived from the observations before it.
+    """One observation of one scale set. `progress` is derived from earlier observations.
 
-    It began at `began`, and the last fact arrived at `at`. Facts that a step rests on have their own times,
-    because a model from a list may be older. `last_need` is what was read last.
+    The observation began at `began`, and its last fact arrived at `at`. Each fact on which a step rests has
+    its own times, because a model from a list can be older. `last_need` is the fact that was read last.
     """
 
     at: datetime

@@ -13,13 +13,14 @@ from reconciler.spec.wording import count
 
 
 def patch(image: Image, model: Model, persisted: PersistedState | None, fleet: str) -> PatchModel | Decision:
-    """The step, or why it cannot be taken. `persisted` is None if nothing is to be persisted.
+    """The step that sets the model to `image`, or why it cannot be taken.
 
-    The name of the fleet ("" for none) is written too, unless the state needs its room.
+    `persisted` is None if no state is to be persisted. The name of the fleet ("" for none) is written too,
+    unless the state needs the room.
 
-        49 tags of others, onFailure: hold      the name fills the fiftieth
+        49 tags of others, onFailure: hold      the name takes the fiftieth tag
         49 tags of others, onFailure: rollback  the name is left out if the state would need two tags with it
-        50 tags of others, onFailure: hold      the image is set, and no tag
+        50 tags of others, onFailure: hold      the image is set, but no tag is
     """
     if refused := missing_etag(model):
         return refused
@@ -44,7 +45,7 @@ def is_claimed(step: PatchModel, model: Model, fleet: str) -> bool:
 
 
 def _noting(persisted: PersistedState, image: Image, model: Model) -> PatchModel | None:
-    """The step with this state in the tags, None if there is no room."""
+    """The step with this state in the tags, or None if there is no room for the state."""
     tags = with_state(model.tags, persisted)
     if not is_storable(persisted) or missing_room(model.tags, tags):
         return None
@@ -52,8 +53,10 @@ def _noting(persisted: PersistedState, image: Image, model: Model) -> PatchModel
 
 
 def missing_etag(model: Model) -> Decision | None:
-    """Why the model cannot be changed, or None. The etag ensures that the model is still the one that was
-    read."""
+    """Why the model cannot be changed if it has no etag, or None if it has one.
+
+    The etag ensures that the change applies to the model that was read.
+    """
     if model.etag:
         return None
     return Decision(

@@ -3,8 +3,8 @@
     vmss-reconciler-pause   by=ada@example.com;at=2026-01-05T09:00:00+00:00;until=…;reason=checkout is down
 
 The tag on a scale set pauses this scale set. The tag on the resource group that the Fleet names pauses the
-whole fleet. Any value counts, because a person in a hurry may set the tag by hand: a text of another form is
-the reason. The name in the tag is a claim. Azure's activity log has the proof.
+whole fleet. Any value counts as a pause, because a person in a hurry might set the tag by hand: text in
+another form is taken as the reason. The name in the tag is only a claim. Azure's activity log has the proof.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from reconciler.spec.wording import printable
 
 PAUSE = "vmss-reconciler-pause"
 LONGEST = 256
-"""The number of characters that Azure keeps in a tag."""
+"""The maximum number of characters in the value of a tag in Azure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,11 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class FleetPause:
-    """What is known of the pause of the fleet.
+    """What is known about the pause of the fleet.
 
-    `pause` is the one that was read last. `unread_since` is the time of that read, if it was too long ago.
-    `unknown` says why there has been no read at all since the start, so that the fleet counts as paused.
+    `pause` is what was read last, None if there was no pause. `unread_since` is the time of that read if it
+    was too long ago. `unknown` says why the tag has never been read since the start of the daemon, or is "".
+    While `unknown` is set, the fleet counts as paused.
     """
 
     pause: Pause | None = None
@@ -49,7 +50,7 @@ NOT_PAUSED = FleetPause()
 
 
 def pause_in(tags: Mapping[str, str]) -> Pause | None:
-    """The pause in these tags, or None. Azure ignores the case of names.
+    """The pause in these tags, or None. Azure ignores the case of tag names.
 
     >>> pause_in({"VMSS-Reconciler-Pause": "checkout is down"}).reason
     'checkout is down'
@@ -66,7 +67,7 @@ def pause_in(tags: Mapping[str, str]) -> Pause | None:
 
 
 def pause_text(pause: Pause) -> str:
-    """The value of the tag, which may be longer than Azure allows."""
+    """The value of the tag. It can be longer than the `LONGEST` that Azure allows."""
     parts = {
         "by": escape(pause.by),
         "at": _text(pause.at),

@@ -12,7 +12,7 @@ from functools import lru_cache
 from reconciler.rollout.pause import Pause
 from reconciler.spec.image import Image, same, short
 
-_DIGITS = 16  # of a digest: two of a thousand images are alike once in 10**14 times
+_DIGITS = 16  # of a digest: the probability that two of a thousand images share one is about 10**-14
 _LONGEST_NAME = 40
 
 
@@ -20,7 +20,7 @@ _LONGEST_NAME = 40
 class Fingerprint:
     """An image that is only compared: a digest of it, and a short name for people.
 
-    The digest is "" if a former version wrote it, which wrote only the name.
+    The digest is "" if an earlier version of this program wrote the fingerprint: it wrote only the name.
     """
 
     digest: str
@@ -34,7 +34,7 @@ class Fingerprint:
         return Fingerprint(hashlib.sha256(text.encode()).hexdigest()[:_DIGITS], short(image)[:_LONGEST_NAME])
 
     def is_of(self, image: Image) -> bool:
-        """Whether it is the fingerprint of this image."""
+        """Whether this is the fingerprint of `image`."""
         its = Fingerprint.of(image)
         return self.digest == its.digest if self.digest else self.name[:_LONGEST_NAME] == its.name
 
@@ -55,8 +55,8 @@ class Mark:
 class Signature:
     """Who approved an image, and when, in whole seconds.
 
-    `by` is the name in the token, or the one given with `--by`, "" if there is neither. `through` is the name
-    in the token if another one was given, such as that of a pipeline.
+    `by` is the name given with `--by`, or else the name in the access token, or "" if there is neither.
+    `through` is the name in the token if `--by` gave another one: for example, the name of a pipeline.
     """
 
     by: str
@@ -76,14 +76,15 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class PersistedState:
-    """The persisted state. A field is None if nothing is known.
+    """The persisted state of a scale set. A field is None if nothing is known.
 
-    `last_good` is the image that all instances ran before the model was last changed, few of them unhealthy.
-    `failed` is the image that failed last, whatever the scale set has run since. `began` is the last rollout.
-    `approved` is written by a person and only read here. `fleet` is the name of the fleet that has claimed
-    the scale set, or "". `signature` is that of an approval, perhaps of an earlier one: an older version
-    leaves it unchanged. `retry` is a retry that a person requested: what counted against the image before no
-    longer counts. `pause` is that of the scale set alone, and only read here too.
+    `last_good` is the image that all instances ran before the model was last changed, with few of them
+    unhealthy. `failed` is the image that failed last, whatever the scale set has run since. `began` is the
+    image of the last rollout and the time at which it began. `approved` is the image that a person approved.
+    `fleet` is the name of the fleet that has claimed the scale set, or "". `signature` belongs to an
+    approval, perhaps to an earlier one, because an older version of this program does not update it. `retry`
+    is a retry that a person requested: what counted against the image before no longer counts. `pause` is the
+    pause of this scale set alone. People write `approved` and `pause`, and a rollout only reads them.
 
     `others` are parts that another version of this program wrote, unchanged. `is_readable` is False if a
     later version wrote the state in an unknown form.
@@ -103,7 +104,8 @@ class PersistedState:
     def rollback_target(self, image: Image) -> Image | None:
         """The last good image if `image` failed, or None.
 
-        None too if another image was begun since: declaring the failed image again is then a retry.
+        Also None if the rollout of another image has begun since: declaring the failed image again is then a
+        retry.
         """
         if self.failed is None or self.last_good is None or not self.failed.is_of(image):
             return None
@@ -112,7 +114,10 @@ class PersistedState:
         return None if self.is_last_good(image) else self.last_good
 
     def with_retry(self, image: Image, at: datetime) -> "PersistedState":
-        """The state after a person requested a retry of this image. Its deadlines begin again."""
+        """The state after a person requested a retry of this image.
+
+        The deadlines of the image begin again.
+        """
         mark = Mark.of(at, image)
         failed = None if self.failed and self.failed.is_of(image) else self.failed
         began = mark if self.began and self.began.image.is_of(image) else self.began
@@ -136,6 +141,6 @@ class PersistedState:
         return self.approved is not None and same(self.approved, image)
 
     def signature_of(self, image: Image) -> Signature | None:
-        """Who approved exactly this image, and when. None if that is unknown or nobody did."""
+        """Who approved exactly this image, and when, or None if nobody did or that is unknown."""
         is_signed = self.signature is not None and self.signature.image.is_of(image)
         return self.signature if is_signed and self.is_approved(image) else None

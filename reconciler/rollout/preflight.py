@@ -1,7 +1,7 @@
 """Checks of the desired image before the model is set.
 
-Azure would refuse most of these images too, but some only when the first instance is created. Checked in
-advance, they cost neither an instance nor a change of the model. To add a check: a `Verdict` that
+Azure would refuse most of these images too, but some only when the first instance is created. A check in
+advance costs neither an instance nor a change of the model. To add a check: a `Verdict` that
 `reconciler.azure.catalogue` finds, a row below, a `Reason` with its row, and a row in the table of the test.
 """
 
@@ -62,7 +62,7 @@ def image_unavailable(image: Image, model: Model, availability: Availability) ->
         return None
     reason, words = _REFUSALS[availability.verdict]
     evidence = f" ({availability.evidence})" if availability.evidence else ""
-    # The id of a gallery image is longer than a line, and stands in the spec.
+    # The id of a gallery image is longer than a line, and the spec contains it anyway.
     name = image if isinstance(image, PlatformImage) else short(image)
     return Decision(reason, f"{words.format(image=name, region=model.location)}{evidence}")
 
@@ -77,7 +77,7 @@ _SECURITY: Mapping[str, frozenset[str]] = {
 }
 
 
-_ROUNDING = 1  # GB by which the reported size of an image may be too large
+_ROUNDING = 1  # GB by which the reported size of an image can be too large
 
 
 def incompatibility(model: Model, availability: Availability) -> Decision | None:
@@ -104,7 +104,7 @@ def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterato
             f"it is built for {wanted.architecture}, but the scale set runs {current.architecture} (declare "
             f"an image for {current.architecture})"
         )
-    # An image of 30 GB and one megabyte is reported as 31 GB, and was recorded to run on a disk of 30 GB.
+    # An image of 30 GB and one megabyte is reported as 31 GB, and was observed to run on a disk of 30 GB.
     if wanted.disk_size and model.disk_size and wanted.disk_size > model.disk_size + _ROUNDING:
         yield (
             f"it needs a {wanted.disk_size} GB OS disk, but the scale set has {model.disk_size} GB (set "
@@ -117,7 +117,7 @@ def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterato
             f"its security type is {wanted.security_type}, but the scale set's is {has} (declare an image "
             f"for {has})"
         )
-    # A plan of the current image is accepted, whatever the plan of the scale set is read as.
+    # The plan of the current image is accepted too, whatever plan was read from the scale set.
     plans = {str(each).casefold() for each in (model.plan, current.plan)}
     if wanted.plan and str(wanted.plan).casefold() not in plans:
         yield (
@@ -127,15 +127,15 @@ def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterato
 
 
 def _differ(wanted: str, current: str) -> bool:
-    """Whether both are known and differ by more than case."""
+    """Whether both values are known and differ by more than case."""
     return bool(wanted and current) and wanted.casefold() != current.casefold()
 
 
 def newest_version(image: Image, model: Model, availability: Availability) -> Image | Decision:
-    """The version that an `image` on latest means for this scale set now, or why there is none.
+    """The version that latest stands for on this scale set now, or why there is none. `image` names latest.
 
-    It never moves a scale set back and never stops a rollout in progress. A withdrawn version, or a catalogue
-    that is behind or unreadable, does not downgrade a fleet.
+    The result never moves a scale set to an older version, and never stops a rollout in progress. A withdrawn
+    version, or a catalogue that is out of date or unreadable, does not downgrade a fleet.
     """
     current = model.image if model.image and is_version_of(model.image, image) else None
     if refused := image_unavailable(image, model, availability):
@@ -150,7 +150,7 @@ def exact_spec(
     """The spec with its exact image (for latest the newest version), and with `health.timeout` extended by
     the time that Azure itself lets an upgrade wait.
 
-    A Decision if there is no exact image, None if the catalogue was not read yet.
+    A Decision if there is no exact image, or None if the catalogue has not been read yet.
 
     timeout 10m, a notice of 15m before the OS disk is replaced, a grace period of 10m: 35m
     """
@@ -159,7 +159,8 @@ def exact_spec(
     found = desired.image if availability is None else _exact(desired.image, model, availability)
     if isinstance(found, Decision):
         return found
-    # "PT15M" of notice before the OS disk is replaced, and a grace period in which health is Initializing.
+    # Azure waits for its notice to pass ("PT15M") before it replaces the OS disk, and health is Initializing
+    # during a grace period.
     timeout = desired.health.timeout + model.os_image_notice + model.health_grace
     return replace(desired, image=found, health=replace(desired.health, timeout=timeout))
 
@@ -179,7 +180,7 @@ def exact_if_known(desired: ScaleSet, observed: Observed) -> ScaleSet:
 def too_many_models(desired: Image, instances: Iterable[Instance]) -> Decision | None:
     """The decision that Azure's limit on models in use allows no further model, or None.
 
-    It counts images. There may be more models than images, and then Azure itself refuses.
+    Only images are counted. If there are more models than images, Azure itself might refuse the change.
     """
     in_use = {str(each.image).casefold(): each.image for each in instances if each.image is not None}
     others = [image for image in in_use.values() if not same(image, desired)]

@@ -1,7 +1,8 @@
 """What one process knows of a rollout: whether one is in progress, and how far its last step has come.
 
-The daemon needs none of this in order to act. A new process begins without it: it waits for the healthy
-observations again, gives a batch its full time again, and may repeat a step. It starts nothing else.
+The daemon needs none of this in order to act. A new process begins without this knowledge: it waits for the
+healthy observations again, gives a batch its full time again, and might repeat a step. It starts no other
+step.
 """
 
 from collections.abc import Mapping
@@ -24,28 +25,28 @@ class Progress:
 
     passes: int = 0  # observations in a row that found every upgraded instance healthy
     waiting_since: datetime | None = None  # when the wait for instances, or for one more of them, began
-    back: int = 0  # the most that were healthy during this wait
-    is_under_way: bool | None = None  # a rollout was seen to begin and not to end; None: neither was seen
+    back: int = 0  # the largest number of healthy instances during this wait
+    is_under_way: bool | None = None  # a rollout was seen to begin but not to end; None: neither was seen
     attempt: Attempt | None = None  # the last step that Azure accepted
     last_reason: Reason | None = None  # of the last decision; a failed call decides nothing
-    holds_slot: bool | None = None  # one of `spec.maxConcurrentRollouts`; None: this process cannot know yet
+    holds_slot: bool | None = None  # of `spec.maxConcurrentRollouts`; None: this process cannot know yet
     has_acquired: bool = False  # this reconcile took a slot, and returns it if it begins nothing
     wait: Wait | None = None  # what the last observations waited for without success
     taken: frozenset[str] = frozenset()  # ids upgraded since the rollout began
-    not_serving: frozenset[str] = frozenset()  # of all, those that did not serve then or when first upgraded
+    not_serving: frozenset[str] = frozenset()  # ids that did not serve then, or when first upgraded
     relapses: int = 0  # how often fewer were healthy than `most_healthy`, since the last step
     most_healthy: int = 0
     seen_at: datetime | None = None  # when the instances were last counted
     time_on_hold: timedelta = (
         timedelta()
-    )  # how long the rollout was suspended or frozen, without the current hold
+    )  # how long the rollout was suspended or frozen, not counting the current hold
     on_hold_since: datetime | None = None
     was_under_way: bool | None = None  # `is_under_way` of the image that was declared before
     blamed: Fingerprint | None = None
     wrote_last_good: Fingerprint | None = None  # the last good image that this process wrote to the tags
     has_soaked: bool = False
-    # It has seen the scale set at rest, and each of its steps since. Otherwise an unknown step may have taken
-    # an instance out of service that does not serve.
+    # This process has seen the scale set at rest, and every step since. Otherwise a step that it has not seen
+    # might have taken out of service an instance that does not serve now.
     has_seen_all_steps: bool = False
     contests: Mapping[str, Contest] = field(default_factory=dict)  # by instance id
     tag_write: TagWrite | None = None  # the last write of the tags alone
@@ -60,7 +61,7 @@ class Progress:
 
     @property
     def has_slot(self) -> bool | None:
-        """Whether it counts against the cap now. None if this process cannot know yet."""
+        """Whether the scale set counts against the cap now, or None if this process cannot know yet."""
         return True if self.has_acquired else self.holds_slot
 
     def for_new_spec(self, *, is_same_image: bool) -> "Progress":
@@ -90,15 +91,17 @@ class Progress:
 def progress_after(
     before: Progress, reason: Reason, back: int | None, at: datetime, step: Step | None = None
 ) -> Progress:
-    """The progress after a decision at `at` with this reason and step. `back` is as in InstanceCounts, None
-    if the instances were not counted."""
+    """The progress after a decision at `at` with this reason and step.
+
+    `back` is as in InstanceCounts, or None if the instances were not counted.
+    """
     after = _after_hold(replace(before, last_reason=reason), reason, at)
     phase = reason.meaning.phase
     if reason is Reason.UPGRADING and step and before.taken and not before.is_waiting_for(step) and back:
-        # A second batch starts only after the soak of the first, or if nothing of that is left.
+        # A second batch starts only after the soak of the first, or if no instance of the first is left.
         after = replace(after, has_soaked=True)
     if phase is Phase.DONE:
-        # A scale set without instances is done too, but has proven nothing.
+        # A scale set without instances is also done, but has proven nothing.
         after = replace(after, relapses=0, has_soaked=after.has_soaked or back != 0)
     if phase in _ENDS:
         after = replace(after, has_seen_all_steps=True)
@@ -131,7 +134,7 @@ def _after_step(before: Progress, reason: Reason, back: int | None, step: Step |
     """The progress after a step. Repeating a step that had no effect does not restart the wait."""
     after = replace(_with_upgraded(before, step), is_under_way=True, passes=0, most_healthy=0)
     if isinstance(step, PatchModel) and not before.is_under_way:
-        after = replace(after, time_on_hold=timedelta())  # a hold before it began does not count
+        after = replace(after, time_on_hold=timedelta())  # a hold before the rollout began does not count
     if isinstance(step, PatchModel):
         after = replace(after, tag_write=None)
     if isinstance(step, PatchModel) and step.good:
@@ -142,8 +145,10 @@ def _after_step(before: Progress, reason: Reason, back: int | None, step: Step |
 
 
 def _with_upgraded(before: Progress, step: Step | None) -> Progress:
-    """Instances that served when a step of ours upgraded them count against the rollout, through every
-    fix."""
+    """The progress with the instances of this step in `taken` and, if they do not serve, in `not_serving`.
+
+    An instance that served when a step of ours upgraded it counts against the rollout, through every fix.
+    """
     match step:
         case PatchModel(not_serving=not_serving) if before.is_under_way is False or not before.taken:
             return replace(before, taken=frozenset(), not_serving=not_serving)
@@ -162,15 +167,17 @@ def _with_upgraded(before: Progress, step: Step | None) -> Progress:
 
 
 def _after_hold(progress: Progress, reason: Reason, at: datetime) -> Progress:
-    """A hold stops every clock: nothing is observed, and nothing may be done."""
+    """The progress with the time on hold updated. A hold stops every clock: nothing is observed or done."""
     if reason.meaning.is_hold:
         return replace(progress, on_hold_since=progress.on_hold_since or at)
     return replace(progress, on_hold_since=None, time_on_hold=progress.hold_until(at))
 
 
 def _after_a_gap(progress: Progress, at: datetime) -> Progress:
-    """Extend a wait by a gap of minutes without observation, on hold or unreachable: a recovery in that time
-    could not be seen."""
+    """The progress with its wait extended by a gap of minutes without an observation.
+
+    During a gap, on hold or with Azure unreachable, a recovery could not be seen.
+    """
     if progress.waiting_since is None or progress.seen_at is None or at - progress.seen_at <= _GAP:
         return progress
     return replace(progress, waiting_since=min(progress.waiting_since + (at - progress.seen_at), at))

@@ -15,7 +15,7 @@ from reconciler.spec.scale_set import Rollout
 
 
 def own_instances(instances: Sequence[Instance]) -> tuple[Instance, ...]:
-    """The instances that the scale set created itself, which follow its model."""
+    """The instances that the scale set itself created. Only these follow the model."""
     return tuple(each for each in instances if not each.is_attached)
 
 
@@ -30,7 +30,7 @@ def partial_read(model: Model, instances: Sequence[Instance]) -> Decision | None
 
 
 def group_instances(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decision:
-    """The grouping of the instances by domain, or the decision that it is unknown."""
+    """The grouping of the instances by domain, or the decision that their domains are unknown."""
     try:
         return grouping(rollout.by, rollout.order, instances)
     except DomainsUnknown as error:
@@ -38,7 +38,7 @@ def group_instances(rollout: Rollout, instances: Sequence[Instance]) -> Grouping
 
 
 def with_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decision:
-    """The context with its instances, or the decision that their list is not sufficient."""
+    """The aim with its instances, or the decision that the list is incomplete or the domains are unknown."""
     if unread := partial_read(aim.model, instances):
         return unread
     domain_of = group_instances(aim.rollout, own_instances(instances))
@@ -57,9 +57,9 @@ def with_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decisio
 
 
 def _missing_rows(model: Model, instances: Sequence[Instance]) -> str:
-    """What is missing, in words, or "". More rows than the capacity mean overprovisioning.
+    """What the list lacks, in words, or "" if it is complete. More rows than the capacity: overprovisioning.
 
-    A scale set that changes while its pages are read may list one instance twice and omit another.
+    A scale set that changes while its pages are read can list one instance twice and omit another.
     """
     seen = len({instance.id for instance in instances})
     if seen < len(instances):

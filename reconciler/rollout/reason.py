@@ -1,8 +1,8 @@
 """The one table of reasons: why a scale set has its status, and everything that follows from each reason.
 
-To add one: a member of `Reason`, a row of `TABLE`, a row in `tests/daemon/test_reasons.py`. `docs/reasons.md`
-is generated from the table (`reason_rows`). Code that needs several reasons selects them with
-`reasons_where`. A test finds any other list of reasons.
+To add a reason: a member of `Reason`, a row of `TABLE`, a row in `tests/daemon/test_reasons.py`.
+`docs/reasons.md` is generated from the table (`reason_rows`). Code that needs several reasons selects them
+with `reasons_where`. A test rejects any other list of reasons.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from reconciler.spec.duration import format_duration
 class Status(StrEnum):
     """The condition of a scale set in one word."""
 
-    READY = "Ready"  # it is as declared
+    READY = "Ready"  # the scale set is as declared
     RECONCILING = "Reconciling"  # in progress; nothing to do
     WAITING = "Waiting"  # blocked on purpose by a gate of its spec: a window, an approval, a slot
     FAILING = "Failing"  # blocked; resumes automatically once the cause is gone
@@ -25,7 +25,7 @@ class Status(StrEnum):
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more will happen without a person."""
+        """Whether nothing more will happen until a person changes something."""
         return self in {Status.READY, Status.STALLED, Status.SUSPENDED}
 
     @property
@@ -38,18 +38,18 @@ class Phase(Enum):
     """The phase of a rollout, by its last decision."""
 
     BEGINS = auto()  # a step has just been taken
-    AWAITS = auto()  # waits for the instances of a step
+    AWAITS = auto()  # the rollout waits for the instances of a step
     PASSES = auto()  # no wait for instances: the upgraded ones were found healthy
     DONE = auto()  # every instance that can be upgraded runs the image
     ROLLED_BACK = auto()  # the image failed, and the model is back on the last good one
 
 
 class Slot(Enum):
-    """What happens to the concurrency slot (`spec.maxConcurrentRollouts`)."""
+    """What a reason does to the concurrency slot of its scale set (`spec.maxConcurrentRollouts`)."""
 
-    HOLDS = auto()  # a rollout is in progress, even if this process did not see it begin
-    ASKS = auto()  # keeps a slot that it has, or asks for one before its first step
-    KEEPS = auto()  # unknown: unchanged
+    HOLDS = auto()  # holds a slot: a rollout is in progress, even if this process did not see it begin
+    ASKS = auto()  # keeps a slot that it holds, or asks for one before its first step
+    KEEPS = auto()  # unchanged, because nothing is known about the rollout
     FREES = auto()  # holds no slot
 
 
@@ -57,12 +57,12 @@ class Requeue(Enum):
     """When the next reconcile is, if the decision names no time."""
 
     SWEEP = auto()  # at every sweep
-    ON_CHANGE = auto()  # when the list shows a change, its wait has ended, or its interval has passed
+    ON_CHANGE = auto()  # when the list shows a change, the wait has ended, or `spec.interval` has passed
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """All that follows from one reason. `cause` completes "because", and `remedy` says what has to happen."""
+    """All that follows from one reason. `cause` completes "because ...". `remedy` says what must happen."""
 
     status: Status
     cause: str
@@ -70,19 +70,19 @@ class Meaning:
     phase: Phase = Phase.PASSES
     slot: Slot = Slot.ASKS
     requeue: Requeue = Requeue.SWEEP
-    fails_after: timedelta | None = None  # a wait that is older counts as failing (`wait`); None: never
+    fails_after: timedelta | None = None  # a longer wait counts as failing (see `wait`); None: never
     ends_when: str = ""  # in the words of a forecast
     is_failure: bool = False  # the rollout has failed, and `rollout.onFailure` decides what happens next
     is_error: bool = False  # a call failed, or the reconciler did: nothing was decided
-    is_conclusive: bool = True  # the last decision is about what is declared
-    names_instances: bool = False  # its message names those that are not serving
+    is_conclusive: bool = True  # what is declared now has been decided on
+    names_instances: bool = False  # its message names the instances that are not serving
     is_unseen: bool = False  # earlier observations no longer count
     is_latest_unknown: bool = False  # it is unknown whether anything differs from latest
     keeps_batch: bool = False  # the last batch is still unavailable, or that is unknown
     is_pause: bool = False  # a wait between batches that the spec asks for
     is_hold: bool = False  # a person has said that nothing is to be done
     is_queued: bool = False  # it waits only for others that go first
-    is_retried: bool = False  # its step is retried, and it is failing meanwhile
+    is_retried: bool = False  # its step is retried, and the scale set is Failing meanwhile
 
 
 class Reason(StrEnum):
@@ -752,7 +752,7 @@ def meaning_of(word: str) -> Meaning | None:
 
 
 def reasons_where(holds: Callable[[Meaning], bool]) -> frozenset[Reason]:
-    """The reasons whose row satisfies a condition.
+    """The reasons for whose rows `holds` is true.
 
     >>> sorted(reasons_where(lambda meaning: meaning.is_pause))
     [<Reason.BAKING: 'Baking'>, <Reason.SOAKING: 'Soaking'>]

@@ -1,8 +1,8 @@
 """Scale sets that the reconciler does not change, and why: another writer, or a change that Azure never
 allows.
 
-Each refusal lasts until a person changes the spec or the scale set. None is worked around. To add one: a
-branch here, a `Reason`, and a row in the table of the test.
+Each refusal lasts until a person changes the spec or the scale set. The reconciler works around none of them.
+To add a refusal: a branch here, a `Reason`, and a row in the table of the test.
 """
 
 from datetime import UTC, datetime
@@ -19,9 +19,10 @@ from reconciler.spec.suspension import Suspension
 def active_hold(
     desired: ScaleSet, fleet_pause: FleetPause, model: Model | None, at: datetime
 ) -> Decision | None:
-    """The freeze, the pause of the fleet, the suspension or the pause of the scale set, or None.
+    """The decision for the hold that is in force, or None.
 
-    The first one counts. Each lasts until a person lifts it, expired or not. `model` is the last one known.
+    The first of these counts: the freeze, the pause of the fleet, the suspension, the pause of the scale set.
+    Each lasts until a person lifts it, even after it has expired. `model` is the model that was read last.
     """
     if freeze := desired.fleet.freeze:
         reason = Reason.FREEZE_EXPIRED if _is_over(freeze.until, at) else Reason.FROZEN
@@ -47,7 +48,10 @@ def is_on_hold(desired: ScaleSet, fleet_pause: FleetPause, model: Model | None) 
 
 
 def _hold_decision(suspension: Suspension, reason: Reason, words: tuple[str, str], field: str) -> Decision:
-    """`words` are "the scale set is suspended" and "suspension", or those of a freeze."""
+    """The decision for a suspension or a freeze.
+
+    `words` are "the scale set is suspended" and "suspension", or the same for a freeze.
+    """
     state, noun = words
     by = f" by {suspension.by}" if suspension.by else ""
     if not suspension.reason:
@@ -67,7 +71,10 @@ def _hold_decision(suspension: Suspension, reason: Reason, words: tuple[str, str
 
 
 def _pause_decision(pause: Pause, who: str, what: str, at: datetime) -> Decision:
-    """`who` is paused, and `what` is the argument of `reconciler resume` that lifts it."""
+    """The decision that `who` is paused.
+
+    `reconciler resume` lifts the pause if it has the argument `what`.
+    """
     resume = f"`reconciler resume {what}`"
     if pause.until and _is_over(pause.until, at):
         by = f" by {pause.by}" if pause.by else ""
@@ -82,7 +89,10 @@ def _pause_decision(pause: Pause, who: str, what: str, at: datetime) -> Decision
 
 
 def describe_pause(pause: Pause, who: str, verb: str = "is") -> str:
-    """Who paused `who`, when and why: "the fleet was paused by ada at ...". `verb` is for an unknown time."""
+    """Who paused `who`, when and why: "the fleet was paused by ada at ...".
+
+    `verb` replaces "was" if the time is unknown.
+    """
     by = f" by {pause.by}" if pause.by else ""
     when = f" at {moment(pause.at)}" if pause.at else ""
     why = f" ({pause.reason})" if pause.reason else ""
@@ -90,7 +100,7 @@ def describe_pause(pause: Pause, who: str, verb: str = "is") -> str:
 
 
 def describe_fleet_pause(fleet_pause: FleetPause) -> str:
-    """Who has paused the fleet, or why it counts as paused. "" if it does not."""
+    """Who has paused the fleet, or why the fleet counts as paused, or "" if it does not."""
     if fleet_pause.pause:
         return describe_pause(fleet_pause.pause, "the fleet")
     return f"the fleet counts as paused, because {fleet_pause.unknown}" if fleet_pause.unknown else ""
@@ -101,7 +111,7 @@ def _is_over(until: datetime | None, at: datetime) -> bool:
 
 
 def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | None) -> Decision | None:
-    """Why `model` must not be set to the image of `desired`, or None. The longest-lasting reason is first."""
+    """Why `model` must not be set to the image of `desired`, or None. Reasons that last longer come first."""
     if foreign := _foreign_owner(desired, model):
         return foreign
     image = desired.image
@@ -156,7 +166,10 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
 
 
 def _foreign_owner(desired: ScaleSet, model: Model) -> Decision | None:
-    """The other owner of the scale set, or None. Another fleet may be this one under its former name."""
+    """The decision that the scale set has another owner, or None.
+
+    A fleet with another name might be this fleet before it was renamed.
+    """
     if model.owner:
         return Decision(Reason.MANAGED_BY_ANOTHER, f"{_describe_owner(model.owner)}; remove the spec")
     owner, ours = model.persisted.fleet, desired.fleet.name
@@ -171,8 +184,10 @@ def _foreign_owner(desired: ScaleSet, model: Model) -> Decision | None:
 
 
 def _describe_owner(owner: str) -> str:
-    """The owner in words. Only a known controller, not any resource in "managedBy", is sure to change the
-    image."""
+    """The owner in words.
+
+    A known controller is certain to change the image. Any other resource in "managedBy" only might.
+    """
     if owner.startswith("/"):
         return f"the scale set's managedBy is {owner}, which may also change the image of the scale set"
     return f"the scale set belongs to {owner}, which changes its image and drains its instances by itself"

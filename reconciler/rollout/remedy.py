@@ -1,14 +1,14 @@
-"""What passes a closed gate. Nothing passes a hold, and only the last good image passes its own approval
-and breaker.
+"""Which steps pass a closed gate. No step passes a hold. Only the last good image needs no approval, and
+passes the breaker.
 
-- **The return of the model** to the last good image. It takes no instance out of service, and until it
-  happens every scale-out and repair creates another bad instance.
-- **A fix**: while the model is on an image that failed here, or an instance that runs that image does not
-  serve, another declared image is set and rolled out to those instances.
-- **Remediation**: an instance that does not serve is brought to an image that is proven on this scale set,
-  while no more than `maxUnhealthy` do not serve. If more do not serve, the cause is probably not in the
-  instances. The declared image is then rolled out to one batch of them, and the result decides about the
-  others.
+- **The return of the model** to the last good image. This takes no instance out of service. Until the model
+  returns, every scale-out and repair creates another bad instance.
+- **A fix**: while the model is on an image that failed here, or an instance on a failed image does not serve,
+  another declared image is set, and is rolled out to the instances that do not serve.
+- **Remediation**: an instance that does not serve is brought to an image that is proven on this scale set, as
+  long as no more than `maxUnhealthy` instances do not serve. If more do not serve, the cause is probably not
+  in the instances. The declared image is then rolled out to one batch of them, and the result decides about
+  the others.
 
 An image that a person declares urgent passes windows, waves and the cap on change (`urgency`).
 
@@ -56,8 +56,8 @@ def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
 def passes_gates(aim: Aim, instances: Sequence[Instance]) -> bool:
     """Whether the model may be set although a gate is closed.
 
-    An image that is tried as remediation needs its approval even if only the canary needs one (`approval:
-    canary`), because new instances run it at once.
+    An image that is tried as remediation needs its approval in advance even with `approval: canary`, because
+    new instances run the image as soon as the model is set.
     """
     if aim.model.persisted.is_last_good(aim.image):
         return True
@@ -87,8 +87,8 @@ def remedy_candidates(context: Context) -> list[Member]:
 
 
 def has_unhealthy_to_roll_back(context: Context) -> bool:
-    """Whether `repin` has instances to bring to the last good image: those on the failed image that do not
-    serve, or that are already being upgraded."""
+    """Whether `repin` has instances to bring to the last good image: instances on the failed image that do
+    not serve, or instances whose upgrade to the last good image is in progress."""
     attempt = context.observed.attempt
     taken = attempt.instance_ids if attempt and attempt.is_upgrade_to(context.image) else ()
     return bool(remedy_candidates(context)) or any(
@@ -120,7 +120,7 @@ def is_approved(aim: Aim) -> bool:
 
 
 def _running_failed_image(aim: Aim, unhealthy: Sequence[Member]) -> list[Member]:
-    """The members that run the image that failed here."""
+    """Those of the `unhealthy` members that run the image that failed here."""
     failed = aim.model.persisted.failed
     return [
         each for each in unhealthy if failed and each.instance.image and failed.is_of(each.instance.image)
@@ -128,7 +128,7 @@ def _running_failed_image(aim: Aim, unhealthy: Sequence[Member]) -> list[Member]
 
 
 def _has_failed(aim: Aim, image: Image, instances: Sequence[Instance]) -> bool:
-    """Whether the rollout to `image` was in progress, and there is evidence against it."""
+    """Whether the rollout to `image` was in progress, and there is evidence against that image."""
     if aim.observed.progress.was_under_way is False:
         return False
     context = with_instances(replace(aim, desired=replace(aim.desired, image=image)), instances)
@@ -138,5 +138,5 @@ def _has_failed(aim: Aim, image: Image, instances: Sequence[Instance]) -> bool:
 
 
 def _failed_to_upgrade(member: Member) -> bool:
-    """Whether an upgrade to the model visibly failed or is stuck."""
+    """Whether an upgrade of the member to the model has visibly failed or is stuck."""
     return not member.instance.latest_model and (member.is_stuck or member.instance.provisioning == "failed")

@@ -2,7 +2,7 @@
 
 The model returns to the last good image, so that autoscaling and repairs create no more instances on the
 failed one. With `rollback` the instances follow, last domain first, gated by health and windows. The failed
-image is recorded on the scale set and not retried. Only a spec with another image continues.
+image is recorded on the scale set and not retried. Only a spec with another image starts the next rollout.
 """
 
 from collections.abc import Sequence
@@ -26,23 +26,23 @@ from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import OnFailure
 from reconciler.spec.wording import count
 
-# An instance that became unhealthy long after its upgrade may be healthy again at the next observation. The
-# image does not fail until the instance was unhealthy for this long, or relapsed too often.
+# An instance that became unhealthy long after its upgrade might be healthy again at the next observation. The
+# image does not fail until the instance has been unhealthy for this long, or has relapsed too often.
 _CONFIRMED = timedelta(minutes=1)
 
 
-# For this long after a batch should have been complete, a new process still counts its failure as the
-# rollout's.
+# For this long after a batch should have been complete, a new process still blames the rollout if the batch
+# fails.
 _NOTICED = timedelta(minutes=5)
 
 
 def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -> PersistedState:
     """The state to persist with a change of the model: the image, the time, and the last good image.
 
-    It does not depend on `onFailure`, which may have changed by the next restart.
+    The state does not depend on `onFailure`, which might have changed by the next restart.
 
     The image that the model leaves is good if every instance that can run it does, and most are healthy.
-    Latest is never good, because it may later resolve to the image that fails. The image that a fix
+    Latest is never good, because it might later resolve to the image that fails. The image that a fix
     replaces has failed. A failed image stays failed until it is retried, so that other scale sets do not
     begin it.
     """
@@ -72,11 +72,12 @@ def _failed(model: Model) -> Fingerprint | None:
 
 
 def _is_proven(aim: Aim, staying: Sequence[Member]) -> bool:
-    """Whether the scale set ran it: no instance could still be brought to it, and most are healthy on it.
+    """Whether the scale set has run the image that the model leaves: no instance could still be brought to
+    that image, and most instances are healthy on it.
 
-    It need not have baked, because an older target would move all instances. While its rollout was recent, an
-    unhealthy instance may be due to it. Later, fewer must be unhealthy than healthy, and no more than
-    maxUnhealthy.
+    The bake time need not have passed, because a return to an older image would move all instances. Soon
+    after the rollout of the image, no instance may be unhealthy, because the image might be the cause. Later,
+    fewer instances must be unhealthy than healthy, and no more than maxUnhealthy.
 
     10 instances, maxUnhealthy 20%, the rollout long ago: good with 2 unhealthy, not with 3
     """
@@ -91,10 +92,10 @@ def _is_proven(aim: Aim, staying: Sequence[Member]) -> bool:
 
 
 def abort(context: Context, failing: Decision) -> Decision | Need:
-    """Set the model back, or hold with `failing`, which says why the rollout failed.
+    """The decision to set the model back, or `failing`, which says why the rollout failed and holds it.
 
-    Without evidence against the image it holds, because another image would not help. An instance that
-    becomes unhealthy after the end of the rollout is no evidence.
+    Without evidence against the image, the rollout holds, because another image would not help. An instance
+    that becomes unhealthy after the end of the rollout is no evidence.
     """
     model, good = context.model, context.model.persisted.last_good
     if (good and same(good, context.image)) or is_over(context) or not has_evidence_against_image(context):
@@ -133,8 +134,10 @@ def _is_confirmed(context: Context) -> bool:
 
 
 def is_over(context: Context) -> bool:
-    """Whether the rollout has ended. If this process has not observed that, the time for which the last batch
-    has been healthy decides."""
+    """Whether the rollout has ended.
+
+    If this process saw neither the beginning nor the end, the time since the last upgrade decides.
+    """
     progress = context.observed.progress
     if progress.is_under_way is not None:
         return not progress.is_under_way
@@ -142,11 +145,12 @@ def is_over(context: Context) -> bool:
 
 
 def _is_long_ago(aim: Aim, staying: Sequence[Member]) -> bool:
-    """Whether the last upgrade of a serving instance was before the time for which a rollout watches a batch.
+    """Whether the last upgrade of a serving instance is longer ago than the time for which a rollout watches
+    a batch.
 
-    A failed instance does not count, because it may fail at any time. If none serves, the beginning of the
-    rollout counts. An instance that was created on its image does not count, because an autoscaler may create
-    one at any time. If all were created on it, the oldest counts.
+    A failed instance does not count, because it can fail at any time. If no instance serves, the beginning of
+    the rollout counts. An instance that was created on its image does not count, because an autoscaler can
+    create one at any time. If all instances were created on their image, the oldest counts.
 
         bakeTime 0, soak 0, health.timeout 5m, and 5m more:
         9 of 10 were upgraded three hours ago, and one failed just now: long ago
@@ -169,10 +173,10 @@ def _is_long_ago(aim: Aim, staying: Sequence[Member]) -> bool:
 
 
 def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
-    """Why the model cannot return to the last good image, in words. "" if it can.
+    """Why the model cannot return to the last good image, in words, or "" if it can.
 
-    Anyone who may write tags could name any image there, so something else must confirm it: an instance
-    or the model runs it, this process recorded it, or a commit has declared it for this scale set. A
+    Anyone who may write tags could name any image there, so something else must confirm the image: the model
+    or an instance is on it, this process recorded it, or a commit has declared it for this scale set. A
     catalogue that does not answer blocks no rollback.
     """
     good = model.persisted.last_good

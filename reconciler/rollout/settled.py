@@ -14,10 +14,10 @@ from reconciler.spec.image import short
 
 
 def completion(context: Context) -> Decision:
-    """The decision once every instance that can be upgraded runs the image: bake, complete, or what is left
-    out.
+    """The decision once every instance that can be upgraded runs the image: to wait for the bake time, or
+    that the rollout is complete, perhaps with instances left out.
 
-    A rollout that this process saw end does not bake again because an instance restarts.
+    If this process has seen the rollout end, the restart of an instance does not begin the bake time again.
     """
     staying, counts, observed = context.members, context.counts, context.observed
     is_over = context.is_return or observed.progress.is_under_way is False
@@ -46,7 +46,10 @@ def completion(context: Context) -> Decision:
 
 
 def _contested(context: Context, members: Sequence[Member]) -> Decision:
-    """Another writer and this one revert each other's changes of single instances: a person must choose."""
+    """The decision that another writer and the reconciler revert each other's changes to single instances.
+
+    A person must choose between the two.
+    """
     contests = context.observed.progress.contests
     until = min(
         until for each in members if (until := contested_until(contests.get(each.instance.id))) is not None

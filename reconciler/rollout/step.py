@@ -9,7 +9,7 @@ from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.spec.image import Image, same
 
 _ID = re.compile(r"\w[\w.-]*")
-# Far longer than a list is out of date. A failed step does not need a quick retry.
+# Far longer than Azure's lists stay out of date. A failed step does not need a quick retry.
 RETRY_DELAY = timedelta(minutes=5)
 MOST_TRIES = 4
 
@@ -24,10 +24,10 @@ def retry_delay(tries: int) -> timedelta:
 class PatchModel:
     """Set the image of the model, if the model is still the one that was read.
 
-    Two patches to one image are the same step, whatever the etag, because the patch itself changes it.
-    `persisted` is the new persisted state, and `tags` are all tags including it. None leaves them unchanged.
-    `good` is its last good image, if more than a tag showed that it is good. `not_serving` are the instances
-    that do not serve when the step is taken.
+    Two patches to one image are the same step, whatever their etags, because the patch itself changes the
+    etag. `persisted` is the new persisted state, and `tags` are all tags including this state. None leaves
+    the tags unchanged. `good` is the last good image of this state, if more than a tag showed that the image
+    is good. `not_serving` are the ids of the instances that do not serve when the step is taken.
     """
 
     image: Image
@@ -49,9 +49,9 @@ class Upgrade:
     Their ids are numbers, or in Flexible orchestration the names of virtual machines. This is the one place
     that checks a list of instance ids: Azure reads an empty list or "*" as all instances.
 
-    `not_serving` are those that do not serve when they are upgraded. `behind` are those that already
-    run the image and lack another change of the model. `evicted` counts those that Azure evicted before (see
-    `eviction`). `domain` and `names` are for messages.
+    `not_serving` are the ids of those that do not serve when they are upgraded. `behind` are the ids of those
+    that already run the image and lack another change of the model. `evicted` is how many instances Azure had
+    evicted before this step (see `eviction`). `domain` and `names` are for messages.
     """
 
     instance_ids: tuple[str, ...]
@@ -76,12 +76,13 @@ Step = PatchModel | Upgrade
 class Attempt:
     """The last step that Azure accepted, and when it was sent.
 
-    Only the process that took it knows it. It prevents repeated requests. A new process may repeat a step,
-    which is safe: it is the same one, or an upgrade within the same domain.
+    Only the process that took the step knows the attempt, which prevents repeated requests. A new process
+    might repeat the step, which is safe: the new step is the same, or an upgrade within the same domain.
 
-    `operation` is the address of its operation, "" if Azure named none. `tries` is how often the same step
-    was taken in a row. `has_succeeded`: its operation was seen to succeed. `error` is that of the operation,
-    as far as it was read. `earlier_error` is that of the attempt before, if it was to the same image.
+    `operation` is the address of the operation, or "" if Azure named none. `tries` is how often the same step
+    was taken in a row. `has_succeeded` is whether the operation was seen to succeed. `error` is the error of
+    the operation, or "" if none was read. `earlier_error` is the error of the previous attempt, if that was
+    an upgrade to the same image.
     """
 
     step: Step
@@ -98,13 +99,13 @@ class Attempt:
         return self.step.instance_ids if isinstance(self.step, Upgrade) else ()
 
     def then(self, step: Step, at: datetime, operation: str) -> "Attempt":
-        """The attempt after this one."""
+        """The attempt that follows this one. It is a further try if the step is the same."""
         tries = self.tries + 1 if step == self.step else 1
         earlier_error = self.error if isinstance(step, Upgrade) and self.is_upgrade_to(step.image) else ""
         return Attempt(step, at, operation, tries, earlier_error=earlier_error)
 
     def is_upgrade_to(self, image: Image) -> bool:
-        """Whether it brings instances to this image."""
+        """Whether this attempt brings instances to this image."""
         return isinstance(self.step, Upgrade) and same(self.step.image, image)
 
     def without_tries(self) -> "Attempt":
@@ -114,10 +115,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class TagWrite:
-    """The last write of the tags alone, which records the failure of an image, or removes the record (None).
+    """The last write of the tags alone. It records the failure of the image `failed`.
 
-    It is no step: no rollout waits for it or stops if it is refused. `refusal` is why Azure refused it, "" if
-    it did not. Only the process that requested it knows it.
+    If `failed` is None, it removes the record of a failure. A write is not a step: no rollout waits for it,
+    or stops if it is refused. `refusal` is why Azure refused the write, or "" if Azure accepted it. Only the
+    process that requested a write knows of it.
     """
 
     failed: Fingerprint | None
@@ -127,13 +129,13 @@ class TagWrite:
 
     @property
     def next_at(self) -> datetime:
-        """The earliest time of a retry."""
+        """The earliest time at which the write may be retried."""
         return self.at + retry_delay(self.tries)
 
     @classmethod
     def after(
         cls, before: "TagWrite | None", failed: Fingerprint | None, at: datetime, refusal: str = ""
     ) -> "TagWrite":
-        """The write that follows `before`."""
+        """The write that follows `before`. It is a further try if both record the same."""
         is_repeated = before is not None and before.failed == failed
         return cls(failed, at, before.tries + 1 if before and is_repeated else 1, refusal)

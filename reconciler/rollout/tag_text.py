@@ -1,4 +1,4 @@
-"""Fields in the text of a tag: "by=ada;at=2026-01-05T09:00:00+00:00". No value can break them apart."""
+"""Fields in the text of a tag: "by=ada;at=2026-01-05T09:00:00+00:00". Escaped values cannot add fields."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,17 +14,17 @@ def escape(text: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """The text that was escaped."""
+    """The inverse of `escape`."""
     return text.replace("%2C", ",").replace("%3B", ";").replace("%25", "%")
 
 
 def fields(parts: Iterable[str]) -> defaultdict[str, str]:
-    """The parts by name, "" for those that are not there."""
+    """The values of parts such as "by=ada", by name. A name without a part has the value ""."""
     return defaultdict(str, (part.partition("=")[::2] for part in parts))
 
 
 def moment(text: str) -> datetime | None:
-    """A time with its zone, or None."""
+    """The time in ISO 8601 with its zone, or None if the text is anything else."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

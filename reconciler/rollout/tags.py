@@ -1,21 +1,21 @@
 """The persisted state of a scale set as its tags, and back.
 
-One text, cut where a tag is full. Azure keeps 256 characters in one tag and 50 tags on one resource:
+The state is one text, cut where a tag is full. Azure keeps 256 characters in a tag and 50 tags on a resource:
 
     vmss-reconciler-state        v1;fleet=shop;began=2026-01-05T09:00:00+00:00,5f0c…,web/1.4.0;good=/subscript
     vmss-reconciler-state-2      ions/…/galleries/acme/images/web/versions/1.3.0
     vmss-reconciler-approved     Canonical:ubuntu-24_04-lts:server:24.04.202601140
     vmss-reconciler-approved-by  by=ada@example.com;at=2026-01-05T09:00:00+00:00;image=9b1d…,24.04.202601140
 
-The approval is a separate tag that people can read, and the approver is another. An earlier version writes
-only the first, so the second names its image too. An unknown part is kept unchanged. A text that does not
-begin with the known version is not read at all: a later version of this program wrote it, and may have
-recorded a failed image.
+The approved image has a tag of its own, which people can read, and the approver has another. An earlier
+version writes only the first of these, so the second names the image too. An unknown part of the state is
+kept unchanged. A text that does not begin with the known version is not read at all: a later version of this
+program wrote it, and might have recorded a failed image.
 
-Tags of an earlier version are read until these are first written. It is not certain whether Azure merges tags
-or replaces them. Therefore all other tags are sent with ours. A tag that is no longer needed is emptied by
-one write, which is safe in both cases, and omitted from the next, which removes it if Azure replaces tags.
-Room is counted as if omitted tags stayed.
+Tags of an earlier version are read until the current ones are first written. It is not certain whether Azure
+merges tags or replaces them. Therefore all other tags are sent together with ours. A tag that is no longer
+needed is emptied by one write, which is safe in both cases. The next write omits it, which removes the tag if
+Azure replaces tags. Room is counted as if omitted tags stayed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ APPROVED_BY = "vmss-reconciler-approved-by"
 MOST = 50
 _LONGEST = 256
 _VERSION = "v1"
-_MOST_TAGS = 4  # of one text: far more than the longest resource id fills
+_MOST_TAGS = 4  # for one text: far more than the longest resource id needs
 _PARTS = frozenset({"fleet", "good", "failed", "began", "retry"})
 
 _FORMER = ("vmss-reconciler", "reconciler")
@@ -76,30 +76,34 @@ def persisted_state(tags: Tags) -> PersistedState:
 
 
 def with_state(tags: Tags, persisted: PersistedState) -> dict[str, str]:
-    """All tags of a scale set with this state, without those of former versions.
+    """All tags of a scale set with this state, and without the tags of earlier versions.
 
-    An approval under its former name moves in the same write. If it were only removed, its rollout would lose
-    it.
+    An approval under a former name moves to the current name in the same write. If its tag were only removed,
+    the rollout would lose the approval.
     """
     ours = {**_cut(STATE, _state_text(persisted), tags), **_approval_to_move(tags)}
     return _beside(tags, ours, (*_FORMER_STATE, *_FORMER_APPROVAL))
 
 
 def storable(persisted: PersistedState) -> PersistedState:
-    """The part of the state that can be stored. A last good image whose address needs more than four tags, as
-    that of a VHD may, is dropped, because a truncated address would be that of another image.
+    """The part of the state that can be stored.
+
+    Drops a last good image whose text does not fit into four tags, as that of a VHD might not. Truncated, the
+    text would name another image.
     """
     return persisted if is_storable(persisted) else replace(persisted, last_good=None)
 
 
 def is_storable(persisted: PersistedState) -> bool:
-    """Whether four tags hold all of it."""
+    """Whether the whole state fits into four tags."""
     return len(_state_text(persisted)) <= _MOST_TAGS * _LONGEST
 
 
 def with_approval(tags: Tags, image: Image, signature: Signature) -> dict[str, str]:
-    """All tags of a scale set with the approval of this image. The approver is left out if there is no
-    room."""
+    """All tags of a scale set with the approval of this image.
+
+    The approver is left out if there is no room for another tag.
+    """
     approved = _cut(APPROVED, str(image), tags)
     signed = _cut(APPROVED_BY, _signature_text(signature), tags)
     if missing_room(tags, approved | signed) > missing_room(tags, approved):
@@ -109,7 +113,7 @@ def with_approval(tags: Tags, image: Image, signature: Signature) -> dict[str, s
 
 
 def missing_room(tags: Tags, after: Tags) -> int:
-    """The number of tags by which `tags` with `after` would exceed Azure's limit."""
+    """The number of tags by which `tags` and `after` together would exceed Azure's limit."""
     return max(0, len({name.casefold() for name in (*tags, *after)}) - MOST)
 
 
@@ -118,7 +122,7 @@ def _state_text(persisted: PersistedState) -> str:
 
 
 def _parts(persisted: PersistedState) -> Iterator[str]:
-    """The image last: it is the longest, and people read the beginning."""
+    """The parts of the text. The last good image comes last, because it is the longest part."""
     if persisted.fleet:
         yield f"fleet={escape(persisted.fleet)}"
     if failed := persisted.failed:
@@ -187,8 +191,10 @@ def _cut(tag: str, text: str, tags: Tags) -> dict[str, str]:
 
 
 def _beside(tags: Tags, ours: Tags, former: Sequence[str]) -> dict[str, str]:
-    """Our tags with all others. Those of former versions are emptied, and omitted once they are empty. Azure
-    ignores the case of names."""
+    """Our tags together with all others. Azure ignores the case of tag names.
+
+    Tags of earlier versions (`former`) are emptied, and omitted once they are empty.
+    """
     others = {name: value for name, value in tags.items() if name.casefold() not in ours}
     gone = {name for name in others if name.casefold() in former}
     kept = {
@@ -198,7 +204,7 @@ def _beside(tags: Tags, ours: Tags, former: Sequence[str]) -> dict[str, str]:
 
 
 def _approval_to_move(tags: Tags) -> dict[str, str]:
-    """The tags of an approval that exists under its former name only, or none."""
+    """The tags for an approval that so far exists only under a former name, or {}."""
     known = {name.casefold(): value for name, value in tags.items()}
     if any(name in known for name in _names(APPROVED)):
         return {}
@@ -207,7 +213,7 @@ def _approval_to_move(tags: Tags) -> dict[str, str]:
 
 
 def _former(known: Tags, kind: str) -> str:
-    """The text under the former names of a tag. "" means that nothing is known."""
+    """The text under the former names of a tag, or "" if there is none."""
     for prefix in _FORMER:
         names = (f"{prefix}-{kind}", f"{prefix}-{kind}-2")
         if any(name in known for name in names):

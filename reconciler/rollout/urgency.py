@@ -1,8 +1,7 @@
-"""An image that a person declared urgent (`spec.urgent` of the Fleet), and the gates that do not block it
-meanwhile.
+"""An image that a person declared urgent (`spec.urgent` of the Fleet), and what does not block it meanwhile.
 
-Windows, waves, bake times and the cap on change do not block it, and a soak lasts at most ten minutes.
-Everything else does: holds, approval, pilot and breaker, checks and dependencies, domains and amounts.
+Windows, waves, bake times and the cap on change do not block the image, and a soak lasts at most ten minutes.
+Everything else applies: holds, approval, pilot and breaker, checks and dependencies, domains and amounts.
 """
 
 from dataclasses import replace
@@ -17,7 +16,7 @@ _LONGEST_SOAK = timedelta(minutes=10)
 
 
 def with_urgent_limits(desired: ScaleSet, at: datetime) -> ScaleSet:
-    """The spec with the soaks and the bake time that apply at that moment. Its image is the exact one."""
+    """The spec with the soaks and the bake time that apply at `at`. `desired` must name the exact image."""
     if not desired.fleet.urgency(desired.image, at):
         return desired
     rollout, canary = desired.rollout, desired.rollout.canary
@@ -27,7 +26,7 @@ def with_urgent_limits(desired: ScaleSet, at: datetime) -> ScaleSet:
 
 
 def urgency_note(fleet: Fleet, image: Image, at: datetime) -> str:
-    """Why the image is urgent, by whom and until when, in words; or ""."""
+    """Why the image is urgent, by whom and until when, in words, or "" if it is not."""
     urgent = fleet.urgency(image, at)
     if urgent is None:
         return ""
@@ -36,7 +35,7 @@ def urgency_note(fleet: Fleet, image: Image, at: datetime) -> str:
 
 
 def waiting_note(fleet: Fleet, at: datetime) -> str:
-    """Why `spec.urgent` does not open a gate here, in words; or ""."""
+    """Why `spec.urgent` does not open a gate for this image, in words, or "" if it is not set."""
     urgent = fleet.urgent
     if urgent is None:
         return ""

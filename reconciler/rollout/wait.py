@@ -1,9 +1,10 @@
-"""The age of a wait: how long a condition has been waited for or retried, how often, and when it is checked
+"""How long a scale set has waited for a condition to pass, how often it was checked, and when it is checked
 next.
 
-A condition that passes by itself is Reconciling at first, and Failing once it has lasted longer than
-`fails_after` in its row of the table of reasons. It then stays Failing through other waits and every retry,
-until something changes. An alert on half an hour of Failing must not resolve between two tries.
+During a condition that should pass by itself, the scale set is Reconciling at first, and Failing once the
+condition has lasted longer than `fails_after` in its row of the table of reasons. The scale set then stays
+Failing through other waits and every retry, until something changes. An alert on half an hour of Failing must
+not resolve between two tries.
 
     09:00:00  Conflict                                   Reconciling
     09:05:15  Conflict, for the sixth time               Failing since 09:00:00: fails_after is 5m
@@ -43,7 +44,7 @@ class Wait:
 def wait_after(before: Wait | None, reason: Reason, at: datetime, *, is_repeated: bool) -> Wait | None:
     """The wait after a reconcile at `at` with this reason, or None.
 
-    `is_repeated`: its step is the same as the last one.
+    `is_repeated` is whether the step of this reconcile is the same as the last step.
     """
     meaning = reason.meaning
     if meaning.fails_after is None and not meaning.is_error and not meaning.is_retried:
@@ -70,5 +71,8 @@ def _is_over(reason: Reason, wait: Wait, at: datetime) -> bool:
 
 
 def _is_alike(before: Reason, reason: Reason) -> bool:
-    """Whether one reason continues the wait of the other. Calls fail in many ways for one cause."""
+    """Whether `reason` continues the wait of `before`. Any error continues the wait of any other error.
+
+    One cause can make calls fail in many ways.
+    """
     return before is reason or (before.meaning.is_error and reason.meaning.is_error)

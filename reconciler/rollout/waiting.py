@@ -18,11 +18,11 @@ from reconciler.spec.image import short
 
 
 def awaited_instances(context: Context, *, is_last: bool) -> list[Instance]:
-    """The instances that a rollout waits for before its next batch, without those that `maxUnhealthyUpgraded`
+    """The instances that a rollout waits for before its next batch, except those that `maxUnhealthyUpgraded`
     tolerates.
 
-    The tolerance is a share of those upgraded so far, so that it never covers a canary alone. If nothing is
-    left to upgrade (`is_last`), all are waited for.
+    The tolerance is relative to the instances upgraded so far, so that it never covers a canary alone. If
+    nothing is left to upgrade (`is_last`), no instance is tolerated.
     """
     desired, at = context.desired, context.at
     # An instance that did not serve when it was upgraded is waited for no longer than health.timeout.
@@ -42,7 +42,7 @@ def awaited_instances(context: Context, *, is_last: bool) -> list[Instance]:
 
 
 def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
-    """The decision to wait for these instances, or that they took too long."""
+    """The decision to wait for these instances, or to report that they took too long."""
     desired, counts = context.desired, context.counts
     place = _domains(context, instances)
     is_complete = counts.up_to_date == counts.total
@@ -77,10 +77,11 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
 
 
 def relapse_during_soak(context: Context) -> Decision | None:
-    """The failure of instances that became unhealthy too often during their soak and are healthy now; or
+    """The failure of instances that became unhealthy too often during their soak, but are healthy now; or
     None.
 
-    If every observation finds such an instance healthy, only Azure's time of its health shows the relapses.
+    If every observation finds an instance healthy, only the time that Azure reports for its health shows that
+    it relapsed.
     """
     flapping = [each.instance for each in context.members if is_flapping(each)]
     if not flapping or soak_wait(context) is None:
@@ -99,7 +100,7 @@ def relapse_during_soak(context: Context) -> Decision | None:
 
 
 def missed_progress_deadline(context: Context) -> Decision | None:
-    """The failure of a batch without a further healthy instance within `progressDeadline`, or None."""
+    """The failure of a batch if no further instance became healthy within `progressDeadline`, or None."""
     since, deadline = context.observed.progress.waiting_since, context.rollout.progress_deadline
     if since is None or context.at - since <= deadline:
         return None
@@ -113,7 +114,7 @@ def missed_progress_deadline(context: Context) -> Decision | None:
 def endless_upgrade(aim: Aim, attempt: Attempt) -> Decision | None:
     """The failure of a batch that Azure has been upgrading for longer than `progressDeadline`, or None.
 
-    What the instances report does not matter.
+    It does not matter what the instances report.
     """
     deadline = aim.rollout.progress_deadline
     if aim.at - attempt.at <= deadline:
@@ -125,13 +126,13 @@ def endless_upgrade(aim: Aim, attempt: Attempt) -> Decision | None:
 
 
 def missed_rollout_deadline(context: Context) -> Decision | None:
-    """The failure of a rollout that has taken longer than `deadline` without its holds, or None.
+    """The failure of a rollout that has taken longer than `deadline`, not counting its holds; or None.
 
-    The rollout began at the time in the tags. A missed deadline is no evidence against the image, so the
-    rollout only stops. The time stays in the tags after the rollout, so it does not count once this process
-    has seen the rollout end. If this process saw neither its beginning nor its end, the time does not count
-    if no instance has become healthy for as long as the deadline. An instance that was left out then and can
-    be upgraded now is not part of that rollout.
+    The tags record when the rollout began. A missed deadline is no evidence against the image, so the rollout
+    only stops. The time of the beginning stays in the tags after the rollout, so it no longer counts once
+    this process has seen the rollout end. If this process has seen neither the beginning nor the end, the
+    time does not count if the last instance became healthy longer ago than the deadline. An instance that was
+    left out then and can be upgraded now is not part of that rollout.
 
     deadline 4h, began at 09:00, suspended for 1h: exceeded after 14:00
     """
@@ -155,7 +156,7 @@ def missed_rollout_deadline(context: Context) -> Decision | None:
 
 
 def health_confirmation(context: Context) -> Decision | None:
-    """The wait for further observations that find every upgraded instance healthy, or None.
+    """The decision to wait for further observations that find every upgraded instance healthy, or None.
 
     passes 3, two observations in a row found all healthy: one more
     """
@@ -173,6 +174,6 @@ def health_confirmation(context: Context) -> Decision | None:
 
 
 def _domains(context: Context, instances: Sequence[Instance]) -> str:
-    """The domains of these instances as an adverbial: " in update domain 0", or "" if there are none."""
+    """The domains of these instances as a phrase: " in update domain 0", or "" if no domain has a name."""
     names = [domain.name for domain in sorted({context.domain_of(each) for each in instances}) if domain.name]
     return f" in {list_numbered(names)}" if names else ""

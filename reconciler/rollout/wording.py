@@ -57,7 +57,7 @@ def list_numbered(names: Sequence[str]) -> str:
 
 
 def describe(instances: Iterable[Instance]) -> str:
-    """The first few by name, each group with its problem: "web_0 and web_5 (both unhealthy), web_1
+    """The first few instances by name, grouped by problem: "web_0 and web_5 (both unhealthy), web_1
     (stopped)"."""
     by_problem: dict[str, list[str]] = {}
     every = list(instances)
@@ -81,7 +81,7 @@ def share(number: int, total: int) -> str:
 
 
 def describe_upgrade(step: Upgrade) -> str:
-    """Its instances by name, and their image: "web_1 and web_6 to 24.04.202601140"."""
+    """The instances of an upgrade by name, and the image: "web_1 and web_6 to 24.04.202601140"."""
     return f"{_named_instances(step)} to {short(step.image)}"
 
 
@@ -96,7 +96,7 @@ def describe_step(step: Step, current: Image | None) -> str:
 
 
 def describe_progress(attempt: Attempt) -> str:
-    """What Azure has been doing since `attempt` was sent: the time is fixed, so the line stays the same."""
+    """What Azure has been doing since `attempt` was sent. The line stays the same, because the time does."""
     step, since = attempt.step, f"since {time_of_day(attempt.at)}"
     if not isinstance(step, Upgrade):
         return f"Azure has been changing the model's image to {short(step.image)} {since}"
@@ -113,7 +113,7 @@ def _named_instances(step: Upgrade) -> str:
 
 
 def quote_error(error: str) -> str:
-    """Azure's code and message, which must not be mistaken for our own words.
+    """Azure's code and message, with quotes, so that the message is not mistaken for our own words.
 
     >>> print(quote_error("QuotaExceeded: No cores are left."))
     QuotaExceeded ("No cores are left")

@@ -14,8 +14,11 @@ _KEPT = 5  # batches: enough that one slow batch does not count, and few enough 
 
 @dataclass(frozen=True, slots=True)
 class BatchDuration:
-    """`upgrade` is how long Azure upgrades a batch, and `health` how long all of it then takes to become
-    healthy. `is_assumed`: no batch of this scale set was measured yet."""
+    """`upgrade` is how long Azure takes to upgrade a batch. `health` is how long the batch then takes to
+    become healthy as a whole.
+
+    `is_assumed` is whether no batch of this scale set has been measured yet.
+    """
 
     upgrade: timedelta
     health: timedelta
@@ -23,7 +26,7 @@ class BatchDuration:
 
     @property
     def whole(self) -> timedelta:
-        """From the request until the instances are healthy."""
+        """The time from the request until all instances of the batch are healthy."""
         return self.upgrade + self.health
 
 
@@ -41,8 +44,10 @@ class MeasuredBatch:
 
 
 def usual_duration(measured: Sequence[MeasuredBatch], most: timedelta) -> BatchDuration:
-    """The median of the measured batches. If no batch was measured, the assumption, but at most `most`
-    (`health.timeout`)."""
+    """The median of the measured batches or, if none was measured, the assumed duration.
+
+    The assumed duration is limited to `most` (`health.timeout`).
+    """
     if not measured:
         return _assumed_within(most)
     return BatchDuration(
@@ -63,8 +68,8 @@ def _assumed_within(most: timedelta) -> BatchDuration:
 def measure(measured: tuple[MeasuredBatch, ...], observed: Observed) -> tuple[MeasuredBatch, ...]:
     """The last few measurements, with the last batch added if this observation finds it healthy.
 
-    Azure reports when it finished each instance. That the last of them is healthy is known at this
-    observation, and the next batch starts then.
+    Azure reports when it finished each instance. Only an observation shows that the last instance has become
+    healthy, and the next batch starts right after that observation.
     """
     attempt, model = observed.attempt, observed.model
     if attempt is None or not isinstance(attempt.step, Upgrade) or not isinstance(model, Model):

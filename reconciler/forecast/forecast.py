@@ -1,7 +1,7 @@
 """The forecast: the batches to come, and when the rollout is complete, if all goes well.
 
-It runs `decide` forward (`simulation`) on the predicted scale set (`model`), and reads only the result of
-each predicted reconcile.
+This module runs `decide` forward (`simulation`) on the predicted scale set (`model`), and reads only the
+result of each predicted reconcile.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,14 +19,14 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Step, Upgrade
 from reconciler.spec.scale_set import ScaleSet
 
-# The sum of instances over all reconciles: about a second of CPU. 1,000 instances in 50 domains need half of
-# it.
+# The sum of instances over all reconciles, which take about a second of CPU. 1,000 instances in 50 domains
+# need half of this limit.
 _EFFORT_LIMIT = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Instances that are upgraded together, and when. `domain` is named as in messages."""
+    """Instances that are upgraded together, at the time `at`. `domain` is named as in messages."""
 
     domain: str
     instance_ids: tuple[str, ...]
@@ -36,7 +36,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class PredictedWait:
-    """A wait, not for instances, that begins at `at`. `until` is None if its end is unknown."""
+    """A wait for something other than instances. It begins at `at`. `until` is None if the end is unknown."""
 
     reason: Reason
     at: datetime
@@ -45,13 +45,13 @@ class PredictedWait:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What is to come, from the next step on.
+    """What a rollout is predicted to do, from its next step on.
 
-    At most `max_unavailable` of `total` instances are unavailable at once, including those that are unhealthy
-    already. `begins` is when the first step is taken, and `ends` when nothing is left to do. Either is None
-    if it depends on a wait whose end is unknown. What follows such a wait is predicted as if it ended at
-    once. `lasts` is the time from the first reconcile without a closed gate to the end. `end_reason` is the
-    last reason, None if the prediction stopped before the end.
+    At most `max_unavailable` of `total` instances are unavailable at once, including those that are already
+    unhealthy. `begins` is when the first step is taken, and `ends` is when nothing is left to do. Either is
+    None if it depends on a wait whose end is unknown. The prediction continues as if such a wait ended
+    immediately. `lasts` is the time from the first reconcile without a closed gate to the end. `end_reason`
+    is the reason of the last decision, or None if the prediction stopped before the end.
     """
 
     batches: tuple[Batch, ...]
@@ -98,7 +98,7 @@ def forecast(
 
 @dataclass(frozen=True, slots=True)
 class PredictedStep:
-    """A step that is taken, and the scale set right before it."""
+    """A step that is predicted to be taken at `at`, and the scale set right before the step."""
 
     step: Step
     at: datetime
@@ -115,7 +115,7 @@ def forecast_of(
     end_reason: Reason | None,
     duration: BatchDuration,
 ) -> Forecast:
-    """The forecast of a prediction with these steps, at least one, and these waits.
+    """The forecast that consists of these predicted steps (at least one) and these waits.
 
     `exact` is the spec with its exact image. `end_reason` is None if the prediction stopped before the end.
     """

@@ -21,8 +21,8 @@ _ANY_MOMENT = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class PredictedEvent:
-    """What happens at a moment: Azure finishes upgrading these instances, or they become healthy
-    (`is_healthy`)."""
+    """What happens at a moment: these instances become healthy if `is_healthy` is set, or else Azure finishes
+    upgrading them."""
 
     at: datetime
     ids: frozenset[str]
@@ -49,8 +49,11 @@ class PredictedState:
         return world
 
     def same_until(self, desired: ScaleSet, until: datetime | None, at: datetime) -> datetime:
-        """Until when every decision without a step is the same as that at `at`: no event happens, and nothing
-        can be overdue. `until` is the time that the decision names. Returns `at` if that is unknown."""
+        """The time until which every decision without a step stays the same as at `at`, or `at` if unknown.
+
+        Until then, no event happens, and nothing can become overdue. `until` is the time that the decision at
+        `at` names, if any.
+        """
         if not self.events:
             return until or at
         if self.duration.whole > min(desired.health.timeout, desired.rollout.progress_deadline):
@@ -131,7 +134,7 @@ class PredictedState:
 
 
 def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> PredictedState | None:
-    """The observed state, or None if too little was observed."""
+    """The scale set as it was observed, with the events to expect; or None if too little was observed."""
     model, instances = observed.model, observed.instances
     if not isinstance(model, Model) or instances is None:
         return None
@@ -148,7 +151,10 @@ def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> P
 
 def assumed_recoveries(desired: ScaleSet, observed: Observed) -> frozenset[str]:
     """The ids of the instances on the desired image that are predicted to become healthy although nothing is
-    done to them: they are unhealthy or stopped, for no longer than `health.timeout`."""
+    done to them.
+
+    These instances have been unhealthy or stopped for no longer than `health.timeout`.
+    """
     model, instances = observed.model, observed.instances
     if not isinstance(model, Model) or instances is None:
         return frozenset()
@@ -157,14 +163,14 @@ def assumed_recoveries(desired: ScaleSet, observed: Observed) -> frozenset[str]:
 
 
 def _recovering(desired: ScaleSet, staying: Sequence[Member], at: datetime) -> list[Member]:
-    """The members that a rollout waits for, without those that took too long."""
+    """The members that a rollout waits for, except those that have already taken too long."""
     return [each for each in staying if each.is_awaited and not is_overdue(each.instance, desired, at)]
 
 
 def _recoveries(
     desired: ScaleSet, model: Model, staying: Sequence[Member], at: datetime, duration: BatchDuration
 ) -> Iterator[PredictedEvent]:
-    """When the instances that a rollout waits for now become healthy."""
+    """The events through which the instances that a rollout waits for now become healthy."""
     by_stage: dict[tuple[datetime, bool], list[str]] = {}
     for each in (member.instance for member in _recovering(desired, staying, at)):
         is_moving = is_in_transition(each.provisioning) or each.power != "running"
@@ -179,8 +185,11 @@ def _recoveries(
 
 
 def _work(model: Model, duration: BatchDuration) -> timedelta:
-    """How long Azure upgrades a batch. Without any source of health, the batch is healthy when Azure has
-    finished. A probe has its own wait in the decision."""
+    """How long Azure takes to upgrade a batch.
+
+    If nothing reports health, the batch is healthy as soon as Azure has finished. The wait for a probe is
+    part of the decision.
+    """
     return duration.whole if model.health_source is HealthSource.NONE else duration.upgrade
 
 

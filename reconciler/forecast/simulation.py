@@ -1,7 +1,7 @@
 """A simulated daemon: `decide` itself, at the moments at which a real daemon would reconcile.
 
-It contains nothing of the decision. A gate that only a person or the world outside can open counts as open at
-once, and is reported.
+This module contains no part of the decision. A gate that only a person or the world outside can open is
+assumed to open immediately, and is reported.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,8 +33,8 @@ _OPERATION = "the address of an operation"
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a daemon reconciles: at every `sweep`, and `requeue_after` a decision (None: at the next
-    sweep)."""
+    """When a daemon reconciles: at intervals of `sweep`, and after the delay that `requeue_after` returns for
+    a decision (None: at the next sweep)."""
 
     sweep: timedelta
     requeue_after: Callable[[Decision, datetime], timedelta | None]
@@ -45,8 +45,8 @@ class PredictedReconcile:
     """One observation and its decision.
 
     `world` is the state before the step. `lifted` are the decisions at closed gates that were assumed to
-    open. `is_repeated`: nothing has changed since the reconcile before, so the decision was not computed
-    again.
+    open. `is_repeated` is whether nothing has changed since the previous reconcile, so that the decision was
+    not computed again.
     """
 
     at: datetime
@@ -57,7 +57,7 @@ class PredictedReconcile:
 
     @property
     def is_last(self) -> bool:
-        """Whether no later reconcile will do anything more."""
+        """Whether no later reconcile will do anything."""
         decision = self.decision
         return not (decision.step or decision.soon or decision.until or self.world.events)
 
@@ -73,11 +73,11 @@ class Simulation:
         self._observed = observed
         self._world = world
         self._schedule = schedule
-        self._begun = observed.at  # with a sweep; another one follows every `schedule.sweep`
+        self._begun = observed.at  # the time of the first sweep; `schedule.sweep` is the interval
         self._row_used: datetime | None = None
-        # What is known before a reconcile. Gates cost Azure no request. Whether Azure's own rolling upgrade
-        # runs is asked before every step, and only then. With both known, a step takes one decision instead
-        # of three.
+        # What is known before a reconcile. Gates cost no request to Azure. A decision asks whether Azure's
+        # own rolling upgrade is running only before a step. With both known, a step takes one decision
+        # instead of three.
         self._known = Observed(
             observed.at,
             rolling_upgrade=RollingUpgrade(),
@@ -108,12 +108,11 @@ class Simulation:
                 self._advance(found.decision)
 
     def _last_sweep(self, at: datetime) -> datetime:
-        """When the last sweep before `at` was."""
+        """The time of the last sweep, at or before `at`."""
         return self._begun + (at - self._begun) // self._schedule.sweep * self._schedule.sweep
 
     def _row_at(self, at: datetime) -> datetime | None:
-        """When the row of the last list was read that serves as the model. None if the model must be read
-        itself."""
+        """When the list was read that supplies the model, or None if the model itself must be read."""
         listed_at = self._last_sweep(at)
         return listed_at if listed_at != self._row_used and at - listed_at <= FRESH else None
 
@@ -136,7 +135,7 @@ class Simulation:
         return found
 
     def _supply(self, need: Need, seen: Observed, row: PredictedState | None, now: ReadTime) -> Observed:
-        """The fact that the decision needs: as it was last observed, or else the best case."""
+        """`seen`, with the fact that the decision needs: as it was last observed, or else the best case."""
         match need:
             case Need.MODEL:
                 listed = row.model if row and seen.model is None else self._world.model
@@ -165,7 +164,10 @@ class Simulation:
                 raise AssertionError(f"{need} is known in advance")
 
     def _assume_open(self, decision: Decision) -> bool:
-        """Open the first closed gate, if it names no time. Returns whether there was one."""
+        """Assume that the first closed gate opens, unless it names a time.
+
+        Returns whether a gate was opened.
+        """
         closed = next((each for each in decision.gates if each.closed), None)
         if closed is None or closed.until:
             return False
@@ -191,7 +193,7 @@ class Simulation:
         self._known = replace(
             known,
             at=at,
-            # A gate that named a time is open by then.
+            # A gate that named a time is open from that time on.
             gates=tuple(each for each in known.gates or () if not each.until or each.until > at),
             progress=progress,
         )

@@ -1,11 +1,11 @@
 """One GET request, limited in time, size and reach, with every failure as a one-line message.
 
-A name is resolved once. All its addresses are judged, and the connection is to one of those that were judged.
-A second answer of the name server therefore changes nothing.
+A name is resolved once. All its addresses are judged, and the connection goes to one of these addresses. If
+the name server later gives another answer, that therefore changes nothing.
 
 Redirects are not followed, because a login page would return 200 for any URL, and because a redirect could
-lead to an address that is out of reach. The response is the redirect with its status. Proxies are configured
-by environment variables, as everywhere in this program. A proxy resolves names itself.
+lead to an address that is out of reach. The redirect itself is returned as the response, with its status.
+Proxies are configured by environment variables, as everywhere in this program. A proxy resolves names itself.
 """
 
 import socket
@@ -45,7 +45,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The status of a response, and its body if it was requested."""
+    """The status of a response, and its body, or b"" if `ask` was told to read none."""
 
     status: int
     body: bytes
@@ -54,10 +54,11 @@ class Answer:
 def ask(url: str, *, reach: Reach, most: int, patience: timedelta) -> Answer:
     """The response from `url`. Raises NoAnswer if no response arrives, or if its body exceeds `most` bytes.
 
-    Sends nothing to an address that is out of reach.
+    If `most` is 0, the body is not read. Nothing is sent to an address that is out of reach: that raises
+    NoAnswer too.
 
     The request runs in a thread of its own, because name resolution and slow responses can exceed the timeout
-    of a socket. A request that is late is not cancelled. It ends by its own timeouts.
+    of a socket. A late request is not cancelled, but ends by its own timeouts.
     """
     answered: Future[Answer] = Future()
     Thread(target=_ask, args=(answered, url, reach, most, patience), daemon=True).start()
@@ -104,7 +105,7 @@ def _response(url: SplitResult, reach: Reach, seconds: float) -> Iterator[HTTPRe
 
 
 def _connection(url: SplitResult, reach: Reach, seconds: float) -> HTTPConnection:
-    """A connection to an address of the host, once all its addresses have been judged."""
+    """A connection to an address of the host, once all addresses of the host have been judged."""
     host, is_tls = url.hostname or "", url.scheme == "https"
     plain = _socket(host, url.port or (443 if is_tls else 80), reach, seconds)
     if not is_tls:
@@ -150,7 +151,10 @@ def _is_behind_proxy(url: SplitResult) -> bool:
 
 
 def _refusal_behind_proxy(host: str, reach: Reach) -> str:
-    """Why the proxy is not asked for this host, "" if it may be. An address is judged in every spelling."""
+    """Why no request for this host is sent to the proxy, or "" if one may be.
+
+    A host that is an IP address, in any spelling, is judged as an address.
+    """
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except OSError:
@@ -183,7 +187,7 @@ def _proxy_opener() -> OpenerDirector:
 
 
 def _reason_of(cause: object) -> str:
-    """The error message of the system, without its numbers."""
+    """The error message of the system, without error numbers."""
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"its certificate is not valid: {shorten(cause.verify_message)}"
     if isinstance(cause, OSError) and cause.strerror:

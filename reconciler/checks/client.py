@@ -20,8 +20,8 @@ _MOST = 1 << 20  # bytes; the response to a query that passes has a few hundred
 class Checks:
     """The results of checks. Thread-safe: concurrent calls for one check share one request.
 
-    `reach` says which addresses may be asked. Without one no request is sent and every gate is open: a spec
-    that is not merged yet may contain any URL.
+    `reach` says to which addresses requests may be sent. If it is None, no request is sent and every gate is
+    open, because a spec that is not merged yet can contain any URL.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Checks:
             return found
 
     def _forget(self) -> None:
-        """Drop expired results. A check that was edited is never requested again."""
+        """Drop expired results. Otherwise the result of a check that was edited would stay forever."""
         old = [each for each, (at, _) in self._answers.items() if self._now() - at >= _KEPT]
         for each in old:
             del self._answers[each]
-            # A thread that is about to acquire this lock only sends one extra request.
+            # If a thread is about to acquire this lock, the only consequence is one extra request.
             if (lock := self._locks.get(each)) and not lock.locked():
                 del self._locks[each]
 

@@ -1,16 +1,17 @@
 """Which addresses a check may be sent to. Pure.
 
-The author of a spec chooses the URL of a check, and may be a stranger. The operator chooses the reach, with
+The author of a spec chooses the URL of a check, and might be a stranger. The operator chooses the reach, with
 options and variables, and never with a spec: a Fleet in the same repository has the same authors.
 
-- `plan` reaches public addresses. It may run for any pull request, on a machine inside a network.
-- The daemon reaches private ones too, because its specs are merged and its Prometheus is usually in the same
+- `plan` reaches only public addresses, because it might run for any pull request, on a machine inside a
   network.
+- The daemon reaches private addresses too, because its specs are merged and its Prometheus is usually in the
+  same network.
 - Neither reaches the machine itself, its link or a metadata server, which hands out credentials.
 
-An allow list adds hosts and networks. A name on it opens private and loopback addresses, however that name
-resolves. Every other range opens only if the list has a network inside it. `0.0.0.0/0` therefore opens no
-metadata server.
+An allow list adds hosts and networks. A name on the list opens private and loopback addresses, whatever the
+name resolves to. Every other range opens only through a network on the list that lies inside the range.
+`0.0.0.0/0` therefore opens no metadata server.
 """
 
 import re
@@ -25,7 +26,7 @@ Network = IPv4Network | IPv6Network
 
 
 class AddressKind(Enum):
-    """What an address belongs to, in the words of messages."""
+    """The kind of an address, in the words that messages use."""
 
     PUBLIC = "a public address"
     PRIVATE = "a private address"
@@ -112,9 +113,9 @@ class Reach:
     allowed: tuple[Allowed, ...] = ()
 
     def refusal(self, host: str, address: str) -> str:
-        """Why no check is sent to a host at this address, "" if one may be.
+        """Why no check is sent to a host at this address, or "" if checks may be sent to it.
 
-        `host` is as the URL spells it, `address` as it was resolved.
+        `host` is the host as the URL spells it, and `address` what the host was resolved to.
         """
         at = _unwrapped(ip_address(address))
         kind = address_kind(at)
@@ -127,9 +128,9 @@ class Reach:
         return f"was not asked, because it is at {kind.value}; {fix}"
 
     def refusal_behind_proxy(self, host: str) -> str:
-        """Why no check is sent to this name through a proxy, "" if one may be.
+        """Why no check is sent to this name through a proxy, or "" if checks may be.
 
-        The proxy resolves the name, so the address cannot be judged here. Where private addresses are out of
+        The proxy resolves the name, so the address cannot be judged here. If private addresses are out of
         reach, the name must be on the allow list.
         """
         if AddressKind.PRIVATE in self.kinds or self._names(host):
@@ -147,13 +148,13 @@ class Reach:
         return any(isinstance(each, HostName) and each.covers(host) for each in self.allowed)
 
 
-# By default: of a spec that may not be merged yet, and of a spec that is.
+# The default reach for the checks of a spec that might not be merged yet, and of a spec that is merged.
 UNMERGED = Reach(frozenset({AddressKind.PUBLIC}))
 MERGED = Reach(frozenset({AddressKind.PUBLIC, AddressKind.PRIVATE}))
 
 
 def address_kind(address: Address) -> AddressKind:
-    """What an address belongs to. An address that wraps an IPv4 address counts as that one.
+    """The kind of an address. An IPv6 address that stands for an IPv4 address has the kind of the latter.
 
     >>> address_kind(ip_address("::ffff:10.0.0.5"))
     <AddressKind.PRIVATE: 'a private address'>
@@ -163,7 +164,9 @@ def address_kind(address: Address) -> AddressKind:
 
 
 def allowed(text: str) -> Allowed:
-    """An entry of an allow list: a name, an address or a network. Raises ValueError with cause and fix.
+    """An entry of an allow list: a name, an address or a network.
+
+    Raises ValueError, with the cause and the fix, if the text is none of these.
 
     >>> allowed("10.1.0.0/16"), allowed("*.Corp.example.com")
     (IPv4Network('10.1.0.0/16'), HostName(pattern='*.corp.example.com'))
@@ -187,7 +190,7 @@ def allowed(text: str) -> Allowed:
 
 
 def _plain(host: str) -> str:
-    """A host in one spelling: lower case, without the dot of the root."""
+    """A host in canonical spelling: lower case, without a dot at the end."""
     return host.casefold().removesuffix(".")
 
 

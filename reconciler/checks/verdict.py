@@ -18,7 +18,7 @@ _KINDS = frozenset({"vector", "matrix", "scalar", "string"})  # result types of 
 
 @dataclass(frozen=True, slots=True)
 class CheckVerdict:
-    """`message` continues after the name of the endpoint: "returned 503, expected 200"."""
+    """`message` is a phrase that follows the name of the endpoint: "returned 503, expected 200"."""
 
     is_passed: bool
     message: str
@@ -50,7 +50,7 @@ def verdict(check: Check, answer: Answer) -> CheckVerdict:
 
 
 def _of_prometheus(check: PrometheusCheck, answer: Answer) -> CheckVerdict:
-    """The verdict by the fields data.resultType and data.result of an instant query."""
+    """The verdict on the response to an instant query, by its fields data.resultType and data.result."""
     body = _json(answer.body)
     if answer.status != 200 or body.get("status") == "error":
         return CheckVerdict(False, f"returned {answer.status} and no result for {shorten(check.query)}")
@@ -62,7 +62,7 @@ def _of_prometheus(check: PrometheusCheck, answer: Answer) -> CheckVerdict:
         number = "a sample" if len(result) == 1 else f"{len(result)} samples"
         return CheckVerdict(True, f"returned {number} for {shorten(check.query)}")
     if kind in _KINDS:
-        # A comparison can leave only a vector empty, so nothing else can fail.
+        # Only a vector can be left empty by a comparison, so a check with any other result could never fail.
         fix = "write a query that returns an instant vector"
         return CheckVerdict(
             False, f"returned a {kind} for {shorten(check.query)}, not a list of samples: {fix}"
@@ -71,7 +71,7 @@ def _of_prometheus(check: PrometheusCheck, answer: Answer) -> CheckVerdict:
 
 
 def _json(body: bytes) -> dict[str, Any]:
-    """The JSON object in the body, {} if the body is not one."""
+    """The JSON object in the body, or {} if the body is not a JSON object."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,1 +1,4 @@
-"""The only client of the APIs of git forges: one comment on a pull request, created or updated in place."""
+"""The only client of the APIs of git forges.
+
+It creates one comment on a pull request, or updates it in place.
+"""

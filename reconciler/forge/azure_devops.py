@@ -1,4 +1,7 @@
-"""Azure DevOps, Services and Server. A comment on a pull request is the first one of a thread."""
+"""Azure DevOps Services and Azure DevOps Server.
+
+A comment on a pull request is the first comment of a thread.
+"""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -17,18 +20,21 @@ from reconciler.forge.forge import (
     text_at,
 )
 
-_VERSION = "api-version=7.0"  # the newest that Server 2022 knows too
-_TEXT = 1  # the type of a comment, besides those of the system
-_CLOSED = 4  # the status of a thread; an active one may block the merge by a branch policy
+_VERSION = "api-version=7.0"  # the newest version that Server 2022 supports too
+_TEXT = 1  # the type of a comment that a person or program writes; the system has other types
+_CLOSED = 4  # the status of a thread; a branch policy can block the merge while a thread is active
 
 
 def _headers(token: str) -> Mapping[str, str]:
-    """A pipeline's own token is a JSON Web Token. Others are personal access tokens, which are passwords."""
+    """The headers for a token. A pipeline's own token is a JSON Web Token.
+
+    Any other token is a personal access token, which is sent as a password.
+    """
     if token.count(".") == 2:
         proof = f"Bearer {token}"
     else:
         proof = f"Basic {base64.b64encode(f':{token}'.encode()).decode()}"
-    # Suppress: a rejected token results in 401 and not in a page to sign in.
+    # Suppress: Azure DevOps answers a rejected token with 401, and not with a sign-in page.
     return {"Accept": "application/json", "Authorization": proof, "X-TFS-FedAuthRedirect": "Suppress"}
 
 
@@ -37,7 +43,7 @@ def _list_comments(at: PullRequest) -> Call:
 
 
 def _next_page(_call: Call, _headers: Mapping[str, str]) -> Call | None:
-    """None: a response has all threads."""
+    """Always None, because one response has all threads."""
     return None
 
 
@@ -69,7 +75,7 @@ def _comment(thread: Any, row: Any) -> Comment:
 def _ask_identity(at: PullRequest) -> Call:
     return Call(
         "GET", f"{at.api}/_apis/connectionData?api-version=7.0-preview.1"
-    )  # there is no release of it
+    )  # this operation has only preview versions
 
 
 def _read_identity(body: Any) -> str:

@@ -37,7 +37,7 @@ from reconciler.spec.wording import printable
 _REQUEST_LIMIT = timedelta(seconds=30)
 _MOST = 1 << 28  # bytes of a response; a page with a hundred of GitLab's longest notes has fewer
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MOST_REQUESTS = 5  # for one call, if it is redirected
+_MOST_REQUESTS = 5  # for one call, including redirects
 _LONGEST = 200  # characters of a message that is not ours
 _REASON = re.compile(r"\[Errno -?[0-9]+\] ([^'\")]+)")  # the innermost of urllib3's errors
 _UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
@@ -45,14 +45,14 @@ _UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful response. `headers` ignore case. `body` is its JSON, None if it is not JSON."""
+    """A successful response. `headers` ignore the case of names. `body` is None if it is not JSON."""
 
     headers: Mapping[str, str]
     body: Any
 
 
 class Client:
-    """Sends requests with one token to one API. `patience` limits the time for all of them together."""
+    """Sends requests with one token to one API. `patience` limits the total time of all requests."""
 
     def __init__(self, forge: Forge, api: str, token: str, patience: Patience) -> None:
         self.forge = forge
@@ -62,7 +62,11 @@ class Client:
         self._patience = patience
 
     def send(self, call: Call) -> Answer:
-        """The response to a request. Raises Transient and other kinds of ForgeFailure."""
+        """The response to a request, once redirects have been followed.
+
+        Raises Transient if there is no successful response but a retry might get one, or else another
+        ForgeFailure.
+        """
         url = call.url
         for _ in range(_MOST_REQUESTS):
             if _origin(url) != _origin(self._api):
@@ -90,10 +94,10 @@ class Client:
         )
 
     def _respond(self, call: Call, url: str) -> "_Response":
-        """The response of `url`.
+        """The response from `url`, whatever its status is.
 
         The request runs in a thread of its own, because name resolution and slow responses can exceed the
-        timeouts of a socket. A request that is late is not cancelled. It ends by its own timeouts.
+        timeouts of a socket. A late request is not cancelled, but ends by its own timeouts.
         """
         limit = min(_REQUEST_LIMIT, self._patience.left)
         responded: Future[_Response] = Future()
@@ -123,7 +127,7 @@ class Client:
         )  # a missing CA bundle, a bad URL
 
     def _clean(self, text: str) -> str:
-        """A text that is not ours, in one line without the token."""
+        """Text from outside this program, shortened, on one line, and without the token."""
         text = " ".join(text.split())
         for secret in self._secrets:
             text = text.replace(secret, "***")
@@ -156,7 +160,7 @@ def _exchange(headers: Mapping[str, str], call: Call, url: str, seconds: float) 
 
 
 class _Headers(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
-    """The headers of every request, with the token."""
+    """Adds the headers, including the token, to every request."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._headers = headers
@@ -167,9 +171,9 @@ class _Headers(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
 
 @contextmanager
 def _pipeline(headers: Mapping[str, str]) -> Iterator[Pipeline[HttpRequest, HttpResponse]]:
-    """Requests as they are: without the retries of the library, and without its redirects.
+    """Sends requests as they are, without the retries and the redirects of the library.
 
-    The library would retry a POST that may have had an effect.
+    The library would retry a POST that might have had an effect.
     """
     with RequestsTransport() as transport:
         # Otherwise the requests library takes a password for the host from ~/.netrc in place of our token.
@@ -197,7 +201,7 @@ def _json(body: bytes) -> Any:
 
 
 def _origin(url: str) -> str:
-    """The scheme, host and port, "" for an address that cannot be parsed.
+    """The scheme, host and port of a URL, or "" if it cannot be parsed.
 
     >>> _origin("https://API.github.com:443/user"), _origin("https://[")
     ('https://api.github.com', '')

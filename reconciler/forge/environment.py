@@ -1,4 +1,4 @@
-"""Where a job of a CI runs: forge, repository, pull request and token, from the variables that the CI sets.
+"""Where a CI job runs: forge, repository, pull request and token, from the variables that the CI sets.
 
 Pure: the caller passes the variables, and the event of a GitHub workflow.
 """
@@ -25,8 +25,10 @@ class PlaceUnknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The values of options, None for each option that was not given. Options take precedence over
-    variables."""
+    """The values of options, with None for each option that was not given.
+
+    Options take precedence over variables.
+    """
 
     forge: str | None = None
     api_url: str | None = None
@@ -46,9 +48,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact about the place, and where it comes from.
+    """One fact about the place, and where its value comes from.
 
-    templates: texts with environment variables. The first one whose variables are all set is the value.
+    templates: texts that contain environment variables. The value is the first text whose variables are all
+        set.
     fix: what to do if no template applies, besides setting the option.
     pattern: what a value must look like. `form` describes the pattern in words.
     """
@@ -61,7 +64,7 @@ class Fact:
     form: str
 
     def value(self, variables: Mapping[str, str]) -> str | None:
-        """The value from the variables, or None if they do not give one."""
+        """The value from the variables, or None if no template applies."""
         for template in self.templates:
             values = {name: _value(variables, name) for name in _NAME.findall(template)}
             if all(values.values()):
@@ -69,7 +72,7 @@ class Fact:
         return None
 
     def missing(self, variables: Mapping[str, str]) -> str:
-        """The error for a fact that neither the variables nor an option give."""
+        """The error for a fact that neither the variables nor an option supply."""
         names = [name for template in self.templates for name in _NAME.findall(template)]
         unset = [name for name in names if not _value(variables, name)]
         why = (
@@ -80,8 +83,10 @@ class Fact:
         return f"no {self.name}: {why}; {self.fix}, or pass {self.option}"
 
     def error(self, value: str) -> str | None:
-        """The error for a value that does not look right. It shows no token, and no URL that may contain
-        one."""
+        """The error for a value that does not match the pattern, or None.
+
+        The error shows no token, and no URL that might contain a token.
+        """
         if self.pattern.fullmatch(value):
             return None
         shown = (
@@ -92,7 +97,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Ci:
-    """A CI: its name, the variable that it always sets, and where it says each fact."""
+    """A CI: its name, the variable that it always sets (`mark`), and the source of each fact."""
 
     name: str
     mark: str
@@ -141,7 +146,7 @@ CIS: Mapping[str, Ci] = {
         Fact(
             "repository",
             "--repository",
-            # The first is the project with the merge request. The second may be a fork of it.
+            # The first is the project with the merge request. The second can be a fork of that project.
             ("{CI_MERGE_REQUEST_PROJECT_ID}", "{CI_PROJECT_ID}"),
             "GitLab CI sets them",
             re.compile(r"[0-9]+|[\w.-]+(?:/[\w.-]+)+"),
@@ -175,7 +180,7 @@ CIS: Mapping[str, Ci] = {
 def locate(given: Given, variables: Mapping[str, str], event: Any = None) -> Place:
     """The place for the comment. `event` is the JSON of the event of a GitHub workflow.
 
-    Raises PlaceUnknown.
+    Raises PlaceUnknown if any fact is missing or invalid, or if the token would be sent without encryption.
     """
     name = given.forge or _forge(variables)
     ci = CIS[name]
@@ -196,7 +201,10 @@ def locate(given: Given, variables: Mapping[str, str], event: Any = None) -> Pla
 
 
 def _forge(variables: Mapping[str, str]) -> str:
-    """The forge whose CI runs this. Raises PlaceUnknown."""
+    """The forge whose CI runs this program.
+
+    Raises PlaceUnknown if there is none, or if Azure Pipelines builds a repository of another forge.
+    """
     found = [name for name, ci in CIS.items() if _value(variables, ci.mark)]
     options = one_of([f"--forge {name}" for name in CIS])
     if not found:
@@ -212,7 +220,7 @@ def _forge(variables: Mapping[str, str]) -> str:
 
 
 def _of_event(event: Any, variables: Mapping[str, str]) -> str | None:
-    """The number of the pull request of a GitHub workflow: of its event, or of its ref."""
+    """The number of the pull request of a GitHub workflow: from its event, or else from its ref; or None."""
     event = event if isinstance(event, Mapping) else {}
     issue, found = event.get("issue"), event.get("pull_request")
     if isinstance(issue, Mapping) and issue.get("pull_request"):  # a comment on a pull request
@@ -224,22 +232,23 @@ def _of_event(event: Any, variables: Mapping[str, str]) -> str | None:
 
 
 def _value(variables: Mapping[str, str], name: str) -> str:
-    """The value of a variable, "" if it is not set.
+    """The value of a variable, or "" if it is not set.
 
-    GitLab CI and Azure Pipelines leave a reference to an undefined variable as it was written.
+    GitLab CI and Azure Pipelines leave a reference to an undefined variable as it was written. A value that
+    is such a reference counts as not set.
     """
     value = variables.get(name, "").strip()
     return "" if value in {f"${name}", f"${{{name}}}"} or value.startswith("$(") else value
 
 
 def _insecure(api: str) -> str | None:
-    """The error for a URL to which no token may be sent."""
+    """The error for a URL to which no token may be sent, or None."""
     try:
         parts = urlsplit(api)
         is_secure = parts.scheme == "https" or parts.hostname in _LOOPBACK
         _ = parts.port
     except ValueError:
         return "the URL of the API cannot be parsed; correct it, or pass --api-url"
-    if is_secure or not _URL.fullmatch(api):  # another error says the latter
+    if is_secure or not _URL.fullmatch(api):  # another error reports a URL of the wrong form
         return None
     return f"the URL of the API, {shorten(api)}, is not secure, and the token is sent to it; use https"

@@ -1,6 +1,6 @@
 """The failures of a forge: how each is recognized, what it means, and how it is fixed.
 
-The first row that fits the status and the message applies. `docs/how-to/pull-request.md` lists the rows.
+The first row that matches the status and the message applies. `docs/how-to/pull-request.md` lists the rows.
 """
 
 import re
@@ -13,9 +13,9 @@ from typing import Any
 from reconciler.forge.forge import Forge
 
 _RATE_LIMIT = re.compile(r"rate limit|abuse detection", re.IGNORECASE)
-_UNNAMED_WAIT = timedelta(minutes=1)  # what GitHub asks for if it names no time
+_UNNAMED_WAIT = timedelta(minutes=1)  # the wait that GitHub documents for a response that names no time
 _LEAST, _MOST = 1, 86_400  # seconds of a wait; no forge means more than a day
-_SECONDS = re.compile(r"[0-9]{1,10}")  # a duration, or a moment since 1970
+_SECONDS = re.compile(r"[0-9]{1,10}")  # a duration, or a time as the seconds since 1970
 
 
 class ForgeFailure(Exception):
@@ -23,7 +23,7 @@ class ForgeFailure(Exception):
 
 
 class Refused(ForgeFailure):
-    """A response with a status that stays the same until a person changes something."""
+    """The forge refused the request, and will refuse it again until a person changes something."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class Refused(ForgeFailure):
 
 
 class Transient(ForgeFailure):
-    """A failure that may pass by itself. `wait` is the delay that the forge asks for, or None."""
+    """A failure that might pass by itself. `wait` is the delay that the forge asks for, or None."""
 
     def __init__(self, message: str, wait: timedelta | None = None) -> None:
         super().__init__(message)
@@ -40,9 +40,10 @@ class Transient(ForgeFailure):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the table. `cause` and `fix` may name fields of the forge.
+    """One row of the table.
 
-    pattern: what the message must contain, or no condition.
+    pattern: what the message must contain. An empty pattern sets no condition.
+    cause, fix: texts that can contain {forge}, {unauthorized_fix} and {forbidden_fix}.
     """
 
     name: str
@@ -87,7 +88,7 @@ _OTHER = _row("other status", (), "{forge} sent an unexpected response", "check 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A response without success. The names of `headers` may have any case. `message` is the forge's own."""
+    """An unsuccessful response. `headers` ignores the case of names. `message` is the forge's own message."""
 
     status: int
     headers: Mapping[str, str]
@@ -95,7 +96,7 @@ class Refusal:
 
 
 def failure(forge: Forge, refusal: Refusal) -> ForgeFailure:
-    """The failure that a response stands for."""
+    """The failure for an unsuccessful response: Transient if a retry might succeed, or else Refused."""
     status, message = refusal.status, refusal.message
     said = f"{status}: {message}" if message else str(status)
     if (wait := rate_limit(refusal)) is not None:
@@ -108,14 +109,14 @@ def failure(forge: Forge, refusal: Refusal) -> ForgeFailure:
         "unauthorized_fix": forge.unauthorized_fix,
         "forbidden_fix": forge.forbidden_fix,
     }
-    # The texts of a forge may contain braces themselves, and are therefore not formatted again.
+    # The texts of a forge can themselves contain braces, and are therefore not formatted again.
     return Refused(f"{row.cause.format(**names)} ({said}); {row.fix.format(**names)}", status)
 
 
 def rate_limit(refusal: Refusal) -> timedelta | None:
-    """The time to wait if the response is about the rate of requests, or else None.
+    """The time to wait if the response reports that a rate limit was reached, or else None.
 
-    GitHub also uses 403, which then names a time, or says so.
+    GitHub also uses 403 for this. The response then names a time, or its message mentions the limit.
     """
     is_limited = refusal.status == 429 or (
         refusal.status == 403
@@ -131,7 +132,7 @@ def rate_limit(refusal: Refusal) -> timedelta | None:
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """The seconds, or the time until a date, of Retry-After."""
+    """The wait in the header Retry-After, which gives seconds or a date; or None."""
     text = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(text):
         return _bounded(int(text))
@@ -140,7 +141,7 @@ def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
 
 
 def _until_reset(headers: Mapping[str, str]) -> timedelta | None:
-    """The time until the limit is reset, by the clock of the forge. Only a limit that is used up counts."""
+    """The time until the limit is reset, by the clock of the forge, or None if no limit is used up."""
     now = _date(headers.get("Date", ""))
     for prefix in ("X-RateLimit", "RateLimit"):
         reset = headers.get(f"{prefix}-Reset", "").strip()
@@ -154,7 +155,7 @@ def _bounded(seconds: float) -> timedelta:
 
 
 def _date(text: str) -> float | None:
-    """A date in a header, in seconds since 1970."""
+    """A date in a header, in seconds since 1970, or None if the text is not a date."""
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):
@@ -162,7 +163,7 @@ def _date(text: str) -> float | None:
 
 
 def message_in(body: Any) -> str:
-    """The message of an error in JSON, in one line, "" if there is none.
+    """The message of an error in JSON, on one line, or "" if there is none.
 
     >>> message_in({"message": "Validation Failed", "errors": [{"message": "Body is too long"}]})
     'Validation Failed: Body is too long'

@@ -14,12 +14,12 @@ _NEXT = re.compile(r';\s*rel="?next\b')
 
 
 class UnexpectedAnswer(Exception):
-    """A response of another shape than the forge documents. `str()` says what is missing."""
+    """A response that does not have the shape that the forge documents. `str()` says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """Where a pull request is. `api` is the base URL of the API, without a slash at its end.
+    """Where a pull request is. `api` is the base URL of the API, without a trailing slash.
 
     `repository` is OWNER/NAME at GitHub, an id or a path at GitLab, and PROJECT/REPOSITORY at Azure DevOps.
     """
@@ -43,9 +43,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment. `key` names it in the API, and `author` is the id of an account, "" if unknown.
+    """A comment. `key` identifies it in the API. `author` is the id of an account, or "" if unknown.
 
-    `url` is its page for people, "" if the forge does not say.
+    `url` is the web page of the comment, or "" if the forge does not report it.
     """
 
     key: str
@@ -58,10 +58,12 @@ class Comment:
 class Forge:
     """A forge. Functions that read a response raise UnexpectedAnswer.
 
-    longest: characters of a comment.
-    sign_in: statuses that stand for a page to sign in.
-    unauthorized_fix, forbidden_fix: what to do if the token is rejected, or lacks the right to comment.
-    next_page: the request for the page after this one, by the headers of its response.
+    longest: maximum number of characters of a comment.
+    sign_in: HTTP statuses with which the forge sends a sign-in page.
+    unauthorized_fix: what to do if the token is rejected.
+    forbidden_fix: what to do if the token lacks the right to comment.
+    next_page: from a request for a page and the headers of its response, the request for the next page, if
+        any.
     """
 
     name: str
@@ -81,7 +83,7 @@ class Forge:
 
 
 def length(text: str) -> int:
-    """The number of characters as Azure DevOps counts them, in UTF-16. No forge counts more.
+    """The number of characters as Azure DevOps counts them: in UTF-16. No forge counts more characters.
 
     >>> length("a●"), length("🚀")
     (2, 2)
@@ -90,7 +92,7 @@ def length(text: str) -> int:
 
 
 def next_link(headers: Mapping[str, str]) -> str:
-    """The URL of the next page in a Link header, "" if there is none.
+    """The URL of the next page in a Link header, or "" if there is none.
 
     >>> next_link({"Link": '<https://forge/7?page=1>; rel="prev", <https://forge/7?page=3>; rel="next"'})
     'https://forge/7?page=3'
@@ -100,14 +102,14 @@ def next_link(headers: Mapping[str, str]) -> str:
 
 
 def rows(value: Any) -> Sequence[Mapping[str, Any]]:
-    """The value as a list of JSON objects. Raises UnexpectedAnswer."""
+    """The value as a list of JSON objects. Raises UnexpectedAnswer if the value is not a list of objects."""
     if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
         raise UnexpectedAnswer("no list of comments")
     return value
 
 
 def identifier(value: Any, *path: str) -> str:
-    """The id at this path, as text. Raises UnexpectedAnswer if there is none."""
+    """The id at this path, as text. Raises UnexpectedAnswer if there is no id."""
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
@@ -116,7 +118,7 @@ def identifier(value: Any, *path: str) -> str:
 
 
 def author_at(value: Any, *path: str) -> str:
-    """The id of an account at this path, "" if there is none, as for a deleted account."""
+    """The id of an account at this path, or "" if there is none, as for a deleted account."""
     try:
         return identifier(value, *path)
     except UnexpectedAnswer:
@@ -124,6 +126,6 @@ def author_at(value: Any, *path: str) -> str:
 
 
 def text_at(value: Mapping[str, Any], name: str) -> str:
-    """The text in this field, "" if there is none."""
+    """The text in this field, or "" if there is none."""
     found = value.get(name)
     return found if isinstance(found, str) else ""

@@ -1,4 +1,4 @@
-"""GitHub, github.com and Enterprise Server. A comment on a pull request is a comment on its issue."""
+"""GitHub: github.com and Enterprise Server. A comment on a pull request is a comment on its issue."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,7 +44,10 @@ def _read_comment(row: Any) -> Comment:
 
 
 def _ask_identity(at: PullRequest) -> Call:
-    """The token of a workflow may not read `/user`, but may ask GraphQL for the viewer."""
+    """The request for the account of the token.
+
+    The token of a workflow may not read `/user`, but it may ask GraphQL for the viewer.
+    """
     base = at.api.removesuffix("/v3")  # https://HOST/api/v3 of an Enterprise Server
     return Call("POST", f"{base}/graphql", {"query": "query { viewer { databaseId } }"})
 

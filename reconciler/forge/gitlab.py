@@ -1,4 +1,4 @@
-"""GitLab, gitlab.com and self-managed. A comment on a merge request is a note."""
+"""GitLab: gitlab.com and self-managed. A comment on a merge request is a note."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,17 +19,20 @@ from reconciler.forge.forge import (
 
 
 def _headers(token: str) -> Mapping[str, str]:
-    # Personal, project and group access tokens may be sent like this too, besides as PRIVATE-TOKEN.
+    # Personal, project and group access tokens can be sent in this way too, not only as PRIVATE-TOKEN.
     return {"Accept": "application/json", "Authorization": f"Bearer {token}"}
 
 
 def _list_comments(at: PullRequest) -> Call:
-    # The oldest first, so that a note that is written meanwhile moves none to a page that was read.
+    # Oldest first, so that a note written meanwhile cannot move another note to a page that was already read.
     return Call("GET", f"{_notes(at)}?per_page={PER_PAGE}&order_by=created_at&sort=asc")
 
 
 def _next_page(call: Call, headers: Mapping[str, str]) -> Call | None:
-    """By number. A keyset has no numbers, only a link, whose host may be wrong behind a reverse proxy."""
+    """The request for the next page, by its number if there is one.
+
+    Keyset pagination has no numbers, only a link, whose host might be wrong behind a reverse proxy.
+    """
     if number := headers.get("X-Next-Page", "").strip():
         parts = urlsplit(call.url)
         query = {**dict(parse_qsl(parts.query)), "page": number}

@@ -13,19 +13,19 @@ _KEY = re.compile(r"[A-Za-z0-9]+(?:[._/-][A-Za-z0-9]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """No comment has the marker yet."""
+    """Create the comment, because no comment has the marker yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """The text of this comment differs."""
+    """Update this comment, because its text differs."""
 
     comment: Comment
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """This comment has the text already."""
+    """Keep this comment as it is, because it already has the text."""
 
     comment: Comment
 
@@ -34,7 +34,7 @@ Step = Create | Update | Keep
 
 
 def is_key(text: str) -> bool:
-    """Whether this may be the key of a marker.
+    """Whether the text is valid as the key of a marker.
 
     >>> is_key("plan"), is_key("plan/prod-1"), is_key("a--b"), is_key("")
     (True, True, False, False)
@@ -52,7 +52,7 @@ def mark(key: str, text: str) -> str:
 
 
 def is_marked(key: str, body: str) -> bool:
-    """Whether a comment begins with the marker. One that only quotes it does not.
+    """Whether a comment begins with the marker. A comment that only quotes the marker does not.
 
     >>> is_marked("plan", "<!-- vmss-reconciler:plan -->\\r\\nnothing changes")
     True
@@ -64,9 +64,9 @@ def is_marked(key: str, body: str) -> bool:
 
 
 def choose(ours: Iterable[Comment], body: str) -> Step:
-    """The action for our comments with the marker. Only the first comment counts.
+    """What to do about our comments that have the marker. Only the first of them counts.
 
-    Forges may change line ends, and the whitespace around a text.
+    Line ends and the whitespace around a text do not count as differences, because forges can change them.
     """
     first = next(iter(ours), None)
     if first is None:

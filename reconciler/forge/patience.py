@@ -12,7 +12,7 @@ _LONGEST_WAIT = timedelta(seconds=30)
 
 
 class Patience:
-    """A limit on the time for everything together. `elapsed` and `sleep` count in seconds."""
+    """A limit on the total time of a command. `elapsed` and `sleep` count in seconds."""
 
     def __init__(
         self,
@@ -32,9 +32,9 @@ class Patience:
         return max(timedelta(), self._limit - self._age)
 
     def wait(self, failure: Transient) -> None:
-        """Wait as long as the forge asks, or else longer each time.
+        """Wait as long as the forge asks or, if it names no time, longer each time.
 
-        Raises ForgeFailure at once if the time that is left is too short for that.
+        Raises ForgeFailure immediately if the time that is left is too short for the wait.
         """
         wait = failure.wait
         if wait is None:

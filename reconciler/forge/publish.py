@@ -1,7 +1,7 @@
-"""Gives a pull request our comment: read the comments, decide, write once, and read again if it is unclear.
+"""Gives a pull request our comment: reads the comments, decides, and writes once.
 
-A write without a response may have had an effect. Therefore no write is repeated before the comments are read
-again.
+A write without a response might have had an effect. No write is therefore repeated before the comments have
+been read again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,11 +16,11 @@ from reconciler.forge.marker import Create, Keep, Update, choose, is_marked, mar
 from reconciler.forge.patience import Patience
 
 T = TypeVar("T")
-_UNKNOWN = frozenset({400, 403, 404})  # the token may not ask whose it is
+_UNKNOWN = frozenset({400, 403, 404})  # the token is not allowed to ask which account it belongs to
 
 
 class Action(StrEnum):
-    """What was done."""
+    """What was done with the comment."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -31,7 +31,8 @@ class Action(StrEnum):
 class Published:
     """The outcome. `others` are further comments with the marker, which were left as they are.
 
-    `is_own` is False if the forge did not say whose token it is. The author of the comment is then unknown.
+    `is_own` is False if the forge did not say which account the token belongs to. Whether that account wrote
+    the comment is then unknown.
     """
 
     action: Action
@@ -41,7 +42,7 @@ class Published:
 
 
 def publish(client: Client, at: PullRequest, key: str, text: str, patience: Patience) -> Published:
-    """Create or update the comment with this key. Raises ForgeFailure."""
+    """Create or update the comment with this key. Raises ForgeFailure if that is impossible."""
     body = mark(key, text)
     check_length(client.forge, body)
     reader, tried = _Reader(client, patience), Action.UNCHANGED
@@ -74,7 +75,7 @@ def check_length(forge: Forge, body: str) -> None:
 
 
 def _created(forge: Forge, answer: Answer) -> Comment:
-    """The new comment, without a key if the response does not show it. It exists in any case."""
+    """The new comment, or an empty one if the response does not show it. The comment exists in any case."""
     try:
         return forge.read_comment(answer.body)
     except UnexpectedAnswer:
@@ -83,7 +84,7 @@ def _created(forge: Forge, answer: Answer) -> Comment:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads, and repeats a read that fails."""
+    """Reads from the forge, and repeats a read that fails for a transient reason."""
 
     client: Client
     patience: Patience
@@ -91,7 +92,8 @@ class _Reader:
     def ours(self, at: PullRequest, key: str) -> tuple[Sequence[Comment], bool]:
         """The comments with our marker by the account of the token, and whether that account is known.
 
-        Without a marked comment the account does not matter, and no request asks for it.
+        If the account is unknown, all comments with our marker. If no comment has the marker, the account
+        does not matter, and no request asks for it.
         """
         marked = [each for each in self._comments(at) if is_marked(key, each.text)]
         account = self._account(at) if marked else ""
@@ -112,7 +114,7 @@ class _Reader:
             call = forge.next_page(call, answer.headers)
 
     def _account(self, at: PullRequest) -> str | None:
-        """The id of the account of the token, None if the token may not know it."""
+        """The id of the account of the token, or None if the token is not allowed to ask for it."""
         forge = self.client.forge
         try:
             answer = self._read(forge.ask_identity(at))

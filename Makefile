@@ -5,14 +5,19 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 CLIENTS := .venv-clients
 FUZZER  := .venv-fuzz
+DEPLOY  := .venv-deploy
 LOCK    := --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
            --custom-compile-command 'make lock'
 
 # Where it is set, each of the programs that tests start would compile every source anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+# What the package with helm requires for uses other than ours.
+NO_CDK  := $(patsubst %,--no-emit-package %,aws-cdk-lib aws-cdk-asset-awscli-v1 aws-cdk-asset-node-proxy-agent-v6 \
+           aws-cdk-cloud-assembly-schema jsii constructs publication cattrs typeguard)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test slow walkthroughs test-clients soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image clean
+.PHONY: help demo picture test slow walkthroughs test-clients test-chart manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +39,12 @@ walkthroughs: $(READY) ## what the README and the how-to pages have their reader
 
 test-clients: $(READY) $(CLIENTS)/.ready ## az, its SDK and azurerm, unmodified, on the simulator (slow)
 	@$(BIN)/pytest tests/clients
+
+test-chart: $(READY) $(DEPLOY)/.ready ## helm lints and renders the chart, and its documents fit the schemas of Kubernetes
+	@$(BIN)/pytest -n auto tests/chart
+
+manifests: $(READY) $(DEPLOY)/.ready ## write deploy/kubernetes.yaml anew, after a change of the chart
+	@$(BIN)/python -m tests.chart.manifests
 
 soak: $(READY) ## a week of noise on the virtual clock, a rollout of 1,000 instances, and 400 random worlds (slow)
 	@SOAK_CYCLES=10000 PROPERTY_EXAMPLES=400 $(BIN)/pytest -n auto tests/stories/test_soak.py tests/stories/test_properties.py
@@ -91,12 +102,13 @@ lock: $(READY) ## resolve the locks anew, hashes and all: what runs, and what bu
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-clients.lock tests/clients/requirements.in
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-fuzz.lock \
 	    --constraint requirements.lock tests/fuzz/requirements.in pyproject.toml
+	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-deploy.lock $(NO_CDK) tests/chart/requirements.in
 
 image: ## the container image
 	docker build -f deploy/Containerfile -t vmss-reconciler:$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' reconciler/__init__.py) .
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(CLIENTS) $(FUZZER) .fuzz .demo .mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(CLIENTS) $(FUZZER) $(DEPLOY) .fuzz .demo .mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
 # The environment: made once, and again when the lock or the metadata changes.
 $(READY): requirements-dev.lock pyproject.toml .ci/environment
@@ -109,4 +121,8 @@ $(CLIENTS)/.ready: requirements-clients.lock .ci/environment
 
 $(FUZZER)/.ready: requirements-fuzz.lock .ci/environment
 	@.ci/environment $(PYTHON) $(FUZZER) requirements-fuzz.lock
+	@touch $@
+
+$(DEPLOY)/.ready: requirements-deploy.lock .ci/environment
+	@.ci/environment $(PYTHON) $(DEPLOY) requirements-deploy.lock
 	@touch $@

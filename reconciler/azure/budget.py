@@ -22,10 +22,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from itertools import chain
+from itertools import chain, product
 from threading import Lock
 
 from reconciler.azure.expiring import ExpiringMap
+from reconciler.azure.request_counter import RequestsLeft
 from reconciler.rollout.wording import time_of_day
 
 # The header can also contain "VmssQueuedVMOperations;0". This is not a budget, because it counts up.
@@ -182,8 +183,8 @@ class Budget:
     _left: ExpiringMap[_Key, _Left] = field(default_factory=ExpiringMap)
     _in_flight: Counter[_Key] = field(default_factory=Counter)
     _backoffs: ExpiringMap[_Key, None] = field(default_factory=ExpiringMap)
-    # The regions of each subscription, in the order of their first responses. They are never removed, because
-    # Azure has fewer than a hundred.
+    # The subscriptions, and the regions of each, in the order of their first responses. They are never
+    # removed, because Azure has fewer than a hundred regions.
     _regions: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     _lock: Lock = field(default_factory=Lock)
 
@@ -261,13 +262,26 @@ class Budget:
                 if self._in_flight[key] <= 0:
                     del self._in_flight[key]
 
+    def requests_left(self, at: datetime) -> Iterator[RequestsLeft]:
+        """What is left of each bucket that is known and counts more than one scale set."""
+        with self._lock:
+            subscriptions = {subscription: tuple(regions) for subscription, regions in self._regions.items()}
+        for subscription, regions in subscriptions.items():
+            subjects = (Subject(subscription), *(Subject(subscription, region) for region in regions))
+            for bucket, subject in product(_BY_NAME.values(), subjects):
+                is_counted = bucket.scope is not BucketScope.RESOURCE and subject == subject.of(bucket.scope)
+                if is_counted and (left := self._left.get((bucket.name, subject), at)):
+                    requests = math.floor(left.by(at, bucket))
+                    yield RequestsLeft(bucket.name, subscription, subject.location, requests)
+
     def _put(self, key: _Key, left: _Left, bucket: Bucket) -> None:
         self._left.forget(left.at)
         self._left.put(key, left, until=left.full_at(bucket) + _FULL_KEPT)
 
     def _add_region(self, subject: Subject) -> None:
+        regions = self._regions[subject.subscription]
         if subject.location:
-            self._regions[subject.subscription][subject.location] = None
+            regions[subject.location] = None
 
     def _keys(self, name: str, scope: BucketScope, subject: Subject) -> Iterator[_Key]:
         """The keys of the buckets of `subject`.

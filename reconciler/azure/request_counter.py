@@ -1,14 +1,26 @@
 """Counts requests to Azure by class and HTTP status, for the metrics."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from threading import Lock
 
 
-class RequestCounter:
-    """The number of requests since the process began. Safe to share between threads."""
+@dataclass(frozen=True, slots=True)
+class RequestsLeft:
+    """The requests left in a bucket of Azure. `location` is "" if the bucket covers every region."""
 
-    def __init__(self) -> None:
+    bucket: str
+    subscription: str
+    location: str
+    requests: int
+
+
+class RequestCounter:
+    """The number of requests since the process began, and what is left. Safe to share between threads."""
+
+    def __init__(self, left: Callable[[], Iterable[RequestsLeft]] = tuple) -> None:
+        self.left = left
         self._counts: Counter[tuple[str, int]] = Counter()
         self._lock = Lock()
 

@@ -87,7 +87,7 @@ class Session:
         self._transport: dict[str, Any] = {"transport": transport} if transport else {}
         self._clients: dict[str, ComputeManagementClient] = {}
         self.budget = Budget()
-        self.counter = RequestCounter()
+        self.counter = RequestCounter(lambda: self.budget.requests_left(self.now()))
         self._locations: ExpiringMap[str, str] = ExpiringMap()
         self._pages: ExpiringMap[str, int] = ExpiringMap()
         self._thread = local()  # the call in progress in this thread

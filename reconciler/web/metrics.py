@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from reconciler import __version__
-from reconciler.daemon.condition import ConditionStatus
+from reconciler.daemon.condition import ConditionStatus, ConditionType
 from reconciler.daemon.history import Ending
 from reconciler.daemon.report import is_suspended
 from reconciler.daemon.state import ScaleSetState
@@ -51,6 +51,7 @@ class _StoreCollector(Collector):
         yield from _conditions(states)
         if self._store.last_sweep:
             yield _last_observed(states, self._store.last_sweep)
+        yield from _waits(states)
         yield from _rollouts(states)
 
     def _sweep(self) -> Iterator[Metric]:
@@ -119,6 +120,14 @@ class _StoreCollector(Collector):
         for (kind, status), number in sorted(self._store.requests.counts().items()):
             requests.add_metric([kind.lower(), str(status)], number)
         yield requests
+        left = GaugeMetricFamily(
+            "vmss_reconciler_azure_requests_left",
+            "Requests left in a bucket of Azure, by its last response and its refill",
+            labels=["bucket", "subscription", "location"],
+        )
+        for each in self._store.requests.left():
+            left.add_metric([each.bucket, each.subscription, each.location], each.requests)
+        yield left
 
 
 def _statuses(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
@@ -185,6 +194,36 @@ def _last_observed(states: Sequence[ScaleSetState], sweep: Sweep) -> Metric:
         if at := state.published.known_at or state.declared_at:
             known.add_metric([state.desired.name, sweep.scope(state.desired)], at.timestamp())
     return known
+
+
+def _waits(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
+    drifted = GaugeMetricFamily(
+        "vmss_reconciler_drifted_since_timestamp_seconds",
+        "Since when a scale set has not been on the declared image, absent if it is",
+        labels=["name"],
+    )
+    waiting = GaugeMetricFamily(
+        "vmss_reconciler_waiting_since_timestamp_seconds",
+        "Since when the same has been waited for or retried, absent without a wait",
+        labels=["name"],
+    )
+    attempts = GaugeMetricFamily(
+        "vmss_reconciler_attempts",
+        "Consecutive reconciles in this wait, 0 without a wait",
+        labels=["name"],
+    )
+    for state in states:
+        name, outcome = state.desired.name, state.outcome
+        for each in state.published.conditions:
+            is_drifted = each.type is ConditionType.DRIFTED and each.status is ConditionStatus.TRUE
+            if is_drifted and each.since:
+                drifted.add_metric([name], each.since.timestamp())
+        if outcome is None:
+            continue
+        if outcome.wait:
+            waiting.add_metric([name], outcome.wait.since.timestamp())
+        attempts.add_metric([name], outcome.wait.tries if outcome.wait else 0)
+    yield from (drifted, waiting, attempts)
 
 
 def _rollouts(states: Sequence[ScaleSetState]) -> Iterator[Metric]:

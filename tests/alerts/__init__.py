@@ -1,1 +1,1 @@
-"""The alert rules that users copy from docs/metrics.md, tested against a daemon with faults."""
+"""The alert rules of deploy/prometheus/, tested against a daemon with faults."""

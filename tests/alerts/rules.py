@@ -1,24 +1,19 @@
-"""The rules that users copy: read out of the YAML blocks of docs/metrics.md."""
+"""The alert rules and inhibition rules of deploy/prometheus/."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import promql_parser
 import yaml
 
 from tests.alerts.promql import Expression, expression
 
-PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
-
-
-def blocks() -> Iterator[dict[str, Any]]:
-    """The YAML blocks of the page, in order."""
-    for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL):
-        yield yaml.safe_load(block)
+DIRECTORY = Path(__file__).parents[2] / "deploy" / "prometheus"
+RULES = DIRECTORY / "rules.yaml"
+INHIBITIONS = DIRECTORY / "inhibit.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +25,7 @@ class Rule:
     expression: Expression
     lasts: timedelta
     labels: Mapping[str, str]
+    annotations: Mapping[str, str]
 
     @property
     def is_ticket(self) -> bool:
@@ -37,16 +33,17 @@ class Rule:
 
 
 def alert_rules() -> tuple[Rule, ...]:
-    """Every alert rule of the page."""
-    return tuple(
-        _rule(**rule) for block in blocks() for group in block.get("groups", ()) for rule in group["rules"]
-    )
+    """Every alert rule."""
+    groups = yaml.safe_load(RULES.read_text())["groups"]
+    return tuple(_rule(**rule) for group in groups for rule in group["rules"])
 
 
-def _rule(alert: str, expr: str, labels: Mapping[str, str], **rest: str) -> Rule:
+def _rule(
+    alert: str, expr: str, labels: Mapping[str, str], annotations: Mapping[str, str], **rest: str
+) -> Rule:
     lasts = promql_parser.parse_duration(rest.pop("for")) if "for" in rest else timedelta()
     assert not rest, f"{alert} has what is not tried here: {rest}"
-    return Rule(alert, expr, expression(expr), lasts, labels)
+    return Rule(alert, expr, expression(expr), lasts, labels, annotations)
 
 
 Alert = Mapping[str, str]  # the labels of one that fires
@@ -77,11 +74,10 @@ def _matches(matchers: Mapping[str, frozenset[str]], alert: Alert) -> bool:
 
 
 def inhibitions() -> tuple[Inhibition, ...]:
-    """Every inhibition rule of the page."""
+    """Every inhibition rule."""
     return tuple(
         Inhibition(_matchers(rule["source_matchers"]), _matchers(rule["target_matchers"]), rule["equal"])
-        for block in blocks()
-        for rule in block.get("inhibit_rules", ())
+        for rule in yaml.safe_load(INHIBITIONS.read_text())["inhibit_rules"]
     )
 
 

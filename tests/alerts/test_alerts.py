@@ -1,4 +1,4 @@
-"""Each alert rule of docs/metrics.md against each fault that lasts."""
+"""Each alert rule of deploy/prometheus/rules.yaml against each fault that lasts."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The inhibition rules of docs/metrics.md: which alert mutes which, by its labels."""
+"""The inhibition rules of deploy/prometheus/inhibit.yaml: which alert mutes which, by its labels."""
 
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The evaluator of the rules: what it computes, what it rejects, and that promtool agrees."""
 
-import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ import pytest
 import yaml
 
 from tests.alerts.promql import Labels, Samples, Unsupported, Value, expression
-from tests.alerts.rules import blocks
+from tests.alerts.promtool import needs_promtool, promtool
 
 # One scrape a minute, the first at minute 0 and the last at minute 9. "_" before the first value: not there
 # yet; "stale": not there any more.
@@ -124,14 +122,6 @@ def test_unsupported_expressions_are_rejected(written: str) -> None:
         expression(written)
 
 
-needs_promtool = pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
-
-
-def promtool(*arguments: str | Path) -> None:
-    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @needs_promtool
 def test_promtool_computes_the_same(tmp_path: Path) -> None:
     samples = loaded()
@@ -158,10 +148,3 @@ def test_promtool_computes_the_same(tmp_path: Path) -> None:
 
 def _braces(labels: Labels) -> str:
     return "{" + ", ".join(f'{name}="{value}"' for name, value in sorted(labels)) + "}"
-
-
-@needs_promtool
-def test_promtool_takes_the_rules_of_the_page(tmp_path: Path) -> None:
-    groups = [group for block in blocks() for group in block.get("groups", ())]
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": groups}))
-    promtool("check", "rules", tmp_path / "rules.yaml")

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from reconciler.azure.budget import Budget, OperationClass, Priority, Subject
+from reconciler.azure.request_counter import RequestsLeft
 from reconciler.simulator.quota import POLICIES
 from tests.build import NOW
 from tests.work import instructions
@@ -233,6 +234,23 @@ def test_patches_of_one_scale_set_are_counted_apart_from_its_upgrades() -> None:
     assert may(budget, operation_class=OperationClass.UPGRADE)
     budget.back_off(OperationClass.UPGRADE, WEB, "VMScaleSetActionsSubscriptionMaximum", NOW + MINUTE)
     assert not may(budget, API, operation_class=OperationClass.PATCH)
+
+
+def test_requests_left_are_those_of_a_region_or_of_all_and_fill_again() -> None:
+    budget = Budget()
+    budget.note(WEB, told(**{HIGH: 100, RESOURCE: 7}), NOW)
+    budget.note(Subject("s"), told(**{HIGH: 50}), NOW)
+    budget.note(WEB, {"x-ms-ratelimit-remaining-subscription-reads": "3"}, NOW)
+    later = NOW + timedelta(seconds=1, milliseconds=100)
+    assert set(budget.requests_left(later)) == {
+        RequestsLeft(HIGH, "s", "westeurope", 106),  # 360 a minute
+        RequestsLeft(HIGH, "s", "", 56),
+        RequestsLeft("subscription-reads", "s", "", 30),  # 1500 a minute
+    }
+
+
+def test_requests_left_are_unknown_before_a_response() -> None:
+    assert list(Budget().requests_left(NOW)) == []
 
 
 def test_after_the_announced_delay_a_request_is_left() -> None:

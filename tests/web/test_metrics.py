@@ -1,19 +1,21 @@
 """The metrics: how many there are of a scale set, and that the page about them is true."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
-import yaml
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from reconciler.azure.budget import OperationClass
 from reconciler.azure.failure import TooManyRequests, Unreachable
-from reconciler.daemon.condition import ConditionStatus, ConditionType
+from reconciler.azure.request_counter import RequestCounter, RequestsLeft
+from reconciler.daemon.condition import Condition, ConditionStatus, ConditionType
 from reconciler.daemon.history import Ending, History, RolloutRecord
 from reconciler.daemon.in_force import RefusedCommit
 from reconciler.daemon.orphan import Orphan
@@ -21,12 +23,16 @@ from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.wait import Wait
 from reconciler.web.metrics import SPECS, exposition
+from tests.alerts.rules import alert_rules
 from tests.build import NEW, NOW, OLD, SUBSCRIPTION, spec
 from tests.daemon.states import in_force, outcome, state, store_of
 
 SCOPE = f"subscription {SUBSCRIPTION}"
-PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "metrics.md"
+DEPLOY = ROOT / "deploy"
 ENDED = RolloutRecord(NEW, NEW, "a1", OLD, NOW - timedelta(minutes=9), ended=NOW, ending=Ending.SUCCEEDED)
 LABELS = {
     "type": set(ConditionType),
@@ -45,10 +51,16 @@ def store() -> Store:
         counts=InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 2, 2, 2, 0),)),
         known_at=NOW,
         history=History((ENDED,), {Ending.SUCCEEDED: 1}),
+        outcome=outcome(wait=Wait(Reason.CONFLICT, NOW - timedelta(minutes=4), tries=3)),
+        conditions=tuple(
+            Condition(each, ConditionStatus.TRUE, "", "", NOW - timedelta(minutes=7), None)
+            for each in ConditionType
+        ),
     )
     shown = store_of(known)
     lists = {"subscription s": None}
     shown.last_sweep = Sweep(NOW, "a1", "Move web", lists=lists, refused=REFUSED, orphans=(ORPHAN,))
+    shown.requests = RequestCounter(lambda: [RequestsLeft("GetVMScaleSetSubscriptionMaximum", "s", "", 9)])
     shown.requests.count("HIGH_COST_GET", 200)
     shown.requests.count("HIGH_COST_GET", 200)
     shown.requests.count("PATCH", 0)
@@ -101,29 +113,79 @@ def test_a_scale_set_has_as_many_series_as_the_page_says() -> None:
     assert f"has at most {len(of_web)} series" in PAGE.read_text()
 
 
-def alerts() -> Iterator[tuple[str, str]]:
-    for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL):
-        for group in yaml.safe_load(block).get("groups", ()):
-            for rule in group["rules"]:
-                yield rule["alert"], rule["expr"]
+def expressions() -> Iterator[Any]:
+    """Those of the alert rules, and those of the dashboard."""
+    for rule in alert_rules():
+        yield pytest.param(rule.source, id=rule.alert)
+    for panel in json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())["panels"]:
+        for target in panel.get("targets", ()):
+            yield pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")
 
 
-@pytest.mark.parametrize(("name", "expression"), [pytest.param(*each, id=each[0]) for each in alerts()])
-def test_the_alerts_use_only_existing_metrics(name: str, expression: str) -> None:
+@pytest.mark.parametrize("expression", list(expressions()))
+def test_every_expression_uses_only_existing_metrics(expression: str) -> None:
     known = {sample.name: sample.labels for family in families() for sample in family.samples}
     selectors = re.findall(r"(\w*reconciler_\w+)(?:\{(.*?)\})?", expression)
-    assert selectors, name
+    assert selectors
+    promql_parser.parse(expression)
     for metric, matchers in selectors:
         assert metric in known
         for label, values in re.findall(r'(\w+)!?=~?"([^"]*)"', matchers):
-            assert label in known[metric]
-            assert set(values.split("|")) <= LABELS.get(label, {SPECS})
+            if not values.startswith("$"):  # a variable of the dashboard
+                assert label in known[metric]
+                assert set(values.split("|")) <= LABELS.get(label, {SPECS})
+    for label in re.findall(r"by \((.*?)\)", expression):
+        assert set(label.split(", ")) <= {each for metric, _ in selectors for each in known[metric]}
+
+
+def test_the_dashboard_shows_every_metric() -> None:
+    shown = (DEPLOY / "grafana" / "dashboard.json").read_text()
+    assert [name for family in families() if (name := family.samples[0].name) not in shown] == []
+
+
+def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
+    panels = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())["panels"]
+    places = [each["gridPos"] for each in panels]
+    cells = [
+        (x, y)
+        for at in places
+        for x in range(at["x"], at["x"] + at["w"])
+        for y in range(at["y"], at["y"] + at["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
+    assert len({each["id"] for each in panels}) == len(panels)
 
 
 def test_requests_to_azure_are_counted() -> None:
     lines = exposition(store(), NOW).decode().splitlines()
     assert 'vmss_reconciler_azure_requests_total{kind="high_cost_get",status="200"} 2.0' in lines
     assert 'vmss_reconciler_azure_requests_total{kind="patch",status="0"} 1.0' in lines
+
+
+def test_requests_left_are_reported_by_bucket() -> None:
+    labels = 'bucket="GetVMScaleSetSubscriptionMaximum",location="",subscription="s"'
+    lines = exposition(store(), NOW).decode().splitlines()
+    assert f"vmss_reconciler_azure_requests_left{{{labels}}} 9.0" in lines
+
+
+@pytest.mark.parametrize(
+    ("metric", "minutes"),
+    [
+        pytest.param("drifted_since_timestamp_seconds", 7, id="the lag behind git"),
+        pytest.param("waiting_since_timestamp_seconds", 4, id="the wait"),
+    ],
+)
+def test_a_scale_set_that_is_not_as_declared_says_since_when(metric: str, minutes: int) -> None:
+    (sample,) = (each for family in families() for each in family.samples if each.name.endswith(metric))
+    assert sample.value == (NOW - timedelta(minutes=minutes)).timestamp()
+
+
+def test_a_scale_set_that_waits_for_nothing_has_no_attempts_and_no_times() -> None:
+    lines = exposition(store_of(state()), NOW).decode().splitlines()
+    assert 'vmss_reconciler_attempts{name="web"} 0.0' in lines
+    assert [each for each in lines if "_since_timestamp_seconds{" in each] == []
+    assert 'vmss_reconciler_attempts{name="web"} 3.0' in exposition(store(), NOW).decode()
 
 
 def test_ended_rollouts_are_counted_and_the_last_one_is_timed() -> None:

@@ -443,6 +443,8 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 'vmss_reconciler_behind{name="api"} 0.0',
                 'vmss_reconciler_behind{name="web"} 0.0',
                 f'vmss_reconciler_last_observed_timestamp_seconds{{name="web",scope="subscription {SUBSCRIPTION}"}} {NOW.timestamp()}',
+                f'vmss_reconciler_drifted_since_timestamp_seconds{{name="web"}} {NOW.timestamp()}',
+                'vmss_reconciler_attempts{name="web"} 0.0',
                 *(
                     f'vmss_reconciler_rollouts_total{{name="{name}",result="{result}"}} 0.0'
                     for name in ("api", "web")

@@ -244,13 +244,15 @@ def test_every_selector_finds_the_pod() -> None:
     assert services == ["reconciler"]
 
 
-def test_the_network_policy_lets_out_dns_azure_git_and_the_api_server() -> None:
+def test_the_network_policy_lets_through_what_the_daemon_needs() -> None:
     policy = named(of("everything together"), "NetworkPolicy")["spec"]
-    dns, others, api_server = policy["egress"]
+    dns, others, api_server, leader = policy["egress"]
     assert [(each["port"], each["protocol"]) for each in dns["ports"]] == [(53, "UDP"), (53, "TCP")]
     assert [each["port"] for each in others["ports"]] == [443, 22]
     assert api_server["to"] == [{"ipBlock": {"cidr": "10.1.2.3/32"}}]
     assert [each["port"] for each in api_server["ports"]] == [443, 6443]
+    ((own,), (*_, other)) = leader["to"], policy["ingress"][1]["from"]
+    assert own == other == {"podSelector": policy["podSelector"]}
     assert [[port["port"] for port in each["ports"]] for each in policy["ingress"]] == [["http"], ["webhook"]]
 
 

@@ -34,8 +34,6 @@
 {{- if include "reconciler.isElected" . }}
 - {name: VMSS_RECONCILER_LEADER_ELECT, value: "true"}
 - {name: VMSS_RECONCILER_LEADER_ELECT_RESOURCE_NAME, value: {{ include "reconciler.lease" . | quote }}}
-- name: VMSS_RECONCILER_LEADER_ELECT_NAMESPACE
-  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 - {name: VMSS_RECONCILER_LEADER_ELECT_LEASE_DURATION, value: {{ .Values.leaderElection.leaseDuration | quote }}}
 - {name: VMSS_RECONCILER_LEADER_ELECT_RENEW_DEADLINE, value: {{ .Values.leaderElection.renewDeadline | quote }}}
 - {name: VMSS_RECONCILER_LEADER_ELECT_RETRY_PERIOD, value: {{ .Values.leaderElection.retryPeriod | quote }}}

@@ -6,6 +6,7 @@ READY   := $(VENV)/.ready
 CLIENTS := .venv-clients
 FUZZER  := .venv-fuzz
 DEPLOY  := .venv-deploy
+RUNS    := .venv-runs
 LOCK    := --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 \
            --custom-compile-command 'make lock'
 
@@ -17,7 +18,7 @@ NO_CDK  := $(patsubst %,--no-emit-package %,aws-cdk-lib aws-cdk-asset-awscli-v1 
            aws-cdk-cloud-assembly-schema jsii constructs publication cattrs typeguard)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test slow walkthroughs test-clients test-chart manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image clean
+.PHONY: help demo picture test slow walkthroughs test-clients test-chart manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image sbom clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -104,11 +105,25 @@ lock: $(READY) ## resolve the locks anew, hashes and all: what runs, and what bu
 	    --constraint requirements.lock tests/fuzz/requirements.in pyproject.toml
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-deploy.lock $(NO_CDK) tests/chart/requirements.in
 
-image: ## the container image
-	docker build -f deploy/Containerfile -t vmss-reconciler:$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' reconciler/__init__.py) .
+VERSION = $$(sed -n 's/^__version__ = "\(.*\)"/\1/p' reconciler/__init__.py)
+image: ## the container image, by docker, podman or buildah, whichever runs here
+	@for builder in docker podman buildah; do \
+	    if $$builder info >/dev/null 2>&1; then \
+	        exec $$builder build -f deploy/Containerfile -t vmss-reconciler:$(VERSION) --build-arg VERSION=$(VERSION) \
+	            --build-arg REVISION=$$(git rev-parse HEAD) --build-arg CREATED=$$(date -u +%Y-%m-%dT%H:%M:%SZ) $(IMAGE_OPTIONS) .; \
+	    fi; \
+	done; \
+	echo 'error: none of docker, podman and buildah runs here; install one, or start its daemon' >&2; exit 1
+
+sbom: $(DEPLOY)/.ready $(RUNS)/.ready ## dist/sbom.cdx.json and dist/licences.md: what is in the image, beside Debian's packages
+	@mkdir -p dist
+	@$(DEPLOY)/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
+	    --output-file dist/sbom.cdx.json $(RUNS)
+	@$(DEPLOY)/bin/pip-licenses --python $(RUNS)/bin/python --from mixed --with-urls --format markdown --ignore-packages pip setuptools \
+	    --output-file dist/licences.md
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(CLIENTS) $(FUZZER) $(DEPLOY) .fuzz .demo .mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(CLIENTS) $(FUZZER) $(DEPLOY) $(RUNS) .fuzz .demo .mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
 # The environment: made once, and again when the lock or the metadata changes.
 $(READY): requirements-dev.lock pyproject.toml .ci/environment
@@ -125,4 +140,9 @@ $(FUZZER)/.ready: requirements-fuzz.lock .ci/environment
 
 $(DEPLOY)/.ready: requirements-deploy.lock .ci/environment
 	@.ci/environment $(PYTHON) $(DEPLOY) requirements-deploy.lock
+	@touch $@
+
+# What runs in the image, and nothing else.
+$(RUNS)/.ready: requirements.lock .ci/environment
+	@.ci/environment $(PYTHON) $(RUNS) requirements.lock
 	@touch $@

@@ -123,6 +123,26 @@ def test_the_image_has_a_user_for_the_user_id_of_the_deployment() -> None:
     assert f"USER {user}:" in containerfile
 
 
+def test_the_image_has_an_init_and_the_programs_that_the_daemon_starts() -> None:
+    """git leaves processes behind, and the first process of a container has to reap them."""
+    containerfile = (ROOT / "deploy" / "Containerfile").read_text()
+    (installed,) = re.findall(r"apt-get install --yes --no-install-recommends (.*) \\", containerfile)
+    assert installed.split() == ["git", "gpg", "openssh-client", "tini"]
+    assert 'ENTRYPOINT ["tini", "--", "reconciler"]' in containerfile
+
+
+def test_the_image_gets_every_file_that_it_copies() -> None:
+    """.dockerignore names what is sent to the builder."""
+    containerfile = (ROOT / "deploy" / "Containerfile").read_text()
+    copied = {
+        name
+        for line in re.findall(r"^COPY ((?!--).*) \S+$", containerfile, re.MULTILINE)
+        for name in line.split()
+    }
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert copied == sent
+
+
 def test_the_deployment_runs_one_daemon_that_is_not_root() -> None:
     spec_ = deployment()["spec"]
     (container,) = spec_["template"]["spec"]["containers"]

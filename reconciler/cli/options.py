@@ -14,7 +14,7 @@ import click
 
 from reconciler.azure.cloud import MAX_TENANTS, PUBLIC_CLOUD
 from reconciler.cli.source import specs_on_demand
-from reconciler.spec.wording import shorten
+from reconciler.spec.wording import quote, shorten
 
 if TYPE_CHECKING:
     from reconciler.azure.session import Session
@@ -62,7 +62,9 @@ class Url(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not self._is_one(value):
             wanted = " or ".join(f"{scheme}://" for scheme in self._schemes)
-            self.fail(f"{value!r} is not an {wanted} URL, such as {self._schemes[-1]}://HOST", param, ctx)
+            self.fail(
+                f"{quote(value)} is not an {wanted} URL, such as {self._schemes[-1]}://HOST", param, ctx
+            )
         return value.rstrip("/")
 
     def _is_one(self, value: str) -> bool:

@@ -15,14 +15,16 @@ _SIMILAR = 0.7  # two words are similar if they share this part of their letters
 _SCHEME = re.compile("([A-Za-z][A-Za-z0-9+.-]*:)?/*")
 _PATH = re.compile("^/|:/|//")  # of an address, unlike the */5 of a schedule
 _QUERY = re.compile(r"(?<=\S)[?#]\S+")
+_TOKEN = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")  # a JSON Web Token, such as those of Azure
 
 
 def printable(text: str) -> str:
-    r"""The text with every character escaped that is invisible or controls the terminal.
+    r"""The text with every character escaped that is invisible or controls the terminal, and without tokens.
 
-    >>> printable("a\x1b[2J\udce9")
-    'a\\x1b[2J\\udce9'
+    >>> printable("a\x1b[2J\udce9"), printable("refused eyJhbGciOi.eyJzdWIi.c2ln")
+    ('a\\x1b[2J\\udce9', 'refused (a token)')
     """
+    text = _TOKEN.sub("(a token)", text)
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

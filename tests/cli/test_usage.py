@@ -83,22 +83,22 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         ),
         pytest.param(
             "plan --arm-endpoint http://127.0.0.1:8443",
-            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'http://127.0.0.1:8443' is not an https:// URL, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): \"http://127.0.0.1:8443\" is not an https:// URL, such as https://HOST",
             id="an endpoint without TLS",
         ),
         pytest.param(
             "plan --arm-endpoint https://",
-            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://' is not an https:// URL, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): \"https://\" is not an https:// URL, such as https://HOST",
             id="an address without a host",
         ),
         pytest.param(
             "plan --arm-endpoint https://[::1",
-            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://[::1' is not an https:// URL, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): \"https://[::1\" is not an https:// URL, such as https://HOST",
             id="an incomplete address",
         ),
         pytest.param(
             "plan --arm-endpoint https://ada:hush@azure",
-            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://ada:hush@azure' is not an https:// URL, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): \"https://…@azure\" is not an https:// URL, such as https://HOST",
             id="a password in the address",
         ),
         pytest.param(
@@ -113,12 +113,12 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         ),
         pytest.param(
             "run --arm-endpoint https://azure:port",
-            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): 'https://azure:port' is not an https:// URL, such as https://HOST",
+            "Invalid value for '--arm-endpoint' (env var: 'VMSS_RECONCILER_ARM_ENDPOINT'): \"https://azure:port\" is not an https:// URL, such as https://HOST",
             id="an invalid port in the address",
         ),
         pytest.param(
             "status --server daemon:8080",
-            "Invalid value for '--server' (env var: 'VMSS_RECONCILER_SERVER'): 'daemon:8080' is not an http:// or https:// URL, such as https://HOST",
+            "Invalid value for '--server' (env var: 'VMSS_RECONCILER_SERVER'): \"daemon:8080\" is not an http:// or https:// URL, such as https://HOST",
             id="a daemon without a scheme",
         ),
         pytest.param(

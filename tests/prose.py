@@ -167,7 +167,7 @@ def _test_ids(source: str) -> Iterator[tuple[int, str]]:
 
 
 def _pages() -> Iterable[Path]:
-    names = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "reconciler/README.md")
+    names = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "reconciler/README.md")
     return (*(ROOT / name for name in names), *sorted((ROOT / "docs").rglob("*.md")))
 
 

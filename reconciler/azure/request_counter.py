@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, local
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,15 @@ class RequestsLeft:
     requests: int
 
 
+@dataclass(frozen=True, slots=True)
+class RequestIds:
+    """The ids of one request, by which Microsoft finds it: that of the client, and those of Azure."""
+
+    client: str
+    request: str
+    correlation: str
+
+
 class RequestCounter:
     """The number of requests since the process began, and what is left. Safe to share between threads."""
 
@@ -23,6 +32,16 @@ class RequestCounter:
         self.left = left
         self._counts: Counter[tuple[str, int]] = Counter()
         self._lock = Lock()
+        self._thread = local()  # the last response of each thread
+
+    @property
+    def ids(self) -> RequestIds | None:
+        """The ids of the last request of this thread, None without a response."""
+        return getattr(self._thread, "ids", None)
+
+    def note(self, ids: RequestIds | None) -> None:
+        """Note the ids of a response in this thread, or that there is none."""
+        self._thread.ids = ids
 
     def count(self, kind: str, status: int) -> None:
         """Count a request.

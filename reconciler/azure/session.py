@@ -38,11 +38,13 @@ from reconciler.azure.cloud import PUBLIC_CLOUD
 from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import MalformedResponse, TooManyRequests, Unreachable, failure
 from reconciler.azure.fields import Json, raw_text_in
-from reconciler.azure.request_counter import RequestCounter
+from reconciler.azure.request_counter import RequestCounter, RequestIds
 from reconciler.azure.token import default_credential
+from reconciler.spec.wording import one_line
 
 COMPUTE = "2026-04-01"  # the api-version that the SDK's typed operations send too
 _CONNECT_SECONDS = 10
+_LONGEST_ID = 80  # characters; a UUID has 36
 _READ_SECONDS = 60  # a list page of a large subscription takes seconds, never a minute
 # How long the region of a scale set and the length of a list are kept after the last observation. A scale set
 # is observed at least once a day.
@@ -111,6 +113,7 @@ class Session:
 
         Raises TooManyRequests, without sending anything, if the budget for this priority is used up.
         """
+        self.counter.note(None)
         call = ApiCall(self, operation_class, self._subject(path), priority)
         call.acquire(self._pages.get(path.casefold(), self.now()) or 1)
         before = getattr(self._thread, "call", None)
@@ -271,8 +274,10 @@ class _Meter(SansIOHTTPPolicy[Any, Any]):
     def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
         http = response.http_response
         self._session.note_response(http.status_code, http.headers, request.context[_SENT_AT])
+        self._session.counter.note(_request_ids(request.http_request.headers, http.headers))
 
     def on_exception(self, request: PipelineRequest[Any]) -> None:
+        self._session.counter.note(None)
         self._session.note_response(0, {}, request.context[_SENT_AT])
 
 
@@ -285,6 +290,15 @@ class _OwnEndpoint(SansIOHTTPPolicy[Any, Any]):
     def on_request(self, request: PipelineRequest[Any]) -> None:
         """Raises MalformedResponse."""
         request.http_request.url = on_endpoint(request.http_request.url, self._endpoint)
+
+
+def _request_ids(sent: Mapping[str, str], received: Mapping[str, str]) -> RequestIds:
+    names = (
+        (sent, "x-ms-client-request-id"),
+        (received, "x-ms-request-id"),
+        (received, "x-ms-correlation-request-id"),
+    )
+    return RequestIds(*(one_line(headers.get(name) or "")[:_LONGEST_ID] for headers, name in names))
 
 
 def _scopes(endpoint: str) -> list[str]:

@@ -10,7 +10,15 @@ FORMATS = ("text", "json")
 LEVELS = ("debug", "info", "warning", "error")
 
 # The attributes of a record that name what a line is about, and their names in JSON.
-_SUBJECT: Mapping[str, str] = {"scale_set": "scaleSet", "status": "status", "reason": "reason"}
+_SUBJECT: Mapping[str, str] = {
+    "scale_set": "scaleSet",
+    "status": "status",
+    "reason": "reason",
+    "commit": "commit",
+    "client_request_id": "clientRequestId",
+    "azure_request_id": "azureRequestId",
+    "azure_correlation_id": "azureCorrelationId",
+}
 
 
 def log_lines(format_: str) -> logging.Handler:

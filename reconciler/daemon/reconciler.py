@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from reconciler.azure.budget import Priority
 from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
+from reconciler.azure.request_counter import RequestIds
 from reconciler.checks.reach import MERGED, Reach
 from reconciler.daemon.due import dependencies_to_watch, due, is_quiet
 from reconciler.daemon.event import (
@@ -226,23 +227,31 @@ class Reconciler:
         name = state.desired.name
         try:
             ended = self._reconcile(state, act, priority)
+            ids = self._azure.requests.ids if ended.taken or ended.outcome.is_error else None
         except Exception as error:
             self._log.exception("%s: reconcile failed", name)
             ended = _reconcile_ended(
                 state, outcome_of_bug(name, state.commit, self._now(), error), state.progress.attempt
             )
+            ids = None
         after = self.store.apply(key, ended)
-        self._log_change(state.outcome, after.outcome if after else None)
+        self._log_change(state.outcome, after.outcome if after else None, ids)
         return ended.outcome
 
-    def _log_change(self, before: Outcome | None, now: Outcome | None) -> None:
-        """Log a new outcome. A throttled observation alone is not news."""
+    def _log_change(self, before: Outcome | None, now: Outcome | None, ids: RequestIds | None) -> None:
+        """Log a new outcome, and the request that it is about. A throttled observation alone is not news."""
         if now is None or (before and replace(before, as_of=None).line == replace(now, as_of=None).line):
             return
         # After our own step, Azure is expected to be busy.
         is_expected = now.reason is Reason.AZURE_BUSY and now.status is Status.RECONCILING
         level = logging.DEBUG if is_expected else _LEVELS[now.status]
-        subject = {"scale_set": now.name, "status": now.status, "reason": now.reason}
+        subject = {"scale_set": now.name, "status": now.status, "reason": now.reason, "commit": now.commit}
+        if ids:
+            subject |= {
+                "client_request_id": ids.client,
+                "azure_request_id": ids.request,
+                "azure_correlation_id": ids.correlation,
+            }
         self._log.log(level, "%s: %s", now.name, now.line, extra=subject)
 
     def _reconcile(self, state: ScaleSetState, act: bool, priority: Priority) -> ReconcileEnded:

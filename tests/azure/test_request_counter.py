@@ -38,3 +38,18 @@ def test_a_request_that_the_budget_blocks_is_not_sent(door: Compute, azure: Simu
         with suppress(AzureFailure):
             door.model(TARGET, Priority.ROLLOUT)
     assert door.requests.counts() == {("GET", 429): 1}
+
+
+def test_the_ids_are_those_of_the_last_response_of_this_thread(door: Compute, azure: Simulator) -> None:
+    assert door.requests.ids is None
+    door.model(TARGET, Priority.ROLLOUT)
+    first = door.requests.ids
+    assert first
+    assert all((first.client, first.request, first.correlation))
+    door.model(TARGET, Priority.ROLLOUT)
+    assert door.requests.ids != first
+
+    azure.faults.arm("VirtualMachineScaleSets_Get", Timeout())
+    with suppress(AzureFailure):
+        door.model(TARGET, Priority.ROLLOUT)
+    assert door.requests.ids is None, "no response came"

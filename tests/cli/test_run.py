@@ -5,10 +5,12 @@ import logging
 import re
 from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from reconciler.cli.log_lines import log_lines
+from reconciler.simulator import Status
 from tests.cli.program import Azure, Ended, azure, reconciler, write_specs
 from tests.invariants import at_most_one_domain_is_unavailable
 from tests.stories.world import BAD, NEW, OLD, platform, scale_set, spec
@@ -132,6 +134,25 @@ def test_a_log_of_json_has_an_object_a_line_with_the_scale_set_and_its_reason(tm
             "reason": "NotManualMode",
         },
     ]
+
+
+def test_a_log_of_json_has_the_ids_of_a_write_and_of_a_failure(tmp_path: Path) -> None:
+    """The daemon says on which request a line rests, in the words of Azure's own record."""
+    write_specs(tmp_path / "specs", spec("api"), spec("web"))
+    with azure(scale_set("api", capacity=3), scale_set("web", capacity=3)) as world:
+        no = Status(403, "AuthorizationFailed", "no")
+        world.simulator.faults.arm("VirtualMachineScaleSets_Update", no, times=1)
+        done = run(world, tmp_path, "--once", "--log-format", "json")
+    lines = [json.loads(line) for line in done.err]
+    ids = [line for line in lines if "azureRequestId" in line]
+    assert sorted((line["level"], line["reason"]) for line in ids) == [
+        ("info", "ModelDrift"),
+        ("warning", "Refused"),
+    ]
+    for line in ids:
+        assert len({UUID(line[name]) for name in ("clientRequestId", "azureRequestId")}) == 2
+        assert UUID(line["azureCorrelationId"])
+    assert len({line["azureRequestId"] for line in ids}) == 2
 
 
 @pytest.mark.parametrize("level, expected", [("info", 3), ("warning", 1), ("error", 0)])

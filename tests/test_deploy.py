@@ -2,6 +2,9 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -121,6 +124,30 @@ def test_the_image_has_a_user_for_the_user_id_of_the_deployment() -> None:
     user = deployment()["spec"]["template"]["spec"]["securityContext"]["runAsUser"]
     assert f"useradd --uid {user} " in containerfile
     assert f"USER {user}:" in containerfile
+
+
+UNIT = ROOT / "deploy" / "systemd" / "reconciler.service"
+
+
+def variables_of_run() -> set[str]:
+    params = main.commands["run"].params
+    return {name for param in params if isinstance(name := getattr(param, "envvar", None), str)}
+
+
+def test_the_program_reads_every_variable_of_the_unit_of_systemd() -> None:
+    names = re.findall(r"^Environment=(\w+)=", UNIT.read_text(), re.MULTILINE)
+    assert set(names) - variables_of_run() == {"HOME"}
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_systemd_knows_every_setting_of_the_unit(tmp_path: Path) -> None:
+    """With a program that exists here, because systemd looks for it."""
+    text = UNIT.read_text().replace("/opt/reconciler/bin/reconciler", sys.executable)
+    (tmp_path / UNIT.name).write_text(text)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", tmp_path / UNIT.name], capture_output=True, text=True, check=False
+    )
+    assert UNIT.name not in done.stderr
 
 
 def test_the_image_has_an_init_and_the_programs_that_the_daemon_starts() -> None:

@@ -110,7 +110,18 @@ PAGES = [
 LEFT_OUT = {"kubectl --namespace reconciler scale deployment reconciler --replicas=0"}
 NOT_WALKED = {
     f"docs/how-to/{name}.md"
-    for name in ("private-git", "pull-request", "signed-commits", "terraform-and-bicep", "webhooks")
+    for name in (
+        "alerts",
+        "kubernetes",
+        "private-git",
+        "pull-request",
+        "signed-commits",
+        "terraform-and-bicep",
+        "upgrade-the-daemon",
+        "webhooks",
+        "without-kubernetes",
+        "workload-identity",
+    )
 }
 
 

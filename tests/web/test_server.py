@@ -3,7 +3,6 @@
 import json
 import socket
 import struct
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -24,9 +23,10 @@ from reconciler.rollout.domains import Domain
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Upgrade
-from reconciler.web.server import Pages, Server
+from reconciler.web.response import Response
+from reconciler.web.server import Server
+from reconciler.web.status import Pages
 from tests.build import NEW, NOW, OLD, SUBSCRIPTION, model, spec
-from tests.cli.program import until
 from tests.daemon.states import state, store_of
 
 COMMIT = "5d41402abc4b2a76b9719d911017c592e0d7a2f6"
@@ -470,21 +470,38 @@ def float_at(line: str) -> tuple[str, float]:
     return name, float(value)
 
 
-def test_a_client_that_disconnects_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"GET /status", id="in the middle of its request"),
+        pytest.param(b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n", id="before it has read the response"),
+    ],
+)
+def test_a_client_that_disconnects_is_not_logged(caplog: pytest.LogCaptureFixture, sent: bytes) -> None:
     server = Server(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
     host, port = server.url.removeprefix("http://").split(":")
-    others = set(threading.enumerate())
     with closing(server):
         with socket.create_connection((host, int(port)), timeout=10) as client:
-            client.sendall(b"GET /status")
-            # One that was made and has not begun is listed too, and cannot be joined yet.
-            serving = until(
-                lambda: {each for each in threading.enumerate() if each.is_alive()} - others
-            ).pop()
+            client.sendall(sent)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABRUPTLY)
-        serving.join(timeout=60)
         assert get(f"{server.url}/readyz")[0] == 200
     assert caplog.messages == []
+
+
+def test_a_bug_is_logged_and_the_next_request_is_served(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Pages):
+        def get(self, path: str) -> Response:
+            if path == "/broken":
+                raise ZeroDivisionError
+            return super().get(path)
+
+    server = Server(Broken(rolling(), OVERDUE), "127.0.0.1", 0)
+    with closing(server):
+        assert get(f"{server.url}/broken")[0] == 500
+        assert get(f"{server.url}/readyz")[0] == 200
+    assert caplog.messages == [
+        "a page could not be served because of a bug in the reconciler; please report it"
+    ]
 
 
 def test_ipv6_is_served_too() -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -33,8 +33,11 @@ from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.daemon.store import Store
 from reconciler.spec.duration import format_duration
-from reconciler.web.server import Handler, Pages, Server
+from reconciler.web.status import Pages
 from reconciler.web.webhook import Webhooks
+
+if TYPE_CHECKING:
+    from reconciler.web.application import Handler
 
 _log = logging.getLogger("reconciler")
 
@@ -136,8 +139,10 @@ def _serve(
 
 
 @contextmanager
-def _listener(handler: Handler, address: tuple[str, int], option: str) -> Iterator[str]:
+def _listener(handler: "Handler", address: tuple[str, int], option: str) -> Iterator[str]:
     """Serve a handler inside the context. Yields the URL."""
+    from reconciler.web.server import Server  # takes as long to import as all the rest, and may not be needed
+
     try:
         server = Server(handler, *address)
     except OSError as error:

@@ -1,0 +1,113 @@
+"""One connection of the HTTP server, with a limit on how many there are and on how long one may take.
+
+uvicorn limits neither: a client that sends a byte a minute, or reads none, would be kept for ever.
+"""
+
+import asyncio
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+MOST_HEADER_BYTES = 65_536
+"""The longest request line with its headers. What is longer is refused."""
+
+_TOO_LONG = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+
+class Connection(H11Protocol):
+    """A connection that is closed without a response if there are `most` others.
+
+    `patience` is the time for a whole request, however slowly it is sent, and for a client to read what was
+    written. The time that the response takes by itself has no limit: an event stream lasts for hours.
+    """
+
+    def __init__(self, *args: Any, patience: timedelta, most: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._patience = patience.total_seconds()
+        self._most = most
+        self._request_deadline: asyncio.TimerHandle | None = None
+        self._read_deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        is_full = len(self.connections) >= self._most
+        super().connection_made(transport)
+        if is_full:
+            transport.abort()
+            return
+        self._await_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._request_deadline = _without(self._request_deadline)
+        self._read_deadline = _without(self._read_deadline)
+        super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Respond to a client that sends no more, and end a stream whose client has gone."""
+        cycle = self.cycle
+        is_answered = cycle is None or cycle.response_complete or cycle.response_started
+        if not is_answered:
+            cycle.keep_alive = False
+        return not is_answered
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        self._await_request()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the name of the base class
+        """Refuse what is not HTTP, or whose headers do not end."""
+        is_too_long = len(self.conn.trailing_data[0]) > MOST_HEADER_BYTES
+        status = _TOO_LONG if is_too_long else HTTPStatus.BAD_REQUEST
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            body = f"{status.phrase}\n".encode()
+            head = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+            length = [(b"content-length", str(len(body)).encode())]
+            for event in (
+                h11.Response(status_code=status, headers=head + length, reason=status.phrase),
+                h11.Data(data=body),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+        self._await_reader()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_reader()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._read_deadline = _without(self._read_deadline)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._await_request()
+        if self.transport.get_write_buffer_size():
+            self._await_reader()
+
+    def _await_request(self) -> None:
+        """Cut the connection off unless the whole request comes in time."""
+        is_whole = self.conn.their_state not in {h11.IDLE, h11.SEND_BODY}
+        if is_whole:
+            self._request_deadline = _without(self._request_deadline)
+        elif self._request_deadline is None:
+            self._request_deadline = self.loop.call_later(self._patience, self.transport.abort)
+
+    def _await_reader(self) -> None:
+        """Cut the connection off unless the client reads in time."""
+        if self._read_deadline is None:
+            self._read_deadline = self.loop.call_later(self._patience, self._end_unread)
+
+    def _end_unread(self) -> None:
+        self._read_deadline = None
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+
+
+def _without(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:
+    """No timer, once this one is cancelled."""
+    if timer is not None:
+        timer.cancel()
+    return None

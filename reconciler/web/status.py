@@ -1,0 +1,83 @@
+"""What programs read of the daemon: probes for the cluster, metrics, and the status for `reconciler status`.
+
+What is read is served from the store, and causes no request to Azure.
+
+    /livez    200 while sweeps run; 503 if the last sweep is overdue, so that the process is restarted
+    /readyz   200 once specs are in force and the fleet was listed
+    /metrics  Prometheus metrics
+    /status   the store as JSON
+
+What an operator may ask for is in `operator`.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from reconciler.daemon import report
+from reconciler.daemon.store import Store
+from reconciler.web import metrics
+from reconciler.web.operator import Commands, OperatorRequests
+from reconciler.web.response import Headers, Response
+
+
+class Pages:
+    """The response of each path. A sweep that is older than `overdue` means that the daemon hangs."""
+
+    def __init__(
+        self,
+        store: Store,
+        overdue: timedelta,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        commands: Commands | None = None,
+    ) -> None:
+        self._store = store
+        self._overdue = overdue
+        self._now = now
+        self._started = now()
+        self._operator = OperatorRequests(commands) if commands else None
+        self._paths = {
+            "/livez": self._livez,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+            "/status": self._status,
+        }
+
+    def get(self, path: str) -> Response:
+        page = self._paths.get(path.split("?", 1)[0])
+        if page is None:
+            return Response(
+                HTTPStatus.NOT_FOUND, f"no such page; use one of {', '.join(self._paths)}\n".encode()
+            )
+        return page()
+
+    def post(self, path: str, headers: Headers, body: bytes, peer: str) -> Response:
+        if self._operator is None:
+            return Response(HTTPStatus.METHOD_NOT_ALLOWED, b"these pages are read-only\n")
+        return self._operator.respond(path, headers, body, peer)
+
+    def _livez(self) -> Response:
+        sweep = self._store.last_sweep
+        age = self._now() - (sweep.at if sweep else self._started)
+        if age > self._overdue:
+            late = f"no sweep for {age.total_seconds():.0f} s\n".encode()
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, late)
+        return Response(HTTPStatus.OK, b"ok\n")
+
+    def _readyz(self) -> Response:
+        sweep = self._store.last_sweep
+        if sweep is None:
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, b"the first sweep has not ended yet\n")
+        if not self._store.states() and sweep.errors:
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join((*sweep.errors, "")).encode())
+        return Response(HTTPStatus.OK, b"ok\n")
+
+    def _metrics(self) -> Response:
+        return Response(HTTPStatus.OK, metrics.exposition(self._store, self._started), CONTENT_TYPE_LATEST)
+
+    def _status(self) -> Response:
+        text = json.dumps(report.store(self._store))  # indented, it takes four times as long
+        return Response(HTTPStatus.OK, f"{text}\n".encode(), "application/json")

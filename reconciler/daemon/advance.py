@@ -146,7 +146,9 @@ def _begin_reconcile(state: ScaleSetState) -> ScaleSetState:
 def _with_instances(seen: LastSeen, event: InstancesRead) -> LastSeen:
     """Take over the listed instances. A partial list keeps what is known of the instances that it lacks."""
     sightings = event.sightings if event.is_whole else {**seen.sightings, **event.sightings}
-    return replace(seen, instances_at=event.at, sightings=sightings, notes=event.notes)
+    return replace(
+        seen, instances_at=event.at, instances=event.instances, sightings=sightings, notes=event.notes
+    )
 
 
 def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState:

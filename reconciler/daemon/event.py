@@ -6,6 +6,7 @@ from datetime import datetime
 
 from reconciler.daemon.in_force import Behind, Origin
 from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.seen_instance import SeenInstance
 from reconciler.daemon.state import Change, Failure
 from reconciler.forecast.batch_duration import MeasuredBatch
 from reconciler.forecast.forecast import Forecast
@@ -89,6 +90,7 @@ class InstancesRead:
     sightings: Mapping[str, Sighting]
     notes: tuple[str, ...]
     is_whole: bool
+    instances: tuple[SeenInstance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from reconciler.checks.reach import Reach
 from reconciler.daemon.event import InstancesRead, ModelRead
 from reconciler.daemon.gates import evaluation
 from reconciler.daemon.interfaces import AzureClient, DeclaredHistory
+from reconciler.daemon.seen_instance import seen_instances
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
 from reconciler.rollout.age import date_instances, sightings
@@ -64,7 +65,11 @@ class Observer:
                 )
                 is_whole = partial_read(model, instances) is None
                 event = InstancesRead(
-                    now, sightings(instances, model.health_source, now), notes(model, instances), is_whole
+                    now,
+                    sightings(instances, model.health_source, now),
+                    notes(model, instances),
+                    is_whole,
+                    seen_instances(instances, model.health_source, now),
                 )
                 self._store.apply(state.key, event)
                 return replace(observed, instances=instances, instances_read=ReadTime(began, now))

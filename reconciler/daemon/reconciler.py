@@ -130,13 +130,14 @@ class Reconciler:
             is_partial=self._specs.is_partial,
             source_read_at=self._specs.read_at,
             orphans=self._find_orphans(listed, at),
+            author=self._specs.author,
         )
         self._log_orphans(sweep.orphans)
         self._log_errors(sweep.errors)
         self._log_warnings(sweep.warnings)
         self._log_stale(sweep.stale_since)
         self._log_pause(fleet_pause)
-        self.store.last_sweep = sweep
+        self.store.end_sweep(sweep)
         self._count_changes(listed)
         states = self.store.states()
         watched = dependencies_to_watch(states)

@@ -161,6 +161,7 @@ class Specs:
         self.warnings: tuple[str, ...] = ()
         self.commit = ""
         self.subject = ""
+        self.author = ""  # of the commit, "" if unknown
         self.is_partial = False  # whether `commit` has errors, and is in force except for them
         self.errors: tuple[str, ...] = ()
         self.in_force_since: datetime | None = None  # None until specs without errors were read
@@ -295,7 +296,8 @@ class Specs:
         self.in_force_since = self._now()
         self.in_force = take_whole(declared.scale_sets, (reading.commit, self.in_force_since), self.in_force)
         self._good = {each.key: each.desired for each in self.in_force}
-        self.commit, self.subject, self.refused = reading.commit, reading.subject, None
+        self.commit, self.subject, self.author = reading.commit, reading.subject, reading.author
+        self.refused = None
         self.is_partial = False
         reading.mark_valid()
 
@@ -310,7 +312,8 @@ class Specs:
         self.in_force = broken.take_part(self.in_force, self._good)
         if any(each.behind is None for each in self.in_force):
             self.in_force_since = now
-            self.commit, self.subject, self.is_partial = reading.commit, reading.subject, True
+            self.commit, self.subject, self.author = reading.commit, reading.subject, reading.author
+            self.is_partial = True
 
 
 def _declares(declared: Declared, desired: ScaleSet, image: Image) -> bool:

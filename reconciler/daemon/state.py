@@ -13,6 +13,7 @@ from reconciler.daemon.history import History
 from reconciler.daemon.in_force import Behind, Origin
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
+from reconciler.daemon.seen_instance import SeenInstance
 from reconciler.forecast.batch_duration import MeasuredBatch
 from reconciler.forecast.forecast import Forecast
 from reconciler.rollout.age import Sighting
@@ -53,15 +54,16 @@ class Failure:
 class LastSeen:
     """The last observation of a scale set.
 
-    `model` is as the last reconcile read it. `counts`, `sightings` by instance id, and `notes` are as of the
-    last list of instances, at `instances_at`. `listed` is the row of the last sweep. `listed_at` is None once
-    a reconcile has used that row. `exact` is the version of the declared image for which the gates were last
-    evaluated.
+    `model` is as the last reconcile read it. `counts`, `instances`, `sightings` by instance id, and `notes`
+    are as of the last list of instances, at `instances_at`. `listed` is the row of the last sweep.
+    `listed_at` is None once a reconcile has used that row. `exact` is the version of the declared image for
+    which the gates were last evaluated.
     """
 
     model: Model | None = None
     counts: InstanceCounts | None = None
     instances_at: datetime | None = None
+    instances: tuple[SeenInstance, ...] = ()
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     listed: Model | None = None

@@ -46,6 +46,7 @@ class Sweep:
     is_partial: bool = False
     source_read_at: datetime | None = None
     orphans: tuple[Orphan, ...] = ()
+    author: str = ""
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -65,15 +66,43 @@ class Sweep:
         return str(scope_of(desired.target, by_group=self.by_group))
 
 
+_KEPT_COMMITS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CommitNote:
+    """A commit as a sweep found it in force. `at` is when that was first so."""
+
+    commit: str
+    subject: str
+    author: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class Store:
-    """Every state by its key, the last sweep, and the number of requests to Azure."""
+    """Every state by its key, the last sweep, and the number of requests to Azure.
+
+    `version` grows with every change. `commits` are the last ones that were in force, by their ids.
+    """
 
     last_sweep: Sweep | None = None
+    version: int = 0
+    commits: dict[str, CommitNote] = field(default_factory=dict)
     requests: RequestCounter = field(default_factory=RequestCounter)
     _states: dict[str, ScaleSetState] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
     _sorted: ScaleSetStates | None = None  # all states by name, until one changes
+
+    def end_sweep(self, sweep: Sweep) -> None:
+        """Record a sweep whose specs are declared already."""
+        known = self.commits.get(sweep.commit)
+        note = known or CommitNote(sweep.commit, sweep.subject, sweep.author, sweep.at)
+        kept = list(self.commits.values())[-_KEPT_COMMITS:]
+        with self._lock:
+            self.commits = {each.commit: each for each in kept} | {sweep.commit: note}
+            self.last_sweep = sweep
+            self.version += 1
 
     def states(self) -> ScaleSetStates:
         """All states, sorted by name."""
@@ -106,6 +135,7 @@ class Store:
         wanted = {each.key: each for each in in_force}
         with self._lock:
             self._sorted = None
+            self.version += 1
             gone = {key: self._states.pop(key) for key in self._states.keys() - wanted.keys()}
             removed = frozenset(failure for state in gone.values() for failure in state.failures)
             for key, each in wanted.items():
@@ -135,6 +165,7 @@ class Store:
                 return None
             self._states[key] = advance(self._states[key], event)
             self._sorted = None
+            self.version += 1
             return self._states[key]
 
     def acquire(self, key: str, evaluate: Callable[[ScaleSetState, Sequence[ScaleSetState]], Gate]) -> Gate:
@@ -148,6 +179,7 @@ class Store:
             if gate.closed is None:
                 self._states[key] = advance(state, SlotAcquired())
                 self._sorted = None
+                self.version += 1
             return gate
 
     def _by_name(self) -> ScaleSetStates:

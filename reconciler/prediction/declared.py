@@ -37,6 +37,7 @@ class UnchangingSpecs:
         self.refused: RefusedCommit | None = specs.refused
         self.in_force_since: datetime | None = specs.in_force_since
         self.read_at = specs.read_at
+        self.author = specs.author
         self._change = specs.in_force
         self._put_in_force(self._change)
 

@@ -66,7 +66,7 @@ def state(shown: ScaleSetState) -> Json:
         "nextReconcile": _moment(due),
         "wait": _wait(outcome.wait) if outcome else None,
         "instances": counts(shown.seen.counts),
-        "disruption": _disruption(shown),
+        "disruption": disruption(shown),
         "instancesAt": _moment(shown.seen.instances_at),
         "forecast": forecast(shown.published.forecast, shown.desired),
         "suspended": is_suspended(shown),
@@ -121,7 +121,7 @@ def _fleet_pause(pause: FleetPause) -> Json | None:
     }
 
 
-def _disruption(state: ScaleSetState) -> Json | None:
+def disruption(state: ScaleSetState) -> Json | None:
     """Whether an instance may be taken out of service now. None if the instances were not counted.
 
     "allowed" is how many may, by maxUnavailable and maxUnhealthy. "imageProven" is whether an instance of the

@@ -12,6 +12,7 @@ _LOOSE = re.compile(
     r"\s*([0-9]{1,6})\s*(?:([dhms])(?:ays?|rs?|ours?|ins?|inutes?|ecs?|econds?)?)\s*", re.IGNORECASE
 )
 _HOW = "write it like 5m, 1h30m or 90s"
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 def parse_duration(text: str) -> timedelta | None:
@@ -37,6 +38,28 @@ def format_duration(length: timedelta) -> str:
     hours, minutes = divmod(minutes, 60)
     parts = ((hours, "h"), (minutes, "m"), (seconds, "s"))
     return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
+
+
+def short_length(length: timedelta) -> str:
+    """A length in at most two units, never negative: two machines may disagree about the time.
+
+    >>> [short_length(timedelta(minutes=minutes)) for minutes in (-1, 0.75, 12, 185, 1500, 4500)]
+    ['0s', '45s', '12m', '3h5m', '1d1h', '3d']
+    """
+    length = max(length, timedelta())
+    if length < _MINUTE:
+        return f"{length.seconds}s"
+    if length < _HOUR:
+        return f"{length // _MINUTE}m"
+    if length < _DAY:
+        return _two(length // _HOUR, "h", length % _HOUR // _MINUTE, "m")
+    if length < 3 * _DAY:
+        return _two(length // _DAY, "d", length % _DAY // _HOUR, "h")
+    return f"{length // _DAY}d"
+
+
+def _two(large: int, unit: str, small: int, smaller: str) -> str:
+    return f"{large}{unit}{f'{small}{smaller}' if small else ''}"
 
 
 def duration_error(value: Atom, *, least: timedelta, most: timedelta) -> str | None:

@@ -1,6 +1,6 @@
 """The HTTP server of the daemon: uvicorn in a thread of its own, with limits.
 
-What it serves is a `Handler`, such as the probes of `status` or the webhooks, and the routes of the page.
+What it serves is a `Handler`, such as the probes of `status` or the webhooks, and the routes of a `Site`.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from threading import Thread
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 from starlette.routing import BaseRoute
@@ -18,16 +18,27 @@ from reconciler.web.application import Handler, application
 from reconciler.web.connection import MOST_HEADER_BYTES, Connection
 
 _MOST_CONNECTIONS = 32  # at once, each with a descriptor and memory for a body
+_MOST_WITH_SITE = 512  # twice as many as there may be event streams, so that a probe is always served
 _PATIENCE = timedelta(seconds=10)
 _CLOSE_SECONDS = 2  # for the responses in progress: an event stream would otherwise never end
 
 
+class Site(Protocol):
+    """Pages beside the handler."""
+
+    @property
+    def routes(self) -> Sequence[BaseRoute]: ...
+
+    def close(self) -> None:
+        """End what would not end by itself. For the thread of the server."""
+        ...
+
+
 class Server:
-    """Serves a handler and routes on an address until closed.
+    """Serves a handler, and the pages of a site, on an address until closed.
 
     Port 0 is any free port, and `url` has the actual one. `patience` is the time for a whole request, however
-    slowly a client sends it, and for reading the response. `on_close` is called in the thread of the server,
-    before it waits for the responses in progress. Raises OSError if it cannot listen there.
+    slowly a client sends it, and for reading the response. Raises OSError if it cannot listen there.
     """
 
     def __init__(
@@ -37,15 +48,14 @@ class Server:
         port: int,
         patience: timedelta = _PATIENCE,
         *,
-        routes: Sequence[BaseRoute] = (),
-        most_connections: int = _MOST_CONNECTIONS,
-        on_close: Callable[[], None] = lambda: None,
+        site: Site | None = None,
     ) -> None:
         self._listener = _listen(host, port)
+        most = _MOST_CONNECTIONS if site is None else _MOST_WITH_SITE
         self._server = _Uvicorn(
             uvicorn.Config(
-                application(handler, routes),
-                http=functools.partial(Connection, patience=patience, most=most_connections),  # type: ignore[arg-type]
+                application(handler, site.routes if site else ()),
+                http=functools.partial(Connection, patience=patience, most=most),  # type: ignore[arg-type]
                 loop="asyncio",
                 ws="none",
                 lifespan="off",
@@ -57,7 +67,7 @@ class Server:
                 timeout_graceful_shutdown=_CLOSE_SECONDS,
                 h11_max_incomplete_event_size=MOST_HEADER_BYTES,
             ),
-            on_close,
+            site.close if site else lambda: None,
         )
         self._thread = Thread(target=self._server.run, args=([self._listener],), name="web", daemon=True)
         self._thread.start()

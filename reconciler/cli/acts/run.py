@@ -38,6 +38,7 @@ from reconciler.web.webhook import Webhooks
 
 if TYPE_CHECKING:
     from reconciler.web.application import Handler
+    from reconciler.web.page.routes import PageSite
 
 _log = logging.getLogger("reconciler")
 
@@ -134,17 +135,22 @@ def _serve(
         yield ""
         return
     pages = Pages(store, overdue=max(10 * settings.sweep, timedelta(minutes=10)), now=now, commands=commands)
-    with _listener(pages, address, "--listen") as url:
+    from reconciler.web.page.routes import PageSite  # like the server, only where something is served
+
+    site = PageSite(store, now)
+    with _listener(pages, address, "--listen", site) as url:
         yield url
 
 
 @contextmanager
-def _listener(handler: "Handler", address: tuple[str, int], option: str) -> Iterator[str]:
-    """Serve a handler inside the context. Yields the URL."""
+def _listener(
+    handler: "Handler", address: tuple[str, int], option: str, site: "PageSite | None" = None
+) -> Iterator[str]:
+    """Serve a handler, and the pages of a site, inside the context. Yields the URL."""
     from reconciler.web.server import Server  # takes as long to import as all the rest, and may not be needed
 
     try:
-        server = Server(handler, *address)
+        server = Server(handler, *address, site=site)
     except OSError as error:
         host, port = address
         raise click.ClickException(

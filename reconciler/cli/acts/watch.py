@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from reconciler.cli.age import short_length
 from reconciler.cli.console import console
 from reconciler.cli.daemon_client import DaemonUnreachable, store_of
 from reconciler.cli.failure import fail
@@ -19,6 +18,7 @@ from reconciler.cli.live_table import live_table
 from reconciler.cli.row_errors import check_names
 from reconciler.cli.row_filter import RowFilter, filtered
 from reconciler.cli.status_table import StatusTable, grid_of, status
+from reconciler.spec.duration import short_length
 
 Json = Mapping[str, Any]
 

@@ -1,0 +1,80 @@
+"""One commit across the fleet: which scale sets it changes, how far each is, and which have stopped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconciler.daemon.history import RolloutRecord
+from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.store import CommitNote, Store
+from reconciler.web.page.fleet import FleetRow, fleet_row
+
+_LEAST = 7  # characters of a commit that name it
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the commit does to one scale set. `word` is how far it is."""
+
+    row: FleetRow
+    word: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    """A commit and its scale sets, those that have stopped first. `note` is None if it was never in force."""
+
+    commit: str
+    note: CommitNote | None
+    is_in_force: bool
+    parts: tuple[Part, ...]
+
+    def count(self, word: str) -> int:
+        """The number of scale sets that are so far."""
+        return sum(each.word == word for each in self.parts)
+
+
+WORDS = ("stopped", "under way", "to come", "replaced", "done")
+
+
+def change_view(store: Store, asked: str) -> ChangeView | None:
+    """The commit whose id begins with this, None if none is known."""
+    if len(asked) < _LEAST:
+        return None
+    states = store.states()
+    commits = {commit for state in states for commit in _commits(state)} | store.commits.keys()
+    found = sorted(each for each in commits if each.startswith(asked.casefold()))
+    if len(found) != 1:
+        return None
+    (commit,) = found
+    parts = [_part(state, commit) for state in states if commit in _commits(state)]
+    sweep = store.last_sweep
+    return ChangeView(
+        commit,
+        store.commits.get(commit),
+        sweep is not None and sweep.commit == commit,
+        tuple(sorted(parts, key=lambda each: (WORDS.index(each.word), each.row.name))),
+    )
+
+
+def _commits(state: ScaleSetState) -> set[str]:
+    """The commits that changed the image of a scale set, as far as known."""
+    change = {state.change.commit} if state.change else set()
+    return {each for each in change | {each.commit for each in state.published.history.records} if each}
+
+
+def _part(state: ScaleSetState, commit: str) -> Part:
+    records: Sequence[RolloutRecord] = state.published.history.records
+    record = next((each for each in records if each.commit == commit), None)
+    row = fleet_row(state)
+    return Part(row, _word(row, record), record.message if record else row.message)
+
+
+def _word(row: FleetRow, record: RolloutRecord | None) -> str:
+    if record is not None and record.ending is not None:
+        return {"Succeeded": "done", "Superseded": "replaced"}.get(str(record.ending), "stopped")
+    if row.status in {"Stalled", "Failing"}:
+        return "stopped"
+    if record is not None:
+        return "under way"
+    return "to come" if row.is_behind else "done"

@@ -1,0 +1,88 @@
+"""The pages as HTML. The only module that knows the templates.
+
+Every value is text: it is escaped, and characters that are invisible or reorder text are spelled out.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from reconciler import __version__
+from reconciler.spec.wording import count, printable
+from reconciler.web.page.words import MEANINGS, STATUSES, clock
+
+_CODE = re.compile("`([^`]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A page: its title, its parts by their ids, and all of them in their frame."""
+
+    title: str
+    parts: Mapping[str, str]
+    main: str
+
+
+def _text(value: Any) -> Any:
+    """What is written for a value."""
+    if isinstance(value, Markup):
+        return value
+    if value is None:
+        return ""
+    return printable(str(value))
+
+
+def _prose(text: str) -> Markup:
+    """A sentence, with what it has in backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(printable(text)))))  # noqa: S704 - escaped
+
+
+_environment = Environment(
+    loader=PackageLoader("reconciler.web.page"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=_text,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+_environment.globals |= {"MEANINGS": MEANINGS, "STATUSES": STATUSES, "version": __version__}
+_environment.filters |= {
+    "clock": clock,
+    "iso": datetime.isoformat,
+    "moment": lambda text: clock(datetime.fromisoformat(text)),
+    "plural": count,
+    "prose": _prose,
+    "slug": str.lower,
+}
+
+
+def macro(template: str, name: str) -> Callable[..., str]:
+    """A macro of a template, as a function that returns HTML."""
+    found: Callable[..., str] = getattr(_environment.get_template(template).module, name)
+    return found
+
+
+def document(
+    rendered: Rendered, *, version: str, at: datetime, here: str, is_static: bool = False, **given: Any
+) -> str:
+    """The whole document around a page. `here` is its address, and `is_static` is for a file of its own."""
+    return _environment.get_template("document.html").render(
+        page=rendered,
+        main=Markup(rendered.main),  # noqa: S704 - made by templates that escape
+        serial=version,
+        at=at,
+        here=here,
+        is_static=is_static,
+        **given,
+    )
+
+
+def joined(parts: Sequence[str]) -> Markup:
+    """HTML that templates have made, in a row."""
+    return Markup("").join(Markup(each) for each in parts)  # noqa: S704 - made by templates that escape

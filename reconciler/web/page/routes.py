@@ -1,0 +1,106 @@
+"""The routes of the page, and the headers that keep a browser from doing anything else with it."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from importlib.resources import files
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from reconciler.daemon.store import Store
+from reconciler.web.page.events import MOST_PAGES, Watchers
+from reconciler.web.page.instances import instances_json
+from reconciler.web.page.page_log import PageLog
+from reconciler.web.page.pages import StorePages
+from reconciler.web.page.render import Rendered, document, macro
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+_STREAM = {**_HEADERS, "cache-control": "no-cache", "x-accel-buffering": "no"}
+_KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_LONGEST_ADDRESS = 2000
+
+
+class PageSite:
+    """The pages of one store."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+        self._log = PageLog(StorePages(store, now).render, lambda: store.version)
+        self._watchers = Watchers(self._log, lambda: store.version, now)
+        root = files("reconciler.web.page").joinpath("static")
+        self._files = {each.name: each.read_bytes() for each in root.iterdir() if each.is_file()}
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/", self._page),
+            Route("/scale-sets/{name}", self._page),
+            Route("/scale-sets/{name}/instances", self._instances),
+            Route("/rollouts", self._page),
+            Route("/changes/{commit}", self._page),
+            Route("/events", self._events),
+            Route("/static/{name}", self._file),
+        ]
+
+    def close(self) -> None:
+        """End all streams. For the thread of the server."""
+        self._watchers.close()
+
+    async def _page(self, request: Request) -> Response:
+        query = request.url.query
+        address = f"{request.url.path}?{query}" if query else request.url.path
+        found = await run_in_threadpool(self._log.page, address) if len(address) < _LONGEST_ADDRESS else None
+        if found is None:
+            text = str(macro("not_found.html", "main")())
+            return self._document(Rendered("Not found", {}, text), 0, "/", HTTPStatus.NOT_FOUND)
+        return self._document(*found, address)
+
+    def _document(
+        self, page: Rendered, version: int, here: str, status: HTTPStatus = HTTPStatus.OK
+    ) -> Response:
+        text = document(page, version=self._watchers.serial(version), at=self._now(), here=here)
+        return HTMLResponse(text, status, _HEADERS)
+
+    async def _events(self, request: Request) -> Response:
+        pages = [each for each in request.query_params.getlist("page") if len(each) < _LONGEST_ADDRESS]
+        if not pages or len(pages) > MOST_PAGES:
+            return Response(f"name 1 to {MOST_PAGES} pages\n", HTTPStatus.BAD_REQUEST, _HEADERS)
+        if self._watchers.is_full:
+            later = {**_HEADERS, "retry-after": "10"}
+            return Response("too many browsers watch\n", HTTPStatus.SERVICE_UNAVAILABLE, later)
+        serial = request.headers.get("last-event-id") or request.query_params.get("since", "")
+        stream = self._watchers.stream(pages, serial)
+        return StreamingResponse(stream, headers=_STREAM, media_type="text/event-stream")
+
+    async def _instances(self, request: Request) -> Response:
+        """The instances of one scale set as last listed, for `reconciler status NAME --watch`."""
+        name = request.path_params["name"]
+        state = next((each for each in self._store.states() if each.desired.name == name), None)
+        if state is None:
+            return Response("no such scale set\n", HTTPStatus.NOT_FOUND, _HEADERS)
+        text = json.dumps(instances_json(state))
+        return Response(f"{text}\n", HTTPStatus.OK, _HEADERS, "application/json")
+
+    async def _file(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        content = self._files.get(name)
+        if content is None:
+            return Response("no such file\n", HTTPStatus.NOT_FOUND, _HEADERS)
+        kind = _KINDS.get(name.rpartition(".")[2], "application/octet-stream")
+        return Response(content, HTTPStatus.OK, {**_HEADERS, "cache-control": "no-cache"}, kind)

@@ -1,0 +1,59 @@
+"""How the pages name a status and a time."""
+
+from datetime import UTC, datetime
+
+from reconciler.daemon.state import ScaleSetState
+from reconciler.rollout.reason import Reason, Status
+
+UNCHECKED, ORPHANED = "Unchecked", "Orphaned"
+PAUSED, FROZEN = "Paused", "Frozen"
+
+# Problems first, then what moves, what waits, and what needs nobody.
+STATUSES = (
+    str(Status.STALLED),
+    str(Status.FAILING),
+    ORPHANED,
+    str(Status.RECONCILING),
+    str(Status.WAITING),
+    UNCHECKED,
+    PAUSED,
+    FROZEN,
+    str(Status.SUSPENDED),
+    str(Status.READY),
+)
+RANKS = {word: rank for rank, word in enumerate(STATUSES)}
+
+MEANINGS = {
+    "Stalled": "blocked until a person changes the spec or the scale set",
+    "Failing": "blocked; resumes by itself once the cause is gone",
+    "Orphaned": "its spec was removed in the middle of a rollout",
+    "Reconciling": "a rollout is under way",
+    "Waiting": "held on purpose by a window, an approval, a check or its turn",
+    "Unchecked": "declared, and not observed yet",
+    "Paused": "stopped by `reconciler pause`",
+    "Frozen": "stopped by `spec.freeze` of the Fleet",
+    "Suspended": "stopped by `spec.suspend`",
+    "Ready": "every instance that can be runs the declared image",
+}
+
+_HOLDS = {Reason.PAUSED: PAUSED, Reason.PAUSE_UNKNOWN: PAUSED, Reason.FROZEN: FROZEN}
+
+
+def status_word(state: ScaleSetState) -> str:
+    """The status in one word, with the kind of a hold told apart."""
+    outcome = state.outcome
+    if outcome is None:
+        return UNCHECKED
+    if outcome.status is Status.SUSPENDED:
+        return _HOLDS.get(outcome.reason, str(outcome.status))
+    return str(outcome.status)
+
+
+def clock(at: datetime) -> str:
+    """A time for a reader without scripts. The script of the page shows its age instead.
+
+    >>> clock(datetime.fromisoformat("2026-01-05T09:12:00+00:00"))
+    '5 Jan 09:12 UTC'
+    """
+    at = at.astimezone(UTC)
+    return f"{at.day} {at:%b %H:%M} UTC"

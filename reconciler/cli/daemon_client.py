@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
 _PATIENCE = 5.0  # seconds
@@ -31,6 +32,27 @@ def store_of(server: str) -> dict[str, Any]:
     if not isinstance(shown, dict) or "scaleSets" not in shown:
         raise DaemonUnreachable(f"something else than the daemon responds at {server}")
     return {"source": {"kind": "daemon", "url": server}, **shown}
+
+
+def instances_of(server: str, name: str) -> dict[str, Any] | None:
+    """The heat maps of one scale set, None if the daemon does not know it or is of an older version."""
+    try:
+        with urlopen(f"{server}/scale-sets/{quote(name, safe='')}/instances", timeout=_PATIENCE) as response:  # noqa: S310 - a Url
+            shown = json.load(response)
+    except (OSError, HTTPException, ValueError):
+        return None
+    return shown if isinstance(shown, dict) and "maps" in shown else None
+
+
+def page_of(server: str, page: str) -> str:
+    """A page of the daemon as a file of its own. Raises DaemonUnreachable and DaemonRefused."""
+    try:
+        with urlopen(f"{server}/export?{urlencode({'page': page})}", timeout=_PATIENCE) as response:  # noqa: S310 - a Url
+            return str(response.read().decode())
+    except HTTPError as error:
+        raise DaemonRefused(f"{error.code}: {error.reason}") from error
+    except (OSError, HTTPException, ValueError) as error:
+        raise DaemonUnreachable(f"no daemon responds at {server}") from error
 
 
 def post(server: str, path: str, body: Mapping[str, Any]) -> str:

@@ -1,19 +1,27 @@
 """The live table of `run` and of `status --watch`: lines that are painted again as they change."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from rich.console import Console
 from rich.live import Live
 
 from reconciler.cli.grid import Lines
-from reconciler.cli.status_table import StatusTable
 
 _PAINTS_PER_SECOND = 4
 
 
+class Shown(Protocol):
+    """What is painted."""
+
+    def rendered(self, width: int | None) -> Lines:
+        """Its lines, each cut to `width`."""
+        ...
+
+
 def live_table(
     console: Console,
-    table: Callable[[int | None], StatusTable],
+    table: Callable[[int | None], Shown],
     *,
     is_alone: bool,
     is_over: Callable[[], bool] = lambda: False,

@@ -52,7 +52,8 @@ class Statuses(click.ParamType[tuple[str, ...]]):
     "--watch",
     "is_watching",
     is_flag=True,
-    help="Keep the table up to date until Ctrl-C. In a pipe, print a line for each change.",
+    help="Keep the table up to date until Ctrl-C, with a heat map if there is one NAME. "
+    "In a pipe, print a line for each change.",
 )
 @click.option(
     "--instances",
@@ -63,10 +64,10 @@ class Statuses(click.ParamType[tuple[str, ...]]):
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["table", "wide", "json", "yaml", "name", "markdown", "csv"]),
+    type=click.Choice(["table", "wide", "json", "yaml", "name", "markdown", "svg", "csv"]),
     default="table",
     show_default=True,
-    help="Output format. name prints the names for other commands; csv needs --instances.",
+    help="Output format. name prints the names for other commands; svg is a picture; csv needs --instances.",
 )
 @server_option
 @fleet_on_demand

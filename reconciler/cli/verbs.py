@@ -26,6 +26,7 @@ HELP: Mapping[str, str] = {
     "plan": "Show what will happen to how many instances, when, and what could go wrong.",
     "reconcile": "Have the daemon reconcile scale sets now, and not only when they are due.",
     "rehearse": "Play the declared change forward on a copy of the fleet, with faults if asked.",
+    "report": "Write what the daemon shows as a page of its own, for a post-mortem.",
     "resume": "Resume the fleet or scale sets that `reconciler pause` has paused.",
     "retry": "Retry an image that has failed, or a rollout that has stopped.",
     "revert": "Declare the last good image of a scale set again, in its spec file.",

@@ -54,7 +54,8 @@ def act(
 
         watch(server, wanted, output)
         return
-    _show_once(store(open_fleet, server), wanted, output)
+    found = store(open_fleet, server)
+    _show_once(found, wanted, output, server if found["source"]["kind"] == "daemon" else "")
 
 
 def _check_instances(output: str, statuses: Sequence[str], *, is_watching: bool) -> None:
@@ -70,16 +71,31 @@ def _check_instances(output: str, statuses: Sequence[str], *, is_watching: bool)
         raise click.UsageError("--instances needs -o csv or -o json")
 
 
-def _show_once(found: Json, wanted: RowFilter, output: str) -> None:
+def _show_once(found: Json, wanted: RowFilter, output: str, server: str) -> None:
+    """`server` is the daemon that answered, "" if none did."""
     errors = (found["sweep"] or {}).get("errors") or ()
     for line in errors:
         show_error(line)
     check_names(found, wanted)
     shown = filtered(found, wanted.fits)
     check_fit(shown, wanted)
-    write(shown, output, wanted)
+    if output == "svg":
+        _write_picture(shown, wanted, server)
+    else:
+        write(shown, output, wanted)
     if errors:
         sys.exit(FAILURE)
+
+
+def _write_picture(shown: Json, wanted: RowFilter, server: str) -> None:
+    """Print a picture of the table, with the heat map if one scale set was named."""
+    from reconciler.cli.daemon_client import instances_of
+    from reconciler.cli.status_table import status
+    from reconciler.cli.status_with_heat_map import StatusWithHeatMap
+    from reconciler.cli.svg import PICTURE_WIDTH, svg
+
+    instances = instances_of(server, wanted.names[0]) if server and len(wanted.names) == 1 else None
+    click.echo(svg(StatusWithHeatMap(status(shown), instances).rendered(PICTURE_WIDTH), "reconciler status"))
 
 
 def write(shown: Json, output: str, wanted: RowFilter) -> None:

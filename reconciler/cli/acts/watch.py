@@ -11,13 +11,14 @@ from typing import Any
 import click
 
 from reconciler.cli.console import console
-from reconciler.cli.daemon_client import DaemonUnreachable, store_of
+from reconciler.cli.daemon_client import DaemonUnreachable, instances_of, store_of
 from reconciler.cli.failure import fail
 from reconciler.cli.grid import Cell, plain
-from reconciler.cli.live_table import live_table
+from reconciler.cli.live_table import Shown, live_table
 from reconciler.cli.row_errors import check_names
 from reconciler.cli.row_filter import RowFilter, filtered
 from reconciler.cli.status_table import StatusTable, grid_of, status
+from reconciler.cli.status_with_heat_map import StatusWithHeatMap
 from reconciler.spec.duration import short_length
 
 Json = Mapping[str, Any]
@@ -37,7 +38,7 @@ def watch(server: str, wanted: RowFilter, output: str) -> None:
     view = _View(server, wanted, found)
     out = console()
     if output != "json" and out.is_terminal and sys.stdout.isatty() and not out.is_dumb_terminal:
-        with live_table(out, lambda height: view.table(output, height), is_alone=True):
+        with live_table(out, lambda height: view.shown(output, height), is_alone=True):
             while True:
                 view.look()
     else:
@@ -54,6 +55,7 @@ class _View:
         self._at = datetime.now(UTC)
         self._took = 0.0
         self.failure = ""
+        self._instances = self._look_at_instances()
 
     @property
     def store(self) -> Json:
@@ -72,7 +74,16 @@ class _View:
         if found["sweep"] is None and self._store["sweep"] is not None:
             self.failure = "the daemon has just started and has not read the fleet yet"
             return
+        self._instances = self._look_at_instances()
         self._store, self._at, self.failure = filtered(found, self._wanted.fits), datetime.now(UTC), ""
+
+    def _look_at_instances(self) -> Json | None:
+        names = self._wanted.names
+        return instances_of(self._server, names[0]) if len(names) == 1 else None
+
+    def shown(self, output: str, height: int | None) -> Shown:
+        """The table, and the heat map below it if one scale set was named."""
+        return StatusWithHeatMap(self.table(output, height), self._instances)
 
     def table(self, output: str, height: int | None) -> StatusTable:
         """What is shown, and how old it is if there is nothing newer."""

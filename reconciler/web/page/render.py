@@ -16,6 +16,10 @@ from reconciler import __version__
 from reconciler.spec.wording import count, printable
 from reconciler.web.page.words import MEANINGS, STATUSES, clock
 
+COPY_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+"""The policy of a page that is a file of its own."""
+
+_LINK = re.compile(' href="/[^"]*"')
 _CODE = re.compile("`([^`]+)`")
 
 
@@ -68,18 +72,18 @@ def macro(template: str, name: str) -> Callable[..., str]:
     return found
 
 
-def document(
-    rendered: Rendered, *, version: str, at: datetime, here: str, is_static: bool = False, **given: Any
-) -> str:
-    """The whole document around a page. `here` is its address, and `is_static` is for a file of its own."""
+def document(rendered: Rendered, *, version: str, at: datetime, here: str, style: str = "") -> str:
+    """The whole document around a page. `here` is its address. With a `style` it is a file of its own."""
+    main = _LINK.sub("", rendered.main) if style else rendered.main  # nothing is at those addresses
     return _environment.get_template("document.html").render(
         page=rendered,
-        main=Markup(rendered.main),  # noqa: S704 - made by templates that escape
+        main=Markup(main),  # noqa: S704 - made by templates that escape
         serial=version,
         at=at,
         here=here,
-        is_static=is_static,
-        **given,
+        is_static=bool(style),
+        style=Markup(style),  # noqa: S704 - our own file
+        policy=COPY_POLICY,
     )
 
 

@@ -16,7 +16,7 @@ from reconciler.web.page.events import MOST_PAGES, Watchers
 from reconciler.web.page.instances import instances_json
 from reconciler.web.page.page_log import PageLog
 from reconciler.web.page.pages import StorePages
-from reconciler.web.page.render import Rendered, document, macro
+from reconciler.web.page.render import COPY_POLICY, Rendered, document, macro
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -55,6 +55,7 @@ class PageSite:
             Route("/rollouts", self._page),
             Route("/changes/{commit}", self._page),
             Route("/events", self._events),
+            Route("/export", self._export),
             Route("/static/{name}", self._file),
         ]
 
@@ -76,6 +77,17 @@ class PageSite:
     ) -> Response:
         text = document(page, version=self._watchers.serial(version), at=self._now(), here=here)
         return HTMLResponse(text, status, _HEADERS)
+
+    async def _export(self, request: Request) -> Response:
+        """A page as a file of its own, for `reconciler report --html`."""
+        address = request.query_params.get("page", "/")
+        found = await run_in_threadpool(self._log.page, address) if len(address) < _LONGEST_ADDRESS else None
+        if found is None:
+            return Response("no such page\n", HTTPStatus.NOT_FOUND, _HEADERS)
+        style = self._files["page.css"].decode()
+        text = document(found[0], version="", at=self._now(), here=address, style=style)
+        file = {"content-disposition": 'attachment; filename="reconciler.html"'}
+        return HTMLResponse(text, HTTPStatus.OK, {**_HEADERS, **file, "content-security-policy": COPY_POLICY})
 
     async def _events(self, request: Request) -> Response:
         pages = [each for each in request.query_params.getlist("page") if len(each) < _LONGEST_ADDRESS]

@@ -1,0 +1,24 @@
+"""`reconciler report`: a page of the daemon as a file."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, page_of, store_of
+from reconciler.cli.failure import fail
+from reconciler.cli.row_errors import rows_named
+
+
+def act(*, name: str | None, html: Path, server: str) -> None:
+    """Write the page of the fleet, or of one scale set."""
+    try:
+        if name:
+            rows_named(store_of(server), (name,))
+        text = page_of(server, f"/scale-sets/{quote(name, safe='')}" if name else "/")
+    except DaemonUnreachable as unreachable:
+        fail(f"{unreachable}; only a running daemon has the pages")
+    except DaemonRefused as refused:
+        fail(f"the daemon at {server} has no such page ({refused}); is it of an older version?")
+    try:
+        html.write_text(text)
+    except OSError as error:
+        fail(f"cannot write {html}: {error.strerror}")

@@ -1,0 +1,29 @@
+"""`reconciler report`: a page of the daemon as a file."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli.options import server_option
+from reconciler.cli.spec_names import complete_names
+from reconciler.cli.verb import Verb
+
+
+@click.command(cls=Verb)
+@click.argument("name", required=False, shell_complete=complete_names)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    required=True,
+    help="File to write. It needs no other file and no network.",
+)
+@server_option
+def report(**given: Any) -> None:
+    """Write what the daemon shows as a page of its own, for a post-mortem.
+
+    Without NAME it is the page of the fleet, with NAME that of one scale set. Asks the daemon.
+    """
+    from reconciler.cli.acts.report import act
+
+    act(**given)

@@ -4,6 +4,7 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 CLIENTS := .venv-clients
+BROWSER := .venv-browser
 FUZZER  := .venv-fuzz
 DEPLOY  := .venv-deploy
 RUNS    := .venv-runs
@@ -18,7 +19,7 @@ NO_CDK  := $(patsubst %,--no-emit-package %,aws-cdk-lib aws-cdk-asset-awscli-v1 
            aws-cdk-cloud-assembly-schema jsii constructs publication cattrs typeguard)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture test slow walkthroughs test-clients test-chart manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image sbom clean
+.PHONY: help demo picture pictures test slow walkthroughs test-clients test-browser test-chart manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image sbom clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,6 +29,9 @@ demo: $(READY) ## a simulated Azure fleet follows specs/ to the declared images,
 
 picture: $(READY) ## draw docs/demo.svg anew, from what the demo writes to a terminal
 	@$(BIN)/python -m demo.picture
+
+pictures: $(BROWSER)/.ready ## take docs/pictures/ anew, of the pages of a fleet in which everything occurs (needs chromium)
+	@$(BROWSER)/bin/python -m tests.browser.pictures
 
 test: $(READY) lint ## lint, types, and the suite
 	@$(BIN)/pytest -n auto -m "not slow"
@@ -46,6 +50,9 @@ test-chart: $(READY) $(DEPLOY)/.ready ## helm lints and renders the chart, and i
 
 manifests: $(READY) $(DEPLOY)/.ready ## write deploy/kubernetes.yaml anew, after a change of the chart
 	@$(BIN)/python -m tests.chart.manifests
+
+test-browser: $(BROWSER)/.ready ## the pages in a real Chromium, which is skipped where there is none (slow)
+	@$(BROWSER)/bin/pytest -n 2 tests/browser
 
 soak: $(READY) ## a week of noise on the virtual clock, a rollout of 1,000 instances, and 400 random worlds (slow)
 	@SOAK_CYCLES=10000 PROPERTY_EXAMPLES=400 $(BIN)/pytest -n auto tests/stories/test_soak.py tests/stories/test_properties.py
@@ -101,6 +108,8 @@ lock: $(READY) ## resolve the locks anew, hashes and all: what runs, and what bu
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-dev.lock --group dev \
 	    --constraint requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-clients.lock tests/clients/requirements.in
+	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-browser.lock --group dev \
+	    --constraint requirements-dev.lock tests/browser/requirements.in pyproject.toml
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-fuzz.lock \
 	    --constraint requirements.lock tests/fuzz/requirements.in pyproject.toml
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-deploy.lock $(NO_CDK) tests/chart/requirements.in
@@ -123,7 +132,7 @@ sbom: $(DEPLOY)/.ready $(RUNS)/.ready ## dist/sbom.cdx.json and dist/licences.md
 	    --output-file dist/licences.md
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(CLIENTS) $(FUZZER) $(DEPLOY) $(RUNS) .fuzz .demo .mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(CLIENTS) $(BROWSER) $(FUZZER) $(DEPLOY) $(RUNS) .fuzz .demo .mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
 # The environment: made once, and again when the lock or the metadata changes.
 $(READY): requirements-dev.lock pyproject.toml .ci/environment
@@ -132,6 +141,10 @@ $(READY): requirements-dev.lock pyproject.toml .ci/environment
 
 $(CLIENTS)/.ready: requirements-clients.lock .ci/environment
 	@.ci/environment $(PYTHON) $(CLIENTS) requirements-clients.lock
+	@touch $@
+
+$(BROWSER)/.ready: requirements-browser.lock .ci/environment
+	@.ci/environment $(PYTHON) $(BROWSER) requirements-browser.lock .
 	@touch $@
 
 $(FUZZER)/.ready: requirements-fuzz.lock .ci/environment

@@ -60,6 +60,7 @@ def run_daemon(server: Server, repository: Path) -> None:
             *(sys.executable, "-m", "reconciler.cli", "run"),
             *("--git", f"file://{repository}", "--arm-endpoint", server.url),
             *("--sweep", "5s", "--requeue-after", "2s", "--until-settled", "--timeout", "2m"),
+            *("--listen", "127.0.0.1:0"),
         ),
         env={**os.environ, **server.environment},
         check=False,

@@ -47,8 +47,8 @@ from reconciler.cli.verb import Verb
     metavar="HOST:PORT",
     envvar="VMSS_RECONCILER_LISTEN",
     show_envvar=True,
-    help="Address that serves /livez, /readyz, /metrics and /status.  [default: 127.0.0.1:8080; "
-    "none with --once or --until-settled]",
+    help="Address that serves pages for people, /livez, /readyz, /metrics and /status.  "
+    "[default: 127.0.0.1:8080; none with --once or --until-settled]",
 )
 @click.option(
     "--webhook-listen",

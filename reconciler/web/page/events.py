@@ -39,12 +39,12 @@ class Watchers:
         self._boot = secrets.token_hex(4)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Event | None = None
-        self._watching = 0
+        self.watching = 0
         self._made: dict[tuple[str, int | None, int], bytes] = {}
 
     @property
     def is_full(self) -> bool:
-        return self._watching >= _MOST_WATCHERS
+        return self.watching >= _MOST_WATCHERS
 
     def serial(self, version: int) -> str:
         """A version as a browser is told it."""
@@ -59,7 +59,7 @@ class Watchers:
         """The events of these pages, for a browser that has them as of `serial`."""
         closing = self._closing = self._closing or asyncio.Event()
         since, quiet = self._version_of(serial), 0.0
-        self._watching += 1
+        self.watching += 1
         try:
             yield b"retry: 2000\n\n"
             yield self._ping()
@@ -80,7 +80,7 @@ class Watchers:
                 except TimeoutError:
                     continue
         finally:
-            self._watching -= 1
+            self.watching -= 1
 
     def _version_of(self, serial: str) -> int | None:
         boot, _, number = serial.rpartition("-")

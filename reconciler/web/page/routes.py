@@ -47,6 +47,11 @@ class PageSite:
         self._files = {each.name: each.read_bytes() for each in root.iterdir() if each.is_file()}
 
     @property
+    def watching(self) -> int:
+        """The number of open event streams."""
+        return self._watchers.watching
+
+    @property
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/", self._page),

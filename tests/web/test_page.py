@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -13,6 +14,7 @@ from reconciler.daemon.store import Store
 from reconciler.web.page.pages import StorePages
 from reconciler.web.page.routes import PageSite
 from tests.build import NOW
+from tests.daemon.states import store_of
 from tests.web.stores import COMMIT, HOSTILE, hostile, large_fleet, large_set, varied
 
 PAGES = ["/", "/rollouts", "/rollouts?hours=168", f"/changes/{COMMIT}", "/scale-sets/checkout-api"]
@@ -180,6 +182,16 @@ def test_the_heat_map_has_a_row_for_each_update_domain_and_a_column_for_each_fau
         "instance 11, image 24.04.202601140 (declared), healthy, protected from scale set actions" in labels
     )
     assert "instance 14, image 24.04.202601010, deallocated, power deallocated" in labels
+
+
+def test_a_batch_that_has_ended_is_not_under_way() -> None:
+    store = varied()
+    (rolling,) = (each for each in store.states() if each.desired.name == "checkout-api")
+    history = rolling.published.history
+    for records in ((), (replace(history.records[0], batch_since=None),)):
+        published = replace(rolling.published, history=replace(history, records=records))
+        ended = store_of(replace(rolling, published=published))
+        assert "Batch under way" not in get(ended, "/scale-sets/checkout-api")
 
 
 def test_the_heat_map_of_a_zonal_scale_set_has_a_column_for_each_zone() -> None:

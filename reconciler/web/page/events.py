@@ -25,11 +25,15 @@ _INTERVAL = 1.0  # seconds between two looks at the version of the store
 _PING_SECONDS = 15.0
 _MOST_WATCHERS = 256
 
+_Wanted = tuple[str, int | None, int]
+"""A page, the version that a browser has of it, and the version that it is to get."""
+
 
 class Watchers:
-    """All open streams. They look at the version of the store once a second, together.
+    """All open streams. One clock for all looks at the version of the store once a second.
 
-    A version is told with the start of the process, because another process counts from 0.
+    What they send is made once, however many they are. A version is told with the start of the process,
+    because another process counts from 0.
     """
 
     def __init__(self, log: PageLog, version: Callable[[], int], now: Callable[[], datetime]) -> None:
@@ -37,10 +41,11 @@ class Watchers:
         self._version = version
         self._now = now
         self._boot = secrets.token_hex(4)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closing: asyncio.Event | None = None
+        self._clock: asyncio.Task[None] | None = None
+        self._turn = asyncio.Event()  # set when the version is another one, or a ping is due; then replaced
+        self._is_closing = False
         self.watching = 0
-        self._made: dict[tuple[str, int | None, int], bytes] = {}
+        self._made: dict[_Wanted, asyncio.Task[bytes]] = {}
 
     @property
     def is_full(self) -> bool:
@@ -52,35 +57,43 @@ class Watchers:
 
     def close(self) -> None:
         """End all streams. For the thread of the server."""
-        if self._closing is not None:
-            self._closing.set()
+        self._is_closing = True
+        self._turn.set()
 
     async def stream(self, pages: Sequence[str], serial: str) -> AsyncIterator[bytes]:
         """The events of these pages, for a browser that has them as of `serial`."""
-        closing = self._closing = self._closing or asyncio.Event()
-        since, quiet = self._version_of(serial), 0.0
+        since = self._version_of(serial)
         self.watching += 1
+        if self._clock is None:
+            self._clock = asyncio.create_task(self._tick())
         try:
             yield b"retry: 2000\n\n"
             yield self._ping()
-            while not closing.is_set():
-                version = self._version()
-                if version != since:
-                    event = await self._event(pages, since, version)
-                    since = version
-                    if event:
-                        quiet = 0.0
-                        yield event
-                if quiet >= _PING_SECONDS:
-                    quiet = 0.0
+            while not self._is_closing:
+                turn, version = self._turn, self._version()
+                event = b"" if version == since else await self._event(pages, since, version)
+                since = version
+                if event:
+                    yield event
+                await turn.wait()
+                if not event and not self._is_closing and self._version() == since:
                     yield self._ping()
-                quiet += _INTERVAL
-                try:
-                    await asyncio.wait_for(closing.wait(), _INTERVAL)
-                except TimeoutError:
-                    continue
         finally:
             self.watching -= 1
+
+    async def _tick(self) -> None:
+        """Wake all streams at each new version, and every few seconds."""
+        known, quiet = self._version(), 0.0
+        while self.watching and not self._is_closing:
+            await asyncio.sleep(_INTERVAL)
+            quiet += _INTERVAL
+            version = self._version()
+            if version != known or quiet >= _PING_SECONDS:
+                known, quiet = version, 0.0
+                turn, self._turn = self._turn, asyncio.Event()
+                self._made = {}
+                turn.set()
+        self._clock = None
 
     def _version_of(self, serial: str) -> int | None:
         boot, _, number = serial.rpartition("-")
@@ -92,21 +105,20 @@ class Watchers:
 
     async def _event(self, pages: Sequence[str], since: int | None, version: int) -> bytes:
         """One event about all pages that have changed, b"" if none has."""
-        changed = []
-        for page in pages:
-            made = self._made.get((page, since, version))
-            if made is None:
-                made = await run_in_threadpool(self._change, page, since)
-                if any(each[2] != version for each in self._made):
-                    self._made = {}
-                self._made[page, since, version] = made
-            if made:
-                changed.append(made)
+        changed = [made for page in pages if (made := await self._made_once((page, since, version)))]
         if not changed:
             return b""
         at = json.dumps(self._now().isoformat())
         head = f'id: {self.serial(version)}\nevent: change\ndata: {{"at": {at}, "pages": {{'
         return head.encode() + b", ".join(changed) + b"}}\n\n"
+
+    async def _made_once(self, wanted: _Wanted) -> bytes:
+        """The entry of one page, which the first stream that wants it has made for all."""
+        task = self._made.get(wanted)
+        if task is None:
+            page, since, _ = wanted
+            task = self._made[wanted] = asyncio.create_task(run_in_threadpool(self._change, page, since))
+        return await asyncio.shield(task)  # a stream that ends takes it from no other
 
     def _change(self, page: str, since: int | None) -> bytes:
         """The entry of one page in the JSON of an event. JSON has no line break, as an event demands."""

@@ -252,8 +252,7 @@ def _spot(each: SeenInstance, look: Legend, *, is_in_batch: bool) -> Spot:
 def batch_under_way(state: ScaleSetState) -> frozenset[str]:
     """The ids of the instances that are being upgraded now."""
     attempt, current = state.progress.attempt, state.published.history.current
-    if attempt is None or not isinstance(attempt.step, Upgrade):
-        return frozenset()
-    if current is not None and current.batch_since is None:
-        return frozenset()
+    is_under_way = current is not None and current.batch_since is not None
+    if attempt is None or not isinstance(attempt.step, Upgrade) or not is_under_way:
+        return frozenset()  # the last attempt is known for longer than its batch takes
     return frozenset(attempt.step.instance_ids)

@@ -67,7 +67,10 @@ def _part(state: ScaleSetState, commit: str) -> Part:
     records: Sequence[RolloutRecord] = state.published.history.records
     record = next((each for each in records if each.commit == commit), None)
     row = fleet_row(state)
-    return Part(row, _word(row, record), record.message if record else row.message)
+    word = _word(row, record)
+    if record is None or (word == "stopped" and record.ending is None):
+        return Part(row, word, f"{row.reason}: {row.message}")
+    return Part(row, word, record.message)
 
 
 def _word(row: FleetRow, record: RolloutRecord | None) -> str:

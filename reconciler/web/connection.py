@@ -83,9 +83,7 @@ class Connection(H11Protocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._await_request()
-        if self.transport.get_write_buffer_size():
-            self._await_reader()
+        self._await_request()  # until then, the client has to read this response
 
     def _await_request(self) -> None:
         """Cut the connection off unless the whole request comes in time."""

@@ -1,16 +1,21 @@
 """The pages, as a real server shows them to a real client."""
 
+import contextlib
 import json
 import socket
 import struct
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from starlette.responses import Response as HttpResponse
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
 
 from reconciler import __version__
 from reconciler.daemon.conditions import conditions
@@ -486,6 +491,38 @@ def test_a_client_that_disconnects_is_not_logged(caplog: pytest.LogCaptureFixtur
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABRUPTLY)
         assert get(f"{server.url}/readyz")[0] == 200
     assert caplog.messages == []
+
+
+class Endless:
+    """A site with a response of 20 MB, and one that has no end."""
+
+    routes = (
+        Route("/large", lambda _: HttpResponse(b"x" * 20_000_000)),
+        Route("/endless", lambda _: StreamingResponse(Endless.parts())),
+    )
+
+    @staticmethod
+    async def parts() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 100_000
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("path", ["/large", "/endless"])
+def test_a_client_that_does_not_read_is_cut_off(path: str) -> None:
+    pages, patience = Pages(rolling(), OVERDUE), timedelta(seconds=0.3)
+    server = Server(pages, "127.0.0.1", 0, patience, site=Endless())
+    host, port = server.url.removeprefix("http://").split(":")
+    with closing(server), socket.create_connection((host, int(port)), timeout=30) as client:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        time.sleep(1.5)
+        received = 0
+        with contextlib.suppress(ConnectionError):
+            while received < 20_000_000 and (part := client.recv(1 << 20)):
+                received += len(part)
+    assert 0 < received < 20_000_000
 
 
 def test_a_bug_is_logged_and_the_next_request_is_served(caplog: pytest.LogCaptureFixture) -> None:

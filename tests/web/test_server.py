@@ -1,5 +1,6 @@
 """The pages, as a real server shows them to a real client."""
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -504,6 +505,7 @@ class Endless:
     @staticmethod
     async def parts() -> AsyncIterator[bytes]:
         while True:
+            await asyncio.sleep(0)
             yield b"x" * 100_000
 
     def close(self) -> None:

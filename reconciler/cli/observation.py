@@ -54,4 +54,4 @@ def observe_fleet(
     """
     source = _Declared(scale_sets, specs)
     store = FleetAccess(Specs(source), session, by_group).reconciler().once(act=False)
-    return FleetObservation(store.states(), store.last_sweep.errors if store.last_sweep else ())
+    return FleetObservation(tuple(store.states()), store.last_sweep.errors if store.last_sweep else ())

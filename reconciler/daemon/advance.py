@@ -81,7 +81,21 @@ def _after_reconcile(state: ScaleSetState, event: ReconcileEvent) -> ScaleSetSta
 
 
 def _with_spec(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
-    """Apply a spec. A new image discards the instance counts and the forecast of the previous one."""
+    """Apply a spec. A new image discards the instance counts and the forecast of the previous one.
+
+    A sweep applies the specs of the whole fleet each time, and mostly changes none.
+    """
+    if event == SpecRead(
+        state.desired,
+        state.commit,
+        state.removed & event.removed,
+        state.origin,
+        state.behind,
+        state.is_newer,
+        state.stale_since,
+        state.fleet_pause,
+    ):
+        return state
     after = replace(
         state,
         desired=event.desired,
@@ -103,11 +117,17 @@ def _with_spec(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
 
 
 def _with_row(state: ScaleSetState, event: Listed) -> ScaleSetState:
-    after = replace(state, seen=replace(state.seen, listed=event.model, listed_at=event.at))
-    if _is_retry(state.seen, event):
-        after = replace(after, progress=state.progress.for_retry())
-    is_known = event.is_settled and event.model and state.outcome and not state.outcome.is_error
-    return replace(after, published=replace(after.published, known_at=event.at)) if is_known else after
+    published, is_error = state.published, state.outcome is None or state.outcome.is_error
+    return replace(
+        state,
+        seen=replace(state.seen, listed=event.model, listed_at=event.at),
+        progress=state.progress.for_retry() if _is_retry(state.seen, event) else state.progress,
+        published=(
+            replace(published, known_at=event.at)
+            if event.is_settled and event.model and not is_error
+            else published
+        ),
+    )
 
 
 def _is_retry(seen: LastSeen, event: Listed) -> bool:

@@ -3,10 +3,9 @@
 States are frozen and in memory only. Only `advance` makes the next one.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from reconciler.daemon.condition import UNOBSERVED, Condition
 from reconciler.daemon.history import History
@@ -25,9 +24,6 @@ from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
-
-_T = TypeVar("_T")
-_P = ParamSpec("_P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,34 +161,3 @@ class ScaleSetState:
         observed as soon as it is in force."""
         declared, concluded = self.revision, self.published.concluded
         return declared if concluded and concluded.spec == declared.spec else concluded
-
-
-class ScaleSetStates(tuple[ScaleSetState, ...]):
-    """The states of all scale sets at one moment, sorted by name.
-
-    What a gate needs from all of them is computed once, not once for each scale set that waits. For 2,000
-    scale sets that wait for one pilot, that visits 2,000 states instead of four million.
-    """
-
-    _found: dict[Any, Any]
-
-    @classmethod
-    def of(cls, states: Sequence[ScaleSetState]) -> "ScaleSetStates":
-        if isinstance(states, ScaleSetStates):
-            return states
-        made = cls(states)
-        made._found = {}
-        return made
-
-    def find_once(
-        self,
-        find: Callable[Concatenate["ScaleSetStates", _P], _T],
-        *args: _P.args,
-        **kwargs: _P.kwargs,
-    ) -> _T:
-        """The result of `find` on these states, computed once for each function and its arguments."""
-        question = (find, args, tuple(sorted(kwargs.items())))
-        if question not in self._found:
-            self._found[question] = find(self, *args, **kwargs)
-        answer: _T = self._found[question]
-        return answer

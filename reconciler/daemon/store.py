@@ -16,7 +16,8 @@ from reconciler.daemon.event import Event, SlotAcquired, SpecRead
 from reconciler.daemon.in_force import InForce, RefusedCommit
 from reconciler.daemon.listing import scope_of
 from reconciler.daemon.orphan import Orphan
-from reconciler.daemon.state import ScaleSetState, ScaleSetStates
+from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.states import ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.pause import NOT_PAUSED, FleetPause
 from reconciler.rollout.reason import Status
@@ -81,7 +82,7 @@ class CommitNote:
 
 @dataclass(slots=True)
 class Store:
-    """Every state by its key, the last sweep, and the number of requests to Azure.
+    """Every state, the last sweep, and the number of requests to Azure.
 
     `version` grows with every change. `commits` are the last ones that were in force, by their ids.
     """
@@ -90,9 +91,8 @@ class Store:
     version: int = 0
     commits: dict[str, CommitNote] = field(default_factory=dict)
     requests: RequestCounter = field(default_factory=RequestCounter)
-    _states: dict[str, ScaleSetState] = field(default_factory=dict)
+    _states: ScaleSetStates = field(default_factory=lambda: ScaleSetStates.of(()))
     _lock: Lock = field(default_factory=Lock)
-    _sorted: ScaleSetStates | None = None  # all states by name, until one changes
 
     def end_sweep(self, sweep: Sweep) -> None:
         """Record a sweep whose specs are declared already."""
@@ -106,8 +106,7 @@ class Store:
 
     def states(self) -> ScaleSetStates:
         """All states, sorted by name."""
-        with self._lock:
-            return self._by_name()
+        return self._states
 
     @property
     def is_as_declared(self) -> bool:
@@ -116,8 +115,7 @@ class Store:
         return all(each and each.status in {Status.READY, Status.SUSPENDED} for each in outcomes)
 
     def get(self, key: str) -> ScaleSetState | None:
-        with self._lock:
-            return self._states.get(key)
+        return self._states.get(key)
 
     def declare(
         self,
@@ -134,10 +132,10 @@ class Store:
         """
         wanted = {each.key: each for each in in_force}
         with self._lock:
-            self._sorted = None
             self.version += 1
-            gone = {key: self._states.pop(key) for key in self._states.keys() - wanted.keys()}
-            removed = frozenset(failure for state in gone.values() for failure in state.failures)
+            gone = [state for state in self._states if state.key not in wanted]
+            removed = frozenset(failure for state in gone for failure in state.failures)
+            after = []
             for key, each in wanted.items():
                 known = self._states.get(key) or ScaleSetState(each.desired, each.commit, declared_at=at)
                 read = SpecRead(
@@ -150,8 +148,9 @@ class Store:
                     stale_since,
                     fleet_pause,
                 )
-                self._states[key] = advance(known, read)
-            return tuple(sorted(state.desired.name for state in gone.values()))
+                after.append(advance(known, read))
+            self._states = ScaleSetStates.of(after)
+            return tuple(sorted(state.desired.name for state in gone))
 
     @property
     def orphans(self) -> tuple[Orphan, ...]:
@@ -161,12 +160,14 @@ class Store:
     def apply(self, key: str, event: Event) -> ScaleSetState | None:
         """Advance one state and return it, or return None if the scale set is no longer declared."""
         with self._lock:
-            if key not in self._states:
+            before = self._states.get(key)
+            if before is None:
                 return None
-            self._states[key] = advance(self._states[key], event)
-            self._sorted = None
-            self.version += 1
-            return self._states[key]
+            after = advance(before, event)
+            if after is not before:
+                self._states = self._states.replaced(after)
+                self.version += 1
+            return after
 
     def acquire(self, key: str, evaluate: Callable[[ScaleSetState, Sequence[ScaleSetState]], Gate]) -> Gate:
         """Evaluate the gate of this scale set, and acquire a slot if it is open, in one transaction.
@@ -174,17 +175,11 @@ class Store:
         Raises KeyError if the scale set is no longer declared.
         """
         with self._lock:
-            state = self._states[key]
-            gate = evaluate(state, self._by_name())
+            state = self._states.get(key)
+            if state is None:
+                raise KeyError(key)
+            gate = evaluate(state, self._states)
             if gate.closed is None:
-                self._states[key] = advance(state, SlotAcquired())
-                self._sorted = None
+                self._states = self._states.replaced(advance(state, SlotAcquired()))
                 self.version += 1
             return gate
-
-    def _by_name(self) -> ScaleSetStates:
-        if self._sorted is None:
-            self._sorted = ScaleSetStates.of(
-                sorted(self._states.values(), key=lambda state: state.desired.name)
-            )
-        return self._sorted

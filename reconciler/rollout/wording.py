@@ -12,7 +12,7 @@ from reconciler.spec.wording import count, one_of
 
 T = TypeVar("T")
 
-_MOST_NAMES = 4
+MOST_NAMES = 4
 _ALL = {1: "", 2: "both "}
 
 
@@ -22,26 +22,28 @@ def join(names: Iterable[str]) -> str:
     >>> join(["a", "b", "c", "d", "e", "f"])
     'a, b, c, d and 2 more'
     """
-    return join_first(list(names), str)
+    every = list(names)
+    return join_first(every, str, len(every))
 
 
-def join_first(every: Sequence[T], name: Callable[[T], str]) -> str:
-    """Like `join`, but calls `name` only for the items that are shown."""
-    return ", ".join(map(name, every[:_MOST_NAMES])) + _more(len(every) - _MOST_NAMES)
+def join_first(first: Sequence[T], name: Callable[[T], str], size: int) -> str:
+    """Like `join`, of the first of `size` items. `name` is called only for those that are shown."""
+    return ", ".join(map(name, first[:MOST_NAMES])) + _more(size - MOST_NAMES)
 
 
 def _more(number: int) -> str:
     return f" and {number} more" if number > 0 else ""
 
 
-def list_names(names: Iterable[str]) -> str:
-    """The first few names as part of a sentence.
+def list_names(names: Iterable[str], size: int | None = None) -> str:
+    """The first few names as part of a sentence. If `size` is larger, they are the first of that many.
 
     >>> print(list_names(["a"]), list_names(["a", "b", "c"]), list_names("abcdef"), sep="; ")
     a; a, b and c; a, b, c, d and 2 more
     """
-    every = list(names)
-    return one_of(every, last="and") if 0 < len(every) <= _MOST_NAMES else join(every)
+    first = list(names)
+    size = len(first) if size is None else size
+    return one_of(first, last="and") if 0 < size <= MOST_NAMES else join_first(first, str, size)
 
 
 def list_numbered(names: Sequence[str]) -> str:
@@ -61,13 +63,13 @@ def describe(instances: Iterable[Instance]) -> str:
     (stopped)"."""
     by_problem: dict[str, list[str]] = {}
     every = list(instances)
-    for each in every[:_MOST_NAMES]:
+    for each in every[:MOST_NAMES]:
         by_problem.setdefault(describe_problem(each), []).append(each.name)
     groups = ", ".join(
         f"{list_names(names)} ({_ALL.get(len(names), 'all ')}{problem})"
         for problem, names in by_problem.items()
     )
-    return f"{groups}{_more(len(every) - _MOST_NAMES)}"
+    return f"{groups}{_more(len(every) - MOST_NAMES)}"
 
 
 def share(number: int, total: int) -> str:

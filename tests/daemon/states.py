@@ -6,6 +6,7 @@ from typing import Any
 from reconciler.daemon.in_force import InForce
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.state import LastSeen, Published, ScaleSetState
+from reconciler.daemon.states import ScaleSetStates
 from reconciler.daemon.store import Store
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.gates import closed_gate_message
@@ -52,7 +53,7 @@ def in_force(*scale_sets: ScaleSet, commit: str = "a1") -> list[InForce]:
 
 def store_of(*states: ScaleSetState) -> Store:
     """A store that holds these."""
-    return Store(_states={each.key: each for each in states})
+    return Store(_states=ScaleSetStates.of(states))
 
 
 def waiting(reason: Reason, evidence: str, name: str = "web", **changes: Any) -> Outcome:

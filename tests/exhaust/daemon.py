@@ -17,6 +17,7 @@ from reconciler.daemon.gates import evaluation
 from reconciler.daemon.outcome import Outcome, outcome_of, outcome_of_failure
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.state import LastSeen, Published, ScaleSetState
+from reconciler.daemon.states import ScaleSetStates
 from reconciler.daemon.store import Store
 from reconciler.rollout.age import Sighting, date_instances, sightings
 from reconciler.rollout.counts import InstanceCounts
@@ -162,7 +163,7 @@ class Observation:
 
 def observe(state: ScaleSetState, others: tuple[ScaleSetState, ...], reads: Reads) -> Observation:
     """Read until there is a decision, as the daemon's observer does, with all reads at one moment."""
-    store = Store(_states={each.key: each for each in (state, *others)})
+    store = Store(_states=ScaleSetStates.of((state, *others)))
     store.apply(state.key, ReconcileBegan())
     begun = store.get(state.key)
     assert begun

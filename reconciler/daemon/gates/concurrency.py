@@ -10,12 +10,13 @@ This includes a completed scale set with an unhealthy instance, until the instan
 reserved for each scale set that was not observed yet. Free slots are given out in the order of names.
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.daemon.outcome import Outcome
-from reconciler.daemon.state import ScaleSetState, ScaleSetStates
+from reconciler.daemon.some import Some
+from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.states import ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason, Slot
@@ -31,13 +32,11 @@ def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_be
     has_slot = state.progress.has_slot
     if has_slot or (has_slot is None and has_begun):
         return Gate("turn", "its rollout is in progress")
-    slots = ScaleSetStates.of(states).find_once(_slots)
-    moving = [each for each in slots.moving if each.key != state.key]
-    unknown = [each for each in slots.unknown if each.key != state.key]
-    unobserved = [each for each in unknown if each.outcome is None]
-    undetermined = [each for each in unknown if each.outcome]
-    ahead = slots.waiting[: bisect_left(slots.names, state.desired.name)]
-    is_open = len(moving) + len(unknown) + len(ahead) < cap.of(total)
+    together = ScaleSetStates.of(states)
+    others = together.total_of_others(state.key, _Slots(), _slots)
+    ahead = together.total_before(state.desired.name, _Slots(), _slots).waiting
+    moving, unobserved, undetermined = others.moving, others.unobserved, others.undetermined
+    is_open = moving.size + unobserved.size + undetermined.size + ahead.size < cap.of(total)
     who = " and ".join(
         (
             *([f"{with_reasons(moving)} {_are(moving)} rolling out"] if moving else []),
@@ -59,22 +58,34 @@ def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_be
 
 @dataclass(frozen=True, slots=True)
 class _Slots:
-    """The scale sets that hold a slot, those that may hold one, and those that wait for one, sorted by name.
+    """The scale sets that hold a slot, those that may hold one, and those that wait for one.
 
-    `names` are the names of `waiting`.
+    `unobserved` are those that may hold one and were not observed yet, `undetermined` the others.
     """
 
-    moving: tuple[ScaleSetState, ...]
-    unknown: tuple[ScaleSetState, ...]
-    waiting: tuple[ScaleSetState, ...]
-    names: tuple[str, ...]
+    moving: Some[ScaleSetState] = field(default_factory=Some)
+    unobserved: Some[ScaleSetState] = field(default_factory=Some)
+    undetermined: Some[ScaleSetState] = field(default_factory=Some)
+    waiting: Some[ScaleSetState] = field(default_factory=Some)
+
+    def __add__(self, other: "_Slots") -> "_Slots":
+        return _Slots(
+            self.moving + other.moving,
+            self.unobserved + other.unobserved,
+            self.undetermined + other.undetermined,
+            self.waiting + other.waiting,
+        )
 
 
-def _slots(states: ScaleSetStates) -> _Slots:
-    moving = (each for each in states if each.progress.has_slot)
-    unknown = (each for each in states if each.progress.has_slot is None and not each.desired.suspend)
-    waiting = sorted(filter(_is_waiting, states), key=lambda each: each.desired.name)
-    return _Slots(tuple(moving), tuple(unknown), tuple(waiting), tuple(each.desired.name for each in waiting))
+def _slots(state: ScaleSetState) -> _Slots:
+    """The slots of this one scale set."""
+    is_unknown = state.progress.has_slot is None and not state.desired.suspend
+    return _Slots(
+        Some.one_if(state.progress.has_slot, state),
+        Some.one_if(is_unknown and state.outcome is None, state),
+        Some.one_if(is_unknown and state.outcome, state),
+        Some.one_if(_is_waiting(state), state),
+    )
 
 
 def slot_after(before: Progress, outcome: Outcome, *, may_have_begun: bool) -> bool | None:
@@ -108,22 +119,23 @@ def _is_waiting(state: ScaleSetState) -> bool:
     return state.outcome.reason == Reason.AWAITING_TURN
 
 
-def _are(states: Sequence[object], one: str = "is", many: str = "are") -> str:
-    return one if len(states) == 1 else many
+def _are(some: Some[ScaleSetState], one: str = "is", many: str = "are") -> str:
+    return one if some.size == 1 else many
 
 
-def _names(states: Sequence[ScaleSetState]) -> str:
-    return f"{_scale_sets(states)} {join_first(states, lambda each: each.desired.name)}"
+def _names(some: Some[ScaleSetState]) -> str:
+    return f"{_scale_sets(some)} {join_first(some.first, lambda each: each.desired.name, some.size)}"
 
 
-def with_reasons(states: Sequence[ScaleSetState]) -> str:
+def with_reasons(some: Some[ScaleSetState]) -> str:
     """The names of these scale sets, each with its reason."""
     names = join_first(
-        states,
+        some.first,
         lambda each: f"{each.desired.name} ({each.outcome.reason})" if each.outcome else each.desired.name,
+        some.size,
     )
-    return f"{_scale_sets(states)} {names}"
+    return f"{_scale_sets(some)} {names}"
 
 
-def _scale_sets(states: Sequence[object]) -> str:
-    return "scale set" if len(states) == 1 else "scale sets"
+def _scale_sets(some: Some[ScaleSetState]) -> str:
+    return "scale set" if some.size == 1 else "scale sets"

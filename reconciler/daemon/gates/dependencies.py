@@ -8,12 +8,14 @@ A declaration that is newer than the last commit without errors also waits for t
 commit. In a wave these are the ones that may be to run the same image.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.daemon.revision import differs
-from reconciler.daemon.state import ScaleSetState, ScaleSetStates
+from reconciler.daemon.some import Some
+from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.states import ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.urgency import urgency_note
@@ -38,11 +40,12 @@ def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: I
     names = state.desired.depends_on
     if not names:
         return ()
-    known = ScaleSetStates.of(states).find_once(_by_name)
-    missing = [f"scale set {name} is not declared" for name in names if name not in known]
+    together = ScaleSetStates.of(states)
+    known = [each for name in names if (each := together.named(name))]
+    missing = [f"scale set {name} is not declared" for name in names if together.named(name) is None]
     behind = [
         f"scale set {each.desired.name} {obstacle}"
-        for each in _by_names(names, known)
+        for each in known
         if (
             obstacle := _lateness(each, state.is_newer)
             or _obstacle(each)
@@ -64,16 +67,16 @@ def waves(
     that version or a later one: a Ready scale set may not have observed the new version yet.
     """
     desired = state.desired
-    lower = ScaleSetStates.of(states).find_once(
-        _lower_waves, desired.image, desired.wave, exact, is_newer=state.is_newer
+    lower = ScaleSetStates.of(states).total(
+        _LowerWaves(), _lower_waves, desired.image, desired.wave, exact, state.is_newer
     )
     if not lower.size:
         return ()
     if note := urgency_note(desired.fleet, exact, at):
         return (Gate("wave", f"passed; {note}"),)
     if behind := lower.behind:
-        who = "lower waves are" if len(behind) == lower.size else _lower(len(behind), lower.size)
-        evidence = f"{who} not Ready: {list_names(behind)}"
+        who = "lower waves are" if behind.size == lower.size else _lower(behind.size, lower.size)
+        evidence = f"{who} not Ready: {list_names(behind.first, behind.size)}"
         return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
     all_ready = f"{_lower(lower.size, lower.size)} Ready"
     if not lower.is_proven and not desired.fleet.allow_unproven_wave:
@@ -82,7 +85,8 @@ def waves(
             "spec.allowUnprovenWave"
         )
         return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
-    passed_over = f"; no instance runs it in {list_names(lower.empty)}" if lower.empty else ""
+    empty = lower.empty
+    passed_over = f"; no instance runs it in {list_names(empty.first, empty.size)}" if empty else ""
     return (Gate("wave", f"{all_ready}{passed_over}"),)
 
 
@@ -94,32 +98,35 @@ class _LowerWaves:
     instance runs the image. `is_proven`: an instance of one of them has proven it.
     """
 
-    size: int
-    behind: tuple[str, ...]
-    empty: tuple[str, ...]
-    is_proven: bool
+    size: int = 0
+    behind: Some[str] = field(default_factory=Some)
+    empty: Some[str] = field(default_factory=Some)
+    is_proven: bool = False
+
+    def __add__(self, other: "_LowerWaves") -> "_LowerWaves":
+        if not self.size or not other.size:
+            return self if self.size else other
+        return _LowerWaves(
+            self.size + other.size,
+            self.behind + other.behind,
+            self.empty + other.empty,
+            self.is_proven or other.is_proven,
+        )
 
 
-def _lower_waves(
-    states: ScaleSetStates, image: Image, wave: int, exact: Image, *, is_newer: bool
-) -> _LowerWaves:
-    lower = [
-        each
-        for each in states
-        if each.desired.wave < wave
-        and (same(each.desired.image, image) or (is_newer and _may_be_to_run(each, image)))
-    ]
-    behind = (
-        f"{each.desired.name} {obstacle}"
-        for each in lower
-        if (obstacle := _lateness(each, is_newer) or _obstacle(each) or _lag(each, exact))
+def _lower_waves(state: ScaleSetState, image: Image, wave: int, exact: Image, is_newer: bool) -> _LowerWaves:
+    """This one scale set, if it is in a lower wave and declares the image."""
+    if state.desired.wave >= wave:
+        return _LowerWaves()
+    if not same(state.desired.image, image) and not (is_newer and _may_be_to_run(state, image)):
+        return _LowerWaves()
+    name, obstacle = state.desired.name, _lateness(state, is_newer) or _obstacle(state) or _lag(state, exact)
+    return _LowerWaves(
+        1,
+        Some.one_if(obstacle, f"{name} {obstacle}"),
+        Some.one_if(not _runs_it(state), name),
+        _has_proven(state),
     )
-    empty = (each.desired.name for each in lower if not _runs_it(each))
-    return _LowerWaves(len(lower), tuple(behind), tuple(empty), any(map(_has_proven, lower)))
-
-
-def _by_name(states: ScaleSetStates) -> Mapping[str, ScaleSetState]:
-    return {each.desired.name: each for each in states}
 
 
 def _is_same(state: ScaleSetState, other: ScaleSetState) -> bool:
@@ -137,10 +144,6 @@ def _lower(some: int, total: int) -> str:
     else:
         who = f"{some} of {total} scale sets"
     return f"{who} in lower waves {'is' if some == 1 else 'are'}"
-
-
-def _by_names(names: Sequence[str], known: Mapping[str, ScaleSetState]) -> list[ScaleSetState]:
-    return [known[name] for name in names if name in known]
 
 
 def _may_be_to_run(state: ScaleSetState, image: Image) -> bool:

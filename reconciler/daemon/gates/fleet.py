@@ -16,14 +16,14 @@ last. An urgent image has one pilot for all waves. An image that is the last goo
 wave needs no pilot.
 """
 
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from reconciler.daemon.gates.concurrency import with_reasons
-from reconciler.daemon.state import ScaleSetState, ScaleSetStates
+from reconciler.daemon.some import Some
+from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.states import ScaleSetStates
 from reconciler.rollout.blame import is_retried
 from reconciler.rollout.gate import BREAKER, Gate
 from reconciler.rollout.persisted import Fingerprint
@@ -31,8 +31,7 @@ from reconciler.rollout.reason import Phase, Reason, Status
 from reconciler.rollout.urgency import with_urgent_limits
 from reconciler.rollout.wording import list_names
 from reconciler.spec.image import Image, short
-
-_Rank = tuple[bool, int, str]
+from reconciler.spec.scale_set import ScaleSet
 
 
 def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
@@ -41,7 +40,7 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
     failed = _failed_in(state, together, image)
     if not failed:
         return ()
-    declaring = together.find_once(_declarations)[image]
+    declaring = together.total(0, _declares, image)
     most = state.desired.fleet.max_failed.within(declaring)
     where = f"scale set{'s' * (len(failed) > 1)} {list_names(failed)}"
     evidence = (
@@ -61,84 +60,147 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
     """
     image, is_urgent = Fingerprint.of(exact), bool(state.desired.fleet.urgency(exact, at))
     together, number = ScaleSetStates.of(states), None if is_urgent else state.desired.wave
-    if image in together.find_once(_good_images, number):
+    if together.total(0, _is_good, image, number):
         where = "a scale set that declares it" if is_urgent else "its wave"
         return Gate("pilot", f"{short(exact)} has already been proven in {where}")
-    wave = together.find_once(_wave, image, number, at)
-    proven = len(wave.proven - {state.key})
-    trying = [each for each in wave.trying if each.key != state.key]
+    others = together.total_of_others(state.key, _WaveProgress(), _wave_progress, image, number, at=at)
+    size = together.total(0, _is_member, image, number)
     whose = " that declare it" if is_urgent else " in its wave"
-    evidence = f"{short(exact)} has been proven in {proven} of {wave.size} scale sets{whose}"
-    most, ahead = max(1, proven), () if state.progress.has_slot else wave.ahead_of(state)
-    before = trying if len(trying) >= most else [*trying, *ahead]
-    if len(before) < most:
+    evidence = f"{short(exact)} has been proven in {others.proven} of {size} scale sets{whose}"
+    most, before = max(1, others.proven), others.trying
+    if before.size < most and not state.progress.has_slot:
+        before += _ahead(state, together, image, number)
+    if before.size < most:
         return Gate("pilot", evidence)
-    first = f"{with_reasons(before)} {'goes' if len(before) == 1 else 'go'} first"
+    first = f"{with_reasons(before)} {'goes' if before.size == 1 else 'go'} first"
     return Gate("pilot", f"{first}; {evidence}", Reason.AWAITING_PILOT)
 
 
 @dataclass(frozen=True, slots=True)
 class _WaveProgress:
-    """The scale sets of a wave that declare one image.
-
-    `proven` are the keys of those that have proven it, `trying` those that run their first batch, and
-    `waiting` those that may begin, by rank.
+    """Of the scale sets of a wave that declare one image, those that have proven it, and those that run
+    their first batch. Time alone changes this at `until`.
     """
 
-    size: int
-    proven: frozenset[str]
-    trying: tuple[ScaleSetState, ...]
-    waiting: tuple[ScaleSetState, ...]
-    ranks: tuple[_Rank, ...]
+    proven: int = 0
+    trying: Some[ScaleSetState] = field(default_factory=Some)
+    until: datetime | None = None
 
-    def ahead_of(self, state: ScaleSetState) -> Sequence[ScaleSetState]:
-        """The scale sets that begin before this one."""
-        return self.waiting[: bisect_left(self.ranks, _rank(state))]
+    def __add__(self, other: "_WaveProgress") -> "_WaveProgress":
+        until = min(filter(None, (self.until, other.until)), default=None)
+        return _WaveProgress(self.proven + other.proven, self.trying + other.trying, until)
 
 
-def _wave(states: ScaleSetStates, image: Fingerprint, wave: int | None, at: datetime) -> _WaveProgress:
-    """The scale sets of one wave, or of all waves if `wave` is None."""
-    members = [
-        each for each in states if (wave is None or each.desired.wave == wave) and _exact(each) == image
-    ]
-    healthy = [each for each in members if has_proven(each, image)]
-    soaking = frozenset(each.key for each in healthy if _soaks_first_batch(each, image, at))
-    proven = frozenset(each.key for each in healthy) - soaking
-    trying = tuple(
-        each
-        for each in members
-        if each.key in soaking or (each.key not in proven and _is_trying(each, image, at))
+_NONE = _WaveProgress()
+
+
+def _wave_progress(state: ScaleSetState, image: Fingerprint, wave: int | None, at: datetime) -> _WaveProgress:
+    """The progress of this one scale set, in a wave, or in all waves if `wave` is None."""
+    if not _is_member(state, image, wave):
+        return _NONE
+    is_healthy = has_proven(state, image)
+    is_soaking = is_healthy and _soaks_first_batch(state, image, at)
+    is_proven = is_healthy and not is_soaking
+    is_trying = is_soaking or (not is_proven and _is_trying(state, image, at))
+    return _WaveProgress(int(is_proven), Some.one_if(is_trying, state), _changes_at(state, at))
+
+
+def _changes_at(state: ScaleSetState, at: datetime) -> datetime | None:
+    """When time alone may next change whether its first batch soaks or is stuck. None if never."""
+    attempt, urgent = state.progress.attempt, state.desired.fleet.urgent
+    if attempt is None:
+        return None
+    rollout = _with_limits(state, at).rollout
+    times = (
+        attempt.at + rollout.first_soak,
+        attempt.at + rollout.progress_deadline,
+        *([urgent.until] if urgent else []),
     )
-    waiting = sorted(filter(_may_begin, members), key=_rank)
-    return _WaveProgress(len(members), proven, trying, tuple(waiting), tuple(map(_rank, waiting)))
+    return min((each for each in times if each > at), default=None)
 
 
-def _good_images(states: ScaleSetStates, wave: int | None) -> frozenset[Fingerprint]:
-    """The last good images of the scale sets of one wave, or of all waves if `wave` is None."""
-    models = (each.seen.listed_or_read for each in states if wave is None or each.desired.wave == wave)
-    good = (model.persisted.last_good for model in models if model)
-    return frozenset(Fingerprint.of(image) for image in good if image)
+@dataclass(frozen=True, slots=True)
+class _Queues:
+    """The scale sets that may begin, by the first two parts of their rank."""
+
+    by_rank: Mapping[tuple[bool, int], Some[ScaleSetState]] = field(default_factory=dict)
+
+    def __add__(self, other: "_Queues") -> "_Queues":
+        if not self.by_rank or not other.by_rank:
+            return self if self.by_rank else other
+        return _Queues(
+            {
+                rank: self.by_rank.get(rank, Some()) + other.by_rank.get(rank, Some())
+                for rank in self.by_rank.keys() | other.by_rank.keys()
+            }
+        )
 
 
-def _declarations(states: ScaleSetStates) -> Counter[Fingerprint]:
-    """The number of scale sets that declare each image."""
-    return Counter(map(_exact, states))
+def _queues(state: ScaleSetState, image: Fingerprint, wave: int | None) -> _Queues:
+    """The queue in which this one scale set waits, if it does."""
+    if not _is_member(state, image, wave) or not _may_begin(state):
+        return _Queues()
+    return _Queues({_rank(state): Some(1, (state,))})
 
 
-def _failures(states: ScaleSetStates, image: Fingerprint) -> tuple[Mapping[str, str], frozenset[str]]:
-    """The scale sets in which the image failed: names by key, and names of those without a spec."""
-    failed = {each.key: each.desired.name for each in states if has_failed(each, image)}
-    removed = {each.name for state in states for each in state.removed if each.image.digest == image.digest}
-    return failed, frozenset(removed.difference(each.desired.name for each in states) if removed else ())
+def _ahead(
+    state: ScaleSetState, states: ScaleSetStates, image: Fingerprint, wave: int | None
+) -> Some[ScaleSetState]:
+    """The scale sets that begin before this one: those of a lower rank, and those of its rank by name."""
+    rank = _rank(state)
+    every = states.total(_Queues(), _queues, image, wave).by_rank
+    alike = states.total_before(state.desired.name, _Queues(), _queues, image, wave).by_rank
+    found: Some[ScaleSetState] = Some()
+    for each in sorted(each for each in every if each < rank):
+        found += every[each]
+    return found + alike.get(rank, Some())
+
+
+def _is_member(state: ScaleSetState, image: Fingerprint, wave: int | None) -> bool:
+    """Whether it declares the image, and is in this wave if `wave` is one."""
+    return (wave is None or state.desired.wave == wave) and bool(_declares(state, image))
+
+
+def _is_good(state: ScaleSetState, image: Fingerprint, wave: int | None) -> bool:
+    """Whether the image is its last good one, and it is in this wave if `wave` is one."""
+    model = state.seen.listed_or_read
+    if model is None or (wave is not None and state.desired.wave != wave):
+        return False
+    good = model.persisted.last_good
+    return good is not None and Fingerprint.of(good) == image
+
+
+def _declares(state: ScaleSetState, image: Fingerprint) -> bool:
+    return Fingerprint.of(state.exact) == image
+
+
+@dataclass(frozen=True, slots=True)
+class _Failures:
+    """The scale sets in which an image failed: names by key, and names of those whose spec was removed."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
+
+    def __add__(self, other: "_Failures") -> "_Failures":
+        return _Failures({**self.names, **other.names}, self.removed | other.removed)
+
+
+def _failures(state: ScaleSetState, image: Fingerprint) -> _Failures:
+    """What this one scale set knows of failures of the image."""
+    return _Failures(
+        {state.key: state.desired.name} if has_failed(state, image) else {},
+        frozenset(each.name for each in state.removed if each.image.digest == image.digest),
+    )
 
 
 def _failed_in(state: ScaleSetState, states: ScaleSetStates, image: Fingerprint) -> list[str]:
     """The names of the other scale sets in which the image failed."""
-    failed, removed = states.find_once(_failures, image)
-    others = {name for key, name in failed.items() if key != state.key}
+    found = states.total(_Failures(), _failures, image)
+    others = {name for key, name in found.names.items() if key != state.key}
     retry = state.seen.model.persisted.retry if state.seen.model else None
-    is_retried = retry is not None and retry.image.digest == image.digest
-    return sorted(others if is_retried else others | removed)
+    if retry is not None and retry.image.digest == image.digest:
+        return sorted(others)
+    return sorted(others.union(name for name in found.removed if states.named(name) is None))
 
 
 def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:
@@ -174,8 +236,12 @@ def _soaks_first_batch(state: ScaleSetState, image: Fingerprint, at: datetime) -
         return False
     if not attempt.instance_ids or state.progress.taken.difference(attempt.instance_ids):
         return False
-    rollout = with_urgent_limits(replace(state.desired, image=state.exact), at).rollout
-    return at - attempt.at < rollout.first_soak
+    return at - attempt.at < _with_limits(state, at).rollout.first_soak
+
+
+def _with_limits(state: ScaleSetState, at: datetime) -> ScaleSet:
+    """Its spec with the soaks that apply at that moment."""
+    return with_urgent_limits(replace(state.desired, image=state.exact), at)
 
 
 def _is_trying(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
@@ -207,12 +273,13 @@ def _is_stuck(state: ScaleSetState, reason: Reason, at: datetime) -> bool:
     return attempt is not None and not reason.meaning.is_pause and at - attempt.at > patience
 
 
-def _rank(state: ScaleSetState) -> _Rank:
-    """Its rank among those that may begin. A scale set that was not observed yet ranks with the others."""
+def _rank(state: ScaleSetState) -> tuple[bool, int]:
+    """Its rank among those that may begin, before its name. One that was not observed yet ranks with the
+    others."""
     seen = state.seen
     instances = seen.sightings.values()
     proves_little = not instances or not all(each.is_back for each in instances)
-    return seen.instances_at is not None and proves_little, state.desired.wave, state.desired.name
+    return seen.instances_at is not None and proves_little, state.desired.wave
 
 
 def _may_begin(state: ScaleSetState) -> bool:
@@ -221,7 +288,3 @@ def _may_begin(state: ScaleSetState) -> bool:
     if outcome is None:
         return not state.desired.suspend
     return outcome.reason.meaning.is_queued
-
-
-def _exact(state: ScaleSetState) -> Fingerprint:
-    return Fingerprint.of(state.exact)

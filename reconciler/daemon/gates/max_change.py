@@ -18,7 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from reconciler.daemon.state import Change, ScaleSetState, ScaleSetStates
+from reconciler.daemon.state import Change, ScaleSetState
+from reconciler.daemon.states import ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Model
 from reconciler.rollout.reason import Reason
@@ -56,7 +57,7 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
     if note := urgency_note(state.desired.fleet, state.exact, at):
         return (Gate("maxChange", f"passed; {note}"),)
     cap, total = state.desired.fleet.max_change, len(states)
-    together = ScaleSetStates.of(states).find_once(_sizes)[_commit(state)]
+    together = ScaleSetStates.of(states).total(0, _changes_with, _commit(state))
     who = f"commit {state.change.commit[:10]} changes" if state.change.commit else "the specs change"
     limit = cap.describe(total)
     images = f"{who} the images of {together} of {total} scale sets"
@@ -67,9 +68,9 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
     return (Gate("maxChange", f"{images}, and spec.maxChange is {limit}"),)
 
 
-def _sizes(states: ScaleSetStates) -> Counter[_Commit | None]:
-    """The number of scale sets that each commit changes."""
-    return Counter(commit for each in states for commit in _commits(each))
+def _changes_with(state: ScaleSetState, commit: _Commit | None) -> int:
+    """How often this commit counts as changing this scale set."""
+    return sum(each == commit for each in _commits(state))
 
 
 def _count_change(

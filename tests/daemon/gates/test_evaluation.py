@@ -13,7 +13,8 @@ from reconciler.daemon.advance import advance
 from reconciler.daemon.event import GateChanged
 from reconciler.daemon.gates import fleet as gates
 from reconciler.daemon.gates.evaluation import awaited_gate, evaluate_gates, is_new_evidence
-from reconciler.daemon.state import Change, ScaleSetState, ScaleSetStates
+from reconciler.daemon.state import Change, ScaleSetState
+from reconciler.daemon.states import ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.persisted import Fingerprint
@@ -154,10 +155,9 @@ def test_only_the_first_by_name_is_unblocked() -> None:
     assert [gate.closed if gate else "none" for gate in gates] == [None, *[Reason.AWAITING_PILOT] * 2]
 
 
-def test_a_sweep_visits_the_waiting_states_once_in_all(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Of 50 that wait for one pilot."""
+@pytest.fixture
+def visits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the states that the pilot looked at."""
     asked: list[str] = []
     before = gates.has_proven
 
@@ -166,13 +166,31 @@ def test_a_sweep_visits_the_waiting_states_once_in_all(
         return before(each, image)
 
     monkeypatch.setattr(gates, "has_proven", proven)
-    names = [f"s{number:02}" for number in range(50)]
-    all_wait = ScaleSetStates.of(
-        [replace(waits(Reason.AWAITING_PILOT), desired=spec(name)) for name in names]
-    )
-    found = [awaited_gate(each, all_wait, NOW) for each in all_wait]
+    return asked
+
+
+def all_wait(number: int) -> ScaleSetStates:
+    """So many that wait for one pilot."""
+    names = [f"s{each:04}" for each in range(number)]
+    return ScaleSetStates.of([replace(waits(Reason.AWAITING_PILOT), desired=spec(name)) for name in names])
+
+
+def test_a_sweep_visits_each_waiting_state_a_few_times_in_all(visits: list[str]) -> None:
+    """Not all 50 for each of them: alone, or in the block of eight of another."""
+    states = all_wait(50)
+    found = [awaited_gate(each, states, NOW) for each in states]
     assert [gate.closed if gate else "none" for gate in found] == [None, *[Reason.AWAITING_PILOT] * 49]
-    assert asked == names
+    assert len(visits) <= 50 * 9
+
+
+def test_a_changed_state_is_evaluated_without_a_visit_of_the_fleet(visits: list[str]) -> None:
+    """Of 512 scale sets, only the eight in the block of each of the two are visited."""
+    states = all_wait(512)
+    awaited_gate(states[100], states, NOW)
+    visits.clear()
+    after = states.replaced(replace(states[300], commit="another"))
+    awaited_gate(after[100], after, NOW)
+    assert set(visits) <= {f"s{each:04}" for each in (*range(96, 104), *range(296, 304))}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.daemon.gates.fleet import pilot
 from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.states import ScaleSetStates
 from reconciler.rollout.age import Sighting
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
@@ -96,6 +97,21 @@ def test_a_last_good_image_of_the_wave_needs_no_pilot(other: ScaleSetState, is_o
         assert found.evidence == f"{NEW.version} has already been proven in its wave"
 
 
+def ran_one_batch(ago: timedelta, taken: str) -> ScaleSetState:
+    """One whose last batch began so long ago, with a soak of six minutes."""
+    return state(
+        "a",
+        "UpToDate",
+        desired=spec("a", canary=Canary(Count(1), timedelta(minutes=6))),
+        model=model(image=NEW),
+        counts=InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 2, 1, 1, 0),)),
+        attempt=Attempt(Upgrade(("0",), NEW), NOW - ago),
+        taken=frozenset(taken),
+        last_reason=Reason.UP_TO_DATE,
+        has_soaked=True,
+    )
+
+
 @pytest.mark.parametrize(
     ("ago", "taken", "closed"),
     [
@@ -107,21 +123,16 @@ def test_a_last_good_image_of_the_wave_needs_no_pilot(other: ScaleSetState, is_o
 def test_a_pilot_with_a_single_batch_blocks_until_its_soak_ends(
     ago: timedelta, taken: str, closed: Reason | None
 ) -> None:
-    tried = Attempt(Upgrade(("0",), NEW), NOW - ago)
-    counts = InstanceCounts((DomainCounts(Domain("", "", 0, "update domain"), 2, 1, 1, 0),))
-    first = state(
-        "a",
-        "UpToDate",
-        desired=spec("a", canary=Canary(Count(1), timedelta(minutes=6))),
-        model=model(image=NEW),
-        counts=counts,
-        attempt=tried,
-        taken=frozenset(taken),
-        last_reason=Reason.UP_TO_DATE,
-        has_soaked=True,
-    )
+    first = ran_one_batch(ago, taken)
     late = waits("b", HEALTHY)
     assert pilot(late, (first, late, waits("c", HEALTHY)), NEW, NOW).closed is closed
+
+
+def test_a_soak_that_ends_is_noticed_although_no_state_has_changed() -> None:
+    late = waits("b", HEALTHY)
+    states = ScaleSetStates.of((ran_one_batch(timedelta(), "0"), late))
+    found = [pilot(late, states, NEW, NOW + timedelta(minutes=after)).closed for after in (0, 5, 6, 7, 5)]
+    assert found == [Reason.AWAITING_PILOT, Reason.AWAITING_PILOT, None, None, Reason.AWAITING_PILOT]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,126 @@
+"""A row of values, and totals over it that outlast a change of one value.
+
+The values are in blocks, those in larger blocks, and each block keeps the totals that it was asked for. A
+block never changes: a changed value makes new blocks around it, and shares all others.
+
+    a change among 4,096 values: 4 new blocks; the next total of all visits 32 parts instead of 4,096 values
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+V = TypeVar("V")
+T = TypeVar("T", bound="Addend")
+
+_SIZE = 8  # parts of a block
+
+
+class Addend(Protocol):
+    """What a total is made of: a number, or a value with a `+` that adds in the order of the row."""
+
+    def __add__(self, other: Any, /) -> Any: ...
+
+
+class Question(Generic[V, T]):
+    """What to total: `measure(value, *args)` of each value, and `zero` where there is none.
+
+    With `at`, `measure` gets it as its last argument, and what it returns says in `until` when time alone
+    changes it, None if never.
+    """
+
+    __slots__ = ("_args", "_hash", "_measure", "at", "zero")
+
+    def __init__(
+        self, zero: T, measure: Callable[..., T], *args: Hashable, at: datetime | None = None
+    ) -> None:
+        self.zero, self.at = zero, at
+        self._measure, self._args = measure, args
+        self._hash = hash((measure, args))
+
+    def measure(self, value: V) -> T:
+        """The part of the total that this value makes."""
+        args = self._args if self.at is None else (*self._args, self.at)
+        return self._measure(value, *args)
+
+    def still_holds(self, total: Any, since: datetime | None) -> bool:
+        """Whether a total that was found at `since` is the same now."""
+        if self.at is None or since is None:
+            return True
+        return since <= self.at and (total.until is None or self.at < total.until)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same question, asked at any time."""
+        return isinstance(other, Question) and self._measure is other._measure and self._args == other._args
+
+
+class Block(Generic[V]):
+    """At least one value, in order."""
+
+    __slots__ = ("_parts", "_span", "_totals", "size")
+
+    def __init__(self, parts: tuple[Any, ...], span: int) -> None:
+        """`span` is the number of values in each part but the last: 1 if the parts are values."""
+        self._parts, self._span = parts, span
+        self._totals: dict[Question[V, Any], tuple[Any, datetime | None]] = {}
+        self.size: int = len(parts) if span == 1 else (len(parts) - 1) * span + parts[-1].size
+
+    @classmethod
+    def of(cls, values: Sequence[V]) -> "Block[V]":
+        """The block of these values."""
+        span = 1
+        parts: tuple[Any, ...] = tuple(values)
+        while len(parts) > _SIZE:
+            parts = tuple(cls(parts[first : first + _SIZE], span) for first in range(0, len(parts), _SIZE))
+            span *= _SIZE
+        return cls(parts, span)
+
+    def __iter__(self) -> Iterator[V]:
+        if self._span == 1:
+            yield from self._parts
+            return
+        for part in self._parts:
+            yield from part
+
+    def value(self, index: int) -> V:
+        """The value at this index, which is not negative."""
+        if self._span == 1:
+            found: V = self._parts[index]
+            return found
+        part: Block[V] = self._parts[index // self._span]
+        return part.value(index % self._span)
+
+    def replaced(self, index: int, value: V) -> "Block[V]":
+        """The block with another value at this index."""
+        number, rest = divmod(index, self._span)
+        part = value if self._span == 1 else self._parts[number].replaced(rest, value)
+        return Block((*self._parts[:number], part, *self._parts[number + 1 :]), self._span)
+
+    def total(self, question: Question[V, T]) -> T:
+        """The total over all values."""
+        known = self._totals.get(question)
+        if known is not None and question.still_holds(*known):
+            found: T = known[0]
+            return found
+        found = question.zero
+        for part in self._parts:
+            found = found + (question.measure(part) if self._span == 1 else part.total(question))
+        self._totals[question] = found, question.at
+        return found
+
+    def total_between(self, question: Question[V, T], start: int, stop: int) -> T:
+        """The total over the values from index `start` to before index `stop`."""
+        if start <= 0 and stop >= self.size:
+            return self.total(question)
+        found, span = question.zero, self._span
+        for number in range(max(0, start) // span, min(len(self._parts), -(-stop // span))):
+            part, first = self._parts[number], number * span
+            found = found + (
+                question.measure(part)
+                if span == 1
+                else part.total_between(question, start - first, stop - first)
+            )
+        return found

@@ -25,6 +25,9 @@ def commands(daemon: str) -> Mapping[str, Sequence[str]]:
     found: dict[str, Sequence[str]] = {
         "python -c 'import click, yaml'": (python, "-c", "import click, yaml"),
         "reconciler --help": (*ours, "--help"),
+        "reconciler plan --help": (*ours, "plan", "--help"),
+        "reconciler rehearse --help": (*ours, "rehearse", "--help"),
+        "reconciler comment --help": (*ours, "comment", "--help"),
         "reconciler completion bash": (*ours, "completion", "bash"),
         "reconciler validate, ten files": (*ours, "validate", str(ROOT / "specs")),
         "reconciler status, from a daemon": (*ours, "status", "--server", daemon),

@@ -1,35 +1,13 @@
 """`reconciler plan`: what a change will do to a fleet, when, and what could go wrong. Changes nothing."""
 
-import json
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Group
 
-from reconciler.checks.reach import UNMERGED, Allowed
-from reconciler.cli import markdown, plan_blocks, table
-from reconciler.cli.access import FleetAccess
-from reconciler.cli.announcement import announce
 from reconciler.cli.check_hosts import check_hosts_option
-from reconciler.cli.exit_codes import FAILURE, NOT_AS_DECLARED
-from reconciler.cli.failure import show_error
 from reconciler.cli.fault_options import fault_options
 from reconciler.cli.options import fleet_options
-from reconciler.cli.rehearsed import rehearse_live
-from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.cli.verb import Verb
-from reconciler.daemon.settings import Settings
-from reconciler.git.worktree import NoBase, earlier_specs
-from reconciler.prediction import report
-from reconciler.prediction.declared import Base
-from reconciler.prediction.planning import plan_fleet
-from reconciler.rehearsal.fault import Fault
-from reconciler.spec.declared import declare
-from reconciler.spec.wording import printable
 
 
 @click.command(cls=Verb)
@@ -65,93 +43,13 @@ from reconciler.spec.wording import printable
     help="Run the checks of the specs, at public addresses only. Without it they count as passed.",
 )
 @check_hosts_option
-def plan(
-    *,
-    fleet: FleetAccess,
-    base: str | None,
-    is_rehearsed: bool,
-    faults: tuple[Fault, ...],
-    seed: int,
-    output: str,
-    detailed_exitcode: bool,
-    checks: bool,
-    check_hosts: tuple[Allowed, ...],
-) -> None:
+def plan(**given: Any) -> None:
     """Show what will happen to how many instances, when, and what could go wrong.
 
     The forecast is of the whole fleet: the daemon's own decisions, with waves, caps and windows, simulated as
     if nothing fails. Reads the specs and Azure, and writes to neither. What a rehearsal finds does not change
     the exit code.
     """
-    if faults and not is_rehearsed:
-        raise click.UsageError("--fault requires --rehearse")
-    earlier = None if base is None else _earlier(fleet.specs.directory, base)
-    for line in earlier.warnings if earlier else ():
-        click.echo(f"warning: {line}", err=True)
-    announce(fleet.session)
-    reach = replace(UNMERGED, allowed=check_hosts) if checks else None
-    planned, store = plan_fleet(
-        fleet.specs,
-        fleet.azure(),
-        earlier.base if earlier else None,
-        settings=Settings(),
-        list_by_resource_group=fleet.list_by_resource_group,
-        check_reach=reach,
-    )
-    states = planned.states
-    skipped = "" if checks else skipped_checks_note(each.desired for each in states)
-    notes = [each for each in (earlier.note if earlier else "", skipped) if each]
-    errors = store.last_sweep.errors if store.last_sweep else ()
-    for line in errors:
-        show_error(line)
+    from reconciler.cli.acts.plan import act
 
-    found, is_read = report.plan(planned), bool(states or not errors)
-    if is_rehearsed and states and not errors:
-        found["rehearsal"] = rehearse_live(fleet, faults, seed)
-    if is_read or output == "json":
-        _show(found, output, notes, earlier.warnings if earlier else ())
-    if errors or any(state.outcome is None or state.outcome.is_error for state in states):
-        sys.exit(FAILURE)
-    if detailed_exitcode and not store.is_as_declared:
-        sys.exit(NOT_AS_DECLARED)
-
-
-def _show(found: Mapping[str, Any], output: str, notes: Sequence[str], warnings: Sequence[str]) -> None:
-    if output == "json":
-        for line in notes:
-            click.echo(line, err=True)
-        click.echo(json.dumps(found, indent=2))
-    elif not found["scaleSets"] and not found["summary"]["removed"]:
-        click.echo("no scale set is declared")
-    elif output == "markdown":
-        click.echo(markdown.plan(found, notes, warnings))
-    else:
-        table.show(Group(*plan_blocks.plan(found, notes)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Earlier:
-    """The specs before the change, and what to say about them."""
-
-    base: Base
-    warnings: tuple[str, ...]
-    note: str
-
-
-def _earlier(directory: Path | None, revision: str) -> _Earlier:
-    """The specs where the branch left the revision. What has errors there counts as not declared."""
-    if directory is None:
-        raise click.UsageError("--base requires --specs: check out the repository, and name its directory")
-    try:
-        found = earlier_specs(directory, revision)
-    except NoBase as error:
-        raise click.ClickException(str(error)) from error
-    declared = declare(found.selection.files)
-    problems = (*found.selection.problems, *declared.problems)
-    warnings = [f"commit {found.commit[:10]}: {each}" for each in problems]
-    absent = f"it has no specs in {printable(str(directory))}, so every spec counts as added"
-    return _Earlier(
-        Base(found.commit, {each.target.key: each for each in declared.scale_sets}),
-        tuple(filter(None, (found.warning, *warnings))),
-        absent if found.is_absent else "",
-    )
+    act(**given)

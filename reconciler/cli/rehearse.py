@@ -1,27 +1,13 @@
 """`reconciler rehearse`: the declared change, played forward on a copy of the fleet. Writes nothing."""
 
-import json
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Group, RenderableType
-from rich.text import Text
 
-from reconciler.cli import markdown, plan_blocks, plan_text, rehearsal_text, table
-from reconciler.cli.access import FleetAccess
-from reconciler.cli.announcement import announce
-from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.fault_options import fault_options
 from reconciler.cli.options import fleet_options
-from reconciler.cli.rehearsed import rehearse_file, rehearse_live
-from reconciler.cli.simulator import simulator_required
-from reconciler.cli.skipped_checks import skipped_checks_note
-from reconciler.cli.tagging import scale_sets_in_force
 from reconciler.cli.verb import Verb
-from reconciler.rehearsal.fault import Fault
 
 
 @click.command(cls=Verb)
@@ -42,9 +28,7 @@ from reconciler.rehearsal.fault import Fault
     show_default=True,
     help="Output format; markdown is for a comment on a pull request.",
 )
-def rehearse(
-    *, fleet: FleetAccess, file: Path | None, faults: tuple[Fault, ...], seed: int, output: str
-) -> None:
+def rehearse(**given: Any) -> None:
     """Play the declared change forward on a copy of the fleet, with faults if asked.
 
     The daemon itself runs against the simulator on a virtual clock, so that windows and soaks take no time.
@@ -53,47 +37,6 @@ def rehearse(
     refuses requests with 429. `stuck:1`: one batch whose upgrade never completes. `evict:1`: a Spot instance
     is evicted during a rollout.
     """
-    with simulator_required():
-        import reconciler.simulator  # noqa: F401 - before anything is read
-    in_force = scale_sets_in_force(fleet.specs, "rehearsed")
-    if not in_force:
-        click.echo("no scale set is declared")
-        return
-    if file:
-        found = rehearse_file(file, fleet, faults, seed)
-    else:
-        announce(fleet.session)
-        found = rehearse_live(fleet, faults, seed)
-    skipped = skipped_checks_note(in_force.values())
-    if output == "json":
-        if skipped:
-            click.echo(skipped, err=True)
-        click.echo(json.dumps(found, indent=2))
-    elif output == "markdown":
-        click.echo(markdown.rehearsal(found, [skipped] if skipped else ()))
-    else:
-        table.show(Group(*_blocks(found, skipped)))
-    if not found["isAsDeclared"]:
-        sys.exit(FAILURE)
+    from reconciler.cli.acts.rehearse import act
 
-
-def _blocks(found: Mapping[str, Any], skipped: str) -> list[RenderableType]:
-    """A rehearsal for a terminal: a headline, why it halts, a timeline for each scale set, and a summary."""
-    shown = [*plan_blocks.overview(found), *plan_blocks.warnings(rehearsal_text.halts(found))]
-    groups = plan_blocks.groups(found)
-    for each in groups:
-        is_detailed = len(each.names) == 1 and len(groups) <= plan_blocks.MOST_BLOCKS
-        shown.append(_timeline(each, found["at"]) if is_detailed else plan_blocks.block(each, found["at"]))
-    rest = (
-        plan_text.others(found),
-        rehearsal_text.faults(found),
-        rehearsal_text.approvals(found),
-        skipped,
-    )
-    shown += [Text(), *(Text(each, "dim") for each in rest if each)]
-    return [*shown, Text(rehearsal_text.summary(found), "bold")]
-
-
-def _timeline(group: plan_text.Group, at: str) -> RenderableType:
-    lines = [f"  {moment:>9}  {text}" for moment, text in rehearsal_text.timeline(group.row, at)]
-    return Text("\n".join(["", plan_text.group_headline(group, at), *lines]))
+    act(**given)

@@ -73,7 +73,7 @@ def test_the_list_of_verbs_has_the_first_sentence_of_their_help(verb: str) -> No
     "line, name",
     [
         (["validate"], "reconciler.cli.validate.read_paths"),
-        (["comment"], "reconciler.cli.comment.locate"),
+        (["comment"], "reconciler.cli.acts.comment.locate"),
         (["simulate", "fleet.yaml"], "reconciler.cli.acts.simulate.read_fleet"),
         *(([verb], "reconciler.cli.access.Session") for verb in ("plan", "check", "status", "run")),
         (["why", "web"], "reconciler.cli.access.Session"),

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from reconciler.daemon.condition import ConditionType
-from reconciler.rollout.reason import Status
+from reconciler.rollout.reason import Reason, Status
 
+_PAUSES = frozenset({Reason.PAUSED, Reason.PAUSE_UNKNOWN})
 _VALUES = ("True", "False", "Unknown")
 
 
@@ -29,8 +30,14 @@ class Awaited:
         return any(each["type"] == self.name and each["status"] == self.value for each in row["conditions"])
 
     def is_success(self, row: Mapping[str, Any]) -> bool:
-        """Whether the end of the wait is a success. A stalled scale set is settled, but not as declared."""
-        return self.kind != "settled" or row["status"] in {Status.READY, Status.SUSPENDED}
+        """Whether the end of the wait is a success.
+
+        A stalled scale set is settled, but not as declared. Neither is a paused one: nothing declares the
+        pause, so whoever waits for the rollout of a commit must not take its absence for its end.
+        """
+        if self.kind != "settled" or row["status"] == Status.READY:
+            return True
+        return row["status"] == Status.SUSPENDED and row["reason"] not in _PAUSES
 
 
 class AwaitedState(click.ParamType[Awaited]):

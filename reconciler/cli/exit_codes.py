@@ -72,6 +72,6 @@ OF_VERBS: Mapping[str, Mapping[str, str]] = {
         "0": (
             "each scale set reached the state given with --for; for settled: each is as declared or suspended"
         ),
-        "1": "the timeout expired first; for settled also: a scale set is stalled",
+        "1": "the timeout expired first; for settled also: a scale set is stalled or paused",
     },
 }

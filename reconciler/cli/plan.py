@@ -7,11 +7,13 @@ import click
 from reconciler.cli.check_hosts import check_hosts_option
 from reconciler.cli.fault_options import fault_options
 from reconciler.cli.options import fleet_options
+from reconciler.cli.selector import selector_option
 from reconciler.cli.verb import Verb
 
 
 @click.command(cls=Verb)
 @fleet_options
+@selector_option
 @click.option(
     "--base",
     metavar="REV",
@@ -47,8 +49,8 @@ def plan(**given: Any) -> None:
     """Show what will happen to how many instances, when, and what could go wrong.
 
     The forecast is of the whole fleet: the daemon's own decisions, with waves, caps and windows, simulated as
-    if nothing fails. Reads the specs and Azure, and writes to neither. What a rehearsal finds does not change
-    the exit code.
+    if nothing fails. With --selector, only what it does to the scale sets that fit is shown. Reads the specs
+    and Azure, and writes to neither. What a rehearsal finds does not change the exit code.
     """
     from reconciler.cli.acts.plan import act
 

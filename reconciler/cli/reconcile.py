@@ -2,22 +2,29 @@
 
 import click
 
-from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post
+from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post, store_of
 from reconciler.cli.failure import fail
 from reconciler.cli.options import server_option
+from reconciler.cli.row_errors import rows_chosen
+from reconciler.cli.selector import Requirement, check_chosen, selector_option
+from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
 
 
 @click.command(cls=Verb)
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, shell_complete=complete_names)
+@selector_option
 @server_option
-def reconcile(*, names: tuple[str, ...], server: str) -> None:
+def reconcile(*, names: tuple[str, ...], selector: tuple[Requirement, ...] | None, server: str) -> None:
     """Have the daemon reconcile scale sets now, and not only when they are due.
 
     NAMES are the names of their specs. Every rule of a rollout applies as always. It works only from the host
     of the daemon, for example through `kubectl port-forward`.
     """
+    check_chosen(names, selector)
     try:
+        if selector is not None:
+            names = tuple(row["name"] for row in rows_chosen(store_of(server), names, selector))
         click.echo(f"daemon at {server}: {post(server, '/reconcile', {'names': list(names)})}")
     except DaemonUnreachable as unreachable:
         fail(f"{unreachable}; set --server, or start one with `reconciler run`")

@@ -6,6 +6,7 @@ from typing import Any
 from reconciler.cli.failure import fail
 from reconciler.cli.named import unknown_name
 from reconciler.cli.row_filter import RowFilter
+from reconciler.cli.selector import Requirement, fits_labels
 
 NOTHING_FITS = "no scale set fits; run `reconciler status` without names and filters for all of them"
 
@@ -17,6 +18,22 @@ def rows_named(found: Mapping[str, Any], names: Collection[str]) -> list[dict[st
         if name not in rows:
             fail(unknown_name(name, rows, (found["sweep"] or {}).get("errors") or ()))
     return [rows[name] for name in names]
+
+
+def rows_chosen(
+    found: Mapping[str, Any], names: Collection[str], selector: tuple[Requirement, ...] | None
+) -> list[dict[str, Any]]:
+    """The scale sets of a store with these names, and those that fit the selector.
+
+    End the command if one is missing, or if there is none.
+    """
+    rows = rows_named(found, names)
+    if selector is not None:
+        fitting = [row for row in found["scaleSets"] if fits_labels(selector, row.get("labels") or {})]
+        if not fitting:
+            fail(NOTHING_FITS)
+        rows += [row for row in fitting if row["name"] not in names]
+    return rows
 
 
 def check_names(found: Mapping[str, Any], wanted: RowFilter) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.cli.selector import Requirement
+from reconciler.cli.selector import Requirement, fits_labels
 from reconciler.rollout.reason import Status
 
 Json = Mapping[str, Any]
@@ -53,7 +53,7 @@ class RowFilter:
         return all(
             (
                 not self.names or row["name"] in self.names,
-                self.selector is None or all(part.fits(row.get("labels") or {}) for part in self.selector),
+                fits_labels(self.selector, row.get("labels") or {}),
                 not self.statuses or status_of(row) in self.statuses,
                 not self.image or self.image.casefold() in map(str.casefold, _images(row)),
                 not self.subscriptions or subscription_of(row) in map(str.casefold, self.subscriptions),

@@ -60,6 +60,11 @@ selector_option = click.option(
 )
 
 
+def fits_labels(selector: tuple[Requirement, ...] | None, labels: Mapping[str, str]) -> bool:
+    """Whether a scale set with these labels is selected. Without a selector, each is."""
+    return selector is None or all(part.fits(labels) for part in selector)
+
+
 def check_chosen(names: Collection[str], selector: tuple[Requirement, ...] | None) -> None:
     """Raises UsageError unless scale sets are named or selected."""
     if not names and selector is None:
@@ -75,9 +80,7 @@ def chosen(
         if name not in in_force:
             fail(unknown_name(name, in_force))
     fitting = [
-        each
-        for each in in_force.values()
-        if selector is not None and all(part.fits(each.labels) for part in selector)
+        each for each in in_force.values() if selector is not None and fits_labels(selector, each.labels)
     ]
     if selector is not None and not fitting:
         fail("the labels of no scale set fit the selector; run `reconciler status` for the names")

@@ -9,6 +9,7 @@ from reconciler.cli.live_options import (
     subscription_option,
 )
 from reconciler.cli.options import azure_options
+from reconciler.cli.selector import selector_option
 from reconciler.cli.source import specs_options
 from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
@@ -16,6 +17,7 @@ from reconciler.cli.verb import Verb
 
 @click.command(cls=Verb)
 @click.argument("names", nargs=-1, shell_complete=complete_names)
+@selector_option
 @subscription_option("Read this subscription instead of the specs (repeatable).")
 @resource_group_option
 @specs_options

@@ -59,7 +59,7 @@ class Statuses(click.ParamType[tuple[str, ...]]):
     "--instances",
     "with_instances",
     is_flag=True,
-    help="List every instance, as csv or json, read from Azure and not from the daemon.",
+    help="List every instance, as csv or json, read from Azure; only --status is of the daemon.",
 )
 @click.option(
     "-o",

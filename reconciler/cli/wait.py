@@ -7,12 +7,14 @@ import click
 from reconciler.cli.awaited import AwaitedState
 from reconciler.cli.duration import Duration
 from reconciler.cli.options import server_option
+from reconciler.cli.selector import selector_option
 from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
 
 
 @click.command(cls=Verb)
 @click.argument("names", nargs=-1, shell_complete=complete_names)
+@selector_option
 @click.option("--all", "is_all", is_flag=True, help="Wait for every scale set.")
 @click.option(
     "--for",
@@ -29,7 +31,8 @@ def wait(**given: Any) -> None:
     """Wait until scale sets are in a certain state.
 
     NAMES are the names of their specs. A scale set is settled if nothing more will happen to it without a
-    change: it is as declared, suspended or stalled. Asks the daemon, and continues to ask while it restarts.
+    change: it is as declared, suspended, paused or stalled. A pause is no success. Asks the daemon, and
+    continues to ask while it restarts.
     """
     from reconciler.cli.acts.wait import act
 

@@ -21,7 +21,7 @@ from reconciler.rollout.observed import Model
 from reconciler.rollout.pause import NOT_PAUSED, FleetPause
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.progress import Progress
-from reconciler.rollout.reason import Reason
+from reconciler.rollout.reason import Reason, Status
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
 
@@ -135,6 +135,11 @@ class ScaleSetState:
     def outcome(self) -> Outcome | None:
         """The outcome of the last reconcile."""
         return self.published.outcome
+
+    @property
+    def is_as_declared(self) -> bool:
+        """Whether it was found as declared, or suspended."""
+        return self.outcome is not None and self.outcome.status in {Status.READY, Status.SUSPENDED}
 
     @property
     def failures(self) -> frozenset[Failure]:

@@ -20,7 +20,6 @@ from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.states import ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.pause import NOT_PAUSED, FleetPause
-from reconciler.rollout.reason import Status
 from reconciler.spec.scale_set import ScaleSet
 
 
@@ -111,8 +110,7 @@ class Store:
     @property
     def is_as_declared(self) -> bool:
         """Whether every scale set is as declared, or suspended."""
-        outcomes = [state.outcome for state in self.states()]
-        return all(each and each.status in {Status.READY, Status.SUSPENDED} for each in outcomes)
+        return all(state.is_as_declared for state in self.states())
 
     def get(self, key: str) -> ScaleSetState | None:
         return self._states.get(key)

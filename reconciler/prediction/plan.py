@@ -4,8 +4,8 @@ A plan compares the specs with Azure, and if there is a base, with the specs of 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from reconciler.prediction.declared import Base
 from reconciler.prediction.fleet_forecast import FleetForecast
 from reconciler.prediction.recording import Snapshot
 from reconciler.spec.image import Image, same
+from reconciler.spec.scale_set import ScaleSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,18 @@ class Plan:
     snapshot: Snapshot
     forecast: FleetForecast
     base: Base | None = None
+
+    def limited_to(self, fits: Callable[[ScaleSet], bool]) -> "Plan":
+        """The part of the plan that is about the scale sets that fit."""
+        declared = {each.key for each in self.states}
+        states = tuple(each for each in self.states if fits(each.desired))
+        shown = {each.key for each in states}
+        before = {
+            key: each
+            for key, each in (self.base.scale_sets if self.base else {}).items()
+            if key in shown or (key not in declared and fits(each))
+        }
+        return replace(self, states=states, base=replace(self.base, scale_sets=before) if self.base else None)
 
     @cached_property
     def rolling(self) -> tuple[ScaleSetState, ...]:

@@ -62,7 +62,7 @@ class Rehearsal:
     @property
     def not_as_declared(self) -> Sequence[ScaleSetState]:
         """The scale sets that do not reach the declared state, except suspended ones."""
-        return [each for each in self.states if not _is_as_declared(each)]
+        return [each for each in self.states if not each.is_as_declared]
 
     @property
     def is_as_declared(self) -> bool:
@@ -172,7 +172,3 @@ def _batch_lengths(stretches: Sequence[Stretch]) -> Iterator[timedelta]:
         )
         if after is not None:
             yield after.began - each.began
-
-
-def _is_as_declared(state: ScaleSetState) -> bool:
-    return state.outcome is not None and state.outcome.status in {Status.READY, Status.SUSPENDED}

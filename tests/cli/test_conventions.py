@@ -79,8 +79,10 @@ def option_strings(verb: str) -> set[str]:
 
 def test_commands_about_scale_sets_take_names_and_labels() -> None:
     selecting = {verb for verb in main.commands if {"-l", "--selector"} <= option_strings(verb)}
-    assert selecting == {"approve", "diff", "pause", "resume", "retry", "status"}
-    assert all("names" in option_strings(verb) for verb in selecting)
+    assert selecting == {
+        *("approve", "diff", "pause", "plan", "reconcile", "resume", "retry", "snapshot", "status", "wait")
+    }
+    assert all("names" in option_strings(verb) for verb in selecting - {"plan"})
 
 
 def test_commands_that_show_something_write_json() -> None:

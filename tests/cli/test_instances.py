@@ -52,6 +52,7 @@ def test_a_row_for_every_instance_as_csv(fleet: Azure, tmp_path: Path) -> None:
         pytest.param(
             ["--subscription", "11111111-1111-1111-1111-111111111111"], {"web", "api"}, id="a place"
         ),
+        pytest.param(["--status", "ready"], {"api"}, id="a status, without a daemon"),
     ],
 )
 def test_the_filters_apply(options: list[str], names: set[str], fleet: Azure, tmp_path: Path) -> None:

@@ -50,6 +50,22 @@ def timeless(lines: list[str]) -> list[str]:
     return [re.sub(r"(done by|ends about|the pilot,) [^;,|]*? UTC", r"\1 … UTC", line) for line in lines]
 
 
+def test_a_selector_limits_what_is_shown(fleet: Azure, tmp_path: Path) -> None:
+    """The forecast is of the whole fleet: web is the pilot that api waits for, although it is not shown."""
+    specs = [spec(name) for name in ("web", "batch")]
+    labelled = {**spec("api"), "metadata": {"name": "api", "labels": {"team": "api"}}}
+    write_specs(tmp_path / "specs", labelled, *specs)
+    line = ("plan", "-o", "json", "-l", "team=api")
+    done = invoke(*line, env=fleet.environment, cwd=tmp_path)
+    found = json.loads("\n".join(done.out))
+    jsonschema.validate(found, SCHEMA)
+    assert ([each["name"] for each in found["scaleSets"]], found["summary"]["total"]) == (["api"], 1)
+    assert "1 of 3 scale sets shown" in "\n".join(done.err)
+    nothing = invoke("plan", "-l", "team=db", env=fleet.environment, cwd=tmp_path)
+    assert (nothing.code, nothing.out) == (1, [])
+    assert nothing.err[-1].startswith("error: no scale set fits")
+
+
 @pytest.mark.parametrize(
     "names, options, expected",
     [

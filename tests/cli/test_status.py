@@ -116,12 +116,6 @@ def test_the_names_that_fit_are_printed_for_other_commands(options: str, names: 
         ),
         pytest.param("-o csv", 2, "-o csv needs --instances", id="csv without instances"),
         pytest.param("--instances", 2, "--instances needs -o csv or -o json", id="instances as a table"),
-        pytest.param(
-            "--instances -o csv --status ready",
-            2,
-            "--instances and --status cannot be combined",
-            id="instances by status",
-        ),
     ],
 )
 def test_what_cannot_be_shown(options: str, code: int, error: str, tmp_path: Path) -> None:

@@ -88,6 +88,41 @@ def test_a_scale_set_that_is_stalled_is_settled_and_a_failure() -> None:
 
 
 @pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        pytest.param("Suspended", 0, id="a suspension that the spec declares"),
+        pytest.param("Frozen", 0, id="a freeze that the Fleet declares"),
+        pytest.param("Paused", 1, id="a pause that nothing declares"),
+        pytest.param("PauseUnknown", 1, id="a pause tag that was never read"),
+    ],
+)
+def test_the_end_of_a_wait_for_a_scale_set_on_hold(reason: str, code: int) -> None:
+    with daemon([row("web", "Suspended") | {"reason": reason}]) as url:
+        done = invoke(url, "wait", "web")
+    assert done == Ended(code, [f"web: Suspended: {reason}: words"], [])
+
+
+def test_it_waits_for_those_whose_labels_fit() -> None:
+    with daemon([row("web", "Ready") | {"labels": {"team": "web"}}, row("api", "Waiting")]) as url:
+        assert invoke(url, "wait", "-l", "team=web") == Ended(0, ["web: Ready: Reason: words"], [])
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        pytest.param(["--all", "-l", "team=web"], "pass names or --selector, or --all", id="both"),
+        pytest.param([], "pass names or --selector, or --all for every scale set", id="none"),
+        pytest.param(["-l", "team=db"], "no scale set fits; run `reconciler status`", id="nothing fits"),
+    ],
+)
+def test_what_is_not_waited_for(line: list[str], error: str) -> None:
+    with daemon([row("web", "Ready") | {"labels": {"team": "web"}}]) as url:
+        done = invoke(url, "wait", *line)
+    assert (done.code > 0, done.out) == (True, [])
+    assert done.err[-1].startswith(f"error: {error}")
+
+
+@pytest.mark.parametrize(
     ("state", "code"),
     [
         pytest.param("status=failing", 0, id="a status"),
@@ -113,8 +148,8 @@ def test_a_daemon_that_disappears_is_awaited_until_the_timeout() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        pytest.param(["wait"], "pass names, or --all", id="nothing"),
-        pytest.param(["wait", "web", "--all"], "pass names, or --all", id="names and all"),
+        pytest.param(["wait"], "pass names or --selector, or --all", id="nothing"),
+        pytest.param(["wait", "web", "--all"], "pass names or --selector, or --all", id="names and all"),
         pytest.param(["wait", "wbe"], "did you mean web?", id="an unknown name"),
         pytest.param(["wait", "web", "--for", "done"], "is no state", id="an unknown state"),
         pytest.param(["wait", "web", "--for", "status=Done"], "is no state", id="an unknown status"),

@@ -15,8 +15,10 @@ from reconciler.cli import markdown, plan_blocks, table
 from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.exit_codes import FAILURE, NOT_AS_DECLARED
-from reconciler.cli.failure import show_error
+from reconciler.cli.failure import fail, show_error
 from reconciler.cli.rehearsed import rehearse_live
+from reconciler.cli.row_errors import NOTHING_FITS
+from reconciler.cli.selector import Requirement, fits_labels
 from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.daemon.settings import Settings
 from reconciler.git.worktree import NoBase, earlier_specs
@@ -25,12 +27,13 @@ from reconciler.prediction.declared import Base
 from reconciler.prediction.planning import plan_fleet
 from reconciler.rehearsal.fault import Fault
 from reconciler.spec.declared import declare
-from reconciler.spec.wording import printable
+from reconciler.spec.wording import count, printable
 
 
 def act(
     *,
     fleet: FleetAccess,
+    selector: tuple[Requirement, ...] | None,
     base: str | None,
     is_rehearsed: bool,
     faults: tuple[Fault, ...],
@@ -56,9 +59,13 @@ def act(
         list_by_resource_group=fleet.list_by_resource_group,
         check_reach=reach,
     )
+    planned = planned.limited_to(lambda each: fits_labels(selector, each.labels))
     states = planned.states
+    if selector is not None and not states and store.states():
+        fail(NOTHING_FITS)
     skipped = "" if checks else skipped_checks_note(each.desired for each in states)
-    notes = [each for each in (earlier.note if earlier else "", skipped) if each]
+    shown = "" if selector is None else f"{len(states):,} of {count(len(store.states()), 'scale set')} shown"
+    notes = [each for each in (earlier.note if earlier else "", shown, skipped) if each]
     errors = store.last_sweep.errors if store.last_sweep else ()
     for line in errors:
         show_error(line)
@@ -70,7 +77,7 @@ def act(
         _show(found, output, notes, earlier.warnings if earlier else ())
     if errors or any(state.outcome is None or state.outcome.is_error for state in states):
         sys.exit(FAILURE)
-    if detailed_exitcode and not store.is_as_declared:
+    if detailed_exitcode and not all(each.is_as_declared for each in states):
         sys.exit(NOT_AS_DECLARED)
 
 

@@ -19,6 +19,7 @@ from reconciler.cli.live_scale_sets import (
     unknown_names,
 )
 from reconciler.cli.named import unknown_name
+from reconciler.cli.selector import Requirement, fits_labels
 from reconciler.cli.tagging import scale_sets_in_force
 from reconciler.daemon.specs import Specs
 from reconciler.spec.image import Image
@@ -28,6 +29,7 @@ from reconciler.spec.scale_set import Target
 def act(
     *,
     names: tuple[str, ...],
+    selector: tuple[Requirement, ...] | None,
     subscriptions: tuple[str, ...],
     resource_groups: tuple[str, ...],
     specs: Specs,
@@ -35,6 +37,10 @@ def act(
 ) -> None:
     """Print live scale sets as a fleet file for `reconciler simulate` and `reconciler rehearse`."""
     _check_usage(subscriptions, resource_groups)
+    if selector is not None and subscriptions:
+        raise click.UsageError(
+            "--selector and --subscription exclude each other: the labels are in the specs"
+        )
     declared: Mapping[str, Image] = {}
     if subscriptions:
         announce(session)
@@ -42,7 +48,7 @@ def act(
         errors = errors or unknown_names(live, names)
         targets = [each.target for each in live if not names or is_named(each.target, names)]
     else:
-        targets, declared, errors = _declared(names, specs)
+        targets, declared, errors = _declared(names, selector, specs)
         announce(session)
     for line in errors:
         show_error(line)
@@ -66,14 +72,24 @@ def _check_usage(subscriptions: Sequence[str], resource_groups: Sequence[str]) -
             )
 
 
-def _declared(names: Iterable[str], specs: Specs) -> tuple[list[Target], Mapping[str, Image], list[str]]:
-    """The targets and images of the specs with these names, and an error for each unknown name."""
+def _declared(
+    names: Iterable[str], selector: tuple[Requirement, ...] | None, specs: Specs
+) -> tuple[list[Target], Mapping[str, Image], list[str]]:
+    """The targets and images of the specs with these names and of those that fit the selector, and an error
+    for each unknown name."""
     in_force = scale_sets_in_force(specs, "read")
-    names = tuple(names) or ("*",)
+    names = tuple(names)
+    if not names and selector is None:
+        names = ("*",)
     errors = [
         unknown_name(name, in_force)
         for name in names
         if not any(fnmatchcase(each, name) for each in in_force) and name != "*"
     ]
-    chosen = [each for name, each in in_force.items() if any(fnmatchcase(name, pattern) for pattern in names)]
+    chosen = [
+        each
+        for name, each in in_force.items()
+        if any(fnmatchcase(name, pattern) for pattern in names)
+        or (selector is not None and fits_labels(selector, each.labels))
+    ]
     return [each.target for each in chosen], {each.target.key: each.image for each in chosen}, errors

@@ -2,7 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,8 +12,8 @@ from click.core import ParameterSource
 
 from reconciler.cli.daemon_client import DaemonUnreachable, store_of
 from reconciler.cli.exit_codes import FAILURE
-from reconciler.cli.failure import show_error
-from reconciler.cli.row_errors import check_fit, check_names
+from reconciler.cli.failure import fail, show_error
+from reconciler.cli.row_errors import NOTHING_FITS, check_fit, check_names
 from reconciler.cli.row_filter import ORPHANED, RowFilter, filtered
 from reconciler.cli.selector import Requirement
 
@@ -40,10 +42,13 @@ def act(
     """Show the status of the scale sets that fit."""
     wanted = RowFilter(names, selector, statuses, image or "", subscriptions)
     if with_instances:
-        _check_instances(output, statuses, is_watching=is_watching)
+        _check_instances(output, is_watching=is_watching)
+        open_once = cache(open_fleet)
+        if statuses:
+            wanted = _with_names_now(store(open_once, server), wanted)
         from reconciler.cli.acts.instances import export
 
-        export(open_fleet(), wanted, is_json=output == "json")
+        export(open_once(), wanted, is_json=output == "json")
         return
     if output == "csv":
         raise click.UsageError("-o csv needs --instances")
@@ -58,17 +63,21 @@ def act(
     _show_once(found, wanted, output, server if found["source"]["kind"] == "daemon" else "")
 
 
-def _check_instances(output: str, statuses: Sequence[str], *, is_watching: bool) -> None:
+def _check_instances(output: str, *, is_watching: bool) -> None:
     """Raises UsageError."""
     if is_watching:
         raise click.UsageError("--instances and --watch cannot be combined")
-    if statuses:
-        raise click.UsageError(
-            "--instances and --status cannot be combined: the instances are read from Azure, and the status "
-            "is that of the daemon; pass the names that `reconciler status -o name --status …` prints"
-        )
     if output not in _OF_INSTANCES:
         raise click.UsageError("--instances needs -o csv or -o json")
+
+
+def _with_names_now(found: Json, wanted: RowFilter) -> RowFilter:
+    """The names of the scale sets that fit now, instead of their statuses. Exits if none fits."""
+    check_names(found, wanted)
+    rows = filtered(found, wanted.fits)["scaleSets"]
+    if not rows:
+        fail(NOTHING_FITS)
+    return replace(wanted, names=tuple(row["name"] for row in rows), statuses=())
 
 
 def _show_once(found: Json, wanted: RowFilter, output: str, server: str) -> None:

@@ -12,7 +12,8 @@ from reconciler.cli.awaited import Awaited
 from reconciler.cli.daemon_client import DaemonUnreachable, store_of
 from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail
-from reconciler.cli.row_errors import rows_named
+from reconciler.cli.row_errors import rows_chosen
+from reconciler.cli.selector import Requirement
 from reconciler.spec.duration import format_duration
 
 _INTERVAL = 1.0  # seconds between two requests
@@ -21,13 +22,19 @@ Row = Mapping[str, Any]
 
 
 def act(
-    *, names: tuple[str, ...], is_all: bool, awaited: Awaited, timeout: timedelta | None, server: str
+    *,
+    names: tuple[str, ...],
+    selector: tuple[Requirement, ...] | None,
+    is_all: bool,
+    awaited: Awaited,
+    timeout: timedelta | None,
+    server: str,
 ) -> None:
     """Wait until scale sets are in a certain state."""
-    if is_all == bool(names):
-        raise click.UsageError("pass names, or --all for every scale set")
+    if is_all == bool(names or selector is not None):
+        raise click.UsageError("pass names or --selector, or --all for every scale set")
     end = None if timeout is None else time.monotonic() + timeout.total_seconds()
-    rows = _rows(server, names)
+    rows = _rows(server, names, selector)
     if rows is None:
         fail(f"no daemon responds at {server}, so nothing will happen; start one with `reconciler run`")
     reached: set[str] = set()
@@ -44,17 +51,20 @@ def act(
             said = f"still waiting for {', '.join(left)}" if left else f"no daemon responds at {server}"
             fail(f"{said} after {format_duration(timeout)}")
         time.sleep(_INTERVAL)
-        rows = _rows(server, names)
+        rows = _rows(server, names, selector)
     if not all(awaited.is_success(row) for row in rows):
         sys.exit(FAILURE)
 
 
-def _rows(server: str, names: Sequence[str]) -> Sequence[Row] | None:
-    """The scale sets, None if no daemon responds. Ends the command if a name is unknown."""
+def _rows(
+    server: str, names: Sequence[str], selector: tuple[Requirement, ...] | None
+) -> Sequence[Row] | None:
+    """The scale sets, None if no daemon responds. Ends the command if a name is unknown, or if none fits."""
     try:
         store = store_of(server)
     except DaemonUnreachable:
         return None
     if store["sweep"] is None:  # it has just started
         return None
-    return rows_named(store, names) if names else list(store["scaleSets"])
+    is_all = not names and selector is None
+    return list(store["scaleSets"]) if is_all else rows_chosen(store, names, selector)

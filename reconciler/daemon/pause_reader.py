@@ -1,7 +1,8 @@
 """Knows whether the fleet is paused: by the tag that the Fleet names, and by what this daemon was told."""
 
+from concurrent.futures import Future
 from datetime import datetime, timedelta
-from threading import Lock
+from threading import Lock, Thread
 
 from reconciler.azure.failure import AzureFailure
 from reconciler.daemon.interfaces import AzureClient
@@ -12,13 +13,17 @@ _LONGEST_UNREAD = timedelta(minutes=5)  # while the last value holds
 # Between two reads that fail. Otherwise each write would wait for a request that hangs, until its facts are
 # too old.
 _RETRY_DELAY = timedelta(seconds=30)
+# That one read is waited for. A sweep goes on with the last value then, and the read goes on beside it.
+_PATIENCE = 5.0  # seconds
 
 
 class PauseReader:
     """Safe to share between threads. Threads that ask at the same time share one request."""
 
-    def __init__(self, azure: AzureClient) -> None:
+    def __init__(self, azure: AzureClient, patience: float = _PATIENCE) -> None:
         self._azure = azure
+        self._patience = patience
+        self._pending: _Pending | None = None
         self._reading = Lock()
         self._tag: PauseTag | None = None
         self._last: Pause | None = None
@@ -47,7 +52,8 @@ class PauseReader:
         with self._reading:
             if tag != self._tag:
                 self._tag, self._last, self._read_at = tag, None, None
-                self._asked_at, self._failure = None, None
+                self._asked_at, self._failure, self._pending = None, None, None
+            self._take_answer(0)
             if tag and self._is_due(asked, retry_delay):
                 self._ask(tag)
             return self._known(self._azure.now())
@@ -59,9 +65,22 @@ class PauseReader:
         return self._asked_at < (asked - retry_delay if self._failure else asked)
 
     def _ask(self, tag: PauseTag) -> None:
-        began = self._asked_at = self._azure.now()
+        """Begin a read, unless one hangs, and wait for it."""
+        self._asked_at = self._azure.now()
+        if self._pending is None:
+            self._pending = _Pending(self._azure, tag, self._asked_at)
+            self._take_answer(self._patience)
+        if self._pending is not None:
+            self._failure = AzureFailure(f"Azure did not answer within {self._patience:g} s")
+
+    def _take_answer(self, patience: float) -> None:
+        """Take over the answer of a read that has ended, or ends within so many seconds."""
+        pending = self._pending
+        if pending is None or not pending.has_ended(patience):
+            return
+        self._pending = None
         try:
-            self._last, self._read_at, self._failure = self._azure.fleet_pause(tag), began, None
+            self._last, self._read_at, self._failure = pending.answer(), pending.began, None
         except AzureFailure as failure:
             self._failure = failure
         # The tag is read again by every process, so it has the last word on what only this one was told.
@@ -79,3 +98,28 @@ class PauseReader:
         if self._last:
             return FleetPause(self._last)
         return FleetPause(unread_since=self._read_at) if now - self._read_at > _LONGEST_UNREAD else NOT_PAUSED
+
+
+class _Pending:
+    """A read in a thread of its own, which a stop of the process does not wait for."""
+
+    def __init__(self, azure: AzureClient, tag: PauseTag, began: datetime) -> None:
+        self.tag, self.began = tag, began
+        self._answer: Future[Pause | None] = Future()
+        self._thread = Thread(target=self._read, args=(azure,), name="pause-tag", daemon=True)
+        self._thread.start()
+
+    def _read(self, azure: AzureClient) -> None:
+        try:
+            self._answer.set_result(azure.fleet_pause(self.tag))
+        except BaseException as error:
+            self._answer.set_exception(error)
+
+    def has_ended(self, patience: float) -> bool:
+        """Whether it has ended, or ends within so many seconds."""
+        self._thread.join(patience)
+        return not self._thread.is_alive()
+
+    def answer(self) -> Pause | None:
+        """What it has read. Raises AzureFailure."""
+        return self._answer.result()

@@ -26,7 +26,7 @@ class Azure:
         self.tag: Pause | None = None
         self.is_down = False
         self.reads = 0
-        self.meanwhile: Callable[[], None] = lambda: None
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def now(self) -> datetime:
         return self.at
@@ -38,8 +38,35 @@ class Azure:
             raise Unreachable("Azure is down")
         return self.tag
 
-    def reader(self) -> PauseReader:
-        return PauseReader(cast("AzureClient", self))
+    def reader(self, patience: float = 10) -> PauseReader:
+        return PauseReader(cast("AzureClient", self), patience)
+
+
+def test_a_read_that_hangs_is_not_waited_for_and_counts_when_it_ends() -> None:
+    azure, answered = Azure(), Event()
+    azure.tag, reader = ADA, azure.reader(patience=0.01)
+    assert reader.read(TAG) == FleetPause(ADA)
+    azure.meanwhile = lambda: answered.wait(10)
+    for _ in range(3):
+        azure.at += MINUTE
+        assert reader.read(TAG) == FleetPause(ADA), "the last value holds"
+    assert azure.reads == 2, "one read hangs, and no other one is begun beside it"
+    azure.tag = BOB
+    answered.set()
+    found = NOT_PAUSED
+    for _ in range(1000):
+        if (found := reader.read_before_write(TAG)) == FleetPause(BOB):
+            break
+        azure.at += MINUTE
+    assert found == FleetPause(BOB)
+
+
+def test_a_first_read_that_hangs_counts_as_a_pause() -> None:
+    azure, answered = Azure(), Event()
+    azure.meanwhile = lambda: answered.wait(10)
+    found = azure.reader(patience=0.01).read(TAG)
+    answered.set()
+    assert "has not been read since the daemon started: Azure did not answer within 0.01 s" in found.unknown
 
 
 def test_a_fleet_without_a_tag_costs_no_request() -> None:

@@ -1,6 +1,7 @@
 """Shared by the verbs that write a tag of a scale set for the daemon."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import click
 
@@ -9,9 +10,12 @@ from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict
 from reconciler.cli.failure import fail, show_error
 from reconciler.daemon.specs import Specs
+from reconciler.rollout.health import State, state_of
+from reconciler.rollout.member import is_up_to_date
 from reconciler.rollout.observed import Absent, Model
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.tags import MOST, STATE, is_storable, missing_room, with_state
+from reconciler.spec.image import Image, same
 from reconciler.spec.scale_set import ScaleSet, Target
 
 
@@ -74,6 +78,22 @@ def check_writable(model: Model, persisted: PersistedState) -> None:
         )
     if not is_storable(persisted) or missing_room(model.tags, with_state(model.tags, persisted)):
         raise TagUnchanged(f"the scale set has no room for another tag: Azure allows {MOST}; remove one")
+
+
+def nothing_waits(desired: ScaleSet, image: Image, model: Model, compute: Compute) -> bool:
+    """Whether every instance serves on this image, so that no rollout waits for the tag. False if unknown."""
+    if model.image is None or not same(model.image, image):
+        return False
+    exact = replace(desired, image=image)
+    try:
+        instances = compute.instances(desired.target, model, Priority.ROLLOUT)
+    except AzureFailure:
+        return False
+    at = compute.now()
+    return all(
+        is_up_to_date(each, exact) and state_of(each, model.health_source, at) is State.HEALTHY
+        for each in instances
+    )
 
 
 def takes_effect_note(desired: ScaleSet) -> str:

@@ -158,6 +158,14 @@ def test_an_approval_before_the_canary_says_that_the_rollout_will_not_stop(
     assert said == f"{IS_APPROVED}{early * is_early}; takes effect at the next sweep"
 
 
+def test_an_approval_that_no_rollout_waits_for_says_so(tmp_path: Path) -> None:
+    with azure(scale_set(capacity=2, image=platform(NEW))) as served:
+        done = approve(served, tmp_path, asking())
+    assert done == Ended(
+        0, [f"{IS_APPROVED}; no rollout waits for it: every instance is on it and serves"], []
+    )
+
+
 def test_instances_that_cannot_be_read_do_not_prevent_an_approval(tmp_path: Path) -> None:
     with azure(scale_set(capacity=2, image=platform(NEW))) as served:
         served.simulator.faults.arm(

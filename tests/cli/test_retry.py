@@ -57,7 +57,6 @@ def test_it_writes_the_tag_and_nothing_else(world: Azure, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        pytest.param(["search"], Ended(0, [f"search: {AGAIN}"], []), id="a scale set without a failure"),
         pytest.param(
             ["full"],
             Ended(
@@ -102,6 +101,12 @@ def test_it_writes_the_tag_and_nothing_else(world: Azure, tmp_path: Path) -> Non
 def test_the_result_of_a_retry(world: Azure, tmp_path: Path, options: list[str], expected: Ended) -> None:
     assert retry(world, tmp_path, *options) == expected
     assert world.writes() == (expected.code == 0)
+
+
+def test_where_nothing_waits_nothing_is_written(world: Azure, tmp_path: Path) -> None:
+    done = retry(world, tmp_path, "search")
+    assert done == Ended(0, [f"search: nothing to retry: every instance is on {NEW} and serves"], [])
+    assert not world.writes()
 
 
 def test_scale_sets_are_retried_by_label(world: Azure, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from reconciler.cli.selector import Requirement, check_chosen, chosen
 from reconciler.cli.tagging import (
     TagUnchanged,
     declared_model,
+    nothing_waits,
     scale_sets_in_force,
     takes_effect_note,
     write_and_report,
@@ -97,6 +98,9 @@ def _approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], com
     ):
         raise TagUnchanged(lacks)
     compute.approve(desired.target, model, image, signature)
+    if nothing_waits(desired, image, model, compute):
+        idle = "no rollout waits for it: every instance is on it and serves"
+        return f"{short(image)} is approved {signature}; {idle}"
     in_advance = " before any instance was upgraded, so the rollout will not stop after its canary"
     untagged = (
         "" if is_kept else "the approver is not recorded, because the scale set has no room for another tag; "

@@ -1,6 +1,7 @@
 """Shared by `pause` and `resume`: where the tag of a pause is, and the writing of many tags."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -13,6 +14,7 @@ from reconciler.cli.failure import fail, show_error
 from reconciler.cli.selector import Requirement, chosen
 from reconciler.cli.tagging import scale_sets_in_force
 from reconciler.daemon.specs import Specs
+from reconciler.spec.duration import format_duration
 from reconciler.spec.fleet import PauseTag
 from reconciler.spec.scale_set import ScaleSet, pause_tag_of
 
@@ -43,13 +45,16 @@ def scope_of(
     return chosen(scale_sets_in_force(specs, action), names, selector)
 
 
-def change_tags(scope: Scope, change: Callable[[str], str]) -> bool:
+def change_tags(
+    scope: Scope, change: Callable[[str], str], sleep: Callable[[float], None] = time.sleep
+) -> bool:
     """Call `change` with the id of each resource, and print its result. Returns whether all succeeded."""
     if isinstance(scope, PauseTag):
         what = f"the fleet (resource group {scope.resource_group})"
-        return _change_tag(what, partial(change, scope.id))
-    _announce_duration(len(scope))
-    changed = [_change_tag(each.name, partial(change, each.target.id)) for each in scope]
+        return _change_tag(what, partial(change, scope.id), sleep)
+    if announced := duration_note(scope):
+        click.echo(announced, err=True)
+    changed = [_change_tag(each.name, partial(change, each.target.id), sleep) for each in scope]
     return all(changed)
 
 
@@ -71,27 +76,28 @@ def _fleet_scope(specs: Specs, action: str) -> Scope:
     return specs.scale_sets
 
 
-def _announce_duration(number: int) -> None:
-    """Say beforehand how long Azure takes for this number of tags, if it is not at once."""
-    if number > _AT_ONCE:
-        seconds = (number - _AT_ONCE) / _A_SECOND
-        click.echo(
-            f"{number} tags take at least {seconds:.0f} s: Azure allows {_AT_ONCE} writes at once and then "
-            f"{_A_SECOND} a second",
-            err=True,
-        )
+def duration_note(scale_sets: Sequence[ScaleSet]) -> str:
+    """How long Azure takes for their tags. "" if it is done at once. Each subscription has its own budget."""
+    most = max(Counter(each.target.subscription.casefold() for each in scale_sets).values(), default=0)
+    if most <= _AT_ONCE:
+        return ""
+    lasts = timedelta(seconds=-(-(most - _AT_ONCE) // _A_SECOND))
+    return (
+        f"{len(scale_sets):,} tags take at least {format_duration(lasts)}: Azure allows {_AT_ONCE} writes at "
+        f"once and then {_A_SECOND} a second in a subscription"
+    )
 
 
-def _change_tag(what: str, change: Callable[[], str]) -> bool:
+def _change_tag(what: str, change: Callable[[], str], sleep: Callable[[float], None]) -> bool:
     """Change one tag, and print the result. Waits while Azure throttles. Returns whether it succeeded."""
     is_announced = False
 
     def wait(seconds: float) -> None:
         nonlocal is_announced
-        if not is_announced:
+        if not is_announced and seconds >= 1:
             click.echo(f"{what}: Azure throttles; trying again in {seconds:.0f} s", err=True)
-        is_announced = True
-        time.sleep(seconds)
+            is_announced = True
+        sleep(seconds)
 
     try:
         click.echo(f"{what}: {patiently(change, _LONGEST_WAIT, wait)}")

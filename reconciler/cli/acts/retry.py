@@ -16,6 +16,7 @@ from reconciler.cli.selector import Requirement, chosen
 from reconciler.cli.tagging import (
     check_writable,
     declared_model,
+    nothing_waits,
     scale_sets_in_force,
     takes_effect_note,
     write_and_report,
@@ -84,6 +85,8 @@ def _retry(desired: ScaleSet, image: Image, compute: Compute) -> str:
         image = available if failed and failed.is_of(available) else current or available
     persisted = model.persisted.with_retry(image, compute.now())
     check_writable(model, persisted)
+    if failed is None and nothing_waits(desired, image, model, compute):
+        return f"nothing to retry: every instance is on {short(image)} and serves"
     compute.persist(desired.target, model, persisted)
     return (
         f"{short(image)} will be retried, and its earlier failures no longer count; "

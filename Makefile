@@ -19,13 +19,16 @@ NO_CDK  := $(patsubst %,--no-emit-package %,aws-cdk-lib aws-cdk-asset-awscli-v1 
            aws-cdk-cloud-assembly-schema jsii constructs publication cattrs typeguard)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo picture pictures test slow walkthroughs test-clients test-browser test-chart manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image sbom clean
+.PHONY: help demo demo-keep picture pictures test slow walkthroughs test-clients test-browser test-chart manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image sbom clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 demo: $(READY) ## a simulated Azure fleet follows specs/ to the declared images, in under a minute
 	@$(BIN)/python -m demo
+
+demo-keep: $(READY) ## the same, until Ctrl-C, with the commands to type in a second terminal
+	@$(BIN)/python -m demo.keep
 
 picture: $(READY) ## draw docs/demo.svg anew, from what the demo writes to a terminal
 	@$(BIN)/python -m demo.picture

@@ -56,14 +56,18 @@ def commit_specs(scratch: Path) -> Path:
 def run_daemon(server: Server, repository: Path) -> None:
     """Run the daemon until the fleet is settled. It exits 1, because one scale set is refused."""
     subprocess.run(
-        (
-            *(sys.executable, "-m", "reconciler.cli", "run"),
-            *("--git", f"file://{repository}", "--arm-endpoint", server.url),
-            *("--sweep", "5s", "--requeue-after", "2s", "--until-settled", "--timeout", "2m"),
-            *("--listen", "127.0.0.1:0"),
-        ),
+        (*daemon_command(server, repository), "--until-settled", "--timeout", "2m", "--listen", "127.0.0.1:0"),
         env={**os.environ, **server.environment},
         check=False,
+    )
+
+
+def daemon_command(server: Server, repository: Path) -> tuple[str, ...]:
+    """The daemon, at the pace of a demo."""
+    return (
+        *(sys.executable, "-m", "reconciler.cli", "run"),
+        *("--git", f"file://{repository}", "--arm-endpoint", server.url),
+        *("--sweep", "5s", "--requeue-after", "2s"),
     )
 
 

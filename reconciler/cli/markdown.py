@@ -20,6 +20,7 @@ LONGEST = 64_000
 _LONGEST_TABLE = 10_000
 _LONGEST_LIST = 10_000
 _LONGEST_NAMES = 4_000  # of one group
+_FEW = 10  # scale sets that are not folded together
 
 
 def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -> str:
@@ -29,7 +30,7 @@ def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -
         "plan",
         shown,
         _first_line(shown),
-        [*warnings, *plan_text.risks(shown)],
+        _risks(shown, warnings),
         every_note,
         *map(literal, plan_text.on_failure(shown)),
         *_rehearsal_section(shown),
@@ -45,33 +46,50 @@ def rehearsal(shown: Json, notes: Sequence[str] = ()) -> str:
         rehearsal_text.approvals(shown),
         *notes,
     )
-    return _comment("rehearse", shown, rehearsal_text.summary(shown), rehearsal_text.halts(shown), every_note)
+    halts = _bullets(rehearsal_text.halts(shown))
+    return _comment("rehearse", shown, rehearsal_text.summary(shown), halts, every_note)
+
+
+def _risks(shown: Json, warnings: Sequence[str]) -> str:
+    """What could go wrong, or that nothing is known. "" if nothing rolls out and nothing is wrong."""
+    if lines := [*warnings, *plan_text.risks(shown)]:
+        return f"What could go wrong:\n\n{_bullets(lines)}"
+    return "What could go wrong: nothing that is known." if shown["summary"]["rollingOut"] else ""
 
 
 def _comment(
     verb: str,
     shown: Json,
     first_line: str,
-    warnings: Iterable[str],
+    warnings: str,
     notes: Iterable[str],
     *paragraphs: str,
 ) -> str:
-    """`paragraphs` are markdown already."""
+    """`warnings` and `paragraphs` are markdown already."""
     top = [
         f"**{literal(first_line)}**",
         _table(plan_text.WAVE_HEADER, plan_text.waves(shown)),
-        _bullets(warnings),
+        warnings,
         *paragraphs,
         literal("; ".join(filter(None, notes))),
     ]
     head = "\n\n".join(filter(None, top))
     for details in _details(shown):
-        text = "\n\n".join([head, *details])
+        text = "\n\n".join([head, *_folded(shown, details)])
         if length(text) <= LONGEST:
             return text
     rest = f"run `reconciler {verb}` for all of them"
-    room = LONGEST - length(head) - len(rest) - 100
-    return "\n\n".join([head, *_fit(details, room, lambda left: f"and {count(left, 'more group')}; {rest}")])
+    room = LONGEST - length(head) - len(rest) - 200
+    fitting = _fit(details, room, lambda left: f"and {count(left, 'more group')}; {rest}")
+    return "\n\n".join([head, *_folded(shown, list(fitting))])
+
+
+def _folded(shown: Json, details: Sequence[str]) -> Sequence[str]:
+    """The scale sets, as one line if they are many: what concerns all of them must not be scrolled away."""
+    if len(details) <= _FEW:
+        return details
+    number = count(shown["summary"]["rollingOut"], "scale set")
+    return (f"<details><summary>The batches of {number}</summary>", *details, "</details>")
 
 
 def _rehearsal_section(shown: Json) -> list[str]:

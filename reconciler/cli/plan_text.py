@@ -59,11 +59,24 @@ def timing(plan: Json) -> str:
     if not summary["rollingOut"]:
         return ""
     parts = [count(len(waves), "wave")] if len(waves) > 1 else []
-    parts.append(f"begins {_begin(summary['begins'], plan['at'])}, {_end(summary, plan['at'])}")
+    begin = "once it is resumed" if summary.get("paused") else _begin(summary["begins"], plan["at"])
+    parts.append(f"begins {begin}, {_end(summary, plan['at'])}")
     if loss := summary["worstLoss"]:
-        share = round(100 * loss["instances"] / loss["of"])
-        parts.append(f"at worst {loss['instances']} of {loss['of']} ({share}%) unavailable in {loss['name']}")
+        parts.append(f"at worst {_share(loss)} unavailable in {loss['name']}{_in_all(plan)}")
     return "; ".join(parts)
+
+
+def _share(loss: Json) -> str:
+    return f"{loss['instances']:,} of {loss['of']:,} ({round(100 * loss['instances'] / loss['of'])}%)"
+
+
+def _in_all(plan: Json) -> str:
+    """How many instances are unavailable at the worst moment. "" for a single scale set."""
+    summary = plan["summary"]
+    if summary["rollingOut"] < 2:
+        return ""
+    worst = summary["worstMoment"]
+    return f", and {_share(worst)} in all ({forecast.moment(worst['at'], plan['at'])})"
 
 
 def waves(plan: Json) -> list[tuple[str, ...]]:
@@ -119,7 +132,7 @@ _ON_FAILURE = {
 }
 _BREAKER = "Other scale sets do not begin it once it has failed in more than `maxFailedRollouts` allows"
 _HOW_TO_STOP = (
-    "To stop it: merge `suspend: true` into a spec, or `freeze: true` into the Fleet for all. "
+    "To stop it: run `reconciler pause --all`, or merge `freeze: true` into the Fleet. "
     "A batch in progress is completed"
 )
 

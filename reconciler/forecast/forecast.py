@@ -26,12 +26,16 @@ _EFFORT_LIMIT = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Instances that are upgraded together, at the time `at`. `domain` is named as in messages."""
+    """Instances that are upgraded together, at the time `at`. `domain` is named as in messages.
+
+    `unavailable` is how many instances of the scale set are unavailable then, including these.
+    """
 
     domain: str
     instance_ids: tuple[str, ...]
     at: datetime
     is_canary: bool
+    unavailable: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +126,11 @@ def forecast_of(
     upgrades = [(each, step) for each in steps if isinstance(step := each.step, Upgrade)]
     undated = min((each.at for each in waits if each.until is None), default=None)
     begun = steps[0].at
+    batches = tuple(batch_of(exact, each.before, each.at, step) for each, step in upgrades)
     return Forecast(
-        batches=tuple(batch_of(exact, each.before, each.at, step) for each, step in upgrades),
+        batches=batches,
         patches=len(steps) - len(upgrades),
-        max_unavailable=max((len(each.before.unavailable_after(step)) for each, step in upgrades), default=0),
+        max_unavailable=max((each.unavailable for each in batches), default=0),
         total=len(members(exact, steps[-1].before.model, Observed(ended_at), steps[-1].before.instances)),
         begins=begun if undated is None or begun < undated else None,
         ends=ended_at if undated is None and end_reason is not None else None,
@@ -166,7 +171,13 @@ def batch_of(exact: ScaleSet, before: PredictedState, at: datetime, step: Upgrad
     """
     domain_of = grouping(exact.rollout.by, exact.rollout.order, before.instances)
     domain = next(domain_of(each) for each in before.instances if each.id in step.instance_ids)
-    return Batch(str(domain), step.instance_ids, at, is_canary=_is_canary(exact, before, at, step))
+    return Batch(
+        str(domain),
+        step.instance_ids,
+        at,
+        is_canary=_is_canary(exact, before, at, step),
+        unavailable=len(before.unavailable_after(step)),
+    )
 
 
 def _is_canary(exact: ScaleSet, before: PredictedState, at: datetime, step: Upgrade) -> bool:

@@ -4,10 +4,11 @@ A plan compares the specs with Azure, and if there is a base, with the specs of 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import accumulate, zip_longest
 
 from reconciler.daemon.revision import differs
 from reconciler.daemon.state import ScaleSetState
@@ -15,6 +16,7 @@ from reconciler.forecast.forecast import Forecast
 from reconciler.prediction.declared import Base
 from reconciler.prediction.fleet_forecast import FleetForecast
 from reconciler.prediction.recording import Snapshot
+from reconciler.rollout.refusal import describe_fleet_pause
 from reconciler.spec.image import Image, same
 from reconciler.spec.scale_set import ScaleSet
 
@@ -45,6 +47,15 @@ class WorstLoss:
     """The largest share of one scale set that is unavailable at once."""
 
     name: str
+    instances: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorstMoment:
+    """When most instances are unavailable, over all scale sets of the change that are in a batch then."""
+
+    at: datetime
     instances: int
     of: int
 
@@ -104,6 +115,14 @@ class Plan:
         )
 
     @property
+    def paused(self) -> str:
+        """Who has paused the fleet, and why. "" if it is not paused.
+
+        The forecast is as if the pause were lifted now.
+        """
+        return next((describe_fleet_pause(each.fleet_pause) for each in self.states), "")
+
+    @property
     def removed(self) -> tuple[str, ...]:
         """The names of the scale sets whose spec the change removes."""
         if self.base is None:
@@ -152,6 +171,17 @@ class Plan:
             if (found := self.forecast_of(each)).batches
         ]
         return max(losses, key=lambda each: (each.instances / each.of, each.instances), default=None)
+
+    @property
+    def worst_moment(self) -> WorstMoment | None:
+        """None if no instance is upgraded."""
+        forecasts = [self.forecast_of(each) for each in self.rolling]
+        changes = sorted(change for each in forecasts for change in _changes_of_loss(each))
+        lost = list(accumulate(change for _, change in changes))
+        if not lost:
+            return None
+        most = max(lost)
+        return WorstMoment(changes[lost.index(most)][0], most, sum(each.total for each in forecasts))
 
     @property
     def images(self) -> tuple[ImageChange, ...]:
@@ -211,6 +241,18 @@ class Plan:
     def _end(self, group: Sequence[ScaleSetState]) -> datetime | None:
         ends = [self.forecast.ended.get(each.key) for each in group]
         return max((each for each in ends if each), default=None) if all(ends) else None
+
+
+def _changes_of_loss(forecast: Forecast) -> Iterator[tuple[datetime, int]]:
+    """How much more, or less, of a scale set is unavailable, and from when on.
+
+    A batch takes as long as usual, and ends at the latest when the next one begins.
+    """
+    begins = [each.at for each in forecast.batches[1:]]
+    for batch, following in zip_longest(forecast.batches, begins):
+        end = batch.at + forecast.duration.whole
+        yield batch.at, batch.unavailable
+        yield min(end, following or end), -batch.unavailable
 
 
 def _instances(forecast: Forecast) -> int:

@@ -31,7 +31,7 @@ def plan(shown: Plan) -> Json:
 
 def rollouts(shown: Plan) -> Json:
     """What is done to the fleet: the summary, the waves, and each scale set."""
-    loss = shown.worst_loss
+    loss, moment = shown.worst_loss, shown.worst_moment
     return {
         "summary": {
             "total": len(shown.states),
@@ -41,6 +41,7 @@ def rollouts(shown: Plan) -> Json:
             "otherRollouts": [each.desired.name for each in shown.other_rollouts],
             "removed": list(shown.removed),
             "fleetChanged": shown.changes_fleet,
+            "paused": shown.paused or None,
             "images": [_image(each) for each in shown.images],
             "begins": _moment(shown.begins),
             "ends": _moment(shown.ends),
@@ -52,6 +53,11 @@ def rollouts(shown: Plan) -> Json:
                 ).items()
             ],
             "worstLoss": {"name": loss.name, "instances": loss.instances, "of": loss.of} if loss else None,
+            "worstMoment": (
+                {"at": moment.at.isoformat(), "instances": moment.instances, "of": moment.of}
+                if moment
+                else None
+            ),
         },
         "waves": [_wave(each) for each in shown.waves],
         "scaleSets": [_scale_set(shown, each) for each in shown.states],

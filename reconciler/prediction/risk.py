@@ -39,6 +39,16 @@ def risks(plan: Plan) -> tuple[Risk, ...]:
     return tuple(risk for find in _RISKS for risk in find(plan))
 
 
+def _paused(plan: Plan) -> Iterator[Risk]:
+    """A pause, which no spec declares: whoever merges has to know of it."""
+    if plan.paused:
+        yield Risk(
+            f"{plan.paused}; nothing begins until `reconciler resume --all` is run, and the times are as if "
+            "it were run now",
+            (),
+        )
+
+
 def _stopped(plan: Plan) -> Iterator[Risk]:
     """Scale sets of the change that cannot begin."""
     stopped = [
@@ -283,6 +293,7 @@ def _names(states: Sequence[ScaleSetState]) -> tuple[str, ...]:
 
 
 _RISKS: tuple[Callable[[Plan], Iterator[Risk]], ...] = (
+    _paused,
     _stopped,
     _blocked_later,
     _not_forecast,

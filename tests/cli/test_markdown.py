@@ -44,8 +44,8 @@ def test_a_comment_fits_for(number: int, alike: bool, one: dict[str, Any]) -> No
 
 def test_scale_sets_that_do_not_fit_are_counted(one: dict[str, Any]) -> None:
     text = markdown.plan(many(one, 5000, alike=False))
-    left = 5000 - text.count("<details>")
-    assert text.endswith(f"and {left:,} more groups; run `reconciler plan` for all of them")
+    left = 5000 - (text.count("<details>") - 1)
+    assert text.endswith(f"and {left:,} more groups; run `reconciler plan` for all of them\n\n</details>")
 
 
 def test_one_that_does_not_fit_is_one_group(one: dict[str, Any]) -> None:
@@ -109,7 +109,8 @@ def test_a_comment_fits_however_large_one_part_is(
 
 def test_scale_sets_that_roll_out_alike_share_a_block_if_they_are_many(one: dict[str, Any]) -> None:
     few, lots = (markdown.plan(many(one, number, alike=True)) for number in (20, 1000))
-    assert (few.count("<details>"), lots.count("<details>")) == (20, 1)
+    assert (few.count("<details>"), lots.count("<details>")) == (21, 1)
+    assert "<details><summary>The batches of " in few
     assert "1,000 scale sets, " in lots
 
 
@@ -160,7 +161,8 @@ def test_a_comment_says_what_a_failure_leads_to_and_how_to_stop() -> None:
         "If the image fails: rollback in 2 scale sets, so the model and all upgraded instances return to the last "
         "good image; hold in 1 scale set, so no further instance is upgraded until a fix is merged. " in text
     )
-    assert "<code>freeze: true</code> into the Fleet for all" in text
+    assert "<code>freeze: true</code> into the Fleet. " in text
+    assert "What could go wrong: nothing that is known." in text
 
 
 def test_a_headline_counts_what_the_change_would_not_begin() -> None:

@@ -47,7 +47,8 @@ def behind(*ids: str) -> list[dict[str, Any]]:
 
 def timeless(lines: list[str]) -> list[str]:
     """Without the moments, which are those of the clock on the wall."""
-    return [re.sub(r"(done by|ends about|the pilot,) [^;,|]*? UTC", r"\1 … UTC", line) for line in lines]
+    dated = re.compile(r"(done by |ends about |the pilot, |in all \()[^;,|]*? UTC")
+    return [dated.sub(r"\1… UTC", line) for line in lines]
 
 
 def test_a_selector_limits_what_is_shown(fleet: Azure, tmp_path: Path) -> None:
@@ -76,14 +77,15 @@ def test_a_selector_limits_what_is_shown(fleet: Azure, tmp_path: Path) -> None:
                 0,
                 [
                     f"2 scale sets, 9 instances: continue to {NEW} (1), ubuntu-24_04-lts server {OLD} → {NEW} (1)",
-                    "begins now, ends about … UTC (20m); at worst 1 of 5 (20%) unavailable in api",
+                    "begins now, ends about … UTC (20m); at worst 1 of 5 (20%) unavailable in api, and 2 of 10 (20%) "
+                    "in all (… UTC)",
                     "",
                     f"! batch: {BATCH}",
                     "",
                     "If the image fails: hold, so no further instance is upgraded until a fix is merged. Other scale "
                     "sets do not begin it once it has failed in more than `maxFailedRollouts` allows.",
-                    "To stop it: merge `suspend: true` into a spec, or `freeze: true` into the Fleet for all. A batch "
-                    "in progress is completed.",
+                    "To stop it: run `reconciler pause --all`, or merge `freeze: true` into the Fleet. A batch in "
+                    "progress is completed.",
                     "",
                     "SCALE SET  STEP     UP TO DATE  WHY",
                     f"api        Upgrade  1/5         Upgrading: upgrading 1 instance in update domain 1 to {NEW} (api_1); 1 of 5 up to date",
@@ -225,14 +227,16 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
         f"**1 scale set, 4 instances: continue to {NEW}; begins now, ends about … UTC (12m); "
         "at worst 1 of 5 (20%) unavailable in api**",
         "",
+        "What could go wrong:",
+        "",
         f"- nowhere: NotFound: Azure has no scale set nowhere in resource group shop of subscription {SUBSCRIPTION}; correct spec.target, or remove the spec",
         "- api: approval needed (rollout.approval); the times assume that it is given at once",
         "",
         "If the image fails: hold, so no further instance is upgraded until a fix is merged. Other scale sets do not "
         "begin it once it has failed in more than <code>maxFailedRollouts</code> allows.",
         "",
-        "To stop it: merge <code>suspend: true</code> into a spec, or <code>freeze: true</code> into the Fleet for "
-        "all. A batch in progress is completed.",
+        "To stop it: run <code>reconciler pause --all</code>, or merge <code>freeze: true</code> into the Fleet. A "
+        "batch in progress is completed.",
         "",
         "1 scale set without an upgrade: 1 NotFound",
         "",

@@ -8,9 +8,22 @@ from typing import Any
 import pytest
 
 from reconciler.prediction.risk import Risk, risks
+from reconciler.rollout.pause import PAUSE, Pause, pause_text
 from reconciler.simulator import Slow
 from tests.prediction.plans import plan_of
-from tests.stories.world import BAD, NEW, OLD, ROLE, World, fleet, of_all, platform, scale_set, spec
+from tests.stories.world import (
+    BAD,
+    NEW,
+    OLD,
+    ROLE,
+    SUBSCRIPTION,
+    World,
+    fleet,
+    of_all,
+    platform,
+    scale_set,
+    spec,
+)
 
 Document = Mapping[str, Any]
 
@@ -19,6 +32,19 @@ def risks_of(
     sets: list[dict[str, Any]], specs: list[dict[str, Any]], base: tuple[Document, ...] = ()
 ) -> tuple[Risk, ...]:
     return risks(plan_of(World(fleet(*sets), *specs), *base))
+
+
+def test_a_pause_is_the_first_risk_and_the_forecast_goes_on() -> None:
+    """Nobody who reviews a change knows otherwise that it would not begin."""
+    tag = {"subscription": SUBSCRIPTION, "resourceGroup": "shop"}
+    world = World(fleet(scale_set(), permissions={"actions": ["*"]}), of_all(pauseTag=tag), spec())
+    text = pause_text(Pause("checkout is down", "ada", world.clock.now()))
+    world.azure.cloud.group(SUBSCRIPTION, "shop").tags = {PAUSE: text}
+    plan = plan_of(world)
+    first, *_ = risks(plan)
+    assert first.message.startswith("the fleet was paused by ada at ")
+    assert "(checkout is down); nothing begins until `reconciler resume --all`" in first.message
+    assert len(plan.rolling) == 1
 
 
 @pytest.mark.parametrize(

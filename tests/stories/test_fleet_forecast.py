@@ -121,6 +121,8 @@ def test_many_scale_sets_in_three_waves_happen_as_forecast() -> None:
         assert abs(shown.ends - AS_LONG - max(found)) <= 2 * MINUTE
     assert expected.worst_loss is not None
     assert expected.worst_loss.instances == max(most_unavailable(world, name) for name in happened)
+    assert expected.worst_moment is not None
+    assert expected.worst_moment.instances == most_unavailable_in_all(world, list(happened))
 
 
 AS_LONG = timedelta(minutes=3)  # the duration of a batch
@@ -139,6 +141,12 @@ def run_to_end(world: World, expected: Plan) -> Mapping[str, list[tuple[datetime
             name = each.path.split("/")[-2]
             found.setdefault(name, []).append((each.at, tuple(each.body["instanceIds"])))
     return found
+
+
+def most_unavailable_in_all(world: World, names: list[str]) -> int:
+    """The largest number of instances of all these scale sets that were unavailable at once."""
+    absences = [each for name in names for each in world.azure.record.absences(name)]
+    return max(sum(covers(each, at.since) for each in absences) for at in absences)
 
 
 def most_unavailable(world: World, name: str) -> int:

@@ -19,7 +19,7 @@ NO_CDK  := $(patsubst %,--no-emit-package %,aws-cdk-lib aws-cdk-asset-awscli-v1 
            aws-cdk-cloud-assembly-schema jsii constructs publication cattrs typeguard)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-keep picture pictures test slow walkthroughs test-clients test-browser test-chart manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image sbom clean
+.PHONY: help demo demo-keep picture pictures sessions test slow walkthroughs test-clients test-browser test-chart manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image sbom clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ picture: $(READY) ## draw docs/demo.svg anew, from what the demo writes to a ter
 
 pictures: $(BROWSER)/.ready ## take docs/pictures/ anew, of the pages of a fleet in which everything occurs (needs chromium)
 	@$(BROWSER)/bin/python -m tests.browser.pictures
+
+sessions: $(READY) ## what terminals of three sizes show of 3, 60 and 1,000 scale sets, in .demo/sessions (needs tmux)
+	@$(BIN)/python -m tests.sessions .demo/sessions
 
 test: $(READY) lint ## lint, types, and the suite
 	@$(BIN)/pytest -n auto -m "not slow"

@@ -102,14 +102,14 @@ def picture(written: str) -> str:
     return svg(lines)
 
 
-def svg(lines: list[list[Cell]]) -> str:
+def svg(lines: list[list[Cell]], title: str = "What make demo shows") -> str:
     """These lines as a picture, each run of one style at its own place, so that no font moves a column."""
     width = round(max(len(plain(line)) for line in lines) * CHARACTER) + 2 * MARGIN
     height = len(lines) * LINE + 2 * MARGIN
     styles = "".join(f".s{number} {{ fill: {colour} }}\n" for number, colour in COLOURS.items())
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">\n'
-        "<title>What make demo shows</title>\n"
+        f"<title>{escape(title)}</title>\n"
         "<style>\n"
         "text { font: 14px ui-monospace, Menlo, Consolas, monospace; fill: #e6edf3; white-space: pre }\n"
         f".s1 {{ font-weight: bold }}\n.s2 {{ fill: #8b949e }}\n{styles}"

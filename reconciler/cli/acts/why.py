@@ -1,7 +1,11 @@
 """`reconciler why`: the status of one scale set, its reason, the evidence, and the next step."""
 
 import json
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.cli.access import FleetAccess
 
 Json = dict[str, Any]
+_INDENT = 12  # columns before the content of a line
 
 
 def act(*, name: str, open_fleet: "Callable[[], FleetAccess]", server: str, output: str) -> None:
@@ -28,7 +33,31 @@ def act(*, name: str, open_fleet: "Callable[[], FleetAccess]", server: str, outp
         click.echo(json.dumps(orphan, indent=2) if output == "json" else text)
         return
     (row,) = rows_named(shown, (name,))
-    click.echo(json.dumps(row, indent=2) if output == "json" else explanation(row))
+    click.echo(json.dumps(row, indent=2) if output == "json" else fitted(explanation(row), _window()))
+
+
+def _window() -> int | None:
+    """The number of columns of the terminal, None in a pipe or a file."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def fitted(text: str, width: int | None) -> str:
+    """The text with its lines broken between words, below the column where their content begins.
+
+    >>> print(fitted("reason      the image failed in scale set web", 32))
+    reason      the image failed in
+                scale set web
+    """
+    if width is None:
+        return text
+    fold = partial(
+        textwrap.wrap,
+        width=max(width, 2 * _INDENT),
+        subsequent_indent=" " * _INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(line for each in text.splitlines() for line in fold(each) or [""])
 
 
 def explanation(row: Json) -> str:

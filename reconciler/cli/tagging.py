@@ -1,6 +1,6 @@
 """Shared by the verbs that write a tag of a scale set for the daemon."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import click
@@ -10,6 +10,7 @@ from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, Conflict
 from reconciler.cli.failure import fail, show_error
 from reconciler.daemon.specs import Specs
+from reconciler.rollout.barred import bar_note
 from reconciler.rollout.health import State, state_of
 from reconciler.rollout.member import is_up_to_date
 from reconciler.rollout.observed import Absent, Model
@@ -34,6 +35,12 @@ def scale_sets_in_force(specs: Specs, action: str) -> Mapping[str, ScaleSet]:
             show_error(line)
         fail(f"nothing was {action}: the specs have errors or cannot be read; fix them first")
     return {each.name: each for each in specs.scale_sets}
+
+
+def check_permitted(scale_sets: Iterable[ScaleSet], command: str) -> None:
+    """End the command if the Fleet bars it."""
+    if barred := next((bar_note(each.fleet, command) for each in scale_sets), ""):
+        fail(barred)
 
 
 def retry_conflict(write: Callable[[], str]) -> str:

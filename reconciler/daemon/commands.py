@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.reconciler import Reconciler
+from reconciler.rollout.barred import bar_note
 from reconciler.rollout.pause import Pause
 
 
@@ -19,10 +20,14 @@ class LoopCommands:
         self._reconciler.tell_pause(pause)
         self._sweep_soon()
 
-    def resume(self) -> None:
-        """Lift the pause that the daemon was told, and read the tag again."""
+    def resume(self) -> str:
+        """Lift the pause that the daemon was told, and read the tag again. Returns why not, or ""."""
+        states = self._reconciler.store.states()
+        if barred := next((bar_note(each.desired.fleet, "resume") for each in states), ""):
+            return barred
         self._reconciler.tell_pause(None)
         self._sweep_soon()
+        return ""
 
     def reconcile(self, names: Sequence[str]) -> Sequence[str]:
         """Reconcile these scale sets now, or none if a name is not declared. Returns the undeclared names."""

@@ -14,6 +14,7 @@ from reconciler.daemon.seen_instance import seen_instances
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
 from reconciler.rollout.age import date_instances, sightings
+from reconciler.rollout.barred import without_barred_retry
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.notes import notes
@@ -54,6 +55,8 @@ class Observer:
         began = self._now()
         if at is Need.MODEL:
             model = self._azure.model(target, priority)
+            if isinstance(model, Model):
+                model = without_barred_retry(model, state.desired.fleet)
             self._store.apply(state.key, ModelRead(model if isinstance(model, Model) else None))
             return replace(observed, model=model, model_read=ReadTime(began, self._now()))
         assert isinstance(model, Model), "the decision asks for the model first"  # noqa: S101

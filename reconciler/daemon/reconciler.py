@@ -39,6 +39,7 @@ from reconciler.daemon.revision import differs
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store, Sweep
+from reconciler.rollout.barred import bar_note, has_barred_retry, without_barred_retry
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import FRESH, Model, Observed
@@ -368,13 +369,23 @@ class Reconciler:
     ) -> bool:
         """Store the row of this scale set. Returns whether it is due for a reconcile."""
         desired = state.desired
-        failure, model = listed.failure(desired), listed.model(desired)
+        failure, model = listed.failure(desired), self._permitted(state, listed.model(desired))
         if failure and not desired.suspend:
             self.store.apply(state.key, ListFailed(self._list_failure_outcome(state, failure, at)))
             return False
         is_due = due(state, model, at, is_unblocked=is_watched or self._is_unblocked(state, states, at))
         self.store.apply(state.key, Listed(model, at, is_settled=not is_due))
         return is_due
+
+    def _permitted(self, state: ScaleSetState, model: Model | None) -> Model | None:
+        """The row without a retry that the Fleet bars, which is logged once for each change of the row."""
+        fleet = state.desired.fleet
+        if model is None or not has_barred_retry(model, fleet):
+            return model
+        known = state.seen.listed
+        if known is None or known.etag != model.etag:
+            self._log.warning("%s: a retry is ignored: %s", state.desired.name, bar_note(fleet, "retry"))
+        return without_barred_retry(model, fleet)
 
     def _list_failure_outcome(self, state: ScaleSetState, failure: AzureFailure, at: datetime) -> Outcome:
         return outcome_of_failure(

@@ -14,6 +14,7 @@ The approval is in the tags of the scale set. The spec can require an approver o
 
 from collections.abc import Sequence
 
+from reconciler.rollout.barred import bar_note
 from reconciler.rollout.observed import Need
 from reconciler.rollout.persisted import PersistedState, Signature
 from reconciler.rollout.wording import join
@@ -31,6 +32,8 @@ def objection(
     unknown.
     """
     image, wants_another = short(desired.image), desired.rollout.approver is Approver.ANOTHER
+    if barred := bar_note(desired.fleet, "approve"):
+        return f"{image} needs approval, and {barred}"
     if not persisted.is_approved(desired.image):
         other = " by someone other than its author" if wants_another else ""
         return f"{image} needs approval{other}; run `reconciler approve {desired.name}`"

@@ -47,6 +47,7 @@ def fleet(spec: Mapping[str, Any], name: str = "") -> Fleet:
         allow_unproven_wave=filled_in["allowUnprovenWave"],
         urgent=_urgency(filled_in["urgent"]) if "urgent" in filled_in else None,
         pause_tag=_pause_tag(filled_in["pauseTag"]) if "pauseTag" in filled_in else None,
+        barred=frozenset(filled_in["barredCommands"]),
     )
 
 

@@ -36,6 +36,7 @@ class Fleet:
     allow_unproven_wave: a wave may start even if no instance of a lower wave has proven the image.
     urgent: the image that was declared urgent, even if that has expired. `urgency` checks the time.
     pause_tag: None if no tag pauses the fleet.
+    barred: the commands that only a commit may replace, of "approve", "resume" and "retry".
     """
 
     name: str
@@ -47,6 +48,7 @@ class Fleet:
     allow_unproven_wave: bool
     urgent: Urgency | None = None
     pause_tag: PauseTag | None = None
+    barred: frozenset[str] = frozenset()
 
     def urgency(self, image: Image, at: datetime) -> Urgency | None:
         """The urgency of exactly this image at the time `at`, or None if the image is not urgent then."""

@@ -30,8 +30,8 @@ class Commands(Protocol):
         """Pause the fleet."""
         ...
 
-    def resume(self) -> None:
-        """Lift the pause that the daemon was told, and read the tag again."""
+    def resume(self) -> str:
+        """Lift the pause that the daemon was told, and read the tag again. Returns why not, or ""."""
         ...
 
     def reconcile(self, names: Sequence[str]) -> Sequence[str]:
@@ -74,7 +74,8 @@ class OperatorRequests:
         return Response(HTTPStatus.OK, b"paused\n")
 
     def _resume(self, _asked: Mapping[str, Any]) -> Response:
-        self._commands.resume()
+        if refusal := self._commands.resume():
+            return _refuse(HTTPStatus.FORBIDDEN, refusal)
         return Response(HTTPStatus.OK, b"the tag is read again now\n")
 
     def _reconcile(self, asked: Mapping[str, Any]) -> Response:

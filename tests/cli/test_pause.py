@@ -210,3 +210,24 @@ def test_a_running_daemon_stops_at_once_and_continues(tmp_path: Path) -> None:
             world.simulator.faults.disarm()
             assert reconciler("resume", "--all", *options, env=world.environment, cwd=tmp_path).code == 0
             until(lambda: world.images("web") == {NEW} or None, daemon.log)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(["approve", "web"], id="approve"),
+        pytest.param(["retry", "web"], id="retry"),
+        pytest.param(["resume", "web"], id="resume one"),
+        pytest.param(["resume", "--all"], id="resume the fleet"),
+        pytest.param(["resume", "--all", "--pause-tag", GROUP], id="resume the fleet by its tag"),
+    ],
+)
+def test_what_loosens_is_refused_where_the_fleet_bars_it(
+    line: list[str], world: Azure, tmp_path: Path
+) -> None:
+    barred = of_all(barredCommands=["approve", "resume", "retry"], pauseTag=FLEET["spec"]["pauseTag"])
+    done = invoke(world, tmp_path, *line, documents=(barred, *SPECS))
+    why = f"spec.barredCommands of the Fleet bars `reconciler {line[0]}`; merge a commit instead"
+    assert done == Ended(1, [], [f"error: {why}"])
+    assert not world.writes()
+    assert invoke(world, tmp_path, "pause", "--all", "--reason", "down", documents=(barred, *SPECS)).code == 0

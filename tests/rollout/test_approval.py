@@ -1,5 +1,6 @@
 """Whose approval is enough."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -167,3 +168,12 @@ def test_remediation_passes_no_approval_that_is_not_enough(
     found = decided(spec(approval=Approval.START, approver=Approver.ANOTHER), seen)
     assert (found.step == Upgrade(("1",), NEW)) is is_taken
     assert found.reason is (Reason.UPGRADING if is_taken else Reason.AWAITING_APPROVAL)
+
+
+def test_an_approval_does_not_count_where_the_fleet_bars_it() -> None:
+    barred = replace(ANYONE, fleet=replace(ANYONE.fleet, barred=frozenset({"approve"})))
+    found = objection(barred, PersistedState(approved=NEW), None)
+    assert found == (
+        "24.04.202601140 needs approval, and spec.barredCommands of the Fleet bars `reconciler approve`; merge a "
+        "commit instead"
+    )

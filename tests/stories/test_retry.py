@@ -13,7 +13,7 @@ from reconciler.simulator.faults import OperationLost
 from reconciler.spec.image import PlatformImage
 from reconciler.spec.scale_set import Target
 from tests.messages import says
-from tests.stories.world import BAD, BASE, NEW, OLD, SUBSCRIPTION, World, fleet, scale_set, spec
+from tests.stories.world import BAD, BASE, NEW, OLD, SUBSCRIPTION, World, fleet, of_all, scale_set, spec
 from tests.token import Token
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -46,6 +46,23 @@ def test_retry_begins_a_failed_image_again() -> None:
     world.rest(2 * MINUTE)
     world.run()
     assert world.lines() == {"web": says("UpToDate", "3", NEW)}
+
+
+def test_a_retry_that_the_fleet_bars_is_ignored() -> None:
+    """The tag of a retry may still be written, by another program or by an older version of this one."""
+    world = World(
+        fleet(scale_set(capacity=3)),
+        of_all(barredCommands=["retry"]),
+        spec(rollout={"onFailure": "rollback"}, health=SOON),
+    )
+    first = world.azure.scale_set("web").instance("0")
+    world.run(lambda: first.image.endswith(NEW))
+    first.sicken()
+    world.run()
+    assert world.reasons()[-1] == "RolloutFailed"
+    retry(world, "web", NEW)
+    world.rest(10 * MINUTE)
+    assert world.reasons()[-1] == "RolloutFailed"
 
 
 def test_a_retried_image_that_fails_again_is_rolled_back_again() -> None:

@@ -22,12 +22,14 @@ class Asked:
     def __init__(self) -> None:
         self.paused: list[Pause | None] = []
         self.reconciled: list[str] = []
+        self.refusal = ""
 
     def pause(self, pause: Pause) -> None:
         self.paused.append(pause)
 
-    def resume(self) -> None:
+    def resume(self) -> str:
         self.paused.append(None)
+        return self.refusal
 
     def reconcile(self, names: Sequence[str]) -> Sequence[str]:
         self.reconciled += names
@@ -55,6 +57,13 @@ def test_a_pause_without_any_field_is_a_pause() -> None:
 
 def test_a_resumption_is_passed_on() -> None:
     assert ask("/resume", {})[2].paused == [None]
+
+
+def test_a_resumption_that_the_fleet_bars_is_refused() -> None:
+    asked = Asked()
+    asked.refusal = "the Fleet bars it"
+    response = OperatorRequests(asked).respond("/resume", JSON, b"{}", "127.0.0.1")
+    assert (response.status, response.body) == (HTTPStatus.FORBIDDEN, b"the Fleet bars it\n")
 
 
 def test_a_reconcile_is_passed_on() -> None:

@@ -16,6 +16,7 @@ from reconciler.cli.person_name import LONGEST
 from reconciler.cli.selector import Requirement, check_chosen, chosen
 from reconciler.cli.tagging import (
     TagUnchanged,
+    check_permitted,
     declared_model,
     nothing_waits,
     scale_sets_in_force,
@@ -42,6 +43,7 @@ def act(
     """Approve the declared image of scale sets, if `rollout.approval` requires it."""
     check_chosen(names, selector)
     desired = chosen(scale_sets_in_force(fleet.specs, "approved"), names, selector)
+    check_permitted(desired, "approve")
     announce(fleet.session)
     approved = [write_and_report(each.name, partial(_approve_declared, each, by, fleet)) for each in desired]
     if not all(approved):

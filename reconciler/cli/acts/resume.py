@@ -13,6 +13,7 @@ from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post
 from reconciler.cli.failure import fail
 from reconciler.cli.pausing import check_scope
 from reconciler.cli.selector import Requirement
+from reconciler.cli.tagging import check_permitted
 from reconciler.rollout.pause import PAUSE, pause_in
 from reconciler.rollout.refusal import describe_pause
 from reconciler.spec.fleet import PauseTag
@@ -30,6 +31,9 @@ def act(
     """Resume the fleet or scale sets that `reconciler pause` has paused."""
     check_scope(names, selector, is_all=is_all, is_tag_given=pause_tag is not None)
     scope = scope_of(fleet.specs, names, selector, pause_tag, is_all=is_all, actions=("removed", "resumed"))
+    if pause_tag is not None:
+        fleet.specs.refresh()  # the Fleet may bar it; where the specs cannot be read, nothing is known to
+    check_permitted(fleet.specs.scale_sets, "resume")
     announce(fleet.session)
     if not change_tags(scope, partial(_remove, fleet.session)):
         fail("not every tag was removed; run the command again")

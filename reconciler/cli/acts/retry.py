@@ -14,6 +14,7 @@ from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail
 from reconciler.cli.selector import Requirement, chosen
 from reconciler.cli.tagging import (
+    check_permitted,
     check_writable,
     declared_model,
     nothing_waits,
@@ -39,6 +40,7 @@ def act(
     if bool(names or selector is not None) == (reference is not None):
         raise click.UsageError("pass either NAMES, --selector or --image IMAGE")
     in_force = scale_sets_in_force(fleet.specs, "retried")
+    check_permitted(in_force.values(), "retry")
     if reference is None:
         retryable = [(each, each.image) for each in chosen(in_force, names, selector)]
         announce(fleet.session)

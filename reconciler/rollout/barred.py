@@ -1,0 +1,37 @@
+"""Commands that the Fleet bars (`spec.barredCommands`), and the tags of theirs that do not count.
+
+Only what loosens can be barred: `approve`, `resume`, `retry`. A pause is never barred. Whoever may write tags
+can still remove that of a pause, which no daemon sees: a role in Azure prevents that.
+"""
+
+from dataclasses import replace
+
+from reconciler.rollout.observed import Model
+from reconciler.spec.fleet import Fleet
+
+
+def bar_note(fleet: Fleet, command: str) -> str:
+    """Why this command is refused, and what to do instead. "" if it is not."""
+    if command not in fleet.barred:
+        return ""
+    return f"spec.barredCommands of the Fleet bars `reconciler {command}`; merge a commit instead"
+
+
+def has_barred_retry(model: Model, fleet: Fleet) -> bool:
+    """Whether a tag requests a retry that does not count."""
+    return model.persisted.retry is not None and "retry" in fleet.barred
+
+
+def without_barred_retry(model: Model, fleet: Fleet) -> Model:
+    """The model as the daemon sees it.
+
+    Whoever requested the retry also removed the record that the image has failed. While the model is back on
+    its last good image, a retry of another one is itself that record.
+    """
+    retry, persisted = model.persisted.retry, model.persisted
+    if retry is None or not has_barred_retry(model, fleet):
+        return model
+    good = persisted.last_good
+    is_back = good is not None and persisted.is_last_good(model.image) and not retry.image.is_of(good)
+    failed = persisted.failed or (retry.image if is_back else None)
+    return replace(model, persisted=replace(persisted, retry=None, failed=failed))

@@ -74,7 +74,7 @@ def answering(shown: Mapping[str, Any]) -> Iterator[str]:
 
 
 def capture(title: str, line: str, env: Mapping[str, str], size: tuple[int, int]) -> str:
-    """What tmux shows, with its colours: all that the command wrote, or three seconds of a table that stays."""
+    """What tmux shows, with its colours: all that the command wrote, or the first table of those that follow."""
     columns, rows = size
     is_watched = "--watch" in title
     tmux = ("tmux", "-L", f"sessions-{time.monotonic_ns()}", "-f", "/dev/null")
@@ -86,15 +86,18 @@ def capture(title: str, line: str, env: Mapping[str, str], size: tuple[int, int]
         check=True,
     )
     try:
-        end = time.monotonic() + (3 if is_watched else _PATIENCE)
+        pane = (*tmux, "capture-pane", "-p", "-e", *(() if is_watched else ("-S", "-")))
+        end = time.monotonic() + _PATIENCE
         while time.monotonic() < end:
+            shown = subprocess.run(pane, capture_output=True, text=True, check=True).stdout
+            if is_watched and "scale set" in shown:
+                return shown
             named = subprocess.run(
                 (*tmux, "display-message", "-p", "#{pane_title}"), capture_output=True, text=True, check=True
             )
             if named.stdout.strip() == "ended":
                 break
             time.sleep(0.2)
-        pane = (*tmux, "capture-pane", "-p", "-e", *(() if is_watched else ("-S", "-")))
         return subprocess.run(pane, capture_output=True, text=True, check=True).stdout
     finally:
         subprocess.run((*tmux, "kill-server"), check=False)

@@ -56,7 +56,14 @@ def commit_specs(scratch: Path) -> Path:
 def run_daemon(server: Server, repository: Path) -> None:
     """Run the daemon until the fleet is settled. It exits 1, because one scale set is refused."""
     subprocess.run(
-        (*daemon_command(server, repository), "--until-settled", "--timeout", "2m", "--listen", "127.0.0.1:0"),
+        (
+            *daemon_command(server, repository),
+            "--until-settled",
+            "--timeout",
+            "2m",
+            "--listen",
+            "127.0.0.1:0",
+        ),
         env={**os.environ, **server.environment},
         check=False,
     )

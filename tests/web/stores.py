@@ -67,7 +67,13 @@ def observed(
 def forecast(*domains: str, each: int, total: int, ends: bool = True, wait: Reason | None = None) -> Forecast:
     """A forecast of a batch every ten minutes."""
     batches = tuple(
-        Batch(domain, tuple(map(str, range(each))), NOW + 10 * MINUTE * number, is_canary=False)
+        Batch(
+            domain,
+            tuple(map(str, range(each))),
+            NOW + 10 * MINUTE * number,
+            is_canary=False,
+            unavailable=each,
+        )
         for number, domain in enumerate(domains)
     )
     length = 10 * MINUTE * len(domains)

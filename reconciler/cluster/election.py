@@ -1,0 +1,245 @@
+"""The decision of an election, pure: what is known of the Lease and the present moment give the next call.
+
+It follows client-go: a candidate believes only its own clock, so a Lease has expired when this process has
+seen the same version of it for its whole duration. What client-go does not promise is added, so that two
+replicas never write at once:
+
+- The holder counts its own term from when the renewal was *sent*. Whoever sees that renewal saw it later.
+- A Lease that was taken over after it expired is not acted on for one more write timeout. A request that its
+  former holder sent just before it was paused has then ended, or shows in the first observation.
+- A Lease that was deleted, or whose holder a person has removed, may still have a holder that acts. Whoever
+  creates or takes it waits for its whole duration, too.
+
+A moment is the time since boot, suspended time included (CLOCK_BOOTTIME).
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from reconciler.cluster.lease import Lease
+from reconciler.cluster.timing import Timing
+
+Moment = timedelta
+_BOOT = Moment()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A replica. No other process ever has its `name`. `address` is where the others reach it."""
+
+    name: str
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A time in which this replica leads without interruption.
+
+    `renewed` is when the last renewal that succeeded was sent. `acts_from` is the first moment to act.
+    """
+
+    number: int
+    renewed: Moment
+    acts_from: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Election:
+    """What a candidate knows.
+
+    `seen` is the last version of the Lease, first seen by this process at `seen_at`. None if there is no
+    Lease, or none was read. `is_current`: the next write may rest on it. `next_at` is when the next call is
+    due. `not_before` is the first moment to act on a claim that got no answer and may have succeeded.
+    """
+
+    candidate: Candidate
+    timing: Timing
+    seen: Lease | None = None
+    seen_at: Moment = _BOOT
+    is_current: bool = False
+    next_at: Moment = _BOOT
+    term: Term | None = None
+    terms: int = 0
+    not_before: Moment = _BOOT
+    is_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Get:
+    """Read the Lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Create the Lease. `acts_from` is the first moment to act if that succeeds."""
+
+    lease: Lease
+    acts_from: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Replace exactly this version of the Lease: renew it, take it over, or release it."""
+
+    lease: Lease
+    acts_from: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing is due before this moment."""
+
+    until: Moment
+
+
+Call = Get | Create | Replace
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no such Lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The Lease is no longer as the call says."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """It is unknown whether the call had an effect, or it was refused."""
+
+
+Answer = Lease | Missing | Conflict | NoAnswer
+
+
+def is_leader(election: Election, now: Moment) -> bool:
+    """Whether this candidate leads, and may act."""
+    return is_valid_for(election, now, timedelta())
+
+
+def is_valid_for(election: Election, now: Moment, timeout: timedelta) -> bool:
+    """Whether this candidate leads for longer than `timeout` from now, whatever happens."""
+    term = _term_at(election, now)
+    return term is not None and term.acts_from <= now and now + timeout < _end(election, term)
+
+
+def next_call(election: Election, now: Moment, at: datetime) -> Call | Wait:
+    """What is due. `at` is the time of day, for people who read the Lease."""
+    if election.is_over or now < election.next_at:
+        return Wait(election.next_at)
+    if not election.is_current:
+        return Get()
+    known, term = election.seen, _term_at(election, now)
+    acts_from = term.acts_from if term else _acts_from(election, now)
+    claim = _claim(election, at, is_renewal=term is not None)
+    return Replace(claim, acts_from) if known else Create(claim, acts_from)
+
+
+def release(election: Election, now: Moment, at: datetime) -> Replace | None:
+    """The call that gives the Lease back, None if this candidate does not hold it."""
+    known = election.seen
+    is_ours = known is not None and bool(known.version) and known.holder == election.candidate.name
+    return Replace(known.released(at), now) if known and is_ours else None
+
+
+def after(election: Election, call: Call, answer: Answer, *, sent: Moment, now: Moment) -> Election:
+    """What is known after the answer to a call that was sent at `sent` has arrived."""
+    match answer:
+        case Lease() if not answer.version:  # it could be replaced by mistake
+            return _unanswered(election, call, sent, now)
+        case Lease():
+            if isinstance(call, Get):
+                return _observed(election, answer, now)
+            return _written(election, call, answer, sent, now)
+        case Missing() if not isinstance(call, Create):
+            return replace(election, seen=None, is_current=True, next_at=now)
+        case Conflict():
+            # The holder has to know soon whether it still is. Nobody asks as fast as the network allows.
+            share = 5 if _term_at(election, now) else 1
+            next_at = now + election.timing.retry_period / share
+            return replace(election, is_current=False, next_at=next_at)
+        case _:
+            return _unanswered(election, call, sent, now)
+
+
+def over(election: Election) -> Election:
+    """What is known once this candidate takes no further part."""
+    return replace(election, is_over=True, term=None)
+
+
+def _observed(election: Election, lease: Lease, now: Moment) -> Election:
+    is_new = election.seen is None or election.seen.version != lease.version
+    known = replace(election, seen=lease, seen_at=now if is_new else election.seen_at)
+    if lease.holder == election.candidate.name:
+        return replace(known, is_current=True, next_at=now)
+    if _is_takeable(known, now):
+        return replace(known, term=None, is_current=True, next_at=now)
+    return replace(known, term=None, is_current=False, next_at=now + election.timing.retry_period)
+
+
+def _written(election: Election, call: Create | Replace, lease: Lease, sent: Moment, now: Moment) -> Election:
+    known = replace(
+        election,
+        seen=lease,
+        seen_at=now,
+        is_current=True,
+        next_at=sent + election.timing.retry_period,
+        not_before=_BOOT,
+    )
+    if lease.holder != election.candidate.name:
+        return replace(known, term=None, is_current=False)
+    if term := _term_at(election, sent):
+        return replace(known, term=replace(term, renewed=sent))
+    number = election.terms + 1
+    return replace(known, term=Term(number, sent, call.acts_from), terms=number)
+
+
+def _unanswered(election: Election, call: Call, sent: Moment, now: Moment) -> Election:
+    not_before, leads = election.not_before, _term_at(election, now) is not None
+    if isinstance(call, Create | Replace) and not leads:
+        not_before = max(not_before, call.acts_from)
+    next_at = max(now, sent + election.timing.retry_period)
+    return replace(election, is_current=leads and election.is_current, next_at=next_at, not_before=not_before)
+
+
+def _end(election: Election, term: Term) -> Moment:
+    return term.renewed + election.timing.renew_deadline
+
+
+def _term_at(election: Election, now: Moment) -> Term | None:
+    """The term, unless its renewal is overdue."""
+    term = election.term
+    return term if term and now < _end(election, term) else None
+
+
+def _is_takeable(election: Election, now: Moment) -> bool:
+    lease = election.seen
+    if lease is None or not lease.holder:
+        return True
+    return now >= election.seen_at + (lease.duration or election.timing.duration)
+
+
+def _acts_from(election: Election, now: Moment) -> Moment:
+    """The first moment to act on a Lease that is claimed now."""
+    lease, timing = election.seen, election.timing
+    if lease is not None and lease.is_released:
+        return now
+    wait = timing.write_timeout
+    if lease is None or not lease.holder:
+        wait += timing.duration
+    return max(now + wait, election.not_before)
+
+
+def _claim(election: Election, at: datetime, *, is_renewal: bool) -> Lease:
+    known, candidate = election.seen or Lease(), election.candidate
+    is_ours = known.holder == candidate.name
+    return replace(
+        known,
+        holder=candidate.name,
+        duration=election.timing.duration,
+        acquired=known.acquired if is_renewal and is_ours else at,
+        renewed=at,
+        transitions=known.transitions + (election.seen is not None and not is_ours),
+        address=candidate.address,
+    )

@@ -1,0 +1,237 @@
+"""The thread that plays the decision of an election, and what it says to the daemon.
+
+The lead ends by the clock, at the moment that it is asked for. So it ends in time even if this thread hangs
+in a call, or the process was paused.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from threading import Condition, Thread
+from typing import Protocol
+
+from reconciler.cluster.election import (
+    Answer,
+    Call,
+    Conflict,
+    Create,
+    Election,
+    Get,
+    Missing,
+    Moment,
+    NoAnswer,
+    Replace,
+    Wait,
+    after,
+    is_leader,
+    is_valid_for,
+    next_call,
+    over,
+    release,
+)
+from reconciler.cluster.failure import Changed, LeaseFailure, NotThere
+from reconciler.cluster.lease import Lease
+from reconciler.daemon.leadership import Leader
+from reconciler.rollout.wording import moment
+from reconciler.spec.wording import printable
+
+_log = logging.getLogger("reconciler")
+
+_RELEASE_TRIES = 3
+
+
+class LeaseClient(Protocol):
+    """A client of one Lease. Each call has a timeout, and raises LeaseFailure."""
+
+    def get(self) -> Lease:
+        """The Lease as it is now."""
+        ...
+
+    def create(self, lease: Lease) -> Lease:
+        """Create it."""
+        ...
+
+    def replace(self, lease: Lease) -> Lease:
+        """Replace exactly the version that `lease` has."""
+        ...
+
+
+def since_boot() -> Moment:
+    """The time since boot. It runs on while the process or the machine is suspended, and cannot be set."""
+    return timedelta(microseconds=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
+
+
+class Elector:
+    """Takes part in an election until `release`. See `daemon.leadership.Leadership`."""
+
+    def __init__(
+        self,
+        election: Election,
+        client: LeaseClient,
+        *,
+        clock: Callable[[], Moment] = since_boot,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._election = election
+        self._client = client
+        self._on_change: Callable[[], None] = lambda: None
+        self._clock = clock
+        self._now = now
+        self._said: type[Exception] | None = None  # the kind of the last failure in the log
+        self._told: tuple[int, str] = (0, "")  # the term and the holder that were logged
+        self._stopping = Condition()
+        self._is_stopping = False
+        self._thread = Thread(target=self._run, name="elector", daemon=True)
+
+    is_shared = True
+
+    @property
+    def term(self) -> int:
+        """The number of the term in which this replica acts, 0 while it stands by."""
+        election = self._election
+        return election.terms if is_leader(election, self._clock()) else 0
+
+    def permits_write(self, timeout: timedelta) -> bool:
+        """Whether this replica leads for longer than `timeout` from now."""
+        return is_valid_for(self._election, self._clock(), timeout)
+
+    @property
+    def write_timeout(self) -> timedelta | None:
+        """The longest that a write to Azure may take."""
+        return self._election.timing.write_timeout
+
+    @property
+    def leader(self) -> Leader | None:
+        """Who leads by the last version of the Lease that this replica has seen, None if nobody does."""
+        election = self._election
+        lease = election.seen
+        if lease is None or not lease.holder:
+            return None
+        is_this = lease.holder == election.candidate.name
+        return Leader(printable(lease.holder), lease.address, lease.acquired, is_this=is_this)
+
+    @property
+    def lease_age(self) -> timedelta | None:
+        """The time since this replica last saw a renewal, or since it sent its own. None before the first."""
+        election = self._election
+        seen = election.term.renewed if election.term else election.seen_at
+        return self._clock() - seen if election.seen else None
+
+    def start(self, on_change: Callable[[], None]) -> None:
+        """Begin to take part. `on_change` is called when this replica begins to act, or no longer does.
+
+        It must return at once.
+        """
+        self._on_change = on_change
+        self._thread.start()
+
+    def release(self) -> None:
+        """Take no further part, and give the Lease back. The work under way must have ended."""
+        with self._stopping:
+            self._is_stopping = True
+            self._stopping.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._is_stopping:
+            now = self._clock()
+            call = next_call(self._election, now, self._now())
+            if isinstance(call, Wait):
+                self._wait(min(call.until, self._next_change(now)) - now)
+            else:
+                self._make(call)
+            self._tell()
+        self._give_back()
+
+    def _wait(self, length: timedelta) -> None:
+        with self._stopping:
+            if not self._is_stopping:
+                self._stopping.wait(max(0.0, length.total_seconds()))
+
+    def _next_change(self, now: Moment) -> Moment:
+        """When the clock alone begins or ends the lead."""
+        term, timing = self._election.term, self._election.timing
+        ends = (term.acts_from, term.renewed + timing.renew_deadline) if term else ()
+        return min((each for each in ends if each > now), default=Moment.max)
+
+    def _make(self, call: Call) -> None:
+        sent = self._clock()
+        answer: Answer
+        try:
+            answer = self._send(call)
+            self._say(None)
+        except Changed:
+            answer = Conflict()
+        except NotThere as failure:
+            answer = Missing()
+            if isinstance(call, Create):
+                self._say(failure, "; does the namespace exist?")
+        except LeaseFailure as failure:
+            answer = NoAnswer()
+            self._say(failure)
+        except Exception as error:
+            answer = NoAnswer()
+            self._say(error, " (a bug in the reconciler, please report it)")
+        self._election = after(self._election, call, answer, sent=sent, now=self._clock())
+
+    def _send(self, call: Call) -> Lease:
+        match call:
+            case Get():
+                return self._client.get()
+            case Create(lease=lease):
+                return self._client.create(lease)
+            case Replace(lease=lease):
+                return self._client.replace(lease)
+
+    def _give_back(self) -> None:
+        self._election = over(self._election)
+        for _ in range(_RELEASE_TRIES):
+            call = release(self._election, self._clock(), self._now())
+            if call is None:
+                return
+            try:
+                self._client.replace(call.lease)
+                _log.info("gave the Lease back")
+                return
+            except Changed:  # by a renewal whose answer was lost
+                self._make(Get())
+            except Exception as error:
+                why = printable(str(error))
+                _log.warning("could not give the Lease back, so it expires by itself: %s", why)
+                return
+
+    def _say(self, failure: Exception | None, more: str = "") -> None:
+        """Log a failure once when it begins or becomes another kind, and once when it ends.
+
+        The words of a connection that breaks differ from one call to the next.
+        """
+        kind = type(failure) if failure else None
+        if kind is self._said:
+            return
+        self._said = kind
+        if failure:
+            _log.warning("the Lease could not be read or renewed: %s%s", printable(str(failure)), more)
+        else:
+            _log.info("the Lease can be read and renewed again")
+
+    def _tell(self) -> None:
+        """Log who leads, and call `on_change`, when that has changed."""
+        term, leader = self.term, self.leader
+        known = (term, leader.name if leader else "")
+        if known == self._told:
+            return
+        before, self._told = self._told, known
+        if term != before[0]:
+            self._on_change()
+        election = self._election
+        if term and term != before[0]:
+            _log.info("this replica leads")
+        elif before[0] and not term:
+            _log.warning("this replica leads no more; it writes nothing")
+        elif election.term and leader and leader.is_this:
+            waits = election.term.acts_from - self._clock()
+            if waits > timedelta():
+                _log.info("this replica holds the Lease, and leads from %s on", moment(self._now() + waits))
+        if leader and not leader.is_this:
+            _log.info("this replica stands by: %s", leader)

@@ -1,0 +1,65 @@
+"""Passes webhooks on to the leader, so that it does not matter which replica a forge reaches.
+
+A webhook is only a hint, so what is passed on is a webhook of our own, signed with the secret that all
+replicas have. One that is lost costs no more than the wait until the next sweep.
+"""
+
+import hmac
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from hashlib import sha256
+from http.client import HTTPException
+from threading import Event, Thread
+from urllib.request import ProxyHandler, Request, build_opener
+
+from reconciler.daemon.leadership import Leadership
+
+_log = logging.getLogger("reconciler")
+
+# At most one is passed on in this time. So two replicas that both hold the other for the leader, until one of
+# them has read the Lease again, do not keep each other busy.
+APART = timedelta(seconds=4)
+_PATIENCE = 5.0  # seconds
+_BODY = b"passed on by a standby\n"
+_DIRECT = build_opener(ProxyHandler({}))  # Pods reach each other without a proxy
+
+
+class Relay:
+    """Passes webhooks on while this replica stands by."""
+
+    def __init__(self, leadership: Leadership, secret: Callable[[], bytes], apart: timedelta = APART) -> None:
+        self._leadership = leadership
+        self._secret = secret
+        self._apart = apart
+        self._wanted = Event()
+        self._closing = Event()
+        self._thread = Thread(target=self._run, name="relay", daemon=True)
+        self._thread.start()
+
+    def pass_on(self) -> None:
+        """Tell the leader that there was a webhook. Returns at once."""
+        self._wanted.set()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closing.set()
+        self._wanted.set()
+
+    def _run(self) -> None:
+        while self._wanted.wait() and not self._closing.is_set():
+            self._wanted.clear()
+            leader = self._leadership.leader
+            if leader and leader.address and not leader.is_this:
+                self._send(leader.address)
+                self._closing.wait(self._apart.total_seconds())
+
+    def _send(self, address: str) -> None:
+        signature = hmac.new(self._secret(), _BODY, sha256).hexdigest()
+        headers = {"X-Signature": f"sha256={signature}", "Content-Type": "text/plain"}
+        try:
+            request = Request(f"http://{address}/hooks/generic", _BODY, headers, method="POST")
+            with _DIRECT.open(request, timeout=_PATIENCE):
+                _log.debug("passed a webhook on to %s", address)
+        except (OSError, HTTPException, ValueError) as error:
+            _log.debug("a webhook could not be passed on to %s (%s)", address, error)

@@ -9,6 +9,7 @@ from reconciler.azure.failure import (
     AzureFailure,
     Conflict,
     MalformedResponse,
+    NotLeading,
     Refused,
     TooManyRequests,
     Unreachable,
@@ -29,7 +30,7 @@ def test_the_docs_have_the_table_of_the_code() -> None:
 
 
 def test_every_failure_of_a_call_has_its_reason() -> None:
-    failures = (AzureFailure, Conflict, MalformedResponse, Refused, TooManyRequests, Unreachable)
+    failures = (AzureFailure, Conflict, MalformedResponse, NotLeading, Refused, TooManyRequests, Unreachable)
     assert {each.reason for each in failures} == reasons_where(lambda meaning: meaning.is_error)
 
 

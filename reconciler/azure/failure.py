@@ -4,6 +4,7 @@
      ├── Refused           permanent: a person must change the spec or the scale set
      ├── Conflict          another writer or operation interferes: observe again, then decide again
      ├── TooManyRequests   throttled: retry at the time that Azure names
+     ├── NotLeading        another replica may act soon, so nothing was sent
      └── Unreachable       no response: retry with backoff
           └── MalformedResponse   a response that cannot be read
 
@@ -59,6 +60,12 @@ class TooManyRequests(AzureFailure):
         super().__init__(message)
         self.retry_after = retry_after
         self.policy = policy
+
+
+class NotLeading(AzureFailure):
+    """Nothing was sent, because another replica may act before Azure answers."""
+
+    reason = Reason.NOT_LEADING
 
 
 class Unreachable(AzureFailure):

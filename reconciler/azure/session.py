@@ -5,6 +5,7 @@ other scale sets wait.
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from azure.core.exceptions import (
 )
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import SansIOHTTPPolicy
-from azure.core.pipeline.transport import HttpTransport
+from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 from azure.core.rest import HttpRequest
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.core.tools import get_arm_endpoints
@@ -36,7 +37,8 @@ from reconciler.azure.budget import Budget, OperationClass, Priority, Subject
 from reconciler.azure.clock import AzureClock, parse_date, steady
 from reconciler.azure.cloud import PUBLIC_CLOUD
 from reconciler.azure.expiring import ExpiringMap
-from reconciler.azure.failure import MalformedResponse, TooManyRequests, Unreachable, failure
+from reconciler.azure.failure import MalformedResponse, NotLeading, TooManyRequests, Unreachable, failure
+from reconciler.azure.fence import FencedTransport, WritePermission
 from reconciler.azure.fields import Json, raw_text_in
 from reconciler.azure.request_counter import RequestCounter, RequestIds
 from reconciler.azure.token import default_credential
@@ -85,8 +87,8 @@ class Session:
         if auxiliary_tenants:
             tokens = auxiliary.AuxiliaryTokens(self.credential, self.scopes, auxiliary_tenants)
             self._policies.insert(0, tokens)
-        # The SDK needs an absent argument for its default transport.
-        self._transport: dict[str, Any] = {"transport": transport} if transport else {}
+        self._transport = transport
+        self._permission: WritePermission | None = None
         self._clients: dict[str, ComputeManagementClient] = {}
         self.budget = Budget()
         self.counter = RequestCounter(lambda: self.budget.requests_left(self.now()))
@@ -94,6 +96,11 @@ class Session:
         self._pages: ExpiringMap[str, int] = ExpiringMap()
         self._thread = local()  # the call in progress in this thread
         self._lock = Lock()
+
+    def fence(self, permission: WritePermission) -> None:
+        """Send a write only if `permission` permits it. To be called before the first request."""
+        assert not self._clients, "a client that exists would write without permission"  # noqa: S101
+        self._permission = permission
 
     def now(self) -> datetime:
         """The current time, from Azure's clock if ours is wrong."""
@@ -164,9 +171,18 @@ class Session:
                     user_agent=f"vmss-reconciler/{__version__}",
                     per_call_policies=self._policies,
                     per_retry_policies=[_OwnEndpoint(self.endpoint)],
-                    **self._transport,
+                    **self._transport_argument(),
                 )
             return self._clients[subscription]
+
+    def _transport_argument(self) -> dict[str, Any]:
+        """The SDK needs an absent argument for its default transport."""
+        if self._permission is None:
+            return {"transport": self._transport} if self._transport else {}
+        transport = self._transport or RequestsTransport(
+            connection_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS
+        )
+        return {"transport": FencedTransport(transport, self._permission)}
 
     def _subject(self, path: str) -> Subject:
         folded = path.casefold()
@@ -263,7 +279,7 @@ _SENT_AT = "vmss_reconciler_asked_at"
 
 
 class _Meter(SansIOHTTPPolicy[Any, Any]):
-    """Reports every response, and every missing one, to the session."""
+    """Reports every response, and every missing one, to the session. What was never sent has none."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -277,6 +293,8 @@ class _Meter(SansIOHTTPPolicy[Any, Any]):
         self._session.counter.note(_request_ids(request.http_request.headers, http.headers))
 
     def on_exception(self, request: PipelineRequest[Any]) -> None:
+        if isinstance(sys.exception(), NotLeading):
+            return
         self._session.counter.note(None)
         self._session.note_response(0, {}, request.context[_SENT_AT])
 

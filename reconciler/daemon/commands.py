@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from reconciler.daemon.leadership import describe_standby
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.rollout.barred import bar_note
@@ -14,6 +15,12 @@ class LoopCommands:
     def __init__(self, reconciler: Reconciler) -> None:
         self._reconciler = reconciler
         self.loop: Loop | None = None
+
+    @property
+    def refusal(self) -> str:
+        """Who leads, if this replica stands by: only the leader acts, and remembers what it was told."""
+        leadership = self._reconciler.store.leadership
+        return "" if leadership.term else f"{describe_standby(leadership)}; ask that replica"
 
     def pause(self, pause: Pause) -> None:
         """Pause the fleet: no write begins from now on."""

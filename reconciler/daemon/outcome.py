@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.azure.failure import AzureFailure, Conflict, Refused, TooManyRequests
+from reconciler.azure.failure import AzureFailure, Conflict, NotLeading, Refused, TooManyRequests
 from reconciler.daemon.settings import Settings
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
@@ -133,15 +133,15 @@ def outcome_of_failure(
 ) -> Outcome:
     """The outcome of a failed call. `doing` is the step that the call was to take, in words, or "".
 
-    The scale set is requeued, because the next sweep may fail too. Conflicts are retried after seconds,
-    refusals after minutes, each with exponential backoff.
+    The scale set is requeued, because the next sweep may fail too. Conflicts and writes that were not sent
+    are retried after seconds, refusals after minutes, each with exponential backoff.
     """
     message = f"while {doing}, {failure}" if doing else str(failure)
     wait = wait_after(before.wait, failure.reason, at, is_repeated=False) or Wait(failure.reason, at)
     match failure:
         case TooManyRequests(retry_after=requested):
             after = max(requested, settings.requeue_after)
-        case Conflict():
+        case Conflict() | NotLeading():
             after = wait.backoff(settings.requeue_after)
         case Refused():
             after = wait.backoff(settings.sweep, _REFUSED)

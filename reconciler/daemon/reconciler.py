@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reconciler.azure.budget import Priority
-from reconciler.azure.failure import AzureFailure, Conflict, Unreachable
+from reconciler.azure.failure import AzureFailure, Conflict, NotLeading, Unreachable
 from reconciler.azure.request_counter import RequestIds
 from reconciler.checks.reach import MERGED, Reach
 from reconciler.daemon.due import dependencies_to_watch, due, is_quiet
@@ -29,6 +29,7 @@ from reconciler.daemon.forecast_refresh import refresh_forecast
 from reconciler.daemon.gates.evaluation import awaited_gate, is_new_evidence
 from reconciler.daemon.gates.max_change import count_changes
 from reconciler.daemon.interfaces import AzureClient, DeclaredSpecs
+from reconciler.daemon.leadership import Alone, Leadership
 from reconciler.daemon.listing import Listing, listing
 from reconciler.daemon.observer import Observer
 from reconciler.daemon.orphan import Orphan
@@ -86,9 +87,12 @@ class Reconciler:
         sleep: Callable[[float], None] = time.sleep,
         log: logging.Logger = _log,
         forecasts: bool = True,
+        leadership: Leadership | None = None,
     ) -> None:
-        """`forecasts`: publish a forecast of each rollout."""
-        self.store = Store(requests=azure.requests)
+        """`forecasts`: publish a forecast of each rollout. `leadership` is None if no other replica acts."""
+        self._leadership = leadership or Alone()
+        self._term: int | None = self._leadership.term  # that of what the store knows, None: forget it
+        self.store = Store(requests=azure.requests, leadership=self._leadership)
         self._by_group = list_by_resource_group
         self._specs = specs
         self._azure = azure
@@ -104,14 +108,21 @@ class Reconciler:
     def sweep(self) -> tuple[str, ...]:
         """Read the specs and list the fleet. Returns the keys of the scale sets that are due for a reconcile.
 
-        Dependencies come before the scale sets that wait for them.
+        Dependencies come before the scale sets that wait for them. A standby names none. Whoever begins to
+        lead knows no more than after a start, because another replica has acted since.
         """
         self._specs.refresh()
+        term = self._leadership.term
         stale_since = self._specs.stale_since(self._settings.source_max_age)
         fleet_pause = self._pause.read(pause_tag_of(self._specs.scale_sets))
         gone = self.store.declare(
-            self._specs.in_force, self._now(), stale_since=stale_since, fleet_pause=fleet_pause
+            self._specs.in_force,
+            self._now(),
+            stale_since=stale_since,
+            fleet_pause=fleet_pause,
+            afresh=term != self._term,
         )
+        self._term = term
         self._log_commit()
         for name in gone:
             self._log.info("%s: spec removed; scale set left unchanged", name)
@@ -130,10 +141,11 @@ class Reconciler:
             fleet_pause=fleet_pause,
             is_partial=self._specs.is_partial,
             source_read_at=self._specs.read_at,
-            orphans=self._find_orphans(listed, at),
+            orphans=self._find_orphans(listed, at) if term else (),
             author=self._specs.author,
         )
-        self._log_orphans(sweep.orphans)
+        if term:
+            self._log_orphans(sweep.orphans)
         self._log_errors(sweep.errors)
         self._log_warnings(sweep.warnings)
         self._log_stale(sweep.stale_since)
@@ -141,6 +153,9 @@ class Reconciler:
         self.store.end_sweep(sweep)
         self._count_changes(listed)
         states = self.store.states()
+        if not term:
+            self._record_list(states, listed, at)
+            return ()
         watched = dependencies_to_watch(states)
         is_due = {
             state.key: self._record_row(state, states, listed, at, is_watched=state.desired.name in watched)
@@ -223,12 +238,14 @@ class Reconciler:
 
     def _reconcile_and_store(self, key: str, *, act: bool, priority: Priority) -> Outcome | None:
         """Reconcile, and store and log the outcome. `priority` is for a settled scale set."""
-        state = self.store.apply(key, ReconcileBegan())
+        term = self._leadership.term
+        state = self.store.apply(key, ReconcileBegan()) if term else None
         if state is None:
+            self._forget_unless_leading(term)
             return None
         name = state.desired.name
         try:
-            ended = self._reconcile(state, act, priority)
+            ended = self._reconcile(state, act, priority, term)
             ids = self._azure.requests.ids if ended.taken or ended.outcome.is_error else None
         except Exception as error:
             self._log.exception("%s: reconcile failed", name)
@@ -236,9 +253,18 @@ class Reconciler:
                 state, outcome_of_bug(name, state.commit, self._now(), error), state.progress.attempt
             )
             ids = None
+        if not self._forget_unless_leading(term):
+            return None
         after = self.store.apply(key, ended)
         self._log_change(state.outcome, after.outcome if after else None, ids)
         return ended.outcome
+
+    def _forget_unless_leading(self, term: int) -> bool:
+        """Whether this replica still leads in this term. If not, nothing that is known still holds."""
+        still_leads = term != 0 and self._leadership.term == term
+        if not still_leads:
+            self._term = None
+        return still_leads
 
     def _log_change(self, before: Outcome | None, now: Outcome | None, ids: RequestIds | None) -> None:
         """Log a new outcome, and the request that it is about. A throttled observation alone is not news."""
@@ -256,7 +282,7 @@ class Reconciler:
             }
         self._log.log(level, "%s: %s", now.name, now.line, extra=subject)
 
-    def _reconcile(self, state: ScaleSetState, act: bool, priority: Priority) -> ReconcileEnded:
+    def _reconcile(self, state: ScaleSetState, act: bool, priority: Priority, term: int) -> ReconcileEnded:
         desired, commit, attempt = state.desired, state.commit, state.progress.attempt
         decision: Decision | None = None
         doing = ""
@@ -269,7 +295,7 @@ class Reconciler:
             if attempt and observed.operation and observed.operation.error:
                 attempt = replace(attempt, error=observed.operation.error)
             if act and (decision.step or decision.to_persist):
-                decision = self._decision_before_write(state, decision)
+                decision = self._decision_before_write(state, decision, term)
             if act and decision.step:
                 sent, doing = self._now(), describe_step(decision.step, _model_image(observed))
                 operation = self._azure.take(desired.target, decision.step)
@@ -313,10 +339,11 @@ class Reconciler:
         """The hold as of the last sweep and the last read, or None."""
         return active_hold(state.desired, state.fleet_pause, state.seen.listed_or_read, self._now())
 
-    def _decision_before_write(self, state: ScaleSetState, decision: Decision) -> Decision:
+    def _decision_before_write(self, state: ScaleSetState, decision: Decision, term: int) -> Decision:
         """This decision, or a pause of the fleet that has been ordered since the sweep.
 
-        Raises Conflict if what the decision rests on no longer holds.
+        Raises Conflict if what the decision rests on no longer holds, and NotLeading if another replica may
+        have acted since the observation.
         """
         desired, began = state.desired, self._now()
         self._check_spec_unchanged(desired)
@@ -327,6 +354,8 @@ class Reconciler:
             raise Conflict("the pause tag could not be read; the scale set will be checked again")
         if self._now() - began > FRESH:
             raise Conflict("reading the pause tag took too long; the scale set will be checked again")
+        if self._leadership.term != term:
+            raise NotLeading("another replica may have acted since the observation; nothing was sent")
         return decision
 
     def _check_spec_unchanged(self, desired: ScaleSet) -> None:
@@ -386,6 +415,12 @@ class Reconciler:
         if known is None or known.etag != model.etag:
             self._log.warning("%s: a retry is ignored: %s", state.desired.name, bar_note(fleet, "retry"))
         return without_barred_retry(model, fleet)
+
+    def _record_list(self, states: Sequence[ScaleSetState], listed: Listing, at: datetime) -> None:
+        """Store the rows, of which a standby concludes nothing."""
+        for state in states:
+            if not listed.failure(state.desired):
+                self.store.apply(state.key, Listed(listed.model(state.desired), at, is_settled=False))
 
     def _list_failure_outcome(self, state: ScaleSetState, failure: AzureFailure, at: datetime) -> Outcome:
         return outcome_of_failure(

@@ -7,6 +7,7 @@ from reconciler.daemon.condition import Condition
 from reconciler.daemon.gates.fleet import has_proven
 from reconciler.daemon.history import RolloutRecord
 from reconciler.daemon.in_force import Behind, RefusedCommit
+from reconciler.daemon.leadership import Leadership, describe_standby
 from reconciler.daemon.orphan import Orphan
 from reconciler.daemon.revision import Revision
 from reconciler.daemon.state import ScaleSetState
@@ -26,12 +27,13 @@ Json = dict[str, Any]
 
 
 def store(shown: Store) -> Json:
-    """The whole store: the last sweep, the pause of the fleet, and every scale set by name."""
+    """The whole store: the last sweep, the pause of the fleet, every scale set by name, and who leads."""
     return {
         "sweep": _sweep(shown.last_sweep),
         "pause": _fleet_pause(shown.last_sweep.fleet_pause) if shown.last_sweep else None,
         "scaleSets": [state(each) for each in shown.states()],
         "orphans": [_orphan(each) for each in shown.orphans],
+        "replica": _replica(shown.leadership),
     }
 
 
@@ -78,6 +80,25 @@ def state(shown: ScaleSetState) -> Json:
         "gates": [_gate(each) for each in outcome.gates] if outcome else [],
         "approval": _approval(model.persisted) if model else None,
         "history": [_record(each) for each in shown.published.history.records],
+    }
+
+
+def _replica(leadership: Leadership) -> Json | None:
+    """Whether this replica leads, and who does. None if there is only one.
+
+    "message" says why it stands by, None if it leads. "leader" is None if unknown. "leaseAgeSeconds" is the
+    time since the last renewal that this replica knows of.
+    """
+    if not leadership.is_shared:
+        return None
+    leader, age = leadership.leader, leadership.lease_age
+    return {
+        "leads": leadership.term > 0,
+        "message": None if leadership.term else describe_standby(leadership),
+        "leader": {"name": leader.name, "address": leader.address or None, "since": _moment(leader.since)}
+        if leader
+        else None,
+        "leaseAgeSeconds": age.total_seconds() if age is not None else None,
     }
 
 

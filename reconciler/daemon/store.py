@@ -14,6 +14,7 @@ from reconciler.azure.request_counter import RequestCounter
 from reconciler.daemon.advance import advance
 from reconciler.daemon.event import Event, SlotAcquired, SpecRead
 from reconciler.daemon.in_force import InForce, RefusedCommit
+from reconciler.daemon.leadership import Alone, Leadership
 from reconciler.daemon.listing import scope_of
 from reconciler.daemon.orphan import Orphan
 from reconciler.daemon.state import ScaleSetState
@@ -81,7 +82,7 @@ class CommitNote:
 
 @dataclass(slots=True)
 class Store:
-    """Every state, the last sweep, and the number of requests to Azure.
+    """Every state, the last sweep, the number of requests to Azure, and who leads.
 
     `version` grows with every change. `commits` are the last ones that were in force, by their ids.
     """
@@ -90,6 +91,7 @@ class Store:
     version: int = 0
     commits: dict[str, CommitNote] = field(default_factory=dict)
     requests: RequestCounter = field(default_factory=RequestCounter)
+    leadership: Leadership = field(default_factory=Alone)
     _states: ScaleSetStates = field(default_factory=lambda: ScaleSetStates.of(()))
     _lock: Lock = field(default_factory=Lock)
 
@@ -122,11 +124,13 @@ class Store:
         *,
         stale_since: datetime | None = None,
         fleet_pause: FleetPause = NOT_PAUSED,
+        afresh: bool = False,
     ) -> tuple[str, ...]:
         """Apply the specs declared at `at`. Returns the names of the scale sets whose spec was removed.
 
         `stale_since` is the time since which the source has been unreadable, or None if that is not too long.
-        `fleet_pause` is as of `at`.
+        `fleet_pause` is as of `at`. `afresh`: forget all else that is known of each scale set, as a restart
+        does.
         """
         wanted = {each.key: each for each in in_force}
         with self._lock:
@@ -135,7 +139,8 @@ class Store:
             removed = frozenset(failure for state in gone for failure in state.failures)
             after = []
             for key, each in wanted.items():
-                known = self._states.get(key) or ScaleSetState(each.desired, each.commit, declared_at=at)
+                known = None if afresh else self._states.get(key)
+                known = known or ScaleSetState(each.desired, each.commit, declared_at=at)
                 read = SpecRead(
                     each.desired,
                     each.commit,

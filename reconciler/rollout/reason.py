@@ -156,6 +156,7 @@ class Reason(StrEnum):
     REFUSED = "Refused"
     CONFLICT = "Conflict"
     THROTTLED = "Throttled"
+    NOT_LEADING = "NotLeading"
     UNREACHABLE = "Unreachable"
     MALFORMED_RESPONSE = "MalformedResponse"
     BUG = "Bug"
@@ -709,6 +710,15 @@ TABLE: dict[Reason, Meaning] = {
         is_error=True,
         is_conclusive=False,
         fails_after=timedelta(minutes=15),
+    ),
+    Reason.NOT_LEADING: Meaning(
+        Status.RECONCILING,
+        cause="the Lease of this replica was not renewed in time to send a write, so another may lead soon",
+        remedy="resumes automatically once the Lease is renewed, here or by another replica; "
+        "look for what keeps the replica from the Kubernetes API",
+        is_error=True,
+        is_conclusive=False,
+        fails_after=timedelta(minutes=5),
     ),
     Reason.UNREACHABLE: Meaning(
         Status.RECONCILING,

@@ -14,6 +14,7 @@ from reconciler.azure.failure import (
     AzureFailure,
     Conflict,
     MalformedResponse,
+    NotLeading,
     Refused,
     TooManyRequests,
     Unreachable,
@@ -218,8 +219,8 @@ def test_a_message_of_azure_is_one_printable_line(
 
 @pytest.mark.parametrize(
     "kind",
-    [AzureFailure, Refused, Conflict, Unreachable, MalformedResponse, lambda text: TooManyRequests(text, timedelta())],
-    ids=["any", "refused", "conflict", "unreachable", "malformed", "throttled"],
+    [AzureFailure, Refused, Conflict, NotLeading, Unreachable, MalformedResponse, lambda text: TooManyRequests(text, timedelta())],
+    ids=["any", "refused", "conflict", "not leading", "unreachable", "malformed", "throttled"],
 )  # fmt: skip
 def test_every_failure_is_one_printable_line(kind: Callable[[str], AzureFailure]) -> None:
     assert str(kind("a\n\x07b")) == r"a \x07b"

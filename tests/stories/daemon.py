@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.azure.session import Session
+from reconciler.daemon.leadership import Leadership
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.virtual_loop import VirtualLoop
@@ -21,16 +22,26 @@ if TYPE_CHECKING:
 class Daemon:
     """One process: its memory, and when it is due next."""
 
-    def __init__(self, world: World, start: datetime, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        start: datetime,
+        settings: Settings | None = None,
+        leadership: Leadership | None = None,
+    ) -> None:
         self._world = world
         wrong = world.now() - world.clock.now()  # setting a clock does not change the time since boot
         transport = world.azure.transport()
         session = Session(credential=Token(), transport=transport, now=lambda: world.clock.now() + wrong)
+        self.client = transport.client
+        if leadership:
+            session.fence(leadership)
         self.reconciler = Reconciler(
             NotedSpecs(world.source, world.now, partial(world.note_specs, transport.client)),
             world.compute(session),
             settings or Settings(sweep=world.sweep),
             check_reach=HERE,
+            leadership=leadership,
             sleep=lambda seconds: world.clock.advance(timedelta(seconds=seconds)),
         )
         self._loop = VirtualLoop(

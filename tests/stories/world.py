@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 import yaml
 
 from reconciler.azure.compute import Compute
+from reconciler.daemon.leadership import Leadership
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.specs import Immediate, Reading
@@ -196,9 +197,9 @@ class World:
         """Kill the first daemon, with everything in its memory, and start another."""
         self.daemons[0] = Daemon(self, self.clock.now())
 
-    def join(self, after: timedelta) -> None:
+    def join(self, after: timedelta, leadership: Leadership | None = None) -> None:
         """Start one more daemon beside the others, this much later."""
-        self.daemons.append(Daemon(self, self.clock.now() + after))
+        self.daemons.append(Daemon(self, self.clock.now() + after, leadership=leadership))
 
     def step(self) -> None:
         """Run the next sweep or reconcile of any daemon."""

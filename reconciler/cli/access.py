@@ -9,6 +9,7 @@ from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.checks.reach import Reach
 from reconciler.daemon.interfaces import AzureClient
+from reconciler.daemon.leadership import Leadership
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
@@ -44,11 +45,15 @@ class FleetAccess:
         check_reach: Reach | None = None,
         finds_orphans: bool = False,
         forecasts: bool = True,
+        leadership: Leadership | None = None,
     ) -> Reconciler:
         """The reconciler of this fleet. A dry run skips `rollout.checks` unless it has a reach for them.
 
-        Only a command that shows orphans reads the instances of scale sets that are not declared.
+        Only a command that shows orphans reads the instances of scale sets that are not declared. If there is
+        a `leadership`, nothing is written without its permission.
         """
+        if leadership:
+            self.session.fence(leadership)
         return Reconciler(
             self.specs,
             azure or self.azure(),
@@ -57,4 +62,5 @@ class FleetAccess:
             check_reach=check_reach,
             forecasts=forecasts,
             finds_orphans=finds_orphans,
+            leadership=leadership,
         )

@@ -7,6 +7,7 @@ import click
 
 from reconciler.cli.check_hosts import check_hosts_option
 from reconciler.cli.duration import Duration
+from reconciler.cli.leader_election import leader_election_options
 from reconciler.cli.log_lines import FORMATS, LEVELS
 from reconciler.cli.options import Address, fleet_options
 from reconciler.cli.verb import Verb
@@ -66,6 +67,7 @@ from reconciler.cli.verb import Verb
     help="File with the secret of the webhooks. A line break at its end does not count.",
 )
 @check_hosts_option
+@leader_election_options
 @click.option(
     "--once", is_flag=True, help="Sweep once, reconcile every scale set that is due once, and exit."
 )

@@ -76,7 +76,10 @@ class StatusTable:
         pause = self.store.get("pause")  # none of a daemon of an older version
         if pause:
             yield cut([(pause["message"], "bold magenta")], width)
-        kept = rows if self.height is None else rows[: self._room(with_pause=bool(pause))]
+        standby = (self.store.get("replica") or {}).get("message")  # none of a daemon of an older version
+        if standby:
+            yield cut([(standby, "bold yellow")], width)
+        kept = rows if self.height is None else rows[: self._room(bool(pause) + bool(standby))]
         grid, cells = grid_of(is_wide=self.is_wide), [self.cells(each) for each in kept]
         for line in grid.lines(cells, grid.shown(grid.widths(cells), width)):
             yield cut(line, width)
@@ -88,9 +91,9 @@ class StatusTable:
         cells = ([plain(cell) for cell in self.cells(row)] for row in self.rows)
         return grid_of(is_wide=self.is_wide).header, list(cells)
 
-    def _room(self, *, with_pause: bool) -> int:
+    def _room(self, messages: int) -> int:
         assert self.height is not None, "there is no limit without a height"  # noqa: S101
-        return max(1, self.height - _OTHER_LINES - with_pause - bool(self.notice))
+        return max(1, self.height - _OTHER_LINES - messages - bool(self.notice))
 
     def cells(self, row: Json) -> Sequence[Cell]:
         """The cells of a scale set or an orphan."""

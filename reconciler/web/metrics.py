@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from reconciler import __version__
 from reconciler.daemon.condition import ConditionStatus, ConditionType
 from reconciler.daemon.history import Ending
+from reconciler.daemon.leadership import Leadership
 from reconciler.daemon.report import is_suspended
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store, Sweep
@@ -38,6 +39,9 @@ class _StoreCollector(Collector):
         yield build
         yield from self._sweep()
         yield from self._requests()
+        yield from _lead(self._store.leadership)
+        if not self._store.leadership.term:
+            return  # only the leader knows scale sets
         states = self._store.states()
         yield from _statuses(states)
         orphaned = GaugeMetricFamily(
@@ -128,6 +132,20 @@ class _StoreCollector(Collector):
         for each in self._store.requests.left():
             left.add_metric([each.bucket, each.subscription, each.location], each.requests)
         yield left
+
+
+def _lead(leadership: Leadership) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "vmss_reconciler_leader", "1 if this replica leads, 0 if it stands by", float(leadership.term > 0)
+    )
+    age = GaugeMetricFamily(
+        "vmss_reconciler_lease_age_seconds",
+        "Time since the last renewal of the Lease that this replica knows of",
+        labels=[],
+    )
+    if leadership.lease_age is not None:
+        age.add_metric([], leadership.lease_age.total_seconds())
+    yield age
 
 
 def _statuses(states: Sequence[ScaleSetState]) -> Iterator[Metric]:

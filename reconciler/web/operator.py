@@ -26,6 +26,11 @@ _LONGEST = 200  # characters of a text
 class Commands(Protocol):
     """What the daemon does when an operator asks for it. Each returns at once."""
 
+    @property
+    def refusal(self) -> str:
+        """Why this replica takes no requests, "" if it does."""
+        ...
+
     def pause(self, pause: Pause) -> None:
         """Pause the fleet."""
         ...
@@ -58,6 +63,8 @@ class OperatorRequests:
         if not _is_local(peer):
             fix = "use `kubectl port-forward`, or run the command on the same host"
             return _refuse(HTTPStatus.FORBIDDEN, f"only clients on the same host may ask for this; {fix}")
+        if refusal := self._commands.refusal:
+            return _refuse(HTTPStatus.MISDIRECTED_REQUEST, refusal)
         if "origin" in headers or headers.get("content-type") != "application/json":
             return _refuse(HTTPStatus.FORBIDDEN, "send application/json, and not from a page in a browser")
         try:

@@ -11,6 +11,7 @@ _WEB: dict[str, Any] = {
     "name": "web",
     "status": "Ready",
     "reason": None,
+    "message": None,
     "image": "24.04.1",
     "revision": {"commit": ""},
     "observedRevision": None,
@@ -22,25 +23,27 @@ _WEB: dict[str, Any] = {
     "at": None,
 }
 _SWEEP = {"at": "2026-02-01T09:00:00Z", "commit": "", "subject": "specs", "errors": []}
-_STATUS = json.dumps({"sweep": _SWEEP, "scaleSets": [_WEB]}).encode()
-
-
-class _Page(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(_STATUS)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @contextmanager
-def answering_daemon() -> Iterator[str]:
-    """The URL of a server that knows one scale set, web."""
-    with HTTPServer(("127.0.0.1", 0), _Page) as server:
+def answering_daemon(**changes: Any) -> Iterator[str]:
+    """The URL of a server that knows one scale set, web. `changes` are fields of its store."""
+    status = json.dumps({"sweep": _SWEEP, "scaleSets": [_WEB], **changes}).encode()
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(status)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

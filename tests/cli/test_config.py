@@ -127,7 +127,7 @@ def test_the_table_of_settings_has_a_row_for_each() -> None:
     header, *lines = done.stdout.splitlines()
     assert header.split() == ["SETTING", "VALUE", "FROM"]
     assert [line.split()[0] for line in lines] == sorted(settings())
-    assert "armEndpoint            https://management.azure.com  default" in lines
+    assert "armEndpoint                   https://management.azure.com  default" in lines
 
 
 @pytest.mark.parametrize(

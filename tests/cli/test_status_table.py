@@ -99,7 +99,9 @@ def test_trouble_comes_first_and_names_within_a_status() -> None:
 @pytest.mark.parametrize("is_wide", [False, True])
 def test_a_table_fits_its_window(number: int, width: int, height: int, *, is_wide: bool) -> None:
     pause = {"message": "the fleet is paused by ada since 2026-01-05 09:00 UTC (checkout is down)"}
-    for shown in (fleet(number), fleet(number) | {"pause": pause, "orphans": [orphan()]}):
+    standby = {"message": "this replica stands by: replica-1 leads"}
+    others = {"pause": pause, "orphans": [orphan()], "replica": standby}
+    for shown in (fleet(number), fleet(number) | others):
         for notice in ("", "no daemon responds; this is 12s old"):
             found = lines(shown, width, height=height, is_wide=is_wide, notice=notice)
             assert max(map(len, found)) <= width
@@ -150,6 +152,11 @@ def test_a_live_table_says_how_many_it_does_not_show() -> None:
 )
 def test_the_time_left_is_that_of_the_forecast(forecast: Any, left: str) -> None:
     assert f"{NEW}  {left} " in lines(store(row(forecast=forecast)))[2]
+
+
+def test_a_standby_says_who_leads_above_its_scale_sets() -> None:
+    shown = store(row(status=None), replica={"message": "this replica stands by: replica-1 leads"})
+    assert lines(shown)[1] == "this replica stands by: replica-1 leads"
 
 
 def test_a_step_that_no_daemon_takes_is_not_shown_as_taken() -> None:

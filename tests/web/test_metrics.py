@@ -18,6 +18,7 @@ from reconciler.azure.request_counter import RequestCounter, RequestsLeft
 from reconciler.daemon.condition import Condition, ConditionStatus, ConditionType
 from reconciler.daemon.history import Ending, History, RolloutRecord
 from reconciler.daemon.in_force import RefusedCommit
+from reconciler.daemon.leadership import Alone
 from reconciler.daemon.orphan import Orphan
 from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
@@ -64,7 +65,15 @@ def store() -> Store:
     shown.requests.count("HIGH_COST_GET", 200)
     shown.requests.count("HIGH_COST_GET", 200)
     shown.requests.count("PATCH", 0)
+    shown.leadership = Leading()
     return shown
+
+
+class Leading(Alone):
+    """One of several replicas, which leads."""
+
+    is_shared = True
+    lease_age = timedelta(seconds=3)
 
 
 ORPHAN = Orphan("old", spec("old").target.id, NEW.version, NOW, 1, 3, NOW)

@@ -19,7 +19,8 @@ AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 class Asked:
     """Commands that only note what they were asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, refusal: str = "") -> None:
+        self.refusal = refusal
         self.paused: list[Pause | None] = []
         self.reconciled: list[str] = []
         self.refusal = ""
@@ -37,12 +38,21 @@ class Asked:
 
 
 def ask(
-    path: str, body: Any, headers: Headers = JSON, peer: str = "127.0.0.1"
+    path: str, body: Any, headers: Headers = JSON, peer: str = "127.0.0.1", refusal: str = ""
 ) -> tuple[HTTPStatus, str, Asked]:
-    asked = Asked()
+    asked = Asked(refusal)
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     response = OperatorRequests(asked).respond(path, headers, raw, peer)
     return response.status, response.body.decode().strip(), asked
+
+
+@pytest.mark.parametrize("path, body", [("/pause", {}), ("/resume", {}), ("/reconcile", {"names": ["web"]})])
+def test_a_standby_names_the_leader_and_does_nothing(path: str, body: Any) -> None:
+    refusal = "this replica stands by: replica-1 leads; ask that replica"
+    status, said, asked = ask(path, body, refusal=refusal)
+    assert (status, said) == (HTTPStatus.MISDIRECTED_REQUEST, refusal)
+    assert not asked.paused
+    assert not asked.reconciled
 
 
 def test_a_pause_is_passed_on() -> None:

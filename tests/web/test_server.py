@@ -220,7 +220,9 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
     "store, expected",
     [
         pytest.param(
-            unread, {"sweep": None, "pause": None, "scaleSets": [], "orphans": []}, id="no sweep yet"
+            unread,
+            {"sweep": None, "pause": None, "scaleSets": [], "orphans": [], "replica": None},
+            id="no sweep yet",
         ),
         pytest.param(
             empty,
@@ -239,6 +241,7 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                 "pause": None,
                 "scaleSets": [],
                 "orphans": [],
+                "replica": None,
             },
             id="no scale set is declared",
         ),
@@ -379,6 +382,7 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                     },
                 ],
                 "orphans": [],
+                "replica": None,
             },
             id="a rollout, an unobserved scale set, and an error in the last commit",
         ),
@@ -401,6 +405,7 @@ def conditions_of(name: str, *statuses: str) -> list[str]:
 
 
 BUILD = f'vmss_reconciler_build_info{{version="{__version__}"}} 1.0'
+LEADS = "vmss_reconciler_leader 1.0"
 UNREAD = "vmss_reconciler_source_read_timestamp_seconds 0.0"
 SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
 
@@ -408,7 +413,7 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
 @pytest.mark.parametrize(
     "store, lines",
     [
-        pytest.param(unread, [BUILD, SWEPT], id="no sweep yet"),
+        pytest.param(unread, [BUILD, SWEPT, LEADS], id="no sweep yet"),
         pytest.param(
             unreadable,
             [
@@ -418,6 +423,7 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 'vmss_reconciler_commit_info{commit="",in_force="wholly"} 1.0',
                 UNREAD,
                 "vmss_reconciler_source_stale 0.0",
+                LEADS,
             ],
             id="errors in the specs are counted",
         ),
@@ -430,6 +436,7 @@ SWEPT = f"vmss_reconciler_last_sweep_timestamp_seconds {NOW.timestamp()}"
                 f'vmss_reconciler_commit_info{{commit="{COMMIT}",in_force="wholly"}} 1.0',
                 UNREAD,
                 "vmss_reconciler_source_stale 0.0",
+                LEADS,
                 'vmss_reconciler_status{name="web",status="Ready"} 0.0',
                 'vmss_reconciler_status{name="web",status="Reconciling"} 1.0',
                 'vmss_reconciler_status{name="web",status="Waiting"} 0.0',

@@ -11,6 +11,7 @@ from reconciler.cli import table
 from reconciler.cli.daemon_client import DaemonUnreachable, store_of
 from reconciler.cli.failure import fail
 from reconciler.cli.row_errors import rows_named
+from reconciler.cli.standby import show_standby
 from reconciler.spec.duration import format_duration
 
 _HEADER = ("began", "ended", "from", "to", "result", "took", "instances", "commit")
@@ -22,6 +23,7 @@ def act(*, name: str, server: str, output: str) -> None:
         store = store_of(server)
     except DaemonUnreachable as unreachable:
         fail(f"{unreachable}; only a running daemon knows the history")
+    show_standby(store, server)
     (row,) = rows_named(store, (name,))
     records = row["history"]
     if output == "json":

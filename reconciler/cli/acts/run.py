@@ -21,9 +21,13 @@ from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announcement
 from reconciler.cli.exit_codes import BY_SIGNAL, FAILURE
 from reconciler.cli.hangup import Hangups
+from reconciler.cli.leader_election import ElectionOptions
+from reconciler.cli.replica import elector
 from reconciler.cli.screen import Screen
 from reconciler.cli.secret_file import SecretFile
 from reconciler.cli.status_table import status
+from reconciler.cluster.elector import Elector
+from reconciler.cluster.relay import Relay
 from reconciler.daemon import report
 from reconciler.daemon.commands import LoopCommands
 from reconciler.daemon.jitter import share_of
@@ -69,6 +73,7 @@ def act(
     webhook_listen: tuple[str, int] | None,
     webhook_secret_file: Path | None,
     check_hosts: tuple[Allowed, ...],
+    election: ElectionOptions | None,
     once: bool,
     until_settled: bool,
     timeout: timedelta | None,
@@ -83,9 +88,15 @@ def act(
     hooks = _hooks(webhook_listen, webhook_secret_file)
     if hooks and (once or until_settled):
         raise click.UsageError("--webhook-listen cannot be combined with --once or --until-settled")
+    if election and (once or until_settled):
+        raise click.UsageError("--leader-elect cannot be combined with --once or --until-settled")
+    replica = elector(election, webhook_listen) if election else None
     settings = Settings(sweep=sweep, requeue_after=requeue_after, source_max_age=source_max_age)
     reconciler = fleet.reconciler(
-        settings, check_reach=replace(MERGED, allowed=check_hosts), finds_orphans=True
+        settings,
+        check_reach=replace(MERGED, allowed=check_hosts),
+        finds_orphans=True,
+        leadership=replica,
     )
     store, now = reconciler.store, fleet.session.now
     commands = LoopCommands(reconciler)
@@ -113,6 +124,7 @@ def act(
                     hooks=hooks,
                     hangups=hangups,
                     commands=commands,
+                    replica=replica,
                 )
     except _Stopped as stopped:  # before the loop, or a second signal: wait for no thread
         os._exit(BY_SIGNAL + stopped.number)
@@ -192,15 +204,23 @@ def _loop(
     hooks: _WebhookListener | None,
     hangups: Hangups,
     commands: LoopCommands,
+    replica: Elector | None,
 ) -> None:
     """Run until a signal, until settled, or until the timeout."""
     store = reconciler.store
     loop = Loop(reconciler, settings, share_of(specs.remote, socket.gethostname()))
     specs.fetch_beside(loop.sweep_soon)
 
+    relay = Relay(replica, hooks.secret.secret) if replica and hooks else None
+
     def read_again() -> None:
         specs.hint()
         loop.sweep_soon()
+
+    def receive() -> None:
+        read_again()
+        if relay:
+            relay.pass_on()
 
     def reload() -> None:
         _log.info("SIGHUP: reading the specs and their credentials again")
@@ -209,8 +229,10 @@ def _loop(
 
     loop.start()
     commands.loop = loop
+    if replica:
+        replica.start(loop.sweep_soon)
     try:
-        with _receive(hooks, read_again), hangups.answer(reload):
+        with _receive(hooks, receive), hangups.answer(reload):
             if not loop.wait(lambda: until_settled and loop.idle and _is_settled(store), timeout) and timeout:
                 _log.error("not settled within %s; exiting", format_duration(timeout))
     except _Stopped:
@@ -218,6 +240,10 @@ def _loop(
     finally:
         specs.stop.set()  # nothing is lost by a fetch that ends
         loop.stop()
+        if relay:
+            relay.close()
+        if replica:
+            replica.release()
 
 
 @contextmanager

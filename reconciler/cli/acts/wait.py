@@ -14,6 +14,7 @@ from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail
 from reconciler.cli.row_errors import rows_chosen
 from reconciler.cli.selector import Requirement
+from reconciler.cli.standby import show_standby
 from reconciler.spec.duration import format_duration
 
 _INTERVAL = 1.0  # seconds between two requests
@@ -34,7 +35,10 @@ def act(
     if is_all == bool(names or selector is not None):
         raise click.UsageError("pass names or --selector, or --all for every scale set")
     end = None if timeout is None else time.monotonic() + timeout.total_seconds()
-    rows = _rows(server, names, selector)
+    store = _store(server)
+    rows = _rows(store, names, selector)
+    if store:
+        show_standby(store, server)
     if rows is None:
         fail(f"no daemon responds at {server}, so nothing will happen; start one with `reconciler run`")
     reached: set[str] = set()
@@ -51,20 +55,24 @@ def act(
             said = f"still waiting for {', '.join(left)}" if left else f"no daemon responds at {server}"
             fail(f"{said} after {format_duration(timeout)}")
         time.sleep(_INTERVAL)
-        rows = _rows(server, names, selector)
+        rows = _rows(_store(server), names, selector)
     if not all(awaited.is_success(row) for row in rows):
         sys.exit(FAILURE)
 
 
-def _rows(
-    server: str, names: Sequence[str], selector: tuple[Requirement, ...] | None
-) -> Sequence[Row] | None:
-    """The scale sets, None if no daemon responds. Ends the command if a name is unknown, or if none fits."""
+def _store(server: str) -> Mapping[str, Any] | None:
+    """The store of the daemon, None if none responds."""
     try:
-        store = store_of(server)
+        return store_of(server)
     except DaemonUnreachable:
         return None
-    if store["sweep"] is None:  # it has just started
+
+
+def _rows(
+    store: Mapping[str, Any] | None, names: Sequence[str], selector: tuple[Requirement, ...] | None
+) -> Sequence[Row] | None:
+    """The scale sets, None if no daemon responds. Ends the command if a name is unknown, or if none fits."""
+    if store is None or store["sweep"] is None:  # it has just started
         return None
     is_all = not names and selector is None
     return list(store["scaleSets"]) if is_all else rows_chosen(store, names, selector)

@@ -13,6 +13,7 @@ import click
 from reconciler.cli.acts.status import store
 from reconciler.cli.forecast import headline
 from reconciler.cli.row_errors import rows_named
+from reconciler.cli.standby import show_standby
 from reconciler.rollout.reason import Requeue, meaning_of
 from reconciler.spec.wording import count
 
@@ -26,6 +27,7 @@ _INDENT = 12  # columns before the content of a line
 def act(*, name: str, open_fleet: "Callable[[], FleetAccess]", server: str, output: str) -> None:
     """Explain the status of a scale set."""
     shown = store(open_fleet, server)
+    show_standby(shown, server)
     orphans = {each["name"]: each for each in shown.get("orphans") or ()}
     if name in orphans and all(row["name"] != name for row in shown["scaleSets"]):
         orphan = orphans[name]

@@ -1,0 +1,48 @@
+"""This process as one of several replicas: its part in the election, and who leads, for the daemon."""
+
+import socket
+from collections.abc import Sequence
+from uuid import uuid4
+
+import click
+
+from reconciler.cli.leader_election import ElectionOptions
+from reconciler.cluster.election import Candidate, Election
+from reconciler.cluster.elector import Elector
+
+_WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not listened on
+
+
+def elector(options: ElectionOptions, webhooks: tuple[str, int] | None) -> Elector:
+    """The elector of this process. `webhooks` is where it receives them, None if it does not.
+
+    Raises ClickException if the extra is not installed, or nothing says where Kubernetes is.
+    """
+    try:
+        from reconciler.cluster.kubernetes import KubernetesLease, NoCluster
+    except ImportError as error:
+        raise click.ClickException(
+            "--leader-elect needs the extra `kubernetes`: pip install 'vmss-reconciler[kubernetes]'"
+        ) from error
+    try:
+        client = KubernetesLease(options.name, options.namespace, options.timing.call_timeout)
+    except NoCluster as error:
+        raise click.ClickException(f"--leader-elect: {error}; run in a Pod, or set KUBECONFIG") from error
+    candidate = Candidate(f"{socket.gethostname()}_{uuid4()}", reachable(webhooks) if webhooks else "")
+    return Elector(Election(candidate, options.timing), client)
+
+
+def reachable(listen: tuple[str, int]) -> str:
+    """The address at which other replicas reach what listens here, "" if it is unknown."""
+    host, port = listen
+    if host in _WILDCARDS:
+        try:
+            host = _own_address(socket.getaddrinfo(socket.gethostname(), port, type=socket.SOCK_STREAM))
+        except OSError:
+            return ""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _own_address(found: Sequence[tuple[object, object, object, object, tuple[object, ...]]]) -> str:
+    """The first address of this host. In a Pod, its hosts file has it."""
+    return str(found[0][4][0])

@@ -19,7 +19,7 @@ NO_CDK  := $(patsubst %,--no-emit-package %,aws-cdk-lib aws-cdk-asset-awscli-v1 
            aws-cdk-cloud-assembly-schema jsii constructs publication cattrs typeguard)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-keep picture pictures sessions test slow walkthroughs test-clients test-browser test-chart manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image sbom clean
+.PHONY: help demo demo-keep picture pictures sessions test slow walkthroughs test-clients test-browser test-chart test-cluster manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image sbom clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -50,6 +50,10 @@ walkthroughs: $(READY) ## what the README and the how-to pages have their reader
 
 test-clients: $(READY) $(CLIENTS)/.ready ## az, its SDK and azurerm, unmodified, on the simulator (slow)
 	@$(BIN)/pytest tests/clients
+
+test-cluster: $(READY) ## three replicas on a real Kubernetes API server, compiled once (slow, Debian 12)
+	@[ -n "$$RECONCILER_TEST_KUBECONFIG" ] || tests/cluster/binaries .kube
+	@RECONCILER_TEST_KUBE=.kube $(BIN)/pytest tests/cluster
 
 test-chart: $(READY) $(DEPLOY)/.ready ## helm lints and renders the chart, and its documents fit the schemas of Kubernetes
 	@$(BIN)/pytest -n auto tests/chart
@@ -110,8 +114,8 @@ bench: $(READY) ## figures: sweeps and rollouts beside a sequential SDK script, 
 
 lock: $(READY) ## resolve the locks anew, hashes and all: what runs, and what builds and tests it
 	@$(BIN)/pip install -q uv
-	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements.lock pyproject.toml
-	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-dev.lock --group dev \
+	@$(BIN)/uv pip compile $(LOCK) --upgrade --extra kubernetes --output-file requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile $(LOCK) --upgrade --extra kubernetes --output-file requirements-dev.lock --group dev \
 	    --constraint requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-clients.lock tests/clients/requirements.in
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-browser.lock --group dev \
@@ -138,7 +142,7 @@ sbom: $(DEPLOY)/.ready $(RUNS)/.ready ## dist/sbom.cdx.json and dist/licences.md
 	    --output-file dist/licences.md
 
 clean: ## remove what make made
-	rm -rf $(VENV) $(CLIENTS) $(BROWSER) $(FUZZER) $(DEPLOY) $(RUNS) .fuzz .demo .mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) $(CLIENTS) $(BROWSER) $(FUZZER) $(DEPLOY) $(RUNS) .fuzz .kube .demo .mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
 
 # The environment: made once, and again when the lock or the metadata changes.
 $(READY): requirements-dev.lock pyproject.toml .ci/environment

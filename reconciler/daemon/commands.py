@@ -17,7 +17,7 @@ class LoopCommands:
         self.loop: Loop | None = None
 
     @property
-    def refusal(self) -> str:
+    def standby(self) -> str:
         """Who leads, if this replica stands by: only the leader acts, and remembers what it was told."""
         leadership = self._reconciler.store.leadership
         return "" if leadership.term else f"{describe_standby(leadership)}; ask that replica"

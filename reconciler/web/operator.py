@@ -27,7 +27,7 @@ class Commands(Protocol):
     """What the daemon does when an operator asks for it. Each returns at once."""
 
     @property
-    def refusal(self) -> str:
+    def standby(self) -> str:
         """Why this replica takes no requests, "" if it does."""
         ...
 
@@ -63,8 +63,8 @@ class OperatorRequests:
         if not _is_local(peer):
             fix = "use `kubectl port-forward`, or run the command on the same host"
             return _refuse(HTTPStatus.FORBIDDEN, f"only clients on the same host may ask for this; {fix}")
-        if refusal := self._commands.refusal:
-            return _refuse(HTTPStatus.MISDIRECTED_REQUEST, refusal)
+        if standby := self._commands.standby:
+            return _refuse(HTTPStatus.MISDIRECTED_REQUEST, standby)
         if "origin" in headers or headers.get("content-type") != "application/json":
             return _refuse(HTTPStatus.FORBIDDEN, "send application/json, and not from a page in a browser")
         try:

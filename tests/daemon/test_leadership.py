@@ -45,6 +45,6 @@ def commands(reconciler: Reconciler, leadership: Alone) -> LoopCommands:
 
 def test_only_a_leader_takes_requests() -> None:
     reconciler = World(fleet(scale_set()), spec()).reconciler
-    assert commands(reconciler, Alone()).refusal == ""
-    refusal = commands(reconciler, Standby(Leader("pod-1_ab"))).refusal
-    assert refusal == "this replica stands by: pod-1_ab leads; ask that replica"
+    assert commands(reconciler, Alone()).standby == ""
+    standby = commands(reconciler, Standby(Leader("pod-1_ab"))).standby
+    assert standby == "this replica stands by: pod-1_ab leads; ask that replica"

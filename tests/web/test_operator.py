@@ -19,8 +19,8 @@ AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 class Asked:
     """Commands that only note what they were asked for."""
 
-    def __init__(self, refusal: str = "") -> None:
-        self.refusal = refusal
+    def __init__(self, standby: str = "") -> None:
+        self.standby = standby
         self.paused: list[Pause | None] = []
         self.reconciled: list[str] = []
         self.refusal = ""
@@ -38,9 +38,9 @@ class Asked:
 
 
 def ask(
-    path: str, body: Any, headers: Headers = JSON, peer: str = "127.0.0.1", refusal: str = ""
+    path: str, body: Any, headers: Headers = JSON, peer: str = "127.0.0.1", standby: str = ""
 ) -> tuple[HTTPStatus, str, Asked]:
-    asked = Asked(refusal)
+    asked = Asked(standby)
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     response = OperatorRequests(asked).respond(path, headers, raw, peer)
     return response.status, response.body.decode().strip(), asked
@@ -48,9 +48,9 @@ def ask(
 
 @pytest.mark.parametrize("path, body", [("/pause", {}), ("/resume", {}), ("/reconcile", {"names": ["web"]})])
 def test_a_standby_names_the_leader_and_does_nothing(path: str, body: Any) -> None:
-    refusal = "this replica stands by: replica-1 leads; ask that replica"
-    status, said, asked = ask(path, body, refusal=refusal)
-    assert (status, said) == (HTTPStatus.MISDIRECTED_REQUEST, refusal)
+    standby = "this replica stands by: replica-1 leads; ask that replica"
+    status, said, asked = ask(path, body, standby=standby)
+    assert (status, said) == (HTTPStatus.MISDIRECTED_REQUEST, standby)
     assert not asked.paused
     assert not asked.reconciled
 

@@ -9,7 +9,6 @@ import click
 from reconciler.daemon.condition import ConditionType
 from reconciler.rollout.reason import Reason, Status
 
-_PAUSES = frozenset({Reason.PAUSED, Reason.PAUSE_UNKNOWN})
 _VALUES = ("True", "False", "Unknown")
 
 
@@ -37,7 +36,7 @@ class Awaited:
         """
         if self.kind != "settled" or row["status"] == Status.READY:
             return True
-        return row["status"] == Status.SUSPENDED and row["reason"] not in _PAUSES
+        return bool(row["status"] == Status.SUSPENDED and row["reason"] != Reason.PAUSED)
 
 
 class AwaitedState(click.ParamType[Awaited]):

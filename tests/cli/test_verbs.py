@@ -25,6 +25,7 @@ LOADED = {
     "schema": [],
     "reconcile": [],
     "acts.wait": [],
+    "report": [],
     "acts.history": [],
     "acts.status": [],
     "acts.why": [],

@@ -417,12 +417,12 @@ def test_the_name_of_the_fleet_is_declared_without_scale_sets(others: list[str],
         ),
         pytest.param(
             "maxBatch: 5",
-            "4:8: spec.maxBatch: unknown field: expected freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts, pauseTag, urgent, tenants or allowUnprovenWave",
+            "4:8: spec.maxBatch: unknown field: expected freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts, pauseTag, urgent, barredCommands, tenants or allowUnprovenWave",
             id="a field of a rollout",
         ),
         pytest.param(
             '"0": {}',
-            '4:8: spec.0: unknown field: expected freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts, pauseTag, urgent, tenants or allowUnprovenWave',
+            '4:8: spec.0: unknown field: expected freeze, windows, maxConcurrentRollouts, maxChange, maxFailedRollouts, pauseTag, urgent, barredCommands, tenants or allowUnprovenWave',
             id="a field named 0",
         ),
         pytest.param(

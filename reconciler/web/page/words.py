@@ -36,17 +36,15 @@ MEANINGS = {
     "Ready": "every instance that can be runs the declared image",
 }
 
-_HOLDS = {Reason.PAUSED: PAUSED, Reason.PAUSE_UNKNOWN: PAUSED, Reason.FROZEN: FROZEN}
-
 
 def status_word(state: ScaleSetState) -> str:
     """The status in one word, with the kind of a hold told apart."""
     outcome = state.outcome
     if outcome is None:
         return UNCHECKED
-    if outcome.status is Status.SUSPENDED:
-        return _HOLDS.get(outcome.reason, str(outcome.status))
-    return str(outcome.status)
+    if outcome.reason is Reason.PAUSED:
+        return PAUSED
+    return FROZEN if outcome.reason is Reason.FROZEN else str(outcome.status)
 
 
 def clock(at: datetime) -> str:

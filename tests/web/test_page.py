@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from reconciler.daemon.event import GateChanged
+from reconciler.daemon.leadership import Alone, Leader
 from reconciler.daemon.store import Store
 from reconciler.web.page.pages import StorePages
 from reconciler.web.page.routes import PageSite
@@ -236,6 +237,22 @@ def test_a_commit_may_be_named_by_its_beginning() -> None:
 
 def test_a_fleet_before_its_first_sweep() -> None:
     assert "first sweep has not ended" in get(Store(), "/")
+
+
+class Standby(Alone):
+    """Another replica leads."""
+
+    is_shared = True
+    term = 0
+    leader = Leader("replica-1")
+
+
+def test_a_replica_that_stands_by_names_the_leader_and_gives_no_answers() -> None:
+    store = varied()
+    store.leadership = Standby()
+    page = get(store, "/")
+    assert "This replica stands by: replica-1 leads. Only the leader checks scale sets" in page
+    assert "may lose an instance" not in page
 
 
 @pytest.mark.parametrize("path", ["/", "/rollouts", f"/changes/{COMMIT}", "hostile"])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+from reconciler.daemon.leadership import describe_standby
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
 from reconciler.web.page.change import WORDS, change_view
@@ -92,7 +93,9 @@ class StorePages:
         chips = [
             (word, answers.counts[word], _toggled(query, word)) for word in STATUSES if answers.counts[word]
         ]
-        return str(macro("fleet.html", "headline")(answers, self.store.last_sweep, chips, query))
+        leadership = self.store.leadership
+        standby = "" if leadership.term else describe_standby(leadership)
+        return str(macro("fleet.html", "headline")(answers, self.store.last_sweep, standby, chips, query))
 
     def _scale_set(self, name: str) -> Rendered | None:
         state = next((each for each in self.store.states() if each.desired.name == name), None)

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Sequence
+from ipaddress import ip_address
 from uuid import uuid4
 
 import click
@@ -40,9 +41,20 @@ def reachable(listen: tuple[str, int]) -> str:
             host = _own_address(socket.getaddrinfo(socket.gethostname(), port, type=socket.SOCK_STREAM))
         except OSError:
             return ""
+    if _is_local(host):  # each replica would reach itself there
+        return ""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _own_address(found: Sequence[tuple[object, object, object, object, tuple[object, ...]]]) -> str:
     """The first address of this host. In a Pod, its hosts file has it."""
     return str(found[0][4][0])
+
+
+def _is_local(host: str) -> bool:
+    """Whether only this host is reached at that address."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback or address.is_link_local

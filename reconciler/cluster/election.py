@@ -137,10 +137,14 @@ def next_call(election: Election, now: Moment, at: datetime) -> Call | Wait:
 
 
 def release(election: Election, now: Moment, at: datetime) -> Replace | None:
-    """The call that gives the Lease back, None if this candidate does not hold it."""
+    """The call that gives the Lease back, or None if this candidate does not act on it.
+
+    Whoever gets a released Lease acts at once. A candidate that still waits for a former holder therefore
+    lets its Lease expire, so that the next one waits too.
+    """
     known = election.seen
     is_ours = known is not None and bool(known.version) and known.holder == election.candidate.name
-    return Replace(known.released(at), now) if known and is_ours else None
+    return Replace(known.released(at), now) if known and is_ours and is_leader(election, now) else None
 
 
 def after(election: Election, call: Call, answer: Answer, *, sent: Moment, now: Moment) -> Election:
@@ -224,7 +228,7 @@ def _acts_from(election: Election, now: Moment) -> Moment:
     """The first moment to act on a Lease that is claimed now."""
     lease, timing = election.seen, election.timing
     if lease is not None and lease.is_released:
-        return now
+        return max(now, election.not_before)
     wait = timing.write_timeout
     if lease is None or not lease.holder:
         wait += timing.duration

@@ -103,12 +103,21 @@ class Elector:
 
     @property
     def leader(self) -> Leader | None:
-        """Who leads by the last version of the Lease that this replica has seen, None if nobody does."""
-        election = self._election
-        lease = election.seen
+        """Who leads by the last version of the Lease that this replica has seen.
+
+        None if nobody does, or if that version was not renewed in time: its holder may be gone, or this
+        replica cannot reach Kubernetes.
+        """
+        election, now = self._election, self._clock()
+        lease, term, timing = election.seen, election.term, election.timing
         if lease is None or not lease.holder:
             return None
         is_this = lease.holder == election.candidate.name
+        expires = election.seen_at + (lease.duration or timing.duration)
+        if is_this:
+            expires = term.renewed + timing.renew_deadline if term else now
+        if now >= expires:
+            return None
         return Leader(printable(lease.holder), lease.address, lease.acquired, is_this=is_this)
 
     @property
@@ -157,23 +166,26 @@ class Elector:
 
     def _make(self, call: Call) -> None:
         sent = self._clock()
-        answer: Answer
+        answer = self._ask(call)
+        self._election = after(self._election, call, answer, sent=sent, now=self._clock())
+
+    def _ask(self, call: Call) -> Answer:
         try:
-            answer = self._send(call)
-            self._say(None)
+            lease = self._send(call)
         except Changed:
-            answer = Conflict()
+            return Conflict()
         except NotThere as failure:
-            answer = Missing()
             if isinstance(call, Create):
                 self._say(failure, "; does the namespace exist?")
+            return Missing()
         except LeaseFailure as failure:
-            answer = NoAnswer()
             self._say(failure)
+            return NoAnswer()
         except Exception as error:
-            answer = NoAnswer()
             self._say(error, " (a bug in the reconciler, please report it)")
-        self._election = after(self._election, call, answer, sent=sent, now=self._clock())
+            return NoAnswer()
+        self._say(None)
+        return lease
 
     def _send(self, call: Call) -> Lease:
         match call:
@@ -185,9 +197,9 @@ class Elector:
                 return self._client.replace(lease)
 
     def _give_back(self) -> None:
-        self._election = over(self._election)
+        known, self._election = self._election, over(self._election)
         for _ in range(_RELEASE_TRIES):
-            call = release(self._election, self._clock(), self._now())
+            call = release(known, self._clock(), self._now())
             if call is None:
                 return
             try:
@@ -195,7 +207,8 @@ class Elector:
                 _log.info("gave the Lease back")
                 return
             except Changed:  # by a renewal whose answer was lost
-                self._make(Get())
+                sent = self._clock()
+                known = after(known, Get(), self._ask(Get()), sent=sent, now=self._clock())
             except Exception as error:
                 why = printable(str(error))
                 _log.warning("could not give the Lease back, so it expires by itself: %s", why)

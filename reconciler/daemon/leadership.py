@@ -76,7 +76,7 @@ def describe_standby(leadership: Leadership) -> str:
     """Why a replica stands by, as a clause: who leads instead."""
     leader = leadership.leader
     if leader is None:
-        return "this replica stands by, and does not know yet who leads"
+        return "this replica stands by, and does not know who leads"
     if leader.is_this:
         return "this replica holds the Lease, and waits until it is certain that no other one still acts"
     return f"this replica stands by: {leader}"

@@ -103,6 +103,7 @@ class Reconciler:
         self._forecasts = forecasts
         self._orphans = Orphans(azure) if finds_orphans else None
         self._pause = PauseReader(azure)
+        self._told_in = 0  # the term in which the fleet was paused by `tell_pause`, or that was lifted
         self._observer = Observer(azure, self.store, specs, check_reach)
 
     def sweep(self) -> tuple[str, ...]:
@@ -113,6 +114,8 @@ class Reconciler:
         """
         self._specs.refresh()
         term = self._leadership.term
+        if term != self._told_in:
+            self._pause.tell(None)
         stale_since = self._specs.stale_since(self._settings.source_max_age)
         fleet_pause = self._pause.read(pause_tag_of(self._specs.scale_sets))
         gone = self.store.declare(
@@ -176,7 +179,11 @@ class Reconciler:
         return self._reconcile_and_store(key, act=True, priority=Priority.ROUTINE)
 
     def tell_pause(self, pause: Pause | None) -> None:
-        """Pause the fleet at once, or lift that. The tag of the Fleet is read as before."""
+        """Pause the fleet at once, or lift that pause. It ends with the lead of this replica.
+
+        The tag of the Fleet is read as before.
+        """
+        self._told_in = self._leadership.term
         self._pause.tell(pause)
 
     def once(self, *, act: bool) -> Store:
@@ -239,7 +246,8 @@ class Reconciler:
     def _reconcile_and_store(self, key: str, *, act: bool, priority: Priority) -> Outcome | None:
         """Reconcile, and store and log the outcome. `priority` is for a settled scale set."""
         term = self._leadership.term
-        state = self.store.apply(key, ReconcileBegan()) if term else None
+        # Until the first sweep of a term, the store still holds what was known in an earlier one.
+        state = self.store.apply(key, ReconcileBegan()) if term and term == self._term else None
         if state is None:
             self._forget_unless_leading(term)
             return None

@@ -265,6 +265,14 @@ def test_a_holder_gives_the_lease_back() -> None:
     assert (call.lease.is_released, call.lease.version) == (True, "8")
 
 
+def test_a_lease_that_is_not_acted_on_yet_is_left_to_expire() -> None:
+    """Whoever got it back would act at once, and the holder before may still act."""
+    missing = step(begin(), 0, Missing())
+    holding = step(missing, 0, granted(missing, 0))
+    assert not is_leader(holding, s(3))
+    assert release(holding, s(3), AT) is None
+
+
 def test_nobody_gives_back_what_another_holds() -> None:
     assert release(step(begin(), 0, OTHER), s(1), AT) is None
 

@@ -20,7 +20,7 @@ class Standby(Alone):
 @pytest.mark.parametrize(
     "leader, text",
     [
-        pytest.param(None, "this replica stands by, and does not know yet who leads", id="nobody"),
+        pytest.param(None, "this replica stands by, and does not know who leads", id="nobody"),
         pytest.param(Leader("pod-1_ab"), "this replica stands by: pod-1_ab leads", id="another one"),
         pytest.param(
             Leader("pod-1_ab", since=NOW),

@@ -11,7 +11,9 @@ from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.daemon import report
 from reconciler.daemon.leadership import Leader
+from reconciler.daemon.reconciler import Reconciler
 from reconciler.rollout.observed import Instance, Model
+from reconciler.rollout.pause import Pause
 from reconciler.spec.scale_set import Target
 from reconciler.web import metrics
 from tests.messages import says
@@ -178,3 +180,36 @@ def test_a_write_that_may_outlast_the_lead_is_not_sent_and_follows_later() -> No
     assert [str(outcome.reason) for outcome in world.outcomes] == ["NotLeading"]
     assert world.outcomes[0].line == says("NotLeading", "nothing was sent")
     world.run(lambda: len(writers(world)) > 0, limit=5 * MINUTE)
+
+
+def test_a_new_lead_rests_on_nothing_of_an_earlier_one_even_before_its_first_sweep() -> None:
+    world, turns = replicas(1)
+    turns.add(timedelta(), 1)
+    for _ in range(3):
+        world.step()
+    reconciler = world.daemons[0].reconciler
+    (key,) = (state.key for state in reconciler.store.states())
+    turns.add(timedelta(), 1)  # another one led in between, for a moment
+    assert reconciler.reconcile(key) is None
+    reconciler.sweep()
+    assert reconciler.reconcile(key) is not None
+
+
+def test_a_pause_that_only_a_former_lead_was_told_of_ends_with_it() -> None:
+    world, turns = replicas(1)
+    turns.add(timedelta(), 1)
+    for _ in range(3):
+        world.step()
+    reconciler = world.daemons[0].reconciler
+    reconciler.tell_pause(Pause("checkout is down", "ada"))
+    reconciler.sweep()
+    assert is_paused(reconciler)
+    turns.add(timedelta(), 1)
+    reconciler.sweep()
+    assert not is_paused(reconciler)
+
+
+def is_paused(reconciler: Reconciler) -> bool:
+    """Whether the fleet was paused at the last sweep."""
+    sweep = reconciler.store.last_sweep
+    return sweep is not None and sweep.fleet_pause.pause is not None

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from reconciler.cli import main
 from reconciler.cli.acts import wait as act
 from reconciler.cli.awaited import Awaited, AwaitedState
+from reconciler.rollout.reason import Reason
 from tests.cli.program import Ended
 
 RECORD = {
@@ -97,9 +98,10 @@ def test_a_scale_set_that_is_stalled_is_settled_and_a_failure() -> None:
     ],
 )
 def test_the_end_of_a_wait_for_a_scale_set_on_hold(reason: str, code: int) -> None:
-    with daemon([row("web", "Suspended") | {"reason": reason}]) as url:
+    status = Reason(reason).meaning.status
+    with daemon([row("web", status) | {"reason": reason}]) as url:
         done = invoke(url, "wait", "web")
-    assert done == Ended(code, [f"web: Suspended: {reason}: words"], [])
+    assert done == Ended(code, [f"web: {status}: {reason}: words"], [])
 
 
 def test_it_waits_for_those_whose_labels_fit() -> None:

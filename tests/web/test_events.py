@@ -1,5 +1,6 @@
 """The event stream, as a real client reads it from a real server."""
 
+import asyncio
 import http.client
 import json
 import subprocess
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +17,9 @@ import pytest
 
 from reconciler.daemon.event import GateChanged
 from reconciler.daemon.store import Store
-from reconciler.web.page.events import MOST_PAGES
+from reconciler.web.page.events import MOST_PAGES, Watchers
+from reconciler.web.page.page_log import PageLog
+from reconciler.web.page.render import Rendered
 from reconciler.web.page.routes import PageSite
 from reconciler.web.server import Server
 from reconciler.web.status import Pages
@@ -139,6 +143,22 @@ def test_one_stream_serves_several_tabs() -> None:
 def test_a_stream_that_makes_no_sense_is_refused(path: str) -> None:
     with served(varied()) as url, opened(url, path) as stream:
         assert stream.response.status == 400
+
+
+def test_a_page_that_does_not_change_is_alive_while_the_store_changes() -> None:
+    versions = count()
+    page = Rendered("Fleet", {"headline": "<p>"}, "<p>")
+    log = PageLog(lambda _address: page, lambda: next(versions))
+    watchers = Watchers(log, lambda: next(versions), lambda: NOW, interval=0.005, quiet=0.05)
+
+    async def heard() -> list[bytes]:
+        stream = watchers.stream(["/"], "")
+        found = [await anext(stream) for _ in range(7)]
+        watchers.close()
+        return found
+
+    sent = asyncio.run(asyncio.wait_for(heard(), 5))
+    assert [each.partition(b"\n")[0] for each in sent[-2:]] == [b"event: alive"] * 2
 
 
 def test_the_server_closes_while_a_browser_watches() -> None:

@@ -3,6 +3,7 @@
 import re
 import time
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -11,7 +12,9 @@ from starlette.testclient import TestClient
 
 from reconciler.daemon.event import GateChanged
 from reconciler.daemon.leadership import Alone, Leader
+from reconciler.daemon.state import Change
 from reconciler.daemon.store import Store
+from reconciler.rollout.reason import Status
 from reconciler.web.page.pages import StorePages
 from reconciler.web.page.routes import PageSite
 from tests.build import NOW
@@ -109,7 +112,8 @@ def test_the_five_answers_are_on_the_fleet_page_or_one_click_away() -> None:
     answers = headline(fleet)
     assert "Behind 7 of 21" in answers
     assert "Standing still 2" in answers
-    assert "Safe now yes" in answers
+    assert "Safe now 20 of 21 not known of queue" in answers
+    assert "not known of queue Standing still" in answers
     assert "Done 5 Jan 11:50 UTC" in answers
     for link in ("/?behind=1", "/scale-sets/checkout-worker", f"/changes/{COMMIT}"):
         assert f'href="{link}"' in fleet
@@ -118,6 +122,52 @@ def test_the_five_answers_are_on_the_fleet_page_or_one_click_away() -> None:
     assert "What ends it" in why
     change = Reader(get(varied(), f"/changes/{COMMIT}")).text
     assert "Stopped 1 of 17 Under way 1 of 17 To come 2 of 17 Done 13 of 17" in change
+
+
+def only(store: Store, *names: str) -> Store:
+    """A fleet of these scale sets of another."""
+    found = store_of(*(each for each in store.states() if each.desired.name in names))
+    found.last_sweep = replace(store.last_sweep, orphans=()) if store.last_sweep else None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("names", "answers"),
+    [
+        pytest.param(["queue"], ["Behind unknown not known of queue", "Safe now unknown not known", "Done unknown not known"], id="all are unknown"),
+        pytest.param(["queue", "canary"], ["Behind 0 of the 1 observed not known of queue", "Safe now 1 of 2 not known of queue", "Done unknown not known"], id="one is unknown"),
+        pytest.param(["canary"], ["Behind 0 of 1 all", "Safe now yes", "Done now"], id="none is unknown"),
+    ],
+)  # fmt: skip
+def test_nothing_is_claimed_of_a_scale_set_that_nobody_has_observed(
+    names: list[str], answers: list[str]
+) -> None:
+    found = headline(get(only(varied(), *names), "/"))
+    assert [each for each in answers if each not in found] == []
+
+
+def test_a_commit_of_an_unobserved_scale_set_is_not_known_to_be_done() -> None:
+    (queue,) = only(varied(), "queue").states()
+    store = store_of(replace(queue, change=Change(COMMIT, NOW, is_held=False)))
+    assert "Not known 1 of 1 Done 0 of 1" in Reader(get(store, f"/changes/{COMMIT}")).text
+
+
+def test_an_overdue_forecast_is_no_time_of_an_end() -> None:
+    later = NOW + timedelta(hours=1)
+    site = PageSite(only(varied(), "checkout-api"), lambda: later)
+    pages = TestClient(Starlette(routes=site.routes))
+    assert "Done unknown checkout-api wait" in headline(pages.get("/").text)
+    assert Reader(pages.get("/scale-sets/checkout-api").text).text.count("overdue since 5 Jan 09:20 UTC") == 2
+
+
+def test_the_forecast_of_a_scale_set_that_stands_still_is_no_time_of_an_end() -> None:
+    fleet = only(varied(), "checkout-api")
+    (rolling,) = fleet.states()
+    assert rolling.outcome is not None
+    failing = replace(rolling.outcome, status=Status.FAILING)
+    store = store_of(replace(rolling, published=replace(rolling.published, outcome=failing)))
+    store.last_sweep = fleet.last_sweep
+    assert "Done unknown" in headline(get(store, "/"))
 
 
 def shown(document: str) -> list[str]:
@@ -225,10 +275,14 @@ def test_an_orphan_has_a_page() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/scale-sets/none", "/changes/0000000", "/changes/5d4", f"/changes/{COMMIT}x", "/static/none", "/static/%2e%2e%2froutes.py", "/scale-sets/none/instances"],
+    ["/scale-sets/none", "/changes/0000000", "/changes/5d4", f"/changes/{COMMIT}x", "/static/none", "/static/%2e%2e%2froutes.py", "/scale-sets/none/instances", f"/?{'a&' * 60}"],
 )  # fmt: skip
 def test_what_does_not_exist_is_not_found(path: str) -> None:
     get(varied(), path, 404)
+
+
+def test_an_address_that_is_none_has_no_page() -> None:
+    assert StorePages(varied(), lambda: NOW).render("//[") is None
 
 
 def test_a_commit_may_be_named_by_its_beginning() -> None:

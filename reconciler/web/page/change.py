@@ -7,6 +7,7 @@ from reconciler.daemon.history import RolloutRecord
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import CommitNote, Store
 from reconciler.web.page.fleet import FleetRow, fleet_row
+from reconciler.web.page.words import ALARMING
 
 _LEAST = 7  # characters of a commit that name it
 
@@ -34,7 +35,7 @@ class ChangeView:
         return sum(each.word == word for each in self.parts)
 
 
-WORDS = ("stopped", "under way", "to come", "replaced", "done")
+WORDS = ("stopped", "under way", "to come", "not known", "replaced", "done")
 
 
 def change_view(store: Store, asked: str) -> ChangeView | None:
@@ -76,8 +77,10 @@ def _part(state: ScaleSetState, commit: str) -> Part:
 def _word(row: FleetRow, record: RolloutRecord | None) -> str:
     if record is not None and record.ending is not None:
         return {"Succeeded": "done", "Superseded": "replaced"}.get(str(record.ending), "stopped")
-    if row.status in {"Stalled", "Failing"}:
+    if row.status in ALARMING:
         return "stopped"
     if record is not None:
         return "under way"
-    return "to come" if row.is_behind else "done"
+    if row.is_behind:
+        return "to come"
+    return "not known" if row.is_unknown else "done"

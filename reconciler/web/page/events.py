@@ -33,13 +33,21 @@ class Watchers:
     """All open streams. One clock for all looks at the version of the store once a second.
 
     What they send is made once, however many they are. A version is told with the start of the process,
-    because another process counts from 0.
+    because another process counts from 0. A stream that has sent nothing for `quiet` seconds sends a ping.
     """
 
-    def __init__(self, log: PageLog, version: Callable[[], int], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        log: PageLog,
+        version: Callable[[], int],
+        now: Callable[[], datetime],
+        interval: float = _INTERVAL,
+        quiet: float = _PING_SECONDS,
+    ) -> None:
         self._log = log
         self._version = version
         self._now = now
+        self._interval, self._quiet = interval, quiet
         self._boot = secrets.token_hex(4)
         self._clock: asyncio.Task[None] | None = None
         self._turn = asyncio.Event()  # set when the version is another one, or a ping is due; then replaced
@@ -66,18 +74,21 @@ class Watchers:
         self.watching += 1
         if self._clock is None:
             self._clock = asyncio.create_task(self._tick())
+        loop = asyncio.get_running_loop()
         try:
             yield b"retry: 2000\n\n"
             yield self._ping()
+            sent = loop.time()
             while not self._is_closing:
                 turn, version = self._turn, self._version()
                 event = b"" if version == since else await self._event(pages, since, version)
                 since = version
+                if not event and loop.time() - sent >= self._quiet - self._interval:
+                    event = self._ping()  # also while only other pages change
                 if event:
                     yield event
+                    sent = loop.time()
                 await turn.wait()
-                if not event and not self._is_closing and self._version() == since:
-                    yield self._ping()
         finally:
             self.watching -= 1
 
@@ -85,10 +96,10 @@ class Watchers:
         """Wake all streams at each new version, and every few seconds."""
         known, quiet = self._version(), 0.0
         while self.watching and not self._is_closing:
-            await asyncio.sleep(_INTERVAL)
-            quiet += _INTERVAL
+            await asyncio.sleep(self._interval)
+            quiet += self._interval
             version = self._version()
-            if version != known or quiet >= _PING_SECONDS:
+            if version != known or quiet >= self._quiet:
                 known, quiet = version, 0.0
                 turn, self._turn = self._turn, asyncio.Event()
                 self._made = {}

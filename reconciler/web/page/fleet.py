@@ -10,7 +10,7 @@ from reconciler.daemon.report import disruption
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.reason import Phase, Reason
 from reconciler.spec.image import same, short
-from reconciler.web.page.words import ORPHANED, RANKS, STATUSES, status_word
+from reconciler.web.page.words import ALARMING, ORPHANED, RANKS, STATUSES, status_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class FleetRow:
 
     `ends` says what ends the reason. `done_at` is when the forecast has the rollout complete, and `until`
     when the next step may be taken. `had` is the image that it still has, "" if that is the wanted one.
-    `is_unsafe`: no instance may be taken out of service now. `wave` is None for an orphan.
+    `is_unsafe`: no instance may be taken out of service now. `is_unknown`: its instances were never counted,
+    so that `is_behind` and `is_unsafe` may be False only for that reason. `wave` is None for an orphan.
     """
 
     name: str
@@ -39,6 +40,7 @@ class FleetRow:
     labels: Mapping[str, str]
     is_behind: bool
     is_unsafe: bool = False
+    is_unknown: bool = False
     behind_commit: str = ""
 
     @property
@@ -69,6 +71,7 @@ def fleet_row(state: ScaleSetState) -> FleetRow:
         labels=state.desired.labels,
         is_behind=is_behind(state),
         is_unsafe=_is_unsafe(state),
+        is_unknown=counts is None,
         behind_commit=state.behind.refused.short if state.behind else "",
     )
 
@@ -107,14 +110,17 @@ def is_behind(state: ScaleSetState) -> bool:
 class Headline:
     """The answers at the top.
 
-    `unsafe` are the scale sets of which no instance may be taken out of service now, and `done_at` is when
-    the last forecast ends. `undated` are those that are behind and whose end nobody knows.
+    `unsafe` are the scale sets of which no instance may be taken out of service now. `unknown` are those whose
+    instances were never counted, and `maybe_behind` those of them that are not known to be behind. `done_at` is
+    when the last forecast ends. `undated` are those that are behind and whose end nobody knows.
     """
 
     total: int
     behind: tuple[str, ...]
     alarming: tuple[str, ...]
     unsafe: tuple[str, ...]
+    unknown: tuple[str, ...]
+    maybe_behind: tuple[str, ...]
     done_at: datetime | None
     undated: tuple[str, ...]
     counts: Mapping[str, int]
@@ -122,17 +128,27 @@ class Headline:
     up_to_date: int
 
 
-def headline(rows: Sequence[FleetRow]) -> Headline:
-    """The answers about all scale sets, whatever the filter shows."""
+def headline(rows: Sequence[FleetRow], now: datetime) -> Headline:
+    """The answers about all scale sets, whatever the filter shows.
+
+    A forecast that is overdue, or of a scale set that stands still, is no answer.
+    """
     behind = [each for each in rows if each.is_behind]
-    dates = [each.done_at for each in behind if each.done_at]
+    unknown = [each for each in rows if each.is_unknown]
+    dates = {
+        each.name: each.done_at
+        for each in behind
+        if each.done_at and each.done_at > now and each.status not in ALARMING
+    }
     return Headline(
         total=sum(not each.is_orphan for each in rows),
         behind=tuple(each.name for each in behind),
-        alarming=tuple(each.name for each in rows if each.status in {"Stalled", "Failing"}),
+        alarming=tuple(each.name for each in rows if each.status in ALARMING),
         unsafe=tuple(each.name for each in rows if each.is_unsafe),
-        done_at=max(dates, default=None),
-        undated=tuple(each.name for each in behind if each.done_at is None),
+        unknown=tuple(each.name for each in unknown),
+        maybe_behind=tuple(each.name for each in unknown if not each.is_behind),
+        done_at=max(dates.values(), default=None),
+        undated=tuple(each.name for each in behind if each.name not in dates),
         counts=Counter(each.status for each in rows),
         instances=sum(each.total for each in rows),
         up_to_date=sum(each.up_to_date for each in rows),

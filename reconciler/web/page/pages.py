@@ -39,8 +39,11 @@ class StorePages:
 
     def render(self, address: str) -> Rendered | None:
         """The page at a path with its query, None if there is no such page."""
-        split = urlsplit(address)
-        query = parse_qsl(split.query, max_num_fields=50)
+        try:
+            split = urlsplit(address)
+            query = parse_qsl(split.query, max_num_fields=50)
+        except ValueError:  # too many fields, or a bracket in "//[" that never closes
+            return None
         match unquote(split.path).strip("/").split("/"):
             case [""]:
                 return self._fleet(FleetQuery.of(query))
@@ -86,10 +89,11 @@ class StorePages:
     def _forget(self, states: Sequence[ScaleSetState]) -> None:
         if len(self._rows) > len(states):
             keys = {state.key for state in states}
-            self._rows = {key: known for key, known in self._rows.items() if key in keys}
+            known = list(self._rows.items())  # at once: another thread may render meanwhile
+            self._rows = {key: row for key, row in known if key in keys}
 
     def _headline(self, rows: Sequence[FleetRow], query: FleetQuery) -> str:
-        answers = headline(rows)
+        answers = headline(rows, self.now())
         chips = [
             (word, answers.counts[word], _toggled(query, word)) for word in STATUSES if answers.counts[word]
         ]
@@ -108,8 +112,9 @@ class StorePages:
         view = scale_set_view(self.store, state)
         parts = {
             each: str(macro("scale_set.html", each)(view))
-            for each in ("why", "forecast", "differences", "conditions", "history", "commands")
+            for each in ("differences", "conditions", "history", "commands")
         }
+        parts |= {each: str(macro("scale_set.html", each)(view, self.now())) for each in ("why", "forecast")}
         map_parts: dict[str, str] = {}
         maps = []
         for number, shown in enumerate(view.maps):

@@ -21,6 +21,7 @@ STATUSES = (
     str(Status.SUSPENDED),
     str(Status.READY),
 )
+ALARMING = frozenset({str(Status.STALLED), str(Status.FAILING)})
 RANKS = {word: rank for rank, word in enumerate(STATUSES)}
 
 MEANINGS = {

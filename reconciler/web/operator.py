@@ -4,9 +4,9 @@
     POST /resume     {}
     POST /reconcile  {"names": ["web"]}
 
-Only a client on the same host is served, such as `kubectl port-forward`. A page in a browser cannot send such
-a request: it has an Origin, and for JSON a browser asks the server first. Nothing here can do what the specs
-do not declare.
+Only a client on the same host is served, such as `kubectl port-forward`, and no proxy there. A page in
+a browser cannot send such a request: it has an Origin, and for JSON a browser asks the server first. Nothing
+here can do what the specs do not declare.
 """
 
 import json
@@ -20,6 +20,7 @@ from reconciler.rollout.pause import Pause
 from reconciler.spec.wording import printable
 from reconciler.web.response import Headers, Response
 
+_FORWARDED = ("forwarded", "x-forwarded-for")  # by a proxy on the same host, whose clients are anywhere
 _LONGEST = 200  # characters of a text
 
 
@@ -63,6 +64,11 @@ class OperatorRequests:
         if not _is_local(peer):
             fix = "use `kubectl port-forward`, or run the command on the same host"
             return _refuse(HTTPStatus.FORBIDDEN, f"only clients on the same host may ask for this; {fix}")
+        if any(name in headers for name in _FORWARDED):
+            fix = "send it to the daemon itself, with `kubectl port-forward`"
+            return _refuse(
+                HTTPStatus.FORBIDDEN, f"a proxy has passed this on, so anyone may have sent it; {fix}"
+            )
         if standby := self._commands.standby:
             return _refuse(HTTPStatus.MISDIRECTED_REQUEST, standby)
         if "origin" in headers or headers.get("content-type") != "application/json":

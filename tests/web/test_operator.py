@@ -91,6 +91,10 @@ def test_a_name_that_is_not_declared_is_named() -> None:
         pytest.param(JSON, "10.0.0.7", id="another host"),
         pytest.param(JSON, "2001:db8::1", id="another host over IPv6"),
         pytest.param(JSON, "::ffff:10.0.0.7", id="another host in the IPv6 form of its address"),
+        pytest.param(JSON | {"x-forwarded-for": "10.0.0.7"}, "127.0.0.1", id="another host through a proxy"),
+        pytest.param(
+            JSON | {"forwarded": "for=10.0.0.7"}, "127.0.0.1", id="another host through a proxy of RFC 7239"
+        ),
         pytest.param(JSON | {"origin": "https://evil.example"}, "127.0.0.1", id="a page in a browser"),
         pytest.param({"content-type": "text/plain"}, "127.0.0.1", id="a form in a browser"),
         pytest.param({}, "127.0.0.1", id="no content type"),

@@ -14,7 +14,8 @@ from reconciler.daemon.event import GateChanged
 from reconciler.daemon.leadership import Alone, Leader
 from reconciler.daemon.state import Change
 from reconciler.daemon.store import Store
-from reconciler.rollout.reason import Status
+from reconciler.rollout.pause import FleetPause, Pause
+from reconciler.rollout.reason import Reason, Status
 from reconciler.web.page.pages import StorePages
 from reconciler.web.page.routes import PageSite
 from tests.build import NOW
@@ -170,6 +171,43 @@ def test_the_forecast_of_a_scale_set_that_stands_still_is_no_time_of_an_end() ->
     assert "Done unknown" in headline(get(store, "/"))
 
 
+PAUSE = Pause("checkout is down", "Grace", NOW)
+
+
+@pytest.mark.parametrize(
+    ("reason", "pause", "command"),
+    [
+        pytest.param(Reason.PAUSED, FleetPause(), "reconciler resume catalog", id="its own pause"),
+        pytest.param(Reason.PAUSED, FleetPause(PAUSE), "reconciler resume --all", id="the pause of the fleet"),
+        pytest.param(Reason.PAUSE_EXPIRED, FleetPause(), "reconciler resume catalog", id="its own pause, expired"),
+        pytest.param(Reason.PAUSE_EXPIRED, FleetPause(PAUSE), "reconciler resume --all", id="the pause of the fleet, expired"),
+    ],
+)  # fmt: skip
+def test_the_command_that_lifts_a_pause(reason: Reason, pause: FleetPause, command: str) -> None:
+    (paused,) = only(varied(), "catalog").states()
+    outcome = replace(paused.outcome, reason=reason, status=reason.meaning.status) if paused.outcome else None
+    published = replace(paused.published, outcome=outcome)
+    page = get(store_of(replace(paused, published=published, fleet_pause=pause)), "/scale-sets/catalog")
+    commands = re.findall(r"<dd><code>([^<]+)", page.partition('id="commands"')[2])
+    assert commands[0] == command
+    assert [each for each in commands if "reconciler pause" in each] == []
+
+
+@pytest.mark.parametrize(
+    ("pause", "notice"),
+    [
+        pytest.param(FleetPause(PAUSE), "(checkout is down). Run reconciler resume --all to continue.", id="a pause"),
+        pytest.param(FleetPause(unknown="access was denied"), "The fleet counts as paused, because access was denied.", id="never read"),
+        pytest.param(FleetPause(unread_since=NOW), "The pause tag has been unreadable since 5 Jan 09:00 UTC; no serving", id="unread"),
+    ],
+)  # fmt: skip
+def test_the_fleet_page_tells_of_a_pause_of_the_fleet(pause: FleetPause, notice: str) -> None:
+    store = only(varied(), "catalog")
+    assert store.last_sweep
+    store.last_sweep = replace(store.last_sweep, fleet_pause=pause)
+    assert notice in headline(get(store, "/"))
+
+
 def shown(document: str) -> list[str]:
     return re.findall(r'<tr id="row-([^"]+)"', document)
 
@@ -285,6 +323,17 @@ def test_an_address_that_is_none_has_no_page() -> None:
     assert StorePages(varied(), lambda: NOW).render("//[") is None
 
 
+def test_what_is_not_found_stays_so_and_follows_nothing() -> None:
+    page = get(varied(), "/scale-sets/none", 404)
+    assert "script" not in Reader(page).tags
+
+
+def test_a_screen_reader_hears_no_clock() -> None:
+    """The text of the corner has an age that changes each second."""
+    page = get(varied(), "/")
+    assert re.findall(r'<p id="(\w+)"[^>]* role="status"', page) == ["said"]
+
+
 def test_a_commit_may_be_named_by_its_beginning() -> None:
     assert "Ada Lovelace" in get(varied(), f"/changes/{COMMIT[:7]}")
 
@@ -301,12 +350,49 @@ class Standby(Alone):
     leader = Leader("replica-1")
 
 
+class OtherStandby(Standby):
+    leader = Leader("replica-2")
+
+
 def test_a_replica_that_stands_by_names_the_leader_and_gives_no_answers() -> None:
     store = varied()
     store.leadership = Standby()
     page = get(store, "/")
     assert "This replica stands by: replica-1 leads. Only the leader checks scale sets" in page
-    assert "may lose an instance" not in page
+    assert "Safe now" not in page
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/scale-sets/old-frontend"])
+def test_every_page_of_a_standby_names_the_leader(path: str) -> None:
+    store = varied()
+    store.leadership = Standby()
+    assert "This replica stands by: replica-1 leads." in get(store, path)
+
+
+def test_a_standby_that_has_read_nothing_names_the_leader() -> None:
+    store = Store()
+    store.leadership = Standby()
+    page = get(store, "/")
+    assert "This replica stands by: replica-1 leads." in page
+    assert "first sweep has not ended" not in page
+
+
+def test_a_page_follows_the_leadership() -> None:
+    store = varied()
+    log = PageSite(store, lambda: NOW)._log
+    leading = log.page("/")
+    assert leading is not None
+    store.leadership = Standby()
+    update = log.since("/", leading[1])
+    assert update is not None
+    assert update.main is not None
+    assert "This replica stands by" in update.main
+    standing_by = log.page("/")
+    assert standing_by is not None
+    store.leadership = OtherStandby()
+    update = log.since("/", standing_by[1])
+    assert update is not None
+    assert "replica-2 leads" in update.parts["standby"]
 
 
 @pytest.mark.parametrize("path", ["/", "/rollouts", f"/changes/{COMMIT}", "hostile"])

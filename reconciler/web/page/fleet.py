@@ -110,9 +110,9 @@ def is_behind(state: ScaleSetState) -> bool:
 class Headline:
     """The answers at the top.
 
-    `unsafe` are the scale sets of which no instance may be taken out of service now. `unknown` are those whose
-    instances were never counted, and `maybe_behind` those of them that are not known to be behind. `done_at` is
-    when the last forecast ends. `undated` are those that are behind and whose end nobody knows.
+    `unsafe` are the scale sets of which no instance may be taken out of service now. `unknown` are those
+    whose instances were never counted, and `maybe_behind` those of them that are not known to be behind.
+    `done_at` is when the last forecast ends. `undated` are those that are behind and whose end nobody knows.
     """
 
     total: int

@@ -33,6 +33,25 @@ class Update:
         return self.main is None and not self.parts
 
 
+class VersionCount:
+    """A number that grows with each new key, such as the versions of all that a page is made of."""
+
+    def __init__(self, key: Callable[[], object]) -> None:
+        self._read = key
+        self._key: object = None
+        self._number = 0
+        self._lock = Lock()
+
+    def __call__(self) -> int:
+        """The number now."""
+        with self._lock:
+            key = self._read()
+            if key != self._key:
+                self._key = key
+                self._number += 1
+            return self._number
+
+
 class PageLog:
     """The last rendering of each page. Safe to share between threads."""
 
@@ -43,7 +62,7 @@ class PageLog:
         self._lock = Lock()
 
     def page(self, address: str) -> tuple[Rendered, int] | None:
-        """The page now, and the version of the store that it shows. None if there is none."""
+        """The page now, and the version that it shows. None if there is none."""
         known = self._current(address)
         return (known.page, known.version) if known else None
 

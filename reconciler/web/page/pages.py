@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from reconciler.daemon.leadership import describe_standby
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
+from reconciler.rollout.refusal import describe_fleet_pause
 from reconciler.web.page.change import WORDS, change_view
 from reconciler.web.page.fleet import (
     SORTS,
@@ -37,8 +38,26 @@ class StorePages:
         self.now = now
         self._rows: dict[str, tuple[ScaleSetState, FleetRow, str]] = {}
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Another one each time that a page may have changed."""
+        leadership = self.store.leadership
+        leader = leadership.leader
+        return self.store.version, leadership.term, leader.name if leader else None
+
     def render(self, address: str) -> Rendered | None:
         """The page at a path with its query, None if there is no such page."""
+        page, standby = self._page(address), self._standby()
+        if page is None or not standby:
+            return page
+        notice = str(macro("fleet.html", "standby_notice")(standby))
+        return Rendered(page.title, {"standby": notice, **page.parts}, notice + page.main)
+
+    def _standby(self) -> str:
+        leadership = self.store.leadership
+        return "" if leadership.term else describe_standby(leadership)
+
+    def _page(self, address: str) -> Rendered | None:
         try:
             split = urlsplit(address)
             query = parse_qsl(split.query, max_num_fields=50)
@@ -97,9 +116,9 @@ class StorePages:
         chips = [
             (word, answers.counts[word], _toggled(query, word)) for word in STATUSES if answers.counts[word]
         ]
-        leadership = self.store.leadership
-        standby = "" if leadership.term else describe_standby(leadership)
-        return str(macro("fleet.html", "headline")(answers, self.store.last_sweep, standby, chips, query))
+        sweep = self.store.last_sweep
+        pause = describe_fleet_pause(sweep.fleet_pause) if sweep else ""
+        return str(macro("fleet.html", "headline")(answers, sweep, self._standby(), pause, chips, query))
 
     def _scale_set(self, name: str) -> Rendered | None:
         state = next((each for each in self.store.states() if each.desired.name == name), None)

@@ -72,8 +72,13 @@ def macro(template: str, name: str) -> Callable[..., str]:
     return found
 
 
-def document(rendered: Rendered, *, version: str, at: datetime, here: str, style: str = "") -> str:
-    """The whole document around a page. `here` is its address. With a `style` it is a file of its own."""
+def document(
+    rendered: Rendered, *, version: str, at: datetime, here: str, style: str = "", is_live: bool = True
+) -> str:
+    """The whole document around a page. `here` is its address. With a `style` it is a file of its own.
+
+    Only a page that `is_live` is replaced as it changes.
+    """
     main = _LINK.sub("", rendered.main) if style else rendered.main  # nothing is at those addresses
     return _environment.get_template("document.html").render(
         page=rendered,
@@ -82,6 +87,7 @@ def document(rendered: Rendered, *, version: str, at: datetime, here: str, style
         at=at,
         here=here,
         is_static=bool(style),
+        is_live=is_live,
         style=Markup(style),  # noqa: S704 - our own file
         policy=COPY_POLICY,
     )

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from reconciler.daemon.store import Store
 from reconciler.web.page.events import MOST_PAGES, Watchers
 from reconciler.web.page.instances import instances_json
-from reconciler.web.page.page_log import PageLog
+from reconciler.web.page.page_log import PageLog, VersionCount
 from reconciler.web.page.pages import StorePages
 from reconciler.web.page.render import COPY_POLICY, Rendered, document, macro
 
@@ -41,8 +41,10 @@ class PageSite:
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
         self._now = now
-        self._log = PageLog(StorePages(store, now).render, lambda: store.version)
-        self._watchers = Watchers(self._log, lambda: store.version, now)
+        pages = StorePages(store, now)
+        version = VersionCount(lambda: pages.key)
+        self._log = PageLog(pages.render, version)
+        self._watchers = Watchers(self._log, version, now)
         root = files("reconciler.web.page").joinpath("static")
         self._files = {each.name: each.read_bytes() for each in root.iterdir() if each.is_file()}
 
@@ -74,14 +76,12 @@ class PageSite:
         found = await run_in_threadpool(self._log.page, address) if len(address) < _LONGEST_ADDRESS else None
         if found is None:
             text = str(macro("not_found.html", "main")())
-            return self._document(Rendered("Not found", {}, text), 0, "/", HTTPStatus.NOT_FOUND)
-        return self._document(*found, address)
-
-    def _document(
-        self, page: Rendered, version: int, here: str, status: HTTPStatus = HTTPStatus.OK
-    ) -> Response:
-        text = document(page, version=self._watchers.serial(version), at=self._now(), here=here)
-        return HTMLResponse(text, status, _HEADERS)
+            page = Rendered("Not found", {}, text)
+            text = document(page, version="", at=self._now(), here=address, is_live=False)
+            return HTMLResponse(text, HTTPStatus.NOT_FOUND, _HEADERS)
+        page, version = found
+        text = document(page, version=self._watchers.serial(version), at=self._now(), here=address)
+        return HTMLResponse(text, HTTPStatus.OK, _HEADERS)
 
     async def _export(self, request: Request) -> Response:
         """A page as a file of its own, for `reconciler report --html`."""

@@ -13,7 +13,7 @@ from reconciler.rollout.reason import Reason, Status
 from reconciler.spec.image import same
 from reconciler.web.page.fleet import FleetRow, fleet_row
 from reconciler.web.page.heat_map import HeatMap, Legend, batch_under_way, heat_maps
-from reconciler.web.page.words import FROZEN, PAUSED
+from reconciler.web.page.words import FROZEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,10 @@ def _commands(state: ScaleSetState) -> Iterator[Command]:
     """The commands that fit its status, those that end it first."""
     name, row, outcome = state.desired.name, fleet_row(state), state.outcome
     reason = outcome.reason if outcome else None
-    if row.status == PAUSED:
+    is_paused = reason in {Reason.PAUSED, Reason.PAUSE_EXPIRED}
+    if is_paused and state.fleet_pause.pause:
+        yield Command("continue the fleet", "reconciler resume --all")
+    elif is_paused:
         yield Command("continue it", f"reconciler resume {name}")
     elif row.status == FROZEN:
         yield Command("continue the fleet", "remove spec.freeze of the Fleet in git")
@@ -102,7 +105,7 @@ def _commands(state: ScaleSetState) -> Iterator[Command]:
     if state.failures:
         yield Command("try the image again", f"reconciler retry {name}")
         yield Command("declare the last good image", f"reconciler revert {name}")
-    if row.status not in {PAUSED, FROZEN, Status.SUSPENDED}:
+    if not is_paused and row.status not in {FROZEN, Status.SUSPENDED}:
         yield Command("stop it here", f'reconciler pause {name} --reason "…"')
     yield Command("reconcile it now", f"reconciler reconcile {name}")
     yield Command("read this on a terminal", f"reconciler why {name}")

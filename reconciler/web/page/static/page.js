@@ -1,7 +1,7 @@
 // Keeps a page as new as the daemon: swaps the parts that the server has rendered anew. Nothing depends on it.
 "use strict";
-const body = document.body, live = document.getElementById("live"), main = document.getElementById("main");
-let serial = body.dataset.version, heard = Date.now(), isLost = false, port = null;
+const body = document.body, live = document.getElementById("live"), said = document.getElementById("said"), main = document.getElementById("main");
+let serial = body.dataset.version, heard = Date.now(), isLost = false, wasStale = false, port = null;
 const skew = Date.parse(body.dataset.at) - Date.now(); // of the clock of the daemon
 
 // Times: the server writes them in full, and this turns them into ages.
@@ -29,6 +29,8 @@ function say() {
   live.classList.toggle("lost", isStale);
   live.classList.toggle("on", !isStale && Boolean(port));
   if (live.textContent !== text) live.textContent = text;
+  if (isStale !== wasStale) said.textContent = isStale ? "Connection lost" : "Live again"; // not the age, each second
+  wasStale = isStale;
 }
 
 // Changes.

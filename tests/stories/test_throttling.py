@@ -28,6 +28,7 @@ def drain(world: World, operation: str, *, to: int) -> None:
     world.clock.after(timedelta(seconds=1), lambda: drain(world, operation, to=to))
 
 
+@pytest.mark.timeout(400)  # the judging of 150 scale sets alone takes half a minute
 def test_one_merge_for_150_scale_sets_exceeds_no_request_budget() -> None:
     """Without a limit they would list instances 10 times a second, and Azure refills 6."""
     names = [f"web-{number:04}" for number in range(150)]

@@ -12,7 +12,7 @@ from tests.git.sshd import may_be_skipped
 
 CI = Path(__file__).parent.parent / ".ci"
 PACKAGES = [line for line in (CI / "packages").read_text().splitlines() if not line.startswith("#")]
-TESTS = ["make test", "make slow", "make test-chart", "make stories"]
+TESTS = ["make test", "make slow", "make test-chart"]
 # Programs that stand for those of a machine. Each notes how it was called.
 STUBS = {
     "make": 'echo "make $*" >> "$NOTES"',

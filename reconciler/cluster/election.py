@@ -4,11 +4,11 @@ It follows client-go: a candidate believes only its own clock, so a Lease has ex
 seen the same version of it for its whole duration. What client-go does not promise is added, so that two
 replicas never write at once:
 
-- The holder counts its own term from when the renewal was *sent*. Whoever sees that renewal saw it later.
+- The holder counts its own term from when the renewal was *sent*. Other candidates see that renewal later.
 - A Lease that was taken over after it expired is not acted on for one more write timeout. A request that its
   former holder sent just before it was paused has then ended, or shows in the first observation.
-- A Lease that was deleted, or whose holder a person has removed, may still have a holder that acts. Whoever
-  creates or takes it waits for its whole duration, too.
+- A Lease that was deleted, or whose holder a person has removed, may still have a holder that acts. A
+  candidate that creates or takes it waits for its whole duration, too.
 
 A moment is the time since boot, suspended time included (CLOCK_BOOTTIME).
 """
@@ -124,6 +124,26 @@ def is_valid_for(election: Election, now: Moment, timeout: timedelta) -> bool:
     return term is not None and term.acts_from <= now and now + timeout < _end(election, term)
 
 
+def holder(election: Election, now: Moment) -> Lease | None:
+    """The Lease, if its holder may lead now. None if nobody holds it, or if it was not renewed in time.
+
+    In the second case the holder may be gone, or this candidate cannot reach Kubernetes.
+    """
+    lease = election.seen
+    if lease is None or not lease.holder:
+        return None
+    is_ours = lease.holder == election.candidate.name
+    is_over = _term_at(election, now) is None if is_ours else _is_takeable(election, now)
+    return None if is_over else lease
+
+
+def next_change(election: Election, now: Moment) -> Moment:
+    """When the clock alone begins or ends the lead of this candidate."""
+    term = election.term
+    changes = (term.acts_from, _end(election, term)) if term else ()
+    return min((each for each in changes if each > now), default=Moment.max)
+
+
 def next_call(election: Election, now: Moment, at: datetime) -> Call | Wait:
     """What is due. `at` is the time of day, for people who read the Lease."""
     if election.is_over or now < election.next_at:
@@ -139,23 +159,23 @@ def next_call(election: Election, now: Moment, at: datetime) -> Call | Wait:
 def release(election: Election, now: Moment, at: datetime) -> Replace | None:
     """The call that gives the Lease back, or None if this candidate does not act on it.
 
-    Whoever gets a released Lease acts at once. A candidate that still waits for a former holder therefore
+    The candidate that gets a released Lease acts at once. One that still waits for a former holder therefore
     lets its Lease expire, so that the next one waits too.
     """
     known = election.seen
     is_ours = known is not None and bool(known.version) and known.holder == election.candidate.name
-    return Replace(known.released(at), now) if known and is_ours and is_leader(election, now) else None
+    return Replace(known.as_released(at), now) if known and is_ours and is_leader(election, now) else None
 
 
 def after(election: Election, call: Call, answer: Answer, *, sent: Moment, now: Moment) -> Election:
     """What is known after the answer to a call that was sent at `sent` has arrived."""
     match answer:
         case Lease() if not answer.version:  # it could be replaced by mistake
-            return _unanswered(election, call, sent, now)
+            return _after_silence(election, call, sent, now)
         case Lease():
             if isinstance(call, Get):
-                return _observed(election, answer, now)
-            return _written(election, call, answer, sent, now)
+                return _after_get(election, answer, now)
+            return _after_write(election, call, answer, sent, now)
         case Missing() if not isinstance(call, Create):
             return replace(election, seen=None, is_current=True, next_at=now)
         case Conflict():
@@ -164,7 +184,7 @@ def after(election: Election, call: Call, answer: Answer, *, sent: Moment, now: 
             next_at = now + election.timing.retry_period / share
             return replace(election, is_current=False, next_at=next_at)
         case _:
-            return _unanswered(election, call, sent, now)
+            return _after_silence(election, call, sent, now)
 
 
 def over(election: Election) -> Election:
@@ -172,7 +192,7 @@ def over(election: Election) -> Election:
     return replace(election, is_over=True, term=None)
 
 
-def _observed(election: Election, lease: Lease, now: Moment) -> Election:
+def _after_get(election: Election, lease: Lease, now: Moment) -> Election:
     is_new = election.seen is None or election.seen.version != lease.version
     known = replace(election, seen=lease, seen_at=now if is_new else election.seen_at)
     if lease.holder == election.candidate.name:
@@ -182,7 +202,9 @@ def _observed(election: Election, lease: Lease, now: Moment) -> Election:
     return replace(known, term=None, is_current=False, next_at=now + election.timing.retry_period)
 
 
-def _written(election: Election, call: Create | Replace, lease: Lease, sent: Moment, now: Moment) -> Election:
+def _after_write(
+    election: Election, call: Create | Replace, lease: Lease, sent: Moment, now: Moment
+) -> Election:
     known = replace(
         election,
         seen=lease,
@@ -199,7 +221,7 @@ def _written(election: Election, call: Create | Replace, lease: Lease, sent: Mom
     return replace(known, term=Term(number, sent, call.acts_from), terms=number)
 
 
-def _unanswered(election: Election, call: Call, sent: Moment, now: Moment) -> Election:
+def _after_silence(election: Election, call: Call, sent: Moment, now: Moment) -> Election:
     not_before, leads = election.not_before, _term_at(election, now) is not None
     if isinstance(call, Create | Replace) and not leads:
         not_before = max(not_before, call.acts_from)

@@ -24,9 +24,11 @@ from reconciler.cluster.election import (
     Replace,
     Wait,
     after,
+    holder,
     is_leader,
     is_valid_for,
     next_call,
+    next_change,
     over,
     release,
 )
@@ -103,21 +105,11 @@ class Elector:
 
     @property
     def leader(self) -> Leader | None:
-        """Who leads by the last version of the Lease that this replica has seen.
-
-        None if nobody does, or if that version was not renewed in time: its holder may be gone, or this
-        replica cannot reach Kubernetes.
-        """
-        election, now = self._election, self._clock()
-        lease, term, timing = election.seen, election.term, election.timing
-        if lease is None or not lease.holder:
+        """Who leads, as far as this replica knows (see `holder`)."""
+        lease = holder(self._election, self._clock())
+        if lease is None:
             return None
-        is_this = lease.holder == election.candidate.name
-        expires = election.seen_at + (lease.duration or timing.duration)
-        if is_this:
-            expires = term.renewed + timing.renew_deadline if term else now
-        if now >= expires:
-            return None
+        is_this = lease.holder == self._election.candidate.name
         return Leader(printable(lease.holder), lease.address, lease.acquired, is_this=is_this)
 
     @property
@@ -147,7 +139,7 @@ class Elector:
             now = self._clock()
             call = next_call(self._election, now, self._now())
             if isinstance(call, Wait):
-                self._wait(min(call.until, self._next_change(now)) - now)
+                self._wait(min(call.until, next_change(self._election, now)) - now)
             else:
                 self._make(call)
             self._tell()
@@ -157,12 +149,6 @@ class Elector:
         with self._stopping:
             if not self._is_stopping:
                 self._stopping.wait(max(0.0, length.total_seconds()))
-
-    def _next_change(self, now: Moment) -> Moment:
-        """When the clock alone begins or ends the lead."""
-        term, timing = self._election.term, self._election.timing
-        ends = (term.acts_from, term.renewed + timing.renew_deadline) if term else ()
-        return min((each for each in ends if each > now), default=Moment.max)
 
     def _make(self, call: Call) -> None:
         sent = self._clock()

@@ -40,8 +40,8 @@ class Lease:
     address: str = ""
     metadata: Json = field(default_factory=dict, compare=False, repr=False)
 
-    def released(self, at: datetime) -> "Lease":
-        """The same Lease, free for whoever asks first."""
+    def as_released(self, at: datetime) -> "Lease":
+        """The same Lease, which the first candidate that asks gets."""
         return replace(self, holder="", duration=_RELEASED, acquired=at, renewed=at, address="")
 
     @property

@@ -31,7 +31,7 @@ AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 TIMING = Timing()  # 35 s, 30 s, 5 s; a write may take 12.5 s
 ME = Candidate("me", "10.0.0.1:8081")
 OTHER = Lease("other", timedelta(seconds=20), AT, AT, 3, "7", "10.0.0.2:8081")
-RELEASED = OTHER.released(AT)
+RELEASED = OTHER.as_released(AT)
 WRITE = timedelta(seconds=12.5)
 
 

@@ -70,7 +70,7 @@ class Leases:
 def free() -> Leases:
     """A Lease that its last holder has given back."""
     leases = Leases()
-    leases.create(Lease("former").released(Lease().acquired))  # type: ignore[arg-type]
+    leases.create(Lease("former").as_released(Lease().acquired))  # type: ignore[arg-type]
     return leases
 
 

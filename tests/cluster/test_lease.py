@@ -52,7 +52,7 @@ def test_a_new_lease_has_no_version() -> None:
 
 
 def test_a_released_lease_has_no_holder_and_no_address() -> None:
-    written = json_of(lease_of(BODY).released(AT), "reconciler", "fleet")
+    written = json_of(lease_of(BODY).as_released(AT), "reconciler", "fleet")
     assert (written["spec"]["holderIdentity"], written["spec"]["leaseDurationSeconds"]) == ("", 1)
     assert written["metadata"]["annotations"] == {"note": "kept"}
     assert lease_of(written).is_released

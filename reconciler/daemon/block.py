@@ -93,10 +93,10 @@ class Block(Generic[V]):
         part: Block[V] = self._parts[index // self._span]
         return part.value(index % self._span)
 
-    def replaced(self, index: int, value: V) -> "Block[V]":
+    def with_value(self, index: int, value: V) -> "Block[V]":
         """The block with another value at this index."""
         number, rest = divmod(index, self._span)
-        part = value if self._span == 1 else self._parts[number].replaced(rest, value)
+        part = value if self._span == 1 else self._parts[number].with_value(rest, value)
         return Block((*self._parts[:number], part, *self._parts[number + 1 :]), self._span)
 
     def total(self, question: Question[V, T]) -> T:

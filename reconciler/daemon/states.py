@@ -17,7 +17,7 @@ T = TypeVar("T", bound=Addend)
 
 
 class ScaleSetStates(Sequence[ScaleSetState]):
-    """The states, sorted by name. They never change: `replaced` returns others."""
+    """The states, sorted by name. They never change: `with_state` returns others."""
 
     __slots__ = ("_block", "_index_of", "_names")
 
@@ -56,16 +56,16 @@ class ScaleSetStates(Sequence[ScaleSetState]):
         index = self._index_of.get(key)
         return None if index is None or self._block is None else self._block.value(index)
 
-    def named(self, name: str) -> ScaleSetState | None:
+    def by_name(self, name: str) -> ScaleSetState | None:
         """The state of the scale set with this name."""
         index = bisect_left(self._names, name)
         is_known = index < len(self._names) and self._names[index] == name
         return self._block.value(index) if is_known and self._block else None
 
-    def replaced(self, state: ScaleSetState) -> "ScaleSetStates":
+    def with_state(self, state: ScaleSetState) -> "ScaleSetStates":
         """The states with this one instead of the one with its key and its name."""
         assert self._block, "it replaces a state"  # noqa: S101
-        block = self._block.replaced(self._index_of[state.key], state)
+        block = self._block.with_value(self._index_of[state.key], state)
         return ScaleSetStates(block, self._names, self._index_of)
 
     def total(self, zero: T, measure: Callable[..., T], *args: Hashable, at: datetime | None = None) -> T:

@@ -168,7 +168,7 @@ class Store:
                 return None
             after = advance(before, event)
             if after is not before:
-                self._states = self._states.replaced(after)
+                self._states = self._states.with_state(after)
                 self.version += 1
             return after
 
@@ -183,6 +183,6 @@ class Store:
                 raise KeyError(key)
             gate = evaluate(state, self._states)
             if gate.closed is None:
-                self._states = self._states.replaced(advance(state, SlotAcquired()))
+                self._states = self._states.with_state(advance(state, SlotAcquired()))
                 self.version += 1
             return gate

@@ -18,7 +18,7 @@ def test_a_total_is_that_of_the_values_in_order(row: list[str], data: st.DataObj
     block, index = Block.of(row), data.draw(st.integers(0, len(row) - 1))
     question: Question[str, str] = Question("", str.upper)
     assert block.total(question) == "".join(row).upper()
-    row[index], block = "new", block.replaced(index, "new")
+    row[index], block = "new", block.with_value(index, "new")
     start, stop = data.draw(st.integers(0, len(row))), data.draw(st.integers(0, len(row)))
     assert block.total(question) == "".join(row).upper()
     assert block.total_between(question, start, stop) == "".join(row[start:stop]).upper()
@@ -45,7 +45,7 @@ def test_after_a_change_only_the_values_of_its_block_are_measured_again(size: in
     block.total(question)
     assert len(measured) == size
     measured.clear()
-    block = block.replaced(5, 50)
+    block = block.with_value(5, 50)
     assert block.total(question) == sum(range(size)) + 45
     assert len(measured) <= most
     block.total(question)

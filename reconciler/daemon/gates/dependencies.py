@@ -41,8 +41,8 @@ def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: I
     if not names:
         return ()
     together = ScaleSetStates.of(states)
-    known = [each for name in names if (each := together.named(name))]
-    missing = [f"scale set {name} is not declared" for name in names if together.named(name) is None]
+    known = [each for name in names if (each := together.by_name(name))]
+    missing = [f"scale set {name} is not declared" for name in names if together.by_name(name) is None]
     behind = [
         f"scale set {each.desired.name} {obstacle}"
         for each in known

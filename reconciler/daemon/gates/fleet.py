@@ -200,7 +200,7 @@ def _failed_in(state: ScaleSetState, states: ScaleSetStates, image: Fingerprint)
     retry = state.seen.model.persisted.retry if state.seen.model else None
     if retry is not None and retry.image.digest == image.digest:
         return sorted(others)
-    return sorted(others.union(name for name in found.removed if states.named(name) is None))
+    return sorted(others.union(name for name in found.removed if states.by_name(name) is None))
 
 
 def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:

@@ -121,7 +121,7 @@ class StorePages:
         return str(macro("fleet.html", "headline")(answers, sweep, self._standby(), pause, chips, query))
 
     def _scale_set(self, name: str) -> Rendered | None:
-        state = next((each for each in self.store.states() if each.desired.name == name), None)
+        state = self.store.states().by_name(name)
         if state is None:
             orphan = next((each for each in self.store.orphans if each.name == name), None)
             if orphan is None:

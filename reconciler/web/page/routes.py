@@ -108,7 +108,7 @@ class PageSite:
     async def _instances(self, request: Request) -> Response:
         """The instances of one scale set as last listed, for `reconciler status NAME --watch`."""
         name = request.path_params["name"]
-        state = next((each for each in self._store.states() if each.desired.name == name), None)
+        state = self._store.states().by_name(name)
         if state is None:
             return Response("no such scale set\n", HTTPStatus.NOT_FOUND, _HEADERS)
         text = json.dumps(instances_json(state))

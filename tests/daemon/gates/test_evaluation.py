@@ -188,7 +188,7 @@ def test_a_changed_state_is_evaluated_without_a_visit_of_the_fleet(visits: list[
     states = all_wait(512)
     awaited_gate(states[100], states, NOW)
     visits.clear()
-    after = states.replaced(replace(states[300], commit="another"))
+    after = states.with_state(replace(states[300], commit="another"))
     awaited_gate(after[100], after, NOW)
     assert set(visits) <= {f"s{each:04}" for each in (*range(96, 104), *range(296, 304))}
 

@@ -8,23 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.cli.selector import Requirement, fits_labels
-from reconciler.rollout.reason import Status
+from reconciler.daemon.status_word import FROZEN, ORPHANED, PAUSED, UNCHECKED
+from reconciler.daemon.status_word import ORDER as EVERY
 
 Json = Mapping[str, Any]
 
-UNCHECKED, ORPHANED = "Unchecked", "Orphaned"
-# Problems first, then what moves, what waits, and what needs nobody.
-ORDER = (
-    Status.STALLED,
-    Status.FAILING,
-    ORPHANED,
-    Status.RECONCILING,
-    Status.WAITING,
-    UNCHECKED,
-    Status.SUSPENDED,
-    Status.READY,
-)
-_RANKS = {str(each): rank for rank, each in enumerate(ORDER)}
+# The status of a row does not tell the kinds of Suspended apart.
+ORDER = tuple(each for each in EVERY if each not in {PAUSED, FROZEN})
+_RANKS = {word: rank for rank, word in enumerate(ORDER)}
 
 
 @dataclass(frozen=True, slots=True)

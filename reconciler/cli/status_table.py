@@ -11,7 +11,8 @@ from typing import Any
 
 from reconciler.cli.age import age
 from reconciler.cli.grid import Cell, Grid, Line, Lines, cut, plain
-from reconciler.cli.row_filter import ORPHANED, UNCHECKED, rank, resource_group_of, status_of, subscription_of
+from reconciler.cli.row_filter import rank, resource_group_of, status_of, subscription_of
+from reconciler.daemon.status_word import ORPHANED, UNCHECKED
 from reconciler.rollout.reason import Phase, meaning_of
 from reconciler.spec.duration import short_length
 from reconciler.spec.wording import count

@@ -87,7 +87,7 @@ class _Behind:
 
     async def _response(self, request: Request) -> HttpResponse:
         if request.method in {"GET", "HEAD"}:
-            return _sent(await run_in_threadpool(self._handler.get, _target(request)))
+            return _sent(await run_in_threadpool(self._handler.get, target(request)))
         length = request.headers.get("content-length", "")
         if not (length.isascii() and length.isdigit()):
             return _refuse(HTTPStatus.LENGTH_REQUIRED, "Content-Length is missing")
@@ -99,7 +99,7 @@ class _Behind:
         peer = request.client.host if request.client else ""
         async with self._bodies:
             body = await request.body()
-            return _sent(await run_in_threadpool(self._handler.post, _target(request), headers, body, peer))
+            return _sent(await run_in_threadpool(self._handler.post, target(request), headers, body, peer))
 
 
 def _refusal(scope: Scope) -> HttpResponse | None:
@@ -113,7 +113,8 @@ def _refusal(scope: Scope) -> HttpResponse | None:
     return None
 
 
-def _target(request: Request) -> str:
+def target(request: Request) -> str:
+    """The path of a request, with its query."""
     query = request.url.query
     return f"{request.url.path}?{query}" if query else request.url.path
 

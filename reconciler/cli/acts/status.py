@@ -14,8 +14,9 @@ from reconciler.cli.daemon_client import DaemonUnreachable, store_of
 from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail, show_error
 from reconciler.cli.row_errors import NOTHING_FITS, check_fit, check_names
-from reconciler.cli.row_filter import ORPHANED, RowFilter, filtered
+from reconciler.cli.row_filter import RowFilter, filtered
 from reconciler.cli.selector import Requirement
+from reconciler.daemon.status_word import ORPHANED
 
 if TYPE_CHECKING:
     from reconciler.cli.access import FleetAccess

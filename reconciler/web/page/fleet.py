@@ -8,9 +8,10 @@ from datetime import datetime
 from reconciler.daemon.orphan import Orphan
 from reconciler.daemon.report import disruption
 from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.status_word import ORDER, ORPHANED
 from reconciler.rollout.reason import Phase, Reason
 from reconciler.spec.image import same, short
-from reconciler.web.page.words import ALARMING, ORPHANED, RANKS, STATUSES, status_word
+from reconciler.web.page.words import ALARMING, RANKS, status_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ class FleetQuery:
     def of(cls, given: Iterable[tuple[str, str]]) -> "FleetQuery":
         """Read the query of an address. What is unknown is ignored."""
         asked = [(name, value.strip()) for name, value in given]
-        known = {each.casefold(): each for each in STATUSES}
+        known = {each.casefold(): each for each in ORDER}
         sorts = [value for name, value in asked if name == "sort" and value in SORTS]
         return cls(
             text=next((value for name, value in asked if name == "q"), ""),

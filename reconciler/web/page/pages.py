@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from reconciler.daemon.leadership import describe_standby
 from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.status_word import ORDER
 from reconciler.daemon.store import Store
 from reconciler.rollout.refusal import describe_fleet_pause
 from reconciler.web.page.change import WORDS, change_view
@@ -21,7 +22,6 @@ from reconciler.web.page.fleet import (
 from reconciler.web.page.render import Rendered, joined, macro
 from reconciler.web.page.scale_set import scale_set_view
 from reconciler.web.page.timeline import timeline
-from reconciler.web.page.words import STATUSES
 
 _SPANS = {6: "6 hours", 24: "a day", 168: "a week"}  # that the timeline goes back
 _DEFAULT_SPAN = 24
@@ -114,7 +114,7 @@ class StorePages:
     def _headline(self, rows: Sequence[FleetRow], query: FleetQuery) -> str:
         answers = headline(rows, self.now())
         chips = [
-            (word, answers.counts[word], _toggled(query, word)) for word in STATUSES if answers.counts[word]
+            (word, answers.counts[word], _toggled(query, word)) for word in ORDER if answers.counts[word]
         ]
         sweep = self.store.last_sweep
         pause = describe_fleet_pause(sweep.fleet_pause) if sweep else ""

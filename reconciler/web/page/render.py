@@ -13,8 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from reconciler import __version__
+from reconciler.daemon.status_word import ORDER
 from reconciler.spec.wording import count, printable
-from reconciler.web.page.words import MEANINGS, STATUSES, clock
+from reconciler.web.page.words import MEANINGS, clock
 
 COPY_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """The policy of a page that is a file of its own."""
@@ -55,7 +56,7 @@ _environment = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_environment.globals |= {"MEANINGS": MEANINGS, "STATUSES": STATUSES, "version": __version__}
+_environment.globals |= {"MEANINGS": MEANINGS, "STATUSES": ORDER, "version": __version__}
 _environment.filters |= {
     "clock": clock,
     "iso": datetime.isoformat,

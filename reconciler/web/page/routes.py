@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from reconciler.daemon.store import Store
+from reconciler.web.application import target
 from reconciler.web.page.events import MOST_PAGES, Watchers
 from reconciler.web.page.instances import instances_json
 from reconciler.web.page.page_log import PageLog, VersionCount
@@ -71,9 +72,8 @@ class PageSite:
         self._watchers.close()
 
     async def _page(self, request: Request) -> Response:
-        query = request.url.query
-        address = f"{request.url.path}?{query}" if query else request.url.path
-        found = await run_in_threadpool(self._log.page, address) if len(address) < _LONGEST_ADDRESS else None
+        address = target(request)
+        found = await self._found(address)
         if found is None:
             text = str(macro("not_found.html", "main")())
             page = Rendered("Not found", {}, text)
@@ -83,10 +83,14 @@ class PageSite:
         text = document(page, version=self._watchers.serial(version), at=self._now(), here=address)
         return HTMLResponse(text, HTTPStatus.OK, _HEADERS)
 
+    async def _found(self, address: str) -> tuple[Rendered, int] | None:
+        """The page at this address and its version, None if there is none."""
+        return await run_in_threadpool(self._log.page, address) if len(address) < _LONGEST_ADDRESS else None
+
     async def _export(self, request: Request) -> Response:
         """A page as a file of its own, for `reconciler report --html`."""
         address = request.query_params.get("page", "/")
-        found = await run_in_threadpool(self._log.page, address) if len(address) < _LONGEST_ADDRESS else None
+        found = await self._found(address)
         if found is None:
             return Response("no such page\n", HTTPStatus.NOT_FOUND, _HEADERS)
         style = self._files["page.css"].decode()

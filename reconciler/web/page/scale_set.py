@@ -7,13 +7,14 @@ from typing import Any
 
 from reconciler.daemon import report
 from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.status_word import FROZEN
 from reconciler.daemon.store import CommitNote, Store
 from reconciler.rollout.observed import HealthSource
 from reconciler.rollout.reason import Reason, Status
 from reconciler.spec.image import same
 from reconciler.web.page.fleet import FleetRow, fleet_row
 from reconciler.web.page.heat_map import HeatMap, Legend, batch_under_way, heat_maps
-from reconciler.web.page.words import FROZEN
+from reconciler.web.page.words import status_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +90,23 @@ def _differences(state: ScaleSetState) -> Iterator[Difference]:
 
 def _commands(state: ScaleSetState) -> Iterator[Command]:
     """The commands that fit its status, those that end it first."""
-    name, row, outcome = state.desired.name, fleet_row(state), state.outcome
+    name, word, outcome = state.desired.name, status_word(state), state.outcome
     reason = outcome.reason if outcome else None
     is_paused = reason in {Reason.PAUSED, Reason.PAUSE_EXPIRED}
     if is_paused and state.fleet_pause.pause:
         yield Command("continue the fleet", "reconciler resume --all")
     elif is_paused:
         yield Command("continue it", f"reconciler resume {name}")
-    elif row.status == FROZEN:
+    elif word == FROZEN:
         yield Command("continue the fleet", "remove spec.freeze of the Fleet in git")
-    elif row.status == Status.SUSPENDED:
+    elif word == Status.SUSPENDED:
         yield Command("continue it", f"remove spec.suspend from {state.desired.place.file} in git")
     if reason is Reason.AWAITING_APPROVAL:
         yield Command("approve this image", f"reconciler approve {name}")
     if state.failures:
         yield Command("try the image again", f"reconciler retry {name}")
         yield Command("declare the last good image", f"reconciler revert {name}")
-    if not is_paused and row.status not in {FROZEN, Status.SUSPENDED}:
+    if not is_paused and word not in {FROZEN, Status.SUSPENDED}:
         yield Command("stop it here", f'reconciler pause {name} --reason "…"')
     yield Command("reconcile it now", f"reconciler reconcile {name}")
     yield Command("read this on a terminal", f"reconciler why {name}")

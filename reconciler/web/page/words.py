@@ -3,26 +3,11 @@
 from datetime import UTC, datetime
 
 from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.status_word import FROZEN, ORDER, PAUSED, UNCHECKED
 from reconciler.rollout.reason import Reason, Status
 
-UNCHECKED, ORPHANED = "Unchecked", "Orphaned"
-PAUSED, FROZEN = "Paused", "Frozen"
-
-# Problems first, then what moves, what waits, and what needs nobody.
-STATUSES = (
-    str(Status.STALLED),
-    str(Status.FAILING),
-    ORPHANED,
-    str(Status.RECONCILING),
-    str(Status.WAITING),
-    UNCHECKED,
-    PAUSED,
-    FROZEN,
-    str(Status.SUSPENDED),
-    str(Status.READY),
-)
 ALARMING = frozenset({str(Status.STALLED), str(Status.FAILING)})
-RANKS = {word: rank for rank, word in enumerate(STATUSES)}
+RANKS = {word: rank for rank, word in enumerate(ORDER)}
 
 MEANINGS = {
     "Stalled": "blocked until a person changes the spec or the scale set",

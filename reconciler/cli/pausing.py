@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import click
 
-from reconciler.cli.selector import Requirement
 from reconciler.spec.fleet import PauseTag
+from reconciler.spec.label import Requirement
 
 _GROUP = re.compile(r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/?", re.IGNORECASE)
 

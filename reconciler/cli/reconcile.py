@@ -6,9 +6,10 @@ from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post,
 from reconciler.cli.failure import fail
 from reconciler.cli.options import server_option
 from reconciler.cli.row_errors import rows_chosen
-from reconciler.cli.selector import Requirement, check_chosen, selector_option
+from reconciler.cli.selector import check_chosen, selector_option
 from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
+from reconciler.spec.label import Requirement
 
 
 @click.command(cls=Verb)

@@ -6,7 +6,8 @@ from typing import Any
 from reconciler.cli.failure import fail
 from reconciler.cli.named import unknown_name
 from reconciler.cli.row_filter import RowFilter
-from reconciler.cli.selector import Requirement, fits_labels
+from reconciler.cli.selector import fits_labels
+from reconciler.spec.label import Requirement
 
 NOTHING_FITS = "no scale set fits; run `reconciler status` without names and filters for all of them"
 

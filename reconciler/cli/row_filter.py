@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.cli.selector import Requirement, fits_labels
+from reconciler.cli.selector import fits_labels
 from reconciler.daemon.status_word import FROZEN, ORPHANED, PAUSED, UNCHECKED
 from reconciler.daemon.status_word import ORDER as EVERY
+from reconciler.spec.label import Requirement
 
 Json = Mapping[str, Any]
 

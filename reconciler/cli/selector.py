@@ -1,31 +1,13 @@
 """Which scale sets a command is about: names, or a selector of labels as in kubectl."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 
 import click
 
 from reconciler.cli.failure import fail
 from reconciler.cli.named import unknown_name
+from reconciler.spec.label import Requirement
 from reconciler.spec.scale_set import ScaleSet
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """One part of a selector. `value` is None if the label only has to exist."""
-
-    label: str
-    value: str | None
-    is_equal: bool = True
-
-    def fits(self, labels: Mapping[str, str]) -> bool:
-        """Whether these labels satisfy it.
-
-        As in kubectl, a scale set without the label satisfies `team!=web`.
-        """
-        if self.value is None:
-            return self.label in labels
-        return (labels.get(self.label) == self.value) is self.is_equal
 
 
 class Selector(click.ParamType[tuple[Requirement, ...]]):
@@ -43,12 +25,10 @@ class Selector(click.ParamType[tuple[Requirement, ...]]):
     def _requirement(
         self, text: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> Requirement:
-        label, sign, wanted = text.partition("=")
-        is_equal = not label.endswith("!")
-        label = label.removesuffix("!").strip()
-        if not label or (not sign and not is_equal):
+        requirement = Requirement.of(text)
+        if not requirement.is_valid:
             self.fail(f"{text!r} is no requirement; write it like team=web, team!=web or team", param, ctx)
-        return Requirement(label, wanted.removeprefix("=").strip() if sign else None, is_equal)
+        return requirement
 
 
 selector_option = click.option(

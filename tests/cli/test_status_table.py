@@ -8,8 +8,8 @@ import pytest
 
 from reconciler.cli.grid import plain
 from reconciler.cli.row_filter import RowFilter, filtered
-from reconciler.cli.selector import Requirement
 from reconciler.cli.status_table import StatusTable
+from reconciler.spec.label import Requirement
 from tests.build import NOW
 
 OLD, NEW = "24.04.202601010", "24.04.202602020"

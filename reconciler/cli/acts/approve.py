@@ -13,7 +13,7 @@ from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.person_name import LONGEST
-from reconciler.cli.selector import Requirement, check_chosen, chosen
+from reconciler.cli.selector import check_chosen, chosen
 from reconciler.cli.tagging import (
     TagUnchanged,
     check_permitted,
@@ -34,6 +34,7 @@ from reconciler.rollout.tags import persisted_state, with_approval
 from reconciler.rollout.wording import join
 from reconciler.spec.author import Author
 from reconciler.spec.image import Image, follows_latest, same, short
+from reconciler.spec.label import Requirement
 from reconciler.spec.scale_set import Approval, Approver, OnFailure, ScaleSet
 
 

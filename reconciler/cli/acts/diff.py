@@ -13,12 +13,13 @@ from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.exit_codes import DIFFERENT, NOT_COMPARED
 from reconciler.cli.failure import show_error
-from reconciler.cli.selector import Requirement, chosen
+from reconciler.cli.selector import chosen
 from reconciler.cli.tagging import scale_sets_in_force
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Absent, Instance
 from reconciler.rollout.preflight import exact_spec
 from reconciler.spec.image import Image, follows_latest, same
+from reconciler.spec.label import Requirement
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.wording import count
 

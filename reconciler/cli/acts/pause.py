@@ -16,9 +16,9 @@ from reconciler.cli.announcement import announce
 from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post
 from reconciler.cli.failure import fail
 from reconciler.cli.pausing import check_scope
-from reconciler.cli.selector import Requirement
 from reconciler.rollout.pause import LONGEST, PAUSE, Pause, pause_text
 from reconciler.spec.fleet import PauseTag
+from reconciler.spec.label import Requirement
 
 
 def act(

@@ -11,11 +11,12 @@ import click
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.patience import patiently
 from reconciler.cli.failure import fail, show_error
-from reconciler.cli.selector import Requirement, chosen
+from reconciler.cli.selector import chosen
 from reconciler.cli.tagging import scale_sets_in_force
 from reconciler.daemon.specs import Specs
 from reconciler.spec.duration import format_duration
 from reconciler.spec.fleet import PauseTag
+from reconciler.spec.label import Requirement
 from reconciler.spec.scale_set import ScaleSet, pause_tag_of
 
 _AT_ONCE, _A_SECOND = 200, 10  # writes of tags that Azure allows

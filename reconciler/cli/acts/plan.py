@@ -18,7 +18,7 @@ from reconciler.cli.exit_codes import FAILURE, NOT_AS_DECLARED
 from reconciler.cli.failure import fail, show_error
 from reconciler.cli.rehearsed import rehearse_live
 from reconciler.cli.row_errors import NOTHING_FITS
-from reconciler.cli.selector import Requirement, fits_labels
+from reconciler.cli.selector import fits_labels
 from reconciler.cli.skipped_checks import skipped_checks_note
 from reconciler.daemon.settings import Settings
 from reconciler.git.worktree import NoBase, earlier_specs
@@ -27,6 +27,7 @@ from reconciler.prediction.declared import Base
 from reconciler.prediction.planning import plan_fleet
 from reconciler.rehearsal.fault import Fault
 from reconciler.spec.declared import declare
+from reconciler.spec.label import Requirement
 from reconciler.spec.wording import count, printable
 
 

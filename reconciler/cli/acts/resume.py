@@ -12,11 +12,11 @@ from reconciler.cli.announcement import announce
 from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post
 from reconciler.cli.failure import fail
 from reconciler.cli.pausing import check_scope
-from reconciler.cli.selector import Requirement
 from reconciler.cli.tagging import check_permitted
 from reconciler.rollout.pause import PAUSE, pause_in
 from reconciler.rollout.refusal import describe_pause
 from reconciler.spec.fleet import PauseTag
+from reconciler.spec.label import Requirement
 
 
 def act(

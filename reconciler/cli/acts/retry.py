@@ -12,7 +12,7 @@ from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail
-from reconciler.cli.selector import Requirement, chosen
+from reconciler.cli.selector import chosen
 from reconciler.cli.tagging import (
     check_permitted,
     check_writable,
@@ -26,6 +26,7 @@ from reconciler.daemon.gates.fleet import has_failed
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.spec.image import Image, follows_latest, is_version_of, short
+from reconciler.spec.label import Requirement
 from reconciler.spec.scale_set import ScaleSet
 
 

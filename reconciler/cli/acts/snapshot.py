@@ -19,10 +19,11 @@ from reconciler.cli.live_scale_sets import (
     unknown_names,
 )
 from reconciler.cli.named import unknown_name
-from reconciler.cli.selector import Requirement, fits_labels
+from reconciler.cli.selector import fits_labels
 from reconciler.cli.tagging import scale_sets_in_force
 from reconciler.daemon.specs import Specs
 from reconciler.spec.image import Image
+from reconciler.spec.label import Requirement
 from reconciler.spec.scale_set import Target
 
 

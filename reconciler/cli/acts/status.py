@@ -15,8 +15,8 @@ from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail, show_error
 from reconciler.cli.row_errors import NOTHING_FITS, check_fit, check_names
 from reconciler.cli.row_filter import RowFilter, filtered
-from reconciler.cli.selector import Requirement
 from reconciler.daemon.status_word import ORPHANED
+from reconciler.spec.label import Requirement
 
 if TYPE_CHECKING:
     from reconciler.cli.access import FleetAccess

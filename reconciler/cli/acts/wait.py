@@ -13,9 +13,9 @@ from reconciler.cli.daemon_client import DaemonUnreachable, store_of
 from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail
 from reconciler.cli.row_errors import rows_chosen
-from reconciler.cli.selector import Requirement
 from reconciler.cli.standby import show_standby
 from reconciler.spec.duration import format_duration
+from reconciler.spec.label import Requirement
 
 _INTERVAL = 1.0  # seconds between two requests
 

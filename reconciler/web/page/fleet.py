@@ -11,6 +11,7 @@ from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.status_word import ORDER, ORPHANED
 from reconciler.rollout.reason import Phase, Reason
 from reconciler.spec.image import same, short
+from reconciler.spec.label import Requirement
 from reconciler.web.page.words import ALARMING, RANKS, status_word
 
 
@@ -201,7 +202,7 @@ class FleetQuery:
             text in each.casefold() for each in (row.name, row.reason, row.wanted, row.had, row.message)
         ):
             return False
-        return all(_has_label(row.labels, each) for each in self.labels)
+        return all(Requirement.of(each).fits(row.labels) for each in self.labels)
 
 
 def sections(rows: Iterable[FleetRow], query: FleetQuery) -> list[tuple[str, list[FleetRow]]]:
@@ -219,14 +220,6 @@ def sections(rows: Iterable[FleetRow], query: FleetQuery) -> list[tuple[str, lis
 
 def _heading(wave: int | None) -> str:
     return "No spec any more" if wave is None else f"Wave {wave}"
-
-
-def _has_label(labels: Mapping[str, str], asked: str) -> bool:
-    if "!=" in asked:
-        key, _, value = asked.partition("!=")
-        return labels.get(key) != value
-    key, is_valued, value = asked.partition("=")
-    return key in labels and (not is_valued or labels[key] == value.removeprefix("="))
 
 
 def _by_end(row: FleetRow) -> tuple[bool, float, str]:

@@ -1,0 +1,35 @@
+"""Which labels a person asks for, as in a selector of kubectl."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One part of a selector. `value` is None if the label only has to exist."""
+
+    label: str
+    value: str | None
+    is_equal: bool = True
+
+    @classmethod
+    def of(cls, text: str) -> "Requirement":
+        """Read "team=web", "team==web", "team!=web" or "team". `is_valid` says whether it is one of these."""
+        label, sign, wanted = text.partition("=")
+        is_equal = not (sign and label.endswith("!"))
+        label = label if is_equal else label.removesuffix("!")
+        return cls(label.strip(), wanted.removeprefix("=").strip() if sign else None, is_equal)
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it names a label."""
+        return bool(self.label) and not (self.value is None and self.label.endswith("!"))
+
+    def fits(self, labels: Mapping[str, str]) -> bool:
+        """Whether these labels satisfy it.
+
+        As in kubectl, a scale set without the label satisfies `team!=web`.
+        """
+        if self.value is None:
+            return self.label in labels
+        return (labels.get(self.label) == self.value) is self.is_equal

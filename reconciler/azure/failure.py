@@ -24,7 +24,7 @@ from azure.core.exceptions import (
 
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.wording import quote_error
-from reconciler.spec.wording import one_line
+from reconciler.spec.wording import ellipsize, one_line
 
 
 class AzureFailure(Exception):
@@ -117,7 +117,8 @@ def failure(error: AzureError) -> AzureFailure:
     """The AzureFailure for an error of the SDK."""
     message = _line(error)
     if isinstance(error, ClientAuthenticationError) and error.response is None:
-        return Unreachable(_cut(f"{_NO_IDENTITY}{_attempts(str(error.message or error))}"))
+        attempts = _attempts(str(error.message or error))
+        return Unreachable(ellipsize(f"{_NO_IDENTITY}{attempts}", _LONGEST))
     if isinstance(error, ServiceRequestError):
         return Unreachable(f"Azure could not be reached ({message})")
     if not isinstance(error, HttpResponseError) or error.response is None:
@@ -180,14 +181,10 @@ def _line(error: AzureError) -> str:
         text = f"Azure returned HTTP {error.response.status_code} {error.reason}"  # the body is HTML or empty
     else:
         text = str(error.message or error)
-    return _cut(one_line(text))
+    return ellipsize(one_line(text), _LONGEST)
 
 
 def _attempts(message: str) -> str:
     """The error of each identity source, from the lines of the library's message."""
     errors = [one_line(line) for line in message.splitlines() if line.startswith("\t")]
     return f" ({'; '.join(errors)})" if errors else ""
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

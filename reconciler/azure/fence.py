@@ -3,7 +3,8 @@ ended.
 
 It is the last thing before the connection, behind the budget and the token, because each of them may take
 long. The pause between its answer and the socket remains. The etag closes that for a PATCH. An upgrade has
-none, so whoever takes an expired Lease waits out the timeout of one write, and looks again, before it acts.
+none, so a replica that takes an expired Lease waits out the timeout of one write, and looks again, before it
+acts.
 """
 
 from datetime import timedelta

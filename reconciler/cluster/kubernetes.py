@@ -13,6 +13,7 @@ from lightkube.generic_resource import create_namespaced_resource
 
 from reconciler.cluster.failure import Changed, Denied, LeaseFailure, NotThere, Unanswered
 from reconciler.cluster.lease import Lease, json_of, lease_of
+from reconciler.spec.wording import ellipsize
 
 # As plain JSON: the typed model fails on a field of another type.
 _LEASE = create_namespaced_resource("coordination.k8s.io", "v1", "Lease", "leases")
@@ -86,5 +87,4 @@ def _refusal(status: int, message: str) -> LeaseFailure:
 
 
 def _cut(error: object) -> str:
-    text = str(error) or type(error).__name__
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return ellipsize(str(error) or type(error).__name__, _LONGEST)

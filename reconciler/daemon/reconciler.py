@@ -109,8 +109,8 @@ class Reconciler:
     def sweep(self) -> tuple[str, ...]:
         """Read the specs and list the fleet. Returns the keys of the scale sets that are due for a reconcile.
 
-        Dependencies come before the scale sets that wait for them. A standby names none. Whoever begins to
-        lead knows no more than after a start, because another replica has acted since.
+        Dependencies come before the scale sets that wait for them. A standby names none. A replica that
+        begins to lead knows no more than after a start, because another replica has acted since.
         """
         self._specs.refresh()
         term = self._leadership.term

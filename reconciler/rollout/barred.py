@@ -1,7 +1,7 @@
 """Commands that the Fleet bars (`spec.barredCommands`), and the tags of theirs that do not count.
 
-Only what loosens can be barred: `approve`, `resume`, `retry`. A pause is never barred. Whoever may write tags
-can still remove that of a pause, which no daemon sees: a role in Azure prevents that.
+Only what loosens can be barred: `approve`, `resume`, `retry`. A pause is never barred. A person who may write
+tags can still remove the tag of a pause, which no daemon sees: a role in Azure prevents that.
 """
 
 from dataclasses import replace
@@ -25,8 +25,8 @@ def has_barred_retry(model: Model, fleet: Fleet) -> bool:
 def without_barred_retry(model: Model, fleet: Fleet) -> Model:
     """The model as the daemon sees it.
 
-    Whoever requested the retry also removed the record that the image has failed. While the model is back on
-    its last good image, a retry of another one is itself that record.
+    The person who requested the retry also removed the record that the image has failed. While the model is
+    back on its last good image, a retry of another one is itself that record.
     """
     retry, persisted = model.persisted.retry, model.persisted
     if retry is None or not has_barred_retry(model, fleet):

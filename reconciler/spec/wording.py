@@ -85,6 +85,15 @@ def character_error(text: str, is_valid: Callable[[str], bool], fix: str) -> str
     return f"contains {shown.strip()}: {fix}"
 
 
+def ellipsize(text: str, most: int) -> str:
+    """The text, or as much of it as `most` characters hold, with an ellipsis for the rest.
+
+    >>> ellipsize("quota", 5), ellipsize("a long story", 7)
+    ('quota', 'a long…')
+    """
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def count(number: int, noun: str) -> str:
     """
     >>> count(1, "instance"), count(1240, "instance"), count(2, "batch")

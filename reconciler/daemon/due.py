@@ -29,7 +29,7 @@ def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_unblocke
     if held := active_hold(state.desired, state.fleet_pause, listed or state.seen.listed_or_read, at):
         is_forgotten = held.reason is not outcome.reason
         return is_forgotten or _has_moved(state, listed) or at - outcome.at >= _interval_on_hold(state)
-    if outcome.reason.meaning.is_hold:  # a pause was lifted, which changes no spec
+    if outcome.reason.meaning.hold:  # a pause was lifted, which changes no spec
         return True
     if outcome.requeue_after is not None and outcome.status is not Status.WAITING:
         # A requeue is pending. If it is minutes away, a change in the list comes first.

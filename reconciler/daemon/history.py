@@ -108,7 +108,7 @@ def history_after(
 
     `before` is the reason of the previous decision, None if there was none.
     """
-    if outcome.is_error or outcome.reason.meaning.is_hold:
+    if outcome.is_error or outcome.reason.meaning.hold:
         return history
     current, phase = history.current, outcome.reason.meaning.phase
     if current and not same(current.declared, desired.image):

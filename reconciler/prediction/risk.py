@@ -64,7 +64,7 @@ def _blocked_later(plan: Plan) -> Iterator[Risk]:
     endings: Mapping[str, list[tuple[str, Outcome, str]]] = {"would not complete": [], "would not begin": []}
     for each in plan.states:
         last = plan.forecast.last.get(each.key)
-        is_known = each.outcome and (each.outcome.status.is_alarming or each.outcome.reason.meaning.is_hold)
+        is_known = each.outcome and (each.outcome.status.is_alarming or each.outcome.reason.meaning.hold)
         if last is None or is_known or not plan.is_changed(each) or last.status is Status.READY:
             continue
         ending = "would not complete" if each.key in plan.forecast.forecasts else "would not begin"

@@ -109,7 +109,7 @@ def progress_after(
         if isinstance(step, Upgrade):
             after = replace(after, contests=contests_after(after.contests, step, at))
         return _after_step(after, reason, back, step)
-    if back is None or reason.meaning.is_hold:
+    if back is None or reason.meaning.hold:
         return after
     after = replace(_after_a_gap(after, at), seen_at=at)
     if phase is Phase.AWAITS:
@@ -168,7 +168,7 @@ def _with_upgraded(before: Progress, step: Step | None) -> Progress:
 
 def _after_hold(progress: Progress, reason: Reason, at: datetime) -> Progress:
     """The progress with the time on hold updated. A hold stops every clock: nothing is observed or done."""
-    if reason.meaning.is_hold:
+    if reason.meaning.hold:
         return replace(progress, on_hold_since=progress.on_hold_since or at)
     return replace(progress, on_hold_since=None, time_on_hold=progress.hold_until(at))
 

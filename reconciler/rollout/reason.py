@@ -53,6 +53,15 @@ class Slot(Enum):
     FREES = auto()  # holds no slot
 
 
+class Hold(Enum):
+    """A ban on changes to a scale set that lasts until a person lifts it."""
+
+    FREEZE = auto()  # `spec.freeze` of the Fleet
+    PAUSE = auto()  # `reconciler pause`, of the fleet or of the scale set
+    UNKNOWN_PAUSE = auto()  # whether the fleet is paused could not be read
+    SUSPENSION = auto()  # `spec.suspend`
+
+
 class Requeue(Enum):
     """When the next reconcile is, if the decision names no time."""
 
@@ -80,7 +89,7 @@ class Meaning:
     is_latest_unknown: bool = False  # it is unknown whether anything differs from latest
     keeps_batch: bool = False  # the last batch is still unavailable, or that is unknown
     is_pause: bool = False  # a wait between batches that the spec asks for
-    is_hold: bool = False  # a person has said that nothing is to be done
+    hold: Hold | None = None  # nothing is changed, because a person said so
     is_queued: bool = False  # it waits only for others that go first
     is_retried: bool = False  # its step is retried, and the scale set is Failing meanwhile
 
@@ -182,7 +191,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="remove `spec.suspend`, or set it to false",
         slot=Slot.FREES,
         requeue=Requeue.ON_CHANGE,
-        is_hold=True,
+        hold=Hold.SUSPENSION,
     ),
     Reason.SUSPENSION_EXPIRED: Meaning(
         Status.STALLED,
@@ -190,7 +199,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="remove `spec.suspend`, or extend it",
         slot=Slot.FREES,
         requeue=Requeue.ON_CHANGE,
-        is_hold=True,
+        hold=Hold.SUSPENSION,
     ),
     Reason.FROZEN: Meaning(
         Status.SUSPENDED,
@@ -198,7 +207,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="remove `spec.freeze` of the Fleet, or set it to false",
         slot=Slot.KEEPS,
         requeue=Requeue.ON_CHANGE,
-        is_hold=True,
+        hold=Hold.FREEZE,
     ),
     Reason.FREEZE_EXPIRED: Meaning(
         Status.STALLED,
@@ -206,7 +215,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="remove `spec.freeze`, or extend it",
         slot=Slot.KEEPS,
         requeue=Requeue.ON_CHANGE,
-        is_hold=True,
+        hold=Hold.FREEZE,
     ),
     Reason.PAUSED: Meaning(
         Status.SUSPENDED,
@@ -214,7 +223,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="run `reconciler resume`",
         slot=Slot.KEEPS,
         requeue=Requeue.ON_CHANGE,
-        is_hold=True,
+        hold=Hold.PAUSE,
     ),
     Reason.PAUSE_EXPIRED: Meaning(
         Status.STALLED,
@@ -222,7 +231,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="run `reconciler resume`, or pause again until a later time",
         slot=Slot.KEEPS,
         requeue=Requeue.ON_CHANGE,
-        is_hold=True,
+        hold=Hold.PAUSE,
     ),
     Reason.PAUSE_UNKNOWN: Meaning(
         Status.STALLED,
@@ -233,7 +242,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="grant `Microsoft.Resources/tags/read` on the resource group, or correct `spec.pauseTag`",
         slot=Slot.KEEPS,
         requeue=Requeue.ON_CHANGE,
-        is_hold=True,
+        hold=Hold.UNKNOWN_PAUSE,
     ),
     Reason.NOT_FOUND: Meaning(
         Status.STALLED,

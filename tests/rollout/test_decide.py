@@ -673,7 +673,7 @@ def test_what_is_left_alone_is_counted_and_no_more(
         assert decision is expected
         return
     assert decision.step is None
-    assert decision.reason.meaning.is_hold
+    assert decision.reason.meaning.hold
     assert (decision.counts.summary if decision.counts else None) == expected
 
 

@@ -15,7 +15,7 @@ from reconciler.daemon.leadership import Alone, Leader
 from reconciler.daemon.state import Change
 from reconciler.daemon.store import Store
 from reconciler.rollout.pause import FleetPause, Pause
-from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.reason import Reason, Status, reasons_where
 from reconciler.web.page.pages import StorePages
 from reconciler.web.page.routes import PageSite
 from tests.build import NOW
@@ -181,16 +181,28 @@ PAUSE = Pause("checkout is down", "Grace", NOW)
         pytest.param(Reason.PAUSED, FleetPause(PAUSE), "reconciler resume --all", id="the pause of the fleet"),
         pytest.param(Reason.PAUSE_EXPIRED, FleetPause(), "reconciler resume catalog", id="its own pause, expired"),
         pytest.param(Reason.PAUSE_EXPIRED, FleetPause(PAUSE), "reconciler resume --all", id="the pause of the fleet, expired"),
+        pytest.param(Reason.PAUSE_UNKNOWN, FleetPause(), "grant Microsoft.Resources/tags/read on the resource group of spec.pauseTag", id="a pause that cannot be read"),
+        pytest.param(Reason.FROZEN, FleetPause(), "remove spec.freeze of the Fleet in git", id="the freeze"),
+        pytest.param(Reason.FREEZE_EXPIRED, FleetPause(), "remove spec.freeze of the Fleet in git", id="the freeze, expired"),
+        pytest.param(Reason.SUSPENDED, FleetPause(), "remove spec.suspend from specs/catalog.yaml in git", id="a suspension"),
+        pytest.param(Reason.SUSPENSION_EXPIRED, FleetPause(), "remove spec.suspend from specs/catalog.yaml in git", id="a suspension, expired"),
     ],
 )  # fmt: skip
-def test_the_command_that_lifts_a_pause(reason: Reason, pause: FleetPause, command: str) -> None:
-    (paused,) = only(varied(), "catalog").states()
-    outcome = replace(paused.outcome, reason=reason, status=reason.meaning.status) if paused.outcome else None
-    published = replace(paused.published, outcome=outcome)
-    page = get(store_of(replace(paused, published=published, fleet_pause=pause)), "/scale-sets/catalog")
+def test_the_command_that_lifts_a_hold(reason: Reason, pause: FleetPause, command: str) -> None:
+    (held,) = only(varied(), "catalog").states()
+    outcome = replace(held.outcome, reason=reason, status=reason.meaning.status) if held.outcome else None
+    published = replace(held.published, outcome=outcome)
+    page = get(store_of(replace(held, published=published, fleet_pause=pause)), "/scale-sets/catalog")
     commands = re.findall(r"<dd><code>([^<]+)", page.partition('id="commands"')[2])
     assert commands[0] == command
     assert [each for each in commands if "reconciler pause" in each] == []
+
+
+def test_every_kind_of_hold_has_its_command() -> None:
+    """Reasons that the test above has to name, since they are those with a hold."""
+    assert {str(each) for each in reasons_where(lambda meaning: meaning.hold is not None)} == {
+        "Suspended", "SuspensionExpired", "Frozen", "FreezeExpired", "Paused", "PauseExpired", "PauseUnknown",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def _obstacle(state: ScaleSetState) -> str:
     is_unknown = outcome.is_error and _has_drifted(state)
     if decided is not None and reason and status is Status.READY and not is_unknown:
         return ""
-    fix = "; resume or remove it" if outcome.reason.meaning.is_hold else ""
+    fix = "; resume or remove it" if outcome.reason.meaning.hold else ""
     why = "" if str(outcome.reason) == str(outcome.status) else f" ({outcome.reason})"
     return f"is {outcome.status}{why}{fix}"
 

@@ -7,14 +7,12 @@ from typing import Any
 
 from reconciler.daemon import report
 from reconciler.daemon.state import ScaleSetState
-from reconciler.daemon.status_word import FROZEN
 from reconciler.daemon.store import CommitNote, Store
 from reconciler.rollout.observed import HealthSource
-from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.reason import Hold, Reason
 from reconciler.spec.image import same
 from reconciler.web.page.fleet import FleetRow, fleet_row
 from reconciler.web.page.heat_map import HeatMap, Legend, batch_under_way, heat_maps
-from reconciler.web.page.words import status_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +88,32 @@ def _differences(state: ScaleSetState) -> Iterator[Difference]:
 
 def _commands(state: ScaleSetState) -> Iterator[Command]:
     """The commands that fit its status, those that end it first."""
-    name, word, outcome = state.desired.name, status_word(state), state.outcome
+    name, outcome = state.desired.name, state.outcome
     reason = outcome.reason if outcome else None
-    is_paused = reason in {Reason.PAUSED, Reason.PAUSE_EXPIRED}
-    if is_paused and state.fleet_pause.pause:
-        yield Command("continue the fleet", "reconciler resume --all")
-    elif is_paused:
-        yield Command("continue it", f"reconciler resume {name}")
-    elif word == FROZEN:
-        yield Command("continue the fleet", "remove spec.freeze of the Fleet in git")
-    elif word == Status.SUSPENDED:
-        yield Command("continue it", f"remove spec.suspend from {state.desired.place.file} in git")
+    hold = reason.meaning.hold if reason else None
+    if hold:
+        yield _release(state, hold)
     if reason is Reason.AWAITING_APPROVAL:
         yield Command("approve this image", f"reconciler approve {name}")
     if state.failures:
         yield Command("try the image again", f"reconciler retry {name}")
         yield Command("declare the last good image", f"reconciler revert {name}")
-    if not is_paused and word not in {FROZEN, Status.SUSPENDED}:
+    if not hold:
         yield Command("stop it here", f'reconciler pause {name} --reason "…"')
     yield Command("reconcile it now", f"reconciler reconcile {name}")
     yield Command("read this on a terminal", f"reconciler why {name}")
+
+
+def _release(state: ScaleSetState, hold: Hold) -> Command:
+    match hold:
+        case Hold.FREEZE:
+            return Command("continue the fleet", "remove spec.freeze of the Fleet in git")
+        case Hold.UNKNOWN_PAUSE:
+            right = "Microsoft.Resources/tags/read"
+            return Command("continue the fleet", f"grant {right} on the resource group of spec.pauseTag")
+        case Hold.PAUSE if state.fleet_pause.pause:
+            return Command("continue the fleet", "reconciler resume --all")
+        case Hold.PAUSE:
+            return Command("continue it", f"reconciler resume {state.desired.name}")
+        case Hold.SUSPENSION:
+            return Command("continue it", f"remove spec.suspend from {state.desired.place.file} in git")

@@ -15,8 +15,9 @@ row is evidence.
     attempt 1 OSProvisioningTimedOut, attempt 2 VMExtensionProvisioningError: evidence
     attempt 1 OSProvisioningTimedOut, attempt 2 QuotaExceeded, AllocationFailed or ScopeLocked: no evidence
 
-An instance that itself reports one of these errors still has its whole `health.timeout`, like any other:
-Azure might repair the instance, and no other instance is upgraded meanwhile.
+An instance that itself reports one of these errors counts as failed at once. The rollout still waits
+`health.timeout` for it, as for any other, before the count matters: Azure might repair the instance, and no
+other instance is upgraded meanwhile.
 
 Instances that were unhealthy when the rollout began, or when they were upgraded, count on neither side. A new
 process does not know which instances those were, and counts all instances.

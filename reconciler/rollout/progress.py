@@ -16,6 +16,7 @@ from reconciler.rollout.step import Attempt, PatchModel, Step, TagWrite, Upgrade
 from reconciler.rollout.wait import Wait
 
 _ENDS = (Phase.DONE, Phase.ROLLED_BACK)
+_WAITS = (Phase.AWAITS, Phase.RETRIES)
 _GAP = timedelta(minutes=6)  # longer than between any two observations during a rollout
 
 
@@ -115,6 +116,7 @@ def progress_after(
     if phase is Phase.AWAITS:
         relapses = after.relapses + (after.passes > 0 and back < after.most_healthy)
         after = replace(after, passes=0, relapses=relapses)
+    if phase in _WAITS:
         if after.waiting_since is None or back > after.back:
             return replace(after, waiting_since=at, back=back)
         return after
@@ -131,8 +133,12 @@ def progress_after(
 
 
 def _after_step(before: Progress, reason: Reason, back: int | None, step: Step | None) -> Progress:
-    """The progress after a step. Repeating a step that had no effect does not restart the wait."""
-    after = replace(_with_upgraded(before, step), is_under_way=True, passes=0, most_healthy=0)
+    """The progress after a step. Repeating a step that had no effect does not restart the wait.
+
+    Nor does it discard the observations that confirmed health. Otherwise `health.passes: 2` would end the
+    wait at every retry, and neither `progressDeadline` nor the age of the wait would ever pass its limit.
+    """
+    after = replace(_with_upgraded(before, step), is_under_way=True)
     if isinstance(step, PatchModel) and not before.is_under_way:
         after = replace(after, time_on_hold=timedelta())  # a hold before the rollout began does not count
     if isinstance(step, PatchModel):
@@ -141,7 +147,7 @@ def _after_step(before: Progress, reason: Reason, back: int | None, step: Step |
         after = replace(after, wrote_last_good=step.good)
     if reason is Reason.UPGRADING and after.waiting_since and back is not None and back <= after.back:
         return after
-    return replace(after, waiting_since=None, back=0, relapses=0)
+    return replace(after, passes=0, most_healthy=0, waiting_since=None, back=0, relapses=0)
 
 
 def _with_upgraded(before: Progress, step: Step | None) -> Progress:

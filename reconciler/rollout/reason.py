@@ -39,6 +39,7 @@ class Phase(Enum):
 
     BEGINS = auto()  # a step has just been taken
     AWAITS = auto()  # the rollout waits for the instances of a step
+    RETRIES = auto()  # the last step failed or had no effect, and says nothing new about health
     PASSES = auto()  # no wait for instances: the upgraded ones were found healthy
     DONE = auto()  # every instance that can be upgraded runs the image
     ROLLED_BACK = auto()  # the image failed, and the model is back on the last good one
@@ -455,7 +456,7 @@ TABLE: dict[Reason, Meaning] = {
         Status.FAILING,
         cause="the operation of the last step failed, for the reason that Azure gives",
         remedy="fix what Azure names, or merge a fix; the step is retried after 5, 10 and 20 minutes",
-        phase=Phase.AWAITS,
+        phase=Phase.RETRIES,
         slot=Slot.HOLDS,
         keeps_batch=True,
         is_retried=True,
@@ -467,7 +468,7 @@ TABLE: dict[Reason, Meaning] = {
             "the step is retried after 5, 10 and 20 minutes; after that the rollout stops until the spec "
             "changes or `reconciler retry NAME` is run"
         ),
-        phase=Phase.AWAITS,
+        phase=Phase.RETRIES,
         slot=Slot.HOLDS,
         keeps_batch=True,
         fails_after=timedelta(minutes=5),

@@ -16,7 +16,7 @@ from reconciler.rollout.reason import Reason
 from tests.build import NOW, model
 from tests.daemon.states import state
 
-# - The phase of the rollout: it begins, waits for instances, has ended, or is unchanged.
+# - The phase of the rollout: it begins, waits for instances, retries a step, has ended, or is unchanged.
 # - The slot of spec.maxConcurrentRollouts: what becomes of one that is held, and what a process that has
 #   just started assumes.
 # - When it is reconciled again, unless the outcome has a time: at every sweep, or on a change. Nothing holds
@@ -39,8 +39,8 @@ ModelDrift                begins  held  held     sweep
 Upgrading                 begins  held  held     sweep
 ModelUpdateFailed         begins  held  held     sweep
 Contested                 passes  held  held     sweep
-OperationFailed           waits   held  held     sweep
-NoEffect                  waits   held  held     sweep
+OperationFailed           retries  held  held     sweep
+NoEffect                  retries  held  held     sweep
 WaitingForInstances       waits   held  held     sweep
 HealthCheckFailed         waits   held  held     sweep
 ProgressDeadlineExceeded  waits   held  held     sweep
@@ -85,4 +85,6 @@ def of_rollout(reason: Reason) -> str:
     after = progress_after(Progress(1, NOW - timedelta(hours=1), 2), reason, 2, NOW)
     if after.is_under_way is not None:
         return "begins" if after.is_under_way else "over"
-    return "passes" if after.passes else "waits"
+    if after.waiting_since and after.seen_at:
+        return "retries" if after.passes else "waits"
+    return "passes"

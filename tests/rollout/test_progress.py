@@ -78,6 +78,18 @@ def after(
             id="fewer are back than were, which is a relapse",
         ),
         pytest.param(
+            Reason.NO_EFFECT,
+            3,
+            {"seen_at": NOW},
+            id="a step without effect: the wait continues, and the others stay confirmed",
+        ),
+        pytest.param(
+            Reason.OPERATION_FAILED,
+            4,
+            {"waiting_since": NOW, "back": 4, "seen_at": NOW},
+            id="a failed step while one more is healthy than before: the wait begins again",
+        ),
+        pytest.param(
             Reason.BAKING,
             3,
             {"passes": 3, "waiting_since": None, "back": 0, "most_healthy": 3, "seen_at": NOW},
@@ -145,8 +157,14 @@ def test_what_counts_as_a_relapse(before: Progress, back: int, relapses: int) ->
     )
 
 
-BEGUN = {"passes": 0, "most_healthy": 0, "is_under_way": True}
-ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
+ANEW = {
+    "passes": 0,
+    "most_healthy": 0,
+    "is_under_way": True,
+    "waiting_since": None,
+    "back": 0,
+    "relapses": 0,
+}
 
 
 @pytest.mark.parametrize(
@@ -189,8 +207,8 @@ ANEW = BEGUN | {"waiting_since": None, "back": 0, "relapses": 0}
             Reason.UPGRADING,
             3,
             UPGRADE,
-            BEGUN | {"taken": frozenset({"1", "2", "4"}), "not_serving": frozenset({"2", "4", "8"})},
-            id="a batch without effect: the wait continues",
+            {"taken": frozenset({"1", "2", "4"}), "not_serving": frozenset({"2", "4", "8"})},
+            id="a batch without effect: the wait continues, and the others stay confirmed",
         ),
         pytest.param(
             KNOWN,

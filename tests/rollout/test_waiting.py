@@ -321,8 +321,8 @@ def test_before_anything_is_upgraded_there_is_nothing_to_confirm() -> None:
             Progress(2, LONG_AGO, 3),
             Reason.UPGRADING,
             3,
-            Progress(0, LONG_AGO, 3, is_under_way=True),
-            id="a retried batch ends the run, and is in progress",
+            Progress(2, LONG_AGO, 3, is_under_way=True),
+            id="a retried batch ends neither the wait nor the run, and is in progress",
         ),
         pytest.param(
             Progress(2, LONG_AGO, 3),
@@ -349,8 +349,8 @@ def test_before_anything_is_upgraded_there_is_nothing_to_confirm() -> None:
             Progress(2, None, 3),
             Reason.OPERATION_FAILED,
             3,
-            Progress(0, NOW, 3),
-            id="a failed batch is no progress",
+            Progress(2, NOW, 3),
+            id="a failed batch is no progress, and says nothing new about health",
         ),
         pytest.param(
             Progress(2), Reason.MODEL_DRIFT, None, Progress(is_under_way=True), id="a rollout begins"

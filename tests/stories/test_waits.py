@@ -160,15 +160,38 @@ def test_an_upgrade_that_is_not_retried_stays_failing_while_windows_close_and_op
     assert {*world.reasons()[-2:]} == {"NoEffect", "ProgressDeadlineExceeded"}
 
 
-def test_retries_of_an_upgrade_without_effect_stay_failing() -> None:
-    world = World(fleet(scale_set(capacity=5)), spec())
+@pytest.mark.parametrize("before", [0, 2], ids="{} batches before it".format)
+def test_retries_of_an_upgrade_without_effect_stay_failing(before: int) -> None:
+    """Confirming the health of what was upgraded before ends no wait."""
+    world = World(fleet(scale_set(capacity=5)), spec(health={"passes": 3}))
+    world.run(lambda: count(world, UPGRADE) == before)
     world.azure.faults.arm(UPGRADE, OperationLost(), times=3)
-    world.run(lambda: count(world, UPGRADE) == 3)
+    world.run(lambda: count(world, UPGRADE) == before + 3)
     since_failing = [each.status for each in world.outcomes]
     first = since_failing.index(Status.FAILING)
     assert set(since_failing[first:]) == {Status.FAILING}
     world.run()
     assert world.lines()["web"] == says("UpToDate", "5", NEW)
+
+
+@pytest.mark.parametrize(
+    "lost", [OperationLost(), OperationFails("AllocationFailed", "no capacity")], ids=["lost", "failed"]
+)
+@pytest.mark.parametrize("passes", [1, 2, 5], ids="health.passes {}".format)
+def test_an_upgrade_that_never_succeeds_ends_at_the_progress_deadline_in_any_batch(
+    passes: int, lost: Fault
+) -> None:
+    world = World(
+        fleet(scale_set(capacity=5)), spec(health={"passes": passes}, rollout={"progressDeadline": "1h"})
+    )
+    world.run(lambda: count(world, UPGRADE) == 2)
+    world.azure.faults.arm(UPGRADE, lost, times=None)
+    world.rest(3 * HOUR)
+    assert world.outcomes[-1].status is Status.FAILING
+    assert world.reasons()[-1] == "ProgressDeadlineExceeded"
+    written = count(world, UPGRADE)
+    world.rest(12 * HOUR)
+    assert count(world, UPGRADE) == written
 
 
 @pytest.mark.parametrize("operation", [PATCH, UPGRADE])

@@ -9,6 +9,7 @@ from reconciler.checks.client import Checks
 from reconciler.checks.reach import Reach
 from reconciler.daemon.event import InstancesRead, ModelRead
 from reconciler.daemon.gates import evaluation
+from reconciler.daemon.image_watch import ImageWatch
 from reconciler.daemon.interfaces import AzureClient, DeclaredHistory
 from reconciler.daemon.seen_instance import seen_instances
 from reconciler.daemon.state import ScaleSetState
@@ -18,8 +19,9 @@ from reconciler.rollout.barred import without_barred_retry
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.notes import notes
-from reconciler.rollout.observed import FRESH, Model, Need, Observed, Operation, ReadTime
+from reconciler.rollout.observed import FRESH, Availability, Model, Need, Observed, Operation, ReadTime
 from reconciler.rollout.reading import partial_read
+from reconciler.rollout.reason import Phase
 from reconciler.rollout.step import RETRY_DELAY, Attempt
 from reconciler.spec.scale_set import Target
 
@@ -34,6 +36,7 @@ class Observer:
         self._specs = specs
         self._store = store
         self._checks = Checks(azure.now, check_reach)
+        self._images = ImageWatch(azure)
         self._now = azure.now
 
     def decide(self, state: ScaleSetState, priority: Priority) -> tuple[Decision, Observed]:
@@ -70,7 +73,7 @@ class Observer:
                 event = InstancesRead(
                     now,
                     sightings(instances, model.health_source, now),
-                    notes(model, instances),
+                    notes(model, instances, self._availability(state, model, priority)),
                     is_whole,
                     seen_instances(instances, model.health_source, now),
                 )
@@ -92,6 +95,11 @@ class Observer:
                 return replace(observed, operation=self._operation(observed.attempt, target))
             case Need.AUTHORS | Need.HISTORY | Need.GATES | Need.LASTING:
                 return self._observe_elsewhere(at, state, observed)
+
+    def _availability(self, state: ScaleSetState, model: Model, priority: Priority) -> Availability | None:
+        """What the catalogue says of the image of a settled scale set. A rollout asks for itself."""
+        is_settled = state.outcome is not None and state.outcome.reason.meaning.phase is Phase.DONE
+        return self._images.availability(model, priority) if is_settled else None
 
     def _observe_elsewhere(self, at: Need, state: ScaleSetState, observed: Observed) -> Observed:
         """Add a fact that does not come from Azure."""

@@ -6,14 +6,22 @@ Each note is one sentence. No decision depends on a note.
 from collections.abc import Iterator, Sequence
 
 from reconciler.rollout.health import is_power_known
-from reconciler.rollout.observed import Instance, Model
+from reconciler.rollout.observed import Availability, Instance, Model
+from reconciler.rollout.preflight import image_unavailable
 from reconciler.rollout.wording import join
 from reconciler.spec.duration import format_duration
 
 
-def notes(model: Model, instances: Sequence[Instance]) -> tuple[str, ...]:
-    """All notes, those that matter most to a rollout first."""
-    return (*_of_model(model), *_of_instances(instances))
+def notes(
+    model: Model, instances: Sequence[Instance], availability: Availability | None = None
+) -> tuple[str, ...]:
+    """All notes, those that matter most first. `availability` is that of the image of the model, if known."""
+    return (*_of_image(model, availability), *_of_model(model), *_of_instances(instances))
+
+
+def _of_image(model: Model, availability: Availability | None) -> Iterator[str]:
+    if model.image and availability and (gone := image_unavailable(model.image, model, availability)):
+        yield f"scale-out and repairs will fail: {gone.message}"
 
 
 def _of_model(model: Model) -> Iterator[str]:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from reconciler.rollout.notes import notes
-from tests.build import instance, model
+from reconciler.rollout.observed import Availability, Verdict
+from tests.build import NEW, instance, model
 
 
 @pytest.mark.parametrize(
@@ -76,6 +77,25 @@ from tests.build import instance, model
 )
 def test_a_note(of_model: dict[str, Any], of_instance: dict[str, Any], note: str) -> None:
     assert notes(model(**of_model), [instance(0, **of_instance)]) == (note,)
+
+
+@pytest.mark.parametrize(
+    ("availability", "start"),
+    [
+        pytest.param(Availability(NEW, Verdict.NOT_FOUND), "scale-out and repairs will fail: ", id="deleted"),
+        pytest.param(Availability(NEW, Verdict.DEPRECATED), "scale-out and repairs will fail: ", id="deprecated"),
+        pytest.param(Availability(NEW, Verdict.NOT_REPLICATED), "scale-out and repairs will fail: ", id="taken out of the region"),
+        pytest.param(Availability(NEW, Verdict.AVAILABLE), None, id="available"),
+        pytest.param(Availability(NEW, Verdict.UNCHECKED, "Azure is down"), None, id="the catalogue could not be read"),
+        pytest.param(None, None, id="nobody asked"),
+    ],
+)  # fmt: skip
+def test_an_image_that_creates_no_instances_any_more_is_noted_first(
+    availability: Availability | None, start: str | None
+) -> None:
+    found = notes(model(image=NEW, is_spot=True), [instance(0)], availability)
+    assert len(found) == (1 if start is None else 2)
+    assert found[0].startswith(start or "the instances are Spot")
 
 
 def test_of_a_plain_scale_set_there_is_nothing_to_note() -> None:

@@ -95,6 +95,24 @@ def test_withdrawing_the_latest_version_causes_no_rollback() -> None:
     nothing_was_written(world.azure.record, asked)
 
 
+@pytest.mark.parametrize("kind", ["platform", "gallery"])
+def test_an_image_that_is_withdrawn_after_its_rollout_is_noted_within_a_day(kind: str) -> None:
+    world = world_of(kind, "1.0.10").run()
+    world.azure.withdraw(named(kind, "1.0.10"))
+    world.rest(timedelta(hours=26))
+    assert world.lines()["web"].startswith("UpToDate")
+    (note,) = world.state().seen.notes
+    assert note.startswith("scale-out and repairs will fail: ")
+
+
+def test_the_catalogue_is_asked_for_settled_scale_sets_once_a_day_for_each_image() -> None:
+    names = tuple(f"s{number}" for number in range(5))
+    world = World(fleet(*map(scale_set, names)), *map(spec, names)).run()
+    before = world.requests().count("VirtualMachineImages_Get")
+    world.rest(timedelta(days=3, hours=4))
+    assert world.requests().count("VirtualMachineImages_Get") - before == 3
+
+
 def test_latest_skips_a_version_that_is_excluded_from_latest() -> None:
     world = world_of(
         "gallery", "latest", {"image": named("gallery", "1.0.10"), "excludeFromLatest": True}

@@ -1,0 +1,37 @@
+"""Whether Azure can still create instances from the images that settled scale sets run.
+
+A version can be deleted or deprecated long after its rollout. Every instance stays healthy, until a scale-out
+or a repair fails.
+"""
+
+from datetime import timedelta
+
+from reconciler.azure.budget import Priority
+from reconciler.azure.expiring import ExpiringMap
+from reconciler.daemon.interfaces import AzureClient
+from reconciler.rollout.observed import Availability, Model, Verdict
+from reconciler.spec.image import Image
+
+_INTERVAL = timedelta(days=1)
+_RETRY = timedelta(hours=1)  # if the catalogue could not be read
+
+
+class ImageWatch:
+    """Asks the catalogue for each image once a day in each region, however many scale sets run the image."""
+
+    def __init__(self, azure: AzureClient) -> None:
+        self._azure = azure
+        self._known: ExpiringMap[tuple[Image, str], Availability] = ExpiringMap()
+
+    def availability(self, model: Model, priority: Priority) -> Availability | None:
+        """Whether Azure can create more instances of this scale set, or None if its image is unreadable."""
+        if model.image is None:
+            return None
+        now, key = self._azure.now(), (model.image, model.location)
+        self._known.forget(now)
+        known = self._known.get(key, now)
+        if known is None:
+            known = self._azure.availability(model.image, model, priority)
+            is_read = known.verdict is not Verdict.UNCHECKED
+            self._known.put(key, known, until=now + (_INTERVAL if is_read else _RETRY))
+        return known

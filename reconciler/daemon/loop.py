@@ -4,6 +4,8 @@ Facts about APScheduler 3.11 that shape this module:
 
 - It drops a late run unless `misfire_grace_time` is None.
 - The jitter of an interval only adds time. Requeues are therefore spread here.
+- It waits by the time of day. If the clock is set back by an hour, every job would be an hour late, so the
+  jobs are moved. A clock that is set forward only makes them early.
 - `shutdown(wait=True)` holds the lock of the job store while it waits, so a job that calls `wake` then would
   block forever. `stop` therefore lets the sweep in progress finish first.
 """
@@ -23,6 +25,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from reconciler.azure.clock import steady
+from reconciler.daemon.clock_watch import ClockWatch
 from reconciler.daemon.jitter import spread_interval, spread_start
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.settings import Settings
@@ -62,16 +66,18 @@ class Loop:
     def __init__(self, work: Work, settings: Settings, share: float = 0.0) -> None:
         """`share` is that of this daemon among those that ask the same server (see `jitter`)."""
         self._work = work
-        self._settings = settings
-        self._share = share
+        self._interval = spread_interval(settings.sweep, share)
+        self._first = spread_start(settings.sweep, share)
+        self._now = steady()
         self._queue = WorkQueue()
         self._workers = [Thread(target=self._run_worker, name=f"worker-{n}") for n in range(settings.workers)]
         self._sweeping = Lock()
         self._sweep_wanted = Event()
-        self._swept_at = datetime.min.replace(tzinfo=UTC)  # when the last sweep began
-        self._delayed: dict[str, datetime] = {}  # when each is to be queued
+        self._swept_at = datetime.min.replace(tzinfo=UTC)  # when the last sweep began, by `_now`
+        self._delayed: dict[str, datetime] = {}  # when each is to be queued, by `_now`
         self._delaying = Lock()
         self._changed = Condition()
+        self._clock = ClockWatch(self._now, self._move_jobs)
         self._random = random.Random()  # noqa: S311 - spreads load, no security
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -81,21 +87,22 @@ class Loop:
 
     def start(self) -> None:
         """Start, with a sweep at once or within seconds."""
-        interval, share = self._settings.sweep, self._share
         self._scheduler.add_job(
             self._sweep,
-            IntervalTrigger(seconds=spread_interval(interval, share).total_seconds(), timezone=UTC),
+            IntervalTrigger(seconds=self._interval.total_seconds(), timezone=UTC),
             id="sweep",
             executor="sweep",
-            next_run_time=datetime.now(UTC) + spread_start(interval, share),
+            next_run_time=datetime.now(UTC) + self._first,
         )
         for worker in self._workers:
             worker.start()
+        self._clock.start()
         self._scheduler.start()
 
     def stop(self) -> None:
         """Start nothing more, and return when the reconciles in progress have finished."""
         self._queue.shut_down()
+        self._clock.stop()
         for worker in self._workers:
             worker.join()
         with self._sweeping:
@@ -135,15 +142,14 @@ class Loop:
         if after <= timedelta():
             self._queue.add(key)
             return
-        at = datetime.now(UTC) + after
+        at = self._now() + after
         with self._delaying:
             # Keep the earlier time, or frequent sweeps would postpone a reconcile forever.
             if self._queue.is_shut_down or self._delayed.get(key, at + after) <= at:
                 return
             self._delayed[key] = at
-            self._scheduler.add_job(
-                self._queue_delayed, DateTrigger(at, timezone=UTC), args=[key], id=key, replace_existing=True
-            )
+            trigger = DateTrigger(self._clock.time_of_day(at), timezone=UTC)
+            self._scheduler.add_job(self._queue_delayed, trigger, args=[key], id=key, replace_existing=True)
 
     def sweep_soon(self) -> None:
         """Sweep within a few seconds. If a sweep is running now, another one follows it."""
@@ -152,9 +158,20 @@ class Loop:
             self._advance_sweep()
 
     def _advance_sweep(self) -> None:
-        at = max(datetime.now(UTC), self._swept_at + SWEEPS_APART)
+        at = max(self._now(), self._swept_at + SWEEPS_APART)
         with suppress(JobLookupError):  # the loop is stopping
-            self._scheduler.modify_job("sweep", next_run_time=at)
+            self._scheduler.modify_job("sweep", next_run_time=self._clock.time_of_day(at))
+
+    def _move_jobs(self) -> None:
+        """Keep the delays of all jobs after the clock was set."""
+        with self._delaying:
+            for key, at in self._delayed.items():
+                with suppress(JobLookupError):  # it runs now
+                    self._scheduler.modify_job(key, next_run_time=self._clock.time_of_day(at))
+        sweep, latest = self._scheduler.get_job("sweep"), datetime.now(UTC) + self._interval
+        if sweep and sweep.next_run_time > latest:
+            with suppress(JobLookupError):  # the loop is stopping
+                sweep.modify(next_run_time=latest)
 
     def _queue_delayed(self, key: str) -> None:
         with self._delaying:
@@ -167,7 +184,7 @@ class Loop:
             if self._queue.is_shut_down:
                 return
             self._sweep_wanted.clear()
-            self._swept_at = datetime.now(UTC)
+            self._swept_at = self._now()
             try:
                 for number, key in enumerate(self._work.sweep()):
                     self.wake(key, number * APART)

@@ -6,14 +6,13 @@
     with sim.serve() as server:         # or over the wire, for any client: HTTPS at server.url
         ...
 
-One core serves the SDK in this process and any other client through a real HTTPS server.
-
-The responses follow recorded traffic. The simulator shares no code with the package that it tests, except the
-YAML reader, which `reading` and `declared` import.
+One core serves two kinds of client: the SDK within this process, and any other client over HTTPS. Responses
+are modelled on recorded traffic. The simulator shares no code with the package that it tests, except the YAML
+reader, which `reading` and `declared` import.
 
 Reading order: clock, life, model, instance, scale_set, operations, cloud, routes, core; then the entry points
-for clients, `transport` and `server`; then what loads a fleet file: reading, declared, fleet, seed, stock,
-orders. `simulator` puts them together.
+for clients, `transport` and `server`; then the modules that load a fleet file: reading, declared, fleet,
+seed, stock, orders. `simulator` puts them all together.
 """
 
 from __future__ import annotations

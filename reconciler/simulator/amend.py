@@ -1,9 +1,9 @@
 """Writes to a scale set: the body that a PATCH or PUT produces, and the writes that Azure rejects.
 
 `amended_body` is pure: it returns the new body or raises an ArmError. `apply_body` stores the body and starts
-the operation. Azure merges a PATCH as a JSON merge patch (null removes, lists are replaced whole). A PUT is
-merged too, except for the parts in `REPLACED`: recorded PUTs that omit the image keep the stored one, and the
-Azure CLI relies on it.
+the operation. Azure merges a PATCH as a JSON merge patch: a null removes a field, and a list is replaced as a
+whole. A PUT is merged too, except for the parts in `REPLACED`. In recorded traffic, a PUT that omits the
+image keeps the stored image, and the Azure CLI relies on this.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ def amended_body(
 ) -> dict[str, Any]:
     """Return the scale set's body with `change` applied.
 
-    `whole` is true for a PUT, and removes the tags that `change` omits. Clients write back what they read,
-    including the fields that Azure fills in for this API `version`. Such fields do not count as changes.
+    `whole` is true for a PUT, which removes the tags that `change` omits. Clients write back everything that
+    they have read, including the fields that Azure fills in for this API `version`. A field that only repeats
+    Azure's value does not count as a change.
     """
     view = scale_set_view(scale_set, version, user_data=True)
     change = without_read_only(without_echo(change, view, scale_set.body))
@@ -69,7 +70,7 @@ def amended_body(
 
 
 def without_read_only(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the body without its read-only fields. Empty user data becomes null, which removes it."""
+    """Return the body without read-only fields. Empty user data becomes null, so that merging removes it."""
     properties = body.get("properties")
     if not isinstance(properties, Mapping):
         return dict(body)
@@ -83,9 +84,9 @@ def without_read_only(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def apply_body(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Operation:
-    """Store this body and start whatever it requires: scaling, upgrades, a rolling upgrade.
+    """Store the body and start what the change requires: scaling, upgrades or a rolling upgrade.
 
-    The etag is not checked: the caller does this first, and raises the 412.
+    The caller must check the etag first.
     """
     capacity = body["sku"].pop("capacity", scale_set.capacity)
     if capacity > scale_set.capacity:
@@ -121,9 +122,10 @@ def follow_mode(scale_set: ScaleSet, operation: Operation) -> None:
 
 
 def _refuse_image(scale_set: ScaleSet, wanted: Mapping[str, Any]) -> None:
-    """Raise Azure's error if the change would alter a part of the image that is fixed.
+    """Raise Azure's error if the change removes the image or alters a fixed part of it.
 
-    The kind and the publisher of an image are always fixed. In some services its offer and SKU are fixed too.
+    The kind of an image is always fixed. `fixed_image_fields` names the other fixed fields, by default the
+    publisher.
     """
     if "imageReference" in wanted and wanted["imageReference"] is None:
         raise errors.missing_parameter("imageReference")

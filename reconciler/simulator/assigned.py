@@ -1,9 +1,9 @@
 """The managed identities of a scale set, and how a PUT or PATCH changes them.
 
-This follows recorded traffic. A request adds a user-assigned identity by naming it, and removes one with a
-null. The case of the name does not matter. A type without `UserAssigned` removes all user-assigned
-identities. Azure fills in the principal a moment later, so the response to the write does not contain it yet.
-A change of identities leaves all instances on the latest model.
+The behaviour is taken from recorded traffic. A request adds a user-assigned identity by naming it, and
+removes one by setting it to null. Names are case-insensitive. A type without `UserAssigned` removes all
+user-assigned identities. Azure fills in the principal a moment later, so the response to the write does not
+contain it. A change of identities leaves all instances on the latest model.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ USERS = "userAssignedIdentities"
 
 
 def identify(resource_id: str, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the identity of a resource that had `stored` and receives `wanted`, or {} if it has no
-    identity."""
+    """Return the identity of a resource after a write, or {} if the resource then has none.
+
+    `stored` is the identity before the write, and `wanted` is the identity in the request.
+    """
     kinds = str(wanted.get("type") or stored.get("type") or "None")
     if kinds == "None":
         return {}
@@ -32,7 +34,7 @@ def identify(resource_id: str, stored: Mapping[str, Any], wanted: Mapping[str, A
 
 
 def without_new_users(identity: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
-    """Return the identity without the ids of user-assigned identities that are not among `known`."""
+    """Return the identity with an empty value for each user-assigned identity that is not in `known`."""
     found = {name.lower() for name in known}
     users = {name: value if name.lower() in found else {} for name, value in identity[USERS].items()}
     return {**identity, USERS: users}

@@ -1,8 +1,8 @@
-"""An autoscaler that keeps changing the capacity of a scale set at fixed intervals.
+"""An autoscaler that changes the capacity of a scale set at fixed intervals.
 
-It adds one instance at a time up to its maximum, and then removes one at a time down to its minimum. Every
-run of a fleet therefore has the same changes, in both directions. If Azure rejects a change, the autoscaler
-tries again after the next interval.
+It adds one instance at a time up to its maximum, and then removes one at a time down to its minimum. The
+changes are therefore the same in every run. If Azure rejects a change, the autoscaler tries again after the
+next interval.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Autoscale:
     is_growing: bool = True
 
     def begin(self) -> None:
-        """Change the capacity after `every`, and again after each further `every`."""
+        """Schedule the first change of the capacity. Each change schedules the next one."""
         self.scale_set.cloud.clock.after(self.every, self._act)
 
     def _act(self) -> None:

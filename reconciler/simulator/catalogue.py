@@ -1,11 +1,11 @@
 """The catalogue of images: which images exist, in which regions, and how instances boot on them.
 
-A scale set names an image in its storage profile in one of five ways: the four fields of a platform image,
-the id of a managed image, the id of a gallery image (definition or version), the id of a shared or community
-gallery image, or the address of a VHD. `Catalogue.find` turns each of them into an `Image`: what the instance
-reports that it runs, with `latest` and bare definitions resolved to the newest version in its region. `admit`
-then decides whether new instances may use it. `name` is how a fleet file writes an image:
-`publisher:offer:sku:version`, an id, or an address.
+The storage profile of a scale set names an image in one of five ways: by the four fields of a platform image,
+by the id of a managed image, by the id of a gallery image (definition or version), by the id of a shared or
+community gallery image, or by the address of a VHD. `Catalogue.find` converts any of them to an `Image`,
+which an instance reports as the image that it runs. `latest` and bare definitions resolve to the newest
+version in the region. `Catalogue.admit` then decides whether new instances may use the image. `Image.name` is
+the name that a fleet file uses: `publisher:offer:sku:version`, an id, or an address.
 
 To add a kind of image, add a row to `KINDS`, and a branch to `find` if the kind has versions.
 """
@@ -51,9 +51,9 @@ VERSION = re.compile(r"/versions/([^/]+)$", re.I)
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image as one instance runs it.
+    """An image that an instance runs.
 
-    `reference` is its `imageReference` in JSON, None for a VHD.
+    `reference` is its `imageReference` in JSON. It is None for a VHD and for `NO_IMAGE`.
     """
 
     kind: Kind
@@ -64,7 +64,7 @@ class Image:
 
     @property
     def follows_latest(self) -> bool:
-        """Whether the reference asks for the newest version, and not for this exact version."""
+        """Whether the reference asks for the newest version instead of an exact one."""
         if self.reference is None or self.kind == "managed":
             return False
         if self.kind == "platform":
@@ -78,7 +78,7 @@ NO_IMAGE = Image("none", "")
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """The properties of one image. `regions` is None for an image that is in all regions."""
+    """The properties of one image. `regions` is None if the image is available in all regions."""
 
     published: datetime
     boots: Boots = "well"
@@ -95,7 +95,7 @@ class Details:
 
     @property
     def features(self) -> list[dict[str, str]]:
-        """The features as the catalogue lists them."""
+        """The image features, as the API lists them."""
         return (
             []
             if self.security_type == "Standard"
@@ -103,9 +103,9 @@ class Details:
         )
 
     def is_in(self, location: str) -> bool:
-        """Whether instances in the region can use the image.
+        """Whether the image is available in the region.
 
-        They cannot while it is still being replicated.
+        An image that is still being replicated to the region is not available there.
         """
         return (self.regions is None or location in self.regions) and location not in self.replicating
 
@@ -114,7 +114,7 @@ class Details:
 class Catalogue:
     """The published images. Images can be published while the simulator runs.
 
-    Names are compared without regard to case, as in Azure.
+    Names are case-insensitive, as in Azure.
     """
 
     clock: Clock
@@ -135,11 +135,11 @@ class Catalogue:
         replicating: Iterable[str] | None = None,
         **others: Any,
     ) -> None:
-        """Add an image under the name that a fleet file would give it.
+        """Add an image, or update the properties of an existing image.
 
-        Publishing an image again updates it. A property that is None keeps its value. A new image is in all
-        regions, active, boots well, and has the properties that follow from its name. `others` are further
-        fields of `Details`.
+        `name` is written as in a fleet file. A property that is None keeps its value. By default, a new image
+        is active, is available in all regions, and boots well. Its other properties are derived from its
+        name. `others` are further fields of `Details`.
         """
         if kind_of_name(name) == "platform":
             publisher, offer, sku, version = name.split(":")
@@ -189,8 +189,8 @@ class Catalogue:
     def find(self, storage: Mapping[str, Any], location: str) -> Image:
         """Return the image that a `storageProfile` asks for in a region.
 
-        Raises ArmError, in Azure's words, if the image does not exist. Does not check whether a version that
-        is named explicitly is available in the region: `admit` does.
+        Raises Azure's error if the image does not exist. Does not check whether an explicit version is
+        available in the region: `admit` does that.
         """
         uri = _vhd(storage)
         if uri is not None:
@@ -214,7 +214,7 @@ class Catalogue:
     def admit(self, image: Image, location: str) -> None:
         """Raise Azure's error if new instances in the region cannot use the image.
 
-        Instances that already run it are not affected.
+        Instances that already run the image are not affected.
         """
         details = self.details(image.name)
         if not details.is_in(region(location)):
@@ -223,7 +223,7 @@ class Catalogue:
             raise _no_image("ImageVersionDeprecated", f"The platform image '{image.name}' is deprecated.")
 
     def with_version(self, image: Image, version: str, location: str) -> Image:
-        """Return the same image in this exact version, under its original reference."""
+        """Return the image in this exact version, with its original reference."""
         if image.reference is None or image.exact_version is None:
             return image
         separator = ":" if image.kind == "platform" else "/"
@@ -235,7 +235,7 @@ class Catalogue:
         return exact
 
     def versions(self, publisher: str, offer: str, sku: str, location: str) -> list[str]:
-        """Return the versions available in the region. A deprecated version is no longer listed."""
+        """Return the versions that are available in the region, except deprecated ones."""
         name = f"{publisher}:{offer}:{sku}".lower()
         return [
             version
@@ -244,7 +244,7 @@ class Catalogue:
         ]
 
     def gallery_versions(self, definition: str) -> list[str]:
-        """Return the ids of the versions of a gallery image definition in all regions, oldest first."""
+        """Return the ids of all versions of a gallery image definition, the lowest version first."""
         prefix = definition.lower() + "/versions/"
         found = [name for key, name in self.ids.items() if key.startswith(prefix)]
         return sorted(found, key=lambda name: _order(name.rsplit("/", 1)[1]))
@@ -289,7 +289,7 @@ class Catalogue:
 
 
 def _default_details(name: str, now: datetime) -> Details:
-    """Return the properties of an image of which only the name is known."""
+    """Return the default properties of an image, derived from its name."""
     generation = generation_of(name)
     return Details(
         now,
@@ -322,7 +322,7 @@ def kind_of_name(name: str) -> Kind:
 
 
 def storage_of(name: str) -> dict[str, Any]:
-    """Return the `storageProfile` fragment that asks for the image of this name."""
+    """Return the `storageProfile` fragment that asks for the image with this name."""
     kind = kind_of_name(name)
     if kind == "vhd":
         return {"osDisk": {"image": {"uri": name}}}
@@ -332,7 +332,7 @@ def storage_of(name: str) -> dict[str, Any]:
 
 
 def newest(versions: Iterable[str]) -> str:
-    """Return the highest version, or "" without any versions. Numbers are compared as numbers.
+    """Return the highest version, or "" if there are no versions. Numbers are compared as numbers.
 
     >>> newest(["24.04.9", "24.04.10"])
     '24.04.10'
@@ -354,7 +354,7 @@ def _key(publisher: str, offer: str, sku: str) -> Key:
 
 
 def _parts(resource_id: str) -> tuple[str, str]:
-    """Split the id of a gallery image into definition and version. The default version is `latest`."""
+    """Split a gallery image id into definition and version. The default version is `latest`."""
     match = VERSION.search(resource_id)
     if match is None:
         return resource_id, "latest"
@@ -368,9 +368,9 @@ def _is_offered(details: Details, location: str) -> bool:
 
 
 def _not_available(image: Image, location: str) -> ArmError:
-    """Return the error for an image that is not in the region.
+    """Return the error for an image that is not available in the region.
 
-    The quotes around a gallery's message are part of Azure's message.
+    Azure itself puts the message about a gallery image in quotes.
     """
     if image.kind == "platform":
         return _no_platform_image(image.name)

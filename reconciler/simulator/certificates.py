@@ -1,6 +1,7 @@
-"""A short-lived certificate authority, and a certificate for this machine that the authority signs.
+"""A short-lived certificate authority, and a certificate that it signs for this machine.
 
-Both are generated at each start, so no key can leak. Clients trust `ca` (REQUESTS_CA_BUNDLE, SSL_CERT_FILE).
+Both are generated at each start, so no long-lived key can leak. Clients trust `ca` through the variables
+REQUESTS_CA_BUNDLE and SSL_CERT_FILE.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Certificates:
 
 
 def make(directory: Path) -> Certificates:
-    """Write an authority and a certificate for 127.0.0.1 and localhost into `directory`."""
+    """Create an authority and a certificate for 127.0.0.1 and localhost, and write them to `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
     files = Certificates(directory / "ca.pem", directory / "server.pem", directory / "server.key")
     ca_key, leaf_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())

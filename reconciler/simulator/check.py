@@ -1,4 +1,4 @@
-"""Errors in a fleet file, each with its file, line and column, in the format of compilers."""
+"""Errors in a fleet file, each with file, line and column, in the format that compilers use."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from reconciler.simulator.reading import read
 
 
 def read_fleet(path: str | Path) -> Mapping[str, Any]:
-    """Read a fleet file. Raises FleetError if the file is missing or is not valid YAML.
+    """Read a fleet file. Raises FleetError if the file cannot be read or is not valid YAML.
 
-    The error lists every error that can be found in the file.
+    The exception lists every error that can be found in the file.
     """
     file = read(path)
     if file.problems:
@@ -27,7 +27,7 @@ def read_fleet(path: str | Path) -> Mapping[str, Any]:
 
 
 def check_fleet(path: str | Path) -> list[str]:
-    """Return all errors that can be found without serving the file, or an empty list if it is valid."""
+    """Return the errors in a fleet file, or an empty list if the file is valid."""
     try:
         build(read_fleet(path), Cloud(VirtualClock()), Faults())
     except FleetError as error:
@@ -36,7 +36,7 @@ def check_fleet(path: str | Path) -> list[str]:
 
 
 def locate(path: str | Path, error: FleetError) -> list[str]:
-    """Return the lines of the error, each with its line and column, in the order of the file."""
+    """Return the message of each error with its line and column, in the order of the file."""
     return read(path).locate(error.errors) if error.errors else str(error).splitlines()
 
 

@@ -1,13 +1,11 @@
 """Time in the simulator: a clock with an agenda of events.
 
-Nothing in the simulator sleeps, and nothing runs in the background. Everything that takes time is an event in
-the clock's agenda. When the clock is next read, it runs the events that are due, in order, each at its own
-exact time: a `VirtualClock` runs them when it is advanced, a `WallClock` when it is read or a request
-arrives. While an event runs, `now()` is the time at which the event was due. A wall clock that is read late
-therefore still produces correct times.
+Nothing in the simulator runs in the background. Everything that takes time is an event in the clock's agenda.
+Reading, holding or advancing the clock runs the events that are due, in order. While an event runs, `now()`
+returns the time at which the event was due. Times are therefore correct even if a wall clock is read late.
 
-The clock's lock is the only lock of the simulator. Hold the clock (`with clock.hold()`) to read or change
-anything.
+The simulator has a single lock, which belongs to the clock. Hold the clock (`with clock.hold()`) to read or
+change anything.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ Callback = Callable[[], None]
 
 
 class Clock(ABC):
-    """A source of time, an agenda, and the lock over both."""
+    """A source of time, an agenda, and the lock that protects both."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -43,7 +41,11 @@ class Clock(ABC):
         """Let `duration` pass on this clock."""
 
     def now(self) -> datetime:
-        """Return the time of the event that runs, or else the current time after all due events have run."""
+        """Run all due events and return the current time.
+
+        Within an event, return the time at which the event was due. While the clock is held, time stands
+        still.
+        """
         with self._lock:
             if self._event_time is not None:
                 return self._event_time
@@ -52,7 +54,7 @@ class Clock(ABC):
             return now
 
     def after(self, delay: timedelta, event: Callback) -> None:
-        """Add `event` to the agenda, `delay` from now.
+        """Schedule `event` to run after `delay`.
 
         Events that are due at the same time run in the order in which they were added.
         """
@@ -61,7 +63,7 @@ class Clock(ABC):
 
     @property
     def next_event(self) -> datetime | None:
-        """When the next event of the agenda is due, None if there is none."""
+        """The time at which the next event is due, or None if the agenda is empty."""
         with self._lock:
             return self._agenda[0][0] if self._agenda else None
 
@@ -98,7 +100,7 @@ class VirtualClock(Clock):
         self._now = start
 
     def advance(self, duration: timedelta) -> None:
-        """Move forward by `duration` and run every event on the way.
+        """Move the clock forward by `duration`, running every event that becomes due.
 
         Raises RuntimeError within an event or while the clock is held.
         """
@@ -117,7 +119,7 @@ class VirtualClock(Clock):
 
 
 class WallClock(Clock):
-    """The clock of this computer."""
+    """The system clock."""
 
     def __init__(self) -> None:
         super().__init__()

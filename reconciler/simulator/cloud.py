@@ -1,7 +1,7 @@
-"""All resources: resource groups, scale sets, images and operations, and the clock they share.
+"""All resources: resource groups, scale sets, images and operations, and the clock that they share.
 
-A `Cloud` only holds the resources and makes no decisions. Names are looked up without regard to case, as in
-Azure, and shown as first written.
+A `Cloud` holds resources but makes no decisions. Names are looked up regardless of case, as in Azure, and
+shown as first written.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Cloud(Fabric):
         self.quotas = Quotas(self.clock)
 
     def group(self, subscription: str, name: str) -> Group:
-        """Return a resource group. Raises Azure's 404 for the subscription or the group."""
+        """Return a resource group. Raises Azure's 404 if the subscription or the group does not exist."""
         groups = self.subscription(subscription)
         if (group := groups.get(name.lower())) is None:
             raise errors.no_group(name)
@@ -85,7 +85,7 @@ class Cloud(Fabric):
         return groups
 
     def scale_set(self, subscription: str, group: str, name: str) -> ScaleSet:
-        """Return a scale set. Raises Azure's 404 for the subscription, the group or the scale set."""
+        """Return a scale set. Raises Azure's 404 if the subscription, group or scale set does not exist."""
         found = self.group(subscription, group).scale_sets.get(name.lower())
         if found is None:
             raise errors.no_scale_set(group, name)
@@ -101,14 +101,14 @@ class Cloud(Fabric):
         )
 
     def add(self, scale_set: ScaleSet) -> None:
-        """Add a scale set. From now on automatic repairs watch its instances."""
+        """Add a scale set, and let automatic repairs watch its instances."""
         group = self.put_group(scale_set.subscription, scale_set.group, scale_set.location)
         group.scale_sets[scale_set.name.lower()] = scale_set
         scale_set.when_changed.append(partial(repairs.watch, scale_set))
         scale_set.when_deleted.append(self._remove)
 
     def regions(self) -> list[str]:
-        """Return the regions of all scale sets, the catalogue's own region first."""
+        """Return the catalogue's region, followed by the other regions that have scale sets."""
         found = (
             each.location
             for groups in self.groups.values()
@@ -118,9 +118,9 @@ class Cloud(Fabric):
         return list(dict.fromkeys(map(region, (self.catalogue.location, *found))))
 
     def find_scale_set(self, name: str) -> ScaleSet:
-        """Find a scale set by name, "group/name" or "subscription/group/name".
+        """Find a scale set by "name", "group/name" or "subscription/group/name".
 
-        Raises KeyError if there is none, or if several match. The message lists them.
+        Raises KeyError if none or several match. If several match, the message lists them.
         """
         found = [each for each in self._find(name.rpartition("/")[2]) if is_called(name, *_path(each))]
         if len(found) == 1:

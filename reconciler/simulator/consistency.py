@@ -1,4 +1,4 @@
-"""Checks whether the fields of a scale set in a fleet file are consistent with each other.
+"""Checks that the fields of a scale set in a fleet file are consistent with each other.
 
 These checks also run on a scale set that has other errors.
 """
@@ -16,7 +16,7 @@ _MAX_NAME_LENGTH = 80  # characters
 
 
 def inconsistencies(declared: Mapping[str, Any], location: Location) -> Iterator[FieldError]:
-    """Return the inconsistencies of a scale set as the file declares it, without defaults."""
+    """Yield the inconsistencies in a scale set. `declared` is its entry in the file, without defaults."""
     if "instances" in declared and "capacity" in declared:
         yield FieldError(
             (*location, "capacity"),
@@ -39,9 +39,9 @@ def inconsistencies(declared: Mapping[str, Any], location: Location) -> Iterator
 
 
 def valid_part(description: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
-    """Return the description without the fields that have an error.
+    """Return the description without its invalid fields.
 
-    An entry becomes None if a field that it needs has an error.
+    A list entry becomes None if it is unusable without an invalid field.
     """
     result = {name: list(value) if isinstance(value, list) else value for name, value in description.items()}
     for error in errors:
@@ -96,7 +96,7 @@ _FLEET_WIDE = ("images", "location", "tenants", "subscription")
 
 
 def is_certain(error: FieldError, errors: list[FieldError]) -> bool:
-    """Whether this error remains after `errors`, which are errors of the structure, are fixed."""
+    """Whether this error is certain to remain after the structural errors in `errors` are fixed."""
     top = error.location[0]
     invalid = [each.location for each in errors]
     if any(location[0] in _FLEET_WIDE for location in invalid if location) and top in ("scaleSets", "images"):

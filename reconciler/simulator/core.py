@@ -1,8 +1,8 @@
-"""The core: takes one request and returns one response, from a cloud that runs on a clock.
+"""The core, which takes a request and returns a response from the simulated cloud.
 
-The steps of `handle`: find the route; take the fault that is armed for it; hold the clock, so that all due
-events have run; check API version, token and quota; call the endpoint; add the headers; record the exchange.
-The two entry points, `transport.py` and `server.py`, only add the transport.
+`handle` finds the route, takes the fault that is armed for it, and holds the clock, so that all due events
+have run. It then checks the token, API version, permissions and quotas, calls the endpoint, adds the headers,
+and records the exchange. The two entry points, `transport.py` and `server.py`, only add the transport.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ ALWAYS = {
 
 
 class Core:
-    """Handles requests against a cloud, on the cloud's clock."""
+    """Handles requests to a cloud, on the cloud's clock."""
 
     def __init__(self, cloud: Cloud, faults: Faults) -> None:
         self.cloud = cloud
@@ -207,7 +207,7 @@ class Core:
     def _override_outcome(
         self, fault: OperationFails | OperationLost | OperationKeepsImage
     ) -> Iterator[None]:
-        """Make the operations that start within the block end as `fault` says."""
+        """Apply `fault` to the operations that start within the block."""
         operations = self.cloud.operations
         if isinstance(fault, OperationFails):
             operations.forced_error = errors.ArmError(409, fault.code, fault.message)
@@ -248,8 +248,8 @@ class Core:
 def _body(reply: Reply) -> bytes:
     """Serialize the body.
 
-    JSON from compute is indented, with CRLF. JSON from the gateway is compact, and so is a list that the
-    gateway merges.
+    JSON from the compute provider is indented and has CRLF line ends. JSON from the gateway is compact, and
+    so is the body of a reply that is not `pretty`.
     """
     if reply.body is None:
         return b""
@@ -259,7 +259,7 @@ def _body(reply: Reply) -> bytes:
 
 
 def _stale_response(old: Response, fresh: Response) -> Response:
-    """Return the old response with current headers, except for those that describe the body."""
+    """Return the old response with the fresh headers, except for the headers that describe the body."""
     kept = {name: value for name, value in fresh.headers.items() if name not in OF_THE_BODY}
     aged = {name: value for name, value in old.headers.items() if name in OF_THE_BODY}
     return Response(old.status, kept | aged, old.body)

@@ -1,4 +1,4 @@
-"""A credential for clients in this process. The SDK requires a token, and the simulator accepts any."""
+"""A credential for clients in this process. The SDK requires a token, and the simulator accepts any token."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The structure of a fleet file, as its JSON Schema defines it, and errors with location, cause and fix.
+"""The structure of a fleet file, and errors in the file with location, cause and fix.
 
-The schema `fleet.schema.json` is the only definition of the fields, their types, choices and defaults.
-Editors use the same file for completion. An inconsistency between two fields is found only when both are
-used, and raises `InvalidField`.
+`fleet.schema.json` is the only definition of the fields, their types, allowed values and defaults. Editors
+use the same file for completion. An inconsistency between two fields is found only when the fields are used,
+and raises `InvalidField`.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _NAME = "fleet.schema.json"
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One error. `location` is the path to the value in the file: names, and indexes in lists."""
+    """One error. `location` is the path to the value in the file: field names and list indexes."""
 
     location: Location
     message: str
 
 
 class FleetError(ValueError):
-    """An invalid fleet file. The message has one line for each error: location, cause and fix."""
+    """An invalid fleet file. The message has one line per error, with location, cause and fix."""
 
     def __init__(self, message: str, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ class FleetError(ValueError):
 
 
 class InvalidField(Exception):
-    """An error that is found only when the value is used."""
+    """An error that is found only when the field is used."""
 
     def __init__(self, location: Location, message: str) -> None:
         super().__init__(message)
@@ -64,7 +64,7 @@ class InvalidField(Exception):
 
 @contextmanager
 def collect_errors(found: list[FieldError]) -> Iterator[None]:
-    """If the block raises an InvalidField, add it to `found`, and continue after the block."""
+    """Catch an InvalidField that the block raises, and add its error to `found`."""
     try:
         yield
     except InvalidField as wrong:
@@ -72,7 +72,7 @@ def collect_errors(found: list[FieldError]) -> Iterator[None]:
 
 
 def schema_path() -> Path:
-    """Return the path of the schema: inside an installed package, or beside it in a checkout."""
+    """Return the path of the schema. In a checkout, the schema is beside the package instead of inside it."""
     installed = _PACKAGE / "schemas" / _NAME
     return installed if installed.is_file() else _PACKAGE.parent / "schemas" / _NAME
 
@@ -85,7 +85,7 @@ def schema() -> Schema:
 
 
 def shape_errors(description: Any) -> list[FieldError]:
-    """Return the errors in the structure of a fleet, at most one for each location."""
+    """Return the structural errors in a fleet, at most one per location."""
     found: dict[Location, FieldError] = {}
     for violation in _validator().iter_errors(description):
         for error in _field_errors(violation):
@@ -111,12 +111,12 @@ def _ambiguous_scalars(value: Any, location: Location = ()) -> Iterator[tuple[Lo
 
 
 def with_defaults(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fleet with the schema's defaults for all fields that it omits."""
+    """Return the fleet, with the schema's defaults for omitted fields."""
     return _with_defaults(schema(), description)
 
 
 def name_of(location: Location, description: Any) -> str:
-    """Return the location as messages write it: with the names of scale sets beside their indexes.
+    """Return the location as messages show it, with the name of a scale set after its index.
 
     >>> name_of(("scaleSets", 0, "image"), {"scaleSets": [{"name": "web"}]})
     'scaleSets[0] (web).image'
@@ -140,7 +140,7 @@ def time(value: Any) -> timedelta:
 
 @functools.cache
 def _validator() -> Draft202012Validator:
-    """Return a validator that does not accept 5.0 as an integer, because YAML distinguishes it from 5."""
+    """Return a validator that rejects 5.0 as an integer, because YAML distinguishes 5.0 from 5."""
     checker = Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
@@ -166,7 +166,7 @@ def _with_defaults(part: Schema, value: Mapping[str, Any]) -> dict[str, Any]:
 def _resolve(part: Schema) -> Schema:
     """Return the schema with its reference resolved.
 
-    Keywords beside the reference, such as a default, override those of the definition.
+    Keywords next to the reference, such as a default, override those in the definition.
     """
     if "$ref" not in part:
         return part
@@ -175,9 +175,9 @@ def _resolve(part: Schema) -> Schema:
 
 @dataclass(frozen=True, slots=True)
 class _Violation:
-    """A violation of one keyword of a schema.
+    """A value that violates one keyword of a schema.
 
-    `value` violates `rule` in `schema`, where `wanted` is the value of the keyword.
+    `rule` is the keyword, and `wanted` is its value in `schema`.
     """
 
     rule: str
@@ -216,7 +216,7 @@ _TYPES = {
 
 
 def _text(value: Any) -> str:
-    """Return a value as messages quote it: in YAML's notation where it differs from Python's.
+    """Format a value for a message, in YAML notation where it differs from Python's.
 
     >>> _text(False), _text(None), _text("web"), _text(Misread("off", "the boolean false"))
     ('false', 'null', "'web'", 'off')
@@ -241,7 +241,10 @@ def _type(violation: _Violation) -> str:
 
 
 def _to_text(violation: _Violation) -> str:
-    """Return the fix for a value that YAML does not read as text, such as 1.10, which is the number 1.1."""
+    """Return the problem and the fix for a value that YAML does not read as text.
+
+    For example, YAML reads 1.10 as the number 1.1.
+    """
     schema, value = violation.schema, violation.value
     text = value.text if isinstance(value, Misread) else _text(value)
     if isinstance(value, bool | Misread):
@@ -295,7 +298,7 @@ def _just_one(violation: _Violation) -> str:
 def _pattern(violation: _Violation) -> str:
     """Return the message for a text that does not match the pattern.
 
-    A number in quotes, such as "60", lacks a unit.
+    If only a unit is missing, as in "60", the message says so.
     """
     if violation.value.isdecimal() and re.search(violation.wanted, f"{violation.value}s"):
         return f"{violation.value!r} has no unit; write {violation.value}s"

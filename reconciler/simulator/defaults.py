@@ -1,8 +1,8 @@
 """The fields that Azure adds to a scale set's body, and the fields that it never returns.
 
-This follows recorded traffic. Azure fills in what a client omits from a PUT, so a client that sends the same
-short PUT again changes nothing. The entries of lists are completed one by one. Fields that only some API
-versions return are not added here, but in `versions`.
+The tables follow recorded traffic. Azure fills in what a client omits from a PUT, so sending the same short
+PUT again changes nothing. List entries are completed one by one. Fields that only some API versions return
+are added in `versions` instead.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def complete(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def complete_extension(extension: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an extension of the model as Azure stores it. Its protected settings are never returned."""
+    """Return an extension as Azure stores it, without its protected settings."""
     properties = {**EXTENSION, **(extension.get("properties") or {})}
     properties.pop("protectedSettings", None)
     return {**extension, "properties": properties}
@@ -152,7 +152,7 @@ def _nic(nic: Mapping[str, Any], *, is_flexible: bool) -> dict[str, Any]:
 
 
 def _address(address: Mapping[str, Any], *, is_flexible: bool) -> dict[str, Any]:
-    """Complete an IP configuration. Only Flexible scale sets return empty lists."""
+    """Return an IP configuration as Azure stores it. Only Flexible scale sets keep empty lists."""
     fields = (address.get("properties") or {}).items()
     visible = {name: value for name, value in fields if is_flexible or value != []}
     properties = {**ADDRESS, **(FLEXIBLE_ADDRESS if is_flexible else {}), **visible}
@@ -163,7 +163,7 @@ def _address(address: Mapping[str, Any], *, is_flexible: bool) -> dict[str, Any]
 
 
 def _with_azure_spelling(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields, including nested ones, in Azure's spelling."""
+    """Return the fields with Azure's spelling of their values, including nested values."""
     return {name: _value_with_azure_spelling(name, value) for name, value in fields.items()}
 
 

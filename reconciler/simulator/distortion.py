@@ -1,4 +1,4 @@
-"""Faults that alter a correct response: missing rows, a field of another type, links to another host."""
+"""Faults that alter a correct response: missing rows, fields of the wrong type, links to another host."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Distortion = Malformed | Misdated | Partial | Truncated | ForeignLinks
 
 
 def distort(response: Response, fault: Distortion, request: Request) -> Response:
-    """Return the response to `request` as `fault` alters it, with a correct Content-Length."""
+    """Return the response to `request`, altered by `fault`. Its Content-Length is correct."""
     match fault:
         case Truncated():
             return _with_body(response, response.body[: len(response.body) // 2])
@@ -39,7 +39,7 @@ def distort(response: Response, fault: Distortion, request: Request) -> Response
 
 
 def _without_rows(body: dict[str, Any], lacks: int) -> dict[str, Any]:
-    """Drop the first rows of a list. Other bodies stay unchanged."""
+    """Remove the first `lacks` rows of a list. Any other body stays unchanged."""
     return {**body, "value": body["value"][lacks:]} if isinstance(body.get("value"), list) else body
 
 
@@ -68,7 +68,7 @@ def _set(row: Any, path: list[str], value: Any) -> dict[str, Any]:
 
 
 def _rewrite(response: Response, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
-    """Apply `change` to the JSON object in the response. Other bodies stay unchanged."""
+    """Apply `change` to the JSON object in the response. Any other body stays unchanged."""
     body = json.loads(response.body or b"null")
     if not isinstance(body, dict) or (altered := change(body)) == body:
         return response

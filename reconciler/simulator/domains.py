@@ -1,11 +1,10 @@
 """Where an instance is placed: zone, placement group, update domain and fault domain.
 
-The numbering follows recorded scale sets. Instance 3 is in update domain 3 and fault domain 3, and both
-numberings restart in each placement group. An instance that is created later takes the first free position.
-In a zonal scale set, instances are distributed over the zones in turn, and each zone numbers its own update
-domains, as Service Fabric's hierarchical upgrades imply. Azure might report no update domains in a zonal
-scale set, so a fleet file can choose that (`zonalUpdateDomains: false`). Flexible scale sets have no update
-domains.
+The numbering follows recorded scale sets: instance 3 is in update domain 3 and fault domain 3. Both
+numberings restart in each placement group. A new instance takes the first free position. A zonal scale set
+distributes its instances over the zones in turn. Each zone numbers its own update domains, as Service
+Fabric's hierarchical upgrades imply. Azure might report no update domains for a zonal scale set, so a fleet
+file can select that behaviour (`zonalUpdateDomains: false`). Flexible scale sets have no update domains.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ NAMESPACE = uuid.UUID("6f1d5f0e-2b54-5c5e-9d0c-7a3b1e0c9a11")
 
 @lru_cache(maxsize=10_000, typed=True)  # each row of each list has several of them, the same every time
 def guid(*names: object) -> str:
-    """Return the same GUID for the same names: that of `uuid.uuid5`, at a third of the cost.
+    """Return the GUID that `uuid.uuid5` derives from the names, at a third of the cost.
 
     >>> guid("Web", 3) == str(uuid.uuid5(NAMESPACE, "web/3"))
     True
@@ -37,7 +36,7 @@ def guid(*names: object) -> str:
 class Domain:
     """The placement of an instance.
 
-    `zone` is None in a regional scale set. A domain number is None if Azure reports none.
+    `zone` is None in a regional scale set. A domain number is None if Azure does not report it.
     """
 
     zone: str | None
@@ -58,11 +57,11 @@ class Placement:
     flexible: bool = False
 
     def fits_one_group(self, capacity: int) -> bool:
-        """Whether one placement group, or one in each zone, is enough for this number of instances."""
+        """Whether this many instances fit in one placement group, or in one per zone in a zonal scale set."""
         return not self.flexible and capacity <= self.group_size * max(1, len(self.zones))
 
     def of(self, number: int) -> Domain:
-        """Return the domain of the position with this number, counted from 0.
+        """Return the domain at a position. Positions are counted from 0.
 
         >>> [Placement("web").of(n).update_domain for n in (0, 3, 4, 5)]
         [0, 3, 4, 0]

@@ -1,10 +1,10 @@
-"""The tenant in which service principals sign in: discovery, and tokens by both protocol versions.
+"""The tenant in which service principals sign in: discovery, and tokens for both protocol versions.
 
     POST /{tenant}/oauth2/v2.0/token      client_id, client_secret, scope=https://management.azure.com/.default
     POST /{tenant}/oauth2/token           client_id, client_secret, resource=https://management.azure.com/
 
-Every application exists and every secret is valid, but a request needs a secret or an assertion. The codes
-and texts of errors come from issue threads. Their HTTP statuses follow OAuth.
+Every application exists and every secret is valid, but a request must contain a secret or an assertion. Error
+codes and messages come from issue threads. Their HTTP statuses follow OAuth.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class _Refusal(NamedTuple):
 
 
 def answer(request: Request, tenants: Collection[str] = ()) -> Response | None:
-    """Return the response to a request for a tenant, or None if the request is for something else.
+    """Return the response to a sign-in or discovery request, or None for any other request.
 
-    `tenants` are all tenants except that of the fleet.
+    `tenants` are all tenants except the fleet's own.
     """
     if (found := TOKEN.fullmatch(request.path)) and request.method == "POST":
         return _issue_token(request, found["tenant"], tenants, is_v2=found["version"] is not None)
@@ -84,7 +84,7 @@ def _unknown_tenant(tenant: str, tenants: Collection[str], error: str = "invalid
 
 
 def _request_error(fields: Mapping[str, str], *, is_v2: bool) -> _Refusal | None:
-    """Return the first error in a request for a token."""
+    """Return the first error in a token request, or None if the request is valid."""
     for name in ("grant_type", "client_id", "scope" if is_v2 else "resource"):
         if not fields.get(name):
             message = f"The request body must contain the following parameter: '{name}'."

@@ -1,9 +1,9 @@
-"""The errors that Azure responds with, in Azure's words.
+"""Azure's errors, with the messages that Azure sends.
 
 An `ArmError` raised anywhere below the core becomes the response. Two services send errors: Azure Resource
 Manager itself (the gateway: compact JSON and `x-ms-failure-cause: gateway`) and the compute resource provider
-(indented JSON with CRLF). The texts come from recorded traffic and from issue threads. Where neither was
-found, the function says so.
+(indented JSON with CRLF). The messages come from recorded traffic and from issue threads. If neither source
+has a message, the function's docstring says so.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ArmError(Exception):
 
 
 def unauthenticated_error(tenant: str) -> ArmError:
-    """No recording of this error was found."""
+    """The error for a request without a token. No recording of it was found."""
     challenge = (
         f'Bearer authorization_uri="https://login.microsoftonline.com/{tenant}", error="invalid_token", '
         "error_description=\"The authentication failed because of missing 'Authorization' header.\""
@@ -78,7 +78,7 @@ def unauthorized_error(client: str, principal: str, action: str, scope: str) -> 
 def linked_unauthorized(
     client: str, principal: str, action: str, scope: str, *, linked_action: str, linked_scope: str
 ) -> ArmError:
-    """The error for a caller who may write the scale set but may not read the image that the write names."""
+    """The error for a caller that may write the scale set, but may not read the image named in the write."""
     message = (
         f"The client '{client}' with object id '{principal}' has permission to perform action '{action}' on "
         f"scope '{scope}'; however, it does not have permission to perform action '{linked_action}' on the "
@@ -88,7 +88,7 @@ def linked_unauthorized(
 
 
 def tenant_not_linked(action: str, scope: str, tenant: str, subscription: str) -> ArmError:
-    """The error for a write that names an image in a subscription of another tenant."""
+    """The error for a write that names an image in another tenant's subscription."""
     message = (
         f"The client has permission to perform action '{action}' on scope '{scope}', however the current "
         f"tenant '{tenant}' is not authorized to access linked subscription '{subscription}'."
@@ -116,7 +116,8 @@ def wrong_tenant(issuer: str, tenant: str) -> ArmError:
 def invalid_token(tenant: str) -> ArmError:
     """The error for a token that cannot be read.
 
-    The text comes from issue threads. The challenge was not found, and follows that of a missing token.
+    The message comes from issue threads. The challenge was not found, so it is modelled on the challenge for
+    a missing token.
     """
     challenge = (
         f'Bearer authorization_uri="https://login.microsoftonline.com/{tenant}", error="invalid_token", '
@@ -129,7 +130,7 @@ def invalid_token(tenant: str) -> ArmError:
 
 
 def scope_locked(scope: str, lock: str, verb: str = "write") -> ArmError:
-    """`lock` is the scope that has a management lock."""
+    """The error for an operation on a locked scope. `lock` is the scope that has the management lock."""
     message = (
         f"The scope '{scope}' cannot perform {verb} operation because following scope(s) are locked: "
         f"'{lock}'. Please remove the lock and try again."
@@ -143,7 +144,7 @@ def disallowed_by_policy(name: str, policy: str) -> ArmError:
 
 
 def not_registered(namespace: str = "Microsoft.Compute") -> ArmError:
-    """The SDK reacts to this error by registering the provider."""
+    """The error for an unregistered provider. The SDK reacts to it by registering the provider."""
     code = "MissingSubscriptionRegistration"
     message = (
         f"The subscription is not registered to use namespace '{namespace}'. See "
@@ -154,7 +155,7 @@ def not_registered(namespace: str = "Microsoft.Compute") -> ArmError:
 
 
 def server_timeout() -> ArmError:
-    """The code comes from issue threads. The text is a guess."""
+    """The gateway's error for a timeout. The code comes from issue threads, and the message is a guess."""
     message = "The request timed out. Diagnostic information: see the correlation id."
     return ArmError(503, "ServerTimeout", message, gateway=True)
 
@@ -189,7 +190,7 @@ def no_virtual_machine(group: str, name: str) -> ArmError:
 
 
 def no_resource(group: str, name: str) -> ArmError:
-    """`name` is the type and name of a compute resource."""
+    """The error for a missing compute resource. `name` is the type and name of the resource."""
     message = (
         f"The Resource 'Microsoft.Compute/{name}' under resource group '{group}' was not found. For more "
         "details please go to https://aka.ms/ARMResourceNotFoundFix"
@@ -240,7 +241,10 @@ def conflict(*, charge: int | None = None) -> ArmError:
 
 
 def too_many_models(name: str, limit: int) -> ArmError:
-    """The text comes from issue threads. Its error code was not found."""
+    """The error for a scale set whose instances are on too many different models.
+
+    The message comes from issue threads. The error code was not found.
+    """
     message = (
         f"Virtual Machine Scale Set '{name}' has reached its limit of {limit} models that may be referenced "
         "by one or more VMs belonging to the Virtual Machine Scale Set. Upgrade the VMs to the latest model "
@@ -258,7 +262,7 @@ def too_many_instances(name: str, limit: int) -> ArmError:
 
 
 def preemption_error() -> ArmError:
-    """Ends an operation that a later one has preempted. It is never a response to a request."""
+    """The error for an operation that a later operation preempts. It is never a response to a request."""
     message = "Operation execution has been preempted by a more recent operation."
     return ArmError(409, "OperationPreempted", message)
 
@@ -343,7 +347,10 @@ def cannot_boot(size: str, generation: str) -> ArmError:
 
 
 def wrong_architecture(size: str, supported: str, given: str) -> ArmError:
-    """The text has the meaning of Azure's own text. No report that quotes all of Azure's text was found."""
+    """The error for an image whose architecture the VM size does not support.
+
+    The message paraphrases Azure's, because no report that quotes the whole message was found.
+    """
     message = (
         f"Cannot create a VM of size '{size}' because this VM size only supports a CPU Architecture of "
         f"'{supported}', but an image or disk with CPU Architecture '{given}' was given. Please check that "
@@ -370,7 +377,7 @@ def needs_plan(resource_id: str) -> ArmError:
 
 
 def allocation_failed() -> ArmError:
-    """Ends a scale-out for which Azure has no capacity. It is never a response to a request."""
+    """The error for a scale-out that exceeds Azure's capacity. It is never a response to a request."""
     message = (
         "Allocation failed. We do not have sufficient capacity for the requested VM size in this region. "
         "Read more about improving likelihood of allocation success at http://aka.ms/allocation-guidance"
@@ -379,7 +386,7 @@ def allocation_failed() -> ArmError:
 
 
 def extension_failed(name: str) -> ArmError:
-    """Ends an operation whose instances cannot run an extension. It is never a response to a request."""
+    """The error for an operation in which an extension fails. It is never a response to a request."""
     message = (
         f"VM has reported a failure when processing extension '{name}'. Error message: \"Enable failed: "
         'failed to execute command".'
@@ -388,7 +395,7 @@ def extension_failed(name: str) -> ArmError:
 
 
 def unhealthy_upgrade() -> ArmError:
-    """Ends a rolling upgrade whose instances are unhealthy. It is never a response to a request."""
+    """The error for an unhealthy rolling upgrade. It is never a response to a request."""
     code = "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
     limit = "the MaxUnhealthyUpgradedInstancePercent value defined in the RollingUpgradePolicy"
     return ArmError(409, code, f"Rolling Upgrade failed after exceeding {limit}.")
@@ -401,7 +408,7 @@ def property_fixed(name: str) -> ArmError:
 
 
 def bad_value(name: str) -> ArmError:
-    """The text is the one that Azure was observed to use for other parameters."""
+    """The error for an invalid value. Azure was observed to send this message for other parameters."""
     return ArmError(400, "InvalidParameter", f"The value of parameter {name} is invalid.", target=name)
 
 
@@ -410,7 +417,7 @@ def invalid(message: str, target: str) -> ArmError:
 
 
 def too_many_for_gateway(verb: str, subscription: str, caller: str, *, retry_after: int) -> ArmError:
-    """Resource Manager's own 429. The text for a tenant's quota is a guess."""
+    """Resource Manager's own 429. The message for a tenant's quota is a guess."""
     scope = f"subscription '{subscription}'" if subscription else "the tenant"
     message = (
         f"Number of '{verb}' requests for {scope} actor '{caller}' exceeded. Please try again after "
@@ -428,7 +435,7 @@ def too_many_for_gateway(verb: str, subscription: str, caller: str, *, retry_aft
 def too_many_requests(
     group: str, *, window: tuple[str, str], allowed: int, measured: int, retry_after: int
 ) -> ArmError:
-    """The compute provider's 429: its code is OperationNotAllowed, and the reason is JSON within a string."""
+    """The compute provider's 429. Its code is OperationNotAllowed, and the reason is JSON within a string."""
     start, end = window
     reason = (
         f'{{"operationGroup":"{group}","startTime":"{start}","endTime":"{end}",'

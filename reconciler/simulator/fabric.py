@@ -1,7 +1,7 @@
 """The part of the cloud that a scale set uses: clock, images, operations, record, and Azure's behaviour.
 
-A `Cloud` is a `Fabric` that also holds the scale sets. Because of this base class, the module of scale sets
-does not have to import the cloud.
+A `Cloud` is a `Fabric` that also holds the scale sets. Because of this base class, `scale_set` does not have
+to import the cloud.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ DuringUpgrade = Literal["Updating", "Succeeded"]
 
 @dataclass(slots=True, eq=False)
 class Fabric:
-    """The services that scale sets share, and settings of Azure's behaviour.
+    """The services that scale sets share, and settings for Azure's behaviour.
 
-    `provisioning_state_during_upgrade` is the state that a scale set reports while a manual upgrade runs.
-    `flexible_row_properties` says whether the instance list of a Flexible scale set has `properties`, at API
-    versions that can have them. Neither behaviour has been recorded.
+    `provisioning_state_during_upgrade` is the state that a scale set reports during a manual upgrade.
+    `flexible_row_properties` says whether rows in the instance list of a Flexible scale set have
+    `properties`, at API versions that support them. Neither behaviour has been recorded.
     """
 
     clock: Clock

@@ -1,4 +1,4 @@
-"""Faults that are injected into the next calls of an operation, whichever client sends them.
+"""Faults to inject into the next calls of an operation, whichever client sends them.
 
     sim.faults.arm("VirtualMachineScaleSets_Update", Throttled(retry_after=timedelta(seconds=30)), times=2)
     sim.faults.arm("VirtualMachineScaleSets_Update", Rejected(errors.scope_locked(scope, lock)))
@@ -7,11 +7,12 @@
     sim.faults.arm("VirtualMachineScaleSets_UpdateInstances", OperationFails(code, message))
 
 Operations are named by Azure's operationIds, as in `routes.py`. `OperationFails`, `OperationLost` and
-`OperationKeepsImage` affect a long-running operation after it was accepted. The call gets its usual response,
-and then the operation ends Failed, can no longer be found, or changes no image. The record shows which fault
+`OperationKeepsImage` affect a long-running operation after it has been accepted. The call gets its usual
+response. Then the operation fails, can no longer be found, or changes no image. The record shows which fault
 was injected into each exchange.
 
-To add a fault, add a class here, and its effect to `core.py`, or to `distortion.py` if it alters a response.
+To add a fault, add a class here. Add its effect to `core.py`, or to `distortion.py` if the fault alters a
+response.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ UNAVAILABLE = """<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN""http://www.w3
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """A 429 from the compute provider. `group` is the policy that the response names."""
+    """A 429 from the compute provider. `group` is the name of the quota policy in the response."""
 
     retry_after: timedelta
     group: str = "HighCostGetVMScaleSetSubscriptionMaximum"
@@ -43,7 +44,7 @@ class Throttled:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """An error of this status instead of the real response. The request does not reach the core."""
+    """An error with this status instead of the real response. The request is not carried out."""
 
     code: int
     error_code: str
@@ -53,14 +54,14 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One of Azure's errors in `errors`. The request does not reach the core."""
+    """One of the errors in `errors`. The request is not carried out."""
 
     error: ArmError
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A response that is not JSON, as an overloaded front end sends it. `body` can be empty."""
+    """A response that is not JSON, like that of an overloaded front end. `body` can be empty."""
 
     code: int = 503
     body: str = UNAVAILABLE
@@ -68,10 +69,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A read returns what was true `age` ago, like a cache or a replica that lags behind.
+    """A read that returns the state as it was `age` ago, like a cache or replica that lags behind.
 
-    Only responses since the fault was armed are remembered. If all of them are newer than `age`, the oldest
-    response to the same request is returned. The first read is always current.
+    Only responses since the fault was armed are remembered. If none of them is that old, the read returns the
+    oldest response to the same request. The first read is always current.
     """
 
     age: timedelta
@@ -79,36 +80,36 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """The first `lacks` rows are missing from a page of a list. The response looks complete."""
+    """A page of a list without its first `lacks` rows. The response looks complete."""
 
     lacks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """No response arrives. With `lost_answer` the request is carried out first."""
+    """A timeout: no response arrives. With `lost_answer`, the request is carried out first."""
 
     lost_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The connection breaks. With `lost_answer` the request is carried out first."""
+    """A broken connection. With `lost_answer`, the request is carried out first."""
 
     lost_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Truncated:
-    """The body of the response ends halfway. The headers look correct."""
+    """A response whose body ends halfway. Its headers look correct."""
 
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A field has a value of another type, in each row of a list or in a single resource.
+    """A response with a field of the wrong type, in each row of a list or in a single resource.
 
     `field` is a path like `sku.capacity`. If it is empty, the whole row is replaced. `name` limits the fault
-    to the rows of that name.
+    to rows with that name.
     """
 
     field: str
@@ -118,9 +119,9 @@ class Malformed:
 
 @dataclass(frozen=True, slots=True)
 class ForeignLinks:
-    """The links to the next page and to the operation lead to another host.
+    """A response whose links to the next page and to the operation lead to another host.
 
-    A client must never send its token there.
+    A client must never send its token to that host.
     """
 
     host: str = "https://arm.elsewhere.test"
@@ -128,17 +129,16 @@ class ForeignLinks:
 
 @dataclass(frozen=True, slots=True)
 class Misdated:
-    """The "Date" header is wrong by `by`, like that of a proxy whose clock is wrong."""
+    """A response whose "Date" header is wrong by `by`, as if a proxy's clock were wrong."""
 
     by: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """The response takes `delay`, during which the clock runs.
+    """A response that takes `delay`, during which the clock runs.
 
-    The response shows the state when the request arrived, or with `is_late` the state when the response is
-    sent.
+    The response shows the state at the time of the request or, with `is_late`, the state after the delay.
     """
 
     delay: timedelta
@@ -147,7 +147,7 @@ class Slow:
 
 @dataclass(frozen=True, slots=True)
 class OperationFails:
-    """The long-running operation that the call starts ends Failed. Its instances keep their image."""
+    """The failure of the long-running operation that the call starts. Instances keep their image."""
 
     code: str
     message: str
@@ -155,17 +155,18 @@ class OperationFails:
 
 @dataclass(frozen=True, slots=True)
 class OperationLost:
-    """The long-running operation that the call starts is lost.
+    """The loss of the long-running operation that the call starts.
 
-    Its address returns 404, and no instance changes. A model that the call wrote is kept.
+    The operation's address returns 404, and no instance changes. If the call wrote a model, the model is
+    kept.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class OperationKeepsImage:
-    """The long-running operation succeeds, but its instances keep their image.
+    """The success of a long-running operation that leaves its instances on their image.
 
-    `latest_model_applied` is what the instances report afterwards.
+    `latest_model_applied` is the value that the instances report afterwards.
     """
 
     latest_model_applied: bool = True
@@ -219,19 +220,20 @@ class Faults:
         when: Callable[[Request], bool] | None = None,
         until: datetime | None = None,
     ) -> None:
-        """Inject the fault into the next `times` calls (None: all) of `operation` ("*": any).
+        """Inject the fault into the next `times` calls of `operation`.
 
-        Only calls before `until` that satisfy `when` count, and the first `after` of them pass unchanged.
+        `times` is None for all calls, and `operation` is "*" for any operation. Only calls before `until`
+        that satisfy `when` count. The first `after` of these calls pass unchanged.
         """
         self._armed.append(_Armed(operation, fault, times, after, when, until))
 
     def disarm(self) -> None:
-        """Remove all faults."""
+        """Disarm all faults."""
         self._armed.clear()
         self._answers.clear()
 
     def take_fault(self, operation: str, request: Request, at: datetime) -> Fault | None:
-        """Return the fault to inject into this call, if any, and use up one injection of it."""
+        """Return the fault to inject into this call, if any, and count the injection."""
         self._armed = [each for each in self._armed if each.until is None or at < each.until]
         for armed in self._armed:
             if armed.operation not in ("*", operation) or (
@@ -256,7 +258,7 @@ class Faults:
             self._answers.setdefault(_question(request), []).append((at, response))
 
     def recall(self, request: Request, when: datetime, fresh: Response) -> Response:
-        """Return the latest response to this request from `when` or earlier, or else the oldest response.
+        """Return the last response to this request at or before `when`, or else the oldest response.
 
         A write always gets the `fresh` response.
         """

@@ -1,9 +1,9 @@
 """Whether an image fits a scale set: generation, architecture, disk size, security type and plan.
 
-The name of a VM size says what a machine of this size can boot. A `p` among its features means an Arm64
-processor, which boots only generation 2. Sizes since version 6 boot only generation 2 as well. Sizes up to
-version 3 without premium storage boot only generation 1. The error texts are those that users reported,
-except the one for another architecture.
+The name of a VM size shows what machines of that size can boot. A `p` among its features means an Arm64
+processor, which boots only generation 2. Sizes from version 6 on also boot only generation 2. Sizes up to
+version 3 without premium storage boot only generation 1. The error messages are those that users reported,
+except the message for the wrong architecture.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _require_size(details: Details, size: str) -> None:
 
 
 def architecture_of(size: str) -> Architecture:
-    """Return the architecture that machines of this VM size have.
+    """Return the processor architecture of this VM size.
 
     >>> architecture_of("Standard_D2ps_v5"), architecture_of("Standard_D2s_v5")
     ('Arm64', 'x64')

@@ -1,7 +1,7 @@
 """Flapping health: an instance that alternates between healthy and unhealthy.
 
-Only the health changes. The provisioning state and its time stay the same. While the instance is not running,
-a change of health has no effect.
+Only the health changes. The provisioning state and its time stay the same. The health does not change while
+the instance is not running.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Flapping:
     is_ended: bool = False
 
     def begin(self) -> None:
-        """Start flapping. The instance is healthy first, for the time `healthy`."""
+        """Start flapping. The instance first becomes unhealthy after the time `healthy`."""
         self.instance.owner.cloud.clock.after(self.healthy, self._fall)
 
     def end(self) -> None:

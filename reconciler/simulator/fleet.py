@@ -1,7 +1,7 @@
-"""A fleet file: what exists when the simulator starts. `docs/fleet.md` shows every field by example.
+"""A fleet file: the state in which the simulator starts. `docs/fleet.md` shows every field by example.
 
 To add a field, add it to the schema `fleet.schema.json` with its default. Use it in `seed`, `stock` or
-`orders`, or below if it concerns the whole fleet. Add an example to `docs/fleet.md`.
+`orders`, or here if it concerns the whole fleet. Add an example to `docs/fleet.md`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SUBSCRIPTION = guid("subscription")
 
 
 def build(description: Mapping[str, Any], cloud: Cloud, faults: Faults) -> None:
-    """Create the fleet in the cloud in a settled state, and arm and schedule its faults and events.
+    """Create the fleet in the cloud in a settled state, arm its faults, and schedule its events.
 
     Raises FleetError with every error that can be found.
     """
@@ -48,7 +48,7 @@ def build(description: Mapping[str, Any], cloud: Cloud, faults: Faults) -> None:
 
 
 def _build(fleet: Mapping[str, Any], cloud: Cloud, faults: Faults) -> list[FieldError]:
-    """Create the fleet in the cloud. Returns the errors that are found only then."""
+    """Create the fleet in the cloud, and return the errors found while doing so."""
     found: list[FieldError] = []
     _set_up(fleet, cloud)
     with collect_errors(found):
@@ -63,7 +63,7 @@ def _build(fleet: Mapping[str, Any], cloud: Cloud, faults: Faults) -> list[Field
 
 
 def _inconsistencies(description: Mapping[str, Any]) -> Iterator[FieldError]:
-    """Yield the inconsistencies of all entries as the file has them, even if their structure is invalid."""
+    """Yield the inconsistencies in all entries of the file, even in entries whose structure is invalid."""
     paths: list[tuple[str, str, str]] | None = []
     for number, declared in _entries(description, "scaleSets"):
         yield from inconsistencies(declared, ("scaleSets", number))
@@ -86,7 +86,7 @@ def _entries(description: Mapping[str, Any], name: str) -> Iterator[tuple[int, M
 
 
 def _set_up(fleet: Mapping[str, Any], cloud: Cloud) -> None:
-    """Apply the settings that concern every scale set."""
+    """Apply the settings that concern the whole fleet."""
     cloud.timings = Timings(**{name: time(value) for name, value in fleet["timings"].items()})
     cloud.page = fleet["page"]
     cloud.is_throttling = fleet["throttling"]

@@ -1,7 +1,7 @@
 """The generation and the operating system of an image, as far as its name reveals them.
 
-Publishers that also have generation 1 images mark those of generation 2: `2022-datacenter-g2`,
-`18_04-lts-gen2`. The images of newer publishers are of generation 2.
+Publishers that still have generation 1 images mark their generation 2 images: `2022-datacenter-g2`,
+`18_04-lts-gen2`. Newer publishers have only generation 2 images.
 """
 
 from __future__ import annotations

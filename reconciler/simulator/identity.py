@@ -1,10 +1,10 @@
-"""The managed identity of a client of the simulator, at the three endpoints where clients look for one.
+"""The managed identity of a simulator client, at the three endpoints where clients look for one.
 
     GET  IDENTITY_ENDPOINT?api-version=2019-08-01&resource=    App Service; X-IDENTITY-HEADER: IDENTITY_HEADER
     POST IDENTITY_ENDPOINT, resource=                          Cloud Shell's MSI_ENDPOINT; Metadata: true
     GET  /metadata/identity/oauth2/token?api-version=...       a virtual machine's own; Metadata: true
 
-The errors of Cloud Shell are not recorded.
+Cloud Shell's errors are not recorded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ VIRTUAL_MACHINE_PATH = "/metadata/identity/oauth2/token"
 
 
 def answer(request: Request, secret: str) -> Response | None:
-    """Return the response of an identity endpoint, or None if the request is for something else.
+    """Return the response of an identity endpoint, or None for any other request.
 
     `secret` is the IDENTITY_HEADER.
     """
@@ -74,7 +74,7 @@ def _virtual_machine(request: Request, _: str) -> tuple[int, dict[str, Any]]:
 
 
 def _grant(fields: Mapping[str, str]) -> dict[str, Any]:
-    """Return a token for the system-assigned identity, or for the one that the request names by client id."""
+    """Return a token for the client id in the request, by default that of the system-assigned identity."""
     issued = int(time.time())
     client = fields.get("client_id") or CLIENT
     return {
@@ -87,7 +87,7 @@ def _grant(fields: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _time(granted: dict[str, Any]) -> dict[str, Any]:
-    """Add the further fields with which two of the endpoints report the lifetime of a token."""
+    """Add the token lifetime fields that only two of the three endpoints return."""
     not_before = str(int(granted["expires_on"]) - LIFETIME)
     return {**granted, "expires_in": str(LIFETIME), "ext_expires_in": str(LIFETIME), "not_before": not_before}
 

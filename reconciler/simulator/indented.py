@@ -1,8 +1,8 @@
-"""Writes indented JSON. The result is that of `json.dumps(value, indent=2)`, in less than half the time.
+"""Writes the same indented JSON as `json.dumps(value, indent=2)`, in less than half the time.
 
-In CPython, an encoder that indents is pure Python, and passes each token up through all levels. The encoder
-here joins the parts of each level instead. Most responses of the simulator are indented, because those of
-Compute are.
+CPython's indenting encoder is written in Python and passes each token up through all levels. This encoder
+joins the parts of each level instead. Most responses of the simulator are indented, because the compute
+provider's are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _encode = json.JSONEncoder().encode
 
 
 def indented(value: Any, newline: str = "\n") -> str:
-    """Return the value as JSON. Names must be strings. `newline` ends each line and indents the next.
+    """Return the value as JSON. Keys must be strings. `newline` ends each line and indents the next.
 
     >>> indented({"a": [1, {}]}) == json.dumps({"a": [1, {}]}, indent=2)
     True

@@ -1,9 +1,9 @@
-"""One instance: its state, the model it runs, and the transition it is in.
+"""One instance: its state, the model that it runs, and its current transition.
 
-An instance changes only by entering a `Stage` (`enter`), which also records the times at which it becomes
-unavailable and available. A `Transition` takes it through a course of `life.py`. A new transition or a forced
-stage ends the previous transition, and notifies the operation that started the previous transition. Fleets
-are large, so an instance has only slots and shared values.
+An instance changes state only by entering a `Stage` (`enter`), which also records when it becomes unavailable
+or available. A `Transition` takes an instance through a course defined in `life.py`. A new transition or a
+forced stage ends the previous transition, and notifies the operation that started it. Fleets are large, so
+instances have slots and share values.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from reconciler.simulator.record import Event, EventKind, InstanceSnapshot, Inst
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Owner(Model):
-    """A scale set as its instances see it. Each change of an instance calls `when_changed`."""
+    """The part of a scale set that its instances use. Each change of an instance calls `when_changed`."""
 
     instances: dict[str, Instance] = field(default_factory=dict)
     when_changed: list[Callable[[Instance], None]] = field(default_factory=list)
@@ -93,9 +93,9 @@ class Instance:
 
     @property
     def is_current(self) -> bool:
-        """What Azure reports as `latestModelApplied`.
+        """Whether the instance is on the latest model, as Azure reports it (`latestModelApplied`).
 
-        A machine that was attached manually never falls behind.
+        A machine that was attached manually always is.
         """
         return self.is_attached or self.applied.revision == self.owner.applied.revision
 
@@ -103,7 +103,7 @@ class Instance:
     def is_busy(self) -> bool:
         """Whether an operation is making progress on this instance.
 
-        An operation that waits for something that never happens can be preempted.
+        An operation that waits for an instance that never boots makes no progress, and can be preempted.
         """
         return (
             self.transition is not None
@@ -113,13 +113,13 @@ class Instance:
 
     @property
     def serves(self) -> bool:
-        """Whether the instance serves: it runs, has not failed, and is healthy if a health source exists."""
+        """Whether the instance runs, has not failed, and is healthy if it has a health source."""
         is_healthy = self.applied.health == "none" or self.health == "healthy"
         return is_healthy and self.power == "running" and self.provisioning in ("succeeded", "updating")
 
     @property
     def snapshot(self) -> InstanceSnapshot:
-        """The state of the instance for the record."""
+        """A snapshot of the instance."""
         return InstanceSnapshot(
             self._status,
             self.domain,
@@ -133,8 +133,8 @@ class Instance:
     ) -> None:
         """Start the course of `verb`. `operation` is notified when the course ends.
 
-        `target` is the model that the instance gets when its disk is replaced. A lost operation changes no
-        instance.
+        `target` is the model that the instance gets if the course replaces its model. If `operation` is lost,
+        nothing happens.
         """
         if operation is not None and operation.is_lost:
             return
@@ -154,7 +154,7 @@ class Instance:
     def force(self, stage: Stage, cause: str) -> None:
         """Enter `stage` immediately, outside of any operation, and end the running transition.
 
-        A stage that only changes the health ends no transition.
+        If an operation is in progress, a stage that changes only the health does not end the transition.
         """
         if not (stage.is_of_health_only and self.is_busy):
             self._end_transition(_no_report(self))
@@ -194,7 +194,7 @@ class Instance:
         self._record_event("created", "create")
 
     def put_on(self, storage: Mapping[str, Any], *, is_current: bool) -> None:
-        """Switch immediately to the image that a `storageProfile` fragment names, whatever the model says."""
+        """Switch immediately to the image in a `storageProfile` fragment, regardless of the model."""
         model = self.owner.applied
         profile = merge(model.profile, {"storageProfile": storage})
         image = self.owner.cloud.catalogue.find(profile["storageProfile"], self.owner.location)
@@ -202,20 +202,20 @@ class Instance:
         self.applied = Applied(revision, profile, image, model.health)
 
     def put_behind(self) -> None:
-        """Put the instance on the previous revision of the model, with the same content."""
+        """Mark the instance as being on the previous revision of the model. Nothing else changes."""
         self.applied = replace(self.applied, revision=self.owner.applied.revision - 1)
 
     def backdate(self, age: timedelta) -> None:
-        """Set how long the instance has been in its state."""
+        """Set how long the instance has been in its current state."""
         self.changed = self.health_changed = self.owner.cloud.clock.now() - age
 
     def settle(self, *, cause: str) -> None:
-        """Record whether the instance serves, after it was seeded, or changed other than by a stage."""
+        """Record whether the instance is serving, after a change that involved no stage."""
         self._record_availability(cause)
         self._notify()
 
     def _keep_image(self, target: Applied, fault: OperationKeepsImage) -> Applied:
-        """Return the result of an upgrade to `target` that keeps the image."""
+        """Return the model after an upgrade to `target` that keeps the image."""
         return replace(target, image=self.applied.image) if fault.latest_model_applied else self.applied
 
     @property
@@ -260,7 +260,7 @@ class Instance:
 
 
 class Transition:
-    """The progress of an instance through a course: a sequence of stages, as `life` defines it."""
+    """The progress of an instance through a course, which is a sequence of stages (see `life`)."""
 
     __slots__ = ("cause", "course", "instance", "operation", "position", "target", "verb")
 
@@ -289,7 +289,7 @@ class Transition:
     def proceed(self) -> None:
         """Enter the stage that is due and schedule the next one.
 
-        Does nothing if the instance has entered another transition meanwhile.
+        Does nothing if another transition has replaced this one.
         """
         instance = self.instance
         if instance.transition is not self:

@@ -1,13 +1,13 @@
-"""The life cycle of an instance as tables: the stages of each operation.
+"""The life cycle of an instance, as tables of stages.
 
-A *course* is what one operation does to one instance. It is a sequence of stages. Each stage waits for a
-named time and then sets the states that Azure reports. Nothing else changes the provisioning state, power
-state and health of an instance, except the forced stages (`FORCED_STAGES`), which take effect immediately. To
-add an operation, add a row to `COURSES` for each way in which an image can boot, and a route.
+A *course* is what one operation does to one instance: a sequence of stages. Each stage waits for a named
+duration and then sets the states that Azure reports. Apart from courses, only forced stages (`FORCED_STAGES`)
+change the provisioning state, power state and health of an instance. They take effect immediately. To add an
+operation, add a route, and a row to `COURSES` for each way in which an image can boot.
 
 The states are the suffixes of Azure's status codes: `ProvisioningState/updating`, `PowerState/stopping`,
-`HealthState/healthy`. Each instance has a health, which is only visible if the instance's model has a health
-source.
+`HealthState/healthy`. Every instance has a health state, but Azure reports it only if the instance's model
+has a health source.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ NO_EXTENSION = "VMExtensionProvisioningError"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of a course: wait for the timing `after`, then set everything that is not None.
+    """One step of a course: wait for the timing `after`, then set every state that is not None.
 
-    `after` is "" for no wait, and "notice" for the time that the model defines. `swap`: from this stage on,
-    the instance runs the image and model of the transition's target. `ends`: the operation is done with this
-    instance, successfully or not. `gone`: the instance is deleted.
+    `after` is "" for no wait, and "notice" for the notice period that the model defines. With `swap`, the
+    instance runs the image and model of the transition's target from this stage on. `ends` is set if this
+    stage completes the operation for the instance, successfully or not. With `gone`, the instance is deleted.
     """
 
     after: str

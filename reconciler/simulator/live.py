@@ -1,8 +1,8 @@
-"""Changes from outside: what operators, Azure Policy, the platform and failures do to a scale set.
+"""Changes that operators, Azure Policy, the platform and failures make to a scale set.
 
-For tests and demos. The changes use the same tables and owners as requests of clients, so they leave the same
-record and show in the same way in responses. Each method holds the clock, so it can be called while servers
-and clients are active.
+They are for tests and demos. They use the same code as client requests, so they leave the same record and
+look the same in responses. Each method holds the clock, so it can be called while servers and clients are
+active.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class LiveResourceGroup:
         self._clock = clock
 
     def set_tags(self, tags: Mapping[str, str | None]) -> None:
-        """Merge these tags into the existing ones. A value of None removes a tag."""
+        """Merge these tags into the existing ones. A value of None removes the tag."""
         with self._clock.hold():
             merged = {**self._group.tags, **tags}
             self._group.tags = {name: value for name, value in merged.items() if value is not None}
@@ -58,7 +58,7 @@ class LiveScaleSet:
 
     @property
     def etag(self) -> str:
-        """The etag with its quotes, as in responses."""
+        """The etag with quotes, as in responses."""
         with self._clock.hold():
             return f'"{self._scale_set.etag}"'
 
@@ -99,7 +99,7 @@ class LiveScaleSet:
         self._write({"sku": {**self._scale_set.body["sku"], "capacity": capacity}})
 
     def add_extension(self, name: str, publisher: str, type: str) -> None:  # noqa: A002 - Azure's own word for it
-        """Add an extension, as Azure Policy does. No instance is on the latest model afterwards."""
+        """Add an extension, as Azure Policy does. Afterwards, no instance is on the latest model."""
         with self._clock.hold():
             profile = self._scale_set.profile
             present = list((profile.get("extensionProfile") or {}).get("extensions") or [])
@@ -118,11 +118,11 @@ class LiveScaleSet:
         self._write({"properties": {"upgradePolicy": {"mode": mode}}})
 
     def set_image(self, image: str) -> None:
-        """Set the image of the model, as a person does by hand."""
+        """Set the image of the model, as an operator does by hand."""
         self._write({"properties": {"virtualMachineProfile": {"storageProfile": storage_of(image)}}})
 
     def set_tags(self, tags: Mapping[str, str | None]) -> None:
-        """Merge these tags into the existing ones. A value of None removes a tag."""
+        """Merge these tags into the existing ones. A value of None removes the tag."""
         self._write({"tags": dict(tags)})
 
     def start_rolling_upgrade(self) -> None:
@@ -135,7 +135,7 @@ class LiveScaleSet:
             self._scale_set.reported_state = state
 
     def report_field(self, name: str, value: Any) -> None:
-        """Make Azure report this value of a top-level field of the resource, such as `sku` or `managedBy`."""
+        """Make Azure report this value for a top-level field, such as `sku` or `managedBy`."""
         with self._clock.hold():
             self._scale_set.reported[name] = value
 
@@ -145,7 +145,7 @@ class LiveScaleSet:
             self._scale_set.allocation_limit = instances
 
     def attach(self, name: str, image: str | None = None) -> LiveInstance:
-        """Attach a machine to a Flexible scale set, on its own image or on a bare disk."""
+        """Attach a machine to a Flexible scale set. Without an image, the machine has a bare disk."""
         with self._clock.hold():
             return LiveInstance(self._scale_set, self._scale_set.attach(name, image))
 
@@ -184,7 +184,7 @@ class LiveInstance:
 
     @property
     def state(self) -> tuple[str, str, str]:
-        """Provisioning state, power state and health, in Azure's words."""
+        """The provisioning state, power state and health, in Azure's terms."""
         with self._clock.hold():
             return (self._instance.provisioning, self._instance.power, self._instance.health)
 
@@ -200,7 +200,7 @@ class LiveInstance:
             return self._instance.protected
 
     def fail(self) -> None:
-        """Set the provisioning state to failed."""
+        """Set the provisioning state to failed, the power state to running, and the health to unknown."""
         self._force("fail")
 
     def sicken(self) -> None:
@@ -218,37 +218,40 @@ class LiveInstance:
         self._run("start")
 
     def protect(self, *, is_protected: bool = True) -> None:
-        """Protect the instance from scale set actions and from scale-in, or end both protections."""
+        """Protect the instance from scale set actions and from scale-in, or remove both protections."""
         with self._clock.hold():
             self._instance.protect(from_actions=is_protected, from_scale_in=is_protected)
             self._instance.etag += 1
 
     def silence(self) -> None:
-        """Stop the reports of the health extension until the instance boots again or is healed."""
+        """Stop health reports until the instance boots again or its health is set."""
         with self._clock.hold():
             self._instance.is_silent = True
 
     def report_power(self, power: ReportedPower | None) -> None:
-        """Make Azure report PowerState/unknown, or no PowerState for "none". None restores the real state."""
+        """Override the reported power state: "none" omits the state, and None restores the real one."""
         with self._clock.hold():
             self._instance.reported_power = power
 
     def give_own_model(self) -> None:
-        """Give the instance its own model until it is upgraded, as a change of a single instance does."""
+        """Give the instance its own model until its next upgrade, as a change to a single instance does."""
         with self._clock.hold():
             self._instance.has_own_model = True
             self._instance.etag += 1
 
     def report_metrics(self, metrics: Mapping[str, Any] | None) -> None:
-        """Set the metrics that the application sends by Application Health 2.0: {"rollingUpgrade": {...}}."""
+        """Set the metrics that the application sends through Application Health 2.0.
+
+        They have the form {"rollingUpgrade": {...}}.
+        """
         with self._clock.hold():
             self._instance.custom_metrics = metrics
 
     def evict(self, power: EvictedPower | None = None) -> None:
         """Evict the spot instance.
 
-        The instance is left in the power state `power`, by default that of the scale set. With the eviction
-        policy Delete, the instance is removed instead.
+        `power` is the power state after the eviction. The default is the scale set's `evicted_power`. With
+        the eviction policy Delete, the instance is removed instead.
         """
         with self._clock.hold():
             evict(self._scale_set, self._instance, power)
@@ -258,7 +261,7 @@ class LiveInstance:
         self._force("recover")
 
     def flap(self, healthy: timedelta, unhealthy: timedelta) -> Flapping:
-        """Alternate the health from now on, until the returned flapping is ended."""
+        """Make the health alternate until the returned `Flapping` is ended."""
         with self._clock.hold():
             flapping = Flapping(self._instance, healthy, unhealthy)
             flapping.begin()
@@ -270,7 +273,7 @@ class LiveInstance:
             self._instance.spoiled = (boots, self._instance.applied.image.name)
 
     def apply_image(self, image: str) -> None:
-        """Switch the instance to another image immediately. It is then no longer on the latest model."""
+        """Switch the instance to another image immediately. Afterwards, it is not on the latest model."""
         with self._clock.hold():
             self._instance.put_on(storage_of(image), is_current=False)
 

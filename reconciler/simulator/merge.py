@@ -1,4 +1,4 @@
-"""JSON merge patch (RFC 7396), by which requests change a resource."""
+"""JSON merge patch (RFC 7396), which requests use to change a resource."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 
 def merge(base: Any, change: Any) -> Any:
-    """Apply `change` to `base`: null removes, lists are replaced whole. Neither argument is modified.
+    """Apply `change` to `base`: null removes a field, and lists are replaced as a whole.
+
+    Neither argument is modified.
 
     >>> merge({"a": 1, "b": {"c": 2}}, {"b": {"d": 3}, "a": None})
     {'b': {'c': 2, 'd': 3}}
@@ -42,9 +44,9 @@ def put_together(base: Any, sent: Any, replaced: Container[str]) -> Any:
 
 
 def without_echo(sent: Any, shown: Any, stored: Any) -> Any:
-    """Return what a client `sent`, without the values that only repeat what the client was `shown`.
+    """Return `sent` without the values that only repeat what the client was `shown`.
 
-    Such a value becomes the value that is `stored`. It is left out if none is stored.
+    Such a value is replaced by the `stored` value, or omitted if no value is stored.
 
     >>> without_echo({"a": 1, "b": 3}, {"a": 1, "b": 2, "c": 4}, {"b": 2})
     {'b': 3}

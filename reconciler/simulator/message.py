@@ -1,8 +1,8 @@
 """The requests and responses that pass between the entry points and the core.
 
-The core sees nothing else. An entry point is any code that can create a `Request` and deliver a `Response`.
-An entry point that supports faults also handles `ConnectionLost`, which the core raises instead of a
-response.
+Nothing else passes between them. An entry point is any code that can create a `Request` and deliver a
+`Response`. An entry point that supports faults also handles `ConnectionLost`, which the core raises instead
+of returning a response.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from reconciler.simulator.errors import ArmError
 
 @dataclass(frozen=True)
 class Request:
-    """A request. `url` is absolute, because the links in the response use its scheme and host.
+    """A request. `url` is absolute, because links in the response use its scheme and host.
 
-    Header names are looked up in any casing. `client` is the number of the transport that the request came
-    through. Each client in this process has a transport of its own. Requests over the wire have the number 0.
+    Header names are case-insensitive. `client` is the number of the transport that the request came through.
+    Each client in this process has its own transport. Requests over the wire have the number 0.
     """
 
     method: str
@@ -37,13 +37,13 @@ class Request:
 
     @cached_property
     def host(self) -> str:
-        """Scheme and host, without a trailing slash."""
+        """The scheme and host, without a trailing slash."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}"
 
     @cached_property
     def query(self) -> Mapping[str, str]:
-        """The parameters, with lower-case names, because Azure ignores case."""
+        """The query parameters. Their names are in lower case, because Azure ignores case."""
         return {
             name.lower(): value for name, value in parse_qsl(urlsplit(self.url).query, keep_blank_values=True)
         }
@@ -57,7 +57,10 @@ class Request:
         return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
 
     def json(self) -> dict[str, Any]:
-        """Return the body as an object, or {} if there is none."""
+        """Return the JSON object in the body, or {} if the body is empty.
+
+        Raises Azure's 400 if the body is not a JSON object.
+        """
         if not self.body.strip():
             return {}
         try:
@@ -83,7 +86,7 @@ class Response:
 
 
 class ConnectionLost(Exception):
-    """The client gets no response: the entry point must behave like a broken connection.
+    """Raised if the client gets no response. The entry point must behave like a broken connection.
 
     `carried_out` is true if the core carried out the request first. `timed_out` is true if the connection
     went silent, and false if it was reset.

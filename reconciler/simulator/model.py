@@ -1,9 +1,9 @@
-"""The model of a scale set: its name and location, and what its instances are created from.
+"""The model of a scale set: its name and location, and the template for its instances.
 
-`body` is what clients write and read, in the names of the API (sku, tags, zones, identity, properties). It is
-replaced as a whole and never modified in place. `applied` is the model for new and upgraded instances. Its
-revision increases with each change of what an instance would get. Azure reports an instance with an older
-revision as not on the latest model. Changing the model back counts as a change too: it is not known whether
+`body` is what clients write and read, with the API's field names (sku, tags, zones, identity, properties). It
+is replaced as a whole and never modified in place. `applied` is the model for new and upgraded instances. Its
+revision increases with each change that affects instances. Azure reports an instance with an older revision
+as not on the latest model. Changing the model back counts as a change too, because it is not known whether
 Azure then reports untouched instances as on the latest model again.
 """
 
@@ -25,7 +25,7 @@ HealthSource = Literal["extension", "probe", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """One revision of the model, as instances run it. Instances of the same revision can share the object."""
+    """One revision of the model, as instances run it. Instances on the same revision can share the object."""
 
     revision: int
     profile: Mapping[str, Any]
@@ -62,7 +62,7 @@ class Model:
 
     @property
     def profile(self) -> Mapping[str, Any]:
-        """What instances are created from. It is empty for a Flexible scale set without a profile."""
+        """The template for instances. It is empty for a Flexible scale set without a profile."""
         return profile_in(self.body)
 
     @property
@@ -82,9 +82,9 @@ class Model:
         return bool(self.body["properties"].get("overprovision")) and not self.is_flexible
 
     def model_of(self, body: Mapping[str, Any], *, revision: int, image: Image | None = None) -> Applied:
-        """Return the model that `body` describes, on `image` if that is already known.
+        """Return the model that `body` describes.
 
-        Raises ArmError if the image does not exist.
+        `image` is the resolved image, if it is already known. Raises ArmError if the image does not exist.
         """
         profile = profile_in(body)
         if not profile:
@@ -95,7 +95,7 @@ class Model:
     def renew(self) -> bool:
         """Resolve `latest` in the model again, and return whether the image has changed.
 
-        All instances stay on the latest model: Azure changes no flag when a version is published.
+        All instances stay on the latest model, because publishing a version changes no flag in Azure.
         """
         image = self.newest(self.applied)
         if image == self.applied.image:
@@ -113,10 +113,10 @@ class Model:
         )
 
     def reimage_target(self, applied: Applied, exact_version: str | None = None) -> Applied:
-        """Return the model that a reimage gives to an instance on `applied`, with `latest` resolved again.
+        """Return the model of an instance after a reimage, with `latest` resolved again.
 
-        This follows field reports. According to the SDK's documentation, the version stays the same unless
-        `exact_version` names another one.
+        `applied` is its model before the reimage. Users have reported this behaviour. According to the SDK's
+        documentation, the version stays the same unless `exact_version` names another one.
         """
         if exact_version is None:
             return replace(applied, image=self.newest(applied))
@@ -125,7 +125,7 @@ class Model:
         )
 
     def newest(self, applied: Applied) -> Image:
-        """Return the image with `latest` resolved again, or the same image if no version exists any more."""
+        """Return the image with `latest` resolved again, or the same image if `latest` cannot be resolved."""
         if not applied.image.follows_latest:
             return applied.image
         try:

@@ -1,8 +1,8 @@
-"""Long-running operations. A 202, or a 200 with the state "Updating", announces one.
+"""Long-running operations, announced by a 202 or by a 200 with the state "Updating".
 
-An operation waits for parts (the model, each instance) and ends when the last part is complete: Succeeded, or
-Failed with the first error. A part that never completes (an image that never boots) keeps the operation
-InProgress forever, as in Azure.
+An operation waits for parts (the model, each instance) and ends when the last part is complete. Its status is
+then Succeeded, or Failed with the first error. A part that never completes (an image that never boots) keeps
+the operation InProgress forever, as in Azure.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ SIGNED_SINCE = "2024-01-01"
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """A running or ended operation. `ended` and `error` are None while it runs.
+    """A running or ended operation. `ended` is None while it runs.
 
-    `forced_error` is the error with which it ends, whatever its parts do. An operation that `is_lost` cannot
-    be found and changes no instance. With `keeps_image`, instances keep their image.
+    With `forced_error`, the operation ends with that error, whatever happens to its parts. An operation that
+    `is_lost` cannot be found and changes no instance. With `keeps_image`, instances keep their image.
     """
 
     id: str
@@ -55,11 +55,11 @@ class Operation:
         self._waiting.add(part)
 
     def waits_for(self, parts: Collection[str]) -> int:
-        """Return how many of these parts are not complete. For instances, Azure charges this number."""
+        """Return how many of these parts are incomplete. For instances, Azure charges this number."""
         return len(self._waiting.intersection(parts))
 
     def complete(self, part: str, error: ArmError | None = None) -> None:
-        """Complete `part`. The last part ends the operation."""
+        """Complete `part`. The operation ends when its last part is complete."""
         self._waiting.discard(part)
         self.error = self.error or error
         if not self._waiting and self.is_running:
@@ -71,7 +71,7 @@ class Operation:
         self.clock.after(delay, lambda: self.complete(part))
 
     def fail(self, error: ArmError, status: OperationStatus = "Failed") -> None:
-        """End the operation now, even if parts are not complete."""
+        """End the operation now, even if some parts are incomplete."""
         if self.is_running:
             self.error = error
             self._end(status)
@@ -87,7 +87,7 @@ class Operation:
         return body | {"name": self.id}
 
     def address(self, host: str, version: str, *, monitor: bool = False) -> str:
-        """Return the `Azure-AsyncOperation` address of the operation, or with `monitor` the `Location`."""
+        """Return the URL for the `Azure-AsyncOperation` header or, with `monitor`, for `Location`."""
         base = f"/subscriptions/{self.subscription}/providers/Microsoft.Compute/locations/{self.location}"
         end = f"{'&monitor=true' if monitor else ''}&api-version={version}"
         signature = _signature(self.id, self.started) if version >= SIGNED_SINCE else ""
@@ -105,8 +105,8 @@ class Operation:
 class Operations:
     """All operations by id. The ids come from a counter, so they are the same in each run.
 
-    New operations take over the values of `forced_error` and `keeps_image`. While `loses_operations` is true,
-    new operations are lost.
+    New operations inherit `forced_error` and `keeps_image`. While `loses_operations` is true, new operations
+    are lost.
     """
 
     clock: Clock

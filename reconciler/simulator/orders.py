@@ -1,7 +1,7 @@
-"""The faults and the scheduled events of a fleet file.
+"""The faults and the scheduled events in a fleet file.
 
-`FAULTS` and `EVENTS` have a row for each kind in the schema. An event that is impossible, because an instance
-is gone or Azure rejects the change, is skipped.
+`FAULTS` and `EVENTS` have a row for each kind in the schema. An event is skipped if its instance no longer
+exists or Azure rejects the change.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ OPERATIONS = ("*", *dict.fromkeys(route.name for route in ROUTES))
 
 
 def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, _: Location) -> None:
-    """Arm a fault of the file now."""
+    """Arm a fault that the file declares."""
     ((kind, fields),) = declared["fault"].items()
     faults.arm(
         declared["operation"],
@@ -71,7 +71,7 @@ def arm(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, _: Location) 
 
 
 def schedule(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, location: Location) -> None:
-    """Schedule an event of the file. Raises InvalidField if the event can never happen."""
+    """Schedule an event that the file declares. Raises InvalidField if the event can never happen."""
     ((kind, fields),) = declared["event"].items()
     where = (*location, "event", kind)
     if kind == "publish":
@@ -89,7 +89,10 @@ def schedule(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, location
 def fault_errors(
     declared: Mapping[str, Any], location: Location, paths: Sequence[Path] | None
 ) -> Iterator[FieldError]:
-    """Yield the errors of a fault. `paths` are the scale sets. The structure of the fault can be invalid."""
+    """Yield the errors in a fault, whose structure can be invalid.
+
+    `paths` are the paths of all scale sets, or None if they are not known.
+    """
     operation = declared.get("operation")
     if isinstance(operation, str) and operation not in OPERATIONS:
         near = get_close_matches(operation, OPERATIONS, n=1)
@@ -101,9 +104,9 @@ def fault_errors(
 def event_errors(
     declared: Mapping[str, Any], location: Location, paths: Sequence[Path] | None
 ) -> Iterator[FieldError]:
-    """Yield the errors of an event. It can name instances and images that are created later.
+    """Yield the errors in an event, which can name instances and images that do not exist yet.
 
-    No scale set is created later, so one that does not exist is an error.
+    Scale sets are never created later, so an unknown scale set is an error.
     """
     event = declared.get("event")
     for kind, fields in event.items() if isinstance(event, Mapping) else ():
@@ -138,7 +141,7 @@ def _absent(
 
 
 def _below(name: str) -> Callable[[Request], bool]:
-    """Return a predicate for requests to a scale set of this name or to its parts."""
+    """Return a predicate for requests to scale sets with this name, or to their parts."""
 
     def is_below(request: Request) -> bool:
         match = _SCALE_SET.match(request.path)
@@ -190,7 +193,7 @@ def _change(fields: Mapping[str, Any], cloud: Cloud, _: Faults, location: Locati
 
 
 def _patch_body(fields: Mapping[str, Any], scale_set: ScaleSet) -> dict[str, Any]:
-    """Return the PATCH that a client would send for this change."""
+    """Return the body of the PATCH that a client would send for this change."""
     properties: dict[str, Any] = {}
     if "image" in fields:
         properties["virtualMachineProfile"] = {"storageProfile": storage_of(image_name(fields["image"]))}

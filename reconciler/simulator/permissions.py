@@ -1,7 +1,7 @@
 """The caller's permissions: Azure's action for each operation, and whether the action is granted.
 
-The names come from Azure's own list of operations. Which action a request needs is known from the errors in
-issue threads. Resource Manager checks the permission before it checks whether the resource exists.
+The names of actions come from Azure's own list of operations. Errors in issue threads show which action a
+request needs. Resource Manager checks the permission before it checks whether the resource exists.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ ACTIONS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """Patterns of actions, with `*` for any part. Actions that match `not_actions` are not granted."""
+    """Patterns for actions, where `*` matches any text. Actions that match `not_actions` are not granted."""
 
     actions: tuple[str, ...] = ("*",)
     not_actions: tuple[str, ...] = ()
@@ -127,13 +127,13 @@ class Permissions:
 
 
 def action_of(route: str, names: Mapping[str, str]) -> str | None:
-    """Return the action of a route, or None if it needs none."""
+    """Return the action that a route needs, or None if the route is open to all callers."""
     found = ACTIONS.get(route)
     return None if found is None else found.format_map(names)
 
 
 def scope_of(path: str) -> str:
-    """Return the resource that a request concerns. For a list or an action, this is the parent.
+    """Return the scope of a request. For a list or an action, the scope is the parent of the path.
 
     >>> scope_of("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/one/start")
     '/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/images/one'

@@ -1,7 +1,7 @@
-"""The waits that a `virtualMachineProfile` defines: before an event, and for the health of an instance.
+"""The delays that a `virtualMachineProfile` defines: the notice before an event and the health grace period.
 
-With a `scheduledEventsProfile`, Azure announces a new OS image or a deletion to the guest, and waits for the
-guest to respond until a timeout. In the simulator, the guest never responds earlier. The grace period of the
+With a `scheduledEventsProfile`, Azure announces a new OS image or a deletion to the guest, and waits until
+the guest responds or a timeout ends. In the simulator, the guest never responds. The grace period of the
 Application Health extension is how long an instance can be initializing before its health counts.
 """
 
@@ -23,14 +23,14 @@ NONE = timedelta(0)
 
 
 def notice_period(verb: str, profile: Mapping[str, Any]) -> timedelta:
-    """Return how long Azure waits after it has announced the event, or zero if it announces nothing."""
+    """Return how long Azure waits after announcing the event, or zero if the event is not announced."""
     name, usual = NOTIFICATIONS[verb]
     found = (profile.get("scheduledEventsProfile") or {}).get(name) or {}
     return iso_duration(str(found.get("notBeforeTimeout") or usual)) if found.get("enable") else NONE
 
 
 def health_grace(profile: Mapping[str, Any]) -> timedelta:
-    """Return the grace period of the health extension. Only version 2, which has rich states, has one."""
+    """Return the grace period of the health extension, or zero. Only version 2 has a grace period."""
     extensions = (profile.get("extensionProfile") or {}).get("extensions") or []
     for properties in (each.get("properties") or {} for each in extensions):
         is_rich = str(properties.get("typeHandlerVersion", "")).startswith("2")

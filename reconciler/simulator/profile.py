@@ -1,4 +1,4 @@
-"""Builds a complete, plausible model of a scale set from the few facts that a fleet file declares."""
+"""Builds a complete, plausible model of a scale set from the few fields that a fleet file declares."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def scale_set_body(
     is_single_group: bool,
     fault_domains: int,
 ) -> dict[str, Any]:
-    """Return the body that a client would have written to create this scale set.
+    """Return the body that Azure would store for this scale set.
 
-    `storage` names the image. Without it there is no `virtualMachineProfile`.
+    `storage` names the image. If it is None, the body has no `virtualMachineProfile`.
     """
     flexible = declared["orchestration"] == "Flexible"
     policy: dict[str, Any] = {"mode": declared["mode"]}
@@ -119,7 +119,7 @@ def _profile(declared: Mapping[str, Any], storage: Mapping[str, Any], group_id: 
 
 
 def _scheduled_events(declared: Mapping[str, Any]) -> dict[str, Any]:
-    """Return which events Azure announces to guests, and how long it waits for a guest to respond."""
+    """Return the `scheduledEventsProfile`, or {} if no event is announced to guests."""
     return {
         f"{name}Profile": {"enable": True, "notBeforeTimeout": iso_text(duration(declared[name]))}
         for name in ("terminateNotification", "osImageNotification")

@@ -1,10 +1,10 @@
 """Request quotas: token buckets of the compute provider, and of Resource Manager in front of it.
 
-Names, sizes and refills come from the documented limits and from the `x-ms-ratelimit-remaining-*` headers of
-recorded traffic. The provider has a bucket for each policy, per subscription and region or per resource. A
-call takes a token from each policy of its operation, or one per instance if the policy is charged per
-instance, and the response reports what is left. Only a simulator with throttling rejects requests.
-Without throttling, buckets stop at zero.
+Names, sizes and refill rates come from the documented limits and from the `x-ms-ratelimit-remaining-*`
+headers in recorded traffic. For each policy, the provider has a bucket per resource, or per subscription and
+region. A call takes one token for each policy of its operation, or one token per instance if the policy
+counts instances. The response reports the remaining tokens. Requests are rejected only if the simulator is
+throttling. Otherwise, an empty bucket has no effect.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Verbs = Literal["reads", "writes", "deletes"]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A limit of at most `size` tokens, with `refill` more each minute.
+    """A quota limit. Its bucket holds up to `size` tokens and gains `refill` tokens per minute.
 
-    With `per_vm`, a call takes one token for each instance. Otherwise it takes one token.
+    With `per_vm`, a call takes one token for each instance. Otherwise, it takes one token.
     """
 
     name: str
@@ -160,7 +160,7 @@ CALLERS = 15
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """What a call is charged to: its subscription in each region it covers, and its resource."""
+    """What a call is charged to: its resource, and its subscription in each region that the call covers."""
 
     subscription: str
     regions: tuple[str, ...]
@@ -175,7 +175,7 @@ class Payer:
 
 @dataclass(slots=True)
 class _Bucket:
-    """The number of tokens after the last withdrawal."""
+    """A bucket of tokens. `tokens` is the number that was left at the time `taken`."""
 
     tokens: float
     taken: datetime
@@ -186,7 +186,7 @@ class _Bucket:
         return round(min(policy.size, self.tokens + minutes * policy.refill), 9)
 
     def take(self, policy: Policy, now: datetime, tokens: int) -> int:
-        """Take tokens and return how many whole tokens are left."""
+        """Take `tokens` and return the number of whole tokens that remain."""
         level = self.level(policy, now)
         if tokens:
             level = max(0.0, level - tokens)
@@ -202,8 +202,8 @@ class Quotas:
     def admit(self, operation: str, payer: Payer) -> None:
         """Raise the compute provider's 429 if a policy of `operation` has no token left.
 
-        A call that is charged for more instances than there are tokens is admitted. Azure's behaviour is not
-        known.
+        A call is admitted even if it is charged for more instances than there are tokens. Azure's behaviour
+        in this case is not known.
         """
         for policy in _policies(operation):
             for key in payer.keys(policy):
@@ -211,10 +211,10 @@ class Quotas:
                     raise self._refusal(policy, wait)
 
     def charge(self, operation: str, payer: Payer, *, calls: int, vms: int | None) -> str:
-        """Take the tokens of this number of calls and of the instances that they are charged for.
+        """Take the tokens for these calls, each of which is charged for `vms` instances.
 
-        Returns `x-ms-ratelimit-remaining-resource`, "" for an operation without policies. If Azure reports no
-        charge, it does not report the policies of instances either.
+        Returns the value of `x-ms-ratelimit-remaining-resource`, or "" if the operation has no policies. If
+        `vms` is None, the policy for batched instance requests does not apply.
         """
         left = []
         for policy in _policies(operation):
@@ -235,7 +235,7 @@ class Quotas:
                 raise errors.too_many_for_gateway(verbs.rstrip("s"), subscription, caller, retry_after=wait)
 
     def charge_gateway(self, verbs: Verbs, subscription: str, caller: str, *, calls: int) -> dict[str, str]:
-        """Take the tokens and return the headers that report what is left."""
+        """Take the tokens and return the headers that report the remaining tokens."""
         own, everybody = (
             self._take(key, policy, calls) for policy, key in _gateway(verbs, subscription, caller)
         )
@@ -246,7 +246,7 @@ class Quotas:
         }
 
     def _wait(self, key: tuple[str, ...], policy: Policy) -> int:
-        """Return the seconds until the next token, or 0 if there is one."""
+        """Return the seconds until a token is available, or 0 if one already is."""
         bucket = self._buckets.get(key)
         missing = 0.0 if bucket is None else 1 - bucket.level(policy, self.clock.now())
         return math.ceil(missing * 60 / policy.refill) if missing > 0 else 0

@@ -1,8 +1,8 @@
-"""Reads the YAML of a fleet file with the reader of specs.
+"""Reads the YAML of a fleet file with the YAML reader for specs.
 
-The reader rejects duplicate keys, and reports all errors with line and column. Besides `declared`, this is
-the only module of the simulator that imports from the package around it. Reading YAML has nothing to do with
-Azure's behaviour, so the simulator still shares no error about Azure with the code that it tests.
+The reader rejects duplicate keys, and reports all errors with line and column. Only this module and
+`declared` import code from outside the simulator. Reading YAML has nothing to do with Azure's behaviour, so
+the simulator still shares no mistake about Azure with the code that it tests.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _EMPTY = "is empty; write `scaleSets:` with a scale set below it, or `scaleSets:
 
 @dataclass(frozen=True, slots=True)
 class FleetFile:
-    """A file as far as it can be read. `problems` are the errors of its YAML."""
+    """The part of a fleet file that can be read. `problems` are the YAML errors in the file."""
 
     document: Document | None
     problems: tuple[Problem, ...]
 
     @property
     def value(self) -> Mapping[str, Any]:
-        """The content of the file, which is empty if it cannot be read."""
+        """The content of the file, or {} if it cannot be read as a mapping."""
         value = self.document.value if self.document else None
         return value if isinstance(value, dict) else {}
 
     def locate(self, errors: Iterable[FieldError]) -> list[str]:
-        """Return these errors and those of the YAML, with line and column, in the order of the file."""
+        """Return these errors and the YAML errors, with line and column, in the order of the file."""
         return [str(each) for each in sorted({*self.problems, *map(self._problem, errors)})]
 
     def _problem(self, error: FieldError) -> Problem:

@@ -1,9 +1,9 @@
-"""The simulator's own record of requests and events, by which tests judge a run.
+"""The simulator's own record of requests and events, which tests use to judge a run.
 
-The record is append-only and does not depend on any client. `requests` has all exchanges in order. `events`
-has what happened to scale sets and their instances. An instance is *unavailable* from the moment something
-begins to take it out of service (or it crashes, turns unhealthy, is deallocated, or is being created) until
-it runs and, if it has a health source, is healthy.
+The record is append-only and does not depend on any client. `requests` contains all exchanges in order.
+`events` contains all changes to scale sets and their instances. An instance becomes *unavailable* when it is
+created, is taken out of service, crashes, turns unhealthy or is deallocated. It becomes available when it
+runs and, if it has a health source, is healthy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ InstanceStatus = Literal["serving", "unavailable", "deallocated", "deleting"]
 
 @dataclass(frozen=True, slots=True)
 class InstanceSnapshot:
-    """One instance at one moment. `is_behind` is whether an upgrade to the model would change it."""
+    """One instance at one moment. `is_behind` says whether the instance is not on the latest model."""
 
     status: InstanceStatus
     domain: Domain
@@ -44,8 +44,8 @@ class ScaleSetSnapshot:
 class Exchange:
     """One request and its response.
 
-    `status` is 0 if the client got no response. `body` is what a write sent, and `before` is the scale set
-    before the write. `client` is the number of the client, and `fault` is the fault that was injected.
+    `status` is 0 if the client got no response. `body` is the body of a write, and `before` is the scale set
+    before the write. `client` is the number of the client, and `fault` is the injected fault, if any.
     `if_match` is the etag that a write requires, or "" if it requires none.
     """
 
@@ -66,9 +66,10 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a scale set or an instance.
+    """A change to a scale set or an instance.
 
-    `instance_id` and `domain` are None for an event of the whole scale set, which has the kind "model".
+    `instance_id` and `domain` are None if the event concerns the whole scale set. The kind of such an event
+    is "model".
     """
 
     at: datetime
@@ -94,7 +95,7 @@ class Absence:
 
 
 def by_update_domain(domain: Domain) -> Hashable:
-    """The default key of a domain: numbers restart in each zone and placement group."""
+    """Return the default key of a domain. Numbers restart in each zone and placement group."""
     return (domain.zone, domain.placement_group, domain.update_domain)
 
 
@@ -128,16 +129,16 @@ class Record:
         return self.images_of(scale_set)
 
     def absences(self, scale_set: str) -> tuple[Absence, ...]:
-        """Return all periods during which an instance was unavailable, ordered by their start.
+        """Return all periods during which an instance was unavailable, ordered by start time.
 
         `scale_set` is a name, "group/name" or "subscription/group/name".
         """
         return tuple(sorted(_absences(self._events, scale_set), key=lambda absence: absence.since))
 
     def unavailable_at(self, scale_set: str, at: datetime) -> frozenset[str]:
-        """Return the ids of the instances that were unavailable at a moment.
+        """Return the ids of the instances that were unavailable at this moment.
 
-        An instance that became available at that very moment is not included.
+        An instance that became available at exactly this moment is not included.
         """
         return frozenset(absence.instance_id for absence in self.absences(scale_set) if _covers(absence, at))
 
@@ -147,10 +148,11 @@ class Record:
         cause: str | None = "manualupgrade",
         key: Callable[[Domain], Hashable] = by_update_domain,
     ) -> int:
-        """Return the maximum number of domains that were unavailable for `cause` (None: any) simultaneously.
+        """Return the maximum number of domains that were unavailable at the same time.
 
-        A domain is unavailable if one of its instances is. A domain that becomes available at the moment when
-        another becomes unavailable does not overlap with it.
+        Only absences for `cause` count, or all absences if it is None. A domain is unavailable if any of its
+        instances is. A domain that becomes available at the moment when another becomes unavailable does not
+        overlap with the other.
         """
         wanted = [absence for absence in self.absences(scale_set) if cause is None or absence.cause == cause]
         return max(
@@ -187,7 +189,7 @@ def _is_of(event: Event, scale_set: str) -> bool:
 
 
 def is_called(name: str, *path: str) -> bool:
-    """Whether `name` is the end of the path of a scale set: subscription, group, name.
+    """Whether `name` matches the end of a scale set's path: subscription, group, name.
 
     >>> [is_called(name, "s", "shop", "web") for name in ("web", "Shop/web", "s/shop/web", "other/web")]
     [True, True, True, False]

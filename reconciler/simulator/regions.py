@@ -1,4 +1,4 @@
-"""The two names of Azure's regions: `westeurope` in addresses, and `West Europe` for display.
+"""The two names of an Azure region: `westeurope` in addresses, and `West Europe` for display.
 
 Clients can write either name. Galleries return the display name.
 """
@@ -16,7 +16,7 @@ _PEOPLE = (
 
 
 def region(name: str) -> str:
-    """Return the name of a region in addresses.
+    """Return the name that addresses use for a region.
 
     >>> region("West Europe")
     'westeurope'

@@ -1,10 +1,10 @@
 """Automatic repairs: an instance that stays unhealthy is replaced, reimaged or restarted.
 
 As documented, repairs need a health source and skip instances that are protected from scale set actions. At
-most a twentieth of the scale set (at least one instance) is repaired at a time, and only after a grace
-period, which restarts with each change of state. Clients suspend and resume repairs with
-`setOrchestrationServiceState`. It is not known when Azure checks again if too many instances are under
-repair. The simulator checks again after the time of a boot.
+most a twentieth of the instances, but at least one, are repaired at a time. An instance is repaired only
+after a grace period, which restarts with each change of its state. Clients suspend and resume repairs with
+`setOrchestrationServiceState`. If too many instances are being repaired, it is not known when Azure checks
+again. The simulator checks again after the duration of a boot.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ACTIONS: Mapping[str, str] = {"replace": "Replace", "restart": "Restart", "reima
 
 
 def watch(scale_set: ScaleSet, instance: Instance) -> None:
-    """Check an unhealthy instance again after the grace period. Called when an instance has changed."""
+    """Check an unhealthy instance again after the grace period. Called when an instance changes."""
     policy = _policy(scale_set)
     if policy is not None and _is_unhealthy(instance):
         # Azure requires at least ten minutes. A fleet file can set less, but some time has to pass.
@@ -33,14 +33,14 @@ def watch(scale_set: ScaleSet, instance: Instance) -> None:
 
 
 def watch_all(scale_set: ScaleSet) -> None:
-    """Watch the instances that are already unhealthy. Called when the policy or its service has changed."""
+    """Watch all unhealthy instances. Called when the policy changes or repairs are suspended or resumed."""
     if _policy(scale_set) is not None:
         for instance in scale_set.instances.values():
             watch(scale_set, instance)
 
 
 def services(scale_set: ScaleSet) -> list[dict[str, str]]:
-    """Return the services in the instance view of the scale set. There are none without a policy."""
+    """Return the services in the instance view of the scale set, or [] if repairs are not enabled."""
     if (scale_set.body["properties"].get("automaticRepairsPolicy") or {}).get("enabled"):
         state = "Suspended" if scale_set.repairs_suspended else "Running"
         return [{"serviceName": SERVICE, "serviceState": state}]
@@ -48,7 +48,7 @@ def services(scale_set: ScaleSet) -> list[dict[str, str]]:
 
 
 def _policy(scale_set: ScaleSet) -> Mapping[str, Any] | None:
-    """Return the policy, or None while repairs are off."""
+    """Return the policy, or None while repairs are disabled or suspended."""
     policy: Mapping[str, Any] = scale_set.body["properties"].get("automaticRepairsPolicy") or {}
     return policy if policy.get("enabled") and not scale_set.repairs_suspended else None
 

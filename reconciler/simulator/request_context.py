@@ -1,4 +1,4 @@
-"""The context of one request: its caller, its operation, and the quotas it is charged to."""
+"""The context of one request: its caller, its operation, and the quotas that it is charged to."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RequestContext:
         return VERBS.get(self.request.method, "writes")
 
     def snapshot(self, cloud: Cloud) -> ScaleSetSnapshot | None:
-        """Return the scale set before a write, or None for a read or a missing scale set."""
+        """Return a snapshot of the scale set before a write, or None for a read or a missing scale set."""
         if VERBS.get(self.request.method) == "reads" or "group" not in self.names:
             return None
         group = cloud.groups.get(self.subscription, {}).get(self.names["group"].lower())
@@ -65,7 +65,7 @@ class RequestContext:
 
 
 def _regions(cloud: Cloud, names: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the regions that a request covers: the regions of the existing resources that it concerns."""
+    """Return the regions that a request covers."""
     if "location" in names:
         return (region(names["location"]),)
     groups = cloud.groups.get(names["subscription"].lower(), {})

@@ -1,9 +1,9 @@
 """The platform's own rolling upgrade: a batch, a health check, the next batch.
 
-A model change of a scale set in Rolling mode starts it, and so does an OS upgrade. It upgrades the instances
-that are not on the latest model in the order of their domains, `maxBatchInstancePercent` at a time. It waits
-until each batch runs and is healthy, and stops if more than `maxUnhealthyUpgradedInstancePercent` of the
-upgraded instances are unhealthy. The operation that started it ends with it.
+It starts when the model of a scale set in Rolling mode changes, or when a client requests it. It upgrades the
+instances that are not on the latest model, in the order of their domains, `maxBatchInstancePercent` at a
+time. It waits until each batch has settled, and stops if more than `maxUnhealthyUpgradedInstancePercent` of
+the upgraded instances are unhealthy. Its operation ends when the rolling upgrade ends.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PART = "rolling upgrade"
 
 
 class RollingUpgrade:
-    """One rolling upgrade. `code` is one of RollingForward, Cancelled, Completed, Faulted."""
+    """One rolling upgrade. `code` is RollingForward, Cancelled, Completed or Faulted."""
 
     def __init__(self, scale_set: Owner, operation: Operation, *, by: str) -> None:
         self.scale_set = scale_set
@@ -87,7 +87,7 @@ class RollingUpgrade:
         return self._resource(properties)
 
     def history(self) -> dict[str, Any]:
-        """Return the entry in `GET .../osUpgradeHistory`. Its form follows the SDK's model."""
+        """Return the entry for `GET .../osUpgradeHistory`, in the form that the SDK's model defines."""
         ended = {} if self.ended is None else {"endTime": self.ended.isoformat()}
         target = self.scale_set.applied.image
         version = {} if target.exact_version is None else {"exactVersion": target.exact_version}

@@ -1,10 +1,10 @@
-"""The table of routes: which request leads to which endpoint.
+"""The table of routes, which maps requests to endpoints.
 
 The name of a route is Azure's operationId, which the record, the faults and the quotas use. Four routes have
-no operationId in Azure's specifications and get one of the same form: the status of an operation, the status
-of a disk operation, the discovery of a cloud, and the permissions in a subscription. Paths match in any
-casing. `{braces}` are the variable parts, which an endpoint finds in `Call.names`. To add a route, add a row
-here and a function to `endpoints`.
+no operationId in Azure's specifications, but a name of the same form: the status of an operation, the status
+of a disk operation, the discovery of a cloud, and the permissions in a subscription. Paths are
+case-insensitive. `{braces}` are the variable parts, which an endpoint finds in `Call.names`. To add a route,
+add a row here and a function to `endpoints`.
 """
 
 from __future__ import annotations
@@ -77,14 +77,14 @@ class Route:
 
 
 def _tags(name: str, method: str, endpoint: Callable[[Call], Reply]) -> tuple[Route, Route]:
-    """Return the routes of an operation on the tags of a scale set, and of a resource group."""
+    """Return the two routes of a tag operation, for scale sets and for resource groups."""
     return Route(f"Tags_{name}", method, SET + TAGS, endpoint), Route(
         f"Tags_{name}", method, GROUP + TAGS, endpoint
     )
 
 
 def _action(name: str, word: str) -> Route:
-    """Return the route of an action on several instances. The endpoint reads the action from the path."""
+    """Return the route for an action on several instances. The endpoint reads the action from the path."""
     return Route(name, "POST", f"{SET}/(?P<action>{word})", actions.act)
 
 
@@ -252,7 +252,7 @@ ROUTES = (
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """The table, indexed by method and path length, so that a request is matched against few patterns."""
+    """The routes, indexed by method and path length, so that a request is matched against few patterns."""
 
     by_shape: Mapping[tuple[str, int], tuple[Route, ...]]
 
@@ -265,7 +265,7 @@ class Routes:
         return cls(shapes)
 
     def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
-        """Return the route of a request and the variable parts of its path."""
+        """Return the route for a request and the variable parts of its path, or None if no route matches."""
         bare = path.rstrip("/")
         for route in self.by_shape.get((method.upper(), bare.count("/")), ()):
             if (match := route.pattern.fullmatch(bare)) is not None:

@@ -33,7 +33,7 @@ MODELS = 10
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class ScaleSet(Owner):
-    """A scale set. `reported` overrides top-level fields of the resource. None stands for null."""
+    """A scale set. `reported` overrides top-level fields of the resource. A value of None becomes null."""
 
     capacity: int = 0
     etag: int = 1
@@ -60,7 +60,7 @@ class ScaleSet(Owner):
 
     @property
     def provisioning(self) -> str:
-        """The provisioning state that the scale set reports. `reported_state` overrides the real one."""
+        """The provisioning state that the scale set reports. `reported_state` overrides the real state."""
         if self.is_deleting:
             return "Deleting"
         if self.reported_state is not None:
@@ -75,7 +75,7 @@ class ScaleSet(Owner):
 
     @property
     def snapshot(self) -> ScaleSetSnapshot:
-        """The state of the scale set for the record."""
+        """A snapshot of the scale set and its instances."""
         return ScaleSetSnapshot(
             self.applied.image.name,
             dict(self.body.get("tags") or {}),
@@ -83,7 +83,7 @@ class ScaleSet(Owner):
         )
 
     def admit(self, body: Mapping[str, Any], capacity: int) -> None:
-        """Raise Azure's error if it rejects the capacity, or new instances on the image that `body` names."""
+        """Raise the error with which Azure would reject this capacity, or new instances with this body."""
         is_single = body["properties"].get("singlePlacementGroup", False)
         limit = GROUP * max(1, len(self.placement.zones)) if is_single else LARGEST
         if capacity > limit:
@@ -91,12 +91,11 @@ class ScaleSet(Owner):
         self._require(self.model_of(body, revision=0).image, body)
 
     def change(self, body: Mapping[str, Any], *, cause: str) -> bool:
-        """Store a new model.
+        """Store a new body, and return whether it starts a new revision of the model.
 
-        Returns whether the change leaves instances that are not on the latest model. Raises ArmError if the
-        model is invalid, and then changes nothing. Every write resolves a bare gallery definition again. If
-        it resolves to a newer version, instances are no longer on the latest model, as was observed in the
-        field. `latest` of a platform image has no such effect.
+        Raises ArmError, and changes nothing, if the model is invalid. Every write resolves a bare gallery
+        definition again. If the definition resolves to a newer version, instances are no longer on the latest
+        model, as users have observed. `latest` of a platform image has no such effect.
         """
         is_same_image = storage_in(body) == (self.applied.profile.get("storageProfile") or {})
         image = self.newest(self.applied) if is_same_image else None
@@ -123,7 +122,7 @@ class ScaleSet(Owner):
         return operation
 
     def refuse_haste(self) -> None:
-        """Raise the 409 that a write gets if it follows another one too soon."""
+        """Raise Azure's 409 if a write follows the previous operation too soon."""
         since = self.cloud.clock.now() - self.settled_at
         if self.settled_at > self.created and since < self.cloud.timings.conflict:
             raise errors.conflict()
@@ -132,9 +131,9 @@ class ScaleSet(Owner):
         self.etag += 1
 
     def seed(self, capacity: int, ids: Sequence[str] = ()) -> None:
-        """Create these instances in a settled state, as if they had always existed.
+        """Create the instances with which a fleet starts, in a settled state.
 
-        The ids are `ids`, in this order, or 0 to capacity - 1. Those of a Flexible scale set are names.
+        `ids` are numbers, or names in a Flexible scale set. By default, instances are numbered from 0.
         """
         for position, given in enumerate(ids or map(str, range(self.allocatable(capacity)))):
             is_name = self.is_flexible and bool(ids)
@@ -144,7 +143,7 @@ class ScaleSet(Owner):
         self.capacity = capacity
 
     def attach(self, name: str, image: str | None) -> Instance:
-        """Add a virtual machine that was created by hand, on its own image or on a bare disk."""
+        """Add a manually created virtual machine. If `image` is None, the machine has a bare disk."""
         storage: Mapping[str, Any] = {
             "osDisk": {"osType": "Linux", "createOption": "Attach", "diskSizeGB": 30}
         }
@@ -165,7 +164,7 @@ class ScaleSet(Owner):
     def remove(self) -> Operation:
         """Delete the scale set with its instances.
 
-        A second call returns the operation that is deleting it.
+        If the scale set is already being deleted, return the running operation.
         """
         if self.is_deleting:
             return self.running[-1]
@@ -177,7 +176,7 @@ class ScaleSet(Owner):
         return operation
 
     def find(self, ids: Iterable[str]) -> list[Instance] | str:
-        """Return the instances with these ids ("*" for all), or the first id that is not an instance."""
+        """Return the instances with these ids ("*" for all), or the first id that does not exist."""
         wanted = list(ids)
         if "*" in wanted:
             return list(self.instances.values())
@@ -185,16 +184,16 @@ class ScaleSet(Owner):
         return missing if missing is not None else [self.instances[each] for each in dict.fromkeys(wanted)]
 
     def allocatable(self, capacity: int) -> int:
-        """Return for how many of these instances Azure has capacity."""
+        """Return how many of `capacity` instances Azure can allocate."""
         return capacity if self.allocation_limit is None else min(capacity, self.allocation_limit)
 
     def free_slots(self) -> Iterator[int]:
-        """Yield the slots of new instances: the lowest free ones, which balances zones and domains."""
+        """Yield the free slots for new instances. The lowest come first, which balances zones and domains."""
         taken = {each.slot for each in self.instances.values()}
         return (slot for slot in count() if slot not in taken)
 
     def add_instance(self, slot: int, name: str | None = None) -> Instance:
-        """Add an instance. By default its id is one that was never used before."""
+        """Add an instance. Its default id has never been used before."""
         number = self.next_number
         self.next_number += 1
         usual = f"{self.name}_{guid(self.id, number)[:8]}" if self.is_flexible else str(number)
@@ -207,7 +206,7 @@ class ScaleSet(Owner):
 
     @property
     def _models(self) -> frozenset[int]:
-        """The revisions that instances are on."""
+        """The revisions of the model that instances are on."""
         return frozenset(each.applied.revision for each in self.instances.values() if not each.is_attached)
 
     @property
@@ -217,7 +216,7 @@ class ScaleSet(Owner):
         return frozenset({"manualupgrade"}) if is_silent else frozenset()
 
     def _require(self, image: Image, body: Mapping[str, Any]) -> None:
-        """Raise Azure's error if new instances of the scale set with this body cannot use the image."""
+        """Raise Azure's error if new instances with this body cannot use the image."""
         if image.kind == "none":
             return
         catalogue = self.cloud.catalogue

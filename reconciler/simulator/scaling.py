@@ -1,9 +1,9 @@
 """Scaling: which instances are created and which are deleted.
 
 A scale set that overprovisions creates more instances than requested, and deletes the surplus once the others
-have arrived. Ids are never reused, so they have gaps. Azure does not say how large the surplus is. Scale sets
-of two were recorded with the ids 0 and 3, so it is at least two. It is also not known which instances Azure
-keeps. The simulator's choice is arbitrary, but the same in each run.
+have been created. Ids are never reused, so they have gaps. Azure does not document the size of the surplus.
+Scale sets of two instances were recorded with the ids 0 and 3, so the surplus is at least two. It is also not
+known which instances Azure keeps. The simulator's choice is arbitrary, but the same in each run.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ SURPLUS = "overprovisioned instances"
 
 
 def scale(scale_set: ScaleSet, capacity: int, operation: Operation) -> None:
-    """Create or delete instances until there are `capacity`, as far as protection allows.
+    """Create or delete instances until there are `capacity` of them, as far as protection allows.
 
-    If there is a surplus, the etag changes a second time once the surplus is deleted. Otherwise it does not.
-    Recordings of Azure show both cases.
+    The etag changes a second time only if there is a surplus, once the surplus has been deleted. Recordings
+    of Azure show both cases.
     """
     if operation.is_lost:
         return
@@ -47,7 +47,7 @@ def scale(scale_set: ScaleSet, capacity: int, operation: Operation) -> None:
 
 
 def _grow(scale_set: ScaleSet, count: int, operation: Operation) -> None:
-    """Create `count` instances that stay, on the current model."""
+    """Create `count` instances on the current model, and a surplus if the scale set overprovisions."""
     extra = surplus_size(count) if scale_set.overprovisions else 0
     created = [scale_set.add_instance(slot) for slot in islice(scale_set.free_slots(), count + extra)]
     for instance in created:
@@ -59,7 +59,7 @@ def _grow(scale_set: ScaleSet, count: int, operation: Operation) -> None:
 
 
 def _schedule_surplus_removal(scale_set: ScaleSet, surplus: set[Instance], operation: Operation) -> Operation:
-    """Delete the surplus once the other instances have arrived, and then complete `operation`.
+    """Delete the surplus once the other instances have been created, and then complete `operation`.
 
     Returns the part of the operation that waits for the other instances.
     """
@@ -86,7 +86,7 @@ def _schedule_surplus_removal(scale_set: ScaleSet, surplus: set[Instance], opera
 
 
 def surplus_size(count: int) -> int:
-    """Return the size of the surplus: a fifth, and at least two.
+    """Return the size of the surplus: a fifth of `count`, but at least two.
 
     >>> surplus_size(1), surplus_size(20)
     (2, 4)
@@ -95,10 +95,11 @@ def surplus_size(count: int) -> int:
 
 
 def _leaving(scale_set: ScaleSet, staying: Sequence[Instance], count: int) -> list[Instance]:
-    """Choose the instances to delete by Azure's default policy.
+    """Choose the instances to delete according to Azure's default policy.
 
-    There are fewer than `count` if the others are protected. The policy balances zones first, then fault
-    domains. Among the rest it deletes the highest id, or in a Flexible scale set the oldest instance.
+    The policy balances zones first, then fault domains. Among the remaining candidates, it chooses the
+    highest id or, in a Flexible scale set, the oldest instance. If too many instances are protected, it
+    chooses fewer than `count`.
     """
     zones = Counter(each.domain.zone for each in staying)
     racks = Counter((each.domain.zone, each.domain.fault_domain) for each in staying)
@@ -122,7 +123,7 @@ def _leaving(scale_set: ScaleSet, staying: Sequence[Instance], count: int) -> li
 
 
 def _sub_operation(operation: Operation) -> Operation:
-    """Return a part of an operation that clients do not see."""
+    """Return an operation that is part of another operation, and that clients do not see."""
     return Operation(
         "", "part", operation.subscription, operation.location, operation.started, operation.clock
     )

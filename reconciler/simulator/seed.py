@@ -1,7 +1,7 @@
-"""Creates one scale set of a fleet file in the cloud, settled, as if it had always existed.
+"""Creates one scale set of a fleet file in the cloud, in a settled state.
 
-At this point the structure of the declaration is valid and its defaults are filled in. Fields that are not
-consistent with each other or with the cloud are found here. They raise `InvalidField`, or are returned as
+The structure of the declaration has already been checked, and its defaults are filled in. This module finds
+fields that are inconsistent with each other or with the cloud. It raises `InvalidField`, or returns the
 errors.
 """
 
@@ -34,7 +34,7 @@ PLACES = {
 
 
 def add_scale_set(declared: Mapping[str, Any], cloud: Cloud, location: Location) -> list[FieldError]:
-    """Add the scale set to the cloud and return the errors of its fields.
+    """Add the scale set to the cloud and return the errors in its fields.
 
     Raises InvalidField if the scale set cannot exist, or ArmError if Azure would reject it.
     """
@@ -84,7 +84,7 @@ def add_scale_set(declared: Mapping[str, Any], cloud: Cloud, location: Location)
 
 
 def attach(scale_set: ScaleSet, machines: Any, location: Location) -> None:
-    """Add machines that were created by hand. Raises InvalidField if the scale set cannot have any."""
+    """Attach manually created machines. Raises InvalidField if the scale set is not Flexible."""
     if machines and not scale_set.is_flexible:
         raise InvalidField(
             location, "machines can only be attached to a Flexible scale set; add `orchestration: Flexible`"
@@ -130,7 +130,7 @@ def _seed_state(member: Instance, state: Mapping[str, Any]) -> None:
 
 
 def _apply_overrides(member: Instance, state: Mapping[str, Any]) -> dict[str, Any]:
-    """Apply the parts of a state that no operation changes, and return the states that remain to be set."""
+    """Apply the overrides in a declared state. Returns its provisioning state, power state and health."""
     is_current = state.get("latestModelApplied", "image" not in state)
     if "image" in state:
         image = image_name(state["image"])
@@ -156,7 +156,7 @@ def _cause(state: Mapping[str, Any]) -> str:
 
 
 def _ids(declared: Mapping[str, Any], location: Location) -> Sequence[str]:
-    """Return the declared ids of instances. Raises InvalidField if one is a name in a Uniform scale set."""
+    """Return the declared instance ids. Raises InvalidField for a name in a Uniform scale set."""
     ids: Sequence[str] = declared.get("instances", ())
     for position, each in enumerate(ids):
         if declared["orchestration"] == "Uniform" and not each.isdecimal():
@@ -169,7 +169,7 @@ def _ids(declared: Mapping[str, Any], location: Location) -> Sequence[str]:
 
 
 def _storage(declared: Mapping[str, Any], cloud: Cloud, location: Location) -> dict[str, Any] | None:
-    """Return the part of the storage profile that names the image, or None without a profile."""
+    """Return the `storageProfile` fragment that names the image, or None if there is no profile."""
     if not declared["virtualMachineProfile"]:
         if declared["orchestration"] != "Flexible":
             raise InvalidField(
@@ -198,7 +198,7 @@ def _placement(declared: Mapping[str, Any]) -> Placement:
 
 
 def _report(scale_set: ScaleSet, declared: Mapping[str, Any]) -> None:
-    """Set what the scale set reports instead of its real state."""
+    """Set the values that the scale set reports instead of its real ones."""
     report_state(scale_set, declared["provisioningState"])
     if "managedBy" in declared:
         scale_set.reported["managedBy"] = declared["managedBy"]
@@ -207,7 +207,7 @@ def _report(scale_set: ScaleSet, declared: Mapping[str, Any]) -> None:
 
 
 def report_state(scale_set: ScaleSet, state: str) -> None:
-    """Set the reported state. `Failed` ends with the next write that succeeds. Other states stay."""
+    """Set the reported state. `Failed` lasts only until an operation succeeds."""
     scale_set.failed = state == "Failed"
     scale_set.reported_state = None if state in ("Succeeded", "Failed") else state
 
@@ -215,7 +215,7 @@ def report_state(scale_set: ScaleSet, state: str) -> None:
 def _start_activity(
     scale_set: ScaleSet, declared: Mapping[str, Any], location: Location, found: list[FieldError]
 ) -> None:
-    """Start what happens by itself: autoscaling and flapping. Errors are added to `found`."""
+    """Start autoscaling and flapping. Errors are added to `found`."""
     if "automaticRepairs" in declared and declared["health"] == "none":
         fix = "needs a health source; add `health: extension` or `health: probe`"
         found.append(FieldError((*location, "automaticRepairs"), fix))

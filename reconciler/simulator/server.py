@@ -1,4 +1,4 @@
-"""The entry point for clients outside this process: a real HTTPS server, with the endpoints to sign in.
+"""The entry point for clients outside this process: a real HTTPS server with sign-in endpoints.
 
     with sim.serve() as server:
         env = {**os.environ, **server.environment}       # any client that finds its identity and its CA there
@@ -32,7 +32,7 @@ ABRUPTLY = struct.pack("ii", 1, 0)
 
 
 class Server:
-    """Serves from construction until `close`."""
+    """A server that runs from construction until `close`."""
 
     def __init__(self, core: Core, port: int = 0, certificates: Path | None = None) -> None:
         self.identity_header = guid("identity header")
@@ -62,7 +62,7 @@ class Server:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The environment variables with which a client finds its identity and trusts the certificate."""
+        """The environment variables that let a client find its identity and trust the certificate."""
         return {
             "IDENTITY_ENDPOINT": self.identity_endpoint,
             "IDENTITY_HEADER": self.identity_header,
@@ -74,7 +74,7 @@ class Server:
         }
 
     def close(self) -> None:
-        """Stop serving, close the connections, and remove certificates that were created for this server."""
+        """Stop serving, close all connections, and remove the certificates if they are temporary."""
         self._opened.close()
 
     def __enter__(self) -> Server:
@@ -146,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_PATCH = do_POST = do_DELETE = answer  # noqa: N815 - the names http.server looks for
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Log nothing: the simulator has its own record."""
+        """Log nothing, because the simulator has its own record."""
 
     def _send(self, response: Response) -> None:
         self.send_response_only(response.status)

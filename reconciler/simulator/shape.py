@@ -1,7 +1,7 @@
-"""The structure of a scale set's body: wrong types and missing fields are rejected immediately.
+"""The structure of a scale set's body. Wrong types and missing fields are rejected immediately.
 
-Only the parts that the simulator reads are checked. The first half of the message and its target follow
-Azure's wording. The .NET type that Azure names for each part is not known.
+Only the parts that the simulator reads are checked. The error message follows Azure's wording, but omits the
+.NET type, which is not known.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ SHAPE: Shape = {
 
 
 def require_shape(value: Any, shape: Any = SHAPE, path: str = "") -> None:
-    """Raise Azure's 400 for the first part of the body that has a wrong type."""
+    """Raise Azure's 400 for the first part of the body that is missing or has the wrong type."""
     if isinstance(shape, type):
         is_fit = isinstance(value, shape) and not (shape is int and isinstance(value, bool))
     else:

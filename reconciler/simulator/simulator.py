@@ -1,9 +1,9 @@
-"""The simulator for its users: the core with a fleet in its cloud, and its entry points.
+"""The simulator as its users see it: the core, a fleet in its cloud, and the entry points.
 
     sim = Simulator.load(read_fleet("fleet.yaml"), VirtualClock())
     client = ComputeManagementClient(credential, subscription, transport=sim.transport())
 
-An entry point is imported when it is first used: one needs azure-core, the other cryptography.
+An entry point is imported when it is first used, because one needs azure-core and the other cryptography.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Simulator(Core):
     def load(cls, description: Mapping[str, Any], clock: Clock) -> Self:
         """Create a simulator with this fleet.
 
-        Raises FleetError, whose message names location, cause and fix of each error.
+        Raises FleetError if the fleet is invalid. The message has the location, cause and fix of each error.
         """
         simulator = cls(clock)
         fleet.build(description, simulator.cloud, simulator.faults)
@@ -50,15 +50,15 @@ class Simulator(Core):
         return self.cloud.record
 
     def scale_set(self, name: str) -> LiveScaleSet:
-        """Return the live scale set with this name, "group/name" or "subscription/group/name".
+        """Return the live scale set for "name", "group/name" or "subscription/group/name".
 
-        Raises KeyError if there is none, or more than one.
+        Raises KeyError if none or several match.
         """
         with self.clock.hold():
             return LiveScaleSet(self.cloud.find_scale_set(name))
 
     def resource_group(self, subscription: str, name: str) -> LiveResourceGroup:
-        """Return the live resource group. Raises ArmError if there is none."""
+        """Return the live resource group. Raises ArmError if the group does not exist."""
         with self.clock.hold():
             return LiveResourceGroup(self.cloud.group(subscription, name), self.clock)
 
@@ -77,10 +77,11 @@ class Simulator(Core):
         security_type: SecurityType | None = None,
         plan: Mapping[str, str] | None = None,
     ) -> None:
-        """Add an image to the catalogue: `publisher:offer:sku:version`, an id or the address of a VHD.
+        """Add an image to the catalogue, or update the properties of an existing image.
 
-        For an image that exists, the arguments that are not None replace its properties. `regions` are the
-        regions that have the image, and `replicating` those to which it is still being replicated.
+        `image` is `publisher:offer:sku:version`, an id, or the address of a VHD. An argument that is None
+        keeps the existing value. `regions` are the regions that have the image. `replicating` are the regions
+        to which the image is still being replicated.
         """
         with self.clock.hold():
             self.cloud.catalogue.publish(
@@ -109,9 +110,9 @@ class Simulator(Core):
         return InProcessTransport(self, next(self._clients))
 
     def serve(self, port: int = 0, certificates: Path | None = None) -> Server:
-        """Serve any other client by HTTPS on 127.0.0.1.
+        """Serve other clients over HTTPS on 127.0.0.1.
 
-        `certificates` is the directory for the certificates, by default a temporary one.
+        `certificates` is the directory for the certificates, by default a temporary directory.
         """
         from reconciler.simulator.server import Server  # noqa: PLC0415
 

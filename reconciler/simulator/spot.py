@@ -1,10 +1,11 @@
 """Eviction and restoration of spot instances.
 
 With the eviction policy Deallocate, an evicted instance stays in the scale set and counts towards its
-capacity, but does not run. It is deallocated, or only stopped, as users have observed. If the scale set has a
-`spotRestorePolicy`, the platform tries to start the instance again until the policy's timeout. It cannot be
-known when capacity returns. In the simulator, it returns after the time that a new instance takes. With the
-policy Delete, the instance is removed, and the capacity decreases by one. This has not been recorded.
+capacity, but does not run. It is deallocated or, as users have observed, only stopped. If the scale set has a
+`spotRestorePolicy`, the platform tries to start the instance again until the policy's timeout. It is not
+known in advance when capacity returns in Azure. In the simulator, capacity returns after the time that it
+takes to create an instance. With the eviction policy Delete, the instance is removed, and the capacity of the
+scale set decreases by one. This behaviour has not been recorded.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from reconciler.simulator.timings import iso_duration
 
 
 def evict(scale_set: ScaleSet, instance: Instance, power: EvictedPower | None = None) -> None:
-    """Evict an instance. `power` overrides the power state in which the scale set leaves it."""
+    """Evict an instance. `power` overrides the scale set's power state for evicted instances."""
     if str(instance.applied.profile.get("evictionPolicy", "Deallocate")) == "Delete":
         instance.force(FORCED_STAGES["remove"], "evict")
         scale_set.capacity = max(0, scale_set.capacity - 1)

@@ -53,13 +53,16 @@ def publish_details(details: Mapping[str, Any], catalogue: Catalogue, location: 
 
 
 def _security_type(details: Mapping[str, Any]) -> Any:
-    """Return the security type. Trusted launch needs generation 2. If both are omitted, the name decides."""
+    """Return the declared security type, or else the default for the declared generation.
+
+    Returns None if neither is declared. The default then depends on the name of the image.
+    """
     usual = {"V1": "Standard", "V2": "TrustedLaunchSupported"}
     return details.get("securityType", usual.get(str(details.get("hyperVGeneration"))))
 
 
 def image_name(value: str | Mapping[str, Any]) -> str:
-    """Return the name of an image, from any of the forms in which a file can write it."""
+    """Return the name of an image, which a fleet file can write in several forms."""
     if isinstance(value, str):
         return value
     return _platform(value["platform"]) if "platform" in value else str(value.get("id", value.get("vhd")))
@@ -70,6 +73,6 @@ def _platform(fields: Mapping[str, str]) -> str:
 
 
 def is_open(image: str) -> bool:
-    """Whether the name leaves the version open, so that it does not publish an image."""
+    """Whether the name of the image leaves its version open."""
     is_definition = "/galleries/" in image.lower() and "/versions/" not in image.lower()
     return is_definition or image.lower().endswith(":latest")

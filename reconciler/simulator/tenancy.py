@@ -1,4 +1,4 @@
-"""Subscriptions of other tenants: which tokens are accepted, and whose images a scale set may name.
+"""Subscriptions in other tenants: which tokens are accepted, and whose images a scale set may use.
 
 A request has one token for its own subscription. `x-ms-authorization-auxiliary` can contain further tokens
 for linked subscriptions.
@@ -30,7 +30,7 @@ def require_tenant(cloud: Cloud, subscription: str, request: Request) -> None:
 
 
 def require_linked(cloud: Cloud, route: str, request: Request) -> None:
-    """Raise Azure's 403 for a write that names an image of a tenant, but has no token of this tenant."""
+    """Raise Azure's 403 if a write names an image in a tenant for which the request has no token."""
     image = _image_id(request) if route in LINKING else ""
     found = SUBSCRIPTION.match(image)
     if found is None:
@@ -42,7 +42,7 @@ def require_linked(cloud: Cloud, route: str, request: Request) -> None:
 
 
 def _image_id(request: Request) -> str:
-    """Return the id of the image that the body of a write names, or "" for none."""
+    """Return the image id in the body of a write, or "" if the body has none."""
     found: object = request.json()
     for name in (
         "properties",

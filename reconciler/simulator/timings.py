@@ -28,7 +28,8 @@ def duration(text: str) -> timedelta:
 def iso_duration(text: str) -> timedelta:
     """Parse the hours, minutes and seconds of an ISO 8601 duration, as the API writes it.
 
-    Zero for other text.
+    Returns zero for any other text.
+
     >>> iso_duration("PT1M30S")
     datetime.timedelta(seconds=90)
     """
@@ -51,10 +52,11 @@ def iso_text(wait: timedelta) -> str:
 class Timings:
     """The durations of the simulated platform.
 
-    `model`: an update of the scale set's own model, or of an instance that needs no new disk. `upgrade`:
-    stopping an instance and replacing its OS disk. `boot`: starting an instance. `health`: from running to
-    the first health report. `create`: a new instance, until it runs. `conflict`: how long after a write
-    another write is rejected with a 409. In Azure, this was observed for some seconds.
+    `model` is the time to update the scale set's own model, or an instance that needs no new disk. `upgrade`
+    is the time to stop an instance and replace its OS disk. `boot` is the time to start an instance. `health`
+    is the time from running to the first health report. `create` is the time to create an instance until it
+    runs. `conflict` is the time after an operation in which a write gets a 409. In Azure, this was observed
+    for a few seconds.
     """
 
     model: timedelta = timedelta(seconds=8)
@@ -75,5 +77,5 @@ class Timings:
 
     @property
     def retry_after(self) -> int:
-        """The whole seconds that a client must wait before it polls an operation again."""
+        """The number of seconds that a client must wait before it polls an operation again."""
         return max(1, min(10, round((self.upgrade + self.boot).total_seconds() / 4)))

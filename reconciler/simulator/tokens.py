@@ -1,6 +1,7 @@
 """Access tokens: JWTs that clients can decode (`az` reads `tid`), with a signature that is never verified.
 
-They expire by the computer's clock instead of the simulator's, like the credentials that cache them.
+Their expiry follows the system clock and not the simulator's, because the credentials that cache tokens use
+the system clock too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ LIFETIME = 24 * 60 * 60  # seconds
 
 
 def token(resource: str, issued: int, client: str = CLIENT, tenant: str = TENANT) -> str:
-    """Return an access token of the application `client` for `resource`, issued at this Unix time."""
+    """Return an access token for `resource`, issued to the application `client` at the Unix time `issued`."""
     claims = {
         "aud": resource,
         "iss": f"https://sts.windows.net/{tenant}/",
@@ -51,10 +52,7 @@ def tenant_of(authorization: str) -> str:
 
 
 def claims(authorization: str) -> Mapping[str, Any]:
-    """Return the claims of the token in this header.
-
-    A token that cannot be decoded is accepted too, and has no claims.
-    """
+    """Return the claims of the token in this header, or {} if the token cannot be decoded."""
     try:
         payload = authorization.split(" ", 1)[1].split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

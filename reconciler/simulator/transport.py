@@ -2,9 +2,9 @@
 
     ComputeManagementClient(credential, subscription, transport=sim.transport())
 
-The SDK waits in `sleep`, between polls or before a retry. On a virtual clock this takes no time. Header names
-are case-insensitive, because the SDK's pollers need this: with a plain dict, a long-running operation looks
-finished at once.
+The SDK calls `sleep` between polls and before retries. On a virtual clock, this takes no real time. Header
+names are case-insensitive, because the SDK's pollers rely on it. With a plain dict, a long-running operation
+would look finished immediately.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ class InProcessTransport(HttpTransport[HttpRequest, HttpResponse]):
         self._core.clock.sleep(timedelta(seconds=duration))
 
     def open(self) -> None:
-        """Do nothing: there is no connection."""
+        """Do nothing, because there is no connection."""
 
     def close(self) -> None:
-        """Do nothing: there is no connection."""
+        """Do nothing, because there is no connection."""
 
     def __enter__(self) -> InProcessTransport:
         return self
@@ -68,7 +68,7 @@ class InProcessTransport(HttpTransport[HttpRequest, HttpResponse]):
 
 
 class InProcessResponse(HttpResponse):
-    """A complete response, with the interface of one that is still being read."""
+    """A complete response with the interface of a streamed one."""
 
     def __init__(self, request: HttpRequest, response: Response) -> None:
         self._request = request

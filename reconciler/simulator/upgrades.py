@@ -1,4 +1,4 @@
-"""Upgrades of instances to the model of their scale set, for manual and automatic upgrades alike."""
+"""Manual and automatic upgrades of instances to the model of their scale set."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from reconciler.simulator.operations import Operation
 def upgradable(instances: Iterable[Instance]) -> list[Instance]:
     """Return the instances that an upgrade changes.
 
-    They are not on the latest model, not protected, and not being deleted. It is an assumption that Azure
-    skips protected instances without an error. No evidence was found for or against it.
+    They are not on the latest model, not protected, and not being deleted. The simulator assumes that Azure
+    skips protected instances without an error. No evidence was found for or against this.
     """
     return [
         instance
@@ -23,7 +23,7 @@ def upgradable(instances: Iterable[Instance]) -> list[Instance]:
 
 
 def upgrade(scale_set: Owner, instances: Iterable[Instance], operation: Operation, *, cause: str) -> None:
-    """Start the upgrade of each instance for `operation`, with `latest` resolved again."""
+    """Resolve `latest` again and start to upgrade each instance as part of `operation`."""
     scale_set.renew()
     for instance in list(instances):
         verb = "refuse" if operation.forced_error else _upgrade_verb(instance, scale_set)
@@ -31,7 +31,7 @@ def upgrade(scale_set: Owner, instances: Iterable[Instance], operation: Operatio
 
 
 def _upgrade_verb(instance: Instance, scale_set: Owner) -> Verb:
-    """Return the verb whose course an upgrade of the instance takes.
+    """Return the verb whose course upgrades the instance.
 
     The simulator assumes that an instance that is not running gets a new disk and stays stopped.
     """

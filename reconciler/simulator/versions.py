@@ -1,13 +1,12 @@
-"""What each API version shows of a resource: the fields it knows, and the fields that Azure fills in.
+"""The fields that each API version shows: fields that it knows, and fields that Azure fills in.
 
-The tables follow traffic that was recorded from 2017 to 2026. Older versions do not show a field that was
-added later, even if a client wrote it (`KNOWN`). A field that Azure fills in (`FILLED`) is not stored.
-Another version can therefore show nothing in its place, and a client that writes back what it read changes
-nothing.
+The tables follow traffic that was recorded from 2017 to 2026. A version does not show a field that was added
+later, even if a client wrote the field (see `Known`). Fields that Azure fills in are not stored (see
+`Filled`). Other versions can therefore omit them, and a client that writes back what it read changes nothing.
 
 Paths are names separated by dots, below a `virtualMachineProfile` or below the `properties` of a scale set.
-`[]` stands for each entry of a list. The bounds are the recorded versions on either side, or the documented
-ones.
+`[]` stands for each entry of a list. The bounds `since` and `until` come from recorded traffic or from the
+documentation.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A field that versions from `since` on, and before `until`, show if no client wrote it.
+    """A field that versions from `since` on and before `until` show even if no client wrote it.
 
     `value` is called with the object that the tables apply to.
     """
@@ -76,7 +75,7 @@ def system(profile: Fields) -> str:
 
 
 def disk_size(profile: Fields) -> int | None:
-    """Return the size in GB of an OS disk without a declared size, or None for a disk in a storage account.
+    """Return the default size of an OS disk in GB, or None for a disk in a storage account.
 
     A disk in a storage account has the size of its blob.
     """
@@ -143,22 +142,22 @@ def visible_fields(
 
 
 def visible_profile(profile: Fields, version: str) -> dict[str, Any]:
-    """Return a `virtualMachineProfile` as a response about its scale set shows it."""
+    """Return a `virtualMachineProfile` as shown in responses about its scale set."""
     return visible_fields(profile, version, PROFILE_KNOWN, PROFILE_FILLED)
 
 
 def visible_instance_profile(profile: Fields, version: str) -> dict[str, Any]:
-    """Return a `virtualMachineProfile` as a response about one of its instances shows it."""
+    """Return a `virtualMachineProfile` as shown in responses about an instance."""
     return visible_fields(profile, version, PROFILE_KNOWN, (*PROFILE_FILLED, *INSTANCE_FILLED))
 
 
 def visible_properties(properties: Fields, version: str) -> dict[str, Any]:
-    """Return the `properties` of a scale set without its profile."""
+    """Return the `properties` of a scale set as this version shows them."""
     return visible_fields(properties, version, SET_KNOWN, SET_FILLED)
 
 
 def _change(fields: Fields, path: str, change: Callable[[Fields], Fields]) -> dict[str, Any]:
-    """Return `fields` with the part at `path` changed, or unchanged if there is no such part."""
+    """Return `fields` with `change` applied to the part at `path`, if that part exists."""
     if not path:
         return dict(change(fields))
     name, _, rest = path.partition(".")

@@ -1,8 +1,8 @@
-"""Scale sets and instances as JSON, in the forms of recorded traffic.
+"""Scale sets and instances as JSON, in the form seen in recorded traffic.
 
-The functions are pure: state in, JSON out. `version` is the caller's API version, which determines the
-visible fields (`versions`). Large values that instances share (the applied profile) are rendered once per
-page and shared between rows, so that a page stays cheap. Callers must not modify what a view returns.
+The functions are pure. `version` is the caller's API version, which determines the visible fields (see
+`versions`). The applied profile is large, so a page renders it once and shares it between rows. Callers must
+not modify what a view returns.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ DISPLAY = {
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What a request shows of instances. `view` adds the instance view, and `user_data` the user data."""
+    """The parts of an instance to show. `view` adds the instance view, and `user_data` the user data."""
 
     version: str
     view: bool = False
@@ -109,9 +109,9 @@ class Detail:
 def scale_set_view(
     scale_set: ScaleSet, version: str, *, uppercase_group: bool = False, user_data: bool = False
 ) -> dict[str, Any]:
-    """Return the resource.
+    """Return the scale set as a resource.
 
-    `uppercase_group` writes the resource group in its id in upper case, as subscription lists do.
+    With `uppercase_group`, the id has the resource group in upper case, as in the lists of a subscription.
     """
     body = scale_set.body
     view: dict[str, Any] = {
@@ -155,7 +155,7 @@ def scale_set_view(
 
 
 def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
-    """Return how many instances are in each state, without any single instance."""
+    """Return the instance view of a scale set, which counts the instances in each state."""
     members = scale_set.instances.values()
     count = Counter(f"ProvisioningState/{instance.provisioning}" for instance in members)
     view: dict[str, Any] = {"virtualMachine": {"statusesSummary": _summary(count)}}
@@ -172,9 +172,9 @@ def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
 
 
 def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
-    """Return the current runtime state of one instance.
+    """Return the instance view of one instance: its current runtime state.
 
-    A stopped instance still shows its guest as last seen. A deallocated one does not.
+    A stopped instance still shows the last known state of its guest. A deallocated instance does not.
     """
     domain, version = instance.domain, detail.version
     domains = {
@@ -231,13 +231,13 @@ def _generation_of(scale_set: Model, image: Image) -> str:
 
 
 def _controller(scale_set: Model, image: Image, version: str) -> dict[str, str]:
-    """Return how disks are attached. Responses show this only for machines of generation 2."""
+    """Return the disk controller type. Responses show it only for generation 2 machines."""
     is_shown = version >= CONTROLLERS_SINCE and _generation_of(scale_set, image) == "V2"
     return {"diskControllerType": "SCSI"} if is_shown else {}
 
 
 def _guest_view(instance: Instance, version: str) -> dict[str, Any]:
-    """Return what the guest and its agent report. Only the Linux agent lists an empty set of handlers."""
+    """Return what the guest and its agent report. Only the Linux agent reports an empty list of handlers."""
     windows = is_windows(instance.applied.profile)
     guest = WINDOWS_GUEST if windows else LINUX_GUEST
     ready = _status("ProvisioningState/succeeded", instance.changed)
@@ -257,7 +257,7 @@ def _guest_view(instance: Instance, version: str) -> dict[str, Any]:
 
 
 def row(instance: Instance, detail: Detail) -> dict[str, Any]:
-    """Return one instance as in a list or in the response to a GET."""
+    """Return one instance, as shown in a list or in the response to a GET."""
     owner = instance.owner
     view: dict[str, Any] = {
         "name": f"{owner.name}_{instance.id}",
@@ -281,10 +281,11 @@ def row(instance: Instance, detail: Detail) -> dict[str, Any]:
 
 
 def flexible_row(instance: Instance, detail: Detail) -> dict[str, Any]:
-    """Return an instance of a Flexible scale set as in the list of its scale set: little more than its name.
+    """Return the row of an instance in the list of a Flexible scale set, which shows little more than a name.
 
-    `id` is that of the row, not that of the virtual machine. `zones` of a regional scale set contains a null.
-    Whether rows have properties at current API versions is not recorded, so it is a setting of the cloud.
+    `id` is the id of the row, not of the virtual machine. In a regional scale set, `zones` contains a null.
+    It is not recorded whether rows have properties at current API versions, so this is a setting of the
+    cloud.
     """
     owner = instance.owner
     view: dict[str, Any] = {
@@ -342,7 +343,7 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
 
 
 def select(instance: Instance, detail: Detail) -> dict[str, Any]:
-    """Return a row with `$select=instanceView`: few fields, and `latestModelApplied` is always false."""
+    """Return a row for `$select=instanceView`. It has few fields. `latestModelApplied` is always false."""
     return {
         "id": row_id(instance),
         "instanceId": instance.id,
@@ -398,7 +399,7 @@ def resource_id(scale_set: Model, *, uppercase_group: bool = False) -> str:
 
 
 def row_id(instance: Instance) -> str:
-    """Return the id of an instance as a part of its scale set."""
+    """Return the id of an instance as part of its scale set."""
     return f"{instance.owner.id}/virtualMachines/{instance.id}"
 
 
@@ -408,7 +409,7 @@ def nic_id(instance: Instance, nic: Mapping[str, Any]) -> str:
 
 
 def machine_id(instance: Instance, *, uppercase_group: bool = False) -> str:
-    """Return the id of an instance of a Flexible scale set as a virtual machine."""
+    """Return the virtual machine id of an instance of a Flexible scale set."""
     group = _group_id(instance.owner, uppercase_group=uppercase_group)
     return f"{group}/providers/Microsoft.Compute/virtualMachines/{instance.id}"
 
@@ -423,7 +424,7 @@ def computer_name(instance: Instance) -> str:
 
 
 def disk_name(instance: Instance) -> str:
-    """Return the name of the OS disk. Each replacement of the disk has a new name."""
+    """Return the name of the OS disk, which depends on the image."""
     name = instance.owner.name
     serial = guid("disk", instance.owner.id, instance.id, instance.applied.image.name).replace("-", "")
     return f"{name}_{name}_{instance.id}_OS__1_{serial}"
@@ -445,7 +446,7 @@ def _storage(instance: Instance, detail: Detail) -> dict[str, Any]:
 
 
 def _disk(instance: Instance, disk: dict[str, Any]) -> dict[str, Any]:
-    """Return a disk of the model as an instance has it: a resource, or a blob in a storage account."""
+    """Return a disk of the model as the instance's own disk: a resource, or a blob in a storage account."""
     if "managedDisk" in disk:
         path = f"{_group_id(instance.owner)}/providers/Microsoft.Compute/disks/{disk['name']}"
         return {**disk, "managedDisk": {**disk["managedDisk"], "id": path}}
@@ -455,7 +456,7 @@ def _disk(instance: Instance, disk: dict[str, Any]) -> dict[str, Any]:
 
 
 def data_disks(instance: Instance, detail: Detail) -> list[dict[str, Any]]:
-    """Return the data disks of the model, or those that a PUT of the instance has set."""
+    """Return the data disks of an instance: those of its model, or those that a PUT has set."""
     model = detail.profile(instance.applied).get("storageProfile") or {}
     disks = instance.disks
     if disks is None:
@@ -473,7 +474,7 @@ def _data_disk(instance: Instance, disk: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _exact_version(image: Image, version: str) -> dict[str, str]:
-    """Return the exact version of the image. API versions without `exactVersion` show it as the version."""
+    """Return the exact version of the image. API versions without `exactVersion` show it as `version`."""
     if image.exact_version is None:
         return {}
     if version >= EXACT_VERSIONS_SINCE:
@@ -482,7 +483,7 @@ def _exact_version(image: Image, version: str) -> dict[str, str]:
 
 
 def _resources(instance: Instance, location: str) -> list[dict[str, Any]]:
-    """Return the extensions of an instance. Azure names them as the extensions of a virtual machine."""
+    """Return the extensions of an instance. Azure names them like the extensions of a virtual machine."""
     owner = instance.owner
     machine = instance.id if owner.is_flexible else f"{owner.name}_{instance.id}"
     path = f"{_group_id(owner)}/providers/Microsoft.Compute/virtualMachines/{machine}/extensions"
@@ -511,7 +512,6 @@ def _group_id(scale_set: Model, *, uppercase_group: bool = False) -> str:
 
 
 def _pick(fields: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Return these fields of the model, as far as they exist."""
     return {name: fields[name] for name in names if name in fields}
 
 
@@ -527,7 +527,7 @@ def _prefix(instance: Instance) -> str:
 
 
 def _installation(instance: Instance) -> Mapping[str, Mapping[str, Any]]:
-    """Return the properties of the extensions by name."""
+    """Return the properties of the instance's extensions, keyed by name."""
     profile = instance.applied.profile.get("extensionProfile") or {}
     return {str(each["name"]): each["properties"] for each in profile.get("extensions") or []}
 
@@ -548,7 +548,7 @@ def _power(instance: Instance) -> list[dict[str, Any]]:
 
 
 def _custom_metrics(instance: Instance, extension: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what Application Health 2.0 reports from the application: JSON within a string."""
+    """Return the application's metrics as Application Health 2.0 reports them: as JSON within a string."""
     if instance.custom_metrics is None or str(extension["type"]).lower() not in HEALTH_EXTENSIONS:
         return {}
     details = {
@@ -561,7 +561,7 @@ def _custom_metrics(instance: Instance, extension: Mapping[str, Any]) -> dict[st
 
 
 def _reports_health(instance: Instance) -> bool:
-    """Whether the health extension reports. The binary version reports nothing until it has a result."""
+    """Whether the health extension reports a state. Version 1 reports only healthy and unhealthy."""
     if instance.is_silent:
         return False
     versions = [

@@ -1,4 +1,4 @@
-"""The endpoints of Azure Resource Manager that clients of scale sets call, one module per kind of resource.
+"""The Azure Resource Manager endpoints that scale set clients call, one module per kind of resource.
 
 Each endpoint is a function `Call -> Reply`. `reconciler.simulator.routes` maps paths to endpoints.
 """

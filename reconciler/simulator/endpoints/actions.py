@@ -1,7 +1,7 @@
-"""Bulk actions on instances: manual upgrade, reimage, power, deletion, the rolling upgrade.
+"""Actions on instances: manual upgrade, reimage, power, deletion and rolling upgrades.
 
-`ACTIONS` has a row for each action. Each action returns 202, rejects instances on which another operation is
-in progress, and leaves the scale set Updating until it ends.
+`ACTIONS` has a row for each action that is not an upgrade. An action returns 202 and keeps the scale set
+Updating until the action ends. It is rejected if another operation is in progress on any of its instances.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Action:
     """An action that takes instances through the course of `verb`.
 
     With `spares_protected`, it skips protected instances. With `everyone_by_default`, it affects all
-    instances if the request names none.
+    instances if the request names no instance.
     """
 
     verb: Verb
@@ -44,7 +44,7 @@ ACTIONS: Mapping[str, Action] = {
 
 
 def manual_upgrade(call: Call) -> Reply:
-    """Upgrade the named instances to the model. Only those that need the upgrade are charged."""
+    """Upgrade the named instances to the model. The charge counts only instances that need the upgrade."""
     scale_set = call.scale_set()
     ids = _ids(call)
     if not ids:
@@ -61,9 +61,9 @@ def manual_upgrade(call: Call) -> Reply:
 
 
 def act(call: Call) -> Reply:
-    """Run an action of `ACTIONS` on the instances that the body names.
+    """Run an action from `ACTIONS` on the instances that the body names.
 
-    If the body names none, most actions run on all instances.
+    If the body names no instance, most actions run on all instances.
     """
     scale_set = call.scale_set()
     name = call.names["action"].lower()
@@ -75,7 +75,7 @@ def act(call: Call) -> Reply:
 
 
 def act_on_one(call: Call) -> Reply:
-    """Run an action on one instance, even if it is protected. With `*` in the path, on all instances."""
+    """Run an action on one instance, or on all if the path contains `*`. Protection is ignored."""
     scale_set = call.scale_set()
     name = call.names["action"].lower()
     action = Action(ACTIONS[name].verb)
@@ -91,13 +91,13 @@ def os_rolling_upgrade(call: Call) -> Reply:
 
 
 def extension_rolling_upgrade(call: Call) -> Reply:
-    """Start a rolling upgrade to the model like an OS upgrade, but without a newer image. Not recorded."""
+    """Start a rolling upgrade to the model. Azure's own behaviour has not been recorded."""
     scale_set = call.scale_set()
     return accept(call, _roll(scale_set, "extensionrollingupgrade"), charge=0)
 
 
 def start_rolling_upgrade(scale_set: ScaleSet) -> Operation:
-    """Start a rolling upgrade to the model, with `latest` resolved again."""
+    """Resolve `latest` again and start a rolling upgrade to the model."""
     _refuse_rolling(scale_set)
     scale_set.renew()
     if any(each.applied.image != scale_set.applied.image for each in scale_set.instances.values()):
@@ -120,7 +120,10 @@ def set_orchestration_service_state(call: Call) -> Reply:
 
 
 def latest_rolling_upgrade(call: Call) -> Reply:
-    """Return the current or the last rolling upgrade. The error if there was none is not recorded."""
+    """Return the current or latest rolling upgrade.
+
+    Azure's error for a scale set that has had no rolling upgrade is not recorded.
+    """
     scale_set = call.scale_set()
     if scale_set.rolling is None:
         raise errors.no_entity()
@@ -168,7 +171,7 @@ def _refuse_rolling(scale_set: ScaleSet) -> None:
 
 
 def _ids(call: Call) -> list[str]:
-    """Return the ids of the instances that the body names. There might be none."""
+    """Return the instance ids that the body names, or [] if it names none."""
     named = call.request.json().get("instanceIds")
     if named is not None and not isinstance(named, list):
         raise errors.bad_value("instanceIds")

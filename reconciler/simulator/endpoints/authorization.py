@@ -1,4 +1,4 @@
-"""Lets a caller read its own permissions. A fleet file declares them once, for all scopes."""
+"""The permissions of the caller. A fleet file declares them once, for all scopes."""
 
 from __future__ import annotations
 

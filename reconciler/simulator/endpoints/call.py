@@ -1,7 +1,7 @@
 """The input and the output of an endpoint.
 
-An endpoint is a function `Call -> Reply`. It reads the cloud, changes it through its owners, and either
-returns a `Reply` or raises an `ArmError`. The core adds the headers that all responses have.
+An endpoint is a function `Call -> Reply`. It reads the cloud, changes resources through their own methods,
+and either returns a `Reply` or raises an `ArmError`. The core adds the headers that all responses have.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BEYOND = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request to an endpoint. `names` are the variable parts of the path, by their names in the route."""
+    """A request to an endpoint. `names` maps the variable parts of the route to their values in the path."""
 
     cloud: Cloud
     request: Request
@@ -36,11 +36,11 @@ class Call:
         return self.names["subscription"]
 
     def scale_set(self) -> ScaleSet:
-        """Return the scale set that the path names. Raises Azure's 404 for any part that does not exist."""
+        """Return the scale set in the path. Raises Azure's 404 if any part of the path does not exist."""
         return self.cloud.scale_set(self.subscription, self.names["group"], self.names["name"])
 
     def expands(self, name: str) -> bool:
-        """Whether the request asks for a part that is omitted by default."""
+        """Whether the request asks for this part of the response with `$expand`."""
         return name.lower() in self.request.query.get("$expand", "").lower()
 
     def flag(self, name: str) -> bool:
@@ -49,10 +49,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The result of an endpoint. `charge` is the `x-ms-request-charge`, None if Azure sends none.
+    """The result of an endpoint.
 
-    `gateway` marks a response of Resource Manager, which compute never sees. `gathered` marks a response that
-    the gateway merges from several responses of compute, so that no single quota applies to it.
+    `charge` is the `x-ms-request-charge` header, or None if Azure does not send it. `gateway` marks a
+    response that Resource Manager sends without asking the compute provider. `gathered` marks a response that
+    the gateway merges from several compute responses, so that no single quota applies to it.
     """
 
     status: int = 200
@@ -65,7 +66,7 @@ class Reply:
 
 
 def accept(call: Call, operation: Operation, *, charge: int) -> Reply:
-    """Return the empty 202 of an action."""
+    """Return the empty 202 response to an action."""
     return Reply(202, None, _links(call, operation, location=True), charge)
 
 
@@ -78,9 +79,9 @@ def accept_write(
     charge: int | None,
     status: int = 200,
 ) -> Reply:
-    """Return the 200 or 201 of a PATCH or PUT: the resource as it will be, and the operation's address.
+    """Return the response to a PATCH or PUT: the resource with its new state, and the operation's address.
 
-    `number` is the number in the etag of the resource, or None without an etag.
+    `number` is the number in the resource's etag, or None if the response has no etag.
     """
     headers = _links(call, operation, location=False)
     return Reply(status, body, headers | ({} if number is None else etag_header(call, number)), charge)
@@ -91,8 +92,7 @@ def etag_header(call: Call, number: int) -> dict[str, str]:
 
 
 def require_steady(call: Call) -> ScaleSet:
-    """Return the scale set that a write concerns. Raises Azure's 409 if the scale set accepts no write
-    now."""
+    """Return the scale set to write to. Raises Azure's 409 if it currently accepts no writes."""
     scale_set = call.scale_set()
     if scale_set.is_deleting:
         raise errors.marked_for_deletion(scale_set.name)
@@ -101,21 +101,21 @@ def require_steady(call: Call) -> ScaleSet:
 
 
 def require_match(call: Call, number: int) -> None:
-    """Raise Azure's 412 if the request requires a different etag than the resource has."""
+    """Raise Azure's 412 if the If-Match header of the request does not match the etag of the resource."""
     wanted = call.request.header("If-Match")
     if wanted and wanted != "*" and wanted != etag(number) and call.request.version >= ETAGS:
         raise errors.etag_mismatch(wanted, etag(number))
 
 
 def next_link(call: Call, start: int) -> str:
-    """Return the absolute address of the same request from row `start` on. Clients follow it verbatim."""
+    """Return the absolute URL of the page that begins at row `start`. Clients follow the URL verbatim."""
     keep = {name: value for name, value in call.request.query.items() if name != "$skiptoken"}
     pairs = [f"{name}={quote(value, safe='/')}" for name, value in keep.items()]
     return f"{call.request.host}{quote(call.request.path)}?{'&'.join([*pairs, f'$skiptoken={start}'])}"
 
 
 def page(call: Call) -> slice:
-    """Return the rows that this request asks for."""
+    """Return the range of rows that this request asks for."""
     token = call.request.query.get("$skiptoken", "0")
     start = min(int(token), BEYOND) if token.isdecimal() else 0
     return slice(start, start + call.cloud.page)

@@ -1,6 +1,6 @@
-"""Resources outside of compute: tenants, subscriptions, regions and resource groups.
+"""Resources outside the compute provider: tenants, subscriptions, regions and resource groups.
 
-The responses have the documented form. A simulated cloud has one tenant.
+The responses have the documented form. The list of tenants has a single entry.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def subscription(call: Call) -> Reply:
 
 
 def locations(call: Call) -> Reply:
-    """Return the regions of the fleet."""
+    """Return the catalogue's region and the regions of the subscription's scale sets."""
     call.cloud.subscription(call.subscription)
     found = [_location(call, name) for name in regions(call)]
     return Reply(200, {"value": found}, gateway=True)

@@ -1,7 +1,7 @@
-"""The extensions that publishers offer: types and versions, as bare arrays.
+"""The extension types and versions that publishers offer, as bare arrays.
 
-They are a small selection of the real extensions, with one version each, and the extensions in the models of
-the cloud's scale sets.
+They comprise a small selection of the real extensions and the extensions that the subscription's scale sets
+use.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The extensions of a scale set's model as resources of their own.
+"""The extensions in the model of a scale set, as separate resources.
 
-Writing an extension changes the model: no instance is on the latest model afterwards, and the operation is
-that of the scale set. The resource shows empty settings if the model shows none. Creating, reading and
-deleting an extension are recorded, and so is the error. Changing and listing extensions follow by analogy.
+Writing an extension changes the model, so afterwards no instance is on the latest model. The operation is the
+same as for a write to the scale set. The resource shows empty settings if the model has none. The responses
+to creating, reading and deleting an extension follow recorded traffic, and so does the error. The responses
+to changing and listing extensions are modelled by analogy.
 """
 
 from __future__ import annotations

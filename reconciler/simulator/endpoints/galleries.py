@@ -1,8 +1,9 @@
-"""Versions of images in galleries: private, shared and community galleries.
+"""Image versions in private, shared and community galleries.
 
-A private gallery is the same in all regions and shows where its copies are. Shared and community galleries
-are read by region and show only what that region has. No recording was found of their response if it has
-nothing. The simulator sends Resource Manager's usual response for a missing resource.
+A private gallery looks the same from all regions, and shows which regions have a copy. Shared and community
+galleries are read per region, and show only the versions in that region. No recording was found of their
+response for a version that the region does not have. The simulator sends Resource Manager's usual response
+for a missing resource.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def versions(call: Call) -> Reply:
 
 
 def version(call: Call) -> Reply:
-    """Return one version. A gallery has no version named `latest`, only a newest version."""
+    """Return one version. A request for `latest` gets a 404, because no version has that name."""
     return Reply(200, _version(call, _publish(call, call.request.path)))
 
 
@@ -49,7 +50,7 @@ def regional_version(call: Call) -> Reply:
 
 
 def definition(call: Call) -> Reply:
-    """Return the common properties of the versions of a gallery image, taken from the newest one."""
+    """Return an image definition, with the properties of its newest version."""
     name, details = _definition(call, call.request.path)
     return Reply(
         200,
@@ -137,22 +138,22 @@ def _version(call: Call, name: str) -> dict[str, Any]:
 
 
 def _targets(call: Call, details: Details) -> list[str]:
-    """Return the regions of the image. An image in all regions is in every region of the fleet."""
+    """Return the target regions of the image. An image in all regions targets every region of the fleet."""
     regions = call.cloud.regions() if details.regions is None else details.regions
     return list(dict.fromkeys((*regions, *details.replicating))) or [call.cloud.catalogue.location]
 
 
 def _provisioning(details: Details, targets: Iterable[str]) -> str:
-    """Return Creating until the first copy exists, Updating while others replicate. Neither is recorded."""
+    """Return Creating until the first copy exists, then Updating until all do. Neither state is recorded."""
     if not details.replicating:
         return "Succeeded"
     return "Updating" if any(details.is_in(each) for each in targets) else "Creating"
 
 
 def _copy(location: str, details: Details) -> dict[str, Any]:
-    """Return the progress of the copy in a region.
+    """Return the replication status of a region.
 
-    In Azure the progress grows. In the simulator it is 50 until the copy exists.
+    Unlike in Azure, the progress stays at 50 until the copy exists.
     """
     is_there = details.is_in(location)
     return {
@@ -191,7 +192,7 @@ def _here(call: Call, names: Iterable[str]) -> list[str]:
 
 
 def _publish(call: Call, name: str) -> str:
-    """Return the name of the image as first written, or raise Azure's 404."""
+    """Return the image name as first written. Raises Azure's 404 if the image does not exist."""
     found = call.cloud.catalogue.ids.get(name.rstrip("/").lower())
     if found is None:
         raise _no_resource(call, name)

@@ -1,7 +1,7 @@
 """Versions of platform images.
 
-Lists are bare arrays of the versions in the region and are ordered as strings, as in Azure: 9 comes after 10.
-A deprecated version is in no list, and a request for it is rejected.
+A list is a bare array of the versions in the region. As in Azure, versions are sorted as strings, so 9 comes
+after 10. Deprecated versions are not listed, and requests for them are rejected.
 """
 
 from __future__ import annotations
@@ -28,10 +28,9 @@ FEATURES = (
 
 
 def versions(call: Call) -> Reply:
-    """Return the versions. `$top` and `$orderby=name [desc]` are supported.
+    """Return the versions. `$top`, `$orderby=name [desc]` and `$expand=properties` are supported.
 
-    `$expand=properties` is supported too, even for a single version. It is not recorded which properties
-    Azure then shows.
+    It is not recorded which properties Azure shows with `$expand`.
     """
     found = sorted(
         call.cloud.catalogue.versions(*_sku(call), call.names["location"]), reverse=_is_descending(call)
@@ -65,7 +64,7 @@ def version(call: Call) -> Reply:
 
 
 def _deprecation(details: Details) -> dict[str, str]:
-    """Return when a version will be deprecated: here 90 days after it was published."""
+    """Return the deprecation status. A scheduled deprecation is 90 days after publication."""
     if details.deprecation != "ScheduledForDeprecation":
         return {"imageState": details.deprecation}
     when = details.published + timedelta(days=90)
@@ -75,7 +74,7 @@ def _deprecation(details: Details) -> dict[str, str]:
 def _properties(call: Call, version: str) -> dict[str, Any]:
     """Return the properties of a version.
 
-    Images of generation 2 are stored as managed images. The recorded images of generation 1 were not.
+    In recorded traffic, generation 2 images have managed replicas and generation 1 images do not.
     """
     name = ":".join((*_sku(call), version))
     details, asked = call.cloud.catalogue.details(name), call.request.version

@@ -1,4 +1,4 @@
-"""Instances of a scale set: list, get, instance views, protection and deletion."""
+"""Instances of a scale set: list, get, instance view, update, eviction and deletion."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ LATEST_FILTER = re.compile(r"\s*properties/latestModelApplied\s+eq\s+(true|false
 
 
 def list_instances(call: Call) -> Reply:
-    """Return a page of rows, each of which is charged. A page without rows reports no charge.
+    """Return a page of rows. Each row is charged, and a page without rows reports no charge.
 
-    The JSON is compact, unlike Azure's: indenting a page of 1,000 rows takes ten times as long.
+    Unlike in Azure, the JSON is compact, because indenting a page of 1,000 rows takes ten times as long.
     """
     scale_set = _parent(call)
     query = call.request.query
@@ -68,7 +68,7 @@ def view(call: Call) -> Reply:
 
 
 def put(call: Call) -> Reply:
-    """Set the protection and the data disks. Other fields are ignored, as was observed with tags."""
+    """Set the protection and the data disks. Other fields are ignored, as Azure does with tags."""
     instance = _instance(call)
     require_match(call, instance.etag)
     body = call.request.json()
@@ -116,7 +116,7 @@ def _update_data_disks(call: Call, instance: Instance, operation: Operation) -> 
 
 
 def _attachment(disk: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an attached data disk. It has the smallest size, because disks are not simulated."""
+    """Return a newly attached data disk. Disks are not simulated, so its default size is 1 GB."""
     managed = {"storageAccountType": "Standard_LRS", **(disk.get("managedDisk") or {})}
     name = str(managed.get("id", "")).rpartition("/")[2]
     usual = {"caching": "None", "name": name, "diskSizeGB": 1}

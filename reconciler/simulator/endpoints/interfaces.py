@@ -1,7 +1,7 @@
-"""The network interfaces of a scale set: one for each NIC of the model and each instance that runs it.
+"""The network interfaces of a scale set: for each instance, one per NIC in its model.
 
-They belong to the network provider, under paths of compute. Networks are not simulated: the address is
-derived from the instance's number, in a network of its own.
+They belong to the network provider, although their paths belong to the compute provider. Networks are not
+simulated. The address of an interface is derived from the number of its instance.
 """
 
 from __future__ import annotations

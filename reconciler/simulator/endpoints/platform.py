@@ -1,4 +1,4 @@
-"""What clients ask of Resource Manager itself: the status of an operation, and the endpoints of the cloud."""
+"""Endpoints of Resource Manager itself: the status of an operation, and the endpoints of the cloud."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def operation(call: Call) -> Reply:
 
 
 def endpoints(call: Call) -> Reply:
-    """Return the cloud's endpoints: one object since 2022, a list of clouds before."""
+    """Return the cloud's endpoints: one object since API version 2022, and a list of clouds before that."""
     host = call.request.host
     cloud: dict[str, Any] = {
         "name": "AzureSimulator",

@@ -1,6 +1,6 @@
-"""The resource providers, the machine sizes of compute, and the sizes that a scale set can have.
+"""The resource providers, the VM sizes in a region, and the sizes that a scale set can have.
 
-All providers are registered. The sizes are a few of the real ones, and those that the fleet uses.
+All providers are registered. The sizes are a few of the real ones. A scale set can also keep its own size.
 """
 
 from __future__ import annotations
@@ -49,8 +49,7 @@ def providers(call: Call) -> Reply:
 
 
 def provider(call: Call) -> Reply:
-    """Return a provider. Its registration has the same response, because every provider is already
-    registered."""
+    """Return a provider. A request to register the provider gets the same response."""
     call.cloud.subscription(call.subscription)
     wanted = call.names["namespace"]
     found = next((namespace for namespace in TYPES if namespace.lower() == wanted.lower()), None)

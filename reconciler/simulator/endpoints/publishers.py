@@ -1,6 +1,6 @@
-"""The path to a platform image: the publishers in a region, their offers, and the SKUs of each offer.
+"""The levels above the versions of a platform image: publishers, their offers, and the SKUs of an offer.
 
-The lists are bare arrays, as in Azure. The error for an unknown publisher or offer is not recorded.
+The lists are bare arrays, as in Azure. Azure's error for an unknown publisher or offer is not recorded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def skus(call: Call) -> Reply:
 
 
 def _list(call: Call, level: int) -> Reply:
-    """Return the names at one level, below the names that the path gives for the levels above it."""
+    """Return the names at one level. The path contains the names at the levels above."""
     above = [call.names[name] for name in LEVELS[:level]]
     wanted = [name.lower() for name in above]
     known = call.cloud.catalogue.spelling.values()

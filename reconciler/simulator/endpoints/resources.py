@@ -1,8 +1,8 @@
-"""Resources of all types, as Resource Manager lists them: scale sets, and machines of Flexible ones.
+"""Resources of all types, as Resource Manager lists them: scale sets, and machines of Flexible scale sets.
 
     GET .../resources?$filter=resourceType eq 'Microsoft.Compute/virtualMachineScaleSets' and name eq 'web'
 
-A filter is one comparison, or several joined with `and`. Azure's response to any other filter is documented.
+A filter is one comparison, or several joined with `and`. Any other filter gets the documented error.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def _list(call: Call, scale_sets: Iterable[ScaleSet]) -> Reply:
 
 
 def _comparisons(text: str) -> list[tuple[str, bool, str]]:
-    """Return the field, whether it must be equal, and the value of each comparison.
+    """Return the comparisons in a filter: the field, whether it must be equal, and the value.
 
-    Texts are in lower case.
+    Fields and values are in lower case.
     """
     if not text.strip():
         return []

@@ -1,4 +1,4 @@
-"""Scale sets: list, get, patch, put, delete, and their instance view and upgrade history."""
+"""Scale sets: list, get, patch, put, delete, instance view and upgrade history."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ IDENTITIES_KNOWN_SINCE = "2022-03-01"
 
 
 def in_subscription(call: Call) -> Reply:
-    """Return the list that the gateway merges over regions, with resource groups in upper case."""
+    """Return the list that the gateway merges from all regions, with resource groups in upper case."""
     return _list(call, call.cloud.scale_sets(call.subscription), uppercase_group=True)
 
 
@@ -88,7 +88,7 @@ def delete(call: Call) -> Reply:
 
 
 def os_upgrade_history(call: Call) -> Reply:
-    """Return the platform's upgrades to a newer image, the latest first."""
+    """Return the platform's OS upgrades, the latest first."""
     return Reply(200, {"value": [each.history() for each in reversed(call.scale_set().history)]})
 
 
@@ -149,10 +149,10 @@ def _accept_write(
     status: int = 200,
     known: Collection[str] | None = None,
 ) -> Reply:
-    """Return the resource as it will be, charged for the instances that the operation changes.
+    """Return the response to a write, charged for the instances that the operation changes.
 
-    A Flexible scale set reports no charge. Azure fills in the ids of identities that are not among `known`
-    only after its response.
+    A Flexible scale set reports no charge. Identities that are not in `known` have no ids yet, because Azure
+    fills in the ids after the response.
     """
     view = scale_set_view(scale_set, call.request.version)
     if known is not None and USERS in view.get("identity", {}):

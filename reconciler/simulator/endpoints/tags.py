@@ -1,10 +1,11 @@
-"""The tags of a scale set or a resource group as Resource Manager's own resource.
+"""The tags of a scale set or a resource group, as a separate Resource Manager resource.
 
     PATCH .../virtualMachineScaleSets/web/providers/Microsoft.Resources/tags/default
     {"operation": "Merge", "properties": {"tags": {"team": "web"}}}
 
-PUT, GET and DELETE are recorded. The operations of PATCH are documented. Writing the tags of a scale set here
-changes it like a PATCH of its body. A resource group does not pass its tags on to its resources.
+PUT, GET and DELETE follow recorded traffic. PATCH follows the documentation. Writing the tags of a scale set
+here has the same effect as a PATCH of the scale set. A resource group does not pass its tags on to its
+resources.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def _group(call: Call) -> Group:
 def _steady(call: Call) -> ScaleSet | Group:
     """Return the scale set or resource group that the path names.
 
-    Raises Azure's 404 if it does not exist, or the 409 if the scale set accepts no write now.
+    Raises Azure's 404 if the resource does not exist, or Azure's 409 if it currently accepts no writes.
     """
     return require_steady(call) if "name" in call.names else _group(call)
 

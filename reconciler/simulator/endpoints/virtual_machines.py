@@ -1,6 +1,6 @@
-"""Instances of Flexible scale sets as virtual machines of their resource group.
+"""Instances of Flexible scale sets, as virtual machines in their resource group.
 
-They can only be read, and are found by their scale set:
+They are read-only, and a filter selects those of one scale set:
 
     GET .../virtualMachines?$filter='virtualMachineScaleSet/id' eq '<id>'&$expand=instanceView
 

@@ -1,1 +1,1 @@
-"""What git declares: the types of a spec, and how files become them."""
+"""The types of a spec, and how spec files are read and validated."""

@@ -1,4 +1,7 @@
-"""Validates the URLs of checks: http or https, without secrets, because many people can read a spec."""
+"""Validates the URLs of checks.
+
+A URL must be http or https. It must not contain secrets, because many people can read a spec.
+"""
 
 import re
 from urllib.parse import parse_qsl, urlsplit
@@ -14,9 +17,9 @@ _QUERY_API = re.compile(r"/(?:api/v1(?:/query)?|graph|query)/?")
 
 
 def url_error(text: str) -> str | None:
-    """Why the text is not valid as the URL of a check, or None if it is valid.
+    """The error if the text is not a valid URL for a check, otherwise None.
 
-    The message never repeats a secret from the text.
+    The error never repeats a secret from the text.
     """
     if re.match(r"([^/?#]*//)?[^/?#]*@", text):
         return (
@@ -38,7 +41,7 @@ def url_error(text: str) -> str | None:
 
 
 def server_error(text: str) -> str | None:
-    """Why the text is not valid as the base URL of a Prometheus server, or None if it is valid."""
+    """The error if the text is not a valid base URL of a Prometheus server, otherwise None."""
     if found := url_error(text):
         return found
     parts = urlsplit(text)

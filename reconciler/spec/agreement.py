@@ -1,7 +1,7 @@
-"""Rules between fields: each value is valid, but the combination is not.
+"""Rules between fields, for values that are valid on their own but not together.
 
-Each rule reads a rollout or the spec of a Fleet as plain values, and names fields relative to that value. The
-same rule can therefore check a single document, and also a scale set with its policy and its Fleet applied.
+Each rule reads a rollout or the spec of a Fleet as plain values, and names fields relative to it. The same
+rule can check a single document, or a scale set with its policy and its Fleet applied.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ _IMPOSSIBLE_DOMAINS = {"updateDomain": "fault domain", "zone": "fault domain", "
 def field_conflicts(document: Document, kind: str, faulty: Collection[Field]) -> Iterator[FieldError]:
     """The conflicts between fields of one document.
 
-    Skips `faulty` fields: their errors are already reported.
+    Skips `faulty` fields, because their errors are already reported.
     """
     at: Field = ("spec", "rollout") if kind == "ScaleSet" else ("spec",)
     for field, message in _rollout_errors(_valid_fields(faulty, document, at)):
@@ -48,9 +48,9 @@ def field_conflicts(document: Document, kind: str, faulty: Collection[Field]) ->
 def inherited_problems(
     document: Document, policy: Mapping[str, Any], fleet: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    """The problems of a scale set with its policy and its Fleet applied.
+    """The conflicts in a scale set once its policy and its Fleet are applied.
 
-    Each document must be valid by itself.
+    Each of the three documents must be valid on its own.
     """
     own: Any = document.at("spec", "rollout") or {}
     merged = {**policy, **own}
@@ -101,7 +101,7 @@ def _duplicate_errors(at: Field, values: Sequence[str]) -> Iterator[FieldError]:
 
 
 def _order_errors(order: Sequence[str], by: str) -> Iterator[FieldError]:
-    """The errors of entries that cannot match a domain, whatever Azure reports."""
+    """The errors for entries of `order` that cannot match any domain, whatever Azure reports."""
     if order and by == "batch":
         yield ("order",), "names domains, but by: batch does not use them: remove order, or write by: auto"
     impossible = _IMPOSSIBLE_DOMAINS.get(by)
@@ -114,7 +114,7 @@ def _order_errors(order: Sequence[str], by: str) -> Iterator[FieldError]:
 
 
 def _window_errors(own: tuple[Window, ...], fleet: Sequence[Window]) -> Iterator[FieldError]:
-    """The errors of windows that have no effect, or that never let a rollout proceed."""
+    """The errors for windows that have no effect, or that never let a rollout proceed."""
     by_own = shadowed_windows(own)
     by_all = shadowed_windows((*own, *(each for each in fleet if each.kind is Kind.DENY)))
     for index in sorted(by_all):
@@ -131,7 +131,7 @@ def _window_errors(own: tuple[Window, ...], fleet: Sequence[Window]) -> Iterator
 
 
 def _deadline_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
-    """The error of a deadline that passes before the soak of the first batch ends."""
+    """The error for a deadline that is not longer than the soak of the first batch."""
     soaks = [_length(rollout.get("soak")), _length(rollout.get("canary", {}).get("soak"))]
     if "deadline" in rollout and _length(rollout["deadline"]) <= max(soaks):
         soak = format_duration(max(soaks))
@@ -139,9 +139,9 @@ def _deadline_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
 
 
 def _approver_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
-    """The error of an approver without an approval, which has no effect.
+    """The error for `approver: another` without an approval, which has no effect.
 
-    A policy alone is not checked, because its scale sets can add the approval.
+    A policy is not checked on its own, because its scale sets can add the approval.
     """
     if rollout.get("approver") == "another" and "approval" not in rollout:
         yield ("approver",), "is another, but no approval is required: add approval: canary, or start"

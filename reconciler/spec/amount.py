@@ -1,4 +1,4 @@
-"""Amounts: a count or a percentage of a total, written as in Azure and Kubernetes."""
+"""Amounts: counts, or percentages of a total, written as in Azure and Kubernetes."""
 
 import math
 import re
@@ -15,7 +15,7 @@ class Count:
     instances: int
 
     def of(self, total: int) -> int:  # noqa: ARG002 - the signature of Percent.of
-        """The amount out of `total`: always the count itself.
+        """The amount out of `total`, which is always the count itself.
 
         >>> [Count(2).of(total) for total in (1, 2, 3, 10, 100)]
         [2, 2, 2, 2, 2]
@@ -23,7 +23,7 @@ class Count:
         return self.instances
 
     def within(self, total: int) -> int:  # noqa: ARG002 - the signature of Percent.within
-        """How many out of `total` are tolerated: always the count itself.
+        """The number out of `total` that is tolerated, which is always the count itself.
 
         >>> Count(0).within(100), Count(2).within(100)
         (0, 2)
@@ -51,8 +51,8 @@ class Percent:
     def of(self, total: int) -> int:
         """The amount out of `total`, rounded up and at least one.
 
-        Instances are spread over five update domains. No domain of an evenly filled scale set is larger than
-        a fifth of it, rounded up, so the default of 20% always fits a whole domain.
+        Instances are spread over five update domains. In an evenly filled scale set, no domain is larger than
+        a fifth of it, rounded up. The default of 20% is always enough for a whole domain.
 
         >>> [Percent(20).of(total) for total in (1, 2, 3, 10, 18, 100)]
         [1, 1, 1, 2, 4, 20]
@@ -62,9 +62,9 @@ class Percent:
         return max(1, math.ceil(total * self.percent / 100))
 
     def within(self, total: int) -> int:
-        """How many out of `total` are tolerated, rounded down.
+        """The number out of `total` that is tolerated, rounded down.
 
-        An unhealthy canary of one instance therefore always exceeds the limit, unless the limit is 100%.
+        Any limit below 100% rounds down to zero for a canary of one instance, so an unhealthy one exceeds it.
 
         >>> [Percent(20).within(total) for total in (1, 2, 3, 10, 18, 100)]
         [0, 0, 0, 2, 3, 20]
@@ -76,7 +76,7 @@ class Percent:
         return total * self.percent // 100
 
     def describe(self, total: int) -> str:
-        """The amount in words, for messages: the percentage and the number it amounts to.
+        """The percentage and the number that it amounts to, for messages.
 
         >>> Percent(20).describe(3), Percent(20).describe(10)
         ('20% (1 of 3)', '20% (2 of 10)')
@@ -93,7 +93,7 @@ _PERCENT = re.compile(r"([0-9]{1,6})\s*%")
 
 
 def amount(value: int | str) -> Amount:
-    """The amount declared in a spec. The value must have passed `amount_error`.
+    """The amount that a value in a spec declares. The value must have passed `amount_error`.
 
     >>> amount(5), amount("20%")
     (Count(instances=5), Percent(percent=20))
@@ -108,9 +108,9 @@ def amount_error(
     zero_effect: str = "would never upgrade anything",
     whole: str = "the whole scale set",
 ) -> str | None:
-    """Why the value is not valid as an amount of at least `least` (1 or 0), or None if it is valid.
+    """The error if the value is not a valid amount of at least `least` (0 or 1), otherwise None.
 
-    `zero_effect` says what an amount of 0 would do, and `whole` names the total of a percentage.
+    `zero_effect` says what an amount of 0 would do. `whole` names the total that a percentage refers to.
     """
     match value:
         case bool() | None:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Author:
-    """The author of a commit. Name and address are not verified: git records what its user configured."""
+    """The author of a commit.
+
+    Name and address are not verified, because git records whatever its user has configured.
+    """
 
     name: str
     email: str
@@ -14,7 +17,7 @@ class Author:
         return f"{self.name} <{self.email}>" if self.email else self.name
 
     def is_called(self, name: str) -> bool:
-        """Whether a person with this name or address is treated as the author. Case is ignored.
+        """Whether this text is the name or the address of the author, ignoring case.
 
         >>> Author("Ada", "ada@example.com").is_called("ADA@example.com")
         True

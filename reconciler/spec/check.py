@@ -1,11 +1,11 @@
-"""Checks outside Azure that must pass before healthy instances are taken out of service."""
+"""Checks against systems outside Azure. Healthy instances stay in service until all checks pass."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class HttpCheck:
-    """Passes if a GET request to `url` returns `status`."""
+    """A check that passes if a GET request to `url` returns `status`."""
 
     name: str
     url: str
@@ -14,10 +14,10 @@ class HttpCheck:
 
 @dataclass(frozen=True, slots=True)
 class PrometheusCheck:
-    """Passes if the Prometheus at `server` returns a sample for `query`, like the condition of an alert.
+    """A check that passes if the Prometheus server returns at least one sample for `query`.
 
-    `errors < 5` passes while there are fewer than five errors. Zero errors pass only if the series exists: a
-    missing series fails.
+    `errors < 5` passes while there are fewer than five errors. If the series is missing, no sample is
+    returned and the check fails, so zero errors must be exported as 0.
     """
 
     name: str

@@ -29,13 +29,13 @@ from reconciler.spec.window import Kind, Window
 
 
 def image(spec: dict[str, Any]) -> Image:
-    """The image of a mapping whose only key is the kind of the image."""
+    """The image that a mapping declares. The only key of the mapping is the kind of the image."""
     ((kind, fields),) = spec.items()
     return KINDS[kind](**fields)
 
 
 def fleet(spec: Mapping[str, Any], name: str = "") -> Fleet:
-    """The Fleet whose document has this spec. If no document declares a Fleet, pass {}, and no name."""
+    """The Fleet that this spec declares. Pass {} and no name if no document declares a Fleet."""
     filled_in = with_defaults("Fleet", {"spec": dict(spec)})["spec"]
     return Fleet(
         name=name,
@@ -52,7 +52,7 @@ def fleet(spec: Mapping[str, Any], name: str = "") -> Fleet:
 
 
 def windows(spec: Sequence[Mapping[str, Any]]) -> tuple[Window, ...]:
-    """The windows of a list, with defaults filled in."""
+    """The windows that a list declares, with defaults filled in."""
     filled_in = with_defaults("Fleet", {"spec": {"windows": list(spec)}})["spec"]["windows"]
     return tuple(
         Window(Kind(each["kind"]), each["schedule"], _length(each["duration"]), each["timeZone"])
@@ -70,7 +70,7 @@ def scale_set(
     """The scale set that a document declares. `image` is the image that `spec.image` declares or refers to.
 
     `image_lines` are the lines outside the document that declare the image. A field that `spec.rollout` omits
-    is taken from `policy`. A field that both omit has the default of the schema.
+    is taken from `policy`. A field that both omit gets its default from the schema.
     """
     assert isinstance(document.value, dict)  # noqa: S101 - validated by the schema
     declared: Any = document.value["spec"]
@@ -153,7 +153,7 @@ def _pause_tag(spec: Mapping[str, Any]) -> PauseTag:
 
 
 def suspension(spec: bool | Mapping[str, Any]) -> Suspension | None:
-    """The suspension that a field `suspend` or `freeze` declares, or None if the field is false."""
+    """The suspension that a `suspend` or `freeze` field declares, or None if the field is false."""
     if isinstance(spec, bool):
         return Suspension() if spec else None
     until = spec.get("until")

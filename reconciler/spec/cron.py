@@ -1,4 +1,4 @@
-"""Validation of cron schedules with five fields: cronsim finds the errors, and this module words them."""
+"""Validates cron schedules with five fields. cronsim finds the errors, and this module words them."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _LONGEST = 200  # characters; no schedule needs more, and the time that cronsim 
 
 
 def schedule_error(text: str) -> str | None:
-    """Why the text is not valid as a schedule, or None if it is valid."""
+    """The error if the text is not a valid schedule, otherwise None."""
     fields = text.split()
     if meant := _NICKNAMES.get(text.strip().casefold()):
         return f'{quote(text)} is a cron nickname, which is not supported: write "{meant}"'
@@ -60,7 +60,7 @@ def _field_count_fix(fields: list[str]) -> str:
 
 
 def _field_errors(fields: list[str]) -> Iterator[str]:
-    """An error for each field that is invalid by itself."""
+    """The error for each field that is invalid on its own."""
     for number, field in enumerate(fields):
         if not _is_valid(*_EVERY[:number], field, *_EVERY[number + 1 :]):
             yield f"the {_NAMES[number]} {_field_error(field, number)}"

@@ -1,6 +1,6 @@
 """Writes a scale set as the text of a spec file: the inverse of `declare`.
 
-The text is laid out like the examples in `specs/` and leaves out every field that has its default value.
+The text is laid out like the examples in `specs/`, and omits every field that has its default value.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,16 +24,16 @@ _EDITORS = "# yaml-language-server: $schema="
 
 
 def minimal_scale_set(name: str, target: Target, image: Image, place: Place) -> ScaleSet:
-    """The scale set that a spec declares if it has only a name, a target and an image."""
+    """The scale set that a spec with only a name, a target and an image declares."""
     value: Any = {"metadata": {"name": name}, "spec": {"target": _target(target), "image": {}}}
     return conversion.scale_set(Document(value, {}, {(): place}, {}), image, {}, conversion.fleet({}))
 
 
 def scale_set_text(scale_set: ScaleSet, *, image: str = "", schema: str = "") -> str:
-    """The text of the spec file for `scale_set`, without its Fleet, which has a document of its own.
+    """The text of the spec file for `scale_set`, without its Fleet, which has its own document.
 
     `image` is the name of the Image to refer to, or "" to declare the image in the spec itself. `schema` is
-    the path from the file to the schema that editors should use, or "" to name none.
+    the path from the file to the schema that editors should use, or "" for none.
     """
     document = _document(scale_set)
     if image:
@@ -63,7 +63,7 @@ def _text(document: Mapping[str, Any], schema: str) -> str:
 
 
 def _document(scale_set: ScaleSet) -> dict[str, Any]:
-    """The document with every field, in the order of the schema."""
+    """The document with all its fields, in the order of the schema."""
     return {
         "apiVersion": API_VERSION,
         "kind": "ScaleSet",

@@ -1,12 +1,12 @@
-"""Reads spec files: returns the scale sets that they declare, and every error in every file.
+"""Reads spec files. Returns the scale sets that they declare, and all errors in all files.
 
-The steps: bytes (`files`) -> text (`text`) -> trees with places (`tree`) -> documents (`document`) -> each
-document validated (`validation`) -> references between documents checked (`references`) -> typed values
+The steps are: bytes (`files`) -> text (`text`) -> trees with places (`tree`) -> documents (`document`) ->
+each document validated (`validation`) -> references between documents checked (`references`) -> typed values
 (`conversion`) -> combinations checked (`agreement`, `precedence`).
 
 An error breaks every scale set whose declaration it makes uncertain. An error in a ScaleSet breaks that scale
 set. An error in an Image or a RolloutPolicy breaks the scale sets that refer to that document. An error in
-the Fleet breaks all scale sets. A YAML error that ends the reading of a file breaks all documents of that
+the Fleet breaks all scale sets. A YAML error that stops the parsing of a file breaks all documents in that
 file.
 """
 
@@ -48,10 +48,10 @@ _MOST_NODES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A scale set whose declaration has errors, in its own document or in one that it needs.
+    """A scale set with errors in its own document, or in another document that it depends on.
 
-    `name` is the name of the scale set, and `key` the key of its target. Each is "" if it cannot be read.
-    `image` is the declared image, or None if it cannot be read. `wave` is 0 if it cannot be read.
+    `key` is the key of its target. A value that cannot be read is "" for `name` and `key`, None for `image`,
+    and 0 for `wave`.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class NamedImage:
-    """A document of kind Image, which scale sets refer to by its name."""
+    """A document of kind Image, which scale sets refer to by name."""
 
     name: str
     image: Image
@@ -74,13 +74,14 @@ class NamedImage:
 class Declared:
     """What the files declare.
 
-    `scale_sets` are the scale sets without errors, even if there are `problems`: the caller decides whether
-    to act on part of a commit. `broken` are the other scale sets, as far as they can be read. If the Fleet
-    has an error, all scale sets are broken, because the Fleet applies to all of them. `holds` includes the
-    holds in documents with errors. `fleet` is the name of the Fleet, or "" if none is declared. `warnings`
-    block nothing. `foreign` is the number of documents that belong to other programs, and `documents` the
-    number of all others whose kind is known. `images` are the documents of kind Image without errors, whether
-    or not a scale set refers to them.
+    scale_sets: the scale sets without errors. The caller decides whether to act on part of a commit.
+    holds: all holds, including those in documents with errors.
+    fleet: the name of the Fleet, or "" if none is declared.
+    broken: the other scale sets, as far as they can be read. An error in the Fleet breaks all scale sets.
+    warnings: messages that block nothing.
+    foreign: the number of documents that belong to other programs.
+    documents: the number of documents of a known kind.
+    images: the documents of kind Image without errors, whether or not a scale set refers to them.
     """
 
     scale_sets: tuple[ScaleSet, ...]
@@ -96,9 +97,9 @@ class Declared:
 
 @dataclass(slots=True)
 class Known:
-    """The contents of the files that `declare` read last. They take about 7 KB for each spec.
+    """The contents of the files that the last call of `declare` read: about 7 KB for each spec.
 
-    `declare` replaces both mappings and modifies neither. A shallow copy therefore stays as it is.
+    `declare` replaces both mappings and never modifies them, so a shallow copy does not change.
     """
 
     files: Mapping[File, "_FileContent"] = field(default_factory=dict)
@@ -106,10 +107,10 @@ class Known:
 
 
 def declare(files: Iterable[File], known: Known | None = None) -> Declared:
-    """What the files declare, in the order of the files. Never raises, whatever the bytes are.
+    """What the files declare, in the order of the files. Never raises, whatever the files contain.
 
-    A file in `known` is not parsed again. Its ScaleSet is the same object as before, unless its Image, its
-    RolloutPolicy or the Fleet has changed. Afterwards `known` contains these files and no others.
+    A file in `known` is not parsed again. Each of its scale sets is the same object as before, unless its
+    Image, its RolloutPolicy or the Fleet has changed. Afterwards `known` contains these files and no others.
     """
     known = known or Known()
     read = _read_all(files, known)
@@ -162,9 +163,10 @@ def declare(files: Iterable[File], known: Known | None = None) -> Declared:
 
 
 def nothing_declared(files: Sequence[File], declared: Declared) -> tuple[Problem, ...]:
-    """The problem of files that are all empty or belong to other programs, or () if there is none.
+    """The problem if the files declare nothing, otherwise ().
 
-    Without this problem, such files would remove every scale set from the fleet.
+    Such files are all empty, or belong to other programs. Without the problem, they would remove every scale
+    set from the fleet.
     """
     if not files or declared.documents or declared.problems:
         return ()
@@ -175,10 +177,10 @@ def nothing_declared(files: Sequence[File], declared: Declared) -> tuple[Problem
 
 @dataclass(slots=True)
 class _FileContent:
-    """The documents of a file. `faults` are the problems of each document. `fatal` are those of `problems`
-    that ended the reading of the file.
+    """The documents of a file.
 
-    The content is cached for later commits, so it must not change once the file has been read.
+    `faults` are the problems of each document. `fatal` are those of `problems` that stopped the parsing of
+    the file. The content is cached for later commits, so it must not change once the file has been read.
     """
 
     path: str
@@ -194,9 +196,9 @@ class _FileContent:
 
 @dataclass(frozen=True, slots=True)
 class _Converted:
-    """The scale set of a valid document, and the problems of combining it with the documents that it needs.
+    """The scale set of a valid document, and its conflicts with the documents that apply to it.
 
-    `needed` are its Image, its RolloutPolicy and the Fleet, with None for each that does not apply to it.
+    `needed` are its Image, its RolloutPolicy and the Fleet. Each is None if it does not apply.
     """
 
     needed: tuple[SpecDocument | None, ...]
@@ -205,9 +207,9 @@ class _Converted:
 
 
 def _read_all(files: Iterable[File], known: Known) -> list[_FileContent]:
-    """The contents of the files, up to the limit on values.
+    """The contents of the files. Once the limit on values is reached, the remaining files are not read.
 
-    Each of two equal files gets documents of its own, which are then reported as duplicates.
+    Two equal files get separate documents, which are then reported as duplicates.
     """
     before, after = dict(known.files), dict[File, _FileContent]()
     found: list[_FileContent] = []
@@ -256,7 +258,7 @@ def _read(file: File) -> _FileContent:
 
 
 def _by_document(problems: Sequence[Problem], documents: Sequence[Document]) -> list[list[Problem]]:
-    """The problems before the first document, then those in each document."""
+    """The problems before the first document, followed by the problems in each document."""
     begins = [each.place for each in documents]
     found: list[list[Problem]] = [[] for _ in range(len(documents) + 1)]
     for each in problems:
@@ -267,7 +269,10 @@ def _by_document(problems: Sequence[Problem], documents: Sequence[Document]) -> 
 def _tenants(
     entries: Sequence[SpecDocument], faults: Mapping[SpecDocument, Sequence[Problem]]
 ) -> dict[SpecDocument, Tenant]:
-    """The tenant of each document that has one. Empty if the Fleet has errors, which break all scale sets."""
+    """The tenant of each document that belongs to one.
+
+    Empty if the Fleet has errors, because these break all scale sets anyway.
+    """
     fleets = [entry for entry in entries if entry.kind == "Fleet"]
     if len(fleets) != 1 or faults.get(fleets[0]):
         return {}
@@ -277,14 +282,17 @@ def _tenants(
 
 
 def _fleet_spec(entries: Sequence[SpecDocument]) -> tuple[dict[str, Any], str]:
-    """The spec of the Fleet and its name: {} and "" if none is declared."""
+    """The spec and the name of the Fleet, or {} and "" if none is declared."""
     return next(((entry.spec, entry.name or "") for entry in entries if entry.kind == "Fleet"), ({}, ""))
 
 
 def _resolve(
     entries: Sequence[SpecDocument], faults: defaultdict[SpecDocument, list[Problem]], known: Known
 ) -> dict[SpecDocument, ScaleSet]:
-    """The scale sets of valid documents. Adds to `faults` the problems that only their combination causes."""
+    """The scale sets of valid documents.
+
+    Adds to `faults` the problems that arise only from the combination of documents.
+    """
     found: dict[str, tuple[SpecDocument, ScaleSet]] = {}
     known.converted = dict(_convert(entries, known.converted))
     for entry, each in known.converted.items():
@@ -303,7 +311,7 @@ def _resolve(
 def _convert(
     entries: Sequence[SpecDocument], known: Mapping[SpecDocument, _Converted]
 ) -> Iterator[tuple[SpecDocument, _Converted]]:
-    """The scale sets whose references are all declared. Reuses a `known` scale set if nothing has changed."""
+    """The scale sets whose references all resolve. Reuses a scale set in `known` if nothing has changed."""
     fleet_entry = next((entry for entry in entries if entry.kind == "Fleet"), None)
     fleet_spec, fleet_name = _fleet_spec(entries)
     fleet = conversion.fleet(fleet_spec, fleet_name)
@@ -359,7 +367,7 @@ def _broken(
 def _needed(
     documents: Mapping[tuple[str, str | None], SpecDocument], kind: str, name: str | None
 ) -> SpecDocument | None:
-    """The document that a reference names, or else one without a name, which might be the one meant."""
+    """The document that a reference names, or else an unnamed document, which might be the intended one."""
     keys = ((kind, name), (kind, None), (kind, "")) if name is not None else ()
     return next((documents[key] for key in keys if key in documents), None)
 
@@ -367,7 +375,7 @@ def _needed(
 def _image_of(
     entry: SpecDocument, referred: SpecDocument | None, faults: Mapping[SpecDocument, Sequence[Problem]]
 ) -> Image | None:
-    """The image that a document with errors declares, or None if the declaration of the image has errors."""
+    """The image that a document declares despite its errors, or None if the image itself has errors."""
     if reference(entry, "Image"):
         is_readable = referred is not None and not faults.get(referred)
         return conversion.image(referred.spec) if referred is not None and is_readable else None
@@ -379,5 +387,5 @@ def _image_of(
 
 
 def _is_about(field: str, part: str) -> bool:
-    """Whether a problem at `field` can affect the value at `part`: one path contains the other."""
+    """Whether a problem at `field` can affect the value at `part`: whether one path contains the other."""
     return not field or part.startswith(field) or field.startswith(part)

@@ -1,7 +1,8 @@
-"""Reads the spec files at given paths of this machine.
+"""Reads spec files from paths on this machine.
 
-This module does not interpret the contents. Whatever cannot be read becomes a `Problem`: no path makes this
-module raise or wait. It therefore opens files without blocking, and checks their type before reading them.
+This module does not interpret the contents. A path that cannot be read becomes a `Problem`. No path makes
+this module raise or block, because it opens files in non-blocking mode and checks their type before it reads
+them.
 """
 
 import errno
@@ -27,10 +28,10 @@ from reconciler.spec.wording import printable
 
 
 def read_paths(paths: Sequence[Path]) -> Selection:
-    """The spec files at `paths`. Directories are searched: `selection` says which of their files are specs.
+    """The spec files at `paths`. In a directory, `selection` decides which files are specs.
 
-    A file that `paths` names is read even if a search would skip it. A file that is reached twice, through
-    two paths or a symbolic link, is read once.
+    A file that `paths` names is read even if a search of its directory would skip it. A file that is reached
+    twice, through two paths or a symbolic link, is read once.
     """
     known: set[str] = set()
     parts: list[Selection] = []
@@ -163,7 +164,7 @@ def _link_text(path: Path) -> str:
 
 
 def _read(path: Path) -> bytes | Problem:
-    """The content of a file, or why it cannot be read. Does not block, as opening a named pipe would."""
+    """The content of a file, or the problem if it cannot be read. Never blocks, not even on a named pipe."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:

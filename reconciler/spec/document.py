@@ -1,4 +1,4 @@
-"""A document as plain values, for the schema, together with the place of each value, for messages."""
+"""A document as plain values for the schema, with the place of each value for messages."""
 
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ Value = Atom | dict[str, "Value"] | list["Value"]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """`value` consists of JSON types. `keys` has the place of each field's name, and `values` that of its
-    value.
+    """A document. `value` consists of JSON types.
 
-    `texts` has the scalar values exactly as written in the file.
+    `keys` has the place of each field's name, and `values` the place of each field's value. `texts` has the
+    scalars exactly as written in the file.
     """
 
     value: Value
@@ -30,7 +30,7 @@ class Document:
         return self.values[()]
 
     def key(self, field: Field) -> Place:
-        """The place of the field's name, or of its value if it has no name, like the item of a list."""
+        """The place of the field's name, or of its value if the field is a list item, which has no name."""
         return self.keys.get(field) or self.values[field]
 
     def at(self, *field: str | int) -> Value:

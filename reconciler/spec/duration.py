@@ -41,7 +41,7 @@ def format_duration(length: timedelta) -> str:
 
 
 def short_length(length: timedelta) -> str:
-    """A length in at most two units, never negative: two machines may disagree about the time.
+    """The length in at most two units. Never negative, even if the clocks of two machines disagree.
 
     >>> [short_length(timedelta(minutes=minutes)) for minutes in (-1, 0.75, 12, 185, 1500, 4500)]
     ['0s', '45s', '12m', '3h5m', '1d1h', '3d']
@@ -63,7 +63,7 @@ def _two(large: int, unit: str, small: int, smaller: str) -> str:
 
 
 def duration_error(value: Atom, *, least: timedelta, most: timedelta) -> str | None:
-    """Why the value is not valid as a duration from `least` to `most`, or None if it is valid."""
+    """The error if the value is not a duration from `least` to `most`, otherwise None."""
     if isinstance(value, bool | float | Misread):
         return f"is read as {meaning(value)}: {_HOW}"
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""How messages show a value that is wrong, and an example of a valid one."""
+"""Formats invalid values, and examples of valid ones, for messages."""
 
 import re
 from typing import Any
@@ -13,12 +13,12 @@ _SPECIAL = re.compile(r"[]\[{},*&#]|: ")  # must be quoted inside { } and [ ]
 
 
 def example_text(document: Document, at: Field) -> str:
-    """A scalar as written in the file, in quotes, or the type of any other value in words."""
+    """A scalar in quotes, as written in the file. For any other value, its type in words."""
     return quote(document.texts[at]) if at in document.texts else describe_value(document.at(*at))
 
 
 def describe_value(value: Value) -> str:
-    """Describes a value in words: by its type ("a list", "a string"), or as the number or boolean itself."""
+    """The type of a value in words ("a list", "a string"), or the number or boolean itself."""
     match value:
         case dict():
             return "a mapping"
@@ -29,7 +29,7 @@ def describe_value(value: Value) -> str:
 
 
 def example(kind: str, at: Field) -> str:
-    """An example of a field in a document of this kind, on one line, taken from the schema."""
+    """A one-line example of a field in a document of this kind, taken from the schema."""
     schema, name = fields(kind).get(schema_field(at), {}), shorten(str(at[-1]))
     if isinstance(at[-1], int):
         return f"- {_flow(schema['examples'][0])}"
@@ -41,7 +41,7 @@ def example(kind: str, at: Field) -> str:
 
 
 def _flow(value: Any) -> str:
-    """A value as YAML on one line. A string is quoted if YAML would otherwise read it as another value."""
+    """A value as YAML on one line. A string is quoted if YAML would otherwise read it as something else."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name}: {_flow(below)}" for name, below in value.items()) + "}"
     if isinstance(value, list):

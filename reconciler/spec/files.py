@@ -1,4 +1,4 @@
-"""A spec file: which names are read as specs, and how large a file may be."""
+"""Spec files: which names count as spec files, and how large a file may be."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _ENDINGS = (".yaml", ".yml")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A spec file from a directory or from git. `path` is as messages print it."""
+    """A spec file from a directory or from git. `path` is the path that messages print."""
 
     path: str
     content: bytes
@@ -23,7 +23,7 @@ def is_spec(name: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a search skips this name, such as .git, a lock file, or the ..data of a mounted ConfigMap."""
+    """Whether a search skips this name, such as .git, a lock file, or ..data in a ConfigMap volume."""
     return name.startswith(".")
 
 

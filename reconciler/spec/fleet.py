@@ -1,4 +1,4 @@
-"""The settings that apply to all scale sets: declared by the one document of kind Fleet, or the defaults."""
+"""The settings for all scale sets, from the one document of kind Fleet or from the defaults."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,14 +19,15 @@ class PauseTag:
 
     @property
     def id(self) -> str:
-        """The id of the resource group in Azure Resource Manager."""
+        """The Azure Resource Manager id of the resource group."""
         return f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}"
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """`name` is the name of the document, or "" if there is none. Amounts are out of all declared scale sets.
+    """The settings for all scale sets. Amounts are out of all declared scale sets.
 
+    name: the name of the document, or "" if there is none.
     freeze: while set, nothing is written to Azure.
     windows: apply to every scale set, in addition to its own windows.
     max_concurrent: maximum number of scale sets that roll out at once.
@@ -34,9 +35,9 @@ class Fleet:
     max_failed: maximum number of scale sets, rounded down, in which an image may fail. If it fails in more,
         no further scale set starts a rollout of this image.
     allow_unproven_wave: a wave may start even if no instance of a lower wave has proven the image.
-    urgent: the image that was declared urgent, even if that has expired. `urgency` checks the time.
+    urgent: the image that was declared urgent, even if its urgency has expired. `urgency` checks the time.
     pause_tag: None if no tag pauses the fleet.
-    barred: the commands that only a commit may replace, of "approve", "resume" and "retry".
+    barred: those of the commands "approve", "resume" and "retry" that the daemon refuses.
     """
 
     name: str
@@ -51,6 +52,6 @@ class Fleet:
     barred: frozenset[str] = frozenset()
 
     def urgency(self, image: Image, at: datetime) -> Urgency | None:
-        """The urgency of exactly this image at the time `at`, or None if the image is not urgent then."""
+        """The urgency of exactly this image at `at`, or None if the image is not urgent at that time."""
         urgent = self.urgent
         return urgent if urgent and at < urgent.until and same(urgent.image, image) else None

@@ -1,8 +1,8 @@
 """Holds: a freeze of the fleet, or the suspension of one scale set.
 
 A hold takes effect even if its commit is invalid: a person who stops a fleet in an emergency must not wait
-until an error in another file is fixed. A well-formed `freeze` or `suspend` takes effect whatever else is
-wrong. One that contains an error counts as true. Only a commit without errors lifts a hold.
+until an error in another file is fixed. A valid `freeze` or `suspend` takes effect whatever else is wrong. An
+invalid one counts as true. Only a commit without errors lifts a hold.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ _FIELDS: Mapping[str, Field] = {"Fleet": ("spec", "freeze"), "ScaleSet": ("spec"
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """`name` is the name of the suspended scale set, or None for a freeze of the whole fleet."""
+    """A hold. `name` names the suspended scale set, or is None for a freeze of the whole fleet."""
 
     name: str | None
     suspension: Suspension
@@ -30,7 +30,7 @@ class Hold:
 def declared_hold(document: Document, kind: str, problems: Iterable[Problem]) -> Hold | None:
     """The hold that a document declares, or None.
 
-    `problems` are the errors of the document, if it has any.
+    `problems` are the errors in the document.
     """
     if kind not in _FIELDS:
         return None
@@ -52,7 +52,7 @@ def declared_hold(document: Document, kind: str, problems: Iterable[Problem]) ->
 
 
 def apply_holds(scale_sets: Sequence[ScaleSet], holds: Sequence[Hold]) -> tuple[ScaleSet, ...]:
-    """The scale sets with these holds added to the holds they already have."""
+    """The scale sets with these holds applied, in addition to any holds that they declare themselves."""
     freeze = next((each.suspension for each in holds if each.name is None), None)
     suspended = {each.name: each.suspension for each in holds if each.name is not None}
     return tuple(

@@ -1,14 +1,15 @@
 """The patterns of a `.reconcilerignore`: files and directories that are not read as specs.
 
-The format is a small part of the format of `.gitignore`, with the same meaning:
+The format is a subset of the `.gitignore` format, with the same meaning:
 
 - Empty lines, and lines that begin with `#`, have no effect. Spaces at the end of a line are removed.
-- `*` stands for any characters of a name, `?` for one character, `[a-z]` for one character of a set, and `**`
-  for any number of directories.
+- `*` matches any characters of a name, `?` one character, `[a-z]` one character of a set, and `**` any number
+  of directories.
 - A pattern with a `/` at the beginning or in the middle is relative to the directory of the file. Any other
   pattern matches a name at any depth.
 - A `/` at the end limits a pattern to directories. Nothing below an ignored directory is read.
-- `!` at the beginning includes again what an earlier pattern ignores. The last pattern that matches decides.
+- A `!` at the beginning includes entries again that an earlier pattern ignores. The last matching pattern
+  decides.
 """
 
 import re
@@ -24,7 +25,7 @@ _LONGEST = 500  # characters of a pattern
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """`fits` matches the whole path of an entry or, if `of_name` is set, its name alone."""
+    """One pattern. `fits` matches the whole path of an entry or, if `of_name` is set, its name alone."""
 
     fits: re.Pattern[str]
     of_name: bool
@@ -47,14 +48,14 @@ class Ignore:
     def of(cls, text: str) -> "Ignore":
         """The patterns in the text of a file.
 
-        Raises ValueError if it has too many, or one that is too long.
+        Raises ValueError if there are too many patterns, or if a pattern is too long.
         """
         return cls(tuple(_patterns(text)))
 
     def covers(self, path: str, *, is_directory: bool = False) -> bool:
         """Whether an entry is ignored.
 
-        `path` is relative to the directory of the file, and separated by `/`.
+        `path` is relative to the directory of the `.reconcilerignore`, with `/` as the separator.
         """
         name = path.rpartition("/")[2]
         fitting = (
@@ -96,8 +97,8 @@ _PARTS = re.compile(r"\*+|\?|\[[!^]?\]?[^]/]*\]|\\?.", re.DOTALL)
 def _path(body: str) -> str:
     """The regular expression that a whole path must match.
 
-    Between two wildcards, the first match is as good as any later one. An atomic group therefore keeps the
-    first match, so that a hostile pattern cannot make the comparison try all combinations.
+    Between two wildcards, the first match is as good as any later one. Atomic groups keep the first match, so
+    a hostile pattern cannot force the comparison to try all combinations.
     """
     names = body.split("/")
     runs = [list(run) for is_any, run in groupby(names, _is_any) if not is_any]
@@ -115,12 +116,12 @@ def _path(body: str) -> str:
 
 
 def _is_any(name: str) -> bool:
-    """Whether this part of a pattern, between two slashes, stands for any number of directories."""
+    """Whether this path segment of a pattern matches any number of directories."""
     return len(name) > 1 and not name.strip("*")
 
 
 def _name(pattern: str) -> str:
-    """The regular expression for the part of a pattern between two slashes. It matches no slash."""
+    """The regular expression for one path segment of a pattern. It matches no slash."""
     pieces = [""]
     for part in _PARTS.findall(pattern):
         if part.startswith("*"):
@@ -138,7 +139,7 @@ def _name(pattern: str) -> str:
 
 
 def _character_class(part: str) -> str:
-    """The regular expression for one character in a set, such as `[a-c]`, or not in it, such as `[!a-c]`."""
+    """The regular expression for a character set such as `[a-c]`, or its complement such as `[!a-c]`."""
     body = part[1:-1]
     is_negated = body[0] in "!^"
     body = body[1:] if is_negated else body

@@ -2,9 +2,10 @@
 
 Azure compares image names and resource ids without regard to case, and so does this module. A scale set
 cannot change to an image of another kind ("The Image type for a Virtual Machine Scale Set may not be
-changed"), so the reconciler compares `kind` and refuses such changes. To add a kind: add a class here and to
-`Image` and `KINDS`, extend the schema, add an example spec, both conversions in `reconciler.azure.arm`, and
-the catalogue in `reconciler.azure.catalogue`.
+changed"), so the reconciler compares `kind` and refuses such changes.
+
+To add a kind, add a class here and list it in `Image` and `KINDS`. Extend the schema, and add an example
+spec, both conversions in `reconciler.azure.arm`, and the catalogue in `reconciler.azure.catalogue`.
 """
 
 import re
@@ -15,7 +16,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class PlatformImage:
-    """A Marketplace image; `version` is a version such as "24.04.202601010", or "latest"."""
+    """A Marketplace image. `version` is a version such as "24.04.202601010", or "latest"."""
 
     kind: ClassVar[str] = "platform"
     publisher: str
@@ -51,7 +52,7 @@ class CommunityGalleryImage(_ById):
 
 
 class SharedGalleryImage(_ById):
-    """A version in a directly shared gallery: "/SharedGalleries/G/Images/I/Versions/V"."""
+    """A version in a direct shared gallery: "/SharedGalleries/G/Images/I/Versions/V"."""
 
     kind: ClassVar[str] = "sharedGallery"
     __slots__ = ()
@@ -66,7 +67,7 @@ class ManagedImage(_ById):
 
 @dataclass(frozen=True, slots=True)
 class VhdImage:
-    """The legacy custom image: the blob URI of a generalized VHD, for scale sets on unmanaged disks."""
+    """A legacy custom image: the blob URI of a generalized VHD, for scale sets on unmanaged disks."""
 
     kind: ClassVar[str] = "vhd"
     uri: str
@@ -91,7 +92,7 @@ KINDS: Mapping[str, Callable[..., Image]] = {
 
 
 def version(image: Image) -> str:
-    """The version that the image names, or "" if the image names latest or is of a kind without versions.
+    """The exact version that the image names, or "" for latest and for kinds of images without versions.
 
     >>> version(GalleryImage("/subscriptions/S/.../galleries/g/images/web/versions/1.4.0"))
     '1.4.0'
@@ -107,12 +108,12 @@ def version(image: Image) -> str:
 
 
 def follows_latest(image: Image) -> bool:
-    """Whether the image names latest instead of a version. The version is then found in the catalogue."""
+    """Whether the image names latest instead of a version. The catalogue then supplies the version."""
     return not version(image) and not isinstance(image, ManagedImage | VhdImage)
 
 
 def at_version(image: Image, exact: str) -> Image:
-    """The image with the version `exact`. Raises ValueError if the image is of a kind without versions.
+    """The image with the version `exact`. Raises ValueError if this kind of image has no versions.
 
     >>> print(at_version(PlatformImage("Canonical", "ubuntu", "server", "latest"), "24.04.10"))
     Canonical:ubuntu:server:24.04.10
@@ -137,7 +138,7 @@ def is_version_of(image: Image, latest: Image) -> bool:
 
 
 def order(named: str) -> tuple[int, ...]:
-    """The sort key of a version: its parts as numbers. Any other text has the lowest key, which is empty.
+    """The sort key of a version: its parts as numbers. Any other text has an empty key, which sorts first.
 
     >>> order("24.04.9") < order("24.04.10"), order("latest")
     (True, ())
@@ -147,7 +148,7 @@ def order(named: str) -> tuple[int, ...]:
 
 
 def _split(id_: str) -> tuple[str, str]:
-    """The id of the image definition, and the version in the id or ""."""
+    """The id of the image definition, and the version in the id, or "" if there is none."""
     match = re.fullmatch(r"(.*?)(?:/versions/([^/]*))?", id_.rstrip("/"), re.IGNORECASE | re.DOTALL)
     assert match  # noqa: S101 - the first group takes anything
     return match[1], match[2] or ""
@@ -165,7 +166,7 @@ def same(one: Image, other: Image) -> bool:
 
 
 def is_related(one: Image, other: Image) -> bool:
-    """Whether two images can be versions of one image. All images of a kind without versions are related.
+    """Whether two images can be versions of the same image. Images of a kind without versions always can.
 
     >>> ubuntu = PlatformImage("Canonical", "ubuntu", "server", "24.04.1")
     >>> is_related(ubuntu, at_version(ubuntu, "24.04.2")), is_related(ubuntu, ManagedImage("/x"))

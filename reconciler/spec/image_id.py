@@ -1,7 +1,7 @@
-"""Image ids: the form that each image kind requires, and the errors in ids that do not have that form.
+"""Image ids: the form that each image kind requires, and the errors for ids of any other form.
 
 Azure compares ids without regard to case, and so does this module. An id of a kind with versions must name an
-exact version or "latest". Azure also accepts an image definition without a version, as the latest version.
+exact version or "latest". Azure also accepts an id without a version, and takes it as the latest version.
 Here a missing version is an error, because it is probably unintended.
 """
 
@@ -47,7 +47,7 @@ _PORTAL = re.compile(
 
 
 def kind_of(text: str) -> str | None:
-    """The image kind that the form of the text indicates, whether or not the whole text is valid.
+    """The image kind that the form of the text indicates, even if the text is not entirely valid.
 
     >>> kind_of("/communitygalleries/g/images/i"), kind_of("Canonical:ubuntu:server:1.2.3"), kind_of("web")
     ('communityGallery', 'platform', None)
@@ -61,7 +61,7 @@ def kind_of(text: str) -> str | None:
 
 
 def image_id_error(kind: str, text: str) -> str | None:
-    """Why the text is not valid as the id (or uri) of an image of this kind, or None if it is valid."""
+    """The error if the text is not a valid id (or URI) of an image of this kind, otherwise None."""
     found = kind_of(text)
     if found and found != kind:
         return f"is the id of {_NAMES[found]}: write {_entry(found, text)} instead of {kind}"
@@ -79,13 +79,13 @@ def image_id_error(kind: str, text: str) -> str | None:
 
 
 def misplaced_id_error(text: str) -> str | None:
-    """The error for an id in place of the mapping that should contain it, or None for other text."""
+    """The error if the text is an id where a mapping is expected, otherwise None."""
     found = kind_of(text)
     return f"is the id of {_NAMES[found]}: write {_entry(found, text)} below it" if found else None
 
 
 def platform_version_error(text: str) -> str | None:
-    """Why the text is not valid as the version of a platform image, or None if it is valid."""
+    """The error if the text is not a valid platform image version, otherwise None."""
     if _VERSION.fullmatch(text):
         return None
     return f'{quote(text)} is not a version: write three numbers such as "24.04.202601140", or latest'
@@ -134,7 +134,7 @@ def _form_error(kind: str, text: str) -> str:
 
 
 def _entry(kind: str, text: str) -> str:
-    """How a spec declares the image that this text names."""
+    """The entry that declares the image with this id in a spec."""
     if kind != "platform":
         return f"{kind}: {{{'uri' if kind == 'vhd' else 'id'}: ...}}"
     publisher, offer, sku, version = (shorten(part) for part in text.split(":"))

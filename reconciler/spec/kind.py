@@ -1,4 +1,8 @@
-"""Finds the kind of a document or, to find its other errors too, the kind that was probably intended."""
+"""Finds the kind of a document.
+
+If the kind is missing or misspelt, finds the kind that was probably intended, so that the other errors in the
+document can be reported too.
+"""
 
 from reconciler.spec.document import Document
 from reconciler.spec.example import describe_value, example_text
@@ -14,10 +18,10 @@ _LIST_IT = f"list this file in {NAME}"
 
 
 def is_foreign(document: Document) -> bool:
-    """Whether a document belongs to another program, and is therefore skipped.
+    """Whether a document belongs to another program, and is skipped for that reason.
 
-    Such a document is a mapping. Its apiVersion names another group (a probable misspelling of our group does
-    not count), or it has no apiVersion and none of the other top-level fields of a spec.
+    Such a document is a mapping. Either its apiVersion names another group, or it has none of the top-level
+    fields of a spec. A group that is probably a misspelling of ours does not count as another group.
     """
     if not isinstance(document.value, dict):
         return False
@@ -28,7 +32,7 @@ def is_foreign(document: Document) -> bool:
 
 
 def foreign_warning(document: Document) -> Problem | None:
-    """The warning for a document that is skipped although only this program has its kind, or None."""
+    """The warning if a skipped document has a kind that only this program uses, otherwise None."""
     kind = document.at("kind")
     if not isinstance(kind, str) or kind not in _ONLY_OURS:
         return None
@@ -40,7 +44,10 @@ def foreign_warning(document: Document) -> Problem | None:
 
 
 def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:
-    """The kind of a document, or the kind that was probably intended, or None; and any problem with it."""
+    """The kind of a document, and any problem with the kind.
+
+    If the kind is missing or invalid, returns the kind that was probably intended, or None.
+    """
     if not isinstance(document.value, dict):
         fix = f"begin the document with apiVersion: {API_VERSION} and kind: ScaleSet, or {_LIST_IT}"
         message = f"is {describe_value(document.value)}, but a spec is expected: {fix}"
@@ -64,7 +71,10 @@ def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:
 
 
 def _guess(document: Document) -> str | None:
-    """The kind that the first telling field of the spec indicates: one that no other kind has; or None."""
+    """The kind that the first distinctive field of the spec indicates, or None.
+
+    A field is distinctive if only one kind has it.
+    """
     spec = document.at("spec")
     if not isinstance(spec, dict):
         return None

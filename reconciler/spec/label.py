@@ -1,4 +1,4 @@
-"""Which labels a person asks for, as in a selector of kubectl."""
+"""Label selectors, as in kubectl."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Requirement:
 
     @classmethod
     def of(cls, text: str) -> "Requirement":
-        """Read "team=web", "team==web", "team!=web" or "team". `is_valid` says whether it is one of these."""
+        """Parse "team=web", "team==web", "team!=web" or "team". `is_valid` is false if no label is named."""
         label, sign, wanted = text.partition("=")
         is_equal = not (sign and label.endswith("!"))
         label = label if is_equal else label.removesuffix("!")
@@ -22,11 +22,11 @@ class Requirement:
 
     @property
     def is_valid(self) -> bool:
-        """Whether it names a label."""
+        """Whether the requirement names a label."""
         return bool(self.label) and not (self.value is None and self.label.endswith("!"))
 
     def fits(self, labels: Mapping[str, str]) -> bool:
-        """Whether these labels satisfy it.
+        """Whether these labels satisfy the requirement.
 
         As in kubectl, a scale set without the label satisfies `team!=web`.
         """

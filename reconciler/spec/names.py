@@ -1,4 +1,4 @@
-"""The names of scale sets in spec files, without the checks that `declare` makes."""
+"""Reads the names of scale sets from spec files, without the validation of `declare`."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""Names for new documents: the name in Azure, with further parts of the resource id if it is not unique."""
+"""Names for new documents: the name in Azure, with further parts of the resource id until it is unique."""
 
 import hashlib
 import re
@@ -29,11 +29,11 @@ def names(targets: Iterable[Target], taken: Collection[str]) -> dict[Target, str
 def image_names(
     images: Sequence[Image], existing: Mapping[str, Image], is_free: Callable[[str], bool]
 ) -> list[str]:
-    """A unique name for each image, in the order of the images. No two images may be equal.
+    """A unique name for each image, in the order of `images`. No two images may be equal.
 
     A name contains no version, because the version in a document changes while its name stays. Of several
     versions of one image, the first gets the plain name, and the others get a number. `existing` are the
-    images that already have names. `is_free` tells whether any other name may be used.
+    images that already have names. `is_free` tells whether a name outside `existing` may be used.
 
     >>> ubuntu = PlatformImage("Canonical", "ubuntu-24_04-lts", "server", "24.04.2")
     >>> image_names([ubuntu, at_version(ubuntu, "24.04.1")], {}, lambda name: True)
@@ -56,7 +56,7 @@ def image_names(
 def _shortest(
     named: Iterable[_Named], taken: Collection[str], forms: Iterable[Callable[[_Named], str]]
 ) -> dict[_Named, str]:
-    """For each item, the first of `forms` that is neither in `taken` nor the form of another item."""
+    """For each item, the first of its `forms` that is not in `taken` and not shared with another item."""
     found: dict[_Named, str] = {}
     used = set(taken)
     left: Sequence[_Named] = tuple(named)
@@ -76,13 +76,13 @@ def _join(*parts: str) -> str:
 
 
 def _mark(key: str, name: str) -> str:
-    """A name that is always unique, for use when the other forms are too long, empty or taken."""
+    """A name that is always unique, for an item whose other forms are too long, empty or taken."""
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     return _words(_words(name)[: _LONGEST - len(digest) - 1], digest)
 
 
 def _numbered(name: str) -> Iterator[str]:
-    """The name, then the name with 2, 3 and so on."""
+    """The name itself, then the name with 2, 3 and so on appended."""
     yield name
     for number in count(2):
         yield _words(name[: _LONGEST - len(f"-{number}")], str(number))
@@ -94,7 +94,7 @@ _Definition = tuple[str, tuple[str, ...]]
 def _definition(image: Image) -> _Definition:
     """What all versions of an image share: its kind, and the parts of its name, least specific part first.
 
-    The parts are in lower case, because Azure compares them without regard to case.
+    The parts are in lower case, because Azure ignores case.
     """
     parts: Sequence[str]
     match image:
@@ -126,7 +126,7 @@ def _values(id_: str) -> list[str]:
 
 
 def _words(*parts: str) -> str:
-    """The parts in lower case, joined by hyphens, which also replace characters that a name cannot contain.
+    """The parts in lower case, joined by hyphens. Characters that a name cannot contain become hyphens.
 
     >>> _words("Shop", "api_1.(x)")
     'shop-api-1-x'

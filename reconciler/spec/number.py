@@ -5,7 +5,7 @@ from reconciler.spec.wording import quote
 
 
 def number_error(value: Atom, *, least: int, most: int) -> str | None:
-    """Why the value is not valid as a whole number from `least` to `most`, or None if it is valid."""
+    """The error if the value is not a whole number from `least` to `most`, otherwise None."""
     match value:
         case bool() | None:
             return None  # the schema reports the wrong type

@@ -1,7 +1,7 @@
 """The order of scale sets: by `dependsOn`, and by wave among scale sets with the same image.
 
-This module ignores names in `dependsOn` that no spec declares. A scale set that depends on an undeclared name
-reports the name when it is reconciled. Suspended scale sets count like any others.
+This module ignores names in `dependsOn` that no spec declares. They are reported when the scale set is
+reconciled. Suspended scale sets count like any others.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from reconciler.spec.scale_set import ScaleSet
 
 @dataclass(frozen=True, slots=True)
 class _Wave:
-    """The scale sets of one wave with one image. The scale sets of the next wave wait for them."""
+    """The scale sets in one wave with one image. The scale sets in the next wave wait for them."""
 
     image: tuple[str, str]
     number: int
@@ -28,7 +28,7 @@ _Graph = Mapping[_Node, Sequence[_Node]]
 class Link:
     """The scale set `name` waits for the scale set `on`.
 
-    If `wave` is set, the cause is that `on` is in this lower wave. Otherwise it is `dependsOn`.
+    If the cause is a wave, `wave` is the lower wave that `on` is in. If it is `dependsOn`, `wave` is None.
     """
 
     name: str
@@ -37,8 +37,7 @@ class Link:
 
 
 def levels(scale_sets: Sequence[ScaleSet]) -> tuple[tuple[ScaleSet, ...], ...]:
-    """The scale sets in levels: first those that wait for no other, then those that wait only for the first
-    ones, and so on.
+    """The scale sets in levels, each of which waits only for earlier levels.
 
     A level keeps the given order. Scale sets in a cycle come last. Specs without errors have no cycles.
     """
@@ -56,7 +55,7 @@ def levels(scale_sets: Sequence[ScaleSet]) -> tuple[tuple[ScaleSet, ...], ...]:
 
 
 def cycles(scale_sets: Sequence[ScaleSet]) -> Iterator[tuple[Link, ...]]:
-    """The cycles in which scale sets wait for each other. No scale set is in two of them."""
+    """The cycles of scale sets that wait for each other. No scale set is in more than one of these cycles."""
     # Finding a cycle takes a pass over one part alone, so many small cycles cost no more than a large one.
     for part in _parts(sorted(scale_sets, key=lambda each: each.name)):
         left = part
@@ -84,9 +83,9 @@ def _graph(scale_sets: Sequence[ScaleSet]) -> _Graph:
 
 
 def _parts(scale_sets: Sequence[ScaleSet]) -> Iterator[list[ScaleSet]]:
-    """The groups of scale sets that wait for each other, directly or not: strongly connected components.
+    """The groups of scale sets that wait for each other, directly or indirectly.
 
-    A component of a single scale set is left out, unless that scale set waits for itself.
+    These are the strongly connected components. A single scale set is left out unless it waits for itself.
     """
     graph = _graph(scale_sets)
     by_name = {each.name: each for each in scale_sets}
@@ -142,7 +141,7 @@ def _cycle(graph: _Graph) -> tuple[Link, ...]:
 
 
 def _links(nodes: Sequence[_Node]) -> Iterator[Link]:
-    """The links of a path through scale sets and waves."""
+    """The links along a path through scale sets and waves."""
     name, wave = "", None
     for node in nodes:
         if isinstance(node, _Wave):

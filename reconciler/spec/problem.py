@@ -9,7 +9,7 @@ _LONGEST_PATH = 1000  # characters of a path that a message repeats as a whole
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A position in a spec file. Line and column start at 1. Line 0 is the file or directory as a whole."""
+    """A position in a spec file. Line and column start at 1. Line 0 means the whole file or directory."""
 
     file: str
     line: int = 1
@@ -30,11 +30,11 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        """The line that `validate` prints: file:line:column: field: what is wrong and how to fix it."""
+        """The line that `validate` prints: file:line:column: field: cause and fix."""
         return ": ".join(part for part in (str(self.place), self.field, self.message) if part)
 
 
 def problem_of(path: str, message: str) -> Problem:
-    """A problem that concerns a file or directory as a whole."""
+    """A problem with a whole file or directory."""
     shown = printable(path) if len(path) <= _LONGEST_PATH else shorten(path)
     return Problem(Place(shown, 0, 0), "", message)

@@ -26,7 +26,7 @@ _SUGGESTED = 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpecDocument:
-    """A document of a known kind. `sound` is whether the document has no errors by itself."""
+    """A document of a known kind. `sound` is true if the document itself has no errors."""
 
     document: Document
     kind: str
@@ -46,7 +46,7 @@ class SpecDocument:
 
 
 def reference(entry: SpecDocument, kind: str) -> str | None:
-    """The name of the document of this kind that a scale set refers to, or None if there is no reference."""
+    """The name of the document of this kind that a scale set refers to, or None if it refers to none."""
     name = entry.document.at(*REFERENCES[kind])
     return name if isinstance(name, str) else None
 
@@ -58,9 +58,9 @@ Yields = Callable[[SpecDocument, SpecDocument], bool]
 def duplicates(
     entries: Sequence[SpecDocument], yields: Yields
 ) -> Iterator[tuple[SpecDocument, list[Problem]]]:
-    """All documents that share a name, a target or the kind Fleet, each with its problem.
+    """The documents that share a name, a target or the kind Fleet, each with its problem.
 
-    A document to which all its duplicates yield has no problem.
+    A document is left out if all of its duplicates yield to it.
     """
     for key, at, message in _UNIQUE:
         yield from _duplicates(entries, yields, key, at, message)
@@ -69,7 +69,10 @@ def duplicates(
 def missing_references(
     entries: Sequence[SpecDocument], paths: Sequence[str]
 ) -> dict[SpecDocument, list[Problem]]:
-    """The documents with references to what no file at `paths` declares, and a problem for each reference."""
+    """The documents that refer to undeclared documents, with a problem for each of these references.
+
+    `paths` are the files that were read.
+    """
     missing: dict[SpecDocument, list[Problem]] = {}
     for kind in (*REFERENCES, "ScaleSet"):
         named = {entry.name: entry for entry in entries if entry.kind == kind and entry.name}
@@ -92,7 +95,10 @@ def missing_references(
 
 
 def cycle_problem(links: Sequence[Link], entries: Mapping[str, SpecDocument]) -> Problem:
-    """The problem of scale sets that wait for each other, at the first place that declares a dependency."""
+    """The problem with scale sets that wait for each other.
+
+    It is reported at the first place that declares one of their dependencies.
+    """
     waits: list[str] = []
     places: list[tuple[Place, Field]] = []
     for link in links:
@@ -111,7 +117,7 @@ def cycle_problem(links: Sequence[Link], entries: Mapping[str, SpecDocument]) ->
 
 
 def _place(link: Link, document: Document) -> tuple[Place, Field]:
-    """The place and field in which a document names the scale set that it waits for."""
+    """The place and field where a document names the scale set that it waits for."""
     names: Any = document.at(*DEPENDENCIES)
     field = (*DEPENDENCIES, names.index(link.on))
     return document.values[field], field
@@ -185,7 +191,7 @@ def _fleet_key(entry: SpecDocument) -> str | None:
 
 
 def target_key(entry: SpecDocument) -> str | None:
-    """The key of the target of a scale set, or None if the target cannot be read."""
+    """The key of a scale set's target, or None if the target cannot be read."""
     target = [entry.document.at("spec", "target", name) for name in ("subscription", "resourceGroup", "name")]
     if entry.kind != "ScaleSet" or not all(isinstance(part, str) for part in target):
         return None

@@ -1,7 +1,7 @@
 """Rules for single values that a JSON Schema cannot express, or for which it cannot suggest a fix.
 
-A rule can repeat a pattern of the schema. The pattern is for editors, which use only the schema. The rule has
-the better message, which is printed if both find an error.
+A rule may repeat a pattern of the schema, because editors use only the schema. The message of the rule is
+better. It is printed if both find an error.
 """
 
 import unicodedata
@@ -29,7 +29,7 @@ _IDS = {"gallery": "id", "communityGallery": "id", "sharedGallery": "id", "manag
 
 
 def broken_rules(document: Document, kind: str) -> Iterator[tuple[Field, str]]:
-    """The fields that break a rule, with the message for each."""
+    """The fields that break a rule, each with its message."""
     for field, value in atoms(document.value):
         if isinstance(value, str) and not value.isprintable():
             yield field, _unprintable(value)
@@ -67,7 +67,7 @@ def _of_text(rule: Callable[[str], str | None], value: Atom) -> str | None:
 
 
 def _resource_group_error(text: str) -> str | None:
-    """The error for a character that Azure does not allow in the name of a resource group, or None."""
+    """The error if the name of a resource group has a character that Azure rejects, otherwise None."""
     return character_error(text, _is_of_resource_group, "use letters, digits, _ - . ( )")
 
 
@@ -77,7 +77,7 @@ def _is_of_resource_group(character: str) -> bool:
 
 
 def _time_error(text: str) -> str | None:
-    """The error for a time that does not exist, or None. The pattern in the schema checks the form."""
+    """The error if the time does not exist, otherwise None. The pattern in the schema checks its form."""
     try:
         datetime.fromisoformat(text)
     except ValueError:
@@ -96,7 +96,7 @@ def _of_image(*at: str) -> dict[Field, Rule]:
 
 
 def _window_duration_error(value: Atom) -> str | None:
-    """The error for the duration of a window, which must be in whole minutes, or None."""
+    """The error if the duration of a window is out of range or not in whole minutes, otherwise None."""
     if error := duration.duration_error(value, least=_SHORTEST, most=_LONGEST_WINDOW):
         return error
     length = duration.parse_duration(value) if isinstance(value, str) else None
@@ -107,7 +107,7 @@ def _window_duration_error(value: Atom) -> str | None:
 
 
 def _whole(*at: str | int) -> Rule:
-    """The rule for a whole number within the bounds of the schema."""
+    """The rule for a whole number, with the bounds that the schema gives for this field."""
     shape = fields("ScaleSet")[at]
     return partial(number.number_error, least=shape["minimum"], most=shape["maximum"])
 

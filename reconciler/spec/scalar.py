@@ -1,9 +1,9 @@
 """Reads a plain YAML scalar: unquoted text without a tag.
 
 YAML 1.1 (PyYAML, Ansible) and YAML 1.2 (editors) read unquoted text differently: `yes`, `0123`, `1:30` and
-`2024-01-01` are strings in one version and other values in the other. A spec must have the same meaning for
-every reader. Such text therefore becomes a `Misread`, which is not a JSON type and so is an error in every
-field. The fix is to quote the text, or to write the value in an unambiguous form.
+`2024-01-01` are strings in one version and other values in the other. A spec must mean the same to every YAML
+reader, so such text becomes a `Misread`. A `Misread` is not a JSON type, so it is an error in every field.
+The fix is to quote the text, or to write the value in an unambiguous form.
 """
 
 import json
@@ -31,7 +31,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./()%-]*(?:://[A-Za-z0-9_./()%-]+)?
 
 @dataclass(frozen=True, slots=True)
 class Misread:
-    """Unquoted text that YAML readers interpret differently. `meaning` is what some of them read."""
+    """Unquoted text that YAML readers interpret differently. `meaning` is what some of them read it as."""
 
     text: str
     meaning: str
@@ -63,7 +63,7 @@ def atom(text: str) -> Atom:
 
 
 def scalar_text(value: str | int | None) -> str:
-    r"""A value as YAML, quoted if any YAML reader could read the plain text as another value.
+    r"""The value as YAML. A string is quoted if any YAML reader could take the plain text for something else.
 
     >>> print(scalar_text("web"), scalar_text("1.10"), scalar_text(True), scalar_text("a\x85b"))
     web "1.10" true "a\U00000085b"
@@ -127,9 +127,9 @@ def _in_other_base(match: re.Match[str]) -> str:
 
 
 def _leading_zero(text: str) -> bool:
-    """Whether the text is like 089, which YAML 1.2 reads as a number and YAML 1.1 as a string.
+    """Whether the text is a whole number with a leading zero, such as 089.
 
-    Both read 0.5 as a number.
+    YAML 1.2 reads it as a number, and YAML 1.1 as a string.
     """
     digits = text.lstrip("+-")
     return digits.isdigit() and digits != "0" and digits.startswith("0")

@@ -1,7 +1,7 @@
 """The declaration of one scale set, as typed values with every default filled in.
 
-A `ScaleSet` needs no other document: references to an Image are resolved when the files are read. Defaults
-are in the JSON Schema alone. This module has none.
+A `ScaleSet` is self-contained: references to an Image are resolved when the files are read. The defaults come
+from the JSON Schema. This module has none.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ class Target:
 
     @property
     def id(self) -> str:
-        """The ARM resource id, in the case used by the spec."""
+        """The ARM resource id, in the same case as in the spec."""
         return (
             f"/subscriptions/{self.subscription}/resourceGroups/{self.resource_group}"
             f"/providers/Microsoft.Compute/virtualMachineScaleSets/{self.name}"
@@ -36,7 +36,7 @@ class Target:
 
     @property
     def key(self) -> str:
-        """The id with case folded: equal for two spellings of the same scale set."""
+        """The id with case folded, which is the same for every spelling of a scale set."""
         return self.id.casefold()
 
 
@@ -51,14 +51,14 @@ class By(StrEnum):
 
 
 class Converge(StrEnum):
-    """What makes an instance up to date: only its image, or also every other pending change of the model."""
+    """What must match before an instance counts as up to date: only its image, or the whole model."""
 
     IMAGE = "image"
     MODEL = "model"
 
 
 class OnFailure(StrEnum):
-    """What happens to a rollout whose upgraded instances do not become healthy in time."""
+    """What the reconciler does if upgraded instances do not become healthy in time."""
 
     HOLD = "hold"
     REPIN = "repin"
@@ -69,7 +69,7 @@ class OnFailure(StrEnum):
 class Canary:
     """The instances that are upgraded first: an amount out of the scale set, or the instances with these ids.
 
-    No other instance is upgraded until they have been healthy for `soak`.
+    No other instance is upgraded until the canary instances have been healthy for `soak`.
     """
 
     instances: Amount | tuple[str, ...]
@@ -92,7 +92,7 @@ class Approver(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How instances are upgraded to the image. Amounts are out of the whole scale set, with one exception.
+    """How instances are upgraded to the image. Amounts are out of the whole scale set unless noted.
 
     order: domains that are upgraded before all others, named as in messages or by a part of that name.
     soak: time for which the instances of a batch must have been healthy before the next batch starts.
@@ -100,7 +100,7 @@ class Rollout:
     max_unavailable: maximum number of instances unavailable at once, for any reason.
     max_unhealthy: number of unhealthy instances above which no healthy instance is taken out of service.
     max_unhealthy_upgraded: number of upgraded instances that may stay unhealthy without stopping the rollout.
-        A percentage is of the instances upgraded so far.
+        A percentage is out of the instances upgraded so far.
     require_way_back: the rollout starts only if a rollback target is known.
     progress_deadline: the rollout fails if no further instance of a batch becomes healthy within this time.
     deadline: maximum time for the whole rollout.
@@ -134,9 +134,10 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """An upgraded instance that is not healthy within `timeout` counts as not serving.
+    """When upgraded instances count as healthy.
 
-    All upgraded instances must be healthy in `passes` consecutive observations before the next batch starts.
+    An upgraded instance that is not healthy within `timeout` counts as not serving. All upgraded instances
+    must be healthy in `passes` consecutive observations before the next batch starts.
     """
 
     timeout: timedelta
@@ -148,11 +149,11 @@ class ScaleSet:
     """One document of kind ScaleSet.
 
     depends_on: names of the scale sets that this one waits for.
-    wave: this scale set also waits for those with the same image and a lower wave.
+    wave: this scale set also waits for scale sets with the same image and a lower wave.
     interval: longest time between two listings of its instances while it is settled.
     fleet: settings that apply to all scale sets.
-    image_lines: the lines that declare its image, each a file and a line number, in its own document and in
-        the document of kind Image.
+    image_lines: the lines that declare its image, in its own document and in the document of kind Image. Each
+        is a file and a line number.
     """
 
     name: str
@@ -171,5 +172,5 @@ class ScaleSet:
 
 
 def pause_tag_of(scale_sets: Iterable[ScaleSet]) -> PauseTag | None:
-    """The pause tag of the Fleet that applies to these scale sets, or None if the Fleet names none."""
+    """The pause tag in the Fleet of these scale sets, or None if the Fleet names none."""
     return next((each.fleet.pause_tag for each in scale_sets if each.fleet.pause_tag), None)

@@ -5,8 +5,8 @@ cron does. A time that is skipped when clocks go forward occurs at the first mom
 is repeated when clocks go back occurs only the first time. A schedule whose minute or hour starts with a star
 follows the clocks: a repeated minute occurs twice, and a skipped minute never.
 
-A set of minutes is one large integer, in which bit 0 is the first minute. A year then costs no more than a
-day, and adjacent periods merge.
+A set of minutes is one large integer, in which bit 0 is the first minute. This makes a year as cheap as a
+day, and merges adjacent periods.
 """
 
 import functools
@@ -50,7 +50,7 @@ def minutes(schedule: str, zone: str, since: datetime, count: int) -> int:
 class _Cron:
     """A parsed schedule. `of_day` are the minutes of a matching day at which the schedule occurs.
 
-    `is_by_clocks` is whether the schedule follows the clocks through a clock change.
+    `is_by_clocks` is true if the schedule follows the clocks through a clock change.
     """
 
     fields: CronSim
@@ -110,12 +110,12 @@ def _midnight(day: date, zone: str) -> datetime:
 
 
 def _moment(day: date, minute: int, clocks: ZoneInfo, fold: int = 0) -> datetime:
-    """The time in UTC at which the clocks show this minute of the day, or show it again if `fold` is 1."""
+    """The UTC time at which the clocks first show this minute of the day, or show it again if `fold` is 1."""
     return _text(day, minute, clocks, fold).astimezone(UTC)
 
 
 def _is_shown(day: date, minute: int, clocks: ZoneInfo, fold: int = 0) -> bool:
-    """Whether the clocks show this minute of the day, or show it a second time if `fold` is 1."""
+    """Whether the clocks show this minute of the day or, if `fold` is 1, show it a second time."""
     shown = _text(day, minute, clocks, fold)
     back = shown.astimezone(UTC).astimezone(clocks)
     return (back.replace(tzinfo=None), back.fold) == (shown.replace(tzinfo=None), fold)

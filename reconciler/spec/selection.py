@@ -1,4 +1,4 @@
-"""Which files below a directory are specs. A plain directory and a commit of git follow the same rules.
+"""Which files below a directory are specs. The same rules apply to a plain directory and a git commit.
 
 - Files whose names end in `.yaml` or `.yml` are read, in all directories below the path.
 - Names that begin with a dot are skipped, and so is everything that `.reconcilerignore` covers.
@@ -35,7 +35,7 @@ _GROUP = API_VERSION.split("/", maxsplit=1)[0].encode() + b"/"
 
 
 class Kind(Enum):
-    """What a directory entry is, or what a link leads to."""
+    """The kind of a directory entry, or of the target of a link."""
 
     FILE = "a file"
     DIRECTORY = "a directory"
@@ -51,12 +51,12 @@ class Kind(Enum):
 
 
 def dead_link(text: str) -> str:
-    """What is wrong with a link that leads nowhere. `text` is the content of the link."""
+    """The error for a link whose target does not exist. `text` is the content of the link."""
     return f"is a symbolic link to {shorten(text)}, which does not exist: fix or remove the link"
 
 
 def not_a_file(kind: Kind) -> str:
-    """What is wrong with a pipe, a socket or a device in the place of a spec."""
+    """The error for a pipe, a socket or a device in the place of a spec."""
     return f"is {kind.value}, not a file: remove it or name a file"
 
 
@@ -66,7 +66,7 @@ _NOWHERE = frozenset({Kind.MISSING, Kind.LOOP, Kind.OUTSIDE, Kind.OUTSIDE_DIRECT
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A name in a directory. `path` is relative to the root of the tree."""
+    """An entry of a directory. `path` is relative to the root of the tree."""
 
     path: str
     kind: Kind
@@ -78,7 +78,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a link leads to, once all further links are followed. `text` is the content of the link.
+    """The target of a link, once all further links are followed. `text` is the content of the link.
 
     `path` is the path inside the tree. It is "" for the root, and for a target outside the tree.
     """
@@ -97,23 +97,26 @@ class Tree(Protocol):
         ...
 
     def shown(self, path: str) -> str:
-        """A path inside the tree as messages print it."""
+        """A path inside the tree, as shown in messages."""
         ...
 
     def children(self, directory: str) -> Sequence[Entry] | Problem:
-        """The entries of a directory ("" for the root), hidden ones included, or why it cannot be read."""
+        """All entries of a directory ("" for the root), even hidden ones, or why it cannot be read."""
         ...
 
     def target(self, link: str) -> Target:
-        """What the symbolic link at this path leads to."""
+        """The target of the symbolic link at this path."""
         ...
 
     def contents(self, paths: Sequence[str]) -> Iterator[bytes | Problem]:
-        """For each path in order, the content of the file or why it cannot be read. No path may be a link."""
+        """The content of each file, or the problem if it cannot be read, in the order of `paths`.
+
+        No path may be a link.
+        """
         ...
 
     def identity(self, path: str) -> str:
-        """A name of the file that no other file has, not even one in another tree."""
+        """A name for the file that is unique across all trees."""
         ...
 
 
@@ -132,7 +135,7 @@ class Selection:
 
     @classmethod
     def of_all(cls, parts: Iterable["Selection"]) -> "Selection":
-        """Several selections as one, in order. A problem or warning that several of them have counts once."""
+        """Several selections as one, in order. A problem or warning that occurs in several is kept once."""
         parts = list(parts)
         return cls(
             tuple(file for part in parts for file in part.files),
@@ -143,7 +146,7 @@ class Selection:
 
 
 def select(tree: Tree, known: Container[str] = ()) -> Selection:
-    """The spec files of a tree, in the order of their names. A file that is reached twice is read once.
+    """The spec files of a tree, sorted by path. A file that is reached twice is read once.
 
     `known` contains the identities of files that were read before. These files are left out.
     """
@@ -173,7 +176,7 @@ def select(tree: Tree, known: Container[str] = ()) -> Selection:
 
 @dataclass(slots=True)
 class _Search:
-    """`files` maps the real path of each spec file to the path that messages show."""
+    """A search of one tree. `files` maps the real path of each spec file to the path that messages show."""
 
     tree: Tree
     files: dict[str, str] = field(default_factory=dict)
@@ -186,7 +189,7 @@ class _Search:
     ignore: Ignore = field(default_factory=Ignore)
 
     def run(self) -> None:
-        """Search the directories first, then follow links, so that messages show files by their own paths."""
+        """Search all directories before following links, so that messages show each file by its own path."""
         top = self.tree.children("")
         if isinstance(top, Problem):
             self.problems.append(top)
@@ -223,7 +226,7 @@ class _Search:
     def directory(self, real: str, shown: str) -> None:
         """Search the directory at the path `real`.
 
-        `shown` is the path that led to it, perhaps through links.
+        `shown` is the path for messages, which may lead through links.
         """
         if real in self.searched:
             return
@@ -274,7 +277,7 @@ class _Search:
         return f"outside {self.tree.root}, and is not followed: move the {what} below {self.tree.root}"
 
     def found(self, kind: Kind, real: str, shown: str) -> None:
-        """Record what a path leads to once all links are followed."""
+        """Record the entry that a path leads to once all links are followed."""
         is_named = is_spec(shown)
         match kind:
             case Kind.DIRECTORY if is_named:
@@ -302,7 +305,7 @@ class _Search:
             self.json.setdefault(real, shown)
 
     def warn_of_json(self) -> None:
-        """Warn of specs in JSON. Other JSON files have nothing to do with specs."""
+        """Warn about specs in JSON files. Ignore JSON files that are not specs."""
         if len(self.json) > _MOST_JSON:
             return
         for shown, content in zip(self.json.values(), self.tree.contents(list(self.json)), strict=True):

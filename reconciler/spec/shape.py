@@ -1,6 +1,6 @@
 """The JSON Schema of a spec: its location, its fields and its defaults.
 
-The name, type and default of a field are only in the schema. Editors use the same file.
+Only the schema defines the name, type and default of a field. Editors use the same schema.
 """
 
 import functools
@@ -21,7 +21,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def schema_path(name: str = SPEC_SCHEMA) -> Path:
-    """The path of a schema file: inside the package if it is installed, or next to it in a checkout."""
+    """The path of a schema file: inside the package if installed, or next to the package in a checkout."""
     installed = _PACKAGE / "schemas" / name
     return installed if installed.is_file() else _PACKAGE.parent / "schemas" / name
 
@@ -35,9 +35,9 @@ def schema() -> Schema:
 
 @functools.cache
 def fields(kind: str) -> dict[Field, Schema]:
-    """Every field that a document of this kind can have, with its schema, in the order of the whole schema.
+    """Every field that a document of this kind can have, with its schema, in the order of the schema.
 
-    The fields of list items have the index `EACH`.
+    Fields inside list items have the index `EACH`.
     """
     return dict(_fields(schema()["$defs"][kind], ()))
 

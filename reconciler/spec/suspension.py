@@ -1,4 +1,4 @@
-"""Why something is suspended or frozen, by whom and until when."""
+"""Why the fleet or a scale set is on hold, by whom and until when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,9 +6,9 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """`reason` and `by` are "", and `until` is None, if the spec leaves them out.
+    """A suspension. If the spec omits them, `reason` and `by` are "", and `until` is None.
 
-    The suspension stays in force after `until`. It is then reported as expired.
+    After `until`, the suspension stays in force and is reported as expired.
     """
 
     reason: str = ""

@@ -1,7 +1,7 @@
 """Rewords the errors of the YAML parser, so that each message says how to fix the error.
 
 PyYAML has two parsers with different wordings: libyaml and its own. Each row below covers both. An error that
-matches no row is reported in the words of the parser, with its place.
+matches no row keeps the words of the parser.
 """
 
 import re
@@ -79,7 +79,7 @@ _MESSAGES = tuple(
 
 
 def syntax_problem(error: yaml.YAMLError, text: str, path: str) -> Problem:
-    """The problem that reports a YAML error, at its place in the text."""
+    """The problem for a YAML error, at the place of the error in the text."""
     if not isinstance(error, MarkedYAMLError) or (mark := error.problem_mark or error.context_mark) is None:
         return Problem(Place(path), "", f"invalid YAML: {shorten(' '.join(str(error).split()))}")
     rows = lines(text)
@@ -112,7 +112,7 @@ def _misplaced_line(rows: list[str], mark: Mark) -> str:
 
 
 def _tab(rows: list[str], mark: Mark) -> int | None:
-    """The column of a tab in the indentation of the line or where the parser stopped, or None."""
+    """The column of a tab, in the indentation or at the point where the parser stopped, or None."""
     row = rows[mark.line] if mark.line < len(rows) else ""
     blanks = row[: len(row) - len(row.lstrip(" \t"))]
     if "\t" in blanks:

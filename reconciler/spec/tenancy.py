@@ -1,7 +1,8 @@
-"""Tenants: what the specs of one directory may name, and which gates their rollouts must have.
+"""Tenants: which targets the specs in a directory may name, and which gates their rollouts must have.
 
-Without tenants, a change in the directory of one team can declare the scale set of another team. The Fleet
-limits directories by `spec.tenants`. The teams must therefore not be able to change the file of the Fleet.
+Without tenants, a change in the directory of one team can declare the scale set of another team.
+`spec.tenants` of the Fleet restricts each directory, so the teams must not be able to change the Fleet's
+file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,10 @@ _ROLLOUT: Field = ("spec", "rollout")
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant of the Fleet. `path` begins like the paths of its files. `rule` says where it is declared."""
+    """A tenant of the Fleet.
+
+    `path` is the directory of its specs. `rule` says where the tenant is declared.
+    """
 
     path: str
     rule: str
@@ -30,7 +34,7 @@ class Tenant:
     requires: Mapping[str, Any]
 
     def contains(self, file: str) -> bool:
-        """Whether a file is below the path."""
+        """Whether a file is in the tenant's directory."""
         return self.path == "." or file.startswith(f"{self.path}/")
 
 
@@ -52,19 +56,19 @@ def tenants_of(fleet: SpecDocument) -> tuple[Tenant, ...]:
 
 
 def tenant_of(entry: SpecDocument, tenants: Sequence[Tenant]) -> Tenant | None:
-    """The tenant to which a document belongs, or None.
+    """The tenant that a document belongs to, or None.
 
-    `tenants` must be sorted like those of `tenants_of`.
+    `tenants` must be sorted as `tenants_of` returns them.
     """
     file = _file(entry)
     return next((each for each in tenants if each.contains(file)), None)
 
 
 def yields(one: Tenant | None, other: Tenant | None) -> bool:
-    """Whether, of two duplicate documents, only the document of the tenant `one` is wrong.
+    """Whether only the first of two duplicate documents is wrong. `one` and `other` are their tenants.
 
-    A document yields to the document of a tenant whose path contains the path of its own tenant, and to a
-    document that belongs to no tenant.
+    A document yields to a document that belongs to no tenant, and to a document of a tenant whose directory
+    contains its own.
     """
     return one is not None and one != other and (other is None or other.contains(one.path))
 
@@ -74,7 +78,7 @@ def _file(entry: SpecDocument) -> str:
 
 
 def target_problems(entry: SpecDocument, tenant: Tenant) -> Iterator[Problem]:
-    """The problems of a target that is not allowed for the tenant of its scale set."""
+    """The problems with a target that the tenant of the scale set may not use."""
     for name, allowed in (
         ("subscription", tenant.subscriptions),
         ("resourceGroup", tenant.resource_groups),
@@ -87,7 +91,7 @@ def target_problems(entry: SpecDocument, tenant: Tenant) -> Iterator[Problem]:
 
 
 def gate_problems(entry: SpecDocument, tenant: Tenant, policy: SpecDocument | None) -> Iterator[Problem]:
-    """The problems of a valid scale set that lacks gates which its tenant requires."""
+    """The problems with a valid scale set that lacks gates that its tenant requires."""
     own: Any = entry.document.at(*_ROLLOUT) or {}
     policy_fields = policy.spec if policy else {}
     merged = {**policy_fields, **own}
@@ -133,7 +137,7 @@ def _window_problems(entry: SpecDocument, tenant: Tenant, merged: Mapping[str, A
 
 
 def _problem(entry: SpecDocument, name: str, message: str, tenant: Tenant) -> Problem:
-    """A problem with a field of the rollout, at that field or at the nearest field around it that exists."""
+    """A problem with a rollout field, placed at the field or at the nearest enclosing field that exists."""
     at: Field = (*_ROLLOUT, name)
     nearest = next(at[:length] for length in (3, 2, 1, 0) if at[:length] in entry.document.values)
     return Problem(entry.document.key(nearest), dotted_path(at), f"{message}, as {tenant.rule} says")

@@ -47,6 +47,6 @@ def _is_wide(content: bytes) -> bool:
 
 
 def _end_of(before: str, path: str) -> Place:
-    """The place of the character after `before`."""
+    """The place right after the text `before`."""
     rows = lines(before)
     return Place(path, len(rows), len(rows[-1]) + 1)

@@ -1,13 +1,13 @@
 """Parses YAML text into trees whose nodes know their line and column.
 
 This module builds the trees from PyYAML's parser events. PyYAML's own composer, in Python and in C, recurses
-without a limit, silently keeps the last of two equal keys, and expands any nesting, even an attacker's. The
-events come from libyaml, which is several times faster, if PyYAML was built with it, and otherwise from
-PyYAML's own parser.
+without a limit, silently keeps the last of two equal keys, and expands any nesting, even an attacker's. If
+PyYAML was built with libyaml, the events come from libyaml, which is several times faster than PyYAML's own
+parser.
 
-Two features are rejected on purpose. Merge keys (`<<`) do not exist in YAML 1.2, and set values that are not
-visible where they apply. Specs that share an image use a document of kind Image instead. Tags are rejected
-unless they mark a string as a string, or a collection as the kind that it is.
+Two features are rejected on purpose. Merge keys (`<<`) do not exist in YAML 1.2, and they set values that are
+not visible at the place where they apply. Specs that share an image use a document of kind Image instead.
+Tags are rejected unless they mark a scalar as a string, or match the kind of the collection that they mark.
 """
 
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ _COLLECTION_TAGS = {MappingStartEvent: "tag:yaml.org,2002:map", SequenceStartEve
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One document. `sound` is whether its YAML has no errors."""
+    """One document. `sound` is true if its YAML has no errors."""
 
     root: Node
     sound: bool
@@ -53,9 +53,9 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """The documents of a file, without empty ones. `whole` is False if an error ended the reading early.
+    """The non-empty documents of a file. `whole` is False if an error stopped the parsing early.
 
-    `nodes` is the number of values in the file, aliases expanded.
+    `nodes` is the number of values in the file, with aliases expanded.
     """
 
     documents: tuple[Tree, ...]
@@ -67,7 +67,7 @@ class Trees:
 def trees(text: str, path: str, *, loader: type | None = None, empty: str = "") -> Trees:
     """The documents in the text of a file, up to the first fatal error.
 
-    `empty` is the problem to report for a file without documents, or "" if such a file is no problem.
+    `empty` is the error message for a file without documents, or "" if such a file is allowed.
     """
     composer = _Composer(path, yaml.parse(text, Loader=loader or LOADER))
     documents: list[Tree] = []
@@ -95,7 +95,7 @@ class _Stop(Exception):
 
 @dataclass(slots=True)
 class _Composer:
-    """Builds trees from parser events. Fatal errors raise `_Stop`. All others are collected in `problems`."""
+    """Builds trees from parser events. Fatal errors raise `_Stop`. Other errors are added to `problems`."""
 
     path: str
     events: Iterator[Event]
@@ -183,7 +183,7 @@ class _Composer:
         return key
 
     def alias(self, event: AliasEvent, at: Field) -> Node:
-        """The node that the alias refers to. The size of the node counts again for each alias."""
+        """The node that the alias refers to. Its size is counted again for each alias."""
         name = event.anchor or ""
         if name not in self.anchors:
             anchor = f"&{shorten(name)}"

@@ -8,9 +8,9 @@ from reconciler.spec.image import Image
 
 @dataclass(frozen=True, slots=True)
 class Urgency:
-    """`image` names an exact version. `by` is "" if the spec leaves it out.
+    """An urgent image. `image` names an exact version. `by` is "" if the spec omits it.
 
-    After `until` the image waits like any other.
+    After `until`, the image waits like any other.
     """
 
     image: Image

@@ -1,7 +1,7 @@
-"""Validates one document: the errors found by the schema and by the rules, each with its message and place.
+"""Validates one document against the schema and the rules. Each error has a message and a place.
 
 jsonschema finds violations of the schema, and this module words them. If several errors concern one value,
-only the most helpful error is printed: the error of a rule, or else a wrong type, or else any other error. A
+only the most helpful one is printed: the error of a rule, or else a wrong type, or else any other error. A
 new keyword in the schema needs a `case` here.
 """
 
@@ -43,7 +43,7 @@ class _Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """An error of jsonschema: `value` violates `keyword`, for which the schema has the value `wanted`."""
+    """A jsonschema error: `value` violates `keyword`, for which the schema has the value `wanted`."""
 
     keyword: str
     wanted: Any
@@ -53,7 +53,7 @@ class _Fault:
 
 
 def document_problems(document: Document, kind: str, most: int = MOST_PROBLEMS) -> tuple[Problem, ...]:
-    """The problems of a document of this kind, regardless of other documents.
+    """The problems of a document of this kind, without checks against other documents.
 
     If there are more than `most`, the last problem says that the rest of the document is not checked.
     """
@@ -74,7 +74,7 @@ def document_problems(document: Document, kind: str, most: int = MOST_PROBLEMS) 
 
 
 def is_sound(document: Document, kind: str, at: Field) -> bool:
-    """Whether the value of an existing field is valid by itself, whatever else in the document is wrong."""
+    """Whether the value of an existing field is valid on its own, whatever else in the document is wrong."""
     value = document.at(*at)
     wrong = (broken_rule(kind, (*at, *below), each) for below, each in atoms(value))
     return field_validator(kind, at).is_valid(value) and not any(wrong)
@@ -146,7 +146,7 @@ def _findings(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding
 
 
 def _unknown_fields(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding]:
-    """The fields of a mapping that its schema does not define."""
+    """The findings for fields of a mapping that its schema does not define."""
     allowed = list(fault.schema["properties"])
     unknown = [name for name in fault.value if name not in allowed]
     for name in unknown[:_MANY]:
@@ -219,7 +219,7 @@ def _wrong_type(fault: _Fault, document: Document, kind: str) -> str:
 
 
 def _quoting_fix(fault: _Fault, text: str, kind: str) -> str:
-    """How to fix a value that should be a string, but that YAML reads as something else."""
+    """The fix for a value that should be a string, but that YAML reads as something else."""
     if "enum" in fault.schema:
         return f"write {one_of(fault.schema['enum'])}"
     still = broken_rule(kind, fault.at, text) or _pattern_error(fault.schema, text)
@@ -265,7 +265,7 @@ def _label_name_error(fault: _Fault) -> str:
 
 
 def _known_place(name: str, kind: str) -> Field | None:
-    """The only place where a field with this name is valid, or None if there are none or several."""
+    """The only place where a field with this name is valid, or None if there is not exactly one."""
     known = [field for field in fields(kind) if isinstance(field[-1], str)]
     homes = [field for field in known if letters(str(field[-1])) == letters(name)]
     return homes[0] if len(homes) == 1 else None

@@ -1,4 +1,4 @@
-"""The validators of documents and fields, by the JSON Schema of a spec."""
+"""JSON Schema validators for whole documents and for single fields."""
 
 import functools
 

@@ -30,9 +30,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Opens whenever `schedule` (five cron fields) matches in the time zone `zone`, for `duration`.
+    """A window that opens for `duration` at every time that matches `schedule` in the time zone `zone`.
 
-    `duration` is elapsed time in whole minutes: clock changes do not affect it.
+    `schedule` has five cron fields. `duration` is elapsed time in whole minutes, which clock changes do not
+    affect.
     """
 
     kind: Kind
@@ -46,9 +47,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Whether upgrades are allowed, until when, and the window that decides this, or None if no window does.
+    """Whether upgrades are allowed, and until when.
 
-    `until` is the time of the next change, or None if there is no change within a year.
+    `until` is the time of the next change, or None if there is no change within a year. `window` is the
+    window that decides whether upgrades are allowed, or None if no window does.
     """
 
     is_open: bool
@@ -57,7 +59,7 @@ class Opening:
 
 
 def opening(windows: Sequence[Window], at: datetime) -> Opening:
-    """Whether the windows allow an upgrade at `at`, and until when this stays the same."""
+    """Whether the windows allow an upgrade at `at`, and when that changes."""
     now = at.astimezone(UTC).replace(second=0, microsecond=0)
     denying, allowing = (
         next((each for each in windows if each.kind is kind and _open(each, now, 1)), None)
@@ -69,7 +71,10 @@ def opening(windows: Sequence[Window], at: datetime) -> Opening:
 
 @functools.lru_cache(maxsize=1000)
 def never_opens(windows: tuple[Window, ...]) -> bool:
-    """Whether these windows never allow an upgrade, in four years that contain every day of the calendar."""
+    """Whether these windows never allow an upgrade.
+
+    Checks four years, which contain every day of the calendar.
+    """
     return not any(
         _allowed_minutes(windows, since, count) for year in _YEARS for since, count in _stretches(year)
     )
@@ -77,10 +82,10 @@ def never_opens(windows: tuple[Window, ...]) -> bool:
 
 @functools.lru_cache(maxsize=1000)
 def shadowed_windows(windows: tuple[Window, ...]) -> Mapping[int, frozenset[int] | None]:
-    """The windows of kind allow that have no effect in these four years, by their index.
+    """The allow windows that have no effect in the four years that `never_opens` checks, by index.
 
-    The value is the set of deny windows (by index) each of which alone covers the window, or None if the
-    window itself never opens.
+    The value is the set of the deny windows, by index, each of which covers the whole window on its own. It
+    is None if the allow window itself never opens.
     """
     denying = [index for index, each in enumerate(windows) if each.kind is Kind.DENY]
     left = {index: frozenset(denying) for index, each in enumerate(windows) if each.kind is Kind.ALLOW}
@@ -112,7 +117,7 @@ def _change(windows: Sequence[Window], now: datetime, *, is_open: bool) -> datet
 
 
 def _stretches(since: datetime) -> Iterator[tuple[datetime, int]]:
-    """The year from `since` in periods: the start of each, and its number of minutes."""
+    """The periods that make up the year from `since`: the start and the number of minutes of each."""
     for days in _YEAR:
         yield since, days * _DAY
         since += days * _DAY * MINUTE

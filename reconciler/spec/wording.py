@@ -19,7 +19,7 @@ _TOKEN = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")  # a JSON Web Token, such as
 
 
 def printable(text: str) -> str:
-    r"""The text with every character escaped that is invisible or controls the terminal, and without tokens.
+    r"""The text without tokens, and with invisible and terminal control characters escaped.
 
     >>> printable("a\x1b[2J\udce9"), printable("refused eyJhbGciOi.eyJzdWIi.c2ln")
     ('a\\x1b[2J\\udce9', 'refused (a token)')
@@ -31,7 +31,7 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""The text on one line, with every run of white space as one space, and escaped like `printable`.
+    r"""The text on one line. Each run of white space becomes one space, and the rest is as in `printable`.
 
     >>> one_line("first\r\n  second\x07")
     'first second\\x07'
@@ -40,14 +40,14 @@ def one_line(text: str) -> str:
 
 
 def shorten(text: str) -> str:
-    """The text without its middle if it is long: the end of a resource id matters as much as its start."""
+    """The text, without its middle if it is long. The end of a resource id matters as much as its start."""
     if len(text) > _LONGEST:
         text = f"{text[:_HEAD]}…{text[_HEAD - _LONGEST :]}"
     return printable(text)
 
 
 def quote(text: str) -> str:
-    r"""The text in double quotes, escaped and shortened, and without the secrets of a URL.
+    r"""The text in double quotes, escaped and shortened, and without any secrets in a URL.
 
     >>> print(quote('say "hi"'), quote("https:/me:secret@example.com/a?sig=secret"))
     "say \"hi\"" "https:/…@example.com/a?…"
@@ -65,16 +65,16 @@ def _without_secrets(text: str) -> str:
 
 
 def ascii_error(text: str) -> str | None:
-    """The validation error for a text that must be ASCII, or None if it is ASCII.
+    r"""The error if the text is not ASCII, otherwise None.
 
-    >>> ascii_error("Canonical"), ascii_error("w\\u0435b")
+    >>> ascii_error("Canonical"), ascii_error("w\u0435b")
     (None, 'contains U+0435 CYRILLIC SMALL LETTER IE: use only ASCII characters')
     """
     return character_error(text, str.isascii, "use only ASCII characters")
 
 
 def character_error(text: str, is_valid: Callable[[str], bool], fix: str) -> str | None:
-    """The validation error for a text with a character that is not valid, or None if all are valid.
+    """The error for the first invalid character in the text, or None if all characters are valid.
 
     A letter of another alphabet can look like the right letter, so the message gives its code point and name.
     """
@@ -86,7 +86,7 @@ def character_error(text: str, is_valid: Callable[[str], bool], fix: str) -> str
 
 
 def ellipsize(text: str, most: int) -> str:
-    """The text, or as much of it as `most` characters hold, with an ellipsis for the rest.
+    """The text, or its beginning and an ellipsis if it is longer than `most` characters.
 
     >>> ellipsize("quota", 5), ellipsize("a long story", 7)
     ('quota', 'a long…')
@@ -95,7 +95,8 @@ def ellipsize(text: str, most: int) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """
+    """The number and the noun, in the singular or the plural.
+
     >>> count(1, "instance"), count(1240, "instance"), count(2, "batch")
     ('1 instance', '1,240 instances', '2 batches')
     """
@@ -104,7 +105,7 @@ def count(number: int, noun: str) -> str:
 
 
 def one_of(words: Iterable[str], *, last: str = "or") -> str:
-    """The words as a list in a sentence.
+    """The words joined as a list in a sentence.
 
     >>> one_of(["a", "b", "c"])
     'a, b or c'
@@ -128,10 +129,7 @@ def nearest(word: str, words: Sequence[str]) -> str | None:
 
 
 def _likely(wanted: str, words: Iterable[str]) -> list[str]:
-    """The words that can be similar: those with enough letters that are also in `wanted`.
-
-    Most have too few.
-    """
+    """The words that share enough letters with `wanted` to be similar. Most words do not."""
     known = set(wanted)
     least = _SIMILAR / 2 * len(wanted)
     return [each for each in words if sum(map(each.count, known)) >= least + _SIMILAR / 2 * len(each)]

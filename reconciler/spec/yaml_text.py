@@ -8,14 +8,14 @@ _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _Dumper(_DUMPER):  # type: ignore[misc]
-    """Writes a value that occurs twice in full both times, without an alias."""
+    """Writes a repeated value in full each time, instead of as an alias."""
 
     def ignore_aliases(self, _data: object) -> bool:
         return True
 
 
 def yaml_text(value: object) -> str:
-    """The value in block style, with keys in their order and each text on one line.
+    """The value as YAML in block style. Keys keep their order, and each text stays on one line.
 
     >>> print(yaml_text({"scaleSets": [{"name": "web", "status": None}]}), end="")
     scaleSets:

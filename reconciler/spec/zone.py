@@ -1,7 +1,7 @@
-"""Validation of time zone names, with suggestions for common variants.
+"""Validates time zone names, and suggests names for common variants.
 
-The names are those of the IANA database in the tzdata package, which is installed with this program. The same
-spec is therefore valid on every machine, or on none.
+The names are those of the IANA database in the tzdata package, which is installed with this program. A spec
+is valid either on every machine or on none.
 """
 
 import functools
@@ -30,7 +30,7 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?\s*[-+][0-9]{1,2}(?::?[0-9]{2})?", re.IGNOREC
 
 
 def time_zone_error(text: str) -> str | None:
-    """The validation error for the text as the name of a time zone, or None if it is valid."""
+    """The error if the text is not the name of a time zone, otherwise None."""
     if text in _names():
         return None
     if _OFFSET.fullmatch(text):
@@ -66,7 +66,7 @@ def _sorted_names() -> tuple[str, ...]:
 def _cities() -> dict[str, str]:
     """The time zone of each city, sorted by city.
 
-    If a city has several time zones, the shortest name counts.
+    If a city has several time zone names, the shortest one is used.
     """
     cities = {name.rpartition("/")[2]: name for name in sorted(_sorted_names(), key=len, reverse=True)}
     return dict(sorted(cities.items()))
@@ -76,7 +76,7 @@ def _cities() -> dict[str, str]:
 def _by_folded_name() -> tuple[dict[str, str], dict[str, str]]:
     """The time zones by case-folded name, and by case-folded city.
 
-    If several match, the first by name counts.
+    If several names match, the alphabetically first one is used.
     """
     by_name, by_city = dict[str, str](), dict[str, str]()
     for city, name in _cities().items():

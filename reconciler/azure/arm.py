@@ -1,4 +1,4 @@
-"""Converts Azure's JSON to our values and back. Pure. Models of the SDK and plain JSON are both mappings.
+"""Converts Azure's JSON to our values and back. Pure. Accepts plain JSON and SDK models as mappings.
 
 The conversion follows recorded traffic. A field that Azure omits or sends as null becomes "", None or False,
 and the decision refuses to act if it needs the value. A response that lacks a mandatory field, or that has a
@@ -112,9 +112,9 @@ def _model(body: Json) -> Model:
 
 
 def instance(row: Json) -> Instance:
-    """A row of the list of instances, with its instance view expanded. Raises only MalformedResponse.
+    """An instance, from a row of the instance list with its instance view. Raises only MalformedResponse.
 
-    A row of a Flexible scale set might contain only names: `flexible` completes it.
+    A row of a Flexible scale set might contain only names. `flexible` completes such rows.
     """
     with only_malformed("an instance"):
         return _instance(row)
@@ -163,7 +163,7 @@ def rolling_upgrade(body: Json) -> RollingUpgrade:
 
 
 def operation(body: Json) -> Operation:
-    """The status of a long operation. A response with the status 200 can report a failed operation."""
+    """The status of a long-running operation. A response with status 200 can report a failed operation."""
     error, status = mapping_in(body, "error"), text_in(body, "status")
     if not status:
         return Operation("")
@@ -177,7 +177,7 @@ def operation(body: Json) -> Operation:
 
 
 def region(name: str) -> str:
-    """The name of a region in the API. Galleries use the display name of the region instead.
+    """The API name of a region. Galleries use display names instead.
 
     >>> region("West Europe")
     'westeurope'
@@ -186,15 +186,15 @@ def region(name: str) -> str:
 
 
 def model_patch(image: Image, tags: Mapping[str, str] | None) -> dict[str, Any]:
-    """The body of the PATCH that sets the image of the model, and all tags unless they are None."""
+    """The body of the PATCH that sets the image of the model, and all its tags unless `tags` is None."""
     return image_patch(image) if tags is None else {**image_patch(image), "tags": dict(tags)}
 
 
 def image_patch(image: Image) -> dict[str, Any]:
     """The body of the PATCH that sets only the image of the model.
 
-    Azure merges a PATCH, so an omitted field of the image reference would keep its stored value. The body
-    therefore contains the whole reference.
+    The body contains the whole image reference. Azure merges a PATCH, so it would keep the stored value of
+    any field that the reference omits.
     """
     match image:
         case VhdImage(uri=uri):
@@ -218,9 +218,9 @@ def image_patch(image: Image) -> dict[str, Any]:
 
 
 def _running(storage: Json) -> Image | None:
-    """The image of an instance.
+    """The image that an instance runs.
 
-    If the reference follows the latest version, `exactVersion` is the one that runs.
+    If its image reference names latest, `exactVersion` is the version that runs.
     """
     image = image_of(storage)
     exact = text_in(mapping_in(storage, "imageReference"), "exactVersion")
@@ -248,7 +248,7 @@ def image_of(storage: Json) -> Image | None:
 
 
 def plan(body: Json) -> Plan | None:
-    """The purchase plan of a Marketplace image, from a scale set or a catalogue. None if there is none."""
+    """The purchase plan of a Marketplace image, from a scale set or a catalogue, or None if there is none."""
     found = Plan(text_in(body, "publisher"), text_in(body, "product"), text_in(body, "name"))
     return found if any((found.publisher, found.product, found.name)) else None
 
@@ -264,7 +264,7 @@ def _carries_health(view: Json) -> bool:
 def _custom_metrics(view: Json) -> tuple[int | None, bool]:
     """The upgrade phase that an application reports, and whether it asks Azure to skip its instance.
 
-    An application reports them through version 2.0 of Application Health, as JSON in the text of a message.
+    An application reports both through version 2.0 of Application Health, as JSON in the text of a message.
     Any other message is ignored.
     """
     reports = [
@@ -290,7 +290,7 @@ def _health_source(profile: Json, extensions: Iterable[Json]) -> HealthSource:
 
 
 def _grace(extensions: Iterable[Json]) -> timedelta:
-    """The "gracePeriod" of the Application Health extension for a new instance. Azure gives it in seconds."""
+    """The "gracePeriod" that Application Health gives a new instance. Azure reports it in seconds."""
     settings = next((each.get("settings") for each in extensions if _is(each, *_APPLICATION_HEALTH)), None)
     # The user writes the settings, as JSON of any shape.
     seconds = settings.get("gracePeriod") if isinstance(settings, Mapping) else None
@@ -344,7 +344,7 @@ def _is(extension: Json, publisher: str, types: tuple[str, ...]) -> bool:
 
 
 def _status(statuses: Iterable[Json], prefix: str) -> Json:
-    """The first status whose code begins with `prefix`, {} without one.
+    """The first status whose code begins with `prefix`, or {} if there is none.
 
     Azure guarantees no order of statuses.
     """
@@ -361,7 +361,7 @@ def _state(status: Json) -> str:
 
 
 def _error(provisioned: Json) -> str:
-    """Why provisioning failed: an error code, or else Azure's message. "" if it has not failed.
+    """Why provisioning failed: an error code, or else Azure's message, or "" if it did not fail.
 
     The code is the last part of "ProvisioningState/failed/VMExtensionProvisioningError".
     """
@@ -372,7 +372,7 @@ def _error(provisioned: Json) -> str:
 
 
 def _capacity(body: Json, *, is_flexible: bool) -> int:
-    """The capacity. It is 0 for a Flexible scale set that has no SKU, or a SKU without a capacity."""
+    """The capacity. A Flexible scale set without a SKU, or whose SKU has no capacity, has capacity 0."""
     capacity = number_in(mapping_in(body, "sku"), "capacity")
     if capacity is None and not is_flexible:
         raise MalformedResponse("Azure sent a scale set without its sku.capacity")

@@ -1,10 +1,10 @@
-"""Tokens of other tenants in addition to our own. Azure needs one if an image belongs to another tenant.
+"""Tokens from other tenants, in addition to our own. Azure needs one if an image is in another tenant.
 
-x-ms-authorization-auxiliary: Bearer <token>, Bearer <token>
+    x-ms-authorization-auxiliary: Bearer <token>, Bearer <token>
 
-Azure checks these tokens if the body of a request refers to a resource of another tenant. It responds with
-401 if any of them is invalid. Therefore only the PATCH of a model carries them, because its body names an
-image. A tenant that issues no token then blocks no other request.
+Azure checks these tokens if the body of a request refers to a resource in another tenant. It responds with
+401 if any of them is invalid. Only the PATCH of a model carries them, because its body names an image. A
+tenant that issues no token then blocks no other request.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class TenantCredential:
         self._tenant = tenant
 
     def get_token(self, *scopes: str, **_options: Any) -> AccessToken:
-        """Get a token of the tenant. Raises AzureFailure, with the tenant in its message."""
+        """Get a token from the tenant. If that fails, raises AzureFailure, whose message names the tenant."""
         try:
             token = obtain(self._credential, *scopes, tenant=self._tenant)
         except (
@@ -46,17 +46,17 @@ class TenantCredential:
 
 
 class AuxiliaryTokens(AuxiliaryAuthenticationPolicy):
-    """Adds a token of each tenant to the requests that need them, and renews tokens before they expire."""
+    """Adds a token from each tenant to the requests that need them. Renews tokens before they expire."""
 
     def __init__(self, credential: TokenCredential, scopes: Sequence[str], tenants: Sequence[str]) -> None:
         super().__init__([TenantCredential(credential, each) for each in tenants], *scopes)
 
     def on_request(self, request: PipelineRequest[Any]) -> None:
-        """Add the tokens. Raises AzureFailure if a tenant issues none."""
+        """Add the tokens if the request needs them. Raises AzureFailure if a tenant issues none."""
         if request.context.options.pop(_OPTION, False):
             super().on_request(request)
 
 
 def options(tenants: Sequence[str]) -> dict[str, Any]:
-    """The options that make an operation of the SDK send a token of each tenant. {} without tenants."""
+    """The options that make an SDK operation send a token from each tenant, or {} if there are no tenants."""
     return {_OPTION: True} if tenants else {}

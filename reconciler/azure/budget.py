@@ -1,12 +1,12 @@
-"""The request budgets of Azure, as its responses report them.
+"""Azure's request budgets, as reported in its responses.
 
 The compute provider counts requests by class (`OperationClass`). Each class has one bucket for each region of
 a subscription, and one for each scale set. The gateway in front of the provider counts all reads and all
 writes of the caller. Buckets refill evenly, and every response reports how many requests are left
 ("x-ms-ratelimit-remaining-resource"). All clients of a subscription share the buckets of the provider, so we
-leave a part of each bucket to the others. Rollouts leave a smaller part, because they must not stop half-way,
-and routine observations leave a larger part. After a 429, no request of the same class is sent before the
-time that Azure names.
+leave a part of each bucket to the others. Rollouts leave a smaller part, because they must not stop half-way.
+Routine observations leave a larger part. After a 429, no request of the same class is sent before the time
+that Azure names.
 
 The sizes are those of "Throttling limits for Compute" in Azure's documentation. A budget that is not listed
 there is not checked in advance, and only Azure's 429 enforces it.
@@ -61,7 +61,7 @@ class BucketScope(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A token bucket of Azure: its size in requests, and its refill in requests a minute."""
+    """An Azure token bucket: its size in requests, and its refill in requests per minute."""
 
     name: str
     size: int
@@ -78,7 +78,7 @@ _ACTIONS = (
 
 
 class OperationClass(Enum):
-    """The class of a request: the stem of its names in Azure, and the buckets that count the request."""
+    """A class of requests: the stem of its names in Azure, and the buckets that count its requests."""
 
     GET = (
         "GetVMScaleSet",
@@ -118,7 +118,7 @@ class OperationClass(Enum):
 
     @property
     def gateway(self) -> Bucket:
-        """The bucket of the gateway that counts the request: that of all reads, or that of all writes."""
+        """The gateway bucket that counts the request: the one for all reads, or the one for all writes."""
         return self.buckets[-1]
 
 
@@ -138,7 +138,7 @@ class Subject:
     resource: str = ""
 
     def of(self, scope: BucketScope) -> "Subject":
-        """The subject of the bucket with this scope."""
+        """The part of this subject that identifies a bucket with this scope."""
         match scope:
             case BucketScope.CALLER:
                 return Subject(self.subscription)
@@ -189,11 +189,10 @@ class Budget:
     _lock: Lock = field(default_factory=Lock)
 
     def note(self, subject: Subject, headers: Mapping[str, str], at: datetime) -> None:
-        """Record the remaining requests in a response about `subject`.
+        """Record the number of remaining requests that a response about `subject` reports.
 
         The response does not count other requests in flight, and it might be older than a response that
-        arrived before it. It therefore raises our count only if that count has not changed within the last
-        second.
+        arrived before it. It raises our count only if that count has not changed within the last second.
         """
         with self._lock:
             self._add_region(subject)
@@ -209,7 +208,7 @@ class Budget:
     def back_off(
         self, operation_class: OperationClass, subject: Subject, policy: str, until: datetime
     ) -> None:
-        """Record a 429.
+        """Record a 429 response.
 
         `policy` is the budget that Azure named, or "" if the gateway rejected the request.
         """
@@ -231,7 +230,7 @@ class Budget:
         at: datetime,
         requests: int = 1,
     ) -> Delay | None:
-        """Acquire requests. Returns None if they may be sent now, or else how long they must wait, and why.
+        """Acquire requests. Returns None if they may be sent now, or else the delay and the reason for it.
 
         `requests` is the number of requests that are needed together, such as one for each page of a list.
         """
@@ -263,7 +262,7 @@ class Budget:
                     del self._in_flight[key]
 
     def requests_left(self, at: datetime) -> Iterator[RequestsLeft]:
-        """What is left of each bucket that is known and counts more than one scale set."""
+        """The requests left in each known bucket, except buckets that count only one scale set."""
         with self._lock:
             subscriptions = {subscription: tuple(regions) for subscription, regions in self._regions.items()}
         for subscription, regions in subscriptions.items():
@@ -286,7 +285,7 @@ class Budget:
     def _keys(self, name: str, scope: BucketScope, subject: Subject) -> Iterator[_Key]:
         """The keys of the buckets of `subject`.
 
-        A request that covers every region has a key for each region.
+        For a request that covers every region, these include the key of each known region.
         """
         own = subject.of(scope)
         yield name, own
@@ -295,7 +294,7 @@ class Budget:
                 yield name, Subject(own.subscription, location)
 
     def _backoff(self, operation_class: OperationClass, subject: Subject, at: datetime) -> Delay | None:
-        """The longest back-off that applies to `subject`, as a delay from `at`. None without a back-off."""
+        """The longest back-off that applies to `subject`, as a delay from `at`, or None if there is none."""
         keys = chain(
             self._keys(operation_class.gateway.name, BucketScope.CALLER, subject),
             self._keys(operation_class.stem, BucketScope.REGION, subject),
@@ -313,10 +312,9 @@ def _key(bucket: Bucket, subject: Subject) -> _Key:
 
 
 def _reserve(bucket: Bucket, left: _Left, priority: Priority, at: datetime, requests: int) -> Delay | None:
-    """The delay until the bucket has `requests` in addition to the part for other clients.
+    """The delay until the bucket has `requests` on top of the part for other clients, or None.
 
-    It is None without a delay. A call that needs nearly the whole bucket leaves only the remainder to other
-    clients.
+    A call that needs nearly the whole bucket leaves only the remainder to other clients.
     """
     share_kept = 0 if bucket.scope is BucketScope.CALLER else math.ceil(bucket.size * priority.value)
     kept = max(0, min(share_kept, bucket.size - requests))
@@ -333,7 +331,7 @@ def _reserve(bucket: Bucket, left: _Left, priority: Priority, at: datetime, requ
 
 
 def _remaining(headers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
-    """The name of each bucket in the headers of the provider and the gateway, and the requests left in it.
+    """Each bucket in the headers of the provider and the gateway, with the requests left in it.
 
     >>> list(_remaining({"x-ms-ratelimit-remaining-resource": "Microsoft.Compute/GetVMScaleSetResource;35"}))
     [('GetVMScaleSetResource', 35)]

@@ -1,7 +1,7 @@
-"""The image catalogues: whether an image exists, in which region it exists, and which version is the newest.
+"""The image catalogues: whether an image exists, in which regions, and which version is the newest.
 
-Azure has one catalogue for each kind of image. Versions are ordered as numbers here. Azure orders them as
-text, with "9" after "10". To add a kind of image, add a function and its row in `_CATALOGUES`.
+Azure has one catalogue for each kind of image. Azure sorts versions as text, with "9" after "10". This module
+sorts them as numbers. To add a kind of image, add a function and its row in `_CATALOGUES`.
 """
 
 import math
@@ -48,8 +48,8 @@ Check = Callable[[Image], Availability]
 def availability(session: Session, image: Image, model: Model, priority: Priority) -> Availability:
     """Whether instances of `model` can be created from `image`. Never raises.
 
-    If the catalogue cannot be read, an exact version is unchecked. It can be rolled out, because Azure checks
-    it too. The version that `latest` stands for is then unknown.
+    If the catalogue cannot be read, an exact version is reported as unchecked. It can still be rolled out,
+    because Azure checks it too. The version that `latest` stands for is then unknown.
     """
     try:
         return look_up(session, image, model, priority)
@@ -73,7 +73,7 @@ def look_up(session: Session, image: Image, model: Model, priority: Priority) ->
 
 
 def unread(image: Image, failure: AzureFailure) -> Availability:
-    """What is known of an image whose catalogue cannot be read."""
+    """The availability of an image whose catalogue cannot be read."""
     verdict = Verdict.UNREADABLE if follows_latest(image) else Verdict.UNCHECKED
     return Availability(image, verdict, str(failure))
 
@@ -118,9 +118,9 @@ def _shared_gallery(
 
 
 def _public(versions: Any, image: CommunityGalleryImage | SharedGalleryImage, location: str) -> Availability:
-    """An image in a public gallery.
+    """The availability of an image in a community gallery or a shared gallery.
 
-    In a region, the gallery shows only the versions that are replicated there.
+    In each region, such galleries show only the versions that are replicated there.
     """
     _, _, gallery, _, name, *_ = image.id.split("/")
 
@@ -148,7 +148,7 @@ def _managed_image(client: ComputeManagementClient, image: ManagedImage, locatio
 def definition_traits(session: Session, image: Image, model: Model, priority: Priority) -> Traits:
     """The traits in the definition of a gallery image. Never raises.
 
-    The traits are empty for any other image. They are also empty if the definition cannot be read: this does
+    The traits of any other image are empty. They are also empty if the definition cannot be read, which does
     no harm, because Azure checks the image too.
     """
     if not isinstance(image, GalleryImage | CommunityGalleryImage | SharedGalleryImage):
@@ -200,13 +200,13 @@ def _platform_traits(properties: Json) -> Traits:
 
 
 def _disk_size(disk: Json) -> int | None:
-    """The size in GB, rounded up as Azure does. Newer responses contain only the size in bytes."""
+    """The disk size in GB, rounded up as Azure does. Newer responses contain only the size in bytes."""
     size = number_in(disk, "sizeInBytes")
     return number_in(disk, "sizeInGb") if size is None else math.ceil(size / 2**30)
 
 
 def _disk_traits(properties: Json) -> Traits:
-    """The traits in a version of a gallery image. Its other traits are in its definition."""
+    """The traits of a gallery image that its version states. Its definition states the other traits."""
     disk = mapping_in(mapping_in(properties, "storageProfile"), "osDiskImage")
     return Traits(disk_size=number_in(disk, "sizeInGB"))
 
@@ -226,7 +226,7 @@ _CATALOGUES: Mapping[type[Image], Callable[[ComputeManagementClient, Any, str], 
 
 
 def _newest(image: Image, rows: Iterable[Json], check: Check) -> Availability:
-    """The highest version from which instances can be created and that is not excluded from latest."""
+    """The newest version that instances can be created from and that is not excluded from latest."""
     offered = list(rows)
     if not offered:
         return Availability(image, Verdict.NOT_FOUND, "it has no versions there")
@@ -242,7 +242,7 @@ def _newest(image: Image, rows: Iterable[Json], check: Check) -> Availability:
 
 
 def _missing(image: Image, location: str, error: ResourceNotFoundError) -> Availability:
-    """The availability that a 404 means. Azure also returns a 404 for a deprecated platform version."""
+    """The availability that a 404 indicates. Azure also returns a 404 for a deprecated platform version."""
     code, message = (error.error.code, error.error.message) if error.error else ("", "")
     if code == "SubscriptionNotFound":  # perhaps of another tenant, which only Azure can read
         raise error
@@ -264,7 +264,7 @@ def _is_excluded(row: Json) -> bool:
 
 
 def _deprecation(image: Image, deprecation: Json) -> Availability:
-    """The availability that the "imageDeprecationStatus" of a platform image means."""
+    """The availability of a platform image, according to its "imageDeprecationStatus"."""
     match str(deprecation.get("imageState", "")):
         case "Deprecated":
             alternative = (deprecation.get("alternativeOption") or {}).get("value")
@@ -280,7 +280,7 @@ def _deprecation(image: Image, deprecation: Json) -> Availability:
 
 
 def _replication(image: Image, properties: Json, location: str) -> Availability:
-    """The availability that "targetRegions" and "replicationStatus" of a gallery image mean."""
+    """The availability of a gallery image, according to its "targetRegions" and "replicationStatus"."""
     regions = _regions(properties)
     if location not in regions:
         return Availability(
@@ -298,9 +298,9 @@ def _replication(image: Image, properties: Json, location: str) -> Availability:
 
 
 def _is_offered(properties: Json, location: str) -> bool:
-    """Whether a version counts for latest in this region.
+    """Whether latest can stand for this version in this region.
 
-    It can be excluded from latest in single regions.
+    A version can be excluded from latest in some regions only.
     """
     return any(
         region(str(each["name"])) == location and not each.get("excludeFromLatest")

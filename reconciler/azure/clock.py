@@ -1,8 +1,8 @@
 """The current time, corrected to Azure's clock, because it is compared only with times from Azure.
 
 If our clock were minutes ahead, instances that have just started would count as late, and a good image as
-failed. A proxy that dates a few responses a day ahead would have the same effect. Therefore the majority of
-the last responses decides.
+failed. A proxy that dates a few responses a day ahead would have the same effect, so the majority of the most
+recent responses decides.
 """
 
 import time
@@ -24,7 +24,7 @@ _YEARS = range(2000, 2200)
 def steady() -> Callable[[], datetime]:
     """A clock that starts at the current time and advances with the time since boot.
 
-    Setting the time of the machine does not affect it.
+    Changing the system time does not affect it.
     """
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     began, ticks = datetime.now(UTC), time.clock_gettime(clock)
@@ -42,11 +42,14 @@ class AzureClock:
         self._lock = Lock()
 
     def now(self) -> datetime:
-        """The time of Azure's clock, according to most of its recent responses."""
+        """The current time in Azure, according to the majority of its recent responses."""
         return self.read() + self._offset
 
     def note_date(self, date: datetime | None, sent_at: datetime) -> None:
-        """Record the date of a response that has just arrived. `sent_at` is a time of our own clock."""
+        """Record the date of a response that has just arrived.
+
+        `sent_at` is the time when the request was sent, according to our own clock.
+        """
         if date is None:
             return
         # Azure wrote `date` at some time between the request and now, so the offset is between these two. If
@@ -65,7 +68,7 @@ def is_plausible(moment: datetime) -> bool:
 
 
 def parse_date(date: str | None) -> datetime | None:
-    """The time in the "Date" header of a response, or None if it has no valid one.
+    """The time in the "Date" header of a response, or None if it has no valid date.
 
     >>> print(parse_date("Mon, 05 Jan 2026 09:00:00 GMT"))
     2026-01-05 09:00:00+00:00

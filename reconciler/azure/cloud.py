@@ -1,4 +1,4 @@
-"""Facts about Azure for the options of commands. This module does not import the SDK of Azure."""
+"""Facts about Azure for command-line options. This module does not import the Azure SDK."""
 
 PUBLIC_CLOUD = "https://management.azure.com"
 MAX_TENANTS = 3  # maximum number of other tenants whose tokens Azure accepts in a request

@@ -1,7 +1,8 @@
-"""The calls to Azure Compute. Each call is made once, with a timeout, and no call waits for a long operation.
+"""The calls to Azure Compute.
 
-Reads return our own frozen values. Writes return as soon as Azure has accepted them (`polling=False`), and
-the next observation shows their effect. Every failure is an AzureFailure.
+Each call is made once, with a timeout. No call waits for a long-running operation. Reads return our own
+frozen values. Writes return as soon as Azure has accepted them (`polling=False`), and the next observation
+shows their effect. Every failure is an AzureFailure.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,13 +63,13 @@ class Scope:
 
     @property
     def path(self) -> str:
-        """The path of the scope in Azure Resource Manager."""
+        """The Azure Resource Manager path of the scope."""
         group = f"/resourceGroups/{self.resource_group}" if self.resource_group else ""
         return f"/subscriptions/{self.subscription}{group}"
 
 
 class Compute:
-    """The scale sets that one identity can read. Safe to share between threads."""
+    """The calls to Azure Compute with one identity. Safe to share between threads."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -86,7 +87,7 @@ class Compute:
         return self._session.now()
 
     def models(self, scope: Scope) -> Iterator[Model]:
-        """Every scale set of `scope`, page by page. A malformed row is skipped."""
+        """Every scale set in `scope`, page by page. Malformed rows are skipped."""
         path = f"{scope.path}/providers/Microsoft.Compute/virtualMachineScaleSets"
         # The priority is that of a rollout, because no rollout begins without the list.
         with self._session.call(OperationClass.HIGH_COST_GET, path, Priority.ROLLOUT) as call:
@@ -101,7 +102,7 @@ class Compute:
                     raise  # the subscription does not exist; a deleted resource group has no scale sets
 
     def model(self, target: Target, priority: Priority) -> Model | Absent:
-        """One scale set as it is now."""
+        """The current model of one scale set, or ABSENT."""
         body = self.resource(target, priority)
         return body if isinstance(body, Absent) else self._locate(arm.model(body))
 
@@ -114,7 +115,7 @@ class Compute:
         return tuple(map(arm.instance, self.instance_rows(target, model, priority)))
 
     def resource(self, target: Target, priority: Priority) -> Json | Absent:
-        """One scale set, as Azure sends it."""
+        """One scale set as Azure sends it, or ABSENT."""
         with self._session.call(OperationClass.GET, target.id, priority) as call:
             try:
                 return call.get(target.id)
@@ -145,10 +146,10 @@ class Compute:
                 return RollingUpgrade()
 
     def availability(self, image: Image, model: Model, priority: Priority) -> Availability:
-        """Whether instances of the scale set `model` can be created from `image`, according to the catalogue.
+        """Whether the scale set `model` can create instances from `image`, according to the catalogue.
 
-        The result includes the traits of `image`, and those of the current image of the model. It is kept for
-        a minute, and serves all scale sets of the same subscription and region.
+        The result includes the traits of `image` and of the current image of the model. It is kept for a
+        minute, and serves all scale sets in the same subscription and region.
         """
         found, previous = self._available(image, model, priority), model.image
         if found.verdict is not Verdict.AVAILABLE or previous is None or previous.kind != found.image.kind:
@@ -159,7 +160,7 @@ class Compute:
         return replace(found, traits=self._traits(found.image, model, priority), current=current)
 
     def describe_image(self, image: Image, model: Model, priority: Priority) -> Availability:
-        """Like `availability`, but always with all traits of `image`, whatever the image of the model is.
+        """Like `availability`, but with all traits of `image`, whatever the current image of the model is.
 
         Raises TooManyRequests, and no other AzureFailure.
         """
@@ -202,11 +203,12 @@ class Compute:
         return replace(traits, disk_size=own.disk_size)
 
     def operation(self, url: str, target: Target) -> Operation:
-        """The status of a long operation.
+        """The status of a long-running operation.
 
-        `url` is the URL that Azure sent. It is signed, so it is used unchanged.
-        If Azure does not know the operation or refuses to show it, the status is unknown. Only the scale set
-        and its instances then show the result. Raises any other AzureFailure, and the caller can retry.
+        `url` is the signed URL that Azure sent. Its path and query are used unchanged.
+
+        The status is unknown if Azure does not know the operation or refuses to show it. Then only the scale
+        set and its instances show the result. Raises any other AzureFailure, and the caller can retry.
         """
         try:
             with self._session.call(OperationClass.OPERATION, target.id, Priority.ROLLOUT) as call:
@@ -217,7 +219,7 @@ class Compute:
     def take(self, target: Target, step: Step) -> str:
         """Request `step`. Returns as soon as Azure has accepted it, long before it is complete.
 
-        Returns the URL of the operation (see `operation`), "" if Azure names none.
+        Returns the URL of the operation (see `operation`), or "" if Azure names none.
         """
         operation_class = OperationClass.PATCH if isinstance(step, PatchModel) else OperationClass.UPGRADE
         with self._session.call(operation_class, target.id, Priority.ROLLOUT) as call:
@@ -247,15 +249,15 @@ class Compute:
             return str(accepted.result())
 
     def fleet_pause(self, tag: PauseTag) -> Pause | None:
-        """The pause that the tag on its resource group declares, or None if the tag is absent."""
+        """The pause that the tag on the resource group declares, or None if the tag is absent."""
         return pause_in(read_tags(self._session, tag.id))
 
     def approve(self, target: Target, model: Model, image: Image, signature: Signature) -> None:
-        """Write the approval to the tags of the scale set, unless `model` is out of date."""
+        """Write the approval to the tags of the scale set. Raises Conflict if `model` is out of date."""
         self._tag(target, model, with_approval(model.tags, image, signature))
 
     def persist(self, target: Target, model: Model, persisted: PersistedState) -> None:
-        """Write the state to the tags of the scale set, unless `model` is out of date."""
+        """Write the state to the tags of the scale set. Raises Conflict if `model` is out of date."""
         self._tag(target, model, with_state(model.tags, persisted))
 
     def _tag(self, target: Target, model: Model, tags: Mapping[str, str]) -> None:
@@ -272,7 +274,7 @@ class Compute:
             )
 
     def _virtual_machines(self, target: Target, priority: Priority) -> Iterator[Json]:
-        """The virtual machines of a Flexible scale set. The list of its instances lacks their state."""
+        """The virtual machines of a Flexible scale set. Its instance list does not show their state."""
         group = f"/subscriptions/{target.subscription}/resourceGroups/{target.resource_group}"
         path = f"{group}/providers/Microsoft.Compute/virtualMachines"
         query = {"$filter": f"'virtualMachineScaleSet/id' eq '{target.id}'", "$expand": "instanceView"}

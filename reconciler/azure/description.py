@@ -1,4 +1,7 @@
-"""Everything about a scale set that a copy of it needs, which is more than a decision reads. Pure."""
+"""The description of a scale set from which a copy of it is made. Pure.
+
+A copy needs more than a decision reads.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -46,8 +49,8 @@ class Description:
     """A scale set with its instances.
 
     target: the scale set, as Azure spells it.
-    size: the name of the SKU, "" without a SKU.
-    health: the version of the Application Health extension, "" without this extension.
+    size: the name of the SKU, or "" if there is none.
+    health: the version of the Application Health extension, or "" if it is not installed.
     extensions: all other extensions.
     kept: the ids of the instances that are protected from scale-in.
     rolling_upgrade: the latest rolling upgrade that Azure itself began.
@@ -72,7 +75,7 @@ class Description:
 
 
 def describe(body: Json, rows: Sequence[Json], rolling_upgrade: RollingUpgrade) -> Description:
-    """The description from the response to a GET and the rows of the instances.
+    """The description, from the response to a GET and the rows of the instance list.
 
     Raises only MalformedResponse.
     """
@@ -103,7 +106,7 @@ def describe(body: Json, rows: Sequence[Json], rolling_upgrade: RollingUpgrade) 
 
 
 def target_of(row: Json) -> Target:
-    """The target as Azure spells it. A resource group that is all in capitals is converted to lower case.
+    """The target as Azure spells it. A resource group in all capitals is converted to lower case.
 
     Raises MalformedResponse if the row does not name a scale set.
     """

@@ -14,7 +14,7 @@ _CHECKED = 2
 
 
 class ExpiringMap(Generic[K, V]):
-    """A mapping in which each entry expires at a time of its own. Safe to share between threads.
+    """A mapping in which each entry expires at its own time. Safe to share between threads.
 
     No call goes through all entries, so the cost of a call does not depend on their number. `forget` checks
     the two entries that were checked longest ago. If `forget` is called for every `put`, at most about half
@@ -40,23 +40,23 @@ class ExpiringMap(Generic[K, V]):
         self._lock = Lock()
 
     def __len__(self) -> int:
-        """The number of entries, including expired entries that have not been dropped."""
+        """The number of entries, including expired entries that have not been dropped yet."""
         return len(self._entries)
 
     def get(self, key: K, now: datetime) -> V | None:
-        """The value of the entry. None if there is no entry, or if it has expired by `now`."""
+        """The value of the entry, or None if there is no entry or it has expired by `now`."""
         with self._lock:
             entry = self._entries.get(key)
         return entry[0] if entry and entry[1] > now else None
 
     def expiry(self, key: K, now: datetime) -> datetime | None:
-        """When the entry expires. None if there is no entry, or if it has expired by `now`."""
+        """The time when the entry expires, or None if there is no entry or it has expired by `now`."""
         with self._lock:
             entry = self._entries.get(key)
         return entry[1] if entry and entry[1] > now else None
 
     def put(self, key: K, value: V, until: datetime) -> None:
-        """Add an entry, or replace it. It expires at `until`."""
+        """Add or replace an entry, which expires at `until`."""
         with self._lock:
             self._entries[key] = (value, until)
 
@@ -71,6 +71,6 @@ class ExpiringMap(Generic[K, V]):
                     del self._entries[key]
 
     def keep(self, key: K, value: V, now: datetime, length: timedelta) -> None:
-        """Add an entry that expires after `length`, or replace it, and call `forget`."""
+        """Add or replace an entry, which expires after `length`, and call `forget`."""
         self.forget(now)
         self.put(key, value, now + length)

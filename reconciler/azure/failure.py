@@ -1,4 +1,4 @@
-"""The failures of calls to Azure, typed by what to do next.
+"""Failures of calls to Azure. The type of a failure says what to do next.
 
     AzureFailure
      ├── Refused           permanent: a person must change the spec or the scale set
@@ -28,7 +28,7 @@ from reconciler.spec.wording import ellipsize, one_line
 
 
 class AzureFailure(Exception):
-    """A failed call. `str()` is a clause on one printable line, which quotes Azure's code and message."""
+    """A failed call. `str()` is a single printable line that quotes Azure's code and message."""
 
     reason = Reason.BUG
 
@@ -37,7 +37,7 @@ class AzureFailure(Exception):
 
 
 class Refused(AzureFailure):
-    """Azure will respond in the same way until a person changes something."""
+    """A permanent failure: Azure will respond in the same way until a person changes something."""
 
     reason = Reason.REFUSED
 
@@ -49,9 +49,9 @@ class Conflict(AzureFailure):
 
 
 class TooManyRequests(AzureFailure):
-    """Azure throttles requests for `retry_after`, or the request budget is used up until then.
+    """Azure throttles requests, or the request budget is used up. Retry after `retry_after`.
 
-    `policy` is the budget that Azure named, "" if the gateway throttles all requests of a class.
+    `policy` is the budget that Azure named, or "" if the gateway throttles all requests of a class.
     """
 
     reason = Reason.THROTTLED
@@ -114,7 +114,7 @@ _LONGEST = 600  # characters of Azure's message in a log line
 
 
 def failure(error: AzureError) -> AzureFailure:
-    """The AzureFailure for an error of the SDK."""
+    """The AzureFailure for an SDK error."""
     message = _line(error)
     if isinstance(error, ClientAuthenticationError) and error.response is None:
         attempts = _attempts(str(error.message or error))
@@ -151,7 +151,6 @@ def _lacks_named_resource(error: HttpResponseError) -> bool:
 
 
 def _is_temporary(error: HttpResponseError) -> bool:
-    """Whether a 409 is temporary."""
     return _code(error) in _PASSING or bool(_WAITING.search(str(getattr(error.error, "message", None) or "")))
 
 
@@ -185,6 +184,6 @@ def _line(error: AzureError) -> str:
 
 
 def _attempts(message: str) -> str:
-    """The error of each identity source, from the lines of the library's message."""
+    """The error of each identity source, taken from the library's message."""
     errors = [one_line(line) for line in message.splitlines() if line.startswith("\t")]
     return f" ({'; '.join(errors)})" if errors else ""

@@ -26,10 +26,10 @@ _LARGEST = 2**63 - 1  # the largest 64-bit integer; a larger number could overfl
 
 @contextmanager
 def only_malformed(what: str) -> Iterator[None]:
-    """Turn any error in reading `what` into MalformedResponse.
+    """Convert any error that occurs while reading `what` to MalformedResponse.
 
-    An unexpected value in one row of a list must not prevent the reading of other rows. An error of a request
-    is not converted: it is an AzureFailure already, or becomes one in `Session.call`.
+    An unexpected value in one row of a list must not prevent other rows from being read. Request errors are
+    not converted: they are AzureFailures already, or become AzureFailures in `Session.call`.
     """
     try:
         yield
@@ -44,7 +44,7 @@ def time_in(body: Json, key: str) -> datetime | None:
 
 
 def moment(text: str) -> datetime | None:
-    """The time in a text, in UTC unless the text has an offset. None if the text is not a valid time.
+    """The time in a text, or None if it is not a valid time. It is in UTC unless the text has an offset.
 
     >>> print(moment("2026-01-05T09:00:00Z"), moment("0001-01-01T00:00:00Z"))
     2026-01-05 09:00:00+00:00 None
@@ -59,7 +59,7 @@ def moment(text: str) -> datetime | None:
 
 
 def object_from(value: object, what: str) -> Json:
-    """`value` itself. Raises MalformedResponse, which names it `what`, unless it is a JSON object."""
+    """The value itself, if it is a JSON object. Otherwise raises MalformedResponse, which names `what`."""
     if not isinstance(value, Mapping):
         raise MalformedResponse(f"Azure sent {what} that is not a JSON object ({_excerpt(value)})")
     return value
@@ -127,7 +127,7 @@ def number_in(body: Json, key: str) -> int | None:
 
 
 def _of_type(body: Json, key: str, sort: type[Value], default: Default) -> Value | Default:
-    """The value of a field, `default` if it is absent or null. Raises MalformedResponse for another type."""
+    """The value of a field, or `default` if absent or null. Raises MalformedResponse for any other type."""
     value = body.get(key)
     if value is None:
         return default

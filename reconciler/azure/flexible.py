@@ -13,9 +13,9 @@ def instance_rows(
 ) -> list[Json]:
     """The instances of a Flexible scale set, each with the properties of its virtual machine.
 
-    `scale_set` is the name of the scale set, and `image` is the image of its model. A row of an instance
-    might contain only names, and the id of the row is not that of the virtual machine. A virtual machine
-    without a row is an instance too. Raises MalformedResponse if a row or a virtual machine cannot be read.
+    `scale_set` is the name of the scale set, and `image` is the image of its model. An instance row might
+    contain only names, and its id is not the id of the virtual machine. A virtual machine without a row is an
+    instance too. Raises MalformedResponse if a row or a virtual machine cannot be read.
     """
     virtual_machines = [object_from(machine, "a virtual machine") for machine in machines]
     by_key = {key: machine for machine in virtual_machines for key in _keys(machine)}
@@ -54,11 +54,11 @@ def _keys(resource: Json) -> list[str]:
 
 
 def _was_attached(machine: Json, scale_set: str, image: Image | None) -> bool:
-    """Whether this virtual machine was attached manually, so its image does not come from the model.
+    """Whether this virtual machine was attached manually, so that its image does not come from the model.
 
     A virtual machine that Azure creates for a scale set is named after the scale set, with "_" and eight
-    hexadecimal digits. Azure creates it from an image. Neither the kind nor the publisher of the image of a
-    scale set can change.
+    hexadecimal digits. Azure creates it from an image. A scale set can change neither the kind nor the
+    publisher of its image.
     """
     name, storage = text_in(machine, "name"), mapping_in(mapping_in(machine, "properties"), "storageProfile")
     if not re.fullmatch(rf"{re.escape(scale_set)}_[0-9a-f]{{8}}", name, re.IGNORECASE):

@@ -28,7 +28,7 @@ class Identity:
 
     @property
     def short(self) -> str:
-        """The name of the person or application, or else its object id.
+        """The name of the person or application, or else the object id.
 
         It is "" if the token contains neither.
         """

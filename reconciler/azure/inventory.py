@@ -26,12 +26,12 @@ class Live:
 
     @property
     def owner(self) -> str:
-        """The other controller that owns the scale set. It is "" if there is none, or if that is unknown."""
+        """The other controller that owns the scale set, or "" if there is none or it is unknown."""
         return self.model.owner if self.model else ""
 
 
 def inventory(session: Session, scope: Scope) -> tuple[Live, ...]:
-    """Every scale set of `scope`. Raises AzureFailure if the list cannot be read."""
+    """Every scale set in `scope`. Raises AzureFailure if the list cannot be read."""
     path = f"{scope.path}/providers/Microsoft.Compute/virtualMachineScaleSets"
     with session.call(OperationClass.HIGH_COST_GET, path, Priority.ROUTINE) as call:
         return tuple(map(live, call.rows(path)))

@@ -1,4 +1,4 @@
-"""Checks whether Azure Resource Manager can be reached, without an identity.
+"""Checks whether Azure Resource Manager can be reached. Needs no identity.
 
 The request for "/metadata/endpoints" needs no token, because clients send it to discover a cloud.
 """
@@ -33,7 +33,7 @@ _FIXES = (
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """The response of Azure Resource Manager. `date` is the time in the response, or None without one."""
+    """The response of Azure Resource Manager. `date` is the date in its headers, or None if it has none."""
 
     date: datetime | None
 
@@ -61,7 +61,7 @@ def probe(endpoint: str) -> ProbeResult:
 def _is_arm(response: HttpResponse) -> bool:
     """Whether the response is a JSON object.
 
-    An error is accepted too, because an older Azure Stack might not know the api-version.
+    An error response counts too, because an older Azure Stack might not know the api-version.
     """
     try:
         return isinstance(response.json(), dict)

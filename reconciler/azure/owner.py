@@ -1,8 +1,8 @@
-"""Detects scale sets of another controller: a service that creates scale sets and sets their images.
+"""Detects scale sets that another controller owns: a service that creates them and sets their images.
 
 Such a controller drains its virtual machines, keeps its own record of their images, and supports no second
-writer. To add a controller, add a row to `_CONTROLLERS`, from a recorded or documented scale set, and a row
-to the test.
+writer. To add a controller, add a row to `_CONTROLLERS`, based on a recorded or documented scale set, and a
+row to the test.
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class _Controller:
-    """Patterns that identify a scale set of this controller. One match is sufficient.
+    """Patterns that identify the scale sets of a controller. One match is enough.
 
     A pattern must match a whole text: the name of a tag, the publisher of an extension, the id of the scale
     set, or the id of the resource in "managedBy".

@@ -1,4 +1,4 @@
-"""Repeats a request that Azure throttles."""
+"""Retries a request that Azure throttles."""
 
 import time
 from collections.abc import Callable
@@ -14,10 +14,10 @@ _LEAST = timedelta(milliseconds=100)  # so that "Retry-After: 0" does not repeat
 def patiently(
     request: Callable[[], _T], longest: timedelta, sleep: Callable[[float], None] = time.sleep
 ) -> _T:
-    """The result of `request`. If Azure throttles it, repeats it after the time that Azure names.
+    """The result of `request`, which is retried whenever Azure throttles it, after the time that Azure names.
 
-    `longest` limits the sum of all waits. `sleep` takes seconds. Raises the AzureFailure of `request`, and
-    its TooManyRequests if the waits would exceed `longest`.
+    `longest` limits the sum of all waits. `sleep` takes seconds. Raises TooManyRequests if the waits would
+    exceed `longest`, and any other AzureFailure immediately.
     """
     waited = timedelta()
     while True:

@@ -2,7 +2,7 @@
 
     GET <scope>/providers/Microsoft.Authorization/permissions
 
-The format is that of the published api-version. The recorded traffic has no such response.
+The format follows the published api-version, because the recorded traffic has no such response.
 """
 
 from collections.abc import Iterable
@@ -31,7 +31,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class EffectivePermissions:
-    """All grants together. NotActions do not deny an action: another role can still grant it."""
+    """All grants together.
+
+    An action that one role lists in its NotActions is not denied, because another role can still grant it.
+    """
 
     grants: tuple[Grant, ...]
 
@@ -64,8 +67,8 @@ def _fits(action: str, patterns: Iterable[str]) -> bool:
 def _is_match(pattern: str, action: str) -> bool:
     """Whether the action matches the pattern.
 
-    Each part between two `*` is taken at the first place where it occurs. No later place can match if this
-    one does not, so nothing is tried again.
+    Each part between two `*` is matched at its first occurrence. If the rest then does not match, it would
+    not match after a later occurrence either, so nothing is tried again.
     """
     first, *parts = pattern.split("*")
     if not parts:

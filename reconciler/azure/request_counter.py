@@ -18,7 +18,7 @@ class RequestsLeft:
 
 @dataclass(frozen=True, slots=True)
 class RequestIds:
-    """The ids of one request, by which Microsoft finds it: that of the client, and those of Azure."""
+    """The ids by which Microsoft finds a request: one set by the client, and two set by Azure."""
 
     client: str
     request: str
@@ -26,7 +26,7 @@ class RequestIds:
 
 
 class RequestCounter:
-    """The number of requests since the process began, and what is left. Safe to share between threads."""
+    """The requests sent since the process began, and the requests left. Safe to share between threads."""
 
     def __init__(self, left: Callable[[], Iterable[RequestsLeft]] = tuple) -> None:
         self.left = left
@@ -36,11 +36,11 @@ class RequestCounter:
 
     @property
     def ids(self) -> RequestIds | None:
-        """The ids of the last request of this thread, None without a response."""
+        """The ids of the last request of this thread, or None if it had no response."""
         return getattr(self._thread, "ids", None)
 
     def note(self, ids: RequestIds | None) -> None:
-        """Note the ids of a response in this thread, or that there is none."""
+        """Record the ids of a response in this thread, or None if there was no response."""
         self._thread.ids = ids
 
     def count(self, kind: str, status: int) -> None:

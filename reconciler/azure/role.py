@@ -1,4 +1,4 @@
-"""The actions that the role of the reconciler must grant, by their names in Azure, and why each is needed.
+"""The Azure actions that the role of the reconciler must grant, and why each is needed.
 
 `deploy/role.json` is this list as a role definition.
 """
@@ -61,9 +61,9 @@ def required_actions(image: Image, *, flexible: bool) -> tuple[str, ...]:
 
 
 def home(image: Image) -> str:
-    """The resource of the image, at which a role can be assigned.
+    """The resource on which a role that grants access to the image can be assigned.
 
-    It is "" for an image of a publisher or of another tenant.
+    It is "" unless the image is a gallery image or a managed image.
     >>> home(GalleryImage("/subscriptions/S/.../galleries/g/images/web/versions/1.4.0"))
     '/subscriptions/S/.../galleries/g/images/web'
     """

@@ -13,7 +13,7 @@ _PATIENCE = 5.0  # seconds
 class SingleFlight:
     """Locks by key. The number of locks is fixed, so two keys can share a lock.
 
-    A thread that enters checks first whether another thread has already stored the answer:
+    Once it holds the lock, a thread first checks whether another thread has already stored the answer:
 
         with flight.of(key):
             if key not in known:
@@ -26,7 +26,7 @@ class SingleFlight:
 
     @contextmanager
     def of(self, key: Hashable) -> Iterator[None]:
-        """Wait until no other thread is in this context for the same key, or until the patience ends."""
+        """Wait until no other thread is in this context for the same key, but no longer than `patience`."""
         lock = self._locks[hash(key) % _LOCKS]
         is_first = lock.acquire(timeout=self._patience)
         try:

@@ -1,6 +1,6 @@
 """Reads and writes the tags of a resource or a resource group through the tags API of Resource Manager.
 
-This API can add and remove single tags without a change to the other tags. A caller needs
+This API can add and remove single tags without changing the others. A caller needs
 `Microsoft.Resources/tags/read` or `write` on the resource, but no permission to change the resource itself.
 """
 
@@ -28,7 +28,7 @@ def merge_tags(session: Session, resource: str, tags: Mapping[str, str]) -> None
 
 
 def delete_tags(session: Session, resource: str, tags: Mapping[str, str]) -> None:
-    """Remove each of these tags that still has this value. Raises AzureFailure if the request fails."""
+    """Remove each of these tags if it still has this value. Raises AzureFailure if the request fails."""
     _patch(session, resource, "Delete", tags)
 
 

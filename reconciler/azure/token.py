@@ -1,4 +1,4 @@
-"""Tokens: how they are obtained, and the claims in them. A token itself is never shown."""
+"""Tokens: how to obtain them, and how to read their claims. A token itself is never shown."""
 
 import base64
 import binascii
@@ -26,7 +26,7 @@ _REFUSED = re.compile(r"AADSTS[0-9]+:.*?(?= Trace ID|\n|$)")
 def default_credential(auxiliary_tenants: Sequence[str] = ()) -> TokenCredential:
     """DefaultAzureCredential for our own tenant and `auxiliary_tenants`.
 
-    The variable AZURE_TOKEN_CREDENTIALS limits which sources of an identity it tries.
+    The variable AZURE_TOKEN_CREDENTIALS limits which identity sources it tries.
     """
     return DefaultAzureCredential(
         connection_timeout=_CONNECT_SECONDS,
@@ -38,7 +38,7 @@ def default_credential(auxiliary_tenants: Sequence[str] = ()) -> TokenCredential
 
 
 def obtain(credential: TokenCredential, *scopes: str, tenant: str | None = None) -> AccessToken:
-    """A token of `tenant`, or of our own tenant if it is None. Raises AzureFailure if none is issued."""
+    """A token from `tenant`, or from our own tenant if it is None. Raises AzureFailure if none is issued."""
     try:
         return credential.get_token(*scopes, tenant_id=tenant)
     except AzureError as error:
@@ -54,7 +54,7 @@ def obtain(credential: TokenCredential, *scopes: str, tenant: str | None = None)
 
 
 def claims(token: str) -> Mapping[str, Any]:
-    """The claims of a JWT. {} for a token of another format, because Azure guarantees no format."""
+    """The claims of a JWT, or {} for any other token, because Azure guarantees no format."""
     try:
         payload = token.split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

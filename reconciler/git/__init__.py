@@ -1,1 +1,1 @@
-"""The git client: fetches one branch and reads it at one commit, without a working tree."""
+"""The git client. Fetches one revision and reads its spec files, without a working tree."""

@@ -28,8 +28,8 @@ _UNPARSABLE = (
 class Address:
     """The parts of a URL. `bare` is safe to print, and to pass to git as an argument.
 
-    An https URL loses its user in `bare`. An ssh URL keeps it, because the user of ssh is not a secret.
-    `password` is None if the URL has none.
+    `bare` omits the user of an https URL, but keeps the user of an ssh URL, which is not a secret. `password`
+    is None if the URL has none.
     """
 
     bare: str
@@ -57,7 +57,7 @@ def parse(url: str) -> Address:
 
 
 def url_error(url: str) -> str | None:
-    """Why git must not use this URL, without its credentials. None if git may use it."""
+    """The error if git must not use this URL, otherwise None. The error contains no credentials."""
     may_hide_a_secret = "@" in url or "?" in url
     if not url or url.startswith("-") or any(not c.isprintable() for c in url):
         return _UNPARSABLE if may_hide_a_secret else f"{url!r} is not a repository URL or path"
@@ -79,9 +79,9 @@ def url_error(url: str) -> str | None:
 
 
 def is_loopback_http(url: str) -> bool:
-    """Whether the URL is plain http to this machine: to a forge, or to a proxy.
+    """Whether the URL is plain http to this machine, where a forge or a proxy may listen.
 
-    Such a proxy can add TLS or credentials.
+    A proxy can add TLS or credentials.
     """
     try:
         parts = urlsplit(url)
@@ -104,7 +104,7 @@ def display(url: str) -> str:
 def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
     """A message from git, without the credentials of any URL in it, and without these `secrets`.
 
-    `secrets` has each secret in every encoding in which a message might contain it.
+    `secrets` contains each secret in every encoding that a message might use.
     """
     text = _without_user_info(text)
     for secret in sorted(secrets, key=len, reverse=True):
@@ -113,7 +113,7 @@ def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
 
 
 def _without_user_info(text: str) -> str:
-    """The text without everything between the scheme and the last `@` of each URL. Takes linear time."""
+    """The text without the part between the scheme and the last `@` of each URL. Takes linear time."""
 
     def bare(word: re.Match[str]) -> str:
         begin, end = _BEFORE_USER_INFO.search(word[0]), word[0].rfind("@")
@@ -125,7 +125,7 @@ def _without_user_info(text: str) -> str:
 
 
 def secrets(url: str) -> tuple[str, ...]:
-    """The secrets in the URL, each as it is written and decoded.
+    """The secrets in the URL, each as written and as decoded.
 
     A user name might be a token, so it counts as a secret unless the scheme is ssh.
     """
@@ -141,10 +141,10 @@ def secrets(url: str) -> tuple[str, ...]:
 
 
 def _is_clear(url: str) -> bool:
-    """Whether there is only one way to read the URL.
+    """Whether the URL is unambiguous.
 
-    It then has a host and a valid port, and it has no space, no query, no fragment, and no `@` after the
-    host.
+    An unambiguous URL has a host. Its port is valid if it has one. It has no space, no query, no fragment,
+    and no `@` after the host.
     """
     try:
         parts = urlsplit(url)

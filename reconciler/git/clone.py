@@ -1,8 +1,8 @@
 """The directory that a branch is fetched into: a bare repository and a lock file.
 
 Only `repository.git` in the directory is ever removed, so no other file is lost if the wrong directory is
-named. This process and every git process that it starts hold the lock. The holder therefore knows that no
-other git process uses the clone, and that any lock files of git were left behind by a killed process.
+named. This process and every git process that it starts hold the lock. While this process holds it, no other
+git process uses the clone, and any lock files of git were left behind by a killed process.
 """
 
 import fcntl
@@ -40,8 +40,8 @@ class Clone:
     """A locked clone.
 
     lock: the file descriptor that holds the lock.
-    timeout: the time limit for each call of git.
-    stop: setting this event ends a call of git immediately.
+    timeout: the time limit for each git call.
+    stop: setting this event ends a git call immediately.
     """
 
     repository: Path
@@ -50,7 +50,7 @@ class Clone:
     stop: Event = field(default_factory=Event)
 
     def is_sound(self, ref: str) -> bool:
-        """Whether no object of the commit at `ref` is missing, other than files.
+        """Whether the commit at `ref` is complete. Only files may be missing.
 
         Also true if nothing has been fetched yet, or if a fault of this machine prevents the check.
         """
@@ -66,7 +66,7 @@ class Clone:
         return bool(found) or not (self.repository / ref).exists()
 
     def resolve(self, ref: str) -> str:
-        """The id of the object that `ref` names, "" if there is no such ref.
+        """The id of the object that `ref` names, or "" if there is no such ref.
 
         Raises GitFailed if git fails.
         """
@@ -84,7 +84,7 @@ class Clone:
         return not (self.repository / "shallow").exists() and bool(self.resolve(ref))
 
     def compact(self) -> None:
-        """Remove the objects that no ref reaches, once more than 50 shallow commits have accumulated.
+        """Remove the objects that no ref reaches, once there are more than 50 shallow commits.
 
         git's own gc never removes an object that a server sent in a fetch without files. This method can be
         interrupted: at every moment, the clone has all objects that a ref reaches.
@@ -152,7 +152,7 @@ def lock(
 ) -> Iterator[Clone]:
     """The clone in `directory`, locked against other processes.
 
-    `timeout` limits each call of git. It also limits the wait for the lock, unless `wait` is shorter.
+    `timeout` limits each git call. It also limits the wait for the lock, unless `wait` is shorter.
 
     Raises CloneBusy if another process keeps the lock for that long, or if `stop` is set during the wait.
     Raises OSError if the directory cannot be used.
@@ -187,7 +187,7 @@ def _remove(path: Path) -> None:
 
 
 def _leftovers(repository: Path) -> Iterator[Path]:
-    """What a killed process leaves behind: lock files, which block git, incomplete packs, and keys."""
+    """The files that a killed process leaves behind: lock files (they block git), partial packs, and keys."""
     yield from repository.glob("*.lock")
     yield from repository.glob("tmp_keys_*")
     yield from (repository / "refs").rglob("*.lock")

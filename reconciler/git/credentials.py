@@ -1,9 +1,9 @@
-"""How git authenticates to the server: with an `Access` that is created just before each call of git.
+"""How git authenticates to the server: with an `Access` that is created just before each git call.
 
 Credentials reach git through environment variables only. They are never part of an argument list and are
-never written to a disk. Users and passwords go through a credential helper that git consults for one host, so
-git sends them to no other host. A bearer token is sent in a header to one host, and git then follows no
-redirect.
+never written to disk. Users and passwords go through a credential helper that git consults for one host, so
+git sends them to no other host. A bearer token is sent in a header to one host, and git does not follow
+redirects from that host.
 """
 
 import base64
@@ -34,7 +34,7 @@ class CredentialsMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The credentials for one call of git: configuration and environment variables that git gets.
+    """The credentials for one git call, as configuration and environment variables.
 
     `secrets` are the texts to hide in messages from git.
     """
@@ -61,9 +61,9 @@ def of_url(address: Address) -> Access:
 
 
 def token_file(path: Path) -> Credentials:
-    """The token in a file. The file is read again for each call of git.
+    """The token in a file. The file is read again for each git call.
 
-    The user name is that of the URL, or TOKEN_USER if the URL has none.
+    The user name comes from the URL, or is TOKEN_USER if the URL has none.
     """
 
     def access(address: Address) -> Access:
@@ -102,7 +102,7 @@ def token(obtain: Callable[[Address], str]) -> Credentials:
 
 
 def ssh_key(key: Path | None, known_hosts: Path | None) -> Credentials:
-    """An SSH key and a file of known hosts. For each that is None, ssh uses its own configuration."""
+    """An SSH key and a file of known hosts. If either is None, ssh uses its own configuration for it."""
 
     def access(_address: Address) -> Access:
         options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
@@ -119,7 +119,7 @@ def ssh_key(key: Path | None, known_hosts: Path | None) -> Credentials:
 
 
 def basic(address: Address, user: str, password: str) -> Access:
-    """A user and a password for the host of this address. git uses no other helper for this host."""
+    """A user and a password for the host of this address. git uses no other credential helper for it."""
     helper = f"credential.{_origin(address)}.helper"
     variables = {"RECONCILER_GIT_USER": user, "RECONCILER_GIT_PASSWORD": password}
     pair = base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -142,7 +142,7 @@ def _is_http(address: Address) -> bool:
 def _encodings(secret: str) -> tuple[str, ...]:
     """The forms in which a message might contain the secret.
 
-    A form of fewer than four characters is left out, because hiding it would also alter ordinary words.
+    Forms of fewer than four characters are left out, because hiding them would also alter ordinary words.
     """
     return tuple({form for form in (secret, quote(secret, safe="")) if len(form) > 3})
 

@@ -15,8 +15,9 @@ class Failure:
 
     pattern: recognizes the failure in everything that git and ssh wrote.
     message: what is wrong, or "" to report git's own words.
-    remedy: what the reader should do. Like the message, it can contain groups of the pattern, in braces.
-    is_local: the cause is this machine, not the remote or the clone. The clone is kept.
+    remedy: what the reader should do. The message and the remedy can contain groups of the pattern, in
+        braces.
+    is_local: the cause is this machine, not the remote or the clone, so the clone is kept.
     """
 
     name: str

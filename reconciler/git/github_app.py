@@ -1,6 +1,6 @@
-"""Tokens of a GitHub App. GitHub issues a token for one installation in exchange for a signed statement.
+"""Tokens for a GitHub App. GitHub issues a token for one installation in exchange for a signed statement.
 
-The statement is signed with the private key of the app, and names the app.
+The statement names the app, and is signed with the private key of the app.
 """
 
 import base64
@@ -65,12 +65,12 @@ class Tokens:
             return found
 
     def forget(self) -> None:
-        """Discard all tokens. A call in progress does not store the token that it obtains for later calls."""
+        """Discard all tokens. A call in progress still returns its token, but later calls do not reuse it."""
         self._known = {}
 
 
 def api(address: Address) -> str:
-    """The URL of the API of a forge: github.com, a GHE.com tenant, or a self-hosted server.
+    """The API URL of a forge: github.com, a GHE.com tenant, or a self-hosted server.
 
     Raises CredentialsMissing if `address` is neither https nor http to this machine.
     """
@@ -109,7 +109,7 @@ def _exchange(url: str, app: App, at: float) -> str:
 
 
 def _trust() -> ssl.SSLContext:
-    """Trust the CA file in GIT_SSL_CAINFO, as git does, or else the default certificates.
+    """An SSL context that trusts the CA file in GIT_SSL_CAINFO, as git does, or the default certificates.
 
     Raises OSError if the file cannot be read.
     """
@@ -133,7 +133,7 @@ def _message(body: bytes) -> str:
 
 
 def _statement(app: App, at: float) -> str:
-    """A JSON Web Token (RFC 7519) with the algorithm RS256."""
+    """The signed statement: a JSON Web Token (RFC 7519) with the algorithm RS256."""
     claims = {"iat": int(at) - _CLOCK_SECONDS, "exp": int(at) + _STATEMENT_SECONDS, "iss": app.app_id}
     signed = f"{_base64url({'alg': 'RS256', 'typ': 'JWT'})}.{_base64url(claims)}"
     return f"{signed}.{_base64(_key(app.key).sign(signed.encode(), PKCS1v15(), SHA256()))}"

@@ -1,7 +1,7 @@
 """Reads the history of a branch: the authors of lines, and the spec files before and after earlier changes.
 
-The commits and directories of the history are fetched without files. Then all versions of the files in
-question are fetched together.
+The commits and directories of the history are fetched without files. Then all required versions of files are
+fetched together.
 """
 
 import re
@@ -32,7 +32,7 @@ class History:
     ref: str
 
     def authors(self, sha: str, lines: Collection[tuple[str, int]]) -> tuple[Author, ...]:
-        """The authors of the most recent change to any of these lines of the commit `sha`.
+        """The authors of the most recent change to any of these lines in the commit `sha`.
 
         Each line is a path and a line number. There are several authors if parallel changes were merged.
         Raises GitFailed if git fails.
@@ -56,9 +56,8 @@ class History:
     ) -> Iterator[tuple[File, ...]]:
         """The spec files before and after each commit that added or removed `text` in `paths`.
 
-        Yields the files before a commit and then the files after it, the latest commit first. Leaves out a
-        version that has problems. At most five commits are examined, back from `sha`. Raises GitFailed if git
-        fails.
+        For each commit, newest first, yields the files before it and then the files after it. Skips a version
+        that has problems. Examines at most five commits, back from `sha`. Raises GitFailed if git fails.
         """
         if not text or not paths:
             return
@@ -76,7 +75,7 @@ class History:
     def _fetch(self, sha: str, paths: Collection[str]) -> Access:
         """Fetch the history of these paths.
 
-        Returns an access that lets git fetch a renamed file on demand.
+        Returns an `Access` that lets git fetch a renamed file on demand.
         """
         if not self.clone.has_history(self.ref):
             self.remote.fetch(self.clone, self.ref, "--unshallow")
@@ -95,7 +94,7 @@ def _literal(paths: Collection[str]) -> list[str]:
 
 
 def _blame_authors(blame: str) -> dict[str, Author]:
-    """The author of each commit in the output of `git blame --incremental`, by the id of the commit."""
+    """The author of each commit in the output of `git blame --incremental`, by commit id."""
     found: dict[str, Author] = {}
     sha, name = "", ""
     for line in blame.splitlines():

@@ -1,9 +1,8 @@
-"""Runs the git program: its settings, its time limit and its error messages.
+"""Runs the git program. Defines its settings, its time limit and its error messages.
 
-git must not prompt, run a hook or outlive this process. It therefore runs in a session of its own without a
-terminal, in which ssh cannot prompt either. After a timeout or a stop, the whole process group is killed.
-System and user configuration apply, because operators configure proxies, CA files and credential helpers
-there.
+git must not prompt, run a hook or outlive this process. It runs in its own session without a terminal, so
+that ssh cannot prompt either. After a timeout or a stop, the whole process group is killed. System and user
+configuration apply, because operators configure proxies, CA files and credential helpers there.
 """
 
 import os
@@ -50,7 +49,7 @@ _REAP_SECONDS = 2.0
 class GitFailed(Exception):
     """git failed. The message and the remedy have one line each, and contain no credentials.
 
-    name: the name of the row in the table of failures that matches, "" if none does.
+    name: the name of the matching row in the table of failures, or "" if no row matches.
     is_local: the cause is this machine, so the failure says nothing about the clone or the remote.
     """
 
@@ -105,11 +104,11 @@ def run(
 ) -> bytes:
     """Run git in a repository. Returns its standard output. Raises GitFailed if git fails.
 
-    `url`: the address of the remote. Plain http is allowed only if this is a URL of this machine.
+    `url`: the address of the remote. Plain http is allowed only if the URL is one of this machine.
     `is_work_tree`: `repository` is a directory of a work tree, not a bare repository. git then searches for
-    the repository, and refuses a repository that belongs to another user.
+        the repository, and refuses a repository that belongs to another user.
     `keep_open`: descriptors that stay open in git and its child processes. A lock on one of them is held
-    until the last of these processes ends, even if this process is killed first.
+        until the last of these processes ends, even if this process is killed first.
     `stop`: setting this event kills git.
     `is_offline`: git fetches nothing, whatever the configuration of the repository says.
     """
@@ -143,7 +142,7 @@ def run(
 def environment(inherited: Mapping[str, str], url: str = "", access: Access | None = None) -> dict[str, str]:
     """The environment variables for git.
 
-    Adds the configuration of `access` to any that `inherited` contains.
+    Adds the configuration of `access` to any configuration that `inherited` contains.
     """
     access = access or Access()
     kept = {name: value for name, value in inherited.items() if not _NOT_INHERITED.fullmatch(name)}
@@ -205,9 +204,9 @@ def _wait(
 
 
 def _reap(group: int, seconds: float) -> None:
-    """Remove the zombies of a process group whose leader has ended.
+    """Reap the zombies of a process group whose leader has ended.
 
-    As PID 1 of a container, this process becomes the parent of the processes that git leaves behind. If it is
+    As PID 1 in a container, this process becomes the parent of the processes that git leaves behind. If it is
     not PID 1, the group contains no child of this process, and the call returns immediately.
     """
     end = time.monotonic() + seconds

@@ -1,7 +1,7 @@
-"""The calls to the git server: they ask for the current commit, and fetch commits and files.
+"""The calls to the git server. They ask for the current commit, and fetch commits and files.
 
-If the server can send commits without files, the commits and directories of a revision are fetched first, and
-then the files below the path, up to 2,000 in one request. If a request fails, what the earlier requests have
+If the server can send commits without files, the commits and directories of a revision are fetched first. The
+files below the path follow, up to 2,000 in one request. If a request fails, everything that earlier requests
 fetched is kept.
 """
 
@@ -52,7 +52,7 @@ class Remote:
     def fetch(self, clone: Clone, ref: str, *how: str) -> None:
         """Fetch the revision into `ref`, without files if the server can leave them out.
 
-        `how` are further options of `git fetch`. Raises GitFailed if git fails.
+        `how` are further options for `git fetch`. Raises GitFailed if git fails.
         """
         is_filtered = not (clone.repository / _UNFILTERED).exists()
         access = self._access(is_filtered=is_filtered)
@@ -80,7 +80,7 @@ class Remote:
             self.fetch(clone, ref, "--refetch", "--depth=1")
 
     def lazy_access(self) -> Access:
-        """An access that lets git fetch a missing file on demand.
+        """An `Access` that lets git fetch a missing file on demand.
 
         Raises GitFailed if there are no credentials.
         """
@@ -99,9 +99,9 @@ class Remote:
         return replace(access, config=(*config, *access.config))
 
     def _refs(self, clone: Clone, access: Access, *patterns: str) -> dict[str, str]:
-        """The id of the object that each matching ref of the server names.
+        """The object id of each matching ref on the server.
 
-        Raises GitFailed if git fails, or if a server answers that is not a git server.
+        Raises GitFailed if git fails, or if the response does not come from a git server.
         """
         found = _parse_refs(clone.git(["ls-remote", REMOTE, *patterns], url=self.address.bare, access=access))
         if not found and self.address.bare.lower().startswith("http"):
@@ -111,8 +111,8 @@ class Remote:
     def _expect_git(self, clone: Clone, access: Access) -> None:
         """Raise GitFailed if the server does not answer in git's protocol.
 
-        git mistakes a web page that is empty, or that has only one line, for a repository without refs. A
-        trace shows whether the server has sent any packets of the protocol.
+        git mistakes an empty or one-line web page for a repository without refs. A trace shows whether the
+        server has sent any packets of the protocol.
         """
         trace = clone.repository / _TRACE
         trace.unlink(missing_ok=True)
@@ -124,7 +124,7 @@ class Remote:
             raise GitFailed(failure.NOT_GIT.message, failure.NOT_GIT.remedy)
 
     def _missing(self, clone: Clone, access: Access) -> str:
-        """The message that the server does not have the revision. It suggests names that the server has."""
+        """The error for a revision that the server does not have. Suggests names that the server has."""
         shown, kind = display(self.address.bare), self.revision.kind
         try:
             refs = self._refs(clone, access)

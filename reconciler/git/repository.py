@@ -1,10 +1,9 @@
 """One revision of one repository: its current commit and the spec files in it.
 
 `Repository.commit` asks the server for the current commit and fetches it if it has changed. `Repository.last`
-reads a commit from the clone alone: the last one that was marked valid, or else the last one that was
-fetched. Both return a complete commit, never a state between two commits. A failed fetch leaves the previous
-commit intact. A broken clone is deleted and fetched again, but not if this machine is the cause of the
-failure.
+reads only the clone: the last commit that was marked valid, or else the last commit that was fetched. Both
+return a complete commit, never a state between two commits. A failed fetch leaves the previous commit intact.
+A broken clone is deleted and fetched again, unless this machine caused the failure.
 """
 
 import hashlib
@@ -63,9 +62,9 @@ class Commit:
 
 @dataclass(slots=True)
 class _Memory:
-    """The commit that was read last.
+    """The commit that was read last, so that it need not be read again.
 
-    It is not read twice, and of the next commit only changed files are read.
+    `tree` keeps the files of this commit, so that only changed files are read from the next one.
     """
 
     tree: Tree = field(default_factory=Tree)
@@ -77,9 +76,9 @@ class _Memory:
 class Repository:
     """A revision of a git repository, and how to read it.
 
-    path: the directory in the repository that contains the specs, "" for all of it.
+    path: the directory in the repository that contains the specs, or "" for the whole repository.
     clone: the local directory to fetch into. It must have no other use.
-    timeout: the time limit for each call of git.
+    timeout: the time limit for each git call.
     credentials: the credentials that git sends. By default, those in the URL or in git's configuration.
     signatures: the keys that may sign a commit.
     stop: once this event is set, git is killed and every call fails.
@@ -123,9 +122,9 @@ class Repository:
                 return self._current(clone)
 
     def last(self) -> Commit | None:
-        """The last valid commit, or else the last fetched one, from the clone alone.
+        """The last valid commit, or else the last fetched commit. Reads only the clone.
 
-        None if neither commit exists or can be read.
+        None if neither of them exists or can be read.
         """
         for ref in (self._valid_ref, self._fetched_ref):
             try:
@@ -136,9 +135,9 @@ class Repository:
         return None
 
     def mark_valid(self, sha: str) -> None:
-        """Record in the clone that this commit was applied. The record is lost if the clone is.
+        """Record in the clone that this commit is valid. The record is lost if the clone is deleted.
 
-        A failure is ignored.
+        Failures are ignored.
         """
         try:
             with self._open() as clone:
@@ -164,7 +163,7 @@ class Repository:
             return ()
 
     def valid_before(self, sha: str, is_valid: Callable[[Commit], bool]) -> Commit | None:
-        """The newest valid commit among the last 20 before `sha` on the branch, None if none is valid.
+        """The newest valid commit among the last 20 before `sha` on the branch, or None if none is valid.
 
         Commits that reached the branch only through a merge do not count. A commit with problems is never
         valid. Raises SourceUnreachable if a commit cannot be read.
@@ -180,11 +179,10 @@ class Repository:
         return None
 
     def authors(self, sha: str, lines: Collection[tuple[str, int]]) -> tuple[Author, ...]:
-        """The authors of the most recent change to any of these lines of the commit `sha`.
+        """The authors of the most recent change to any of these lines in the commit `sha`.
 
-        Each line is a path and a line number. There are several authors if parallel changes were merged.
-        There is none if the history does not show the author. The history is fetched if it is not in the
-        clone.
+        Each line is a path and a line number. There are several authors if parallel changes were merged. The
+        result is empty if the history cannot be read. Fetches the history if the clone does not have it.
         """
         try:
             with self._open(_SHORT_WAIT) as clone:
@@ -195,9 +193,9 @@ class Repository:
     def past_files(self, sha: str, text: str, paths: Collection[str]) -> tuple[tuple[File, ...], ...] | None:
         """The spec files before and after each recent commit that added or removed `text` in `paths`.
 
-        The result has the files before a commit and then the files after it, the latest commit first. It is
+        For each commit, newest first, the result has the files before it and then the files after it. It is
         None if the history cannot be read. Commits that reached the branch only through a merge do not count.
-        The history is fetched if it is not in the clone.
+        Fetches the history if the clone does not have it.
         """
         tree = Tree()  # not the one in memory, which keeps the files of the current commit
         try:
@@ -221,14 +219,14 @@ class Repository:
     def _fetched_ref(self) -> str:
         """The ref of the revision in the clone.
 
-        Each source has refs of its own. A clone that was used for another source therefore never returns a
-        commit of that source.
+        Each source has its own refs, so a clone that was used for another source never returns a commit of
+        that source.
         """
         return f"refs/reconciler/{self._digest(self.revision.ref)}"
 
     @property
     def _valid_ref(self) -> str:
-        """The ref of the last commit whose specs below the path are valid. Each path has a ref of its own."""
+        """The ref of the last commit that was marked valid. Each path has its own ref."""
         return f"refs/reconciler-valid/{self._digest(self.revision.ref, str(PurePosixPath(self.path)))}"
 
     def _digest(self, *parts: str) -> str:
@@ -254,8 +252,8 @@ class Repository:
     def _current(self, clone: Clone) -> Commit:
         """The current commit.
 
-        Asks the server for the id of the commit, and fetches only a commit that is new.
-        Raises _Broken if the clone is broken, and SourceUnreachable if the commit cannot be read.
+        Asks the server for the commit id, and fetches the commit only if it is new. Raises _Broken if the
+        clone is broken, and SourceUnreachable if the commit cannot be read.
         """
         memory = self._memory
         try:
@@ -277,7 +275,7 @@ class Repository:
         return commit
 
     def _fetched_object(self, clone: Clone) -> str:
-        """The id of the object that was fetched last, "" before the first fetch.
+        """The id of the object that was fetched last, or "" before the first fetch.
 
         Raises _Broken if the clone is broken, and GitFailed if this machine is the cause.
         """
@@ -299,9 +297,9 @@ class Repository:
         self._remote.fetch(clone, self._fetched_ref, *how)
 
     def _fetch_files(self, clone: Clone) -> Fetch:
-        """A function that fetches files.
+        """A function that fetches files by object id.
 
-        It raises SourceUnreachable: a failed fetch does not damage the clone.
+        It raises SourceUnreachable if the fetch fails, because a failed fetch does not damage the clone.
         """
 
         def fetch(objects: Sequence[str]) -> None:
@@ -352,7 +350,7 @@ class Repository:
 
 
 def _moment(seconds: str) -> datetime:
-    """The commit time. A commit can claim any time, and a time out of range becomes the epoch."""
+    """The commit time, or the epoch if the time is out of range. A commit can claim any time."""
     try:
         return datetime.fromtimestamp(int(seconds), UTC)
     except (OverflowError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""What is followed in a repository: a branch, a tag, or one commit."""
+"""The revision to follow in a repository: a branch, a tag, or a single commit."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Revision:
 
     @property
     def ref(self) -> str:
-        """What git fetches: the full name of a ref, or the id of a commit."""
+        """The name that git fetches: the full name of a ref, or the id of a commit."""
         return {"branch": _HEADS, "tag": _TAGS}.get(self.kind, "") + self.name
 
     @property

@@ -1,7 +1,7 @@
-"""Verifies the signature of a commit with the keys that the daemon is given, and with no others.
+"""Verifies the signature of a commit with only the keys that the daemon is given.
 
-Only git's verdict G (good) is accepted. To lock out an SSH key, remove it or revoke it. An end of validity is
-not enough: git compares it with the date of the commit, and whoever signs a commit can choose that date.
+Only git's verdict G (good) is accepted. To lock out an SSH key, remove it or revoke it. An expiry date is not
+enough: git compares it with the date of the commit, and whoever signs a commit can choose that date.
 """
 
 import base64
@@ -38,7 +38,7 @@ class Signatures:
     """The keys that may sign a commit.
 
     allowed_signers: SSH keys, in the ALLOWED SIGNERS format of ssh-keygen(1).
-    revoked_keys: SSH keys, or a KRL. Their signatures are refused, whatever the date of the commit.
+    revoked_keys: SSH keys, or a KRL. Signatures by these keys are refused, whatever the date of the commit.
     openpgp_keys: exported OpenPGP keys, with their revocations.
     """
 
@@ -48,11 +48,11 @@ class Signatures:
 
     @property
     def are_required(self) -> bool:
-        """Whether only a signed commit is accepted."""
+        """Whether every commit must be signed."""
         return self.allowed_signers is not None or self.openpgp_keys is not None
 
     def error(self, clone: Clone, sha: str) -> str | None:
-        """Why the signature of a commit is refused, or None if it is good or no signature is required.
+        """The error if the signature of a commit is refused. None if it is good or none is required.
 
         Raises KeysUnreadable if the keys cannot be used, and GitFailed if git fails.
         """
@@ -67,10 +67,9 @@ class Signatures:
 
     @contextmanager
     def _access(self, clone: Clone) -> Iterator[Access]:
-        """An access that lets git use these keys and no others.
+        """An `Access` that lets git use these keys and no others.
 
-        GnuPG gets a temporary directory in the clone.
-        Raises KeysUnreadable if the keys cannot be used.
+        GnuPG gets a temporary directory in the clone. Raises KeysUnreadable if the keys cannot be used.
         """
         for path in (self.allowed_signers, self.revoked_keys, self.openpgp_keys):
             if path and not os.access(path, os.R_OK):
@@ -96,7 +95,7 @@ class Signatures:
 
 
 def _keyring(path: Path) -> bytes:
-    """The exported keys, without their armor. Raises KeysUnreadable if the file is not an export of keys."""
+    """The exported keys, without their armor. Raises KeysUnreadable if the file contains no exported keys."""
     content = path.read_bytes()
     if _ARMOR in content:
         try:

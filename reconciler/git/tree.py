@@ -1,7 +1,7 @@
-"""Reads the spec files of one commit from the objects of git.
+"""Reads the spec files of a commit directly from git's objects, without a working tree.
 
-There is no working tree. Therefore nothing has to be cleaned up, no symbolic link can lead out of the tree,
-and a commit is never half checked out.
+There is nothing to clean up, no symbolic link can lead out of the tree, and a commit is never half checked
+out.
 """
 
 import difflib
@@ -39,7 +39,7 @@ _NOT_DIRECTORIES = {
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A line of `git ls-tree`. `path` is relative to the tree that is listed."""
+    """A line of `git ls-tree`. `path` is relative to the listed tree."""
 
     mode: str
     object: str
@@ -51,13 +51,13 @@ class Corrupt(Exception):
 
 
 class _TooLarge(Exception):
-    """The names or the files of the tree are too large to be kept in memory."""
+    """The file names or the files of a tree are too large to be kept in memory."""
 
 
 class Tree:
-    """Reads commits.
+    """Reads the spec files of commits.
 
-    Keeps the files of the last commit, so that only files that have changed are read again.
+    Keeps the files of the last commit, so that only changed files are read from the next one.
     """
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ class _Objects:
         self._bytes = 0
 
     def read(self, objects: Sequence[str]) -> list[bytes | int]:
-        """The content of each file, in order. For a file that is too large, its size in bytes instead.
+        """The content of each file, or its size in bytes if it is too large, in the order of `objects`.
 
         Raises _TooLarge if the files of the commit together are too large, and Corrupt if a file is missing.
         """
@@ -126,7 +126,7 @@ class _Objects:
 class _CommitTree:
     """A directory of a commit, in the form that `select` reads. Paths are relative to the directory.
 
-    The directory and everything below it are listed once, in one call of git.
+    A single git call lists the directory and everything below it.
     """
 
     def __init__(self, objects: _Objects, sha: str, path: str) -> None:
@@ -206,9 +206,10 @@ class _CommitTree:
             path, kind = directory, Kind.DIRECTORY
 
     def _follow(self, names: Sequence[str]) -> list[str] | Kind:
-        """The path that `names` leads to after all links, from the top of the repository.
+        """The path that `names` leads to once all links are followed, from the top of the repository.
 
-        Returns a Kind instead if it leads to nothing, out of the repository, or through a loop.
+        Returns a Kind instead if the path does not exist, leaves the repository, or goes through a loop of
+        links.
         """
         left, place, followed = list(reversed(names)), list[str](), 0
         while left:
@@ -234,9 +235,9 @@ class _CommitTree:
         return place
 
     def _exists(self, place: Sequence[str]) -> bool:
-        """Whether this place exists.
+        """Whether this path exists.
 
-        Also true for any place outside the directory, because it is not known.
+        Also true for any path outside the directory, because those paths are not listed.
         """
         if place[: len(self._above)] != self._above:
             return True
@@ -244,15 +245,12 @@ class _CommitTree:
         return path in self._entries or path in self._children
 
     def _link_at(self, place: Sequence[str]) -> str | None:
-        """The path in the link at this place.
-
-        None if there is no link, or if the place is outside the directory.
-        """
+        """The path in the link at `place`, or None if there is no link or it is outside the directory."""
         above = len(self._above)
         return self._links.get("/".join(place[above:])) if place[:above] == self._above else None
 
     def _kind_outside(self, place: Sequence[str]) -> Kind:
-        """The kind of what is at a place of the commit that is outside the directory."""
+        """The kind of an entry of the commit that is outside the directory."""
         above, mode = "", _TREE
         for name in place:
             if mode != _TREE:
@@ -279,7 +277,7 @@ def has_directory(git: Git, sha: str, path: str) -> bool:
 
 
 def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
-    """The problem with the path that should contain the specs, None if it is a directory.
+    """The problem with the path that should contain the specs, or None if it is a directory.
 
     The path is looked up name by name, so that the message can suggest a similar name, and so that git treats
     no name as a pattern.
@@ -298,7 +296,7 @@ def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
 
 
 def _modes(git: Git, sha: str, directory: str) -> dict[str, str]:
-    """The mode of each entry of a directory of a commit, by the name of the entry."""
+    """The mode of each entry in a directory of a commit, by entry name."""
     return {
         each.path: each.mode
         for each in _entries(git(["ls-tree", "-z", "--full-tree", f"{sha}:{directory}"], b""))
@@ -323,7 +321,7 @@ def _sizes(git: Git, objects: Sequence[str]) -> dict[str, int]:
 
 
 def _contents(git: Git, files: Sequence[tuple[str, int]]) -> dict[str, bytes]:
-    """The contents of the files with these ids and sizes, by id, from one call of git.
+    """The contents of the files with these ids and sizes, by id, from one git call.
 
     Raises Corrupt if a file is missing or has another size.
     """

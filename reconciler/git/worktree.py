@@ -1,7 +1,7 @@
-"""Reads an earlier version of a directory of specs from the git repository that it is part of.
+"""Reads an earlier version of a spec directory from its git repository.
 
 The repository belongs to the person who runs the command, or to CI. It is only read, and nothing is fetched.
-git searches for the repository itself, and therefore refuses a repository of another user.
+git searches for the repository itself, so it refuses a repository that belongs to another user.
 """
 
 import os
@@ -33,8 +33,8 @@ class NoBase(Exception):
 class EarlierSpecs:
     """The spec files of a directory at a commit.
 
-    `warning` says why the commit might be the wrong one, or is "". `is_absent` is true if the commit has no
-    spec files in the directory.
+    `warning` says why this might be the wrong commit, or is "" if it is the right one. `is_absent` is true if
+    the commit has no spec files in the directory.
     """
 
     commit: str
@@ -47,7 +47,7 @@ def earlier_specs(directory: Path, revision: str) -> EarlierSpecs:
     """The spec files of `directory` at the commit where HEAD branched off from `revision`.
 
     If git knows no such commit, as in a shallow clone, returns the files at `revision` itself. Raises NoBase
-    if they cannot be read.
+    if the files cannot be read.
     """
     if directory.is_file():
         raise NoBase(f"{printable(str(directory))} is a file: --base compares directories of specs")
@@ -71,7 +71,7 @@ def earlier_specs(directory: Path, revision: str) -> EarlierSpecs:
 
 
 def _path(git: Git, directory: Path, here: Path, existing: Path) -> str:
-    """The path of the specs in the repository, "" for its top directory.
+    """The path of the specs in the repository, or "" for its top directory.
 
     The path might exist only in earlier commits. Raises NoBase if there is no repository.
     """

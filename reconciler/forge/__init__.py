@@ -1,4 +1,4 @@
-"""The only client of the APIs of git forges.
+"""The only client of git forge APIs.
 
-It creates one comment on a pull request, or updates it in place.
+It creates one comment on a pull request, or updates that comment in place.
 """

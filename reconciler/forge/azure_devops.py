@@ -26,9 +26,10 @@ _CLOSED = 4  # the status of a thread; a branch policy can block the merge while
 
 
 def _headers(token: str) -> Mapping[str, str]:
-    """The headers for a token. A pipeline's own token is a JSON Web Token.
+    """The headers for a token.
 
-    Any other token is a personal access token, which is sent as a password.
+    A pipeline's own token is a JSON Web Token, and is sent as a bearer token. Any other token is a personal
+    access token, and is sent as a password.
     """
     if token.count(".") == 2:
         proof = f"Bearer {token}"
@@ -43,7 +44,7 @@ def _list_comments(at: PullRequest) -> Call:
 
 
 def _next_page(_call: Call, _headers: Mapping[str, str]) -> Call | None:
-    """Always None, because one response has all threads."""
+    """Always None, because one response contains all threads."""
     return None
 
 

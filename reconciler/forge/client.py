@@ -1,6 +1,6 @@
-"""Requests to the API of a forge: limited in time and size, and with every failure as a ForgeFailure.
+"""Requests to a forge API, limited in time and size. Every failure is a ForgeFailure.
 
-The token goes to the host of the API and to no other: a redirect or a next page on another host is a failure.
+The token is sent only to the host of the API. A redirect or a next page on another host is a failure.
 """
 
 import base64
@@ -45,7 +45,7 @@ _UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful response. `headers` ignore the case of names. `body` is None if it is not JSON."""
+    """A successful response. `headers` ignores the case of names. `body` is None unless it is JSON."""
 
     headers: Mapping[str, str]
     body: Any
@@ -64,8 +64,8 @@ class Client:
     def send(self, call: Call) -> Answer:
         """The response to a request, once redirects have been followed.
 
-        Raises Transient if there is no successful response but a retry might get one, or else another
-        ForgeFailure.
+        Raises Transient if the request failed but a retry might succeed. Raises another ForgeFailure
+        otherwise.
         """
         url = call.url
         for _ in range(_MOST_REQUESTS):
@@ -96,8 +96,8 @@ class Client:
     def _respond(self, call: Call, url: str) -> "_Response":
         """The response from `url`, whatever its status is.
 
-        The request runs in a thread of its own, because name resolution and slow responses can exceed the
-        timeouts of a socket. A late request is not cancelled, but ends by its own timeouts.
+        The request runs in its own thread, because name resolution and slow responses can exceed the timeouts
+        of a socket. A late request is not cancelled. It ends when its own timeouts expire.
         """
         limit = min(_REQUEST_LIMIT, self._patience.left)
         responded: Future[_Response] = Future()
@@ -127,7 +127,7 @@ class Client:
         )  # a missing CA bundle, a bad URL
 
     def _clean(self, text: str) -> str:
-        """Text from outside this program, shortened, on one line, and without the token."""
+        """Text from outside this program, on one line, shortened and without the token."""
         text = " ".join(text.split())
         for secret in self._secrets:
             text = text.replace(secret, "***")
@@ -171,7 +171,7 @@ class _Headers(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
 
 @contextmanager
 def _pipeline(headers: Mapping[str, str]) -> Iterator[Pipeline[HttpRequest, HttpResponse]]:
-    """Sends requests as they are, without the retries and the redirects of the library.
+    """A pipeline without the library's retries and redirects.
 
     The library would retry a POST that might have had an effect.
     """

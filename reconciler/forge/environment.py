@@ -20,12 +20,12 @@ _REF = re.compile(r"refs/pull/([0-9]+)/")  # of GitHub
 
 
 class PlaceUnknown(Exception):
-    """The place of the comment is not known. `str()` has one line for each thing that is missing or wrong."""
+    """The place for the comment is not known. `str()` has one line for each missing or invalid fact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The values of options, with None for each option that was not given.
+    """The values of the command-line options. An option that was not given is None.
 
     Options take precedence over variables.
     """
@@ -50,9 +50,9 @@ class Place:
 class Fact:
     """One fact about the place, and where its value comes from.
 
-    templates: texts that contain environment variables. The value is the first text whose variables are all
-        set.
-    fix: what to do if no template applies, besides setting the option.
+    templates: texts with placeholders for environment variables. The value is the first text whose variables
+        are all set.
+    fix: what to do if no template applies, as an alternative to setting the option.
     pattern: what a value must look like. `form` describes the pattern in words.
     """
 
@@ -72,7 +72,7 @@ class Fact:
         return None
 
     def missing(self, variables: Mapping[str, str]) -> str:
-        """The error for a fact that neither the variables nor an option supply."""
+        """The error for a fact that neither the variables nor an option supplies."""
         names = [name for template in self.templates for name in _NAME.findall(template)]
         unset = [name for name in names if not _value(variables, name)]
         why = (
@@ -83,9 +83,9 @@ class Fact:
         return f"no {self.name}: {why}; {self.fix}, or pass {self.option}"
 
     def error(self, value: str) -> str | None:
-        """The error for a value that does not match the pattern, or None.
+        """The error if the value does not match the pattern, otherwise None.
 
-        The error shows no token, and no URL that might contain a token.
+        The error contains no token, and no URL that might contain a token.
         """
         if self.pattern.fullmatch(value):
             return None
@@ -97,7 +97,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Ci:
-    """A CI: its name, the variable that it always sets (`mark`), and the source of each fact."""
+    """A CI system: its name, the variable that it always sets (`mark`), and the source of each fact."""
 
     name: str
     mark: str
@@ -178,7 +178,7 @@ CIS: Mapping[str, Ci] = {
 
 
 def locate(given: Given, variables: Mapping[str, str], event: Any = None) -> Place:
-    """The place for the comment. `event` is the JSON of the event of a GitHub workflow.
+    """The place for the comment. `event` is the event of a GitHub workflow, as JSON.
 
     Raises PlaceUnknown if any fact is missing or invalid, or if the token would be sent without encryption.
     """
@@ -220,7 +220,7 @@ def _forge(variables: Mapping[str, str]) -> str:
 
 
 def _of_event(event: Any, variables: Mapping[str, str]) -> str | None:
-    """The number of the pull request of a GitHub workflow: from its event, or else from its ref; or None."""
+    """The pull request number of a GitHub workflow, from its event or else from its ref, or None."""
     event = event if isinstance(event, Mapping) else {}
     issue, found = event.get("issue"), event.get("pull_request")
     if isinstance(issue, Mapping) and issue.get("pull_request"):  # a comment on a pull request
@@ -234,15 +234,15 @@ def _of_event(event: Any, variables: Mapping[str, str]) -> str | None:
 def _value(variables: Mapping[str, str], name: str) -> str:
     """The value of a variable, or "" if it is not set.
 
-    GitLab CI and Azure Pipelines leave a reference to an undefined variable as it was written. A value that
-    is such a reference counts as not set.
+    GitLab CI and Azure Pipelines do not expand a reference to an undefined variable. A value that is still
+    such a reference counts as not set.
     """
     value = variables.get(name, "").strip()
     return "" if value in {f"${name}", f"${{{name}}}"} or value.startswith("$(") else value
 
 
 def _insecure(api: str) -> str | None:
-    """The error for a URL to which no token may be sent, or None."""
+    """The error if no token may be sent to this URL, otherwise None."""
     try:
         parts = urlsplit(api)
         is_secure = parts.scheme == "https" or parts.hostname in _LOOPBACK

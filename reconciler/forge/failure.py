@@ -1,4 +1,4 @@
-"""The failures of a forge: how each is recognized, what it means, and how it is fixed.
+"""The failures of a forge: how each is recognized, what it means, and how to fix it.
 
 The first row that matches the status and the message applies. `docs/how-to/pull-request.md` lists the rows.
 """
@@ -42,7 +42,7 @@ class Transient(ForgeFailure):
 class Row:
     """One row of the table.
 
-    pattern: what the message must contain. An empty pattern sets no condition.
+    pattern: what the message must contain. An empty pattern matches any message.
     cause, fix: texts that can contain {forge}, {unauthorized_fix} and {forbidden_fix}.
     """
 
@@ -116,7 +116,8 @@ def failure(forge: Forge, refusal: Refusal) -> ForgeFailure:
 def rate_limit(refusal: Refusal) -> timedelta | None:
     """The time to wait if the response reports that a rate limit was reached, or else None.
 
-    GitHub also uses 403 for this. The response then names a time, or its message mentions the limit.
+    GitHub also reports a rate limit with 403. The response then names a time, or its message mentions the
+    limit.
     """
     is_limited = refusal.status == 429 or (
         refusal.status == 403
@@ -132,7 +133,7 @@ def rate_limit(refusal: Refusal) -> timedelta | None:
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """The wait in the header Retry-After, which gives seconds or a date; or None."""
+    """The wait that the Retry-After header asks for, in seconds or until a date, or None."""
     text = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(text):
         return _bounded(int(text))
@@ -141,7 +142,7 @@ def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
 
 
 def _until_reset(headers: Mapping[str, str]) -> timedelta | None:
-    """The time until the limit is reset, by the clock of the forge, or None if no limit is used up."""
+    """The time until the rate limit resets, by the clock of the forge, or None if no limit is used up."""
     now = _date(headers.get("Date", ""))
     for prefix in ("X-RateLimit", "RateLimit"):
         reset = headers.get(f"{prefix}-Reset", "").strip()
@@ -163,7 +164,7 @@ def _date(text: str) -> float | None:
 
 
 def message_in(body: Any) -> str:
-    """The message of an error in JSON, on one line, or "" if there is none.
+    """The message of a JSON error response, on one line, or "" if there is none.
 
     >>> message_in({"message": "Validation Failed", "errors": [{"message": "Body is too long"}]})
     'Validation Failed: Body is too long'

@@ -1,6 +1,6 @@
 """What differs between forges, as pure functions: which requests to send, and how to read their responses.
 
-Each forge is one module with one value of `Forge`. `forges` is their table.
+Each forge is a module with one `Forge` value. `forges` is their table.
 """
 
 import re
@@ -19,9 +19,10 @@ class UnexpectedAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """Where a pull request is. `api` is the base URL of the API, without a trailing slash.
+    """The location of a pull request. `api` is the base URL of the API, without a trailing slash.
 
-    `repository` is OWNER/NAME at GitHub, an id or a path at GitLab, and PROJECT/REPOSITORY at Azure DevOps.
+    `repository` is OWNER/NAME for GitHub, an id or a path for GitLab, and PROJECT/REPOSITORY for Azure
+    DevOps.
     """
 
     api: str
@@ -58,12 +59,12 @@ class Comment:
 class Forge:
     """A forge. Functions that read a response raise UnexpectedAnswer.
 
-    longest: maximum number of characters of a comment.
+    longest: maximum number of characters in a comment.
     sign_in: HTTP statuses with which the forge sends a sign-in page.
     unauthorized_fix: what to do if the token is rejected.
     forbidden_fix: what to do if the token lacks the right to comment.
-    next_page: from a request for a page and the headers of its response, the request for the next page, if
-        any.
+    next_page: takes the request for a page and the headers of its response, and returns the request for the
+        next page, or None.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Forge:
 
 
 def length(text: str) -> int:
-    """The number of characters as Azure DevOps counts them: in UTF-16. No forge counts more characters.
+    """The length in UTF-16 code units, as Azure DevOps counts it. No forge counts more characters.
 
     >>> length("a●"), length("🚀")
     (2, 2)

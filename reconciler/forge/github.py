@@ -44,7 +44,7 @@ def _read_comment(row: Any) -> Comment:
 
 
 def _ask_identity(at: PullRequest) -> Call:
-    """The request for the account of the token.
+    """The request that asks which account the token belongs to.
 
     The token of a workflow may not read `/user`, but it may ask GraphQL for the viewer.
     """

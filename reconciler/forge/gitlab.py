@@ -29,9 +29,9 @@ def _list_comments(at: PullRequest) -> Call:
 
 
 def _next_page(call: Call, headers: Mapping[str, str]) -> Call | None:
-    """The request for the next page, by its number if there is one.
+    """The request for the next page, by page number if the response gives one.
 
-    Keyset pagination has no numbers, only a link, whose host might be wrong behind a reverse proxy.
+    Keyset pagination gives only a link. Behind a reverse proxy, the host in the link might be wrong.
     """
     if number := headers.get("X-Next-Page", "").strip():
         parts = urlsplit(call.url)

@@ -34,7 +34,7 @@ Step = Create | Update | Keep
 
 
 def is_key(text: str) -> bool:
-    """Whether the text is valid as the key of a marker.
+    """Whether the text is a valid key for a marker.
 
     >>> is_key("plan"), is_key("plan/prod-1"), is_key("a--b"), is_key("")
     (True, True, False, False)
@@ -64,9 +64,9 @@ def is_marked(key: str, body: str) -> bool:
 
 
 def choose(ours: Iterable[Comment], body: str) -> Step:
-    """What to do about our comments that have the marker. Only the first of them counts.
+    """The next step for our marked comments. Only the first of them counts.
 
-    Line ends and the whitespace around a text do not count as differences, because forges can change them.
+    Differences in line ends and in the whitespace around a text are ignored, because forges can change them.
     """
     first = next(iter(ours), None)
     if first is None:

@@ -1,4 +1,4 @@
-"""How long a command keeps trying, and how it waits between two tries."""
+"""How long a command keeps trying, and how long it waits between attempts."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _LONGEST_WAIT = timedelta(seconds=30)
 
 
 class Patience:
-    """A limit on the total time of a command. `elapsed` and `sleep` count in seconds."""
+    """A limit on the total time of a command. `elapsed` and `sleep` use seconds."""
 
     def __init__(
         self,
@@ -28,13 +28,13 @@ class Patience:
 
     @property
     def left(self) -> timedelta:
-        """The time that is left, never less than zero."""
+        """The remaining time, which is never negative."""
         return max(timedelta(), self._limit - self._age)
 
     def wait(self, failure: Transient) -> None:
-        """Wait as long as the forge asks or, if it names no time, longer each time.
+        """Wait as long as the forge asks. If it names no time, wait longer after each failure.
 
-        Raises ForgeFailure immediately if the time that is left is too short for the wait.
+        Raises ForgeFailure immediately if the remaining time is too short for the wait.
         """
         wait = failure.wait
         if wait is None:

@@ -1,7 +1,7 @@
-"""Gives a pull request our comment: reads the comments, decides, and writes once.
+"""Publishes our comment on a pull request: reads the comments, decides, and writes once.
 
-A write without a response might have had an effect. No write is therefore repeated before the comments have
-been read again.
+A write that got no response might have had an effect. Before a write is repeated, the comments are read
+again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,10 +29,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The outcome. `others` are further comments with the marker, which were left as they are.
+    """The outcome. `others` are further comments with the marker, which were left unchanged.
 
-    `is_own` is False if the forge did not say which account the token belongs to. Whether that account wrote
-    the comment is then unknown.
+    `is_own` is False if the forge did not say which account the token belongs to. It is then unknown whether
+    that account wrote the comment.
     """
 
     action: Action
@@ -67,7 +67,7 @@ def publish(client: Client, at: PullRequest, key: str, text: str, patience: Pati
 
 
 def check_length(forge: Forge, body: str) -> None:
-    """Raise ForgeFailure if the forge would refuse a comment because of its length."""
+    """Raise ForgeFailure if the comment is too long for the forge."""
     if (characters := length(body)) > forge.longest:
         raise ForgeFailure(
             f"the comment has {characters:,} characters and {forge.name} accepts {forge.longest:,}; {SHORTER}"
@@ -84,16 +84,16 @@ def _created(forge: Forge, answer: Answer) -> Comment:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads from the forge, and repeats a read that fails for a transient reason."""
+    """Reads from the forge, and retries a read that fails for a transient reason."""
 
     client: Client
     patience: Patience
 
     def ours(self, at: PullRequest, key: str) -> tuple[Sequence[Comment], bool]:
-        """The comments with our marker by the account of the token, and whether that account is known.
+        """Our marked comments, and whether the account of the token is known.
 
-        If the account is unknown, all comments with our marker. If no comment has the marker, the account
-        does not matter, and no request asks for it.
+        Our comments are those that this account wrote. If the account is unknown, all marked comments are
+        returned. If no comment has the marker, no request asks for the account.
         """
         marked = [each for each in self._comments(at) if is_marked(key, each.text)]
         account = self._account(at) if marked else ""
@@ -114,7 +114,7 @@ class _Reader:
             call = forge.next_page(call, answer.headers)
 
     def _account(self, at: PullRequest) -> str | None:
-        """The id of the account of the token, or None if the token is not allowed to ask for it."""
+        """The id of the account that the token belongs to, or None if the token may not ask for it."""
         forge = self.client.forge
         try:
             answer = self._read(forge.ask_identity(at))

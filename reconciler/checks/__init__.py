@@ -1,1 +1,1 @@
-"""The client for `rollout.checks`: systems outside Azure that decide whether a rollout continues."""
+"""The client for `rollout.checks`, which ask systems outside Azure whether a rollout may continue."""

@@ -1,9 +1,9 @@
-"""One GET request, limited in time, size and reach, with every failure as a one-line message.
+"""One GET request, limited in time, size and reach. Every failure is a one-line message.
 
-A name is resolved once. All its addresses are judged, and the connection goes to one of these addresses. If
-the name server later gives another answer, that therefore changes nothing.
+The host name is resolved once. All of its addresses are checked, and the connection goes to one of them, so
+it does not matter if the name server later gives a different answer.
 
-Redirects are not followed, because a login page would return 200 for any URL, and because a redirect could
+Redirects are not followed. Through a redirect to a login page, any URL would return 200, and a redirect could
 lead to an address that is out of reach. The redirect itself is returned as the response, with its status.
 Proxies are configured by environment variables, as everywhere in this program. A proxy resolves names itself.
 """
@@ -45,7 +45,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The status of a response, and its body, or b"" if `ask` was told to read none."""
+    """The status and the body of a response. `body` is b"" if `ask` was called with `most=0`."""
 
     status: int
     body: bytes
@@ -54,11 +54,11 @@ class Answer:
 def ask(url: str, *, reach: Reach, most: int, patience: timedelta) -> Answer:
     """The response from `url`. Raises NoAnswer if no response arrives, or if its body exceeds `most` bytes.
 
-    If `most` is 0, the body is not read. Nothing is sent to an address that is out of reach: that raises
-    NoAnswer too.
+    If `most` is 0, the body is not read. Raises NoAnswer without sending anything if the address is out of
+    reach.
 
-    The request runs in a thread of its own, because name resolution and slow responses can exceed the timeout
-    of a socket. A late request is not cancelled, but ends by its own timeouts.
+    The request runs in its own thread, because name resolution and slow responses can exceed the timeout of a
+    socket. A late request is not cancelled. It ends when its own timeouts expire.
     """
     answered: Future[Answer] = Future()
     Thread(target=_ask, args=(answered, url, reach, most, patience), daemon=True).start()
@@ -105,7 +105,7 @@ def _response(url: SplitResult, reach: Reach, seconds: float) -> Iterator[HTTPRe
 
 
 def _connection(url: SplitResult, reach: Reach, seconds: float) -> HTTPConnection:
-    """A connection to an address of the host, once all addresses of the host have been judged."""
+    """A connection to an address of the host, once all addresses of the host have been checked."""
     host, is_tls = url.hostname or "", url.scheme == "https"
     plain = _socket(host, url.port or (443 if is_tls else 80), reach, seconds)
     if not is_tls:
@@ -146,14 +146,14 @@ def _socket(host: str, port: int, reach: Reach, seconds: float) -> socket.socket
 
 
 def _is_behind_proxy(url: SplitResult) -> bool:
-    """Whether urllib would use a proxy, by its own rules."""
+    """Whether urllib, by its own rules, would use a proxy for this URL."""
     return url.scheme in getproxies() and not proxy_bypass(url.netloc)
 
 
 def _refusal_behind_proxy(host: str, reach: Reach) -> str:
-    """Why no request for this host is sent to the proxy, or "" if one may be.
+    """Why no request for this host may be sent to the proxy, or "" if requests are allowed.
 
-    A host that is an IP address, in any spelling, is judged as an address.
+    A host that is an IP address, in any spelling, is checked as an address.
     """
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
@@ -187,7 +187,7 @@ def _proxy_opener() -> OpenerDirector:
 
 
 def _reason_of(cause: object) -> str:
-    """The error message of the system, without error numbers."""
+    """The system's error message, without error numbers."""
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"its certificate is not valid: {shorten(cause.verify_message)}"
     if isinstance(cause, OSError) and cause.strerror:

@@ -20,8 +20,8 @@ _MOST = 1 << 20  # bytes; the response to a query that passes has a few hundred
 class Checks:
     """The results of checks. Thread-safe: concurrent calls for one check share one request.
 
-    `reach` says to which addresses requests may be sent. If it is None, no request is sent and every gate is
-    open, because a spec that is not merged yet can contain any URL.
+    `reach` limits the addresses that requests may be sent to. If it is None, no request is sent and every
+    gate is open, because a spec that is not merged yet can contain any URL.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Checks:
         self._lock = Lock()
 
     def gate(self, check: Check) -> Gate:
-        """The gate of a check: open if the check passes, closed in every other case."""
+        """The gate of a check: open if the check passes, closed otherwise."""
         if self._reach is None:
             return Gate(f"check {check.name}", f"check {check.name} is not asked")
         with self._lock:
@@ -51,7 +51,7 @@ class Checks:
             return found
 
     def _forget(self) -> None:
-        """Drop expired results. Otherwise the result of a check that was edited would stay forever."""
+        """Drop expired results. Otherwise the results of edited checks would stay forever."""
         old = [each for each, (at, _) in self._answers.items() if self._now() - at >= _KEPT]
         for each in old:
             del self._answers[each]

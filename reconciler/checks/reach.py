@@ -1,17 +1,18 @@
 """Which addresses a check may be sent to. Pure.
 
-The author of a spec chooses the URL of a check, and might be a stranger. The operator chooses the reach, with
-options and variables, and never with a spec: a Fleet in the same repository has the same authors.
+The author of a spec chooses the URL of a check, and might be a stranger. The operator chooses the reach
+through options and variables, never through a spec, because a Fleet in the same repository has the same
+authors.
 
 - `plan` reaches only public addresses, because it might run for any pull request, on a machine inside a
   network.
 - The daemon reaches private addresses too, because its specs are merged and its Prometheus is usually in the
   same network.
-- Neither reaches the machine itself, its link or a metadata server, which hands out credentials.
+- Neither reaches the machine itself, its local link, or a metadata server, which hands out credentials.
 
 An allow list adds hosts and networks. A name on the list opens private and loopback addresses, whatever the
-name resolves to. Every other range opens only through a network on the list that lies inside the range.
-`0.0.0.0/0` therefore opens no metadata server.
+name resolves to. Every other range opens only through a network on the list that lies inside the range, so
+`0.0.0.0/0` opens no metadata server.
 """
 
 import re
@@ -87,12 +88,12 @@ _NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 
 @dataclass(frozen=True, slots=True)
 class HostName:
-    """A host by its name in lower case. "*.example.com" stands for every host below example.com."""
+    """A host name in lower case. "*.example.com" stands for every host below example.com."""
 
     pattern: str
 
     def covers(self, host: str) -> bool:
-        """Whether the host of a URL has this name.
+        """Whether this name covers the host of a URL.
 
         >>> below = HostName("*.example.com")
         >>> below.covers("a.b.Example.com."), below.covers("example.com")
@@ -107,15 +108,15 @@ Allowed = HostName | IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The kinds of addresses that checks are sent to, and the hosts and networks that are allowed as well."""
+    """The kinds of addresses that checks may be sent to, and the hosts and networks that are also allowed."""
 
     kinds: frozenset[AddressKind]
     allowed: tuple[Allowed, ...] = ()
 
     def refusal(self, host: str, address: str) -> str:
-        """Why no check is sent to a host at this address, or "" if checks may be sent to it.
+        """Why no check may be sent to a host at this address, or "" if checks are allowed.
 
-        `host` is the host as the URL spells it, and `address` what the host was resolved to.
+        `host` is the host as the URL spells it. `address` is the address that the host resolves to.
         """
         at = _unwrapped(ip_address(address))
         kind = address_kind(at)
@@ -128,10 +129,10 @@ class Reach:
         return f"was not asked, because it is at {kind.value}; {fix}"
 
     def refusal_behind_proxy(self, host: str) -> str:
-        """Why no check is sent to this name through a proxy, or "" if checks may be.
+        """Why no check may be sent to this host through a proxy, or "" if checks are allowed.
 
-        The proxy resolves the name, so the address cannot be judged here. If private addresses are out of
-        reach, the name must be on the allow list.
+        The proxy resolves the name, so the address is not known here. If private addresses are out of reach,
+        the name must be on the allow list.
         """
         if AddressKind.PRIVATE in self.kinds or self._names(host):
             return ""
@@ -154,7 +155,7 @@ MERGED = Reach(frozenset({AddressKind.PUBLIC, AddressKind.PRIVATE}))
 
 
 def address_kind(address: Address) -> AddressKind:
-    """The kind of an address. An IPv6 address that stands for an IPv4 address has the kind of the latter.
+    """The kind of an address. An IPv6 address that embeds an IPv4 address has the kind of the latter.
 
     >>> address_kind(ip_address("::ffff:10.0.0.5"))
     <AddressKind.PRIVATE: 'a private address'>
@@ -195,7 +196,7 @@ def _plain(host: str) -> str:
 
 
 def _unwrapped(address: Address) -> Address:
-    """The IPv4 address that an IPv6 address stands for, or else the address without its zone."""
+    """The IPv4 address that an IPv6 address embeds, or else the address without its zone."""
     if isinstance(address, IPv4Address):
         return address
     if any(address in each for each in _NAT64):

@@ -1,6 +1,6 @@
 """Decides from a response whether a check passes, and why. Pure.
 
-The message never quotes the response: the author of a spec could otherwise read pages that they cannot
+The message never quotes the response. Otherwise the author of a spec could read pages that they cannot
 access.
 """
 
@@ -18,7 +18,7 @@ _KINDS = frozenset({"vector", "matrix", "scalar", "string"})  # result types of 
 
 @dataclass(frozen=True, slots=True)
 class CheckVerdict:
-    """`message` is a phrase that follows the name of the endpoint: "returned 503, expected 200"."""
+    """The result of a check. `message` follows the endpoint, as in "returned 503, expected 200"."""
 
     is_passed: bool
     message: str
@@ -30,7 +30,7 @@ def endpoint(check: Check) -> str:
 
 
 def request_url(check: Check) -> str:
-    """The URL that is requested.
+    """The URL to request for a check.
 
     >>> request_url(PrometheusCheck("errors", "http://prometheus:9090/", "errors < 5"))
     'http://prometheus:9090/api/v1/query?query=errors%20%3C%205'
@@ -50,7 +50,7 @@ def verdict(check: Check, answer: Answer) -> CheckVerdict:
 
 
 def _of_prometheus(check: PrometheusCheck, answer: Answer) -> CheckVerdict:
-    """The verdict on the response to an instant query, by its fields data.resultType and data.result."""
+    """The verdict on the response to an instant query, based on data.resultType and data.result."""
     body = _json(answer.body)
     if answer.status != 200 or body.get("status") == "error":
         return CheckVerdict(False, f"returned {answer.status} and no result for {shorten(check.query)}")

@@ -1,1 +1,1 @@
-"""The future of a rollout: the decision, run forward in a world in which all goes well."""
+"""The future of a rollout: the decision, run forward in a world where everything succeeds."""

@@ -1,4 +1,4 @@
-"""How long the upgrade of a batch takes: measured on earlier batches, or a stated assumption."""
+"""How long the upgrade of a batch takes: measured on earlier batches, or assumed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ _KEPT = 5  # batches: enough that one slow batch does not count, and few enough 
 
 @dataclass(frozen=True, slots=True)
 class BatchDuration:
-    """`upgrade` is how long Azure takes to upgrade a batch. `health` is how long the batch then takes to
-    become healthy as a whole.
+    """How long a batch takes.
 
-    `is_assumed` is whether no batch of this scale set has been measured yet.
+    `upgrade` is how long Azure takes to upgrade the batch. `health` is how long the whole batch then takes to
+    become healthy. `is_assumed` is true if no batch of this scale set has been measured yet.
     """
 
     upgrade: timedelta
@@ -46,7 +46,7 @@ class MeasuredBatch:
 def usual_duration(measured: Sequence[MeasuredBatch], most: timedelta) -> BatchDuration:
     """The median of the measured batches or, if none was measured, the assumed duration.
 
-    The assumed duration is limited to `most` (`health.timeout`).
+    The assumed duration is at most `most`, which is `health.timeout`.
     """
     if not measured:
         return _assumed_within(most)
@@ -56,7 +56,8 @@ def usual_duration(measured: Sequence[MeasuredBatch], most: timedelta) -> BatchD
 
 
 def _assumed_within(most: timedelta) -> BatchDuration:
-    """
+    """The assumed duration, shortened to `most` if it is longer.
+
     >>> print(_assumed_within(timedelta(minutes=2)).whole, _assumed_within(timedelta(hours=1)).whole)
     0:02:00 0:03:00
     """
@@ -66,7 +67,7 @@ def _assumed_within(most: timedelta) -> BatchDuration:
 
 
 def measure(measured: tuple[MeasuredBatch, ...], observed: Observed) -> tuple[MeasuredBatch, ...]:
-    """The last few measurements, with the last batch added if this observation finds it healthy.
+    """The last few measurements, including the last batch if this observation finds it healthy.
 
     Azure reports when it finished each instance. Only an observation shows that the last instance has become
     healthy, and the next batch starts right after that observation.

@@ -1,4 +1,4 @@
-"""The forecast: the batches to come, and when the rollout is complete, if all goes well.
+"""The forecast: the batches to come, and when the rollout is complete, if everything succeeds.
 
 This module runs `decide` forward (`simulation`) on the predicted scale set (`model`), and reads only the
 result of each predicted reconcile.
@@ -28,7 +28,7 @@ _EFFORT_LIMIT = 200_000
 class Batch:
     """Instances that are upgraded together, at the time `at`. `domain` is named as in messages.
 
-    `unavailable` is how many instances of the scale set are unavailable then, including these.
+    `unavailable` is the number of instances of the scale set that are unavailable then, including these.
     """
 
     domain: str
@@ -40,7 +40,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class PredictedWait:
-    """A wait for something other than instances. It begins at `at`. `until` is None if the end is unknown."""
+    """A wait, from `at` to `until`, for something other than instances.
+
+    `until` is None if the end of the wait is unknown.
+    """
 
     reason: Reason
     at: datetime
@@ -49,13 +52,13 @@ class PredictedWait:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a rollout is predicted to do, from its next step on.
+    """The predicted course of a rollout, from its next step on.
 
-    At most `max_unavailable` of `total` instances are unavailable at once, including those that are already
-    unhealthy. `begins` is when the first step is taken, and `ends` is when nothing is left to do. Either is
-    None if it depends on a wait whose end is unknown. The prediction continues as if such a wait ended
-    immediately. `lasts` is the time from the first reconcile without a closed gate to the end. `end_reason`
-    is the reason of the last decision, or None if the prediction stopped before the end.
+    At most `max_unavailable` of `total` instances are unavailable at once, including instances that are
+    already unhealthy. `begins` is when the first step is taken, and `ends` is when nothing is left to do.
+    Each of these times is None if it depends on a wait whose end is unknown. The prediction continues as if
+    such a wait ended immediately. `lasts` is the time from the first reconcile without a closed gate to the
+    end. `end_reason` is the reason of the last decision, or None if the prediction stopped before the end.
     """
 
     batches: tuple[Batch, ...]
@@ -77,8 +80,7 @@ class Forecast:
 def forecast(
     desired: ScaleSet, observed: Observed, duration: BatchDuration, schedule: Schedule
 ) -> Forecast | None:
-    """Predict the rollout to `desired`. Returns None if no step will follow, or if too little was
-    observed."""
+    """Predict the rollout to `desired`. Returns None if no step follows, or if too little was observed."""
     exact = exact_if_known(desired, observed)
     world = predict(exact, observed, duration)
     if world is None:
@@ -102,7 +104,7 @@ def forecast(
 
 @dataclass(frozen=True, slots=True)
 class PredictedStep:
-    """A step that is predicted to be taken at `at`, and the scale set right before the step."""
+    """A step that is predicted for the time `at`, and the scale set right before the step."""
 
     step: Step
     at: datetime
@@ -154,7 +156,7 @@ def _follow(reconciles: Iterable[PredictedReconcile]) -> list[PredictedReconcile
 
 
 def _waits(reconciles: Iterable[PredictedReconcile]) -> Iterator[PredictedWait]:
-    """Each wait once, in order."""
+    """The waits in these reconciles, each once and in order."""
     last = None
     for each in reconciles:
         yield from (PredictedWait(lifted.reason, each.at, None) for lifted in each.lifted)

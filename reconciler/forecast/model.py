@@ -1,4 +1,4 @@
-"""A scale set as it will be if all goes well: the world in which a forecast decides.
+"""A scale set as it will be if everything succeeds. A forecast runs the decision on it.
 
 Instances in transition become healthy within the usual duration of a batch, upgraded instances become
 healthy, and nobody else changes anything. Other unhealthy instances stay unhealthy until they are upgraded.
@@ -21,8 +21,10 @@ _ANY_MOMENT = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class PredictedEvent:
-    """What happens at a moment: these instances become healthy if `is_healthy` is set, or else Azure finishes
-    upgrading them."""
+    """A predicted event at the time `at`.
+
+    If `is_healthy` is set, these instances become healthy. Otherwise Azure finishes upgrading them.
+    """
 
     at: datetime
     ids: frozenset[str]
@@ -31,8 +33,10 @@ class PredictedEvent:
 
 @dataclass(frozen=True, slots=True)
 class PredictedState:
-    """The scale set at one moment, and the next events, soonest first. `unavailable` holds the ids of
-    the instances that neither serve nor are deallocated."""
+    """The scale set at one moment, and the next events, soonest first.
+
+    `unavailable` holds the ids of the instances that are neither serving nor deallocated.
+    """
 
     model: Model
     instances: tuple[Instance, ...]
@@ -49,10 +53,10 @@ class PredictedState:
         return world
 
     def same_until(self, desired: ScaleSet, until: datetime | None, at: datetime) -> datetime:
-        """The time until which every decision without a step stays the same as at `at`, or `at` if unknown.
+        """The time until which the decision at `at` stays the same, or `at` if that time is unknown.
 
-        Until then, no event happens, and nothing can become overdue. `until` is the time that the decision at
-        `at` names, if any.
+        The decision must have no step. Until that time, no event happens, and nothing can become overdue.
+        `until` is the time that the decision names, if any.
         """
         if not self.events:
             return until or at
@@ -61,7 +65,7 @@ class PredictedState:
         return min(self.events[0].at, until or self.events[0].at)
 
     def unavailable_after(self, step: Step) -> frozenset[str]:
-        """The instances that will be unavailable once this step is taken."""
+        """The ids of the instances that will be unavailable once this step is taken."""
         return self.unavailable | (set(step.instance_ids) if isinstance(step, Upgrade) else set())
 
     def after(self, step: Step, at: datetime) -> "PredictedState":
@@ -134,7 +138,7 @@ class PredictedState:
 
 
 def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> PredictedState | None:
-    """The scale set as it was observed, with the events to expect; or None if too little was observed."""
+    """The observed scale set and the events to expect, or None if too little was observed."""
     model, instances = observed.model, observed.instances
     if not isinstance(model, Model) or instances is None:
         return None
@@ -150,10 +154,9 @@ def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> P
 
 
 def assumed_recoveries(desired: ScaleSet, observed: Observed) -> frozenset[str]:
-    """The ids of the instances on the desired image that are predicted to become healthy although nothing is
-    done to them.
+    """The ids of the instances that are predicted to become healthy without being upgraded.
 
-    These instances have been unhealthy or stopped for no longer than `health.timeout`.
+    They are on the desired image, and have been unhealthy or stopped for no longer than `health.timeout`.
     """
     model, instances = observed.model, observed.instances
     if not isinstance(model, Model) or instances is None:
@@ -170,7 +173,7 @@ def _recovering(desired: ScaleSet, staying: Sequence[Member], at: datetime) -> l
 def _recoveries(
     desired: ScaleSet, model: Model, staying: Sequence[Member], at: datetime, duration: BatchDuration
 ) -> Iterator[PredictedEvent]:
-    """The events through which the instances that a rollout waits for now become healthy."""
+    """The events that make healthy the instances that a rollout waits for now."""
     by_stage: dict[tuple[datetime, bool], list[str]] = {}
     for each in (member.instance for member in _recovering(desired, staying, at)):
         is_moving = is_in_transition(each.provisioning) or each.power != "running"

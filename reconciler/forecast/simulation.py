@@ -1,6 +1,6 @@
-"""A simulated daemon: `decide` itself, at the moments at which a real daemon would reconcile.
+"""A simulated daemon. It runs `decide` itself, whenever a real daemon would reconcile.
 
-This module contains no part of the decision. A gate that only a person or the world outside can open is
+This module contains no part of the decision. A gate that only a person or an outside system can open is
 assumed to open immediately, and is reported.
 """
 
@@ -33,8 +33,11 @@ _OPERATION = "the address of an operation"
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a daemon reconciles: at intervals of `sweep`, and after the delay that `requeue_after` returns for
-    a decision (None: at the next sweep)."""
+    """When a daemon reconciles.
+
+    `sweep` is the interval between sweeps. `requeue_after` returns the delay after a decision, or None to
+    wait for the next sweep.
+    """
 
     sweep: timedelta
     requeue_after: Callable[[Decision, datetime], timedelta | None]
@@ -45,8 +48,8 @@ class PredictedReconcile:
     """One observation and its decision.
 
     `world` is the state before the step. `lifted` are the decisions at closed gates that were assumed to
-    open. `is_repeated` is whether nothing has changed since the previous reconcile, so that the decision was
-    not computed again.
+    open. `is_repeated` is true if nothing has changed since the previous reconcile, so that its decision was
+    reused.
     """
 
     at: datetime
@@ -63,7 +66,7 @@ class PredictedReconcile:
 
 
 class Simulation:
-    """One daemon and one predicted scale set. `image` is the exact image that is desired."""
+    """One daemon and one predicted scale set. `image` is the desired image with its exact version."""
 
     def __init__(
         self, desired: ScaleSet, image: Image, observed: Observed, world: PredictedState, schedule: Schedule
@@ -112,7 +115,7 @@ class Simulation:
         return self._begun + (at - self._begun) // self._schedule.sweep * self._schedule.sweep
 
     def _row_at(self, at: datetime) -> datetime | None:
-        """When the list was read that supplies the model, or None if the model itself must be read."""
+        """When the list that supplies the model was read, or None if the model itself must be read."""
         listed_at = self._last_sweep(at)
         return listed_at if listed_at != self._row_used and at - listed_at <= FRESH else None
 
@@ -135,7 +138,7 @@ class Simulation:
         return found
 
     def _supply(self, need: Need, seen: Observed, row: PredictedState | None, now: ReadTime) -> Observed:
-        """`seen`, with the fact that the decision needs: as it was last observed, or else the best case."""
+        """`seen` with the fact that the decision needs: the last observed value, or else the best case."""
         match need:
             case Need.MODEL:
                 listed = row.model if row and seen.model is None else self._world.model
@@ -180,7 +183,7 @@ class Simulation:
         return closed in gates
 
     def _advance(self, decision: Decision) -> None:
-        """Take the step, and continue at the next reconcile."""
+        """Take the step, if there is one, and move on to the next reconcile."""
         known = self._known
         if decision.step:
             self._world = self._world.after(decision.step, known.at)

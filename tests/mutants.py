@@ -4,6 +4,8 @@ mutmut makes each change to `reconciler/rollout/` separately, and finds the test
 tests/mutants_plugin.py runs them. If no test detects a change, a test is missing or the change has no effect.
 docs/mutants.md lists the latter with an argument for each. The changes that survive must be exactly those listed.
 
+`python -m tests.mutants barred.py pause.py` changes these modules alone.
+
 This happens in a copy of the tree. mutmut skips code outside functions, so constants, tables and defaults are not
 changed.
 """
@@ -24,8 +26,9 @@ ROOT = Path(__file__).parent.parent
 COPY = ROOT / ".mutants"
 COPIED = ("reconciler", "tests", "pyproject.toml")
 LIST = "docs/mutants.md"
-# mutmut writes the mutants of all modules, and runs itself only those that match. It takes no empty match.
-FEW = "reconciler.rollout.reason.*"
+EVERY = '"reconciler/rollout/*"'  # as pyproject.toml has it
+# mutmut writes the mutants of each module, and runs itself only those of this one. It takes no empty match.
+FEW = "reason.py"
 CAUGHT = ("killed", "timeout")
 
 # "    reconciler.rollout.member.xǁMemberǁis_not_serving__mutmut_2: survived", or x_members__mutmut_1 of a function.
@@ -52,10 +55,17 @@ class Mutant:
 
 def main() -> None:
     """Exit 1 unless those that live are those that are listed."""
-    expected = listed((ROOT / LIST).read_text())
+    every = {each.name for each in (ROOT / "reconciler" / "rollout").glob("*.py")}
+    modules = {*sys.argv[1:], FEW} if sys.argv[1:] else every
+    if unknown := modules - every:
+        sys.exit(f"reconciler/rollout/ has no module {min(unknown)}; name modules like {FEW}")
+    expected = [one for one in listed((ROOT / LIST).read_text()) if one.module in modules]
     _copy()
-    print("mutants: changing reconciler/rollout/ in every small way; this takes some minutes", flush=True)
-    _mutmut("run", "--max-children", "1", FEW)
+    settings = COPY / "pyproject.toml"
+    settings.write_text(restricted(settings.read_text(), modules))
+    what = " and ".join(sorted(modules)) if sys.argv[1:] else "reconciler/rollout/"
+    print(f"mutants: changing {what} in every small way; this takes some minutes", flush=True)
+    _mutmut("run", "--max-children", "1", f"reconciler.rollout.{FEW.removesuffix('.py')}.*")
     _run_tests()
     results = list(_RESULT.finditer(_mutmut("results", "--all", "true")))
     lives = [each["name"] for each in results if each["status"] not in CAUGHT]
@@ -111,6 +121,12 @@ def undecorated(source: str) -> str:
             assert node.end_lineno
             lines[node.end_lineno - 1] += f"\n{' ' * node.col_offset}{node.name} = property({node.name})"
     return "\n".join([*lines, ""])
+
+
+def restricted(settings: str, modules: Iterable[str]) -> str:
+    """pyproject.toml, so that mutmut changes only these modules."""
+    assert EVERY in settings, f"[tool.mutmut] of pyproject.toml has no {EVERY} any more"
+    return settings.replace(EVERY, ", ".join(f'"reconciler/rollout/{each}"' for each in sorted(modules)))
 
 
 def _copy() -> None:

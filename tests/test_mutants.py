@@ -1,10 +1,11 @@
 """How `make mutants` reads the output of mutmut and the list of accepted mutants."""
 
+import tomllib
 from typing import Any
 
 import pytest
 
-from tests.mutants import Mutant, compared, listed, mutant, undecorated
+from tests.mutants import ROOT, Mutant, compared, listed, mutant, restricted, undecorated
 
 NOT_SERVING = Mutant(
     "member.py", "Member.is_not_serving", "return self.is_stuck or dark", "return self.is_stuck and dark"
@@ -121,3 +122,11 @@ def test_a_property_without_decorator_is_still_a_property() -> None:
     made: dict[str, Any] = {}
     exec(undecorated(SOURCE), made)  # noqa: S102
     assert (made["One"]().next, made["One"].other()) == (2, 3)
+
+
+def test_mutmut_changes_only_the_modules_that_are_named() -> None:
+    settings = tomllib.loads(restricted((ROOT / "pyproject.toml").read_text(), ["pause.py", "barred.py"]))
+    assert settings["tool"]["mutmut"]["only_mutate"] == [
+        "reconciler/rollout/barred.py",
+        "reconciler/rollout/pause.py",
+    ]

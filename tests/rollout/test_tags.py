@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.rollout.pause import Pause
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState, Signature
 from reconciler.rollout.tags import missing_room, persisted_state, with_approval, with_state
 from reconciler.spec.image import (
@@ -70,6 +71,18 @@ def test_it_is_read_as_it_was_written_in_tags_that_azure_keeps(image: Image) -> 
     approved = with_approval({}, image, signed)
     assert persisted_state(approved) == PersistedState(approved=image, signature=signed)
     assert max(len(value) for value in approved.values()) <= 256
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(PersistedState(), id="the scale set remembers nothing else"),
+        pytest.param(PersistedState(GOOD, fleet="shop"), id="beside its state"),
+    ],
+)
+def test_its_pause_is_read(written: PersistedState) -> None:
+    tags = {**with_state({}, written), "vmss-reconciler-pause": "checkout is down"}
+    assert persisted_state(tags) == replace(written, pause=Pause("checkout is down"))
 
 
 def test_it_takes_one_tag_where_one_holds_it() -> None:

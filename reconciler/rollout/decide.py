@@ -144,7 +144,7 @@ def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decis
     exact = exact_if_known(desired, observed)
     context = with_instances(Aim(desired=exact, model=observed.model, observed=observed), observed.instances)
     if isinstance(context, Decision):  # the instances cannot be counted by domain
-        return replace(held, counts=context.counts)
+        return held
     image, persisted = observed.model.image, observed.model.persisted
     if image is None or not _is_unproven(context, image, persisted.failed):
         return replace(held, counts=context.counts)

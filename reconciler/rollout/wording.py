@@ -43,7 +43,9 @@ def list_names(names: Iterable[str], size: int | None = None) -> str:
     """
     first = list(names)
     size = len(first) if size is None else size
-    return one_of(first, last="and") if 0 < size <= MOST_NAMES else join_first(first, str, size)
+    if len(first) < 2 or size > MOST_NAMES:
+        return join_first(first, str, size)
+    return one_of(first, last="and")
 
 
 def list_numbered(names: Sequence[str]) -> str:

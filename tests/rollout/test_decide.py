@@ -18,6 +18,7 @@ from reconciler.rollout.observed import (
     RollingUpgrade,
     Verdict,
 )
+from reconciler.rollout.pause import Pause
 from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
@@ -31,6 +32,8 @@ from tests.messages import says
 
 HOUR = timedelta(hours=1)
 SHOUTED = PlatformImage(NEW.publisher.upper(), NEW.offer.upper(), NEW.sku.upper(), NEW.version)
+
+LOAD_TEST = Suspension("load test")
 
 
 def sick(number: int) -> Instance:
@@ -661,7 +664,7 @@ def test_the_line(desired: Any, seen: Any, line: str) -> None:
 @pytest.mark.parametrize(
     "held",
     [
-        pytest.param(spec(suspend=Suspension("load test")), id="suspended"),
+        pytest.param(spec(suspend=LOAD_TEST), id="suspended"),
         pytest.param(spec(fleet=replace(FLEET, freeze=Suspension("year-end"))), id="frozen"),
     ],
 )
@@ -675,6 +678,60 @@ def test_what_is_left_alone_is_counted_and_no_more(
     assert decision.step is None
     assert decision.reason.meaning.hold
     assert (decision.counts.summary if decision.counts else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("desired", "seen", "line", "total"),
+    [
+        pytest.param(
+            spec(suspend=LOAD_TEST),
+            observed(),
+            says("Suspended", "24.04.202601140"),
+            10,
+            id="the declared image, on which no instance has been healthy",
+        ),
+        pytest.param(
+            spec(suspend=LOAD_TEST),
+            observed(instances=fleet(instance(0))),
+            says("Suspended"),
+            10,
+            id="the declared image, on which an instance is healthy",
+        ),
+        pytest.param(
+            spec(suspend=LOAD_TEST),
+            observed(model=model(capacity=0), instances=()),
+            says("Suspended"),
+            0,
+            id="the declared image, of a scale set of none",
+        ),
+        pytest.param(
+            spec(image=FIX, suspend=LOAD_TEST),
+            observed(model=model(persisted=PersistedState(failed=Fingerprint.of(NEW)))),
+            says("Suspended", "24.04.202601140"),
+            10,
+            id="an image that failed here, while another is declared",
+        ),
+        pytest.param(
+            spec(image=FIX, suspend=LOAD_TEST),
+            observed(model=model(persisted=PersistedState(failed=Fingerprint.of(OLD)))),
+            says("Suspended"),
+            10,
+            id="an image that is not the one that failed, while another is declared",
+        ),
+    ],
+)
+def test_a_hold_says_whether_new_instances_get_an_image_that_is_not_proven(
+    desired: ScaleSet, seen: Observed, line: str, total: int
+) -> None:
+    held = decided(desired, seen)
+    assert held.line == line
+    assert held.counts is not None
+    assert held.counts.total == total
+
+
+def test_a_pause_of_the_scale_set_is_read_from_its_tag() -> None:
+    paused = model(persisted=PersistedState(pause=Pause("checkout is down")))
+    assert decided(spec(), observed(model=paused)).reason is Reason.PAUSED
 
 
 def test_a_patch_carries_the_image_and_the_etag_that_was_seen() -> None:

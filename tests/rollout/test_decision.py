@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.rollout.gate import Gate
-from reconciler.rollout.observed import Availability, Observed, Verdict
+from reconciler.rollout.observed import Availability, Instance, Observed, Verdict
 from reconciler.rollout.persisted import Mark, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
@@ -166,6 +166,22 @@ def test_the_instances_have_been_counted_where(desired: ScaleSet, seen: Observed
     assert decision.reason is reason
     assert decision.counts is not None
     assert decision.counts.total == 10
+
+
+@pytest.mark.parametrize(
+    ("instances", "with_step", "without"),
+    [
+        pytest.param(fleet(), 2, 0, id="a batch of two leaves"),
+        pytest.param(fleet(instance(0, health="initializing")), 1, 1, id="a batch is waited for"),
+    ],
+)
+def test_the_instances_that_are_unavailable_if_the_step_is_not_taken(
+    instances: tuple[Instance, ...], with_step: int, without: int
+) -> None:
+    decision = decided(spec(), observed(instances=instances))
+    assert decision.counts is not None
+    assert decision.counts_without_step is not None
+    assert (decision.counts.unavailable, decision.counts_without_step.unavailable) == (with_step, without)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.UNREADABLE, Verdict.NO_LATEST])

@@ -483,6 +483,8 @@ def test_no_gate_hides_that_an_upgrade_is_not_tried_again(
     found = decided(desired, observed(attempt=attempt, instances=instances, **changes))
     assert (found.reason is Reason.NO_EFFECT) is is_told
     assert found.step is None
+    assert found.counts is not None
+    assert found.counts.total == 10
 
 
 @pytest.mark.parametrize("error", ["QuotaExceeded: No cores are left.", ""])

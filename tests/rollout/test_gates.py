@@ -9,6 +9,7 @@ import pytest
 from reconciler.rollout.decide import decide
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Need, Observed
+from reconciler.rollout.pause import FleetPause
 from reconciler.rollout.persisted import Fingerprint, PersistedState, Signature
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason
@@ -39,6 +40,7 @@ SPLIT = Gate(
     "commit 91eab1ad9c changes the images of 4 of 10 scale sets; split the commit, or raise spec.maxChange from 30% (3 of 10)",
     Reason.TOO_MUCH_CHANGE,
 )
+UNREAD = FleetPause(unread_since=NOW - HOUR)
 OPENS = datetime(2026, 1, 5, 22, tzinfo=UTC)
 
 DRIFTED = observed(model=model(image=OLD))
@@ -113,6 +115,18 @@ def frozen(freeze: Suspension) -> ScaleSet:
             replace(ROLLING, gates=(CLOSED,)),
             says("OutsideWindow", "2026-01-05 22:00 UTC"),
             id="of two that are closed the first is reported",
+        ),
+        pytest.param(
+            spec(),
+            replace(ROLLING, fleet_pause=UNREAD),
+            says("PauseUnread", "2026-01-05 08:00 UTC"),
+            id="the pause tag could not be read for too long",
+        ),
+        pytest.param(
+            spec(approval=Approval.START),
+            replace(ROLLING, model=model(persisted=PersistedState(last_good=NEW)), fleet_pause=UNREAD),
+            says("PauseUnread", "2026-01-05 08:00 UTC"),
+            id="the pause tag could not be read for too long, and serving instances roll back",
         ),
         pytest.param(
             spec(windows=(NIGHT,)),
@@ -406,6 +420,14 @@ def test_a_closed_gate_says_when_it_may_be_open_and_names_all_that_were_asked() 
     waits = decided(spec(windows=(NIGHT,)), ROLLING)
     assert waits.until == OPENS
     assert decision.counts is not None
+
+
+def test_an_unread_pause_tag_is_a_gate_of_its_own() -> None:
+    decision = decided(spec(windows=(DAY,)), replace(ROLLING, fleet_pause=UNREAD))
+    assert [(gate.name, gate.closed) for gate in decision.gates] == [
+        ("pause tag", Reason.PAUSE_UNREAD),
+        ("windows", None),
+    ]
 
 
 def test_gates_outside_are_asked_only_once_those_of_the_spec_are_open() -> None:

@@ -13,7 +13,7 @@ from reconciler.rollout.preflight import exact_if_known, exact_spec
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import PatchModel
 from reconciler.rollout.traits import Plan, Traits
-from reconciler.spec.image import GalleryImage, Image, PlatformImage, VhdImage, at_version
+from reconciler.spec.image import GalleryImage, Image, PlatformImage, VhdImage, at_version, short
 from reconciler.spec.scale_set import Health, ScaleSet
 from tests.build import NEW, OLD, decided, fleet, instance, model, observed, outdated, spec
 from tests.messages import says
@@ -59,6 +59,18 @@ def test_an_image_that_cannot_be_had_is_not_put_into_the_model(
     seen = observed(model=DRIFTED, instances=CURRENT, availability=Availability(NEW, verdict, evidence))
     decision = decided(spec(), seen)
     assert (decision.line, decision.step) == (line, None)
+
+
+def test_an_image_of_a_gallery_that_cannot_be_had_is_named_without_its_gallery() -> None:
+    image = GalleryImage(f"{GALLERY}9.0.0")
+    seen = observed(
+        model=model(image=GalleryImage(f"{GALLERY}1.0.0")),
+        instances=fleet(*(outdated(n, image=GalleryImage(f"{GALLERY}1.0.0")) for n in range(10))),
+        availability=Availability(image, Verdict.NOT_FOUND),
+    )
+    decision = decided(spec(image=image), seen)
+    assert decision.line == says("ImageNotFound", short(image))
+    assert GALLERY not in decision.line
 
 
 @pytest.mark.parametrize("verdict", [Verdict.AVAILABLE, Verdict.UNCHECKED])

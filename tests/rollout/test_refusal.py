@@ -7,7 +7,13 @@ import pytest
 
 from reconciler.rollout.pause import NOT_PAUSED, FleetPause, Pause
 from reconciler.rollout.persisted import PersistedState
-from reconciler.rollout.refusal import active_hold, refusal
+from reconciler.rollout.refusal import (
+    active_hold,
+    describe_fleet_pause,
+    describe_pause,
+    is_on_hold,
+    refusal,
+)
 from reconciler.spec.image import GalleryImage, Image, VhdImage
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.suspension import Suspension
@@ -115,6 +121,13 @@ FROZEN = spec(fleet=replace(FLEET, freeze=Suspension("year end")))
         ),
         pytest.param(
             spec(),
+            NOT_PAUSED,
+            Pause(until=NOW),
+            says("PauseExpired", "2026-01-05 09:00 UTC", "`reconciler resume web`"),
+            id="its planned end is now, and by whom and why is unknown",
+        ),
+        pytest.param(
+            spec(),
             FleetPause(unknown="the pause tag could not be read"),
             None,
             says("PauseUnknown"),
@@ -135,6 +148,54 @@ def test_a_pause_holds_until_a_person_lifts_it(
     held = active_hold(desired, pause, model(persisted=PersistedState(pause=own)), NOW)
     assert held is not None
     assert held.line == line
+
+
+@pytest.mark.parametrize(
+    ("pause", "said"),
+    [
+        pytest.param(NOT_PAUSED, "", id="not at all"),
+        pytest.param(FleetPause(PAUSE), describe_pause(PAUSE, "the fleet"), id="by a person"),
+        pytest.param(FleetPause(Pause()), describe_pause(Pause(), "the fleet"), id="by nobody known"),
+    ],
+)
+def test_how_the_fleet_is_paused(pause: FleetPause, said: str) -> None:
+    assert describe_fleet_pause(pause) == said
+
+
+def test_why_the_fleet_counts_as_paused() -> None:
+    assert "the tag could not be read" in describe_fleet_pause(
+        FleetPause(unknown="the tag could not be read")
+    )
+
+
+YESTERDAY = NOW - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("desired", "pause", "own", "is_held"),
+    [
+        pytest.param(spec(), NOT_PAUSED, None, False, id="no hold"),
+        pytest.param(FROZEN, NOT_PAUSED, None, True, id="a freeze"),
+        pytest.param(SUSPENDED, NOT_PAUSED, None, True, id="a suspension"),
+        pytest.param(spec(), FleetPause(PAUSE), None, True, id="a pause of the fleet"),
+        pytest.param(spec(), FleetPause(unknown="it could not be read"), None, True, id="a tag never read"),
+        pytest.param(spec(), NOT_PAUSED, PAUSE, True, id="a pause of the scale set"),
+        pytest.param(
+            spec(suspend=Suspension("load test", until=YESTERDAY)),
+            NOT_PAUSED,
+            None,
+            True,
+            id="a suspension that has expired",
+        ),
+        pytest.param(
+            spec(), NOT_PAUSED, replace(PAUSE, until=YESTERDAY), True, id="a pause that has expired"
+        ),
+    ],
+)
+def test_a_hold_lasts_beyond_its_planned_end(
+    desired: ScaleSet, pause: FleetPause, own: Pause | None, is_held: bool
+) -> None:
+    assert is_on_hold(desired, pause, model(persisted=PersistedState(pause=own))) is is_held
 
 
 @pytest.mark.parametrize(

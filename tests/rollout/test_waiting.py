@@ -12,7 +12,7 @@ from reconciler.rollout.progress import Progress, progress_after
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
 from reconciler.spec.amount import Count, Percent
-from reconciler.spec.scale_set import Health, OnFailure, ScaleSet
+from reconciler.spec.scale_set import By, Health, OnFailure, ScaleSet
 from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 from tests.messages import says
 
@@ -99,6 +99,86 @@ def test_a_batch_of_which_nothing_comes_is_not_waited_for_for_ever(
         instances=fleet(instance(0, health="unhealthy")), progress=Progress(waiting_since=waiting_since)
     )
     assert decided(spec(), seen).line == line
+
+
+STOPPED = tuple(instance(number, power="stopped", since=LONG_AGO) for number in (0, 5))
+UNHEALTHY = tuple(instance(number, health="unhealthy") for number in (0, 5))
+ENDLESS, RELAPSED = Progress(waiting_since=NOW - 2 * HOUR), Progress(relapses=3)
+NAMED = ("update domain 0", "web_0 and web_5")
+
+
+FAILED_BATCHES = pytest.mark.parametrize(
+    ("instances", "progress", "facts"),
+    [
+        pytest.param(
+            fleet(STOPPED[0]),
+            Progress(),
+            ("HealthCheckFailed", "update domain 0", "web_0 (stopped)", "10m"),
+            id="one is stopped",
+        ),
+        pytest.param(
+            fleet(*STOPPED),
+            Progress(),
+            ("HealthCheckFailed", *NAMED, "both stopped", "10m"),
+            id="two are stopped",
+        ),
+        pytest.param(
+            fleet(UNHEALTHY[0]),
+            RELAPSED,
+            ("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)", "3"),
+            id="one has relapsed",
+        ),
+        pytest.param(
+            fleet(*UNHEALTHY),
+            RELAPSED,
+            ("HealthCheckFailed", *NAMED, "both unhealthy", "3"),
+            id="two have relapsed",
+        ),
+        pytest.param(
+            fleet(UNHEALTHY[0]),
+            ENDLESS,
+            ("ProgressDeadlineExceeded", "update domain 0", "web_0 (unhealthy)", "1h"),
+            id="one is waited for past the deadline",
+        ),
+        pytest.param(
+            fleet(*UNHEALTHY),
+            ENDLESS,
+            ("ProgressDeadlineExceeded", *NAMED, "both unhealthy", "1h"),
+            id="two are waited for past the deadline",
+        ),
+        pytest.param(
+            fleet(*UNHEALTHY, rest="upgraded"),
+            ENDLESS,
+            ("ProgressDeadlineExceeded", *NAMED, "both unhealthy", "1h"),
+            id="two of the last batch are waited for past the deadline",
+        ),
+    ],
+)
+
+
+@FAILED_BATCHES
+def test_the_line_about_a_failed_batch(instances: Any, progress: Progress, facts: tuple[str, ...]) -> None:
+    assert decided(spec(), observed(instances=instances, progress=progress)).line == says(*facts)
+
+
+@FAILED_BATCHES
+def test_the_cause_of_a_failed_batch_does_not_say_what_is_next(
+    instances: Any, progress: Progress, facts: tuple[str, ...]
+) -> None:
+    decision = decided(spec(), observed(instances=instances, progress=progress))
+    assert f"{decision.reason}: {decision.cause}" == says(*facts)
+
+
+def test_the_cause_of_a_failed_soak_does_not_say_what_is_next() -> None:
+    decision = decided(spec(soak=5 * MINUTE), observed(instances=fleet(instance(0, relapses=3))))
+    cause = f"{decision.reason}: {decision.cause}"
+    assert cause == says("HealthCheckFailed", "update domain 0", "web_0", "3")
+    assert decision.line.startswith(f"{cause}; ")
+
+
+def test_the_line_names_no_domain_if_domains_have_no_names() -> None:
+    decision = decided(spec(by=By.BATCH), observed(instances=fleet(instance(0, health="unhealthy"))))
+    assert decision.line == says("WaitingForInstances", "web_0 (unhealthy)", "1 of 10")
 
 
 def test_a_batch_that_takes_too_long_is_rolled_back_if_the_spec_says_so() -> None:
@@ -597,6 +677,33 @@ def test_the_line_while_azure_is_busy(step: Step, progress: Progress, line: str)
     if isinstance(step, PatchModel):
         seen = replace(seen, instances=fleet())
     assert decided(spec(), seen).line == line
+
+
+UNREPORTED = instance(0, health="")
+WITHOUT_EXTENSION = instance(0, health="", latest_model=False, has_health_extension=False, since=LONG_AGO)
+
+
+@pytest.mark.parametrize(
+    ("instances", "number"),
+    [
+        pytest.param(fleet(), "0 of 2", id="neither is on the image"),
+        pytest.param(fleet(instance(0)), "1 of 2", id="one is healthy on the image"),
+        pytest.param(
+            fleet(instance(0), instance(5, health="unhealthy")), "1 of 2", id="one is unhealthy on it"
+        ),
+        pytest.param(
+            fleet(UNREPORTED, instance(5)), "1 of 2", id="the extension of one has not reported yet"
+        ),
+        pytest.param(fleet(WITHOUT_EXTENSION, instance(5)), "2 of 2", id="nothing reports the health of one"),
+        pytest.param(fleet(instance(0), instance(5)), "2 of 2", id="both are healthy on the image"),
+    ],
+)
+def test_the_line_while_azure_is_busy_counts_the_healthy_instances_of_the_batch(
+    instances: Any, number: str
+) -> None:
+    attempt = Attempt(Upgrade(("0", "5"), NEW), NOW - MINUTE)
+    seen = observed(model=model(provisioning="updating"), instances=instances, attempt=attempt)
+    assert decided(spec(), seen).line == says("AzureBusy", number)
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""The decision, pure: from what is desired and what is observed to one step at most."""
+"""The decision, as a pure function: at most one step, from what is desired and what was observed."""

@@ -1,11 +1,12 @@
-"""How long an instance has been in its state. Azure reports no time for an instance in transition.
+"""Dates the state of each instance, because Azure reports no time for an instance in transition.
 
 Azure reports when the provisioning of an instance succeeded or failed, but not when Azure began to create,
-update or delete the instance. This module then uses the earliest known time that is not before the time of
-the previous state. Known times are Azure's own time, the time at which the instance was created, and the
-time at which a step of ours that names the instance was sent. If there is none of these, the time is that of
-our first observation, which a restart repeats. The `startTime` of an operation is not read, because it is
-never before the moment at which we sent the step.
+update or delete the instance. If Azure reports no time, this module uses the earliest known time that is not
+before the previous state began. The known times are Azure's own time, the time at which the instance was
+created, and the time at which our last step was sent, if that step names the instance. If there is no known
+time, the time of our first observation counts. After a restart, that is the first observation of the new
+process. The `startTime` of an operation is not read, because it is never earlier than the time at which we
+sent the step.
 
     09:00:00  seen: succeeded, since 08:00:00
     09:00:05  an upgrade of ours is sent that names it
@@ -32,9 +33,9 @@ _REPORTED = timedelta(seconds=90)
 class Sighting:
     """How an instance was last observed.
 
-    `provisioning` is its provisioning state, which began at `since`. `is_back` is whether the instance was
-    healthy. `state_since` is when that began, or None if no better time than `since` is known. `relapses` is
-    how often the instance has become unhealthy since `since`.
+    `provisioning` is its provisioning state, which began at `since`. `is_back` says whether the instance was
+    healthy. `state_since` is when it became healthy or unhealthy, or None if no better time than `since` is
+    known. `relapses` is how often it has become unhealthy since `since`.
     """
 
     provisioning: str
@@ -51,7 +52,7 @@ def date_instances(
     source: HealthSource,
     at: datetime,
 ) -> tuple[Instance, ...]:
-    """The instances as listed at `at`, with their times filled in. `before` is how each was last observed."""
+    """The instances as listed at `at`, with their times filled in. `before` has their last sightings."""
     dated = (
         replace(each, since=_since(each, before.get(each.id), attempt, at)) if _lacks_time(each) else each
         for each in instances
@@ -65,7 +66,7 @@ def date_instances(
 
 
 def sightings(instances: Iterable[Instance], source: HealthSource, at: datetime) -> dict[str, Sighting]:
-    """What `date_instances` needs to know about these dated instances when they are listed the next time."""
+    """The sightings that `date_instances` needs when these dated instances are next listed."""
     return {
         each.id: Sighting(
             each.provisioning, each.since, _is_back(each, source, at), each.state_since, each.relapses
@@ -77,13 +78,13 @@ def sightings(instances: Iterable[Instance], source: HealthSource, at: datetime)
 def _state_since(
     instance: Instance, before: Sighting | None, source: HealthSource, at: datetime
 ) -> datetime | None:
-    """When the instance became healthy or, if it is not healthy now, when it ceased to be.
+    """When the instance became healthy or, if it is not healthy now, when it ceased to be healthy.
 
     None if no better time than that of its provisioning is known. An instance whose application needs six
-    minutes after the boot becomes healthy after those six minutes. If it becomes unhealthy an hour later,
-    that is the time of its new state. The time is the one that Azure reports for the health, or else that of
-    the observation that first found the instance in this state. At the very first observation, only the time
-    of the provisioning is known.
+    minutes after the boot becomes healthy after those six minutes. If it becomes unhealthy an hour later, its
+    new state begins at that time. The time is the one that Azure reports for the health of the instance. If
+    Azure reports none, it is the time of the observation that first found the instance in this state, except
+    at the very first observation.
 
     If two observations found the instance healthy, but Azure's time shows that its health changed in between,
     it has been healthy since Azure's time.
@@ -101,8 +102,8 @@ def _state_since(
 def _relapses(instance: Instance, before: Sighting | None, source: HealthSource, at: datetime) -> int:
     """How often the instance has become unhealthy since its provisioning.
 
-    A relapse is either observed, or shown by a new time of health between two observations that found the
-    instance healthy.
+    A relapse is either observed directly, or inferred if two observations found the instance healthy but
+    Azure's time shows that its health changed in between.
     """
     if before is None or before.since != instance.since:
         return 0
@@ -117,7 +118,7 @@ def _is_back(instance: Instance, source: HealthSource, at: datetime) -> bool:
 
 
 def _lacks_time(instance: Instance) -> bool:
-    """Whether this module must date the instance. If it succeeded without a time, its row is incomplete."""
+    """Whether this module must date the instance. If it succeeded but has no time, its row is incomplete."""
     return is_in_transition(instance.provisioning) or (
         instance.provisioning == "failed" and instance.since is None
     )

@@ -1,7 +1,7 @@
-"""Whether a person has approved the image, and whether that person is allowed to.
+"""Whether a person has approved the image, and whether that person is allowed to approve it.
 
 The approval is in the tags of the scale set. The spec can require an approver other than the author
-(`rollout.approver`). The author is that of the last commit that changed the declared image.
+(`rollout.approver`). The author is whoever wrote the last commit that changed the declared image.
 
     not approved                             wait
     approved by ada, approver: anyone        sufficient
@@ -26,10 +26,10 @@ from reconciler.spec.scale_set import Approver, ScaleSet
 def objection(
     desired: ScaleSet, persisted: PersistedState, authors: Sequence[Author] | None
 ) -> str | Need | None:
-    """Why the image is not approved, None if it is approved, or the need to read its authors.
+    """Why the image is not approved, or None if it is approved, or the need to read its authors.
 
-    `desired` names the exact image. `authors` is None if they have not been read, and empty if they are
-    unknown.
+    `desired` names the exact image. `authors` is None if the authors have not been read, and empty if they
+    are unknown.
     """
     image, wants_another = short(desired.image), desired.rollout.approver is Approver.ANOTHER
     if barred := bar_note(desired.fleet, "approve"):
@@ -61,5 +61,5 @@ def objection(
 
 
 def approving_authors(signature: Signature, authors: Sequence[Author]) -> list[Author]:
-    """The authors who approved their own image. `by` and `through` of the signature are both compared."""
+    """The authors who approved their own image. Both `by` and `through` of the signature are compared."""
     return [each for each in authors if each.is_called(signature.by) or each.is_called(signature.through)]

@@ -1,7 +1,8 @@
-"""Commands that the Fleet bars (`spec.barredCommands`), and the tags of theirs that do not count.
+"""Commands that the Fleet bars (`spec.barredCommands`), and their tags, which do not count.
 
-Only what loosens can be barred: `approve`, `resume`, `retry`. A pause is never barred. A person who may write
-tags can still remove the tag of a pause, which no daemon sees: a role in Azure prevents that.
+Only commands that loosen a restriction can be barred: `approve`, `resume` and `retry`. A pause is never
+barred. A person who may write tags can still remove the tag of a pause, and no daemon notices. Only a role in
+Azure prevents that.
 """
 
 from dataclasses import replace
@@ -11,22 +12,22 @@ from reconciler.spec.fleet import Fleet
 
 
 def bar_note(fleet: Fleet, command: str) -> str:
-    """Why this command is refused, and what to do instead. "" if it is not."""
+    """Why this command is refused, and what to do instead, or "" if it is not refused."""
     if command not in fleet.barred:
         return ""
     return f"spec.barredCommands of the Fleet bars `reconciler {command}`; merge a commit instead"
 
 
 def has_barred_retry(model: Model, fleet: Fleet) -> bool:
-    """Whether a tag requests a retry that does not count."""
+    """Whether a tag requests a retry although the Fleet bars retries."""
     return model.persisted.retry is not None and "retry" in fleet.barred
 
 
 def without_barred_retry(model: Model, fleet: Fleet) -> Model:
-    """The model as the daemon sees it.
+    """The model without a barred retry, and with the record of a failure that the retry removed.
 
-    The person who requested the retry also removed the record that the image has failed. While the model is
-    back on its last good image, a retry of another one is itself that record.
+    The command that requests a retry also removes the record that the image has failed. If the model is back
+    on its last good image, a retry of another image shows that this other image has failed.
     """
     retry, persisted = model.persisted.retry, model.persisted
     if retry is None or not has_barred_retry(model, fleet):

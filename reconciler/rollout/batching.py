@@ -1,8 +1,7 @@
-"""The pace of a rollout: which instances are upgraded first, how long the last batch must have been healthy,
-and how many instances may be unavailable or unhealthy at once.
+"""The pace of a rollout: its order, its soaks, and its limits on unavailable and unhealthy instances.
 
-All of this is derived from the current instances and Azure's own times, so a restart changes nothing.
-Instances that do not serve are exempt from it. `remedy` decides whether they wait for the gates.
+All of this is derived from the current instances and Azure's own times, so a restart changes nothing. The
+pace does not apply to instances that do not serve. `remedy` decides whether those wait for the gates.
 """
 
 from collections.abc import Collection, Sequence
@@ -34,9 +33,9 @@ _LONG, _SHORTEST = timedelta(minutes=5), timedelta(seconds=25)
 
 
 def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why: str = "") -> Decision:
-    """The decision to upgrade at most `most` candidates, all of them in the first domain in rollout order.
+    """The decision to upgrade at most `most` candidates, all in the first domain in rollout order.
 
-    A rollback takes the last domain. `why` is a remark for the message.
+    A rollback takes the last domain instead. `why` is a remark for the message.
     """
     domain_of, counts, is_return = context.domain_of, context.counts, context.is_return
     foremost = max if is_return else min
@@ -138,7 +137,8 @@ def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decisi
 
     10 instances, maxUnavailable 30%, 1 of the others unavailable: 2 candidates may be taken out of service.
 
-    Deallocated instances do not count. Nor do candidates, even those that Azure reports as failed.
+    Deallocated instances do not count as unavailable. Candidates do not count either, even if Azure reports
+    them as failed.
     """
     rollout, members, counts = context.rollout, context.members, context.counts
     may_go = {each.instance.id for each in going}
@@ -174,10 +174,10 @@ def is_proven(context: Context) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The members that may be upgraded next, and how many of them at most.
+    """The members that may be upgraded next, and the maximum number of them.
 
-    `has_begun` is whether the canary (or if there is none, any instance) runs the image and is healthy, even
-    if another part of the model has changed since.
+    `has_begun` says whether the canary, or any instance if there is no canary, is healthy on the image. Later
+    changes to other parts of the model do not matter.
     """
 
     members: Sequence[Member]
@@ -186,8 +186,10 @@ class Candidates:
 
 
 def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision | None:
-    """The decision that nothing would prove the image, because no instance named as canary has been upgraded
-    or can be; or None."""
+    """The decision that no instance can prove the image, or None.
+
+    This is the decision if no instance that the canary names has been upgraded or can be.
+    """
     if canary is None or not isinstance(canary.instances, tuple):
         return None
     named = _by_ids(canary.instances, members)
@@ -205,9 +207,9 @@ def next_candidates(context: Context) -> Candidates:
 
     canary 3, 1 upgraded: 2 of the movable members; once 3 are upgraded: all of them
 
-    Only the image shows how much of the canary has been upgraded, because another writer might change the
-    rest of the model during a rollout. Otherwise a new canary would begin, and bring an image without
-    approval to further instances.
+    An instance of the canary counts as upgraded if it runs the image, whatever else in the model has changed.
+    Otherwise, if another writer changed the model during a rollout, a new canary would begin and bring an
+    unapproved image to further instances.
     """
     canary, members = context.rollout.canary, context.members
     movable = _failed_first(members)
@@ -233,7 +235,7 @@ def _failed_first(members: Sequence[Member]) -> list[Member]:
 
 @dataclass(frozen=True, slots=True)
 class _Soak:
-    """The time, `length`, for which these members must have been healthy after their upgrade."""
+    """A soak: after their upgrade, these members must have been healthy for `length`."""
 
     members: Sequence[Member]
     length: timedelta
@@ -241,15 +243,15 @@ class _Soak:
 
     @property
     def until(self) -> datetime:
-        """When the soak is over: in the distant past if no member was upgraded."""
+        """When the soak is over, or the distant past if no member was upgraded."""
         since = last_recovery(self.members)
         return since + self.length if since else datetime.min.replace(tzinfo=UTC)
 
 
 def _canary_members(canary: Canary, members: Sequence[Member]) -> Sequence[Member]:
-    """The members that form the canary: those that it names, or else those that were upgraded first.
+    """The members that form the canary: the ones that the spec names, or else the first that were upgraded.
 
-    Other instances on the image do not count, such as one that an autoscaler created or that was remediated.
+    Other instances on the image do not count, for example an instance that an autoscaler created.
     """
     if isinstance(canary.instances, tuple):
         return _by_ids(canary.instances, members)
@@ -262,12 +264,12 @@ def _by_ids(ids: Collection[str], members: Sequence[Member]) -> list[Member]:
 
 
 def last_recovery(members: Sequence[Member]) -> datetime | None:
-    """The latest time, by Azure's clock, at which an upgraded instance became healthy, or None."""
+    """The latest time, as reported by Azure, at which an upgraded instance became healthy, or None."""
     return max((since for each in members if (since := _upgraded_since(each))), default=None)
 
 
 def _still_soaking(members: Sequence[Member], than: datetime) -> list[str]:
-    """The names of the upgraded instances that became healthy after the time `than`."""
+    """The names of the upgraded instances that became healthy after `than`."""
     return [
         each.instance.name
         for each in members
@@ -280,7 +282,7 @@ def _has(names: Sequence[str]) -> str:
 
 
 def _upgraded_since(member: Member) -> datetime | None:
-    """When the member became healthy after an upgrade, or None if it is not both healthy and upgraded.
+    """When the member became healthy after an upgrade, or None if it is not healthy or was not upgraded.
 
     A member that was created on the image does not count as upgraded.
     """
@@ -288,7 +290,7 @@ def _upgraded_since(member: Member) -> datetime | None:
 
 
 def _healthy_since(member: Member) -> datetime | None:
-    """When the member became healthy on the image that it runs, even if it lacks other changes of the model.
+    """When the member became healthy on the image that it runs, even if it lacks other model changes.
 
     None if the member is not healthy, or was created on that image.
     """
@@ -305,14 +307,13 @@ def is_newborn(instance: Instance) -> bool:
 
 
 def _by_id(member: Member) -> tuple[int, str]:
-    """The sort key by id. Most ids are numbers without leading zeros, so a longer id is a larger number."""
+    """The sort key of a member. Most ids are numbers without leading zeros, so longer ids are larger."""
     return len(member.instance.id), member.instance.id
 
 
 def _is_not_serving(member: Member) -> bool:
     """Whether the member does not serve at the time of its upgrade.
 
-    A member that has been in transition for too long does not count: it might serve by now, because Azure's
-    lists can be out of date.
+    False for a member in transition. It might serve by now, because Azure's lists can be out of date.
     """
     return not member.is_serving and member.state is not State.IN_TRANSITION

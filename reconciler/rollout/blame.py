@@ -1,9 +1,10 @@
 """Records in the tags of a scale set that its image failed, or that the image no longer counts as failed.
 
-A rollback records the failure in the same PATCH that changes the model. With `onFailure: hold` the model
-stays, and a PATCH of the tags alone records the failure. After a restart, no other scale set therefore begins
-the image, even if this one is suspended or has no instance by then. If the image becomes healthy after all,
-another PATCH removes the record, and the next image does not count as a fix.
+A rollback records the failure in the same PATCH that changes the model. With `onFailure: hold`, the model
+stays as it is, and a PATCH of the tags alone records the failure. Because of this record, no other scale set
+begins the image after a restart, even if this scale set is suspended or has no instances by then. If the
+image becomes healthy after all, another PATCH removes the record, so that the next image does not count as a
+fix.
 """
 
 from dataclasses import replace
@@ -19,8 +20,8 @@ from reconciler.rollout.tags import is_storable, missing_room, with_state
 def with_failure(context: Context, failing: Decision) -> Decision:
     """The decision `failing`, which also records the failure in the tags if it is not recorded yet.
 
-    An image that the scale set already ran when it was first observed was not rolled out, so the cause of its
-    failure is something else. That failure is not recorded.
+    If the scale set already ran the image when it was first observed, the failure is not recorded, because
+    something other than a rollout caused it.
     """
     persisted, image = context.model.persisted, context.image
     is_known = persisted.failed is not None and persisted.failed.is_of(image)
@@ -38,7 +39,7 @@ def with_failure(context: Context, failing: Decision) -> Decision:
 
 
 def without_failure(context: Context, done: Decision) -> Decision:
-    """The decision `done`, which also removes a recorded failure if the image is healthy now."""
+    """The decision `done`, which also removes the record of a failure if the image is healthy now."""
     persisted = context.model.persisted
     if done.reason.meaning.phase is not Phase.DONE or not done.counts or not done.counts.back:
         return done
@@ -60,7 +61,7 @@ def failed_state(context: Context) -> PersistedState:
 
 
 def is_retried(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) -> bool:
-    """Whether a person requested a retry of the image, and this process has taken no step to it since."""
+    """Whether a person requested a retry of the image after the last step that this process took to it."""
     if retry is None or retry.image.digest != image.digest:
         return False
     return attempt is None or attempt.at < retry.at or not image.is_of(attempt.step.image)

@@ -1,8 +1,8 @@
 """Instances that another writer changes every time they are brought to the model.
 
-Without a limit, `converge: model` would upgrade such an instance forever. After the third upgrade the
-instance is left alone for 20 minutes, after the next for 40, and so on up to 5h20m. Other instances are still
-upgraded meanwhile. A day without a further upgrade of the instance ends the contest.
+Without a limit, `converge: model` would upgrade such an instance forever. After the third upgrade, the
+instance is left alone for 20 minutes, after the fourth for 40, and so on up to 5h20m. Other instances are
+still upgraded meanwhile. A day without a further upgrade of the instance ends the contest.
 
     09:00  the instance lacks an extension, and is brought to the model
     09:10  the extension is missing again: the second upgrade; the third follows at 09:20
@@ -22,21 +22,21 @@ _OVER = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """How often an instance that already ran the image was brought to the model, and when it last was."""
+    """How often an instance that already ran the image was brought to the model, and when last."""
 
     times: int
     last: datetime
 
 
 def contests_after(before: Mapping[str, Contest], step: Upgrade, at: datetime) -> dict[str, Contest]:
-    """The contests, by instance id, once this upgrade has started at the time `at`."""
+    """The contests by instance id, after this upgrade has started at `at`."""
     open_ = {id_: each for id_, each in before.items() if at - each.last < _OVER}
     times = {id_: open_[id_].times if id_ in open_ else 0 for id_ in step.behind}
     return open_ | {id_: Contest(number + 1, at) for id_, number in times.items()}
 
 
 def contested_until(contest: Contest | None) -> datetime | None:
-    """The time until which the instance of this contest is left alone, or None if it is not."""
+    """The time until which the contested instance is left alone, or None if it is not."""
     if contest is None or contest.times < _MOST:
         return None
     pause: timedelta = _FIRST * 2 ** min(contest.times - _MOST, _DOUBLINGS)

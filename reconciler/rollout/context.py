@@ -1,4 +1,4 @@
-"""What the steps of a decision read. It is assembled once and passed to each step as a whole."""
+"""The input to the steps of a decision. It is assembled once and passed to each step as a whole."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from reconciler.spec.scale_set import Rollout, ScaleSet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
-    """One scale set and the exact image that it is to run: what is known before the instances are listed."""
+    """A scale set and the exact image that it should run, as known before its instances are listed."""
 
     desired: ScaleSet  # its image is the exact one: a version in place of latest, or the last good image
     model: Model
@@ -35,7 +35,7 @@ class Aim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context(Aim):
-    """An Aim together with the instances of the scale set, once all of them have been read."""
+    """An Aim with the instances of its scale set, once all of them have been read."""
 
     members: tuple[Member, ...]  # all instances except those being deleted, in Azure's order
     domain_of: Grouping
@@ -43,7 +43,7 @@ class Context(Aim):
 
     @property
     def summary(self) -> str:
-        """The progress of the rollout or rollback in words."""
+        """The progress of the rollout or rollback, in words."""
         if self.is_return:
             verb = "is" if self.counts.up_to_date == 1 else "are"
             return f"{self.counts.up_to_date} of {self.counts.total} {verb} back on {short(self.image)}"

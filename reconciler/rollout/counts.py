@@ -1,4 +1,4 @@
-"""The instances of a scale set by domain, counted for tables and messages."""
+"""The instances of a scale set, counted by domain for tables and messages."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ class InstanceCounts:
     domains: tuple[DomainCounts, ...]
 
     def with_batch(self, domain: Domain, serving: int) -> "InstanceCounts":
-        """These counts once a batch is started, with `serving` more instances of `domain` unavailable."""
+        """These counts once a batch has started, with `serving` more instances of `domain` unavailable."""
         return InstanceCounts(
             tuple(
                 replace(each, unavailable=each.unavailable + serving) if each.domain == domain else each

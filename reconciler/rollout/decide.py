@@ -1,9 +1,9 @@
 """The decision: what to do next with one scale set, from what is desired and what was observed.
 
 `decide` is pure, and nothing is decided anywhere else. The daemon, `plan`, the forecast and the tests run it.
-It is a sequence of early returns, and each step assumes that no earlier step applied. A fact that costs a
-request is asked for (`Need`) only by the step that needs the fact. The caller therefore reads and decides in
-a loop until there is a Decision.
+It is a sequence of early returns, and each step assumes that no earlier step applied. If a step needs a fact
+that costs a request, it asks for the fact with a `Need`. The caller reads the fact and decides again, until
+there is a Decision.
 
 The safety rule: no instance of a second domain is upgraded while an instance of the first domain is not
 healthy. The rule needs no memory, because it considers only the current instances: while any up-to-date
@@ -82,8 +82,7 @@ _DOING = "the next batch"
 def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
     """Decide on at most one step towards `desired`, or name the fact that is still needed.
 
-    A step is decided only on fresh facts, and only after Azure has reported that it runs no rolling upgrade
-    of its own.
+    A step requires fresh facts, and a report from Azure that it runs no rolling upgrade of its own.
     """
     decision = _decide_unverified(desired, observed)
     if isinstance(decision, Need):
@@ -96,7 +95,7 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
 
 
 def _verify_step(decision: Decision, step: Step, observed: Observed) -> Decision | Need:
-    """The decision, unless its step has to wait or rests on facts that are too old."""
+    """The decision, or what must come before its step: the effect of an earlier step, or a fresh fact."""
     return unmet_expectation(step, observed, decision.counts) or stale_fact(step, observed) or decision
 
 
@@ -134,7 +133,7 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
 
 
 def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decision | Need:
-    """The decision for a hold, with the instances counted: the status shows them although nothing is done."""
+    """The decision for a hold, with instance counts, which the status shows although nothing is done."""
     if observed.model is None:
         return Need.MODEL
     if isinstance(observed.model, Absent):
@@ -153,14 +152,14 @@ def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decis
 
 
 def _is_unproven(context: Context, image: Image, failed: Fingerprint | None) -> bool:
-    """Whether the image of the model failed here, or is being rolled out and has not been proven yet."""
+    """Whether the model's image failed here, or is being rolled out and has not been proven yet."""
     if same(image, context.image):
         return context.members != () and not is_proven(context)
     return failed is not None and failed.is_of(image)
 
 
 def _decide_for_exact_image(aim: Aim) -> Decision | Need:
-    """The steps once the exact image is known: towards it or, if it failed, back to the last good image."""
+    """The decision for an exact image: to roll it out or, if it failed, to return to the last good image."""
     model, observed, on_failure = aim.model, aim.observed, aim.rollout.on_failure
     good = model.persisted.rollback_target(aim.image)
     if good is None or on_failure is OnFailure.HOLD:
@@ -201,7 +200,7 @@ def _is_done(decision: Decision) -> bool:
 
 
 def _only_waits(decision: Decision) -> bool:
-    """Whether the decision is only to wait for instances or for Azure, and the wait is not too long yet."""
+    """Whether the decision only waits for instances or for Azure, and the wait is not too long yet."""
     meaning = decision.reason.meaning
     return decision.step is None and meaning.keeps_batch and meaning.status is Status.RECONCILING
 
@@ -223,9 +222,10 @@ def _converge(aim: Aim) -> Decision | Need:
 
 
 def _wait_for_azure(aim: Aim) -> Decision | Need | None:
-    """The decision to wait for Azure. None if an instance is overdue, which the next steps then deal with.
+    """The decision to wait for Azure, or None if an instance is overdue.
 
-    While our own upgrade is younger than `health.timeout`, no instance can be overdue, so no list is needed.
+    The next steps deal with an overdue instance. While our own upgrade is younger than `health.timeout`, no
+    instance can be overdue, so the instances need not be listed.
     """
     doing = aim.model.provisioning
     until = "" if doing == "deleting" else " until it finishes"
@@ -253,13 +253,13 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
 
 
 def _is_upgrade_over(progress: Progress) -> bool:
-    """Whether the last upgrade was seen to end. What Azure is doing now is then something else."""
+    """Whether this process saw the last upgrade end. If so, Azure is doing something else now."""
     is_waiting = progress.waiting_since is not None
     return is_waiting or progress.passes > 0 or progress.is_under_way is False
 
 
 def _batch_progress(aim: Aim, attempt: Attempt) -> str:
-    """What Azure is doing with the last batch, in words, and how many are healthy if that was read."""
+    """What Azure is doing with the last batch, in words, and the number of healthy instances if known."""
     batch = [each for each in aim.observed.instances or () if each.id in attempt.instance_ids]
     healthy = sum(
         each.runs(aim.image) and state_of(each, aim.model.health_source, aim.at) is State.HEALTHY
@@ -270,9 +270,10 @@ def _batch_progress(aim: Aim, attempt: Attempt) -> str:
 
 
 def _act_while_azure_is_busy(aim: Aim) -> Decision | Need | None:
-    """A step that does not wait for Azure: a fix, or setting the model back to the last good image; or None.
+    """The decision to act without waiting for Azure, or None.
 
-    Azure might refuse the step while it is busy. That is a conflict, and the step is retried.
+    Only two kinds of step do not wait: a fix, and the return of the model to the last good image. Azure might
+    refuse such a step while it is busy. That is a conflict, and the step is retried.
     """
     model, instances = aim.model, aim.observed.instances
     if model.provisioning != "updating" or model.image is None or same(model.image, aim.image):
@@ -284,7 +285,7 @@ def _act_while_azure_is_busy(aim: Aim) -> Decision | Need | None:
 
 
 def _continue_rollout(context: Context) -> Decision | Need:
-    """The steps that need the instances. The model is already on the image."""
+    """The decision once the model is on the image and the instances have been listed."""
     movable = context.movable
     if waits := awaited_instances(context, is_last=not movable):
         found = instance_wait(context, waits)
@@ -307,7 +308,7 @@ def _continue_rollout(context: Context) -> Decision | Need:
 def _next_batch(context: Context) -> Decision | Need:
     """The next batch, or what blocks it.
 
-    Instances that do not serve go first, and some of those pass a closed gate.
+    Instances that do not serve go first, and some of them pass a closed gate.
     """
     if taken := remedy_candidates(context):
         is_good = context.is_return or is_proven(context)
@@ -331,7 +332,7 @@ def _next_batch(context: Context) -> Decision | Need:
 
 
 def _abort_after_failed_upgrades(context: Context) -> Decision | Need | None:
-    """Abort the rollout of an image from which Azure cannot create instances.
+    """The decision to abort the rollout of an image from which Azure cannot create instances, or None.
 
     If the model stays on that image, the failure is reported until the upgrade may be retried. A rollout to
     the last good image is never aborted, because there is nothing to roll back to.
@@ -349,7 +350,7 @@ def _abort_after_failed_upgrades(context: Context) -> Decision | Need | None:
 
 
 def _serving_candidates(context: Context) -> tuple[Sequence[Member], int] | Decision | Need:
-    """The serving instances that may be upgraded now, and how many of them at most; or why none may be.
+    """The serving instances that may be upgraded now and their maximum number, or why none may be upgraded.
 
     10 instances, maxUnavailable 3, 1 of them unavailable: at most 2 others, those of the canary first.
     """

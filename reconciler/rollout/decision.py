@@ -1,7 +1,7 @@
 """What was decided about one scale set: at most one step, and one line that says why.
 
-`Decision.line` is the text of the log line, the event, the table cell, the output of `plan` and the
-expectations of tests. A decision is worded nowhere else.
+The log, the events, the table, the output of `plan` and the tests all use the text of `Decision.line`. A
+decision is worded nowhere else.
 """
 
 from dataclasses import dataclass, field
@@ -22,14 +22,14 @@ class Decision:
     progress. `until` is when the next step may be taken, if known. `watch` is the interval between reconciles
     until then, if it is shorter than usual.
 
-    `counts` are the instances by domain, if they were read. If the step is an upgrade, `counts` are as if the
-    upgrade had begun, and `observed_counts` are as the instances were read. `gates` are the gates that were
-    evaluated, and `doing` is what a closed gate blocks. `blamed` is an image with evidence against it.
-    `rolled_back_from` is the name of the failed image during a rollback. `cause` is the message of a failure
-    without the part that says what happens next.
+    `counts` are the instance counts by domain, if the instances were read. If the step is an upgrade,
+    `counts` are as if the upgrade had begun, and `observed_counts` are as they were read. `gates` are the
+    gates that were evaluated, and `doing` is what a closed gate blocks. `blamed` is an image against which
+    there is evidence. `rolled_back_from` is the name of the failed image during a rollback. `cause` is the
+    message of a failure without the part that says what happens next.
 
-    `to_persist` is a state to write to the tags, in a write of the tags alone. Nothing depends on that write:
-    if Azure refuses it, the decision still counts.
+    `to_persist` is a state to write to the tags, in a write that changes nothing else. Nothing depends on
+    that write: if Azure refuses it, the decision still stands.
     """
 
     reason: Reason

@@ -1,8 +1,8 @@
-"""Which domain an instance belongs to: the unit that a rollout takes out of service together.
+"""The domain of an instance: the unit that a rollout takes out of service as a whole.
 
-Equal numbers do not mean equal domains. Two instances with one number share an update domain only if they
-also share the placement group and, on a zonal scale set, the zone. To add an ordering: a value of `By`, an
-entry below, the schema, and a topology in the property tests.
+Equal numbers do not mean equal domains. Two instances with the same number share an update domain only if
+they also share the placement group and, on a zonal scale set, the zone. To add an ordering, add a value of
+`By`, an entry below, a value in the schema, and a topology in the property tests.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from reconciler.spec.scale_set import By
 
 @dataclass(frozen=True, slots=True, order=True)
 class Domain:
-    """A domain. Its fields are in the order in which a rollout sorts domains. The number -1 means none.
+    """A domain. A rollout sorts domains by these fields, in this order. The number -1 means none.
 
     `rank` is the position of the domain in `rollout.order`. `noun` is what the number counts: "update
     domain", "fault domain", or "" if the scale set is divided by zones alone, or not at all.
@@ -70,10 +70,10 @@ def rank(domain: Domain, order: Sequence[str]) -> Domain:
 
 
 def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Grouping:
-    """The function that puts each instance of this scale set into its domain, ranked by `order`.
+    """The function that maps each instance of this scale set to its domain, ranked by `order`.
 
-    A kind of domain is used as soon as one instance reports it. Azure can be late to number an instance,
-    which must not switch the whole scale set to another ordering in the middle of a rollout. Raises
+    A kind of domain is used as soon as one instance reports it. Azure can be late to number an instance, but
+    that must not switch the whole scale set to another ordering in the middle of a rollout. Raises
     DomainsUnknown if the spec names a kind of domain that no instance reports.
     """
     if not instances:
@@ -109,7 +109,7 @@ def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Gro
 
 
 def _remembering(unranked: Grouping, order: Sequence[str]) -> Grouping:
-    """`unranked`, with ranks and a cache: a decision asks for the domain of each instance several times."""
+    """`unranked` with ranks and a cache, because a decision asks for each instance's domain several times."""
     known: dict[tuple[object, ...], Domain] = {}
 
     def domain(instance: Instance) -> Domain:

@@ -31,10 +31,10 @@ _NO_OWNER = "the fleet's name"
 
 
 def drift(aim: Aim) -> Decision | Need:
-    """The step that sets the model, why the model is not set, or the fact that is still needed.
+    """The decision to set the model, or why the model is not set, or the fact that is still needed.
 
     The instances are needed because they show what else their upgrade will change, and whether the image is a
-    fix of a failed rollout.
+    fix for a failed rollout.
     """
     model, observed = aim.model, aim.observed
     if refused := missing_etag(model):
@@ -96,7 +96,7 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
 def _noted_good(step: PatchModel, model: Model) -> Fingerprint | None:
     """The image that the model leaves, if this step records it as the last good image.
 
-    None if the step keeps an earlier last good image, which only a tag shows to be good.
+    None if the step keeps an earlier last good image. Only a tag shows that such an image is good.
     """
     is_noted = step.persisted is not None and step.persisted.is_last_good(model.image)
     return Fingerprint.of(model.image) if is_noted and model.image else None
@@ -111,17 +111,17 @@ def _approval(aim: Aim) -> str:
 def _counts(
     desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
 ) -> InstanceCounts | None:
-    """The counts of the instances, or None if their domains are unknown."""
+    """The instance counts, or None if the domains are unknown."""
     domains = group_instances(desired.rollout, instances)
     return None if isinstance(domains, Decision) else count_instances(staying, domains)
 
 
 def _not_serving(aim: Aim, instances: Sequence[Instance], staying: Sequence[Member]) -> frozenset[str]:
-    """The ids of the instances that already do not serve when the rollout begins: the image is not to blame.
+    """The ids of the instances that already do not serve when the rollout begins. The image is not to blame.
 
-    An instance that already runs the image, as in a retry, is not among them and still counts as evidence. If
-    the earlier rollout was in progress when this process began, that rollout might have taken instances out
-    of service, so the result is empty.
+    An instance that already runs the image, as in a retry, is left out and still counts as evidence. The
+    result is empty if an earlier rollout was in progress when this process began, because that rollout might
+    have taken instances out of service.
     """
     if not aim.observed.progress.has_seen_all_steps and not _was_over(aim, instances):
         return frozenset()
@@ -145,7 +145,7 @@ def _was_over(aim: Aim, instances: Sequence[Instance]) -> bool:
 
 
 def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:
-    """The change of the model, or why it cannot be made; and a note on what it cannot record in the tags."""
+    """The step or a refusal, with a note on what the tags have no room to record."""
     persisted, fleet = state_to_persist(aim, instances, is_fix=is_fix(aim, instances)), aim.desired.fleet.name
     step, unsaid = patch(aim.image, aim.model, persisted, fleet), []
     if isinstance(step, Decision) and aim.rollout.on_failure is OnFailure.HOLD:
@@ -170,9 +170,9 @@ def _cannot_follow(
 
 
 def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
-    """What the upgrade changes in addition to the image, in words, or "" if nothing.
+    """What the upgrade will change besides the image, in words, or "" if it changes nothing else.
 
-    The cause is another writer, unless the model went to a failed image and back.
+    Another writer made these changes, unless the model went to a failed image and back.
     """
     behind = [each for each in instances if _is_on(model.image, each.image) and each.latest_model is False]
     if not behind:
@@ -185,7 +185,7 @@ def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
 
 
 def _is_on(model: Image | None, instance: Image | None) -> bool:
-    """Whether an instance runs the image of the model. If the model names latest, any version counts."""
+    """Whether an instance runs the model's image. If the model names latest, any version counts."""
     if model is None or instance is None:
         return False
     return same(model, instance) or is_version_of(instance, model)

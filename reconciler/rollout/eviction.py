@@ -2,7 +2,8 @@
 
 The next domain is upgraded only once an instance of the last batch is healthy. If no instance of that batch
 is left, one other instance is upgraded alone. If more instances were evicted than tolerated, the rollout
-continues one instance at a time and at growing intervals. It never stops: evictions are normal for Spot.
+continues one instance at a time and at growing intervals. The rollout never stops, because evictions are
+normal for Spot.
 
     5 of 20 upgraded, 1 evicted, 4 healthy: the next 5 are upgraded
     5 of 20 upgraded, all 5 evicted: 1 is upgraded 8 minutes later, alone
@@ -62,7 +63,7 @@ def eviction_backoff(context: Context) -> Decision | None:
 
 
 def _excess(context: Context) -> int:
-    """How many more evictions there were than tolerated. Not positive if all were tolerated."""
+    """The number of evictions minus the number tolerated."""
     upgraded = sum(not each.is_outdated for each in context.members)
     most = max(_TOLERATED, context.rollout.max_unhealthy_upgraded.within(upgraded))
     return count_evictions(context) - most
@@ -85,8 +86,7 @@ def _is_last_batch_gone(context: Context) -> bool:
 
 
 def _evicted_ids(context: Context, attempt: Attempt) -> list[str]:
-    """The ids of the instances in the batch that no longer exist, or were deallocated soon after the
-    upgrade."""
+    """The ids of the instances in the batch that are gone, or were deallocated soon after the upgrade."""
     left = {each.instance.id: each for each in context.members}
     latest = attempt.at + context.desired.health.timeout
     return [
@@ -101,7 +101,7 @@ def _evicted_ids(context: Context, attempt: Attempt) -> list[str]:
 
 
 def _batch(context: Context) -> Attempt | None:
-    """The last upgrade if it was to this image, or None."""
+    """The last step if it was an upgrade to this image, or None."""
     attempt = context.observed.attempt
     is_ours = attempt and isinstance(attempt.step, Upgrade) and same(attempt.step.image, context.image)
     return attempt if is_ours else None

@@ -1,23 +1,23 @@
-"""Evidence against an image: more upgraded instances failed than tolerated, and a larger share of them than
-of the other instances.
+"""Evidence against an image.
 
-Only evidence makes an image fail. If a shared database fails, all instances become unhealthy, on the new
-image and on the old one. A deadline that passes says nothing about the image.
+There is evidence if more upgraded instances failed than tolerated, and a larger share of them than of the
+other instances. Only evidence makes an image fail. If a shared database fails, all instances become
+unhealthy, on the new image and on the old one. A deadline that passes says nothing about the image.
 
     20 instances, 1 unhealthy before, a serving batch of 4 fails: 4 of 4 against 0 of 15, evidence
     20 instances, 4 upgraded, all 20 unhealthy: 4 of 4 against 16 of 16, no evidence
     20 instances, 10 upgraded, 2 of each half unhealthy: 2 of 10 against 2 of 10, no evidence
 
-An upgrade whose operation reports that the operating system or an extension could not be provisioned can
-leave its instances on their earlier image. The first failure of this kind might be transient. The second in a
-row is evidence.
+An upgrade can fail because the operating system or an extension could not be provisioned. Its instances might
+then still be on their earlier image. The first failure of this kind might be transient. The second in a row
+is evidence.
 
     attempt 1 OSProvisioningTimedOut, attempt 2 VMExtensionProvisioningError: evidence
     attempt 1 OSProvisioningTimedOut, attempt 2 QuotaExceeded, AllocationFailed or ScopeLocked: no evidence
 
 An instance that itself reports one of these errors counts as failed at once. The rollout still waits
-`health.timeout` for it, as for any other, before the count matters: Azure might repair the instance, and no
-other instance is upgraded meanwhile.
+`health.timeout` for it, as for any other instance, before the count matters. Azure might repair the instance
+meanwhile, and no other instance is upgraded.
 
 Instances that were unhealthy when the rollout began, or when they were upgraded, count on neither side. A new
 process does not know which instances those were, and counts all instances.
@@ -48,7 +48,7 @@ def has_evidence_against_image(context: Context) -> bool:
 
 
 def has_failed_twice(context: Context) -> bool:
-    """Whether the last two upgrades failed because instances of the image could not be created."""
+    """Whether the last two upgrades failed because instances could not be created from the image."""
     attempt, operation = context.observed.attempt, context.observed.operation
     if attempt is None or not attempt.is_upgrade_to(context.image):
         return False
@@ -61,7 +61,7 @@ def _blames_image(error: str) -> bool:
 
 
 def is_flapping(member: Member) -> bool:
-    """Whether the member was upgraded and is healthy, but has become unhealthy too often since then."""
+    """Whether the member was upgraded and is healthy, but has relapsed too often since its upgrade."""
     return (
         not member.is_outdated and member.state is State.HEALTHY and member.instance.relapses >= MOST_RELAPSES
     )
@@ -70,9 +70,10 @@ def is_flapping(member: Member) -> bool:
 def _has_failed(member: Member, context: Context) -> bool:
     """Whether the member has failed: it is not serving, and it gets no more time.
 
-    It gets no more time if `health.timeout` has passed, if `progressDeadline` has passed for its batch (which
-    repairs and scaling can keep filling with young instances), or after repeated relapses. A member that
-    could not be created on the image has failed too, even if it still serves on its earlier image.
+    It gets no more time once `health.timeout` has passed, once `progressDeadline` has passed for its batch,
+    or after repeated relapses. `progressDeadline` is needed because repairs and scaling can keep adding young
+    instances to a batch. A member that could not be created on the image has failed too, even if it still
+    serves on its earlier image.
     """
     if _failed_to_upgrade(member, context):
         return True

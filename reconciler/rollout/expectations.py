@@ -1,4 +1,4 @@
-"""Whether a step must wait for the previous step: until its operation ends, or until it has a visible effect.
+"""Whether a step must wait until the operation of the previous step ends, or until its effect is visible.
 
 Azure accepts a step before carrying it out, and Azure's lists can be out of date. Therefore:
 
@@ -13,8 +13,9 @@ Azure accepts a step before carrying it out, and Azure's lists can be out of dat
   repeated.
 - If another writer changes the image of the model three times or more, the image is still set again, and the
   message says that the writers compete.
-- While the instances of an upgrade are listed unchanged, they might be unavailable. No other upgrade starts.
-- While Azure returns the model with another image than the one that was set, no upgrade starts, because an
+- While Azure lists the instances of an upgrade as unchanged, they might be unavailable, so no other upgrade
+  starts.
+- While Azure returns the model with an image other than the one that was set, no upgrade starts, because an
   upgrade brings instances to the model.
 """
 
@@ -47,7 +48,7 @@ _IS_FAILED = "the provisioning state of the scale set is Failed"
 
 
 def failed_model_update(aim: Aim) -> Decision | Need | None:
-    """What to do about our own change of the model, once the model shows it; or None if it succeeded.
+    """What to do about our own model change once the model shows it, or None if the change succeeded.
 
     A change whose operation failed is repeated, because it is unknown which part of it took effect. If the
     operation cannot be read, or a later one replaced it, the provisioning state of the scale set decides.
@@ -75,11 +76,11 @@ def failed_model_update(aim: Aim) -> Decision | Need | None:
 
 
 def doubtful_model_update(context: Context) -> Decision | None:
-    """The decision of a new process to set the model again if the scale set has failed; or None.
+    """The decision of a new process to set the model again because the scale set has failed, or None.
 
-    Applies only if no instance is on the image of the model. The operation that set the model might have
-    failed. Setting the model again costs one request and affects no instance. An upgrade to a model whose
-    operation failed could take a domain out of service.
+    Applies only if no instance is on the model's image. The operation that set the model might have failed.
+    Setting it again costs one request and affects no instance, but an upgrade after a failed operation could
+    take a domain out of service.
     """
     if context.observed.attempt is not None or context.model.provisioning != "failed":
         return None
@@ -152,7 +153,7 @@ def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
 
 
 def spent_upgrade(context: Context) -> Decision | Need | None:
-    """Why the last upgrade will not be retried, not even once a closed gate opens; or None if it will be.
+    """Why the last upgrade will not be retried even when a closed gate opens, or None if it will be.
 
     Applies only while all instances of that upgrade can still be upgraded.
     """
@@ -203,7 +204,7 @@ def unmet_expectation(
 
 
 def _may_repeat(step: Step, attempt: Attempt, observed: Observed) -> bool:
-    """Whether enough time has passed since the last step, and tries are left.
+    """Whether enough time has passed since the last step, and there are tries left.
 
     sent at 09:00, second try: not before 09:10
     """
@@ -248,11 +249,9 @@ def _upgraded_instances(attempt: Attempt, observed: Observed) -> list[Instance]:
 
 
 def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | Need | None:
-    """Why no instance is upgraded while Azure returns the model with another image than the one that was set;
-    or None.
+    """Why no instance is upgraded while Azure does not return the image that was set, or None.
 
-    The decision has no counts, because only observations after which a batch may start measure the wait for a
-    batch.
+    The decision has no counts, so that this time does not count as waiting for a batch.
     """
     if same(attempt.step.image, step.image):
         return None
@@ -270,7 +269,7 @@ def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decisio
 
 
 def _is_done(attempt: Attempt, instance: Instance) -> bool:
-    """Whether the list shows that the upgrade of the instance is complete: its operation need not be read."""
+    """Whether the list shows that the instance is upgraded, so that the operation need not be read."""
     return instance.runs(attempt.step.image) and instance.provisioning == "succeeded"
 
 
@@ -284,7 +283,7 @@ def _description(attempt: Attempt, unlike: list[Instance] | None = None) -> str:
 
 
 def _subject(attempt: Attempt, unlike: list[Instance] | None = None) -> str:
-    """The last step in words. An upgrade names only the instances in `unlike`, if there are any."""
+    """The last step, in words. An upgrade names only the instances in `unlike`, if there are any."""
     match attempt.step:
         case PatchModel(image=image):
             return f"the model change to {short(image)}"

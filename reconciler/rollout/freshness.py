@@ -1,8 +1,8 @@
 """How old a fact may be if a step depends on it.
 
-A step must be taken within ten seconds after the fact was read, and within a minute after its first page was
-requested. The fact must also have been read after our own last write. An upgrade has no If-Match, so the
-model is read again right before the upgrade, after all other facts.
+A step must be taken within ten seconds after the fact was read, and within a minute after the first page of
+the fact was requested. The fact must also have been read after our own last write. An upgrade has no
+If-Match, so the model is read again right before the upgrade, after all other facts.
 
      0:00  the instances are listed          0.2 s
      0:00  Azure's own rolling upgrade       55 s: the list is too old by now
@@ -10,8 +10,8 @@ model is read again right before the upgrade, after all other facts.
      0:55  the model                         0.1 s
      0:55  the upgrade is sent: the list and the rolling upgrade are 0.3 s old
 
-If several reads are slow, each fact is too old by the time that the next one is complete. After two minutes,
-nothing is done, and the reason is `ReadsTooSlow`.
+If several reads are slow, each fact is too old by the time the next one has been read. After two minutes, the
+decision is to do nothing, with the reason `ReadsTooSlow`.
 """
 
 from datetime import datetime, timedelta

@@ -10,10 +10,11 @@ BREAKER = "breaker"
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """`closed` is the reason why the gate is closed, or None if it is open.
+    """The state of one gate.
 
-    `evidence` explains the state of the gate in one line. `until` is when the state can change next, if
-    known. Otherwise the gate is evaluated again at the next reconcile.
+    `closed` is the reason why the gate is closed, or None if it is open. `evidence` explains the state of the
+    gate in one line. `until` is when the state can change next, if known. Otherwise the gate is evaluated
+    again at the next reconcile.
     """
 
     name: str

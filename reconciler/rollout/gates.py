@@ -1,9 +1,9 @@
-"""The gates: evaluated before serving instances are upgraded, and before the model is set, because new
-instances run the image of the model.
+"""The gates that a rollout must pass before it sets the model or upgrades serving instances.
 
-Windows, approval and the pause tag are evaluated here. Gates that depend on other scale sets or other systems
-(a cap, a dependency, a check) are supplied as `Gate` values. Evaluating them can cost requests, so they are
-asked for with `Need.GATES` only once the gates here are open. `remedy` decides what passes a closed gate.
+They are evaluated before the model is set, because new instances run the image of the model. Windows,
+approval and the pause tag are evaluated here. Gates that depend on other scale sets or other systems (a cap,
+a dependency, a check) are supplied as `Gate` values. Evaluating them can cost requests, so they are requested
+with `Need.GATES` only once the gates here are open. `remedy` decides which steps pass a closed gate.
 """
 
 from datetime import datetime
@@ -26,11 +26,11 @@ from reconciler.spec.window import opening
 def closed_gate(
     aim: Aim, *, has_begun: bool, doing: str, counts: InstanceCounts | None
 ) -> Decision | Need | None:
-    """The decision that a gate blocks `doing`, None if no gate does, or the fact that is still needed.
+    """The decision that a gate blocks `doing`, or None if no gate does, or the fact that is still needed.
 
-    `has_begun` is whether the first instances are healthy on the image. While a gate of this module is
-    closed, the only other gates that are evaluated are those that open at no set time and cost no request. Of
-    the closed gates, `_first_closed` selects the one to report.
+    `has_begun` says whether the first instances are healthy on the image. While a gate of this module is
+    closed, other gates are evaluated only if they open at no set time and cost no request. `_first_closed`
+    selects the closed gate to report.
     """
     approval = _approval(aim, has_begun=has_begun)
     if isinstance(approval, Need):
@@ -46,10 +46,9 @@ def closed_gate(
 
 
 def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decision | Need | None:
-    """The decision that the approval or the breaker blocks a step that passes all other gates, None if
-    neither does, or the fact that is still needed.
+    """The decision that approval or the breaker blocks a remedy, or None, or the fact that is still needed.
 
-    No step passes the approval and the breaker of the image that it sets. The last good image needs neither.
+    A remedy passes all other gates. Only the last good image needs no approval and passes the breaker.
     """
     if aim.model.persisted.is_last_good(aim.image):
         return None
@@ -61,7 +60,10 @@ def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) 
 
 
 def closed_gate_for_rollback(context: Context, doing: str) -> Decision | None:
-    """The decision that a window or an unread pause tag blocks a rollback, or None. No other gate can."""
+    """The decision that a window or an unread pause tag blocks a rollback, or None.
+
+    No other gate can block a rollback.
+    """
     here = (*_pause_tag(context.observed.fleet_pause), *_windows(context.desired, context.at))
     return _first_closed(here, doing, context.counts)
 

@@ -32,8 +32,8 @@ def state_of(instance: Instance, source: HealthSource, at: datetime) -> State:
     """The state of `instance` at the moment `at`.
 
     Health "unknown" counts as unhealthy, as in Azure's rolling upgrades. The power state "stopped" counts as
-    unhealthy too, unlike "deallocated": a guest can power itself off, so a bad image can do this, and the
-    rollout must then stop.
+    unhealthy too, unlike "deallocated". A guest can power itself off, so a bad image can cause this state,
+    and the rollout must then stop.
     """
     if instance.provisioning == "deleting":
         return State.LEAVING
@@ -55,8 +55,8 @@ def state_of(instance: Instance, source: HealthSource, at: datetime) -> State:
 def _state_without_power(instance: Instance, source: HealthSource, at: datetime) -> State:
     """The state of an instance whose power state and health are unknown.
 
-    For some instances, Azure never reports the power state. If nothing could report the health either, the
-    provisioning state decides, once the instance has had the time to boot.
+    For some instances, Azure never reports the power state. If nothing can report the health either, the
+    provisioning state decides once the instance has had time to boot.
     """
     if instance.power or source is HealthSource.EXTENSION:
         return State.UNHEALTHY
@@ -82,9 +82,9 @@ def _health(instance: Instance, source: HealthSource, at: datetime) -> State:
 def _awaits_health_report(instance: Instance, at: datetime) -> bool:
     """Whether the health extension of the instance is installed but has not reported yet.
 
-    `latest_model` alone does not show whether it is installed: any change of the model makes `latest_model`
-    false, also for instances that have the extension. An instance that started moments ago might not list its
-    extensions yet.
+    `latest_model` alone does not show whether the extension is installed: any change of the model makes
+    `latest_model` false, even for instances that have the extension. An instance that started moments ago
+    might not list its extensions yet.
     """
     return instance.latest_model or instance.has_health_extension or _changed_within(_STARTING, instance, at)
 
@@ -99,14 +99,14 @@ def is_in_transition(provisioning: str) -> bool:
 
 
 def is_power_known(instance: Instance) -> bool:
-    """Whether Azure reports that the instance runs, or that it does not."""
+    """Whether Azure reports the power state of the instance."""
     return instance.power not in _UNSURE
 
 
 def is_readable(instance: Instance) -> bool:
     """Whether Azure reported enough about the instance to judge its health.
 
-    That is a provisioning state and, if the provisioning succeeded, the time at which it did.
+    Azure must have reported a provisioning state and, if provisioning succeeded, the time at which it did.
     """
     return bool(instance.provisioning) and (
         instance.provisioning != "succeeded" or instance.since is not None
@@ -124,7 +124,7 @@ def is_unknown(instance: Instance) -> bool:
 
 
 def describe_problem(instance: Instance) -> str:
-    """The problem of the instance in Azure's words: "unhealthy", "stopped", "failed with CODE"."""
+    """The problem with the instance, in Azure's words: "unhealthy", "stopped", "failed with CODE"."""
     if instance.provisioning != "succeeded":
         return f"{instance.provisioning} with {instance.error}" if instance.error else instance.provisioning
     if not is_power_known(instance) and not instance.health:

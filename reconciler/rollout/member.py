@@ -16,9 +16,10 @@ from reconciler.spec.scale_set import Converge, ScaleSet
 class Member:
     """One instance that is not being deleted.
 
-    `is_stuck`: Azure has been upgrading the instance for too long, to an image other than the desired one.
-    The instance is remediated, not waited for. `is_contested`: another writer changes the instance each time
-    that it has been brought to the model, so it is left alone for a while (see `contest`).
+    `is_stuck` means that Azure has been upgrading the instance for too long, to an image other than the
+    desired one. A stuck instance is remediated, not waited for. `is_contested` means that another writer
+    changes the instance each time it has been brought to the model, so it is left alone for a while (see
+    `contest`).
     """
 
     instance: Instance
@@ -36,7 +37,7 @@ class Member:
 
     @property
     def is_movable(self) -> bool:
-        """Whether an upgrade is needed, and would bring the instance to the image."""
+        """Whether the instance needs an upgrade, and an upgrade would bring it to the image."""
         if self.instance.protected or self.instance.image is None or not self.is_outdated:
             return False
         if self.is_contested:
@@ -50,7 +51,10 @@ class Member:
 
     @property
     def is_unhealthy(self) -> bool:
-        """Whether the instance should serve but does not. Deallocated and left-out ones need not serve."""
+        """Whether the instance should serve but does not.
+
+        Deallocated instances, and instances that are left out, need not serve.
+        """
         return self.state not in {State.HEALTHY, State.DEALLOCATED} and not self.is_left_out
 
     @property
@@ -60,7 +64,7 @@ class Member:
 
     @property
     def is_not_serving(self) -> bool:
-        """Whether the instance is known not to serve. If that is unknown, `is_serving` is false too.
+        """Whether the instance is known not to serve. If that is unknown, `is_serving` is also false.
 
         unhealthy and running: true; provisioning failed, but running and healthy: false; no power state:
         false
@@ -100,10 +104,10 @@ def obstacle(instance: Instance) -> str:
 
 
 def is_up_to_date(instance: Instance, desired: ScaleSet) -> bool:
-    """Whether the instance runs the image and, with `converge: model`, lacks no other change of the model.
+    """Whether the instance runs the image and, with `converge: model`, lacks no other model change.
 
     With `converge: image`, `latestModelApplied` is not required, because it is also false after changes by
-    other writers. In a Flexible scale set it can be unknown, which does not count against the instance.
+    other writers. If it is unknown, as in a Flexible scale set, that does not count against the instance.
     """
     if not instance.runs(desired.image):
         return False
@@ -114,7 +118,7 @@ def is_up_to_date(instance: Instance, desired: ScaleSet) -> bool:
 
 
 def is_behind(instance: Instance, desired: ScaleSet) -> bool:
-    """Whether the instance runs the image, has succeeded, and lacks another change of the model."""
+    """Whether the instance runs the image and has succeeded, but lacks another model change."""
     is_at_rest = instance.provisioning == "succeeded"
     return is_at_rest and instance.runs(desired.image) and instance.latest_model is False
 
@@ -138,13 +142,13 @@ def is_overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
 
 
 def _is_backing_off(instance: Instance, observed: Observed) -> bool:
-    """Whether another writer has changed the instance so often that it is not brought to the model now."""
+    """Whether another writer has changed the instance so often that it is left alone for now."""
     until = contested_until(observed.progress.contests.get(instance.id))
     return until is not None and observed.at < until
 
 
 def _is_stuck(instance: Instance, desired: ScaleSet, observed: Observed) -> bool:
-    """Whether the instance has been in transition for too long, and not to the desired image.
+    """Whether the instance has been in transition for too long, but not to the desired image.
 
     The instance is on its way to the desired image if our upgrade names it, or if it is up to date and not
     being upgraded.

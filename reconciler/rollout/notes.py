@@ -15,7 +15,7 @@ from reconciler.spec.duration import format_duration
 def notes(
     model: Model, instances: Sequence[Instance], availability: Availability | None = None
 ) -> tuple[str, ...]:
-    """All notes, those that matter most first. `availability` is that of the image of the model, if known."""
+    """All notes, most important first. `availability` is that of the model's image, if known."""
     return (*_of_image(model, availability), *_of_model(model), *_of_instances(instances))
 
 

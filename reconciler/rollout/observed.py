@@ -27,7 +27,7 @@ FRESH = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class ReadTime:
-    """When a fact was read: its first page was requested at `began`, and the last one arrived at `ended`."""
+    """When a fact was read: its first page was requested at `began`, and its last page arrived at `ended`."""
 
     began: datetime
     ended: datetime
@@ -57,7 +57,7 @@ class Need(StrEnum):
 
 
 class Absent(Enum):
-    """Azure reports that there is no such scale set."""
+    """Azure's answer that the scale set does not exist."""
 
     ABSENT = "absent"
 
@@ -140,13 +140,13 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class RollingUpgrade:
-    """Azure's own rolling upgrade: "GET rollingUpgrades/latest"; `code` is "" if none ever ran."""
+    """Azure's own rolling upgrade ("GET rollingUpgrades/latest"). `code` is "" if none ever ran."""
 
     code: str = ""
 
     @property
     def running(self) -> bool:
-        """Whether Azure is upgrading instances by itself now."""
+        """Whether Azure's own rolling upgrade is running now."""
         return self.code in {"RollingForward", "RollingBack"}
 
 
@@ -165,11 +165,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """The desired image in the catalogue, in the region of the scale set.
+    """What the catalogue says about the desired image in the region of the scale set.
 
     `image` is the exact image: for `latest` the newest version, if any. `evidence` explains the verdict, or
     is "" if there is nothing to add. `traits` are the traits of the desired image, and `current` those of the
-    image of the model. Each is None if the catalogue does not report it.
+    model's image. Either is None if the catalogue does not report it.
     """
 
     image: Image
@@ -181,7 +181,7 @@ class Availability:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A long operation: Azure's status, and its code and message if it failed."""
+    """A long-running operation: Azure's status, and its error code and message if the operation failed."""
 
     status: str  # "InProgress", "Succeeded", "Failed", "Canceled"; "" if Azure no longer knows it
     error: str = ""  # never "" if it failed

@@ -1,4 +1,4 @@
-"""The only change to a model: its image and, in the same PATCH, the state to persist."""
+"""The only change made to a model: its image and, in the same PATCH, the state to persist."""
 
 from dataclasses import replace
 
@@ -45,7 +45,7 @@ def is_claimed(step: PatchModel, model: Model, fleet: str) -> bool:
 
 
 def _noting(persisted: PersistedState, image: Image, model: Model) -> PatchModel | None:
-    """The step with this state in the tags, or None if there is no room for the state."""
+    """The step that writes this state to the tags, or None if there is no room for the state."""
     tags = with_state(model.tags, persisted)
     if not is_storable(persisted) or missing_room(model.tags, tags):
         return None
@@ -53,7 +53,7 @@ def _noting(persisted: PersistedState, image: Image, model: Model) -> PatchModel
 
 
 def missing_etag(model: Model) -> Decision | None:
-    """Why the model cannot be changed if it has no etag, or None if it has one.
+    """The decision that the model cannot be changed without an etag, or None if it has one.
 
     The etag ensures that the change applies to the model that was read.
     """

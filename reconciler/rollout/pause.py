@@ -1,10 +1,10 @@
-"""A pause: a stop that a person orders without a commit, by a tag.
+"""A pause: a person's order to stop, given by a tag instead of a commit.
 
     vmss-reconciler-pause   by=ada@example.com;at=2026-01-05T09:00:00+00:00;until=…;reason=checkout is down
 
-The tag on a scale set pauses this scale set. The tag on the resource group that the Fleet names pauses the
-whole fleet. Any value counts as a pause, because a person in a hurry might set the tag by hand: text in
-another form is taken as the reason. The name in the tag is only a claim. Azure's activity log has the proof.
+A tag on a scale set pauses that scale set. A tag on the resource group that the Fleet names pauses the whole
+fleet. Any value counts as a pause, because a person in a hurry might set the tag by hand. Text in another
+form is taken as the reason. The name in the tag is only a claim. Azure's activity log has the proof.
 """
 
 from collections.abc import Mapping
@@ -21,9 +21,10 @@ LONGEST = 256
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """`reason` and `by` are "", and the times None, if they are unknown.
+    """A pause, as its tag describes it.
 
-    The pause stays in force after `until`. It is then reported as expired.
+    `reason` and `by` are "" if they are unknown, and the times are None. The pause stays in force after
+    `until`, but is then reported as expired.
     """
 
     reason: str = ""
@@ -36,9 +37,9 @@ class Pause:
 class FleetPause:
     """What is known about the pause of the fleet.
 
-    `pause` is what was read last, None if there was no pause. `unread_since` is the time of that read if it
-    was too long ago. `unknown` says why the tag has never been read since the start of the daemon, or is "".
-    While `unknown` is set, the fleet counts as paused.
+    `pause` is the pause that was read last, or None if there was none. `unread_since` is the time of that
+    read if it was too long ago, or None. `unknown` says why the tag has never been read since the daemon
+    started, or is "". While `unknown` is set, the fleet counts as paused.
     """
 
     pause: Pause | None = None
@@ -67,7 +68,7 @@ def pause_in(tags: Mapping[str, str]) -> Pause | None:
 
 
 def pause_text(pause: Pause) -> str:
-    """The value of the tag. It can be longer than the `LONGEST` that Azure allows."""
+    """The value of the tag. It can be longer than Azure allows (`LONGEST`)."""
     parts = {
         "by": escape(pause.by),
         "at": _text(pause.at),

@@ -1,7 +1,7 @@
-"""What a scale set itself remembers of its rollouts, in its tags, for any process.
+"""What a scale set remembers of its rollouts in its tags, for any process to read.
 
-Nothing else outlives a daemon. Images that are only compared are kept as fingerprints. Anything that a later
-version of this program adds is kept unchanged.
+Nothing else outlives a daemon. Images that are kept only for comparison are stored as fingerprints. Anything
+that a later version of this program adds is kept unchanged.
 """
 
 import hashlib
@@ -18,9 +18,10 @@ _LONGEST_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """An image that is only compared: a digest of it, and a short name for people.
+    """An image that is kept only for comparison, as a digest and a short name for people.
 
-    The digest is "" if an earlier version of this program wrote the fingerprint: it wrote only the name.
+    The digest is "" if an earlier version of this program wrote the fingerprint, because that version wrote
+    only the name.
     """
 
     digest: str
@@ -82,12 +83,13 @@ class PersistedState:
     unhealthy. `failed` is the image that failed last, whatever the scale set has run since. `began` is the
     image of the last rollout and the time at which it began. `approved` is the image that a person approved.
     `fleet` is the name of the fleet that has claimed the scale set, or "". `signature` belongs to an
-    approval, perhaps to an earlier one, because an older version of this program does not update it. `retry`
-    is a retry that a person requested: what counted against the image before no longer counts. `pause` is the
-    pause of this scale set alone. People write `approved` and `pause`, and a rollout only reads them.
+    approval, but perhaps to an earlier one, because older versions of this program do not update it. `retry`
+    is a retry that a person requested: anything that counted against the image before then no longer counts.
+    `pause` is the pause of this scale set alone. People write `approved` and `pause`, and a rollout only
+    reads them.
 
-    `others` are parts that another version of this program wrote, unchanged. `is_readable` is False if a
-    later version wrote the state in an unknown form.
+    `others` are parts that another version of this program wrote. They are kept unchanged. `is_readable` is
+    False if a later version wrote the state in an unknown form.
     """
 
     last_good: Image | None = None
@@ -104,8 +106,8 @@ class PersistedState:
     def rollback_target(self, image: Image) -> Image | None:
         """The last good image if `image` failed, or None.
 
-        Also None if the rollout of another image has begun since: declaring the failed image again is then a
-        retry.
+        Also None if the rollout of another image has begun since, because declaring the failed image again is
+        then a retry.
         """
         if self.failed is None or self.last_good is None or not self.failed.is_of(image):
             return None
@@ -124,12 +126,11 @@ class PersistedState:
         return replace(self, failed=failed, began=began, retry=mark)
 
     def failed_before(self, image: Image | None) -> str:
-        """The name of the image that failed before the return to `image`. "" if `image` is not the last good
-        one."""
+        """The name of the image that failed before the return to `image`, or "" if there was no return."""
         return self.failed.name if self.failed and self.is_last_good(image) else ""
 
     def began_at(self, image: Image) -> datetime | None:
-        """When the rollout to `image` began. None if another writer set the model."""
+        """When the rollout to `image` began, or None if another writer set the model to it."""
         return self.began.at if self.began and self.began.image.is_of(image) else None
 
     def is_last_good(self, image: Image | None) -> bool:
@@ -141,6 +142,6 @@ class PersistedState:
         return self.approved is not None and same(self.approved, image)
 
     def signature_of(self, image: Image) -> Signature | None:
-        """Who approved exactly this image, and when, or None if nobody did or that is unknown."""
+        """The signature of the approval of exactly this image, or None if there is none."""
         is_signed = self.signature is not None and self.signature.image.is_of(image)
         return self.signature if is_signed and self.is_approved(image) else None

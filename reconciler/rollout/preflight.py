@@ -1,8 +1,9 @@
-"""Checks of the desired image before the model is set.
+"""Checks the desired image before the model is set.
 
-Azure would refuse most of these images too, but some only when the first instance is created. A check in
-advance costs neither an instance nor a change of the model. To add a check: a `Verdict` that
-`reconciler.azure.catalogue` finds, a row below, a `Reason` with its row, and a row in the table of the test.
+Azure would also refuse most images that fail a check, but some of them only when the first instance is
+created. A check in advance costs neither an instance nor a change of the model. To add a check, add a
+`Verdict` that `reconciler.azure.catalogue` finds, a row below, a `Reason` with its row, and a row in the
+table of the test.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -81,8 +82,10 @@ _ROUNDING = 1  # GB by which the reported size of an image can be too large
 
 
 def incompatibility(model: Model, availability: Availability) -> Decision | None:
-    """Why the scale set cannot run the image, according to the traits of this image and of the current one;
-    or None."""
+    """Why the scale set cannot run the image, or None.
+
+    The traits of the image are compared with the scale set and with the traits of its current image.
+    """
     wanted, current = availability.traits or Traits(), availability.current or Traits()
     found = [*_incompatibilities(model, wanted, current)]
     if not found:
@@ -134,8 +137,8 @@ def _differ(wanted: str, current: str) -> bool:
 def newest_version(image: Image, model: Model, availability: Availability) -> Image | Decision:
     """The version that latest stands for on this scale set now, or why there is none. `image` names latest.
 
-    The result never moves a scale set to an older version, and never stops a rollout in progress. A withdrawn
-    version, or a catalogue that is out of date or unreadable, does not downgrade a fleet.
+    The result never moves a scale set to an older version, and never stops a rollout in progress. A fleet is
+    not downgraded if a version is withdrawn, or if the catalogue is out of date or unreadable.
     """
     current = model.image if model.image and is_version_of(model.image, image) else None
     if refused := image_unavailable(image, model, availability):
@@ -147,10 +150,11 @@ def newest_version(image: Image, model: Model, availability: Availability) -> Im
 def exact_spec(
     desired: ScaleSet, model: Model, availability: Availability | None
 ) -> ScaleSet | Decision | None:
-    """The spec with its exact image (for latest the newest version), and with `health.timeout` extended by
-    the time that Azure itself lets an upgrade wait.
+    """The spec with its exact image, and with `health.timeout` extended.
 
-    A Decision if there is no exact image, or None if the catalogue has not been read yet.
+    For latest, the exact image is the newest version. The extension is the time that Azure itself lets an
+    upgrade wait. Returns a Decision if there is no exact image, or None if the catalogue has not been read
+    yet.
 
     timeout 10m, a notice of 15m before the OS disk is replaced, a grace period of 10m: 35m
     """

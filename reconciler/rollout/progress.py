@@ -1,8 +1,8 @@
-"""What one process knows of a rollout: whether one is in progress, and how far its last step has come.
+"""What one process knows of a rollout: whether it is in progress, and how far its last step has come.
 
-The daemon needs none of this in order to act. A new process begins without this knowledge: it waits for the
-healthy observations again, gives a batch its full time again, and might repeat a step. It starts no other
-step.
+The daemon needs none of this in order to act. A new process begins without this knowledge: it waits for
+healthy observations again, gives a batch its full time again, and might repeat a step. It takes no other step
+for lack of this knowledge.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _GAP = timedelta(minutes=6)  # longer than between any two observations during a
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The memory of one process about one rollout. A new process begins with the defaults."""
+    """What one process remembers of one rollout. A new process begins with the defaults."""
 
     passes: int = 0  # observations in a row that found every upgraded instance healthy
     waiting_since: datetime | None = None  # when the wait for instances, or for one more of them, began
@@ -53,7 +53,7 @@ class Progress:
     tag_write: TagWrite | None = None  # the last write of the tags alone
 
     def hold_until(self, at: datetime) -> timedelta:
-        """How long the scale set has been suspended or frozen, up to `at`."""
+        """How long the rollout has been on hold, up to `at`."""
         return self.time_on_hold + (at - self.on_hold_since if self.on_hold_since else timedelta())
 
     def is_waiting_for(self, step: Step) -> bool:
@@ -62,7 +62,7 @@ class Progress:
 
     @property
     def has_slot(self) -> bool | None:
-        """Whether the scale set counts against the cap now, or None if this process cannot know yet."""
+        """Whether the scale set has a concurrency slot now, or None if this process cannot know yet."""
         return True if self.has_acquired else self.holds_slot
 
     def for_new_spec(self, *, is_same_image: bool) -> "Progress":
@@ -84,8 +84,7 @@ class Progress:
         )
 
     def for_retry(self) -> "Progress":
-        """The progress for a retry that a person requested: earlier observations no longer count against the
-        image."""
+        """The progress for a retry. Earlier observations no longer count against the image."""
         return replace(self.for_new_spec(is_same_image=True), blamed=None, tag_write=None)
 
 
@@ -135,8 +134,9 @@ def progress_after(
 def _after_step(before: Progress, reason: Reason, back: int | None, step: Step | None) -> Progress:
     """The progress after a step. Repeating a step that had no effect does not restart the wait.
 
-    Nor does it discard the observations that confirmed health. Otherwise `health.passes: 2` would end the
-    wait at every retry, and neither `progressDeadline` nor the age of the wait would ever pass its limit.
+    Such a repetition also keeps the observations that confirmed health. Otherwise `health.passes: 2` would
+    end the wait at every retry, and neither `progressDeadline` nor the age of the wait would ever reach its
+    limit.
     """
     after = replace(_with_upgraded(before, step), is_under_way=True)
     if isinstance(step, PatchModel) and not before.is_under_way:
@@ -153,7 +153,8 @@ def _after_step(before: Progress, reason: Reason, back: int | None, step: Step |
 def _with_upgraded(before: Progress, step: Step | None) -> Progress:
     """The progress with the instances of this step in `taken` and, if they do not serve, in `not_serving`.
 
-    An instance that served when a step of ours upgraded it counts against the rollout, through every fix.
+    An instance that served when a step of ours upgraded it counts against the rollout from then on, whatever
+    fixes follow.
     """
     match step:
         case PatchModel(not_serving=not_serving) if before.is_under_way is False or not before.taken:
@@ -180,9 +181,9 @@ def _after_hold(progress: Progress, reason: Reason, at: datetime) -> Progress:
 
 
 def _after_a_gap(progress: Progress, at: datetime) -> Progress:
-    """The progress with its wait extended by a gap of minutes without an observation.
+    """The progress, with a gap of minutes between observations not counted as waiting.
 
-    During a gap, on hold or with Azure unreachable, a recovery could not be seen.
+    No recovery can be seen during such a gap, for example on hold or while Azure is unreachable.
     """
     if progress.waiting_since is None or progress.seen_at is None or at - progress.seen_at <= _GAP:
         return progress

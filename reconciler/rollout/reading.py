@@ -57,9 +57,10 @@ def with_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decisio
 
 
 def _missing_rows(model: Model, instances: Sequence[Instance]) -> str:
-    """What the list lacks, in words, or "" if it is complete. More rows than the capacity: overprovisioning.
+    """What the list lacks, in words, or "" if it is complete.
 
-    A scale set that changes while its pages are read can list one instance twice and omit another.
+    The list may have more rows than the capacity if the scale set overprovisions. If a scale set changes
+    while its pages are read, the list can contain one instance twice and omit another.
     """
     seen = len({instance.id for instance in instances})
     if seen < len(instances):

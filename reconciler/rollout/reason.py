@@ -1,6 +1,6 @@
 """The one table of reasons: why a scale set has its status, and everything that follows from each reason.
 
-To add a reason: a member of `Reason`, a row of `TABLE`, a row in `tests/daemon/test_reasons.py`.
+To add a reason, add a member of `Reason`, a row of `TABLE`, and a row in `tests/daemon/test_reasons.py`.
 `docs/reasons.md` is generated from the table (`reason_rows`). Code that needs several reasons selects them
 with `reasons_where`. A test rejects any other list of reasons.
 """
@@ -35,7 +35,7 @@ class Status(StrEnum):
 
 
 class Phase(Enum):
-    """The phase of a rollout, by its last decision."""
+    """The phase of a rollout, according to its last decision."""
 
     BEGINS = auto()  # a step has just been taken
     AWAITS = auto()  # the rollout waits for the instances of a step
@@ -64,7 +64,7 @@ class Hold(Enum):
 
 
 class Requeue(Enum):
-    """When the next reconcile is, if the decision names no time."""
+    """When the next reconcile happens if the decision names no time."""
 
     SWEEP = auto()  # at every sweep
     ON_CHANGE = auto()  # when the list shows a change, the wait has ended, or `spec.interval` has passed
@@ -96,7 +96,7 @@ class Meaning:
 
 
 class Reason(StrEnum):
-    """Why a scale set has its status. Stable: alerts and scripts match on these words."""
+    """Why a scale set has its status. The words are stable, because alerts and scripts match on them."""
 
     UP_TO_DATE = "UpToDate"
     SUSPENDED = "Suspended"
@@ -760,7 +760,7 @@ TABLE: dict[Reason, Meaning] = {
 
 
 def meaning_of(word: str) -> Meaning | None:
-    """The row of a reason that another version wrote, or None if this version does not know that reason.
+    """The row of the reason `word`, or None if only another version of this program knows that reason.
 
     >>> meaning_of("UpToDate") is Reason.UP_TO_DATE.meaning, meaning_of("Unheard")
     (True, None)

@@ -1,8 +1,7 @@
-"""Scale sets that the reconciler does not change, and why: another writer, or a change that Azure never
-allows.
+"""Refusals to change a scale set: it has another writer, or Azure never allows the change.
 
 Each refusal lasts until a person changes the spec or the scale set. The reconciler works around none of them.
-To add a refusal: a branch here, a `Reason`, and a row in the table of the test.
+To add a refusal, add a branch here, a `Reason`, and a row in the table of the test.
 """
 
 from datetime import UTC, datetime
@@ -21,8 +20,9 @@ def active_hold(
 ) -> Decision | None:
     """The decision for the hold that is in force, or None.
 
-    The first of these counts: the freeze, the pause of the fleet, the suspension, the pause of the scale set.
-    Each lasts until a person lifts it, even after it has expired. `model` is the model that was read last.
+    If there are several holds, the first in this order counts: the freeze, the pause of the fleet, the
+    suspension, the pause of the scale set. A hold lasts until a person lifts it, even after it has expired.
+    `model` is the model that was read last.
     """
     if freeze := desired.fleet.freeze:
         reason = Reason.FREEZE_EXPIRED if _is_over(freeze.until, at) else Reason.FROZEN
@@ -50,7 +50,7 @@ def is_on_hold(desired: ScaleSet, fleet_pause: FleetPause, model: Model | None) 
 def _hold_decision(suspension: Suspension, reason: Reason, words: tuple[str, str], field: str) -> Decision:
     """The decision for a suspension or a freeze.
 
-    `words` are "the scale set is suspended" and "suspension", or the same for a freeze.
+    `words` are "the scale set is suspended" and "suspension", or their counterparts for a freeze.
     """
     state, noun = words
     by = f" by {suspension.by}" if suspension.by else ""
@@ -73,7 +73,7 @@ def _hold_decision(suspension: Suspension, reason: Reason, words: tuple[str, str
 def _pause_decision(pause: Pause, who: str, what: str, at: datetime) -> Decision:
     """The decision that `who` is paused.
 
-    `reconciler resume` lifts the pause if it has the argument `what`.
+    `what` is the argument with which `reconciler resume` lifts the pause.
     """
     resume = f"`reconciler resume {what}`"
     if pause.until and _is_over(pause.until, at):
@@ -100,7 +100,7 @@ def describe_pause(pause: Pause, who: str, verb: str = "is") -> str:
 
 
 def describe_fleet_pause(fleet_pause: FleetPause) -> str:
-    """Who has paused the fleet, or why the fleet counts as paused, or "" if it does not."""
+    """Who has paused the fleet, or why it counts as paused, or "" if it is not paused."""
     if fleet_pause.pause:
         return describe_pause(fleet_pause.pause, "the fleet")
     return f"the fleet counts as paused, because {fleet_pause.unknown}" if fleet_pause.unknown else ""
@@ -168,7 +168,7 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
 def _foreign_owner(desired: ScaleSet, model: Model) -> Decision | None:
     """The decision that the scale set has another owner, or None.
 
-    A fleet with another name might be this fleet before it was renamed.
+    A fleet with another name might be this fleet under its former name.
     """
     if model.owner:
         return Decision(Reason.MANAGED_BY_ANOTHER, f"{_describe_owner(model.owner)}; remove the spec")
@@ -184,9 +184,9 @@ def _foreign_owner(desired: ScaleSet, model: Model) -> Decision | None:
 
 
 def _describe_owner(owner: str) -> str:
-    """The owner in words.
+    """The owner of the scale set, in words.
 
-    A known controller is certain to change the image. Any other resource in "managedBy" only might.
+    A known controller certainly changes the image. Any other resource in "managedBy" might.
     """
     if owner.startswith("/"):
         return f"the scale set's managedBy is {owner}, which may also change the image of the scale set"

@@ -1,5 +1,6 @@
-"""Which steps pass a closed gate. No step passes a hold. Only the last good image needs no approval, and
-passes the breaker.
+"""Which steps pass a closed gate. No step passes a hold.
+
+Only the last good image needs no approval and passes the breaker. The steps are:
 
 - **The return of the model** to the last good image. This takes no instance out of service. Until the model
   returns, every scale-out and repair creates another bad instance.
@@ -7,8 +8,8 @@ passes the breaker.
   another declared image is set, and is rolled out to the instances that do not serve.
 - **Remediation**: an instance that does not serve is brought to an image that is proven on this scale set, as
   long as no more than `maxUnhealthy` instances do not serve. If more do not serve, the cause is probably not
-  in the instances. The declared image is then rolled out to one batch of them, and the result decides about
-  the others.
+  in the instances. The declared image is then rolled out to one batch of them, and the result decides whether
+  the others follow.
 
 An image that a person declares urgent passes windows, waves and the cap on change (`urgency`).
 
@@ -37,8 +38,11 @@ from reconciler.spec.scale_set import OnFailure
 
 
 def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
-    """Whether the image that the model is leaving failed here, or an instance on a failed image does not
-    serve."""
+    """Whether the declared image is a fix.
+
+    It is a fix if the image that the model is leaving failed here, or if an instance on a failed image does
+    not serve.
+    """
     failed, leaving = aim.model.persisted.failed, aim.model.image
     unhealthy = [
         each for each in members(aim.desired, aim.model, aim.observed, instances) if each.is_not_serving
@@ -56,8 +60,8 @@ def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
 def passes_gates(aim: Aim, instances: Sequence[Instance]) -> bool:
     """Whether the model may be set although a gate is closed.
 
-    An image that is tried as remediation needs its approval in advance even with `approval: canary`, because
-    new instances run the image as soon as the model is set.
+    An image that is tried as remediation needs approval in advance, even with `approval: canary`, because new
+    instances run the image as soon as the model is set.
     """
     if aim.model.persisted.is_last_good(aim.image):
         return True
@@ -87,8 +91,11 @@ def remedy_candidates(context: Context) -> list[Member]:
 
 
 def has_unhealthy_to_roll_back(context: Context) -> bool:
-    """Whether `repin` has instances to bring to the last good image: instances on the failed image that do
-    not serve, or instances whose upgrade to the last good image is in progress."""
+    """Whether `repin` has instances to bring to the last good image.
+
+    These are the instances on the failed image that do not serve, and the instances whose upgrade to the last
+    good image is in progress.
+    """
     attempt = context.observed.attempt
     taken = attempt.instance_ids if attempt and attempt.is_upgrade_to(context.image) else ()
     return bool(remedy_candidates(context)) or any(
@@ -113,14 +120,14 @@ def failed_remediation(context: Context) -> Decision | None:
 
 
 def is_approved(aim: Aim) -> bool:
-    """Whether the image is approved, or needs no approval, like the last good one."""
+    """Whether the image is approved or, like the last good image, needs no approval."""
     if aim.rollout.approval is None or aim.model.persisted.is_last_good(aim.image):
         return True
     return objection(aim.desired, aim.model.persisted, aim.observed.authors) is None
 
 
 def _running_failed_image(aim: Aim, unhealthy: Sequence[Member]) -> list[Member]:
-    """Those of the `unhealthy` members that run the image that failed here."""
+    """The `unhealthy` members that run the image that failed here."""
     failed = aim.model.persisted.failed
     return [
         each for each in unhealthy if failed and each.instance.image and failed.is_of(each.instance.image)

@@ -39,7 +39,7 @@ _NOTICED = timedelta(minutes=5)
 def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -> PersistedState:
     """The state to persist with a change of the model: the image, the time, and the last good image.
 
-    The state does not depend on `onFailure`, which might have changed by the next restart.
+    The state does not depend on `onFailure`, because that setting might have changed by the next restart.
 
     The image that the model leaves is good if every instance that can run it does, and most are healthy.
     Latest is never good, because it might later resolve to the image that fails. The image that a fix
@@ -66,18 +66,18 @@ def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -
 
 
 def _failed(model: Model) -> Fingerprint | None:
-    """The image that a fix replaces: the failed one during a rollback, or else that of the model."""
+    """The image that a fix replaces: the failed image during a rollback, or else the model's image."""
     persisted, image = model.persisted, model.image
     return persisted.failed if image is None or persisted.is_last_good(image) else Fingerprint.of(image)
 
 
 def _is_proven(aim: Aim, staying: Sequence[Member]) -> bool:
-    """Whether the scale set has run the image that the model leaves: no instance could still be brought to
-    that image, and most instances are healthy on it.
+    """Whether the image that the model leaves has proven itself on the scale set.
 
+    Every instance that can be brought to that image must run it, and most instances must be healthy on it.
     The bake time need not have passed, because a return to an older image would move all instances. Soon
     after the rollout of the image, no instance may be unhealthy, because the image might be the cause. Later,
-    fewer instances must be unhealthy than healthy, and no more than maxUnhealthy.
+    the unhealthy instances must be fewer than the healthy ones, and no more than maxUnhealthy.
 
     10 instances, maxUnhealthy 20%, the rollout long ago: good with 2 unhealthy, not with 3
     """
@@ -92,7 +92,7 @@ def _is_proven(aim: Aim, staying: Sequence[Member]) -> bool:
 
 
 def abort(context: Context, failing: Decision) -> Decision | Need:
-    """The decision to set the model back, or `failing`, which says why the rollout failed and holds it.
+    """The decision to set the model back, or `failing` if the rollout holds instead.
 
     Without evidence against the image, the rollout holds, because another image would not help. An instance
     that becomes unhealthy after the end of the rollout is no evidence.
@@ -136,7 +136,8 @@ def _is_confirmed(context: Context) -> bool:
 def is_over(context: Context) -> bool:
     """Whether the rollout has ended.
 
-    If this process saw neither the beginning nor the end, the time since the last upgrade decides.
+    If this process saw neither the beginning nor the end of the rollout, the time since the last upgrade
+    decides.
     """
     progress = context.observed.progress
     if progress.is_under_way is not None:
@@ -145,12 +146,12 @@ def is_over(context: Context) -> bool:
 
 
 def _is_long_ago(aim: Aim, staying: Sequence[Member]) -> bool:
-    """Whether the last upgrade of a serving instance is longer ago than the time for which a rollout watches
-    a batch.
+    """Whether the last upgrade of a serving instance was long ago.
 
-    A failed instance does not count, because it can fail at any time. If no instance serves, the beginning of
-    the rollout counts. An instance that was created on its image does not count, because an autoscaler can
-    create one at any time. If all instances were created on their image, the oldest counts.
+    Long ago means longer than a rollout watches a batch. A failed instance does not count, because it can
+    fail at any time. If no instance serves, the beginning of the rollout counts. An instance that was created
+    on its image does not count, because an autoscaler can create one at any time. If all instances were
+    created on their image, the oldest counts.
 
         bakeTime 0, soak 0, health.timeout 5m, and 5m more:
         9 of 10 were upgraded three hours ago, and one failed just now: long ago
@@ -175,9 +176,9 @@ def _is_long_ago(aim: Aim, staying: Sequence[Member]) -> bool:
 def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
     """Why the model cannot return to the last good image, in words, or "" if it can.
 
-    Anyone who may write tags could name any image there, so something else must confirm the image: the model
-    or an instance is on it, this process recorded it, or a commit has declared it for this scale set. A
-    catalogue that does not answer blocks no rollback.
+    Anyone who may write tags could name any image in them, so something other than a tag must confirm the
+    image: the model or an instance is on it, this process recorded it, or a commit has declared it for this
+    scale set. A catalogue that does not answer blocks no rollback.
     """
     good = model.persisted.last_good
     if good is None:
@@ -203,7 +204,7 @@ def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
 
 
 def restore_model(aim: Aim, good: Image) -> Decision | Need | None:
-    """The step that sets the model to the last good image again, if another writer changed it; or None."""
+    """The decision to set the model to the last good image again if another writer changed it, or None."""
     model, failed = aim.model, short(aim.image)
     if model.image and same(model.image, good):
         return None
@@ -226,7 +227,7 @@ def restore_model(aim: Aim, good: Image) -> Decision | Need | None:
 def end_of_rollback(
     image: Image, good: Image, staying: Sequence[Member], counts: InstanceCounts | None
 ) -> Decision:
-    """The end of a rollback. `staying` and `counts` are relative to the last good image."""
+    """The decision at the end of a rollback. `staying` and `counts` are relative to the last good image."""
     still = sum(each.instance.runs(image) for each in staying)
     runs = "runs" if still == 1 else "run"
     who = f"{still} of {count(len(staying), 'instance')} still {runs}" if still else "no instance runs"

@@ -14,10 +14,10 @@ from reconciler.spec.image import short
 
 
 def completion(context: Context) -> Decision:
-    """The decision once every instance that can be upgraded runs the image: to wait for the bake time, or
-    that the rollout is complete, perhaps with instances left out.
+    """The decision once every instance that can be upgraded runs the image.
 
-    If this process has seen the rollout end, the restart of an instance does not begin the bake time again.
+    It either waits for the bake time, or reports that the rollout is complete, perhaps with instances left
+    out. If this process has seen the rollout end, the restart of an instance does not restart the bake time.
     """
     staying, counts, observed = context.members, context.counts, context.observed
     is_over = context.is_return or observed.progress.is_under_way is False
@@ -46,7 +46,7 @@ def completion(context: Context) -> Decision:
 
 
 def _contested(context: Context, members: Sequence[Member]) -> Decision:
-    """The decision that another writer and the reconciler revert each other's changes to single instances.
+    """The decision that another writer and the reconciler undo each other's changes to some instances.
 
     A person must choose between the two.
     """
@@ -67,7 +67,7 @@ def _contested(context: Context, members: Sequence[Member]) -> Decision:
 
 
 def _other_changes(staying: Sequence[Member], model: Model) -> str:
-    """The other changes of the model that instances on the image lack, in words, or ""."""
+    """The model changes other than the image that instances lack, in words, or "" if they lack none."""
     pending = sum(each.instance.latest_model is False for each in staying if not each.is_outdated)
     if not pending:
         return ""
@@ -87,7 +87,7 @@ def _other_changes(staying: Sequence[Member], model: Model) -> str:
 
 
 def _attached_names(instances: Sequence[Instance]) -> str:
-    """The instances that a person attached, in words, or ""."""
+    """The instances that a person attached, in words, or "" if there are none."""
     names = [each.name for each in instances if each.is_attached]
     if not names:
         return ""

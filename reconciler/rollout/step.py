@@ -22,12 +22,13 @@ def retry_delay(tries: int) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class PatchModel:
-    """Set the image of the model, if the model is still the one that was read.
+    """Set the image of the model, provided that the model has not changed since it was read.
 
-    Two patches to one image are the same step, whatever their etags, because the patch itself changes the
-    etag. `persisted` is the new persisted state, and `tags` are all tags including this state. None leaves
-    the tags unchanged. `good` is the last good image of this state, if more than a tag showed that the image
-    is good. `not_serving` are the ids of the instances that do not serve when the step is taken.
+    Two patches to the same image are the same step, whatever their etags, because the patch itself changes
+    the etag. `persisted` is the new persisted state, and `tags` are all tags including this state. If they
+    are None, the tags stay unchanged. `good` is the last good image in this state, if something other than a
+    tag showed that the image is good. `not_serving` are the ids of the instances that do not serve when the
+    step is taken.
     """
 
     image: Image
@@ -49,9 +50,9 @@ class Upgrade:
     Their ids are numbers, or in Flexible orchestration the names of virtual machines. This is the one place
     that checks a list of instance ids: Azure reads an empty list or "*" as all instances.
 
-    `not_serving` are the ids of those that do not serve when they are upgraded. `behind` are the ids of those
-    that already run the image and lack another change of the model. `evicted` is how many instances Azure had
-    evicted before this step (see `eviction`). `domain` and `names` are for messages.
+    `not_serving` are the ids of the instances that do not serve when they are upgraded. `behind` are the ids
+    of the instances that already run the image but lack another model change. `evicted` is how many instances
+    Azure had evicted before this step (see `eviction`). `domain` and `names` are for messages.
     """
 
     instance_ids: tuple[str, ...]
@@ -76,13 +77,13 @@ Step = PatchModel | Upgrade
 class Attempt:
     """The last step that Azure accepted, and when it was sent.
 
-    Only the process that took the step knows the attempt, which prevents repeated requests. A new process
-    might repeat the step, which is safe: the new step is the same, or an upgrade within the same domain.
+    An attempt prevents repeated requests. Only the process that took the step knows it. A new process might
+    repeat the step. That is safe, because the new step is the same, or an upgrade within the same domain.
 
     `operation` is the address of the operation, or "" if Azure named none. `tries` is how often the same step
-    was taken in a row. `has_succeeded` is whether the operation was seen to succeed. `error` is the error of
-    the operation, or "" if none was read. `earlier_error` is the error of the previous attempt, if that was
-    an upgrade to the same image.
+    was taken in a row. `has_succeeded` says whether the operation was seen to succeed. `error` is the error
+    of the operation, or "" if none was read. `earlier_error` is the error of the previous attempt, if that
+    was an upgrade to the same image.
     """
 
     step: Step
@@ -95,7 +96,7 @@ class Attempt:
 
     @property
     def instance_ids(self) -> tuple[str, ...]:
-        """The instances of an upgrade. A change of the model has none."""
+        """The ids of the upgraded instances. A change of the model has none."""
         return self.step.instance_ids if isinstance(self.step, Upgrade) else ()
 
     def then(self, step: Step, at: datetime, operation: str) -> "Attempt":
@@ -115,11 +116,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class TagWrite:
-    """The last write of the tags alone. It records the failure of the image `failed`.
+    """The last write of tags that did not change the model.
 
-    If `failed` is None, it removes the record of a failure. A write is not a step: no rollout waits for it,
-    or stops if it is refused. `refusal` is why Azure refused the write, or "" if Azure accepted it. Only the
-    process that requested a write knows of it.
+    The write records that the image `failed` has failed. If `failed` is None, it removes the record of a
+    failure. Such a write is not a step: no rollout waits for it, and no rollout stops if Azure refuses it.
+    `refusal` is why Azure refused the write, or "" if Azure accepted it. Only the process that requested the
+    write knows of it.
     """
 
     failed: Fingerprint | None

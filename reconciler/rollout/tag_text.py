@@ -24,7 +24,7 @@ def fields(parts: Iterable[str]) -> defaultdict[str, str]:
 
 
 def moment(text: str) -> datetime | None:
-    """The time in ISO 8601 with its zone, or None if the text is anything else."""
+    """The time that the text gives in ISO 8601 with a zone, or None if the text is anything else."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

@@ -1,6 +1,7 @@
-"""The persisted state of a scale set as its tags, and back.
+"""Converts the persisted state of a scale set to its tags and back.
 
-The state is one text, cut where a tag is full. Azure keeps 256 characters in a tag and 50 tags on a resource:
+The state is one text, cut where a tag is full. Azure allows 256 characters in a tag and 50 tags on a
+resource:
 
     vmss-reconciler-state        v1;fleet=shop;began=2026-01-05T09:00:00+00:00,5f0c…,web/1.4.0;good=/subscript
     vmss-reconciler-state-2      ions/…/galleries/acme/images/web/versions/1.3.0
@@ -8,14 +9,14 @@ The state is one text, cut where a tag is full. Azure keeps 256 characters in a 
     vmss-reconciler-approved-by  by=ada@example.com;at=2026-01-05T09:00:00+00:00;image=9b1d…,24.04.202601140
 
 The approved image has a tag of its own, which people can read, and the approver has another. An earlier
-version writes only the first of these, so the second names the image too. An unknown part of the state is
-kept unchanged. A text that does not begin with the known version is not read at all: a later version of this
-program wrote it, and might have recorded a failed image.
+version of this program writes only the first tag, so the second names the image too. An unknown part of the
+state is kept unchanged. A text that does not begin with the known version is not read at all: a later version
+of this program wrote it, and might have recorded a failed image.
 
 Tags of an earlier version are read until the current ones are first written. It is not certain whether Azure
-merges tags or replaces them. Therefore all other tags are sent together with ours. A tag that is no longer
-needed is emptied by one write, which is safe in both cases. The next write omits it, which removes the tag if
-Azure replaces tags. Room is counted as if omitted tags stayed.
+merges tags or replaces them, so all other tags are sent together with ours. If a tag is no longer needed, the
+first write empties it, which is safe in both cases. The next write omits it, which removes the tag if Azure
+replaces tags. Room is counted as if omitted tags stayed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +50,7 @@ Tags = Mapping[str, str]
 
 
 def persisted_state(tags: Tags) -> PersistedState:
-    """The state in the tags of a scale set. Text that is not an image is ignored."""
+    """The state in the tags of a scale set. Text that does not name an image is ignored."""
     known = {name.casefold(): value for name, value in tags.items()}
     approved = _image(_text(known, APPROVED) or _former(known, "approved"))
     approval = PersistedState(
@@ -88,8 +89,8 @@ def with_state(tags: Tags, persisted: PersistedState) -> dict[str, str]:
 def storable(persisted: PersistedState) -> PersistedState:
     """The part of the state that can be stored.
 
-    Drops a last good image whose text does not fit into four tags, as that of a VHD might not. Truncated, the
-    text would name another image.
+    A last good image is dropped if its text does not fit into four tags, which can happen with the URL of a
+    VHD. A truncated text would name another image.
     """
     return persisted if is_storable(persisted) else replace(persisted, last_good=None)
 
@@ -180,7 +181,7 @@ def _text(known: Tags, tag: str) -> str:
 
 
 def _cut(tag: str, text: str, tags: Tags) -> dict[str, str]:
-    """The text on as few tags as possible. An existing tag that is no longer needed is emptied."""
+    """The text, split over as few tags as possible. An existing tag that is no longer needed is emptied."""
     there = {name.casefold() for name in tags}
     found = {}
     for number, name in enumerate(_names(tag)):
@@ -204,7 +205,7 @@ def _beside(tags: Tags, ours: Tags, former: Sequence[str]) -> dict[str, str]:
 
 
 def _approval_to_move(tags: Tags) -> dict[str, str]:
-    """The tags for an approval that so far exists only under a former name, or {}."""
+    """The tags for an approval that so far exists only under a former name, or {} if there is none."""
     known = {name.casefold(): value for name, value in tags.items()}
     if any(name in known for name in _names(APPROVED)):
         return {}

@@ -1,4 +1,4 @@
-"""An image that a person declared urgent (`spec.urgent` of the Fleet), and what does not block it meanwhile.
+"""An image that a person declared urgent (`spec.urgent` of the Fleet), and what does not block it.
 
 Windows, waves, bake times and the cap on change do not block the image, and a soak lasts at most ten minutes.
 Everything else applies: holds, approval, pilot and breaker, checks and dependencies, domains and amounts.
@@ -26,7 +26,7 @@ def with_urgent_limits(desired: ScaleSet, at: datetime) -> ScaleSet:
 
 
 def urgency_note(fleet: Fleet, image: Image, at: datetime) -> str:
-    """Why the image is urgent, by whom and until when, in words, or "" if it is not."""
+    """Why, by whom and until when the image is urgent, in words, or "" if it is not urgent."""
     urgent = fleet.urgency(image, at)
     if urgent is None:
         return ""

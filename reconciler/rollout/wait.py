@@ -1,10 +1,9 @@
-"""How long a scale set has waited for a condition to pass, how often it was checked, and when it is checked
-next.
+"""How long a scale set has waited for a condition to pass, and when to check the condition again.
 
 During a condition that should pass by itself, the scale set is Reconciling at first, and Failing once the
-condition has lasted longer than `fails_after` in its row of the table of reasons. The scale set then stays
-Failing through other waits and every retry, until something changes. An alert on half an hour of Failing must
-not resolve between two tries.
+condition has lasted longer than `fails_after` in its row of the reason table. The scale set then stays
+Failing through other waits and every retry, until something changes. An alert for half an hour of Failing
+must not resolve between two tries.
 
     09:00:00  Conflict                                   Reconciling
     09:05:15  Conflict, for the sixth time               Failing since 09:00:00: fails_after is 5m
@@ -23,7 +22,7 @@ LONGEST = timedelta(minutes=5)  # between two reconciles during a wait
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """`tries` counts the consecutive reconciles with this reason."""
+    """A wait for a condition to pass. `tries` counts the consecutive reconciles with this reason."""
 
     reason: Reason
     since: datetime
@@ -31,7 +30,7 @@ class Wait:
     is_failing: bool = False
 
     def backoff(self, first: timedelta, most: timedelta = LONGEST) -> timedelta:
-        """The delay before the next try, doubled each time.
+        """The delay before the next try. It doubles with each try.
 
         >>> wait = Wait(Reason.CONFLICT, datetime(2026, 1, 5, 9), tries=3)
         >>> print(wait.backoff(timedelta(seconds=15)), wait.backoff(timedelta(minutes=2)))
@@ -44,7 +43,7 @@ class Wait:
 def wait_after(before: Wait | None, reason: Reason, at: datetime, *, is_repeated: bool) -> Wait | None:
     """The wait after a reconcile at `at` with this reason, or None.
 
-    `is_repeated` is whether the step of this reconcile is the same as the last step.
+    `is_repeated` says whether the step of this reconcile is the same as the last step.
     """
     meaning = reason.meaning
     if meaning.fails_after is None and not meaning.is_error and not meaning.is_retried:

@@ -18,11 +18,11 @@ from reconciler.spec.image import short
 
 
 def awaited_instances(context: Context, *, is_last: bool) -> list[Instance]:
-    """The instances that a rollout waits for before its next batch, except those that `maxUnhealthyUpgraded`
-    tolerates.
+    """The instances that a rollout waits for before its next batch.
 
-    The tolerance is relative to the instances upgraded so far, so that it never covers a canary alone. If
-    nothing is left to upgrade (`is_last`), no instance is tolerated.
+    Instances that `maxUnhealthyUpgraded` tolerates are left out. The tolerance is relative to the instances
+    upgraded so far, so that it never covers a canary alone. If nothing is left to upgrade (`is_last`), no
+    instance is tolerated.
     """
     desired, at = context.desired, context.at
     # An instance that did not serve when it was upgraded is waited for no longer than health.timeout.
@@ -77,11 +77,10 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
 
 
 def relapse_during_soak(context: Context) -> Decision | None:
-    """The failure of instances that became unhealthy too often during their soak, but are healthy now; or
-    None.
+    """The failure of instances that became unhealthy too often during their soak, or None.
 
-    If every observation finds an instance healthy, only the time that Azure reports for its health shows that
-    it relapsed.
+    The instances are healthy now. If every observation found an instance healthy, only the time that Azure
+    reports for its health shows that it relapsed.
     """
     flapping = [each.instance for each in context.members if is_flapping(each)]
     if not flapping or soak_wait(context) is None:
@@ -126,13 +125,14 @@ def endless_upgrade(aim: Aim, attempt: Attempt) -> Decision | None:
 
 
 def missed_rollout_deadline(context: Context) -> Decision | None:
-    """The failure of a rollout that has taken longer than `deadline`, not counting its holds; or None.
+    """The failure of a rollout that has taken longer than `deadline`, not counting its holds, or None.
 
-    The tags record when the rollout began. A missed deadline is no evidence against the image, so the rollout
-    only stops. The time of the beginning stays in the tags after the rollout, so it no longer counts once
-    this process has seen the rollout end. If this process has seen neither the beginning nor the end, the
-    time does not count if the last instance became healthy longer ago than the deadline. An instance that was
-    left out then and can be upgraded now is not part of that rollout.
+    A missed deadline is no evidence against the image, so the rollout only stops.
+
+    The tags record when the rollout began. That time stays in the tags after the rollout, so it no longer
+    counts once this process has seen the rollout end. If this process has seen neither the beginning nor the
+    end, the time does not count if the last instance became healthy longer ago than the deadline. An instance
+    that was left out then and can be upgraded now is not part of that rollout.
 
     deadline 4h, began at 09:00, suspended for 1h: exceeded after 14:00
     """

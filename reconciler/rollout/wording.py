@@ -27,7 +27,7 @@ def join(names: Iterable[str]) -> str:
 
 
 def join_first(first: Sequence[T], name: Callable[[T], str], size: int) -> str:
-    """Like `join`, of the first of `size` items. `name` is called only for those that are shown."""
+    """Like `join`, for the first of `size` items. `name` is called only for the items shown."""
     return ", ".join(map(name, first[:MOST_NAMES])) + _more(size - MOST_NAMES)
 
 
@@ -36,7 +36,7 @@ def _more(number: int) -> str:
 
 
 def list_names(names: Iterable[str], size: int | None = None) -> str:
-    """The first few names as part of a sentence. If `size` is larger, they are the first of that many.
+    """The first few names as part of a sentence. If `size` is given, `names` are the first of that many.
 
     >>> print(list_names(["a"]), list_names(["a", "b", "c"]), list_names("abcdef"), sep="; ")
     a; a, b and c; a, b, c, d and 2 more
@@ -49,7 +49,7 @@ def list_names(names: Iterable[str], size: int | None = None) -> str:
 
 
 def list_numbered(names: Sequence[str]) -> str:
-    """Like `list_names`, but a noun that all names begin with is not repeated.
+    """Like `list_names`, but does not repeat a noun that all names begin with.
 
     >>> print(list_numbered(["zone 1"]), list_numbered(["zone 1", "zone 2"]), sep="; ")
     zone 1; zones 1 and 2
@@ -61,8 +61,10 @@ def list_numbered(names: Sequence[str]) -> str:
 
 
 def describe(instances: Iterable[Instance]) -> str:
-    """The first few instances by name, grouped by problem: "web_0 and web_5 (both unhealthy), web_1
-    (stopped)"."""
+    """The first few instances by name, grouped by problem.
+
+    The text reads like "web_0 and web_5 (both unhealthy), web_1 (stopped)".
+    """
     by_problem: dict[str, list[str]] = {}
     every = list(instances)
     for each in every[:MOST_NAMES]:
@@ -92,7 +94,7 @@ def describe_upgrade(step: Upgrade) -> str:
 def describe_step(step: Step, current: Image | None) -> str:
     """The step as a clause: "upgrading web_1 and web_6 to 24.04.202601140".
 
-    `current` is the image of the model before the step.
+    `current` is the model's image before the step.
     """
     if isinstance(step, Upgrade):
         return f"upgrading {describe_upgrade(step)}"
@@ -100,7 +102,7 @@ def describe_step(step: Step, current: Image | None) -> str:
 
 
 def describe_progress(attempt: Attempt) -> str:
-    """What Azure has been doing since `attempt` was sent. The line stays the same, because the time does."""
+    """What Azure has been doing since `attempt` was sent. The text is the same at every observation."""
     step, since = attempt.step, f"since {time_of_day(attempt.at)}"
     if not isinstance(step, Upgrade):
         return f"Azure has been changing the model's image to {short(step.image)} {since}"

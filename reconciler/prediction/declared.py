@@ -1,4 +1,4 @@
-"""The specs of a prediction: those in force, which do not change while it runs, after those of the base."""
+"""The specs for a prediction: first those of the base, if there is one, and then those in force."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,17 +16,18 @@ _AUTHOR = Author("the author of the change", "")
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The specs before a change: those of a commit, by key."""
+    """The specs before a change, from a commit, by scale set key."""
 
     commit: str
     scale_sets: Mapping[str, ScaleSet]
 
 
 class UnchangingSpecs:
-    """The specs that another source had in force when this was made. It knows the history of that source.
+    """The specs that another source had in force when this object was made, with the history of that source.
 
-    With a base, the first refresh puts the specs of the base in force. What is pending from earlier commits
-    then does not count as a part of the change (`spec.maxChange`), as for a daemon that has seen both.
+    With a base, the first refresh puts the specs of the base in force. Rollouts still pending from earlier
+    commits then do not count as part of the change (`spec.maxChange`), just as for a daemon that has seen
+    both.
     """
 
     def __init__(self, specs: DeclaredSpecs, base: Base | None = None) -> None:
@@ -67,7 +68,7 @@ class UnchangingSpecs:
 
 
 class ReadSpecs(UnchangingSpecs):
-    """The same, with the authors that the source knows."""
+    """UnchangingSpecs with the authors that the source knows."""
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
         return self._specs.authors(desired, commit)

@@ -1,7 +1,7 @@
-"""The forecast of a fleet: every rollout to come, with waves, caps and windows, if all goes well.
+"""The forecast for a fleet: every rollout to come, with waves, caps and windows, if all goes well.
 
-The daemon itself decides (`Playback`) on a predicted fleet (`PredictedAzure`). What only a person can end in
-another way than by an approval stands still, and is reported.
+The daemon itself decides (`Playback`) on a predicted fleet (`PredictedAzure`). If a scale set needs a person
+for anything other than an approval, it stands still and is reported.
 """
 
 from collections import defaultdict
@@ -29,13 +29,13 @@ _SHORTEST_WAIT = timedelta(minutes=2)  # that is reported
 
 @dataclass(frozen=True, slots=True)
 class FleetForecast:
-    """What is to come for each scale set, by key.
+    """What will happen to each scale set, by key.
 
-    `forecasts` are those of the scale sets that take at least one step. `began` is when they take the first
-    one, and `ended` when they are settled, if they get there. Both assume that approvals are given at once.
-    `last` are the last outcomes. `assumed_recoveries` are how many instances on the declared image are
-    unhealthy or stopped and are predicted to recover although nothing is done to them. `is_whole` is False if
-    the prediction stopped before its end, at `until`.
+    `forecasts` has the forecasts of the scale sets that take at least one step. `began` is when they take the
+    first one, and `ended` is when they become Ready, if they do. Both assume that approvals are given at
+    once. `last` has the last outcomes. `assumed_recoveries` is the number of instances on the declared image
+    that are unhealthy or stopped now, and that are assumed to recover by themselves. `is_whole` is False if
+    the prediction stopped early, at `until`.
     """
 
     at: datetime
@@ -55,9 +55,9 @@ def forecast_fleet(
     settings: Settings,
     base: Base | None = None,
 ) -> FleetForecast:
-    """Predict the rollouts of a fleet. `durations` are the usual durations of a batch, by key.
+    """Predict the rollouts of a fleet. `durations` has the usual batch durations, by scale set key.
 
-    The daemon has seen the specs of the base, if there is one, before those in force.
+    If there is a base, the predicted daemon sees its specs before those in force.
     """
     unchanging = UnchangingSpecs(specs, base)
     declared = {each.target.key: each for each in unchanging.scale_sets}
@@ -77,9 +77,9 @@ def forecast_from(
     *,
     is_played_out: bool = False,
 ) -> FleetForecast:
-    """What a playback has found. `steps` are those that were taken, in order.
+    """The forecast that a playback yields. `steps` are the steps that were taken, in order.
 
-    `is_played_out`: what fails in the end is known to stay so.
+    `is_played_out` says whether the last outcome of each scale set is final.
     """
     taken: dict[str, list[PlayedStep]] = defaultdict(list)
     for step in steps:
@@ -125,14 +125,14 @@ class _Prediction(Playback):
         return True
 
     def _same_until(self, desired: ScaleSet, outcome: Outcome, now: datetime) -> datetime:
-        """Until when no event happens and nothing can be overdue."""
+        """The time until which no event happens and nothing can become overdue."""
         key = desired.target.key
         if outcome.is_error and self._predicted.is_unread(key):
             return self.at + _LIMITS.horizon
         return now if outcome.step else self._predicted.same_until(desired, outcome.until)
 
     def _rests(self, state: ScaleSetState) -> bool:
-        """Whether it is settled, waits for others, or finds the same again and again."""
+        """Whether the scale set is settled, waits for others, or has the same outcome again and again."""
         outcome = state.outcome
         if outcome is None:
             return False
@@ -144,7 +144,7 @@ class _Prediction(Playback):
 
 
 def _never(_seconds: float) -> None:
-    """Nothing waits in a prediction: no request is throttled."""
+    """Do not sleep. No request is throttled in a prediction."""
 
 
 def _forecast(

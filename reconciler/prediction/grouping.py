@@ -1,4 +1,4 @@
-"""Groups what a report tells once."""
+"""Groups items that a report mentions together."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ K = TypeVar("K")
 
 
 def group_by(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
-    """The items with the same key together, in the order in which they come.
+    """The items, grouped by key, in their original order.
 
     >>> group_by(["web", "api", "worker"], len)
     {3: ['web', 'api'], 6: ['worker']}

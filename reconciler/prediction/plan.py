@@ -1,6 +1,6 @@
 """What a change will do to a fleet: which scale sets and instances, when, and what could go wrong.
 
-A plan compares the specs with Azure, and if there is a base, with the specs of an earlier commit.
+A plan compares the specs with Azure and, if there is a base, with the specs of an earlier commit.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ from reconciler.spec.scale_set import ScaleSet
 
 @dataclass(frozen=True, slots=True)
 class ImageChange:
-    """Scale sets that go from one image to another. `before` is None if it is unknown."""
+    """A change from one image to another, on the scale sets `names`. `before` is None if it is unknown."""
 
     before: Image | None
     after: Image
@@ -32,7 +32,7 @@ class ImageChange:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """The rollouts of one wave. `first` is the scale set that begins. `ends` is None if that is unknown."""
+    """The rollouts of one wave. `first` is the scale set that begins first. `ends` is None if unknown."""
 
     number: int
     scale_sets: int
@@ -44,7 +44,7 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class WorstLoss:
-    """The largest share of one scale set that is unavailable at once."""
+    """The largest share of any one scale set that is unavailable at once."""
 
     name: str
     instances: int
@@ -53,7 +53,7 @@ class WorstLoss:
 
 @dataclass(frozen=True, slots=True)
 class WorstMoment:
-    """When most instances are unavailable, over all scale sets of the change that are in a batch then."""
+    """The time at which the most instances are unavailable, over all scale sets that roll out."""
 
     at: datetime
     instances: int
@@ -74,7 +74,7 @@ class Plan:
     base: Base | None = None
 
     def limited_to(self, fits: Callable[[ScaleSet], bool]) -> "Plan":
-        """The part of the plan that is about the scale sets that fit."""
+        """The plan, limited to the scale sets for which `fits` is true."""
         declared = {each.key for each in self.states}
         states = tuple(each for each in self.states if fits(each.desired))
         shown = {each.key for each in states}
@@ -101,14 +101,14 @@ class Plan:
 
     @cached_property
     def changed(self) -> tuple[ScaleSetState, ...]:
-        """The scale sets whose spec the change adds or changes. Without a base, those that roll out."""
+        """The scale sets whose spec the change adds or changes. Without a base, the ones that roll out."""
         if self.base is None:
             return self.rolling
         return tuple(filter(self.is_changed, self.states))
 
     @property
     def changes_fleet(self) -> bool:
-        """Whether the change concerns the settings of the Fleet, which apply to every scale set."""
+        """Whether the change affects the settings of the Fleet, which apply to every scale set."""
         before = self.base.scale_sets if self.base else {}
         return any(
             each.key in before and before[each.key].fleet != each.desired.fleet for each in self.states
@@ -116,9 +116,9 @@ class Plan:
 
     @property
     def paused(self) -> str:
-        """Who has paused the fleet, and why. "" if it is not paused.
+        """Who has paused the fleet, and why, or "" if it is not paused.
 
-        The forecast is as if the pause were lifted now.
+        The forecast assumes that the pause is lifted now.
         """
         return next((describe_fleet_pause(each.fleet_pause) for each in self.states), "")
 
@@ -142,17 +142,17 @@ class Plan:
 
     @property
     def ends(self) -> datetime | None:
-        """When the last rollout ends, or None if a rollout does not reach its end or there is no rollout."""
+        """When the last rollout ends, or None if there is no rollout or one does not reach its end."""
         return None if self._unfinished else self._end(self.rolling)
 
     @property
     def unfinished_at(self) -> datetime | None:
-        """When the forecast stops, if something of the change is still to come then."""
+        """When the forecast stops before the change is complete, or None if it does not."""
         return self.forecast.until if self._unfinished else None
 
     @cached_property
     def _unfinished(self) -> tuple[ScaleSetState, ...]:
-        """The scale sets of the change that are not settled when the forecast stops before its end."""
+        """The changed scale sets that are not settled when the forecast stops early."""
         if self.forecast.is_whole:
             return ()
         last = self.forecast.last
@@ -164,7 +164,7 @@ class Plan:
 
     @property
     def worst_loss(self) -> WorstLoss | None:
-        """None if no instance is upgraded."""
+        """The largest loss in any one scale set, or None if no instance is upgraded."""
         losses = [
             WorstLoss(each.desired.name, found.max_unavailable, found.total)
             for each in self.rolling
@@ -174,7 +174,7 @@ class Plan:
 
     @property
     def worst_moment(self) -> WorstMoment | None:
-        """None if no instance is upgraded."""
+        """The moment of the largest loss over all scale sets, or None if no instance is upgraded."""
         forecasts = [self.forecast_of(each) for each in self.rolling]
         changes = sorted(change for each in forecasts for change in _changes_of_loss(each))
         lost = list(accumulate(change for _, change in changes))
@@ -185,7 +185,7 @@ class Plan:
 
     @property
     def images(self) -> tuple[ImageChange, ...]:
-        """The changes of images, the largest first."""
+        """The image changes, with the change to the most scale sets first."""
         groups: dict[tuple[str, str], list[ScaleSetState]] = defaultdict(list)
         for each in self.rolling:
             before = self._before(each)
@@ -208,18 +208,18 @@ class Plan:
         return self.forecast.forecasts[state.key]
 
     def steps_begin(self, state: ScaleSetState) -> datetime:
-        """When its first step is taken, even if that assumes an immediate approval."""
+        """When this scale set takes its first step, even if that assumes an immediate approval."""
         return self.forecast.began[state.key]
 
     def is_changed(self, state: ScaleSetState) -> bool:
-        """Whether the change adds or changes its spec. Always true without a base."""
+        """Whether the change adds or changes the spec of this scale set. Always true without a base."""
         if self.base is None:
             return True
         before = self.base.scale_sets.get(state.key)
         return before is None or differs(before, state.desired)
 
     def _before(self, state: ScaleSetState) -> Image | None:
-        """The image before the change: the declared one if that changes, or else that of the model."""
+        """The image before the change: the declared image if it changes, or else the model's image."""
         declared = self.base.scale_sets.get(state.key) if self.base else None
         if declared and not same(declared.image, state.desired.image):
             return declared.image
@@ -244,9 +244,9 @@ class Plan:
 
 
 def _changes_of_loss(forecast: Forecast) -> Iterator[tuple[datetime, int]]:
-    """How much more, or less, of a scale set is unavailable, and from when on.
+    """The changes in the number of unavailable instances, each with its time.
 
-    A batch takes as long as usual, and ends at the latest when the next one begins.
+    A batch takes as long as usual, but ends no later than the next batch begins.
     """
     begins = [each.at for each in forecast.batches[1:]]
     for batch, following in zip_longest(forecast.batches, begins):

@@ -1,4 +1,4 @@
-"""Makes a plan: reads the fleet as the daemon does, without a step, and predicts what follows."""
+"""Makes a plan: reads the fleet as the daemon does, takes no step, and predicts what follows."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def plan_fleet(
     check_reach: Reach | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[Plan, Store]:
-    """The plan of what the specs declare, and the store after the observation that it begins with.
+    """Plan the change that the specs declare. Also returns the store after the initial observation.
 
     The options are those of a `Reconciler`.
     """

@@ -1,7 +1,8 @@
 """The daemon itself, run forward on an Azure whose clock is moved from one event to the next.
 
-The `Reconciler` decides, with all its gates, on the schedule of its loop. A person approves each image as
-soon as it needs approval. What time, another scale set or Azure can end is waited for.
+The `Reconciler` decides, with all its gates, on the schedule of its loop. Each image is approved as soon as
+it needs approval. The playback waits for any condition that can end by itself, with time or through another
+scale set or Azure.
 """
 
 import logging
@@ -32,11 +33,11 @@ class PlayedAzure(AzureClient, Protocol):
     """A client of an Azure whose clock can be moved."""
 
     def move_to(self, at: datetime) -> None:
-        """Move the clock forward, or leave it if it is later already."""
+        """Move the clock forward to `at`, unless it is already later."""
         ...
 
     def next_event(self, key: str) -> datetime | None:
-        """When Azure changes this scale set next at the earliest, None if it does not."""
+        """The earliest time at which Azure changes this scale set next, or None if it does not."""
         ...
 
     def approve_as(self, key: str, image: Image, by: str) -> None:
@@ -46,7 +47,7 @@ class PlayedAzure(AzureClient, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PlayedStep:
-    """A step that was taken, and the scale set right before it."""
+    """A step that was taken, with the scale set as it was right before the step."""
 
     key: str
     step: Step
@@ -56,7 +57,7 @@ class PlayedStep:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The outcomes with one reason and status in a row: the first of them, and when it began."""
+    """A run of outcomes with the same reason and status: when it began, and its first outcome."""
 
     began: datetime
     first: Outcome
@@ -64,14 +65,14 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far a playback goes: until this much later, and for this many reconciles."""
+    """The limits of a playback: how much time it may cover, and how many reconciles it may run."""
 
     horizon: timedelta
     reconciles: int
 
 
 class Playback(ABC):
-    """One daemon, from a start at the current time of its Azure."""
+    """The playback of one daemon, beginning at the current time of its Azure."""
 
     def __init__(
         self,
@@ -122,18 +123,18 @@ class Playback(ABC):
 
     @property
     def stretches(self) -> Mapping[str, Sequence[Stretch]]:
-        """What happened to each scale set, in order, by key."""
+        """The outcomes for each scale set, in order, by key."""
         return self._stretches
 
     @property
     def is_whole(self) -> bool:
-        """Whether it did not stop at a limit."""
+        """Whether the playback has stayed within its limits."""
         is_too_late = self._azure.now() - self.at > self._limits.horizon
         return not is_too_late and self._reconciles <= self._limits.reconciles
 
     @property
     def until(self) -> datetime:
-        """How far it has come, at most to its horizon."""
+        """The time that the playback has reached, at most its horizon."""
         return min(self._azure.now(), self.at + self._limits.horizon)
 
     def sweep(self) -> tuple[str, ...]:
@@ -170,15 +171,15 @@ class Playback(ABC):
 
     @abstractmethod
     def _is_over(self) -> bool:
-        """Whether nothing more will happen. Asked after a sweep without any change."""
+        """Whether nothing more will happen. Called after a sweep without any change."""
 
     @abstractmethod
     def _can_skip_sweeps(self) -> bool:
-        """Whether every sweep finds the same until the next event, requeued reconcile or date."""
+        """Whether every sweep finds nothing new until the next event, requeued reconcile or date."""
 
     @abstractmethod
     def _same_until(self, desired: ScaleSet, outcome: Outcome, now: datetime) -> datetime:
-        """Until when every outcome of a scale set is the same as this one. `now` if that is unknown."""
+        """The time until which the outcome of a scale set stays the same, or `now` if that is unknown."""
 
     def _note(self, outcome: Outcome) -> None:
         key = self._key_of[outcome.name]
@@ -194,7 +195,7 @@ class Playback(ABC):
         self._stretches.setdefault(key, []).append(Stretch(outcome.at, outcome))
 
     def _requeue(self, key: str, outcome: Outcome, now: datetime) -> datetime | None:
-        """When to reconcile again: after the reconciles that would find nothing new."""
+        """The time of the next reconcile that can find something new, or None."""
         if outcome.reason is Reason.AWAITING_APPROVAL and (state := self._reconciler.store.get(key)):
             self._azure.approve_as(key, state.exact, _APPROVER)
             return now
@@ -215,11 +216,11 @@ class Playback(ABC):
         return bool(outcome.until and state and state.progress.passes + 1 < state.desired.health.passes)
 
     def _events(self) -> list[datetime]:
-        """When Azure changes a scale set next, for each that it changes."""
+        """The time of Azure's next change to each scale set, if there is one."""
         return [at for key in self._declared if (at := self._azure.next_event(key))]
 
     def _dates(self) -> list[datetime]:
-        """The times in the future that an outcome names, or at which a batch has soaked or is overdue."""
+        """The future times that an outcome names, or at which a batch has soaked or becomes overdue."""
         outcomes = [state.outcome for state in self.states if state.outcome]
         named = [
             *(outcome.until for outcome in outcomes),
@@ -230,7 +231,10 @@ class Playback(ABC):
 
 
 def _dates_of_batch(state: ScaleSetState) -> tuple[datetime, ...]:
-    """When the last batch has passed its soak, which opens the gate of a pilot, and when it is overdue."""
+    """The times at which the last batch completes its soak, and at which it becomes overdue.
+
+    The end of the soak opens the gate of a pilot.
+    """
     attempt, desired = state.progress.attempt, state.desired
     if attempt is None:
         return ()

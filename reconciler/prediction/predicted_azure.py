@@ -1,8 +1,8 @@
-"""Azure as it will be if all goes well: the fleet of a snapshot, on a clock that a prediction moves.
+"""Azure as it will be if all goes well: the fleet from a snapshot, on a clock that a prediction moves.
 
 Each scale set is a `PredictedState`. Steps succeed, and upgraded instances become healthy within the usual
-duration of a batch. Nobody else changes anything. What could not be read for the snapshot cannot be read
-here either, for the same reason.
+duration of a batch. Nobody else changes anything. If something could not be read for the snapshot, reading it
+here fails in the same way.
 """
 
 from collections.abc import Iterator, Mapping
@@ -43,14 +43,14 @@ _OPERATION = "the address of an operation"
 class PredictedAzure:
     """A client of the predicted fleet.
 
-    `steps` are those taken so far. `assumed_recoveries` are the numbers of unhealthy instances that recover
-    although nothing is done to them, by key.
+    `steps` are the steps taken so far. `assumed_recoveries` has the number of unhealthy instances that are
+    assumed to recover by themselves, by scale set key.
     """
 
     def __init__(
         self, snapshot: Snapshot, scale_sets: Mapping[str, ScaleSet], durations: Mapping[str, BatchDuration]
     ) -> None:
-        """`scale_sets` are the specs and `durations` the usual durations of a batch, both by key."""
+        """`scale_sets` has the specs, and `durations` the usual batch durations, both by key."""
         self._snapshot = snapshot
         self._now = snapshot.at
         self._worlds: dict[str, PredictedState] = {}
@@ -73,13 +73,13 @@ class PredictedAzure:
         self._now = max(self._now, at)
 
     def next_event(self, key: str) -> datetime | None:
-        """When Azure changes this scale set next, None if it does not."""
+        """When Azure changes this scale set next, or None if it does not."""
         world = self._worlds.get(key)
         events = world.at(self._now).events if world else ()
         return events[0].at if events else None
 
     def same_until(self, desired: ScaleSet, until: datetime | None) -> datetime:
-        """Until when a decision without a step stays the same as now. `until` is the time that it names."""
+        """The time until which a decision without a step stays the same. The decision names `until`."""
         world = self._worlds.get(desired.target.key)
         return world.at(self._now).same_until(desired, until, self._now) if world else until or self._now
 
@@ -90,7 +90,7 @@ class PredictedAzure:
         self._set_state(key, model, replace(model.persisted, approved=image, signature=signature))
 
     def is_unread(self, key: str) -> bool:
-        """Whether this scale set, or its instances, can never be read."""
+        """Whether this scale set, or its instances, could not be read for the snapshot."""
         return key in self._snapshot.failures
 
     def now(self) -> datetime:
@@ -121,11 +121,11 @@ class PredictedAzure:
         return Operation("Succeeded")
 
     def fleet_pause(self, _tag: PauseTag) -> Pause | None:
-        """None: a plan says what happens once a pause has been lifted."""
+        """None, because a plan says what happens once a pause has been lifted."""
         return None
 
     def take(self, target: Target, step: Step) -> str:
-        """Take the step. Raises Conflict if a patch is about an earlier model."""
+        """Take the step. Raises Conflict if a patch refers to an earlier model."""
         world = self._world(target.key)
         if isinstance(step, PatchModel) and step.etag != world.model.etag:
             raise Conflict("the predicted scale set has changed")
@@ -144,7 +144,7 @@ class PredictedAzure:
             self._worlds[key] = replace(self._world(key), model=after)
 
     def _world(self, key: str) -> PredictedState:
-        """The scale set as it is now. Raises the failure that kept it from being read."""
+        """The scale set as it is now. Raises the failure that prevented it from being read."""
         if failure := self._snapshot.failures.get(key):
             raise failure.with_traceback(None)
         world = self._worlds[key] = self._worlds[key].at(self._now)

@@ -1,6 +1,7 @@
-"""A client of Azure that keeps what it has read. A prediction begins from that without reading again.
+"""An Azure client that keeps what it reads, so that a prediction can begin without reading again.
 
-A scale set that was listed is not read once more: a plan takes no step, so its model need not be fresh.
+A scale set that was listed is not read again individually. A plan takes no step, so the model need not be
+fresh.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,10 +25,10 @@ from reconciler.spec.scale_set import ScaleSet, Target
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was last read of a fleet, by the key of the scale set. `at` is when the last answer arrived.
+    """What was last read of a fleet, by scale set key. `at` is when the last answer arrived.
 
-    Availabilities are also by the image that was asked for, in lower case. `failures` are why scale sets, or
-    their instances, could not be read.
+    The key of an availability also contains the requested image, in lower case. `failures` says why scale
+    sets, or their instances, could not be read.
     """
 
     at: datetime
@@ -39,7 +40,7 @@ class Snapshot:
 
 
 class Recording:
-    """Passes each call on to another client, and keeps the answers. It may be used from several threads."""
+    """Passes each call on to another client, and keeps the answers. Safe to use from several threads."""
 
     def __init__(self, azure: AzureClient) -> None:
         self._azure = azure
@@ -52,8 +53,10 @@ class Recording:
         self._availabilities: dict[tuple[str, str], Availability] = {}
 
     def snapshot(self, scale_sets: Iterable[ScaleSet], *, readers: int = 1) -> Snapshot:
-        """Everything that is known. Instances that no decision has asked for yet are read now, in
-        `readers` threads."""
+        """The snapshot of everything that is known.
+
+        Instances that no decision has asked for yet are read now, in `readers` threads.
+        """
         targets = [each.target for each in scale_sets]
         unread = [each for each in targets if each.key in self._models and each.key not in self._instances]
         with ThreadPoolExecutor(readers) as pool:
@@ -71,7 +74,7 @@ class Recording:
         )
 
     def _try_instances(self, target: Target) -> AzureFailure | None:
-        """Read the instances. Returns why that failed, or None."""
+        """Read the instances. Returns the failure if they could not be read, or None."""
         try:
             self.instances(target, self._models[target.key], Priority.ROLLOUT)
         except AzureFailure as failure:
@@ -79,7 +82,7 @@ class Recording:
         return None
 
     def _failure_of_model(self, target: Target) -> AzureFailure | None:
-        """Why a scale set could not be read, neither by itself nor in a list."""
+        """Why a scale set could be read neither individually nor in a list, or None if it was read."""
         if target.key in self._models:
             return None
         if failure := self._failed_models.get(target.key):
@@ -95,7 +98,7 @@ class Recording:
         return self._azure.now()
 
     def models(self, scope: Scope) -> Iterator[Model]:
-        """Those of a scope that was listed before are not listed again."""
+        """The scale sets in a scope, which is listed only once."""
         if scope not in self._lists:
             try:
                 self._lists[scope] = tuple(self._azure.models(scope))

@@ -1,6 +1,6 @@
-"""A plan as JSON: what `plan -o json` prints, and what its other formats are made from.
+"""A plan as JSON: what `plan -o json` prints, and the source of its other formats.
 
-`schemas/plan.schema.json` describes it.
+`schemas/plan.schema.json` describes the JSON.
 """
 
 from datetime import datetime
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def plan(shown: Plan) -> Json:
-    """The whole plan. "scaleSets" contains every scale set, by name."""
+    """The whole plan. "scaleSets" lists every scale set, sorted by name."""
     found = rollouts(shown)
     return {
         "at": shown.forecast.at.isoformat(),
@@ -65,7 +65,7 @@ def rollouts(shown: Plan) -> Json:
 
 
 def _scale_set(shown: Plan, state: ScaleSetState) -> Json:
-    """As in `daemon.report.state`, with the forecast of the fleet, and whether the change concerns it."""
+    """A scale set as in `daemon.report.state`, with its forecast, and whether the change affects it."""
     found = shown.forecast.forecasts.get(state.key)
     return report.state(state) | {
         "wave": state.desired.wave,

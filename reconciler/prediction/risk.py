@@ -1,4 +1,4 @@
-"""What could go wrong with a plan, each kind once, with the scale sets that it is about."""
+"""What could go wrong with a plan: each kind of risk once, with the scale sets that it affects."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _UNCHECKED = "the image catalogue cannot be read, so Azure checks the image only
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """Something that may go wrong, as a sentence, and the names of the scale sets that it is about."""
+    """Something that might go wrong, as a sentence, and the names of the scale sets that it affects."""
 
     message: str
     names: tuple[str, ...]
@@ -40,7 +40,7 @@ def risks(plan: Plan) -> tuple[Risk, ...]:
 
 
 def _paused(plan: Plan) -> Iterator[Risk]:
-    """A pause, which no spec declares: whoever merges has to know of it."""
+    """A pause. No spec declares it, so whoever merges the change must be told."""
     if plan.paused:
         yield Risk(
             f"{plan.paused}; nothing begins until `reconciler resume --all` is run, and the times are as if "
@@ -50,7 +50,7 @@ def _paused(plan: Plan) -> Iterator[Risk]:
 
 
 def _stopped(plan: Plan) -> Iterator[Risk]:
-    """Scale sets of the change that cannot begin."""
+    """Changed scale sets that cannot begin."""
     stopped = [
         (each.desired.name, each.outcome, each.outcome.line)
         for each in plan.states
@@ -60,7 +60,7 @@ def _stopped(plan: Plan) -> Iterator[Risk]:
 
 
 def _blocked_later(plan: Plan) -> Iterator[Risk]:
-    """Scale sets that begin, or wait, and then do not get to the end."""
+    """Changed scale sets that nothing blocks now, but that do not complete in the forecast."""
     endings: Mapping[str, list[tuple[str, Outcome, str]]] = {"would not complete": [], "would not begin": []}
     for each in plan.states:
         last = plan.forecast.last.get(each.key)
@@ -75,7 +75,7 @@ def _blocked_later(plan: Plan) -> Iterator[Risk]:
 
 
 def _in_common(plan: Plan, blocked: Iterable[tuple[str, Outcome, str]], reason: Reason) -> str:
-    """What several have in common. Of a chain of waits, its beginnings are named."""
+    """What several blocked scale sets have in common, with the first links of a chain of dependencies."""
     if not _is_chain(reason):
         return reason.meaning.cause
     names = {name for name, outcome, _ in blocked if outcome.reason is reason}
@@ -97,7 +97,7 @@ def _is_chain(reason: Reason) -> bool:
 
 
 def _goes_before(one: ScaleSet, other: ScaleSet) -> bool:
-    """Whether it is in a lower wave of the same image."""
+    """Whether `one` is in an earlier wave for the same image."""
     return one.wave < other.wave and same(one.image, other.image)
 
 
@@ -134,7 +134,7 @@ def _failed_before(plan: Plan) -> Iterator[Risk]:
 
 
 def _without_way_back(plan: Plan) -> Iterator[Risk]:
-    """Scale sets that are to return to the last good image, if it is known already that there is none."""
+    """Scale sets that would return to the last good image after a failure, but are known to have none."""
     lost = [
         each
         for each in plan.rolling
@@ -148,7 +148,7 @@ def _without_way_back(plan: Plan) -> Iterator[Risk]:
 
 
 def _persisted_then(plan: Plan, state: ScaleSetState) -> PersistedState | None:
-    """The tags during the rollout. None if the step that writes them is not decided yet."""
+    """The persisted state during the rollout, or None if the step that writes it is not decided yet."""
     step = state.outcome.step if state.outcome else None
     if isinstance(step, PatchModel):
         return step.persisted
@@ -171,7 +171,7 @@ def _large_losses(plan: Plan) -> Iterator[Risk]:
 
 
 def _unread_catalogues(plan: Plan) -> Iterator[Risk]:
-    """Exact versions of which nothing is known. Without a catalogue, `latest` begins no rollout at all."""
+    """Exact versions that no catalogue could check. Without a catalogue, no rollout to `latest` begins."""
     messages = {
         each.desired.name: f"{_UNCHECKED}: {found.evidence}"
         for each in plan.rolling
@@ -204,10 +204,10 @@ def _near_deadlines(plan: Plan) -> Iterator[Risk]:
 
 
 def _time_of_rollout(plan: Plan, state: ScaleSetState) -> timedelta | None:
-    """From the moment that `rollout.deadline` counts from to the predicted end. None if none is counted.
+    """The time that will count against `rollout.deadline` at the predicted end, or None if none does.
 
-    A rollout in progress began before the plan. The daemon disregards a time that has expired already, if
-    the rollout is over.
+    A rollout in progress began before the plan. If the rollout is over, the daemon disregards a recorded time
+    for which the deadline has already passed.
     """
     found, first = plan.forecast_of(state), plan.steps_begin(state)
     began, deadline = first, state.desired.rollout.deadline
@@ -220,7 +220,7 @@ def _time_of_rollout(plan: Plan, state: ScaleSetState) -> timedelta | None:
 
 
 def _recoveries(plan: Plan) -> Iterator[Risk]:
-    """Instances that do not serve now, and that the forecast assumes to recover."""
+    """Instances that do not serve now, but that the forecast assumes will recover."""
     recovering = [each for each in plan.states if plan.forecast.assumed_recoveries.get(each.key)]
     number = sum(plan.forecast.assumed_recoveries[each.key] for each in recovering)
     if number:
@@ -230,7 +230,7 @@ def _recoveries(plan: Plan) -> Iterator[Risk]:
 
 
 def _other_changes(plan: Plan) -> Iterator[Risk]:
-    """Changes by others that an upgrade applies or reverts."""
+    """Changes by other writers that an upgrade applies or reverts."""
     pending, own = list[ScaleSetState](), list[ScaleSetState]()
     for each in plan.rolling:
         model, instances = plan.snapshot.models[each.key], plan.snapshot.instances[each.key]
@@ -269,9 +269,9 @@ def _by_reason(
     *,
     is_one: Callable[[Reason], bool] = lambda _: False,
 ) -> Iterator[Risk]:
-    """The risks of scale sets, each with its outcome and what to say of it, by reason.
+    """The risks of scale sets, grouped by reason. `found` has the name, outcome and message of each.
 
-    `is_one`: different messages of this reason are one risk.
+    `is_one` says whether different messages with the same reason are one risk.
     """
     for reason, group in group_by(found, lambda each: each[1].reason).items():
         messages = {name: message for name, _, message in group}
@@ -280,7 +280,7 @@ def _by_reason(
 
 
 def _by_message(messages: Mapping[str, str], in_common: str, most: int = _MOST_MESSAGES) -> Iterator[Risk]:
-    """One risk for each message, by name, or a common one if there are more messages than `most`."""
+    """One risk for each message, or a single common risk if there are more than `most` messages."""
     groups = group_by(messages, messages.__getitem__)
     if len(groups) > most:
         groups = {in_common: list(messages)}

@@ -1,4 +1,4 @@
-"""Which instances a change will upgrade if all goes well, by a plan on a copy of its own."""
+"""Which instances a change will upgrade if all goes well, according to a plan run on a separate copy."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,10 @@ from reconciler.rehearsal.simulated_azure import simulate
 def expected_upgrades(
     fleet: Mapping[str, Any], specs: DeclaredSpecs, at: datetime
 ) -> Mapping[str, tuple[str, ...]]:
-    """The ids of the instances in all batches to come, by key of the scale set. Raises FleetError."""
+    """The ids of the instances in all batches to come, by scale set key.
+
+    Raises FleetError if `fleet` is invalid.
+    """
     without_faults = {name: value for name, value in fleet.items() if name != "faults"}
     with simulate(without_faults, at) as copy:
         plan, _ = plan_fleet(specs, copy.compute, settings=Settings(), sleep=copy.sleep)

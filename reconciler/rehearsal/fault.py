@@ -1,4 +1,4 @@
-"""The faults of a rehearsal, as a command line names them. Pure, and independent of the simulator."""
+"""The faults of a rehearsal, as the command line names them. Pure, and independent of the simulator."""
 
 import re
 from dataclasses import dataclass

@@ -28,7 +28,7 @@ _MOST_FAULT_DOMAINS = 5
 
 
 def entry(live: Description, at: datetime) -> Json:
-    """The entry without the states and placements of single instances. `at` is when `live` was read."""
+    """The entry without the states and placements of individual instances. `at` is when `live` was read."""
     model = live.model
     found: Json = {
         "name": live.target.name,
@@ -54,7 +54,7 @@ def entry(live: Description, at: datetime) -> Json:
 
 
 def image_reference(image: Image) -> str:
-    """The image as a fleet file writes it.
+    """The image in the form that a fleet file uses.
 
     The latest version of a gallery image is written as the id of its definition.
     """
@@ -64,13 +64,13 @@ def image_reference(image: Image) -> str:
 
 
 def usual_age(instances: Iterable[Instance], at: datetime) -> timedelta:
-    """The most frequent age of the states of the instances, at most OLDEST. Zero if no age is known."""
+    """The most frequent age of the instances' states, at most OLDEST, or zero if no age is known."""
     ages = [age for each in instances if (age := age_of(each, at)) is not None]
     return max(set(ages), key=lambda each: (ages.count(each), each), default=timedelta())
 
 
 def age_of(instance: Instance, at: datetime) -> timedelta | None:
-    """How long an instance has been in its state, in whole seconds and at most OLDEST. None if unknown."""
+    """How long the instance has been in its state, in seconds and at most OLDEST, or None if unknown."""
     since = max((each for each in (instance.since, instance.health_since) if each), default=None)
     if since is None:
         return None
@@ -96,10 +96,10 @@ def instance_rows(live: Description, copy: Description, at: datetime) -> Json:
 
 
 def ending(live: Description, resolved: Image | None) -> Json | None:
-    """The event that completes the operation that Azure is performing on the scale set. None without one.
+    """The event that completes Azure's current operation on the scale set, or None if there is none.
 
-    The event happens after the time that a plan assumes for an upgrade. `resolved` is the image of the model
-    as an exact version.
+    The event happens after the time that a plan assumes for an upgrade. `resolved` is the model's image as an
+    exact version, or None if that version is unknown.
     """
     rows = [dict(_end_state(each, resolved)) for each in present(live) if _is_moving(each)]
     is_busy = live.model.provisioning in {"creating", "updating", "migrating"}
@@ -115,7 +115,7 @@ def ending(live: Description, resolved: Image | None) -> Json | None:
 
 
 def present(live: Description) -> list[Instance]:
-    """The instances that a copy has: all except those that are being deleted."""
+    """The instances that a copy has: all except those being deleted."""
     return [each for each in live.instances if each.provisioning != "deleting"]
 
 
@@ -209,7 +209,7 @@ def _placement(one: Instance, other: Instance, *, with_group: bool) -> Iterator[
 def _differ_in_groups(pairs: Sequence[tuple[Instance, Instance]]) -> bool:
     """Whether the rows must name the placement groups.
 
-    The id of a group that has all instances is irrelevant.
+    If a single group has all instances, its id does not matter.
     """
     is_divided = len({one.placement_group for one, _ in pairs}) > 1
     return is_divided and any(one.placement_group != other.placement_group for one, other in pairs)
@@ -238,7 +238,7 @@ def _state(one: Instance, other: Instance, at: datetime, usual: timedelta) -> It
 
 
 def _wishes(instance: Instance) -> Json:
-    """What the application on an instance requests of a rolling upgrade, as fields of its custom metrics."""
+    """What an instance's application wants of a rolling upgrade, as fields of its custom metrics."""
     phase = {} if instance.upgrade_phase is None else {"PhaseOrderingNumber": instance.upgrade_phase}
     return phase | ({"SkipUpgrade": True} if instance.skips_upgrade else {})
 
@@ -250,7 +250,7 @@ def _is_moving(instance: Instance) -> bool:
 
 
 def _end_state(instance: Instance, resolved: Image | None) -> Iterator[tuple[str, Any]]:
-    """The fields for the state of an instance once Azure has completed what it is doing to the instance."""
+    """The fields for the state that an instance will have once Azure has finished changing it."""
     yield "id", instance.id
     is_upgrade = instance.provisioning == "updating"
     if is_upgrade and resolved and instance.image and not same(instance.image, resolved):

@@ -28,10 +28,10 @@ _ELSEWHERE = frozenset({*_UNKNOWN, Verdict.NOT_REPLICATED})
 
 
 def images(live: FleetReading, copy: FleetReading | None = None) -> Json:
-    """The field `images` of a fleet file.
+    """The `images` field of a fleet file.
 
-    `copy` was loaded from a fleet file without details of images. If it is given, the field includes the
-    details in which `copy` differs from the live fleet.
+    `copy` was loaded from a fleet file without image details. If `copy` is given, the field includes the
+    details in which it differs from the live fleet.
     """
     known = {name: rows for name, rows in _by_image(live).items() if _exists(rows)}
     exact = [rows[0].found.image for rows in known.values()]
@@ -45,7 +45,7 @@ def images(live: FleetReading, copy: FleetReading | None = None) -> Json:
 
 
 def withdrawals(live: FleetReading) -> list[Json]:
-    """The events that delete images. Scale sets or instances have these images, but no catalogue has them."""
+    """The events that withdraw images that the fleet still uses but that no catalogue has."""
     gone = [rows[0].image for rows in _by_image(live).values() if not _exists(rows)]
     running = [
         image
@@ -68,7 +68,7 @@ def unread_catalogues(live: FleetReading) -> Iterator[str]:
 
 
 def _by_image(live: FleetReading) -> dict[tuple[str, str], list[Catalogued]]:
-    """What the catalogue knows of each exact image, with one value for each look-up of the image."""
+    """What the catalogue knows about each exact image, with one entry for each look-up of the image."""
     found: dict[tuple[str, str], list[Catalogued]] = defaultdict(list)
     for each in live.images:
         found[key(each.found.image)].append(each)
@@ -116,9 +116,9 @@ def _details(known: Iterable[Sequence[Catalogued]], live: FleetReading, copy: Fl
 
 
 def _places(rows: Sequence[Catalogued]) -> Json:
-    """The regions that have the image, unless every region that was asked has it.
+    """The fields for the regions that have the image, and for those to which it is still being replicated.
 
-    Also the regions to which the image is still being replicated.
+    If every region that was asked has the image, the first field is left out.
     """
     lacking = {each.location for each in rows if each.found.verdict in _ELSEWHERE}
     late = sorted({each.location for each in rows if each.found.verdict is Verdict.REPLICATING})
@@ -127,7 +127,7 @@ def _places(rows: Sequence[Catalogued]) -> Json:
 
 
 def _deprecation(rows: Sequence[Catalogued]) -> Json:
-    """The deprecation of a platform image.
+    """The field for the deprecation of a platform image, or {} if there is none.
 
     An available image has evidence only if a deprecation is scheduled.
     """
@@ -138,7 +138,7 @@ def _deprecation(rows: Sequence[Catalogued]) -> Json:
 
 
 def _is_skipped(image: Image, live: FleetReading) -> bool:
-    """Whether `latest` stands for an earlier version than that of `image`."""
+    """Whether `latest` resolves to an earlier version than that of `image`."""
     return any(
         follows_latest(each.image)
         and is_version_of(image, each.image)

@@ -28,7 +28,7 @@ class NoTarget(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """An effect of a fault on the scale set with the key `key`. `text` is a sentence about it."""
+    """An effect of a fault on the scale set with the key `key`. `text` describes it in a sentence."""
 
     key: str
     at: datetime
@@ -58,7 +58,7 @@ class Injection:
         faults: Sequence[Fault],
         seed: int,
     ) -> None:
-        """`scale_sets` has the specs, and `expected` the ids of the instances to be upgraded, both by key."""
+        """`scale_sets` has the specs, and `expected` has the ids of the instances to upgrade, both by key."""
         self.happened: list[Happening] = []
         self._azure = azure
         self._scale_sets = scale_sets
@@ -74,7 +74,7 @@ class Injection:
     def note_upgrade(self, key: str, step: Upgrade) -> None:
         """Note the start of a batch.
 
-        If an eviction has yet to happen, it hits an instance outside the batch.
+        If an eviction is still to happen, it will hit an instance outside the batch.
         """
         live = self._live[key]
         if not self._evictions or not live.is_spot:
@@ -171,7 +171,7 @@ class Injection:
 
 
 def _effect(fault: Fault, names: Sequence[str]) -> str:
-    """The names of the instances that a fault affected. Says so if they are fewer than requested."""
+    """The names of the instances that a fault affected, with a note if there are fewer than requested."""
     asked = fault.amount.instances if isinstance(fault.amount, Count) else 0
     return f"{f'only {len(names)} of {asked}: ' if 0 < len(names) < asked else ''}{join(names)}"
 
@@ -195,5 +195,5 @@ def _path(key: str) -> str:
 
 
 def _name(desired: ScaleSet, instance: LiveInstance) -> str:
-    """The name of an instance. The id of an instance of a Flexible scale set is its name."""
+    """The name of an instance. In a Flexible scale set, the name of an instance is its id."""
     return f"{desired.target.name}_{instance.id}" if instance.id.isdecimal() else instance.id

@@ -26,7 +26,7 @@ _LONGEST_PAUSE = timedelta(minutes=5)  # the limit for the total wait of a reque
 class Catalogued:
     """What the catalogue of a region knows about `image`.
 
-    `model` is a scale set in this region with the image.
+    `model` is a scale set in this region for which the image was looked up.
     """
 
     image: Image
@@ -62,9 +62,9 @@ class FleetReader:
         self._workers = workers
 
     def read(self, targets: Iterable[Target], declared: Mapping[str, Image]) -> FleetReading:
-        """These scale sets and their images.
+        """Read these scale sets and their images.
 
-        `declared` has the images in the specs, by the key of the scale set.
+        `declared` has the images in the specs, by scale set key.
         """
         wanted = list(dict.fromkeys(targets))
         answers = self._all(self._describe, wanted)
@@ -111,7 +111,7 @@ class FleetReader:
         return self._patiently(lambda: self._azure.describe_image(*wanted, Priority.ROLLOUT))
 
     def _all(self, read: Callable[[Q], A], wanted: Sequence[Q]) -> list[A | AzureFailure]:
-        """The answer to each question or the failure to answer it, in the order of the questions."""
+        """The answer to each question, or the failure to answer it, in the order of the questions."""
 
         def answer(question: Q) -> A | AzureFailure:
             try:
@@ -123,9 +123,9 @@ class FleetReader:
             return list(pool.map(answer, wanted))
 
     def _patiently(self, request: Callable[[], A]) -> A:
-        """The result of `request`, which is repeated while Azure throttles it.
+        """Send a request, and repeat it while Azure throttles it.
 
-        Raises AzureFailure if it fails.
+        Raises AzureFailure if the request fails.
         """
         return patiently(request, _LONGEST_PAUSE, self._sleep)
 

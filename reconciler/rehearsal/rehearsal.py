@@ -39,12 +39,10 @@ _QUIET_TIMEOUTS = 3
 class Rehearsal:
     """The result of a rehearsal.
 
-    plan: the scale sets as they were at the end, and the steps that were taken.
-    until: the simulated time at the end.
-    stretches: the outcomes for each scale set, by key, in order.
-    happened: the effects of faults on scale sets, in order.
-    faults: each fault, with a description of its effect.
-    stopped_after: the limit at which the rehearsal stopped, "" if it came to its end.
+    plan: the scale sets as they were at the end, and the steps that were taken. until: the simulated time at
+    the end. stretches: the outcomes for each scale set, by key, in order. happened: the effects of faults on
+    scale sets, in order. faults: each fault, with a description of its effect. stopped_after: the limit at
+    which the rehearsal stopped, or "" if it came to its end.
     """
 
     plan: Plan
@@ -121,14 +119,14 @@ class _RehearsalPlayback(Playback):
         return not self._is_throttled() and all(map(self._is_still, self.states))
 
     def _same_until(self, _desired: ScaleSet, outcome: Outcome, now: datetime) -> datetime:
-        """A wait ends with the next event of the simulator, or at the time for which the scale set waits."""
+        """The time until which the outcome stays the same: the next event, or the end of the wait."""
         if outcome.step or not _waits(outcome):
             return now
         event = self._azure.next_event("")
         return min((each for each in (event, outcome.until) if each), default=now)
 
     def _is_throttled(self) -> bool:
-        """Whether the daemon could not read everything in the last sweep, because Azure throttled it."""
+        """Whether Azure throttled the daemon, so that the last sweep could not read everything."""
         sweep = self._reconciler.store.last_sweep
         return bool(sweep and sweep.throttled_lists) or any(each.is_throttled for each in self.states)
 
@@ -145,7 +143,7 @@ class _RehearsalPlayback(Playback):
 
 
 def _limit(playback: Playback, until: datetime, limits: Limits) -> str:
-    """The limit at which a playback stopped, for people. "" if it came to its end."""
+    """The limit at which a playback stopped, in words, or "" if it came to its end."""
     if playback.is_whole:
         return ""
     if until - playback.at > limits.horizon:
@@ -158,7 +156,7 @@ def _waits(outcome: Outcome) -> bool:
 
 
 def _duration(stretches: Sequence[Stretch]) -> BatchDuration:
-    """The median time from the start of a batch until it was healthy. ASSUMED if no batch became healthy."""
+    """The median time from the start of a batch until it was healthy, or ASSUMED if no batch became so."""
     took = list(_batch_lengths(stretches))
     return BatchDuration(median_low(took), timedelta()) if took else ASSUMED
 

@@ -1,6 +1,6 @@
-"""The client of Azure in a rehearsal.
+"""The Azure client for a rehearsal.
 
-It records each step, with the scale set before it, and moves the clock.
+It records each step, with the scale set as it was before the step, and moves the clock.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,12 +27,12 @@ _PAUSE = timedelta(seconds=15)  # between two tries
 
 
 class RehearsedAzure(Compute):
-    """A client of Azure that sends its requests to the simulator. `steps` are the steps taken so far."""
+    """An Azure client that sends its requests to the simulator. `steps` are the steps taken so far."""
 
     def __init__(
         self, azure: SimulatedAzure, scale_sets: Mapping[str, ScaleSet], injection: Injection
     ) -> None:
-        """`scale_sets` are the specs, by key."""
+        """`scale_sets` has the specs, by key."""
         super().__init__(azure.session)
         self._simulated = azure
         self._scale_sets = scale_sets
@@ -54,11 +54,11 @@ class RehearsedAzure(Compute):
             self._simulated.clock.advance(at - self._simulated.clock.now())
 
     def next_event(self, _key: str) -> datetime | None:
-        """When the next event happens in the simulator, to any scale set. None if there is no next event."""
+        """When the next event happens in the simulator, to any scale set, or None if there is none."""
         return self._simulated.clock.next_event
 
     def approve_as(self, key: str, image: Image, by: str) -> None:
-        """Approve the image in the name of `by`. A request that fails is repeated, up to ten times in all."""
+        """Approve the image in the name of `by`. If a request fails, tries again, up to ten times in all."""
         target = self._scale_sets[key].target
         for _ in range(_TRIES):
             try:
@@ -101,7 +101,7 @@ class RehearsedAzure(Compute):
         self._first_models.setdefault(model.id, model)
 
     def _before(self, key: str, step: Step) -> PredictedState | None:
-        """The scale set as it was last read before `step`, with the image of the step as the desired one."""
+        """The scale set as it was last read before `step`, with the image of `step` as the desired one."""
         at, desired = self.now(), replace(self._scale_sets[key], image=step.image)
         instances = self._instances.get(key, ())
         return predict(desired, Observed(at, at, model=self._models[key], instances=instances), ASSUMED)

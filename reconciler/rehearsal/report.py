@@ -1,6 +1,6 @@
-"""A rehearsal as JSON: what `rehearse -o json` prints, and what its other formats are made from.
+"""A rehearsal as JSON: what `rehearse -o json` prints, and the source of its other formats.
 
-The JSON has the fields of a plan (`prediction.report`). The times in it were rehearsed, not forecast.
+The JSON has the fields of a plan (`prediction.report`). Its times were rehearsed, not forecast.
 """
 
 from collections.abc import Iterator, Sequence
@@ -121,7 +121,7 @@ def _is_alarming(state: ScaleSetState) -> bool:
 
 
 def _message(outcomes: Sequence[Outcome]) -> str:
-    """The message, if all scale sets have the same one. Otherwise the cause that their reason names."""
+    """The message that all scale sets share, or else the cause that their reason names."""
     if not outcomes:
         return "not reconciled"
     if len({each.line for each in outcomes}) == 1:

@@ -15,7 +15,7 @@ from reconciler.simulator.credential import InProcessCredential
 class SimulatedAzure:
     """A simulator, its clock, and a client of it.
 
-    The end of the context closes the connections of the client.
+    As a context manager, closes the connections of the client on exit.
     """
 
     simulator: Simulator

@@ -1,8 +1,8 @@
-"""Makes a fleet file from scale sets as they are.
+"""Makes a fleet file from real scale sets.
 
 The simulator itself shows what a fleet file lacks. A first fleet file is loaded, read back, and compared with
-the real scale sets. The differences become rows for single instances, and details of images. A second fleet
-file contains these too, and is compared in the same way. Its differences are reported as left out.
+the real scale sets. The differences become rows for individual instances, and image details. A second fleet
+file contains these too, and is compared in the same way. The remaining differences are reported as left out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -61,7 +61,7 @@ def snapshot(live: FleetReading) -> FleetCopy:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A fleet file. `read` is what was read back after the simulator loaded it.
+    """A draft of a fleet file. `read` is what was read back after the simulator loaded the draft.
 
     `rejected` has the reason for each entry that the simulator does not accept, by the key of the scale set.
     """
@@ -132,7 +132,7 @@ def _endings(live: FleetReading, entries: Mapping[str, Description]) -> list[Jso
 
 
 def _resolved(model: Model, live: FleetReading) -> Image | None:
-    """The image of the model as an exact version, None if that is unknown."""
+    """The model's image as an exact version, or None if that version is unknown."""
     image = model.image
     if image is None or not follows_latest(image):
         return image

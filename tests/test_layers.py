@@ -48,6 +48,7 @@ OWNERS = {
     "jsonschema": {"spec", "simulator"},
     "apscheduler": {"daemon"},
     "prometheus_client": {"web"},
+    "anyio": {"web"},
     "starlette": {"web"},
     "uvicorn": {"web"},
     "h11": {"web"},

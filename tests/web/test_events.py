@@ -23,6 +23,7 @@ from reconciler.web.page.render import Rendered
 from reconciler.web.page.routes import PageSite
 from reconciler.web.server import Server
 from reconciler.web.status import Pages
+from reconciler.web.threads import Threads
 from tests.build import NOW
 from tests.web.stores import varied
 
@@ -149,7 +150,7 @@ def test_a_page_that_does_not_change_is_alive_while_the_store_changes() -> None:
     versions = count()
     page = Rendered("Fleet", {"headline": "<p>"}, "<p>")
     log = PageLog(lambda _address: page, lambda: next(versions))
-    watchers = Watchers(log, lambda: next(versions), lambda: NOW, interval=0.005, quiet=0.05)
+    watchers = Watchers(log, lambda: next(versions), lambda: NOW, Threads(1), interval=0.005, quiet=0.05)
 
     async def heard() -> list[bytes]:
         stream = watchers.stream(["/"], "")

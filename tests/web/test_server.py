@@ -5,10 +5,12 @@ import contextlib
 import json
 import socket
 import struct
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import Any
@@ -23,12 +25,14 @@ from reconciler.daemon.conditions import conditions
 from reconciler.daemon.history import Ending, History, RolloutRecord
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.revision import Revision
+from reconciler.daemon.states import ScaleSetStates
 from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.counts import DomainCounts, InstanceCounts
 from reconciler.rollout.domains import Domain
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Upgrade
+from reconciler.web.page.routes import PageSite
 from reconciler.web.response import Response
 from reconciler.web.server import Server
 from reconciler.web.status import Pages
@@ -532,6 +536,29 @@ def test_a_client_that_does_not_read_is_cut_off(path: str) -> None:
             while received < 20_000_000 and (part := client.recv(1 << 20)):
                 received += len(part)
     assert 0 < received < 20_000_000
+
+
+class Waiting(Store):
+    """A store whose states nobody gets to read until `released`."""
+
+    released = threading.Event()
+
+    def states(self) -> ScaleSetStates:
+        self.released.wait(30)
+        return Store.states(self)
+
+
+def test_a_probe_is_served_while_more_pages_wait_than_there_are_threads() -> None:
+    store = Waiting(Sweep(NOW, COMMIT, "", ()))
+    pages, site = Pages(store, OVERDUE, lambda: NOW), PageSite(store, lambda: NOW)
+    with closing(Server(pages, "127.0.0.1", 0, site=site)) as server, ThreadPoolExecutor(60) as browsers:
+        fetched = [browsers.submit(get, f"{server.url}/?q={number}") for number in range(60)]
+        time.sleep(0.3)
+        try:
+            assert urllib.request.urlopen(f"{server.url}/livez", timeout=5).status == 200
+        finally:
+            store.released.set()
+        assert {each.result()[0] for each in fetched} == {200}
 
 
 def test_a_bug_is_logged_and_the_next_request_is_served(caplog: pytest.LogCaptureFixture) -> None:

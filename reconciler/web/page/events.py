@@ -14,9 +14,8 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
-from starlette.concurrency import run_in_threadpool
-
 from reconciler.web.page.page_log import PageLog
+from reconciler.web.threads import Threads
 
 MOST_PAGES = 12
 """The tabs of one browser that one stream serves."""
@@ -41,12 +40,15 @@ class Watchers:
         log: PageLog,
         version: Callable[[], int],
         now: Callable[[], datetime],
+        threads: Threads,
+        *,
         interval: float = _INTERVAL,
         quiet: float = _PING_SECONDS,
     ) -> None:
         self._log = log
         self._version = version
         self._now = now
+        self._threads = threads
         self._interval, self._quiet = interval, quiet
         self._boot = secrets.token_hex(4)
         self._clock: asyncio.Task[None] | None = None
@@ -128,7 +130,7 @@ class Watchers:
         task = self._made.get(wanted)
         if task is None:
             page, since, _ = wanted
-            task = self._made[wanted] = asyncio.create_task(run_in_threadpool(self._change, page, since))
+            task = self._made[wanted] = asyncio.create_task(self._threads.run(self._change, page, since))
         return await asyncio.shield(task)  # a stream that ends takes it from no other
 
     def _change(self, page: str, since: int | None) -> bytes:

@@ -6,7 +6,6 @@ from datetime import datetime
 from http import HTTPStatus
 from importlib.resources import files
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
@@ -18,6 +17,7 @@ from reconciler.web.page.instances import instances_json
 from reconciler.web.page.page_log import PageLog, VersionCount
 from reconciler.web.page.pages import StorePages
 from reconciler.web.page.render import COPY_POLICY, Rendered, document, macro
+from reconciler.web.threads import Threads
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -34,6 +34,7 @@ _HEADERS = {
 _STREAM = {**_HEADERS, "cache-control": "no-cache", "x-accel-buffering": "no"}
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _LONGEST_ADDRESS = 2000
+_THREADS = 8  # that render pages; a page takes milliseconds, and one thread at a time computes
 
 
 class PageSite:
@@ -45,7 +46,8 @@ class PageSite:
         pages = StorePages(store, now)
         version = VersionCount(lambda: pages.key)
         self._log = PageLog(pages.render, version)
-        self._watchers = Watchers(self._log, version, now)
+        self._threads = Threads(_THREADS)
+        self._watchers = Watchers(self._log, version, now, self._threads)
         root = files("reconciler.web.page").joinpath("static")
         self._files = {each.name: each.read_bytes() for each in root.iterdir() if each.is_file()}
 
@@ -85,7 +87,7 @@ class PageSite:
 
     async def _found(self, address: str) -> tuple[Rendered, int] | None:
         """The page at this address and its version, None if there is none."""
-        return await run_in_threadpool(self._log.page, address) if len(address) < _LONGEST_ADDRESS else None
+        return await self._threads.run(self._log.page, address) if len(address) < _LONGEST_ADDRESS else None
 
     async def _export(self, request: Request) -> Response:
         """A page as a file of its own, for `reconciler report --html`."""

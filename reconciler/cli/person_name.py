@@ -2,9 +2,8 @@
 
 import click
 
+from reconciler.spec.author import LONGEST_NAME, is_person_name
 from reconciler.spec.wording import printable
-
-LONGEST = 100  # characters of a name, as in `suspend.by`
 
 
 class PersonName(click.ParamType[str]):
@@ -13,8 +12,10 @@ class PersonName(click.ParamType[str]):
     name = "name"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if len(value) > LONGEST or not value.isprintable() or not value.strip():
+        if not is_person_name(value):
             self.fail(
-                f"{printable(value)!r} is not a name; write 1 to {LONGEST} printable characters", param, ctx
+                f"{printable(value)!r} is not a name; write 1 to {LONGEST_NAME} printable characters",
+                param,
+                ctx,
             )
         return value.strip()

@@ -6,19 +6,14 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 
+from reconciler.acts.tagging import check_writable, declared_model, takes_effect_note
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.cli.announcement import announce
 from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import show_error
 from reconciler.cli.named import unknown_name
-from reconciler.cli.tagging import (
-    check_writable,
-    declared_model,
-    scale_sets_in_force,
-    takes_effect_note,
-    write_and_report,
-)
+from reconciler.cli.tagging import scale_sets_in_force, write_and_report
 from reconciler.daemon.specs import Specs
 from reconciler.spec.scale_set import ScaleSet
 

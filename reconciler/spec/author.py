@@ -2,6 +2,18 @@
 
 from dataclasses import dataclass
 
+LONGEST_NAME = 100
+"""The maximum number of characters in the name of a person, as in `suspend.by`."""
+
+
+def is_person_name(text: str) -> bool:
+    r"""Whether the text can be the name of a person or an application: one short printable line.
+
+    >>> is_person_name("ada@example.com"), is_person_name(" "), is_person_name("a\x1b[2J")
+    (True, False, False)
+    """
+    return len(text) <= LONGEST_NAME and text.isprintable() and bool(text.strip())
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Author:

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 import yaml
 
+from reconciler.acts.pause import duration_note
 from reconciler.azure.tags import merge_tags
-from reconciler.cli.acts.pausing import change_tags, duration_note
+from reconciler.cli.acts.pausing import change_tags
 from reconciler.rehearsal.simulated_azure import simulate
 from reconciler.rollout.pause import PAUSE
 from reconciler.spec.declared import declare

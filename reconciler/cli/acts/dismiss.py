@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+from reconciler.acts.tagging import check_writable, model_at
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.cli.access import FleetAccess
@@ -12,12 +13,7 @@ from reconciler.cli.announcement import announce
 from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import show_error
 from reconciler.cli.named import unknown_orphan
-from reconciler.cli.tagging import (
-    check_writable,
-    model_at,
-    scale_sets_in_force,
-    write_and_report,
-)
+from reconciler.cli.tagging import scale_sets_in_force, write_and_report
 from reconciler.daemon.listing import Listing, listing
 from reconciler.daemon.orphan import candidates, open_rollout, orphan, orphan_names, target_of
 from reconciler.rollout.reading import partial_read

@@ -3,20 +3,22 @@
 import getpass
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import click
 
+from reconciler.acts.pause import is_too_long, write_pause
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.identity import identity
 from reconciler.azure.session import Session
-from reconciler.azure.tags import merge_tags
 from reconciler.cli.access import FleetAccess
 from reconciler.cli.acts.pausing import change_tags, scope_of
 from reconciler.cli.announcement import announce
 from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post
 from reconciler.cli.failure import fail
 from reconciler.cli.pausing import check_scope
-from reconciler.rollout.pause import LONGEST, PAUSE, Pause, pause_text
+from reconciler.rollout.pause import Pause
+from reconciler.spec.author import LONGEST_NAME
 from reconciler.spec.fleet import PauseTag
 from reconciler.spec.label import Requirement
 
@@ -36,19 +38,13 @@ def act(
     """Pause the fleet or scale sets: nothing is written to them until `reconciler resume`."""
     check_scope(names, selector, is_all=is_all, is_tag_given=pause_tag is not None)
     ordered = Pause(reason.strip(), by or "", datetime.now(UTC).replace(microsecond=0), until)
-    if len(pause_text(replace(ordered, by=""))) + 100 > LONGEST:
+    if is_too_long(ordered):
         raise click.UsageError("--reason is too long for a tag; write at most 100 characters")
     is_told = is_all and _tell(server, replace(ordered, by=by or getpass.getuser()))
     scope = scope_of(fleet.specs, names, selector, pause_tag, is_all=is_all, actions=("written", "paused"))
     announce(fleet.session)
-    signed = replace(ordered, by=(by or _signed_in(fleet.session))[:100])
-    tags = {PAUSE: pause_text(signed)}
-
-    def write(resource: str) -> str:
-        merge_tags(fleet.session, resource, tags)
-        return f"paused by {signed.by or 'somebody'}"
-
-    if not change_tags(scope, write):
+    signed = replace(ordered, by=(by or _signed_in(fleet.session))[:LONGEST_NAME])
+    if not change_tags(scope, partial(write_pause, fleet.session, signed)):
         note = f"; the daemon at {server} is paused, and forgets it when it restarts" if is_told else ""
         fail(f"not every tag was written{note}; run the command again")
 

@@ -6,26 +6,18 @@ from functools import partial
 
 import click
 
-from reconciler.azure.budget import Priority
+from reconciler.acts.retry import retry
 from reconciler.azure.compute import Compute
 from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail
 from reconciler.cli.selector import chosen
-from reconciler.cli.tagging import (
-    check_permitted,
-    check_writable,
-    declared_model,
-    nothing_waits,
-    scale_sets_in_force,
-    takes_effect_note,
-    write_and_report,
-)
+from reconciler.cli.tagging import check_permitted, scale_sets_in_force, write_and_report
 from reconciler.daemon.gates.fleet import has_failed
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.persisted import Fingerprint
-from reconciler.spec.image import Image, follows_latest, is_version_of, short
+from reconciler.spec.image import Image, short
 from reconciler.spec.label import Requirement
 from reconciler.spec.scale_set import ScaleSet
 
@@ -50,7 +42,7 @@ def act(
         retryable = _failures(reference, fleet.reconciler().once(act=False).states())
     compute = Compute(fleet.session)
     retried = [
-        write_and_report(desired.name, partial(_retry, desired, image, compute))
+        write_and_report(desired.name, partial(retry, desired, image, compute))
         for desired, image in retryable
     ]
     if not all(retried):
@@ -75,23 +67,3 @@ def _failures(reference: str, states: Iterable[ScaleSetState]) -> list[tuple[Sca
 
 def _is_called(image: Image, reference: str) -> bool:
     return reference.casefold() in {str(image).casefold(), short(image).casefold()}
-
-
-def _retry(desired: ScaleSet, image: Image, compute: Compute) -> str:
-    """Record the retry. Returns the result as a message. Raises AzureFailure and TagUnchanged."""
-    model = declared_model(desired, compute)
-    failed = model.persisted.failed
-    if follows_latest(image):
-        # The version that latest meant: the model is on it, unless it failed and was rolled back.
-        current = model.image if model.image and is_version_of(model.image, image) else None
-        available = compute.availability(image, model, Priority.ROLLOUT).image
-        image = available if failed and failed.is_of(available) else current or available
-    persisted = model.persisted.with_retry(image, compute.now())
-    check_writable(model, persisted)
-    if failed is None and nothing_waits(desired, image, model, compute):
-        return f"nothing to retry: every instance is on {short(image)} and serves"
-    compute.persist(desired.target, model, persisted)
-    return (
-        f"{short(image)} will be retried, and its earlier failures no longer count; "
-        f"{takes_effect_note(desired)}"
-    )

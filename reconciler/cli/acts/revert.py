@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from reconciler.acts.tagging import TagUnchanged, declared_model
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.session import Session
 from reconciler.cli.announcement import announce
 from reconciler.cli.failure import fail
 from reconciler.cli.named import unknown_name
-from reconciler.cli.tagging import TagUnchanged, declared_model, scale_sets_in_force
+from reconciler.cli.tagging import scale_sets_in_force
 from reconciler.daemon.specs import Directory, Specs
 from reconciler.rollout.wording import list_names
 from reconciler.spec.image import Image, at_version, same, version

@@ -1,0 +1,1 @@
+"""What a person may order without a commit, by tags: shared by the command line and the page."""

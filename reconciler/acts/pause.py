@@ -1,0 +1,94 @@
+"""The tag of a pause: where it is, and its writing and removal on many resources."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+
+from reconciler.azure.failure import AzureFailure
+from reconciler.azure.patience import patiently
+from reconciler.azure.session import Session
+from reconciler.azure.tags import delete_tags, merge_tags, read_tags
+from reconciler.rollout.pause import LONGEST, PAUSE, Pause, pause_in, pause_text
+from reconciler.rollout.refusal import describe_pause
+from reconciler.spec.author import LONGEST_NAME
+from reconciler.spec.duration import format_duration
+from reconciler.spec.fleet import PauseTag
+from reconciler.spec.scale_set import ScaleSet
+
+_AT_ONCE, _A_SECOND = 200, 10  # writes of tags that Azure allows
+
+Scope = PauseTag | tuple[ScaleSet, ...]
+"""The resource group whose tag pauses the fleet, or the scale sets whose own tags do."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagChange:
+    """The result of changing one tag.
+
+    `what` names the resource that has the tag. `message` is the result, or why the change failed.
+    """
+
+    what: str
+    message: str
+    is_done: bool
+
+
+def is_too_long(pause: Pause) -> bool:
+    """Whether the tag may have no room for this pause and a name."""
+    return len(pause_text(replace(pause, by=""))) + LONGEST_NAME > LONGEST
+
+
+def write_pause(session: Session, pause: Pause, resource: str) -> str:
+    """Write the tag. Returns the result as a message. Raises AzureFailure."""
+    merge_tags(session, resource, {PAUSE: pause_text(pause)})
+    return f"paused by {pause.by or 'somebody'}"
+
+
+def remove_pause(session: Session, resource: str) -> str:
+    """Remove the tag. Returns the result as a message. Raises AzureFailure."""
+    tags = read_tags(session, resource)
+    if not (known := pause_in(tags)):
+        return "not paused"
+    # With its value: a pause that somebody has ordered since then stays.
+    delete_tags(session, resource, {name: tags[name] for name in tags if name.casefold() == PAUSE})
+    return f"resumed; {describe_pause(known, 'it', 'was')}"
+
+
+def change_tags(
+    scope: Scope, change: Callable[[str], str], wait: Callable[[str, float], None], longest_wait: timedelta
+) -> Iterator[TagChange]:
+    """Call `change` with the id of each resource, and yield the results.
+
+    `wait` is called with the name of a resource and the seconds to wait while Azure throttles. The waits for
+    one tag are never longer than `longest_wait` in all.
+    """
+    for what, resource in _resources(scope):
+        try:
+            message = patiently(partial(change, resource), longest_wait, partial(wait, what))
+        except AzureFailure as failure:
+            yield TagChange(what, str(failure), is_done=False)
+        else:
+            yield TagChange(what, message, is_done=True)
+
+
+def duration_note(scale_sets: Sequence[ScaleSet]) -> str:
+    """How long Azure takes for their tags. "" if it is done at once. Each subscription has its own budget."""
+    most = max(Counter(each.target.subscription.casefold() for each in scale_sets).values(), default=0)
+    if most <= _AT_ONCE:
+        return ""
+    lasts = timedelta(seconds=-(-(most - _AT_ONCE) // _A_SECOND))
+    return (
+        f"{len(scale_sets):,} tags take at least {format_duration(lasts)}: Azure allows {_AT_ONCE} writes at "
+        f"once and then {_A_SECOND} a second in a subscription"
+    )
+
+
+def _resources(scope: Scope) -> Iterator[tuple[str, str]]:
+    """The name and the id of each resource with a tag."""
+    if isinstance(scope, PauseTag):
+        yield f"the fleet (resource group {scope.resource_group})", scope.id
+        return
+    for each in scope:
+        yield each.name, each.target.id

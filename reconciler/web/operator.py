@@ -13,11 +13,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any, Protocol
 
 from reconciler.rollout.pause import Pause
 from reconciler.spec.wording import printable
+from reconciler.web.peer import peer_address
 from reconciler.web.response import Headers, Response
 
 _FORWARDED = ("forwarded", "x-forwarded-for")  # by a proxy on the same host, whose clients are anywhere
@@ -105,8 +105,8 @@ def _refuse(status: HTTPStatus, why: str) -> Response:
 
 
 def _is_local(peer: str) -> bool:
-    address = ip_address(peer.partition("%")[0])
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+    address = peer_address(peer)
+    return address is not None and address.is_loopback
 
 
 def _text(asked: Mapping[str, Any], name: str) -> str:

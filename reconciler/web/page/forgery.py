@@ -1,0 +1,59 @@
+"""Whether a person meant to send a form, or a page of somebody else had the browser send it.
+
+Two things must fit. The browser says on which site the form was: its origin is that of this page. And the
+form has a token that only this process can make, for one person and for what the form shows. Another site can
+read neither the page nor the token. A token is worth nothing after a restart.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
+
+_NOT_OURS = "the form was not sent by a page of this address"
+
+
+def cross_site_note(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Why a form cannot have been sent by a page of ours, or "".
+
+    The scheme is not compared, because a proxy may end TLS.
+    """
+    found = [(name, value.decode("latin-1").casefold()) for name, value in headers]
+    origin, host, site = (
+        [value for name, value in found if name == wanted]
+        for wanted in (b"origin", b"host", b"sec-fetch-site")
+    )
+    if len(origin) != 1 or len(host) != 1:
+        return f"{_NOT_OURS}: it has no Origin, or several"
+    if not host[0] or _authority(origin[0]) != host[0]:
+        return f"{_NOT_OURS}: its Origin is not the Host; a proxy must pass on the Host of its client"
+    return "" if site in ([], ["same-origin"]) else f"{_NOT_OURS}: Sec-Fetch-Site is not same-origin"
+
+
+class FormTokens:
+    """Makes and checks the tokens of forms. `key` is known to this process alone."""
+
+    def __init__(self, key: bytes | None = None) -> None:
+        self._key = key or secrets.token_bytes(32)
+
+    def token(self, *shown: str) -> str:
+        """The token of a form. `shown` are the person and everything that the person agrees to."""
+        return hmac.new(self._key, _unambiguous(shown), hashlib.sha256).hexdigest()
+
+    def is_valid(self, token: str, *shown: str) -> bool:
+        """Whether it is the token of that form."""
+        return token.isascii() and hmac.compare_digest(token, self.token(*shown))
+
+
+def _authority(origin: str) -> str:
+    """The host and port of an origin, "" of the origin "null"."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def _unambiguous(texts: Sequence[str]) -> bytes:
+    return json.dumps(list(texts)).encode()

@@ -1,0 +1,20 @@
+"""The address of a client."""
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+Address = IPv4Address | IPv6Address
+
+
+def peer_address(peer: str) -> Address | None:
+    """The address at the other end of a connection, without its zone. None if it is none.
+
+    A socket that listens for both versions shows an IPv4 client as an IPv6 address.
+
+    >>> peer_address("::ffff:10.0.0.7"), peer_address("fe80::1%eth0")
+    (IPv4Address('10.0.0.7'), IPv6Address('fe80::1'))
+    """
+    try:
+        address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -10,9 +10,8 @@ from reconciler.azure.failure import AzureFailure
 from reconciler.azure.patience import patiently
 from reconciler.azure.session import Session
 from reconciler.azure.tags import delete_tags, merge_tags, read_tags
-from reconciler.rollout.pause import LONGEST, PAUSE, Pause, pause_in, pause_text
+from reconciler.rollout.pause import PAUSE, Pause, pause_in, pause_text
 from reconciler.rollout.refusal import describe_pause
-from reconciler.spec.author import LONGEST_NAME
 from reconciler.spec.duration import format_duration
 from reconciler.spec.fleet import PauseTag
 from reconciler.spec.scale_set import ScaleSet
@@ -33,11 +32,6 @@ class TagChange:
     what: str
     message: str
     is_done: bool
-
-
-def is_too_long(pause: Pause) -> bool:
-    """Whether the tag may have no room for this pause and a name."""
-    return len(pause_text(replace(pause, by=""))) + LONGEST_NAME > LONGEST
 
 
 def write_pause(session: Session, pause: Pause, resource: str) -> str:

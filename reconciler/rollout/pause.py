@@ -8,10 +8,11 @@ form is taken as the reason. The name in the tag is only a claim. Azure's activi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from reconciler.rollout.tag_text import escape, fields, moment, unescape
+from reconciler.spec.author import LONGEST_NAME
 from reconciler.spec.wording import printable
 
 PAUSE = "vmss-reconciler-pause"
@@ -76,6 +77,11 @@ def pause_text(pause: Pause) -> str:
         "reason": escape(pause.reason),
     }
     return ";".join(f"{name}={value}" for name, value in parts.items() if value)
+
+
+def is_too_long(pause: Pause) -> bool:
+    """Whether the tag may have no room for this pause and a name."""
+    return len(pause_text(replace(pause, by=""))) + LONGEST_NAME > LONGEST
 
 
 def _text(at: datetime | None) -> str:

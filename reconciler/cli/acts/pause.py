@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from reconciler.acts.pause import is_too_long, write_pause
+from reconciler.acts.pause import write_pause
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.identity import identity
 from reconciler.azure.session import Session
@@ -17,7 +17,7 @@ from reconciler.cli.announcement import announce
 from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post
 from reconciler.cli.failure import fail
 from reconciler.cli.pausing import check_scope
-from reconciler.rollout.pause import Pause
+from reconciler.rollout.pause import Pause, is_too_long
 from reconciler.spec.author import LONGEST_NAME
 from reconciler.spec.fleet import PauseTag
 from reconciler.spec.label import Requirement

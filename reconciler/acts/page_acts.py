@@ -1,0 +1,133 @@
+"""What a person may have the daemon do from its page. The command line does the same by itself.
+
+The daemon acts with its own identity, within its own request budget, and only while it leads. A tag has the
+name of the person.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+from reconciler.acts.approve import Person, approve, authors_of
+from reconciler.acts.pause import Scope, change_tags, remove_pause, write_pause
+from reconciler.acts.result import ActResult
+from reconciler.acts.retry import retry
+from reconciler.acts.tagging import TagUnchanged, retry_conflict
+from reconciler.azure.compute import Compute
+from reconciler.azure.failure import AzureFailure
+from reconciler.azure.identity import identity
+from reconciler.azure.session import Session
+from reconciler.daemon.commands import LoopCommands
+from reconciler.daemon.interfaces import DeclaredHistory
+from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.store import Store
+from reconciler.rollout.barred import bar_note
+from reconciler.rollout.pause import Pause
+from reconciler.spec.image import Image
+from reconciler.spec.scale_set import ScaleSet, pause_tag_of
+
+# That one write waits in all while Azure throttles. A person waits for the page, and a stop for the act.
+_LONGEST_WAIT = timedelta(seconds=30)
+
+
+class PageActs:
+    """Each act returns when Azure has accepted its writes, and has the daemon follow at once.
+
+    Safe to share between threads. A `state` of None is the whole fleet.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        commands: LoopCommands,
+        session: Session,
+        history: DeclaredHistory,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._store = store
+        self._commands = commands
+        self._session = session
+        self._history = history
+        self._sleep = sleep
+        self._compute = Compute(session)
+
+    @property
+    def standby(self) -> str:
+        """Why this replica does nothing, "" if it leads."""
+        return self._commands.standby
+
+    def pause(self, state: ScaleSetState | None, pause: Pause) -> ActResult:
+        """Pause a scale set, or the fleet. Of the fleet, this daemon begins no write from now on."""
+        told: tuple[str, ...] = ()
+        if state is None:
+            self._commands.pause(pause)
+            told = ("this daemon begins no further write",)
+        result = self._change_tags(state, partial(write_pause, self._session, pause))
+        if told and result.failed:
+            forgets = "until every tag is written, the daemon forgets the pause when it restarts"
+            result = replace(result, failed=(*result.failed, forgets))
+        return replace(result, done=(*told, *result.done))
+
+    def resume(self, state: ScaleSetState | None) -> ActResult:
+        """Lift the pause of a scale set, or of the fleet."""
+        if barred := self._bar_note("resume"):
+            return ActResult(failed=(barred,))
+        result = self._change_tags(state, partial(remove_pause, self._session))
+        if state is None and not result.failed:
+            self._commands.resume()
+        return result
+
+    def approve(self, state: ScaleSetState, image: Image, by: str) -> ActResult:
+        """Approve exactly this image, if the spec declares it."""
+        desired = replace(state.desired, image=image)
+
+        def write() -> str:
+            approver = Person.of(identity(self._session), by)
+            authors = authors_of(state.desired, self._history, state.commit)
+            return approve(desired, approver, authors, self._compute)
+
+        return self._write(state.desired, "approve", write)
+
+    def retry(self, state: ScaleSetState) -> ActResult:
+        """Retry the declared image."""
+        desired = state.desired
+        return self._write(desired, "retry", lambda: retry(desired, desired.image, self._compute))
+
+    def reconcile(self, state: ScaleSetState) -> ActResult:
+        """Reconcile a scale set now."""
+        name = state.desired.name
+        if self._commands.reconcile([name]):
+            return ActResult(failed=(f"{name}: not declared any more",))
+        return ActResult((f"{name}: reconciled now",))
+
+    def _write(self, desired: ScaleSet, command: str, write: Callable[[], str]) -> ActResult:
+        """Write the tags of one scale set, unless the Fleet bars the command."""
+        if barred := self._bar_note(command):
+            return ActResult(failed=(barred,))
+        try:
+            result = retry_conflict(write)
+        except (AzureFailure, TagUnchanged) as why:
+            return ActResult(failed=(f"{desired.name}: {why}",))
+        self._commands.reconcile([desired.name])
+        return ActResult((f"{desired.name}: {result}",))
+
+    def _change_tags(self, state: ScaleSetState | None, change: Callable[[str], str]) -> ActResult:
+        scope = self._fleet_scope() if state is None else (state.desired,)
+        changes = tuple(change_tags(scope, change, lambda _, seconds: self._sleep(seconds), _LONGEST_WAIT))
+        if state is not None:
+            self._commands.reconcile([state.desired.name])
+        return ActResult(
+            tuple(f"{each.what}: {each.message}" for each in changes if each.is_done),
+            tuple(f"{each.what}: {each.message}" for each in changes if not each.is_done),
+        )
+
+    def _fleet_scope(self) -> Scope:
+        declared = tuple(each.desired for each in self._store.states())
+        return pause_tag_of(declared) or declared
+
+    def _bar_note(self, command: str) -> str:
+        return next(
+            (note for each in self._store.states() if (note := bar_note(each.desired.fleet, command))), ""
+        )

@@ -1,0 +1,201 @@
+"""What the daemon does for a person, by its own session: only while it leads, and only with its rights."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+import pytest
+
+from reconciler.acts.page_acts import PageActs
+from reconciler.acts.result import ActResult
+from reconciler.azure.session import Session
+from reconciler.daemon.commands import LoopCommands
+from reconciler.daemon.leadership import Leader
+from reconciler.daemon.state import ScaleSetState
+from reconciler.rollout.pause import Pause, pause_in
+from reconciler.simulator import Status, Throttled
+from reconciler.spec.author import Author
+from reconciler.spec.image import Image
+from reconciler.spec.scale_set import ScaleSet
+from tests.stories.world import SUBSCRIPTION, World, fleet, of_all, scale_set, spec
+from tests.token import Token
+
+TAG_WRITE = "Tags_UpdateAtScope"
+TAG = {"subscription": SUBSCRIPTION, "resourceGroup": "shop"}
+DENIED = Status(
+    403,
+    "AuthorizationFailed",
+    "The client does not have authorization to perform action 'Microsoft.Resources/tags/write'.",
+)
+
+
+@dataclass
+class Lead:
+    """A replica that leads, or stands by, or whose lead may end before Azure answers."""
+
+    term: int = 1
+    is_permitted: bool = True
+    is_shared: ClassVar[bool] = True
+    write_timeout: ClassVar[timedelta | None] = timedelta(seconds=12)
+    lease_age: ClassVar[timedelta | None] = timedelta(seconds=3)
+    leader: ClassVar[Leader | None] = Leader("replica-1")
+
+    def permits_write(self, _timeout: timedelta) -> bool:
+        return self.is_permitted
+
+
+class NoHistory:
+    """Specs without a history of commits."""
+
+    def authors(self, _desired: ScaleSet, _commit: str) -> tuple[Author, ...]:
+        return ()
+
+    def was_declared(self, _desired: ScaleSet, _image: Image, _commit: str) -> bool:
+        return False
+
+
+class Story:
+    """A daemon that has observed its fleet of two scale sets, and what it does for a person."""
+
+    def __init__(self, *documents: dict[str, object], lead: Lead | None = None) -> None:
+        names = ("api", "web")
+        described = fleet(*(scale_set(name, capacity=5) for name in names), permissions={"actions": ["*"]})
+        specs = [spec(name, rollout={"approval": "start"}) for name in names]
+        self.world = World(described, *documents, *specs)
+        self.world.rest(timedelta(minutes=3))
+        daemon = self.world.daemons[0]
+        session = Session(
+            credential=Token(), transport=self.world.azure.transport(), now=self.world.clock.now
+        )
+        if lead:
+            session.fence(lead)
+            daemon.reconciler.store.leadership = lead
+        self.waited: list[float] = []
+        self.acts = PageActs(
+            daemon.reconciler.store,
+            LoopCommands(daemon.reconciler),
+            session,
+            NoHistory(),
+            self._wait,
+        )
+
+    def _wait(self, seconds: float) -> None:
+        self.waited.append(seconds)
+        self.world.clock.advance(timedelta(seconds=seconds))
+
+    @property
+    def web(self) -> ScaleSetState:
+        return self.world.state("web")
+
+    @property
+    def pause(self) -> Pause:
+        return Pause("checkout is down", "ada", self.world.clock.now().replace(microsecond=0))
+
+    def paused(self) -> dict[str, str]:
+        """Who has paused which scale set, and "" the fleet."""
+        found = {name: pause_in(self.world.azure.scale_set(name).tags) for name in ("api", "web")}
+        found[""] = pause_in(self.world.azure.cloud.group(SUBSCRIPTION, "shop").tags)
+        return {name: each.by for name, each in found.items() if each}
+
+    def writes(self) -> int:
+        return sum(each.method != "GET" for each in self.world.azure.record.requests)
+
+
+def all_of(story: Story) -> list[ActResult]:
+    """Every act that writes."""
+    acts = story.acts
+    return [
+        acts.pause(story.web, story.pause),
+        acts.resume(story.web),
+        acts.approve(story.web, story.web.exact, "ada"),
+        acts.retry(story.web),
+        acts.resume(None),
+    ]
+
+
+def test_a_fleet_is_paused_by_the_tag_of_its_resource_group() -> None:
+    story = Story(of_all(pauseTag=TAG))
+    result = story.acts.pause(None, story.pause)
+    assert result == ActResult(
+        ("this daemon begins no further write", "the fleet (resource group shop): paused by ada")
+    )
+    assert story.paused() == {"": "ada"}
+    assert story.acts.resume(None).outcome == "done"
+    assert story.paused() == {}
+
+
+def test_a_fleet_without_a_pause_tag_is_paused_by_each_scale_set() -> None:
+    story = Story()
+    assert story.acts.pause(None, story.pause).done[1:] == ("api: paused by ada", "web: paused by ada")
+    assert story.paused() == {"api": "ada", "web": "ada"}
+
+
+def test_without_the_right_the_daemon_stops_and_says_what_is_missing() -> None:
+    story = Story(of_all(pauseTag=TAG))
+    story.world.azure.faults.arm(TAG_WRITE, DENIED, times=None)
+    result = story.acts.pause(None, story.pause)
+    assert result.outcome == "partial"
+    assert result.done == ("this daemon begins no further write",)
+    assert "Microsoft.Resources/tags/write" in result.failed[0]
+    assert result.failed[1] == "until every tag is written, the daemon forgets the pause when it restarts"
+    asked = story.writes()
+    story.world.rest(timedelta(hours=1))
+    assert story.writes() == asked
+    assert story.world.lines()["web"].startswith("Paused: ")
+
+
+def test_what_is_refused_for_one_scale_set_is_done_for_the_other() -> None:
+    story = Story()
+    story.world.azure.faults.arm(TAG_WRITE, DENIED, times=1)
+    result = story.acts.pause(None, story.pause)
+    assert [each.partition(":")[0] for each in (*result.failed[:1], *result.done[1:])] == ["api", "web"]
+    assert story.paused() == {"web": "ada"}
+
+
+def test_a_throttled_write_is_repeated_within_half_a_minute() -> None:
+    story = Story()
+    story.world.azure.faults.arm(TAG_WRITE, Throttled(timedelta(seconds=7)), times=1)
+    assert story.acts.pause(story.web, story.pause).done == ("web: paused by ada",)
+    assert story.waited == [7]
+    story.world.azure.faults.arm(TAG_WRITE, Throttled(timedelta(minutes=5)), times=1)
+    assert story.acts.pause(story.web, story.pause).outcome == "failed"
+
+
+def test_a_replica_whose_lead_may_end_sends_nothing() -> None:
+    story = Story(lead=Lead(is_permitted=False))
+    asked = story.writes()
+    story.world.azure.scale_set("web").set_tags(
+        {"vmss-reconciler-pause": "by=bob;at=2026-01-05T09:00:00+00:00"}
+    )
+    for result in all_of(story)[:4]:
+        assert result.outcome == "failed"
+        assert "the lead of this replica may end before Azure answers" in result.failed[0]
+    assert story.writes() == asked
+
+
+@pytest.mark.parametrize("command", ["resume", "approve", "retry"])
+def test_what_the_fleet_bars_is_not_done(command: str) -> None:
+    story = Story(of_all(barredCommands=[command]))
+    acts, web, asked = story.acts, story.web, story.writes()
+    results = {
+        "resume": lambda: {acts.resume(web), acts.resume(None)},
+        "approve": lambda: {acts.approve(web, web.exact, "ada")},
+        "retry": lambda: {acts.retry(web)},
+    }
+    why = f"spec.barredCommands of the Fleet bars `reconciler {command}`; merge a commit instead"
+    assert results[command]() == {ActResult(failed=(why,))}
+    assert story.writes() == asked
+
+
+def test_a_standby_says_who_leads() -> None:
+    story = Story(lead=Lead(term=0))
+    assert story.acts.standby == "this replica stands by: replica-1 leads; ask that replica"
+
+
+def test_a_scale_set_whose_spec_is_gone_is_not_reconciled() -> None:
+    story = Story()
+    web = story.web
+    assert story.acts.reconcile(web) == ActResult(("web: reconciled now",))
+    story.world.unmerge("web")
+    story.world.rest(timedelta(minutes=2))
+    assert story.acts.reconcile(web) == ActResult(failed=("web: not declared any more",))

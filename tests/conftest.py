@@ -25,6 +25,7 @@ os.environ["XDG_CONFIG_HOME"] = os.devnull
 # `make slow`.
 _SLOW = (
     "alerts/test_alerts.py",
+    "cli/test_page_actions.py::test_a_",
     "cli/test_rehearse.py",
     "cli/test_source.py",
     "daemon/test_sweep.py::test_a_thousand_settled_scale_sets_of_twenty_cost_their_twenty_list_pages",

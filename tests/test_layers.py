@@ -22,7 +22,7 @@ PACKAGES = {
     "daemon": {"spec", "rollout", "forecast", "azure", "git", "checks"},
     "prediction": {"spec", "rollout", "forecast", "azure", "checks", "daemon"},
     "acts": {"spec", "rollout", "azure", "daemon"},
-    "web": {"spec", "rollout", "daemon"},
+    "web": {"spec", "rollout", "daemon", "acts"},
     "simulator": {"spec"},
     "rehearsal": {"spec", "rollout", "forecast", "azure", "daemon", "prediction", "simulator"},
     "cli": {

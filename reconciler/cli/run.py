@@ -10,6 +10,7 @@ from reconciler.cli.duration import Duration
 from reconciler.cli.leader_election import leader_election_options
 from reconciler.cli.log_lines import FORMATS, LEVELS
 from reconciler.cli.options import Address, fleet_options
+from reconciler.cli.page_options import page_options
 from reconciler.cli.verb import Verb
 
 
@@ -51,6 +52,7 @@ from reconciler.cli.verb import Verb
     help="Address that serves pages for people, /livez, /readyz, /metrics and /status.  "
     "[default: 127.0.0.1:8080; none with --once or --until-settled]",
 )
+@page_options
 @click.option(
     "--webhook-listen",
     type=Address(),

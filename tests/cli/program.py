@@ -142,15 +142,15 @@ class Daemon:
         self, *arguments: object, env: Mapping[str, str], cwd: Path, under: Sequence[str] = ()
     ) -> None:
         """`under` is a command that runs it, such as `env`."""
-        self._path = cwd / "daemon.log"
+        self.path = cwd / "daemon.log"
         env = {**env, "VMSS_RECONCILER_CLONE": str(cwd / "clone of the daemon")}  # it may be killed
         options = ("--sweep", "1s", "--requeue-after", "1s", "--listen", "127.0.0.1:0")
         words = ["run", *options, *map(str, arguments)]
         none = Path(os.devnull)
         self._process: ForkedProgram | SpawnedProgram = (
-            SpawnedProgram([*under, *command(*words)], env=env, cwd=cwd, out=none, err=self._path)
+            SpawnedProgram([*under, *command(*words)], env=env, cwd=cwd, out=none, err=self.path)
             if under
-            else ForkedProgram(words, env=env, cwd=cwd, out=none, err=self._path)
+            else ForkedProgram(words, env=env, cwd=cwd, out=none, err=self.path)
         )
         self.url = ""
 
@@ -162,14 +162,14 @@ class Daemon:
 
     def started(self) -> "Daemon":
         """Wait until its pages are there."""
-        found = re.compile(r"listening on (\S+)")
+        found = re.compile(r'listening on ([^\s"]+)')
         match = until(lambda: found.search("\n".join(self.log())), self.log)
         self.url = match[1]
         return self
 
     def log(self) -> list[str]:
         """Its log lines so far, without their times."""
-        return [line.partition(" ")[2] for line in self._path.read_text().splitlines()]
+        return [line.partition(" ")[2] for line in self.path.read_text().splitlines()]
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of one of its pages."""

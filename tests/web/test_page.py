@@ -72,7 +72,7 @@ def test_a_page_may_load_nothing_from_elsewhere(path: str) -> None:
     assert "frame-ancestors 'none'" in policy
     assert (answer.headers["x-content-type-options"], answer.headers["referrer-policy"]) == (
         "nosniff",
-        "no-referrer",
+        "same-origin",
     )
     found = Reader(answer.text)
     loaded = [value for name, value in found.attributes if name in {"src", "href", "action"} and value]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from reconciler.acts.page_acts import PageActs
 from reconciler.checks.reach import MERGED, Allowed
 from reconciler.cli import table
 from reconciler.cli.access import FleetAccess
@@ -37,6 +38,7 @@ from reconciler.daemon.settings import Settings
 from reconciler.daemon.specs import Specs
 from reconciler.daemon.store import Store
 from reconciler.spec.duration import format_duration
+from reconciler.web.page.sign_in import SignIn
 from reconciler.web.status import Pages
 from reconciler.web.webhook import Webhooks
 
@@ -56,6 +58,13 @@ class _WebhookListener(NamedTuple):
     secret: SecretFile
 
 
+class _PageActions(NamedTuple):
+    """Who may act on the page, and what is done then."""
+
+    sign_in: SignIn
+    acts: PageActs
+
+
 class _Stopped(BaseException):
     """Raised on SIGTERM or SIGINT."""
 
@@ -70,6 +79,7 @@ def act(
     requeue_after: timedelta,
     source_max_age: timedelta,
     listen: tuple[str, int] | None,
+    sign_in: SignIn | None,
     webhook_listen: tuple[str, int] | None,
     webhook_secret_file: Path | None,
     check_hosts: tuple[Allowed, ...],
@@ -100,13 +110,14 @@ def act(
     )
     store, now = reconciler.store, fleet.session.now
     commands = LoopCommands(reconciler)
+    page = _PageActions(sign_in, PageActs(store, commands, fleet.session, fleet.specs)) if sign_in else None
     ends = once or until_settled
     address = listen or (None if ends else _LISTEN)
     try:
         with (
             _stoppable(),
             Hangups() as hangups,
-            _serve(store, settings, address, now, commands) as url,
+            _serve(store, settings, address, now, commands, page=page) as url,
             Screen(store, log_format=log_format, log_level=log_level) as screen,
         ):
             _log.info("%s", announcement(fleet.session))
@@ -141,15 +152,19 @@ def _serve(
     address: tuple[str, int] | None,
     now: Callable[[], datetime],
     commands: LoopCommands,
+    *,
+    page: _PageActions | None,
 ) -> Iterator[str]:
     """Serve the store over HTTP inside the context. Yields the URL, "" without an address."""
     if address is None:
         yield ""
         return
     pages = Pages(store, overdue=max(10 * settings.sweep, timedelta(minutes=10)), now=now, commands=commands)
-    from reconciler.web.page.routes import PageSite  # like the server, only where something is served
+    # Like the server, only where something is served.
+    from reconciler.web.page.actions import Actions
+    from reconciler.web.page.routes import PageSite
 
-    site = PageSite(store, now)
+    site = PageSite(store, now, Actions(store, page.sign_in, page.acts, now) if page else None)
     with _listener(pages, address, "--listen", site) as url:
         yield url
 

@@ -20,7 +20,7 @@ from reconciler.web.page.fleet import (
     sections,
 )
 from reconciler.web.page.render import Rendered, joined, macro
-from reconciler.web.page.scale_set import scale_set_view
+from reconciler.web.page.scale_set import fleet_commands, scale_set_view
 from reconciler.web.page.timeline import timeline
 
 _SPANS = {6: "6 hours", 24: "a day", 168: "a week"}  # that the timeline goes back
@@ -30,11 +30,12 @@ _DEFAULT_SPAN = 24
 class StorePages:
     """Renders the pages of one store. A line of the fleet is rendered again only after a change of its state.
 
-    `now` is the clock of the daemon.
+    `now` is the clock of the daemon. `has_actions`: the pages lead to actions, for those who may take them.
     """
 
-    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, now: Callable[[], datetime], *, has_actions: bool = False) -> None:
         self.store = store
+        self._has_actions = has_actions
         self.now = now
         self._rows: dict[str, tuple[ScaleSetState, FleetRow, str]] = {}
 
@@ -118,7 +119,10 @@ class StorePages:
         ]
         sweep = self.store.last_sweep
         pause = describe_fleet_pause(sweep.fleet_pause) if sweep else ""
-        return str(macro("fleet.html", "headline")(answers, sweep, self._standby(), pause, chips, query))
+        commands = fleet_commands(self.store) if self._has_actions else ()
+        return str(
+            macro("fleet.html", "headline")(answers, sweep, self._standby(), pause, chips, query, commands)
+        )
 
     def _scale_set(self, name: str) -> Rendered | None:
         state = self.store.states().by_name(name)
@@ -131,8 +135,9 @@ class StorePages:
         view = scale_set_view(self.store, state)
         parts = {
             each: str(macro("scale_set.html", each)(view))
-            for each in ("differences", "conditions", "history", "commands")
+            for each in ("differences", "conditions", "history")
         }
+        parts["commands"] = str(macro("scale_set.html", "commands")(view, self._has_actions))
         parts |= {each: str(macro("scale_set.html", each)(view, self.now())) for each in ("why", "forecast")}
         map_parts: dict[str, str] = {}
         maps = []

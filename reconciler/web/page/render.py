@@ -15,6 +15,8 @@ from markupsafe import Markup, escape
 from reconciler import __version__
 from reconciler.daemon.status_word import ORDER
 from reconciler.spec.wording import count, printable
+from reconciler.web.page.action import Action, Visitor
+from reconciler.web.page.notices import Notice
 from reconciler.web.page.words import MEANINGS, clock
 
 COPY_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -74,11 +76,21 @@ def macro(template: str, name: str) -> Callable[..., str]:
 
 
 def document(
-    rendered: Rendered, *, version: str, at: datetime, here: str, style: str = "", is_live: bool = True
+    rendered: Rendered,
+    *,
+    version: str,
+    at: datetime,
+    here: str,
+    style: str = "",
+    is_live: bool = True,
+    visitor: Visitor | None = None,
+    permitted: Sequence[Action] = (),
+    notice: Notice | None = None,
 ) -> str:
     """The whole document around a page. `here` is its address. With a `style` it is a file of its own.
 
-    Only a page that `is_live` is replaced as it changes.
+    Only a page that `is_live` is replaced as it changes. `visitor` is None if nobody can sign in. All readers
+    share what is inside the frame, and the sheet hides the actions that are not `permitted`.
     """
     main = _LINK.sub("", rendered.main) if style else rendered.main  # nothing is at those addresses
     return _environment.get_template("document.html").render(
@@ -91,6 +103,9 @@ def document(
         is_live=is_live,
         style=Markup(style),  # noqa: S704 - our own file
         policy=COPY_POLICY,
+        visitor=visitor,
+        permitted=permitted,
+        notice=notice and Markup(macro("action.html", "notice")(notice)),  # noqa: S704 - made by a template
     )
 
 

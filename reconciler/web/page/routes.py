@@ -1,10 +1,11 @@
 """The routes of the page, and the headers that keep a browser from doing anything else with it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from importlib.resources import files
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
@@ -12,38 +13,30 @@ from starlette.routing import BaseRoute, Route
 
 from reconciler.daemon.store import Store
 from reconciler.web.application import target
+from reconciler.web.page.action import Action
+from reconciler.web.page.actions import Actions
 from reconciler.web.page.events import MOST_PAGES, Watchers
+from reconciler.web.page.headers import HEADERS
 from reconciler.web.page.instances import instances_json
 from reconciler.web.page.page_log import PageLog, VersionCount
 from reconciler.web.page.pages import StorePages
 from reconciler.web.page.render import COPY_POLICY, Rendered, document, macro
 from reconciler.web.threads import Threads
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-_HEADERS = {
-    "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
-}
-_STREAM = {**_HEADERS, "cache-control": "no-cache", "x-accel-buffering": "no"}
+_STREAM = {**HEADERS, "cache-control": "no-cache", "x-accel-buffering": "no"}
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _LONGEST_ADDRESS = 2000
 _THREADS = 8  # that render pages; a page takes milliseconds, and one thread at a time computes
 
 
 class PageSite:
-    """The pages of one store."""
+    """The pages of one store. Without `actions` they can only be read."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, now: Callable[[], datetime], actions: Actions | None = None) -> None:
         self._store = store
         self._now = now
-        pages = StorePages(store, now)
+        self._actions = actions
+        pages = StorePages(store, now, has_actions=actions is not None)
         version = VersionCount(lambda: pages.key)
         self._log = PageLog(pages.render, version)
         self._threads = Threads(_THREADS)
@@ -67,6 +60,7 @@ class PageSite:
             Route("/events", self._events),
             Route("/export", self._export),
             Route("/static/{name}", self._file),
+            *(self._actions.routes if self._actions else ()),
         ]
 
     def close(self) -> None:
@@ -74,16 +68,25 @@ class PageSite:
         self._watchers.close()
 
     async def _page(self, request: Request) -> Response:
-        address = target(request)
+        address, id_ = _without_notice(request)
+        visitor, notice = None, None
+        permitted: Sequence[Action] = ()
+        if self._actions:
+            visitor = self._actions.visitor(request)
+            permitted, notice = self._actions.permitted(visitor), self._actions.notice(visitor, id_)
         found = await self._found(address)
-        if found is None:
-            text = str(macro("not_found.html", "main")())
-            page = Rendered("Not found", {}, text)
-            text = document(page, version="", at=self._now(), here=address, is_live=False)
-            return HTMLResponse(text, HTTPStatus.NOT_FOUND, _HEADERS)
-        page, version = found
-        text = document(page, version=self._watchers.serial(version), at=self._now(), here=address)
-        return HTMLResponse(text, HTTPStatus.OK, _HEADERS)
+        page, version = found or (Rendered("Not found", {}, str(macro("not_found.html", "main")())), None)
+        text = document(
+            page,
+            version="" if version is None else self._watchers.serial(version),
+            at=self._now(),
+            here=address,
+            is_live=found is not None,
+            visitor=visitor,
+            permitted=permitted,
+            notice=notice,
+        )
+        return HTMLResponse(text, HTTPStatus.OK if found else HTTPStatus.NOT_FOUND, HEADERS)
 
     async def _found(self, address: str) -> tuple[Rendered, int] | None:
         """The page at this address and its version, None if there is none."""
@@ -94,18 +97,18 @@ class PageSite:
         address = request.query_params.get("page", "/")
         found = await self._found(address)
         if found is None:
-            return Response("no such page\n", HTTPStatus.NOT_FOUND, _HEADERS)
+            return Response("no such page\n", HTTPStatus.NOT_FOUND, HEADERS)
         style = self._files["page.css"].decode()
         text = document(found[0], version="", at=self._now(), here=address, style=style)
         file = {"content-disposition": 'attachment; filename="reconciler.html"'}
-        return HTMLResponse(text, HTTPStatus.OK, {**_HEADERS, **file, "content-security-policy": COPY_POLICY})
+        return HTMLResponse(text, HTTPStatus.OK, {**HEADERS, **file, "content-security-policy": COPY_POLICY})
 
     async def _events(self, request: Request) -> Response:
         pages = [each for each in request.query_params.getlist("page") if len(each) < _LONGEST_ADDRESS]
         if not pages or len(pages) > MOST_PAGES:
-            return Response(f"name 1 to {MOST_PAGES} pages\n", HTTPStatus.BAD_REQUEST, _HEADERS)
+            return Response(f"name 1 to {MOST_PAGES} pages\n", HTTPStatus.BAD_REQUEST, HEADERS)
         if self._watchers.is_full:
-            later = {**_HEADERS, "retry-after": "10"}
+            later = {**HEADERS, "retry-after": "10"}
             return Response("too many browsers watch\n", HTTPStatus.SERVICE_UNAVAILABLE, later)
         serial = request.headers.get("last-event-id") or request.query_params.get("since", "")
         stream = self._watchers.stream(pages, serial)
@@ -116,14 +119,23 @@ class PageSite:
         name = request.path_params["name"]
         state = self._store.states().by_name(name)
         if state is None:
-            return Response("no such scale set\n", HTTPStatus.NOT_FOUND, _HEADERS)
+            return Response("no such scale set\n", HTTPStatus.NOT_FOUND, HEADERS)
         text = json.dumps(instances_json(state))
-        return Response(f"{text}\n", HTTPStatus.OK, _HEADERS, "application/json")
+        return Response(f"{text}\n", HTTPStatus.OK, HEADERS, "application/json")
 
     async def _file(self, request: Request) -> Response:
         name = request.path_params["name"]
         content = self._files.get(name)
         if content is None:
-            return Response("no such file\n", HTTPStatus.NOT_FOUND, _HEADERS)
+            return Response("no such file\n", HTTPStatus.NOT_FOUND, HEADERS)
         kind = _KINDS.get(name.rpartition(".")[2], "application/octet-stream")
-        return Response(content, HTTPStatus.OK, {**_HEADERS, "cache-control": "no-cache"}, kind)
+        return Response(content, HTTPStatus.OK, {**HEADERS, "cache-control": "no-cache"}, kind)
+
+
+def _without_notice(request: Request) -> tuple[str, str]:
+    """The address of a page without that of a notice, and the id of the notice, "" if there is none."""
+    query = request.query_params
+    if "notice" not in query:
+        return target(request), ""
+    others = urlencode([(name, value) for name, value in query.multi_items() if name != "notice"])
+    return f"{request.url.path}?{others}" if others else request.url.path, query["notice"]

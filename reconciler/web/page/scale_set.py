@@ -1,18 +1,23 @@
 """One scale set as a person reads it: what it is doing, why it stands still, and what ends that."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from reconciler.daemon import report
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import CommitNote, Store
+from reconciler.rollout.barred import bar_note
 from reconciler.rollout.observed import HealthSource
 from reconciler.rollout.reason import Hold, Reason
 from reconciler.spec.image import same
+from reconciler.web.page.action import Action
 from reconciler.web.page.fleet import FleetRow, fleet_row
 from reconciler.web.page.heat_map import HeatMap, Legend, batch_under_way, heat_maps
+
+FLEET_RESUME = "/actions/resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +32,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a person may do about it, and the command that does it."""
+    """What a person may do about it, and the command that does it.
+
+    `action` does the same on the page, at the path `address`. None if only a commit or a terminal does it.
+    """
 
     effect: str
     text: str
+    action: Action | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +96,40 @@ def _differences(state: ScaleSetState) -> Iterator[Difference]:
         yield Difference("Instances", f"{model.capacity} (capacity)", f"{counts.total} listed", is_full)
 
 
+def fleet_commands(store: Store) -> tuple[Command, ...]:
+    """The commands for the whole fleet that fit its status, those of the page alone."""
+    declared, sweep = [each.desired for each in store.states()], store.last_sweep
+    if sweep and sweep.fleet_pause.pause:
+        command = Command("continue the fleet", "reconciler resume --all", Action.RESUME, FLEET_RESUME)
+        return () if any(bar_note(each.fleet, Action.RESUME) for each in declared) else (command,)
+    command = Command("stop the fleet", 'reconciler pause --all --reason "…"', Action.PAUSE, "/actions/pause")
+    return (command,) if declared else ()
+
+
 def _commands(state: ScaleSetState) -> Iterator[Command]:
     """The commands that fit its status, those that end it first."""
-    name, outcome = state.desired.name, state.outcome
+    outcome = state.outcome
     reason = outcome.reason if outcome else None
     hold = reason.meaning.hold if reason else None
     if hold:
         yield _release(state, hold)
     if reason is Reason.AWAITING_APPROVAL:
-        yield Command("approve this image", f"reconciler approve {name}")
+        yield _command(state, "approve this image", Action.APPROVE)
     if state.failures:
-        yield Command("try the image again", f"reconciler retry {name}")
-        yield Command("declare the last good image", f"reconciler revert {name}")
+        yield _command(state, "try the image again", Action.RETRY)
+        yield Command("declare the last good image", f"reconciler revert {state.desired.name}")
     if not hold:
-        yield Command("stop it here", f'reconciler pause {name} --reason "…"')
-    yield Command("reconcile it now", f"reconciler reconcile {name}")
-    yield Command("read this on a terminal", f"reconciler why {name}")
+        yield _command(state, "stop it here", Action.PAUSE, ' --reason "…"')
+    yield _command(state, "reconcile it now", Action.RECONCILE)
+    yield Command("read this on a terminal", f"reconciler why {state.desired.name}")
+
+
+def _command(state: ScaleSetState, effect: str, action: Action, options: str = "") -> Command:
+    name = state.desired.name
+    text = f"reconciler {action} {name}{options}"
+    if bar_note(state.desired.fleet, action):
+        return Command(effect, text)
+    return Command(effect, text, action, f"/scale-sets/{quote(name, safe='')}/actions/{action}")
 
 
 def _release(state: ScaleSetState, hold: Hold) -> Command:
@@ -112,8 +140,10 @@ def _release(state: ScaleSetState, hold: Hold) -> Command:
             right = "Microsoft.Resources/tags/read"
             return Command("continue the fleet", f"grant {right} on the resource group of spec.pauseTag")
         case Hold.PAUSE if state.fleet_pause.pause:
-            return Command("continue the fleet", "reconciler resume --all")
+            is_barred = bool(bar_note(state.desired.fleet, Action.RESUME))
+            command = Command("continue the fleet", "reconciler resume --all")
+            return command if is_barred else replace(command, action=Action.RESUME, address=FLEET_RESUME)
         case Hold.PAUSE:
-            return Command("continue it", f"reconciler resume {state.desired.name}")
+            return _command(state, "continue it", Action.RESUME)
         case Hold.SUSPENSION:
             return Command("continue it", f"remove spec.suspend from {state.desired.place.file} in git")

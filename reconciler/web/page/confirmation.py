@@ -1,0 +1,172 @@
+"""What an action will do, as a person reads it before it is done."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from reconciler.acts.pause import duration_note
+from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.store import Store
+from reconciler.rollout.barred import bar_note
+from reconciler.rollout.pause import PAUSE
+from reconciler.rollout.refusal import describe_fleet_pause, describe_pause
+from reconciler.rollout.wording import list_names
+from reconciler.spec.image import Image, short
+from reconciler.spec.scale_set import Approval, Approver, ScaleSet, pause_tag_of
+from reconciler.spec.wording import count
+from reconciler.web.page.action import Action
+from reconciler.web.page.heat_map import batch_under_way
+
+_VERBS = {
+    Action.PAUSE: "Pause",
+    Action.RESUME: "Resume",
+    Action.APPROVE: "Approve the image of",
+    Action.RETRY: "Retry the image of",
+    Action.RECONCILE: "Reconcile",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What an action on a scale set, or on the fleet if `name` is "", will do.
+
+    `effects` are sentences. `command` does the same on a terminal. `refusal` says why it cannot be
+    done, "" if it can. `image` is the one that it is about, None if it is about none.
+    """
+
+    action: Action
+    name: str
+    effects: tuple[str, ...]
+    command: str
+    refusal: str = ""
+    image: Image | None = None
+
+    @property
+    def heading(self) -> str:
+        return f"{_VERBS[self.action]} {self.name or 'the whole fleet'}"
+
+    @property
+    def needs_reason(self) -> bool:
+        return self.action is Action.PAUSE
+
+    @property
+    def shown(self) -> tuple[str, str, str]:
+        """What a person agrees to. If it has changed since, the person has to look again."""
+        return str(self.action), self.name, str(self.image or "")
+
+
+def confirmation_of_fleet(action: Action, store: Store) -> Confirmation:
+    """What an action on the whole fleet will do."""
+    states = store.states()
+    declared = tuple(each.desired for each in states)
+    effects = _fleet_pause(states, declared) if action is Action.PAUSE else _fleet_resumption(store)
+    reason = ' --reason "…"' if action is Action.PAUSE else ""
+    command = f"reconciler {action} --all{reason}"
+    return Confirmation(action, "", tuple(effects), command, _bar_note(action, declared))
+
+
+def confirmation_of_scale_set(action: Action, state: ScaleSetState) -> Confirmation:
+    """What an action on one scale set will do."""
+    name, image = state.desired.name, None
+    match action:
+        case Action.PAUSE:
+            effects = _pause(state)
+        case Action.RESUME:
+            effects = _resumption(state)
+        case Action.APPROVE:
+            effects, image = _approval(state), state.exact
+        case Action.RETRY:
+            effects, image = _retry(state), state.exact
+        case Action.RECONCILE:
+            effects = iter(
+                (
+                    f"The daemon reads {name} and its instances now, and takes the next step if one is due.",
+                    "Every rule of a rollout applies as always.",
+                )
+            )
+    reason = ' --reason "…"' if action is Action.PAUSE else ""
+    refusal = _bar_note(action, (state.desired,))
+    if action is Action.APPROVE and state.desired.rollout.approval is None:
+        refusal = "its spec requires no approval (spec.rollout.approval)"
+    return Confirmation(action, name, tuple(effects), f"reconciler {action} {name}{reason}", refusal, image)
+
+
+def _bar_note(action: Action, declared: Sequence[ScaleSet]) -> str:
+    return next((note for each in declared if (note := bar_note(each.fleet, action))), "")
+
+
+def _fleet_pause(states: Sequence[ScaleSetState], declared: tuple[ScaleSet, ...]) -> Iterator[str]:
+    tag = pause_tag_of(declared)
+    later = ", with those that are declared later" if tag else ""
+    fleet = count(len(declared), "scale set")
+    yield f"Nothing is written to any scale set until somebody resumes the fleet: {fleet}{later}."
+    under_way = [each.desired.name for each in states if batch_under_way(each)]
+    if under_way:
+        yield f"Azure finishes the batches under way in {list_names(under_way)}."
+    yield "This daemon stops writing at once. It cannot call back what Azure has accepted."
+    if tag:
+        yield f"The tag {PAUSE} is written to the resource group {tag.resource_group}."
+        return
+    yield f"The tag {PAUSE} is written to each of them, because the Fleet names no spec.pauseTag."
+    if note := duration_note(declared):
+        yield f"{note}."
+
+
+def _fleet_resumption(store: Store) -> Iterator[str]:
+    sweep = store.last_sweep
+    pause = describe_fleet_pause(sweep.fleet_pause) if sweep else ""
+    yield f"{_sentence(pause)}." if pause else "As last read, the fleet is not paused."
+    yield "Every rollout continues where it was. A scale set that was paused by name stays paused."
+
+
+def _pause(state: ScaleSetState) -> Iterator[str]:
+    name, counts, batch = state.desired.name, state.seen.counts, batch_under_way(state)
+    yield f"Nothing is written to {name} until somebody resumes it."
+    if batch:
+        ids = list_names(sorted(batch, key=lambda each: (len(each), each)))
+        yield f"Azure finishes the batch under way: {count(len(batch), 'instance')} ({ids})."
+    if counts and counts.up_to_date < counts.total:
+        yield (
+            f"As last counted, {counts.up_to_date} of {count(counts.total, 'instance')} are up to date. New "
+            f"instances get the image of the model: {_model(state)}."
+        )
+    yield f"The tag {PAUSE} is written to {state.desired.target.id}."
+
+
+def _resumption(state: ScaleSetState) -> Iterator[str]:
+    name, model = state.desired.name, state.seen.listed_or_read
+    pause = model.persisted.pause if model else None
+    yield (
+        f"{_sentence(describe_pause(pause, name))}."
+        if pause
+        else f"As last read, {name} itself is not paused."
+    )
+    if fleet := describe_fleet_pause(state.fleet_pause):
+        yield f"It stays paused with the fleet: {fleet}."
+    else:
+        yield "Its rollout continues where it was."
+
+
+def _approval(state: ScaleSetState) -> Iterator[str]:
+    desired, counts = state.desired, state.seen.counts
+    size = f" of {count(counts.total, 'instance')}" if counts else ""
+    goes_on = "begins" if desired.rollout.approval is Approval.START else "continues after its canary"
+    yield f"{short(state.exact)} is approved, and no other image. The rollout{size} {goes_on}."
+    yield f"The model is on {_model(state)} now."
+    if desired.rollout.approver is Approver.ANOTHER:
+        yield "The approval does not count if you are the author of the commit that declares the image."
+
+
+def _retry(state: ScaleSetState) -> Iterator[str]:
+    failures = "a rollback, steps without effect, deadlines"
+    yield f"Earlier failures of {short(state.exact)} no longer count: {failures}."
+    yield "Gates and unhealthy instances still count."
+    yield f"The model is on {_model(state)} now."
+
+
+def _model(state: ScaleSetState) -> str:
+    model = state.seen.listed_or_read
+    return short(model.image) if model and model.image else "an image that is not known"
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[0].upper()}{clause[1:]}"

@@ -1,0 +1,466 @@
+"""The actions of the page, without an Azure: who gets to act, with which request, and what is recorded."""
+
+import json
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from httpx2 import Response
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from reconciler.acts.result import ActResult
+from reconciler.cli.log_lines import log_lines
+from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.states import ScaleSetStates
+from reconciler.daemon.store import Store, Sweep
+from reconciler.rollout.pause import FleetPause, Pause
+from reconciler.spec.fleet import PauseTag
+from reconciler.spec.image import Image
+from reconciler.spec.scale_set import Approval
+from reconciler.web.page.action import Action, grant, permissions
+from reconciler.web.page.actions import Actions
+from reconciler.web.page.forgery import FormTokens
+from reconciler.web.page.routes import PageSite
+from reconciler.web.page.sign_in import SignIn
+from tests.build import FIX, FLEET, NEW, NOW, SUBSCRIPTION
+from tests.daemon.states import store_of
+from tests.web.stores import COMMIT, HOSTILE, observed, rolling_instances, varied
+
+HOST = "http://testserver"
+USER, GROUPS = "X-Forwarded-Email", "X-Forwarded-Groups"
+PROXY = "10.1.2.3"
+ALL = [f"{action}=group:sre" for action in Action]
+ADA = {USER: "ada@example.com", GROUPS: "sre"}
+SAME_SITE = {"Origin": HOST, "Sec-Fetch-Site": "same-origin"}
+PAUSE, RESUME = "/scale-sets/web/actions/pause", "/scale-sets/web/actions/resume"
+EVERY = [f"/scale-sets/web/actions/{action}" for action in Action] + ["/actions/pause", "/actions/resume"]
+
+
+class Acted:
+    """Acts that are only noted."""
+
+    def __init__(self, standby: str = "", result: ActResult | None = None) -> None:
+        self.standby = standby
+        self.done: list[Any] = []
+        self._result = result or ActResult(("web: it is so",))
+
+    def _note(self, action: str, state: ScaleSetState | None, *others: object) -> ActResult:
+        self.done.append((action, state.desired.name if state else "", *others))
+        return self._result
+
+    def pause(self, state: ScaleSetState | None, pause: Pause) -> ActResult:
+        return self._note("pause", state, pause)
+
+    def resume(self, state: ScaleSetState | None) -> ActResult:
+        return self._note("resume", state)
+
+    def approve(self, state: ScaleSetState, image: Image, by: str) -> ActResult:
+        return self._note("approve", state, image, by)
+
+    def retry(self, state: ScaleSetState) -> ActResult:
+        return self._note("retry", state)
+
+    def reconcile(self, state: ScaleSetState) -> ActResult:
+        return self._note("reconcile", state)
+
+
+def fleet(**changes: Any) -> Store:
+    """A fleet of one scale set that waits for approval. `changes` are of its Fleet, or of its last observation."""
+    declared = replace(
+        FLEET, barred=changes.pop("barred", frozenset()), pause_tag=changes.pop("pause_tag", None)
+    )
+    wanted = {"approval": Approval.START, "fleet": declared}
+    waits = observed(
+        "web", rolling_instances(), "AwaitingApproval", "it needs approval", spec=wanted, **changes
+    )
+    return Store(Sweep(NOW, COMMIT, ""), _states=ScaleSetStates.of((waits,)))
+
+
+class Site:
+    """The pages of a store for one client, at the address of a proxy unless it is somebody else."""
+
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        grants: Sequence[str] = ALL,
+        acts: Acted | None = None,
+        peer: str = PROXY,
+        tokens: FormTokens | None = None,
+    ) -> None:
+        self.acts = acts or Acted()
+        sign_in = SignIn(USER, GROUPS, (ip_network(PROXY),), permissions(map(grant, grants)))
+        self.store = store or fleet()
+        actions = Actions(self.store, sign_in, self.acts, lambda: NOW, tokens)
+        routes = PageSite(self.store, lambda: NOW, actions).routes
+        self.client = TestClient(Starlette(routes=routes), base_url=HOST, client=(peer, 50000))
+
+    def get(self, path: str, headers: Mapping[str, str] = ADA) -> Response:
+        return self.client.get(path, headers=headers)
+
+    def form(self, path: str, headers: Mapping[str, str] = ADA) -> dict[str, str]:
+        """The fields of the form at this path."""
+        found = re.search('name="token" value="([0-9a-f]{64})"', self.get(path, headers).text)
+        assert found
+        return {"token": found[1], "reason": "checkout is down"}
+
+    def post(
+        self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] = ADA | SAME_SITE
+    ) -> Response:
+        return self.client.post(path, data=dict(fields), headers=headers, follow_redirects=False)
+
+    def act(self, path: str, **others: str) -> Response:
+        """Send the form at this path, as a browser does."""
+        return self.post(path, self.form(path) | others)
+
+
+def test_each_action_is_shown_before_it_is_done_and_then_done() -> None:
+    site = Site()
+    for path in EVERY:
+        assert site.get(path).status_code == 200
+    assert site.acts.done == [], "a GET does nothing"
+    for path in EVERY:
+        assert site.act(path).status_code == 303
+    pause = Pause("checkout is down", "ada@example.com", NOW)
+    assert site.acts.done == [
+        ("pause", "web", pause),
+        ("resume", "web"),
+        ("approve", "web", NEW, "ada@example.com"),
+        ("retry", "web"),
+        ("reconcile", "web"),
+        ("pause", "", pause),
+        ("resume", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({"Origin": ""}, id="no Origin"),
+        pytest.param({"Origin": "https://evil.example.com"}, id="another Origin"),
+        pytest.param({"Origin": "null"}, id="a hidden Origin"),
+        pytest.param({"Origin": HOST, "Sec-Fetch-Site": "cross-site"}, id="a browser that says cross-site"),
+    ],
+)
+@pytest.mark.parametrize("path", EVERY)
+def test_a_forged_request_does_nothing(path: str, headers: Mapping[str, str]) -> None:
+    site = Site()
+    answer = site.post(path, site.form(path), {**ADA, **headers})
+    assert answer.status_code == 403
+    assert "Nothing was done: the form was not sent by a page of this address" in answer.text
+    assert site.acts.done == []
+
+
+@pytest.mark.parametrize(
+    "path, changes",
+    [
+        pytest.param(PAUSE, {"token": ""}, id="no token"),
+        pytest.param(PAUSE, {"token": "0" * 64}, id="a token of one's own making"),
+        pytest.param(PAUSE, {"token": "é"}, id="a token that is no token"),
+        pytest.param(
+            PAUSE, {"token": FormTokens().token("ada@example.com", "pause", "web", "")}, id="before a restart"
+        ),
+    ],
+)
+def test_a_form_without_a_token_of_this_process_does_nothing(path: str, changes: Mapping[str, str]) -> None:
+    site = Site()
+    answer = site.act(path, **changes)
+    assert answer.status_code == 403
+    assert "this form is no longer valid" in answer.text
+    assert site.acts.done == []
+
+
+def test_the_form_of_one_person_does_nothing_for_another() -> None:
+    site = Site()
+    bob = {USER: "bob@example.com", GROUPS: "sre"}
+    assert site.post(PAUSE, site.form(PAUSE), bob | SAME_SITE).status_code == 403
+    assert site.post(PAUSE, site.form(PAUSE, bob), bob | SAME_SITE).status_code == 303
+    assert [done[2].by for done in site.acts.done] == ["bob@example.com"]
+
+
+def test_the_form_of_one_action_does_nothing_for_another() -> None:
+    site = Site()
+    assert site.post("/actions/pause", site.form(PAUSE)).status_code == 403
+    assert site.post(RESUME, site.form(PAUSE)).status_code == 403
+    assert site.acts.done == []
+
+
+def test_an_approval_is_of_the_image_that_was_shown() -> None:
+    tokens = FormTokens()
+    shown = Site(tokens=tokens).form("/scale-sets/web/actions/approve")
+    later = Site(fleet(exact=FIX), tokens=tokens)
+    assert later.post("/scale-sets/web/actions/approve", shown).status_code == 403
+    assert later.acts.done == []
+    assert later.act("/scale-sets/web/actions/approve").status_code == 303
+    assert later.acts.done == [("approve", "web", FIX, "ada@example.com")]
+
+
+@pytest.mark.parametrize(
+    "headers, peer, who",
+    [
+        pytest.param({}, PROXY, "you are not signed in, and may not", id="nobody"),
+        pytest.param({USER: "bob", GROUPS: "dev"}, PROXY, "bob may not", id="a user without a grant"),
+        pytest.param(ADA, "10.9.9.9", "you are not signed in, and may not", id="a header from elsewhere"),
+    ],
+)
+@pytest.mark.parametrize("path", EVERY)
+def test_without_permission_nothing_is_done_and_the_page_says_who_may(
+    path: str, headers: Mapping[str, str], peer: str, who: str
+) -> None:
+    site, action = Site(peer=peer), path.rpartition("/")[2]
+    said = f"{who} {action}; the permission <code>{action}</code> is granted to group sre"
+    for answer in (site.get(path, headers), site.post(path, {"token": "x"}, {**headers, **SAME_SITE})):
+        assert answer.status_code == 403
+        assert said in answer.text
+        assert "<form" not in answer.text
+    assert site.acts.done == []
+
+
+def test_a_permission_is_for_one_action() -> None:
+    site = Site(grants=["pause=user:ada@example.com"])
+    assert site.act(PAUSE).status_code == 303
+    assert site.post(RESUME, {}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "reason, error",
+    [
+        pytest.param("", "write why", id="none"),
+        pytest.param("  ", "write why", id="spaces"),
+        pytest.param("x" * 200, "too long", id="one that no tag holds"),
+        pytest.param(";" * 60, "too long", id="one that no tag holds once it is escaped"),
+    ],
+)
+def test_a_pause_needs_a_reason(reason: str, error: str) -> None:
+    site = Site()
+    answer = site.act(PAUSE, reason=reason)
+    assert answer.status_code == 400
+    assert error in answer.text
+    assert '<input type="hidden" name="token"' in answer.text
+    assert site.acts.done == []
+
+
+def test_a_reason_is_one_line() -> None:
+    site = Site()
+    site.act(PAUSE, reason="down\r\nagain\x1b[2J")
+    assert site.acts.done[0][2].reason == "down again\\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    "headers, content",
+    [
+        pytest.param({"Content-Type": "application/json"}, b"{}", id="JSON"),
+        pytest.param({"Content-Type": "text/plain"}, b"token=x", id="text"),
+        pytest.param(
+            {"Content-Type": "application/x-www-form-urlencoded"}, b"a=1&" * 5000, id="a large form"
+        ),
+        pytest.param({"Content-Type": "application/x-www-form-urlencoded"}, b"a=1&" * 100, id="many fields"),
+        pytest.param({"Content-Type": "application/x-www-form-urlencoded"}, b"\xff", id="no text"),
+    ],
+)
+def test_what_is_not_our_form_does_nothing(headers: Mapping[str, str], content: bytes) -> None:
+    site = Site()
+    answer = site.client.post(PAUSE, content=content, headers={**ADA, **SAME_SITE, **headers})
+    assert answer.status_code == 400
+    assert "this is not the form of the page" in answer.text
+    assert site.acts.done == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/actions/approve",
+        "/actions/reconcile",
+        "/actions/delete",
+        "/scale-sets/web/actions/delete",
+        "/scale-sets/api/actions/pause",
+        "/scale-sets/web/actions/Pause",
+    ],
+)
+def test_what_is_no_action_is_not_found(path: str) -> None:
+    site = Site()
+    assert site.get(path).status_code == 404
+    assert site.post(path, {}).status_code == 404
+
+
+def test_without_sign_in_there_is_no_action() -> None:
+    client = TestClient(Starlette(routes=PageSite(fleet(), lambda: NOW).routes), client=(PROXY, 1))
+    for path in EVERY:
+        assert client.get(path, headers=ADA).status_code == 404
+        assert client.post(path, headers=ADA | SAME_SITE).status_code == 404
+    shown = client.get("/scale-sets/web", headers=ADA).text
+    assert "/actions/" not in shown
+    assert "igned in" not in shown
+
+
+def test_a_standby_does_nothing_and_names_the_leader() -> None:
+    site = Site(acts=Acted(standby="this replica stands by: replica-1 leads; ask that replica"))
+    for answer in (site.get(PAUSE), site.post(PAUSE, {})):
+        assert answer.status_code == 421
+        assert "this replica stands by: replica-1 leads" in answer.text
+    assert site.acts.done == []
+
+
+@pytest.mark.parametrize("action", ["resume", "approve", "retry"])
+def test_what_the_fleet_bars_is_not_offered(action: str) -> None:
+    path = f"/scale-sets/web/actions/{action}"
+    site = Site(fleet(barred=frozenset({action})))
+    for answer in (site.get(path), site.post(path, {})):
+        assert answer.status_code == 409
+        assert f"spec.barredCommands of the Fleet bars <code>reconciler {action}</code>" in answer.text
+    assert site.acts.done == []
+    assert f"act-{action}" not in site.get("/scale-sets/web").text
+
+
+def test_what_needs_no_approval_is_not_approved() -> None:
+    store = store_of(observed("web", rolling_instances(), "UpToDate", "it goes on"))
+    assert Site(store).get("/scale-sets/web/actions/approve").status_code == 409
+
+
+def body_class(document: str) -> str:
+    found = re.search('<body class="([^"]*)"', document)
+    return found[1] if found else ""
+
+
+def test_the_frame_says_who_reads_it_and_shows_what_that_person_may_do() -> None:
+    site = Site(grants=["pause=group:sre", "approve=user:ada@example.com", "retry=user:bob"])
+    shown = site.get("/scale-sets/web").text
+    assert "Signed in as <b>ada@example.com</b>" in shown
+    assert body_class(shown) == "may-pause may-approve"
+    assert body_class(site.get("/", {USER: "bob"}).text) == "may-retry"
+    anonymous = site.get("/scale-sets/web", {}).text
+    assert "Not signed in</p>" in anonymous
+    assert body_class(anonymous) == ""
+
+
+def test_the_sheet_shows_each_action_to_those_who_may_take_it() -> None:
+    """All readers share the buttons, and by default the sheet hides each of them."""
+    sheet = Site().get("/static/page.css").text
+    assert ".act { display: none;" in sheet
+    shown = re.search(r"^(.*) \{ display: inline-block; \}$", sheet, re.MULTILINE)
+    assert shown
+    assert shown[1] == ", ".join(f".may-{each} .act-{each}" for each in Action)
+
+
+def test_the_frame_says_why_a_header_does_not_count() -> None:
+    shown = Site(peer="10.9.9.9").get("/").text
+    assert "Not signed in: X-Forwarded-Email came from 10.9.9.9" in shown
+
+
+def test_a_scale_set_leads_to_the_actions_that_fit_its_status() -> None:
+    assert links(Site(), "/scale-sets/web") == ["approve", "pause", "reconcile"]
+    paused = observed("web", rolling_instances(), "Paused", "it is paused")
+    assert links(Site(store_of(paused)), "/scale-sets/web") == ["resume", "reconcile"]
+    failed = observed("web", rolling_instances(), "HealthCheckFailed", "it failed", blamed=NEW)
+    assert links(Site(store_of(failed)), "/scale-sets/web") == ["retry", "pause", "reconcile"]
+
+
+def test_the_fleet_leads_to_a_pause_or_to_its_end() -> None:
+    assert links(Site(), "/") == ["pause"]
+    store = fleet()
+    assert store.last_sweep
+    store.last_sweep = replace(store.last_sweep, fleet_pause=FleetPause(Pause("down", "bob", NOW)))
+    assert links(Site(store), "/") == ["resume"]
+
+
+def links(site: Site, path: str) -> list[str]:
+    return re.findall('<a class="act act-([a-z]+)"', site.get(path).text)
+
+
+def said(site: Site, path: str) -> str:
+    """What a form says that it will do."""
+    text = site.get(path).text
+    text = re.sub("<[^>]*>", " ", text[text.index("<main") : text.index("<form")])
+    return " ".join(text.split())
+
+
+def test_a_form_says_what_it_will_do() -> None:
+    site = Site()
+    assert "Pause web? Nothing is written to web until somebody resumes it." in said(site, PAUSE)
+    assert "As last counted, 16 of 40 instances are up to date." in said(site, PAUSE)
+    assert "24.04.202601140 is approved, and no other image." in said(site, EVERY[2])
+    assert "The rollout of 40 instances begins." in said(site, EVERY[2])
+    assert "because the Fleet names no spec.pauseTag" in said(site, "/actions/pause")
+
+
+def test_the_form_of_a_pause_names_the_batch_that_azure_finishes() -> None:
+    site = Site(varied())
+    batch = "Azure finishes the batch under way: 8 instances (2, 7, 12, 17 and 4 more)."
+    assert batch in said(site, "/scale-sets/checkout-api/actions/pause")
+    assert "Azure finishes the batches under way in checkout-api." in said(site, "/actions/pause")
+
+
+def test_a_notice_is_shown_to_the_person_who_acted() -> None:
+    result = ActResult(("this daemon begins no further write",), ("web: Azure returned a refusal",))
+    site = Site(acts=Acted(result=result))
+    address = site.act("/actions/pause").headers["location"]
+    assert address.startswith("/?notice=")
+    shown = site.get(address).text
+    assert "<b>Pause the whole fleet</b>" in shown
+    assert "Not done:</b> web: Azure returned a refusal" in shown
+    assert "this daemon begins no further write" in shown
+    assert 'data-page="/"' in shown, "the page itself has no notice"
+    assert 'id="notice"' not in site.get(address, {USER: "bob@example.com", GROUPS: "sre"}).text
+    assert 'id="notice"' not in site.get(address, {}).text
+    assert 'id="notice"' not in site.get("/?notice=<b>hello</b>").text
+
+
+def test_a_notice_keeps_the_rest_of_the_address() -> None:
+    assert 'data-page="/?q=web&amp;sort=name"' in Site().get("/?q=web&notice=x&sort=name").text
+
+
+def test_what_others_have_written_is_text() -> None:
+    site = Site(acts=Acted(result=ActResult((HOSTILE,), (HOSTILE,))))
+    again = site.act(PAUSE, reason=HOSTILE)
+    shown = site.get(again.headers["location"]).text + site.act(PAUSE, reason=HOSTILE * 9).text
+    assert "<img" not in shown
+    assert "<script>alert" not in shown
+
+
+def test_each_act_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "reconciler")
+    result = ActResult(("this daemon begins no further write",), ("web: refused",))
+    Site(acts=Acted(result=result)).act("/actions/pause")
+    Site().act(PAUSE)
+    site = Site()
+    site.post(PAUSE, site.form(PAUSE), ADA | {"Origin": "https://evil.example.com"})
+    Site().post(PAUSE, {}, SAME_SITE)
+    formatter = log_lines("json").formatter
+    assert formatter
+    lines = [json.loads(formatter.format(each)) for each in caplog.records]
+    assert [
+        (line["level"], line["user"], line["action"], line.get("scaleSet"), line["outcome"]) for line in lines
+    ] == [
+        ("warning", "ada@example.com", "pause", None, "partial"),
+        ("info", "ada@example.com", "pause", "web", "done"),
+        ("warning", "ada@example.com", "pause", "web", "refused"),
+    ]
+    assert lines[0]["msg"] == (
+        "ada@example.com on the page: pause the fleet: partial: web: refused; this daemon begins no further write"
+    )
+
+
+def test_a_large_fleet_is_paused_with_how_long_that_takes() -> None:
+    states = [observed(f"s{number}", (), "UpToDate", "0 of 0") for number in range(250)]
+    assert "250 tags take at least 5s: Azure allows 200 writes at once" in said(
+        Site(store_of(*states)), "/actions/pause"
+    )
+
+
+def test_the_pause_tag_of_the_fleet_is_named() -> None:
+    shown = said(Site(fleet(pause_tag=PauseTag(SUBSCRIPTION, "shop"))), "/actions/pause")
+    assert "1 scale set, with those that are declared later." in shown
+    assert "is written to the resource group shop." in shown
+
+
+def test_the_clock_of_the_daemon_dates_a_pause() -> None:
+    site = Site()
+    site.act(PAUSE)
+    assert site.acts.done[0][2].at == NOW.replace(microsecond=0)
+    assert timedelta() == NOW - site.acts.done[0][2].at

@@ -11,6 +11,7 @@ import yaml
 
 from reconciler import __version__
 from reconciler.cli import main
+from reconciler.web.page.action import Action
 from tests.chart.manifests import MANIFESTS, manifests
 from tests.chart.programs import CHART, PROGRAMS, ROOT, documents, errors, helm, named, run
 
@@ -49,6 +50,14 @@ VALUES: dict[str, dict[str, Any]] = {
         "proxy": {"http": "http://proxy:3128", "https": "http://proxy:3128", "no": ".example.com"},
     },
     "webhooks": {"webhook": {"enabled": True, "secret": {"name": "reconciler-webhook", "key": "secret"}}},
+    "sign-in to the page": {
+        "page": {
+            "userHeader": "X-Forwarded-Email",
+            "groupsHeader": "X-Forwarded-Groups",
+            "proxies": ["10.244.0.0/16", "::1"],
+            "grants": {"pause": ["group:Site Reliability", "user:ada@example.com"], "approve": ["group:sre"]},
+        }
+    },
     "a volume for the clone": {"clone": {"existingClaim": "reconciler-clone"}},
     "OpenShift": {"podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}},
     "everything together": {
@@ -268,11 +277,24 @@ def test_a_replica_that_uses_a_proxy_asks_the_api_server_directly() -> None:
     assert environment(of("the CA and the proxy of a company"))["NO_PROXY"] == ".example.com"
 
 
+def test_readers_of_the_page_sign_in_by_a_proxy() -> None:
+    found = environment(of("sign-in to the page"))
+    assert {name: value for name, value in found.items() if "_PAGE_" in name} == {
+        "VMSS_RECONCILER_PAGE_USER_HEADER": "X-Forwarded-Email",
+        "VMSS_RECONCILER_PAGE_GROUPS_HEADER": "X-Forwarded-Groups",
+        "VMSS_RECONCILER_PAGE_PROXIES": "10.244.0.0/16,::1",
+        "VMSS_RECONCILER_PAGE_GRANTS": "approve=group:sre,pause=group:Site Reliability,pause=user:ada@example.com",
+    }
+    assert not any("_PAGE_" in name for name in environment(of("only what has no default")))
+
+
 def test_every_value_has_a_row_in_the_schema() -> None:
     """The values of the chart in YAML, with those that are comments filled in."""
     schema = json.loads((CHART / "values.schema.json").read_text())
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     assert values.keys() | {"global"} == schema["properties"].keys()
+    grants = schema["properties"]["page"]["properties"]["grants"]["properties"]
+    assert grants.keys() == set(Action)
 
 
 @pytest.mark.parametrize(
@@ -315,6 +337,17 @@ def test_every_value_has_a_row_in_the_schema() -> None:
         ),
         pytest.param(
             {"leaderElection": {"leaseDuration": "15"}}, "leaseDuration.*pattern", id="a time without a unit"
+        ),
+        pytest.param(
+            {"page": {"userHeader": "X-Forwarded-Email"}}, "at '/page/proxies': minItems", id="no proxy"
+        ),
+        pytest.param(
+            {"page": {"grants": {"pause": ["group:sre"]}}},
+            "at '/page/grants': maxProperties",
+            id="a grant without sign-in",
+        ),
+        pytest.param(
+            {"page": {"grants": {"delete": []}}}, "additional properties 'delete'", id="a grant of no action"
         ),
         pytest.param(
             {"replicas": 2, "clone": {"existingClaim": "a"}},

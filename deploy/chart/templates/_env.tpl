@@ -30,6 +30,20 @@
 - {name: VMSS_RECONCILER_WEBHOOK_LISTEN, value: "[::]:8081"}
 - {name: VMSS_RECONCILER_WEBHOOK_SECRET_FILE, value: {{ printf "/webhook/%s" .Values.webhook.secret.key | quote }}}
 {{- end }}
+{{- with .Values.page.userHeader }}
+- {name: VMSS_RECONCILER_PAGE_USER_HEADER, value: {{ . | quote }}}
+- {name: VMSS_RECONCILER_PAGE_PROXIES, value: {{ join "," $.Values.page.proxies | quote }}}
+{{- end }}
+{{- with .Values.page.groupsHeader }}
+- {name: VMSS_RECONCILER_PAGE_GROUPS_HEADER, value: {{ . | quote }}}
+{{- end }}
+{{- $grants := list }}
+{{- range $action, $holders := .Values.page.grants }}
+{{- range $holders }}{{ $grants = append $grants (printf "%s=%s" $action .) }}{{ end }}
+{{- end }}
+{{- with $grants }}
+- {name: VMSS_RECONCILER_PAGE_GRANTS, value: {{ join "," . | quote }}}
+{{- end }}
 - {name: AZURE_TOKEN_CREDENTIALS, value: WorkloadIdentityCredential}
 {{- if include "reconciler.isElected" . }}
 - {name: VMSS_RECONCILER_LEADER_ELECT, value: "true"}

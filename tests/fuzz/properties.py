@@ -22,15 +22,26 @@ from reconciler.azure.fields import moment
 from reconciler.azure.session import Session
 from reconciler.git import address, credentials
 from reconciler.git.tree import Corrupt, Tree
+from reconciler.spec.author import is_person_name
 from reconciler.spec.declared import Declared, declare
 from reconciler.spec.files import File
 from reconciler.spec.ignore import Ignore
 from reconciler.spec.problem import Problem
+from reconciler.web.page.action import grant, permissions
+from reconciler.web.page.forgery import cross_site_note
+from reconciler.web.page.sign_in import SignIn, proxy_network
 from reconciler.web.webhook import Webhooks
 from tests.fuzz.commit import FILE, LINK, SHA, SUBMODULE, FakeCommit
 from tests.token import Token
 
 SECRET = "S3cr3t-hush-7ush"
+PROXY = "10.0.0.7"
+SIGN_IN = SignIn(
+    "X-Forwarded-Email",
+    "X-Forwarded-Groups",
+    (proxy_network(PROXY),),
+    permissions(map(grant, ("pause=group:sre", "approve=user:ada@example.com"))),
+)
 LONGEST = 20_000  # characters of a message
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 # Characters that reorder text, beside those of the category Cf, which are not printable for Python.
@@ -200,6 +211,30 @@ def check_webhook(path: str, headers: dict[str, str], body: bytes) -> None:
     assert response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
     assert not pushes
     check_message(response.body.decode().removesuffix("\n"))
+
+
+def check_reader(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """The reader of a page has a name that is fit to print, or none. What is wrong is a message."""
+    for peer in (PROXY, "192.0.2.1"):
+        visitor = SIGN_IN.visitor(headers, peer)
+        if visitor.name:
+            assert peer == PROXY
+            assert is_person_name(visitor.name)
+            check_message(visitor.name)
+            assert not visitor.note
+        else:
+            assert not visitor.groups
+            assert not SIGN_IN.grants.permitted(visitor)
+        for text in (visitor.note, *visitor.groups):
+            assert not text or text.isprintable()
+    if note := cross_site_note(headers):
+        check_message(note)
+
+
+def raw_headers_of(data: bytes) -> Sequence[tuple[bytes, bytes]]:
+    """The headers in a text of lines, as an ASGI server passes them on."""
+    found = (line.partition(b":")[::2] for line in data.split(b"\n"))
+    return [(name.strip().lower(), value.strip()) for name, value in found if name.strip()]
 
 
 def headers_of(data: bytes) -> dict[str, str]:

@@ -46,6 +46,10 @@ WEBHOOK = (
     b"x-hub-signature-256: sha256=00\nwebhook-signature: v1,aGk= v1,aGk=\nwebhook-id: m1\n"
     b"webhook-timestamp: 1767603600\nx-gitlab-token: x\nauthorization: Basic YTpi\n\n{}"
 )
+READER = (
+    b"host: fleet.example.com\norigin: https://fleet.example.com\nsec-fetch-site: same-origin\n"
+    b"x-forwarded-email: ada@example.com\nx-forwarded-groups: sre, dev\nx-forwarded-email: bob"
+)
 SCALE_SET = {
     "id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachineScaleSets/web",
     "location": "West Europe",
@@ -187,5 +191,8 @@ TARGETS = {
         _check_address, lambda: (each.encode() for each in (*PLAIN_ADDRESSES, "ada\np%40\nr.git"))
     ),
     "webhooks": Target(_check_webhook, lambda: iter((WEBHOOK,))),
+    "readers": Target(
+        lambda data: properties.check_reader(properties.raw_headers_of(data)), lambda: iter((READER,))
+    ),
     "answers": Target(_check_answer, _answers),
 }

@@ -7,7 +7,7 @@ import pytest
 from tests import messages
 from tests.messages import current_test, says
 
-LINE = "Upgrading: upgrading 1 instance in zone 1 to 24.04.1 (web_10); 2 of 3 up to date"
+LINE = "Upgrading: upgrading 1 instance in zone 1 (web_10) to 24.04.1; 2 of 3 instances up to date"
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ class FencedTransport(HttpTransport[Any, Any]):
         timeout = self._permission.write_timeout
         if request.method != "GET" and timeout is not None:
             if not self._permission.permits_write(timeout):
-                raise NotLeading("the lead of this replica may end before Azure answers; nothing was sent")
+                raise NotLeading("this replica's lead was too close to expiring; nothing was sent")
             connect = timeout.total_seconds() * _CONNECT_SHARE
             kwargs |= {"connection_timeout": connect, "read_timeout": timeout.total_seconds() - connect}
         return self._transport.send(request, **kwargs)

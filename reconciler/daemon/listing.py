@@ -58,8 +58,8 @@ def listing(azure: AzureClient, scale_sets: Iterable[ScaleSet], *, by_group: boo
         except Exception as error:
             _log.exception("%s: cannot list scale sets", scope)
             failures[scope] = AzureFailure(
-                "the list failed because of a bug in the reconciler; please report it "
-                f"({type(error).__name__}: {error})"
+                "the list failed because of a bug in the reconciler "
+                f"({type(error).__name__}: {error}); please report it"
             )
     return Listing(models, tuple(scopes), failures, by_group, undeclared)
 

@@ -24,6 +24,7 @@ from reconciler.rollout.wording import moment
 from reconciler.spec.image import same
 from reconciler.spec.naming import names
 from reconciler.spec.scale_set import Target
+from reconciler.spec.wording import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,10 @@ class Orphan:
     def message(self) -> str:
         """What was left, and what to do about it."""
         return (
-            f"no spec declares it, so nothing continues its rollout to {self.image}; declare it again, "
-            f"complete it by hand, or run `reconciler dismiss {self.name}` (began {moment(self.began)}; "
-            f"{self.up_to_date} of {self.total} instances run the image of the model)"
+            f"no spec declares the scale set, so nothing continues its rollout to {self.image}, begun at "
+            f"{moment(self.began)}; {self.up_to_date} of {count(self.total, 'instance')} run the model's "
+            f"image; declare the scale set again, complete the rollout by hand, or run `reconciler dismiss "
+            f"{self.name}`"
         )
 
 

@@ -61,7 +61,8 @@ class Outcome:
         """The message, with the time since which it has applied if it is failing, and its age if it is
         throttled."""
         is_aged = self.wait and self.wait.is_failing and not self.reason.meaning.is_retried
-        since = f"; ongoing since {moment(self.wait.since)}" if self.wait and is_aged else ""
+        waiting = "retrying" if self.is_error else "waiting"
+        since = f"; {waiting} since {moment(self.wait.since)}" if self.wait and is_aged else ""
         old = f" (as of {time_of_day(self.as_of)}; throttled since then)" if self.as_of else ""
         return f"{self.message}{since}{old}"
 
@@ -136,7 +137,8 @@ def outcome_of_failure(
     The scale set is requeued, because the next sweep may fail too. Conflicts and writes that were not sent
     are retried after seconds, refusals after minutes, each with exponential backoff.
     """
-    message = f"while {doing}, {failure}" if doing else str(failure)
+    when = "before" if isinstance(failure, NotLeading) else "while"
+    message = f"{when} {doing}, {failure}" if doing else str(failure)
     wait = wait_after(before.wait, failure.reason, at, is_repeated=False) or Wait(failure.reason, at)
     match failure:
         case TooManyRequests(retry_after=requested):
@@ -154,8 +156,8 @@ def outcome_of_failure(
 def outcome_of_bug(name: str, commit: str, at: datetime, error: Exception) -> Outcome:
     """The outcome of an error in this program. It affects this scale set only."""
     message = one_line(
-        "the reconcile failed because of a bug in the reconciler; please report it "
-        f"({type(error).__name__}: {error})"
+        "the reconcile failed because of a bug in the reconciler "
+        f"({type(error).__name__}: {error}); please report it"
     )
     return Outcome(name, commit, at, Reason.BUG, message, Reason.BUG.meaning.status)
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from reconciler.rollout.barred import bar_note
 from reconciler.rollout.observed import Need
 from reconciler.rollout.persisted import PersistedState, Signature
-from reconciler.rollout.wording import join
+from reconciler.rollout.wording import list_names
 from reconciler.spec.author import Author
 from reconciler.spec.image import short
 from reconciler.spec.scale_set import Approver, ScaleSet
@@ -33,7 +33,7 @@ def objection(
     """
     image, wants_another = short(desired.image), desired.rollout.approver is Approver.ANOTHER
     if barred := bar_note(desired.fleet, "approve"):
-        return f"{image} needs approval, and {barred}"
+        return f"{image} needs approval, but {barred}"
     if not persisted.is_approved(desired.image):
         other = " by someone other than its author" if wants_another else ""
         return f"{image} needs approval{other}; run `reconciler approve {desired.name}`"
@@ -42,20 +42,20 @@ def objection(
     signature = persisted.signature_of(desired.image)
     if signature is None or not signature.by:
         return (
-            f"{image} was approved, but nothing says by whom (rollout.approver); run `reconciler approve "
-            f"{desired.name}` again"
+            f"{image} was approved, but rollout.approver requires the approver's name, and none is recorded; "
+            f"run `reconciler approve {desired.name}` again"
         )
     if authors is None:
         return Need.AUTHORS
     if not authors:
         return (
-            f"{image} was approved {signature}, but its author is unknown (rollout.approver); read the specs "
-            "from git, with their history"
+            f"{image} was approved {signature}, but rollout.approver cannot be checked, because the author "
+            "of the commit is unknown; read the specs from git, with their history"
         )
     if own := approving_authors(signature, authors):
         return (
-            f"{image} was approved by its own author, {join(map(str, own))}; another person must run "
-            f"`reconciler approve {desired.name}` (approved {signature})"
+            f"{image} was approved {signature}, but {list_names(map(str, own))} wrote the commit that "
+            f"declares it; another person must run `reconciler approve {desired.name}`"
         )
     return None
 

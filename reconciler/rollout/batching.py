@@ -49,8 +49,8 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
     verb, size = "rolling back" if is_return else "upgrading", count(len(taken), "instance")
     return Decision(
         Reason.UPGRADING,
-        f"{verb} {size}{place} to {short(context.image)} "
-        f"({join(names)}){f' {why}' if why else ''}; {context.summary}",
+        f"{verb} {'only ' if why else ''}{size}{place} ({join(names)}) to {short(context.image)}"
+        f"{f', {why}' if why else ''}; {context.summary}",
         step=Upgrade(
             tuple(each.instance.id for each in taken),
             context.image,
@@ -80,8 +80,8 @@ def soak_wait(context: Context) -> Decision | None:
     return Decision(
         Reason.SOAKING,
         f"{canary_noun if last.is_canary else ''}{list_names(young)} {_has(young)} been healthy since "
-        f"{time_of_day(last.until - last.length)} ({context.summary}); the next batch will start after "
-        f"{time_of_day(last.until)} (soak {format_duration(last.length)})",
+        f"{time_of_day(last.until - last.length)}; the next batch will start after "
+        f"{time_of_day(last.until)} (soak {format_duration(last.length)}); {context.summary}",
         until=last.until,
         watch=max(last.length / 5, _SHORTEST) if last.length < _LONG else None,
         counts=context.counts,
@@ -97,9 +97,9 @@ def bake_wait(context: Context) -> Decision | None:
     young = _still_soaking(members, at - rollout.bake_time)
     return Decision(
         Reason.BAKING,
-        f"{list_names(young)} {_has(young)} been healthy since {time_of_day(since)} ({context.summary}); the "
-        f"rollout will end at {time_of_day(since + rollout.bake_time)} "
-        f"(bakeTime {format_duration(rollout.bake_time)})",
+        f"{list_names(young)} {_has(young)} been healthy since {time_of_day(since)}; the rollout will end at "
+        f"{time_of_day(since + rollout.bake_time)} (bakeTime {format_duration(rollout.bake_time)}); "
+        f"{context.summary}",
         until=since + rollout.bake_time,
         counts=context.counts,
     )
@@ -128,8 +128,8 @@ def unhealthy_share(context: Context, names: Sequence[Instance] = ()) -> str:
     """
     number = sum(each.is_not_serving for each in context.members)
     limit = context.rollout.max_unhealthy.describe(len(context.members))
-    who = f", {describe(names)}," if names else ""
-    return f"{number} of {context.counts.total} instances are unhealthy{who} and maxUnhealthy is {limit}"
+    who = f": {describe(names)};" if names else ", and"
+    return f"{number} of {context.counts.total} instances are unhealthy{who} maxUnhealthy is {limit}"
 
 
 def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decision:
@@ -150,7 +150,7 @@ def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decisi
     verb = "is" if len(unavailable) == 1 else "are"
     return Decision(
         Reason.TOO_MANY_UNAVAILABLE,
-        f"{len(unavailable)} of {counts.total} instances {verb} unavailable, {describe(unavailable)}, and "
+        f"{len(unavailable)} of {counts.total} instances {verb} unavailable: {describe(unavailable)}; "
         f"maxUnavailable is {rollout.max_unavailable.describe(len(members))}, so no other instance will be "
         f"upgraded; {context.summary}",
         counts=counts,
@@ -198,7 +198,7 @@ def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision
     return Decision(
         Reason.CANARY_MISSING,
         "rollout.canary names only instances that do not exist or cannot be upgraded "
-        f"(ids: {join(canary.instances)}); name other instances, or a number of instances",
+        f"(ids: {join(canary.instances)}); name others, or write a number of instances",
     )
 
 

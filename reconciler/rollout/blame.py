@@ -84,4 +84,4 @@ def _writing(context: Context, decision: Decision, persisted: PersistedState, do
 def _unrecorded(persisted: PersistedState, why: str) -> str:
     """What a restarted daemon will get wrong without `persisted` in the tags, and why the write failed."""
     belief = "not know that this image failed" if persisted.failed else "still count this image as failed"
-    return f"; a restarted daemon will {belief}, because the tags could not be written ({why})"
+    return f"; after a restart the daemon will {belief}, because the tags could not be written ({why})"

@@ -9,6 +9,7 @@ from reconciler.rollout.member import Member
 from reconciler.rollout.observed import Model, Observed
 from reconciler.spec.image import Image, short
 from reconciler.spec.scale_set import Rollout, ScaleSet
+from reconciler.spec.wording import count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,8 @@ class Context(Aim):
         """The progress of the rollout or rollback, in words."""
         if self.is_return:
             verb = "is" if self.counts.up_to_date == 1 else "are"
-            return f"{self.counts.up_to_date} of {self.counts.total} {verb} back on {short(self.image)}"
+            total = count(self.counts.total, "instance")
+            return f"{self.counts.up_to_date} of {total} {verb} back on {short(self.image)}"
         return self.counts.summary
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from reconciler.rollout.domains import Domain, Grouping
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member
+from reconciler.spec.wording import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ class InstanceCounts:
 
     @property
     def summary(self) -> str:
-        """The progress of the rollout in words: "3 of 10 up to date"."""
-        return f"{self.up_to_date} of {self.total} up to date"
+        """The progress of the rollout in words: "3 of 10 instances up to date"."""
+        return f"{self.up_to_date} of {count(self.total, 'instance')} up to date"
 
     @property
     def back(self) -> int:

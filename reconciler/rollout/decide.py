@@ -75,6 +75,7 @@ from reconciler.rollout.waiting import (
 from reconciler.rollout.wording import describe_progress
 from reconciler.spec.image import Image, follows_latest, same, short
 from reconciler.spec.scale_set import Converge, OnFailure, ScaleSet
+from reconciler.spec.wording import count
 
 _DOING = "the next batch"
 
@@ -265,7 +266,8 @@ def _batch_progress(aim: Aim, attempt: Attempt) -> str:
         each.runs(aim.image) and state_of(each, aim.model.health_source, aim.at) is State.HEALTHY
         for each in batch
     )
-    known = f"; {healthy} of {len(batch)} {'is' if healthy == 1 else 'are'} healthy" if batch else ""
+    verb = "is" if healthy == 1 else "are"
+    known = f"; {healthy} of {count(len(batch), 'instance')} {verb} healthy so far" if batch else ""
     return f"{describe_progress(attempt)}{known}"
 
 

@@ -10,7 +10,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.gates import closed_gate, closed_gate_for_remedy
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, members
-from reconciler.rollout.observed import Availability, Instance, Model, Need
+from reconciler.rollout.observed import Availability, Instance, Model, Need, Verdict
 from reconciler.rollout.patch import is_claimed, missing_etag, patch
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.preflight import image_unavailable, incompatibility, too_many_models
@@ -86,7 +86,7 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
     return Decision(
         Reason.MODEL_DRIFT,
         f"changing the model's image from {was} to {short(desired.image)}"
-        f"{f' ({note})' if (note := availability.evidence) else ''}"
+        f"{_image_note(availability)}"
         f"{f'; {also}' if also else ''}{_approval(aim)}{unsaid}{f'; {urgent}' if urgent else ''}",
         step=replace(step, good=_noted_good(step, model), not_serving=_not_serving(aim, instances, staying)),
         soon=True,
@@ -100,6 +100,15 @@ def _noted_good(step: PatchModel, model: Model) -> Fingerprint | None:
     """
     is_noted = step.persisted is not None and step.persisted.is_last_good(model.image)
     return Fingerprint.of(model.image) if is_noted and model.image else None
+
+
+def _image_note(availability: Availability) -> str:
+    """What is known of the image, in words: that it is deprecated soon, or that it could not be checked."""
+    if not availability.evidence:
+        return ""
+    if availability.verdict is Verdict.UNREADABLE:
+        return f"; the image could not be checked first: {availability.evidence}"
+    return f" ({availability.evidence})"
 
 
 def _approval(aim: Aim) -> str:
@@ -179,9 +188,9 @@ def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
         return ""
     who = share(len(behind), len(instances))
     if failed := model.persisted.failed_before(model.image):
-        why = f"the model went to {failed} and back, or another writer changed it"
+        why = f"the model was set to {failed} and back, or another writer changed it"
         return f"the upgrade will also apply other pending model changes to {who} ({why})"
-    return f"the upgrade will also apply another, already pending model change to {who}"
+    return f"the upgrade will also apply another pending model change to {who}"
 
 
 def _is_on(model: Image | None, instance: Image | None) -> bool:

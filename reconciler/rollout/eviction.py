@@ -41,8 +41,8 @@ def single_instance_reason(context: Context) -> str:
     """Why the next batch is limited to one instance, in words, or "" if it is not."""
     if _excess(context) > 0:
         evicted = count(count_evictions(context), "instance")
-        return f"and no other, because Azure evicted {evicted} soon after their upgrade"
-    return "and no other, because the last batch no longer exists" if _is_last_batch_gone(context) else ""
+        return f"because Azure evicted {evicted} soon after their upgrade"
+    return "because the instances of the last batch no longer exist" if _is_last_batch_gone(context) else ""
 
 
 def eviction_backoff(context: Context) -> Decision | None:
@@ -56,7 +56,7 @@ def eviction_backoff(context: Context) -> Decision | None:
     return Decision(
         Reason.EVICTED_AFTER_UPGRADE,
         f"Azure evicted {count_evictions(context)} instances soon after their upgrade; "
-        f"one more instance will be upgraded after {time_of_day(until)} ({context.summary})",
+        f"one more instance will be upgraded after {time_of_day(until)}; {context.summary}",
         until=until,
         counts=context.counts,
     )

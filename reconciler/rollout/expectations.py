@@ -114,17 +114,14 @@ def upgrade_without_effect(context: Context) -> Decision | Need | None:
         return Need.OPERATION
     error = operation.error if operation else ""
     patience = format_duration(context.rollout.progress_deadline)
+    tried = "1 try, at" if attempt.tries == 1 else f"{attempt.tries} tries, the last at"
+    tries = f"{tried} {time_of_day(attempt.at)}"
     what = (
-        f"did not succeed within {patience}: {quote_error(error)}"
+        f"did not succeed within {patience} ({tries}): {quote_error(error)}"
         if error
-        else f"had no effect within {patience}"
+        else f"had no effect within {patience} ({tries})"
     )
-    tries = "tried once, at" if attempt.tries == 1 else f"{attempt.tries} tries, last at"
-    return replace(
-        late,
-        message=f"{_subject(attempt)} {what}; no retry until the spec changes "
-        f"({tries} {time_of_day(attempt.at)})",
-    )
+    return replace(late, message=f"{_subject(attempt)} {what}; it will not be retried until the spec changes")
 
 
 def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
@@ -145,7 +142,7 @@ def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
     is_held = context.rollout.on_failure is OnFailure.HOLD
     return Decision(
         Reason.OPERATION_FAILED,
-        f"{_subject(attempt)} failed twice in a row, last at "
+        f"{_subject(attempt)} failed twice in a row, most recently at "
         f"{time_of_day(attempt.at)} with {quote_error(error)}"
         f"{f'; {_next_try(attempt, observed.at)}' if is_held else ''}",
         counts=context.counts,
@@ -217,7 +214,7 @@ def _next_try(attempt: Attempt, at: datetime, what: str = "it") -> str:
     when = attempt.at + retry_delay(attempt.tries)
     if at < when:
         return f"{what} will be retried after {time_of_day(when)}"
-    return f"no retry until the spec changes or `reconciler retry` is run ({attempt.tries} tries)"
+    return f"after {attempt.tries} tries, no retry until the spec changes or `reconciler retry` is run"
 
 
 def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision | None:
@@ -229,17 +226,18 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
     if attempt.tries >= _CONTESTED:
         return Decision(
             Reason.CONTESTED,
-            f"another writer undid each of {attempt.tries} changes to {short(step.image)}; let "
-            f"only one writer set the image (last change at {time_of_day(attempt.at)}, next one after "
-            f"{time_of_day(attempt.at + retry_delay(attempt.tries))})",
+            f"another writer has undone {attempt.tries} changes to {short(step.image)}, most recently the "
+            f"change at {time_of_day(attempt.at)}; let only one writer set the image; the next change will "
+            f"follow after {time_of_day(attempt.at + retry_delay(attempt.tries))}",
         )
     if not attempt.has_succeeded and (operation is None or operation.status != "Succeeded"):
         return None
     image = short(model.image) if isinstance(model, Model) and model.image else "another image"
+    ours = short(step.image)
     return Decision(
         Reason.NO_EFFECT,
-        f"another writer set the model to {image} after the change to {short(step.image)} at "
-        f"{time_of_day(attempt.at)}; {_next_try(attempt, observed.at, 'the change')}",
+        f"the model was set to {ours} at {time_of_day(attempt.at)}, and another writer then set it to "
+        f"{image}; {_next_try(attempt, observed.at, f'the change to {ours}')}",
     )
 
 

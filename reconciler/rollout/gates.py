@@ -96,9 +96,7 @@ def _windows(desired: ScaleSet, at: datetime) -> tuple[Gate, ...]:
         return (Gate("windows", f"open until {moment(found.until)}{by}" if found.until else f"open{by}"),)
     until = f"until {moment(found.until)}" if found.until else "for at least the next year"
     closed = (
-        f'the window "{found.window}" blocks upgrades {until}'
-        if found.window
-        else f"no window is open {until}"
+        f'the window "{found.window}" blocks upgrades {until}' if found.window else f"no window opens {until}"
     )
     why = waiting_note(desired.fleet, at)
     return (Gate("windows", f"{closed}{why}", Reason.OUTSIDE_WINDOW, found.until),)

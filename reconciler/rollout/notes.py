@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from reconciler.rollout.health import is_power_known
 from reconciler.rollout.observed import Availability, Instance, Model
 from reconciler.rollout.preflight import image_unavailable
-from reconciler.rollout.wording import join
+from reconciler.rollout.wording import join, list_names
 from reconciler.spec.duration import format_duration
 
 
@@ -27,13 +27,13 @@ def _of_image(model: Model, availability: Availability | None) -> Iterator[str]:
 def _of_model(model: Model) -> Iterator[str]:
     if model.os_image_notice:
         yield (
-            f"Azure notifies each instance up to {format_duration(model.os_image_notice)} before it replaces "
-            "the OS disk (osImageNotificationProfile)"
+            f"Azure notifies each instance up to {format_duration(model.os_image_notice)} before "
+            "replacing its OS disk (osImageNotificationProfile)"
         )
     if model.terminate_notice:
         yield (
-            f"Azure notifies each instance up to {format_duration(model.terminate_notice)} before it "
-            "deletes it (terminateNotificationProfile)"
+            f"Azure notifies each instance up to {format_duration(model.terminate_notice)} before "
+            "deleting it (terminateNotificationProfile)"
         )
     if model.health_grace:
         yield (
@@ -42,7 +42,7 @@ def _of_model(model: Model) -> Iterator[str]:
         )
     if model.is_spot:
         fate = "deletes" if model.eviction_policy.casefold() == "delete" else "deallocates"
-        yield f"the instances are Spot: Azure {fate} those it evicts"
+        yield f"the instances are Spot: Azure {fate} an instance that it evicts"
 
 
 def _of_instances(instances: Sequence[Instance]) -> Iterator[str]:
@@ -50,13 +50,13 @@ def _of_instances(instances: Sequence[Instance]) -> Iterator[str]:
         yield f"attached by hand and left unchanged: {join(attached)}"
     if own := [each.name for each in instances if each.has_own_model and not each.is_attached]:
         yield (
-            f"changed individually, which an upgrade reverts (modelDefinitionApplied is VirtualMachine): "
-            f"{join(own)}"
+            "changed individually, until an upgrade reverts the change (modelDefinitionApplied is "
+            f"VirtualMachine): {join(own)}"
         )
     if unknown := [each.name for each in instances if not is_power_known(each) and each.provisioning]:
-        yield f"Azure does not report the power state of {join(unknown)}"
+        yield f"Azure does not report the power state of {list_names(unknown)}"
     if skipped := [each.name for each in instances if each.skips_upgrade]:
-        yield f"upgrades are to skip them (SkipUpgrade, reported by Application Health): {join(skipped)}"
+        yield f"to be skipped by upgrades (SkipUpgrade, reported by Application Health): {join(skipped)}"
     phases = sorted({each.upgrade_phase for each in instances if each.upgrade_phase is not None})
     if phases:
-        yield f"Application Health reports the upgrade phases {join(map(str, phases))}"
+        yield f"Application Health reports the upgrade phases {list_names(map(str, phases))}"

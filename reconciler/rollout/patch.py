@@ -61,6 +61,6 @@ def missing_etag(model: Model) -> Decision | None:
         return None
     return Decision(
         Reason.ETAG_MISSING,
-        "Azure returned the scale set without an etag, so a change could overwrite another writer's; "
-        "nothing will be changed until Azure returns one",
+        "Azure returned the scale set without an etag, so a change could overwrite one by another "
+        "writer; nothing will be changed until Azure returns an etag",
     )

@@ -32,27 +32,28 @@ _MOST_MODELS = 10
 _REFUSALS: Mapping[Verdict, tuple[Reason, str]] = {
     Verdict.NOT_FOUND: (
         Reason.IMAGE_NOT_FOUND,
-        "{image} was not found in {region}; correct spec.image, or publish the image",
+        "{image} was not found in {region}{note}; correct spec.image, or publish the image",
     ),
     Verdict.NOT_REPLICATED: (
         Reason.IMAGE_NOT_REPLICATED,
-        "{image} is not in {region}; add that region to the image's target regions",
+        "{image} is not in {region}{note}; add {region} to the image's target regions",
     ),
     Verdict.REPLICATING: (
         Reason.IMAGE_REPLICATING,
-        "{image} is being copied to {region}; the model will be changed once the copy is complete",
+        "{image} is being copied to {region}{note}; the model will be changed once the copy is complete",
     ),
     Verdict.DEPRECATED: (
         Reason.IMAGE_DEPRECATED,
-        "{image} is deprecated, so Azure creates no instances from it; declare a newer version",
+        "{image} is deprecated{note}, so Azure creates no instances from it; declare a newer version",
     ),
     Verdict.NO_LATEST: (
         Reason.NO_LATEST_VERSION,
-        "no version qualifies as {image}; publish a version to {region} that is not excluded from latest",
+        "{image} resolves to no version in {region}{note}; publish a version there that is not excluded "
+        "from latest",
     ),
     Verdict.UNREADABLE: (
         Reason.CATALOGUE_UNREADABLE,
-        "the version that {image} stands for cannot be looked up",
+        "{image} cannot be resolved to a version{cause}",
     ),
 }
 
@@ -62,10 +63,11 @@ def image_unavailable(image: Image, model: Model, availability: Availability) ->
     if availability.verdict not in _REFUSALS:
         return None
     reason, words = _REFUSALS[availability.verdict]
-    evidence = f" ({availability.evidence})" if availability.evidence else ""
+    evidence = availability.evidence
+    note, cause = (f" ({evidence})", f": {evidence}") if evidence else ("", "")
     # The id of a gallery image is longer than a line, and the spec contains it anyway.
     name = image if isinstance(image, PlatformImage) else short(image)
-    return Decision(reason, f"{words.format(image=name, region=model.location)}{evidence}")
+    return Decision(reason, words.format(image=name, region=model.location, note=note, cause=cause))
 
 
 # The security types of scale sets that can run an image, by its feature "SecurityType".
@@ -118,7 +120,7 @@ def _incompatibilities(model: Model, wanted: Traits, current: Traits) -> Iterato
         has = model.security_type or "Standard"
         yield (
             f"its security type is {wanted.security_type}, but the scale set's is {has} (declare an image "
-            f"for {has})"
+            f"of security type {has})"
         )
     # The plan of the current image is accepted too, whatever plan was read from the scale set.
     plans = {str(each).casefold() for each in (model.plan, current.plan)}
@@ -193,6 +195,6 @@ def too_many_models(desired: Image, instances: Iterable[Instance]) -> Decision |
     oldest = min(others, key=lambda image: (order(version(image)), str(image)))
     return Decision(
         Reason.TOO_MANY_MODELS,
-        f"the instances already run {len(others)} different images and Azure allows {_MOST_MODELS}; upgrade "
-        f"the instances on the oldest image ({short(oldest)}) with `az vmss update-instances`",
+        f"the instances already run {len(others)} different images, and Azure allows only {_MOST_MODELS}; "
+        f"upgrade the instances on the oldest image ({short(oldest)}) with `az vmss update-instances`",
     )

@@ -10,7 +10,7 @@ from reconciler.rollout.health import is_readable
 from reconciler.rollout.member import members
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.reason import Reason
-from reconciler.rollout.wording import join
+from reconciler.rollout.wording import list_names
 from reconciler.spec.scale_set import Rollout
 
 
@@ -68,4 +68,4 @@ def _missing_rows(model: Model, instances: Sequence[Instance]) -> str:
     if seen < model.capacity:
         return f"Azure listed only {seen} of {model.capacity} instances"
     unread = [instance.name for instance in own_instances(instances) if not is_readable(instance)]
-    return f"Azure reported no state for {join(unread)}" if unread else ""
+    return f"Azure reported no state for {list_names(unread)}" if unread else ""

@@ -204,7 +204,7 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.FROZEN: Meaning(
         Status.SUSPENDED,
-        cause="`spec.freeze` of the Fleet is set: nothing is written to any scale set",
+        cause="`spec.freeze` of the Fleet is set, so nothing is written to any scale set",
         remedy="remove `spec.freeze` of the Fleet, or set it to false",
         slot=Slot.KEEPS,
         requeue=Requeue.ON_CHANGE,
@@ -220,7 +220,7 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.PAUSED: Meaning(
         Status.SUSPENDED,
-        cause="`reconciler pause` has paused the fleet or the scale set: nothing is written to it",
+        cause="`reconciler pause` has paused the fleet or the scale set, so nothing is written to it",
         remedy="run `reconciler resume`",
         slot=Slot.KEEPS,
         requeue=Requeue.ON_CHANGE,
@@ -228,7 +228,7 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.PAUSE_EXPIRED: Meaning(
         Status.STALLED,
-        cause="the time in `--until` of a pause has passed, and a pause never ends by itself",
+        cause="the `--until` time of the pause has passed, and a pause never ends by itself",
         remedy="run `reconciler resume`, or pause again until a later time",
         slot=Slot.KEEPS,
         requeue=Requeue.ON_CHANGE,
@@ -259,8 +259,9 @@ TABLE: dict[Reason, Meaning] = {
             "nothing is changed after a partial read"
         ),
         remedy=(
-            "resumes automatically once a list is complete; if it stays short, Azure could not create "
-            "every instance: make room for them, or set the capacity to the number that exists"
+            "resumes automatically once a list is complete; if the list stays short, Azure could not create "
+            "every instance: free up quota for them, or set the capacity to the number of instances that "
+            "exist"
         ),
         slot=Slot.KEEPS,
         fails_after=timedelta(minutes=5),
@@ -268,7 +269,8 @@ TABLE: dict[Reason, Meaning] = {
     Reason.READS_TOO_SLOW: Meaning(
         Status.RECONCILING,
         cause=(
-            "Azure answers so slowly that its first answer is too old to act on when the last one arrives"
+            "Azure answers so slowly that its first answer is too old to act on by the time the last one "
+            "arrives"
         ),
         remedy="resumes automatically once Azure answers faster",
         slot=Slot.KEEPS,
@@ -295,7 +297,9 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.ETAG_MISSING: Meaning(
         Status.RECONCILING,
-        cause=("Azure returned the scale set without an etag, so a change could overwrite another writer's"),
+        cause=(
+            "Azure returned the scale set without an etag, so a change could overwrite one by another writer"
+        ),
         remedy="resumes automatically once Azure returns an etag; a proxy in between must pass it on",
         fails_after=timedelta(minutes=5),
     ),
@@ -314,8 +318,8 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.AUTOMATIC_OS_UPGRADE: Meaning(
         Status.STALLED,
-        cause="Azure changes the image too, and requires the model to be on latest",
-        remedy="switch automatic OS image upgrade off",
+        cause="Azure changes the image as well, and requires the model to be on latest",
+        remedy="turn off automatic OS image upgrades",
     ),
     Reason.NATIVE_UPGRADE_IN_PROGRESS: Meaning(
         Status.FAILING,
@@ -340,8 +344,8 @@ TABLE: dict[Reason, Meaning] = {
     Reason.IMAGE_INCOMPATIBLE: Meaning(
         Status.STALLED,
         cause=(
-            "the image does not fit the scale set: its generation, architecture, disk size, security "
-            "type or purchase plan"
+            "the generation, architecture, disk size, security type or purchase plan of the image does not "
+            "fit the scale set"
         ),
         remedy="declare an image that fits; the message names what does not",
     ),
@@ -353,7 +357,7 @@ TABLE: dict[Reason, Meaning] = {
     Reason.IMAGE_NOT_REPLICATED: Meaning(
         Status.STALLED,
         cause="the image is not in the region of the scale set",
-        remedy="add the region to the target regions of the image",
+        remedy="add the region to the image's target regions",
     ),
     Reason.IMAGE_REPLICATING: Meaning(
         Status.RECONCILING,
@@ -374,29 +378,29 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.CATALOGUE_UNREADABLE: Meaning(
         Status.RECONCILING,
-        cause="the latest version cannot be looked up; a rollout in progress continues",
-        remedy="resumes automatically once the catalogue answers; grant the role if it is missing",
+        cause="the image cannot be resolved to a version; a rollout in progress continues",
+        remedy="resumes automatically once the catalogue answers; assign the role if it is missing",
         is_latest_unknown=True,
         fails_after=timedelta(minutes=5),
     ),
     Reason.TOO_MANY_MODELS: Meaning(
         Status.STALLED,
-        cause="Azure allows ten models in use in a scale set at once",
-        remedy="bring the oldest instances to the model with `az vmss update-instances`",
+        cause="Azure allows the instances of a scale set to be on at most ten models at once",
+        remedy="upgrade the instances on the oldest image with `az vmss update-instances`",
     ),
     Reason.NO_WAY_BACK: Meaning(
         Status.STALLED,
         cause=(
-            "no rollback target is available: no image is known to be good on this scale set, or Azure "
-            "no longer has the one that was"
+            "no rollback target is available: no image is known to be good on this scale set, or the last "
+            "good one is no longer available in Azure"
         ),
         remedy="declare another image, or set `rollout.requireWayBack` to false",
         slot=Slot.HOLDS,
     ),
     Reason.TOO_MANY_TAGS: Meaning(
         Status.STALLED,
-        cause="Azure allows 50 tags, and none is free for what a rollback needs after a restart",
-        remedy="remove tags of the scale set, or set `rollout.onFailure` to hold",
+        cause="Azure allows 50 tags, and too few are free for what a rollback needs after a restart",
+        remedy="remove tags from the scale set, or set `rollout.onFailure` to hold",
     ),
     Reason.DOMAINS_UNKNOWN: Meaning(
         Status.STALLED,
@@ -417,7 +421,7 @@ TABLE: dict[Reason, Meaning] = {
     Reason.MODEL_DRIFT: Meaning(
         Status.RECONCILING,
         cause="the image of the model is not the declared one",
-        remedy="the image of the model is being set",
+        remedy="the model is being set to the declared image",
         phase=Phase.BEGINS,
         slot=Slot.HOLDS,
         keeps_batch=True,
@@ -432,7 +436,7 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.MODEL_UPDATE_FAILED: Meaning(
         Status.RECONCILING,
-        cause="Azure accepted a change of the model's image and then, as far as is known, failed to apply it",
+        cause="Azure accepted a change to the model's image, but apparently failed to apply it",
         remedy="the image is being set again; no instance is upgraded before that",
         phase=Phase.BEGINS,
         slot=Slot.HOLDS,
@@ -446,7 +450,7 @@ TABLE: dict[Reason, Meaning] = {
             "`converge: model` brought to the model"
         ),
         remedy=(
-            "let only one of the two set the image: use `ignore_changes` in Terraform, remove the "
+            "let only one writer set the image: use `ignore_changes` in Terraform, remove the "
             "spec, or set `converge: image`"
         ),
         slot=Slot.HOLDS,
@@ -463,7 +467,7 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.NO_EFFECT: Meaning(
         Status.RECONCILING,
-        cause="Azure accepted a step that has no visible effect; its lists may be out of date",
+        cause="Azure accepted a step that has had no visible effect yet; Azure's lists may be out of date",
         remedy=(
             "the step is retried after 5, 10 and 20 minutes; after that the rollout stops until the spec "
             "changes or `reconciler retry NAME` is run"
@@ -492,8 +496,8 @@ TABLE: dict[Reason, Meaning] = {
             "is upgraded"
         ),
         remedy=(
-            "resumes automatically once they are healthy; or merge a fix, which is rolled out to the "
-            "unhealthy instances first, at once"
+            "resumes automatically once they are healthy, or once a fix is merged; a fix is rolled out to "
+            "the unhealthy instances at once"
         ),
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
@@ -504,13 +508,13 @@ TABLE: dict[Reason, Meaning] = {
     Reason.PROGRESS_DEADLINE_EXCEEDED: Meaning(
         Status.FAILING,
         cause=(
-            "no further instance of the batch became healthy within `rollout.progressDeadline`, "
-            "which repairs do not extend"
+            "no further instance of the batch became healthy within `rollout.progressDeadline`; repairs do "
+            "not extend it"
         ),
         remedy=(
-            "resumes automatically once one becomes healthy; or merge a fix, which is rolled out to the "
-            "unhealthy instances first, at once; an upgrade without effect is retried once the "
-            "spec changes or `reconciler retry NAME` is run"
+            "resumes automatically once one becomes healthy, or once a fix is merged; a fix is rolled out to "
+            "the unhealthy instances at once; an upgrade without effect is retried once the spec changes or "
+            "`reconciler retry NAME` is run"
         ),
         phase=Phase.AWAITS,
         slot=Slot.HOLDS,
@@ -538,8 +542,8 @@ TABLE: dict[Reason, Meaning] = {
         Status.STALLED,
         cause="the declared image failed on this scale set and is not retried",
         remedy=(
-            "declare another image, which is rolled out to the unhealthy instances first, at once; or run "
-            "`reconciler retry NAME` to try this one again"
+            "declare another image (it is rolled out to the unhealthy instances at once), or run `reconciler "
+            "retry NAME` to try this one again"
         ),
         phase=Phase.ROLLED_BACK,
         slot=Slot.HOLDS,
@@ -547,24 +551,22 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.CONFIRMING_HEALTH: Meaning(
         Status.RECONCILING,
-        cause=(
-            "every upgraded instance must be observed healthy as many times in a row as `health.passes` says"
-        ),
+        cause=("every upgraded instance must be found healthy in `health.passes` consecutive checks"),
         remedy="continues within seconds",
     ),
     Reason.SOAKING: Meaning(
         Status.RECONCILING,
-        cause="the last batch must have been healthy for as long as `soak` says",
+        cause="the last batch must stay healthy for the time in `soak`",
         remedy="continues at the time in the message",
         is_pause=True,
     ),
     Reason.BAKING: Meaning(
         Status.RECONCILING,
         cause=(
-            "all instances run the image, and the last batch must have been healthy for as long as "
-            "`rollout.bakeTime` says"
+            "all instances run the image, and the last batch must stay healthy for the time in "
+            "`rollout.bakeTime`"
         ),
-        remedy="complete at the time in the message",
+        remedy="ends at the time in the message",
         is_pause=True,
     ),
     Reason.EVICTED_AFTER_UPGRADE: Meaning(
@@ -608,7 +610,7 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.AWAITING_APPROVAL: Meaning(
         Status.WAITING,
-        cause="`rollout.approval` requires that a person approves exactly this image",
+        cause="`rollout.approval` requires a person to approve exactly this image",
         remedy="run `reconciler approve`",
         requeue=Requeue.ON_CHANGE,
         ends_when="after approval",
@@ -616,8 +618,8 @@ TABLE: dict[Reason, Meaning] = {
     Reason.TOO_MUCH_CHANGE: Meaning(
         Status.STALLED,
         cause=(
-            "the commit changes the images of more scale sets than `spec.maxChange` of the Fleet "
-            "allows, so it changes none of them"
+            "the commit changes the image of more scale sets than `spec.maxChange` of the Fleet allows, so "
+            "none of them is changed"
         ),
         remedy="split the commit, or raise `spec.maxChange`",
         requeue=Requeue.ON_CHANGE,
@@ -633,7 +635,7 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.CHECK_FAILED: Meaning(
         Status.FAILING,
-        cause="a check of `rollout.checks` does not pass or does not answer",
+        cause="a check in `rollout.checks` fails or does not answer",
         remedy="resumes automatically once it passes",
         ends_when="once its check passes",
     ),
@@ -678,8 +680,8 @@ TABLE: dict[Reason, Meaning] = {
     Reason.AWAITING_TURN: Meaning(
         Status.WAITING,
         cause=(
-            "as many scale sets are rolling, or have a failed rollout, as `spec.maxConcurrentRollouts` of "
-            "the Fleet allows"
+            "as many scale sets are rolling out, or have a failed rollout, as `spec.maxConcurrentRollouts` "
+            "of the Fleet allows"
         ),
         remedy="continues once one of them frees its slot",
         requeue=Requeue.ON_CHANGE,
@@ -699,8 +701,8 @@ TABLE: dict[Reason, Meaning] = {
     Reason.REFUSED: Meaning(
         Status.STALLED,
         cause=(
-            "Azure rejected the call, for the reason that it gives: a missing role, a lock, a quota, "
-            "a change that is never allowed"
+            "Azure rejected the call; the message has Azure's reason, such as a missing role, a lock, a "
+            "quota or a change that is never allowed"
         ),
         remedy="fix what Azure names; the call is retried after a minute, and eventually every ten minutes",
         is_error=True,
@@ -725,7 +727,7 @@ TABLE: dict[Reason, Meaning] = {
         Status.RECONCILING,
         cause="the Lease of this replica was not renewed in time to send a write, so another may lead soon",
         remedy="resumes automatically once the Lease is renewed, here or by another replica; "
-        "look for what keeps the replica from the Kubernetes API",
+        "check what keeps the replica from reaching the Kubernetes API",
         is_error=True,
         is_conclusive=False,
         fails_after=timedelta(minutes=5),
@@ -752,7 +754,7 @@ TABLE: dict[Reason, Meaning] = {
     Reason.BUG: Meaning(
         Status.FAILING,
         cause="the reconciler failed because of a bug",
-        remedy="report it, with its log",
+        remedy="report it, with the log",
         is_error=True,
         is_conclusive=False,
     ),

@@ -62,7 +62,11 @@ def _hold_decision(suspension: Suspension, reason: Reason, words: tuple[str, str
         )
     until = moment(suspension.until)
     if reason.meaning.status is Status.SUSPENDED:
-        return Decision(reason, f"{state}{by} until {until} ({suspension.reason})")
+        return Decision(
+            reason,
+            f"{state}{by} until at least {until} ({suspension.reason}); nothing will be changed until "
+            f"{field} is removed",
+        )
     return Decision(
         reason,
         f"the {noun}{by} ({suspension.reason}) expired at {until} but still blocks every change; remove or "
@@ -124,8 +128,8 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     if model.service_fabric:
         return Decision(
             Reason.SERVICE_FABRIC,
-            "the Service Fabric extension is installed, and its infrastructure service upgrades these nodes; "
-            "remove the spec",
+            "the Service Fabric extension is installed, and its infrastructure service upgrades the "
+            "instances; remove the spec",
         )
     if model.automatic_os_upgrade:
         return Decision(
@@ -142,8 +146,8 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     if rolling_upgrade and rolling_upgrade.running:
         return Decision(
             Reason.NATIVE_UPGRADE_IN_PROGRESS,
-            f"Azure's own rolling upgrade is running ({rolling_upgrade.code}); wait for it, or cancel it "
-            "with `az vmss rolling-upgrade cancel`",
+            f"Azure's own rolling upgrade is running ({rolling_upgrade.code}); wait for it to end, or cancel "
+            "it with `az vmss rolling-upgrade cancel`",
         )
     if not model.persisted.is_readable:
         return Decision(
@@ -159,7 +163,7 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     if model.image.kind != image.kind:
         return Decision(
             Reason.IMAGE_TYPE_IMMUTABLE,
-            f"the model has a {model.image.kind} image, which Azure cannot change to a {image.kind} image; "
+            f"Azure cannot change the model's {model.image.kind} image to a {image.kind} image; "
             f"declare a {model.image.kind} image, or create a new scale set",
         )
     return None
@@ -189,5 +193,5 @@ def _describe_owner(owner: str) -> str:
     A known controller certainly changes the image. Any other resource in "managedBy" might.
     """
     if owner.startswith("/"):
-        return f"the scale set's managedBy is {owner}, which may also change the image of the scale set"
-    return f"the scale set belongs to {owner}, which changes its image and drains its instances by itself"
+        return f"the scale set's managedBy names {owner}, and that resource may also change the image"
+    return f"the scale set belongs to {owner}, which sets the image and drains the instances itself"

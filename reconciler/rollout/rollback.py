@@ -196,10 +196,7 @@ def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
         return Need.ROLLBACK_TARGET
     refused = image_unavailable(good, model, observed.rollback_target)
     if refused and not refused.reason.meaning.is_latest_unknown:
-        return (
-            f"Azure no longer creates instances from {short(good)}, which was good on this scale set "
-            f"({refused.reason})"
-        )
+        return f"Azure no longer creates instances from the last good image, {short(good)} ({refused.reason})"
     return ""
 
 
@@ -218,7 +215,8 @@ def restore_model(aim: Aim, good: Image) -> Decision | Need | None:
         return step
     return Decision(
         Reason.GIVING_UP,
-        f"{failed} failed, but the model is no longer on {short(good)}; changing the model back to it",
+        f"{failed} failed, but the model is no longer on the last good image; changing the model back to "
+        f"{short(good)}",
         step=replace(step, good=Fingerprint.of(good)),
         soon=True,
     )
@@ -233,7 +231,7 @@ def end_of_rollback(
     who = f"{still} of {count(len(staying), 'instance')} still {runs}" if still else "no instance runs"
     return Decision(
         Reason.ROLLOUT_FAILED,
-        f"{short(image)} failed and will not be retried; declare another image (the model is back on "
-        f"{short(good)}; {who} the failed image)",
+        f"{short(image)} failed and will not be retried; the model is back on {short(good)}, and {who} the "
+        "failed image; declare another image",
         counts=counts,
     )

@@ -11,6 +11,7 @@ from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.wording import list_names, time_of_day
 from reconciler.spec.image import short
+from reconciler.spec.wording import count
 
 
 def completion(context: Context) -> Decision:
@@ -55,12 +56,13 @@ def _contested(context: Context, members: Sequence[Member]) -> Decision:
         until for each in members if (until := contested_until(contests.get(each.instance.id))) is not None
     )
     undone = [contests[each.instance.id] for each in members]
-    times = f"{'up to ' if len(undone) > 1 else ''}{max(each.times for each in undone)} times"
+    most = max(each.times for each in undone)
+    times = f"up to {most} times each" if len(undone) > 1 else f"{most} times"
     return Decision(
         Reason.CONTESTED,
-        f"another writer keeps changing {list_names(each.instance.name for each in members)} after the "
-        f"upgrade; stop that writer, or set rollout.converge to image ({times}, last at "
-        f"{time_of_day(max(each.last for each in undone))}, next upgrade after {time_of_day(until)})",
+        f"another writer has changed {list_names(each.instance.name for each in members)} {times} after an "
+        f"upgrade, most recently at {time_of_day(max(each.last for each in undone))}; stop that writer, or "
+        f"set rollout.converge to image; the next upgrade will follow after {time_of_day(until)}",
         until=until,
         counts=context.counts,
     )
@@ -71,19 +73,15 @@ def _other_changes(staying: Sequence[Member], model: Model) -> str:
     pending = sum(each.instance.latest_model is False for each in staying if not each.is_outdated)
     if not pending:
         return ""
-    is_one = pending == 1
+    lacks = f"{count(pending, 'instance')} {'lacks' if pending == 1 else 'lack'}"
     if failed := model.persisted.failed_before(model.image):
-        does, its = ("does", "its") if is_one else ("do", "their")
-        lack = (
-            f"{does} not have the latest model, although {its} image is current (the model went to {failed} "
-            "and back, or another writer changed it)"
+        what = (
+            f"the latest model except for its image (the model was set to {failed} and back, or another "
+            "writer changed it)"
         )
     else:
-        lack = (
-            f"{'is' if is_one else 'are'} missing a model change other than the image (latestModelApplied is "
-            "false)"
-        )
-    return f"; {pending} {lack}; `converge: model` would apply it"
+        what = "a model change other than the image (latestModelApplied is false)"
+    return f"; {lacks} {what}; `converge: model` would apply it"
 
 
 def _attached_names(instances: Sequence[Instance]) -> str:

@@ -92,7 +92,7 @@ def relapse_during_soak(context: Context) -> Decision | None:
     )
     return Decision(
         Reason.HEALTH_CHECK_FAILED,
-        f"{cause}; the rollout holds until a soak passes without relapse",
+        f"{cause}; the rollout holds until a soak passes without another relapse",
         counts=context.counts,
         cause=cause,
     )
@@ -120,7 +120,7 @@ def endless_upgrade(aim: Aim, attempt: Attempt) -> Decision | None:
         return None
     return Decision(
         Reason.PROGRESS_DEADLINE_EXCEEDED,
-        f"{describe_progress(attempt)}, which exceeds progressDeadline ({format_duration(deadline)})",
+        f"{describe_progress(attempt)}, longer than progressDeadline ({format_duration(deadline)})",
     )
 
 
@@ -149,8 +149,8 @@ def missed_rollout_deadline(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.DEADLINE_EXCEEDED,
-        f"the rollout to {short(context.image)} is past its deadline of {format_duration(deadline)}; "
-        f"extend it, or declare another image (began {moment(began)}; {counts.summary})",
+        f"the rollout to {short(context.image)} began at {moment(began)} and is past its deadline of "
+        f"{format_duration(deadline)}; extend the deadline, or declare another image; {counts.summary}",
         counts=counts,
     )
 
@@ -166,8 +166,7 @@ def health_confirmation(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.CONFIRMING_HEALTH,
-        f"all upgraded instances are healthy, confirmed {seen} of {wanted} times (health.passes); "
-        f"{context.summary}",
+        f"all upgraded instances are healthy in check {seen} of {wanted} (health.passes); {context.summary}",
         soon=True,
         counts=context.counts,
     )

@@ -109,7 +109,7 @@ def describe_progress(attempt: Attempt) -> str:
     domain = f" in {step.domain}" if step.domain else ""
     names = f" ({join(step.names)})" if step.names else ""
     number = count(len(step.instance_ids), "instance") if step.names else _named_instances(step)
-    return f"Azure has been upgrading {number}{domain} to {short(step.image)}{names} {since}"
+    return f"Azure has been upgrading {number}{domain}{names} to {short(step.image)} {since}"
 
 
 def _named_instances(step: Upgrade) -> str:

@@ -373,7 +373,7 @@ def test_a_sufficient_approval_replaces_an_insufficient_one(
         return shown if "AwaitingApproval" in shown else None
 
     planned = until(plan)
-    assert "was approved by its own author, Ada <ada@example.com>" in planned
+    assert "but Ada <ada@example.com> wrote the commit that declares it" in planned
     assert approve_from(world, url).out == [GOES_ON]
 
     def checked() -> str | None:

@@ -88,11 +88,11 @@ def test_a_selector_limits_what_is_shown(fleet: Azure, tmp_path: Path) -> None:
                     "progress is completed.",
                     "",
                     "SCALE SET  STEP     UP TO DATE  WHY",
-                    f"api        Upgrade  1/5         Upgrading: upgrading 1 instance in update domain 1 to {NEW} (api_1); 1 of 5 up to date",
+                    f"api        Upgrade  1/5         Upgrading: upgrading 1 instance in update domain 1 to {NEW} (api_1); 1 of 5 instances up to date",
                     f"batch      -        -           {BATCH}",
                     f"search     -        5/5         UpToDate: all 5 instances run {NEW}",
                     f"web        -        0/5         AwaitingPilot: the rollout is waiting because scale set api (Upgrading) goes "
-                    f"first; {NEW} has been proven in 1 of 4 scale sets in its wave",
+                    f"first; {NEW} has been proven in 1 of 4 scale sets in this wave",
                     "2 scale sets without an upgrade: 1 NotManualMode, 1 UpToDate",
                     "",
                     "api: 4 instances in 4 batches, about 12m, done by … UTC; at most 1 of 5 (20%) unavailable; 4 upgrades (assuming 3m for each batch)",
@@ -177,7 +177,7 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
         "commit": "",
         "status": "Reconciling",
         "reason": "Upgrading",
-        "message": f"upgrading 1 instance in update domain 1 to {NEW} (api_1); 1 of 5 up to date",
+        "message": f"upgrading 1 instance in update domain 1 to {NEW} (api_1); 1 of 5 instances up to date",
         "at": "",
         "step": {
             "kind": "Upgrade",

@@ -50,7 +50,7 @@ ROW: dict[str, Any] = {
         condition("Healthy", "False", "HealthCheckFailed"),
         condition("Drifted", "True", "InstanceDrift"),
     ],
-    "notes": ["the instances are Spot: Azure deallocates those it evicts"],
+    "notes": ["the instances are Spot: Azure deallocates an instance that it evicts"],
     "gates": [
         {"name": "windows", "open": True, "evidence": "open until 12:00", "until": None},
         {"name": "approval", "open": False, "evidence": "1.2.3 is not approved yet", "until": None},
@@ -100,7 +100,7 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
         "instances   1 of 4 up to date, 1 unavailable",
         "            update domain 0: 1 of 1 up to date, 1 unavailable",
         "            update domain 1: 0 of 2 up to date, 0 unavailable",
-        "note        the instances are Spot: Azure deallocates those it evicts",
+        "note        the instances are Spot: Azure deallocates an instance that it evicts",
         "rollout     2026-01-05 08:40:00: 1.2.2 to 1.2.3: in progress; 1 instance in 1 batch, commit 91eab1ad9c",
         "rollout     before the daemon started: to 1.2.2: Succeeded; 4 instances in 2 batches",
     ]

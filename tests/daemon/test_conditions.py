@@ -157,7 +157,9 @@ GIVEN_UP = PersistedState(last_good=OLD, failed=Fingerprint.of(NEW))
     [
         pytest.param(observed(counts=counts(10, 0)), "False NoDrift", id="all instances are on the image"),
         pytest.param(
-            observed(), "True InstanceDrift: 4 of 10 up to date", id="some instances are not on the image"
+            observed(),
+            "True InstanceDrift: 4 of 10 instances up to date",
+            id="some instances are not on the image",
         ),
         pytest.param(
             observed(model=model(image=OLD), counts=counts(10, 0)),

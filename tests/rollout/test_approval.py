@@ -20,7 +20,7 @@ ADA, BOB = Author("Ada Löwe", "ada@example.com"), Author("Bob", "bob@example.co
 AT = "at 2026-01-05 09:00 UTC"
 ANOTHER = spec(approval=Approval.START, approver=Approver.ANOTHER)
 ANYONE = spec(approval=Approval.START)
-UNKNOWN = "24.04.202601140 was approved, but nothing says by whom (rollout.approver); run `reconciler approve web` again"
+UNKNOWN = "24.04.202601140 was approved, but rollout.approver requires the approver's name, and none is recorded; run `reconciler approve web` again"
 
 
 def by(name: str, through: str = "") -> PersistedState:
@@ -29,8 +29,8 @@ def by(name: str, through: str = "") -> PersistedState:
 
 def wrote(who: str, signed: str) -> str:
     return (
-        f"24.04.202601140 was approved by its own author, {who}; another person must run `reconciler approve web` "
-        f"(approved {signed} {AT})"
+        f"24.04.202601140 was approved {signed} {AT}, but {who} wrote the commit that declares it; "
+        "another person must run `reconciler approve web`"
     )
 
 
@@ -115,7 +115,7 @@ def wrote(who: str, signed: str) -> str:
             ANOTHER,
             by("bob@example.com"),
             (),
-            f"24.04.202601140 was approved by bob@example.com {AT}, but its author is unknown (rollout.approver); "
+            f"24.04.202601140 was approved by bob@example.com {AT}, but rollout.approver cannot be checked, because the author of the commit is unknown; "
             "read the specs from git, with their history",
             id="an author that nobody knows",
         ),
@@ -174,6 +174,6 @@ def test_an_approval_does_not_count_where_the_fleet_bars_it() -> None:
     barred = replace(ANYONE, fleet=replace(ANYONE.fleet, barred=frozenset({"approve"})))
     found = objection(barred, PersistedState(approved=NEW), None)
     assert found == (
-        "24.04.202601140 needs approval, and spec.barredCommands of the Fleet bars `reconciler approve`; merge a "
+        "24.04.202601140 needs approval, but spec.barredCommands of the Fleet bars `reconciler approve`; merge a "
         "commit instead"
     )

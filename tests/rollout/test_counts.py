@@ -39,7 +39,7 @@ def test_a_survey_counts_each_domain_in_rollout_order() -> None:
     assert (counts.total, counts.up_to_date, counts.back, counts.unavailable) == (10, 4, 3, 2)
     assert (counts.left_out, counts.unhealthy) == (1, 1)
     assert (counts.deallocated, counts.not_serving) == (1, 1)
-    assert counts.summary == "4 of 10 up to date"
+    assert counts.summary == "4 of 10 instances up to date"
 
 
 def test_domains_come_in_rollout_order_whatever_the_order_of_the_instances() -> None:

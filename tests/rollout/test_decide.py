@@ -656,7 +656,7 @@ def test_the_line(desired: Any, seen: Any, line: str) -> None:
     [
         pytest.param(Observed(NOW), Need.MODEL, id="the scale set is read"),
         pytest.param(observed(instances=None), Need.INSTANCES, id="the instances are read to be counted"),
-        pytest.param(observed(), "0 of 10 up to date", id="they are counted"),
+        pytest.param(observed(), "0 of 10 instances up to date", id="they are counted"),
         pytest.param(observed(instances=fleet()[:9]), None, id="a partial list is not counted"),
         pytest.param(observed(model=ABSENT), None, id="a scale set that is not there is left alone too"),
     ],

@@ -194,4 +194,4 @@ def test_the_instances_are_counted_even_if_latest_is_unknown(
     assert decision.reason in {Reason.CATALOGUE_UNREADABLE, Reason.NO_LATEST_VERSION}
     assert str(latest.image) in decision.message
     assert decision.counts is not None
-    assert decision.counts.summary == "10 of 10 up to date"
+    assert decision.counts.summary == "10 of 10 instances up to date"

@@ -162,7 +162,7 @@ def test_a_share_of_evictions_is_borne_of_the_upgraded_alone() -> None:
 def test_instances_that_are_not_spot_are_never_counted_as_evicted() -> None:
     seen = after(*map(evicted, range(4)), model=model())
     assert goes(spec(**SPEC), seen) == ("4", 0, 0)
-    line = says("Upgrading", "web_4", "the last batch no longer exists")
+    line = says("Upgrading", "web_4", "the instances of the last batch no longer exist")
     assert decided(spec(**SPEC), seen).line == line
 
 

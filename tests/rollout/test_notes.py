@@ -16,13 +16,13 @@ from tests.build import NEW, instance, model
         pytest.param(
             {"os_image_notice": timedelta(minutes=15)},
             {},
-            "Azure notifies each instance up to 15m before it replaces the OS disk (osImageNotificationProfile)",
+            "Azure notifies each instance up to 15m before replacing its OS disk (osImageNotificationProfile)",
             id="a notice before the OS image changes",
         ),
         pytest.param(
             {"terminate_notice": timedelta(minutes=5)},
             {},
-            "Azure notifies each instance up to 5m before it deletes it (terminateNotificationProfile)",
+            "Azure notifies each instance up to 5m before deleting it (terminateNotificationProfile)",
             id="a notice before an instance is deleted",
         ),
         pytest.param(
@@ -34,13 +34,13 @@ from tests.build import NEW, instance, model
         pytest.param(
             {"is_spot": True, "eviction_policy": "Deallocate"},
             {},
-            "the instances are Spot: Azure deallocates those it evicts",
+            "the instances are Spot: Azure deallocates an instance that it evicts",
             id="Spot, deallocated",
         ),
         pytest.param(
             {"is_spot": True, "eviction_policy": "Delete"},
             {},
-            "the instances are Spot: Azure deletes those it evicts",
+            "the instances are Spot: Azure deletes an instance that it evicts",
             id="Spot, deleted",
         ),
         pytest.param(
@@ -52,7 +52,7 @@ from tests.build import NEW, instance, model
         pytest.param(
             {},
             {"has_own_model": True},
-            "changed individually, which an upgrade reverts (modelDefinitionApplied is VirtualMachine): web_0",
+            "changed individually, until an upgrade reverts the change (modelDefinitionApplied is VirtualMachine): web_0",
             id="a model of its own",
         ),
         pytest.param(
@@ -64,7 +64,7 @@ from tests.build import NEW, instance, model
         pytest.param(
             {},
             {"skips_upgrade": True},
-            "upgrades are to skip them (SkipUpgrade, reported by Application Health): web_0",
+            "to be skipped by upgrades (SkipUpgrade, reported by Application Health): web_0",
             id="an application that asks to be skipped",
         ),
         pytest.param(

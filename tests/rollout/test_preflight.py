@@ -229,10 +229,10 @@ def test_the_oldest_of_images_without_a_version_is_the_first_by_name_however_the
 @pytest.mark.parametrize(
     ("on", "lack"),
     [
-        pytest.param(OLD, ("another, already pending model change to the only instance",), id="on a version"),
+        pytest.param(OLD, ("another pending model change to the only instance",), id="on a version"),
         pytest.param(
             LATEST,
-            ("another, already pending model change to the only instance",),
+            ("another pending model change to the only instance",),
             id="on latest, whichever version that was",
         ),
         pytest.param(
@@ -373,9 +373,7 @@ def exact(image: Image, timeout: int) -> ScaleSet:
             LATEST,
             model(image=LATEST),
             Availability(LATEST, Verdict.UNREADABLE, "403"),
-            Decision(
-                Reason.CATALOGUE_UNREADABLE, f"the version that {LATEST} stands for cannot be looked up (403)"
-            ),
+            Decision(Reason.CATALOGUE_UNREADABLE, f"{LATEST} cannot be resolved to a version: 403"),
             id="latest, and neither the catalogue nor the model tells a version",
         ),
     ],

@@ -216,7 +216,7 @@ def test_the_model_is_set_back_in_one_patch_with_the_state() -> None:
     )
     assert decision.soon
     assert decision.counts is not None
-    assert decision.counts.summary == "1 of 10 up to date"
+    assert decision.counts.summary == "1 of 10 instances up to date"
 
 
 SICK = fleet(lost(0))
@@ -416,9 +416,12 @@ def test_a_failed_image_is_not_retried(desired: ScaleSet, seen: Any, line: str) 
     ("on_failure", "seen", "done"),
     [
         pytest.param(
-            OnFailure.REPIN, given_up(0, 5), "8 of 10 up to date", id="repin, which touches no instance"
+            OnFailure.REPIN,
+            given_up(0, 5),
+            "8 of 10 instances up to date",
+            id="repin, which touches no instance",
         ),
-        pytest.param(OnFailure.ROLLBACK, given_up(), "10 of 10 up to date", id="rollback"),
+        pytest.param(OnFailure.ROLLBACK, given_up(), "10 of 10 instances up to date", id="rollback"),
     ],
 )
 def test_what_is_counted_in_the_end_is_who_is_on_the_last_good_image(
@@ -581,12 +584,12 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
         ),
         pytest.param(
             {"rollback_target": Availability(OLD, Verdict.DEPRECATED)},
-            "Azure no longer creates instances from 24.04.202601010, which was good on this scale set (ImageDeprecated)",
+            "Azure no longer creates instances from the last good image, 24.04.202601010 (ImageDeprecated)",
             id="it is deprecated",
         ),
         pytest.param(
             {"rollback_target": Availability(OLD, Verdict.NOT_FOUND)},
-            "Azure no longer creates instances from 24.04.202601010, which was good on this scale set (ImageNotFound)",
+            "Azure no longer creates instances from the last good image, 24.04.202601010 (ImageNotFound)",
             id="it is deleted",
         ),
         pytest.param(

@@ -750,7 +750,7 @@ def test_the_line_about_repeated_relapses(relapses: int, line: str) -> None:
     )
     assert (decision.line, decision.step) == (line, None)
     assert decision.counts is not None
-    assert decision.counts.summary == "1 of 10 up to date"
+    assert decision.counts.summary == "1 of 10 instances up to date"
 
 
 def relapsed(number: int, times: int, **changes: Any) -> Any:

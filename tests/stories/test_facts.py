@@ -119,10 +119,10 @@ def test_settings_of_a_scale_set_that_affect_a_rollout_are_noted() -> None:
     )  # fmt: skip
     world = World(fleet(declared_set), spec(version=OLD)).run()
     assert world.state().seen.notes == (
-        "Azure notifies each instance up to 15m before it replaces the OS disk (osImageNotificationProfile)",
-        "Azure notifies each instance up to 5m before it deletes it (terminateNotificationProfile)",
+        "Azure notifies each instance up to 15m before replacing its OS disk (osImageNotificationProfile)",
+        "Azure notifies each instance up to 5m before deleting it (terminateNotificationProfile)",
         "the Application Health extension may report Initializing for 10m (gracePeriod)",
-        "the instances are Spot: Azure deallocates those it evicts",
-        "changed individually, which an upgrade reverts (modelDefinitionApplied is VirtualMachine): web_1",
+        "the instances are Spot: Azure deallocates an instance that it evicts",
+        "changed individually, until an upgrade reverts the change (modelDefinitionApplied is VirtualMachine): web_1",
     )
     assert platform(OLD)["platform"]["version"] == OLD

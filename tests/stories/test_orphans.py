@@ -34,7 +34,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [each.partition(", so nothing")[0] for each in lines if "Orphaned" in each]
 
 
-LEFT = "web: Orphaned: no spec declares it"
+LEFT = "web: Orphaned: no spec declares the scale set"
 
 
 def test_an_orphan_of_a_fleet_with_a_name_outlives_the_process(caplog: pytest.LogCaptureFixture) -> None:

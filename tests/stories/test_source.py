@@ -89,7 +89,9 @@ def test_a_spec_removed_in_the_middle_of_a_rollout_leaves_an_orphan(
     assert (orphan["name"], orphan["image"], counts["total"]) == ("web", NEW, 5)
     assert 0 < counts["upToDate"] < 5
     told = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
-    assert [each.partition(", so nothing")[0] for each in told] == ["web: Orphaned: no spec declares it"]
+    assert [each.partition(", so nothing")[0] for each in told] == [
+        "web: Orphaned: no spec declares the scale set"
+    ]
     assert f"{counts['upToDate']} of 5 instances" in orphan["message"]
     world.merge(spec("web", NEW))
     world.rest(2 * MINUTE).run()

@@ -74,7 +74,7 @@ PAGES = [
         "docs/how-to/roll-back.md",
         (
             r"web +Reconciling +\S+ +2/10 +◐○○○○ .*WaitingForInstances: .* unhealthy\) .*",
-            r"web +Ready +\S+ +10/10 +●●●●● .*UpToDate: all 10 instances run 24\.04\.202601010; 8 are missing a model change .*",
+            r"web +Ready +\S+ +10/10 +●●●●● .*UpToDate: all 10 instances run 24\.04\.202601010; 8 instances lack a model change .*",
         ),
     ),
     Page(

@@ -137,7 +137,7 @@ def varied() -> Store:
         observed("canary", tuple(map(instance, range(4))), "UpToDate", "4 of 4 up to date", spec={"labels": {"tier": "canary"}}, history=History((record(OLD, NEW, 3 * HOUR, ended=NOW - 2 * HOUR, ending=Ending.SUCCEEDED, instances=4), PAST)), change=Change(COMMIT, NOW - 3 * HOUR, is_held=False)),
         observed(
             "checkout-api", rolling, "WaitingForInstances",
-            "update domain 2: 8 of 8 upgraded instances are not healthy yet; 16 of 40 up to date",
+            "update domain 2: 8 of 8 upgraded instances are not healthy yet; 16 of 40 instances up to date",
             told={"requeue_after": timedelta(seconds=15), "gates": (Gate("windows", "open until 18:00"), Gate("pilot", "passed on canary"))},
             spec={**checkout, "wave": 1},
             forecast=forecast("update domain 3", "update domain 4", each=8, total=40),

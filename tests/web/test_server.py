@@ -342,7 +342,7 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                             condition("Reconciling", "True", "Upgrading", "update domain 1"),
                             condition("Stalled", "False", "Upgrading", ""),
                             condition("Healthy", "False", "Upgrading", "update domain 1"),
-                            condition("Drifted", "True", "InstanceDrift", "2 of 4 up to date"),
+                            condition("Drifted", "True", "InstanceDrift", "2 of 4 instances up to date"),
                         ],
                         "notes": [],
                         "gates": [

@@ -20,7 +20,7 @@ from reconciler.daemon.states import ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason, Slot
-from reconciler.rollout.wording import join_first
+from reconciler.rollout.wording import list_names
 
 
 def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_begun: bool = False) -> Gate:
@@ -31,13 +31,13 @@ def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_be
     cap, total = state.desired.fleet.max_concurrent, len(states)
     has_slot = state.progress.has_slot
     if has_slot or (has_slot is None and has_begun):
-        return Gate("turn", "its rollout is in progress")
+        return Gate("turn", "the rollout is in progress")
     together = ScaleSetStates.of(states)
     others = together.total_of_others(state.key, _Slots(), _slots)
     ahead = together.total_before(state.desired.name, _Slots(), _slots).waiting
     moving, unobserved, undetermined = others.moving, others.unobserved, others.undetermined
     is_open = moving.size + unobserved.size + undetermined.size + ahead.size < cap.of(total)
-    who = " and ".join(
+    who = ", and ".join(
         (
             *([f"{with_reasons(moving)} {_are(moving)} rolling out"] if moving else []),
             *(
@@ -51,7 +51,7 @@ def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_be
     )
     evidence = (
         f"{'a' if is_open else 'no'} concurrency slot is free; spec.maxConcurrentRollouts is "
-        f"{cap.describe(total)}{f', and {who}' if who else ''}"
+        f"{cap.describe(total)}{f'; {who}' if who else ''}"
     )
     return Gate("turn", evidence, None if is_open else Reason.AWAITING_TURN)
 
@@ -124,17 +124,16 @@ def _are(some: Some[ScaleSetState], one: str = "is", many: str = "are") -> str:
 
 
 def _names(some: Some[ScaleSetState]) -> str:
-    return f"{_scale_sets(some)} {join_first(some.first, lambda each: each.desired.name, some.size)}"
+    return f"{_scale_sets(some)} {list_names((each.desired.name for each in some.first), some.size)}"
 
 
 def with_reasons(some: Some[ScaleSetState]) -> str:
     """The names of these scale sets, each with its reason."""
-    names = join_first(
-        some.first,
-        lambda each: f"{each.desired.name} ({each.outcome.reason})" if each.outcome else each.desired.name,
-        some.size,
+    names = (
+        f"{each.desired.name} ({each.outcome.reason})" if each.outcome else each.desired.name
+        for each in some.first
     )
-    return f"{_scale_sets(some)} {names}"
+    return f"{_scale_sets(some)} {list_names(names, some.size)}"
 
 
 def _scale_sets(some: Some[ScaleSetState]) -> str:

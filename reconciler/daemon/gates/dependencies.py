@@ -86,7 +86,7 @@ def waves(
         )
         return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
     empty = lower.empty
-    passed_over = f"; no instance runs it in {list_names(empty.first, empty.size)}" if empty else ""
+    passed_over = f"; no instance runs the image in {list_names(empty.first, empty.size)}" if empty else ""
     return (Gate("wave", f"{all_ready}{passed_over}"),)
 
 
@@ -158,7 +158,7 @@ def _lateness(state: ScaleSetState, is_newer: bool) -> str:
     """Why it is not what a newer commit declares, or "". Only declarations of that commit wait for it."""
     if not is_newer or state.behind is None:
         return ""
-    return f"still follows an earlier commit, because {state.behind.refused.short} has errors"
+    return f"is still on an earlier commit ({state.behind.refused.short} has errors)"
 
 
 def _obstacle(state: ScaleSetState) -> str:
@@ -174,9 +174,10 @@ def _obstacle(state: ScaleSetState) -> str:
     is_unknown = outcome.is_error and _has_drifted(state)
     if decided is not None and reason and status is Status.READY and not is_unknown:
         return ""
-    fix = "; resume or remove it" if outcome.reason.meaning.hold else ""
-    why = "" if str(outcome.reason) == str(outcome.status) else f" ({outcome.reason})"
-    return f"is {outcome.status}{why}{fix}"
+    why = [] if str(outcome.reason) == str(outcome.status) else [str(outcome.reason)]
+    fix = ["resume or remove it"] if outcome.reason.meaning.hold else []
+    note = "; ".join((*why, *fix))
+    return f"is {outcome.status}{f' ({note})' if note else ''}"
 
 
 def _has_drifted(state: ScaleSetState) -> bool:
@@ -206,5 +207,5 @@ def _lag(state: ScaleSetState, exact: Image) -> str:
         return ""
     current = state.seen.model.image if state.seen.model else None
     if current is None or not is_version_of(current, state.desired.image):
-        return f"may not be on {short(exact)}"
+        return f"may not be on {short(exact)} yet"
     return "" if order(version(current)) >= order(version(exact)) else f"is still on {short(current)}"

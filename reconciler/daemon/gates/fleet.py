@@ -32,6 +32,7 @@ from reconciler.rollout.urgency import with_urgent_limits
 from reconciler.rollout.wording import list_names
 from reconciler.spec.image import Image, short
 from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.wording import count
 
 
 def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
@@ -43,14 +44,12 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
     declaring = together.total(0, _declares, image)
     most = state.desired.fleet.max_failed.within(declaring)
     where = f"scale set{'s' * (len(failed) > 1)} {list_names(failed)}"
-    evidence = (
-        f"{short(exact)} failed in {where} (spec.maxFailedRollouts allows {most} of {declaring} to fail)"
-    )
+    limit = f"spec.maxFailedRollouts allows failures in {most} of {count(declaring, 'scale set')}"
+    evidence = f"{short(exact)} failed in {where} ({limit})"
     if len(failed) <= most:
         return (Gate(BREAKER, evidence),)
     fix = f"declare another image, or run `reconciler retry --image {short(exact)}`"
-    closed = f"the image failed in {where}; {fix} (spec.maxFailedRollouts allows {most} of {declaring})"
-    return (Gate(BREAKER, closed, Reason.IMAGE_FAILED_ELSEWHERE),)
+    return (Gate(BREAKER, f"{evidence}; {fix}", Reason.IMAGE_FAILED_ELSEWHERE),)
 
 
 def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, at: datetime) -> Gate:
@@ -61,12 +60,12 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
     image, is_urgent = Fingerprint.of(exact), bool(state.desired.fleet.urgency(exact, at))
     together, number = ScaleSetStates.of(states), None if is_urgent else state.desired.wave
     if together.total(0, _is_good, image, number):
-        where = "a scale set that declares it" if is_urgent else "its wave"
+        where = "a scale set that declares it" if is_urgent else "this wave"
         return Gate("pilot", f"{short(exact)} has already been proven in {where}")
     others = together.total_of_others(state.key, _WaveProgress(), _wave_progress, image, number, at=at)
     size = together.total(0, _is_member, image, number)
-    whose = " that declare it" if is_urgent else " in its wave"
-    evidence = f"{short(exact)} has been proven in {others.proven} of {size} scale sets{whose}"
+    whose = " that declare it" if is_urgent else " in this wave"
+    evidence = f"{short(exact)} has been proven in {others.proven} of {count(size, 'scale set')}{whose}"
     most, before = max(1, others.proven), others.trying
     if before.size < most and not state.progress.has_slot:
         before += _ahead(state, together, image, number)

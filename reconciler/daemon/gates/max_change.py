@@ -26,6 +26,7 @@ from reconciler.rollout.reason import Reason
 from reconciler.rollout.urgency import urgency_note, waiting_note
 from reconciler.spec.image import follows_latest, is_version_of, same
 from reconciler.spec.scale_set import OnFailure
+from reconciler.spec.wording import count
 
 _Commit = tuple[str, datetime]
 
@@ -60,7 +61,7 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
     together = ScaleSetStates.of(states).total(0, _changes_with, _commit(state))
     who = f"commit {state.change.commit[:10]} changes" if state.change.commit else "the specs change"
     limit = cap.describe(total)
-    images = f"{who} the images of {together} of {total} scale sets"
+    images = f"{who} the image of {together} of {count(total, 'scale set')}"
     # A rollout of an urgent image is not stopped half-way once the image is no longer urgent.
     if state.change.is_held and not state.progress.has_slot:
         fix = f"split the commit, or raise spec.maxChange from {limit}{waiting_note(state.desired.fleet, at)}"

@@ -53,49 +53,49 @@ A_SLOT = "a concurrency slot is free; spec.maxConcurrentRollouts is 2"
         pytest.param(
             [moving("a"), one("b"), one("web", "ModelDrift")],
             True,
-            f"{A_SLOT}, and scale set a (Upgrading) is rolling out",
+            f"{A_SLOT}; scale set a (Upgrading) is rolling out",
             id="one slot of two is in use",
         ),
         pytest.param(
             [moving("a"), moving("b", "HealthCheckFailed"), one("web", WAITS)],
             False,
-            f"{NO_SLOT}, and scale sets a (Upgrading), b (HealthCheckFailed) are rolling out",
+            f"{NO_SLOT}; scale sets a (Upgrading) and b (HealthCheckFailed) are rolling out",
             id="both slots are in use, one by a failed rollout",
         ),
         pytest.param(
             [moving("a"), moving("b"), moving("web")],
             True,
-            "its rollout is in progress",
+            "the rollout is in progress",
             id="it already holds a slot",
         ),
         pytest.param(
             [moving("a"), one("b", None), one("web", WAITS)],
             False,
-            f"{NO_SLOT}, and scale set a (Upgrading) is rolling out and scale set b has not been checked yet",
+            f"{NO_SLOT}; scale set a (Upgrading) is rolling out, and scale set b has not been checked yet",
             id="a scale set that is not observed yet counts as rolling out",
         ),
         pytest.param(
             [moving("a"), one("b", "Unreachable", holds_slot=None), one("web", WAITS)],
             False,
-            f"{NO_SLOT}, and scale set a (Upgrading) is rolling out and scale set b (Unreachable) may be rolling out",
+            f"{NO_SLOT}; scale set a (Upgrading) is rolling out, and scale set b (Unreachable) may be rolling out",
             id="a scale set whose first observation failed counts as rolling out",
         ),
         pytest.param(
             [one("a", None), one("b", None, suspend=Suspension()), one("web")],
             True,
-            f"{A_SLOT}, and scale set a has not been checked yet",
+            f"{A_SLOT}; scale set a has not been checked yet",
             id="a suspended scale set does not count",
         ),
         pytest.param(
             [one("a", WAITS), one("b", WAITS), one("web", WAITS), one("x", WAITS)],
             False,
-            f"{NO_SLOT}, and scale sets a, b go first",
+            f"{NO_SLOT}; scale sets a and b go first",
             id="others wait whose names come first",
         ),
         pytest.param(
             [one("a", WAITS), one("b", WAITS, suspend=Suspension()), one("web", WAITS)],
             True,
-            f"{A_SLOT}, and scale set a goes first",
+            f"{A_SLOT}; scale set a goes first",
             id="a suspended scale set no longer waits",
         ),
         pytest.param(
@@ -107,7 +107,7 @@ A_SLOT = "a concurrency slot is free; spec.maxConcurrentRollouts is 2"
         pytest.param(
             [one("a", WAITS, holds_slot=True), one("web", WAITS)],
             True,
-            f"{A_SLOT}, and scale set a (AwaitingTurn) is rolling out",
+            f"{A_SLOT}; scale set a (AwaitingTurn) is rolling out",
             id="a scale set that has just acquired its slot counts once",
         ),
     ],
@@ -120,7 +120,7 @@ def test_a_percentage_is_of_all_declared_scale_sets() -> None:
     states = [one(f"s{number}", WAITS, Percent(30)) for number in range(10)]
     assert [ask(each.desired.name, *states)[0] for each in states] == [True] * 3 + [False] * 7
     assert (
-        "spec.maxConcurrentRollouts is 30% (3 of 10), and scale sets s0, s1, s2 go first"
+        "spec.maxConcurrentRollouts is 30% (3 of 10); scale sets s0, s1 and s2 go first"
         in ask("s3", *states)[1]
     )
 

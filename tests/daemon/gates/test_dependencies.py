@@ -62,7 +62,7 @@ def asked(found: tuple[Any, ...]) -> tuple[bool, str] | None:
         pytest.param(
             ("db",),
             [state("db", "Suspended")],
-            (False, "scale set db is Suspended; resume or remove it"),
+            (False, "scale set db is Suspended (resume or remove it)"),
             id="a suspended dependency",
         ),
         pytest.param(
@@ -119,7 +119,7 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
         ),
         pytest.param(
             [dev("x"), dev("dr", counts=InstanceCounts(()))],
-            (True, "both scale sets in lower waves are Ready; no instance runs it in dr"),
+            (True, "both scale sets in lower waves are Ready; no instance runs the image in dr"),
             id="one without instances is named and does not block",
         ),
         pytest.param(
@@ -133,7 +133,7 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
         ),
         pytest.param(
             [dev("dev", counts=InstanceCounts(()), has_soaked=True)],
-            (True, "the only scale set in lower waves is Ready; no instance runs it in dev"),
+            (True, "the only scale set in lower waves is Ready; no instance runs the image in dev"),
             id="one proved the image before it was scaled to zero",
         ),
         pytest.param(
@@ -177,7 +177,7 @@ def test_waves(others: list[ScaleSetState], expected: tuple[bool, str] | None) -
             None,
             (
                 False,
-                f"lower waves are not Ready: dev may not be on {NEW.version}",
+                f"lower waves are not Ready: dev may not be on {NEW.version} yet",
             ),
             id="Ready, with a model that is not observed yet",
         ),

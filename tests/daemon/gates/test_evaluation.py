@@ -68,7 +68,7 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
             waits(Reason.TOO_MUCH_CHANGE, change=HELD),
             [state("db", change=HELD)],
             False,
-            "commit 91eab1ad9c changes the images of 2 of 2 scale sets; split the commit, or raise spec.maxChange from 1",
+            "commit 91eab1ad9c changes the image of 2 of 2 scale sets; split the commit, or raise spec.maxChange from 1",
             id="the commit still exceeds the cap",
         ),
         pytest.param(
@@ -82,7 +82,7 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
             waits(Reason.AWAITING_TURN),
             [state("api", "Soaking", image=FIX, holds_slot=True)],
             False,
-            "no concurrency slot is free; spec.maxConcurrentRollouts is 1, and scale set api (Soaking) is rolling out",
+            "no concurrency slot is free; spec.maxConcurrentRollouts is 1; scale set api (Soaking) is rolling out",
             id="no slot is free",
         ),
         pytest.param(waits(Reason.AWAITING_TURN), [state("api")], True, "", id="a slot is free"),

@@ -94,7 +94,7 @@ def test_a_last_good_image_of_the_wave_needs_no_pilot(other: ScaleSetState, is_o
     found = pilot(states[1], states, NEW, NOW)
     assert found.closed == (None if is_open else Reason.AWAITING_PILOT)
     if is_open:
-        assert found.evidence == f"{NEW.version} has already been proven in its wave"
+        assert found.evidence == f"{NEW.version} has already been proven in this wave"
 
 
 def ran_one_batch(ago: timedelta, taken: str) -> ScaleSetState:

@@ -99,7 +99,7 @@ def test_a_commit_within_the_cap_blocks_nothing() -> None:
     fleet = Fleet(THREE).commit(**to(NEW, 1, 2, 3))
     assert fleet.held == ""
     assert fleet.gate("s1").evidence == (
-        "commit 0000000000 changes the images of 3 of 10 scale sets, and spec.maxChange is 3"
+        "commit 0000000000 changes the image of 3 of 10 scale sets, and spec.maxChange is 3"
     )
     assert fleet.gate("s4").evidence == "", "nothing changes it"
 
@@ -110,7 +110,7 @@ def test_a_commit_beyond_the_cap_blocks_the_scale_sets_that_it_changes() -> None
     found = fleet.gate("s1")
     assert (found.closed, found.evidence) == (
         Reason.TOO_MUCH_CHANGE,
-        "commit 0000000000 changes the images of 4 of 10 scale sets; "
+        "commit 0000000000 changes the image of 4 of 10 scale sets; "
         "split the commit, or raise spec.maxChange from 30% (3 of 10)",
     )
 
@@ -258,7 +258,7 @@ def test_a_plain_directory_has_no_commit_to_name() -> None:
     (found,) = max_change(
         replace(fleet.states[1], change=replace(_change(fleet.states[1]), commit="")), fleet.states, NOW
     )
-    assert found.evidence.startswith("the specs change the images of ")
+    assert found.evidence.startswith("the specs change the image of ")
 
 
 def _change(state: ScaleSetState) -> Any:

@@ -70,7 +70,7 @@ def approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], comp
         raise TagUnchanged(lacks)
     compute.approve(desired.target, model, image, signature)
     if nothing_waits(desired, image, model, compute):
-        idle = "no rollout waits for it: every instance is on it and serves"
+        idle = "no rollout is waiting for it, because every instance runs it and is serving"
         return f"{short(image)} is approved {signature}; {idle}"
     in_advance = " before any instance was upgraded, so the rollout will not stop after its canary"
     untagged = (
@@ -87,10 +87,10 @@ def _objection(signature: Signature, authors: Sequence[Author], *, is_kept: bool
     if not signature.by:
         return "rollout.approver requires a name, and the token has none; pass it with --by"
     if not is_kept:
-        return "rollout.approver requires a tag with the approver, and there is no room for it; remove a tag"
+        return "rollout.approver requires a tag that names the approver, but no tag is free; remove a tag"
     if own := approving_authors(signature, authors):
         return (
-            f"{join(map(str, own))} wrote the commit that declares the image, and rollout.approver requires "
+            f"{join(map(str, own))} wrote the commit that declares the image, but rollout.approver requires "
             "another person; ask a colleague to approve"
         )
     return ""

@@ -74,8 +74,8 @@ def duration_note(scale_sets: Sequence[ScaleSet]) -> str:
         return ""
     lasts = timedelta(seconds=-(-(most - _AT_ONCE) // _A_SECOND))
     return (
-        f"{len(scale_sets):,} tags take at least {format_duration(lasts)}: Azure allows {_AT_ONCE} writes at "
-        f"once and then {_A_SECOND} a second in a subscription"
+        f"{len(scale_sets):,} tags take at least {format_duration(lasts)} to write, because "
+        f"Azure allows {_AT_ONCE} writes at once in a subscription, and then {_A_SECOND} a second"
     )
 
 

@@ -22,7 +22,7 @@ def retry(desired: ScaleSet, image: Image, compute: Compute) -> str:
     persisted = model.persisted.with_retry(image, compute.now())
     check_writable(model, persisted)
     if failed is None and nothing_waits(desired, image, model, compute):
-        return f"nothing to retry: every instance is on {short(image)} and serves"
+        return f"nothing to retry: every instance runs {short(image)} and is serving"
     compute.persist(desired.target, model, persisted)
     return (
         f"{short(image)} will be retried, and its earlier failures no longer count; "

@@ -40,7 +40,7 @@ def on_endpoint(url: str, endpoint: str) -> str:
         raise _unreadable(url)
     if is_elsewhere:
         host = f"{parts.scheme}://{parts.netloc}"[:_LONGEST_EXCERPT]
-        raise MalformedResponse(f"Azure sent a link to another host, {host}, which is not followed")
+        raise MalformedResponse(f"Azure sent a link to another host, {host}; the link was not followed")
     root = f"{own.scheme}://{own.netloc}" if parts.netloc else endpoint.rstrip("/")
     query = f"?{parts.query}" if parts.query else ""
     # The SDK treats braces as placeholders.
@@ -55,4 +55,6 @@ def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
 def _unreadable(url: str) -> MalformedResponse:
     """The error for an invalid link. Leaves out the query, which might contain a signature."""
     shown = repr(url.partition("?")[0])
-    return MalformedResponse(f"Azure sent an invalid link, {shown[:_LONGEST_EXCERPT]}, which is not followed")
+    return MalformedResponse(
+        f"Azure sent an invalid link, {shown[:_LONGEST_EXCERPT]}; the link was not followed"
+    )

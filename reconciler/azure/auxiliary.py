@@ -39,8 +39,8 @@ class TenantCredential:
         owner = str(claims(token.token).get("tid") or self._tenant)
         if owner.casefold() != self._tenant.casefold():
             raise Refused(
-                f"the token for auxiliary tenant {self._tenant} is of tenant {owner}; a managed identity has "
-                "no other, so use an application that both tenants know"
+                f"the token for auxiliary tenant {self._tenant} was issued by tenant {owner}; a managed "
+                "identity gets no other, so use an application that is registered in both tenants"
             )
         return token
 

@@ -304,7 +304,7 @@ class Budget:
         if not backoffs:
             return None
         until = max(backoffs)
-        return Delay(until - at, f"Azure allows no such request before {time_of_day(until)}")
+        return Delay(until - at, f"Azure allows no request of this kind before {time_of_day(until)}")
 
 
 def _key(bucket: Bucket, subject: Subject) -> _Key:
@@ -326,7 +326,7 @@ def _reserve(bucket: Bucket, left: _Left, priority: Priority, at: datetime, requ
     for_others = ", reserved for other clients" if kept else ""
     return Delay(
         timedelta(seconds=seconds),
-        f"only {now:.0f} of {bucket.size} requests of {bucket.name} are left{for_others}",
+        f"only {now:.0f} of {bucket.size} requests are left in {bucket.name}{for_others}",
     )
 
 

@@ -105,7 +105,7 @@ _WAITING = re.compile(
 )
 _NO_IDENTITY = (
     "no Azure identity: no source of DefaultAzureCredential returned a token; run `az login`, or set "
-    "AZURE_TOKEN_CREDENTIALS and the variables of that identity"
+    "AZURE_TOKEN_CREDENTIALS and the variables of an identity"
 )
 _DEFAULT_BACKOFF = timedelta(minutes=1)  # every Compute bucket refills within a minute
 # Whole seconds. Azure names at most twenty minutes, and more than a day cannot be meant.

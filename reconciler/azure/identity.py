@@ -22,9 +22,9 @@ class Identity:
 
     def __str__(self) -> str:
         if not self.tenant:
-            return "a token was issued, without claims about its owner"
+            return "a token was issued, but it has no claims about its owner"
         name = f"{self.name}, " if self.name else ""
-        return f"{name}object {self.object_id or 'unknown'} of tenant {self.tenant}"
+        return f"{name}object {self.object_id or 'unknown'} in tenant {self.tenant}"
 
     @property
     def short(self) -> str:

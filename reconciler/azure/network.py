@@ -22,7 +22,7 @@ _READ_SECONDS = 10
 _FIXES = (
     (
         "certificate_verify_failed",
-        "set REQUESTS_CA_BUNDLE to a file with the certificate authority and all others",
+        "set REQUESTS_CA_BUNDLE to a file that contains this certificate authority and all others",
     ),
     ("ca certificate bundle", "correct REQUESTS_CA_BUNDLE, or unset it"),
     ("proxy", "correct HTTPS_PROXY, or add this host to NO_PROXY"),

@@ -52,7 +52,7 @@ def permissions(session: Session, scope: str) -> EffectivePermissions:
 
 def _grants(body: Json) -> list[Grant]:
     if not isinstance(body.get("value"), list):
-        raise MalformedResponse("Azure sent permissions without their rows")
+        raise MalformedResponse("Azure sent a list of permissions without rows")
     return [Grant(_texts(row, "actions"), _texts(row, "notActions")) for row in objects_in(body, "value")]
 
 

@@ -37,7 +37,7 @@ class Checks:
     def gate(self, check: Check) -> Gate:
         """The gate of a check: open if the check passes, closed otherwise."""
         if self._reach is None:
-            return Gate(f"check {check.name}", f"check {check.name} is not asked")
+            return Gate(f"check {check.name}", f"check {check.name} is not called")
         with self._lock:
             lock = self._locks.setdefault(check, Lock())
         with lock:

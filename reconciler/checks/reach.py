@@ -126,7 +126,7 @@ class Reach:
             fix = f"allow it with --allow-check-hosts {shorten(host)}"
         else:
             fix = "write the URL of another server"
-        return f"was not asked, because it is at {kind.value}; {fix}"
+        return f"was not called, because it is at {kind.value}; {fix}"
 
     def refusal_behind_proxy(self, host: str) -> str:
         """Why no check may be sent to this host through a proxy, or "" if checks are allowed.
@@ -137,7 +137,7 @@ class Reach:
         if AddressKind.PRIVATE in self.kinds or self._names(host):
             return ""
         fix = f"allow it with --allow-check-hosts {shorten(host)}"
-        return f"was not asked, because a proxy could resolve it to any address; {fix}"
+        return f"was not called, because a proxy could resolve it to any address; {fix}"
 
     def _allows(self, host: str, at: Address, kind: AddressKind) -> bool:
         if kind in _BY_NAME and self._names(host):
@@ -181,7 +181,7 @@ def allowed(text: str) -> Allowed:
             raise ValueError(f"{quote(text)} has host bits set: write {network}") from None
     name = _plain(text)
     if "://" in text:
-        raise ValueError(f"{quote(text)} is a URL: write its host alone")
+        raise ValueError(f"{quote(text)} is a URL: write only its host")
     if _NUMBER.fullmatch(name):
         raise ValueError(f"{quote(text)} is not an address: write four numbers, such as 10.0.0.5")
     if name == "*" or not _NAME.fullmatch(name):

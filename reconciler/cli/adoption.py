@@ -131,7 +131,7 @@ def _obstacle(outcome: Outcome) -> str:
     if outcome.is_error or outcome.reason == Reason.NOT_FOUND:
         return outcome.line
     if outcome.reason == Reason.AZURE_BUSY:
-        return f"{outcome.line}; run adopt again when Azure has finished"
+        return f"{outcome.line}; run `reconciler adopt` again when Azure has finished"
     return ""
 
 

@@ -47,4 +47,4 @@ def known_identity(environment: Mapping[str, str]) -> str:
             application = None
     if not application:
         return f"the identity that {credential} finds"
-    return f"application {application}{f' of tenant {tenant}' if tenant else ''}, by {credential}"
+    return f"application {application}{f' in tenant {tenant}' if tenant else ''}, by {credential}"

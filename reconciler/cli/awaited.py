@@ -61,8 +61,8 @@ class AwaitedState(click.ParamType[Awaited]):
                     return Awaited("condition", known, value_known)
         statuses, conditions = ", ".join(Status), ", ".join(ConditionType)
         return self.fail(
-            f"{value!r} is no state; write settled, status= with one of {statuses}, or condition= with one "
-            f"of {conditions}",
+            f"{value!r} is not a state; write settled, status= with one of {statuses}, or condition= with "
+            f"one of {conditions}",
             param,
             ctx,
         )

@@ -37,7 +37,11 @@ class ConfigFile:
         name = named or self.current
         if name and name not in self.contexts:
             near = difflib.get_close_matches(name, list(self.contexts), n=1)
-            fix = f"did you mean {near[0]}?" if near else "run `reconciler config get-contexts` for the names"
+            fix = (
+                f"did you mean {near[0]}?"
+                if near
+                else "run `reconciler config get-contexts` to see the names"
+            )
             raise ConfigError(f"{self.path} has no context {printable(name)!r}; {fix}")
         return name
 
@@ -75,7 +79,7 @@ def _document(file: File) -> Document | None:
     if read.problems:
         raise ConfigError("\n".join(map(str, read.problems)))
     if len(read.documents) > 1:
-        raise ConfigError(f"{file.path}: has several documents: keep one")
+        raise ConfigError(f"{file.path}: more than one document: keep one")
     return document(read.documents[0].root) if read.documents else None
 
 
@@ -95,13 +99,13 @@ def _config(value: Any, path: Path) -> ConfigFile:
 def _problems(found: Document) -> Iterator[Problem]:
     """The errors of a document."""
     if not isinstance(found.value, dict):
-        yield Problem(found.place, "", "is no mapping: write settings: or contexts:")
+        yield Problem(found.place, "", "is not a mapping: write settings: or contexts:")
         return
     known = ("currentContext", "settings", "contexts")
     yield from _unknown(found, (), known)
     current = found.at("currentContext")
     if current is not None and (not isinstance(current, str) or not current):
-        yield _problem(found, ("currentContext",), "is no name of a context")
+        yield _problem(found, ("currentContext",), "is not the name of a context")
     yield from _setting_problems(found, ("settings",))
     contexts = found.at("contexts")
     if isinstance(contexts, dict):
@@ -109,7 +113,7 @@ def _problems(found: Document) -> Iterator[Problem]:
             yield from _setting_problems(found, ("contexts", name))
     elif contexts is not None:
         yield _problem(
-            found, ("contexts",), "is no mapping: write the name of each context, and its settings"
+            found, ("contexts",), "is not a mapping: write the name of each context, and its settings"
         )
 
 
@@ -118,7 +122,7 @@ def _setting_problems(found: Document, at: Field) -> Iterator[Problem]:
     if given is None:
         return
     if not isinstance(given, dict):
-        yield _problem(found, at, "is no mapping of settings")
+        yield _problem(found, at, "is not a mapping of settings")
         return
     yield from _unknown(found, at, settings())
     for name, value in given.items():
@@ -129,14 +133,14 @@ def _setting_problems(found: Document, at: Field) -> Iterator[Problem]:
 def _wrong(value: object, schema: Mapping[str, Any]) -> str:
     match schema["type"]:
         case "boolean":
-            return "" if isinstance(value, bool) else "is no boolean: write true or false"
+            return "" if isinstance(value, bool) else "is not a boolean: write true or false"
         case "array":
             is_right = isinstance(value, list) and all(isinstance(each, str) and each for each in value)
-            return "" if is_right else "is no list of texts: begin each with a hyphen, and quote numbers"
+            return "" if is_right else "is not a list of strings: begin each with a hyphen, and quote numbers"
     if not isinstance(value, str):
-        return "is no text: quote it"
+        return "is not a string: quote it"
     if "enum" in schema and value not in schema["enum"]:
-        return f"is none of {', '.join(schema['enum'])}"
+        return f"is not one of {', '.join(schema['enum'])}"
     return "" if value else "is empty: set a value, or remove the line"
 
 

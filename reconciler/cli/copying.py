@@ -53,7 +53,7 @@ def copy_fleet(session: Session, targets: Iterable[Target], declared: Mapping[st
     try:
         found = snapshot(live)
     except FleetError as error:
-        fail(f"the simulator rejects the copy of the fleet, please report it: {error}")
+        fail(f"the simulator rejects the copy of the fleet; please report it: {error}")
     for line in found.left_out:
         click.echo(f"left out: {line}", err=True)
     size = f"{count(len(found.fleet['scaleSets']), 'scale set')}, {count(found.instances, 'instance')}"

@@ -30,7 +30,7 @@ def store_of(server: str) -> dict[str, Any]:
     except (OSError, HTTPException, ValueError) as error:
         raise DaemonUnreachable(f"no daemon responds at {server}") from error
     if not isinstance(shown, dict) or "scaleSets" not in shown:
-        raise DaemonUnreachable(f"something else than the daemon responds at {server}")
+        raise DaemonUnreachable(f"something other than the daemon responds at {server}")
     return {"source": {"kind": "daemon", "url": server}, **shown}
 
 

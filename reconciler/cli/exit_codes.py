@@ -14,13 +14,13 @@ INTERRUPTED = 130
 # Of every command. A command that gives a code another meaning has its own row below.
 COMMON: Mapping[str, str] = {
     "0": "success",
-    "1": "failure, with a line that begins with error: for each cause",
+    "1": "failure; each cause has a line that begins with error:",
     "2": "a usage error",
     "130": "interrupted by Ctrl-C",
 }
 OF_VERBS: Mapping[str, Mapping[str, str]] = {
     "adopt": {
-        "0": "each scale set has a spec, or must not get one; with --take-over, each belongs to this fleet",
+        "0": "each scale set has a spec, or must not have one; with --take-over, each belongs to this fleet",
         "1": "a scale set has no spec or, with --take-over, belongs to another fleet; or there is an error",
     },
     "check": {"0": "every check passed or was skipped", "1": "a check failed"},
@@ -36,13 +36,13 @@ OF_VERBS: Mapping[str, Mapping[str, str]] = {
     "plan": {
         "0": "every scale set could be planned",
         "1": "a scale set could not be planned, or the specs have errors",
-        "2": "a usage error; with --detailed-exitcode also: a scale set is not (yet) as declared",
+        "2": "a usage error; or, with --detailed-exitcode, a scale set is not yet as declared",
     },
     "rehearse": {
         "0": "every scale set reaches the declared state or is suspended",
         "1": "a scale set does not reach the declared state",
     },
-    "resume": {"0": "no tag of a pause is left", "1": "a tag could not be removed"},
+    "resume": {"0": "no pause tag is left", "1": "a tag could not be removed"},
     "run": {
         "0": (
             "stopped by a signal; with --once or --until-settled, each scale set is as declared or suspended"
@@ -65,13 +65,13 @@ OF_VERBS: Mapping[str, Mapping[str, str]] = {
     },
     "status": {
         "0": "the status is known, whatever it is",
-        "1": "no scale set fits, the specs have errors, or the specs or Azure cannot be read",
+        "1": "no scale set matches, the specs have errors, or the specs or Azure cannot be read",
     },
     "validate": {"0": "no errors; warnings do not count", "1": "an error in a spec"},
     "wait": {
         "0": (
             "each scale set reached the state given with --for; for settled: each is as declared or suspended"
         ),
-        "1": "the timeout expired first; for settled also: a scale set is stalled or paused",
+        "1": "the timeout expired first; or, for settled, a scale set is stalled or paused",
     },
 }

@@ -15,7 +15,7 @@ def unknown_name(name: str, names: Collection[str], errors: Sequence[str] = ()) 
     if errors and not names:
         return f"no spec is in force: {errors[0]}"
     near = difflib.get_close_matches(name, list(names), n=1)
-    fix = f"did you mean {near[0]}?" if near else "run `reconciler status` for the names"
+    fix = f"did you mean {near[0]}?" if near else "run `reconciler status` to see the names"
     also = f"; the newest specs have errors: {errors[0]}" if errors else ""
     return f"no spec in force is named {name!r}; {fix}{also}"
 
@@ -26,10 +26,10 @@ def unknown_orphan(name: str, orphans: Collection[str], declared: Collection[str
     >>> print(unknown_orphan("wbe", ["web"], ["api"]))
     no orphan is named 'wbe'; did you mean web?
     >>> print(unknown_orphan("api", [], ["api"]))
-    api is declared, so it is no orphan; run `reconciler why api`
+    api is declared, so it is not an orphan; run `reconciler why api`
     """
     if name in declared:
-        return f"{name} is declared, so it is no orphan; run `reconciler why {name}`"
+        return f"{name} is declared, so it is not an orphan; run `reconciler why {name}`"
     near = difflib.get_close_matches(name, list(orphans), n=1)
-    fix = f"did you mean {near[0]}?" if near else "run `reconciler status` for the names"
+    fix = f"did you mean {near[0]}?" if near else "run `reconciler status` to see the names"
     return f"no orphan is named {name!r}; {fix}"

@@ -97,7 +97,7 @@ def _auxiliary_tenants(
 ) -> tuple[str, ...]:
     distinct = tuple(dict.fromkeys(tenants))
     if len(distinct) > MAX_TENANTS:
-        error = f"{len(distinct)} tenants are too many; Azure accepts tokens of at most {MAX_TENANTS}"
+        error = f"{len(distinct)} tenants are too many; Azure accepts tokens from at most {MAX_TENANTS}"
         raise click.BadParameter(error, param=param)
     return distinct
 

@@ -13,7 +13,7 @@ from reconciler.daemon import report
 def observed_store(fleet: FleetAccess, server: str) -> dict[str, Any]:
     """Observe the fleet, and take no step. No daemon responds at `server`."""
     announce(fleet.session)
-    click.echo(f"no daemon is running: nothing will happen (none responds at {server})", err=True)
+    click.echo(f"no daemon responds at {server}, so nothing will happen", err=True)
     own = fleet.reconciler(finds_orphans=True).once(act=False)
     if skipped := skipped_checks_note(each.desired for each in own.states()):
         click.echo(skipped, err=True)

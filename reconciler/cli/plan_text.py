@@ -130,7 +130,10 @@ _ON_FAILURE = {
     "repin": "the model and the unhealthy instances return to the last good image",
     "rollback": "the model and all upgraded instances return to the last good image",
 }
-_BREAKER = "Other scale sets do not begin it once it has failed in more than `maxFailedRollouts` allows"
+_BREAKER = (
+    "Other scale sets do not begin the image once it has failed in more scale sets than `maxFailedRollouts` "
+    "allows"
+)
 _HOW_TO_STOP = (
     "To stop it: run `reconciler pause --all`, or merge `freeze: true` into the Fleet. "
     "A batch in progress is completed"

@@ -67,11 +67,11 @@ def readiness(fleet: FleetAccess) -> Iterator[Finding]:
 def clock(ahead: timedelta) -> Finding:
     """The finding about the clock. `ahead` is how far this machine is ahead of Azure."""
     side = "ahead of" if ahead > timedelta(0) else "behind"
-    skew = f"this machine is {format_duration(abs(ahead))} {side} Azure"
+    skew = f"the clock of this machine is {format_duration(abs(ahead))} {side} Azure's"
     if abs(ahead) <= _MOST_SKEW:
         return Finding("clock", Result.OK, "", skew)
     return Finding(
-        "clock", Result.FAIL, "", f"{skew}, which then rejects its tokens; synchronize the clock with NTP"
+        "clock", Result.FAIL, "", f"{skew}, so Azure rejects its tokens; synchronize the clock with NTP"
     )
 
 

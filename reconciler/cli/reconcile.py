@@ -28,6 +28,6 @@ def reconcile(*, names: tuple[str, ...], selector: tuple[Requirement, ...] | Non
             names = tuple(row["name"] for row in rows_chosen(store_of(server), names, selector))
         click.echo(f"daemon at {server}: {post(server, '/reconcile', {'names': list(names)})}")
     except DaemonUnreachable as unreachable:
-        fail(f"{unreachable}; set --server, or start one with `reconciler run`")
+        fail(f"{unreachable}; set --server, or start a daemon with `reconciler run`")
     except DaemonRefused as refused:
         fail(f"the daemon at {server} refused: {refused}")

@@ -9,7 +9,7 @@ from reconciler.cli.row_filter import RowFilter
 from reconciler.cli.selector import fits_labels
 from reconciler.spec.label import Requirement
 
-NOTHING_FITS = "no scale set fits; run `reconciler status` without names and filters for all of them"
+NOTHING_FITS = "no scale set matches; run `reconciler status` without names or filters to see all of them"
 
 
 def rows_named(found: Mapping[str, Any], names: Collection[str]) -> list[dict[str, Any]]:

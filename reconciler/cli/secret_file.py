@@ -31,7 +31,7 @@ class SecretFile:
         try:
             secret = self._path.read_bytes().rstrip(b"\r\n")
         except OSError as error:
-            raise click.UsageError(f"--webhook-secret-file {self._path}: {error.strerror}") from error
+            raise click.UsageError(f"--webhook-secret-file: {self._path}: {error.strerror}") from error
         if not secret:
-            raise click.UsageError(f"--webhook-secret-file {self._path}: is empty; write the secret into it")
+            raise click.UsageError(f"--webhook-secret-file: {self._path} is empty; write the secret into it")
         return secret

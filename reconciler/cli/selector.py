@@ -27,7 +27,7 @@ class Selector(click.ParamType[tuple[Requirement, ...]]):
     ) -> Requirement:
         requirement = Requirement.of(text)
         if not requirement.is_valid:
-            self.fail(f"{text!r} is no requirement; write it like team=web, team!=web or team", param, ctx)
+            self.fail(f"{text!r} is not a requirement; write it like team=web, team!=web or team", param, ctx)
         return requirement
 
 
@@ -36,7 +36,7 @@ selector_option = click.option(
     "--selector",
     type=Selector(),
     metavar="LABELS",
-    help="Scale sets whose labels fit, such as team=web,tier!=db.",
+    help="Scale sets whose labels match, such as team=web,tier!=db.",
 )
 
 
@@ -63,5 +63,5 @@ def chosen(
         each for each in in_force.values() if selector is not None and fits_labels(selector, each.labels)
     ]
     if selector is not None and not fitting:
-        fail("the labels of no scale set fit the selector; run `reconciler status` for the names")
+        fail("no scale set has labels that match the selector; run `reconciler status` to see the names")
     return tuple({each.name: each for each in (*(in_force[name] for name in names), *fitting)}.values())

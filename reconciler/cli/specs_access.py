@@ -22,10 +22,10 @@ from reconciler.git.revision import Revision
 from reconciler.git.signatures import Signatures
 
 _AZURE_DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798/.default"
-_ONE_OF_REVISIONS = "--branch, --tag and --commit cannot be combined: name one revision"
+_ONE_OF_REVISIONS = "--branch, --tag and --commit cannot be combined; choose one revision"
 _ONE_OF_CREDENTIALS = (
-    "--git-token-file, --git-azure-identity, --github-app-id and --ssh-key cannot be combined: "
-    "name one kind of credentials"
+    "--git-token-file, --git-azure-identity, --github-app-id and --ssh-key cannot be combined; choose one "
+    "kind of credentials"
 )
 
 
@@ -40,7 +40,7 @@ def open_specs(ctx: click.Context, given: Mapping[str, Any]) -> Specs:
         ctx.with_resource(tempfile.TemporaryDirectory(prefix="reconciler-clone-"))
     )
     if given["--revoked-keys"] and not given["--allowed-signers"]:
-        raise click.UsageError("--revoked-keys goes with --allowed-signers")
+        raise click.UsageError("--revoked-keys requires --allowed-signers")
     try:
         access, forget = _credentials(given)
         repository = Repository(
@@ -73,7 +73,9 @@ def _credentials(given: Mapping[str, Any]) -> tuple[Credentials, Callable[[], No
     if sum(map(bool, (given["--git-token-file"], given["--git-azure-identity"], any(app), is_ssh))) > 1:
         raise click.UsageError(_ONE_OF_CREDENTIALS)
     if any(app) and not all(app):
-        raise click.UsageError("--github-app-id, --github-app-installation and --github-app-key go together")
+        raise click.UsageError(
+            "--github-app-id, --github-app-installation and --github-app-key must be used together"
+        )
     if given["--git-token-file"]:
         return credentials.token_file(given["--git-token-file"]), _nothing_kept
     if given["--git-azure-identity"]:
@@ -81,7 +83,7 @@ def _credentials(given: Mapping[str, Any]) -> tuple[Credentials, Callable[[], No
         if host != "dev.azure.com" and not host.endswith(
             ".visualstudio.com"
         ):  # others must not get the token
-            raise click.UsageError("--git-azure-identity requires a --git URL of https://dev.azure.com")
+            raise click.UsageError("--git-azure-identity requires a --git URL on https://dev.azure.com")
         return credentials.bearer(devops_token), _identity.cache_clear
     if any(app):
         from reconciler.git import github_app  # loads cryptography, which others do not need

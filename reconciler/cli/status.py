@@ -26,7 +26,7 @@ class Statuses(click.ParamType[tuple[str, ...]]):
         words = [word.strip().casefold() for word in value.split(",")]
         for word in words:
             if word not in known:
-                self.fail(f"{word!r} is no status; choose from {', '.join(known)}", param, ctx)
+                self.fail(f"{word!r} is not a status; choose from {', '.join(known)}", param, ctx)
         return tuple(known[word] for word in words)
 
 

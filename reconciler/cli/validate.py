@@ -152,8 +152,8 @@ def _passed_over(foreign: int, ignored: int) -> str:
     ('; passed over: 1 document of another program, 2 by .reconcilerignore', '')
     """
     parts = [
-        f"{count(foreign, 'document')} of another program" if foreign else "",
+        f"{count(foreign, 'document')} of other programs" if foreign else "",
         f"{ignored} by {IGNORE}" if ignored else "",
     ]
     text = ", ".join(filter(None, parts))
-    return f"; passed over: {text}" if text else ""
+    return f"; skipped: {text}" if text else ""

@@ -190,14 +190,14 @@ class Elector:
                 return
             try:
                 self._client.replace(call.lease)
-                _log.info("gave the Lease back")
+                _log.info("released the Lease")
                 return
             except Changed:  # by a renewal whose answer was lost
                 sent = self._clock()
                 known = after(known, Get(), self._ask(Get()), sent=sent, now=self._clock())
             except Exception as error:
                 why = printable(str(error))
-                _log.warning("could not give the Lease back, so it expires by itself: %s", why)
+                _log.warning("could not release the Lease, so it expires by itself: %s", why)
                 return
 
     def _say(self, failure: Exception | None, more: str = "") -> None:
@@ -227,7 +227,7 @@ class Elector:
         if term and term != before[0]:
             _log.info("this replica leads")
         elif before[0] and not term:
-            _log.warning("this replica leads no more; it writes nothing")
+            _log.warning("this replica no longer leads, and writes nothing")
         elif election.term and leader and leader.is_this:
             waits = election.term.acts_from - self._clock()
             if waits > timedelta():

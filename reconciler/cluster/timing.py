@@ -43,7 +43,7 @@ class Timing:
         if self.duration <= self.renew_deadline:
             return "the lease duration must be longer than the renew deadline"
         if self.duration % timedelta(seconds=1):
-            return "the lease duration must be whole seconds, because Kubernetes counts it so"
+            return "the lease duration must be a whole number of seconds, as in Kubernetes"
         if self.retry_period <= timedelta():
             return "the retry period must be longer than zero"
         if self.write_timeout < SHORTEST_WRITE:

@@ -20,7 +20,7 @@ class LoopCommands:
     def standby(self) -> str:
         """Who leads, if this replica stands by: only the leader acts, and remembers what it was told."""
         leadership = self._reconciler.store.leadership
-        return "" if leadership.term else f"{describe_standby(leadership)}; ask that replica"
+        return "" if leadership.term else f"{describe_standby(leadership)}; ask the leader"
 
     def pause(self, pause: Pause) -> None:
         """Pause the fleet: no write begins from now on."""

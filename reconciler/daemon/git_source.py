@@ -58,7 +58,7 @@ class Git:
             fetch.is_left = not fetch.commit.done()
             if fetch.is_left:
                 taken = f"{self._patience.total_seconds():g} s"
-                raise SourceUnreachable(f"{self._repository}: the fetch takes more than {taken}")
+                raise SourceUnreachable(f"{self._repository}: the fetch is taking more than {taken}")
             self._fetch = None
         if fetch.is_outdated:
             self._read_again()

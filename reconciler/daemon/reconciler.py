@@ -421,7 +421,7 @@ class Reconciler:
             return model
         known = state.seen.listed
         if known is None or known.etag != model.etag:
-            self._log.warning("%s: a retry is ignored: %s", state.desired.name, bar_note(fleet, "retry"))
+            self._log.warning("%s: retry ignored: %s", state.desired.name, bar_note(fleet, "retry"))
         return without_barred_retry(model, fleet)
 
     def _record_list(self, states: Sequence[ScaleSetState], listed: Listing, at: datetime) -> None:
@@ -442,7 +442,9 @@ class Reconciler:
         try:
             return self._orphans.find(self._specs.scale_sets, listed, at)
         except Exception:
-            self._log.exception("a bug in the reconciler, please report it: search for orphans failed")
+            self._log.exception(
+                "the search for orphans failed because of a bug in the reconciler; please report it"
+            )
             return self.store.orphans
 
     def _log_orphans(self, orphans: Sequence[Orphan]) -> None:

@@ -77,7 +77,7 @@ class Client:
             if response.status not in _REDIRECTS:
                 return self._answer(response)
             url = urljoin(url, response.headers.get("Location", ""))
-        raise ForgeFailure(f"{self.forge.name} redirects again and again; check the URL of the API")
+        raise ForgeFailure(f"{self.forge.name} redirects too many times; check the API URL")
 
     def _answer(self, response: "_Response") -> Answer:
         body = _json(response.body)
@@ -89,8 +89,8 @@ class Client:
     def _elsewhere(self, url: str) -> str:
         origin = self._clean(_origin(url)) or "an address that cannot be parsed"
         return (
-            f"{self.forge.name} refers to {origin}, and the token is sent only to {_origin(self._api)}; "
-            "correct the URL of the API"
+            f"{self.forge.name} redirects to {origin}, but the token is sent only to {_origin(self._api)}; "
+            "correct the API URL"
         )
 
     def _respond(self, call: Call, url: str) -> "_Response":
@@ -114,13 +114,17 @@ class Client:
         text = str(error)
         if _UNTRUSTED in text:
             return ForgeFailure(
-                f"the certificate of {_origin(self._api)} is signed by no known CA, or is not valid; "
+                f"the certificate of {_origin(self._api)} is signed by an unknown CA, or is not valid; "
                 "set REQUESTS_CA_BUNDLE to a file that contains the CA"
             )
         reasons = _REASON.findall(text)
         reason = self._clean(reasons[-1] if reasons else text)
         if isinstance(error, AzureError):
-            what = "cannot be reached" if isinstance(error, ServiceRequestError) else "sent no whole response"
+            what = (
+                "cannot be reached"
+                if isinstance(error, ServiceRequestError)
+                else "sent an incomplete response"
+            )
             return Transient(f"{self.forge.name} {what}: {reason}")
         return ForgeFailure(
             f"{self.forge.name} cannot be reached: {reason}"
@@ -187,7 +191,7 @@ def _body(response: HttpResponse, end: float) -> bytes:
     for part in response.iter_bytes():
         body += part
         if len(body) > _MOST:
-            raise ValueError(f"a response has more than {_MOST} bytes")
+            raise ValueError(f"the response has more than {_MOST} bytes")
         if monotonic() > end:
             raise TimeoutError
     return bytes(body)

@@ -112,7 +112,7 @@ _TOKEN = re.compile(r"[!-~]+")
 
 
 def _api(template: str, example: str, ci: str) -> Fact:
-    return Fact("URL of the API", "--api-url", (template,), f"{ci} sets it", _URL, f"a URL such as {example}")
+    return Fact("API URL", "--api-url", (template,), f"{ci} sets it", _URL, f"a URL such as {example}")
 
 
 def _number(fix: str, *templates: str) -> Fact:
@@ -209,7 +209,9 @@ def _forge(variables: Mapping[str, str]) -> str:
     options = one_of([f"--forge {name}" for name in CIS])
     if not found:
         marks = one_of([ci.mark for ci in CIS.values()], last="and")
-        raise PlaceUnknown(f"no forge: {marks} are not set, so this is none of their CIs; pass {options}")
+        raise PlaceUnknown(
+            f"no forge: {marks} are not set, so this job runs in none of their CIs; pass {options}"
+        )
     provider = variables.get("BUILD_REPOSITORY_PROVIDER", "")
     if found == ["azure-devops"] and provider not in {"", "TfsGit"}:
         raise PlaceUnknown(
@@ -248,7 +250,7 @@ def _insecure(api: str) -> str | None:
         is_secure = parts.scheme == "https" or parts.hostname in _LOOPBACK
         _ = parts.port
     except ValueError:
-        return "the URL of the API cannot be parsed; correct it, or pass --api-url"
+        return "the API URL cannot be parsed; correct it, or pass --api-url"
     if is_secure or not _URL.fullmatch(api):  # another error reports a URL of the wrong form
         return None
-    return f"the URL of the API, {shorten(api)}, is not secure, and the token is sent to it; use https"
+    return f"the API URL {shorten(api)} is not secure, and the token is sent to it; use https"

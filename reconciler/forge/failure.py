@@ -66,12 +66,12 @@ SHORTER = "write less; `reconciler plan -o markdown` shortens its own output"
 ROWS = (
     _row("rejected token", {401}, "{forge} rejects the token", "{unauthorized_fix}"),
     _row("locked conversation", {403}, "the conversation is locked", "unlock it", r"\blocked\b"),
-    _row("missing right", {403}, "the token may not comment here", "{forbidden_fix}"),
+    _row("missing right", {403}, "the token is not allowed to comment here", "{forbidden_fix}"),
     _row(
         "unknown pull request",
         {404},
         "{forge} has no such pull request, or the token cannot read it",
-        "check the repository and the number, and what the token may read",
+        "check the repository, the number, and what the token may read",
     ),
     _row(
         "no comments",
@@ -79,11 +79,11 @@ ROWS = (
         "the pull request was deleted, or its comments are turned off",
         "check the number, and the settings of the repository",
     ),
-    _row("request too large", {413}, "the text is too long for {forge} or a proxy before it", SHORTER),
+    _row("request too large", {413}, "the text is too long for {forge} or a proxy in front of it", SHORTER),
     _row("text too long", {400, 422}, "the text is too long for {forge}", SHORTER, r"too long|longer than"),
-    _row("refused comment", {400, 422}, "{forge} refuses the comment", "change what the message names"),
+    _row("refused comment", {400, 422}, "{forge} rejects the comment", "change what the message names"),
 )
-_OTHER = _row("other status", (), "{forge} sent an unexpected response", "check the URL of the API")
+_OTHER = _row("other status", (), "{forge} sent an unexpected response", "check the API URL")
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class Patience:
         self._sleep(wait.total_seconds())
 
     def _end(self, failure: Transient) -> str:
-        asked = f"it asks to wait for {format_duration(failure.wait)}; " if failure.wait else ""
+        asked = f"it asks for a wait of {format_duration(failure.wait)}; " if failure.wait else ""
         age, limit = format_duration(self._age), format_duration(self._limit)
         return f"{asked}gave up after {age}; retry later, or pass a --timeout above {limit}"
 

@@ -70,7 +70,8 @@ def check_length(forge: Forge, body: str) -> None:
     """Raise ForgeFailure if the comment is too long for the forge."""
     if (characters := length(body)) > forge.longest:
         raise ForgeFailure(
-            f"the comment has {characters:,} characters and {forge.name} accepts {forge.longest:,}; {SHORTER}"
+            f"the comment has {characters:,} characters, but {forge.name} accepts at most {forge.longest:,}; "
+            f"{SHORTER}"
         )
 
 
@@ -139,5 +140,5 @@ class _Reader:
 
     def _malformed(self, what: str) -> ForgeFailure:
         return ForgeFailure(
-            f"{self.client.forge.name} sent a response that cannot be read: {what}; check the URL of the API"
+            f"{self.client.forge.name} sent a response that cannot be read: {what}; check the API URL"
         )

@@ -20,7 +20,7 @@ _BEFORE_USER_INFO = re.compile("(?<=://)(?<!file://(?=/))")
 _QUERY = re.compile(r"(?<=\w)\?\S+")
 _UNPARSABLE = (
     "the repository URL cannot be parsed and is not shown, because it may contain credentials: "
-    "write it like https://HOST/PATH, and special characters of a password as %XX"
+    "write it like https://HOST/PATH, and special characters in a password as %XX"
 )
 
 

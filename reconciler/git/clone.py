@@ -175,7 +175,7 @@ def _acquire(descriptor: int, directory: Path, timeout: timedelta, stop: Event) 
         except BlockingIOError as error:
             if stop.is_set() or time.monotonic() >= end:
                 waited = f"{timeout.total_seconds():g} s"
-                raise CloneBusy(f"another process still uses {directory} after {waited}") from error
+                raise CloneBusy(f"another process is still using {directory} after {waited}") from error
             stop.wait(_POLL_INTERVAL)
 
 

@@ -39,7 +39,7 @@ def _row(name: str, pattern: str, message: str, remedy: str, *, is_local: bool =
 
 
 # The values of groups that the output does not contain.
-_UNNAMED = {"host": "the server", "fingerprint": "an unknown key", "why": "git names no reason"}
+_UNNAMED = {"host": "the server", "fingerprint": "an unknown key", "why": "git gives no reason"}
 _RETRIED = "the next sweep retries"
 # The start of a line that git itself wrote. The server controls the text after "remote:" and the banner of
 # ssh.
@@ -48,14 +48,14 @@ _OURS = "^(?:fatal|error|warning|gpg): .*"
 NOT_GIT = _row(
     "another protocol",
     r"info/refs not valid|invalid server response|bad line length|expected (flush|packet)|protocol error",
-    "the answer of the server is not git's protocol",
+    "the server's answer is not in the git protocol",
     "check the URL; a sign-in page, a proxy or a maintenance page may have answered",
 )
 
 NOT_OFFERED = _row(
     "commit not offered",
     "not our ref|request for unadvertised object|couldn't find remote ref",
-    "the server does not have this commit, or does not send commits by their id",
+    "the server does not have this commit, or does not serve commits by their id",
     "check the id, or follow a branch or a tag",
 )
 
@@ -63,7 +63,7 @@ FAILURES = (
     _row(
         "no space",
         _OURS + "(No space left on device|Disk quota exceeded)",
-        "no space or no inodes are left",
+        "no space or inodes are left",
         "make room on the volume; the clone is kept",
         is_local=True,
     ),
@@ -111,7 +111,7 @@ FAILURES = (
         "missing key",
         r"Identity file (?P<key>.+?) not accessible: (?P<why>[^.\n]+)",
         "ssh cannot read the key {key}: {why}",
-        "name the file of the private key",
+        "name the private key file",
     ),
     _row(
         "key with a passphrase",
@@ -129,7 +129,7 @@ FAILURES = (
         "refused key",
         r"(?P<server>\S+): Permission denied \((?P<methods>[^)]*)\)",
         "{server} accepted none of the SSH keys ({methods})",
-        "give the repository the public key; ssh uses no key that is missing or has a passphrase",
+        "add the public key to the repository; ssh skips a key that is missing or has a passphrase",
     ),
     _row(
         "dubious ownership",
@@ -141,7 +141,7 @@ FAILURES = (
         "moved repository",
         r"unable to update url base from redirection|The requested URL returned error: 30[12378]",
         "the server redirects to another address, and credentials are not sent there",
-        "use the new URL of the repository",
+        "use the repository's new URL",
     ),
     _row(
         "refused credentials",
@@ -152,71 +152,71 @@ FAILURES = (
     _row(
         "missing credentials",
         "could not read (Username|Password) for",
-        "the server requires credentials, and git has none that it accepts",
+        "the server requires credentials, and git found none",
         "set --git-token-file or configure a credential helper",
     ),
     _row(
         "proxy that requires credentials",
         "returned error: 407|response 407|HTTP code 407",
         "the proxy requires credentials (407)",
-        "put them into HTTPS_PROXY or http.proxy",
+        "set them in HTTPS_PROXY or http.proxy",
     ),
     _row(
         "unknown proxy",
         r"Could not resolve proxy: (?P<proxy>\S+)",
-        "the proxy {proxy} is unknown",
+        "the proxy {proxy} cannot be resolved",
         "check HTTPS_PROXY and http.proxy",
     ),
     _row(
         "proxy that refuses",
         r"CONNECT tunnel failed, response (?P<status>\d+)|HTTP code \d+ from proxy|Proxy CONNECT aborted",
         "the proxy refuses the connection ({status})",
-        "let the proxy pass this host, or name it in NO_PROXY",
+        "allow this host in the proxy, or name it in NO_PROXY",
     ),
     _row(
         "expired certificate",
         "certificate (has expired|is not yet valid|not activated yet|expiration date has passed)",
-        "the certificate of the server is expired or not valid yet",
+        "the server's certificate has expired or is not valid yet",
         "renew the certificate, and check the clock of this machine",
     ),
     _row(
         "certificate for another host",
         "certificate subject name .*does not match|no alternative certificate subject name matches",
-        "the certificate of the server is for another host",
-        "use the host name that the certificate names",
+        "the server's certificate is for another host",
+        "use a host name in the certificate",
     ),
     _row(
         "unreadable CA file",
         "Problem with the SSL CA cert|error setting certificate (file|verify locations)"
         "|error (adding trust anchors|reading ca cert)",
-        "the file of CA certificates cannot be read",
+        "the CA certificate file cannot be read",
         "check GIT_SSL_CAINFO and http.sslCAInfo",
     ),
     _row(
         "unknown CA",
         "certificate signer not trusted|self[- ]signed certificate|unable to get (local )?issuer certificate",
-        "the certificate of the server is signed by no known CA",
+        "the server's certificate is signed by an unknown CA",
         "set GIT_SSL_CAINFO to a file that contains the CA",
     ),
     _row(  # with an older GnuTLS, git writes this in the three cases above too
         "unverified certificate",
         "(?:(?:server|SSL) certificate verification failed|server verification failed|SSL certificate problem"
         r"|certificate verify failed)(?:: (?P<why>[^.(\n]+))?",
-        "the certificate of the server cannot be verified ({why})",
+        "the server's certificate cannot be verified ({why})",
         "set GIT_SSL_CAINFO to a file that contains its CA, and check that the certificate has not expired",
     ),
     _row(
         "no TLS",
         "wrong version number|unexpected TLS packet|packet length too long",
-        "the server does not speak TLS at this port",
-        "check the port of the URL",
+        "the server does not speak TLS on this port",
+        "check the port in the URL",
     ),
     _row(
         "failed TLS handshake",
         r"(?:gnutls_handshake\(\) failed|GnuTLS, handshake failed|SSL_connect|TLS connect error)"
         r": (?P<why>.+?)\.?$",
         "the TLS handshake failed ({why})",
-        "if this lasts, check the port of the URL, the firewall, and HTTPS_PROXY and NO_PROXY",
+        "if this continues, check the port in the URL, the firewall, and HTTPS_PROXY and NO_PROXY",
     ),
     NOT_GIT,
     NOT_OFFERED,
@@ -230,7 +230,7 @@ FAILURES = (
         "no repository",
         r"(?:'(?=[^'\n]*' does not appear to be a git repository)|invalid gitfile format: )(?P<path>[^'\n]+)",
         "{path} is not a git repository",
-        "check the URL; the path in it is that of a clone or a bare repository",
+        "check the URL; its path must be that of a clone or a bare repository",
     ),
     _row(
         "forbidden",
@@ -242,7 +242,7 @@ FAILURES = (
         "rate limit",
         "returned error: 429",
         "the server limits the rate of requests (429)",
-        "set a longer --sweep if this lasts",
+        "if this continues, set a longer --sweep",
     ),
     _row(
         "server error",
@@ -253,13 +253,13 @@ FAILURES = (
     _row(
         "unknown host",
         r"Could not resolve host(?:name)?:? (?P<host>[^\s:]+)",
-        "the host {host} is unknown",
+        "the host {host} cannot be resolved",
         "check the URL and the DNS of this machine",
     ),
     _row(
         "no connection",
         r"(?:Failed to connect to|connect to host) (?P<host>\S+) port (?P<port>\d+)",
-        "no connection to {host} port {port}",
+        "cannot connect to {host} port {port}",
         "check the URL, the firewall, and HTTPS_PROXY and NO_PROXY",
     ),
     _row(
@@ -273,7 +273,7 @@ FAILURES = (
         "transfer closed|early EOF|hung up unexpectedly|unexpected disconnect|Recv failure|Connection reset"
         "|GnuTLS recv error|SSL_read|Empty reply from server|RPC failed|Connection closed by"
         "|kex_exchange_identification",
-        "the connection was cut",
+        "the connection was interrupted",
         _RETRIED,
     ),
 )

@@ -144,7 +144,7 @@ def _key(path: Path) -> RSAPrivateKey:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise CredentialsMissing(f"the key of the GitHub App {path} cannot be read: {reason}") from error
+        raise CredentialsMissing(f"the GitHub App key file {path} cannot be read: {reason}") from error
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPrivateKey):

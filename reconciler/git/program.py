@@ -183,9 +183,9 @@ def _wait(
         while True:
             left = end - time.monotonic()
             if stop and stop.is_set():
-                raise GitStopped(f"git {verb} was stopped because the program ends")
+                raise GitStopped(f"git {verb} was stopped because this program is exiting")
             if is_too_much():
-                raise GitTooMuch(f"git {verb} wrote more than this program reads")
+                raise GitTooMuch(f"git {verb} wrote more output than this program accepts")
             try:
                 status = process.wait(max(0, min(left, _STOP_INTERVAL)))
             except subprocess.TimeoutExpired as error:

@@ -31,7 +31,7 @@ _MOST_OUTSIDE = 1000  # directories outside the path that are listed, with one c
 _MOST_NAMES = 250_000  # of files and directories
 _MOST_CHARACTERS = 1 << 26  # in the paths of all files and directories
 _NOT_DIRECTORIES = {
-    _LINK: "is a symbolic link, which is not followed: name the directory that it leads to",
+    _LINK: "is a symbolic link, and links are not followed: name the directory that it points to",
     _SUBMODULE: SUBMODULE,
     "": "is a file: name the directory that contains the specs",
 }

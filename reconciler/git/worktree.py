@@ -21,7 +21,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # Syntax for several commits, for all commits but one, for a file, or for a search. No name of a ref contains
 # it.
 _NOT_ONE = re.compile(r"^\^|\.\.|\^[@!-]|[:\s]")
-_SHALLOW = "`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout in CI, gets the whole history"
+_SHALLOW = "`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout in CI, fetches the whole history"
 _NO_REPOSITORY = "not a git repository"
 
 
@@ -50,7 +50,7 @@ def earlier_specs(directory: Path, revision: str) -> EarlierSpecs:
     if the files cannot be read.
     """
     if directory.is_file():
-        raise NoBase(f"{printable(str(directory))} is a file: --base compares directories of specs")
+        raise NoBase(f"{printable(str(directory))} is a file, but --base compares directories of specs")
     here = directory.resolve()
     existing = next(each for each in (here, *here.parents) if each.is_dir())
 
@@ -79,9 +79,11 @@ def _path(git: Git, directory: Path, here: Path, existing: Path) -> str:
         prefix = os.fsdecode(git(["rev-parse", "--show-prefix"], b"").removesuffix(b"\n"))
     except GitFailed as error:
         if _NO_REPOSITORY not in str(error):
-            raise NoBase(f"the repository of {printable(str(directory))}: {error.line}") from error
-        why = "--base compares with an earlier commit of it"
-        raise NoBase(f"{printable(str(directory))} is not in a git repository: {why}") from error
+            raise NoBase(
+                f"the repository that contains {printable(str(directory))} cannot be read: {error.line}"
+            ) from error
+        why = "so --base has no earlier commit to compare with"
+        raise NoBase(f"{printable(str(directory))} is not in a git repository, {why}") from error
     path = PurePosixPath(prefix, here.relative_to(existing).as_posix()).as_posix()
     return "" if path == "." else path
 
@@ -90,7 +92,7 @@ def _commit(git: Git, revision: str) -> str:
     """The id of the commit that a revision names. Raises NoBase if it does not name exactly one commit."""
     shown = shorten(revision)
     if _NOT_ONE.search(revision) or "\0" in revision:
-        raise NoBase(f"{shown!r} does not name one commit: write a branch, a tag or the id of a commit")
+        raise NoBase(f"{shown!r} must name exactly one commit: write a branch, a tag or a commit id")
     try:
         commit = git(
             ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"], b""
@@ -98,9 +100,9 @@ def _commit(git: Git, revision: str) -> str:
     except GitFailed as error:
         if error.is_local:
             raise NoBase(error.line) from error
-        raise NoBase(f"{shown} is not a commit of the repository: fetch it first. {_SHALLOW}") from error
+        raise NoBase(f"{shown} is not a commit in the repository: fetch it first. {_SHALLOW}") from error
     if not _COMMIT.fullmatch(commit.strip()):
-        raise NoBase(f"{shown!r} does not name one commit: write a branch, a tag or the id of a commit")
+        raise NoBase(f"{shown!r} must name exactly one commit: write a branch, a tag or a commit id")
     return commit.strip()
 
 
@@ -115,6 +117,6 @@ def _branching_point(git: Git, tip: str, revision: str) -> tuple[str, str]:
     why = "the clone is shallow" if is_shallow else "they have no commit in common"
     fix = f". {_SHALLOW}" if is_shallow else ""
     return tip, (
-        f"git does not know where HEAD branched off from {revision}, because {why}; compared with "
-        f"{revision} itself, so what was merged there meanwhile looks like part of the change{fix}"
+        f"git cannot find where HEAD branched off from {revision}, because {why}; the comparison is with "
+        f"{revision} itself, so later merges there look like part of the change{fix}"
     )

@@ -43,8 +43,8 @@ def _paused(plan: Plan) -> Iterator[Risk]:
     """A pause. No spec declares it, so whoever merges the change must be told."""
     if plan.paused:
         yield Risk(
-            f"{plan.paused}; nothing begins until `reconciler resume --all` is run, and the times are as if "
-            "it were run now",
+            f"{plan.paused}; nothing begins until `reconciler resume --all` is run; the times assume that it "
+            "is run now",
             (),
         )
 
@@ -71,7 +71,7 @@ def _blocked_later(plan: Plan) -> Iterator[Risk]:
         endings[ending].append((each.desired.name, last, f"{last.reason}: {last.message}"))
     for ending, blocked in endings.items():
         for risk in _by_reason(blocked, partial(_in_common, plan, blocked), is_one=_is_chain):
-            yield Risk(f"{ending} by the forecast; {risk.message}", risk.names)
+            yield Risk(f"according to the forecast, {ending}; {risk.message}", risk.names)
 
 
 def _in_common(plan: Plan, blocked: Iterable[tuple[str, Outcome, str]], reason: Reason) -> str:
@@ -143,7 +143,7 @@ def _without_way_back(plan: Plan) -> Iterator[Risk]:
         and persisted.last_good is None
     ]
     if lost:
-        message = "no last good image is known, so rollout.onFailure has none to return to"
+        message = "no last good image is known, so rollout.onFailure has no image to return to"
         yield Risk(message, _names(lost))
 
 
@@ -242,7 +242,7 @@ def _other_changes(plan: Plan) -> Iterator[Risk]:
         if any(one.has_own_model and not one.is_attached for one in instances):
             own.append(each)
     if pending:
-        yield Risk("the upgrade also applies other changes of the model that are pending", _names(pending))
+        yield Risk("the upgrade also applies other pending model changes", _names(pending))
     if own:
         yield Risk(
             "the upgrade reverts instances that were changed individually (modelDefinitionApplied)",

@@ -37,7 +37,7 @@ def foreign_warning(document: Document) -> Problem | None:
     if not isinstance(kind, str) or kind not in _ONLY_OURS:
         return None
     message = (
-        f"{example_text(document, ('apiVersion',))} is another program's, so this {kind} is passed over: "
+        f"{example_text(document, ('apiVersion',))} belongs to another program, so this {kind} is skipped: "
         f"write {API_VERSION} if it is a spec"
     )
     return Problem(document.values["apiVersion",], "apiVersion", message)

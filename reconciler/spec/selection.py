@@ -27,7 +27,7 @@ _MOST_JSON = 20  # JSON files that are read for a warning; if there are more, th
 _MOST_LEVELS = 100  # of directories; a repository has ten
 # What is wrong with a path, in words that all sources share.
 NAMED_DIRECTORY = "is a directory, but its name ends in .yaml or .yml: rename the directory"
-SUBMODULE = "is a submodule, which is not fetched: commit the specs to this repository"
+SUBMODULE = "is a submodule, and submodules are not fetched: commit the specs to this repository"
 LINK_LOOP = "is part of a loop of symbolic links: remove it or point it to a file"
 TOO_LARGE = "contains more than fits into memory: name a directory that contains only the specs"
 _TOO_DEEP = f"is below more than {_MOST_LEVELS} directories: move it up"
@@ -52,7 +52,7 @@ class Kind(Enum):
 
 def dead_link(text: str) -> str:
     """The error for a link whose target does not exist. `text` is the content of the link."""
-    return f"is a symbolic link to {shorten(text)}, which does not exist: fix or remove the link"
+    return f"is a broken symbolic link to {shorten(text)}: fix or remove the link"
 
 
 def not_a_file(kind: Kind) -> str:
@@ -266,7 +266,7 @@ class _Search:
             case Kind.OUTSIDE if "." not in entry.name:
                 self.warning(
                     shown,
-                    f"is a symbolic link to {text}, which is not followed: specs behind it are not read",
+                    f"is a symbolic link to {text}, and links are not followed: specs behind it are not read",
                 )
             case Kind.MISSING | Kind.LOOP | Kind.OUTSIDE:
                 pass  # the link has nothing to do with specs

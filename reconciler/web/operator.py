@@ -76,7 +76,7 @@ class OperatorRequests:
         try:
             asked = json.loads(body)
             if not isinstance(asked, dict):
-                raise TypeError("the body is no JSON object")
+                raise TypeError("the body is not a JSON object")
             return respond(asked)
         except (ValueError, TypeError, RecursionError) as error:
             return _refuse(HTTPStatus.BAD_REQUEST, str(error))
@@ -94,7 +94,7 @@ class OperatorRequests:
     def _reconcile(self, asked: Mapping[str, Any]) -> Response:
         names = asked.get("names")
         if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
-            raise TypeError("names is no list of names")
+            raise TypeError("names is not a list of names")
         if unknown := self._commands.reconcile(names):
             return _refuse(HTTPStatus.NOT_FOUND, f"not declared: {', '.join(map(printable, unknown))}")
         return Response(HTTPStatus.ACCEPTED, b"reconciled now\n")
@@ -113,7 +113,7 @@ def _text(asked: Mapping[str, Any], name: str) -> str:
     """Raises TypeError if it is no text."""
     value = asked.get(name) or ""
     if not isinstance(value, str):
-        raise TypeError(f"{name} is no text")
+        raise TypeError(f"{name} is not a string")
     return printable(value[:_LONGEST])
 
 

@@ -81,7 +81,7 @@ def test_which_addresses_are_followed(url: str, asked: str | None) -> None:
     if asked:
         assert on_endpoint(url, PUBLIC_CLOUD) == asked
         return
-    with pytest.raises(MalformedResponse, match="which is not followed"):
+    with pytest.raises(MalformedResponse, match="the link was not followed"):
         on_endpoint(url, PUBLIC_CLOUD)
 
 
@@ -124,7 +124,7 @@ def linked(url: str) -> tuple[int, dict[str, str], str]:
 @pytest.mark.parametrize("url", EVIL)
 def test_no_token_is_sent_to_a_next_link_on_another_host(url: str) -> None:
     wire = Wire(linked(url))
-    with pytest.raises(MalformedResponse, match="which is not followed"):
+    with pytest.raises(MalformedResponse, match="the link was not followed"):
         list(compute(wire).models(Scope(SUBSCRIPTION)))
     assert wire.hosts == ["management.azure.com"]
 

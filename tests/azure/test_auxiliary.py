@@ -116,7 +116,7 @@ def test_without_auxiliary_tenants_there_is_no_such_header(azure: Simulator) -> 
         pytest.param(
             HOME,
             Refused,
-            f"the token for auxiliary tenant {VENDOR} is of tenant {HOME}; a managed identity has no other",
+            f"the token for auxiliary tenant {VENDOR} was issued by tenant {HOME}; a managed identity gets no other",
             id="a managed identity, which has one tenant",
         ),
     ],

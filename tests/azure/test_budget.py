@@ -66,7 +66,7 @@ def test_a_delay_has_its_length_and_reason() -> None:
     wait = budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW)
     assert wait is not None
     assert wait.length == timedelta(seconds=30)  # for 180 requests at 360 a minute
-    assert wait.why == f"only 37 of 1080 requests of {HIGH} are left, reserved for other clients"
+    assert wait.why == f"only 37 of 1080 requests are left in {HIGH}, reserved for other clients"
     assert budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW + wait.length) is None
 
 
@@ -197,7 +197,7 @@ def test_after_a_429_its_class_backs_off_until_the_time_that_azure_named(
     assert may(budget, operation_class=OperationClass.GET)
     wait = budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW)
     assert wait is not None
-    assert (wait.length, wait.why) == (MINUTE, "Azure allows no such request before 09:01:00 UTC")
+    assert (wait.length, wait.why) == (MINUTE, "Azure allows no request of this kind before 09:01:00 UTC")
     assert budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW + MINUTE) is None
 
 

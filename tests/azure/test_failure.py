@@ -183,8 +183,7 @@ def test_a_missing_identity_is_reported_with_its_fix(azure: Simulator) -> None:
     with pytest.raises(Unreachable) as caught:
         Compute(Session(credential=Nobody(), transport=azure.transport())).model(TARGET, Priority.ROLLOUT)
     assert str(caught.value) == (
-        "no Azure identity: no source of DefaultAzureCredential returned a token; run `az login`, or set "
-        "AZURE_TOKEN_CREDENTIALS and the variables of that identity"
+        "no Azure identity: no source of DefaultAzureCredential returned a token; run `az login`, or set AZURE_TOKEN_CREDENTIALS and the variables of an identity"
     )
 
 

@@ -35,28 +35,34 @@ def jwt(**claims: Any) -> str:
     "token, shown",
     [
         pytest.param(
-            jwt(tid="T", oid="O", appid="A"), "application A, object O of tenant T", id="an application"
+            jwt(tid="T", oid="O", appid="A"), "application A, object O in tenant T", id="an application"
         ),
         pytest.param(
             jwt(tid="T", oid="O", appid="A", upn="jo@shop.example"),
-            "jo@shop.example, object O of tenant T",
+            "jo@shop.example, object O in tenant T",
             id="a person who uses any program",
         ),
-        pytest.param(jwt(tid="T", oid="O", azp="A"), "application A, object O of tenant T", id="version 2"),
-        pytest.param(jwt(tid="T"), "object unknown of tenant T", id="only a tenant and an object id"),
+        pytest.param(jwt(tid="T", oid="O", azp="A"), "application A, object O in tenant T", id="version 2"),
+        pytest.param(jwt(tid="T"), "object unknown in tenant T", id="only a tenant and an object id"),
         pytest.param(
             jwt(tid=1, oid=[]),
-            "a token was issued, without claims about its owner",
+            "a token was issued, but it has no claims about its owner",
             id="claims of other types",
         ),
         pytest.param(
-            "opaque", "a token was issued, without claims about its owner", id="a token that is not a JWT"
+            "opaque",
+            "a token was issued, but it has no claims about its owner",
+            id="a token that is not a JWT",
         ),
-        pytest.param("a.b.c", "a token was issued, without claims about its owner", id="an empty JWT"),
+        pytest.param("a.b.c", "a token was issued, but it has no claims about its owner", id="an empty JWT"),
         pytest.param(
-            "a.é.c", "a token was issued, without claims about its owner", id="a JWT with invalid characters"
+            "a.é.c",
+            "a token was issued, but it has no claims about its owner",
+            id="a JWT with invalid characters",
         ),
-        pytest.param("a.W10.c", "a token was issued, without claims about its owner", id="a list of claims"),
+        pytest.param(
+            "a.W10.c", "a token was issued, but it has no claims about its owner", id="a list of claims"
+        ),
     ],
 )
 def test_an_identity_is_shown_as(token: str, shown: str) -> None:

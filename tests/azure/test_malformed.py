@@ -272,7 +272,7 @@ def test_a_next_page_on_another_host_fails_the_list_and_rollouts_continue() -> N
     assert sweep is not None
     assert sweep.errors == (
         f"subscription {SUBSCRIPTION}: Azure sent a link to another host, https://arm.elsewhere.test, "
-        "which is not followed",
+        "the link was not followed",
     )
 
 
@@ -283,7 +283,7 @@ def test_an_operation_on_another_host_is_not_followed(azure: Simulator) -> None:
     assert url.startswith("https://arm.elsewhere.test/")
     asked = len(azure.record.requests)
     for foreign in (url, "https://[bad/x", r"https://evil.example\@management.azure.com/x"):
-        with pytest.raises(MalformedResponse, match="which is not followed"):
+        with pytest.raises(MalformedResponse, match="the link was not followed"):
             door.operation(foreign, TARGET)
     assert len(azure.record.requests) == asked
 

@@ -124,7 +124,7 @@ def resolver(*answers: Sequence[str]) -> Callable[..., Any]:
 def test_no_spelling_of_this_machine_is_asked(endpoint: Endpoint, host: str, reach: Reach) -> None:
     for gate in ask(endpoint.url.replace("127.0.0.1", host), reach):
         assert gate.closed is Reason.CHECK_FAILED
-        assert "was not asked, because it is at " in gate.evidence
+        assert "was not called, because it is at " in gate.evidence
     assert endpoint.asked == []
 
 
@@ -139,7 +139,7 @@ def test_every_spelling_of_an_allowed_address_is_asked(endpoint: Endpoint, host:
 def test_no_address_of_these_kinds_is_asked(host: str, kind: str, reach: Reach, attempts: list[str]) -> None:
     for gate in ask(f"http://{host}/latest/meta-data", reach):
         assert gate.closed is Reason.CHECK_FAILED
-        assert f"was not asked, because it is at {kind}; " in gate.evidence
+        assert f"was not called, because it is at {kind}; " in gate.evidence
     assert attempts == []
 
 
@@ -165,7 +165,7 @@ def test_a_name_is_not_asked_if_any_of_its_addresses_is_out_of_reach(
     addresses: list[str], reach: Reach, attempts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolver(addresses))
-    assert all("was not asked" in gate.evidence for gate in ask("http://a.example.com", reach))
+    assert all("was not called" in gate.evidence for gate in ask("http://a.example.com", reach))
     assert attempts == []
 
 
@@ -179,7 +179,7 @@ def test_a_name_that_changes_is_asked_where_it_was_judged(
     assert checks.gate(HttpCheck("smoke", url, 200)).closed is None
     assert (attempts, endpoint.asked) == (["127.0.0.1"], ["/"])
     gate = checks.gate(HttpCheck("again", url, 200))
-    assert "was not asked, because it is at a loopback address" in gate.evidence
+    assert "was not called, because it is at a loopback address" in gate.evidence
     assert len(attempts) == 1
 
 
@@ -259,7 +259,7 @@ def test_behind_a_proxy(  # noqa: PLR0917 - pytest passes them by name
     assert {*resolved} == ({"127.0.0.1"} if asked else set())
     assert len(endpoint.asked) == asked
     assert {*attempts} == ({"127.0.0.1"} if asked else set())
-    assert all(("was not asked" in gate.evidence) is not bool(asked) for gate in gates)
+    assert all(("was not called" in gate.evidence) is not bool(asked) for gate in gates)
 
 
 def test_a_host_without_proxy_is_judged(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:

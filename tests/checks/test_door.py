@@ -232,7 +232,7 @@ def test_an_invalid_http_response_is_not_quoted() -> None:
 
 def test_a_check_that_is_not_asked_has_an_open_gate(endpoint: Endpoint) -> None:
     found = Checks(lambda: NOW, None).gate(HttpCheck("smoke", endpoint.url, 200))
-    assert found == Gate("check smoke", "check smoke is not asked")
+    assert found == Gate("check smoke", "check smoke is not called")
     assert endpoint.asked == []
 
 

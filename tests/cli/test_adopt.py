@@ -19,7 +19,7 @@ AUTOMATIC = (
     "NotManualMode: the upgrade mode is Automatic, so Azure would upgrade instances by itself as soon as "
     "the model changes; set upgradePolicy.mode to Manual"
 )
-MIXED = f"Upgrading: upgrading 1 instance in update domain 1 to {OLD} (mixed_1); 1 of 2 instances up to date"
+MIXED = f"Upgrading: upgrading 1 instance in update domain 1 (mixed_1) to {OLD}; 1 of 2 instances up to date"
 LATEST = f"ModelDrift: changing the model's image from latest to {NEW}"
 WEB = f"""\
 apiVersion: vmss-reconciler/v1alpha1

@@ -28,17 +28,17 @@ NOBODY = ["--server", "http://127.0.0.1:1"]
         ),
         pytest.param(
             {A: "app", T: "home", "AZURE_CLIENT_SECRET": "hush"},
-            "application app of tenant home, by DefaultAzureCredential",
+            "application app in tenant home, by DefaultAzureCredential",
             id="an application with a secret",
         ),
         pytest.param(
             {A: "app", T: "home", "AZURE_FEDERATED_TOKEN_FILE": "token", CHOSEN: "prod"},
-            "application app of tenant home, by DefaultAzureCredential (prod)",
+            "application app in tenant home, by DefaultAzureCredential (prod)",
             id="a workload in a cluster",
         ),
         pytest.param(
             {A: "app", T: "home", CHOSEN: "WorkloadIdentityCredential"},
-            "application app of tenant home, by WorkloadIdentityCredential",
+            "application app in tenant home, by WorkloadIdentityCredential",
             id="a workload identity that is requested",
         ),
         pytest.param(

@@ -162,7 +162,7 @@ def test_an_approval_that_no_rollout_waits_for_says_so(tmp_path: Path) -> None:
     with azure(scale_set(capacity=2, image=platform(NEW))) as served:
         done = approve(served, tmp_path, asking())
     assert done == Ended(
-        0, [f"{IS_APPROVED}; no rollout waits for it: every instance is on it and serves"], []
+        0, [f"{IS_APPROVED}; no rollout is waiting for it, because every instance runs it and is serving"], []
     )
 
 
@@ -348,10 +348,7 @@ def test_the_author_cannot_approve_if_another_person_is_required(
 ) -> None:
     url = written("Ada <ada@example.com>", another())
     done = approve_from(world, url, "--by", "Ada@example.com")
-    said = (
-        "error: web: Ada <ada@example.com> wrote the commit that declares the image, and rollout.approver requires "
-        "another person; ask a colleague to approve"
-    )
+    said = "error: web: Ada <ada@example.com> wrote the commit that declares the image, but rollout.approver requires another person; ask a colleague to approve"
     assert done == Ended(1, [], [said])
     assert world.writes() == 0
     by_bob = approve_from(world, url, "--by", "bob@example.com")
@@ -396,7 +393,7 @@ def test_if_another_person_is_required_the_approver_must_fit_on_a_tag(tmp_path: 
     with azure(scale_set(capacity=1, tags=tags)) as world:
         done = approve(world, tmp_path, another())
         assert world.writes() == 0
-    said = "rollout.approver requires a tag with the approver, and there is no room for it; remove a tag"
+    said = "rollout.approver requires a tag that names the approver, but no tag is free; remove a tag"
     assert done == Ended(1, [], [f"error: web: {said}"])
 
 
@@ -443,7 +440,7 @@ NOBODY = (
         pytest.param(
             "zebra",
             lambda _: [asking()],
-            ["no spec in force is named 'zebra'; run `reconciler status` for the names"],
+            ["no spec in force is named 'zebra'; run `reconciler status` to see the names"],
             id="an unknown name",
         ),
         pytest.param(
@@ -471,8 +468,8 @@ NOBODY = (
             "web",
             unpublished,
             [
-                "web: Canonical:nothing:server:latest was not found in westeurope; correct spec.image, or publish the "
-                "image (it has no versions there)"
+                "web: Canonical:nothing:server:latest was not found in westeurope (it has no versions there); correct "
+                "spec.image, or publish the image"
             ],
             id="latest without any version",
         ),

@@ -31,12 +31,9 @@ from tests.token import Token
 OTHER = "22222222-2222-2222-2222-222222222222"
 CATALOGUE = "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read"
 WRITE = "Microsoft.Compute/virtualMachineScaleSets/write"
-IDENTITY = f"ok      identity     application {CLIENT}, object {principal(CLIENT)} of tenant {TENANT}"
+IDENTITY = f"ok      identity     application {CLIENT}, object {principal(CLIENT)} in tenant {TENANT}"
 FIX_ROLE = "assign a role with this action, such as deploy/role.json"
-NO_IDENTITY = (
-    "FAIL    identity     no Azure identity: no source of DefaultAzureCredential returned a token; run `az "
-    "login`, or set AZURE_TOKEN_CREDENTIALS and the variables of that identity (EnvironmentCredential: "
-)
+NO_IDENTITY = "FAIL    identity     no Azure identity: no source of DefaultAzureCredential returned a token; run `az login`, or set AZURE_TOKEN_CREDENTIALS and the variables of an identity (EnvironmentCredential: "
 CART = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute/galleries/shop/images/cart"
 
 
@@ -80,7 +77,7 @@ def test_all_checks_pass(fleet: Azure, here: Path) -> None:
         "ok      scale set    web: ModelDrift: nothing blocks a rollout",
         *(f"ok      role         {action}: granted on 2 scale sets" for action in (*ALWAYS, CATALOGUE)),
     ]
-    assert of("clock", done)[0].endswith(" Azure")
+    assert of("clock", done)[0].endswith(" Azure's")
     assert fleet.writes() == 0
 
 
@@ -258,7 +255,7 @@ def test_without_specs_the_other_checks_run(
         ),
         pytest.param(
             {"REQUESTS_CA_BUNDLE": ""},
-            "; set REQUESTS_CA_BUNDLE to a file with the certificate authority and all others",
+            "; set REQUESTS_CA_BUNDLE to a file that contains this certificate authority and all others",
             id="an unknown certificate authority",
         ),
         pytest.param(
@@ -322,8 +319,8 @@ def test_an_auxiliary_tenant_must_issue_a_token(fleet: Azure, here: Path) -> Non
     assert done.code == 1
     assert done.out[2:4] == [
         f"ok      identity     auxiliary tenant {TENANT} issues a token",
-        f"FAIL    identity     the token for auxiliary tenant {OTHER} is of tenant {TENANT}; a managed identity "
-        "has no other, so use an application that both tenants know",
+        f"FAIL    identity     the token for auxiliary tenant {OTHER} was issued by tenant {TENANT}; a managed "
+        "identity gets no other, so use an application that is registered in both tenants",
     ]
 
 
@@ -349,20 +346,24 @@ def test_without_an_azure_identity_it_says_what_is_missing(here: Path) -> None:
     "ahead, line",
     [
         pytest.param(
-            timedelta(seconds=0.4), "ok      clock        this machine is 0s ahead of Azure", id="no skew"
+            timedelta(seconds=0.4),
+            "ok      clock        the clock of this machine is 0s ahead of Azure's",
+            id="no skew",
         ),
         pytest.param(
-            timedelta(minutes=-5), "ok      clock        this machine is 5m behind Azure", id="a small skew"
+            timedelta(minutes=-5),
+            "ok      clock        the clock of this machine is 5m behind Azure's",
+            id="a small skew",
         ),
         pytest.param(
             timedelta(minutes=5, seconds=1),
-            "FAIL    clock        this machine is 5m1s ahead of Azure, which then rejects its tokens; synchronize "
+            "FAIL    clock        the clock of this machine is 5m1s ahead of Azure's, so Azure rejects its tokens; synchronize "
             "the clock with NTP",
             id="too far ahead",
         ),
         pytest.param(
             timedelta(hours=-2),
-            "FAIL    clock        this machine is 2h behind Azure, which then rejects its tokens; synchronize the "
+            "FAIL    clock        the clock of this machine is 2h behind Azure's, so Azure rejects its tokens; synchronize the "
             "clock with NTP",
             id="too far behind",
         ),

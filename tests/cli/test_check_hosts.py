@@ -13,8 +13,8 @@ from tests.cli.program import Azure, Ended, azure, write_specs
 from tests.stories.world import spec
 
 ALLOWED = "VMSS_RECONCILER_ALLOW_CHECK_HOSTS"
-LOOPBACK = "was not asked, because it is at a loopback address; allow it with --allow-check-hosts 127.0.0.1"
-METADATA = "was not asked, because it is at a link-local address; write the URL of another server"
+LOOPBACK = "was not called, because it is at a loopback address; allow it with --allow-check-hosts 127.0.0.1"
+METADATA = "was not called, because it is at a link-local address; write the URL of another server"
 SECRET = "SECRET"
 
 
@@ -138,5 +138,5 @@ def test_an_invalid_host_is_a_usage_error(verb: str) -> None:
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1] == (
         "error: Invalid value for '--allow-check-hosts' (env var: 'VMSS_RECONCILER_ALLOW_CHECK_HOSTS'): "
-        '"http://prometheus:9090" is a URL: write its host alone'
+        '"http://prometheus:9090" is a URL: write only its host'
     )

@@ -191,7 +191,7 @@ def test_the_option_for_specs_replaces_the_repository_of_the_context(config: Pat
             "settings: {sweep: 3, git: ''}",
             "",
             [
-                "{file}:1:19: settings.sweep: is no text: quote it",
+                "{file}:1:19: settings.sweep: is not a string: quote it",
                 "{file}:1:27: settings.git: is empty: set a value, or remove the line",
             ],
             id="two values of a wrong kind",
@@ -199,7 +199,7 @@ def test_the_option_for_specs_replaces_the_repository_of_the_context(config: Pat
         pytest.param(
             "settings: {logFormat: xml}",
             "",
-            ["{file}:1:23: settings.logFormat: is none of text, json"],
+            ["{file}:1:23: settings.logFormat: is not one of text, json"],
             id="a value that is none of the choices",
         ),
         pytest.param(
@@ -208,7 +208,7 @@ def test_the_option_for_specs_replaces_the_repository_of_the_context(config: Pat
             ["{file}: sweep: 'soon' is not a duration of at least a second; write it like 15s, 5m or 1h30m"],
             id="a value that the option refuses",
         ),
-        pytest.param("[]", "", ["{file}:1:1: is no mapping: write settings: or contexts:"], id="a list"),
+        pytest.param("[]", "", ["{file}:1:1: is not a mapping: write settings: or contexts:"], id="a list"),
         pytest.param(
             "contexts: {prod: {}}",
             "--context prd",
@@ -290,7 +290,7 @@ def test_the_first_current_context_is_added(config: Path) -> None:
         pytest.param(
             "{contexts: {prod: {}}}",
             "prod",
-            'the line of currentContext was not found; write it yourself: currentContext: "prod"',
+            'the line that sets currentContext was not found; write it yourself: currentContext: "prod"',
             id="a file in one line",
         ),
     ],

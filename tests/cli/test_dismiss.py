@@ -20,10 +20,7 @@ PROD = of_all() | {"metadata": {"name": "prod"}}
 BEGUN = f"began=2026-01-05T09:00:00+00:00,{Fingerprint.of(PlatformImage(**BASE, version=NEW)).digest},{NEW}"
 GOOD = f"good={URN}:{OLD}"
 ROLLOUT = f"its rollout to {NEW}"
-DISMISSED = (
-    f"{ROLLOUT}, begun at 2026-01-05 09:00 UTC, is dismissed; it stays as it is, and is no longer Orphaned from "
-    "the next sweep on"
-)
+DISMISSED = f"{ROLLOUT}, begun at 2026-01-05 09:00 UTC, is dismissed; the scale set stays as it is, and is no longer Orphaned after the next sweep"
 REFUSED = Status(403, "AuthorizationFailed", "no")
 MOVED = Status(412, "PreconditionFailed", "Etag provided in if-match header does not match.")
 
@@ -89,28 +86,28 @@ def test_it_writes_the_tag_and_nothing_else(world: Azure, tmp_path: Path) -> Non
         pytest.param(
             ["db"],
             [],
-            ["error: no orphan is named 'db'; run `reconciler status` for the names"],
+            ["error: no orphan is named 'db'; run `reconciler status` to see the names"],
             [],
             id="a name that nothing has",
         ),
         pytest.param(
             ["api"],
             [],
-            ["error: api is declared, so it is no orphan; run `reconciler why api`"],
+            ["error: api is declared, so it is not an orphan; run `reconciler why api`"],
             [],
             id="one that is declared",
         ),
         pytest.param(
             ["other"],
             [],
-            ["error: no orphan is named 'other'; run `reconciler status` for the names"],
+            ["error: no orphan is named 'other'; run `reconciler status` to see the names"],
             [],
             id="one of another fleet",
         ),
         pytest.param(
             ["unclaimed"],
             [],
-            ["error: no orphan is named 'unclaimed'; run `reconciler status` for the names"],
+            ["error: no orphan is named 'unclaimed'; run `reconciler status` to see the names"],
             [],
             id="one that no fleet has claimed",
         ),
@@ -127,7 +124,7 @@ def test_the_result_for_each_name(
 def test_in_a_fleet_without_a_name_it_ends_what_no_fleet_has_claimed(world: Azure, tmp_path: Path) -> None:
     done = dismiss(world, tmp_path, "unclaimed", "web", documents=[spec("api", OLD)])
     assert done.out == [f"unclaimed: {DISMISSED}"]
-    assert done.err == ["error: no orphan is named 'web'; run `reconciler status` for the names"]
+    assert done.err == ["error: no orphan is named 'web'; run `reconciler status` to see the names"]
 
 
 def test_another_writer_costs_one_more_try(world: Azure, tmp_path: Path) -> None:

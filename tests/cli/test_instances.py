@@ -79,7 +79,7 @@ def test_no_scale_set_that_fits_is_an_error(fleet: Azure, tmp_path: Path) -> Non
     done = reconciler(*line, env=fleet.environment, cwd=tmp_path)
     assert (done.code, done.out) == (1, [])
     assert done.err == [
-        "error: no scale set fits; run `reconciler status` without names and filters for all of them"
+        "error: no scale set matches; run `reconciler status` without names or filters to see all of them"
     ]
 
 

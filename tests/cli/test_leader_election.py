@@ -94,4 +94,4 @@ def test_a_command_about_scale_sets_says_that_a_standby_responds(
     message = "this replica stands by: replica-1 leads"
     with answering_daemon(replica={"message": message}) as url:
         done = invoke(*command, "--server", url, env=bare(), cwd=here)
-    assert f"{url}: {message}; ask that replica how scale sets are" in done.err
+    assert f"{url}: {message}; ask the leader for the status of scale sets" in done.err

@@ -142,7 +142,7 @@ def test_a_throttled_write_is_repeated(world: Azure, tmp_path: Path) -> None:
     world.simulator.faults.arm(WRITE, Throttled(timedelta(seconds=1)))
     done = invoke(world, tmp_path, "pause", "--all", "--reason", "x", "--by", "ada")
     assert (done.code, done.out) == (0, ["the fleet (resource group shop): paused by ada"])
-    assert any("Azure throttles; trying again in 1 s" in line for line in done.err)
+    assert any("Azure is throttling; retrying in 1 s" in line for line in done.err)
 
 
 def test_a_pause_that_somebody_has_ordered_meanwhile_stays(world: Azure, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_pause_that_somebody_has_ordered_meanwhile_stays(world: Azure, tmp_pat
         pytest.param(["resume", "web", "--pause-tag", GROUP], "--pause-tag needs --all", id="a pause tag for a name"),
         pytest.param(["pause", "--all", "--reason", "x", "--pause-tag", "shop"], "not the id of a resource group", id="a name of a group"),
         pytest.param(["pause", "wbe", "--reason", "x"], "did you mean web?", id="an unknown name"),
-        pytest.param(["pause", "-l", "team=x", "--reason", "x"], "the labels of no scale set fit", id="no label fits"),
+        pytest.param(["pause", "-l", "team=x", "--reason", "x"], "no scale set has labels that match", id="no label fits"),
         pytest.param(["pause", "-l", "=x", "--reason", "x"], "write it like team=web", id="a selector without a label"),
     ],
 )  # fmt: skip
@@ -201,7 +201,10 @@ def test_a_running_daemon_stops_at_once_and_continues(tmp_path: Path) -> None:
             )
             assert done.code == 1
             assert done.out == [f"daemon at {daemon.url}: paused"]
-            assert f"the daemon at {daemon.url} is paused, and forgets it when it restarts" in done.err[-1]
+            assert (
+                f"the daemon at {daemon.url} is paused, but forgets the pause when it restarts"
+                in done.err[-1]
+            )
             until(lambda: daemon.status()["scaleSets"][0]["reason"] == "Paused" or None, daemon.log)
             upgrades = world.upgrades()
             done = reconciler("status", *options, env=world.environment, cwd=tmp_path)

@@ -64,7 +64,7 @@ def test_a_selector_limits_what_is_shown(fleet: Azure, tmp_path: Path) -> None:
     assert "1 of 3 scale sets shown" in "\n".join(done.err)
     nothing = invoke("plan", "-l", "team=db", env=fleet.environment, cwd=tmp_path)
     assert (nothing.code, nothing.out) == (1, [])
-    assert nothing.err[-1].startswith("error: no scale set fits")
+    assert nothing.err[-1].startswith("error: no scale set matches")
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,12 @@ def test_a_selector_limits_what_is_shown(fleet: Azure, tmp_path: Path) -> None:
                     "",
                     f"! batch: {BATCH}",
                     "",
-                    "If the image fails: hold, so no further instance is upgraded until a fix is merged. Other scale "
-                    "sets do not begin it once it has failed in more than `maxFailedRollouts` allows.",
+                    "If the image fails: hold, so no further instance is upgraded until a fix is merged. Other scale sets do not begin the image once it has failed in more scale sets than `maxFailedRollouts` allows.",
                     "To stop it: run `reconciler pause --all`, or merge `freeze: true` into the Fleet. A batch in "
                     "progress is completed.",
                     "",
                     "SCALE SET  STEP     UP TO DATE  WHY",
-                    f"api        Upgrade  1/5         Upgrading: upgrading 1 instance in update domain 1 to {NEW} (api_1); 1 of 5 instances up to date",
+                    f"api        Upgrade  1/5         Upgrading: upgrading 1 instance in update domain 1 (api_1) to {NEW}; 1 of 5 instances up to date",
                     f"batch      -        -           {BATCH}",
                     f"search     -        5/5         UpToDate: all 5 instances run {NEW}",
                     f"web        -        0/5         AwaitingPilot: the rollout is waiting because scale set api (Upgrading) goes "
@@ -177,7 +176,7 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
         "commit": "",
         "status": "Reconciling",
         "reason": "Upgrading",
-        "message": f"upgrading 1 instance in update domain 1 to {NEW} (api_1); 1 of 5 instances up to date",
+        "message": f"upgrading 1 instance in update domain 1 (api_1) to {NEW}; 1 of 5 instances up to date",
         "at": "",
         "step": {
             "kind": "Upgrade",
@@ -232,8 +231,7 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
         f"- nowhere: NotFound: Azure has no scale set nowhere in resource group shop of subscription {SUBSCRIPTION}; correct spec.target, or remove the spec",
         "- api: approval needed (rollout.approval); the times assume that it is given at once",
         "",
-        "If the image fails: hold, so no further instance is upgraded until a fix is merged. Other scale sets do not "
-        "begin it once it has failed in more than <code>maxFailedRollouts</code> allows.",
+        "If the image fails: hold, so no further instance is upgraded until a fix is merged. Other scale sets do not begin the image once it has failed in more scale sets than <code>maxFailedRollouts</code> allows.",
         "",
         "To stop it: run <code>reconciler pause --all</code>, or merge <code>freeze: true</code> into the Fleet. A "
         "batch in progress is completed.",

@@ -119,33 +119,33 @@ def test_a_linked_work_tree_has_a_base_too(fleet: Azure, tmp_path: Path) -> None
         pytest.param(
             ["--base", "nowhere"],
             1,
-            "error: nowhere is not a commit of the repository: fetch it first. `git fetch --unshallow`, or "
-            "`fetch-depth: 0` of actions/checkout in CI, gets the whole history",
+            "error: nowhere is not a commit in the repository: fetch it first. `git fetch --unshallow`, or "
+            "`fetch-depth: 0` of actions/checkout in CI, fetches the whole history",
             id="a revision that does not exist",
         ),
         pytest.param(
             ["--base", "--upload-pack=touch /tmp/x"],
             1,
-            "error: '--upload-pack=touch /tmp/x' does not name one commit: write a branch, a tag or the id of",
+            "error: '--upload-pack=touch /tmp/x' must name exactly one commit: write a branch, a tag or a commit id",
             id="a revision that looks like an option",
         ),
         pytest.param(
             ["--base", "HEAD", "--specs", "/"],
             1,
-            "error: / is not in a git repository: --base compares with an earlier commit of it",
+            "error: / is not in a git repository, so --base has no earlier commit to compare with",
             id="a directory outside any repository",
         ),
         pytest.param(
             ["--base", "HEAD", "--specs", "specs/web.yaml"],
             1,
-            "error: specs/web.yaml is a file: --base compares directories of specs",
+            "error: specs/web.yaml is a file, but --base compares directories of specs",
             id="a file in place of a directory",
         ),
         *(
             pytest.param(
                 ["--base", revision],
                 1,
-                f"error: {revision!r} does not name one commit: write a branch, a tag or the id of a commit",
+                f"error: {revision!r} must name exactly one commit: write a branch, a tag or a commit id",
                 id=name,
             )
             for revision, name in {
@@ -213,13 +213,13 @@ def test_a_shallow_clone_says_that_it_does_not_know_where_the_branch_began(
         "plan", "--base", "origin/main", "-o", "markdown", env=fleet.environment, cwd=tmp_path / "shallow"
     )
     text = (
-        "git does not know where HEAD branched off from origin/main, because the clone is shallow; compared "
-        "with origin/main itself, so what was merged there meanwhile looks like part of the change. "
-        "`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout in CI, gets the whole history"
+        "git cannot find where HEAD branched off from origin/main, because the clone is shallow; the comparison "
+        "is with origin/main itself, so later merges there look like part of the change. "
+        "`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout in CI, fetches the whole history"
     )
     assert (done.code, done.err[0]) == (0, f"warning: {text}")
     assert (
-        "- git does not know where HEAD branched off from origin/main, because the clone is shallow"
+        "- git cannot find where HEAD branched off from origin/main, because the clone is shallow"
         in "\n".join(done.out)
     )
     assert any(f"compared with commit {tip[:10]}" in line for line in done.out)
@@ -230,7 +230,7 @@ def test_a_branch_without_a_commit_in_common_says_so(fleet: Azure, tmp_path: Pat
     git(tmp_path, "switch", "--quiet", "--orphan", "other")
     commit(tmp_path, spec("web"))
     warning, *_ = summary(fleet, tmp_path, "--base", "main")["err"]
-    assert "from main, because they have no commit in common; compared with main itself" in warning
+    assert "from main, because they have no commit in common; the comparison is with main itself" in warning
     assert "shallow" not in warning
 
 
@@ -255,7 +255,7 @@ def test_specs_that_are_all_new_are_no_mistake(earlier: str, fleet: Azure, tmp_p
     write_specs(tmp_path / "specs", spec("web"))
     found = summary(fleet, tmp_path, "--base", "HEAD")
     assert (found["summary"]["changed"], found["summary"]["removed"]) == (1, [])
-    assert "it has no specs in specs, so every spec counts as added" in found["err"]
+    assert "the base has no specs in specs, so every spec counts as added" in found["err"]
     assert not [line for line in found["err"] if line.startswith("warning: ")]
 
 

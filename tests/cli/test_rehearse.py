@@ -65,8 +65,8 @@ def test_a_rehearsal_that_reaches_the_declared_state() -> None:
         "web: 2 instances in 2 batches (maxBatch 20% is 1 of 2), about 7m, done by …; at most 1 of 2 (50%) "
         "unavailable; 1 patch, 2 upgrades (3m for each batch, as measured)",
         f"  …  ModelDrift: changing the model's image from {OLD} to {NEW}",
-        f"  …  Upgrading: upgrading 1 instance in update domain 0 to {NEW} (web_0); 0 of 2 instances up to date",
-        f"  …  Upgrading: upgrading 1 instance in update domain 1 to {NEW} (web_1); 1 of 2 instances up to date",
+        f"  …  Upgrading: upgrading 1 instance in update domain 0 (web_0) to {NEW}; 0 of 2 instances up to date",
+        f"  …  Upgrading: upgrading 1 instance in update domain 1 (web_1) to {NEW}; 1 of 2 instances up to date",
         f"  …  UpToDate: both instances run {NEW}",
         "",
         "rehearsed 1 scale set for 7m; 1 as declared",

@@ -93,7 +93,9 @@ def test_it_writes_the_tag_and_nothing_else(world: Azure, tmp_path: Path) -> Non
         ),
         pytest.param(
             ["--image", "1.2.3"],
-            Ended(1, [], ["error: no spec in force declares 1.2.3; run `reconciler status` for the images"]),
+            Ended(
+                1, [], ["error: no spec in force declares 1.2.3; run `reconciler status` to see the images"]
+            ),
             id="an image that no spec declares",
         ),
     ],
@@ -105,7 +107,7 @@ def test_the_result_of_a_retry(world: Azure, tmp_path: Path, options: list[str],
 
 def test_where_nothing_waits_nothing_is_written(world: Azure, tmp_path: Path) -> None:
     done = retry(world, tmp_path, "search")
-    assert done == Ended(0, [f"search: nothing to retry: every instance is on {NEW} and serves"], [])
+    assert done == Ended(0, [f"search: nothing to retry: every instance runs {NEW} and is serving"], [])
     assert not world.writes()
 
 
@@ -120,7 +122,7 @@ def test_scale_sets_are_retried_by_label(world: Azure, tmp_path: Path) -> None:
 def test_an_image_that_failed_nowhere(world: Azure, tmp_path: Path) -> None:
     documents = [spec("search"), spec("web", OLD)]
     done = retry(world, tmp_path, "--image", OLD, documents=documents)
-    assert done == Ended(0, [f"{OLD} has failed in no scale set; nothing to retry"], [])
+    assert done == Ended(0, [f"{OLD} has not failed in any scale set; nothing to retry"], [])
     assert world.writes() == 0
 
 
@@ -135,7 +137,7 @@ def test_an_image_that_failed_nowhere(world: Azure, tmp_path: Path) -> None:
 def test_exactly_one_of_name_and_image_is_required(world: Azure, tmp_path: Path, options: list[str]) -> None:
     done = retry(world, tmp_path, *options)
     assert done.code == 2
-    assert done.err[-1] == "error: pass either NAMES, --selector or --image IMAGE"
+    assert done.err[-1] == "error: pass NAMES, --selector or --image IMAGE"
 
 
 def test_for_latest_the_failed_version_is_retried(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_until_settled_rolls_one_domain_at_a_time_and_skips_the_suspended(tmp_pa
         at_most_one_domain_is_unavailable(world.simulator.record, "web")
         assert world.upgrades() == 3
     upgrades = [
-        f"INFO web: Upgrading: upgrading 1 instance in update domain {each} to {NEW} (web_{each}); {each} of 3 up to date"
+        f"INFO web: Upgrading: upgrading 1 instance in update domain {each} (web_{each}) to {NEW}; {each} of 3 instances up to date"
         for each in range(3)
     ]
     assert [line for line in events(done) if "web" in line and "Waiting" not in line] == [

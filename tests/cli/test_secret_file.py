@@ -35,6 +35,6 @@ def test_a_file_without_a_secret_is_reported_once_and_the_last_secret_remains(
     path.write_text("new")
     assert file.secret() == b"new"
     assert [each.getMessage() for each in caplog.records] == [
-        f"--webhook-secret-file {path}: is empty; write the secret into it; the last secret remains in use",
-        f"--webhook-secret-file {path}: No such file or directory; the last secret remains in use",
+        f"--webhook-secret-file: {path} is empty; write the secret into it; the last secret remains in use",
+        f"--webhook-secret-file: {path}: No such file or directory; the last secret remains in use",
     ]

@@ -15,7 +15,7 @@ from tests.cli.test_watch import daemon
 from tests.stories.world import NEW, OLD, platform, scale_set, spec
 
 NOBODY = ("--server", "http://127.0.0.1:1")
-ALONE = "no daemon is running: nothing will happen (none responds at http://127.0.0.1:1)"
+ALONE = "no daemon responds at http://127.0.0.1:1, so nothing will happen"
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_a_table_of_the_status_of_every_scale_set(fleet: Azure, tmp_path: Path) 
     assert heading.endswith(" UTC, specs")
     assert [" ".join(re.sub(r" [0-9]+s ", " 0s ", line).split()) for line in table] == [
         "SCALE SET STATUS FOR UP TO DATE DOMAINS MODEL DECLARED LEFT WHY",
-        f"api Reconciling 0s 1/3 ●○○ {NEW} {NEW} - Upgrading: not taken: upgrading 1 instance in update domain 1 to {NEW} (api_1); 1 of 3 instances up to date",
+        f"api Reconciling 0s 1/3 ●○○ {NEW} {NEW} - Upgrading: not taken: upgrading 1 instance in update domain 1 (api_1) to {NEW}; 1 of 3 instances up to date",
         f"web Suspended 0s 0/5 ○○○○○ {OLD} {NEW} - Suspended: spec.suspend is true; nothing will be changed until it is false",
         "2 scale sets: 1 Reconciling, 1 Suspended; 1 of 8 instances up to date",
     ]
@@ -104,14 +104,14 @@ def test_the_names_that_fit_are_printed_for_other_commands(options: str, names: 
         pytest.param(
             "--status stalled",
             1,
-            "no scale set fits; run `reconciler status` without names and filters for all of them",
+            "no scale set matches; run `reconciler status` without names or filters to see all of them",
             id="nothing fits",
         ),
         pytest.param("wbe", 1, "no spec in force is named 'wbe'; did you mean web?", id="an unknown name"),
         pytest.param(
             "--status broken",
             2,
-            "Invalid value for '--status': 'broken' is no status; choose from ",
+            "Invalid value for '--status': 'broken' is not a status; choose from ",
             id="no status",
         ),
         pytest.param("-o csv", 2, "-o csv needs --instances", id="csv without instances"),

@@ -33,7 +33,7 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         ),
         pytest.param(
             "plan --git file:///fleet.git --tag v1 --branch main",
-            "--branch, --tag and --commit cannot be combined: name one revision",
+            "--branch, --tag and --commit cannot be combined; choose one revision",
             id="two revisions",
         ),
         pytest.param(
@@ -43,27 +43,27 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         ),
         pytest.param(
             "plan --git https://git.example.com/fleet.git --git-azure-identity --ssh-key id",
-            "--git-token-file, --git-azure-identity, --github-app-id and --ssh-key cannot be combined: name one kind of credentials",
+            "--git-token-file, --git-azure-identity, --github-app-id and --ssh-key cannot be combined; choose one kind of credentials",
             id="two kinds of credentials",
         ),
         pytest.param(
             "plan --git https://git.example.com/fleet.git --github-app-id 7",
-            "--github-app-id, --github-app-installation and --github-app-key go together",
+            "--github-app-id, --github-app-installation and --github-app-key must be used together",
             id="half a GitHub App",
         ),
         pytest.param(
             "plan --git https://git.example.com/fleet.git --git-azure-identity",
-            "--git-azure-identity requires a --git URL of https://dev.azure.com",
+            "--git-azure-identity requires a --git URL on https://dev.azure.com",
             id="the identity for another forge",
         ),
         pytest.param(
             "plan --git https://git.example.com/fleet.git --revoked-keys keys",
-            "--revoked-keys goes with --allowed-signers",
+            "--revoked-keys requires --allowed-signers",
             id="revoked keys alone",
         ),
         pytest.param(
             "plan --git https://ada:hu/sh@git.example.com/fleet.git",
-            "the repository URL cannot be parsed and is not shown, because it may contain credentials: write it like https://HOST/PATH, and special characters of a password as %XX",
+            "the repository URL cannot be parsed and is not shown, because it may contain credentials: write it like https://HOST/PATH, and special characters in a password as %XX",
             id="a password that makes the address ambiguous",
         ),
         pytest.param(
@@ -108,7 +108,7 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         ),
         pytest.param(
             f"adopt --subscription {TENANTS[0]} {' '.join(f'--auxiliary-tenant {each}' for each in TENANTS)}",
-            "Invalid value for '--auxiliary-tenant' (env var: 'VMSS_RECONCILER_AUXILIARY_TENANTS'): 4 tenants are too many; Azure accepts tokens of at most 3",
+            "Invalid value for '--auxiliary-tenant' (env var: 'VMSS_RECONCILER_AUXILIARY_TENANTS'): 4 tenants are too many; Azure accepts tokens from at most 3",
             id="more tenants than Azure takes",
         ),
         pytest.param(

@@ -114,7 +114,7 @@ def test_it_waits_for_those_whose_labels_fit() -> None:
     [
         pytest.param(["--all", "-l", "team=web"], "pass names or --selector, or --all", id="both"),
         pytest.param([], "pass names or --selector, or --all for every scale set", id="none"),
-        pytest.param(["-l", "team=db"], "no scale set fits; run `reconciler status`", id="nothing fits"),
+        pytest.param(["-l", "team=db"], "no scale set matches; run `reconciler status`", id="nothing fits"),
     ],
 )
 def test_what_is_not_waited_for(line: list[str], error: str) -> None:
@@ -153,9 +153,11 @@ def test_a_daemon_that_disappears_is_awaited_until_the_timeout() -> None:
         pytest.param(["wait"], "pass names or --selector, or --all", id="nothing"),
         pytest.param(["wait", "web", "--all"], "pass names or --selector, or --all", id="names and all"),
         pytest.param(["wait", "wbe"], "did you mean web?", id="an unknown name"),
-        pytest.param(["wait", "web", "--for", "done"], "is no state", id="an unknown state"),
-        pytest.param(["wait", "web", "--for", "status=Done"], "is no state", id="an unknown status"),
-        pytest.param(["wait", "web", "--for", "condition=Ready=Yes"], "is no state", id="an unknown value"),
+        pytest.param(["wait", "web", "--for", "done"], "is not a state", id="an unknown state"),
+        pytest.param(["wait", "web", "--for", "status=Done"], "is not a state", id="an unknown status"),
+        pytest.param(
+            ["wait", "web", "--for", "condition=Ready=Yes"], "is not a state", id="an unknown value"
+        ),
         pytest.param(["history", "wbe"], "did you mean web?", id="the history of an unknown name"),
     ],
 )

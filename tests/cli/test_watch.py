@@ -102,8 +102,8 @@ def test_it_goes_on_while_the_daemon_restarts_and_says_how_old_its_table_is() ->
         assert window.picture()[2].startswith("web        Failing")
         answers.stop()
         picture = window.picture(lambda lines: "no daemon responds" in lines[0])
-        assert f"no daemon responds at {answers.url}; this is " in picture[0]
-        assert "s old, of " in picture[0]
+        assert f"no daemon responds at {answers.url}; the table is " in picture[0]
+        assert "s old, from " in picture[0]
         assert picture[3].startswith("web        Failing")
         answers.store = {"sweep": None, "scaleSets": [], "orphans": []}
         answers.start()
@@ -150,7 +150,7 @@ def test_in_a_pipe_there_is_a_line_for_each_change() -> None:
         time.sleep(3)
         answers.store = store(later)
         answers.start()
-        assert next(lines) == "web no longer fits, or its spec was removed"
+        assert next(lines) == "web no longer matches, or its spec was removed"
 
 
 def test_in_a_pipe_json_is_an_object_for_each_change() -> None:
@@ -184,6 +184,6 @@ def test_watching_needs_a_daemon(tmp_path: Any) -> None:
     assert (done.code, done.err) == (
         1,
         [
-            "error: no daemon responds at http://127.0.0.1:1; --watch needs one: start it with `reconciler run`, or omit --watch"
+            "error: no daemon responds at http://127.0.0.1:1; --watch needs a running daemon: start one with `reconciler run`, or omit --watch"
         ],
     )

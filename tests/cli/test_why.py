@@ -91,7 +91,7 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
         f"ends        {Reason.HEALTH_CHECK_FAILED.meaning.remedy}",
         "since       2026-01-05 08:51:00 UTC",
         "checked     2026-01-05 09:00:00 UTC; next check at the next sweep",
-        "safe now    no instance may be taken down: 1 of 4 unavailable (maxUnavailable 20%, 1 unhealthy with maxUnhealthy 20%); the model is on 1.2.3, not proven here",
+        "safe now    no instance may be taken down: 1 of 4 unavailable (maxUnavailable 20%; 1 unhealthy, maxUnhealthy 20%); the model is on 1.2.3, not proven here",
         "declared    Canonical:ubuntu:server:1.2.3, commit 91eab1ad9c",
         "conditions  Ready False since 2026-01-05 08:51:00, Reconciling True, Stalled False, Healthy False (HealthCheckFailed), Drifted True (InstanceDrift)",
         "gate        windows open: open until 12:00",
@@ -151,12 +151,12 @@ OTHER = {"commit": "5d41402abc4b", "spec": "79b1126502bb"}
     [
         pytest.param(
             {"observedRevision": OTHER},
-            "declared    Canonical:ubuntu:server:1.2.3, commit 91eab1ad9c; no decision yet, the last one is about commit 5d41402abc",
+            "declared    Canonical:ubuntu:server:1.2.3, commit 91eab1ad9c; no decision yet; the last one was about commit 5d41402abc",
             id="a commit without a decision yet",
         ),
         pytest.param(
             {"observedRevision": OTHER | {"commit": ""}, "revision": REVISION | {"commit": ""}},
-            "declared    Canonical:ubuntu:server:1.2.3; no decision yet, the last one is about the previous specs",
+            "declared    Canonical:ubuntu:server:1.2.3; no decision yet; the last one was about the previous specs",
             id="a directory without commits",
         ),
         pytest.param(
@@ -215,7 +215,7 @@ def test_a_scale_set_that_is_not_checked_yet() -> None:
         pytest.param(
             "x",
             1,
-            "error: no spec in force is named 'x'; run `reconciler status` for the names",
+            "error: no spec in force is named 'x'; run `reconciler status` to see the names",
             id="an unknown name",
         ),
     ],

@@ -84,14 +84,14 @@ def test_the_place_by_the_variables_of_a_ci(
         pytest.param(
             {},
             [
-                "no forge: GITHUB_ACTIONS, GITLAB_CI and TF_BUILD are not set, so this is none of their CIs; pass --forge github, --forge gitlab or --forge azure-devops"
+                "no forge: GITHUB_ACTIONS, GITLAB_CI and TF_BUILD are not set, so this job runs in none of their CIs; pass --forge github, --forge gitlab or --forge azure-devops"
             ],
             id="no CI",
         ),
         pytest.param(
             {"GITHUB_ACTIONS": "true", "GITHUB_REF": "refs/heads/main"},
             [
-                "no URL of the API: GITHUB_API_URL is not set; GitHub Actions sets it, or pass --api-url",
+                "no API URL: GITHUB_API_URL is not set; GitHub Actions sets it, or pass --api-url",
                 "no repository: GITHUB_REPOSITORY is not set; GitHub Actions sets it, or pass --repository",
                 "no pull request: the event has none; run the workflow on `pull_request`, or pass --pull-request",
                 "no token: GITHUB_TOKEN is not set; set it in the `env` of the step to ${{ github.token }}, or pass --token-file",
@@ -108,7 +108,7 @@ def test_the_place_by_the_variables_of_a_ci(
         pytest.param(
             {"GITLAB_CI": "true", "CI_JOB_TOKEN": "job", "GITLAB_TOKEN": "$GITLAB_TOKEN"},
             [
-                "no URL of the API: CI_API_V4_URL is not set; GitLab CI sets it, or pass --api-url",
+                "no API URL: CI_API_V4_URL is not set; GitLab CI sets it, or pass --api-url",
                 "no repository: CI_MERGE_REQUEST_PROJECT_ID and CI_PROJECT_ID are not set; GitLab CI sets them, or pass --repository",
                 "no pull request: CI_MERGE_REQUEST_IID is not set; run the job in merge request pipelines, or pass --pull-request",
                 "no token: GITLAB_TOKEN is not set; set it as a CI/CD variable to a project access token with the scope api (CI_JOB_TOKEN cannot write comments; a protected variable does not reach unprotected branches), or pass --token-file",
@@ -122,7 +122,7 @@ def test_the_place_by_the_variables_of_a_ci(
                 "SYSTEM_ACCESSTOKEN": "$(System.AccessToken)",
             },
             [
-                "no URL of the API: SYSTEM_COLLECTIONURI is not set; Azure Pipelines sets it, or pass --api-url",
+                "no API URL: SYSTEM_COLLECTIONURI is not set; Azure Pipelines sets it, or pass --api-url",
                 "no repository: SYSTEM_TEAMPROJECT is not set; Azure Pipelines sets them, or pass --repository",
                 "no pull request: SYSTEM_PULLREQUEST_PULLREQUESTID is not set; run the pipeline by a build validation policy, or pass --pull-request",
                 "no token: SYSTEM_ACCESSTOKEN is not set; map it in the `env` of the step to $(System.AccessToken), or pass --token-file",
@@ -139,18 +139,18 @@ def test_the_place_by_the_variables_of_a_ci(
         pytest.param(
             {**GITHUB, "GITHUB_API_URL": "http://github.example.com/api/v3"},
             [
-                "the URL of the API, http://github.example.com/api/v3, is not secure, and the token is sent to it; use https"
+                "the API URL http://github.example.com/api/v3 is not secure, and the token is sent to it; use https"
             ],
             id="an API without encryption",
         ),
         pytest.param(
             {**GITHUB, "GITHUB_API_URL": "https://me:secret@github.example.com"},
-            ["the URL of the API is not a URL such as https://api.github.com; correct it, or pass --api-url"],
+            ["the API URL is not a URL such as https://api.github.com; correct it, or pass --api-url"],
             id="a password in the URL is not shown",
         ),
         pytest.param(
             {**GITHUB, "GITHUB_API_URL": "https://github.example.com:port"},
-            ["the URL of the API cannot be parsed; correct it, or pass --api-url"],
+            ["the API URL cannot be parsed; correct it, or pass --api-url"],
             id="an invalid port in the URL",
         ),
         pytest.param(
@@ -182,7 +182,7 @@ def test_everything_missing_is_a_usage_error_of_the_command() -> None:
     done = CliRunner(env=job({"GITLAB_CI": "true"})).invoke(main, ["comment"], input="the plan")
     assert (done.exit_code, done.stdout) == (2, "")
     assert [line.split(":")[:2] for line in done.stderr.splitlines()[-4:]] == [
-        ["error", " no URL of the API"],
+        ["error", " no API URL"],
         ["error", " no repository"],
         ["error", " no pull request"],
         ["error", " no token"],

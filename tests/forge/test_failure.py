@@ -58,7 +58,7 @@ TOO_LONG = {
         pytest.param(
             GitHub,
             Reply(403, {"message": "Resource not accessible by integration"}),
-            "the token may not comment here (403: Resource not accessible by integration); give the job `permissions: pull-requests: write`; a workflow of a pull request from a fork has a token that can only read",
+            "the token is not allowed to comment here (403: Resource not accessible by integration); give the job `permissions: pull-requests: write`; a workflow of a pull request from a fork has a token that can only read",
             id="GitHub 403",
         ),
         pytest.param(
@@ -70,7 +70,7 @@ TOO_LONG = {
         pytest.param(
             GitHub,
             Reply(404, {"message": "Not Found"}),
-            "GitHub has no such pull request, or the token cannot read it (404: Not Found); check the repository and the number, and what the token may read",
+            "GitHub has no such pull request, or the token cannot read it (404: Not Found); check the repository, the number, and what the token may read",
             id="GitHub 404",
         ),
         pytest.param(
@@ -88,7 +88,7 @@ TOO_LONG = {
         pytest.param(
             GitHub,
             Reply(422, {"message": "Validation Failed"}),
-            "GitHub refuses the comment (422: Validation Failed); change what the message names",
+            "GitHub rejects the comment (422: Validation Failed); change what the message names",
             id="GitHub 422 for another reason",
         ),
         pytest.param(
@@ -100,13 +100,13 @@ TOO_LONG = {
         pytest.param(
             GitLab,
             Reply(403, {"error": "insufficient_scope", "error_description": "requires higher privileges"}),
-            "the token may not comment here (403: insufficient_scope: requires higher privileges); use a project access token with the scope api and the role Developer",
+            "the token is not allowed to comment here (403: insufficient_scope: requires higher privileges); use a project access token with the scope api and the role Developer",
             id="GitLab 403",
         ),
         pytest.param(
             GitLab,
             Reply(404, {"message": "404 Project Not Found"}),
-            "GitLab has no such pull request, or the token cannot read it (404: 404 Project Not Found); check the repository and the number, and what the token may read",
+            "GitLab has no such pull request, or the token cannot read it (404: 404 Project Not Found); check the repository, the number, and what the token may read",
             id="GitLab 404",
         ),
         pytest.param(
@@ -142,13 +142,13 @@ TOO_LONG = {
         pytest.param(
             AzureDevOps,
             Reply(403, {"message": "TF401027: You need the Git 'PullRequestContribute' permission"}),
-            "the token may not comment here (403: TF401027: You need the Git 'PullRequestContribute' permission); grant the build service 'Contribute to pull requests' on the repository (Project settings, Repositories, Security)",
+            "the token is not allowed to comment here (403: TF401027: You need the Git 'PullRequestContribute' permission); grant the build service 'Contribute to pull requests' on the repository (Project settings, Repositories, Security)",
             id="Azure DevOps 403",
         ),
         pytest.param(
             AzureDevOps,
             Reply(404, {"message": "TF401180: The requested pull request was not found."}),
-            "Azure DevOps has no such pull request, or the token cannot read it (404: TF401180: The requested pull request was not found.); check the repository and the number, and what the token may read",
+            "Azure DevOps has no such pull request, or the token cannot read it (404: TF401180: The requested pull request was not found.); check the repository, the number, and what the token may read",
             id="Azure DevOps 404",
         ),
         pytest.param(
@@ -160,7 +160,7 @@ TOO_LONG = {
         pytest.param(
             GitHub,
             Reply(451, {"message": "Repository access blocked"}),
-            "GitHub sent an unexpected response (451: Repository access blocked); check the URL of the API",
+            "GitHub sent an unexpected response (451: Repository access blocked); check the API URL",
             id="a status that is not in the table",
         ),
     ],
@@ -180,7 +180,7 @@ def test_a_refused_update_is_reported(forge: Forge) -> None:
     forge.faults = [Fault(Reply(403, {"message": "no"}), methods=("PATCH", "PUT"))]
     done = comment(forge)
     assert done.exit_code == 1
-    assert "the token may not comment here (403: no); " in done.stderr
+    assert "the token is not allowed to comment here (403: no); " in done.stderr
 
 
 def test_every_row_of_the_table_is_in_the_page() -> None:
@@ -201,8 +201,7 @@ def test_the_token_is_not_sent_to_another_host(of: Callable[[str], Reply]) -> No
         done = comment(github)
         assert done.exit_code == 1
         assert done.stderr.endswith(
-            f"GitHub refers to {other.url}, and the token is sent only to {github.url}; "
-            "correct the URL of the API\n"
+            f"GitHub refers to {other.url}, and the token is sent only to {github.url}; correct the API URL\n"
         )
         assert other.requests == []
 
@@ -217,7 +216,7 @@ def test_a_redirect_to_a_password_does_not_show_it() -> None:
 
 def test_redirects_in_a_circle_end(forge: Forge) -> None:
     forge.faults = [Fault(Reply(308, b"", {"Location": "/again"}), times=None)]
-    assert "redirects again and again; check the URL of the API" in comment(forge).stderr
+    assert "redirects too many times; check the API URL" in comment(forge).stderr
 
 
 @pytest.mark.parametrize("kind", [GitHub, GitLab], ids=["GitHub", "GitLab"])
@@ -225,7 +224,7 @@ def test_pages_in_a_circle_end(kind: type[Forge]) -> None:
     with serve(kind) as forge:
         headers = {"X-Next-Page": "2", "Link": f'<{forge.url}/2>; rel="next"'}
         forge.faults = [Fault(Reply(200, [], headers), times=None)]
-        assert "a next page that was read before; check the URL of the API" in comment(forge).stderr
+        assert "a next page that was read before; check the API URL" in comment(forge).stderr
 
 
 @pytest.mark.parametrize(
@@ -246,7 +245,7 @@ def test_a_list_that_cannot_be_read_is_a_failure_and_nothing_is_written(answer: 
     done = comment(forge)
     assert done.exit_code == 1
     assert " sent a response that cannot be read: no " in done.stderr
-    assert done.stderr.endswith("; check the URL of the API\n")
+    assert done.stderr.endswith("; check the API URL\n")
     assert forge.writes == []
 
 

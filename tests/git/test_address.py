@@ -97,7 +97,7 @@ def test_credentials_are_removed_from_a_message_in_every_encoding(text: str) -> 
 
 UNPARSABLE = (
     "the repository URL cannot be parsed and is not shown, because it may contain credentials: "
-    "write it like https://HOST/PATH, and special characters of a password as %XX"
+    "write it like https://HOST/PATH, and special characters in a password as %XX"
 )
 
 

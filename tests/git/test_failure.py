@@ -42,7 +42,7 @@ def of(url: str, clone: Path) -> Repository:
 HTML = b"<!DOCTYPE html>\n<html>\n<head><title>Sign in</title></head>\n<body>\n</body>\n</html>\n"
 MINIFIED = b"<!doctype html><html><body>sign in</body></html>"
 NO_GIT = (
-    "the answer of the server is not git's protocol; "
+    "the server's answer is not in the git protocol; "
     "check the URL; a sign-in page, a proxy or a maintenance page may have answered"
 )
 ANSWERS = [
@@ -87,13 +87,13 @@ def test_a_repository_without_commits_is_still_reported_as_empty(empty: Remote, 
 
 def test_a_connection_that_is_cut(web: Forge, tmp_path: Path) -> None:
     web.cut = 40
-    assert line(of(web.url(), tmp_path / "c")) == "the connection was cut; the next sweep retries"
+    assert line(of(web.url(), tmp_path / "c")) == "the connection was interrupted; the next sweep retries"
 
 
 def test_credentials_that_are_missing_or_refused(web: Forge, tmp_path: Path) -> None:
     web.user = "ada:s3cr3t"
     assert line(of(web.url(), tmp_path / "c")) == (
-        "the server requires credentials, and git has none that it accepts; "
+        "the server requires credentials, and git found none; "
         "set --git-token-file or configure a credential helper"
     )
     wrong = web.url().replace("://", "://ada:wr0ng@")
@@ -107,14 +107,14 @@ def test_a_commit_that_the_server_does_not_have(web: Forge, tmp_path: Path) -> N
     with pytest.raises(SourceUnreachable) as raised:
         missing.commit()
     assert str(raised.value) == (
-        f"commit {'1' * 40} of {web.url()} cannot be fetched: the server does not have this commit, or does not send"
+        f"commit {'1' * 40} of {web.url()} cannot be fetched: the server does not have this commit, or does not serve"
         " commits by their id; check the id, or follow a branch or a tag"
     )
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
     assert line(of("https://127.0.0.1:1/r.git", tmp_path)) == (
-        "no connection to 127.0.0.1 port 1; check the URL, the firewall, and HTTPS_PROXY and NO_PROXY"
+        "cannot connect to 127.0.0.1 port 1; check the URL, the firewall, and HTTPS_PROXY and NO_PROXY"
     )
 
 
@@ -123,13 +123,13 @@ def test_a_path_without_a_repository(tmp_path: Path) -> None:
     file.write_text("scaleSets: []\n")
     for path in (file, tmp_path / "nothere"):
         assert line(of(str(path), tmp_path / "clone")) == (
-            f"{path} is not a git repository; check the URL; the path in it is that of a clone or a bare repository"
+            f"{path} is not a git repository; check the URL; its path must be that of a clone or a bare repository"
         )
 
 
 def test_a_host_that_is_unknown(tmp_path: Path) -> None:
     assert line(of("https://forge.invalid/r.git", tmp_path)) == (
-        "the host forge.invalid is unknown; check the URL and the DNS of this machine"
+        "the host forge.invalid cannot be resolved; check the URL and the DNS of this machine"
     )
 
 
@@ -170,7 +170,7 @@ def test_a_proxy(
 def test_a_proxy_that_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://ada:s3cr3t@proxy.invalid:3128")
     assert line(of("https://forge.invalid/r.git", tmp_path)) == (
-        "the proxy proxy.invalid is unknown; check HTTPS_PROXY and http.proxy"
+        "the proxy proxy.invalid cannot be resolved; check HTTPS_PROXY and http.proxy"
     )
 
 
@@ -183,7 +183,7 @@ def test_a_proxy_is_used_except_for_the_hosts_in_no_proxy(
     commit = of("http://localhost:1/fleet.git", tmp_path / "c").commit()
     assert web.requests[0][1].startswith("http://localhost:1/fleet.git/")
     monkeypatch.setenv("http_proxy", dead)
-    assert line(of(web.url(), tmp_path / "d")).startswith("no connection to 127.0.0.1 port 1; ")
+    assert line(of(web.url(), tmp_path / "d")).startswith("cannot connect to 127.0.0.1 port 1; ")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     assert of(web.url(), tmp_path / "d").commit() == commit
 
@@ -199,7 +199,7 @@ def secure(remote: Remote, tmp_path: Path) -> Iterator[Forge]:
 
 # A git with an older GnuTLS does not say why.
 UNVERIFIED = (
-    "the certificate of the server cannot be verified (git names no reason); "
+    "the server's certificate cannot be verified (git gives no reason); "
     "set GIT_SSL_CAINFO to a file that contains its CA, and check that the certificate has not expired"
 )
 
@@ -207,16 +207,14 @@ UNVERIFIED = (
 def test_a_company_ca(secure: Forge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = secure.url().replace("127.0.0.1", "localhost")
     assert line(of(url, tmp_path / "c")) in (
-        "the certificate of the server is signed by no known CA; set GIT_SSL_CAINFO to a file that contains the CA",
+        "the server's certificate is signed by an unknown CA; set GIT_SSL_CAINFO to a file that contains the CA",
         UNVERIFIED,
     )
     monkeypatch.setenv("GIT_SSL_CAINFO", str(tmp_path / "localhost.pem"))
     assert len(of(url, tmp_path / "c").commit().files) == 1
-    assert line(of(secure.url(), tmp_path / "c")).startswith(
-        "the certificate of the server is for another host; "
-    )
+    assert line(of(secure.url(), tmp_path / "c")).startswith("the server's certificate is for another host; ")
     monkeypatch.setenv("GIT_SSL_CAINFO", str(tmp_path / "missing.pem"))
-    assert line(of(url, tmp_path / "c")).startswith("the file of CA certificates cannot be read; ")
+    assert line(of(url, tmp_path / "c")).startswith("the CA certificate file cannot be read; ")
 
 
 def test_a_company_ca_in_the_configuration_of_git(secure: Forge, tmp_path: Path, fresh_machine: Path) -> None:
@@ -231,7 +229,7 @@ def test_a_certificate_that_has_expired(
     with serve(remote.bare.parent, certificate(tmp_path, "localhost", days=-1)) as forge:
         monkeypatch.setenv("GIT_SSL_CAINFO", str(tmp_path / "localhost.pem"))
         assert line(of(forge.url().replace("127.0.0.1", "localhost"), tmp_path / "c")) in (
-            "the certificate of the server is expired or not valid yet;"
+            "the server's certificate has expired or is not valid yet;"
             " renew the certificate, and check the clock of this machine",
             UNVERIFIED,
         )
@@ -256,12 +254,12 @@ def test_a_connection_that_is_cut_before_tls(tmp_path: Path) -> None:
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
     assert told.startswith("the TLS handshake failed (")
-    assert told.endswith("check the port of the URL, the firewall, and HTTPS_PROXY and NO_PROXY")
+    assert told.endswith("check the port in the URL, the firewall, and HTTPS_PROXY and NO_PROXY")
 
 
 def test_https_at_a_port_of_plain_http(web: Forge, tmp_path: Path) -> None:
     assert line(of(web.url().replace("http:", "https:"), tmp_path / "c")) == (
-        "the server does not speak TLS at this port; check the port of the URL"
+        "the server does not speak TLS on this port; check the port in the URL"
     )
 
 
@@ -313,7 +311,7 @@ def test_ssh_keys(server: Sshd, remote: Remote, tmp_path: Path, monkeypatch: pyt
     garbage.chmod(0o600)
     assert told("missing") == (
         f"ssh cannot read the key {server.directory}/missing: No such file or directory; "
-        "name the file of the private key"
+        "name the private key file"
     )
     assert "passphrase" in told("locked")
     assert told("open") == (
@@ -325,9 +323,11 @@ def test_ssh_keys(server: Sshd, remote: Remote, tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_server_that_ssh_does_not_reach(tmp_path: Path) -> None:
-    assert line(of("ssh://ada@127.0.0.1:1/r.git", tmp_path)).startswith("no connection to 127.0.0.1 port 1; ")
+    assert line(of("ssh://ada@127.0.0.1:1/r.git", tmp_path)).startswith(
+        "cannot connect to 127.0.0.1 port 1; "
+    )
     assert line(of("ssh://ada@forge.invalid/r.git", tmp_path)).startswith(
-        "the host forge.invalid is unknown; "
+        "the host forge.invalid cannot be resolved; "
     )
 
 
@@ -516,7 +516,7 @@ def test_the_reason_for_a_certificate_that_cannot_be_verified_is_named() -> None
     output = "fatal: unable to access 'https://h/r/': SSL certificate problem: CA md too weak"
     row = find(output)
     assert row is not None
-    assert row.describe(output)[0] == "the certificate of the server cannot be verified (CA md too weak)"
+    assert row.describe(output)[0] == "the server's certificate cannot be verified (CA md too weak)"
 
 
 def test_what_the_output_does_not_name_is_left_open() -> None:

@@ -52,7 +52,7 @@ def forge() -> Iterator[str]:
 def test_git_does_not_prompt_for_credentials(forge: str, tmp_path: Path) -> None:
     assert reason(Repository(f"http://{forge}/r.git", branch("main"), "", tmp_path)) == (
         f"branch main of http://{forge}/r.git cannot be fetched: the server requires credentials,"
-        " and git has none that it accepts; set --git-token-file or configure a credential helper"
+        " and git found none; set --git-token-file or configure a credential helper"
     )
 
 
@@ -69,7 +69,7 @@ def test_credentials_in_the_url_are_used_and_never_shown(forge: str, tmp_path: P
 def test_an_unreachable_host_is_one_line_without_credentials(tmp_path: Path) -> None:
     message = reason(Repository(f"https://ada:{SECRET}@127.0.0.1:1/r.git", branch("main"), "", tmp_path))
     assert message == (
-        "branch main of https://127.0.0.1:1/r.git cannot be fetched: no connection to 127.0.0.1 port 1;"
+        "branch main of https://127.0.0.1:1/r.git cannot be fetched: cannot connect to 127.0.0.1 port 1;"
         " check the URL, the firewall, and HTTPS_PROXY and NO_PROXY"
     )
 
@@ -99,7 +99,7 @@ def test_the_error_of_ssh_is_reported_instead_of_the_closed_connection(
     )
     assert reason(Repository("git@h:r.git", branch("main"), "", tmp_path / "clone")) == (
         "branch main of git@h:r.git cannot be fetched: git@h accepted none of the SSH keys (publickey);"
-        " give the repository the public key; ssh uses no key that is missing or has a passphrase"
+        " add the public key to the repository; ssh skips a key that is missing or has a passphrase"
     )
 
 
@@ -160,7 +160,7 @@ def test_after_a_kill_the_remaining_git_process_keeps_the_lock(
     left = int(pid.read_text())
     assert alive(left)
     after = Repository("ssh://h/r", branch("main"), "", tmp_path / "c", timeout=timedelta(seconds=0.5))
-    assert "another process still uses" in reason(after)
+    assert "another process is still using" in reason(after)
     os.killpg(os.getpgid(left), signal.SIGKILL)
     assert ends(left)
     assert "git ls-remote took longer" in reason(after)
@@ -275,5 +275,5 @@ def test_a_server_that_floods_the_error_output_is_cut_off(
 ) -> None:
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh(tmp_path, "yes 'a long message of the server' >&2 & sleep 60"))
     assert reason(Repository("ssh://h/r.git", branch("main"), "", tmp_path / "clone")) == (
-        "branch main of ssh://h/r.git cannot be fetched: git ls-remote wrote more than this program reads"
+        "branch main of ssh://h/r.git cannot be fetched: git ls-remote wrote more output than this program accepts"
     )

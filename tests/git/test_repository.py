@@ -65,7 +65,7 @@ def test_entries_that_are_not_readable_files_are_problems(remote: Remote) -> Non
     assert paths(commit) == ["specs/limit.yaml", "specs/web.yaml"]
     assert problems(commit) == [
         "specs/large.yaml: is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
-        "specs/module: is a submodule, which is not fetched: commit the specs to this repository",
+        "specs/module: is a submodule, and submodules are not fetched: commit the specs to this repository",
     ]
 
 
@@ -91,7 +91,7 @@ def test_a_terminal_escape_in_a_subject_is_escaped(remote: Remote) -> None:
         pytest.param("spec", "spec: no such directory in commit {}: did you mean specs?", id="a directory with a similar name"),
         pytest.param("a/b", "a: no such directory in commit {}: check the path", id="a directory without a similar name"),
         pytest.param("specs/web.yaml", "specs/web.yaml: is a file: name the directory that contains the specs", id="a path of a file"),
-        pytest.param("link", "link: is a symbolic link, which is not followed: name the directory that it leads to", id="a path of a symbolic link"),
+        pytest.param("link", "link: is a symbolic link, and links are not followed: name the directory that it points to", id="a path of a symbolic link"),
         pytest.param("docs", "docs: contains no spec files in commit {}: add a file whose name ends in .yaml or .yml", id="a directory without spec files"),
         pytest.param("sp*", "sp*: no such directory in commit {}: check the path", id="a pattern is treated as a name"),
     ],
@@ -159,7 +159,7 @@ def test_a_remote_that_is_unreachable_for_a_while(remote: Remote) -> None:
     away = remote.bare.rename(remote.bare.with_name("away"))
     assert reason(repository) == (
         f"branch main of {remote.url} cannot be fetched: {remote.bare} is not a git repository; "
-        "check the URL; the path in it is that of a clone or a bare repository"
+        "check the URL; its path must be that of a clone or a bare repository"
     )
     assert repository.last() == commit
     away.rename(remote.bare)
@@ -291,7 +291,7 @@ def test_a_second_process_waits_for_the_lock(remote: Remote) -> None:
     short = Repository(remote.url, branch("main"), "specs", remote.clone, timeout=timedelta(seconds=0.2))
     with lock(remote.clone, timedelta(seconds=1)):
         assert reason(short) == (
-            f"the clone in {remote.clone} cannot be used: another process still uses {remote.clone} after 0.2 s"
+            f"the clone in {remote.clone} cannot be used: another process is still using {remote.clone} after 0.2 s"
         )
     assert remote.repository().commit().problems == ()
 

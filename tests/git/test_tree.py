@@ -78,12 +78,12 @@ def test_a_file_that_is_missing_from_the_clone_is_fetched_or_reported(git: Run) 
     [
         pytest.param(
             b"x" * 4096,
-            "web.yaml: is a symbolic link to a path of 4,096 bytes, which does not exist: fix or remove the link",
+            "web.yaml: is a broken symbolic link to a path of 4,096 bytes: fix or remove the link",
             id="a link that is longer than a path",
         ),
         pytest.param(
             b"",
-            "web.yaml: is a symbolic link to a path of 0 bytes, which does not exist: fix or remove the link",
+            "web.yaml: is a broken symbolic link to a path of 0 bytes: fix or remove the link",
             id="an empty link",
         ),
     ],

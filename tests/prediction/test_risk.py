@@ -87,7 +87,7 @@ def test_a_pause_is_the_first_risk_and_the_forecast_goes_on() -> None:
         pytest.param(
             [scale_set("a", capacity=5), scale_set("b", capacity=5)],
             [spec("a", suspend=True), spec("b", dependsOn=["a"])],
-            "would not begin by the forecast; DependencyNotReady: the rollout to 24.04.202601140 is waiting because scale set a is Suspended",
+            "according to the forecast, would not begin; DependencyNotReady: the rollout to 24.04.202601140 is waiting because scale set a is Suspended",
             ("b",),
             id="a scale set that waits for another one for ever",
         ),
@@ -129,7 +129,7 @@ def test_a_pause_is_the_first_risk_and_the_forecast_goes_on() -> None:
         pytest.param(
             [scale_set(capacity=5, instanceStates=[{"id": "2", "latestModelApplied": False}])],
             [spec()],
-            "the upgrade also applies other changes of the model that are pending",
+            "the upgrade also applies other pending model changes",
             ("web",),
             id="a change of the model by somebody else",
         ),
@@ -174,7 +174,7 @@ def test_the_deadline_of_a_rollout_that_ended_long_ago_does_not_count() -> None:
 def test_a_deadline_that_is_exceeded_is_named_once() -> None:
     found = risks_of([scale_set(capacity=5)], [spec(rollout={"deadline": "10m"})])
     assert [each.names for each in found] == [("web",)]
-    assert found[0].message.startswith("would not complete by the forecast; DeadlineExceeded: ")
+    assert found[0].message.startswith("according to the forecast, would not complete; DeadlineExceeded: ")
 
 
 MAY_NOT = {"actions": ROLE, "notActions": ["Microsoft.Compute/locations/publishers/*"]}
@@ -199,7 +199,7 @@ def test_a_catalogue_that_cannot_be_read_is_no_risk_of_what_does_not_change() ->
 def test_a_catalogue_that_blocks_the_rollout_is_named_once() -> None:
     world = World(fleet(scale_set(capacity=5), permissions=MAY_NOT), spec(version="latest"))
     (found,) = risks(plan_of(world))
-    assert found.message.startswith("would not begin by the forecast; CatalogueUnreadable: ")
+    assert found.message.startswith("according to the forecast, would not begin; CatalogueUnreadable: ")
     assert "ongoing since" not in found.message
 
 
@@ -230,7 +230,7 @@ def test_a_chain_of_waits_is_one_risk_that_names_where_it_begins() -> None:
     found = risks_of(sets, [of_all(maxChange="100%"), *specs])
     assert [each.names for each in found] == [("a",), ("b", "c", "d")]
     assert found[1].message == (
-        "would not begin by the forecast; DependencyNotReady: a scale set that goes first, by `dependsOn` or "
+        "according to the forecast, would not begin; DependencyNotReady: a scale set that goes first, by `dependsOn` or "
         "by its `wave`, is not Ready, because of a (NotManualMode)"
     )
 
@@ -247,7 +247,7 @@ def test_an_image_to_return_to_is_missed_before_it_is_needed(
     changes: dict[str, Any], on_failure: str, names: tuple[str, ...]
 ) -> None:
     found = risks_of([scale_set(capacity=5) | changes], [spec(rollout={"onFailure": on_failure})])
-    message = "no last good image is known, so rollout.onFailure has none to return to"
+    message = "no last good image is known, so rollout.onFailure has no image to return to"
     assert tuple(name for each in found if each.message == message for name in each.names) == names, found
 
 

@@ -296,7 +296,7 @@ def test_a_scale_set_of_another_group_is_a_warning(web: str) -> None:
     declared = declare([File("web.yaml", web.replace("vmss-reconciler/v1alpha1", "v1alpha1").encode())])
     assert (declared.scale_sets, declared.problems) == ((), ())
     assert [str(each) for each in declared.warnings] == [
-        'web.yaml:1:13: apiVersion: "v1alpha1" is another program\'s, so this ScaleSet is passed over: write'
+        'web.yaml:1:13: apiVersion: "v1alpha1" belongs to another program, so this ScaleSet is skipped: write'
         " vmss-reconciler/v1alpha1 if it is a spec"
     ]
 

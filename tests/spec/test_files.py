@@ -84,7 +84,7 @@ def test_every_unreadable_path_is_a_problem(there: Path) -> None:
             "empty: contains no spec files: add a file whose name ends in .yaml or .yml",
             "large.yaml: is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
             "large.yaml/a.yaml: no such file or directory: check the path",
-            "lost.yaml: is a symbolic link to nowhere, which does not exist: fix or remove the link",
+            "lost.yaml: is a broken symbolic link to nowhere: fix or remove the link",
             "missing.yaml: no such file or directory: check the path",
             "nul\\x00.yaml: no such file or directory: check the path",
             "pipe.yaml: is a named pipe, not a file: remove it or name a file",
@@ -107,7 +107,7 @@ def test_unreadable_paths_in_a_directory_are_problems(there: Path) -> None:
         ["specs/a.yaml"],
         [
             "specs/dir.yaml: is a directory, but its name ends in .yaml or .yml: rename the directory",
-            "specs/lost.yaml: is a symbolic link to nowhere, which does not exist: fix or remove the link",
+            "specs/lost.yaml: is a broken symbolic link to nowhere: fix or remove the link",
             "specs/pipe.yaml: is a named pipe, not a file: remove it or name a file",
             "specs/up: is a symbolic link to .., outside specs, and is not followed: move the directory below specs",
         ],

@@ -157,7 +157,7 @@ OUTSIDE = "and is not followed: move the {} below specs"
             Found(
                 ["specs/a.yaml"],
                 [
-                    "specs/lost.yaml: is a symbolic link to nowhere, which does not exist: fix or remove the link",
+                    "specs/lost.yaml: is a broken symbolic link to nowhere: fix or remove the link",
                     "specs/round.yaml: is part of a loop of symbolic links: remove it or point it to a file",
                 ],
                 [],
@@ -204,7 +204,7 @@ OUTSIDE = "and is not followed: move the {} below specs"
             {"a.yaml": SPEC, "long.yaml": Path("x" * 200)},
             Found(
                 ["specs/a.yaml"],
-                [f"specs/long.yaml: is a symbolic link to {'x' * 50}…{'x' * 30}, which does not exist: fix or remove the link"],
+                [f"specs/long.yaml: is a broken symbolic link to {'x' * 50}…{'x' * 30}: fix or remove the link"],
                 [],
                 0,
             ),
@@ -214,7 +214,7 @@ OUTSIDE = "and is not followed: move the {} below specs"
             {"a.yaml": SPEC, "b.yaml": Path("nowhere/../a.yaml")},
             Found(
                 ["specs/a.yaml"],
-                ["specs/b.yaml: is a symbolic link to nowhere/../a.yaml, which does not exist: fix or remove the link"],
+                ["specs/b.yaml: is a broken symbolic link to nowhere/../a.yaml: fix or remove the link"],
                 [],
                 0,
             ),

@@ -50,7 +50,7 @@ def test_a_rollout_continues_while_observations_of_settled_scale_sets_wait() -> 
     assert world.lines()["web"] == says("UpToDate", "10", NEW)
     waited = next(each for each in world.outcomes if each.name == "still" and each.reason == "Throttled")
     assert (
-        "of 1080 requests of HighCostGetVMScaleSetSubscriptionMaximum are left, reserved for other clients"
+        "of 1080 requests are left in HighCostGetVMScaleSetSubscriptionMaximum, reserved for other clients"
         in waited.message
     )
     assert "Throttled" not in world.reasons("web")

@@ -48,13 +48,14 @@ def act(
 def _report(published: Published, place: Place, key: str) -> None:
     if not published.is_own:
         click.echo(
-            f"warning: {place.forge.name} does not tell whose token this is; the first comment with the key "
-            f"{key} counts, even if someone else wrote it",
+            f"warning: {place.forge.name} does not say whose token this is, so the first comment with the "
+            f"key {key} counts, even if someone else wrote it",
             err=True,
         )
     if others := [each.url or each.key for each in published.others]:
+        verb = "was" if len(others) == 1 else "were"
         click.echo(
-            f"warning: {count(len(others), 'more comment')} with the key {key}, not updated; delete: "
+            f"warning: {count(len(others), 'more comment')} with the key {key} {verb} not updated; delete "
             f"{', '.join(others)}",
             err=True,
         )
@@ -72,9 +73,9 @@ def _text(file: Path) -> str:
     except OSError as error:
         fail(f"{name} cannot be read: {(error.strerror or str(error)).lower()}")
     except UnicodeDecodeError as error:
-        fail(f"{name}: not UTF-8 at byte {error.start}; write the text in UTF-8")
+        fail(f"{name} is not UTF-8 at byte {error.start}; write the text in UTF-8")
     if not text.strip():
-        fail(f"{name}: the text is empty, and nothing is written; check whether the command before failed")
+        fail(f"{name} is empty, so nothing was written; check whether the previous command failed")
     return text
 
 

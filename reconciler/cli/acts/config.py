@@ -91,7 +91,7 @@ def _with_current(path: Path, text: str, name: str) -> str:
             return changed
     except ConfigError:
         pass
-    raise ConfigError(f"{path}: the line of currentContext was not found; write it yourself: {line}")
+    raise ConfigError(f"{path}: the line that sets currentContext was not found; write it yourself: {line}")
 
 
 def _found(

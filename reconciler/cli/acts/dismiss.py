@@ -60,7 +60,7 @@ def _dismiss(target: Target, compute: Compute) -> str:
     model = model_at(target, compute)
     began = open_rollout(model)
     if began is None:
-        return "unchanged: its rollout has ended, or was dismissed before"
+        return "unchanged: its rollout has ended, or was already dismissed"
     instances = compute.instances(target, model, Priority.ROLLOUT)
     if not partial_read(model, instances) and orphan("", model, instances, compute.now()) is None:
         return f"unchanged: its rollout to {began.image.name} has ended"
@@ -68,6 +68,6 @@ def _dismiss(target: Target, compute: Compute) -> str:
     check_writable(model, persisted)
     compute.persist(target, model, persisted)
     return (
-        f"its rollout to {began.image.name}, begun at {moment(began.at)}, is dismissed; it stays as it is, "
-        "and is no longer Orphaned from the next sweep on"
+        f"its rollout to {began.image.name}, begun at {moment(began.at)}, is dismissed; the scale set stays "
+        "as it is, and is no longer Orphaned after the next sweep"
     )

@@ -45,7 +45,9 @@ def act(
     announce(fleet.session)
     signed = replace(ordered, by=(by or _signed_in(fleet.session))[:LONGEST_NAME])
     if not change_tags(scope, partial(write_pause, fleet.session, signed)):
-        note = f"; the daemon at {server} is paused, and forgets it when it restarts" if is_told else ""
+        note = (
+            f"; the daemon at {server} is paused, but forgets the pause when it restarts" if is_told else ""
+        )
         fail(f"not every tag was written{note}; run the command again")
 
 
@@ -64,7 +66,8 @@ def _tell(server: str, ordered: Pause) -> bool:
         return False
     except DaemonRefused as refused:
         click.echo(
-            f"the daemon at {server} was not told ({refused}); it reads the tag before each write", err=True
+            f"the daemon at {server} was not notified ({refused}), but reads the tag before each write",
+            err=True,
         )
         return False
     return True

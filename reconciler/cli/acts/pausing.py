@@ -48,7 +48,7 @@ def change_tags(
 
     def wait(what: str, seconds: float) -> None:
         if what not in announced_waits and seconds >= 1:
-            click.echo(f"{what}: Azure throttles; trying again in {seconds:.0f} s", err=True)
+            click.echo(f"{what}: Azure is throttling; retrying in {seconds:.0f} s", err=True)
             announced_waits.add(what)
         sleep(seconds)
 

@@ -115,7 +115,7 @@ def _earlier(directory: Path | None, revision: str) -> _Earlier:
     declared = declare(found.selection.files)
     problems = (*found.selection.problems, *declared.problems)
     warnings = [f"commit {found.commit[:10]}: {each}" for each in problems]
-    absent = f"it has no specs in {printable(str(directory))}, so every spec counts as added"
+    absent = f"the base has no specs in {printable(str(directory))}, so every spec counts as added"
     return _Earlier(
         Base(found.commit, {each.target.key: each for each in declared.scale_sets}),
         tuple(filter(None, (found.warning, *warnings))),

@@ -17,7 +17,7 @@ def act(*, name: str | None, html: Path, server: str) -> None:
     except DaemonUnreachable as unreachable:
         fail(f"{unreachable}; only a running daemon has the pages")
     except DaemonRefused as refused:
-        fail(f"the daemon at {server} has no such page ({refused}); is it of an older version?")
+        fail(f"the daemon at {server} has no such page ({refused}); it may be an older version")
     try:
         html.write_text(text)
     except OSError as error:

@@ -46,5 +46,5 @@ def _tell(server: str) -> None:
         click.echo(f"{unreachable}; a daemon elsewhere continues at its next sweep", err=True)
     except DaemonRefused as refused:
         click.echo(
-            f"the daemon at {server} was not told ({refused}); it continues at its next sweep", err=True
+            f"the daemon at {server} was not notified ({refused}), but continues at its next sweep", err=True
         )

@@ -31,7 +31,7 @@ def act(
 ) -> None:
     """Retry an image that has failed, or a rollout that has stopped."""
     if bool(names or selector is not None) == (reference is not None):
-        raise click.UsageError("pass either NAMES, --selector or --image IMAGE")
+        raise click.UsageError("pass NAMES, --selector or --image IMAGE")
     in_force = scale_sets_in_force(fleet.specs, "retried")
     check_permitted(in_force.values(), "retry")
     if reference is None:
@@ -48,7 +48,7 @@ def act(
     if not all(retried):
         sys.exit(FAILURE)
     if not retryable:
-        click.echo(f"{reference} has failed in no scale set; nothing to retry")
+        click.echo(f"{reference} has not failed in any scale set; nothing to retry")
 
 
 def _failures(reference: str, states: Iterable[ScaleSetState]) -> list[tuple[ScaleSet, Image]]:
@@ -56,7 +56,7 @@ def _failures(reference: str, states: Iterable[ScaleSetState]) -> list[tuple[Sca
     states = list(states)
     wanted = {Fingerprint.of(each.exact): each.exact for each in states if _is_called(each.exact, reference)}
     if not wanted:
-        fail(f"no spec in force declares {reference}; run `reconciler status` for the images")
+        fail(f"no spec in force declares {reference}; run `reconciler status` to see the images")
     return [
         (each.desired, image)
         for each in states

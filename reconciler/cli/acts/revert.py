@@ -30,13 +30,13 @@ def act(*, name: str, specs: Path, session: Session) -> None:
     except (AzureFailure, TagUnchanged) as why:
         fail(f"{name}: {why}")
     if good is None:
-        fail(f"{name}: no last good image is known; `git log` has the images that were declared before")
+        fail(f"{name}: no last good image is known; `git log` shows the images that were declared before")
     if same(good, desired.image):
-        click.echo(f"{name}: unchanged: the spec declares {good} already")
+        click.echo(f"{name}: unchanged: the spec already declares {good}")
         return
     changed = _rewrite(desired, good)
     if not changed:
-        fail(f"{name}: declare {good} by hand; it differs from {desired.image} in more than its version")
+        fail(f"{name}: {good} differs from {desired.image} in more than its version; declare it by hand")
     for place in changed:
         click.echo(f"{place}: {version(desired.image)} is now {version(good)}")
     others = [each.name for each in in_force.values() if each.image_lines & desired.image_lines]

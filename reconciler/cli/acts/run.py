@@ -205,7 +205,7 @@ def _hooks(listen: tuple[str, int] | None, secret_file: Path | None) -> _Webhook
     if listen and secret_file:
         return _WebhookListener(listen, SecretFile(secret_file))
     if listen or secret_file:
-        raise click.UsageError("--webhook-listen and --webhook-secret-file need each other")
+        raise click.UsageError("--webhook-listen and --webhook-secret-file must be used together")
     return None
 
 

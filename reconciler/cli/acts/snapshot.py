@@ -40,7 +40,7 @@ def act(
     _check_usage(subscriptions, resource_groups)
     if selector is not None and subscriptions:
         raise click.UsageError(
-            "--selector and --subscription exclude each other: the labels are in the specs"
+            "--selector and --subscription cannot be combined, because labels are in the specs"
         )
     declared: Mapping[str, Image] = {}
     if subscriptions:

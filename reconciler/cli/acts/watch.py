@@ -33,7 +33,9 @@ def watch(server: str, wanted: RowFilter, output: str) -> None:
     try:
         found = store_of(server)
     except DaemonUnreachable as unreachable:
-        fail(f"{unreachable}; --watch needs one: start it with `reconciler run`, or omit --watch")
+        fail(
+            f"{unreachable}; --watch needs a running daemon: start one with `reconciler run`, or omit --watch"
+        )
     check_names(found, wanted)
     view = _View(server, wanted, found)
     out = console()
@@ -91,7 +93,9 @@ class _View:
         return replace(shown, notice=self._notice(shown.now)) if self.failure else shown
 
     def _notice(self, now: datetime) -> str:
-        return f"{self.failure}; this is {short_length(now - self._at)} old, of {self._at:%H:%M:%S} UTC"
+        return (
+            f"{self.failure}; the table is {short_length(now - self._at)} old, from {self._at:%H:%M:%S} UTC"
+        )
 
 
 def _print_changes(view: _View, output: str) -> None:
@@ -115,7 +119,7 @@ def _print_changes(view: _View, output: str) -> None:
             for line in lines.of(cells, removed):
                 click.echo(line)
         if view.failure != said and view.failure:
-            click.echo(f"{view.failure}; watching goes on", err=True)
+            click.echo(f"{view.failure}; still watching", err=True)
         said = view.failure
         view.look()
 
@@ -142,4 +146,4 @@ class _ChangedLines:
         lines = self._grid.lines(rows, shown) if is_first else (self._grid.line(row, shown) for row in rows)
         yield from (plain(line).rstrip() for line in lines)
         for name in removed:
-            yield f"{name}  no longer fits, or its spec was removed"
+            yield f"{name}  no longer matches, or its spec was removed"

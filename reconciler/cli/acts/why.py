@@ -109,7 +109,7 @@ def _safety(row: Json) -> list[str]:
     may = f"{count(allowed, 'instance')} may be taken down" if allowed else "no instance may be taken down"
     limits = f"maxUnavailable {found['maxUnavailable']}"
     if found["unhealthy"]:
-        limits += f", {found['unhealthy']} unhealthy with maxUnhealthy {found['maxUnhealthy']}"
+        limits += f"; {found['unhealthy']} unhealthy, maxUnhealthy {found['maxUnhealthy']}"
     what = f"{found['unavailable']} of {found['of']} unavailable ({limits})"
     image = f"; the model is on {row['shortModelImage']}, " if found["imageProven"] is not None else ""
     proof = f"{'proven' if found['imageProven'] else 'not proven'} here" if image else ""
@@ -138,7 +138,7 @@ def _declaration_of(row: Json) -> str:
     if observed is None:
         return f"{declaration}; no decision yet"
     about = f"commit {observed['commit'][:10]}" if observed["commit"] else "the previous specs"
-    return f"{declaration}; no decision yet, the last one is about {about}"
+    return f"{declaration}; no decision yet; the last one was about {about}"
 
 
 def _by(commit: str) -> str:

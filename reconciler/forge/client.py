@@ -89,7 +89,7 @@ class Client:
     def _elsewhere(self, url: str) -> str:
         origin = self._clean(_origin(url)) or "an address that cannot be parsed"
         return (
-            f"{self.forge.name} redirects to {origin}, but the token is sent only to {_origin(self._api)}; "
+            f"{self.forge.name} refers to {origin}, but the token is sent only to {_origin(self._api)}; "
             "correct the API URL"
         )
 

@@ -130,7 +130,7 @@ def test_of_two_comments_with_the_marker_the_first_is_updated_and_the_second_is_
     assert done.exit_code == 0
     assert forge.texts() == [body("the plan"), body("two")]
     (line,) = done.stderr.splitlines()
-    assert line.startswith("warning: 1 more comment with the key plan, not updated; delete: ")
+    assert line.startswith("warning: 1 more comment with the key plan was not updated; delete ")
 
 
 def test_the_account_of_the_token_is_asked_for_only_if_it_matters(forge: Forge) -> None:
@@ -147,7 +147,7 @@ def test_the_first_marked_comment_counts_if_the_forge_does_not_tell_whose_the_to
         gitlab.faults = [Fault(Reply(200, gitlab.comments)), Fault(refused)]
         done = comment(gitlab)
         assert (done.exit_code, gitlab.texts()) == (0, [body("the plan")])
-        assert done.stderr.startswith("warning: GitLab does not tell whose token this is")
+        assert done.stderr.startswith("warning: GitLab does not say whose token this is")
 
 
 def test_deleted_comments_and_those_of_the_system_do_not_count() -> None:
@@ -226,7 +226,7 @@ def test_a_limit_that_lasts_ends_with_the_time_that_was_waited(forge: Forge) -> 
     done = comment(forge, "the plan", "--timeout", "2s")
     assert done.exit_code == 1
     assert (
-        " limits the rate of requests (429: slow down); it asks to wait for 1s; gave up after " in done.stderr
+        " limits the rate of requests (429: slow down); it asks for a wait of 1s; gave up after " in done.stderr
     )
     assert done.stderr.endswith("retry later, or pass a --timeout above 2s\n")
     assert len(forge.requests) > 1
@@ -236,7 +236,7 @@ def test_a_limit_beyond_the_timeout_is_not_waited_for(github: Forge) -> None:
     github.faults = [Fault(Reply(403, LIMITED, {"Retry-After": "3600"}), times=None)]
     done = comment(github)
     assert done.exit_code == 1
-    assert "it asks to wait for 1h; gave up after 0s" in done.stderr
+    assert "it asks for a wait of 1h; gave up after 0s" in done.stderr
     assert len(github.requests) == 1
 
 

@@ -118,7 +118,7 @@ TOO_LONG = {
         pytest.param(
             GitLab,
             Reply(413, b"<html>Request Entity Too Large</html>"),
-            "the text is too long for GitLab or a proxy before it (413); write less; `reconciler plan -o markdown` shortens its own output",
+            "the text is too long for GitLab or a proxy in front of it (413); write less; `reconciler plan -o markdown` shortens its own output",
             id="a proxy before GitLab that refuses a long text",
         ),
         pytest.param(
@@ -201,7 +201,7 @@ def test_the_token_is_not_sent_to_another_host(of: Callable[[str], Reply]) -> No
         done = comment(github)
         assert done.exit_code == 1
         assert done.stderr.endswith(
-            f"GitHub refers to {other.url}, and the token is sent only to {github.url}; correct the API URL\n"
+            f"GitHub refers to {other.url}, but the token is sent only to {github.url}; correct the API URL\n"
         )
         assert other.requests == []
 
@@ -311,7 +311,7 @@ def test_a_text_that_is_too_long_is_refused_before_anything_is_sent(kind: type[F
     with serve(kind) as forge:
         done = comment(forge, "x" * (room + 1))
         assert (done.exit_code, done.stdout, forge.requests) == (1, "", [])
-        assert f"the comment has {longest + 1:,} characters and " in done.stderr
+        assert f"the comment has {longest + 1:,} characters, but " in done.stderr
         assert done.stderr.endswith("write less; `reconciler plan -o markdown` shortens its own output\n")
         assert comment(forge, "x" * room).exit_code == 0
 

@@ -86,7 +86,7 @@ def test_a_page_may_load_nothing_from_elsewhere(path: str) -> None:
     ("name", "facts"),
     [
         pytest.param("checkout-api", ["Reconciling", "WaitingForInstances", "16/40", "24.04.202601140", "24.04.202601010", "by 5 Jan 09:20 UTC"], id="a rollout under way"),
-        pytest.param("checkout-worker", ["Stalled", "HealthCheckFailed", "merge a fix", "6/18"], id="a halted rollout"),
+        pytest.param("checkout-worker", ["Stalled", "HealthCheckFailed", "a fix is merged", "6/18"], id="a halted rollout"),
         pytest.param("reports", ["Waiting", "OutsideWindow", "continues when the next window opens"], id="a closed window"),
         pytest.param("billing", ["Waiting", "AwaitingApproval", "run reconciler approve"], id="an approval that is missing"),
         pytest.param("catalog", ["Paused", "paused by Grace", "reconciler resume"], id="a pause"),

@@ -291,7 +291,9 @@ def test_who_takes_no_further_part_leads_no_more() -> None:
         pytest.param(Timing(s(30), s(30), s(5)), "duration must be longer", id="a deadline without a margin"),
         pytest.param(Timing(s(35), s(30), s(30)), "at least 2s longer", id="no second try"),
         pytest.param(Timing(s(35), s(30), s(0)), "longer than zero", id="no pause between tries"),
-        pytest.param(Timing(s(35.5), s(30), s(5)), "whole number of seconds", id="a duration with a fraction"),
+        pytest.param(
+            Timing(s(35.5), s(30), s(5)), "whole number of seconds", id="a duration with a fraction"
+        ),
     ],
 )
 def test_times_that_make_no_election_are_refused(timing: Timing, error: str) -> None:

@@ -226,7 +226,8 @@ def test_a_limit_that_lasts_ends_with_the_time_that_was_waited(forge: Forge) -> 
     done = comment(forge, "the plan", "--timeout", "2s")
     assert done.exit_code == 1
     assert (
-        " limits the rate of requests (429: slow down); it asks for a wait of 1s; gave up after " in done.stderr
+        " limits the rate of requests (429: slow down); it asks for a wait of 1s; gave up after "
+        in done.stderr
     )
     assert done.stderr.endswith("retry later, or pass a --timeout above 2s\n")
     assert len(forge.requests) > 1

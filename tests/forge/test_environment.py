@@ -233,12 +233,12 @@ def test_an_event_that_says_nothing_leaves_the_ref(written: str, tmp_path: Path)
 @pytest.mark.parametrize(
     "text, said",
     [
-        pytest.param(
-            " \n", "standard input is empty, so nothing was written; check whether", id="no text"
-        ),
+        pytest.param(" \n", "standard input is empty, so nothing was written; check whether", id="no text"),
         pytest.param("\ufeff\n", "standard input is empty", id="nothing but a byte order mark"),
         pytest.param(
-            b"caf\xe9", "standard input is not UTF-8 at byte 3; write the text in UTF-8", id="another encoding"
+            b"caf\xe9",
+            "standard input is not UTF-8 at byte 3; write the text in UTF-8",
+            id="another encoding",
         ),
     ],
 )

@@ -149,10 +149,10 @@ def _passed_over(foreign: int, ignored: int) -> str:
     """What was not read as a spec.
 
     >>> _passed_over(1, 2), _passed_over(0, 0)
-    ('; passed over: 1 document of another program, 2 by .reconcilerignore', '')
+    ('; skipped: 1 document for other programs, 2 by .reconcilerignore', '')
     """
     parts = [
-        f"{count(foreign, 'document')} of other programs" if foreign else "",
+        f"{count(foreign, 'document')} for other programs" if foreign else "",
         f"{ignored} by {IGNORE}" if ignored else "",
     ]
     text = ", ".join(filter(None, parts))

@@ -305,7 +305,7 @@ def test_every_budget_of_the_simulator_is_known_with_its_size(
         budget.note(WEB, told(**{policy.name: policy.size // 5}), NOW)
         wait = budget.acquire(operation_class, WEB, Priority.ROLLOUT, NOW)
         assert wait is not None, policy.name
-        assert f" of {policy.size} requests of {policy.name} " in wait.why
+        assert f" of {policy.size} requests are left in {policy.name}, " in wait.why
 
 
 def busy(scale_sets: int) -> Budget:

@@ -271,7 +271,7 @@ def test_a_next_page_on_another_host_fails_the_list_and_rollouts_continue() -> N
     sweep = world.reconciler.store.last_sweep
     assert sweep is not None
     assert sweep.errors == (
-        f"subscription {SUBSCRIPTION}: Azure sent a link to another host, https://arm.elsewhere.test, "
+        f"subscription {SUBSCRIPTION}: Azure sent a link to another host, https://arm.elsewhere.test; "
         "the link was not followed",
     )
 

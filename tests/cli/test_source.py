@@ -266,7 +266,7 @@ def test_a_start_beside_a_remote_that_hangs_uses_what_was_in_force(
         until(lambda: daemon.status_of("web") == "Ready", daemon.log)
         shown = daemon.status()["sweep"]
         assert shown["commit"] == good
-        assert shown["errors"] == [f"{url} (main): the fetch takes more than 10 s"]
+        assert shown["errors"] == [f"{url} (main): the fetch is taking more than 10 s"]
         assert daemon.get("/readyz") == (200, "ok\n")
 
 

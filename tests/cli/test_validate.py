@@ -97,7 +97,7 @@ BARREN = "none: contains no spec files: add a file whose name ends in .yaml or .
             ["shared", "shared"],
             0,
             [
-                "1 scale set in 3 files: no errors; skipped: 1 document of other programs, 2 by .reconcilerignore"
+                "1 scale set in 3 files: no errors; skipped: 1 document for other programs, 2 by .reconcilerignore"
             ],
             [
                 "warning: shared/api.YAML: is not read, because its name ends in .YAML: rename it to .yaml",
@@ -129,7 +129,7 @@ BARREN = "none: contains no spec files: add a file whose name ends in .yaml or .
             ["shared"],
             0,
             [
-                "1 scale set in 3 files: no errors; skipped: 1 document of other programs, 2 by .reconcilerignore"
+                "1 scale set in 3 files: no errors; skipped: 1 document for other programs, 2 by .reconcilerignore"
             ],
             [
                 "warning: shared/api.YAML: is not read, because its name ends in .YAML: rename it to .yaml",

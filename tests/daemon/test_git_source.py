@@ -63,7 +63,7 @@ def beside(held: Held, asked: Asked, patience: timedelta = LONG) -> Git:
 
 def leave(git: Git) -> None:
     """Read while the fetch takes too long."""
-    with pytest.raises(SourceUnreachable, match=r"fleet.git \(main\): the fetch takes more than 0.02 s"):
+    with pytest.raises(SourceUnreachable, match=r"fleet.git \(main\): the fetch is taking more than 0.02 s"):
         git.read()
 
 

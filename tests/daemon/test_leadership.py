@@ -47,4 +47,4 @@ def test_only_a_leader_takes_requests() -> None:
     reconciler = World(fleet(scale_set()), spec()).reconciler
     assert commands(reconciler, Alone()).standby == ""
     standby = commands(reconciler, Standby(Leader("pod-1_ab"))).standby
-    assert standby == "this replica stands by: pod-1_ab leads; ask that replica"
+    assert standby == "this replica stands by: pod-1_ab leads; ask the leader"

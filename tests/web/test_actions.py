@@ -300,7 +300,7 @@ def test_without_sign_in_there_is_no_action() -> None:
 
 
 def test_a_standby_does_nothing_and_names_the_leader() -> None:
-    site = Site(acts=Acted(standby="this replica stands by: replica-1 leads; ask that replica"))
+    site = Site(acts=Acted(standby="this replica stands by: replica-1 leads; ask the leader"))
     for answer in (site.get(PAUSE), site.post(PAUSE, {})):
         assert answer.status_code == 421
         assert "this replica stands by: replica-1 leads" in answer.text
@@ -448,7 +448,7 @@ def test_each_act_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> No
 
 def test_a_large_fleet_is_paused_with_how_long_that_takes() -> None:
     states = [observed(f"s{number}", (), "UpToDate", "0 of 0") for number in range(250)]
-    assert "250 tags take at least 5s: Azure allows 200 writes at once" in said(
+    assert "250 tags take at least 5s to write, because Azure allows 200 writes at once" in said(
         Site(store_of(*states)), "/actions/pause"
     )
 

@@ -107,7 +107,8 @@ class PageActs:
         if barred := self._bar_note(command):
             return ActResult(failed=(barred,))
         try:
-            result = retry_conflict(write)
+            with self._session.in_term(self._store.leadership.term):
+                result = retry_conflict(write)
         except (AzureFailure, TagUnchanged) as why:
             return ActResult(failed=(f"{desired.name}: {why}",))
         self._commands.reconcile([desired.name])
@@ -115,7 +116,10 @@ class PageActs:
 
     def _change_tags(self, state: ScaleSetState | None, change: Callable[[str], str]) -> ActResult:
         scope = self._fleet_scope() if state is None else (state.desired,)
-        changes = tuple(change_tags(scope, change, lambda _, seconds: self._sleep(seconds), _LONGEST_WAIT))
+        with self._session.in_term(self._store.leadership.term):
+            changes = tuple(
+                change_tags(scope, change, lambda _, seconds: self._sleep(seconds), _LONGEST_WAIT)
+            )
         if state is not None:
             self._commands.reconcile([state.desired.name])
         return ActResult(

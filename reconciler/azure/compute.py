@@ -216,13 +216,14 @@ class Compute:
         except (Refused, Conflict):
             return Operation("")
 
-    def take(self, target: Target, step: Step) -> str:
+    def take(self, target: Target, step: Step, *, term: int | None = None) -> str:
         """Request `step`. Returns as soon as Azure has accepted it, long before it is complete.
 
-        Returns the URL of the operation (see `operation`), or "" if Azure names none.
+        `term` is that in which the step was decided, or None if there is no fence. Returns the URL of the
+        operation (see `operation`), or "" if Azure names none.
         """
         operation_class = OperationClass.PATCH if isinstance(step, PatchModel) else OperationClass.UPGRADE
-        with self._session.call(operation_class, target.id, Priority.ROLLOUT) as call:
+        with self._session.call(operation_class, target.id, Priority.ROLLOUT, term=term) as call:
             sets = call.client.virtual_machine_scale_sets
             accepted: LROPoller[Any]
             match step:
@@ -256,14 +257,19 @@ class Compute:
         """Write the approval to the tags of the scale set. Raises Conflict if `model` is out of date."""
         self._tag(target, model, with_approval(model.tags, image, signature))
 
-    def persist(self, target: Target, model: Model, persisted: PersistedState) -> None:
-        """Write the state to the tags of the scale set. Raises Conflict if `model` is out of date."""
-        self._tag(target, model, with_state(model.tags, persisted))
+    def persist(
+        self, target: Target, model: Model, persisted: PersistedState, *, term: int | None = None
+    ) -> None:
+        """Write the state to the tags of the scale set. Raises Conflict if `model` is out of date.
 
-    def _tag(self, target: Target, model: Model, tags: Mapping[str, str]) -> None:
+        `term` is that in which it was decided, or None if there is no fence.
+        """
+        self._tag(target, model, with_state(model.tags, persisted), term)
+
+    def _tag(self, target: Target, model: Model, tags: Mapping[str, str], term: int | None = None) -> None:
         if not model.etag:
             raise MalformedResponse("Azure sent a scale set without its etag")
-        with self._session.call(OperationClass.PATCH, target.id, Priority.ROLLOUT) as call:
+        with self._session.call(OperationClass.PATCH, target.id, Priority.ROLLOUT, term=term) as call:
             call.client.virtual_machine_scale_sets.begin_update(
                 target.resource_group,
                 target.name,

@@ -1,12 +1,14 @@
-"""The fence at the door to Azure: no write leaves this process unless no other replica can act until it has
-ended.
+"""The fence at the door to Azure: no write leaves this process unless no other replica has acted since it was
+decided, and none can act until it has ended.
 
 It is the last thing before the connection, behind the budget and the token, because each of them may take
-long. The pause between its answer and the socket remains. The etag closes that for a PATCH. An upgrade has
-none, so a replica that takes an expired Lease waits out the timeout of one write, and looks again, before it
-acts.
+long. Meanwhile this replica may have lost the lead and won it back, so a write names the term in which it was
+decided. The pause between the answer of the fence and the socket remains. The etag closes that for a PATCH.
+An upgrade has none, so a replica that takes an expired Lease waits out the timeout of one write, and looks
+again, before it acts.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -25,8 +27,11 @@ class WritePermission(Protocol):
         """The longest that a write may take, None if there is no limit."""
         ...
 
-    def permits_write(self, timeout: timedelta) -> bool:
-        """Whether no other process can act within `timeout` from now."""
+    def permits_write(self, timeout: timedelta, term: int | None) -> bool:
+        """Whether no other process has acted since this term began, and none can within `timeout` from now.
+
+        What was decided in no term is never permitted.
+        """
         ...
 
 
@@ -37,16 +42,26 @@ class FencedTransport(HttpTransport[Any, Any]):
     therefore have a much shorter timeout than a list.
     """
 
-    def __init__(self, transport: HttpTransport[Any, Any], permission: WritePermission) -> None:
+    def __init__(
+        self,
+        transport: HttpTransport[Any, Any],
+        permission: WritePermission,
+        term: Callable[[], int | None],
+    ) -> None:
+        """`term` is that in which the request in this thread was decided."""
         self._transport = transport
         self._permission = permission
+        self._term = term
 
     def send(self, request: Any, **kwargs: Any) -> Any:
         """Raises NotLeading, without sending anything."""
         timeout = self._permission.write_timeout
         if request.method != "GET" and timeout is not None:
-            if not self._permission.permits_write(timeout):
-                raise NotLeading("this replica's lead was too close to expiring; nothing was sent")
+            if not self._permission.permits_write(timeout, self._term()):
+                raise NotLeading(
+                    "this replica's lead had ended since the decision, or was too close to expiring; "
+                    "nothing was sent"
+                )
             connect = timeout.total_seconds() * _CONNECT_SHARE
             kwargs |= {"connection_timeout": connect, "read_timeout": timeout.total_seconds() - connect}
         return self._transport.send(request, **kwargs)

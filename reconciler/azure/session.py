@@ -115,13 +115,17 @@ class Session:
         self._pages.keep(path.casefold(), pages, self.now(), _KEPT)
 
     @contextmanager
-    def call(self, operation_class: OperationClass, path: str, priority: Priority) -> Iterator["ApiCall"]:
+    def call(
+        self, operation_class: OperationClass, path: str, priority: Priority, *, term: int | None = None
+    ) -> Iterator["ApiCall"]:
         """Requests about `path`, counted in `operation_class`. Every error becomes an AzureFailure.
 
-        Raises TooManyRequests, without sending anything, if the budget for this priority is used up.
+        `term` is that in which a write was decided (see `fence`). Raises TooManyRequests, without sending
+        anything, if the budget for this priority is used up.
         """
         self.counter.note(None)
-        call = ApiCall(self, operation_class, self._subject(path), priority)
+        term = term or getattr(self._thread, "term", None)
+        call = ApiCall(self, operation_class, self._subject(path), priority, term)
         call.acquire(self._pages.get(path.casefold(), self.now()) or 1)
         before = getattr(self._thread, "call", None)
         self._thread.call = call
@@ -148,6 +152,19 @@ class Session:
         finally:
             call.release()
             self._thread.call = before
+
+    @contextmanager
+    def in_term(self, term: int) -> Iterator[None]:
+        """Inside the context, what this thread writes was decided in this term, unless a call names another.
+
+        It is for the acts of a person, which the command line performs without any term.
+        """
+        before = getattr(self._thread, "term", None)
+        self._thread.term = term
+        try:
+            yield
+        finally:
+            self._thread.term = before
 
     def close(self) -> None:
         """Close the connections."""
@@ -182,7 +199,12 @@ class Session:
         transport = self._transport or RequestsTransport(
             connection_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS
         )
-        return {"transport": FencedTransport(transport, self._permission)}
+        return {"transport": FencedTransport(transport, self._permission, self._term)}
+
+    def _term(self) -> int | None:
+        """The term in which the call in this thread was decided."""
+        call: ApiCall | None = getattr(self._thread, "call", None)
+        return call.term if call else None
 
     def _subject(self, path: str) -> Subject:
         folded = path.casefold()
@@ -208,6 +230,7 @@ class ApiCall:
     operation_class: OperationClass
     subject: Subject
     priority: Priority
+    term: int | None
 
     @property
     def client(self) -> ComputeManagementClient:

@@ -94,9 +94,10 @@ class Elector:
         election = self._election
         return election.terms if is_leader(election, self._clock()) else 0
 
-    def permits_write(self, timeout: timedelta) -> bool:
-        """Whether this replica leads for longer than `timeout` from now."""
-        return is_valid_for(self._election, self._clock(), timeout)
+    def permits_write(self, timeout: timedelta, term: int | None) -> bool:
+        """Whether this replica leads in this term for longer than `timeout` from now."""
+        election = self._election
+        return election.terms == term and is_valid_for(election, self._clock(), timeout)
 
     @property
     def write_timeout(self) -> timedelta | None:

@@ -61,12 +61,14 @@ class AzureClient(Protocol):
         """The pause that the tag of this resource group declares, None without the tag."""
         ...
 
-    def take(self, target: Target, step: Step) -> str:
-        """Request `step`. Returns the URL of the operation, "" if there is none."""
+    def take(self, target: Target, step: Step, *, term: int) -> str:
+        """Request `step`, which was decided in this term. Returns the URL of the operation, "" if there is
+        none."""
         ...
 
-    def persist(self, target: Target, model: Model, persisted: PersistedState) -> None:
-        """Write the state to the tags of the scale set, unless it has changed since `model` was read."""
+    def persist(self, target: Target, model: Model, persisted: PersistedState, *, term: int) -> None:
+        """Write the state, decided in this term, to the tags of the scale set, unless it has changed since
+        `model` was read."""
         ...
 
 

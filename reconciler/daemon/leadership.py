@@ -38,8 +38,8 @@ class Leadership(Protocol):
         """
         ...
 
-    def permits_write(self, timeout: timedelta) -> bool:
-        """Whether no other replica can act within `timeout` from now."""
+    def permits_write(self, timeout: timedelta, term: int | None) -> bool:
+        """Whether this term goes on for longer than `timeout` from now, whatever happens."""
         ...
 
     @property
@@ -67,7 +67,7 @@ class Alone:
     leader: Leader | None = None
     lease_age: timedelta | None = None
 
-    def permits_write(self, _timeout: timedelta) -> bool:
+    def permits_write(self, _timeout: timedelta, _term: int | None) -> bool:
         """Always."""
         return True
 

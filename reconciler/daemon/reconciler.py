@@ -306,13 +306,13 @@ class Reconciler:
                 decision = self._decision_before_write(state, decision, term)
             if act and decision.step:
                 sent, doing = self._now(), describe_step(decision.step, _model_image(observed))
-                operation = self._azure.take(desired.target, decision.step)
+                operation = self._azure.take(desired.target, decision.step, term=term)
                 taken = decision.step
                 attempt = attempt.then(taken, sent, operation) if attempt else Attempt(taken, sent, operation)
             elif attempt and observed.operation and observed.operation.status == "Succeeded":
                 attempt = replace(attempt, operation="", has_succeeded=True)  # it need not be read again
             if act and decision.to_persist:
-                tag_write = self._persist(desired, observed, decision.to_persist)
+                tag_write = self._persist(desired, observed, decision.to_persist, term)
             if tag_write and tag_write.refusal:
                 decision = _decision_after(desired, observed, tag_write)
         except AzureFailure as failure:
@@ -333,12 +333,14 @@ class Reconciler:
         ended = _reconcile_ended(state, outcome, attempt)
         return replace(ended, taken=taken, tag_write=tag_write, forecast_update=forecast_update)
 
-    def _persist(self, desired: ScaleSet, observed: Observed, persisted: PersistedState) -> TagWrite:
+    def _persist(
+        self, desired: ScaleSet, observed: Observed, persisted: PersistedState, term: int
+    ) -> TagWrite:
         """Write the state to the tags. If Azure refuses, the rollout continues, with the same message."""
         assert isinstance(observed.model, Model), "what is persisted follows from the model"  # noqa: S101
         sent, refusal = self._now(), ""
         try:
-            self._azure.persist(desired.target, observed.model, persisted)
+            self._azure.persist(desired.target, observed.model, persisted, term=term)
         except AzureFailure as failure:
             refusal = str(failure)
         return TagWrite.after(observed.progress.tag_write, persisted.failed, sent, refusal)

@@ -124,7 +124,7 @@ class PredictedAzure:
         """None, because a plan says what happens once a pause has been lifted."""
         return None
 
-    def take(self, target: Target, step: Step) -> str:
+    def take(self, target: Target, step: Step, *, term: int) -> str:  # noqa: ARG002 - nobody else leads
         """Take the step. Raises Conflict if a patch refers to an earlier model."""
         world = self._world(target.key)
         if isinstance(step, PatchModel) and step.etag != world.model.etag:
@@ -133,7 +133,14 @@ class PredictedAzure:
         self._worlds[target.key] = world.after(step, self._now)
         return _OPERATION
 
-    def persist(self, target: Target, model: Model, persisted: PersistedState) -> None:
+    def persist(
+        self,
+        target: Target,
+        model: Model,
+        persisted: PersistedState,
+        *,
+        term: int,  # noqa: ARG002 - nobody else leads
+    ) -> None:
         self._set_state(target.key, model, persisted)
 
     def _set_state(self, key: str, model: Model, persisted: PersistedState) -> None:

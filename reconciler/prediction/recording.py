@@ -142,8 +142,8 @@ class Recording:
     def fleet_pause(self, tag: PauseTag) -> Pause | None:
         return self._azure.fleet_pause(tag)
 
-    def take(self, target: Target, step: Step) -> str:
-        return self._azure.take(target, step)
+    def take(self, target: Target, step: Step, *, term: int) -> str:
+        return self._azure.take(target, step, term=term)
 
-    def persist(self, target: Target, model: Model, persisted: PersistedState) -> None:
-        self._azure.persist(target, model, persisted)
+    def persist(self, target: Target, model: Model, persisted: PersistedState, *, term: int) -> None:
+        self._azure.persist(target, model, persisted, term=term)

@@ -87,9 +87,9 @@ class RehearsedAzure(Compute):
         self._first_instances.setdefault(target.key, found)
         return found
 
-    def take(self, target: Target, step: Step) -> str:
+    def take(self, target: Target, step: Step, *, term: int | None = None) -> str:
         before = self._before(target.key, step)
-        url = super().take(target, step)
+        url = super().take(target, step, term=term)
         if before:
             self.steps.append(PlayedStep(target.key, step, self.now(), before))
         if isinstance(step, Upgrade):

@@ -1,11 +1,12 @@
-"""A write leaves this process only if the lead of this replica lasts until the write has ended."""
+"""A write leaves this process only if the lead in which it was decided lasts until the write has ended."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.pipeline.transport import HttpTransport
 
 from reconciler.azure.budget import Priority
@@ -21,6 +22,7 @@ from tests.build import NEW
 from tests.token import Token
 
 TIMEOUT = timedelta(seconds=12)
+DECIDED_IN = 3  # the term
 
 
 @dataclass
@@ -29,9 +31,10 @@ class Lead:
 
     left: timedelta
     write_timeout: timedelta | None = TIMEOUT
+    term: int = DECIDED_IN
 
-    def permits_write(self, timeout: timedelta) -> bool:
-        return timeout < self.left
+    def permits_write(self, timeout: timedelta, term: int | None) -> bool:
+        return term == self.term and timeout < self.left
 
 
 @dataclass
@@ -55,11 +58,24 @@ class Timed(HttpTransport[Any, Any]):
         self.inner.__exit__(*args)  # type: ignore[arg-type]
 
 
+@dataclass
+class Hanging:
+    """A credential whose requests for a token hang. Meanwhile, what happens happens."""
+
+    happens: Callable[[], None]
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        self.happens()
+        return Token().get_token(*scopes, **options)._replace(expires_on=0)  # it is asked for each request
+
+
 class Fenced:
-    def __init__(self, azure: Simulator, clock: VirtualClock, lead: Lead) -> None:
+    def __init__(
+        self, azure: Simulator, clock: VirtualClock, lead: Lead, credential: TokenCredential | None = None
+    ) -> None:
         self.azure = azure
         self.transport = Timed(azure.transport())
-        self.session = Session(credential=Token(), transport=self.transport, now=clock.now)
+        self.session = Session(credential=credential or Token(), transport=self.transport, now=clock.now)
         self.session.fence(lead)
         self.compute = Compute(self.session)
 
@@ -68,16 +84,16 @@ class Fenced:
         assert isinstance(model, Model)
         return model
 
-    def write(self, kind: str) -> None:
-        model = self.model()
+    def write(self, kind: str, term: int | None = DECIDED_IN, model: Model | None = None) -> None:
+        model = model or self.model()
         steps: dict[str, Step] = {
             "model": PatchModel(NEW, model.etag, None),
             "upgrade": Upgrade(("0",), NEW),
         }
         if kind == "tags":
-            self.compute.persist(TARGET, model, PersistedState())
+            self.compute.persist(TARGET, model, PersistedState(), term=term)
         else:
-            self.compute.take(TARGET, steps[kind])
+            self.compute.take(TARGET, steps[kind], term=term)
 
     def writes(self) -> int:
         return sum(each.method != "GET" for each in self.azure.record.requests)
@@ -103,6 +119,39 @@ def test_a_write_within_the_lead_is_sent_with_its_timeout(
     assert fenced.writes() == 1
     timeouts = fenced.transport.seen[-1][1]
     assert timeouts["connection_timeout"] + timeouts["read_timeout"] == TIMEOUT.total_seconds()
+
+
+@pytest.mark.parametrize("kind", ["model", "upgrade", "tags"])
+@pytest.mark.parametrize(
+    "term",
+    [
+        pytest.param(DECIDED_IN - 1, id="decided in an earlier term"),
+        pytest.param(None, id="decided in no term"),
+    ],
+)
+def test_a_write_of_another_term_is_not_sent(
+    azure: Simulator, clock: VirtualClock, kind: str, term: int | None
+) -> None:
+    fenced = Fenced(azure, clock, Lead(timedelta(hours=1)))
+    with pytest.raises(NotLeading, match="nothing was sent"):
+        fenced.write(kind, term)
+    assert fenced.writes() == 0
+
+
+@pytest.mark.parametrize("kind", ["model", "upgrade", "tags"])
+def test_a_write_whose_token_hangs_until_the_replica_leads_again_is_not_sent(
+    azure: Simulator, clock: VirtualClock, kind: str
+) -> None:
+    lead = Lead(timedelta(hours=1))
+    model = Fenced(azure, clock, lead).model()
+
+    def lose_and_win() -> None:
+        lead.term += 1
+
+    fenced = Fenced(azure, clock, lead, Hanging(lose_and_win))
+    with pytest.raises(NotLeading, match="nothing was sent"):
+        fenced.write(kind, DECIDED_IN, model)
+    assert fenced.writes() == 0
 
 
 def test_a_standby_reads_with_the_usual_timeout(azure: Simulator, clock: VirtualClock) -> None:

@@ -109,7 +109,7 @@ def test_the_first_of_two_leads_and_the_other_knows_who() -> None:
             assert (a.term, b.term) == (1, 0)
             assert b.leader
             assert (b.leader.name, b.leader.address, b.leader.is_this) == ("a", "10.0.0.7:8081", False)
-            assert not b.permits_write(NOW)
+            assert not b.permits_write(NOW, b.term)
 
 
 def test_a_lead_lasts_as_long_as_it_is_renewed() -> None:
@@ -128,7 +128,7 @@ def test_the_next_one_leads_at_once_after_a_release() -> None:
         began = time.monotonic()
         until(lambda: second.term)
         assert time.monotonic() - began < TIMING.duration.total_seconds()
-        assert not first.permits_write(NOW)
+        assert not first.permits_write(NOW, 1)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +148,7 @@ def test_a_lead_that_cannot_be_renewed_ends_and_begins_again(failure: Exception)
         until(lambda: each.changes == 2)
         leases.failure = None
         until(lambda: each.term == 2)
+        assert (each.permits_write(NOW, 1), each.permits_write(NOW, 2)) == (False, True)
 
 
 def test_a_lead_ends_in_time_although_a_renewal_hangs() -> None:
@@ -156,7 +157,7 @@ def test_a_lead_ends_in_time_although_a_renewal_hangs() -> None:
         until(lambda: each.term)
         leases.answers.clear()
         time.sleep(TIMING.renew_deadline.total_seconds() + 0.1)
-        assert not each.permits_write(NOW)
+        assert not each.permits_write(NOW, 1)
         assert not each.term
 
 
@@ -165,7 +166,7 @@ def test_a_lead_ends_while_the_process_is_paused() -> None:
     with elector(free(), clock=lambda: since_boot() + ahead) as each:
         until(lambda: each.term)
         ahead = timedelta(minutes=1)  # what the clock says when it wakes
-        assert not each.permits_write(NOW)
+        assert not each.permits_write(NOW, 1)
 
 
 def test_a_failure_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:

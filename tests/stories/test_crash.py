@@ -29,11 +29,11 @@ class Mortal(Compute):
     before: ClassVar[bool] = True
     written: ClassVar[int] = 0
 
-    def take(self, target: Target, step: Step) -> str:
+    def take(self, target: Target, step: Step, *, term: int | None = None) -> str:
         number, Mortal.written = Mortal.written, Mortal.written + 1
         if number == self.write and self.before:
             raise Killed
-        operation = super().take(target, step)
+        operation = super().take(target, step, term=term)
         if number == self.write:
             raise Killed
         return operation

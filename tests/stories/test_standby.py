@@ -1,19 +1,22 @@
 """Several daemons of which one leads, by a script: the others write nothing, and whoever begins to lead looks afresh."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 import pytest
+from azure.core.credentials import AccessToken
 
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
+from reconciler.azure.session import Session
 from reconciler.daemon import report
 from reconciler.daemon.leadership import Leader
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.rollout.observed import Instance, Model
 from reconciler.rollout.pause import Pause
+from reconciler.rollout.step import Step, Upgrade
 from reconciler.spec.scale_set import Target
 from reconciler.web import metrics
 from tests.messages import says
@@ -58,9 +61,13 @@ class Lead:
         now = self.turns.world.clock.now()
         return self.turns.number_at(now) if self.turns.who_at(now) == self.me else 0
 
-    def permits_write(self, timeout: timedelta) -> bool:
+    def permits_write(self, timeout: timedelta, term: int | None) -> bool:
         now = self.turns.world.clock.now()
-        return self.term > 0 and self.turns.number_at(now) == self.turns.number_at(now + timeout)
+        return (
+            self.term > 0
+            and self.term == term
+            and self.turns.number_at(now) == self.turns.number_at(now + timeout)
+        )
 
     @property
     def leader(self) -> Leader | None:
@@ -168,6 +175,52 @@ def test_what_was_observed_before_the_lead_ended_is_not_written(turns_of: list[i
     assert [row["status"] for row in shown["scaleSets"]] == [None]
     turns.add(timedelta(), 1)
     world.run(lambda: len(writers(world)) > 0, limit=5 * MINUTE)
+
+
+class Hanging(Compute):
+    """A client whose token for one upgrade takes long. `meanwhile` is what happens until then."""
+
+    meanwhile: ClassVar[list[Callable[[], None]]] = []
+
+    def __init__(self, session: Session) -> None:
+        session.credential = self  # before the first request
+        self._is_upgrade = False
+        super().__init__(session)
+
+    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
+        if self._is_upgrade and self.meanwhile:
+            self.meanwhile.pop()()
+        return AccessToken("in-process", 0)  # it has expired at the next request
+
+    def take(self, target: Target, step: Step, *, term: int | None = None) -> str:
+        self._is_upgrade = isinstance(step, Upgrade)
+        try:
+            return super().take(target, step, term=term)
+        finally:
+            self._is_upgrade = False
+
+
+def upgrades(world: World) -> Sequence[int]:
+    """Which replica upgraded, in order."""
+    sent = [each for each in world.azure.record.requests if each.operation.endswith("UpdateInstances")]
+    numbers = {daemon.client: number for number, daemon in enumerate(world.daemons, 1)}
+    return [numbers[each.client] for each in sent]
+
+
+def test_an_upgrade_whose_token_hangs_through_the_lead_of_another_replica_is_not_sent() -> None:
+    world, turns = replicas(2, compute=Hanging)
+
+    def lose_and_win() -> None:
+        for who in (2, 1):
+            turns.add(timedelta(), who)
+            world.clock.advance(timedelta(seconds=30))
+
+    Hanging.meanwhile = [lose_and_win]
+    turns.add(timedelta(), 1)
+    world.run(lambda: not Hanging.meanwhile, limit=10 * MINUTE)
+    assert turns.who_at(world.clock.now()) == 1
+    assert upgrades(world) == []
+    world.run(lambda: len(upgrades(world)) > 0, limit=5 * MINUTE)
 
 
 def test_a_write_that_may_outlast_the_lead_is_not_sent_and_follows_later() -> None:

@@ -1,7 +1,8 @@
 """Passes webhooks on to the leader, so that it does not matter which replica a forge reaches.
 
 A webhook is only a hint, so what is passed on is a webhook of our own, signed with the secret that all
-replicas have. One that is lost costs no more than the wait until the next sweep.
+replicas have. One that is lost costs no more than the wait until the next sweep. A webhook that was passed on
+is not passed on again, so replicas with wrong addresses do not send one to each other for ever.
 """
 
 import hmac
@@ -13,12 +14,11 @@ from http.client import HTTPException
 from threading import Event, Thread
 from urllib.request import ProxyHandler, Request, build_opener
 
-from reconciler.daemon.leadership import Leadership
+from reconciler.daemon.leadership import RELAYED, Leadership
 
 _log = logging.getLogger("reconciler")
 
-# At most one is passed on in this time. So two replicas that both hold the other for the leader, until one of
-# them has read the Lease again, do not keep each other busy.
+# At most one is passed on in this time: the leader sweeps no more often.
 APART = timedelta(seconds=4)
 _PATIENCE = 5.0  # seconds
 _BODY = b"passed on by a standby\n"
@@ -26,7 +26,7 @@ _DIRECT = build_opener(ProxyHandler({}))  # Pods reach each other without a prox
 
 
 class Relay:
-    """Passes webhooks on while this replica stands by."""
+    """Passes webhooks on while this replica stands by, one hop at most."""
 
     def __init__(self, leadership: Leadership, secret: Callable[[], bytes], apart: timedelta = APART) -> None:
         self._leadership = leadership
@@ -37,9 +37,16 @@ class Relay:
         self._thread = Thread(target=self._run, name="relay", daemon=True)
         self._thread.start()
 
-    def pass_on(self) -> None:
-        """Tell the leader that there was a webhook. Returns at once."""
+    def pass_on(self, *, is_relayed: bool) -> bool:
+        """Tell the leader that there was a webhook. Returns at once.
+
+        One that was passed on to this replica stays here. Returns False if this replica does not lead either.
+        """
+        if is_relayed:
+            leader = self._leadership.leader
+            return leader is not None and leader.is_this
         self._wanted.set()
+        return True
 
     def close(self) -> None:
         """End the thread."""
@@ -56,7 +63,7 @@ class Relay:
 
     def _send(self, address: str) -> None:
         signature = hmac.new(self._secret(), _BODY, sha256).hexdigest()
-        headers = {"X-Signature": f"sha256={signature}", "Content-Type": "text/plain"}
+        headers = {"X-Signature": f"sha256={signature}", "Content-Type": "text/plain", RELAYED: "1"}
         try:
             request = Request(f"http://{address}/hooks/generic", _BODY, headers, method="POST")
             with _DIRECT.open(request, timeout=_PATIENCE):

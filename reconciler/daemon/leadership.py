@@ -6,6 +6,9 @@ from typing import Protocol
 
 from reconciler.rollout.wording import moment
 
+RELAYED = "X-Reconciler-Relayed"
+"""The header of a webhook that a standby has passed on to the leader."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leader:

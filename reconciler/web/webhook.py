@@ -7,6 +7,9 @@
 
 A webhook is only a hint: it can cause a sweep, and git decides what is new. The body is verified and never
 parsed, so no content of it can have an effect. Secrets are compared in constant time.
+
+A standby passes a webhook on to the leader, with a header that says so. If that replica does not lead, it
+responds with 503.
 """
 
 import base64
@@ -18,8 +21,13 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from http import HTTPStatus
 
+from reconciler.daemon.leadership import RELAYED
 from reconciler.web.response import Headers, Response
 
+_NOT_THE_LEADER = (
+    b"another replica passed this webhook on as to the leader, but this replica does not lead; it goes no "
+    b"further; check that --webhook-listen of each replica is an address of its own\n"
+)
 _MAX_AGE = timedelta(minutes=5)  # of a signed time, in either direction, as Standard Webhooks has it
 
 
@@ -35,13 +43,15 @@ class _Forge:
 class Webhooks:
     """The response to each webhook. `on_push` is called for each authentic push, and must return at once.
 
-    `secret` is asked for each webhook, and must not be empty: everybody knows the signature by an empty one.
+    Its argument is whether another replica passed the push on to this one, as to the leader. It returns False
+    if this replica is not the leader. `secret` is asked for each webhook, and must not be empty: everybody
+    knows the signature by an empty one.
     """
 
     def __init__(
         self,
         secret: Callable[[], bytes],
-        on_push: Callable[[], None],
+        on_push: Callable[[bool], bool],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._secret = secret
@@ -67,7 +77,8 @@ class Webhooks:
         event = headers.get(forge.event_header, "")
         if forge.push_events and event not in forge.push_events:
             return Response(HTTPStatus.OK, b"ignored: not a push\n")
-        self._on_push()
+        if not self._on_push(RELAYED.lower() in headers):
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, _NOT_THE_LEADER)
         return Response(HTTPStatus.ACCEPTED, b"the specs are fetched now\n")
 
 

@@ -1,16 +1,21 @@
-"""A webhook that reaches a standby reaches the leader, too."""
+"""A webhook that reaches a standby reaches the leader, too, and nobody else."""
 
+import functools
+import hmac
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from hashlib import sha256
 from threading import Event
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
 from reconciler.cluster.relay import Relay
-from reconciler.daemon.leadership import Alone, Leader
+from reconciler.daemon.leadership import RELAYED, Alone, Leader
 from reconciler.web.server import Server
 from reconciler.web.webhook import Webhooks
 
@@ -36,9 +41,10 @@ class Received:
     address: str = ""
     first: Event = field(default_factory=Event)
 
-    def push(self) -> None:
+    def push(self, _is_relayed: bool) -> bool:
         self.pushes += 1
         self.first.set()
+        return True
 
 
 @contextmanager
@@ -51,10 +57,75 @@ def leader(secret: bytes = SECRET) -> Iterator[Received]:
 
 
 @contextmanager
-def relay(known: Leader | None, apart: timedelta = timedelta()) -> Iterator[Callable[[], None]]:
+def relay(known: Leader | None, apart: timedelta = timedelta()) -> Iterator[Callable[[], object]]:
     each = Relay(Standby(known), lambda: SECRET, apart)
-    yield each.pass_on
+    yield functools.partial(each.pass_on, is_relayed=False)
     each.close()
+
+
+class Replica:
+    """A replica that receives webhooks and passes them on. It leads, or holds another one for the leader."""
+
+    def __init__(self) -> None:
+        self.lead = Standby(None)
+        self.pushes: list[bool] = []  # whether each was relayed
+        self._relay = Relay(self.lead, lambda: SECRET, timedelta())
+        self._server = Server(Webhooks(lambda: SECRET, self._receive), "127.0.0.1", 0)
+        self.address = self._server.url.removeprefix("http://")
+
+    def _receive(self, is_relayed: bool) -> bool:
+        self.pushes.append(is_relayed)
+        return self._relay.pass_on(is_relayed=is_relayed)
+
+    def post(self, headers: Mapping[str, str]) -> tuple[int, str]:
+        """The response to a webhook of a forge."""
+        signed = {"X-Signature": f"sha256={hmac.new(SECRET, b'{}', sha256).hexdigest()}"}
+        request = Request(f"http://{self.address}/hooks/generic", b"{}", {**signed, **headers}, method="POST")
+        try:
+            with urlopen(request, timeout=PATIENCE) as response:
+                return response.status, response.read().decode()
+        except HTTPError as error:
+            return error.code, error.read().decode()
+
+    def close(self) -> None:
+        self._server.close()
+        self._relay.close()
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Replica, Replica]]:
+    first, second = Replica(), Replica()
+    yield first, second
+    first.close()
+    second.close()
+
+
+def test_two_replicas_that_hold_each_other_for_the_leader_pass_a_webhook_on_once(
+    pair: tuple[Replica, Replica],
+) -> None:
+    first, second = pair
+    first.lead.leader, second.lead.leader = Leader("2", second.address), Leader("1", first.address)
+    assert first.post({})[0] == 202
+    time.sleep(0.5)  # at a hop a millisecond, hundreds if it went back and forth
+    assert (first.pushes, second.pushes) == ([False], [True])
+
+
+@pytest.mark.parametrize(
+    ("leader", "status"),
+    [
+        pytest.param(Leader("this", "10.0.0.7:8081", is_this=True), 202, id="by the leader"),
+        pytest.param(Leader("other", "10.0.0.8:8081"), 503, id="by a standby"),
+        pytest.param(None, 503, id="by a replica that knows no leader"),
+    ],
+)
+def test_a_webhook_that_was_passed_on_is_accepted(
+    pair: tuple[Replica, Replica], leader: Leader | None, status: int
+) -> None:
+    replica, _ = pair
+    replica.lead.leader = leader
+    answered, text = replica.post({RELAYED: "1"})
+    assert answered == status
+    assert ("this replica does not lead" in text) == (status == 503)
 
 
 def test_a_webhook_is_passed_on_to_the_leader() -> None:

@@ -206,8 +206,13 @@ def check_time(text: str) -> None:
 
 def check_webhook(path: str, headers: dict[str, str], body: bytes) -> None:
     """A webhook without the secret has no effect, and the response does not say what is wrong in it."""
-    pushes: list[None] = []
-    response = Webhooks(SECRET.encode, lambda: pushes.append(None), lambda: NOW).post(path, headers, body)
+    pushes: list[bool] = []
+
+    def push(is_relayed: bool) -> bool:
+        pushes.append(is_relayed)
+        return True
+
+    response = Webhooks(SECRET.encode, push, lambda: NOW).post(path, headers, body)
     assert response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
     assert not pushes
     check_message(response.body.decode().removesuffix("\n"))

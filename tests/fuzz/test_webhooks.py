@@ -42,10 +42,14 @@ class Port:
     """A server of webhooks, and the pushes that it was sent."""
 
     def __init__(self, patience: timedelta = timedelta(seconds=10)) -> None:
-        self.pushes: list[None] = []
-        webhooks = Webhooks(SECRET.encode, lambda: self.pushes.append(None), lambda: NOW)
+        self.pushes: list[bool] = []
+        webhooks = Webhooks(SECRET.encode, self._push, lambda: NOW)
         self.server = Server(webhooks, "127.0.0.1", 0, patience)
         self._address = ("127.0.0.1", int(self.server.url.rpartition(":")[2]))
+
+    def _push(self, is_relayed: bool) -> bool:
+        self.pushes.append(is_relayed)
+        return True
 
     def connect(self) -> socket.socket:
         return socket.create_connection(self._address, timeout=30)

@@ -23,8 +23,9 @@ class Pushes:
     def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self) -> None:
+    def __call__(self, _is_relayed: bool) -> bool:
         self.count += 1
+        return True
 
 
 def post(

@@ -190,7 +190,7 @@ def _listener(
 
 
 @contextmanager
-def _receive(hooks: _WebhookListener | None, on_push: Callable[[], None]) -> Iterator[None]:
+def _receive(hooks: _WebhookListener | None, on_push: Callable[[bool], bool]) -> Iterator[None]:
     """Receive webhooks inside the context, if there is an address and a secret for them."""
     if hooks is None:
         yield
@@ -232,10 +232,9 @@ def _loop(
         specs.hint()
         loop.sweep_soon()
 
-    def receive() -> None:
+    def receive(is_relayed: bool) -> bool:
         read_again()
-        if relay:
-            relay.pass_on()
+        return relay is None or relay.pass_on(is_relayed=is_relayed)
 
     def reload() -> None:
         _log.info("SIGHUP: reading the specs and their credentials again")

@@ -65,6 +65,10 @@ NOT_RUN = {
     'az role assignment create --role "VMSS Reconciler" --assignee-object-id "$principal" '
     "--assignee-principal-type ServicePrincipal --scope /subscriptions/<subscription>",
     "docker push registry.example.com/vmss-reconciler:0.1.0",
+    "helm upgrade --install emea deploy/chart --namespace reconciler --values values.yaml --set shard.name=emea "
+    "--set shard.selector=region=emea",
+    "helm upgrade --install rest deploy/chart --namespace reconciler --values values.yaml --set shard.name=rest "
+    "--set shard.selector=region!=emea",
     "docker run --read-only --tmpfs /tmp --tmpfs /clone:mode=1777 --publish 127.0.0.1:8080:8080 "
     "--env VMSS_RECONCILER_GIT=https://git.example.com/platform/fleet.git --env "
     "VMSS_RECONCILER_CLONE=/clone --env VMSS_RECONCILER_LISTEN=0.0.0.0:8080 --env "

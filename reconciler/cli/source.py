@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.duration import Duration
+from reconciler.cli.shard import SHARD_OPTIONS
 
 if TYPE_CHECKING:
     from reconciler.daemon.specs import Specs
@@ -52,6 +53,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "--allowed-signers": {"type": _FILE, "help": "The file of the SSH keys that must sign each commit."},
     "--revoked-keys": {"type": _FILE, "help": "The file of the SSH keys whose signatures are refused."},
     "--openpgp-keys": {"type": _FILE, "help": "The file of the OpenPGP keys that must sign each commit."},
+    **SHARD_OPTIONS,
 }
 
 

@@ -12,6 +12,7 @@ import click
 
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.token import default_credential, obtain
+from reconciler.cli.shard import shard_of
 from reconciler.daemon.git_source import Git
 from reconciler.daemon.specs import Directory, Specs
 from reconciler.git import credentials, revision
@@ -33,8 +34,9 @@ def open_specs(ctx: click.Context, given: Mapping[str, Any]) -> Specs:
     """The specs that the options of `specs_options` name, by option. Raises UsageError."""
     if given["--specs"] and given["--git"]:
         raise click.UsageError("--specs and --git cannot be combined; choose one source of specs")
+    shard = shard_of(given["--shard"], given["--shard-selector"], given["--shard-subscriptions"])
     if not given["--git"]:
-        return Specs(Directory(given["--specs"] or Path("specs")))
+        return Specs(Directory(given["--specs"] or Path("specs")), shard=shard)
     stop = Event()
     clone = given["--clone"] or Path(
         ctx.with_resource(tempfile.TemporaryDirectory(prefix="reconciler-clone-"))
@@ -55,7 +57,13 @@ def open_specs(ctx: click.Context, given: Mapping[str, Any]) -> Specs:
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    return Specs(Git(repository), stop=stop, remote=parse(given["--git"]).bare, forget_credentials=forget)
+    return Specs(
+        Git(repository),
+        stop=stop,
+        remote=parse(given["--git"]).bare,
+        forget_credentials=forget,
+        shard=shard,
+    )
 
 
 def _revision(given: Mapping[str, Any]) -> Revision:

@@ -126,7 +126,8 @@ def heading(sweep: Json) -> str:
     specs = f"commit {sweep['commit'][:10]} ({sweep['subject']})" if sweep["commit"] else sweep["subject"]
     refused = sweep.get("refused")  # none of a daemon of an older version
     errors = f"; {count(refused['errors'], 'error')} in {refused['message']}" if specs and refused else ""
-    return f"{sweep['at'][:19].replace('T', ' ')} UTC, {specs or 'no specs in force'}{errors}"
+    shard = f", {sweep['shard']['message']}" if sweep.get("shard") else ""  # none of an older version
+    return f"{sweep['at'][:19].replace('T', ' ')} UTC, {specs or 'no specs in force'}{shard}{errors}"
 
 
 def summary(rows: Sequence[Json]) -> str:

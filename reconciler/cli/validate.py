@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from reconciler.cli.exit_codes import FAILURE
+from reconciler.cli.shard import shard_options
 from reconciler.cli.verb import Verb
 from reconciler.cli.workflow_command import workflow_command
 from reconciler.spec.declared import Declared, declare, nothing_declared
@@ -18,6 +19,7 @@ from reconciler.spec.files import LIMIT, File
 from reconciler.spec.ignore import NAME as IGNORE
 from reconciler.spec.problem import Problem, problem_of
 from reconciler.spec.selection import Selection
+from reconciler.spec.shard import Shard
 from reconciler.spec.wording import count
 
 _INPUT = "stdin"  # the name of standard input in messages
@@ -31,6 +33,7 @@ class _Report:
     declared: Declared
     errors: Sequence[Problem]
     warnings: Sequence[Problem]
+    shard: Shard | None
 
     @property
     def summary(self) -> str:
@@ -38,6 +41,8 @@ class _Report:
         if self.errors:
             return count(len(self.errors), "error")
         scale_sets = count(len(self.declared.scale_sets), "scale set")
+        if self.shard:
+            scale_sets = f"{self.shard}: {scale_sets} of {self.declared.total}"
         files = count(len(self.found.files), "file")
         ignored = _passed_over(self.declared.foreign, self.found.ignored)
         return f"{scale_sets} in {files}: no errors{ignored}"
@@ -53,17 +58,18 @@ class _Report:
     show_default=True,
     help="Output format; sarif is for code scanning, github for annotations by GitHub Actions.",
 )
-def validate(paths: tuple[str, ...], output: str) -> None:
+@shard_options
+def validate(paths: tuple[str, ...], output: str, shard: Shard | None) -> None:
     """Check spec files and directories (default: specs).
 
     Prints each error as file:line:column: field: what is wrong and how to fix it. The path - is standard
-    input.
+    input. With --shard, whatever crosses the border of that shard is an error too.
     """
     found = _read(paths or ("specs",))
-    declared = declare(found.files)
-    errors = {*found.problems, *declared.problems, *nothing_declared(found.files, declared)}
+    declared = declare(found.files, shard=shard)
+    errors = {*found.problems, *declared.problems, *nothing_declared(found.files, declared, shard)}
     warnings = {*found.warnings, *declared.warnings}
-    report = _Report(found, declared, sorted(errors), sorted(warnings))
+    report = _Report(found, declared, sorted(errors), sorted(warnings), shard)
     _WRITERS[output](report)
     if report.errors:
         sys.exit(FAILURE)

@@ -19,6 +19,7 @@ from reconciler.spec.author import Author
 from reconciler.spec.fleet import PauseTag
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet, Target
+from reconciler.spec.shard import Shard
 
 
 class AzureClient(Protocol):
@@ -109,6 +110,10 @@ class DeclaredSpecs(DeclaredHistory, Protocol):
     def warnings(self) -> tuple[str, ...]: ...
     @property
     def errors(self) -> tuple[str, ...]: ...
+    @property
+    def shard(self) -> Shard | None: ...
+    @property
+    def total(self) -> int: ...
 
     def refresh(self) -> None:
         """Read the specs again."""

@@ -127,8 +127,10 @@ class Reconciler:
         )
         self._term = term
         self._log_commit()
+        shard = self._specs.shard
         for name in gone:
-            self._log.info("%s: spec removed; scale set left unchanged", name)
+            what = f"not in shard {shard.name} any more" if shard else "spec removed"
+            self._log.info("%s: %s; scale set left unchanged", name, what)
         at = self._now()
         listed = listing(self._azure, self._specs.scale_sets, by_group=self._by_group)
         sweep = Sweep(
@@ -146,6 +148,8 @@ class Reconciler:
             source_read_at=self._specs.read_at,
             orphans=self._find_orphans(listed, at) if term else (),
             author=self._specs.author,
+            shard=self._specs.shard,
+            total=self._specs.total,
         )
         if term:
             self._log_orphans(sweep.orphans)
@@ -468,8 +472,10 @@ class Reconciler:
             known and (known.commit, known.subject) == (self._specs.commit, self._specs.subject)
         ):
             return
-        number = len(self._specs.scale_sets)
-        self._log.info("%s in force: %s", self._specs, count(number, "scale set"))
+        declared = count(len(self._specs.scale_sets), "scale set")
+        if shard := self._specs.shard:
+            declared = f"{declared} of {self._specs.total}, by {shard}"
+        self._log.info("%s in force: %s", self._specs, declared)
 
     def _log_errors(self, errors: tuple[str, ...]) -> None:
         """Log errors outside any one scale set, once when they begin and once when they end."""

@@ -302,7 +302,14 @@ def _sweep(sweep: Sweep | None) -> Json | None:
         "readAt": _moment(sweep.source_read_at),
         "staleSince": _moment(sweep.stale_since),
         "refused": _refused_commit(sweep.refused) if sweep.refused else None,
+        "shard": _shard(sweep),
     }
+
+
+def _shard(sweep: Sweep) -> Json | None:
+    """The part of the fleet that this daemon acts for. "of" is the number of scale sets in all parts."""
+    shard = sweep.shard
+    return {"name": shard.name, "message": str(shard), "of": sweep.total} if shard else None
 
 
 def _orphan(orphan: Orphan) -> Json:

@@ -24,6 +24,7 @@ from reconciler.spec.files import File
 from reconciler.spec.image import Image, same, short
 from reconciler.spec.problem import Problem
 from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.shard import Shard
 
 Lines = frozenset[tuple[str, int]]
 """Lines of files: pairs of a path, as in `Place`, and a line number."""
@@ -137,8 +138,11 @@ class Specs:
         *,
         remote: str = "",
         forget_credentials: Callable[[], None] = lambda: None,
+        shard: Shard | None = None,
     ) -> None:
-        """`remote` is the address of the server that is asked, "" if there is none."""
+        """`remote` is the address of the server that is asked, "" if there is none. Only the `shard` of the
+        fleet is in force, None for all of it."""
+        self.shard = shard
         self._source = source
         self._now = now
         self._forget_credentials = forget_credentials
@@ -162,6 +166,7 @@ class Specs:
         self.commit = ""
         self.subject = ""
         self.author = ""  # of the commit, "" if unknown
+        self.total = 0  # the scale sets of all shards, as of the last commit without errors
         self.is_partial = False  # whether `commit` has errors, and is in force except for them
         self.errors: tuple[str, ...] = ()
         self.in_force_since: datetime | None = None  # None until specs without errors were read
@@ -276,8 +281,8 @@ class Specs:
         if reading != self._reading:
             self._reading = reading
             self._authors, self._declared_before = {}, {}
-            declared = declare(reading.files, self._known)
-            empty = nothing_declared(reading.files, declared)
+            declared = declare(reading.files, self._known, self.shard)
+            empty = nothing_declared(reading.files, declared, self.shard)
             problems = sorted({*reading.problems, *declared.problems, *empty})
             self._spec_errors = tuple(map(str, problems))
             self.warnings = tuple(map(str, sorted({*reading.warnings, *declared.warnings})))
@@ -289,8 +294,8 @@ class Specs:
         self.errors = self._spec_errors
 
     def _is_valid(self, files: tuple[File, ...]) -> bool:
-        declared = declare(files, self._known)
-        return not declared.problems and not nothing_declared(files, declared)
+        declared = declare(files, self._known, self.shard)
+        return not declared.problems and not nothing_declared(files, declared, self.shard)
 
     def _take_whole(self, reading: Reading, declared: Declared) -> None:
         self.in_force_since = self._now()
@@ -299,6 +304,7 @@ class Specs:
         self.commit, self.subject, self.author = reading.commit, reading.subject, reading.author
         self.refused = None
         self.is_partial = False
+        self.total = declared.total
         reading.mark_valid()
 
     def _take_part(self, reading: Reading, declared: Declared, problems: Sequence[Problem]) -> None:

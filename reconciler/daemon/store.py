@@ -22,6 +22,7 @@ from reconciler.daemon.states import ScaleSetStates
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.pause import NOT_PAUSED, FleetPause
 from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.shard import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Sweep:
     `spec_errors` are errors in the specs, and why their source is unreachable. `lists` are the requested
     lists, by resource group or by subscription, each with its failure, None if it succeeded. `is_partial`:
     the commit has errors, and is in force except for them. `source_read_at` is when the source was last read,
-    with errors or without, None if this process never could.
+    with errors or without, None if this process never could. `shard` is the part of the fleet that is
+    declared here, None if it is all, and `total` the number of scale sets in all shards.
     """
 
     at: datetime
@@ -48,6 +50,8 @@ class Sweep:
     source_read_at: datetime | None = None
     orphans: tuple[Orphan, ...] = ()
     author: str = ""
+    shard: Shard | None = None
+    total: int = 0
 
     @property
     def errors(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from reconciler.spec import conversion
 from reconciler.spec.agreement import inherited_problems
+from reconciler.spec.border import crossings
 from reconciler.spec.document import Document, document
 from reconciler.spec.files import File
 from reconciler.spec.hold import Hold, declared_hold
@@ -37,10 +38,12 @@ from reconciler.spec.references import (
 )
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.shape import API_VERSION
+from reconciler.spec.shard import Shard
 from reconciler.spec.tenancy import Tenant, gate_problems, target_problems, tenant_of, tenants_of, yields
 from reconciler.spec.text import text_of
 from reconciler.spec.tree import trees
 from reconciler.spec.validation import MOST_PROBLEMS, document_problems, is_sound
+from reconciler.spec.wording import count
 
 # Values in all files together, with aliases expanded. 30,000 scale sets have as many, and take 400 MB.
 _MOST_NODES = 1_000_000
@@ -82,6 +85,7 @@ class Declared:
     foreign: the number of documents that belong to other programs.
     documents: the number of documents of a known kind.
     images: the documents of kind Image without errors, whether or not a scale set refers to them.
+    total: the number of scale sets without errors in all shards.
     """
 
     scale_sets: tuple[ScaleSet, ...]
@@ -93,6 +97,7 @@ class Declared:
     foreign: int = 0
     documents: int = 0
     images: tuple[NamedImage, ...] = ()
+    total: int = 0
 
 
 @dataclass(slots=True)
@@ -106,9 +111,10 @@ class Known:
     converted: Mapping[SpecDocument, "_Converted"] = field(default_factory=dict)
 
 
-def declare(files: Iterable[File], known: Known | None = None) -> Declared:
+def declare(files: Iterable[File], known: Known | None = None, shard: Shard | None = None) -> Declared:
     """What the files declare, in the order of the files. Never raises, whatever the files contain.
 
+    With a `shard`, the scale sets are those that it selects, and what crosses its border is a problem.
     A file in `known` is not parsed again. Each of its scale sets is the same object as before, unless its
     Image, its RolloutPolicy or the Fleet has changed. Afterwards `known` contains these files and no others.
     """
@@ -141,12 +147,13 @@ def declare(files: Iterable[File], known: Known | None = None) -> Declared:
         if not faults.get(entry) and (name is None or name in policies):
             faults[entry] += gate_problems(entry, tenant, policies.get(name))
     sound = [entry for entry in sound if not faults.get(entry)]
-    resolved = _resolve(sound, faults, known)
+    resolved = _resolve(sound, faults, known, shard)
     is_bounded = not any(faults.get(entry) for entry in entries if entry.kind == "Fleet")
     scale_sets = resolved if is_bounded else {}
     problems = {*chain.from_iterable(faults.values()), *(each for file in read for each in file.problems)}
+    selected = {entry: each for entry, each in scale_sets.items() if shard is None or shard.selects(each)}
     return Declared(
-        tuple(scale_sets.values()),
+        tuple(selected.values()),
         tuple(sorted(problems)),
         tuple(hold for each in read for hold in each.holds),
         _fleet_spec(sound)[1],
@@ -159,20 +166,36 @@ def declare(files: Iterable[File], known: Known | None = None) -> Declared:
             for entry in sound
             if entry.kind == "Image"
         ),
+        len(scale_sets),
     )
 
 
-def nothing_declared(files: Sequence[File], declared: Declared) -> tuple[Problem, ...]:
-    """The problem if the files declare nothing, otherwise ().
+def nothing_declared(
+    files: Sequence[File], declared: Declared, shard: Shard | None = None
+) -> tuple[Problem, ...]:
+    """The problem if the files declare nothing, or nothing for the shard, otherwise ().
 
     Such files are all empty, or belong to other programs. Without the problem, they would remove every scale
     set from the fleet.
     """
-    if not files or declared.documents or declared.problems:
+    if declared.problems:
         return ()
-    also = "" if len(files) == 1 else f", and neither do the other {len(files) - 1} files"
-    message = f"declares nothing{also}: add a document with apiVersion: {API_VERSION} and kind: ScaleSet"
-    return (problem_of(files[0].path, message),)
+    if files and not declared.documents:
+        also = "" if len(files) == 1 else f", and neither do the other {len(files) - 1} files"
+        message = f"declares nothing{also}: add a document with apiVersion: {API_VERSION} and kind: ScaleSet"
+        return (problem_of(files[0].path, message),)
+    if shard is None or not declared.total:
+        return ()
+    if not declared.fleet:
+        message = (
+            "needs a document of kind Fleet, because its name and that of the shard keep two shards from "
+            "acting for one scale set: add one"
+        )
+        return (problem_of(f"shard {shard.name}", message),)
+    if declared.scale_sets:
+        return ()
+    message = f"selects none of {count(declared.total, 'scale set')}: correct its selector or subscriptions"
+    return (problem_of(f"shard {shard.name}", message),)
 
 
 @dataclass(slots=True)
@@ -287,14 +310,17 @@ def _fleet_spec(entries: Sequence[SpecDocument]) -> tuple[dict[str, Any], str]:
 
 
 def _resolve(
-    entries: Sequence[SpecDocument], faults: defaultdict[SpecDocument, list[Problem]], known: Known
+    entries: Sequence[SpecDocument],
+    faults: defaultdict[SpecDocument, list[Problem]],
+    known: Known,
+    shard: Shard | None,
 ) -> dict[SpecDocument, ScaleSet]:
     """The scale sets of valid documents.
 
     Adds to `faults` the problems that arise only from the combination of documents.
     """
     found: dict[str, tuple[SpecDocument, ScaleSet]] = {}
-    known.converted = dict(_convert(entries, known.converted))
+    known.converted = dict(_convert(entries, known.converted, shard))
     for entry, each in known.converted.items():
         if each.problems:
             faults[entry] += each.problems
@@ -305,16 +331,22 @@ def _resolve(
         problem = cycle_problem(links, members)
         for entry in members.values():
             faults[entry].append(problem)
-    return dict(found.values())
+    whole = dict(found.values())
+    if shard is None:
+        return whole
+    fleet = next((entry for entry in entries if entry.kind == "Fleet"), None)
+    for entry, crossing in crossings(whole, fleet, shard):
+        faults[entry].append(crossing)
+    return {entry: each for entry, each in whole.items() if not faults.get(entry)}
 
 
 def _convert(
-    entries: Sequence[SpecDocument], known: Mapping[SpecDocument, _Converted]
+    entries: Sequence[SpecDocument], known: Mapping[SpecDocument, _Converted], shard: Shard | None
 ) -> Iterator[tuple[SpecDocument, _Converted]]:
     """The scale sets whose references all resolve. Reuses a scale set in `known` if nothing has changed."""
     fleet_entry = next((entry for entry in entries if entry.kind == "Fleet"), None)
     fleet_spec, fleet_name = _fleet_spec(entries)
-    fleet = conversion.fleet(fleet_spec, fleet_name)
+    fleet = conversion.fleet(fleet_spec, shard.fleet(fleet_name) if shard and fleet_name else fleet_name)
     images = {entry.name: entry for entry in entries if entry.kind == "Image"}
     policies = {entry.name: entry for entry in entries if entry.kind == "RolloutPolicy"}
     for entry in entries:

@@ -25,6 +25,11 @@ class Requirement:
         """Whether the requirement names a label."""
         return bool(self.label) and not (self.value is None and self.label.endswith("!"))
 
+    def __str__(self) -> str:
+        """The text that it is read from."""
+        sign = "=" if self.is_equal else "!="
+        return self.label if self.value is None else f"{self.label}{sign}{self.value}"
+
     def fits(self, labels: Mapping[str, str]) -> bool:
         """Whether these labels satisfy the requirement.
 

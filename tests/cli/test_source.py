@@ -139,6 +139,7 @@ def test_a_commit_with_errors_is_reported_and_changes_nothing(
                 "error": mistake,
                 "errors": 1,
             },
+            "shard": None,
         }
         assert [(row["commit"], row["status"]) for row in shown["scaleSets"]] == [(good, "Ready")]
         assert daemon.get("/readyz") == (200, "ok\n")

@@ -58,6 +58,7 @@ def test_the_whole_store_as_json(fleet: Azure, tmp_path: Path) -> None:
         "partial": False,
         "staleSince": None,
         "refused": None,
+        "shard": None,
     }
 
 

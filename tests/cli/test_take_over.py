@@ -58,6 +58,13 @@ def test_it_writes_the_name_on_the_tag_and_nothing_else(world: Azure, tmp_path: 
     }
 
 
+def test_a_shard_claims_by_its_own_name(world: Azure, tmp_path: Path) -> None:
+    shard = ("--shard", "web", "--shard-subscriptions", SUBSCRIPTION)
+    done = take_over(world, tmp_path, "cart", *shard)
+    assert done.out == [f"cart: belonged to the fleet prod, now belongs to the fleet prod/web; {SEES}"]
+    assert owners(world)["cart"] == "v1;fleet=prod/web"
+
+
 @pytest.mark.parametrize(
     ("options", "lines", "taken"),
     [

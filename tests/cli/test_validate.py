@@ -13,7 +13,7 @@ from jsonschema import Draft4Validator
 
 from reconciler.cli import main
 from tests.cli.program import bare, write_specs
-from tests.stories.world import SUBSCRIPTION, spec
+from tests.stories.world import SUBSCRIPTION, of_all, spec
 
 GOOD = """\
 apiVersion: vmss-reconciler/v1alpha1
@@ -47,6 +47,40 @@ SHARED = {
     "b.tmpl.yaml": "{{ x }}",
     ".reconcilerignore": "*.tmpl.yaml",
 }
+
+
+def test_a_shard_is_checked_for_what_crosses_its_border(here: Path) -> None:
+    labelled = spec("web", dependsOn=["api"])
+    labelled["metadata"]["labels"] = {"region": "emea"}
+    write_specs(here / "specs", of_all(), labelled, spec("api"))
+    shard = ["validate", "--shard", "emea", "--shard-selector"]
+    refused = CliRunner().invoke(main, [*shard, "region=emea"])
+    assert refused.exit_code == 1
+    assert "spec.dependsOn[0]: makes web wait for api" in refused.stdout
+    whole = CliRunner().invoke(main, [*shard, "region!=apac"])
+    assert (whole.exit_code, whole.stdout) == (
+        0,
+        "shard emea (region!=apac): 2 scale sets of 2 in 3 files: no errors\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        pytest.param(["--shard", "emea"], "--shard needs --shard-selector", id="a name alone"),
+        pytest.param(["--shard-selector", "a"], "need --shard, a name", id="a selector alone"),
+        pytest.param(["--shard", "E"], "is not a name", id="a name in another form"),
+        pytest.param(
+            ["--shard", "a", "--shard-subscriptions", f"{SUBSCRIPTION}, x"],
+            "is not a subscription id",
+            id="one of the subscriptions is none",
+        ),
+    ],
+)
+def test_options_that_name_no_shard_are_refused(options: list[str], error: str) -> None:
+    done = CliRunner().invoke(main, ["validate", *options])
+    assert done.exit_code == 2
+    assert error in done.stderr
 
 
 @pytest.fixture(autouse=True)

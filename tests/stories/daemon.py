@@ -11,6 +11,7 @@ from reconciler.daemon.leadership import Leadership
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.virtual_loop import VirtualLoop
+from reconciler.spec.shard import Shard
 from tests.checks.endpoint import HERE
 from tests.stories.watched import NotedSpecs
 from tests.token import Token
@@ -28,6 +29,7 @@ class Daemon:
         start: datetime,
         settings: Settings | None = None,
         leadership: Leadership | None = None,
+        shard: Shard | None = None,
     ) -> None:
         self._world = world
         wrong = world.now() - world.clock.now()  # setting a clock does not change the time since boot
@@ -37,7 +39,7 @@ class Daemon:
         if leadership:
             session.fence(leadership)
         self.reconciler = Reconciler(
-            NotedSpecs(world.source, world.now, partial(world.note_specs, transport.client)),
+            NotedSpecs(world.source, world.now, partial(world.note_specs, transport.client), shard),
             world.compute(session),
             settings or Settings(sweep=world.sweep),
             check_reach=HERE,

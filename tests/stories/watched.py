@@ -14,6 +14,7 @@ from reconciler.simulator.clock import Clock
 from reconciler.simulator.message import Request, Response
 from reconciler.simulator.record import ScaleSetSnapshot
 from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.shard import Shard
 
 MOST = 40  # scale sets in a fleet whose scenes are kept; a story of a larger one checks what it is about
 
@@ -56,9 +57,13 @@ class NotedSpecs(Specs):
     """Specs that report what is in force for one daemon whenever that changes."""
 
     def __init__(
-        self, source: Source, now: Callable[[], datetime], note: Callable[[tuple[ScaleSet, ...]], None]
+        self,
+        source: Source,
+        now: Callable[[], datetime],
+        note: Callable[[tuple[ScaleSet, ...]], None],
+        shard: Shard | None = None,
     ) -> None:
-        super().__init__(source, now)
+        super().__init__(source, now, shard=shard)
         self._note = note
         self._noted: tuple[ScaleSet, ...] | None = None
 

@@ -23,6 +23,7 @@ from reconciler.simulator import VirtualClock
 from reconciler.spec.author import Author
 from reconciler.spec.files import File
 from reconciler.spec.scale_set import ScaleSet
+from reconciler.spec.shard import Shard
 from tests.declared import InForce
 from tests.invariants import hold
 from tests.stories.daemon import Daemon
@@ -197,9 +198,11 @@ class World:
         """Kill the first daemon, with everything in its memory, and start another."""
         self.daemons[0] = Daemon(self, self.clock.now())
 
-    def join(self, after: timedelta, leadership: Leadership | None = None) -> None:
+    def join(
+        self, after: timedelta, leadership: Leadership | None = None, shard: Shard | None = None
+    ) -> None:
         """Start one more daemon beside the others, this much later."""
-        self.daemons.append(Daemon(self, self.clock.now() + after, leadership=leadership))
+        self.daemons.append(Daemon(self, self.clock.now() + after, leadership=leadership, shard=shard))
 
     def step(self) -> None:
         """Run the next sweep or reconcile of any daemon."""

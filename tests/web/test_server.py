@@ -241,6 +241,7 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                     "readAt": None,
                     "staleSince": None,
                     "refused": None,
+                    "shard": None,
                 },
                 "pause": None,
                 "scaleSets": [],
@@ -262,6 +263,7 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                     "readAt": None,
                     "staleSince": None,
                     "refused": None,
+                    "shard": None,
                 },
                 "pause": None,
                 "scaleSets": [

@@ -25,6 +25,15 @@
 {{- if .Values.git.azureIdentity }}
 - {name: VMSS_RECONCILER_GIT_AZURE_IDENTITY, value: "true"}
 {{- end }}
+{{- if or .Values.shard.selector .Values.shard.subscriptions }}
+- {name: VMSS_RECONCILER_SHARD, value: {{ default (include "reconciler.fullname" .) .Values.shard.name | quote }}}
+{{- with .Values.shard.selector }}
+- {name: VMSS_RECONCILER_SHARD_SELECTOR, value: {{ . | quote }}}
+{{- end }}
+{{- with .Values.shard.subscriptions }}
+- {name: VMSS_RECONCILER_SHARD_SUBSCRIPTIONS, value: {{ join "," . | quote }}}
+{{- end }}
+{{- end }}
 - {name: VMSS_RECONCILER_LISTEN, value: "[::]:8080"} # IPv4 too; 0.0.0.0:8080 on a node without IPv6
 {{- if .Values.webhook.enabled }}
 - {name: VMSS_RECONCILER_WEBHOOK_LISTEN, value: "[::]:8081"}

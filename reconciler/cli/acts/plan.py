@@ -28,6 +28,7 @@ from reconciler.prediction.planning import plan_fleet
 from reconciler.rehearsal.fault import Fault
 from reconciler.spec.declared import declare
 from reconciler.spec.label import Requirement
+from reconciler.spec.shard import Shard
 from reconciler.spec.wording import count, printable
 
 
@@ -47,7 +48,7 @@ def act(
     """Show what will happen to how many instances, when, and what could go wrong."""
     if faults and not is_rehearsed:
         raise click.UsageError("--fault requires --rehearse")
-    earlier = None if base is None else _earlier(fleet.specs.directory, base)
+    earlier = None if base is None else _earlier(fleet.specs.directory, base, fleet.specs.shard)
     for line in earlier.warnings if earlier else ():
         click.echo(f"warning: {line}", err=True)
     announce(fleet.session)
@@ -104,7 +105,7 @@ class _Earlier:
     note: str
 
 
-def _earlier(directory: Path | None, revision: str) -> _Earlier:
+def _earlier(directory: Path | None, revision: str, shard: Shard | None) -> _Earlier:
     """The specs where the branch left the revision. What has errors there counts as not declared."""
     if directory is None:
         raise click.UsageError("--base requires --specs: check out the repository, and name its directory")
@@ -112,7 +113,7 @@ def _earlier(directory: Path | None, revision: str) -> _Earlier:
         found = earlier_specs(directory, revision)
     except NoBase as error:
         raise click.ClickException(str(error)) from error
-    declared = declare(found.selection.files)
+    declared = declare(found.selection.files, shard=shard)
     problems = (*found.selection.problems, *declared.problems)
     warnings = [f"commit {found.commit[:10]}: {each}" for each in problems]
     absent = f"the base has no specs in {printable(str(directory))}, so every spec counts as added"

@@ -113,9 +113,8 @@ def test_every_option_and_variable_of_a_how_to_page_is_one_the_program_reads(pag
 
 def test_the_daemon_of_the_deployment_listens_on_all_addresses_of_ipv4_and_ipv6() -> None:
     (container,) = deployment()["spec"]["template"]["spec"]["containers"]
-    (listen,) = (each["value"] for each in container["env"] if each["name"] == "VMSS_RECONCILER_LISTEN")
-    (port,) = container["ports"]
-    assert listen == f"[::]:{port['containerPort']}"
+    listen = {each["value"] for each in container["env"] if each["name"].endswith("_LISTEN")}
+    assert listen == {f"[::]:{port['containerPort']}" for port in container["ports"]}
 
 
 def test_the_image_has_a_user_for_the_user_id_of_the_deployment() -> None:

@@ -54,6 +54,15 @@ from reconciler.cli.verb import Verb
 )
 @page_options
 @click.option(
+    "--probe-listen",
+    type=Address(),
+    metavar="HOST:PORT",
+    envvar="VMSS_RECONCILER_PROBE_LISTEN",
+    show_envvar=True,
+    help="Address that serves /livez, /readyz and /metrics, apart from the pages.  "
+    "[default: that of --listen]",
+)
+@click.option(
     "--webhook-listen",
     type=Address(),
     metavar="HOST:PORT",

@@ -7,11 +7,12 @@ What is read is served from the store, and causes no request to Azure.
     /metrics  Prometheus metrics
     /status   the store as JSON
 
-What an operator may ask for is in `operator`.
+The probes and the metrics may have an address of their own, so that no browser can keep a probe from being
+served. What an operator may ask for is in `operator`.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
@@ -23,41 +24,28 @@ from reconciler.web import metrics
 from reconciler.web.operator import Commands, OperatorRequests
 from reconciler.web.response import Headers, Response
 
+Paths = Mapping[str, Callable[[], Response]]
 
-class Pages:
-    """The response of each path. A sweep that is older than `overdue` means that the daemon hangs."""
+_READ_ONLY = Response(HTTPStatus.METHOD_NOT_ALLOWED, b"these pages are read-only\n")
+
+
+class Probes:
+    """The probes and the metrics. A sweep that is older than `overdue` means that the daemon hangs."""
 
     def __init__(
-        self,
-        store: Store,
-        overdue: timedelta,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        commands: Commands | None = None,
+        self, store: Store, overdue: timedelta, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._store = store
         self._overdue = overdue
         self._now = now
         self._started = now()
-        self._operator = OperatorRequests(commands) if commands else None
-        self._paths = {
-            "/livez": self._livez,
-            "/readyz": self._readyz,
-            "/metrics": self._metrics,
-            "/status": self._status,
-        }
+        self.paths: Paths = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._metrics}
 
     def get(self, path: str) -> Response:
-        page = self._paths.get(path.split("?", 1)[0])
-        if page is None:
-            return Response(
-                HTTPStatus.NOT_FOUND, f"no such page; use one of {', '.join(self._paths)}\n".encode()
-            )
-        return page()
+        return _response(self.paths, path)
 
-    def post(self, path: str, headers: Headers, body: bytes, peer: str) -> Response:
-        if self._operator is None:
-            return Response(HTTPStatus.METHOD_NOT_ALLOWED, b"these pages are read-only\n")
-        return self._operator.respond(path, headers, body, peer)
+    def post(self, _path: str, _headers: Headers, _body: bytes, _peer: str) -> Response:
+        return _READ_ONLY
 
     def _livez(self) -> Response:
         sweep = self._store.last_sweep
@@ -78,6 +66,30 @@ class Pages:
     def _metrics(self) -> Response:
         return Response(HTTPStatus.OK, metrics.exposition(self._store, self._started), CONTENT_TYPE_LATEST)
 
+
+class Pages:
+    """The status, and what an operator may ask for. With `probes`, they are served here, too."""
+
+    def __init__(self, store: Store, probes: Probes | None = None, commands: Commands | None = None) -> None:
+        self._store = store
+        self._operator = OperatorRequests(commands) if commands else None
+        self._paths: Paths = {**(probes.paths if probes else {}), "/status": self._status}
+
+    def get(self, path: str) -> Response:
+        return _response(self._paths, path)
+
+    def post(self, path: str, headers: Headers, body: bytes, peer: str) -> Response:
+        if self._operator is None:
+            return _READ_ONLY
+        return self._operator.respond(path, headers, body, peer)
+
     def _status(self) -> Response:
         text = json.dumps(report.store(self._store))  # indented, it takes four times as long
         return Response(HTTPStatus.OK, f"{text}\n".encode(), "application/json")
+
+
+def _response(paths: Paths, path: str) -> Response:
+    page = paths.get(path.split("?", 1)[0])
+    if page is None:
+        return Response(HTTPStatus.NOT_FOUND, f"no such page; use one of {', '.join(paths)}\n".encode())
+    return page()

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from reconciler.daemon.store import Store
 from reconciler.web.page.routes import PageSite
 from reconciler.web.server import Server
-from reconciler.web.status import Pages
+from reconciler.web.status import Pages, Probes
 from tests.build import NOW
 
 # The last six keep it from asking anything of the network.
@@ -55,7 +55,7 @@ class Served:
 
     def start(self) -> None:
         self.site = PageSite(self.store, lambda: NOW)
-        pages = Pages(self.store, timedelta(minutes=10), lambda: NOW)
+        pages = Pages(self.store, Probes(self.store, timedelta(minutes=10), lambda: NOW))
         self._server = Server(pages, "127.0.0.1", self.port, site=self.site)
         self.url = self._server.url
         self.port = int(self.url.rpartition(":")[2])

@@ -259,9 +259,38 @@ def test_the_network_policy_lets_through_what_the_daemon_needs() -> None:
     assert [each["port"] for each in others["ports"]] == [443, 22]
     assert api_server["to"] == [{"ipBlock": {"cidr": "10.1.2.3/32"}}]
     assert [each["port"] for each in api_server["ports"]] == [443, 6443]
-    ((own,), (*_, other)) = leader["to"], policy["ingress"][1]["from"]
+    ((own,), (*_, other)) = leader["to"], policy["ingress"][2]["from"]
     assert own == other == {"podSelector": policy["podSelector"]}
-    assert [[port["port"] for port in each["ports"]] for each in policy["ingress"]] == [["http"], ["webhook"]]
+    assert [[port["port"] for port in each["ports"]] for each in policy["ingress"]] == [
+        ["http"],
+        ["probes"],
+        ["webhook"],
+    ]
+
+
+def test_probes_metrics_webhooks_and_pages_each_have_a_port_where_the_daemon_listens() -> None:
+    found = of("webhooks")
+    (container,) = daemon(found)["containers"]
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    listened = {
+        int(value.rpartition(":")[2]): name
+        for name, value in environment(found).items()
+        if name.endswith("_LISTEN")
+    }
+    assert {name: listened[port] for name, port in ports.items()} == {
+        "http": "VMSS_RECONCILER_LISTEN",
+        "probes": "VMSS_RECONCILER_PROBE_LISTEN",
+        "webhook": "VMSS_RECONCILER_WEBHOOK_LISTEN",
+    }
+    assert {container[f"{each}Probe"]["httpGet"]["port"] for each in ("liveness", "readiness")} == {"probes"}
+    services = [port for each in found if each["kind"] == "Service" for port in each["spec"]["ports"]]
+    assert {each["name"]: each["targetPort"] for each in services} == {
+        "http": "http",
+        "metrics": "probes",
+        "webhook": "webhook",
+    }
+    scraped = named(found, "Deployment")["spec"]["template"]["metadata"]["annotations"]
+    assert int(scraped["prometheus.io/port"]) == ports["probes"]
 
 
 def test_the_rules_and_the_dashboard_are_those_of_the_repository() -> None:

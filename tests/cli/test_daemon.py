@@ -49,6 +49,19 @@ def test_it_serves_its_pages_and_sigterm_ends_it_cleanly(world: Azure, tmp_path:
         ]
 
 
+def test_probes_may_have_an_address_of_their_own(world: Azure, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web", version=OLD))
+    with Daemon("--probe-listen", "127.0.0.1:0", env=world.environment, cwd=tmp_path) as daemon:
+        pages = daemon.started().url
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+        assert daemon.get("/livez") == (404, "no such page; use one of /status\n")
+        (line,) = [line for line in daemon.log() if "probes and metrics on " in line]
+        daemon.url = line.rpartition(" ")[2]
+        assert daemon.url != pages
+        assert daemon.get("/livez") == daemon.get("/readyz") == (200, "ok\n")
+        assert daemon.get("/status")[0] == 404
+
+
 def test_sigterm_during_a_rollout_ends_it_cleanly(world: Azure, tmp_path: Path) -> None:
     write_specs(tmp_path / "specs", spec("web"))
     with Daemon(env=world.environment, cwd=tmp_path) as daemon:

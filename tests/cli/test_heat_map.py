@@ -16,7 +16,7 @@ from reconciler.daemon.store import Store
 from reconciler.web.page.instances import instances_json
 from reconciler.web.page.routes import PageSite
 from reconciler.web.server import Server
-from reconciler.web.status import Pages
+from reconciler.web.status import Pages, Probes
 from tests.build import NOW
 from tests.cli.program import Ended, bare, command, invoke
 from tests.cli.window import Window
@@ -65,7 +65,10 @@ def test_a_scale_set_whose_instances_are_unknown_has_no_map() -> None:
 @contextmanager
 def daemon(store: Store) -> Iterator[str]:
     server = Server(
-        Pages(store, timedelta(minutes=10), lambda: NOW), "127.0.0.1", 0, site=PageSite(store, lambda: NOW)
+        Pages(store, Probes(store, timedelta(minutes=10), lambda: NOW)),
+        "127.0.0.1",
+        0,
+        site=PageSite(store, lambda: NOW),
     )
     try:
         yield server.url

@@ -250,6 +250,7 @@ VARIABLES = (
     "PAGE_USER_HEADER",
     "PATH",
     "PAUSE_TAG",
+    "PROBE_LISTEN",
     "REQUEUE_AFTER",
     "REVOKED_KEYS",
     "SERVER",

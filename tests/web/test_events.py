@@ -22,7 +22,7 @@ from reconciler.web.page.page_log import PageLog
 from reconciler.web.page.render import Rendered
 from reconciler.web.page.routes import PageSite
 from reconciler.web.server import Server
-from reconciler.web.status import Pages
+from reconciler.web.status import Pages, Probes
 from reconciler.web.threads import Threads
 from tests.build import NOW
 from tests.web.stores import varied
@@ -31,7 +31,9 @@ from tests.web.stores import varied
 @contextmanager
 def served(store: Store) -> Iterator[str]:
     site = PageSite(store, lambda: NOW)
-    server = Server(Pages(store, timedelta(minutes=10), lambda: NOW), "127.0.0.1", 0, site=site)
+    server = Server(
+        Pages(store, Probes(store, timedelta(minutes=10), lambda: NOW)), "127.0.0.1", 0, site=site
+    )
     try:
         yield server.url
     finally:

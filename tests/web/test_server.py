@@ -35,7 +35,7 @@ from reconciler.rollout.step import Upgrade
 from reconciler.web.page.routes import PageSite
 from reconciler.web.response import Response
 from reconciler.web.server import Server
-from reconciler.web.status import Pages
+from reconciler.web.status import Pages, Probes
 from tests.build import NEW, NOW, OLD, SUBSCRIPTION, model, spec
 from tests.daemon.states import state, store_of
 
@@ -48,6 +48,12 @@ Get = Callable[[str], tuple[int, str, str]]
 def unread() -> Store:
     """What there is before the first sweep has finished."""
     return Store()
+
+
+def pages() -> Pages:
+    """What is served of a rollout."""
+    store = rolling()
+    return Pages(store, Probes(store, OVERDUE))
 
 
 def unreadable() -> Store:
@@ -133,7 +139,8 @@ def empty() -> Store:
 def served(store: Store, after: timedelta = timedelta(0)) -> Iterator[Get]:
     """A way to get the pages of a daemon that started at NOW and has reached `after`."""
     times = iter((NOW,))
-    server = Server(Pages(store, OVERDUE, lambda: next(times, NOW + after)), "127.0.0.1", 0)
+    probes = Probes(store, OVERDUE, lambda: next(times, NOW + after))
+    server = Server(Pages(store, probes), "127.0.0.1", 0)
     try:
         yield lambda path: get(f"{server.url}{path}")
     finally:
@@ -497,7 +504,7 @@ def float_at(line: str) -> tuple[str, float]:
     ],
 )
 def test_a_client_that_disconnects_is_not_logged(caplog: pytest.LogCaptureFixture, sent: bytes) -> None:
-    server = Server(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
+    server = Server(pages(), "127.0.0.1", 0)
     host, port = server.url.removeprefix("http://").split(":")
     with closing(server):
         with socket.create_connection((host, int(port)), timeout=10) as client:
@@ -527,8 +534,8 @@ class Endless:
 
 @pytest.mark.parametrize("path", ["/large", "/endless"])
 def test_a_client_that_does_not_read_is_cut_off(path: str) -> None:
-    pages, patience = Pages(rolling(), OVERDUE), timedelta(seconds=0.3)
-    server = Server(pages, "127.0.0.1", 0, patience, site=Endless())
+    handler, patience = pages(), timedelta(seconds=0.3)
+    server = Server(handler, "127.0.0.1", 0, patience, site=Endless())
     host, port = server.url.removeprefix("http://").split(":")
     with closing(server), socket.create_connection((host, int(port)), timeout=30) as client:
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -552,8 +559,8 @@ class Waiting(Store):
 
 def test_a_probe_is_served_while_more_pages_wait_than_there_are_threads() -> None:
     store = Waiting(Sweep(NOW, COMMIT, "", ()))
-    pages, site = Pages(store, OVERDUE, lambda: NOW), PageSite(store, lambda: NOW)
-    with closing(Server(pages, "127.0.0.1", 0, site=site)) as server, ThreadPoolExecutor(60) as browsers:
+    shown, site = Pages(store, Probes(store, OVERDUE, lambda: NOW)), PageSite(store, lambda: NOW)
+    with closing(Server(shown, "127.0.0.1", 0, site=site)) as server, ThreadPoolExecutor(60) as browsers:
         fetched = [browsers.submit(get, f"{server.url}/?q={number}") for number in range(60)]
         time.sleep(0.3)
         try:
@@ -563,6 +570,33 @@ def test_a_probe_is_served_while_more_pages_wait_than_there_are_threads() -> Non
         assert {each.result()[0] for each in fetched} == {200}
 
 
+def test_probes_with_an_address_of_their_own_are_served_while_browsers_use_up_the_pages() -> None:
+    store = rolling()
+    site = PageSite(store, lambda: NOW)
+    shown = Server(Pages(store), "127.0.0.1", 0, site=site)
+    probes = Server(Probes(store, OVERDUE, lambda: NOW), "127.0.0.1", 0)
+    host, port = shown.url.removeprefix("http://").split(":")
+    with closing(shown), closing(probes), contextlib.ExitStack() as browsers:
+        for _ in range(520):
+            browsers.enter_context(socket.create_connection((host, int(port)), timeout=30))
+        with pytest.raises(OSError, match=r"closed|reset"):
+            get(f"{shown.url}/status")
+        assert get(f"{probes.url}/livez")[0] == 200
+        assert get(f"{probes.url}/metrics")[0] == 200
+
+
+def test_an_address_of_the_probes_serves_nothing_else() -> None:
+    store = rolling()
+    probes = Server(Probes(store, OVERDUE, lambda: NOW), "127.0.0.1", 0)
+    shown = Server(Pages(store), "127.0.0.1", 0)
+    with closing(probes), closing(shown):
+        assert get(f"{probes.url}/status")[::2] == (
+            404,
+            "no such page; use one of /livez, /readyz, /metrics\n",
+        )
+        assert get(f"{shown.url}/metrics")[::2] == (404, "no such page; use one of /status\n")
+
+
 def test_a_bug_is_logged_and_the_next_request_is_served(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Pages):
         def get(self, path: str) -> Response:
@@ -570,7 +604,8 @@ def test_a_bug_is_logged_and_the_next_request_is_served(caplog: pytest.LogCaptur
                 raise ZeroDivisionError
             return super().get(path)
 
-    server = Server(Broken(rolling(), OVERDUE), "127.0.0.1", 0)
+    store = rolling()
+    server = Server(Broken(store, Probes(store, OVERDUE)), "127.0.0.1", 0)
     with closing(server):
         assert get(f"{server.url}/broken")[0] == 500
         assert get(f"{server.url}/readyz")[0] == 200
@@ -581,7 +616,7 @@ def test_a_bug_is_logged_and_the_next_request_is_served(caplog: pytest.LogCaptur
 
 def test_ipv6_is_served_too() -> None:
     try:
-        server = Server(Pages(rolling(), OVERDUE), "::1", 0)
+        server = Server(pages(), "::1", 0)
     except OSError as error:
         pytest.skip(f"no IPv6 here: {error}")
     with closing(server):
@@ -591,7 +626,7 @@ def test_ipv6_is_served_too() -> None:
 
 def test_all_addresses_of_ipv6_are_those_of_ipv4_too() -> None:
     try:
-        server = Server(Pages(rolling(), OVERDUE), "::", 0)
+        server = Server(pages(), "::", 0)
     except OSError as error:
         pytest.skip(f"no IPv6 here: {error}")
     with closing(server):
@@ -610,9 +645,9 @@ def test_a_scale_set_whose_spec_is_removed_has_no_series() -> None:
 
 
 def test_an_address_is_free_again_after_close() -> None:
-    first = Server(Pages(rolling(), OVERDUE), "127.0.0.1", 0)
+    first = Server(pages(), "127.0.0.1", 0)
     port = int(first.url.rpartition(":")[2])
     with pytest.raises(OSError, match="Address already in use"):
-        Server(Pages(rolling(), OVERDUE), "127.0.0.1", port)
+        Server(pages(), "127.0.0.1", port)
     first.close()
-    Server(Pages(rolling(), OVERDUE), "127.0.0.1", port).close()
+    Server(pages(), "127.0.0.1", port).close()

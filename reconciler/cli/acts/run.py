@@ -5,8 +5,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,7 +39,7 @@ from reconciler.daemon.specs import Specs
 from reconciler.daemon.store import Store
 from reconciler.spec.duration import format_duration
 from reconciler.web.page.sign_in import SignIn
-from reconciler.web.status import Pages
+from reconciler.web.status import Pages, Probes
 from reconciler.web.webhook import Webhooks
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def act(
     requeue_after: timedelta,
     source_max_age: timedelta,
     listen: tuple[str, int] | None,
+    probe_listen: tuple[str, int] | None,
     sign_in: SignIn | None,
     webhook_listen: tuple[str, int] | None,
     webhook_secret_file: Path | None,
@@ -113,16 +114,19 @@ def act(
     page = _PageActions(sign_in, PageActs(store, commands, fleet.session, fleet.specs)) if sign_in else None
     ends = once or until_settled
     address = listen or (None if ends else _LISTEN)
+    probes = Probes(store, overdue=max(10 * settings.sweep, timedelta(minutes=10)), now=now)
     try:
         with (
             _stoppable(),
             Hangups() as hangups,
-            _serve(store, settings, address, now, commands, page=page) as url,
+            _serve(
+                store, probes, now, commands, listen=address, probe_listen=probe_listen, page=page
+            ) as addresses,
             Screen(store, log_format=log_format, log_level=log_level) as screen,
         ):
             _log.info("%s", announcement(fleet.session))
-            if url:
-                _log.info("listening on %s", url)
+            for line in addresses:
+                _log.info("%s", line)
             if once:
                 reconciler.once(act=True)
             else:
@@ -148,25 +152,33 @@ def act(
 @contextmanager
 def _serve(
     store: Store,
-    settings: Settings,
-    address: tuple[str, int] | None,
+    probes: Probes,
     now: Callable[[], datetime],
     commands: LoopCommands,
     *,
+    listen: tuple[str, int] | None,
+    probe_listen: tuple[str, int] | None,
     page: _PageActions | None,
-) -> Iterator[str]:
-    """Serve the store over HTTP inside the context. Yields the URL, "" without an address."""
-    if address is None:
-        yield ""
-        return
-    pages = Pages(store, overdue=max(10 * settings.sweep, timedelta(minutes=10)), now=now, commands=commands)
-    # Like the server, only where something is served.
-    from reconciler.web.page.actions import Actions
-    from reconciler.web.page.routes import PageSite
+) -> Iterator[Sequence[str]]:
+    """Serve the store, and the probes with it or apart, inside the context.
 
-    site = PageSite(store, now, Actions(store, page.sign_in, page.acts, now) if page else None)
-    with _listener(pages, address, "--listen", site) as url:
-        yield url
+    Yields a line for the log about each address.
+    """
+    lines = []
+    with ExitStack() as servers:
+        if listen:
+            # Like the server, only where something is served.
+            from reconciler.web.page.actions import Actions
+            from reconciler.web.page.routes import PageSite
+
+            actions = Actions(store, page.sign_in, page.acts, now) if page else None
+            pages = Pages(store, None if probe_listen else probes, commands)
+            listener = _listener(pages, listen, "--listen", PageSite(store, now, actions))
+            lines.append(f"listening on {servers.enter_context(listener)}")
+        if probe_listen:
+            url = servers.enter_context(_listener(probes, probe_listen, "--probe-listen"))
+            lines.append(f"probes and metrics on {url}")
+        yield lines
 
 
 @contextmanager

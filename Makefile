@@ -114,8 +114,8 @@ bench: $(READY) ## figures: sweeps and rollouts beside a sequential SDK script, 
 
 lock: $(READY) ## resolve the locks anew, hashes and all: what runs, and what builds and tests it
 	@$(BIN)/pip install -q uv
-	@$(BIN)/uv pip compile $(LOCK) --upgrade --extra kubernetes --output-file requirements.lock pyproject.toml
-	@$(BIN)/uv pip compile $(LOCK) --upgrade --extra kubernetes --output-file requirements-dev.lock --group dev \
+	@$(BIN)/uv pip compile $(LOCK) --upgrade --extra kubernetes --extra otel --output-file requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile $(LOCK) --upgrade --extra kubernetes --extra otel --output-file requirements-dev.lock --group dev \
 	    --constraint requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-clients.lock tests/clients/requirements.in
 	@$(BIN)/uv pip compile $(LOCK) --upgrade --output-file requirements-browser.lock --group dev \

@@ -36,6 +36,7 @@ _SLOW = (
     "stories/",
     "test_ci.py",
     "test_commands.py",
+    "tracing/test_daemon.py",
     "transcripts/",
 )
 # A whole rollout belongs to every run of the tests.

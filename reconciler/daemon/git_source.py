@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Lock, Thread
 
-from reconciler.daemon.specs import Reading
+from reconciler.daemon.specs import Around, Reading
 from reconciler.git.repository import Commit, Repository, SourceUnreachable
 from reconciler.spec.files import File
 
@@ -38,11 +39,12 @@ class Git:
         self._repository = repository
         self._patience = patience
         self._read_again: Callable[[], None] | None = None
+        self._around: Around = nullcontext
         self._fetch: _Fetch | None = None
         self._lock = Lock()
 
-    def fetch_beside(self, read_again: Callable[[], None]) -> None:
-        self._read_again = read_again
+    def fetch_beside(self, read_again: Callable[[], None], around: Around = nullcontext) -> None:
+        self._read_again, self._around = read_again, around
 
     def hint(self) -> None:
         with self._lock:
@@ -73,13 +75,18 @@ class Git:
         with self._lock:
             if self._fetch is None:
                 self._fetch = _Fetch()
-                Thread(target=self._run, args=(self._fetch, read_again), name="fetch").start()
+                fetch = self._fetch, read_again, self._around()
+                Thread(target=self._run, args=fetch, name="fetch").start()
             self._fetch.is_left = False
             return self._fetch
 
-    def _run(self, fetch: _Fetch, read_again: Callable[[], None]) -> None:
+    def _run(
+        self, fetch: _Fetch, read_again: Callable[[], None], around: AbstractContextManager[object]
+    ) -> None:
+        commit: Commit | BaseException
         try:
-            commit: Commit | BaseException = self._repository.commit()
+            with around:
+                commit = self._repository.commit()
         except BaseException as error:  # raised again where the result is read
             commit = error
         with self._lock:

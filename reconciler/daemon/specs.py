@@ -8,6 +8,7 @@ suspensions of a document with errors count, until a valid document lifts them.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,9 @@ from reconciler.spec.shard import Shard
 
 Lines = frozenset[tuple[str, int]]
 """Lines of files: pairs of a path, as in `Place`, and a line number."""
+
+Around = Callable[[], AbstractContextManager[object]]
+"""What happens around something."""
 
 _RETRY_AFTER = timedelta(minutes=1)
 
@@ -93,9 +97,12 @@ class Source(Protocol):
         unknown."""
         ...
 
-    def fetch_beside(self, read_again: Callable[[], None]) -> None:
+    def fetch_beside(self, read_again: Callable[[], None], around: Around = nullcontext) -> None:
         """Let a slow read continue in the background. It calls `read_again` once its result should be read,
-        which must return at once."""
+        which must return at once.
+
+        `around` is called by the reader for each fetch, and its result is entered in the thread of the fetch.
+        """
         ...
 
     def hint(self) -> None:
@@ -106,7 +113,7 @@ class Source(Protocol):
 class Immediate:
     """A source that is read at once, so that nothing continues in the background."""
 
-    def fetch_beside(self, read_again: Callable[[], None]) -> None:
+    def fetch_beside(self, read_again: Callable[[], None], around: Around = nullcontext) -> None:
         """Nothing to do."""
 
     def hint(self) -> None:
@@ -208,9 +215,9 @@ class Specs:
             for each in (*reading.since(base), reading):
                 self._apply(each)
 
-    def fetch_beside(self, read_again: Callable[[], None]) -> None:
+    def fetch_beside(self, read_again: Callable[[], None], around: Around = nullcontext) -> None:
         """Let a slow fetch continue in the background while sweeps run. See `Source.fetch_beside`."""
-        self._source.fetch_beside(read_again)
+        self._source.fetch_beside(read_again, around)
 
     def hint(self) -> None:
         """Somebody says that the source has changed. The next refresh reads what is there from now on."""

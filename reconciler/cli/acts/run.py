@@ -27,6 +27,7 @@ from reconciler.cli.replica import elector
 from reconciler.cli.screen import Screen
 from reconciler.cli.secret_file import SecretFile
 from reconciler.cli.status_table import status
+from reconciler.cli.tracing import Tracing, tracing
 from reconciler.cluster.elector import Elector
 from reconciler.cluster.relay import Relay
 from reconciler.daemon import report
@@ -130,17 +131,19 @@ def act(
             if once:
                 reconciler.once(act=True)
             else:
-                _loop(
-                    reconciler,
-                    settings,
-                    until_settled=until_settled,
-                    timeout=timeout,
-                    specs=fleet.specs,
-                    hooks=hooks,
-                    hangups=hangups,
-                    commands=commands,
-                    replica=replica,
-                )
+                with tracing(os.environ) as traced:
+                    _loop(
+                        reconciler,
+                        settings,
+                        until_settled=until_settled,
+                        timeout=timeout,
+                        specs=fleet.specs,
+                        hooks=hooks,
+                        hangups=hangups,
+                        commands=commands,
+                        replica=replica,
+                        traced=traced,
+                    )
     except _Stopped as stopped:  # before the loop, or a second signal: wait for no thread
         os._exit(BY_SIGNAL + stopped.number)
     if ends and not screen.is_live:
@@ -232,11 +235,12 @@ def _loop(
     hangups: Hangups,
     commands: LoopCommands,
     replica: Elector | None,
+    traced: Tracing,
 ) -> None:
     """Run until a signal, until settled, or until the timeout."""
     store = reconciler.store
-    loop = Loop(reconciler, settings, share_of(specs.remote, socket.gethostname()))
-    specs.fetch_beside(loop.sweep_soon)
+    loop = Loop(traced.work(reconciler), settings, share_of(specs.remote, socket.gethostname()))
+    specs.fetch_beside(loop.sweep_soon, traced.fetch)
 
     relay = Relay(replica, hooks.secret.secret) if replica and hooks else None
 

@@ -1,0 +1,69 @@
+"""The traces of this process, if the environment asks for them."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
+
+from reconciler.daemon.loop import Work
+from reconciler.spec.wording import one_line
+from reconciler.tracing.environment import are_traces_wanted, protocol_error
+
+_log = logging.getLogger("reconciler")
+
+
+class Tracing(Protocol):
+    """What is traced."""
+
+    def work(self, work: Work) -> Work:
+        """The same work, with a span of each sweep and reconcile."""
+        ...
+
+    def fetch(self) -> AbstractContextManager[object]:
+        """A span of a fetch, which may be entered in another thread."""
+        ...
+
+
+class NoTracing:
+    """Nothing is traced."""
+
+    def work(self, work: Work) -> Work:
+        return work
+
+    def fetch(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+
+@contextmanager
+def tracing(environment: Mapping[str, str]) -> Iterator[Tracing]:
+    """Export traces inside the context, as the OTEL_ variables say.
+
+    If that cannot be done, the log says why, and nothing is traced: a collector is not worth a rollout.
+    """
+    if not are_traces_wanted(environment):
+        yield NoTracing()
+        return
+    if error := protocol_error(environment):
+        _log.warning("no traces are exported: %s", error)
+        yield NoTracing()
+        return
+    try:
+        from reconciler.tracing.traces import Traces
+
+        traces = Traces.exported()
+    except ImportError:
+        _log.warning(
+            "no traces are exported: a collector is named, but this needs the extra `otel`: "
+            "pip install 'vmss-reconciler[otel]'"
+        )
+        yield NoTracing()
+        return
+    except Exception as error:  # what OpenTelemetry raises on a variable that makes no sense is many things
+        _log.warning("no traces are exported: an OTEL_ variable makes no sense (%s)", one_line(str(error)))
+        yield NoTracing()
+        return
+    _log.info("traces are exported by OTLP")
+    try:
+        yield traces
+    finally:
+        traces.close()

@@ -1,0 +1,126 @@
+"""The spans of a daemon, and their export by OTLP over HTTP.
+
+OpenTelemetry is imported here and nowhere else, and only if a collector is named. A collector that is away or
+hangs delays nothing: spans are exported in the background, dropped if there are too many, and given up when
+the daemon ends.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from threading import Thread
+
+from opentelemetry import context, trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Status, StatusCode
+
+from reconciler import __version__
+from reconciler.azure.tracing import trace_requests
+from reconciler.daemon.loop import Work
+from reconciler.daemon.outcome import Outcome
+from reconciler.spec.wording import one_line
+
+_log = logging.getLogger("reconciler")
+
+CLOSES_WITHIN = timedelta(seconds=5)
+"""How long the daemon waits at its end until the spans are exported."""
+
+_SAID_APART = timedelta(hours=1)
+_PREFIX = "vmss_reconciler"
+
+
+class Traces:
+    """The spans of this process. There is at most one of these in a process, as OpenTelemetry has it."""
+
+    def __init__(self, processor: SpanProcessor) -> None:
+        own = Resource({SERVICE_NAME: "vmss-reconciler", SERVICE_VERSION: __version__})
+        # It would export at the end of the process once more, for as long as the collector hangs.
+        self._provider = TracerProvider(
+            resource=own.merge(OTELResourceDetector().detect()), shutdown_on_exit=False
+        )
+        self._provider.add_span_processor(processor)
+        trace.set_tracer_provider(self._provider)
+        self._tracer = self._provider.get_tracer("vmss-reconciler", __version__)
+        trace_requests(is_on=True)
+
+    @classmethod
+    def exported(cls) -> "Traces":
+        """Export as the OTEL_ variables say. Raises ValueError if one of them makes no sense."""
+        traces = cls(BatchSpanProcessor(OTLPSpanExporter()))
+        theirs = logging.getLogger("opentelemetry")
+        theirs.handlers, theirs.propagate = [_Seldom()], False
+        return traces
+
+    def work(self, work: Work) -> Work:
+        """The same work, with a span of each sweep and reconcile."""
+        return _TracedWork(work, self._tracer)
+
+    def fetch(self) -> AbstractContextManager[object]:
+        """A span of a fetch, below the present one of this thread. It may be entered in another thread."""
+        return self._fetch(context.get_current())
+
+    @contextmanager
+    def _fetch(self, parent: context.Context) -> Iterator[None]:
+        with self._tracer.start_as_current_span("git fetch", parent, record_exception=False):
+            yield
+
+    def close(self, within: timedelta = CLOSES_WITHIN) -> None:
+        """Export the spans that have ended, as far as that takes no longer than `within`."""
+        trace_requests(is_on=False)
+        ending = Thread(target=self._provider.shutdown, name="traces", daemon=True)
+        ending.start()
+        ending.join(within.total_seconds())
+
+
+class _TracedWork:
+    """The work of a loop, with a span of each call."""
+
+    def __init__(self, work: Work, tracer: trace.Tracer) -> None:
+        self._work = work
+        self._tracer = tracer
+
+    def sweep(self) -> tuple[str, ...]:
+        with self._tracer.start_as_current_span("sweep", record_exception=False) as span:
+            due = self._work.sweep()
+            span.set_attribute(f"{_PREFIX}.due", len(due))
+            return due
+
+    def reconcile(self, key: str) -> Outcome | None:
+        with self._tracer.start_as_current_span("reconcile", record_exception=False) as span:
+            outcome = self._work.reconcile(key)
+            if outcome:
+                _describe(span, outcome)
+            return outcome
+
+
+def _describe(span: trace.Span, outcome: Outcome) -> None:
+    span.set_attributes(
+        {
+            f"{_PREFIX}.scale_set": outcome.name,
+            f"{_PREFIX}.reason": str(outcome.reason),
+            f"{_PREFIX}.status": str(outcome.status),
+            f"{_PREFIX}.commit": outcome.commit,
+        }
+    )
+    if outcome.is_error:
+        span.set_status(Status(StatusCode.ERROR, outcome.message))
+
+
+class _Seldom(logging.Handler):
+    """Passes at most one line an hour on: each export to a collector that is away would log two."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(logging.WARNING)
+        self._clock = clock
+        self._next = clock()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now = self._clock()
+        if now >= self._next:
+            self._next = now + _SAID_APART.total_seconds()
+            _log.warning("OpenTelemetry: %s", one_line(record.getMessage()))

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from reconciler.cli import main
 from tests.cli.program import ROOT, bare
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -84,10 +86,10 @@ NOT_RUN = {
     "dashboard.enabled=true",
     "helm upgrade reconciler deploy/chart --namespace reconciler --reuse-values --set replicas=3",
     "kubectl --namespace reconciler create secret generic reconciler-git --from-file=token=./token",
-    "kubectl --namespace reconciler exec deployment/reconciler -- reconciler check --subscription "
-    "<subscription>",
+    "kubectl --namespace reconciler exec deployment/reconciler -- reconciler check",
     "kubectl --namespace reconciler exec deployment/reconciler -- reconciler status --server "
     "http://localhost:8080",
+    "kubectl --namespace reconciler port-forward service/reconciler 8080",
     "kubectl --namespace reconciler rollout status deployment/reconciler",
     "kubectl --namespace reconciler scale deployment/reconciler --replicas 0",
     "kubectl --namespace reconciler scale deployment/reconciler --replicas 1",
@@ -275,6 +277,22 @@ obtain(default_credential(), "https://management.azure.com/.default")
     assert "Unreachable: no Azure identity" in desk.complaints([sys.executable, "-"], script)
     assert {each for each, _ in desk.reached()} == {host}
     assert sum(seconds for _, seconds in desk.reached()) < WAITING
+
+
+IN_A_POD = sorted(
+    {
+        match[1]
+        for page in (*PAGES, ROOT / "deploy" / "chart" / "templates" / "NOTES.txt")
+        for match in re.finditer(r" -- (reconciler [a-z].*)$", page.read_text(), re.MULTILINE)
+    }
+)
+
+
+@pytest.mark.parametrize("line", IN_A_POD)
+def test_a_command_that_a_pod_runs_has_these_options(line: str) -> None:
+    _, *words = shlex.split(line)
+    done = CliRunner().invoke(main, [*words, "--help"])
+    assert done.exit_code == 0, done.stderr
 
 
 def test_the_pages_have_a_command_line_of_every_kind() -> None:

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import quote, urlencode
-from urllib.request import Request, urlopen
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
+
+from reconciler.cli.local_host import is_local
 
 _PATIENCE = 5.0  # seconds
+_DIRECT = build_opener(ProxyHandler({}))
 
 
 class DaemonUnreachable(Exception):
@@ -25,7 +28,7 @@ def store_of(server: str) -> dict[str, Any]:
     Raises DaemonUnreachable.
     """
     try:
-        with urlopen(f"{server}/status", timeout=_PATIENCE) as response:  # noqa: S310 - a Url
+        with _open(f"{server}/status") as response:
             shown = json.load(response)
     except (OSError, HTTPException, ValueError) as error:
         raise DaemonUnreachable(f"no daemon responds at {server}") from error
@@ -37,7 +40,7 @@ def store_of(server: str) -> dict[str, Any]:
 def instances_of(server: str, name: str) -> dict[str, Any] | None:
     """The heat maps of one scale set, None if the daemon does not know it or is of an older version."""
     try:
-        with urlopen(f"{server}/scale-sets/{quote(name, safe='')}/instances", timeout=_PATIENCE) as response:  # noqa: S310 - a Url
+        with _open(f"{server}/scale-sets/{quote(name, safe='')}/instances") as response:
             shown = json.load(response)
     except (OSError, HTTPException, ValueError):
         return None
@@ -47,7 +50,7 @@ def instances_of(server: str, name: str) -> dict[str, Any] | None:
 def page_of(server: str, page: str) -> str:
     """A page of the daemon as a file of its own. Raises DaemonUnreachable and DaemonRefused."""
     try:
-        with urlopen(f"{server}/export?{urlencode({'page': page})}", timeout=_PATIENCE) as response:  # noqa: S310 - a Url
+        with _open(f"{server}/export?{urlencode({'page': page})}") as response:
             return str(response.read().decode())
     except HTTPError as error:
         raise DaemonRefused(f"{error.code}: {error.reason}") from error
@@ -64,10 +67,17 @@ def post(server: str, path: str, body: Mapping[str, Any]) -> str:
         f"{server}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
     )
     try:
-        with urlopen(request, timeout=_PATIENCE) as response:  # noqa: S310 - as above
+        with _open(request) as response:
             return str(response.read(1000).decode(errors="replace").strip())
     except HTTPError as error:
         said = error.read(1000).decode(errors="replace").strip()
         raise DaemonRefused(f"{error.code}: {said or error.reason}") from error
     except (OSError, HTTPException, ValueError) as error:
         raise DaemonUnreachable(f"no daemon responds at {server}") from error
+
+
+def _open(asked: str | Request) -> Any:
+    """The response. A daemon on this host is asked directly, because a proxy would ask its own host."""
+    url = asked if isinstance(asked, str) else asked.full_url
+    opener = _DIRECT if is_local(urlsplit(url).hostname or "") else build_opener()
+    return opener.open(asked, timeout=_PATIENCE)

@@ -2,12 +2,12 @@
 
 import socket
 from collections.abc import Sequence
-from ipaddress import ip_address
 from uuid import uuid4
 
 import click
 
 from reconciler.cli.leader_election import ElectionOptions
+from reconciler.cli.local_host import is_local
 from reconciler.cluster.election import Candidate, Election
 from reconciler.cluster.elector import Elector
 
@@ -41,7 +41,7 @@ def reachable(listen: tuple[str, int]) -> str:
             host = _own_address(socket.getaddrinfo(socket.gethostname(), port, type=socket.SOCK_STREAM))
         except OSError:
             return ""
-    if _is_local(host):  # each replica would reach itself there
+    if is_local(host):  # each replica would reach itself there
         return ""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -49,12 +49,3 @@ def reachable(listen: tuple[str, int]) -> str:
 def _own_address(found: Sequence[tuple[object, object, object, object, tuple[object, ...]]]) -> str:
     """The first address of this host. In a Pod, its hosts file has it."""
     return str(found[0][4][0])
-
-
-def _is_local(host: str) -> bool:
-    """Whether only this host is reached at that address."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return address.is_loopback or address.is_link_local

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from reconciler.cli import main
+from tests.cli.answering_daemon import answering_daemon
 from tests.cli.program import Azure, Ended, azure, bare, reconciler, write_specs
 from tests.cli.test_status_table import orphan, row, store
 from tests.cli.test_watch import daemon
@@ -60,6 +63,17 @@ def test_the_whole_store_as_json(fleet: Azure, tmp_path: Path) -> None:
         "refused": None,
         "shard": None,
     }
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_daemon_on_this_host_is_asked_without_a_proxy(host: str) -> None:
+    with answering_daemon() as url:
+        server = url.replace("127.0.0.1", host)
+        done = CliRunner(env={**bare(), "http_proxy": "http://127.0.0.1:1", "no_proxy": ""}).invoke(
+            main, ["status", "--server", server]
+        )
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "web" in done.stdout
 
 
 def test_errors_in_the_specs_are_errors(fleet: Azure, tmp_path: Path) -> None:

@@ -77,6 +77,20 @@ from reconciler.cli.verb import Verb
     show_envvar=True,
     help="File with the secret of the webhooks. A line break at its end does not count.",
 )
+@click.option(
+    "--tls-cert",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    envvar="VMSS_RECONCILER_TLS_CERT",
+    show_envvar=True,
+    help="PEM file of a certificate and its chain, for --listen and --webhook-listen. It may be replaced.",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    envvar="VMSS_RECONCILER_TLS_KEY",
+    show_envvar=True,
+    help="PEM file of the key of that certificate, without a passphrase.",
+)
 @check_hosts_option
 @leader_election_options
 @click.option(

@@ -7,12 +7,13 @@ is not passed on again, so replicas with wrong addresses do not send one to each
 
 import hmac
 import logging
+import ssl
 from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
 from http.client import HTTPException
 from threading import Event, Thread
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from reconciler.daemon.leadership import RELAYED, Leadership
 
@@ -22,14 +23,27 @@ _log = logging.getLogger("reconciler")
 APART = timedelta(seconds=4)
 _PATIENCE = 5.0  # seconds
 _BODY = b"passed on by a standby\n"
-_DIRECT = build_opener(ProxyHandler({}))  # Pods reach each other without a proxy
+# A Pod is reached by its address, which is in no certificate. What is sent is signed, and says nothing.
+_UNVERIFIED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+_UNVERIFIED.check_hostname = False
+_UNVERIFIED.verify_mode = ssl.CERT_NONE
+_DIRECT = build_opener(ProxyHandler({}), HTTPSHandler(context=_UNVERIFIED))  # Pods need no proxy
 
 
 class Relay:
     """Passes webhooks on while this replica stands by, one hop at most."""
 
-    def __init__(self, leadership: Leadership, secret: Callable[[], bytes], apart: timedelta = APART) -> None:
+    def __init__(
+        self,
+        leadership: Leadership,
+        secret: Callable[[], bytes],
+        apart: timedelta = APART,
+        *,
+        scheme: str = "http",
+    ) -> None:
+        """`scheme` is "https" if webhooks are received over TLS."""
         self._leadership = leadership
+        self._scheme = scheme
         self._secret = secret
         self._apart = apart
         self._wanted = Event()
@@ -65,7 +79,8 @@ class Relay:
         signature = hmac.new(self._secret(), _BODY, sha256).hexdigest()
         headers = {"X-Signature": f"sha256={signature}", "Content-Type": "text/plain", RELAYED: "1"}
         try:
-            request = Request(f"http://{address}/hooks/generic", _BODY, headers, method="POST")
+            url = f"{self._scheme}://{address}/hooks/generic"
+            request = Request(url, _BODY, headers, method="POST")  # noqa: S310 - http or https
             with _DIRECT.open(request, timeout=_PATIENCE):
                 _log.debug("passed a webhook on to %s", address)
         except (OSError, HTTPException, ValueError) as error:

@@ -50,7 +50,9 @@ class Connection(H11Protocol):
         is_answered = cycle is None or cycle.response_complete or cycle.response_started
         if not is_answered:
             cycle.keep_alive = False
-        return not is_answered
+        return (
+            not is_answered and self.transport.get_extra_info("sslcontext") is None
+        )  # TLS has no half-close
 
     def handle_events(self) -> None:
         super().handle_events()

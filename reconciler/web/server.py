@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 
 from reconciler.web.application import Handler, application
 from reconciler.web.connection import MOST_HEADER_BYTES, Connection
+from reconciler.web.tls import Certificate, SecuredConnection
 
 _MOST_CONNECTIONS = 32  # at once, each with a descriptor and memory for a body
 _MOST_WITH_SITE = 512  # twice as many as there may be event streams, so that a probe is always served
@@ -38,7 +39,8 @@ class Server:
     """Serves a handler, and the pages of a site, on an address until closed.
 
     Port 0 is any free port, and `url` has the actual one. `patience` is the time for a whole request, however
-    slowly a client sends it, and for reading the response. Raises OSError if it cannot listen there.
+    slowly a client sends it, and for reading the response. With a `certificate`, it speaks TLS.
+    Raises OSError if it cannot listen there.
     """
 
     def __init__(
@@ -49,13 +51,15 @@ class Server:
         patience: timedelta = _PATIENCE,
         *,
         site: Site | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
         self._listener = _listen(host, port)
+        self._scheme = "https" if certificate else "http"
         most = _MOST_CONNECTIONS if site is None else _MOST_WITH_SITE
         self._server = _Uvicorn(
             uvicorn.Config(
                 application(handler, site.routes if site else ()),
-                http=functools.partial(Connection, patience=patience, most=most),  # type: ignore[arg-type]
+                http=_protocol(certificate, patience, most),  # type: ignore[arg-type]
                 loop="asyncio",
                 ws="none",
                 lifespan="off",
@@ -75,7 +79,8 @@ class Server:
     @property
     def url(self) -> str:
         host, port = self._address
-        return f"http://[{host!s}]:{port}" if ":" in str(host) else f"http://{host!s}:{port}"
+        name = f"[{host!s}]" if ":" in str(host) else str(host)
+        return f"{self._scheme}://{name}:{port}"
 
     @functools.cached_property
     def _address(self) -> tuple[Any, Any]:
@@ -99,6 +104,22 @@ class _Uvicorn(uvicorn.Server):
         self._on_close()
         await asyncio.sleep(0)
         await super().shutdown(sockets)
+
+
+def _protocol(
+    certificate: Certificate | None, patience: timedelta, most: int
+) -> Callable[..., asyncio.Protocol | SecuredConnection]:
+    """What makes the protocol of each connection: HTTP, or HTTP over TLS."""
+    plain = functools.partial(Connection, patience=patience, most=most)
+    if certificate is None:
+        return plain
+    others: set[SecuredConnection] = set()
+
+    def secured(*args: Any, **kwargs: Any) -> SecuredConnection:
+        http = plain(*args, **kwargs)
+        return SecuredConnection(http, certificate.context, others=others, patience=patience, most=most)
+
+    return secured
 
 
 def _listen(host: str, port: int) -> socket.socket:

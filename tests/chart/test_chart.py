@@ -59,6 +59,7 @@ VALUES: dict[str, dict[str, Any]] = {
         }
     },
     "a volume for the clone": {"clone": {"existingClaim": "reconciler-clone"}},
+    "TLS": {"tls": {"secret": "reconciler-tls"}},
     "a shard": {"shard": {"selector": "region=emea", "subscriptions": [LEAST["identity"]["clientId"]]}},
     "OpenShift": {"podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}},
     "everything together": {

@@ -5,6 +5,7 @@ import signal
 import socket
 from pathlib import Path
 
+from reconciler.simulator.certificates import make
 from tests.cli.program import Azure, Daemon, bare, reconciler, until, write_specs
 from tests.invariants import at_most_one_domain_is_unavailable
 from tests.stories.world import NEW, OLD, spec
@@ -60,6 +61,22 @@ def test_probes_may_have_an_address_of_their_own(world: Azure, tmp_path: Path) -
         assert daemon.url != pages
         assert daemon.get("/livez") == daemon.get("/readyz") == (200, "ok\n")
         assert daemon.get("/status")[0] == 404
+
+
+def test_pages_and_webhooks_may_be_served_over_tls(world: Azure, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web", version=OLD))
+    files, secret = make(tmp_path / "tls"), tmp_path / "secret"
+    secret.write_text("secret")
+    options = ("--tls-cert", files.chain, "--tls-key", files.key, "--webhook-listen", "127.0.0.1:0")
+    with Daemon(*options, "--webhook-secret-file", secret, env=world.environment, cwd=tmp_path) as daemon:
+        url = daemon.started().url
+        until(lambda: "receiving webhooks on https://" in "\n".join(daemon.log()), daemon.log)
+        assert url.startswith("https://127.0.0.1:")
+        asked = reconciler(
+            "status", "--server", url, env={**bare(), "SSL_CERT_FILE": str(files.ca)}, cwd=tmp_path.parent
+        )
+    assert (asked.code, asked.err) == (0, [])
+    assert any(line.startswith("web ") for line in asked.out)
 
 
 def test_sigterm_during_a_rollout_ends_it_cleanly(world: Azure, tmp_path: Path) -> None:

@@ -122,6 +122,17 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             id="a daemon without a scheme",
         ),
         pytest.param(
+            "run --tls-cert /dev/null",
+            "--tls-cert and --tls-key need each other",
+            id="a certificate without its key",
+        ),
+        pytest.param(
+            "run --tls-cert /dev/null --tls-key /dev/null",
+            "--tls-cert, --tls-key: /dev/null and /dev/null are no certificate with its key, in PEM and without a "
+            "passphrase (unreadable)",
+            id="an empty certificate",
+        ),
+        pytest.param(
             "run --listen 8080",
             "Invalid value for '--listen' (env var: 'VMSS_RECONCILER_LISTEN'): '8080' is not of the form HOST:PORT, such as 127.0.0.1:8080",
             id="a port without a host",
@@ -265,6 +276,8 @@ VARIABLES = (
     "WEBHOOK_LISTEN",
     "WEBHOOK_SECRET_FILE",
     "TAG",
+    "TLS_CERT",
+    "TLS_KEY",
 )
 
 

@@ -4,10 +4,11 @@ import functools
 import hmac
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 from threading import Event
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -16,7 +17,9 @@ import pytest
 
 from reconciler.cluster.relay import Relay
 from reconciler.daemon.leadership import RELAYED, Alone, Leader
+from reconciler.simulator.certificates import make
 from reconciler.web.server import Server
+from reconciler.web.tls import Certificate
 from reconciler.web.webhook import Webhooks
 
 SECRET = b"secret"
@@ -131,6 +134,17 @@ def test_a_webhook_that_was_passed_on_is_accepted(
 def test_a_webhook_is_passed_on_to_the_leader() -> None:
     with leader() as received, relay(Leader("other", received.address)) as pass_on:
         pass_on()
+        assert received.first.wait(PATIENCE)
+
+
+def test_a_webhook_is_passed_on_over_tls_if_that_is_how_they_are_received(tmp_path: Path) -> None:
+    files, received = make(tmp_path), Received()
+    certificate = Certificate(files.chain, files.key)
+    server = Server(Webhooks(lambda: SECRET, received.push), "127.0.0.1", 0, certificate=certificate)
+    known = Leader("other", server.url.removeprefix("https://"))
+    each = Relay(Standby(known), lambda: SECRET, timedelta(), scheme="https")
+    with closing(server), closing(each):
+        each.pass_on(is_relayed=False)
         assert received.first.wait(PATIENCE)
 
 

@@ -36,6 +36,10 @@
 {{- end }}
 - {name: VMSS_RECONCILER_LISTEN, value: "[::]:8080"} # IPv4 too; 0.0.0.0:8080 on a node without IPv6
 - {name: VMSS_RECONCILER_PROBE_LISTEN, value: "[::]:8082"}
+{{- if .Values.tls.secret }}
+- {name: VMSS_RECONCILER_TLS_CERT, value: /tls/tls.crt}
+- {name: VMSS_RECONCILER_TLS_KEY, value: /tls/tls.key}
+{{- end }}
 {{- if .Values.webhook.enabled }}
 - {name: VMSS_RECONCILER_WEBHOOK_LISTEN, value: "[::]:8081"}
 - {name: VMSS_RECONCILER_WEBHOOK_SECRET_FILE, value: {{ printf "/webhook/%s" .Values.webhook.secret.key | quote }}}

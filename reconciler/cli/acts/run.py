@@ -46,6 +46,7 @@ from reconciler.web.webhook import Webhooks
 if TYPE_CHECKING:
     from reconciler.web.application import Handler
     from reconciler.web.page.routes import PageSite
+    from reconciler.web.tls import Certificate
 
 _log = logging.getLogger("reconciler")
 
@@ -53,10 +54,14 @@ _LISTEN = ("127.0.0.1", 8080)
 
 
 class _WebhookListener(NamedTuple):
-    """Where webhooks are received, and the file of the secret that they must know."""
+    """Where webhooks are received, and the file of the secret that they must know.
+
+    They come over TLS if there is a certificate.
+    """
 
     address: tuple[str, int]
     secret: SecretFile
+    certificate: "Certificate | None"
 
 
 class _PageActions(NamedTuple):
@@ -84,6 +89,8 @@ def act(
     sign_in: SignIn | None,
     webhook_listen: tuple[str, int] | None,
     webhook_secret_file: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
     check_hosts: tuple[Allowed, ...],
     election: ElectionOptions | None,
     once: bool,
@@ -97,7 +104,8 @@ def act(
         raise click.UsageError("--once and --until-settled cannot be combined")
     if timeout and not until_settled:
         raise click.UsageError("--timeout needs --until-settled")
-    hooks = _hooks(webhook_listen, webhook_secret_file)
+    certificate = _certificate(tls_cert, tls_key)
+    hooks = _hooks(webhook_listen, webhook_secret_file, certificate)
     if hooks and (once or until_settled):
         raise click.UsageError("--webhook-listen cannot be combined with --once or --until-settled")
     if election and (once or until_settled):
@@ -121,7 +129,14 @@ def act(
             _stoppable(),
             Hangups() as hangups,
             _serve(
-                store, probes, now, commands, listen=address, probe_listen=probe_listen, page=page
+                store,
+                probes,
+                now,
+                commands,
+                listen=address,
+                probe_listen=probe_listen,
+                page=page,
+                certificate=certificate,
             ) as addresses,
             Screen(store, log_format=log_format, log_level=log_level) as screen,
         ):
@@ -162,8 +177,9 @@ def _serve(
     listen: tuple[str, int] | None,
     probe_listen: tuple[str, int] | None,
     page: _PageActions | None,
+    certificate: "Certificate | None",
 ) -> Iterator[Sequence[str]]:
-    """Serve the store, and the probes with it or apart, inside the context.
+    """Serve the store, and the probes with it or apart, inside the context. Probes apart have no TLS.
 
     Yields a line for the log about each address.
     """
@@ -176,7 +192,7 @@ def _serve(
 
             actions = Actions(store, page.sign_in, page.acts, now) if page else None
             pages = Pages(store, None if probe_listen else probes, commands)
-            listener = _listener(pages, listen, "--listen", PageSite(store, now, actions))
+            listener = _listener(pages, listen, "--listen", PageSite(store, now, actions), certificate)
             lines.append(f"listening on {servers.enter_context(listener)}")
         if probe_listen:
             url = servers.enter_context(_listener(probes, probe_listen, "--probe-listen"))
@@ -186,13 +202,17 @@ def _serve(
 
 @contextmanager
 def _listener(
-    handler: "Handler", address: tuple[str, int], option: str, site: "PageSite | None" = None
+    handler: "Handler",
+    address: tuple[str, int],
+    option: str,
+    site: "PageSite | None" = None,
+    certificate: "Certificate | None" = None,
 ) -> Iterator[str]:
     """Serve a handler, and the pages of a site, inside the context. Yields the URL."""
     from reconciler.web.server import Server  # takes as long to import as all the rest, and may not be needed
 
     try:
-        server = Server(handler, *address, site=site)
+        server = Server(handler, *address, site=site, certificate=certificate)
     except OSError as error:
         host, port = address
         raise click.ClickException(
@@ -210,15 +230,32 @@ def _receive(hooks: _WebhookListener | None, on_push: Callable[[bool], bool]) ->
     if hooks is None:
         yield
         return
-    with _listener(Webhooks(hooks.secret.secret, on_push), hooks.address, "--webhook-listen") as url:
+    webhooks = Webhooks(hooks.secret.secret, on_push)
+    with _listener(webhooks, hooks.address, "--webhook-listen", certificate=hooks.certificate) as url:
         _log.info("receiving webhooks on %s/hooks/", url)
         yield
 
 
-def _hooks(listen: tuple[str, int] | None, secret_file: Path | None) -> _WebhookListener | None:
+def _certificate(tls_cert: Path | None, tls_key: Path | None) -> "Certificate | None":
+    """The certificate of these files. None without these options. Raises UsageError."""
+    if tls_cert is None and tls_key is None:
+        return None
+    if tls_cert is None or tls_key is None:
+        raise click.UsageError("--tls-cert and --tls-key need each other")
+    from reconciler.web.tls import Certificate, CertificateError
+
+    try:
+        return Certificate(tls_cert, tls_key)
+    except CertificateError as error:
+        raise click.UsageError(f"--tls-cert, --tls-key: {error}") from error
+
+
+def _hooks(
+    listen: tuple[str, int] | None, secret_file: Path | None, certificate: "Certificate | None"
+) -> _WebhookListener | None:
     """The address that receives webhooks, and their secret. None without these options."""
     if listen and secret_file:
-        return _WebhookListener(listen, SecretFile(secret_file))
+        return _WebhookListener(listen, SecretFile(secret_file), certificate)
     if listen or secret_file:
         raise click.UsageError("--webhook-listen and --webhook-secret-file must be used together")
     return None
@@ -242,7 +279,7 @@ def _loop(
     loop = Loop(traced.work(reconciler), settings, share_of(specs.remote, socket.gethostname()))
     specs.fetch_beside(loop.sweep_soon, traced.fetch)
 
-    relay = Relay(replica, hooks.secret.secret) if replica and hooks else None
+    relay = _relay(replica, hooks)
 
     def read_again() -> None:
         specs.hint()
@@ -274,6 +311,13 @@ def _loop(
             relay.close()
         if replica:
             replica.release()
+
+
+def _relay(replica: Elector | None, hooks: _WebhookListener | None) -> Relay | None:
+    """What passes webhooks on to the leader, None if there is no other replica, or no webhook."""
+    if replica is None or hooks is None:
+        return None
+    return Relay(replica, hooks.secret.secret, scheme="https" if hooks.certificate else "http")
 
 
 @contextmanager

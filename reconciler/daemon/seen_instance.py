@@ -11,7 +11,7 @@ from sys import intern
 
 from reconciler.rollout.health import State, state_of
 from reconciler.rollout.observed import HealthSource, Instance
-from reconciler.spec.image import Image
+from reconciler.spec.image import Image, same
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class SeenInstance:
     placement_group: str
     update_domain: int | None
     fault_domain: int | None
+    is_attached: bool = False
+
+    def runs(self, image: Image) -> bool:
+        """Whether Azure reported that the instance runs this image."""
+        return self.image is not None and same(self.image, image)
 
 
 def seen_instances(
@@ -58,6 +63,7 @@ def seen_instances(
             intern(each.placement_group),
             each.update_domain,
             each.fault_domain,
+            each.is_attached,
         )
         for each in instances
     )

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from reconciler.rollout.contest import contested_until
 from reconciler.rollout.health import State, describe_problem, is_in_transition, is_unknown, serves, state_of
 from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.step import Upgrade
-from reconciler.spec.image import same
+from reconciler.spec.image import Image, same
 from reconciler.spec.scale_set import Converge, ScaleSet
 
 
@@ -103,7 +104,17 @@ def obstacle(instance: Instance) -> str:
     return describe_problem(instance) if instance.image else "Azure reports no image"
 
 
-def is_up_to_date(instance: Instance, desired: ScaleSet) -> bool:
+class Upgradable(Protocol):
+    """An instance, as far as its image is concerned."""
+
+    @property
+    def latest_model(self) -> bool | None: ...
+    @property
+    def provisioning(self) -> str: ...
+    def runs(self, image: Image) -> bool: ...
+
+
+def is_up_to_date(instance: Upgradable, desired: ScaleSet) -> bool:
     """Whether the instance runs the image and, with `converge: model`, lacks no other model change.
 
     With `converge: image`, `latestModelApplied` is not required, because it is also false after changes by

@@ -87,6 +87,7 @@ class Simulation:
             authors=observed.authors,
             gates=observed.gates or (),
             lasting=(),
+            pick=observed.pick,
             progress=observed.progress,
         )
 

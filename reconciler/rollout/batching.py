@@ -35,9 +35,13 @@ _LONG, _SHORTEST = timedelta(minutes=5), timedelta(seconds=25)
 def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why: str = "") -> Decision:
     """The decision to upgrade at most `most` candidates, all in the first domain in rollout order.
 
-    A rollback takes the last domain instead. `why` is a remark for the message.
+    A rollback takes the last domain instead. Candidates that a person has picked go before all others.
+    `why` is a remark for the message.
     """
     domain_of, counts, is_return = context.domain_of, context.counts, context.is_return
+    if picked := _picked(context, candidates):
+        candidates = picked
+        why = f"{why}, {_picked_by(context)}" if why else _picked_by(context)
     foremost = max if is_return else min
     domain = foremost(domain_of(each.instance) for each in candidates)
     inside = [each for each in candidates if domain_of(each.instance) == domain]
@@ -64,6 +68,23 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
         counts=counts.with_batch(domain, sum(each.state is State.HEALTHY for each in taken)),
         observed_counts=counts,
     )
+
+
+def _picked(context: Context, candidates: Sequence[Member]) -> Sequence[Member]:
+    """The candidates that a person has picked. A rollback heeds no pick: it was not made for that image.
+
+    pick of 3 and 8, both serving, 5 unhealthy: first 5, which is the only candidate, and then 3 and 8
+    canary of 0, pick of 3: first 0, and after its soak 3
+    """
+    pick = context.observed.pick
+    if pick is None or context.is_return:
+        return ()
+    return [each for each in candidates if each.instance.id in pick.instances]
+
+
+def _picked_by(context: Context) -> str:
+    pick = context.observed.pick
+    return f"as picked by {pick.by}" if pick and pick.by else "as picked by hand"
 
 
 def soak_wait(context: Context) -> Decision | None:

@@ -14,6 +14,7 @@ from enum import Enum, StrEnum
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.pause import NOT_PAUSED, FleetPause
 from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.pick import Pick
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.step import Attempt
 from reconciler.rollout.traits import Plan, Traits
@@ -222,6 +223,7 @@ class Observed:
     lasting: tuple[Gate, ...] | None = None  # gates that open at no set time and cost no request
     last_need: Need | None = None
     fleet_pause: FleetPause = NOT_PAUSED
+    pick: Pick | None = None  # that is in force
     progress: Progress = field(default_factory=Progress)
 
     @property

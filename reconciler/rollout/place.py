@@ -1,0 +1,68 @@
+"""How a person names the place of instances in a scale set: by a zone, a domain or a placement group."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
+
+from reconciler.rollout.domains import Domain
+
+
+class Placed(Protocol):
+    """An instance, as far as its place is concerned."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def zone(self) -> str: ...
+    @property
+    def placement_group(self) -> str: ...
+    @property
+    def update_domain(self) -> int | None: ...
+    @property
+    def fault_domain(self) -> int | None: ...
+
+
+_Instance = TypeVar("_Instance", bound=Placed)
+
+
+def place_names(instance: Placed) -> tuple[str, ...]:
+    """The name of each zone, domain and placement group of the instance, as domains are called everywhere."""
+    update = Domain(instance.zone, instance.placement_group, _number(instance.update_domain), "update domain")
+    fault = Domain("", "", _number(instance.fault_domain), "fault domain")
+    return tuple(name for each in (update, fault) for name in each.name.split(", ") if name)
+
+
+def whole_name(place: str, instances: Sequence[Placed]) -> str:
+    """The name of a place as a person may have written it.
+
+    A number alone is that of an update domain, where Azure reports none of a zone, and otherwise of a fault
+    domain.
+    """
+    if place.strip().isdecimal():
+        return f"{_counted(instances)} {int(place)}"
+    return ", ".join(" ".join(part.split()) for part in place.casefold().split(","))
+
+
+def instances_at(place: str, instances: Sequence[_Instance]) -> list[_Instance]:
+    """The instances at the place of this whole name: "update domain 3", or "zone 1, update domain 3".
+
+    As in `rollout.order`, a domain without its zone means that of every zone.
+    """
+    wanted = set(place.split(", "))
+    return [each for each in instances if wanted.issubset(place_names(each))]
+
+
+def places(instances: Iterable[Placed]) -> list[str]:
+    """The names of all places of these instances, the numbers in their order."""
+    named = {name for each in instances for name in place_names(each)}
+    return sorted(named, key=lambda name: (name.rpartition(" ")[0], len(name), name))
+
+
+def _counted(instances: Sequence[Placed]) -> str:
+    """What a number alone counts."""
+    if any(each.update_domain is not None for each in instances):
+        return "update domain"
+    return "zone" if any(each.zone for each in instances) else "fault domain"
+
+
+def _number(domain: int | None) -> int:
+    return -1 if domain is None else domain

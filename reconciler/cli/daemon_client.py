@@ -11,6 +11,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 from reconciler.cli.local_host import is_local
 
 _PATIENCE = 5.0  # seconds
+_LONGEST_LINE = 1000
 _DIRECT = build_opener(ProxyHandler({}))
 
 
@@ -63,14 +64,29 @@ def post(server: str, path: str, body: Mapping[str, Any]) -> str:
 
     Raises DaemonUnreachable and DaemonRefused.
     """
+    return _post(server, path, body)[:_LONGEST_LINE]
+
+
+def post_for_json(server: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Send a request whose response is a JSON object. Raises DaemonUnreachable and DaemonRefused."""
+    try:
+        shown = json.loads(_post(server, path, body))
+    except ValueError as error:
+        raise DaemonUnreachable(f"something else than the daemon responds at {server}") from error
+    if not isinstance(shown, dict):
+        raise DaemonUnreachable(f"something else than the daemon responds at {server}")
+    return shown
+
+
+def _post(server: str, path: str, body: Mapping[str, Any]) -> str:
     request = Request(  # noqa: S310 - the option is a Url
         f"{server}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
     )
     try:
         with _open(request) as response:
-            return str(response.read(1000).decode(errors="replace").strip())
+            return str(response.read().decode(errors="replace").strip())
     except HTTPError as error:
-        said = error.read(1000).decode(errors="replace").strip()
+        said = error.read(_LONGEST_LINE).decode(errors="replace").strip()
         raise DaemonRefused(f"{error.code}: {said or error.reason}") from error
     except (OSError, HTTPException, ValueError) as error:
         raise DaemonUnreachable(f"no daemon responds at {server}") from error

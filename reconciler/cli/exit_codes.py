@@ -67,6 +67,10 @@ OF_VERBS: Mapping[str, Mapping[str, str]] = {
         "0": "the status is known, whatever it is",
         "1": "no scale set matches, the specs have errors, or the specs or Azure cannot be read",
     },
+    "upgrade": {
+        "0": "every picked instance runs the declared image, or nothing was to be awaited",
+        "1": "a picked instance cannot be upgraded, or the pick ended before it was; or there is no daemon",
+    },
     "validate": {"0": "no errors; warnings do not count", "1": "an error in a spec"},
     "wait": {
         "0": (

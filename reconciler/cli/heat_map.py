@@ -63,6 +63,15 @@ def _abbreviated(name: str) -> str:
     return name.replace("update domain", "UD").replace("fault domain", "FD")
 
 
+def full_name(domain: str) -> str:
+    """A domain as a person may have read it in a narrow window.
+
+    >>> full_name("UD 3"), full_name("zone 1, UD 3"), full_name("fault domain 2")
+    ('update domain 3', 'zone 1, update domain 3', 'fault domain 2')
+    """
+    return domain.replace("UD", "update domain").replace("FD", "fault domain")
+
+
 def _row(name: str, cells: Sequence[Sequence[Json]], widths: Sequence[int], room: int) -> Iterator[Line]:
     lines = max(1, *(-(-len(cell) // room) for cell in cells))
     for number in range(lines):

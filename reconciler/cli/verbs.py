@@ -35,6 +35,7 @@ HELP: Mapping[str, str] = {
     "simulate": "Serve a fleet file as Azure would, to COMMAND or until interrupted.",
     "snapshot": "Print live scale sets as a fleet file for `reconciler simulate` and `reconciler rehearse`.",
     "status": "Show the status of every scale set.",
+    "upgrade": "Upgrade some instances of a scale set next, picked by hand.",
     "validate": "Check spec files and directories (default: specs).",
     "wait": "Wait until scale sets are in a certain state.",
     "why": "Explain the status of a scale set, and what lets it continue.",

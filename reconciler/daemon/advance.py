@@ -17,6 +17,9 @@ from reconciler.daemon.event import (
     Listed,
     ListFailed,
     ModelRead,
+    PickEnded,
+    PickEvent,
+    PickMade,
     ReconcileBegan,
     ReconcileEnded,
     ReconcileEvent,
@@ -28,7 +31,7 @@ from reconciler.daemon.gates.concurrency import slot_after
 from reconciler.daemon.history import history_after
 from reconciler.daemon.outcome import Outcome, outcome_when_throttled
 from reconciler.daemon.revision import Revision, differs
-from reconciler.daemon.state import LastSeen, Published, ScaleSetState
+from reconciler.daemon.state import LastSeen, PickState, Published, ScaleSetState
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gates import closed_gate_message
 from reconciler.rollout.persisted import Fingerprint
@@ -43,6 +46,8 @@ def advance(state: ScaleSetState, event: Event) -> ScaleSetState:
     match event:
         case SpecRead() | ChangeCounted() | Listed() | ListFailed() | GateChanged():
             return _after_sweep(state, event)
+        case PickMade() | PickEnded():
+            return replace(state, pick=_pick_after(state, event))
         case _:
             return _after_reconcile(state, event)
 
@@ -60,6 +65,17 @@ def _after_sweep(state: ScaleSetState, event: SweepEvent) -> ScaleSetState:
         case GateChanged(outcome):
             # A reconcile may have ended with another outcome meanwhile.
             return _with_gate(state, event) if state.outcome is outcome else state
+
+
+def _pick_after(state: ScaleSetState, event: PickEvent) -> PickState | None:
+    known = state.pick
+    match event:
+        case PickMade(pick):
+            return PickState(pick, state.desired.image, moved_at=pick.at)
+        case PickEnded(pick, end) if known and known.pick == pick:
+            return replace(known, end=end)
+        case PickEnded():  # another one was made meanwhile
+            return known
 
 
 def _after_reconcile(state: ScaleSetState, event: ReconcileEvent) -> ScaleSetState:
@@ -213,8 +229,16 @@ def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState
         state,
         seen=replace(state.seen, counts=counts if is_about else None),
         progress=_progress(state, event),
+        pick=_moved(state.pick, outcome),
         published=replace(published, conditions=conditions(about)),
     )
+
+
+def _moved(known: PickState | None, outcome: Outcome) -> PickState | None:
+    """The pick, which does not age while the rollout is in progress."""
+    if known is None or known.end or outcome.status is not Status.RECONCILING:
+        return known
+    return replace(known, moved_at=max(known.moved_at, outcome.at))
 
 
 def _since(before: Published, outcome: Outcome) -> datetime:

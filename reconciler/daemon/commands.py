@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from reconciler.daemon.leadership import describe_standby
 from reconciler.daemon.loop import Loop
+from reconciler.daemon.picking import PickOffer, PickRequest
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.rollout.barred import bar_note
 from reconciler.rollout.pause import Pause
@@ -44,6 +45,13 @@ class LoopCommands:
             for name in names:
                 self.loop.wake(keys[name])
         return unknown
+
+    def upgrade(self, request: PickRequest) -> PickOffer:
+        """Upgrade these instances next. Raises PickRefused."""
+        offer = self._reconciler.pick(request)
+        if self.loop and not request.is_trial:
+            self.loop.wake(offer.state.key)
+        return offer
 
     def _sweep_soon(self) -> None:
         if self.loop:

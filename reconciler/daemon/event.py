@@ -7,13 +7,14 @@ from datetime import datetime
 from reconciler.daemon.in_force import Behind, Origin
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.seen_instance import SeenInstance
-from reconciler.daemon.state import Change, Failure
+from reconciler.daemon.state import Change, Failure, PickEnd
 from reconciler.forecast.batch_duration import MeasuredBatch
 from reconciler.forecast.forecast import Forecast
 from reconciler.rollout.age import Sighting
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.observed import Model
 from reconciler.rollout.pause import NOT_PAUSED, FleetPause
+from reconciler.rollout.pick import Pick
 from reconciler.rollout.step import Attempt, Step, TagWrite
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
@@ -134,6 +135,22 @@ class ReconcileEnded:
     forecast_update: ForecastUpdate | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PickMade:
+    """A person has picked instances to be upgraded next. An earlier pick is over."""
+
+    pick: Pick
+
+
+@dataclass(frozen=True, slots=True)
+class PickEnded:
+    """This pick is over."""
+
+    pick: Pick
+    end: PickEnd
+
+
 SweepEvent = SpecRead | ChangeCounted | Listed | ListFailed | GateChanged
 ReconcileEvent = ReconcileBegan | ModelRead | InstancesRead | ImageResolved | SlotAcquired | ReconcileEnded
-Event = SweepEvent | ReconcileEvent
+PickEvent = PickMade | PickEnded
+Event = SweepEvent | ReconcileEvent | PickEvent

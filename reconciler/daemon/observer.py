@@ -11,6 +11,7 @@ from reconciler.daemon.event import InstancesRead, ModelRead
 from reconciler.daemon.gates import evaluation
 from reconciler.daemon.image_watch import ImageWatch
 from reconciler.daemon.interfaces import AzureClient, DeclaredHistory
+from reconciler.daemon.picking import pick_in_force
 from reconciler.daemon.seen_instance import seen_instances
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
@@ -42,7 +43,13 @@ class Observer:
     def decide(self, state: ScaleSetState, priority: Priority) -> tuple[Decision, Observed]:
         """The decision, and the observation that it is based on. Raises AzureFailure."""
         began = self._now()
-        observed = Observed(began, began, fleet_pause=state.fleet_pause, progress=state.progress)
+        observed = Observed(
+            began,
+            began,
+            fleet_pause=state.fleet_pause,
+            pick=pick_in_force(state, began),
+            progress=state.progress,
+        )
         while isinstance(verdict := decide(state.desired, observed), Need):
             seen = self._observe(verdict, state, observed, priority)
             observed = replace(seen, at=self._now(), last_need=verdict)

@@ -22,6 +22,8 @@ from reconciler.daemon.event import (
     GateChanged,
     Listed,
     ListFailed,
+    PickEnded,
+    PickMade,
     ReconcileBegan,
     ReconcileEnded,
 )
@@ -36,9 +38,18 @@ from reconciler.daemon.orphan import Orphan
 from reconciler.daemon.orphans import Orphans
 from reconciler.daemon.outcome import Outcome, outcome_of, outcome_of_bug, outcome_of_failure
 from reconciler.daemon.pause_reader import PauseReader
+from reconciler.daemon.picking import (
+    PickOffer,
+    PickRefused,
+    PickRequest,
+    completion_of_pick,
+    describe_picked,
+    expiry,
+    offer_of,
+)
 from reconciler.daemon.revision import differs
 from reconciler.daemon.settings import Settings
-from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.state import PickEnd, ScaleSetState
 from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.barred import bar_note, has_barred_retry, without_barred_retry
 from reconciler.rollout.decide import decide
@@ -46,6 +57,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import FRESH, Model, Observed
 from reconciler.rollout.pause import NOT_PAUSED, FleetPause, Pause
 from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.pick import Pick
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.refusal import active_hold, describe_pause
 from reconciler.rollout.step import Attempt, Step, TagWrite
@@ -53,7 +65,7 @@ from reconciler.rollout.wording import describe_step, join, moment
 from reconciler.spec.image import Image, follows_latest, same
 from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet, pause_tag_of
-from reconciler.spec.wording import count
+from reconciler.spec.wording import count, printable
 
 _log = logging.getLogger("reconciler")
 
@@ -159,6 +171,8 @@ class Reconciler:
         self._log_pause(fleet_pause)
         self.store.end_sweep(sweep)
         self._count_changes(listed)
+        for each in self.store.states():
+            self._end_pick(each, expiry(each, self._now()))
         states = self.store.states()
         if not term:
             self._record_list(states, listed, at)
@@ -189,6 +203,33 @@ class Reconciler:
         """
         self._told_in = self._leadership.term
         self._pause.tell(pause)
+
+    def pick(self, request: PickRequest) -> PickOffer:
+        """Upgrade the picked instances next, by every rule of their rollout. Raises PickRefused.
+
+        Nothing is picked in a trial, or if no upgrade would reach any of the instances.
+        """
+        state = next((each for each in self.store.states() if each.desired.name == request.name), None)
+        if state is None:
+            raise PickRefused(f"no spec in force is named {printable(request.name)}")
+        offer, at = offer_of(state, request), self._now()
+        if request.is_trial or not offer.ids:
+            return offer
+        pick = Pick(offer.ids, request.by, at, offer.request.place)
+        if state.pick and state.pick.end is None:
+            self._end_pick(state, PickEnd(at, "others were picked"))
+        after = self.store.apply(state.key, PickMade(pick))
+        self._log.info("%s: to be upgraded next: %s", request.name, describe_picked(pick))
+        return replace(offer, state=after or state)
+
+    def _end_pick(self, state: ScaleSetState, end: PickEnd | None) -> None:
+        """End the pick of this scale set, if it has come to this end."""
+        if state.pick is None or end is None:
+            return
+        self.store.apply(state.key, PickEnded(state.pick.pick, end))
+        self._log.info(
+            "%s: the pick is over (%s): %s", state.desired.name, describe_picked(state.pick.pick), end.message
+        )
 
     def once(self, *, act: bool) -> Store:
         """Sweep, and reconcile every scale set that is due; without `act` only decide. Returns the store.
@@ -269,6 +310,8 @@ class Reconciler:
             return None
         after = self.store.apply(key, ended)
         self._log_change(state.outcome, after.outcome if after else None, ids)
+        if after:
+            self._end_pick(after, completion_of_pick(after, ended.outcome))
         return ended.outcome
 
     def _forget_unless_leading(self, term: int) -> bool:

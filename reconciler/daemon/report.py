@@ -9,6 +9,7 @@ from reconciler.daemon.history import RolloutRecord
 from reconciler.daemon.in_force import Behind, RefusedCommit
 from reconciler.daemon.leadership import Leadership, describe_standby
 from reconciler.daemon.orphan import Orphan
+from reconciler.daemon.picking import PickOffer, describe_pick
 from reconciler.daemon.revision import Revision
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store, Sweep
@@ -17,6 +18,7 @@ from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.pause import FleetPause, Pause
 from reconciler.rollout.persisted import Fingerprint, PersistedState
+from reconciler.rollout.place import place_names
 from reconciler.rollout.refusal import describe_fleet_pause, is_on_hold
 from reconciler.rollout.step import PatchModel, Step, Upgrade
 from reconciler.rollout.wait import Wait
@@ -46,7 +48,7 @@ def state(shown: ScaleSetState) -> Json:
     "wait" since when it waits for the same condition, None if it does not wait. "instances" were counted at
     "instancesAt". "notes" are sentences about the scale set and its instances. "approval" is the last one,
     None without any. "behind" is the newer commit that is not in force here because it has errors, None if
-    there is none. Its "error" and "errors" are those that concern this scale set.
+    there is none. Its "error" and "errors" are those that concern this scale set. "pick" is the last one.
     """
     outcome, model = shown.outcome, shown.seen.listed_or_read
     due = outcome.at + outcome.requeue_after if outcome and outcome.requeue_after is not None else None
@@ -80,6 +82,50 @@ def state(shown: ScaleSetState) -> Json:
         "gates": [_gate(each) for each in outcome.gates] if outcome else [],
         "approval": _approval(model.persisted) if model else None,
         "history": [_record(each) for each in shown.published.history.records],
+        "pick": _pick(shown),
+    }
+
+
+def pick_offer(offer: PickOffer) -> Json:
+    """What comes of a request to upgrade instances next. "obstacle" says why no upgrade would reach one.
+
+    "pick" is None if nothing was picked. "timeoutSeconds" is how long a pick lasts while nothing moves.
+    """
+    desired = offer.state.desired
+    return {
+        "name": desired.name,
+        "image": str(offer.state.exact),
+        "shortImage": short(offer.state.exact),
+        "instances": [
+            {
+                "id": each.seen.id,
+                "place": ", ".join(place_names(each.seen)) or None,
+                "shortImage": short(each.seen.image) if each.seen.image else None,
+                "health": str(each.seen.state),
+                "obstacle": each.obstacle or None,
+            }
+            for each in offer.instances
+        ],
+        "timeoutSeconds": int(desired.health.timeout.total_seconds()),
+        "pick": None if offer.request.is_trial or not offer.ids else _pick(offer.state),
+    }
+
+
+def _pick(shown: ScaleSetState) -> Json | None:
+    """The last pick, None if there was none since the start. "end" is None while it is in force."""
+    known = shown.pick
+    if known is None:
+        return None
+    ends_at = known.moved_at + shown.desired.health.timeout
+    return {
+        "instanceIds": sorted(known.pick.instances),
+        "place": known.pick.place or None,
+        "by": known.pick.by or None,
+        "at": known.pick.at.isoformat(),
+        "endsAt": None if known.end else ends_at.isoformat(),
+        "end": known.end
+        and {"at": _moment(known.end.at), "message": known.end.message, "isServed": known.end.is_served},
+        "message": describe_pick(known, ends_at),
     }
 
 

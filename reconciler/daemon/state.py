@@ -20,6 +20,7 @@ from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.observed import Model
 from reconciler.rollout.pause import NOT_PAUSED, FleetPause
 from reconciler.rollout.persisted import Fingerprint
+from reconciler.rollout.pick import Pick
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reason import Reason, Status
 from reconciler.spec.image import Image
@@ -97,6 +98,28 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class PickEnd:
+    """When a pick ended, and why. `is_served`: every picked instance runs the image."""
+
+    at: datetime
+    message: str
+    is_served: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PickState:
+    """The last pick of a person, for the declared image `image`. It is over once it has an `end`.
+
+    `moved_at` is when it was made, or when the rollout last was in progress after that.
+    """
+
+    pick: Pick
+    image: Image
+    moved_at: datetime
+    end: PickEnd | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ScaleSetState:
     """The state of one scale set.
 
@@ -119,6 +142,7 @@ class ScaleSetState:
     removed: frozenset[Failure] = frozenset()
     seen: LastSeen = field(default_factory=LastSeen)
     progress: Progress = field(default_factory=Progress)
+    pick: PickState | None = None
     published: Published = field(default_factory=Published)
 
     @property

@@ -1,8 +1,8 @@
 """Commands that the Fleet bars (`spec.barredCommands`), and their tags, which do not count.
 
-Only commands that loosen a restriction can be barred: `approve`, `resume` and `retry`. A pause is never
-barred. A person who may write tags can still remove the tag of a pause, and no daemon notices. Only a role in
-Azure prevents that.
+Only commands that loosen a restriction can be barred: `approve`, `resume`, `retry`, and `upgrade`, which
+departs from `rollout.order`. A pause is never barred. A person who may write tags can still remove the tag of
+a pause, and no daemon notices. Only a role in Azure prevents that.
 """
 
 from dataclasses import replace

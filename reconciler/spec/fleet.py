@@ -37,7 +37,7 @@ class Fleet:
     allow_unproven_wave: a wave may start even if no instance of a lower wave has proven the image.
     urgent: the image that was declared urgent, even if its urgency has expired. `urgency` checks the time.
     pause_tag: None if no tag pauses the fleet.
-    barred: those of the commands "approve", "resume" and "retry" that the daemon refuses.
+    barred: those of the commands "approve", "resume", "retry" and "upgrade" that the daemon refuses.
     """
 
     name: str

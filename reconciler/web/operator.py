@@ -3,6 +3,8 @@
     POST /pause      {"by": "ada", "reason": "checkout is down", "at": "2026-01-05T09:00:00Z", "until": null}
     POST /resume     {}
     POST /reconcile  {"names": ["web"]}
+    POST /upgrade    {"name": "web", "by": "ada", "domain": "update domain 3", "trial": true}
+    POST /upgrade    {"name": "web", "by": "ada", "instances": ["3", "7"]}
 
 Only a client on the same host is served, such as `kubectl port-forward`, and no proxy there. A page in
 a browser cannot send such a request: it has an Origin, and for JSON a browser asks the server first. Nothing
@@ -15,6 +17,8 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from reconciler.daemon import report
+from reconciler.daemon.picking import PickOffer, PickRefused, PickRequest
 from reconciler.rollout.pause import Pause
 from reconciler.spec.wording import printable
 from reconciler.web.peer import peer_address
@@ -44,6 +48,10 @@ class Commands(Protocol):
         """Reconcile these scale sets now. Returns the names that are not declared."""
         ...
 
+    def upgrade(self, request: PickRequest) -> PickOffer:
+        """Upgrade these instances next. Raises PickRefused."""
+        ...
+
 
 class OperatorRequests:
     """The response to each request of an operator."""
@@ -54,6 +62,7 @@ class OperatorRequests:
             "/pause": self._pause,
             "/resume": self._resume,
             "/reconcile": self._reconcile,
+            "/upgrade": self._upgrade,
         }
 
     def respond(self, path: str, headers: Headers, body: bytes, peer: str) -> Response:
@@ -98,6 +107,20 @@ class OperatorRequests:
         if unknown := self._commands.reconcile(names):
             return _refuse(HTTPStatus.NOT_FOUND, f"not declared: {', '.join(map(printable, unknown))}")
         return Response(HTTPStatus.ACCEPTED, b"reconciled now\n")
+
+    def _upgrade(self, asked: Mapping[str, Any]) -> Response:
+        name, place, ids = _text(asked, "name"), _text(asked, "domain"), asked.get("instances") or []
+        if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+            raise TypeError("instances is no list of ids")
+        if bool(place) == bool(ids):
+            raise ValueError("name either a domain or instances")
+        request = PickRequest(name, _text(asked, "by"), place, tuple(ids), asked.get("trial") is True)
+        try:
+            offer = self._commands.upgrade(request)
+        except PickRefused as refused:
+            return _refuse(HTTPStatus.CONFLICT, str(refused))
+        status = HTTPStatus.ACCEPTED if offer.ids and not request.is_trial else HTTPStatus.OK
+        return Response(status, f"{json.dumps(report.pick_offer(offer))}\n".encode(), "application/json")
 
 
 def _refuse(status: HTTPStatus, why: str) -> Response:

@@ -25,6 +25,7 @@ LOADED = {
     "schema": [],
     "reconcile": [],
     "acts.wait": [],
+    "acts.upgrade": [],
     "report": [],
     "acts.history": [],
     "acts.status": [],

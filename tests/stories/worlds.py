@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from reconciler.daemon.condition import ConditionType
+from reconciler.daemon.picking import PickRefused, PickRequest
 from reconciler.rollout.reason import Reason, Status
 from reconciler.simulator import (
     Exchange,
@@ -310,6 +311,15 @@ def _approve(world: World, event: Event) -> None:
     world.azure.scale_set(event.name).set_tags({"vmss-reconciler-approved": f"{URN}:{version}"})
 
 
+def _pick(world: World, event: Event) -> None:
+    """A person has some instances upgraded next: those of a domain, or every third."""
+    place = f"{event.pick % 7}" if event.pick % 2 else ""
+    ids = () if place else tuple(each.id for each in world.azure.scale_set(event.name).instances)[::3]
+    if place or ids:
+        with contextlib.suppress(PickRefused):
+            world.reconciler.pick(PickRequest(event.name, "ada", place, ids))
+
+
 def _lasting(name: str) -> Callable[[World, Event], None]:
     fault, fits = LASTING[name]
 
@@ -341,6 +351,7 @@ EVENTS: dict[str, Callable[[World, Event], None]] = {
     "freeze": lambda world, _: world.merge(_edited(world, "fleet", freeze=True)),
     "lift the freeze": lambda world, _: world.merge(_edited(world, "fleet", freeze=False)),
     "approve": _approve,
+    "pick": _pick,
     "kill the daemon": lambda world, _: world.restart(),
     "sicken": _instance(LiveInstance.sicken),
     "sicken many": _instance(LiveInstance.sicken, most=10),

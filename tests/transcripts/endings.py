@@ -124,6 +124,8 @@ ENDINGS: Mapping[str, Ending] = {
     "a-revert-of-more-than-max-change-allows": Ending(
         {name: ("UpToDate", {OLD: 2}) for name in "abc"}, patches=6, upgrades=12
     ),
+    # One batch for ada, two for bob, and one for what is left of each domain.
+    "a-domain-picked-by-hand": _of_web("UpToDate", {NEW: 10}, patches=1, upgrades=7),
     # web_19 and the batch of four are upgraded and rolled back.
     "a-bad-batch-before-the-window-closes": _of_web("RolloutFailed", {OLD: 20}, patches=2, upgrades=4),
     # One of the two is rolled back. A repair replaces the other one, by then on the good image.

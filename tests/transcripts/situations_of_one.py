@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from reconciler.daemon.picking import PickRequest
 from reconciler.simulator import Status
 from tests.checks.endpoint import serve_endpoint
 from tests.stories.fleets import is_there
@@ -35,6 +36,25 @@ def approve(world: Witness, version: str, name: str = "web") -> None:
     """What `reconciler approve` writes."""
     world.note(f"a person approves {version} for {name}")
     world.azure.scale_set(name).set_tags({"vmss-reconciler-approved": f"{URN}:{version}"})
+
+
+def pick(world: Witness, by: str, place: str, *ids: str) -> None:
+    """What `reconciler upgrade --yes` asks of the daemon."""
+    offer = world.reconciler.pick(PickRequest("web", by, place, ids))
+    going = ", ".join(each.seen.id for each in offer.instances if not each.obstacle)
+    option = f'--domain "{place}"' if place else f"--instances {','.join(ids)}"
+    world.note(f"{by} runs reconciler upgrade web {option} --yes", f"next: {going}")
+
+
+def a_domain_picked_by_hand() -> Witness:
+    """web has ten instances in five update domains. The spec sets a soak of two minutes. During the first batch, ada picks
+    update domain 3. Once those have been upgraded, bob picks one instance each of two domains."""
+    world = Witness(fleet(ten()), spec(rollout={"soak": "2m"}))
+    world.run(lambda: world.has_upgraded(1))
+    pick(world, "ada", "update domain 3")
+    world.run(lambda: world.has_upgraded(2)).run(is_there(world, "Soaking"))
+    pick(world, "bob", "", "9", "1")
+    return world.run()
 
 
 def a_first_rollout_of_one_instance() -> Witness:
@@ -258,6 +278,7 @@ SITUATIONS = (
     a_deadline_passes_while_approval_is_awaited,
     a_fix_while_the_bad_image_fails_a_check,
     a_bad_batch_before_the_window_closes,
+    a_domain_picked_by_hand,
     repairs_replace_unhealthy_instances_repeatedly,
     an_autoscaler_scales_out_on_a_bad_image,
     a_restart_during_a_bad_batch,

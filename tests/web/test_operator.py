@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from reconciler.daemon.picking import PickOffer, PickRefused, PickRequest
+from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.pause import Pause
 from reconciler.web.operator import OperatorRequests
 from reconciler.web.response import Headers
+from tests.build import spec
 
 JSON = {"content-type": "application/json"}
 AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -23,6 +26,7 @@ class Asked:
         self.standby = standby
         self.paused: list[Pause | None] = []
         self.reconciled: list[str] = []
+        self.picked: list[PickRequest] = []
         self.refusal = ""
 
     def pause(self, pause: Pause) -> None:
@@ -36,6 +40,12 @@ class Asked:
         self.reconciled += names
         return [name for name in names if name != "web"]
 
+    def upgrade(self, request: PickRequest) -> PickOffer:
+        self.picked.append(request)
+        if request.name != "web":
+            raise PickRefused(f"no spec in force is named {request.name}")
+        return PickOffer(request, ScaleSetState(spec(), ""), ())
+
 
 def ask(
     path: str, body: Any, headers: Headers = JSON, peer: str = "127.0.0.1", standby: str = ""
@@ -46,13 +56,22 @@ def ask(
     return response.status, response.body.decode().strip(), asked
 
 
-@pytest.mark.parametrize("path, body", [("/pause", {}), ("/resume", {}), ("/reconcile", {"names": ["web"]})])
+@pytest.mark.parametrize(
+    "path, body",
+    [
+        ("/pause", {}),
+        ("/resume", {}),
+        ("/reconcile", {"names": ["web"]}),
+        ("/upgrade", {"name": "web", "domain": "3"}),
+    ],
+)
 def test_a_standby_names_the_leader_and_does_nothing(path: str, body: Any) -> None:
     standby = "this replica stands by: replica-1 leads; ask the leader"
     status, said, asked = ask(path, body, standby=standby)
     assert (status, said) == (HTTPStatus.MISDIRECTED_REQUEST, standby)
     assert not asked.paused
     assert not asked.reconciled
+    assert not asked.picked
 
 
 def test_a_pause_is_passed_on() -> None:
@@ -86,6 +105,33 @@ def test_a_name_that_is_not_declared_is_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "request_"),
+    [
+        pytest.param(
+            {"domain": "zone 1", "instances": []}, PickRequest("web", "ada", "zone 1"), id="those of a domain"
+        ),
+        pytest.param(
+            {"instances": ["3", "7"], "domain": None},
+            PickRequest("web", "ada", ids=("3", "7")),
+            id="two by id",
+        ),
+        pytest.param(
+            {"domain": "3", "trial": True}, PickRequest("web", "ada", "3", is_trial=True), id="only to see"
+        ),
+    ],
+)
+def test_a_pick_is_passed_on(body: Any, request_: PickRequest) -> None:
+    status, said, asked = ask("/upgrade", {"name": "web", "by": "ada"} | body)
+    assert (status, asked.picked) == (HTTPStatus.OK, [request_])
+    assert json.loads(said)["instances"] == []
+
+
+def test_a_pick_that_is_refused_says_why() -> None:
+    status, said, _ = ask("/upgrade", {"name": "api", "domain": "3"})
+    assert (status, said) == (HTTPStatus.CONFLICT, "no spec in force is named api")
+
+
+@pytest.mark.parametrize(
     ("headers", "peer"),
     [
         pytest.param(JSON, "10.0.0.7", id="another host"),
@@ -100,10 +146,10 @@ def test_a_name_that_is_not_declared_is_named() -> None:
         pytest.param({}, "127.0.0.1", id="no content type"),
     ],
 )
-@pytest.mark.parametrize("path", ["/pause", "/resume", "/reconcile"])
+@pytest.mark.parametrize("path", ["/pause", "/resume", "/reconcile", "/upgrade"])
 def test_strangers_are_refused(path: str, headers: Headers, peer: str) -> None:
-    status, _, asked = ask(path, {"names": ["web"]}, headers, peer)
-    assert (status, asked.paused, asked.reconciled) == (HTTPStatus.FORBIDDEN, [], [])
+    status, _, asked = ask(path, {"names": ["web"], "name": "web", "domain": "3"}, headers, peer)
+    assert (status, asked.paused, asked.reconciled, asked.picked) == (HTTPStatus.FORBIDDEN, [], [], [])
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.0.1", "::1", "::ffff:127.0.0.1"])
@@ -125,9 +171,23 @@ def test_the_same_host_is_served(peer: str) -> None:
         ),
         pytest.param("/reconcile", {"names": "web"}, HTTPStatus.BAD_REQUEST, id="a name instead of a list"),
         pytest.param("/reconcile", {}, HTTPStatus.BAD_REQUEST, id="no names"),
+        pytest.param("/upgrade", {"name": "web"}, HTTPStatus.BAD_REQUEST, id="a pick of nothing"),
+        pytest.param("/upgrade", {"name": 7, "domain": "3"}, HTTPStatus.BAD_REQUEST, id="a name as a number"),
+        pytest.param(
+            "/upgrade",
+            {"name": "web", "instances": "3"},
+            HTTPStatus.BAD_REQUEST,
+            id="an id instead of a list",
+        ),
+        pytest.param(
+            "/upgrade",
+            {"name": "web", "instances": ["3"], "domain": "3"},
+            HTTPStatus.BAD_REQUEST,
+            id="a domain and instances",
+        ),
         pytest.param("/status", {}, HTTPStatus.NOT_FOUND, id="a page"),
     ],
 )
 def test_bad_requests_have_no_effect(path: str, body: Any, status: HTTPStatus) -> None:
     found, _, asked = ask(path, body)
-    assert (found, asked.paused, asked.reconciled) == (status, [], [])
+    assert (found, asked.paused, asked.reconciled, asked.picked) == (status, [], [], [])

@@ -304,6 +304,7 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                         "gates": [],
                         "approval": None,
                         "history": [],
+                        "pick": None,
                     },
                     {
                         "name": "web",
@@ -392,6 +393,7 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                                 "message": f"to {OLD.version}: Failed",
                             },
                         ],
+                        "pick": None,
                     },
                 ],
                 "orphans": [],

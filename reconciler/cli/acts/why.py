@@ -85,6 +85,8 @@ def explanation(row: Json) -> str:
             each for each in instances["domains"] if each["unavailable"] or each["upToDate"] < each["total"]
         ]
         lines += [f"            {each['domain']}: {_count_of(each)}" for each in behind]
+    if pick := row.get("pick"):  # none if the daemon has an older version
+        lines.append(f"picked      {pick['message']}")
     lines += [f"note        {each}" for each in row["notes"]]
     lines += [f"rollout     {_record(each)}" for each in row["history"]]
     if row["forecast"]:

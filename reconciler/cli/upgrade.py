@@ -1,0 +1,49 @@
+"""`reconciler upgrade`: have instances of a scale set upgraded next, picked by hand."""
+
+from typing import Any
+
+import click
+
+from reconciler.cli.options import server_option
+from reconciler.cli.spec_names import complete_names
+from reconciler.cli.verb import Verb
+
+
+class Ids(click.ParamType[tuple[str, ...]]):
+    """Ids of instances, separated by commas."""
+
+    name = "ids"
+
+    def convert(
+        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        ids = tuple(each.strip() for each in value.split(","))
+        if not all(ids):
+            self.fail(f"{value!r} is no list of ids; separate them by commas, such as 3,7", param, ctx)
+        return ids
+
+
+@click.command(cls=Verb)
+@click.argument("name", shell_complete=complete_names)
+@click.option(
+    "--domain",
+    metavar="DOMAIN",
+    help="An update domain, a zone or a fault domain: 3, or its name as in `status NAME --watch`.",
+)
+@click.option("--instances", type=Ids(), metavar="IDS", help="Instances by id, separated by commas: 3,7.")
+@click.option("-y", "--yes", is_flag=True, help="Do it. Without it, only show what would happen.")
+@click.option("--no-wait", is_flag=True, help="With --yes: do not wait until the instances are upgraded.")
+@server_option
+def upgrade(**given: Any) -> None:
+    """Upgrade some instances of a scale set next, picked by hand.
+
+    NAME is the name of its spec. The running daemon upgrades them to the declared image before all others,
+    in as many batches as `rollout.maxBatch` requires. Every other rule of the rollout applies, so they wait
+    for windows, approvals, the canary and unhealthy instances. After them the rollout continues in its usual
+    order. It works only from the host of the daemon, for example through `kubectl port-forward`.
+    """
+    from reconciler.cli.acts.upgrade import act
+
+    act(**given)

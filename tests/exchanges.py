@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
+from reconciler.rollout.tags import persisted_state
 from reconciler.simulator import Exchange, InstanceSnapshot, Record, Stale
 
 PATCH, UPGRADE = "VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"
@@ -106,3 +108,12 @@ def image_of(patch: Exchange) -> str:
     ids = (reference.get(name) for name in ("id", "communityGalleryImageId", "sharedGalleryImageId"))
     disk = ((storage.get("osDisk") or {}).get("image") or {}).get("uri")
     return str(next((each for each in (*ids, disk) if each), ""))
+
+
+def changes_only_the_claim(write: Exchange) -> bool:
+    """Whether it claims the scale set, or gives the claim back, and writes nothing else."""
+    if write.operation != PATCH or image_of(write) or write.before is None:
+        return False
+    before = persisted_state(write.before.tags)
+    after = persisted_state((write.body or {}).get("tags") or {})
+    return after != before and replace(after, claim=before.claim) == before

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from reconciler.rollout.claim import claim_in
 from reconciler.rollout.tags import persisted_state
 from reconciler.simulator import InstanceSnapshot, ScaleSetSnapshot
 from reconciler.spec.image import follows_latest, same
@@ -19,6 +20,7 @@ from reconciler.spec.window import opening
 from tests.declared import ACCEPTED, Story, Write, is_of, is_same, key_of
 from tests.exchanges import (
     PATCH,
+    changes_only_the_claim,
     description,
     id_list,
     model_image,
@@ -61,6 +63,8 @@ def a_failure_is_recorded_once_for_the_image_of_the_model(story: Story) -> None:
     recorded: dict[tuple[object, ...], Write] = {}
     for write in story.tag_writes:
         before, after = write.persisted, persisted_state(write.exchange.body.get("tags") or {})
+        if changes_only_the_claim(write.exchange):
+            continue
         failed, model = after.failed or before.failed, model_image(write.exchange)
         assert failed, f"{_what(write)}: it records no failure"
         assert is_of(failed, model), f"{_what(write)}: the model is on {model}"
@@ -76,6 +80,20 @@ def a_failure_is_recorded_once_for_the_image_of_the_model(story: Story) -> None:
         earlier = recorded.setdefault(key, write)
         is_lost = earlier is not write and before.failed != after.failed
         assert earlier is write or is_lost, f"{_what(write)}: it was recorded at {earlier.at:%H:%M:%S}"
+
+
+def a_claim_keeps_all_others_from_writing(story: Story) -> None:
+    """While a process has claimed a scale set, no other one writes to it."""
+    holders: dict[str, int] = {}
+    for write in sorted((*story.writes, *story.tag_writes), key=lambda each: each.number):
+        claim = write.persisted.claim
+        if claim and claim.is_live(write.at):
+            who = holders.get(claim.holder)
+            assert who == write.exchange.client, (
+                f"{_what(write)}: {claim.by} has claimed it until {claim.until:%H:%M:%S}"
+            )
+        if written := claim_in((write.exchange.body or {}).get("tags") or {}):
+            holders.setdefault(written.holder, write.exchange.client)
 
 
 def windows_hold(story: Story) -> None:
@@ -286,6 +304,7 @@ RULES = (
     every_image_is_declared_or_was_good,
     no_write_is_made_during_a_freeze_or_suspension,
     a_failure_is_recorded_once_for_the_image_of_the_model,
+    a_claim_keeps_all_others_from_writing,
     windows_hold,
     outside_windows_an_image_is_proven_or_tried_once,
     approval_holds,

@@ -8,6 +8,7 @@ import click
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.checks.reach import Reach
+from reconciler.daemon.claim_keeper import ClaimKeeper
 from reconciler.daemon.interfaces import AzureClient
 from reconciler.daemon.leadership import Leadership
 from reconciler.daemon.reconciler import Reconciler
@@ -46,14 +47,15 @@ class FleetAccess:
         finds_orphans: bool = False,
         forecasts: bool = True,
         leadership: Leadership | None = None,
+        claim: ClaimKeeper | None = None,
     ) -> Reconciler:
         """The reconciler of this fleet. A dry run skips `rollout.checks` unless it has a reach for them.
 
         Only a command that shows orphans reads the instances of scale sets that are not declared. If there is
-        a `leadership`, nothing is written without its permission.
+        a `leadership` or a `claim`, nothing is written without its permission.
         """
-        if leadership:
-            self.session.fence(leadership)
+        if permission := leadership or claim:
+            self.session.fence(permission)
         return Reconciler(
             self.specs,
             azure or self.azure(),
@@ -63,4 +65,5 @@ class FleetAccess:
             forecasts=forecasts,
             finds_orphans=finds_orphans,
             leadership=leadership,
+            holder=claim.holder if claim else "",
         )

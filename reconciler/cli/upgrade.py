@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import server_option
+from reconciler.cli.options import fleet_on_demand, server_option
 from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
 
@@ -36,13 +36,16 @@ class Ids(click.ParamType[tuple[str, ...]]):
 @click.option("-y", "--yes", is_flag=True, help="Do it. Without it, only show what would happen.")
 @click.option("--no-wait", is_flag=True, help="With --yes: do not wait until the instances are upgraded.")
 @server_option
+@fleet_on_demand
 def upgrade(**given: Any) -> None:
     """Upgrade some instances of a scale set next, picked by hand.
 
     NAME is the name of its spec. The running daemon upgrades them to the declared image before all others,
     in as many batches as `rollout.maxBatch` requires. Every other rule of the rollout applies, so they wait
     for windows, approvals, the canary and unhealthy instances. After them the rollout continues in its usual
-    order. It works only from the host of the daemon, for example through `kubectl port-forward`.
+    order. The command reaches the daemon only from the same host, for example through `kubectl
+    port-forward`. If no daemon responds, it upgrades the instances itself, and claims the scale set meanwhile
+    with the tag vmss-reconciler-claim.
     """
     from reconciler.cli.acts.upgrade import act
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from reconciler.daemon.leadership import describe_standby
 from reconciler.daemon.loop import Loop
-from reconciler.daemon.picking import PickOffer, PickRequest
+from reconciler.daemon.pick_request import PickRequest
+from reconciler.daemon.picking import PickOffer
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.rollout.barred import bar_note
 from reconciler.rollout.pause import Pause

@@ -31,14 +31,21 @@ class Observer:
     """Reads facts until there is a decision, and records the model and the instances in the store."""
 
     def __init__(
-        self, azure: AzureClient, store: Store, specs: DeclaredHistory, check_reach: Reach | None
+        self,
+        azure: AzureClient,
+        store: Store,
+        specs: DeclaredHistory,
+        check_reach: Reach | None,
+        holder: str = "",
     ) -> None:
+        """`holder` is that of our own claim, "" without one."""
         self._azure = azure
         self._specs = specs
         self._store = store
         self._checks = Checks(azure.now, check_reach)
         self._images = ImageWatch(azure)
         self._now = azure.now
+        self._holder = holder
 
     def decide(self, state: ScaleSetState, priority: Priority) -> tuple[Decision, Observed]:
         """The decision, and the observation that it is based on. Raises AzureFailure."""
@@ -48,6 +55,7 @@ class Observer:
             began,
             fleet_pause=state.fleet_pause,
             pick=pick_in_force(state, began),
+            holder=self._holder,
             progress=state.progress,
         )
         while isinstance(verdict := decide(state.desired, observed), Need):

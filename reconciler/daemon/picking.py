@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.daemon.outcome import Outcome
+from reconciler.daemon.pick_request import UP_TO_DATE, PickRequest
 from reconciler.daemon.seen_instance import SeenInstance
 from reconciler.daemon.state import PickEnd, PickState, ScaleSetState
 from reconciler.rollout.barred import bar_note
@@ -22,20 +23,6 @@ from reconciler.spec.image import same, short
 from reconciler.spec.wording import printable
 
 _MOST_PLACES = 12  # in an error
-
-
-@dataclass(frozen=True, slots=True)
-class PickRequest:
-    """What a person asks for: instances of the scale set `name` by id, or all at a place such as a domain.
-
-    `is_trial`: only say what would happen.
-    """
-
-    name: str
-    by: str
-    place: str = ""
-    ids: tuple[str, ...] = ()
-    is_trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +57,8 @@ def offer_of(state: ScaleSetState, request: PickRequest) -> PickOffer:
         raise PickRefused(barred)
     seen = state.seen.instances
     if not seen:
-        raise PickRefused(
-            "the daemon has listed no instance yet; try again in a moment, or see "
-            f"`reconciler why {request.name}`"
-        )
+        why = f" ({state.outcome.line})" if state.outcome else ""
+        raise PickRefused(f"no instance of {request.name} was listed yet{why}; try again in a moment")
     if not request.ids:
         request = replace(request, place=whole_name(request.place, seen))
     found = _by_ids(seen, request.ids) if request.ids else _at(request.place, seen)
@@ -110,7 +95,7 @@ def _obstacle(state: ScaleSetState, seen: SeenInstance) -> str:
     if seen.state is State.LEAVING:
         return "being deleted"
     if _is_upgraded(state, seen):
-        return "already up to date"
+        return UP_TO_DATE
     if seen.protected:
         return "protected from scale set actions"
     if seen.state is State.DEALLOCATED:

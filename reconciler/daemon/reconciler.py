@@ -38,10 +38,10 @@ from reconciler.daemon.orphan import Orphan
 from reconciler.daemon.orphans import Orphans
 from reconciler.daemon.outcome import Outcome, outcome_of, outcome_of_bug, outcome_of_failure
 from reconciler.daemon.pause_reader import PauseReader
+from reconciler.daemon.pick_request import PickRequest
 from reconciler.daemon.picking import (
     PickOffer,
     PickRefused,
-    PickRequest,
     completion_of_pick,
     describe_picked,
     expiry,
@@ -60,7 +60,7 @@ from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.pick import Pick
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.refusal import active_hold, describe_pause
-from reconciler.rollout.step import Attempt, Step, TagWrite
+from reconciler.rollout.step import Attempt, Step, TagWrite, Upgrade
 from reconciler.rollout.wording import describe_step, join, moment
 from reconciler.spec.image import Image, follows_latest, same
 from reconciler.spec.precedence import levels
@@ -100,8 +100,12 @@ class Reconciler:
         log: logging.Logger = _log,
         forecasts: bool = True,
         leadership: Leadership | None = None,
+        holder: str = "",
     ) -> None:
-        """`forecasts`: publish a forecast of each rollout. `leadership` is None if no other replica acts."""
+        """`forecasts`: publish a forecast of each rollout. `leadership` is None if no other replica acts.
+
+        `holder` is that of a claim of our own, which is no reason to wait.
+        """
         self._leadership = leadership or Alone()
         self._term: int | None = self._leadership.term  # that of what the store knows, None: forget it
         self.store = Store(requests=azure.requests, leadership=self._leadership)
@@ -116,7 +120,7 @@ class Reconciler:
         self._orphans = Orphans(azure) if finds_orphans else None
         self._pause = PauseReader(azure)
         self._told_in = 0  # the term in which the fleet was paused by `tell_pause`, or that was lifted
-        self._observer = Observer(azure, self.store, specs, check_reach)
+        self._observer = Observer(azure, self.store, specs, check_reach, holder)
 
     def sweep(self) -> tuple[str, ...]:
         """Read the specs and list the fleet. Returns the keys of the scale sets that are due for a reconcile.
@@ -195,6 +199,14 @@ class Reconciler:
         A failure becomes the outcome of this scale set and affects no other.
         """
         return self._reconcile_and_store(key, act=True, priority=Priority.ROUTINE)
+
+    def observe(self, key: str) -> Outcome | None:
+        """As `reconcile`, but take no step."""
+        return self._reconcile_and_store(key, act=False, priority=Priority.ROUTINE)
+
+    def reconcile_picked(self, key: str) -> Outcome | None:
+        """As `reconcile`, but upgrade no instance that was not picked."""
+        return self._reconcile_and_store(key, act=True, priority=Priority.ROLLOUT, is_picked_only=True)
 
     def tell_pause(self, pause: Pause | None) -> None:
         """Pause the fleet at once, or lift that pause. It ends with the lead of this replica.
@@ -288,7 +300,9 @@ class Reconciler:
         # If another gate is closed by now, a reconcile finds out which.
         return gate.closed is not state.outcome.reason
 
-    def _reconcile_and_store(self, key: str, *, act: bool, priority: Priority) -> Outcome | None:
+    def _reconcile_and_store(
+        self, key: str, *, act: bool, priority: Priority, is_picked_only: bool = False
+    ) -> Outcome | None:
         """Reconcile, and store and log the outcome. `priority` is for a settled scale set."""
         term = self._leadership.term
         # Until the first sweep of a term, the store still holds what was known in an earlier one.
@@ -298,7 +312,7 @@ class Reconciler:
             return None
         name = state.desired.name
         try:
-            ended = self._reconcile(state, act, priority, term)
+            ended = self._reconcile(state, act, priority, term, is_picked_only=is_picked_only)
             ids = self._azure.requests.ids if ended.taken or ended.outcome.is_error else None
         except Exception as error:
             self._log.exception("%s: reconcile failed", name)
@@ -337,7 +351,9 @@ class Reconciler:
             }
         self._log.log(level, "%s: %s", now.name, now.line, extra=subject)
 
-    def _reconcile(self, state: ScaleSetState, act: bool, priority: Priority, term: int) -> ReconcileEnded:
+    def _reconcile(
+        self, state: ScaleSetState, act: bool, priority: Priority, term: int, *, is_picked_only: bool
+    ) -> ReconcileEnded:
         desired, commit, attempt = state.desired, state.commit, state.progress.attempt
         decision: Decision | None = None
         doing = ""
@@ -347,6 +363,7 @@ class Reconciler:
             if not self._hold(state) and _takes_precedence(state):
                 priority = Priority.ROLLOUT
             decision, observed = self._observer.decide(state, priority)
+            act = act and not (is_picked_only and _upgrades_others(state, decision.step))
             if attempt and observed.operation and observed.operation.error:
                 attempt = replace(attempt, error=observed.operation.error)
             if act and (decision.step or decision.to_persist):
@@ -584,6 +601,12 @@ class Reconciler:
 
 def _reconcile_ended(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> ReconcileEnded:
     return ReconcileEnded(desired=state.desired, commit=state.commit, outcome=outcome, attempt=attempt)
+
+
+def _upgrades_others(state: ScaleSetState, step: Step | None) -> bool:
+    """Whether the step upgrades an instance that was not picked."""
+    picked = state.pick.pick.instances if state.pick else frozenset()
+    return isinstance(step, Upgrade) and not picked.issuperset(step.instance_ids)
 
 
 def _model_image(observed: Observed) -> Image | None:

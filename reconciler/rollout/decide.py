@@ -53,7 +53,7 @@ from reconciler.rollout.preflight import exact_if_known, exact_spec, image_unava
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.reading import partial_read, with_instances
 from reconciler.rollout.reason import Phase, Reason, Status
-from reconciler.rollout.refusal import active_hold, refusal
+from reconciler.rollout.refusal import active_hold, foreign_claim, refusal
 from reconciler.rollout.remedy import (
     failed_remediation,
     has_unhealthy_to_roll_back,
@@ -114,8 +114,9 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
             f"Azure has no scale set {target.name} in resource group {target.resource_group} of subscription "
             f"{target.subscription}; correct spec.target, or remove the spec",
         )
-    if refused := refusal(desired, model, observed.rolling_upgrade):
+    if refused := refusal(desired, model, observed.rolling_upgrade) or foreign_claim(observed, model):
         return refused
+    model = replace(model, persisted=model.persisted.without_expired_claim(observed.at))
     exact = exact_spec(desired, model, observed.availability)
     if exact is None:
         return Need.IMAGE

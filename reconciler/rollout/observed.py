@@ -224,6 +224,7 @@ class Observed:
     last_need: Need | None = None
     fleet_pause: FleetPause = NOT_PAUSED
     pick: Pick | None = None  # that is in force
+    holder: str = ""  # of a claim: whose observation this is, "" for a daemon
     progress: Progress = field(default_factory=Progress)
 
     @property

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from reconciler.rollout.claim import Claim
 from reconciler.rollout.pause import Pause
 from reconciler.spec.image import Image, same, short
 
@@ -86,7 +87,7 @@ class PersistedState:
     approval, but perhaps to an earlier one, because older versions of this program do not update it. `retry`
     is a retry that a person requested: anything that counted against the image before then no longer counts.
     `pause` is the pause of this scale set alone. People write `approved` and `pause`, and a rollout only
-    reads them.
+    reads them. `claim` is that of a `reconciler upgrade` that reaches no daemon.
 
     `others` are parts that another version of this program wrote. They are kept unchanged. `is_readable` is
     False if a later version wrote the state in an unknown form.
@@ -100,8 +101,13 @@ class PersistedState:
     fleet: str = ""
     retry: Mark | None = None
     pause: Pause | None = None
+    claim: Claim | None = None
     others: tuple[str, ...] = ()
     is_readable: bool = True
+
+    def without_expired_claim(self, at: datetime) -> "PersistedState":
+        """The state that the next write of tags leaves behind."""
+        return self if self.claim is None or self.claim.is_live(at) else replace(self, claim=None)
 
     def rollback_target(self, image: Image) -> Image | None:
         """The last good image if `image` failed, or None.

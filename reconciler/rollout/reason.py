@@ -118,6 +118,7 @@ class Reason(StrEnum):
     AUTOMATIC_OS_UPGRADE = "AutomaticOSUpgrade"
     NATIVE_UPGRADE_IN_PROGRESS = "NativeUpgradeInProgress"
     STATE_UNREADABLE = "StateUnreadable"
+    CLAIMED = "Claimed"
     IMAGE_UNREADABLE = "ImageUnreadable"
     IMAGE_TYPE_IMMUTABLE = "ImageTypeImmutable"
     IMAGE_INCOMPATIBLE = "ImageIncompatible"
@@ -330,6 +331,17 @@ TABLE: dict[Reason, Meaning] = {
         Status.STALLED,
         cause="a later version of the reconciler wrote the tag `vmss-reconciler-state`",
         remedy="run that version, or remove the tag and lose what it records",
+    ),
+    Reason.CLAIMED: Meaning(
+        Status.WAITING,
+        cause=(
+            "`reconciler upgrade` found no daemon, and has claimed the scale set to upgrade instances itself"
+        ),
+        remedy="continues when the command has ended, or at the time in the message",
+        slot=Slot.KEEPS,
+        requeue=Requeue.ON_CHANGE,
+        keeps_batch=True,
+        ends_when="when the claim ends",
     ),
     Reason.IMAGE_UNREADABLE: Meaning(
         Status.STALLED,

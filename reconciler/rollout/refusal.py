@@ -7,7 +7,7 @@ To add a refusal, add a branch here, a `Reason`, and a row in the table of the t
 from datetime import UTC, datetime
 
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.observed import Model, RollingUpgrade
+from reconciler.rollout.observed import Model, Observed, RollingUpgrade
 from reconciler.rollout.pause import FleetPause, Pause
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.wording import moment
@@ -167,6 +167,23 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
             f"declare a {model.image.kind} image, or create a new scale set",
         )
     return None
+
+
+def foreign_claim(observed: Observed, model: Model) -> Decision | None:
+    """The decision that a `reconciler upgrade` elsewhere has claimed the scale set, or None.
+
+    claimed until 09:11, it is 09:10: refused; 09:11: not refused
+    """
+    claim = model.persisted.claim
+    if claim is None or claim.holder == observed.holder or not claim.is_live(observed.at):
+        return None
+    by = f" by {claim.by}" if claim.by else ""
+    return Decision(
+        Reason.CLAIMED,
+        f"`reconciler upgrade`{by} is upgrading instances itself, and has claimed the scale set until "
+        f"{moment(claim.until)}",
+        until=claim.until,
+    )
 
 
 def _foreign_owner(desired: ScaleSet, model: Model) -> Decision | None:

@@ -6,6 +6,7 @@ resource:
     vmss-reconciler-state        v1;fleet=shop;began=2026-01-05T09:00:00+00:00,5f0c…,web/1.4.0;good=/subscript
     vmss-reconciler-state-2      ions/…/galleries/acme/images/web/versions/1.3.0
     vmss-reconciler-approved     Canonical:ubuntu-24_04-lts:server:24.04.202601140
+    vmss-reconciler-claim        holder=4f0c…;by=ada;until=2026-01-05T09:11:00+00:00
     vmss-reconciler-approved-by  by=ada@example.com;at=2026-01-05T09:00:00+00:00;image=9b1d…,24.04.202601140
 
 The approved image has a tag of its own, which people can read, and the approver has another. An earlier
@@ -23,6 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC
 
+from reconciler.rollout.claim import CLAIM, claim_in, claim_text
 from reconciler.rollout.pause import pause_in
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState, Signature
 from reconciler.rollout.tag_text import escape, fields, moment, unescape
@@ -54,7 +56,10 @@ def persisted_state(tags: Tags) -> PersistedState:
     known = {name.casefold(): value for name, value in tags.items()}
     approved = _image(_text(known, APPROVED) or _former(known, "approved"))
     approval = PersistedState(
-        approved=approved, signature=_signature(_text(known, APPROVED_BY)), pause=pause_in(tags)
+        approved=approved,
+        signature=_signature(_text(known, APPROVED_BY)),
+        pause=pause_in(tags),
+        claim=claim_in(tags),
     )
     if not any(name in known for name in _names(STATE)):
         return _former_state(known, approval)
@@ -77,13 +82,14 @@ def persisted_state(tags: Tags) -> PersistedState:
 
 
 def with_state(tags: Tags, persisted: PersistedState) -> dict[str, str]:
-    """All tags of a scale set with this state, and without the tags of earlier versions.
+    """All tags of a scale set with this state and its claim, and without the tags of earlier versions.
 
     An approval under a former name moves to the current name in the same write. If its tag were only removed,
     the rollout would lose the approval.
     """
-    ours = {**_cut(STATE, _state_text(persisted), tags), **_approval_to_move(tags)}
-    return _beside(tags, ours, (*_FORMER_STATE, *_FORMER_APPROVAL))
+    claim = {CLAIM: claim_text(persisted.claim)} if persisted.claim else {}
+    ours = {**_cut(STATE, _state_text(persisted), tags), **_approval_to_move(tags), **claim}
+    return _beside(tags, ours, (*_FORMER_STATE, *_FORMER_APPROVAL, CLAIM))
 
 
 def storable(persisted: PersistedState) -> PersistedState:
@@ -194,7 +200,7 @@ def _cut(tag: str, text: str, tags: Tags) -> dict[str, str]:
 def _beside(tags: Tags, ours: Tags, former: Sequence[str]) -> dict[str, str]:
     """Our tags together with all others. Azure ignores the case of tag names.
 
-    Tags of earlier versions (`former`) are emptied, and omitted once they are empty.
+    Tags in `former`, such as those of earlier versions, are emptied, and omitted once they are empty.
     """
     others = {name: value for name, value in tags.items() if name.casefold() not in ours}
     gone = {name for name in others if name.casefold() in former}

@@ -18,7 +18,8 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from reconciler.daemon import report
-from reconciler.daemon.picking import PickOffer, PickRefused, PickRequest
+from reconciler.daemon.pick_request import PickRequest
+from reconciler.daemon.picking import PickOffer, PickRefused
 from reconciler.rollout.pause import Pause
 from reconciler.spec.wording import printable
 from reconciler.web.peer import peer_address

@@ -2,13 +2,20 @@
 
 import getpass
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from reconciler.cli.access import FleetAccess, open_session
+from reconciler.cli.acts.upgrade_alone import upgrade_alone
+from reconciler.daemon.pick_request import PickRequest
+from reconciler.daemon.specs import Directory, Specs
 from tests.cli.program import Azure, Daemon, Ended, azure, bare, invoke, until, write_specs
 from tests.stories.world import BASE, NEW, OLD, of_all, scale_set, spec
 
@@ -135,25 +142,106 @@ def test_what_is_refused_is_said(world: Azure, tmp_path: Path) -> None:
         assert (done.code, done.err) == (1, ["error: no spec in force is named 'wbe'; did you mean web?"])
 
 
-def test_where_nothing_is_left_to_upgrade_it_says_so(world: Azure, tmp_path: Path) -> None:
-    world.simulator.scale_set("web").instance("1").protect()
+def test_where_nothing_is_left_to_upgrade_it_says_so(tmp_path: Path) -> None:
+    with azure(scale_set(capacity=2)) as world:
+        world.simulator.scale_set("web").instance("1").protect()
+        write_specs(tmp_path / "specs", spec())
+        with Daemon(env=world.environment, cwd=tmp_path) as daemon:
+            daemon.started()
+            until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+            done = upgrade(daemon, tmp_path, "web", "--domain", "0", "--yes")
+            assert (done.code, done.out[-1]) == (0, "web: nothing to upgrade")
+            done = upgrade(daemon, tmp_path, "web", "--instances", "0,1", "--yes")
+            assert (done.code, done.err) == (1, ["error: web: no upgrade reaches 1"])
+
+
+def without_daemon(world: Azure, where: Path, *arguments: str) -> Ended:
+    """The command where no daemon responds."""
+    return invoke("upgrade", *arguments, "--server", NOWHERE, env=world.environment, cwd=where)
+
+
+def in_haste(world: Azure, where: Path, request: PickRequest) -> Ended:
+    """The command with --yes where no daemon responds. A minute lasts a second."""
+
+    @click.command()
+    def command() -> None:
+        fleet = FleetAccess(Specs(Directory(where / "specs")), open_session(world.server.url, ()), False)
+        upgrade_alone(fleet, request, NOWHERE, is_trial=False, sleep=lambda seconds: time.sleep(seconds / 60))
+
+    done = CliRunner(env=world.environment).invoke(command)
+    return Ended.of(done.exit_code, done.stdout, done.stderr)
+
+
+ITSELF = f"no daemon responds at {NOWHERE}; this command upgrades the instances itself"
+
+
+def test_without_a_daemon_it_shows_the_same_and_writes_nothing(world: Azure, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec(rollout=APPROVAL))
+    done = without_daemon(world, tmp_path, "web", "--domain", "3")
+    assert (done.code, done.out[0], done.out[-2]) == (
+        0,
+        f"web: 1 instance to be upgraded next to {NEW}",
+        "ends: run `reconciler approve`",
+    )
+    assert done.err == [ITSELF, "nothing was done; pass --yes to do it"]
+    assert world.writes() == 0
+
+
+def test_without_a_daemon_it_upgrades_the_picked_instances_and_no_others(
+    world: Azure, tmp_path: Path
+) -> None:
     write_specs(tmp_path / "specs", spec())
-    with Daemon(env=world.environment, cwd=tmp_path) as daemon:
-        daemon.started()
-        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
-        done = upgrade(daemon, tmp_path, "web", "--domain", "3", "--yes")
-        assert (done.code, done.out[-1]) == (0, "web: nothing to upgrade")
-        done = upgrade(daemon, tmp_path, "web", "--instances", "1,3", "--yes")
-        assert (done.code, done.err) == (1, ["error: web: no upgrade would reach 1"])
+    done = in_haste(world, tmp_path, PickRequest("web", "ada", "3"))
+    assert (done.code, done.err) == (0, [ITSELF])
+    assert done.out[-1] == f"web: 1 of 1 runs {NEW}"
+    (claimed,) = (line for line in done.out if "claimed until" in line)
+    assert claimed.endswith("waiting for 1m, so that a daemon that does not answer here sees the claim")
+    images = world.simulator.record.images("web")
+    assert [id_ for id_, image in images.items() if image.endswith(NEW)] == ["3"]
+    assert "vmss-reconciler-claim" not in {
+        name for name, value in world.simulator.scale_set("web").tags.items() if value
+    }
 
 
-def test_without_a_daemon_it_says_that_it_needs_one(tmp_path: Path) -> None:
-    done = upgrade(None, tmp_path, "web", "--domain", "3")
+@pytest.mark.parametrize(
+    ("tags", "error"),
+    [
+        pytest.param(
+            {"vmss-reconciler-claim": "holder=1;by=bob;until=2999-01-05T09:00:00+00:00"},
+            "error: web: no instance of web was listed yet (Claimed: `reconciler upgrade` by bob is upgrading "
+            "instances itself, and has claimed the scale set until 2999-01-05 09:00 UTC); try again in a moment",
+            id="another has claimed it",
+        ),
+        pytest.param(
+            {f"tag-{number}": "x" for number in range(50)},
+            "error: web: there is no room for the tag vmss-reconciler-claim: Azure allows 50; remove one",
+            id="there is no room for the claim",
+        ),
+    ],
+)
+def test_without_a_claim_it_upgrades_nothing(tags: Any, error: str, world: Azure, tmp_path: Path) -> None:
+    world.simulator.scale_set("web").set_tags(tags)
+    write_specs(tmp_path / "specs", spec())
+    done = in_haste(world, tmp_path, PickRequest("web", "ada", "3"))
+    assert (done.code, done.err[-1]) == (1, error)
+    assert world.writes() == 0
+
+
+def test_with_errors_in_the_specs_it_upgrades_nothing(world: Azure, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec(), spec("bad", image={"platform": {}}))
+    done = without_daemon(world, tmp_path, "web", "--domain", "3", "--yes")
+    assert (done.code, done.err[-1]) == (
+        1,
+        "error: nothing was upgraded: the specs have errors or cannot be read; fix them first",
+    )
+    assert world.writes() == 0
+
+
+def test_without_a_daemon_nobody_can_go_on_after_the_command(world: Azure, tmp_path: Path) -> None:
+    done = without_daemon(world, tmp_path, "web", "--domain", "3", "--yes", "--no-wait")
     assert (done.code, done.err) == (
         1,
-        [
-            f"error: no daemon responds at {NOWHERE}; set --server, or start one with `reconciler run`",
-        ],
+        [f"error: no daemon responds at {NOWHERE}, so --no-wait is not possible; omit it, or set --server"],
     )
 
 

@@ -54,6 +54,7 @@ def test_a_rollout_in_progress_is_never_settled() -> None:
         Reason.DEPENDENCY_NOT_READY,
         Reason.AWAITING_TURN,
         Reason.SOURCE_STALE,
+        Reason.CLAIMED,
         Reason.AWAITING_PILOT,
     }
     held = {

@@ -34,6 +34,7 @@ NotFound                  passes  free  free     sweep
 PartialRead               passes  held  unknown  sweep
 ReadsTooSlow              passes  held  unknown  sweep
 NoWayBack                 passes  held  held     sweep
+Claimed                   passes  held  unknown  moves
 AzureBusy                 passes  held  unknown  sweep
 ModelDrift                begins  held  held     sweep
 Upgrading                 begins  held  held     sweep

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.rollout.claim import Claim
 from reconciler.rollout.decide import decide
 from reconciler.rollout.observed import (
     ABSENT,
@@ -204,6 +205,14 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
             observed(rolling_upgrade=RollingUpgrade("RollingForward")),
             says("NativeUpgradeInProgress", "(RollingForward)"),
             id="a rolling upgrade that somebody started natively is waited for",
+        ),
+        pytest.param(
+            spec(),
+            observed(
+                model=model(persisted=PersistedState(claim=Claim("1", "ada", NOW + timedelta(minutes=9))))
+            ),
+            says("Claimed", "ada", "2026-01-05 09:09 UTC"),
+            id="a scale set that `reconciler upgrade` has claimed is left to it",
         ),
         pytest.param(
             spec(),

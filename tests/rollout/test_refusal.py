@@ -5,19 +5,21 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.rollout.claim import Claim
 from reconciler.rollout.pause import NOT_PAUSED, FleetPause, Pause
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.refusal import (
     active_hold,
     describe_fleet_pause,
     describe_pause,
+    foreign_claim,
     is_on_hold,
     refusal,
 )
 from reconciler.spec.image import GalleryImage, Image, VhdImage
 from reconciler.spec.scale_set import ScaleSet
 from reconciler.spec.suspension import Suspension
-from tests.build import FLEET, NEW, NOW, model, spec
+from tests.build import FLEET, NEW, NOW, model, observed, spec
 from tests.messages import says
 
 GALLERY = GalleryImage("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/web")
@@ -56,6 +58,23 @@ def test_a_scale_set_that_another_fleet_has_claimed_is_left_to_it(
     refused = refusal(desired, model(persisted=PersistedState(fleet=owner), mode="Manual"), None)
     line = says("OwnedByAnotherFleet", owner, said, "`reconciler adopt --take-over front`")
     assert (refused and refused.line) == (line if said is not None else None)
+
+
+@pytest.mark.parametrize(
+    ("holder", "left", "is_refused"),
+    [
+        pytest.param("", timedelta(seconds=1), True, id="a daemon waits for the claim"),
+        pytest.param("2", timedelta(seconds=1), True, id="another command waits for it too"),
+        pytest.param("1", timedelta(seconds=1), False, id="whoever holds it does not wait"),
+        pytest.param("", timedelta(), False, id="at its end it holds no longer"),
+        pytest.param("", timedelta(hours=-1), False, id="an hour after its end"),
+    ],
+)
+def test_a_claim_holds_for_others_until_its_end(holder: str, left: timedelta, is_refused: bool) -> None:
+    claimed = model(persisted=PersistedState(claim=Claim("1", "ada", NOW + left)))
+    found = foreign_claim(observed(holder=holder), claimed)
+    assert (found is not None) == is_refused
+    assert found is None or found.until == NOW + left
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.rollout.claim import CLAIM, Claim
 from reconciler.rollout.pause import Pause
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState, Signature
 from reconciler.rollout.tags import missing_room, persisted_state, with_approval, with_state
@@ -390,3 +391,42 @@ def test_when_an_image_was_tried_again_is_written_beside_when_it_began() -> None
 @pytest.mark.usefixtures("tokyo")
 def test_the_time_of_an_approval_is_written_in_utc_wherever_that_is_done() -> None:
     assert with_approval({}, GOOD, SIGNED) == {APPROVED: "C:O:S:1.0.0", APPROVED_BY: BY_ADA}
+
+
+CLAIMED = Claim("4f0c", "ada; of shop", AT)
+CLAIM_TEXT = "holder=4f0c;by=ada%3B of shop;until=2026-01-05T09:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("tags", "persisted", "claim"),
+    [
+        pytest.param({}, PersistedState(claim=CLAIMED), CLAIM_TEXT, id="it is written"),
+        pytest.param({CLAIM: CLAIM_TEXT}, PersistedState(claim=CLAIMED), CLAIM_TEXT, id="it is kept"),
+        pytest.param({CLAIM: CLAIM_TEXT}, PersistedState(), "", id="it is emptied"),
+        pytest.param({CLAIM.upper(): CLAIM_TEXT}, PersistedState(), "", id="it is emptied in capitals"),
+        pytest.param({CLAIM: ""}, PersistedState(), None, id="once it is empty, it is left out"),
+        pytest.param({}, PersistedState(), None, id="there is none"),
+    ],
+)
+def test_a_claim_is_a_tag_of_its_own(tags: Any, persisted: PersistedState, claim: str | None) -> None:
+    written = with_state(tags, persisted)
+    assert {name.casefold(): value for name, value in written.items()}.get(CLAIM) == claim
+    assert persisted_state(written).claim == persisted.claim
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("mine", id="words"),
+        pytest.param("holder=1;by=ada", id="no end"),
+        pytest.param("holder=1;until=soon", id="an end that is no time"),
+        pytest.param("holder=1;until=2026-01-05T09:00:00", id="an end without a zone"),
+    ],
+)
+def test_what_does_not_say_until_when_is_no_claim(text: str) -> None:
+    assert persisted_state({CLAIM: text}).claim is None
+
+
+def test_an_approval_leaves_a_claim_as_it_is() -> None:
+    assert with_approval({CLAIM: CLAIM_TEXT}, GOOD, SIGNED)[CLAIM] == CLAIM_TEXT

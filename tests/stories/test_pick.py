@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from reconciler.daemon import report
-from reconciler.daemon.picking import PickOffer, PickRefused, PickRequest
+from reconciler.daemon.pick_request import PickRequest
+from reconciler.daemon.picking import PickOffer, PickRefused
 from reconciler.daemon.state import PickEnd
 from tests.messages import says
 from tests.stories.fleets import is_there, on
@@ -214,7 +215,7 @@ def test_a_pick_that_is_refused_says_why(request_: PickRequest, why: str) -> Non
 def test_before_the_instances_are_listed_a_pick_is_refused() -> None:
     world = World(ten(), spec())
     world.reconciler.sweep()
-    with pytest.raises(PickRefused, match="has listed no instance yet"):
+    with pytest.raises(PickRefused, match="no instance of web was listed yet; try again"):
         pick(world, "3")
 
 

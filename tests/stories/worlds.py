@@ -18,7 +18,8 @@ from typing import Any
 import yaml
 
 from reconciler.daemon.condition import ConditionType
-from reconciler.daemon.picking import PickRefused, PickRequest
+from reconciler.daemon.pick_request import PickRequest
+from reconciler.daemon.picking import PickRefused
 from reconciler.rollout.reason import Reason, Status
 from reconciler.simulator import (
     Exchange,

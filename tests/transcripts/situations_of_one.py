@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from reconciler.daemon.picking import PickRequest
+from reconciler.daemon.pick_request import PickRequest
 from reconciler.simulator import Status
 from tests.checks.endpoint import serve_endpoint
 from tests.stories.fleets import is_there

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.daemon.picking import PickOffer, PickRefused, PickRequest
+from reconciler.daemon.pick_request import PickRequest
+from reconciler.daemon.picking import PickOffer, PickRefused
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.pause import Pause
 from reconciler.web.operator import OperatorRequests

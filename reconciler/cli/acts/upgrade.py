@@ -3,9 +3,8 @@
 import getpass
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,16 +12,16 @@ from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post_
 from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail
 from reconciler.cli.heat_map import full_name
+from reconciler.cli.pick_text import check_all_reached, show_offer
 from reconciler.cli.row_errors import rows_named
-from reconciler.rollout.reason import Status, meaning_of
-from reconciler.rollout.wording import list_names
-from reconciler.spec.duration import format_duration
-from reconciler.spec.wording import count
+from reconciler.daemon.pick_request import PickRequest
+
+if TYPE_CHECKING:
+    from reconciler.cli.access import FleetAccess
 
 Json = Mapping[str, Any]
 
 _INTERVAL = 1.0  # seconds between two requests
-_NOTHING_DONE = "nothing was done; pass --yes to do it"
 
 
 def act(
@@ -33,38 +32,45 @@ def act(
     yes: bool,
     no_wait: bool,
     server: str,
+    open_fleet: "Callable[[], FleetAccess]",
 ) -> None:
-    """Have the daemon upgrade the picked instances next, or show what would happen."""
+    """Upgrade the picked instances next, or show what would happen."""
     if bool(domain) == bool(instances):
         raise click.UsageError("pass either --domain or --instances")
     if no_wait and not yes:
         raise click.UsageError("--no-wait needs --yes")
-    asked = {
+    asked: dict[str, Any] = {
         "name": name,
         "by": getpass.getuser(),
         "domain": full_name(domain) if domain else None,
         "instances": list(instances or ()),
     }
     row = _row(server, name)
+    if row is None:
+        if no_wait:
+            fail(f"no daemon responds at {server}, so --no-wait is not possible; omit it, or set --server")
+        from reconciler.cli.acts.upgrade_alone import upgrade_alone
+
+        request = PickRequest(name, asked["by"], asked["domain"] or "", instances or ())
+        upgrade_alone(open_fleet(), request, server, is_trial=not yes)
+        return
     offer = _ask(server, asked | {"trial": not yes})
-    for line in _described(offer, row):
-        click.echo(line)
-    going = [each for each in offer["instances"] if not each["obstacle"]]
-    if not going:
-        _end_without_pick(offer)
-    if not yes:
-        click.echo(_NOTHING_DONE, err=True)
-    elif not no_wait:
+    show_offer(offer, row, is_trial=not yes)
+    if yes and not no_wait:
         _wait(server, name, offer["pick"]["at"], row)
+        check_all_reached(offer)
 
 
-def _row(server: str, name: str) -> Json:
+def _row(server: str, name: str) -> Json | None:
+    """The scale set as the daemon sees it, None if no daemon responds."""
     try:
         found = store_of(server)
-    except DaemonUnreachable as unreachable:
-        fail(f"{unreachable}; set --server, or start one with `reconciler run`")
+    except DaemonUnreachable:
+        return None
     if message := (found.get("replica") or {}).get("message"):
         fail(f"{server}: {message}; ask that replica")
+    if found["sweep"] is None:
+        fail("the daemon has not finished its first sweep; try again in a moment")
     return rows_named(found, (name,))[0]
 
 
@@ -77,59 +83,10 @@ def _ask(server: str, asked: Json) -> Json:
         fail(f"the daemon at {server} refused: {refused}")
 
 
-def _described(offer: Json, row: Json) -> Iterator[str]:
-    """What happens to which instances, what blocks it now, and what ends that."""
-    going = [each for each in offer["instances"] if not each["obstacle"]]
-    left = [each for each in offer["instances"] if each["obstacle"]]
-    if going:
-        yield f"{offer['name']}: {count(len(going), 'instance')} to be upgraded next to {offer['shortImage']}"
-    for each in going:
-        health = "" if each["health"] == "healthy" else f", {each['health']}"
-        yield f"  {_placed(each)}, from {each['shortImage']}{health}"
-    for each in left:
-        yield f"  {_placed(each)}, not upgraded: {each['obstacle']}"
-    if not going or row["reason"] is None:
-        return
-    yield f"now: {row['status']}: {row['reason']}: {row['message']}"
-    if row["status"] in {Status.RECONCILING, Status.READY}:
-        return
-    if meaning := meaning_of(row["reason"]):
-        yield f"ends: {meaning.remedy}"
-    length = format_duration(timedelta(seconds=offer["timeoutSeconds"]))
-    yield f"the pick lapses if the rollout stands still for {length} (health.timeout)"
-
-
-def _placed(instance: Json) -> str:
-    place = f" ({instance['place']})" if instance["place"] else ""
-    return f"{instance['id']}{place}"
-
-
-def _end_without_pick(offer: Json) -> NoReturn:
-    """Exit: there is nothing to upgrade."""
-    left = [each for each in offer["instances"] if each["obstacle"] != "already up to date"]
-    if not left:
-        click.echo(f"{offer['name']}: nothing to upgrade")
-        sys.exit(0)
-    fail(f"{offer['name']}: no upgrade would reach {list_names([each['id'] for each in left])}")
-
-
 def _wait(server: str, name: str, at: str, before: Json) -> None:
     """Print each change until the pick is over. Ends the command with a failure if it was not served."""
     shown = _line(before)
-    is_lost = False
-    while True:
-        time.sleep(_INTERVAL)
-        try:
-            rows = {each["name"]: each for each in store_of(server)["scaleSets"]}
-        except DaemonUnreachable as unreachable:
-            if not is_lost:
-                click.echo(f"{unreachable}; trying again", err=True)
-            is_lost = True
-            continue
-        is_lost = False
-        if name not in rows:
-            fail(f"{name} is no longer declared")
-        row = rows[name]
+    for row in _rows(server, name):
         if (line := _line(row)) != shown:
             shown = line
             click.echo(line)
@@ -143,6 +100,27 @@ def _wait(server: str, name: str, at: str, before: Json) -> None:
             if not end["isServed"]:
                 sys.exit(FAILURE)
             return
+
+
+def _rows(server: str, name: str) -> Iterator[Json]:
+    """The scale set as the daemon sees it, again and again. Ends the command if it is no longer declared."""
+    is_lost = False
+    while True:
+        time.sleep(_INTERVAL)
+        try:
+            found = store_of(server)
+        except DaemonUnreachable as unreachable:
+            if not is_lost:
+                click.echo(f"{unreachable}; trying again", err=True)
+            is_lost = True
+            continue
+        is_lost = False
+        if found["sweep"] is None:  # it has just started
+            continue
+        rows = {each["name"]: each for each in found["scaleSets"]}
+        if name not in rows:
+            fail(f"{name} is no longer declared")
+        yield rows[name]
 
 
 def _line(row: Json) -> str:

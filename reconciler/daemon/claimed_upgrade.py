@@ -1,0 +1,142 @@
+"""`reconciler upgrade` where no daemon answers: this process takes the steps, under a claim.
+
+A daemon that it cannot see must not upgrade the same scale set. It may have observed the scale set before the
+claim, and an upgrade carries no etag. The process therefore waits after it has written the claim, much longer
+than the time between an observation of a daemon and its step (`observed.FRESH`), and only then observes.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from reconciler.azure.failure import AzureFailure
+from reconciler.daemon.claim_keeper import ClaimKeeper, NotClaimed
+from reconciler.daemon.interfaces import AzureClient
+from reconciler.daemon.pick_request import PickRequest
+from reconciler.daemon.picking import PickOffer
+from reconciler.daemon.reconciler import Reconciler
+from reconciler.daemon.settings import Settings
+from reconciler.daemon.state import PickEnd, ScaleSetState
+from reconciler.rollout.wording import moment
+from reconciler.spec.duration import format_duration
+
+UNSEEN = timedelta(minutes=1)  # how long the step of a daemon may follow an observation from before the claim
+
+
+class ClaimedUpgrade:
+    """Upgrades picked instances of one scale set to their end. Each call returns within seconds but `run`."""
+
+    def __init__(
+        self,
+        reconciler: Reconciler,
+        azure: AzureClient,
+        claim: ClaimKeeper,
+        settings: Settings,
+        *,
+        sleep: Callable[[float], None],
+        tell: Callable[[str], None],
+    ) -> None:
+        """`reconciler` has the holder of the `claim`, which fences its session. `tell` is given each line."""
+        self._reconciler = reconciler
+        self._azure = azure
+        self._claim = claim
+        self._settings = settings
+        self._sleep = sleep
+        self._tell = tell
+        self._told = ""
+        self._swept_at = azure.now()
+
+    def run(self, request: PickRequest) -> PickEnd | None:
+        """Claim, wait, upgrade, and give the claim back. None if nothing was left to upgrade.
+
+        Raises NotClaimed, PickRefused and AzureFailure.
+        """
+        state = self._reconciler.pick(replace(request, is_trial=True)).state
+        self.begin(state)
+        try:
+            self._sleep(UNSEEN.total_seconds())
+            return self._follow(request)
+        finally:
+            self._give_back(state)
+
+    def begin(self, state: ScaleSetState) -> None:
+        """Claim the scale set. Raises NotClaimed and AzureFailure."""
+        until = self._take(state)
+        self._tell(
+            f"{state.desired.name}: claimed until {moment(until)}; waiting for {format_duration(UNSEEN)}, so "
+            "that a daemon that does not answer here sees the claim"
+        )
+
+    def _give_back(self, state: ScaleSetState) -> None:
+        until = self._claim.until
+        try:
+            self._claim.give_back(state.desired.target)
+        except (AzureFailure, NotClaimed) as failure:
+            ends = f", and ends at {moment(until)}" if until else ""
+            self._tell(f"{state.desired.name}: the claim could not be removed{ends}: {failure}")
+
+    def _follow(self, request: PickRequest) -> PickEnd | None:
+        """Reconcile until the pick is over."""
+        self._reconciler.once(act=False)
+        self._swept_at = self._azure.now()
+        offer = self._reconciler.pick(request)
+        if not offer.ids:
+            return None
+        while (end := self.step(offer)) is None:
+            pass
+        return end
+
+    def step(self, offer: PickOffer) -> PickEnd | None:
+        """One reconcile and the wait after it. Returns the end of the pick, once it is over."""
+        key = offer.state.key
+        state = self._state(key)
+        self._renew(state)
+        outcome = self._reconciler.reconcile_picked(key)
+        state = self._state(key)
+        if outcome and outcome.line != self._told and not (state.pick and state.pick.end):
+            self._told = outcome.line
+            self._tell(f"{outcome.name}: {outcome.status}: {outcome.line}")
+        if state.pick is None or state.pick.end:
+            return state.pick.end if state.pick else None
+        after = outcome.requeue_after if outcome else None
+        sweep = self._settings.sweep
+        self._sleep(min(sweep if after is None else after, sweep).total_seconds())
+        self._observe_others(key)
+        state = self._state(key)
+        return state.pick.end if state.pick else None
+
+    def _observe_others(self, key: str) -> None:
+        """Sweep once in an interval. The gates of a batch depend on scale sets that go first."""
+        now = self._azure.now()
+        if now - self._swept_at < self._settings.sweep:
+            return
+        self._swept_at = now
+        for each in self._reconciler.sweep():
+            if each != key:  # its own health checks in a row would begin anew
+                self._reconciler.observe(each)
+
+    def _state(self, key: str) -> ScaleSetState:
+        state = self._reconciler.store.get(key)
+        if state is None:
+            raise NotClaimed("its spec was removed")
+        return state
+
+    def _renew(self, state: ScaleSetState) -> None:
+        """Renew the claim in its second half, but not while Azure changes the scale set.
+
+        Raises NotClaimed once it is over: a daemon may act then.
+        """
+        until, now = self._claim.until, self._azure.now()
+        if until is None or now >= until:
+            raise NotClaimed("the claim is over, so a daemon may act")
+        model = state.seen.listed_or_read
+        is_at_rest = model is None or model.provisioning == "succeeded"
+        if is_at_rest and until - now < self._length(state) / 2:
+            self._take(state)
+
+    def _take(self, state: ScaleSetState) -> datetime:
+        return self._claim.take(self._azure, state.desired.target, self._length(state))
+
+    def _length(self, state: ScaleSetState) -> timedelta:
+        """As long as this process waits, and an upgraded instance may take to become healthy."""
+        return UNSEEN + state.desired.health.timeout

@@ -1,0 +1,49 @@
+"""A claim: `reconciler upgrade` upgrades instances by itself, where it knows of no daemon.
+
+    vmss-reconciler-claim   holder=4f0c…;by=ada;until=2026-01-05T09:11:00+00:00
+
+While it lasts, nobody else of ours takes a step for the scale set. It ends by itself, so that a command that
+is killed stops nobody for long. Anything that does not say until when is no claim.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from reconciler.rollout.tag_text import escape, fields, moment, unescape
+from reconciler.spec.wording import printable
+
+CLAIM = "vmss-reconciler-claim"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`holder` is the id of the process that holds it, and `by` the name of the person who started that."""
+
+    holder: str
+    by: str
+    until: datetime
+
+    def is_live(self, at: datetime) -> bool:
+        return at < self.until
+
+
+def claim_in(tags: Mapping[str, str]) -> Claim | None:
+    """The claim in these tags, or None. Azure ignores the case of tag names.
+
+    >>> claim_in({CLAIM: "holder=4f0c;by=ada;until=2026-01-05T09:11:00+00:00"}).by
+    'ada'
+    >>> claim_in({CLAIM: "mine"}) is None
+    True
+    """
+    text = next((value for name, value in tags.items() if name.casefold() == CLAIM), "")
+    found = fields(text.split(";"))
+    until = moment(found["until"])
+    holder, by = (printable(unescape(found[name])) for name in ("holder", "by"))
+    return Claim(holder, by, until) if until else None
+
+
+def claim_text(claim: Claim) -> str:
+    """The value of the tag."""
+    until = claim.until.astimezone(UTC).isoformat(timespec="seconds")
+    return f"holder={escape(claim.holder)};by={escape(claim.by)};until={until}"

@@ -1,0 +1,212 @@
+"""`reconciler upgrade` without a daemon that answers: under a claim, beside a daemon that it cannot see."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.azure.session import Session
+from reconciler.daemon.claim_keeper import ClaimKeeper, NotClaimed
+from reconciler.daemon.claimed_upgrade import ClaimedUpgrade
+from reconciler.daemon.pick_request import PickRequest
+from reconciler.daemon.picking import PickRefused
+from reconciler.daemon.reconciler import Reconciler
+from reconciler.daemon.settings import Settings
+from reconciler.rollout.claim import CLAIM, claim_in
+from reconciler.simulator import Exchange, Status
+from reconciler.spec.scale_set import Target
+from tests.messages import says
+from tests.stories.fleets import is_there, on, reason
+from tests.stories.watched import NotedSpecs
+from tests.stories.world import NEW, OLD, World, fleet, scale_set, spec
+from tests.token import Token
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+UPGRADE = "VirtualMachineScaleSets_UpdateInstances"
+
+
+class Killed(BaseException):
+    """The process is gone, with whatever it would have done on its way out."""
+
+
+class Unclean(ClaimKeeper):
+    """The claim of a process that is killed."""
+
+    def give_back(self, target: Target) -> None:
+        pass
+
+
+class ByHand:
+    """A `reconciler upgrade` in a world, which believes that no daemon runs. The daemons go on while it sleeps."""
+
+    def __init__(self, world: World, by: str = "ada", dies_after: int = -1) -> None:
+        """`dies_after`: how many waits it survives."""
+        self.world = world
+        self.said: list[str] = []
+        self._waits = dies_after
+        transport = world.azure.transport()
+        self.client = transport.client
+        session = Session(credential=Token(), transport=transport, now=world.clock.now)
+        self.claim = ClaimKeeper(by) if dies_after < 0 else Unclean(by)
+        session.fence(self.claim)
+        settings = Settings(sweep=world.sweep)
+        self.azure = azure = world.compute(session)
+        self.reconciler = Reconciler(
+            NotedSpecs(world.source, world.now, lambda sets: world.note_specs(self.client, sets)),
+            azure,
+            settings,
+            forecasts=False,
+            finds_orphans=False,
+            holder=self.claim.holder,
+        )
+        self.upgrade = ClaimedUpgrade(
+            self.reconciler, azure, self.claim, settings, sleep=self._sleep, tell=self.said.append
+        )
+
+    def run(self, place: str = "", *ids: str) -> Any:
+        self.reconciler.once(act=False)
+        return self.upgrade.run(PickRequest("web", "ada", place, ids))
+
+    def _sleep(self, seconds: float) -> None:
+        if self._waits == 0:
+            raise Killed
+        self._waits -= 1
+        end = self.world.clock.now() + timedelta(seconds=seconds)
+        while self.world.daemons and min(each.due for each in self.world.daemons) < end:
+            self.world.step()
+        self.world.until(end)
+
+
+def ten(**changes: Any) -> dict[str, Any]:
+    return fleet(scale_set(capacity=10), **changes)
+
+
+def alone(world: World) -> World:
+    """The world without any daemon."""
+    world.daemons.clear()
+    return world
+
+
+def upgrades(world: World) -> list[Exchange]:
+    return [each for each in world.azure.record.requests if each.operation == UPGRADE]
+
+
+def batches(world: World) -> list[str]:
+    return ["".join(each.body["instanceIds"]) for each in upgrades(world)]
+
+
+def tag(world: World) -> str:
+    return world.azure.scale_set("web").tags.get(CLAIM, "")
+
+
+def test_without_any_daemon_it_upgrades_the_picked_instances_and_no_others() -> None:
+    world = alone(World(ten(), spec()))
+    hand = ByHand(world)
+    end = hand.run("update domain 3")
+    assert (end.is_served, end.message) == (True, f"2 of 2 run {NEW}")
+    assert batches(world) == ["38"]
+    assert upgrades(world)[0].at - world.azure.record.requests[0].at >= MINUTE, (
+        "a daemon may have acted until then"
+    )
+    assert on(world, "web") == {OLD, NEW}
+    assert tag(world) == ""
+
+
+def test_a_daemon_that_it_cannot_see_waits_and_then_goes_on() -> None:
+    world = World(ten(), spec(rollout={"soak": "3m"}))
+    world.run(lambda: world.has_upgraded(1)).run(is_there(world, "Soaking"))
+    hand = ByHand(world)
+    assert hand.run("update domain 3").is_served
+    assert [(each.client == hand.client, each.body["instanceIds"]) for each in upgrades(world)] == [
+        (False, ["0", "5"]),
+        (True, ["3", "8"]),
+    ]
+    assert "Claimed" in world.reasons()
+    claimed = next(each for each in world.outcomes if each.reason == "Claimed")
+    assert claimed.line == says("Claimed", "ada", "2026-01-05 09:13 UTC")
+    world.run()
+    assert batches(world) == ["05", "38", "16", "27", "49"]
+
+
+@pytest.mark.parametrize("waits", [0, 1, 2, 6], ids="after {} waits".format)
+def test_killed_in_the_middle_it_blocks_the_daemon_until_the_claim_ends(waits: int) -> None:
+    world = World(ten(), spec())
+    world.run(lambda: world.has_upgraded(1)).run(is_there(world, "WaitingForInstances"))
+    hand = ByHand(world, dies_after=waits)
+    with pytest.raises(Killed):
+        hand.run("update domain 3")
+    claim, killed_at = claim_in(world.azure.scale_set("web").tags), world.clock.now()
+    assert claim is not None
+    assert claim.is_live(killed_at)
+    asked = len(upgrades(world))
+    world.run()
+    later = [each for each in upgrades(world)[asked:] if each.client != hand.client]
+    assert later
+    assert claim.until <= later[0].at < claim.until + MINUTE, "it goes on as soon as the claim has ended"
+    assert upgrades(world)[asked:] == later
+    assert "Claimed" in world.reasons()
+    assert on(world, "web") == {NEW}
+
+
+def test_two_of_them_never_upgrade_one_scale_set() -> None:
+    world = alone(World(ten(), spec()))
+    first, second = ByHand(world, dies_after=0), ByHand(world, by="bob")
+    with pytest.raises(Killed):
+        first.run("update domain 3")
+    with pytest.raises(
+        PickRefused, match="Claimed: `reconciler upgrade` by ada is upgrading instances itself"
+    ):
+        second.run("update domain 4")
+    (state,) = second.reconciler.store.states()
+    with pytest.raises(NotClaimed, match="another `reconciler upgrade` by ada has claimed it until"):
+        second.claim.take(second.azure, state.desired.target, HOUR)
+    assert batches(world) == []
+
+
+def test_of_two_that_claim_at_once_the_etag_lets_one_pass() -> None:
+    world = alone(World(ten(), spec()))
+    hand = ByHand(world)
+    world.azure.faults.arm(
+        "VirtualMachineScaleSets_Update", Status(412, "PreconditionFailed", "Etag does not match.")
+    )
+    with pytest.raises(Exception, match="PreconditionFailed"):
+        hand.run("update domain 3")
+    assert batches(world) == []
+
+
+def test_a_pick_that_takes_longer_than_the_claim_renews_it() -> None:
+    world = World(ten(), spec(rollout={"maxBatch": 1, "soak": "20m"}, health={"timeout": "10m"}))
+    hand = ByHand(world)
+    assert hand.run("update domain 3").is_served
+    assert batches(world) == ["3", "8"]
+    assert [each.client == hand.client for each in upgrades(world)] == [True, True]
+    assert tag(world) == ""
+
+
+def test_a_closed_gate_holds_it_too_and_the_pick_lapses() -> None:
+    window = {"kind": "allow", "schedule": "0 3 * * *", "duration": "1h", "timeZone": "UTC"}
+    world = alone(World(ten(), spec(rollout={"windows": [window]})))
+    hand = ByHand(world)
+    end = hand.run("update domain 3")
+    assert not end.is_served
+    assert end.message == "the rollout has stood still for 10m: OutsideWindow"
+    assert batches(world) == []
+    assert tag(world) == ""
+
+
+def test_an_expired_claim_is_removed_with_the_next_write_of_tags() -> None:
+    world = World(ten(), spec())
+    world.azure.scale_set("web").set_tags({CLAIM: "holder=1;by=ada;until=2026-01-05T08:59:00+00:00"})
+    world.run()
+    assert tag(world) == ""
+    assert on(world, "web") == {NEW}
+
+
+def test_the_time_of_azure_says_when_a_claim_ends() -> None:
+    world = World(ten(), spec())
+    world.azure.scale_set("web").set_tags({CLAIM: "holder=1;by=ada;until=2026-01-05T09:10:00+00:00"})
+    world.jump(HOUR)
+    world.rest(9 * MINUTE)
+    assert (reason(world), batches(world)) == ("Claimed", [])
+    world.run(lambda: world.has_upgraded(1))
+    assert world.clock.now() < upgrades(world)[0].at + MINUTE

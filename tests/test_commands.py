@@ -29,7 +29,7 @@ PATIENCE = 60.0  # seconds for a command to end, on a loaded machine; when all i
 WAITING = 20.0  # seconds that it may wait for others if a firewall drops everything
 AZURE = ("management.azure.com", "login.microsoftonline.com", "169.254.169.254")
 # A rehearsal may halt. No daemon runs here, and without one there is nothing to wait for.
-MAY_FAIL = {"rehearse", "wait", "history", "reconcile", "report", "upgrade"}
+MAY_FAIL = {"rehearse", "wait", "history", "reconcile", "report"}
 ASKS_AZURE = {
     "pause",
     "resume",
@@ -43,6 +43,7 @@ ASKS_AZURE = {
     "run",
     "snapshot",
     "status",
+    "upgrade",
     "why",
 }
 # A daemon runs until it is stopped. After one of these lines it has completed a sweep.

@@ -112,6 +112,7 @@ NOT_WALKED = {
     f"docs/how-to/{name}.md"
     for name in (
         "alerts",
+        "from-vmssupgrade-and-vmsseditor",
         "kubernetes",
         "private-git",
         "pull-request",

@@ -39,9 +39,8 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
     `why` is a remark for the message.
     """
     domain_of, counts, is_return = context.domain_of, context.counts, context.is_return
-    if picked := _picked(context, candidates):
-        candidates = picked
-        why = f"{why}, {_picked_by(context)}" if why else _picked_by(context)
+    picked = _picked(context, candidates)
+    candidates = picked or candidates
     foremost = max if is_return else min
     domain = foremost(domain_of(each.instance) for each in candidates)
     inside = [each for each in candidates if domain_of(each.instance) == domain]
@@ -54,7 +53,7 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
     return Decision(
         Reason.UPGRADING,
         f"{verb} {'only ' if why else ''}{size}{place} ({join(names)}) to {short(context.image)}"
-        f"{f', {why}' if why else ''}; {context.summary}",
+        f"{f', {_picked_by(context)}' if picked else ''}{f', {why}' if why else ''}; {context.summary}",
         step=Upgrade(
             tuple(each.instance.id for each in taken),
             context.image,

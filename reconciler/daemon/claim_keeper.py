@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from reconciler.azure.budget import Priority
 from reconciler.daemon.interfaces import AzureClient
+from reconciler.daemon.leadership import Alone
 from reconciler.rollout.claim import CLAIM, Claim
 from reconciler.rollout.observed import Absent, Model
 from reconciler.rollout.persisted import PersistedState
@@ -38,7 +39,7 @@ class ClaimKeeper:
         self._azure: AzureClient | None = None
         self._is_writing = False
 
-    def permits_write(self, timeout: timedelta) -> bool:
+    def permits_write(self, timeout: timedelta, _term: int | None) -> bool:
         """Whether the claim lasts for `timeout` from now. A write of the claim itself needs none."""
         if self._is_writing:
             return True
@@ -78,7 +79,7 @@ class ClaimKeeper:
     def _write(self, target: Target, model: Model, persisted: PersistedState) -> None:
         assert self._azure, "a claim is written after it is taken"  # noqa: S101
         with self._own_write():
-            self._azure.persist(target, model, persisted)
+            self._azure.persist(target, model, persisted, term=Alone.term)
 
     @contextmanager
     def _own_write(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ TARGET = Target(SUBSCRIPTION, "shop", "web")
 
 
 def test_without_a_claim_nothing_may_be_written() -> None:
-    assert not ClaimKeeper("ada").permits_write(SECOND)
+    assert not ClaimKeeper("ada").permits_write(SECOND, 1)
 
 
 @pytest.mark.parametrize(

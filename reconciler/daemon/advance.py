@@ -1,7 +1,8 @@
-"""The next state of a scale set. No other module changes any part of a state.
+"""Makes the next state of a scale set. No other module changes any part of a state.
 
-A reconcile may take seconds, and a sweep may apply another spec meanwhile. Each event of a reconcile
-therefore carries the spec that it was about. Results that do not apply to the current spec are dropped.
+A reconcile may take seconds, and a sweep may apply another spec in the meantime. The event that ends a
+reconcile carries the spec that the reconcile was about. If the declared image has changed since, the instance
+counts and the forecast of that reconcile are dropped.
 """
 
 from dataclasses import replace
@@ -97,9 +98,9 @@ def _after_reconcile(state: ScaleSetState, event: ReconcileEvent) -> ScaleSetSta
 
 
 def _with_spec(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
-    """Apply a spec. A new image discards the instance counts and the forecast of the previous one.
+    """Apply a spec. A new image discards the instance counts and the forecast of the previous image.
 
-    A sweep applies the specs of the whole fleet each time, and mostly changes none.
+    Each sweep applies the specs of the whole fleet, and most of them have not changed.
     """
     if event == SpecRead(
         state.desired,
@@ -180,7 +181,7 @@ def _begin_reconcile(state: ScaleSetState) -> ScaleSetState:
 
 
 def _with_instances(seen: LastSeen, event: InstancesRead) -> LastSeen:
-    """Take over the listed instances. A partial list keeps what is known of the instances that it lacks."""
+    """Record the listed instances. If the list is partial, keep the sightings of missing instances."""
     sightings = event.sightings if event.is_whole else {**seen.sightings, **event.sightings}
     return replace(
         seen, instances_at=event.at, instances=event.instances, sightings=sightings, notes=event.notes
@@ -242,16 +243,18 @@ def _moved(known: PickState | None, outcome: Outcome) -> PickState | None:
 
 
 def _since(before: Published, outcome: Outcome) -> datetime:
-    """When its status and its reason first were those of this outcome. The message may change meanwhile."""
+    """When the scale set first had the status and the reason of this outcome, whatever its message."""
     known = before.outcome
     is_same = known is not None and (known.status, known.reason) == (outcome.status, outcome.reason)
     return before.since if is_same and before.since else outcome.at
 
 
 def _published_outcome(before: Published, event: ReconcileEnded) -> Outcome:
-    """The outcome to publish. A throttled observation keeps the previous outcome until the throttling lasts.
+    """The outcome to publish.
 
-    A scale set that is already failing or stalled keeps its outcome however long it lasts.
+    After a throttled observation, this is the previous outcome, until the throttling has lasted long enough
+    to count as failing. A scale set that was already failing or stalled keeps its outcome however long the
+    throttling lasts.
     """
     known, outcome = before.outcome, event.outcome
     is_known = before.decided is not None and not differs(before.decided, event.desired)
@@ -283,9 +286,9 @@ def _progress(state: ScaleSetState, event: ReconcileEnded) -> Progress:
 
 
 def _still_blamed(state: ScaleSetState, event: ReconcileEnded) -> Fingerprint | None:
-    """The image that failed here, until it has proven itself here.
+    """The image that failed in this scale set, or None once it has proven itself there.
 
-    Neither another image nor a scale set without instances proves that it is good.
+    Declaring another image does not clear it, and neither does scaling to zero.
     """
     blamed, counts = state.progress.blamed, event.outcome.counts
     is_done = event.outcome.reason.meaning.phase is Phase.DONE and counts is not None and counts.back > 0
@@ -294,8 +297,10 @@ def _still_blamed(state: ScaleSetState, event: ReconcileEnded) -> Fingerprint | 
 
 
 def _counts(state: ScaleSetState, event: ReconcileEnded) -> InstanceCounts | None:
-    """The instance counts by domain. If latest now resolves to another version, only counts of this
-    reconcile are used."""
+    """The instance counts by domain: those of this reconcile, or else the last known counts.
+
+    The last known counts are not used if latest has just resolved to another version.
+    """
     if isinstance(event.outcome.step, PatchModel) and follows_latest(event.desired.image):
         return event.outcome.counts
     return event.outcome.counts or state.seen.counts

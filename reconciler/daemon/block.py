@@ -1,9 +1,10 @@
-"""A row of values, and totals over it that outlast a change of one value.
+"""A row of values with cached totals, most of which survive a change of one value.
 
-The values are in blocks, those in larger blocks, and each block keeps the totals that it was asked for. A
-block never changes: a changed value makes new blocks around it, and shares all others.
+Values are grouped in blocks, and these blocks in larger blocks. Each block caches the totals that were
+computed for it. A block never changes: changing a value creates new blocks around it, and all other blocks
+are shared.
 
-    a change among 4,096 values: 4 new blocks; the next total of all visits 32 parts instead of 4,096 values
+    a change among 4,096 values: 4 new blocks; the next total visits 32 parts instead of 4,096 values
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -17,16 +18,16 @@ _SIZE = 8  # parts of a block
 
 
 class Addend(Protocol):
-    """What a total is made of: a number, or a value with a `+` that adds in the order of the row."""
+    """A term of a total: a number, or a value whose `+` keeps the order of the row."""
 
     def __add__(self, other: Any, /) -> Any: ...
 
 
 class Question(Generic[V, T]):
-    """What to total: `measure(value, *args)` of each value, and `zero` where there is none.
+    """What to total: `measure(value, *args)` for each value, starting from `zero`.
 
-    With `at`, `measure` gets it as its last argument, and what it returns says in `until` when time alone
-    changes it, None if never.
+    If `at` is given, it is the last argument of `measure`. The total then has a field `until`: when time
+    alone will change the total, or None if never.
     """
 
     __slots__ = ("_args", "_hash", "_measure", "at", "zero")
@@ -39,12 +40,12 @@ class Question(Generic[V, T]):
         self._hash = hash((measure, args))
 
     def measure(self, value: V) -> T:
-        """The part of the total that this value makes."""
+        """The contribution of this value to the total."""
         args = self._args if self.at is None else (*self._args, self.at)
         return self._measure(value, *args)
 
     def still_holds(self, total: Any, since: datetime | None) -> bool:
-        """Whether a total that was found at `since` is the same now."""
+        """Whether a total that was computed at `since` still holds at `at`."""
         if self.at is None or since is None:
             return True
         return since <= self.at and (total.until is None or self.at < total.until)
@@ -53,24 +54,24 @@ class Question(Generic[V, T]):
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        """Whether it is the same question, asked at any time."""
+        """Whether both questions are the same, apart from `at`."""
         return isinstance(other, Question) and self._measure is other._measure and self._args == other._args
 
 
 class Block(Generic[V]):
-    """At least one value, in order."""
+    """An immutable sequence of at least one value."""
 
     __slots__ = ("_parts", "_span", "_totals", "size")
 
     def __init__(self, parts: tuple[Any, ...], span: int) -> None:
-        """`span` is the number of values in each part but the last: 1 if the parts are values."""
+        """`span` is the number of values in each part except the last, or 1 if the parts are values."""
         self._parts, self._span = parts, span
         self._totals: dict[Question[V, Any], tuple[Any, datetime | None]] = {}
         self.size: int = len(parts) if span == 1 else (len(parts) - 1) * span + parts[-1].size
 
     @classmethod
     def of(cls, values: Sequence[V]) -> "Block[V]":
-        """The block of these values."""
+        """A block of these values."""
         span = 1
         parts: tuple[Any, ...] = tuple(values)
         while len(parts) > _SIZE:
@@ -86,7 +87,7 @@ class Block(Generic[V]):
             yield from part
 
     def value(self, index: int) -> V:
-        """The value at this index, which is not negative."""
+        """The value at this index, which must not be negative."""
         if self._span == 1:
             found: V = self._parts[index]
             return found
@@ -94,7 +95,7 @@ class Block(Generic[V]):
         return part.value(index % self._span)
 
     def with_value(self, index: int, value: V) -> "Block[V]":
-        """The block with another value at this index."""
+        """A block with another value at this index."""
         number, rest = divmod(index, self._span)
         part = value if self._span == 1 else self._parts[number].with_value(rest, value)
         return Block((*self._parts[:number], part, *self._parts[number + 1 :]), self._span)
@@ -112,7 +113,7 @@ class Block(Generic[V]):
         return found
 
     def total_between(self, question: Question[V, T], start: int, stop: int) -> T:
-        """The total over the values from index `start` to before index `stop`."""
+        """The total over the values from index `start` up to, but not including, index `stop`."""
         if start <= 0 and stop >= self.size:
             return self.total(question)
         found, span = question.zero, self._span

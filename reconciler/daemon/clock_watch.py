@@ -1,4 +1,4 @@
-"""Notices that the clock of the machine has been set."""
+"""Detects that the system clock was set."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,26 +9,26 @@ _STEP = timedelta(seconds=2)  # NTP corrects smaller differences without a step
 
 
 class ClockWatch:
-    """Compares the time of day with a clock that nobody can set, and calls `on_step` after each step."""
+    """Compares the system clock with a clock that cannot be set, and calls `on_step` after each step."""
 
     def __init__(self, now: Callable[[], datetime], on_step: Callable[[], None]) -> None:
-        """`now` is the clock that nobody can set."""
+        """`now` reads the clock that cannot be set."""
         self._now = now
         self._on_step = on_step
         self._is_stopping = Event()
         self._thread = Thread(target=self._run, name="clock-watch")
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start watching."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Return when `on_step` will be called no more."""
+        """Stop watching. Once this has returned, `on_step` is not called again."""
         self._is_stopping.set()
         self._thread.join()
 
     def time_of_day(self, at: datetime) -> datetime:
-        """What the clock of the machine will show when `now` is `at`, unless it is set before then."""
+        """The time on the system clock when `now` reaches `at`, unless the clock is set before then."""
         return datetime.now(UTC) + (at - self._now())
 
     def _run(self) -> None:

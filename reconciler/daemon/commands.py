@@ -1,4 +1,4 @@
-"""What an operator may ask of a running daemon."""
+"""The commands that an operator can give to a running daemon."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,10 @@ from reconciler.rollout.pause import Pause
 
 
 class LoopCommands:
-    """Acts on the reconciler at once, and has its loop follow. `loop` is None before it has started."""
+    """Applies commands to the reconciler immediately, and then wakes its loop.
+
+    `loop` is None until the loop has started.
+    """
 
     def __init__(self, reconciler: Reconciler) -> None:
         self._reconciler = reconciler
@@ -20,17 +23,23 @@ class LoopCommands:
 
     @property
     def standby(self) -> str:
-        """Who leads, if this replica stands by: only the leader acts, and remembers what it was told."""
+        """Why this replica takes no commands, and who leads instead, or "" if it leads.
+
+        Only the leader acts, and only the leader remembers a pause.
+        """
         leadership = self._reconciler.store.leadership
         return "" if leadership.term else f"{describe_standby(leadership)}; ask the leader"
 
     def pause(self, pause: Pause) -> None:
-        """Pause the fleet: no write begins from now on."""
+        """Pause the fleet. From now on, no write begins."""
         self._reconciler.tell_pause(pause)
         self._sweep_soon()
 
     def resume(self) -> str:
-        """Lift the pause that the daemon was told, and read the tag again. Returns why not, or ""."""
+        """Lift the pause that this daemon was given. The next sweep reads the tag again.
+
+        Returns the reason if the Fleet bars the command, otherwise "".
+        """
         states = self._reconciler.store.states()
         if barred := next((bar_note(each.desired.fleet, "resume") for each in states), ""):
             return barred
@@ -39,7 +48,10 @@ class LoopCommands:
         return ""
 
     def reconcile(self, names: Sequence[str]) -> Sequence[str]:
-        """Reconcile these scale sets now, or none if a name is not declared. Returns the undeclared names."""
+        """Reconcile these scale sets now. Returns the names that are not declared.
+
+        If there are any, nothing is reconciled.
+        """
         keys = {each.desired.name: each.key for each in self._reconciler.store.states()}
         unknown = [name for name in names if name not in keys]
         if self.loop and not unknown:

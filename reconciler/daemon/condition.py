@@ -1,4 +1,4 @@
-"""A condition of a scale set, in the shape of a Kubernetes condition."""
+"""A condition of a scale set, in the format of a Kubernetes condition."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from reconciler.daemon.revision import Revision
 
 
 class ConditionType(StrEnum):
-    """The conditions of a scale set."""
+    """The type of a condition."""
 
     READY = "Ready"  # it is as declared
     RECONCILING = "Reconciling"  # it moves, or will continue without intervention
@@ -27,9 +27,10 @@ class ConditionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`since` is when the status last changed, None before the first observation.
+    """A condition of a scale set.
 
-    `revision` is the spec that the observation was about.
+    `since` is when the status last changed, or None before the first observation. `revision` is the spec that
+    the observation was about.
     """
 
     type: ConditionType

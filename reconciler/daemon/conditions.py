@@ -1,15 +1,15 @@
-"""The five conditions of a scale set, by the rules of kstatus and Flux.
+"""The five conditions of a scale set, following the rules of kstatus and Flux.
 
 Ready, Reconciling and Stalled follow from the status of the outcome (`SUMMARY`). At most one of them is true,
 and Ready is true only if the scale set is as declared:
 
-- Suspended or frozen: Ready is Unknown, because nothing brings the scale set to its spec. Flux keeps the last
-  value of Ready, so that a suspended object stays green however far it drifts.
-- Failing and retried: Ready is False and Reconciling is True. Flux calls this ProgressingWithRetry. The
-  reason here is that of the outcome.
-- Waiting for a window, a slot or an approval: Reconciling, not Stalled. Its own spec asks for the wait, and
-  it continues without a change of spec or scale set. Stalled means that it cannot continue without one, so
-  that an alert on Stalled always needs a person.
+- Suspended or frozen: Ready is Unknown, because nothing brings the scale set into line with its spec. Flux
+  keeps the last value of Ready, so a suspended object stays green however far it drifts.
+- Failing and retried: Ready is False and Reconciling is True, with the reason of the outcome. Flux calls this
+  ProgressingWithRetry.
+- Waiting for a window, a slot or an approval: Reconciling is True and Stalled is False. The spec itself asks
+  for the wait, and the rollout continues without a change to the spec or the scale set. A stalled scale set
+  needs such a change, so an alert on Stalled always needs a person.
 
 Healthy and Drifted describe the last observation. They are Unknown once it is older than `spec.interval`. A
 throttled observation changes no condition.
@@ -85,7 +85,10 @@ def _next(before: Condition, now: _Finding, at: datetime, revision: Revision) ->
 
 
 def _summary(outcome: Outcome) -> dict[ConditionType, _Finding]:
-    """Ready carries the message of the outcome, and so does any other condition that is true."""
+    """Ready, Reconciling and Stalled.
+
+    Ready always carries the message of the outcome. The other two carry it only if they are true.
+    """
     ready, reconciling, stalled = SUMMARY[outcome.status]
     return {
         ConditionType.READY: _Finding(ready, outcome.reason, outcome.full_message),
@@ -145,7 +148,7 @@ def _is_declared(image: Image, state: ScaleSetState) -> bool:
 
 
 def _is_rolled_back(model: Model, outcome: Outcome) -> bool:
-    """Whether an image failed, and the model is on the last good one instead."""
+    """Whether an image failed, and the model is on the last good image instead."""
     if model.persisted.failed is None or outcome.status is Status.READY:
         return False
     return model.persisted.is_last_good(model.image)

@@ -1,7 +1,7 @@
-"""Which scale sets a sweep names for a reconcile.
+"""Decides which scale sets are due for a reconcile.
 
-This keeps a sweep cheap: a settled scale set costs no request of its own until its model, its etag or its
-spec changes, or its interval has passed.
+This keeps sweeps cheap. A settled scale set costs no request of its own until its model, its etag or its spec
+changes, or until its interval has passed.
 """
 
 import hashlib
@@ -19,9 +19,10 @@ from reconciler.spec.scale_set import ScaleSet
 
 
 def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_unblocked: bool = False) -> bool:
-    """Whether the sweep at `at` names this scale set for a reconcile. `listed` is its row in the list.
+    """Whether the sweep at `at` finds this scale set due for a reconcile.
 
-    `is_unblocked`: the event that it waits for has happened.
+    `listed` is its row in the list. `is_unblocked` makes it due in any case, for example because the gate
+    that it waited for has opened.
     """
     outcome, decided, observed_at = state.outcome, state.published.decided, state.seen.instances_at
     if outcome is None or decided is None or differs(decided, state.desired) or is_unblocked:
@@ -50,10 +51,10 @@ def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_unblocke
 def dependencies_to_watch(states: Sequence[ScaleSetState]) -> frozenset[str]:
     """The names of the Ready scale sets that a rollout in progress depends on.
 
-    They are reconciled at every sweep: a list does not show that an instance of a settled scale set became
-    unhealthy, and no further batch may start then. Dependencies that are not Ready are left out. They block
-    already, and their next reconcile is scheduled. A dependency that Azure refuses is therefore not read at
-    every sweep.
+    Every sweep reconciles them. If an instance of one becomes unhealthy, no further batch may start, and a
+    list does not show the health of instances. Dependencies that are not Ready are left out, because they
+    already block the rollout and their next reconcile is scheduled. This way, a dependency that Azure refuses
+    is not read at every sweep.
     """
     names = {name for each in states if each.progress.has_slot for name in each.desired.depends_on}
     ready = (each for each in states if each.outcome and each.outcome.status is Status.READY)
@@ -61,10 +62,11 @@ def dependencies_to_watch(states: Sequence[ScaleSetState]) -> frozenset[str]:
 
 
 def is_quiet(state: ScaleSetState) -> bool:
-    """Whether nothing suggests a rollout in progress or a problem. The others are reconciled first.
+    """Whether nothing suggests that the scale set has a problem or a rollout in progress.
 
-    After a start, no rollout then waits behind hundreds of settled scale sets. Drift counts as quiet:
-    no scale set begins an image before those that are already on it have been observed.
+    Quiet scale sets are reconciled last, so that no rollout waits behind hundreds of settled scale sets after
+    a start. Drift counts as quiet: no scale set begins an image before the scale sets that are already on it
+    have been observed.
     """
     model, outcome = state.seen.listed_or_read, state.outcome
     if model is None or (outcome and outcome.status is not Status.READY):
@@ -80,12 +82,12 @@ _AT_REST = frozenset({Status.READY, Status.WAITING})
 
 
 def _may_predate_step(attempt: Attempt | None, observed_at: datetime, at: datetime) -> bool:
-    """Whether the last observation came so soon after our last step that it may show the state before it."""
+    """Whether the last observation came so soon after our last step that it may show the earlier state."""
     return attempt is not None and observed_at < attempt.at + RETRY_DELAY <= at
 
 
 def _has_moved(state: ScaleSetState, listed: Model | None) -> bool:
-    """Whether the list shows another model. A suspended scale set may be in no list."""
+    """Whether the list shows a changed model. A suspended scale set might not be in a list."""
     return listed is not None and listed != state.seen.model
 
 
@@ -97,7 +99,7 @@ def _interval_on_hold(state: ScaleSetState) -> timedelta:
 def _spread(desired: ScaleSet) -> timedelta:
     """The interval of this scale set, shortened by up to a tenth according to its name.
 
-    A fleet that was first observed together is not observed together again.
+    This spreads the later observations of a fleet that was first observed all at once.
     """
     share = hashlib.sha256(desired.name.encode()).digest()[0] / 255
     return desired.interval * (1 - share / 10)

@@ -1,4 +1,4 @@
-"""The events that change the state of one scale set. `advance` makes the next state from each."""
+"""The events that change the state of one scale set. `advance` applies them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,10 +22,11 @@ from reconciler.spec.scale_set import ScaleSet
 
 @dataclass(frozen=True, slots=True)
 class SpecRead:
-    """A sweep has read the spec. `removed` are failures in scale sets whose specs were removed.
+    """A sweep has read the spec.
 
-    `stale_since` is the time since which the source has been unreadable, or None if that is not too long.
-    `fleet_pause` is as of the same sweep. The other fields are those of `InForce`.
+    `removed` has the failures in scale sets whose specs were removed. `stale_since` is when the source became
+    unreadable, or None unless it has been unreadable for too long. `fleet_pause` is the pause as of the same
+    sweep. The other fields are those of `InForce`.
     """
 
     desired: ScaleSet
@@ -48,7 +49,10 @@ class ChangeCounted:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A sweep has listed the model, None if the list lacks it. `is_settled`: no reconcile is due."""
+    """A sweep has listed the scale set.
+
+    `model` is None if the list lacks it. `is_settled` means that no reconcile is due.
+    """
 
     model: Model | None
     at: datetime
@@ -64,7 +68,7 @@ class ListFailed:
 
 @dataclass(frozen=True, slots=True)
 class GateChanged:
-    """The gate that `outcome` waits for is still closed, on new evidence."""
+    """The gate that `outcome` waits for is still closed, but its evidence has changed."""
 
     outcome: Outcome
     gate: Gate
@@ -72,12 +76,16 @@ class GateChanged:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileBegan:
-    """A reconcile begins, with the current spec."""
+    """A reconcile of the current spec has begun."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRead:
-    """The reconcile has read the model, None if there is no such scale set. `is_row`: from a sweep's list."""
+    """The reconcile has read the model.
+
+    `model` is None if the scale set does not exist. `is_row` means that the model is a row from the list of a
+    sweep.
+    """
 
     model: Model | None
     is_row: bool = False
@@ -85,7 +93,7 @@ class ModelRead:
 
 @dataclass(frozen=True, slots=True)
 class InstancesRead:
-    """The reconcile has listed the instances. `is_whole`: the list lacks none."""
+    """The reconcile has listed the instances. `is_whole` means that the list is complete."""
 
     at: datetime
     sightings: Mapping[str, Sighting]
@@ -96,7 +104,10 @@ class InstancesRead:
 
 @dataclass(frozen=True, slots=True)
 class ImageResolved:
-    """The gates are evaluated for this exact image."""
+    """The reconcile has found the image for which it evaluates the gates.
+
+    This is an exact version of the declared image, if it is known.
+    """
 
     image: Image
 
@@ -108,7 +119,10 @@ class SlotAcquired:
 
 @dataclass(frozen=True, slots=True)
 class ForecastUpdate:
-    """The forecast, None if nothing is to come or can be forecast, and the last measured batch durations."""
+    """A new forecast, and the last measured batch durations.
+
+    `forecast` is None if there is nothing to forecast, or if the forecast failed.
+    """
 
     forecast: Forecast | None
     measured: tuple[MeasuredBatch, ...]
@@ -116,12 +130,13 @@ class ForecastUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileEnded:
-    """A reconcile has ended. It was about `desired` as of `commit`, which a sweep may have changed since.
+    """A reconcile has ended.
 
-    `attempt` is the last step that Azure accepted, `taken` the one that it accepted in this reconcile, and
-    `tag_write` the step of this reconcile that wrote only tags, if any. `is_decided`: there was a decision,
-    even if its step failed. `may_have_begun`: a step was sent, but no response arrived. `forecast_update` is
-    None without a decision.
+    It was about `desired` as of `commit`, and a sweep may have applied another spec since. `attempt` is the
+    last step that Azure accepted. `taken` is the step that Azure accepted in this reconcile, or None.
+    `tag_write` is a write of tags alone in this reconcile, or None. `is_decided` means that the reconcile
+    failed after its decision. `may_have_begun` means that the step may have taken effect although no response
+    arrived. `forecast_update` is None if there was no decision.
     """
 
     desired: ScaleSet

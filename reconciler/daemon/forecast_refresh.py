@@ -16,7 +16,7 @@ _FORECAST_FOR = {Status.RECONCILING, Status.WAITING}
 def refresh_forecast(
     state: ScaleSetState, outcome: Outcome, observed: Observed, settings: Settings
 ) -> ForecastUpdate:
-    """The forecast after a decision, and the measured durations. `state` is from before the decision."""
+    """The forecast after a decision, and the measured durations. `state` is the state before the decision."""
     measured = measure(state.published.measured, observed)
     return ForecastUpdate(_refresh(state, outcome, observed, measured, settings), measured)
 
@@ -30,7 +30,7 @@ def _refresh(
 ) -> Forecast | None:
     """Compute the forecast at every step and every new wait, and keep it in between.
 
-    For a large scale set a forecast takes some tenths of a second.
+    For a large scale set, this takes some tenths of a second.
     """
     is_held = any(gate.closed for gate in outcome.gates)
     if outcome.status not in _FORECAST_FOR and not is_held:

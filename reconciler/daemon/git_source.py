@@ -1,4 +1,4 @@
-"""Specs from a git repository, fetched when the server has another commit."""
+"""Specs from a git repository, fetched when the server has a new commit."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -16,10 +16,10 @@ _PATIENCE = timedelta(seconds=10)
 
 @dataclass(slots=True)
 class _Fetch:
-    """A fetch that is under way, or has ended and nobody has read its result.
+    """A fetch that is in progress, or whose result has not been read yet.
 
-    `is_left`: its reader has stopped waiting. `is_outdated`: it may lack a commit that was pushed since it
-    began.
+    `is_left` means that its reader has stopped waiting. `is_outdated` means that the fetch may lack a commit
+    that was pushed after it began.
     """
 
     commit: Future[Commit] = field(default_factory=Future)
@@ -28,11 +28,11 @@ class _Fetch:
 
 
 class Git:
-    """A revision of a repository.
+    """The specs at a revision of a git repository.
 
-    Beside sweeps, a fetch that takes longer than `patience` continues in the background. The specs in force
-    stay until a later reading gets its result. One fetch is under way at a time, and hints during a fetch
-    cause one more.
+    Once `fetch_beside` has been called, a fetch that takes longer than `patience` continues in the
+    background. The specs in force stay until a later read gets its result. Only one fetch runs at a time.
+    Hints during a fetch cause one more fetch.
     """
 
     def __init__(self, repository: Repository, patience: timedelta = _PATIENCE) -> None:
@@ -71,7 +71,7 @@ class Git:
         return self._reading(commit) if commit else None
 
     def _join(self, read_again: Callable[[], None]) -> _Fetch:
-        """The fetch that is under way, or else a new one."""
+        """The fetch in progress, or else a new one."""
         with self._lock:
             if self._fetch is None:
                 self._fetch = _Fetch()

@@ -1,8 +1,8 @@
 """The most recent rollouts of a scale set, for people: the images, the duration and the result of each.
 
-The history is in the memory of this process. No decision depends on it, and a restart clears it. A rollout
-that was in progress at the first observation is recorded from then on. Its begin is then the one in the tag
-of the scale set, or unknown.
+The history is kept in the memory of this process, and a restart clears it. No decision depends on it. A
+rollout that was in progress at the first observation is recorded from then on. Its start time is the one in
+the tag of the scale set, or unknown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,11 +35,11 @@ class Ending(StrEnum):
 class RolloutRecord:
     """One rollout.
 
-    `declared` is the image in the spec, and `image` its exact version. `before` is the previous image of
-    the model, None if this process did not set it. `began` is None if unknown. `ended` and `ending` are None
-    while the rollout is in progress. `upgraded` are the ids of the upgraded instances, emptied at the end.
-    `batch_since` is when the current batch was started, `longest` the duration of the slowest batch so far.
-    Both are as observed by this process.
+    `declared` is the image in the spec, and `image` is its exact version. `before` is the previous image of
+    the model, or None if this process did not set the model. `began` is None if unknown. `ended` and `ending`
+    are None while the rollout is in progress. `upgraded` has the ids of the upgraded instances, and is
+    emptied at the end. `batch_since` is when the current batch was started, or None if there is none.
+    `longest` is the duration of the slowest batch so far. Both are as this process observed them.
     """
 
     declared: Image
@@ -63,7 +63,7 @@ class RolloutRecord:
 
     @property
     def message(self) -> str:
-        """The images, the result, the duration and the batches, in one line."""
+        """The images, the result, the duration and the batches, on one line."""
         was = f"{short(self.before)} to " if self.before else "to "
         took = f" in {format_duration(self.length)}" if self.length is not None else ""
         how = f"{self.ending or 'in progress'}{took}"
@@ -86,12 +86,12 @@ class History:
 
     @property
     def current(self) -> RolloutRecord | None:
-        """The rollout in progress."""
+        """The rollout in progress, or None if there is none."""
         return self.records[0] if self.records and self.records[0].ending is None else None
 
     @property
     def last(self) -> RolloutRecord | None:
-        """The last rollout that has ended."""
+        """The last rollout that has ended, or None if there is none."""
         return next((each for each in self.records if each.ending), None)
 
 
@@ -106,7 +106,7 @@ def history_after(
 ) -> History:
     """The history after a reconcile of `desired` that read `model` and took the step `taken`, if any.
 
-    `before` is the reason of the previous decision, None if there was none.
+    `before` is the reason of the previous decision, or None if there was none.
     """
     if outcome.is_error or outcome.reason.meaning.hold:
         return history
@@ -151,7 +151,7 @@ def _begin(
 
 
 def _since(before: Reason | None, model: Model | None, image: Image, outcome: Outcome) -> datetime | None:
-    """When a rollout began whose model an earlier process or another writer has set."""
+    """When a rollout began that an earlier process or another writer started, or None if unknown."""
     if marked := model.persisted.began_at(image) if model else None:
         return marked
     is_first = _is_settled(before) or (outcome.counts is not None and not outcome.counts.up_to_date)
@@ -177,7 +177,7 @@ def _is_rollback(image: Image, desired: ScaleSet, model: Model | None) -> bool:
 
 
 def _continue(history: History, outcome: Outcome, taken: Step | None) -> History:
-    """Record that a batch was started, or that it has ended."""
+    """Record the start of a batch, or the end of the current one."""
     current = history.current
     if current is None or outcome.counts is None:
         return history
@@ -205,7 +205,7 @@ def _with_batch(record: RolloutRecord, ids: Sequence[str], at: datetime) -> Roll
 
 
 def _end_batch(record: RolloutRecord, at: datetime) -> RolloutRecord:
-    """End the current batch: it is healthy again, or no longer waited for."""
+    """End the current batch, if there is one: it is healthy again, or is no longer waited for."""
     if record.batch_since is None:
         return record
     return replace(record, batch_since=None, longest=max(record.longest, at - record.batch_since))

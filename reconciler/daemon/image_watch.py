@@ -1,7 +1,7 @@
 """Whether Azure can still create instances from the images that settled scale sets run.
 
-A version can be deleted or deprecated long after its rollout. Every instance stays healthy, until a scale-out
-or a repair fails.
+A version can be deleted or deprecated long after its rollout. Every instance then stays healthy, until a
+scale-out or a repair fails.
 """
 
 from datetime import timedelta
@@ -17,14 +17,14 @@ _RETRY = timedelta(hours=1)  # if the catalogue could not be read
 
 
 class ImageWatch:
-    """Asks the catalogue for each image once a day in each region, however many scale sets run the image."""
+    """Looks up each image once a day per region, however many scale sets run the image."""
 
     def __init__(self, azure: AzureClient) -> None:
         self._azure = azure
         self._known: ExpiringMap[tuple[Image, str], Availability] = ExpiringMap()
 
     def availability(self, model: Model, priority: Priority) -> Availability | None:
-        """Whether Azure can create more instances of this scale set, or None if its image is unreadable."""
+        """The availability of the image of this model, or None if the image cannot be read."""
         if model.image is None:
             return None
         now, key = self._azure.now(), (model.image, model.location)

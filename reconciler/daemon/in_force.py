@@ -1,8 +1,8 @@
-"""The declarations in force, and those of a newer commit that are not, because it has errors.
+"""The declarations in force, and those of a newer commit that are not in force because it has errors.
 
-A commit with errors is applied in part. A scale set that an error concerns keeps its last good
-declaration, with the image, the policy and the Fleet that were resolved for it, and is behind. The others
-follow the commit. While a commit has errors nothing counts as removed: what it does not declare may be in a
+A commit with errors is applied in part. A scale set that an error concerns is behind: it keeps its last good
+declaration, with the image, the policy and the Fleet that were resolved for it. The other scale sets follow
+the commit. While a commit has errors, nothing counts as removed, because a missing declaration may be in a
 part that could not be read.
 """
 
@@ -23,7 +23,11 @@ Origin = tuple[str, datetime]
 
 @dataclass(frozen=True, slots=True)
 class RefusedCommit:
-    """A commit with errors. `commit` is "" for a plain directory. `error` is the first one and its place."""
+    """A commit with errors.
+
+    `commit` is "" for a plain directory. `error` is the first error, with its place. `errors` is the number
+    of errors.
+    """
 
     commit: str
     subject: str
@@ -33,11 +37,11 @@ class RefusedCommit:
 
     @property
     def short(self) -> str:
-        """The commit, as a part of a message."""
+        """A short name of the commit, for messages."""
         return f"commit {self.commit[:10]}" if self.commit else "the newest specs"
 
     def __str__(self) -> str:
-        """The commit in a message."""
+        """The commit with its subject and its author, for messages."""
         if not self.commit:
             return f"the newest specs in {self.subject}"
         by = f" by {self.author}" if self.author else ""
@@ -48,8 +52,9 @@ class RefusedCommit:
 class Behind:
     """Why a scale set keeps its last good declaration: a newer commit has errors.
 
-    `error` is the first of the `errors` that concern it. `image` is the image that the newer commit declares
-    for it, None if that cannot be read. `origin` is the first commit that it is behind.
+    `error` is the first error that concerns the scale set, and `errors` is the number of errors that do.
+    `image` is the image that the newer commit declares for it, or None if that cannot be read. `origin` is
+    the first commit that the scale set is behind.
     """
 
     refused: RefusedCommit
@@ -61,11 +66,11 @@ class Behind:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A declaration in force. `commit` is the newest one that declares it without errors.
+    """A declaration in force. `commit` is the newest commit that declares it without errors.
 
-    A change of the image counts for `origin`. That is the first commit that the scale set was behind, so that
-    an error and its fix do not split one change into two. `is_newer`: it differs from the declaration of the
-    last commit without errors.
+    `origin` is the commit for which a change of the image counts. This is the first commit that the scale set
+    was behind, if any, so that an error and its fix do not split one change in two. `is_newer` means that the
+    declaration differs from that of the last commit without errors.
     """
 
     desired: ScaleSet
@@ -89,7 +94,7 @@ def take_whole(
 
 @dataclass(frozen=True, slots=True)
 class BrokenCommit:
-    """A commit with errors. `problems` are all of its errors, and `declared` is the part that is readable."""
+    """A commit with errors. `problems` has all of its errors, and `declared` has its readable part."""
 
     refused: RefusedCommit
     declared: Declared
@@ -99,7 +104,8 @@ class BrokenCommit:
     def take_part(self, before: Sequence[InForce], good: Mapping[str, ScaleSet]) -> tuple[InForce, ...]:
         """The declarations in force from now on.
 
-        `before` are those until now, and `good` those of the last commit without errors, by target.
+        `before` has the declarations in force until now. `good` has those of the last commit without errors,
+        by target.
         """
         whole = self._acceptable(before)
         known = {each.key: each for each in before}
@@ -121,9 +127,9 @@ class BrokenCommit:
     def _acceptable(self, before: Sequence[InForce]) -> dict[str, ScaleSet]:
         """The scale sets without errors, by target, that can be in force alongside those that are kept.
 
-        There are none if the Fleet is missing, because it may be in a part that could not be read. A name is
-        not given to another scale set as long as one that is kept has it. A scale set that follows a new one
-        with errors in a wave is not taken, because there is nothing in force that it could wait for.
+        There are none if the Fleet is missing, because it may be in a part that could not be read. While a
+        kept scale set has a name, no other scale set gets that name. A scale set is not accepted if it
+        follows a new scale set with errors in a wave, because nothing is in force that it could wait for.
         """
         if not self.declared.fleet and any(each.desired.fleet.name for each in before):
             return {}
@@ -169,7 +175,7 @@ class _Errors:
 
 
 def _may_follow(desired: ScaleSet, newcomer: Broken) -> bool:
-    """Whether a scale set waits in a wave for one with errors that may be to run the same image."""
+    """Whether a scale set waits in a wave for a new one with errors that may declare the same image."""
     is_same = newcomer.image is None or same(newcomer.image, desired.image)
     return newcomer.wave < desired.wave and is_same
 

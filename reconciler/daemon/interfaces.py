@@ -1,6 +1,7 @@
-"""What the reconciler depends on: a client of Azure, and the specs in force.
+"""What the reconciler depends on: an Azure client, and the specs in force.
 
-`azure.compute.Compute` and `specs.Specs` are the real ones. A prediction runs the same reconciler on others.
+The real implementations are `azure.compute.Compute` and `specs.Specs`. A prediction runs the same reconciler
+on others.
 """
 
 from collections.abc import Iterable
@@ -23,53 +24,57 @@ from reconciler.spec.shard import Shard
 
 
 class AzureClient(Protocol):
-    """A client of Azure Compute. Each call may raise AzureFailure."""
+    """A client for Azure Compute. Each call may raise AzureFailure."""
 
     @property
     def requests(self) -> RequestCounter:
-        """The number of requests so far."""
+        """The requests sent so far."""
         ...
 
     def now(self) -> datetime:
-        """The current time in Azure."""
+        """The current time on Azure's clock."""
         ...
 
     def models(self, scope: Scope) -> Iterable[Model]:
-        """Every scale set of `scope`."""
+        """Every scale set in `scope`."""
         ...
 
     def model(self, target: Target, priority: Priority) -> Model | Absent:
-        """One scale set as it is now."""
+        """The scale set as it is now, or Absent if it does not exist."""
         ...
 
     def instances(self, target: Target, model: Model, priority: Priority) -> tuple[Instance, ...]:
-        """Every instance of that scale set."""
+        """Every instance of the scale set."""
         ...
 
     def rolling_upgrade(self, target: Target, priority: Priority) -> RollingUpgrade:
-        """The latest rolling upgrade by Azure, running or not."""
+        """The latest rolling upgrade that Azure ran or is running."""
         ...
 
     def availability(self, image: Image, model: Model, priority: Priority) -> Availability:
-        """Whether instances of that scale set can be created from `image`."""
+        """Whether new instances of this scale set can be created from `image`."""
         ...
 
     def operation(self, url: str, target: Target) -> Operation:
-        """The status of a long operation."""
+        """The status of a long-running operation."""
         ...
 
     def fleet_pause(self, tag: PauseTag) -> Pause | None:
-        """The pause that the tag of this resource group declares, None without the tag."""
+        """The pause that this tag of a resource group declares, or None if there is no such tag."""
         ...
 
     def take(self, target: Target, step: Step, *, term: int) -> str:
-        """Request `step`, which was decided in this term. Returns the URL of the operation, "" if there is
-        none."""
+        """Request `step`, which was decided in this term.
+
+        Returns the URL of the operation, or "" if there is none.
+        """
         ...
 
     def persist(self, target: Target, model: Model, persisted: PersistedState, *, term: int) -> None:
-        """Write the state, decided in this term, to the tags of the scale set, unless it has changed since
-        `model` was read."""
+        """Write the state, which was decided in this term, to the tags.
+
+        Nothing is written if the scale set has changed since `model` was read.
+        """
         ...
 
 
@@ -77,7 +82,7 @@ class DeclaredHistory(Protocol):
     """What the source of the specs knows about earlier commits."""
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
-        """The authors of the lines that declare the image at this commit. Empty if unknown."""
+        """The authors of the lines that declare the image at this commit, or () if unknown."""
         ...
 
     def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
@@ -86,7 +91,7 @@ class DeclaredHistory(Protocol):
 
 
 class DeclaredSpecs(DeclaredHistory, Protocol):
-    """The specs in force, and the errors of those that are not. See `specs.Specs`."""
+    """The specs in force, and the errors in those that are not. See `specs.Specs`."""
 
     @property
     def in_force(self) -> tuple[InForce, ...]: ...
@@ -120,6 +125,5 @@ class DeclaredSpecs(DeclaredHistory, Protocol):
         ...
 
     def stale_since(self, max_age: timedelta) -> datetime | None:
-        """The time since which the specs have been unreadable, or None if that is no longer than
-        `max_age`."""
+        """When the specs became unreadable, or None unless that was more than `max_age` ago."""
         ...

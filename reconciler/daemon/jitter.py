@@ -1,8 +1,8 @@
-"""Spreads what many daemons ask of one server, so that they do not all ask at the same moment.
+"""Spreads the requests of many daemons to one server, so that they do not all arrive at once.
 
-Each daemon has a share of its own, which stays the same after a restart: daemons that start together drift
-apart, and the times of one of them can be predicted. Flux draws a new share at each reconcile, and spreads by
-up to as much (`--interval-jitter-percentage`).
+Each daemon has its own share, which stays the same after a restart. Daemons that start together drift apart,
+and the schedule of each daemon is predictable. Flux draws a new share at each reconcile, and spreads by up to
+the same fraction (`--interval-jitter-percentage`).
 """
 
 import hashlib
@@ -13,9 +13,9 @@ _LONGEST_START = timedelta(seconds=5)  # somebody waits for the first sweep
 
 
 def share_of(remote: str, host: str) -> float:
-    """The share of the daemon on this host that asks this server: at least 0, and less than 1.
+    """The share of the daemon on this host for this server: at least 0, and less than 1.
 
-    It is 0 without a server.
+    It is 0 if there is no server.
     """
     if not remote:
         return 0.0
@@ -24,7 +24,7 @@ def share_of(remote: str, host: str) -> float:
 
 
 def spread_interval(interval: timedelta, share: float) -> timedelta:
-    """The interval, longer by up to a tenth.
+    """The interval, lengthened by up to a tenth.
 
     interval 1m, share 0.5: 1m 3s
     """
@@ -32,7 +32,7 @@ def spread_interval(interval: timedelta, share: float) -> timedelta:
 
 
 def spread_start(interval: timedelta, share: float) -> timedelta:
-    """How long after the start the first sweep begins: up to a tenth of the interval and up to five seconds.
+    """The delay before the first sweep: at most a tenth of the interval, and at most five seconds.
 
     interval 1m, share 0.5: 2.5s
     """

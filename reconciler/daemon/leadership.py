@@ -12,7 +12,11 @@ RELAYED = "X-Reconciler-Relayed"
 
 @dataclass(frozen=True, slots=True)
 class Leader:
-    """The replica that leads. `address` is where others reach it, "" if unknown. `since` is by its clock."""
+    """The replica that leads.
+
+    `address` is where other replicas reach it, or "" if unknown. `since` is when it began to lead, by its own
+    clock.
+    """
 
     name: str
     address: str = ""
@@ -20,7 +24,7 @@ class Leader:
     is_this: bool = False
 
     def __str__(self) -> str:
-        """Who leads, as a clause."""
+        """A clause that says who leads."""
         since = f" since {moment(self.since)}" if self.since else ""
         return f"{self.name} leads{since}"
 
@@ -30,14 +34,15 @@ class Leadership(Protocol):
 
     @property
     def is_shared(self) -> bool:
-        """Whether there are other replicas that may lead."""
+        """Whether other replicas may lead."""
         ...
 
     @property
     def term(self) -> int:
-        """The number of the time in which this replica acts without interruption, 0 while it stands by.
+        """The number of the current term, or 0 while this replica stands by.
 
-        A new term rests on nothing that was observed before it.
+        A term is a period in which this replica acts without interruption. Its decisions do not rely on
+        anything that was observed before it.
         """
         ...
 
@@ -47,22 +52,22 @@ class Leadership(Protocol):
 
     @property
     def write_timeout(self) -> timedelta | None:
-        """The longest that a write to Azure may take, None if there is no limit."""
+        """The maximum duration of a write to Azure, or None if there is no limit."""
         ...
 
     @property
     def leader(self) -> Leader | None:
-        """Who leads, as far as is known. None if nobody does, or there is no election."""
+        """The leader, as far as is known, or None if there is no leader or no election."""
         ...
 
     @property
     def lease_age(self) -> timedelta | None:
-        """The time since the Lease was last renewed, as far as is known. None without an election."""
+        """The time since the last known renewal of the Lease, or None if there was none."""
         ...
 
 
 class Alone:
-    """No other replica acts."""
+    """The leadership of a process that has no other replicas."""
 
     is_shared = False
     term = 1
@@ -71,12 +76,12 @@ class Alone:
     lease_age: timedelta | None = None
 
     def permits_write(self, _timeout: timedelta, _term: int | None) -> bool:
-        """Always."""
+        """Always true."""
         return True
 
 
 def describe_standby(leadership: Leadership) -> str:
-    """Why a replica stands by, as a clause: who leads instead."""
+    """A clause that says why a replica stands by, and who leads."""
     leader = leadership.leader
     if leader is None:
         return "this replica stands by, and does not know who leads"

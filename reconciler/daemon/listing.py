@@ -1,4 +1,4 @@
-"""The list of the fleet: a few pages show which scale sets have changed."""
+"""Lists the fleet. A few pages show which scale sets have changed."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -15,9 +15,10 @@ _log = logging.getLogger("reconciler")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The models of the declared scale sets by folded id, the listed scopes, and the failures by scope.
+    """The result of listing the fleet: the models by folded id, the listed scopes, and the failures by scope.
 
-    `undeclared` are those of all other scale sets whose tags record the beginning of a rollout.
+    `models` has the declared scale sets. `undeclared` has all other scale sets whose tags record the start of
+    a rollout.
     """
 
     models: Mapping[str, Model]
@@ -30,15 +31,15 @@ class Listing:
         return self.models.get(desired.target.key)
 
     def failure(self, desired: ScaleSet) -> AzureFailure | None:
-        """Why this scale set could not be listed, or None."""
+        """Why this scale set could not be listed, or None if it could."""
         return self.failures.get(scope_of(desired.target, by_group=self.by_group))
 
 
 def listing(azure: AzureClient, scale_sets: Iterable[ScaleSet], *, by_group: bool) -> Listing:
-    """List the declared scale sets, by subscription or `by_group`. A failed list affects no other.
+    """List the declared scale sets by subscription, or by resource group if `by_group`.
 
-    A scope in which every scale set is suspended is not listed: nothing is done there, and the permission to
-    list may be missing.
+    The failure of one list does not affect the others. A scope in which every scale set is suspended is not
+    listed: nothing is done there, and the permission to list may be missing.
     """
     declared = {each.target.key: each for each in scale_sets}
     active = [each for each in declared.values() if not each.suspend]
@@ -65,5 +66,5 @@ def listing(azure: AzureClient, scale_sets: Iterable[ScaleSet], *, by_group: boo
 
 
 def scope_of(target: Target, *, by_group: bool) -> Scope:
-    """The list that contains this scale set."""
+    """The scope whose list contains this scale set."""
     return Scope(target.subscription.casefold(), target.resource_group.casefold() if by_group else None)

@@ -3,11 +3,11 @@
 Facts about APScheduler 3.11 that shape this module:
 
 - It drops a late run unless `misfire_grace_time` is None.
-- The jitter of an interval only adds time. Requeues are therefore spread here.
-- It waits by the time of day. If the clock is set back by an hour, every job would be an hour late, so the
+- The jitter of an interval only adds time, so requeues are spread here.
+- It waits by the time of day. If the clock were set back by an hour, every job would be an hour late, so the
   jobs are moved. A clock that is set forward only makes them early.
-- `shutdown(wait=True)` holds the lock of the job store while it waits, so a job that calls `wake` then would
-  block forever. `stop` therefore lets the sweep in progress finish first.
+- `shutdown(wait=True)` holds the lock of the job store while it waits. A job that calls `wake` then would
+  block forever, so `stop` lets the sweep in progress finish first.
 """
 
 import logging
@@ -48,7 +48,7 @@ class Work(Protocol):
     """What the loop runs, such as `Reconciler`."""
 
     def sweep(self) -> tuple[str, ...]:
-        """Sweep. Returns the keys of the scale sets that are due for a reconcile."""
+        """Run a sweep. Returns the keys of the scale sets that are due for a reconcile."""
         ...
 
     def reconcile(self, key: str) -> Outcome | None:
@@ -59,12 +59,12 @@ class Work(Protocol):
 class Loop:
     """Runs sweeps and reconciles.
 
-    A scale set is never reconciled twice at once, no wake is lost, and a slow scale set does not delay
-    others.
+    A scale set is never reconciled twice at the same time. No wakeup is lost, and a slow scale set does not
+    delay others.
     """
 
     def __init__(self, work: Work, settings: Settings, share: float = 0.0) -> None:
-        """`share` is that of this daemon among those that ask the same server (see `jitter`)."""
+        """`share` is the share of this daemon among those that read from the same server (see `jitter`)."""
         self._work = work
         self._interval = spread_interval(settings.sweep, share)
         self._first = spread_start(settings.sweep, share)
@@ -86,7 +86,7 @@ class Loop:
         )
 
     def start(self) -> None:
-        """Start, with a sweep at once or within seconds."""
+        """Start. The first sweep begins immediately or within seconds."""
         self._scheduler.add_job(
             self._sweep,
             IntervalTrigger(seconds=self._interval.total_seconds(), timezone=UTC),
@@ -100,7 +100,7 @@ class Loop:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Start nothing more, and return when the reconciles in progress have finished."""
+        """Stop starting work, and return once the sweep and the reconciles in progress have finished."""
         self._queue.shut_down()
         self._clock.stop()
         for worker in self._workers:
@@ -114,11 +114,11 @@ class Loop:
         self._notify()
 
     def wait(self, until: Callable[[], bool], timeout: timedelta | None) -> bool:
-        """Block until `until()` is true, which is checked after every reconcile and sweep. Returns False on
-        timeout.
+        """Block until `until()` is true. Returns False on timeout.
 
-        Python handles a signal when its main thread runs, and a signal that arrives just before a wait, or in
-        another thread, does not end that wait. No wait is therefore longer than a second.
+        `until()` is checked after every reconcile and sweep, and at least once a second. Python handles
+        signals in its main thread, and a signal that arrives just before a wait, or in another thread, does
+        not end the wait. That is why no wait is longer than a second.
         """
         end = None if timeout is None else time.monotonic() + timeout.total_seconds()
         with self._changed:
@@ -137,8 +137,10 @@ class Loop:
         return not (self._sweeping.locked() or is_delayed or len(self._queue))
 
     def wake(self, key: str, after: timedelta = timedelta()) -> None:
-        """Reconcile one scale set within `after`. If it is being reconciled now, it is reconciled once more
-        afterwards."""
+        """Reconcile one scale set after this delay, or earlier if it is due earlier.
+
+        If it is being reconciled now, it is reconciled once more afterwards.
+        """
         if after <= timedelta():
             self._queue.add(key)
             return
@@ -163,7 +165,7 @@ class Loop:
             self._scheduler.modify_job("sweep", next_run_time=self._clock.time_of_day(at))
 
     def _move_jobs(self) -> None:
-        """Keep the delays of all jobs after the clock was set."""
+        """Move all jobs after the system clock was set, so that their delays stay the same."""
         with self._delaying:
             for key, at in self._delayed.items():
                 with suppress(JobLookupError):  # it runs now
@@ -195,7 +197,6 @@ class Loop:
         self._notify()
 
     def _run_worker(self) -> None:
-        """Reconcile queued keys until the queue is shut down."""
         while (key := self._queue.get()) is not None:
             with self._delaying:  # this reconcile replaces a delayed one; its outcome says when to requeue
                 self._delayed.pop(key, None)

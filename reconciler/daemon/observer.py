@@ -48,7 +48,10 @@ class Observer:
         self._holder = holder
 
     def decide(self, state: ScaleSetState, priority: Priority) -> tuple[Decision, Observed]:
-        """The decision, and the observation that it is based on. Raises AzureFailure."""
+        """The decision, and the observation that it is based on.
+
+        Raises AzureFailure if a fact cannot be read.
+        """
         began = self._now()
         observed = Observed(
             began,
@@ -64,7 +67,7 @@ class Observer:
         return verdict, observed
 
     def _observe(self, at: Need, state: ScaleSetState, observed: Observed, priority: Priority) -> Observed:
-        """Add the fact that the decision asks for. Raises AzureFailure."""
+        """Add the fact that the decision asks for. Raises AzureFailure if the fact cannot be read."""
         target, model = state.desired.target, observed.model
         if at is Need.MODEL and model is None and self._is_row_fresh(state):
             # Valid for one observation: a later reconcile must see changes to the model.
@@ -112,7 +115,10 @@ class Observer:
                 return self._observe_elsewhere(at, state, observed)
 
     def _availability(self, state: ScaleSetState, model: Model, priority: Priority) -> Availability | None:
-        """What the catalogue says of the image of a settled scale set. A rollout asks for itself."""
+        """The availability of the image of a settled scale set, or None if it is not settled.
+
+        A rollout looks up the availability of its own image.
+        """
         is_settled = state.outcome is not None and state.outcome.reason.meaning.phase is Phase.DONE
         return self._images.availability(model, priority) if is_settled else None
 
@@ -132,7 +138,7 @@ class Observer:
         return good is not None and self._specs.was_declared(state.desired, good, state.commit)
 
     def _operation(self, attempt: Attempt, target: Target) -> Operation:
-        """The status of the operation. If it cannot be read for long, it counts as unknown to Azure."""
+        """The status of the operation. If it stays unreadable for long, Azure is assumed not to know it."""
         try:
             return self._azure.operation(attempt.operation, target)
         except AzureFailure as failure:
@@ -148,7 +154,7 @@ class Observer:
     def _is_row_fresh(self, state: ScaleSetState) -> bool:
         """Whether the row of the last sweep may be used instead of reading the model.
 
-        It may in a reconcile that the sweep started. After a requeue, the row must be fresh.
+        A reconcile that the sweep started may use it. After a requeue, the row must be fresh.
         """
         listed_at = state.seen.listed_at
         if state.seen.listed is None or listed_at is None:

@@ -1,16 +1,17 @@
-"""Scale sets that no spec declares any more, and whose rollout has not ended. Nobody completes it.
+"""Orphans: scale sets that no spec declares any more, and whose rollouts have not ended.
 
-A scale set is an orphan if all of these are true:
+Nothing completes these rollouts. A scale set is an orphan if all of these are true:
 
-- It is not declared, and it is ours. Its tag names this fleet. In a fleet without a name, this process has
-  declared it before, and its tag names no fleet.
-- Its rollout has begun: the tag has its beginning, and the model is on the image of that rollout, or back on
-  the last good image after the failure of that one. If another writer has set the model since, the rollout is
-  theirs.
-- Its rollout has not ended: an instance that an upgrade would reach runs another image than the model.
+- It is not declared, and it is ours. Its tag names this fleet. Otherwise, this process has declared it
+  before, and its tag names no fleet or the fleet of that declaration.
+- Its rollout has begun. The tag records its start, and the model is on the image of that rollout, or back on
+  the last good image after that image failed. If another writer has set the model since, the rollout belongs
+  to that writer.
+- Its rollout has not ended: an instance that an upgrade would reach runs an image other than that of the
+  model.
 
-It ends when a spec declares the scale set again, when the instances are upgraded by hand, or when a person
-dismisses it, which removes the beginning from the tag.
+A scale set is no longer an orphan once a spec declares it again, the instances are upgraded by hand, or a
+person dismisses it, which removes the start of the rollout from the tag.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,9 +32,9 @@ from reconciler.spec.wording import count
 class Orphan:
     """A scale set that was left in the middle of a rollout.
 
-    `image` is the short name of the image of that rollout, and `began` is when it began. `up_to_date` counts
-    the instances on the image of the model, which is the last good one after a failure. The instances were
-    counted at `at`.
+    `image` is the short name of the image of that rollout, and `began` is when the rollout began.
+    `up_to_date` is the number of instances on the image of the model, which is the last good image after a
+    failure. The instances were counted at `at`.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Orphan:
 
     @property
     def message(self) -> str:
-        """What was left, and what to do about it."""
+        """What happened to the rollout, and what to do about it."""
         return (
             f"no spec declares the scale set, so nothing continues its rollout to {self.image}, begun at "
             f"{moment(self.began)}; {self.up_to_date} of {count(self.total, 'instance')} run the model's "
@@ -56,7 +57,7 @@ class Orphan:
 
 
 def open_rollout(model: Model) -> Mark | None:
-    """The beginning of the rollout that the tag knows of, if the model is still where that rollout left it.
+    """The start of the rollout that the tag records, if the model is still where that rollout left it.
 
     began to B, model on B: open; began to B, which failed, model on the last good A: open
     began to B, model on C, which another writer has set: not open
@@ -69,10 +70,10 @@ def open_rollout(model: Model) -> Mark | None:
 
 
 def orphan(name: str, model: Model, instances: Sequence[Instance], at: datetime) -> Orphan | None:
-    """A scale set without a spec, as an orphan. None if no rollout is open, or if the rollout has ended.
+    """An undeclared scale set as an Orphan, or None if it has no open rollout or that rollout has ended.
 
     Instances that a person attached do not count. Instances that are deallocated or protected, or for which
-    Azure reports no image, keep no rollout open.
+    Azure reports no image, do not keep a rollout open.
     """
     began, image = open_rollout(model), model.image
     if began is None or image is None:
@@ -95,16 +96,16 @@ def orphan(name: str, model: Model, instances: Sequence[Instance], at: datetime)
 
 
 def candidates(undeclared: Iterable[Model], fleet: str, former: Mapping[str, str]) -> tuple[Model, ...]:
-    """The scale sets without a spec that are ours and have an open rollout, the one begun last first.
+    """The undeclared scale sets that are ours and have an open rollout, the most recent rollout first.
 
-    `former` are the fleets of those that this process has declared before, by target.
+    `former` has the fleets of the scale sets that this process has declared before, by target.
     """
     ours = (each for each in undeclared if open_rollout(each) and _is_ours(each, fleet, former))
     return tuple(sorted(ours, key=_begun_last))
 
 
 def orphan_names(found: Iterable[Model], taken: Iterable[str]) -> dict[str, str]:
-    """A name for each by target, such as `reconciler adopt` would give its spec. No spec has any of them."""
+    """Names for these scale sets, by target, as `reconciler adopt` would choose them. No spec uses them."""
     targets = {target_of(each): each.id for each in found}
     return {targets[target]: name for target, name in names(targets, frozenset(taken)).items()}
 

@@ -1,4 +1,4 @@
-"""Finds orphans among what a sweep lists. It lists the instances of a few scale sets at each sweep."""
+"""Finds orphans in the lists of a sweep. Each sweep reads the instances of only a few scale sets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,10 +20,10 @@ _READ_AGAIN = timedelta(minutes=5)  # somebody may upgrade instances by hand, wh
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """The last look at the instances of a scale set.
+    """The last check of the instances of a scale set.
 
-    `orphan` is None if its rollout has ended, or if the instances could not be read. `ended` is the beginning
-    of the rollout that has ended.
+    `orphan` is None if the rollout has ended, or if the instances could not be read. `ended` is the start of
+    the rollout that has ended, or None.
     """
 
     model: Model
@@ -32,14 +32,17 @@ class _Look:
     ended: Mark | None = None
 
     def is_due(self, model: Model, at: datetime) -> bool:
-        """Whether to look again. A rollout that has ended is not looked at again."""
+        """Whether to check again. A rollout that has ended is not checked again."""
         if self.ended is not None and self.ended == open_rollout(model):
             return False
         return self.model != model or at - self.at >= _READ_AGAIN
 
 
 class Orphans:
-    """The orphans of one fleet, as far as this process knows. What cannot be read stays as it was."""
+    """The orphans of one fleet, as far as this process knows.
+
+    A scale set that cannot be read keeps its last result.
+    """
 
     def __init__(self, azure: AzureClient) -> None:
         self._azure = azure
@@ -47,7 +50,7 @@ class Orphans:
         self._looks: dict[str, _Look] = {}
 
     def find(self, declared: Sequence[ScaleSet], listed: Listing, at: datetime) -> tuple[Orphan, ...]:
-        """The orphans at this moment, by name."""
+        """The orphans at this moment, sorted by name."""
         here = {each.target.key: each for each in declared}
         self._looks = {key: look for key, look in self._looks.items() if key not in here}
         gone = {key: each for key, each in self._former.items() if key not in here}
@@ -66,9 +69,10 @@ class Orphans:
     def _models(
         self, gone: Mapping[str, ScaleSet], listed: Listing, at: datetime
     ) -> tuple[dict[str, Model], frozenset[str]]:
-        """The models of the scale sets without a spec, and the targets that could not be read.
+        """The models of the undeclared scale sets, and the targets that could not be read.
 
-        If nothing else is declared near one, the sweep does not list it, so it is read itself.
+        The sweep does not list a scope in which nothing else is declared. A scale set in such a scope is read
+        individually.
         """
         models, unread, reads = dict(listed.undeclared), set[str](), 0
         looked_at = {key: target_of(look.model) for key, look in self._looks.items()}
@@ -90,21 +94,21 @@ class Orphans:
         return models, frozenset(unread)
 
     def _model(self, target: Target) -> Model | Absent | None:
-        """The model, None if it cannot be read."""
+        """The model, or None if it cannot be read."""
         try:
             return self._azure.model(target, Priority.ROUTINE)
         except AzureFailure:
             return None
 
     def _look_at(self, found: Iterable[Model], at: datetime) -> None:
-        """List the instances of those that are due, the rollout begun last first."""
+        """List the instances of the scale sets that are due for a check, the most recent rollout first."""
         due = [each for each in found if each.id not in self._looks or self._looks[each.id].is_due(each, at)]
         for model in due[:_MOST_READ]:
             before = self._looks.get(model.id) or _Look(model, at)
             self._looks[model.id] = self._look(model, at) or replace(before, model=model, at=at)
 
     def _look(self, model: Model, at: datetime) -> _Look | None:
-        """A look at the instances, None if they cannot be read."""
+        """A check of the instances, or None if they cannot be read."""
         try:
             instances = self._azure.instances(target_of(model), model, Priority.ROUTINE)
         except AzureFailure:

@@ -26,13 +26,13 @@ _REFUSED = timedelta(minutes=10)  # at most between retries of what Azure refuse
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of one reconcile. `commit` is the commit of the spec, "" for a plain directory.
+    """The outcome of one reconcile. `commit` is the commit of the spec, or "" for a plain directory.
 
-    `doing` is what a closed gate of `gates` blocks. `blamed` is an image with evidence against it.
-    `step` is the step of the decision, which Azure has accepted unless the run is a dry run. `requeue_after`
-    is None if the next sweep decides. `until` is when the next step may be taken, if known. `wait` tells how
-    long this condition, or the one being retried, has lasted. `as_of` is when the outcome was observed, if
-    every later observation was throttled.
+    `doing` is what a closed gate in `gates` blocks. `blamed` is an image with evidence against it. `step` is
+    the step of the decision. Azure has accepted it, unless this is a dry run. `requeue_after` is None if the
+    next sweep decides. `until` is when the next step may be taken, if known. `wait` says how long this
+    condition, or the condition being retried, has lasted. `as_of` is when the outcome was observed, if every
+    later observation was throttled.
     """
 
     name: str
@@ -53,13 +53,12 @@ class Outcome:
 
     @property
     def line(self) -> str:
-        """The outcome in one line, as logs, tables and `/status` show it."""
+        """The outcome on one line, as logs, tables and `/status` show it."""
         return f"{self.reason}: {self.full_message}"
 
     @property
     def full_message(self) -> str:
-        """The message, with the time since which it has applied if it is failing, and its age if it is
-        throttled."""
+        """The message. It also says when a failing condition began, and when a throttled one was observed."""
         is_aged = self.wait and self.wait.is_failing and not self.reason.meaning.is_retried
         waiting = "retrying" if self.is_error else "waiting"
         since = f"; {waiting} since {moment(self.wait.since)}" if self.wait and is_aged else ""
@@ -75,7 +74,7 @@ class Outcome:
 def outcome_of(
     desired: ScaleSet, commit: str, decision: Decision, before: Progress, settings: Settings, *, at: datetime
 ) -> Outcome:
-    """The outcome of a decision. `before` is the progress before it."""
+    """The outcome of a decision. `before` is the progress before the decision."""
     is_repeated = before.attempt is not None and decision.step == before.attempt.step
     wait = wait_after(before.wait, decision.reason, at, is_repeated=is_repeated)
     return Outcome(
@@ -132,10 +131,10 @@ def outcome_of_failure(
     at: datetime,
     doing: str = "",
 ) -> Outcome:
-    """The outcome of a failed call. `doing` is the step that the call was to take, in words, or "".
+    """The outcome of a failed call. `doing` describes the step that failed, or is "" if none did.
 
     The scale set is requeued, because the next sweep may fail too. Conflicts and writes that were not sent
-    are retried after seconds, refusals after minutes, each with exponential backoff.
+    are retried after seconds, and refusals after minutes, each with exponential backoff.
     """
     when = "before" if isinstance(failure, NotLeading) else "while"
     message = f"{when} {doing}, {failure}" if doing else str(failure)
@@ -154,7 +153,7 @@ def outcome_of_failure(
 
 
 def outcome_of_bug(name: str, commit: str, at: datetime, error: Exception) -> Outcome:
-    """The outcome of an error in this program. It affects this scale set only."""
+    """The outcome of a bug in this program. It affects only this scale set."""
     message = one_line(
         "the reconcile failed because of a bug in the reconciler "
         f"({type(error).__name__}: {error}); please report it"

@@ -1,4 +1,4 @@
-"""Knows whether the fleet is paused: by the tag that the Fleet names, and by what this daemon was told."""
+"""Reads whether the fleet is paused, by the tag that the Fleet names or by an order to this daemon."""
 
 from concurrent.futures import Future
 from datetime import datetime, timedelta
@@ -18,7 +18,10 @@ _PATIENCE = 5.0  # seconds
 
 
 class PauseReader:
-    """Safe to share between threads. Threads that ask at the same time share one request."""
+    """Reads the pause of the fleet. Safe to share between threads.
+
+    Threads that ask at the same time share one request.
+    """
 
     def __init__(self, azure: AzureClient, patience: float = _PATIENCE) -> None:
         self._azure = azure
@@ -33,9 +36,10 @@ class PauseReader:
         self._told: Pause | None = None
 
     def tell(self, pause: Pause | None) -> None:
-        """Pause the fleet until the tag shows this pause, or lift what was told.
+        """Pause the fleet until the tag shows this pause, or lift a pause that was ordered here.
 
-        This process alone remembers it. Waits for no request: a person stops a fleet while Azure hangs, too.
+        Only this process remembers it. This waits for no request, so that a person can pause a fleet even
+        while Azure does not respond.
         """
         self._told = pause
 
@@ -44,7 +48,7 @@ class PauseReader:
         return self._read(tag, timedelta())
 
     def read_before_write(self, tag: PauseTag | None) -> FleetPause:
-        """The pause of the fleet, read now unless it was told or the last read has just failed."""
+        """The pause of the fleet, read now unless one was ordered or the last read has just failed."""
         return FleetPause(told) if (told := self._told) else self._read(tag, _RETRY_DELAY)
 
     def _read(self, tag: PauseTag | None, retry_delay: timedelta) -> FleetPause:
@@ -59,13 +63,13 @@ class PauseReader:
             return self._known(self._azure.now())
 
     def _is_due(self, asked: datetime, retry_delay: timedelta) -> bool:
-        """Whether no read has begun since `asked`, nor failed within `retry_delay` before."""
+        """Whether no read has begun since `asked`, and none has failed within `retry_delay` before it."""
         if self._asked_at is None:
             return True
         return self._asked_at < (asked - retry_delay if self._failure else asked)
 
     def _ask(self, tag: PauseTag) -> None:
-        """Begin a read, unless one hangs, and wait for it."""
+        """Begin a read and wait for it, unless an earlier read still hangs."""
         self._asked_at = self._azure.now()
         if self._pending is None:
             self._pending = _Pending(self._azure, tag, self._asked_at)
@@ -74,7 +78,7 @@ class PauseReader:
             self._failure = AzureFailure(f"Azure did not answer within {self._patience:g} s")
 
     def _take_answer(self, patience: float) -> None:
-        """Take over the answer of a read that has ended, or ends within so many seconds."""
+        """Record the answer of a read that ends within `patience` seconds."""
         pending = self._pending
         if pending is None or not pending.has_ended(patience):
             return
@@ -101,7 +105,7 @@ class PauseReader:
 
 
 class _Pending:
-    """A read in a thread of its own, which a stop of the process does not wait for."""
+    """A read in its own thread. The process can exit without waiting for it."""
 
     def __init__(self, azure: AzureClient, tag: PauseTag, began: datetime) -> None:
         self.tag, self.began = tag, began
@@ -116,10 +120,10 @@ class _Pending:
             self._answer.set_exception(error)
 
     def has_ended(self, patience: float) -> bool:
-        """Whether it has ended, or ends within so many seconds."""
+        """Whether the read ends within `patience` seconds."""
         self._thread.join(patience)
         return not self._thread.is_alive()
 
     def answer(self) -> Pause | None:
-        """What it has read. Raises AzureFailure."""
+        """The pause that was read. Raises AzureFailure if the read failed."""
         return self._answer.result()

@@ -1,6 +1,6 @@
 """The work of the daemon without its schedule: a sweep of the fleet, and a reconcile of one scale set.
 
-The loop runs both on threads, by the clock. `--once` and the tests call them directly. A reconcile observes,
+The loop runs both in threads, on a schedule. `--once` and the tests call them directly. A reconcile observes,
 decides, takes at most one step and returns. It never waits for Azure to finish.
 """
 
@@ -81,10 +81,10 @@ _LEVELS = {
 
 
 class Reconciler:
-    """Brings a fleet to its specs, one call of `sweep` or `reconcile` at a time.
+    """Brings a fleet into line with its specs, by calls of `sweep` and `reconcile`.
 
-    Different scale sets may be reconciled at once. The caller never reconciles the same one twice at once.
-    If `check_reach` is None, no check of a spec is asked, and each counts as passed.
+    Different scale sets may be reconciled at the same time. The caller must not reconcile one scale set twice
+    at the same time. If `check_reach` is None, no check in a spec is run, and each counts as passed.
     """
 
     def __init__(
@@ -102,9 +102,9 @@ class Reconciler:
         leadership: Leadership | None = None,
         holder: str = "",
     ) -> None:
-        """`forecasts`: publish a forecast of each rollout. `leadership` is None if no other replica acts.
+        """`forecasts` is whether to publish forecasts. `leadership` is None if there is no other replica.
 
-        `holder` is that of a claim of our own, which is no reason to wait.
+        `holder` identifies this process's own claims, which do not keep it from acting.
         """
         self._leadership = leadership or Alone()
         self._term: int | None = self._leadership.term  # that of what the store knows, None: forget it
@@ -125,8 +125,8 @@ class Reconciler:
     def sweep(self) -> tuple[str, ...]:
         """Read the specs and list the fleet. Returns the keys of the scale sets that are due for a reconcile.
 
-        Dependencies come before the scale sets that wait for them. A standby names none. A replica that
-        begins to lead knows no more than after a start, because another replica has acted since.
+        Dependencies come before the scale sets that wait for them. A standby returns no keys. A replica that
+        begins to lead forgets what it knew, as after a restart, because another replica has acted since.
         """
         self._specs.refresh()
         term = self._leadership.term
@@ -194,9 +194,10 @@ class Reconciler:
         return tuple(state.key for level in in_order for state in sorted(level, key=is_quiet))
 
     def reconcile(self, key: str) -> Outcome | None:
-        """Observe one scale set, decide, and take at most one step. None if it is no longer declared.
+        """Observe one scale set, decide, and take at most one step.
 
-        A failure becomes the outcome of this scale set and affects no other.
+        Returns None if the scale set is no longer declared, or if this replica does not lead. A failure
+        becomes the outcome of this scale set and affects no other.
         """
         return self._reconcile_and_store(key, act=True, priority=Priority.ROUTINE)
 
@@ -209,9 +210,9 @@ class Reconciler:
         return self._reconcile_and_store(key, act=True, priority=Priority.ROLLOUT, is_picked_only=True)
 
     def tell_pause(self, pause: Pause | None) -> None:
-        """Pause the fleet at once, or lift that pause. It ends with the lead of this replica.
+        """Pause the fleet at once, or lift that pause if `pause` is None.
 
-        The tag of the Fleet is read as before.
+        The pause ends at the latest when this replica stops leading. The tag of the Fleet is read as before.
         """
         self._told_in = self._leadership.term
         self._pause.tell(pause)
@@ -244,10 +245,11 @@ class Reconciler:
         )
 
     def once(self, *, act: bool) -> Store:
-        """Sweep, and reconcile every scale set that is due; without `act` only decide. Returns the store.
+        """Sweep, and reconcile every scale set that is due. Returns the store.
 
-        All observations have the priority of a rollout, because a person waits for them. Azure allows about a
-        hundred at once. The others wait for the request budget, if that takes no longer than a minute.
+        Without `act`, it only decides. All observations have the priority of a rollout, because a person
+        waits for them. Azure allows about a hundred at once. The others wait for the request budget, if that
+        takes no longer than a minute.
         """
         due_now, idle = self.sweep(), timedelta()
         for level in levels(self._specs.scale_sets):
@@ -261,9 +263,9 @@ class Reconciler:
         return self.store
 
     def _reconcile_all(self, left: Sequence[str], idle: timedelta, *, act: bool) -> timedelta:
-        """Reconcile these in any order.
+        """Reconcile these scale sets in any order. Returns the new value of `idle`.
 
-        `idle` is how long every request has been throttled so far. Returns the new value.
+        `idle` is how long every request has been throttled so far.
         """
         while left:
             with ThreadPoolExecutor(self._settings.workers) as pool:
@@ -286,12 +288,15 @@ class Reconciler:
         return idle
 
     def _unblocked_keys(self) -> Iterator[str]:
-        """The keys of the scale sets whose closed gate is open by now."""
+        """The keys of the scale sets whose closed gate has opened by now."""
         states, at = self.store.states(), self._now()
         return (state.key for state in states if self._is_unblocked(state, states, at))
 
     def _is_unblocked(self, state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> bool:
-        """Whether its closed gate is open by now. If not, its message gets the current evidence."""
+        """Whether the gate that the scale set waits for is no longer closed for the same reason.
+
+        If it still is, the message of the scale set gets the current evidence.
+        """
         gate = awaited_gate(state, states, at)
         if gate is None or state.outcome is None:
             return False
@@ -303,7 +308,7 @@ class Reconciler:
     def _reconcile_and_store(
         self, key: str, *, act: bool, priority: Priority, is_picked_only: bool = False
     ) -> Outcome | None:
-        """Reconcile, and store and log the outcome. `priority` is for a settled scale set."""
+        """Reconcile one scale set, and store and log the outcome. `priority` applies if it is settled."""
         term = self._leadership.term
         # Until the first sweep of a term, the store still holds what was known in an earlier one.
         state = self.store.apply(key, ReconcileBegan()) if term and term == self._term else None
@@ -329,14 +334,14 @@ class Reconciler:
         return ended.outcome
 
     def _forget_unless_leading(self, term: int) -> bool:
-        """Whether this replica still leads in this term. If not, nothing that is known still holds."""
+        """Whether this replica still leads in this term. If not, the next sweep forgets everything known."""
         still_leads = term != 0 and self._leadership.term == term
         if not still_leads:
             self._term = None
         return still_leads
 
     def _log_change(self, before: Outcome | None, now: Outcome | None, ids: RequestIds | None) -> None:
-        """Log a new outcome, and the request that it is about. A throttled observation alone is not news."""
+        """Log a new outcome, with the ids of its request. A throttled observation alone is not logged."""
         if now is None or (before and replace(before, as_of=None).line == replace(now, as_of=None).line):
             return
         # After our own step, Azure is expected to be busy.
@@ -400,7 +405,7 @@ class Reconciler:
     def _persist(
         self, desired: ScaleSet, observed: Observed, persisted: PersistedState, term: int
     ) -> TagWrite:
-        """Write the state to the tags. If Azure refuses, the rollout continues, with the same message."""
+        """Write the state to the tags. A failure is part of the result, and does not fail the reconcile."""
         assert isinstance(observed.model, Model), "what is persisted follows from the model"  # noqa: S101
         sent, refusal = self._now(), ""
         try:
@@ -410,14 +415,14 @@ class Reconciler:
         return TagWrite.after(observed.progress.tag_write, persisted.failed, sent, refusal)
 
     def _hold(self, state: ScaleSetState) -> Decision | None:
-        """The hold as of the last sweep and the last read, or None."""
+        """The hold as of the last sweep and the last read, or None if there is none."""
         return active_hold(state.desired, state.fleet_pause, state.seen.listed_or_read, self._now())
 
     def _decision_before_write(self, state: ScaleSetState, decision: Decision, term: int) -> Decision:
-        """This decision, or a pause of the fleet that has been ordered since the sweep.
+        """The decision to act on: this one, or a pause of the fleet that was ordered since the sweep.
 
-        Raises Conflict if what the decision rests on no longer holds, and NotLeading if another replica may
-        have acted since the observation.
+        Raises Conflict if this decision may be out of date, and NotLeading if another replica may have acted
+        since the observation.
         """
         desired, began = state.desired, self._now()
         self._check_spec_unchanged(desired)
@@ -433,13 +438,13 @@ class Reconciler:
         return decision
 
     def _check_spec_unchanged(self, desired: ScaleSet) -> None:
-        """Raises Conflict if a sweep has changed or removed the spec since the reconcile began."""
+        """Raise Conflict if a sweep has changed or removed the spec since the reconcile began."""
         latest = self.store.get(desired.target.key)
         if latest is None or differs(desired, latest.desired):
             raise Conflict("the spec changed during the reconcile; the scale set will be checked again")
 
     def _refresh_forecast(self, state: ScaleSetState, outcome: Outcome, observed: Observed) -> ForecastUpdate:
-        """The forecast. An error in it does not fail the reconcile."""
+        """The forecast. A bug in the forecast does not fail the reconcile."""
         if not self._forecasts:
             return ForecastUpdate(None, state.published.measured)
         try:
@@ -452,7 +457,7 @@ class Reconciler:
             return ForecastUpdate(None, state.published.measured)
 
     def _count_changes(self, listed: Listing) -> None:
-        """Count the changes of the specs in force against `spec.maxChange`."""
+        """Count the changes that the specs in force make, for `spec.maxChange`."""
         states, at = self.store.states(), self._specs.in_force_since
         if at is None:
             return
@@ -470,7 +475,7 @@ class Reconciler:
         *,
         is_watched: bool,
     ) -> bool:
-        """Store the row of this scale set. Returns whether it is due for a reconcile."""
+        """Store the row of this scale set. Returns whether the scale set is due for a reconcile."""
         desired = state.desired
         failure, model = listed.failure(desired), self._permitted(state, listed.model(desired))
         if failure and not desired.suspend:
@@ -481,7 +486,10 @@ class Reconciler:
         return is_due
 
     def _permitted(self, state: ScaleSetState, model: Model | None) -> Model | None:
-        """The row without a retry that the Fleet bars, which is logged once for each change of the row."""
+        """The row, without its retry if the Fleet bars that.
+
+        An ignored retry is logged once for each change of the row.
+        """
         fleet = state.desired.fleet
         if model is None or not has_barred_retry(model, fleet):
             return model
@@ -491,7 +499,7 @@ class Reconciler:
         return without_barred_retry(model, fleet)
 
     def _record_list(self, states: Sequence[ScaleSetState], listed: Listing, at: datetime) -> None:
-        """Store the rows, of which a standby concludes nothing."""
+        """Store the rows. A standby draws no conclusions from them."""
         for state in states:
             if not listed.failure(state.desired):
                 self.store.apply(state.key, Listed(listed.model(state.desired), at, is_settled=False))
@@ -502,7 +510,7 @@ class Reconciler:
         )
 
     def _find_orphans(self, listed: Listing, at: datetime) -> tuple[Orphan, ...]:
-        """The orphans. An error in the search does not fail the sweep."""
+        """The orphans. A bug in the search does not fail the sweep."""
         if self._orphans is None:
             return ()
         try:
@@ -514,7 +522,7 @@ class Reconciler:
             return self.store.orphans
 
     def _log_orphans(self, orphans: Sequence[Orphan]) -> None:
-        """Log once which scale sets were left in the middle of a rollout, and which no longer are."""
+        """Log each new orphan once, and each scale set that is no longer an orphan once."""
         known = {each.target: each for each in self.store.orphans}
         for each in orphans:
             if each.target not in known:
@@ -525,7 +533,7 @@ class Reconciler:
                 self._log.info("%s: no longer Orphaned", each.name)
 
     def _log_commit(self) -> None:
-        """Log once which specs are in force: the answer to "did it see my merge?"."""
+        """Log once which specs are in force. This answers "did it see my merge?"."""
         known = self.store.last_sweep
         since = self._specs.in_force_since
         if since is None or (
@@ -538,7 +546,7 @@ class Reconciler:
         self._log.info("%s in force: %s", self._specs, declared)
 
     def _log_errors(self, errors: tuple[str, ...]) -> None:
-        """Log errors outside any one scale set, once when they begin and once when they end."""
+        """Log errors that concern no single scale set, once when they begin and once when they end."""
         known = self.store.last_sweep.errors if self.store.last_sweep else ()
         for line in errors:
             if line not in known:
@@ -549,7 +557,7 @@ class Reconciler:
             self._log.info("specs and scale set listing recovered")
 
     def _log_stale(self, since: datetime | None) -> None:
-        """Log once that no rollout begins any more."""
+        """Log once that no rollout begins until the specs can be read again."""
         known = self.store.last_sweep
         if since and not (known and known.stale_since):
             self._log.error(
@@ -558,7 +566,7 @@ class Reconciler:
             )
 
     def _log_pause(self, pause: FleetPause) -> None:
-        """Log once that the fleet is paused, and that it no longer is."""
+        """Log once that the fleet is paused, and once that it no longer is."""
         known = self.store.last_sweep.fleet_pause if self.store.last_sweep else NOT_PAUSED
         if pause.unknown and not known.unknown:
             self._log.error("the fleet counts as paused, because %s", pause.unknown)
@@ -592,7 +600,7 @@ class Reconciler:
         return f"{refused} {verb} refused for {join(behind)}; {kept} in force"
 
     def _log_warnings(self, warnings: tuple[str, ...]) -> None:
-        """Log once what may be a mistake and blocks nothing."""
+        """Log each warning once. A warning blocks nothing."""
         known = self.store.last_sweep.warnings if self.store.last_sweep else ()
         for line in warnings:
             if line not in known:
@@ -614,7 +622,7 @@ def _model_image(observed: Observed) -> Image | None:
 
 
 def _decision_after(desired: ScaleSet, observed: Observed, tag_write: TagWrite) -> Decision:
-    """The decision after a refused write of the tags."""
+    """The decision once a write of the tags was refused."""
     verdict = decide(desired, replace(observed, progress=replace(observed.progress, tag_write=tag_write)))
     assert isinstance(verdict, Decision), "a refused write needs no further fact"  # noqa: S101
     return verdict
@@ -626,7 +634,7 @@ def _takes_precedence(state: ScaleSetState) -> bool:
 
 
 def _is_in_progress(state: ScaleSetState) -> bool:
-    """Whether the last decision found a rollout in progress. A failed call changes nothing."""
+    """Whether the last decision found a rollout in progress. A failed call does not change this."""
     reason = state.progress.last_reason
     return reason is not None and reason.meaning.status is Status.RECONCILING
 

@@ -42,13 +42,14 @@ def store(shown: Store) -> Json:
 def state(shown: ScaleSetState) -> Json:
     """One scale set. "status", "reason" and "message" are None until its first reconcile.
 
-    "revision" is what is declared, and "observedRevision" what the last decision was about. "nextReconcile"
-    is when it is reconciled at the latest, None if the next sweep decides whether that is due. "modelImage"
-    is the image of the model, None if it is not read. "since" is when the status and the reason began, and
-    "wait" since when it waits for the same condition, None if it does not wait. "instances" were counted at
-    "instancesAt". "notes" are sentences about the scale set and its instances. "approval" is the last one,
-    None without any. "behind" is the newer commit that is not in force here because it has errors, None if
-    there is none. Its "error" and "errors" are those that concern this scale set. "pick" is the last one.
+    "revision" is what is declared, and "observedRevision" is what the last decision was about.
+    "nextReconcile" is the latest time of the next reconcile, or None if the next sweep decides whether one is
+    due. "modelImage" is the image of the model, or None if it has not been read. "since" is when the status
+    and the reason began. "wait" is the wait for the current condition, or None if there is none. "instances"
+    were counted at "instancesAt". "notes" are sentences about the scale set and its instances. "approval" is
+    the last approval, or None if there is none. "behind" is the newer commit that is not in force here
+    because it has errors, or None if there is none. Its "error" and "errors" are those that concern this
+    scale set. "pick" is the last pick of instances, or None if there is none.
     """
     outcome, model = shown.outcome, shown.seen.listed_or_read
     due = outcome.at + outcome.requeue_after if outcome and outcome.requeue_after is not None else None
@@ -130,10 +131,10 @@ def _pick(shown: ScaleSetState) -> Json | None:
 
 
 def _replica(leadership: Leadership) -> Json | None:
-    """Whether this replica leads, and who does. None if there is only one.
+    """Whether this replica leads, and who does, or None if there is only one replica.
 
-    "message" says why it stands by, None if it leads. "leader" is None if unknown. "leaseAgeSeconds" is the
-    time since the last renewal that this replica knows of.
+    "message" says why this replica stands by, or is None if it leads. "leader" is None if unknown.
+    "leaseAgeSeconds" is the time since the last renewal that this replica knows of.
     """
     if not leadership.is_shared:
         return None
@@ -149,7 +150,7 @@ def _replica(leadership: Leadership) -> Json | None:
 
 
 def counts(counts: InstanceCounts | None) -> Json | None:
-    """Instances by domain, in rollout order."""
+    """The instance counts, with the domains in rollout order, or None if there are none."""
     if counts is None:
         return None
     return {
@@ -169,12 +170,12 @@ def counts(counts: InstanceCounts | None) -> Json | None:
 
 
 def is_suspended(state: ScaleSetState) -> bool:
-    """Whether a person has it left alone: by a suspension, a freeze or a pause, even after its `until`."""
+    """Whether the scale set is suspended, frozen or paused, even if the hold's `until` has passed."""
     return is_on_hold(state.desired, state.fleet_pause, state.seen.listed_or_read)
 
 
 def _fleet_pause(pause: FleetPause) -> Json | None:
-    """The pause of the fleet, None if it is not paused. "by", "at" and "until" are None if unknown."""
+    """The pause of the fleet, or None if it is not paused. "by", "at" and "until" are None if unknown."""
     message = describe_fleet_pause(pause)
     if not message:
         return None
@@ -189,10 +190,10 @@ def _fleet_pause(pause: FleetPause) -> Json | None:
 
 
 def disruption(state: ScaleSetState) -> Json | None:
-    """Whether an instance may be taken out of service now. None if the instances were not counted.
+    """Whether an instance may be taken out of service now, or None if the instances were not counted.
 
-    "allowed" is how many may, by maxUnavailable and maxUnhealthy. "imageProven" is whether an instance of the
-    scale set has proven the image of the model, None if that image is unknown.
+    "allowed" is the number that may be, according to maxUnavailable and maxUnhealthy. "imageProven" is
+    whether an instance of the scale set has proven the image of the model, or None if that image is unknown.
     """
     counts, model, rollout = state.seen.counts, state.seen.listed_or_read, state.desired.rollout
     if counts is None:
@@ -221,7 +222,7 @@ def _revision(revision: Revision | None) -> Json | None:
 
 
 def _condition(condition: Condition) -> Json:
-    """A condition in the shape of Kubernetes, with "observedRevision" for `observedGeneration`."""
+    """A condition in the Kubernetes format, with "observedRevision" instead of `observedGeneration`."""
     return {
         "type": str(condition.type),
         "status": str(condition.status),
@@ -242,7 +243,7 @@ def _gate(gate: Gate) -> Json:
 
 
 def _approval(persisted: PersistedState) -> Json | None:
-    """The last approval. "by" and "at" are None if unknown.
+    """The last approval, or None if there is none. "by" and "at" are None if unknown.
 
     "through" is None if the approver gave no name other than that of the token.
     """
@@ -276,7 +277,7 @@ def _record(record: RolloutRecord) -> Json:
 
 
 def forecast(expected: Forecast | None, desired: ScaleSet) -> Json | None:
-    """The forecast, in order, with durations in seconds.
+    """The forecast, with batches in order and durations in seconds.
 
     "begins" and "ends" are None if a wait without "until" comes first.
     """
@@ -359,7 +360,7 @@ def _shard(sweep: Sweep) -> Json | None:
 
 
 def _orphan(orphan: Orphan) -> Json:
-    """A scale set without a spec whose rollout has not ended. "instances" were counted at "at"."""
+    """An undeclared scale set whose rollout has not ended. "instances" were counted at "at"."""
     return {
         "name": orphan.name,
         "target": orphan.target,
@@ -372,7 +373,10 @@ def _orphan(orphan: Orphan) -> Json:
 
 
 def _refused_commit(refused: RefusedCommit) -> Json:
-    """A commit with errors. "message" names it for people, "error" is the first of all its "errors"."""
+    """A commit with errors.
+
+    "message" names the commit for people. "error" is the first error, and "errors" is the number of errors.
+    """
     return {
         "commit": refused.commit,
         "subject": refused.subject,

@@ -1,6 +1,6 @@
-"""What a decision was about: a commit, and a digest of the spec of the scale set in it.
+"""The subject of a decision: a commit, and a digest of the spec of the scale set in that commit.
 
-Both are needed: most commits change nothing for most scale sets, and a directory of specs has no commits.
+Both are needed. Most commits change nothing for most scale sets, and a directory of specs has no commits.
 """
 
 import hashlib
@@ -14,10 +14,10 @@ _WITHOUT_EFFECT = frozenset({"place", "image_lines", "labels", "name"})
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """`commit` is "" for a plain directory.
+    """A commit, and a digest of a spec. `commit` is "" for a plain directory.
 
-    `spec` is a digest of the spec with its defaults and the documents that it refers to. For the same content
-    and the same version of the program, it is always the same.
+    The digest covers the spec with its defaults and the documents that it refers to. It is always the same
+    for the same content and the same version of the program.
     """
 
     commit: str

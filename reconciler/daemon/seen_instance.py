@@ -1,7 +1,7 @@
-"""What the store keeps of each instance, for people. No decision depends on it.
+"""What the store keeps about each instance, for people. No decision depends on it.
 
-A fleet of 1,000 scale sets of 100 instances is kept in some 20 MB: the words of Azure are shared, and so are
-images and times.
+A fleet of 1,000 scale sets with 100 instances each takes some 20 MB, because Azure's words, images and times
+are shared.
 """
 
 from collections.abc import Iterable
@@ -16,9 +16,10 @@ from reconciler.spec.image import Image, same
 
 @dataclass(frozen=True, slots=True)
 class SeenInstance:
-    """One instance as last listed. The fields are those of `Instance`, and `state` is as a rollout sees it.
+    """One instance as last listed.
 
-    `since` is when it came into that state, as far as known.
+    `state` is its state as a rollout sees it. `since` is when it entered that state, if known. The other
+    fields are those of `Instance`.
     """
 
     id: str
@@ -45,7 +46,7 @@ class SeenInstance:
 def seen_instances(
     instances: Iterable[Instance], source: HealthSource, at: datetime
 ) -> tuple[SeenInstance, ...]:
-    """The instances as listed at `at`, whose times are already filled in."""
+    """The instances as listed at `at`. Their times must already be filled in."""
     images: dict[str, Image] = {}
     return tuple(
         SeenInstance(

@@ -1,4 +1,4 @@
-"""A number of things, of which a sentence names the first."""
+"""A number of values, of which a sentence names only the first few."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -10,14 +10,14 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Some(Generic[V]):
-    """How many there are, and the first of them, at most as many as a sentence names."""
+    """The number of values, and the first few of them, for a sentence that names those."""
 
     size: int = 0
     first: tuple[V, ...] = ()
 
     @classmethod
     def one_if(cls, is_one: object, value: V) -> "Some[V]":
-        """This one if the condition is true, otherwise none."""
+        """This value if the condition is true, otherwise no value."""
         return cls(1, (value,)) if is_one else cls()
 
     def __add__(self, other: "Some[V]") -> "Some[V]":

@@ -1,10 +1,10 @@
 """The specs in force.
 
-A commit without errors is applied as a whole. Of a commit with errors, the scale sets without errors are
-applied, and the others keep their last good declaration (`in_force`). The commit is reported (`errors`,
+A commit without errors is applied as a whole. From a commit with errors, only the scale sets without errors
+are applied. The others keep their last good declarations (`in_force`). The commit is reported (`errors`,
 `refused`), so that its author finds it in the log and the status. Until there has been a commit without
-errors, nothing is in force. A remote that is unreachable changes nothing and is reported. Freezes and
-suspensions of a document with errors count, until a valid document lifts them.
+errors, nothing is in force. An unreachable remote is reported and changes nothing. Freezes and suspensions in
+a document with errors apply until a valid document lifts them.
 """
 
 from collections.abc import Callable, Sequence
@@ -60,12 +60,12 @@ def _nothing_before(_is_valid: Callable[[tuple[File, ...]], bool]) -> None:
 class Reading:
     """The spec files that the source has now. `commit` is "" for a plain directory.
 
-    `authors` returns the authors of lines of a commit, none if the source does not know them. `past` returns
-    earlier versions of the spec files, newest first, from before each change that added a text to some paths
-    or removed it. It returns None if they cannot be read. `mark_valid` has the source remember the commit as
-    the last valid one. `before` finds the newest earlier commit whose files are valid. It raises
-    SourceUnreachable if it could not look at all of them. `since` returns the commits after another one,
-    oldest first. `author` is the name of the author of the commit, "" if there is none.
+    `authors` returns the authors of lines of a commit, or () if the source does not know them. `past` returns
+    earlier versions of the spec files, newest first: the files before each change that added a text to some
+    paths or removed it. It returns None if they cannot be read. `mark_valid` makes the source remember the
+    commit as the last valid one. `before` finds the newest earlier commit whose files are valid. It raises
+    SourceUnreachable if it could not check all earlier commits. `since` returns the commits after another
+    one, oldest first. `author` is the name of the author of the commit, or "" if there is none.
     """
 
     commit: str
@@ -86,38 +86,40 @@ class Reading:
 
 
 class Source(Protocol):
-    """Where the specs come from. Raises SourceUnreachable."""
+    """Where the specs come from. A read may raise SourceUnreachable."""
 
     def read(self) -> Reading:
         """The current spec files."""
         ...
 
     def last(self) -> Reading | None:
-        """The files of the last successful read, perhaps by an earlier process, without a request. None if
-        unknown."""
+        """The files of the last successful read, or None if unknown. Sends no request.
+
+        An earlier process may have done that read.
+        """
         ...
 
     def fetch_beside(self, read_again: Callable[[], None], around: Around = nullcontext) -> None:
-        """Let a slow read continue in the background. It calls `read_again` once its result should be read,
-        which must return at once.
+        """Let a slow read continue in the background.
 
-        `around` is called by the reader for each fetch, and its result is entered in the thread of the fetch.
+        The read calls `read_again` when its result should be read. `read_again` must return at once.
+        The reader calls `around` for each fetch, and enters its result in the thread of the fetch.
         """
         ...
 
     def hint(self) -> None:
-        """Something new may be there that a read in progress may miss."""
+        """Note that the source may have changed, and that a read in progress may miss the change."""
         ...
 
 
 class Immediate:
-    """A source that is read at once, so that nothing continues in the background."""
+    """A source that is read immediately, so nothing continues in the background."""
 
     def fetch_beside(self, read_again: Callable[[], None], around: Around = nullcontext) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def hint(self) -> None:
-        """Nothing to do: the next read finds what is new."""
+        """Do nothing. The next read finds any change."""
 
 
 class Directory(Immediate):
@@ -147,8 +149,10 @@ class Specs:
         forget_credentials: Callable[[], None] = lambda: None,
         shard: Shard | None = None,
     ) -> None:
-        """`remote` is the address of the server that is asked, "" if there is none. Only the `shard` of the
-        fleet is in force, None for all of it."""
+        """`remote` is the address of the server that has the specs, or "" if there is none.
+
+        `shard` limits what is in force to that part of the fleet. None means the whole fleet.
+        """
         self.shard = shard
         self._source = source
         self._now = now
@@ -184,13 +188,14 @@ class Specs:
 
     @property
     def directory(self) -> Path | None:
-        """The local directory that they are read from, None for a git repository."""
+        """The local directory that the specs are read from, or None for a git repository."""
         return self._source.path if isinstance(self._source, Directory) else None
 
     def refresh(self) -> None:
         """Read the source again. If that fails, keep the specs in force.
 
-        After a start, what was in force before is used first, or else the newest valid commit.
+        After a start, the specs that were in force before are applied first. If they are unknown and the
+        current commit has errors, the newest valid commit is applied first.
         """
         if self.in_force_since is None and (kept := self._source.last()):
             self._apply(kept)
@@ -220,25 +225,27 @@ class Specs:
         self._source.fetch_beside(read_again, around)
 
     def hint(self) -> None:
-        """Somebody says that the source has changed. The next refresh reads what is there from now on."""
+        """Note that the source may have changed. The next refresh misses no change made before this call."""
         self._source.hint()
 
     def forget(self) -> None:
-        """Forget what the next refresh would not read again: credentials, and a search without a result."""
+        """Forget what the next refresh would otherwise reuse: credentials, and a search without a result."""
         self._forget_credentials()
         self._fruitless = None
 
     def stale_since(self, max_age: timedelta) -> datetime | None:
-        """The time since which the source has been unreadable, or None if that is no longer than `max_age`.
+        """When the source became unreadable, or None unless that was more than `max_age` ago.
 
-        A process that has never read it counts from its own first attempt.
+        If this process has never read the source, the time of its first attempt counts.
         """
         since = self._unread_since
         return since if since and self._now() - since > max_age else None
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
-        """The authors of the lines that declare the image at this commit. Empty if they cannot be determined;
-        that is retried after a minute at the earliest."""
+        """The authors of the lines that declare the image at this commit, or () if unknown.
+
+        If they could not be determined, the next attempt is a minute later at the earliest.
+        """
         key, known = (commit, desired.image_lines), self._authors  # a sweep may replace it meanwhile
         if key in known:
             return known[key]
@@ -253,7 +260,7 @@ class Specs:
     def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
         """Whether an earlier commit declared the image for this scale set without errors.
 
-        False if the history cannot be read. That is retried after a minute at the earliest.
+        False if the history cannot be read. The next attempt is then a minute later at the earliest.
         """
         key, known = (desired.target.key, image), self._declared_before
         if key in known:
@@ -270,7 +277,10 @@ class Specs:
         return known[key]
 
     def _valid_before(self, reading: Reading) -> Reading | None:
-        """The newest valid commit before this one. A search that found none is not repeated."""
+        """The newest valid commit before this one, or None if there is none.
+
+        A search that found none is not repeated.
+        """
         if reading.commit == self._fruitless:
             return None
         try:

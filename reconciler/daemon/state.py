@@ -1,6 +1,6 @@
 """The state of one scale set: its spec, its last observation, its progress, and what is published.
 
-States are frozen and in memory only. Only `advance` makes the next one.
+States are frozen, and exist only in memory. Only `advance` makes the next state.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ from reconciler.spec.scale_set import ScaleSet
 class Change:
     """The commit that changes the image of a scale set, and when it came into force.
 
-    `is_held`: the commit changes more scale sets than `spec.maxChange` of the Fleet allows.
+    `is_held` means that the commit changes more scale sets than `spec.maxChange` of the Fleet allows.
     """
 
     commit: str
@@ -51,10 +51,10 @@ class Failure:
 class LastSeen:
     """The last observation of a scale set.
 
-    `model` is as the last reconcile read it. `counts`, `instances`, `sightings` by instance id, and `notes`
-    are as of the last list of instances, at `instances_at`. `listed` is the row of the last sweep.
-    `listed_at` is None once a reconcile has used that row. `exact` is the version of the declared image for
-    which the gates were last evaluated.
+    `model` is the model that the last reconcile read. `counts`, `instances`, `notes`, and `sightings` by
+    instance id, are from the last list of instances, at `instances_at`. `listed` is the row of the last
+    sweep. `listed_at` is None once a reconcile has used that row. `exact` is the version of the declared
+    image for which the gates were last evaluated.
     """
 
     model: Model | None = None
@@ -69,21 +69,22 @@ class LastSeen:
 
     @property
     def listed_or_read(self) -> Model | None:
-        """The model from the last sweep, even if a reconcile has read it since. If no sweep has listed it
-        yet, the model that a reconcile read.
+        """The model that the last sweep listed, even if a reconcile has read it since.
+
+        If no sweep has listed it yet, this is the model that a reconcile read.
         """
         return self.listed or self.model
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What is published of a scale set. `due` depends on it too.
+    """What is published about a scale set. `due` depends on it too.
 
-    `outcome` is that of the last reconcile. `decided` is the spec that it was about, None before the first.
-    `concluded` is what the last decision, or the last refusal by Azure, was about. `since` is when this
-    process first saw the present status and reason. `known_at` is when the status was last known: when a
-    reconcile reached a decision, or a sweep found that none was due. `forecast` is as of the last step or
-    wait. `measured` are the durations of the last batches.
+    `outcome` is that of the last reconcile. `decided` is the spec that the last reconcile was about, or None
+    before the first. `concluded` is what the last decision, or the last refusal by Azure, was about. `since`
+    is when this process first saw the current status and reason. `known_at` is when the status was last
+    known, because a reconcile reached a decision or a sweep found that no reconcile was due. `forecast` is as
+    of the last step or wait. `measured` has the durations of the last batches.
     """
 
     outcome: Outcome | None = None
@@ -124,9 +125,9 @@ class ScaleSetState:
     """The state of one scale set.
 
     `declared_at` is when this process first read its spec. `counted_image` is the declared image for which
-    changes were last counted, and `change` the result, None if it changes nothing. `removed` are failures in
-    other scale sets whose specs were removed since. For `origin`, `behind` and `is_newer` see `InForce`,
-    and for `stale_since` and `fleet_pause` see `SpecRead`.
+    changes were last counted. `change` is the result of that count, or None if the image changes nothing.
+    `removed` has the failures in other scale sets whose specs were removed since. For `origin`, `behind` and
+    `is_newer`, see `InForce`. For `stale_since` and `fleet_pause`, see `SpecRead`.
     """
 
     desired: ScaleSet
@@ -152,23 +153,22 @@ class ScaleSetState:
 
     @property
     def exact(self) -> Image:
-        """The exact version of the declared image, or the declared image if it is not resolved."""
+        """The exact version of the declared image, or the declared image itself if it is not resolved."""
         return self.seen.exact or self.desired.image
 
     @property
     def outcome(self) -> Outcome | None:
-        """The outcome of the last reconcile."""
+        """The outcome of the last reconcile, or None before the first."""
         return self.published.outcome
 
     @property
     def is_as_declared(self) -> bool:
-        """Whether it was found as declared, or suspended."""
+        """Whether the last reconcile found the scale set Ready or Suspended."""
         return self.outcome is not None and self.outcome.status in {Status.READY, Status.SUSPENDED}
 
     @property
     def failures(self) -> frozenset[Failure]:
-        """The images that failed here, according to the progress of this process and to the persisted
-        state."""
+        """The images that failed in this scale set, as observed by this process or persisted."""
         model = self.seen.listed_or_read
         failed = (self.progress.blamed, model.persisted.failed if model else None)
         return frozenset(Failure(self.desired.name, each) for each in failed if each)
@@ -181,12 +181,14 @@ class ScaleSetState:
 
     @property
     def revision(self) -> Revision:
-        """What is declared now."""
+        """The revision that is declared now."""
         return Revision.of(self.desired, self.commit)
 
     @property
     def observed_revision(self) -> Revision | None:
-        """What the last decision was about. A commit that changes nothing for this scale set counts as
-        observed as soon as it is in force."""
+        """The revision that the last decision was about, or None before the first.
+
+        A commit that changes nothing for this scale set counts as observed as soon as it is in force.
+        """
         declared, concluded = self.revision, self.published.concluded
         return declared if concluded and concluded.spec == declared.spec else concluded

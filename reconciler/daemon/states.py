@@ -1,8 +1,8 @@
 """The states of all scale sets at one moment.
 
 A gate depends on totals over the fleet, such as how many scale sets are rolling out. Every reconcile changes
-a state and evaluates gates, so these totals are kept in blocks (see `block`): for 2,000 scale sets an
-evaluation visits about fifty states and totals, not 2,000 states.
+a state and evaluates gates, so these totals are kept in blocks (see `block`). For 2,000 scale sets, an
+evaluation visits about fifty states and totals instead of 2,000 states.
 """
 
 from bisect import bisect_left
@@ -17,7 +17,7 @@ T = TypeVar("T", bound=Addend)
 
 
 class ScaleSetStates(Sequence[ScaleSetState]):
-    """The states, sorted by name. They never change: `with_state` returns others."""
+    """The states, sorted by name. Immutable: `with_state` returns a new object."""
 
     __slots__ = ("_block", "_index_of", "_names")
 
@@ -28,7 +28,7 @@ class ScaleSetStates(Sequence[ScaleSetState]):
 
     @classmethod
     def of(cls, states: Sequence[ScaleSetState]) -> "ScaleSetStates":
-        """These states, in whichever order."""
+        """These states, which may be in any order."""
         if isinstance(states, ScaleSetStates):
             return states
         in_order = sorted(states, key=lambda state: state.desired.name)
@@ -52,30 +52,30 @@ class ScaleSetStates(Sequence[ScaleSetState]):
         return tuple(self)[index]
 
     def get(self, key: str) -> ScaleSetState | None:
-        """The state of the scale set with this key."""
+        """The state of the scale set with this key, or None if there is none."""
         index = self._index_of.get(key)
         return None if index is None or self._block is None else self._block.value(index)
 
     def by_name(self, name: str) -> ScaleSetState | None:
-        """The state of the scale set with this name."""
+        """The state of the scale set with this name, or None if there is none."""
         index = bisect_left(self._names, name)
         is_known = index < len(self._names) and self._names[index] == name
         return self._block.value(index) if is_known and self._block else None
 
     def with_state(self, state: ScaleSetState) -> "ScaleSetStates":
-        """The states with this one instead of the one with its key and its name."""
+        """The states, with this state in place of the one with the same key and name."""
         assert self._block, "it replaces a state"  # noqa: S101
         block = self._block.with_value(self._index_of[state.key], state)
         return ScaleSetStates(block, self._names, self._index_of)
 
     def total(self, zero: T, measure: Callable[..., T], *args: Hashable, at: datetime | None = None) -> T:
-        """The sum of `measure(state, *args)` over all states, in their order (see `Question`)."""
+        """The sum of `measure(state, *args)` over all states, in order (see `Question`)."""
         return self._block.total(Question(zero, measure, *args, at=at)) if self._block else zero
 
     def total_of_others(
         self, key: str, zero: T, measure: Callable[..., T], *args: Hashable, at: datetime | None = None
     ) -> T:
-        """The same over all states but that of the scale set with this key."""
+        """The total over all states except that of the scale set with this key."""
         index = self._index_of.get(key)
         if index is None or self._block is None:
             return self.total(zero, measure, *args, at=at)
@@ -87,7 +87,7 @@ class ScaleSetStates(Sequence[ScaleSetState]):
     def total_before(
         self, name: str, zero: T, measure: Callable[..., T], *args: Hashable, at: datetime | None = None
     ) -> T:
-        """The same over the states of the scale sets with a smaller name."""
+        """The total over the states of the scale sets whose names come before `name`."""
         if self._block is None:
             return zero
         return self._block.total_between(

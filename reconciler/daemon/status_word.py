@@ -1,4 +1,4 @@
-"""The words for the status of a scale set wherever people read many: those of `Status`, and four more."""
+"""The words for the status of a scale set in overviews: those of `Status`, and four more."""
 
 from reconciler.rollout.reason import Status
 

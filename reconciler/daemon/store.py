@@ -1,7 +1,7 @@
 """The current state of every scale set, for the loop, the status page, the metrics and the table.
 
-The store is in memory only, because no action depends on it. States are frozen and replaced as a whole, so
-that reading one needs no lock.
+The store exists only in memory, because no action depends on it. States are frozen and replaced as a whole,
+so reading one needs no lock.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,13 +27,14 @@ from reconciler.spec.shard import Shard
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """The last sweep: when it began, the specs in force, and the errors outside any one scale set.
+    """The last sweep: when it began, the specs in force, and the errors that concern no single scale set.
 
-    `spec_errors` are errors in the specs, and why their source is unreachable. `lists` are the requested
-    lists, by resource group or by subscription, each with its failure, None if it succeeded. `is_partial`:
-    the commit has errors, and is in force except for them. `source_read_at` is when the source was last read,
-    with errors or without, None if this process never could. `shard` is the part of the fleet that is
-    declared here, None if it is all, and `total` the number of scale sets in all shards.
+    `spec_errors` has the errors in the specs, and why their source is unreachable. `lists` has the requested
+    lists, by resource group or by subscription, each with its failure, or None if it succeeded. `is_partial`
+    means that the commit has errors, and is in force except for them. `source_read_at` is when the source was
+    last read, with or without errors, or None if this process never could read it. `shard` is the part of the
+    fleet that is declared here, or None if that is the whole fleet. `total` is the number of scale sets in
+    all shards.
     """
 
     at: datetime
@@ -67,7 +68,7 @@ class Sweep:
         )
 
     def scope(self, desired: ScaleSet) -> str:
-        """The list that contains this scale set."""
+        """The name of the list that contains this scale set."""
         return str(scope_of(desired.target, by_group=self.by_group))
 
 
@@ -76,7 +77,7 @@ _KEPT_COMMITS = 200
 
 @dataclass(frozen=True, slots=True)
 class CommitNote:
-    """A commit as a sweep found it in force. `at` is when that was first so."""
+    """A commit that was in force. `at` is when a sweep first found it in force."""
 
     commit: str
     subject: str
@@ -88,7 +89,7 @@ class CommitNote:
 class Store:
     """Every state, the last sweep, the number of requests to Azure, and who leads.
 
-    `version` grows with every change. `commits` are the last ones that were in force, by their ids.
+    `version` grows with every change. `commits` has the commits that were last in force, by id.
     """
 
     last_sweep: Sweep | None = None
@@ -100,7 +101,7 @@ class Store:
     _lock: Lock = field(default_factory=Lock)
 
     def end_sweep(self, sweep: Sweep) -> None:
-        """Record a sweep whose specs are declared already."""
+        """Record a sweep whose specs have already been declared."""
         known = self.commits.get(sweep.commit)
         note = known or CommitNote(sweep.commit, sweep.subject, sweep.author, sweep.at)
         kept = list(self.commits.values())[-_KEPT_COMMITS:]
@@ -115,7 +116,7 @@ class Store:
 
     @property
     def is_as_declared(self) -> bool:
-        """Whether every scale set is as declared, or suspended."""
+        """Whether every scale set was Ready or Suspended at its last reconcile."""
         return all(state.is_as_declared for state in self.states())
 
     def get(self, key: str) -> ScaleSetState | None:
@@ -130,11 +131,11 @@ class Store:
         fleet_pause: FleetPause = NOT_PAUSED,
         afresh: bool = False,
     ) -> tuple[str, ...]:
-        """Apply the specs declared at `at`. Returns the names of the scale sets whose spec was removed.
+        """Apply the specs declared at `at`. Returns the names of the scale sets whose specs were removed.
 
-        `stale_since` is the time since which the source has been unreadable, or None if that is not too long.
-        `fleet_pause` is as of `at`. `afresh`: forget all else that is known of each scale set, as a restart
-        does.
+        `stale_since` is when the source became unreadable, or None unless it has been unreadable for too
+        long. `fleet_pause` is the pause as of `at`. `afresh` forgets everything else known about each scale
+        set, as a restart does.
         """
         wanted = {each.key: each for each in in_force}
         with self._lock:
@@ -177,7 +178,7 @@ class Store:
             return after
 
     def acquire(self, key: str, evaluate: Callable[[ScaleSetState, Sequence[ScaleSetState]], Gate]) -> Gate:
-        """Evaluate the gate of this scale set, and acquire a slot if it is open, in one transaction.
+        """Evaluate the gate of this scale set and, if the gate is open, acquire a slot, in one transaction.
 
         Raises KeyError if the scale set is no longer declared.
         """

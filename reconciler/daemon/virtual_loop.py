@@ -1,7 +1,7 @@
 """The schedule of the loop without threads, on a clock that is moved from one event to the next.
 
 Sweeps follow each other at a fixed interval, and a requeued reconcile runs at its exact time. A reconcile
-takes no time of its own.
+itself takes no time.
 """
 
 from collections.abc import Callable
@@ -21,8 +21,8 @@ def requeue_exactly(_key: str, outcome: Outcome, now: datetime) -> datetime | No
 class VirtualLoop:
     """Runs the sweeps and reconciles of one daemon, one `step` at a time.
 
-    `move_to` moves the clock forward, unless it is already later. `requeue` says when a scale set is
-    reconciled again, from its key, its outcome and the time.
+    `move_to` moves the clock forward, unless the clock is already later. `requeue` returns when to reconcile
+    a scale set again, given its key, its outcome and the time.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class VirtualLoop:
 
     @property
     def requeued_at(self) -> datetime | None:
-        """When the next requeued reconcile is due, None if there is none."""
+        """When the next requeued reconcile is due, or None if there is none."""
         while self._queue:
             at, _, key = self._queue[0]
             if self._requeued.get(key) == at:
@@ -61,7 +61,7 @@ class VirtualLoop:
         return None
 
     def skip_sweeps(self, until: datetime) -> None:
-        """Omit the sweeps before this time. The interval between sweeps stays a multiple of the usual one."""
+        """Skip the sweeps before this time. Later sweeps keep their times."""
         if until > self._sweep_at:
             self._sweep_at += -(-(until - self._sweep_at) // self._sweep) * self._sweep
 

@@ -1,8 +1,8 @@
-"""A queue of keys to work on. Each key is in it at most once, and with one worker at a time.
+"""A queue of keys to work on. Each key is in it at most once, and held by at most one worker.
 
-The semantics are those of client-go's workqueue. A key that is added while a worker has it is queued again
-when that worker is done, so no wake is lost. One thing differs: `shut_down` drops the queued keys instead of
-draining them, because the next process reconciles every scale set anyway.
+The semantics are those of client-go's workqueue. A key that is added while a worker holds it is queued again
+when that worker is done, so no wakeup is lost. There is one difference: `shut_down` drops the queued keys
+instead of draining them, because the next process reconciles every scale set anyway.
 """
 
 from collections import deque
@@ -10,7 +10,7 @@ from threading import Condition
 
 
 class WorkQueue:
-    """Safe to share between threads."""
+    """A queue that is safe to share between threads."""
 
     def __init__(self) -> None:
         self._queue: deque[str] = deque()
@@ -20,7 +20,7 @@ class WorkQueue:
         self._changed = Condition()
 
     def __len__(self) -> int:
-        """The number of keys that are queued or with a worker."""
+        """The number of keys that are queued or held by a worker."""
         with self._changed:
             return len(self._dirty | self._processing)
 
@@ -41,9 +41,9 @@ class WorkQueue:
                 self._changed.notify()
 
     def get(self) -> str | None:
-        """Block until there is a key to work on. None once the queue is shut down.
+        """Block until there is a key to work on. Returns None once the queue is shut down.
 
-        The worker calls `done` for each key.
+        The worker must call `done` for each key.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._is_shut_down)

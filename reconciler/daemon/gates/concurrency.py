@@ -1,13 +1,14 @@
 """The cap on concurrent rollouts: which scale sets hold a slot, which wait for one, and in which order.
 
-A scale set holds a slot from the moment that the gates let it begin until its rollout ends, even if the
-rollout fails: a bad image must not spread through the fleet, one scale set after another. A rollback to the
-last good image keeps the slot until another image is declared. A suspended scale set holds no slot. Neither
-does one that waits for another scale set, because that one may need the slot.
+A scale set holds a slot from the moment when the gates let it begin until its rollout ends. A failed rollout
+keeps its slot, so that a bad image does not spread through the fleet, one scale set after another. After a
+rollback to the last good image, the scale set keeps the slot until another image is declared. A suspended
+scale set holds no slot. Neither does a scale set that waits for another one, because the other one may need
+the slot.
 
 After a start, a scale set that is partly on its image, or that waits for instances, counts as rolling out.
 This includes a completed scale set with an unhealthy instance, until the instance recovers. One slot is
-reserved for each scale set that was not observed yet. Free slots are given out in the order of names.
+reserved for each scale set that has not been observed yet. Free slots are given out in the order of names.
 """
 
 from collections.abc import Sequence
@@ -24,9 +25,10 @@ from reconciler.rollout.wording import list_names
 
 
 def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_begun: bool = False) -> Gate:
-    """The gate of one scale set.
+    """The concurrency gate of one scale set.
 
-    `states` are all scale sets, sorted by name. `has_begun`: this observation found the rollout half done.
+    `states` has the states of all scale sets, sorted by name. `has_begun` means that the observation found
+    that the rollout has begun.
     """
     cap, total = state.desired.fleet.max_concurrent, len(states)
     has_slot = state.progress.has_slot
@@ -58,9 +60,10 @@ def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_be
 
 @dataclass(frozen=True, slots=True)
 class _Slots:
-    """The scale sets that hold a slot, those that may hold one, and those that wait for one.
+    """The scale sets that hold a slot, may hold a slot, or wait for a slot.
 
-    `unobserved` are those that may hold one and were not observed yet, `undetermined` the others.
+    Those in `moving` hold a slot. Those in `unobserved` may hold one, because they have not been observed
+    yet. Those in `undetermined` have been observed, but may still hold one.
     """
 
     moving: Some[ScaleSetState] = field(default_factory=Some)
@@ -78,7 +81,6 @@ class _Slots:
 
 
 def _slots(state: ScaleSetState) -> _Slots:
-    """The slots of this one scale set."""
     is_unknown = state.progress.has_slot is None and not state.desired.suspend
     return _Slots(
         Some.one_if(state.progress.has_slot, state),
@@ -89,9 +91,9 @@ def _slots(state: ScaleSetState) -> _Slots:
 
 
 def slot_after(before: Progress, outcome: Outcome, *, may_have_begun: bool) -> bool | None:
-    """Whether a scale set holds a slot after this outcome, None if that is unknown.
+    """Whether a scale set holds a slot after this outcome, or None if that is unknown.
 
-    `may_have_begun`: the step was sent, and no response came.
+    `may_have_begun` means that the step was sent, but no response arrived.
     """
     held = before.holds_slot
     if outcome.is_error and may_have_begun and before.has_acquired:

@@ -1,11 +1,11 @@
-"""Which scale sets must be Ready first: those in `dependsOn`, and lower waves with the same image.
+"""Decides which scale sets must be Ready first: dependencies, and lower waves with the same image.
 
-Each of them must be Ready with its current spec. Instances that are left out do not block, and neither does a
-scale set that was Ready and whose last observation failed. At least one instance of a lower wave must have
-proven the image.
+Each of them must be Ready with its current spec. Instances that the rollout leaves out do not block. Neither
+does a scale set that was Ready before its last observation failed. At least one instance in a lower wave must
+have proven the image.
 
-A declaration that is newer than the last commit without errors also waits for those that are behind its
-commit. In a wave these are the ones that may be to run the same image.
+A declaration that is newer than the last commit without errors also waits for the scale sets that are behind
+its commit. In a wave, it waits only for those for which that commit may declare the same image.
 """
 
 from collections.abc import Sequence
@@ -33,9 +33,9 @@ from reconciler.spec.image import (
 
 
 def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
-    """The gate of `dependsOn`, if the spec has any.
+    """The `dependsOn` gate, or () if the spec names no dependencies.
 
-    `exact` has the same meaning as in `waves`, and applies to dependencies that declare the same image.
+    `exact` has the same meaning as in `waves`. It applies to dependencies that declare the same image.
     """
     names = state.desired.depends_on
     if not names:
@@ -61,10 +61,10 @@ def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: I
 def waves(
     state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, at: datetime
 ) -> tuple[Gate, ...]:
-    """The gate of `wave`, if scale sets of lower waves declare the same image.
+    """The `wave` gate, or () if no scale set in a lower wave declares the same image.
 
-    `exact` is the version that this scale set would get. If the image follows latest, the others must be on
-    that version or a later one: a Ready scale set may not have observed the new version yet.
+    `exact` is the version that this scale set would get. If the image follows latest, lower waves must be on
+    that version or a later one, because a Ready scale set may not have observed the new version yet.
     """
     desired = state.desired
     lower = ScaleSetStates.of(states).total(
@@ -92,10 +92,10 @@ def waves(
 
 @dataclass(frozen=True, slots=True)
 class _LowerWaves:
-    """The scale sets of lower waves that declare one image.
+    """The scale sets in lower waves that declare one image.
 
-    `behind` says why each of those that are not Ready is not. `empty` are the names of those where no
-    instance runs the image. `is_proven`: an instance of one of them has proven it.
+    `behind` says which of them block, and why. `empty` names those in which no instance runs the image.
+    `is_proven` means that an instance in any of them has proven the image.
     """
 
     size: int = 0
@@ -115,7 +115,7 @@ class _LowerWaves:
 
 
 def _lower_waves(state: ScaleSetState, image: Image, wave: int, exact: Image, is_newer: bool) -> _LowerWaves:
-    """This one scale set, if it is in a lower wave and declares the image."""
+    """The contribution of one scale set, if it is in a lower wave and declares the image."""
     if state.desired.wave >= wave:
         return _LowerWaves()
     if not same(state.desired.image, image) and not (is_newer and _may_be_to_run(state, image)):
@@ -130,7 +130,7 @@ def _lower_waves(state: ScaleSetState, image: Image, wave: int, exact: Image, is
 
 
 def _is_same(state: ScaleSetState, other: ScaleSetState) -> bool:
-    """Whether the two declare the same image."""
+    """Whether both scale sets declare the same image."""
     return same(state.desired.image, other.desired.image)
 
 
@@ -147,7 +147,7 @@ def _lower(some: int, total: int) -> str:
 
 
 def _may_be_to_run(state: ScaleSetState, image: Image) -> bool:
-    """Whether the commit with errors that it is behind may declare this image for it."""
+    """Whether the commit with errors that the scale set is behind may declare this image for it."""
     behind = state.behind
     if behind is None:
         return False
@@ -155,14 +155,20 @@ def _may_be_to_run(state: ScaleSetState, image: Image) -> bool:
 
 
 def _lateness(state: ScaleSetState, is_newer: bool) -> str:
-    """Why it is not what a newer commit declares, or "". Only declarations of that commit wait for it."""
+    """Why a newer declaration must wait for this scale set to catch up, or "" if it need not.
+
+    `is_newer` says whether the waiting declaration is from that newer commit. Other declarations do not wait.
+    """
     if not is_newer or state.behind is None:
         return ""
     return f"is still on an earlier commit ({state.behind.refused.short} has errors)"
 
 
 def _obstacle(state: ScaleSetState) -> str:
-    """Why the scale sets that depend on this one must wait, or "". A failed observation changes nothing."""
+    """Why the scale sets that depend on this one must wait, or "" if they need not.
+
+    If the last observation failed, the last decision counts, unless the model has drifted.
+    """
     outcome = state.outcome
     if outcome is None:
         return "has not been checked yet"
@@ -181,9 +187,9 @@ def _obstacle(state: ScaleSetState) -> str:
 
 
 def _has_drifted(state: ScaleSetState) -> bool:
-    """Whether its model is on a different image than the declared one.
+    """Whether the model is on an image other than the declared one.
 
-    That it was Ready before then proves nothing, for example if Azure refuses the image.
+    An earlier Ready status then proves nothing, for example if Azure refuses the image.
     """
     model, declared = state.seen.listed_or_read, state.desired.image
     if model is None or model.image is None:
@@ -192,17 +198,17 @@ def _has_drifted(state: ScaleSetState) -> bool:
 
 
 def _has_proven(state: ScaleSetState) -> bool:
-    """Whether an instance runs its image and serves, or did so before the scale set was scaled to zero."""
+    """Whether a serving instance runs the image, or did before the scale set was scaled to zero."""
     return _runs_it(state) or state.progress.has_soaked
 
 
 def _runs_it(state: ScaleSetState) -> bool:
-    """Whether an instance runs its image and serves."""
+    """Whether a serving instance runs the declared image."""
     return state.seen.counts is not None and state.seen.counts.back > 0
 
 
 def _lag(state: ScaleSetState, exact: Image) -> str:
-    """How far its version is behind the one that latest now resolves to, in words, or ""."""
+    """How far the scale set is behind the version that latest now resolves to, as a clause, or ""."""
     if not follows_latest(state.desired.image):
         return ""
     current = state.seen.model.image if state.seen.model else None

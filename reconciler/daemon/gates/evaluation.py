@@ -1,9 +1,9 @@
 """The gates that depend on other scale sets or on external checks.
 
-The order is max change, dependencies, waves, breaker, checks, pilot, concurrency. Evaluation stops at the
-first closed gate. A check costs a request, so it runs only if all gates before it are open. Concurrency comes
-last, because an open gate acquires a slot. For scale sets that wait, every sweep evaluates the gates that
-cost no request again.
+Their order is max change, dependencies, waves, breaker, checks, source, pilot, concurrency. Evaluation stops
+at the first closed gate. A check costs a request, so it runs only if all gates before it are open.
+Concurrency comes last, because an open gate acquires a slot. For scale sets that wait, every sweep
+reevaluates the gates that cost no request.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ from reconciler.spec.scale_set import ScaleSet
 
 
 def evaluate_gates(desired: ScaleSet, observed: Observed, store: Store, checks: Checks) -> tuple[Gate, ...]:
-    """Evaluate the gates of one scale set as just observed. If all are open, acquire a slot.
+    """Evaluate the gates of a scale set that was just observed. If all are open, acquire a slot.
 
     Raises Conflict while a sweep is applying another commit.
     """
@@ -50,15 +50,17 @@ def evaluate_gates(desired: ScaleSet, observed: Observed, store: Store, checks: 
 
 
 def evaluate_lasting(desired: ScaleSet, observed: Observed, store: Store) -> tuple[Gate, ...]:
-    """Evaluate the gates that do not open with time and that cost no request."""
+    """Evaluate the gates that cost no request and that time alone does not open."""
     exact = exact_if_known(desired, observed).image
     state = store.apply(desired.target.key, ImageResolved(exact))
     return _lasting(state, store.states(), observed.at) if state else ()
 
 
 def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate | None:
-    """The gate that a scale set waits for, evaluated now. None if it waits for no gate, or for one that costs
-    a request."""
+    """The gate that a scale set waits for, evaluated now.
+
+    It is None if the scale set waits for no gate, or for a gate that costs a request.
+    """
     outcome = state.outcome
     if outcome is None or not is_change_counted(state):
         return None
@@ -86,7 +88,7 @@ def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: date
 
 
 def is_new_evidence(outcome: Outcome, gate: Gate) -> bool:
-    """Whether the gate that this outcome waits for is still closed for the same reason, on other evidence."""
+    """Whether the gate that this outcome waits for is still closed, but with other evidence."""
     closed = _closed_gate(outcome)
     return closed is not None and closed.closed is gate.closed and closed != gate
 
@@ -104,7 +106,7 @@ def _all(
 
 
 def _begin(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate:
-    """Whether a rollout may begin: by the age of the source, then by the pilot, then by concurrency."""
+    """The source gate or the pilot, if it is closed, or else the concurrency gate."""
     for stale in source(state):
         if stale.closed:
             return stale
@@ -115,7 +117,7 @@ def _begin(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) 
 def _has_begun(towards: ScaleSet, observed: Observed) -> bool:
     """Whether an instance is on the image, or may be on its way to it.
 
-    A new process does not know which step the previous one took.
+    A new process does not know which step the previous process took.
     """
     model, instances = observed.model, observed.instances or ()
     if not isinstance(model, Model) or model.image is None:

@@ -3,17 +3,18 @@
 **Breaker.** If an image has failed in more scale sets than `spec.maxFailedRollouts` of the Fleet allows, no
 scale set begins it, and no serving instance is upgraded to it. The breaker holds until the image has proven
 itself in each of those scale sets, or until `reconciler retry --image` retries it. After a retry, only a new
-failure counts. Declaring another image there, removing the spec or scaling to zero does not lift it.
+failure counts. Declaring another image in those scale sets, removing their specs or scaling them to zero does
+not reset the breaker.
 
     30 scale sets declare it, 1% of 30 is 0: one failure keeps it from the other 29
     400 scale sets declare it, 1% of 400 is 4: the fifth failure keeps it from the others
 
-**Pilot.** In each wave, as many scale sets may begin together as have brought their first batch through its
-soak, and at least one: 1, 1, 2, 4, 8. A scale set that cannot continue blocks no other: it is suspended or
-frozen, refused, has no instance to upgrade, or has passed its progress deadline without a result. Scale sets
-begin in the order of names. Those that prove little, because they have no instances or unhealthy ones, begin
-last. An urgent image has one pilot for all waves. An image that is the last good one of any scale set of the
-wave needs no pilot.
+**Pilot.** In each wave, the number of scale sets that may begin together is the number that have brought
+their first batch through its soak, and at least one: 1, 1, 2, 4, 8. A scale set that cannot continue blocks
+no other. It may be suspended, frozen or refused, have no instance to upgrade, or have passed its progress
+deadline without a result. Scale sets begin in the order of names. Those that prove little, because they have
+no instances or unhealthy ones, begin last. An urgent image has one pilot for all waves. An image needs no
+pilot if it is the last good image of any scale set in the wave.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +37,10 @@ from reconciler.spec.wording import count
 
 
 def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
-    """The gate, if the image has failed in another scale set. `exact` is the image to begin or continue."""
+    """The breaker, or () if the image has failed in no other scale set.
+
+    `exact` is the image to begin or continue.
+    """
     image, together = Fingerprint.of(exact), ScaleSetStates.of(states)
     failed = _failed_in(state, together, image)
     if not failed:
@@ -53,9 +57,9 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
 
 
 def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, at: datetime) -> Gate:
-    """The gate of a scale set that has not begun. `states` are all scale sets, sorted by name.
+    """The pilot gate of a scale set whose rollout has not begun.
 
-    For an urgent image all waves count as one.
+    `states` has the states of all scale sets, sorted by name. For an urgent image, all waves count as one.
     """
     image, is_urgent = Fingerprint.of(exact), bool(state.desired.fleet.urgency(exact, at))
     together, number = ScaleSetStates.of(states), None if is_urgent else state.desired.wave
@@ -77,8 +81,10 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
 
 @dataclass(frozen=True, slots=True)
 class _WaveProgress:
-    """Of the scale sets of a wave that declare one image, those that have proven it, and those that run
-    their first batch. Time alone changes this at `until`.
+    """The progress of the scale sets in a wave that declare one image.
+
+    `proven` is the number that have proven the image. `trying` are those that run their first batch. `until`
+    is when time alone changes this progress, or None if never.
     """
 
     proven: int = 0
@@ -94,7 +100,7 @@ _NONE = _WaveProgress()
 
 
 def _wave_progress(state: ScaleSetState, image: Fingerprint, wave: int | None, at: datetime) -> _WaveProgress:
-    """The progress of this one scale set, in a wave, or in all waves if `wave` is None."""
+    """The contribution of one scale set to its wave, or to all waves if `wave` is None."""
     if not _is_member(state, image, wave):
         return _NONE
     is_healthy = has_proven(state, image)
@@ -105,7 +111,7 @@ def _wave_progress(state: ScaleSetState, image: Fingerprint, wave: int | None, a
 
 
 def _changes_at(state: ScaleSetState, at: datetime) -> datetime | None:
-    """When time alone may next change whether its first batch soaks or is stuck. None if never."""
+    """When time alone may next change whether the first batch soaks or is stuck, or None if never."""
     attempt, urgent = state.progress.attempt, state.desired.fleet.urgent
     if attempt is None:
         return None
@@ -120,7 +126,7 @@ def _changes_at(state: ScaleSetState, at: datetime) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class _Queues:
-    """The scale sets that may begin, by the first two parts of their rank."""
+    """The scale sets that may begin, by rank."""
 
     by_rank: Mapping[tuple[bool, int], Some[ScaleSetState]] = field(default_factory=dict)
 
@@ -136,7 +142,7 @@ class _Queues:
 
 
 def _queues(state: ScaleSetState, image: Fingerprint, wave: int | None) -> _Queues:
-    """The queue in which this one scale set waits, if it does."""
+    """The contribution of one scale set, if it may begin."""
     if not _is_member(state, image, wave) or not _may_begin(state):
         return _Queues()
     return _Queues({_rank(state): Some(1, (state,))})
@@ -145,7 +151,7 @@ def _queues(state: ScaleSetState, image: Fingerprint, wave: int | None) -> _Queu
 def _ahead(
     state: ScaleSetState, states: ScaleSetStates, image: Fingerprint, wave: int | None
 ) -> Some[ScaleSetState]:
-    """The scale sets that begin before this one: those of a lower rank, and those of its rank by name."""
+    """The scale sets that begin before this one, by rank and then by name."""
     rank = _rank(state)
     every = states.total(_Queues(), _queues, image, wave).by_rank
     alike = states.total_before(state.desired.name, _Queues(), _queues, image, wave).by_rank
@@ -156,12 +162,12 @@ def _ahead(
 
 
 def _is_member(state: ScaleSetState, image: Fingerprint, wave: int | None) -> bool:
-    """Whether it declares the image, and is in this wave if `wave` is one."""
+    """Whether the scale set declares the image and is in this wave, or in any if `wave` is None."""
     return (wave is None or state.desired.wave == wave) and bool(_declares(state, image))
 
 
 def _is_good(state: ScaleSetState, image: Fingerprint, wave: int | None) -> bool:
-    """Whether the image is its last good one, and it is in this wave if `wave` is one."""
+    """Whether the image is the last good one of a scale set in this wave, or in any if `wave` is None."""
     model = state.seen.listed_or_read
     if model is None or (wave is not None and state.desired.wave != wave):
         return False
@@ -175,7 +181,10 @@ def _declares(state: ScaleSetState, image: Fingerprint) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Failures:
-    """The scale sets in which an image failed: names by key, and names of those whose spec was removed."""
+    """The scale sets in which an image failed.
+
+    `names` has their names by key. `removed` has the names of those whose specs were removed.
+    """
 
     names: Mapping[str, str] = field(default_factory=dict)
     removed: frozenset[str] = frozenset()
@@ -185,7 +194,7 @@ class _Failures:
 
 
 def _failures(state: ScaleSetState, image: Fingerprint) -> _Failures:
-    """What this one scale set knows of failures of the image."""
+    """The contribution of one scale set: its own failure of the image, and failures in removed scale sets."""
     return _Failures(
         {state.key: state.desired.name} if has_failed(state, image) else {},
         frozenset(each.name for each in state.removed if each.image.digest == image.digest),
@@ -203,7 +212,7 @@ def _failed_in(state: ScaleSetState, states: ScaleSetStates, image: Fingerprint)
 
 
 def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:
-    """Whether there is evidence against the image here, observed by this process or persisted."""
+    """Whether this scale set has evidence against the image, observed by this process or persisted."""
     model = state.seen.listed_or_read
     if model and is_retried(model.persisted.retry, state.progress.attempt, image):
         return False
@@ -214,7 +223,7 @@ def has_failed(state: ScaleSetState, image: Fingerprint) -> bool:
 
 
 def has_proven(state: ScaleSetState, image: Fingerprint) -> bool:
-    """Whether its first batch on this image has passed its soak and is serving."""
+    """Whether the first batch on this image has passed its soak and is serving."""
     counts, outcome, model = state.seen.counts, state.outcome, state.seen.model
     if counts is None or outcome is None or not counts.back or model is None or model.image is None:
         return False
@@ -229,7 +238,7 @@ def has_proven(state: ScaleSetState, image: Fingerprint) -> bool:
 
 
 def _soaks_first_batch(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
-    """Whether its only batch so far is still in its soak."""
+    """Whether the only batch so far is still soaking."""
     attempt = state.progress.attempt
     if state.desired.suspend or attempt is None or not image.is_of(attempt.step.image):
         return False
@@ -239,12 +248,12 @@ def _soaks_first_batch(state: ScaleSetState, image: Fingerprint, at: datetime) -
 
 
 def _with_limits(state: ScaleSetState, at: datetime) -> ScaleSet:
-    """Its spec with the soaks that apply at that moment."""
+    """The spec with the soaks that apply at this moment."""
     return with_urgent_limits(replace(state.desired, image=state.exact), at)
 
 
 def _is_trying(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
-    """Whether it runs its first batch on the image, and has no result yet.
+    """Whether the scale set runs its first batch on the image and has no result yet.
 
     After a start, a scale set whose model is on the image counts too.
     """
@@ -260,9 +269,9 @@ def _is_trying(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
 
 
 def _is_stuck(state: ScaleSetState, reason: Reason, at: datetime) -> bool:
-    """Whether its last step is older than its progress deadline, without a result and outside a pause.
+    """Whether the last step has passed the progress deadline without a result, outside a pause.
 
-    While it waits for instances, its own decision reports when that has taken too long.
+    While the scale set waits for instances, its own decision reports a wait that has lasted too long.
     """
     if reason is Reason.PROGRESS_DEADLINE_EXCEEDED:
         return True
@@ -273,8 +282,10 @@ def _is_stuck(state: ScaleSetState, reason: Reason, at: datetime) -> bool:
 
 
 def _rank(state: ScaleSetState) -> tuple[bool, int]:
-    """Its rank among those that may begin, before its name. One that was not observed yet ranks with the
-    others."""
+    """The rank of a scale set among those that may begin. Names decide between equal ranks.
+
+    A scale set that proves little ranks last. One that has not been observed yet ranks with the others.
+    """
     seen = state.seen
     instances = seen.sightings.values()
     proves_little = not instances or not all(each.is_back for each in instances)
@@ -282,7 +293,7 @@ def _rank(state: ScaleSetState) -> tuple[bool, int]:
 
 
 def _may_begin(state: ScaleSetState) -> bool:
-    """Whether it waits only for the pilot or a slot, as far as is known."""
+    """Whether the scale set waits only for the pilot or a slot, as far as is known."""
     outcome = state.outcome
     if outcome is None:
         return not state.desired.suspend

@@ -1,16 +1,16 @@
 """The cap on change: how many scale sets one commit may change. A commit that exceeds it changes none.
 
-Changes are counted once, when a sweep applies a commit: a scale set counts if its declared image differs from
-the previous one and its model is not on it. A revert to the last good image does not count. If this process
-sees a scale set for the first time, there is no previous image and the model alone decides; a spec that
-follows latest then does not count. A process that starts while a commit is held therefore counts the same
-again, and one that starts during a rollout counts what remains of it. A commit that has passed is not held
-later, even if the cap is lowered.
+Changes are counted once, when a sweep applies a commit. A scale set counts if its declared image differs from
+the previous one and its model is not on the declared image. A revert to the last good image does not count.
+When this process sees a scale set for the first time, there is no previous image, so the model alone decides.
+A spec that follows latest does not count then. As a result, a process that starts while a commit is held
+reaches the same count, and a process that starts during a rollout counts what remains of it. A commit that
+has passed is not held later, even if the cap is lowered.
 
 A suspended scale set does not count. Its image counts once the suspension ends.
 
 A commit with errors counts as a whole. A scale set that is behind it counts as changed, unless the commit is
-known to leave its image as it is, and the commit that fixes the error counts it together with the others.
+known to leave its image unchanged. The commit that fixes the error counts it together with the others.
 """
 
 from collections import Counter
@@ -34,9 +34,9 @@ _Commit = tuple[str, datetime]
 def count_changes(
     states: Sequence[ScaleSetState], listed: Mapping[str, Model], unlisted: frozenset[str], at: datetime
 ) -> tuple[ScaleSetState, ...]:
-    """The states with the change that the specs in force since `at` make to each.
+    """The states, each with the change that the specs in force since `at` make to it.
 
-    `listed` are the models by key. `unlisted` are the keys for which the list failed.
+    `listed` has the models by key. `unlisted` has the keys that could not be listed.
     """
     after = [_count_change(each, listed, unlisted, at) for each in states]
     sizes = Counter(commit for each in after for commit in _commits(each))
@@ -47,12 +47,15 @@ def count_changes(
 
 
 def is_change_counted(state: ScaleSetState) -> bool:
-    """Whether the change to its declared image was counted. Not yet while a sweep applies a commit."""
+    """Whether the change to the declared image has been counted.
+
+    It has not yet been counted while a sweep is applying the commit.
+    """
     return state.counted_image is not None and same(state.counted_image, state.desired.image)
 
 
 def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> tuple[Gate, ...]:
-    """The gate, if a commit changes the image of this scale set."""
+    """The max change gate, or () if no commit changes the image of this scale set."""
     if state.change is None:
         return ()
     if note := urgency_note(state.desired.fleet, state.exact, at):
@@ -77,7 +80,7 @@ def _changes_with(state: ScaleSetState, commit: _Commit | None) -> int:
 def _count_change(
     state: ScaleSetState, listed: Mapping[str, Model], unlisted: frozenset[str], at: datetime
 ) -> ScaleSetState:
-    """The state with this change, if there is one. Whether it is held follows once all are counted."""
+    """The state with its change, if there is one. Once all are counted, it is decided which are held."""
     key = state.key
     if state.desired.suspend or is_change_counted(state) or (state.counted_image is None and key in unlisted):
         return state
@@ -112,7 +115,7 @@ def _is_held(state: ScaleSetState) -> bool:
 
 
 def _commits(state: ScaleSetState) -> Iterator[_Commit | None]:
-    """The commits that change this scale set: the one in force, and one with errors that it is behind."""
+    """The commits that change this scale set: the one in force, and a newer one with errors."""
     yield _commit(state)
     behind = state.behind
     if behind is None or state.desired.suspend:
@@ -122,7 +125,10 @@ def _commits(state: ScaleSetState) -> Iterator[_Commit | None]:
 
 
 def _commit(state: ScaleSetState) -> _Commit | None:
-    """The commit that changes this scale set, and when it came into force. None while it is suspended."""
+    """The commit that changes this scale set, and when it came into force, or None.
+
+    It is None while the scale set is suspended.
+    """
     if state.change is None or state.desired.suspend:
         return None
     return state.change.commit, state.change.at

@@ -1,7 +1,7 @@
 """The age of the source: no rollout begins from specs that have been unreadable for a long time.
 
-What is declared may be out of date then: an image may have been taken back, or a freeze declared. A rollout
-in progress continues, because a fleet that stays half-way is no safer. So do remediation and fixes.
+The specs may be out of date by then: an image may have been withdrawn, or a freeze declared. Remediation and
+fixes continue. So does a rollout in progress, because a fleet that stays half-way is no safer.
 """
 
 from reconciler.daemon.state import ScaleSetState
@@ -11,7 +11,10 @@ from reconciler.rollout.wording import moment
 
 
 def source(state: ScaleSetState) -> tuple[Gate, ...]:
-    """The gate, if the source is stale. It is closed for a scale set whose rollout has not begun."""
+    """The source gate, or () if the source is not stale.
+
+    It is closed for a scale set whose rollout has not begun.
+    """
     if state.stale_since is None:
         return ()
     evidence = f"the specs have been unreadable since {moment(state.stale_since)}"

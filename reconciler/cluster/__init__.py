@@ -1,1 +1,1 @@
-"""One of several replicas acts: leader election by a Lease of Kubernetes, with fencing."""
+"""Leader election through a Kubernetes Lease, with fencing: only one of several replicas acts."""

@@ -1,16 +1,16 @@
-"""The decision of an election, pure: what is known of the Lease and the present moment give the next call.
+"""The decisions of an election. Pure: the known Lease and the current moment determine the next call.
 
-It follows client-go: a candidate believes only its own clock, so a Lease has expired when this process has
-seen the same version of it for its whole duration. What client-go does not promise is added, so that two
-replicas never write at once:
+It follows client-go: a candidate trusts only its own clock. A Lease has expired once this process has seen
+the same version of it for its whole duration. Three rules go beyond client-go, so that two replicas never
+write at the same time:
 
 - The holder counts its own term from when the renewal was *sent*. Other candidates see that renewal later.
-- A Lease that was taken over after it expired is not acted on for one more write timeout. A request that its
-  former holder sent just before it was paused has then ended, or shows in the first observation.
-- A Lease that was deleted, or whose holder a person has removed, may still have a holder that acts. A
-  candidate that creates or takes it waits for its whole duration, too.
+- A candidate that takes over an expired Lease does not act for one more write timeout. By then, a request
+  that the former holder sent just before it was paused has ended, or shows in the first observation.
+- If a Lease was deleted, or a person removed its holder, that holder may still act. A candidate that creates
+  or takes such a Lease waits for its whole duration, too.
 
-A moment is the time since boot, suspended time included (CLOCK_BOOTTIME).
+A moment is the time since boot, including suspended time (CLOCK_BOOTTIME).
 """
 
 from dataclasses import dataclass, replace
@@ -25,7 +25,10 @@ _BOOT = Moment()
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A replica. No other process ever has its `name`. `address` is where the others reach it."""
+    """A replica that takes part in an election.
+
+    No other process ever has its `name`. `address` is where other replicas reach it.
+    """
 
     name: str
     address: str = ""
@@ -33,9 +36,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A time in which this replica leads without interruption.
+    """A period in which this replica leads without interruption.
 
-    `renewed` is when the last renewal that succeeded was sent. `acts_from` is the first moment to act.
+    `renewed` is when the last successful renewal was sent. `acts_from` is the first moment to act.
     """
 
     number: int
@@ -47,9 +50,10 @@ class Term:
 class Election:
     """What a candidate knows.
 
-    `seen` is the last version of the Lease, first seen by this process at `seen_at`. None if there is no
-    Lease, or none was read. `is_current`: the next write may rest on it. `next_at` is when the next call is
-    due. `not_before` is the first moment to act on a claim that got no answer and may have succeeded.
+    `seen` is the last version of the Lease, or None if there is no Lease or none was read. `seen_at` is when
+    this process first saw that version. `is_current` means that the next write may be based on it. `next_at`
+    is when the next call is due. `not_before` is the first moment to act after a claim that got no answer and
+    may have succeeded.
     """
 
     candidate: Candidate
@@ -71,7 +75,7 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Create the Lease. `acts_from` is the first moment to act if that succeeds."""
+    """Create the Lease. `acts_from` is the first moment to act if the call succeeds."""
 
     lease: Lease
     acts_from: Moment
@@ -87,7 +91,7 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing is due before this moment."""
+    """Make no call before this moment."""
 
     until: Moment
 
@@ -97,17 +101,17 @@ Call = Get | Create | Replace
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """There is no such Lease."""
+    """The Lease does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """The Lease is no longer as the call says."""
+    """The Lease is not in the state that the call expects."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """It is unknown whether the call had an effect, or it was refused."""
+    """The call was refused, or it is unknown whether the call had an effect."""
 
 
 Answer = Lease | Missing | Conflict | NoAnswer
@@ -125,9 +129,10 @@ def is_valid_for(election: Election, now: Moment, timeout: timedelta) -> bool:
 
 
 def holder(election: Election, now: Moment) -> Lease | None:
-    """The Lease, if its holder may lead now. None if nobody holds it, or if it was not renewed in time.
+    """The Lease, if its holder may lead now, or None if nobody holds it or it was not renewed in time.
 
-    In the second case the holder may be gone, or this candidate cannot reach Kubernetes.
+    If it was not renewed in time, the holder may be gone, or this candidate may be unable to reach
+    Kubernetes.
     """
     lease = election.seen
     if lease is None or not lease.holder:
@@ -138,14 +143,14 @@ def holder(election: Election, now: Moment) -> Lease | None:
 
 
 def next_change(election: Election, now: Moment) -> Moment:
-    """When the clock alone begins or ends the lead of this candidate."""
+    """When the clock alone next begins or ends the lead of this candidate."""
     term = election.term
     changes = (term.acts_from, _end(election, term)) if term else ()
     return min((each for each in changes if each > now), default=Moment.max)
 
 
 def next_call(election: Election, now: Moment, at: datetime) -> Call | Wait:
-    """What is due. `at` is the time of day, for people who read the Lease."""
+    """The call that is due, or how long to wait. `at` is the time of day, for people who read the Lease."""
     if election.is_over or now < election.next_at:
         return Wait(election.next_at)
     if not election.is_current:
@@ -157,10 +162,10 @@ def next_call(election: Election, now: Moment, at: datetime) -> Call | Wait:
 
 
 def release(election: Election, now: Moment, at: datetime) -> Replace | None:
-    """The call that gives the Lease back, or None if this candidate does not act on it.
+    """The call that releases the Lease, or None if this candidate is not acting on it.
 
-    The candidate that gets a released Lease acts at once. One that still waits for a former holder therefore
-    lets its Lease expire, so that the next one waits too.
+    The candidate that takes a released Lease acts at once. If this candidate still waits for a former holder,
+    it lets its Lease expire instead, so that the next holder waits too.
     """
     known = election.seen
     is_ours = known is not None and bool(known.version) and known.holder == election.candidate.name
@@ -168,7 +173,7 @@ def release(election: Election, now: Moment, at: datetime) -> Replace | None:
 
 
 def after(election: Election, call: Call, answer: Answer, *, sent: Moment, now: Moment) -> Election:
-    """What is known after the answer to a call that was sent at `sent` has arrived."""
+    """The election after the answer to a call that was sent at `sent`."""
     match answer:
         case Lease() if not answer.version:  # it could be replaced by mistake
             return _after_silence(election, call, sent, now)
@@ -188,7 +193,7 @@ def after(election: Election, call: Call, answer: Answer, *, sent: Moment, now: 
 
 
 def over(election: Election) -> Election:
-    """What is known once this candidate takes no further part."""
+    """The election once this candidate has left it."""
     return replace(election, is_over=True, term=None)
 
 
@@ -234,7 +239,7 @@ def _end(election: Election, term: Term) -> Moment:
 
 
 def _term_at(election: Election, now: Moment) -> Term | None:
-    """The term, unless its renewal is overdue."""
+    """The current term, or None if there is none or its renewal is overdue."""
     term = election.term
     return term if term and now < _end(election, term) else None
 
@@ -247,7 +252,7 @@ def _is_takeable(election: Election, now: Moment) -> bool:
 
 
 def _acts_from(election: Election, now: Moment) -> Moment:
-    """The first moment to act on a Lease that is claimed now."""
+    """The first moment to act on a Lease that this candidate claims now."""
     lease, timing = election.seen, election.timing
     if lease is not None and lease.is_released:
         return max(now, election.not_before)

@@ -1,7 +1,7 @@
-"""The thread that plays the decision of an election, and what it says to the daemon.
+"""The thread that carries out the decisions of an election, and the answers that it gives to the daemon.
 
-The lead ends by the clock, at the moment that it is asked for. So it ends in time even if this thread hangs
-in a call, or the process was paused.
+Whether this replica leads is decided by the clock each time the daemon asks. The lead ends in time even if
+this thread hangs in a call, or the process was paused.
 """
 
 import logging
@@ -44,23 +44,23 @@ _RELEASE_TRIES = 3
 
 
 class LeaseClient(Protocol):
-    """A client of one Lease. Each call has a timeout, and raises LeaseFailure."""
+    """A client for one Lease. Each call has a timeout, and raises LeaseFailure if it fails."""
 
     def get(self) -> Lease:
         """The Lease as it is now."""
         ...
 
     def create(self, lease: Lease) -> Lease:
-        """Create it."""
+        """Create the Lease."""
         ...
 
     def replace(self, lease: Lease) -> Lease:
-        """Replace exactly the version that `lease` has."""
+        """Replace the Lease, if it still has the version of `lease`."""
         ...
 
 
 def since_boot() -> Moment:
-    """The time since boot. It runs on while the process or the machine is suspended, and cannot be set."""
+    """The time since boot, including time in which the machine was suspended. It cannot be set."""
     return timedelta(microseconds=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
 
 
@@ -90,7 +90,7 @@ class Elector:
 
     @property
     def term(self) -> int:
-        """The number of the term in which this replica acts, 0 while it stands by."""
+        """The number of the term in which this replica acts, or 0 while it stands by."""
         election = self._election
         return election.terms if is_leader(election, self._clock()) else 0
 
@@ -101,12 +101,12 @@ class Elector:
 
     @property
     def write_timeout(self) -> timedelta | None:
-        """The longest that a write to Azure may take."""
+        """The maximum duration of a write to Azure."""
         return self._election.timing.write_timeout
 
     @property
     def leader(self) -> Leader | None:
-        """Who leads, as far as this replica knows (see `holder`)."""
+        """The leader, as far as this replica knows, or None (see `holder`)."""
         lease = holder(self._election, self._clock())
         if lease is None:
             return None
@@ -115,21 +115,21 @@ class Elector:
 
     @property
     def lease_age(self) -> timedelta | None:
-        """The time since this replica last saw a renewal, or since it sent its own. None before the first."""
+        """The time since the last renewal that this replica saw or sent, or None before the first."""
         election = self._election
         seen = election.term.renewed if election.term else election.seen_at
         return self._clock() - seen if election.seen else None
 
     def start(self, on_change: Callable[[], None]) -> None:
-        """Begin to take part. `on_change` is called when this replica begins to act, or no longer does.
+        """Start taking part in the election.
 
-        It must return at once.
+        `on_change` is called when this replica begins or stops acting. It must return at once.
         """
         self._on_change = on_change
         self._thread.start()
 
     def release(self) -> None:
-        """Take no further part, and give the Lease back. The work under way must have ended."""
+        """Leave the election, and release the Lease. All work must have ended before this is called."""
         with self._stopping:
             self._is_stopping = True
             self._stopping.notify_all()
@@ -204,7 +204,7 @@ class Elector:
     def _say(self, failure: Exception | None, more: str = "") -> None:
         """Log a failure once when it begins or becomes another kind, and once when it ends.
 
-        The words of a connection that breaks differ from one call to the next.
+        Only the kind counts, because the messages of a broken connection differ from one call to the next.
         """
         kind = type(failure) if failure else None
         if kind is self._said:
@@ -216,7 +216,7 @@ class Elector:
             _log.info("the Lease can be read and renewed again")
 
     def _tell(self) -> None:
-        """Log who leads, and call `on_change`, when that has changed."""
+        """Log who leads if that has changed. Call `on_change` if this replica begins or stops acting."""
         term, leader = self.term, self.leader
         known = (term, leader.name if leader else "")
         if known == self._told:

@@ -1,17 +1,17 @@
-"""Why a call about the Lease failed, typed by what the elector does next."""
+"""Failures of calls about the Lease. The type of a failure says what the elector does next."""
 
 from reconciler.spec.wording import one_line
 
 
 class LeaseFailure(Exception):
-    """A call that failed. It is made again after the retry period. `str()` is a clause on one line."""
+    """A failed call, which is repeated after the retry period. `str()` is a clause on one line."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
 
 class Unanswered(LeaseFailure):
-    """No answer, or one that cannot be read: it is unknown whether the call had an effect."""
+    """There was no answer, or an unreadable one. It is unknown whether the call had an effect."""
 
 
 class Denied(LeaseFailure):
@@ -19,8 +19,8 @@ class Denied(LeaseFailure):
 
 
 class Changed(LeaseFailure):
-    """The Lease has another version than the call says, or exists already."""
+    """The Lease has a different version than the call expects, or already exists."""
 
 
 class NotThere(LeaseFailure):
-    """There is no such Lease."""
+    """The Lease does not exist."""

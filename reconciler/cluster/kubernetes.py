@@ -1,6 +1,6 @@
-"""The only client of Kubernetes: three calls about one Lease, on a connection of their own.
+"""The only Kubernetes client: three calls about one Lease, on its own connection.
 
-lightkube is imported here and nowhere else, and only if election is on.
+Only this module imports lightkube, and it is imported only if leader election is on.
 """
 
 from collections.abc import Callable
@@ -25,13 +25,16 @@ class NoCluster(Exception):
 
 
 class KubernetesLease:
-    """One Lease. Each call raises LeaseFailure and has a timeout. Not safe to share between threads."""
+    """A client for one Lease. Not safe to share between threads.
+
+    Each call has a timeout, and raises LeaseFailure if it fails.
+    """
 
     def __init__(self, name: str, namespace: str, timeout: timedelta) -> None:
-        """`namespace` may be "", for that of the Pod or the current context. Raises NoCluster.
+        """If `namespace` is "", the namespace of the Pod or of the current context is used.
 
-        `timeout` is for the connection, and once more for the answer. The address and the identity are those
-        of the Pod, or of KUBECONFIG.
+        `timeout` applies to connecting, and again to the answer. The address and the identity come from the
+        Pod or from KUBECONFIG. Raises NoCluster if no access is configured.
         """
         self.name = name
         try:
@@ -47,11 +50,11 @@ class KubernetesLease:
         return self._call(lambda: self._client.get(_LEASE, self.name))
 
     def create(self, lease: Lease) -> Lease:
-        """Create it."""
+        """Create the Lease."""
         return self._call(lambda: self._client.create(self._body(lease)))
 
     def replace(self, lease: Lease) -> Lease:
-        """Replace exactly the version that `lease` has."""
+        """Replace the Lease, if it still has the version of `lease`."""
         assert lease.version, "without a version, any would be replaced"  # noqa: S101
         return self._call(lambda: self._client.replace(self._body(lease)))
 

@@ -1,7 +1,7 @@
-"""A Lease of coordination.k8s.io/v1, from its JSON and back.
+"""Converts a Lease of coordination.k8s.io/v1 from JSON and back.
 
-Anybody with the right may write a Lease, so a field of another type or form counts as absent. A holder is the
-exception: whatever its form, somebody holds the Lease.
+Anyone with permission may write a Lease, so a field of an unexpected type or form counts as absent. The
+holder is the exception: whatever its form, somebody holds the Lease.
 """
 
 import re
@@ -25,10 +25,10 @@ Json = Mapping[str, Any]
 class Lease:
     """One version of a Lease.
 
-    `holder` is "" if nobody holds it. `duration` is None if it says none that makes sense. `acquired` and
-    `renewed` are by the clock of the holder, and only for people. `version` is "" for one that Kubernetes
-    does not have yet. `address` is where other replicas reach the holder, "" if unknown. `metadata` is what
-    others have written beside that, such as labels. It is kept.
+    `holder` is "" if nobody holds it. `duration` is None if the Lease has no valid one. `acquired` and
+    `renewed` are by the clock of the holder, and only for people. `version` is "" if Kubernetes does not have
+    the Lease yet. `address` is where other replicas reach the holder, or "" if unknown. `metadata` is the
+    metadata as read. It is kept, with labels and whatever else others have written there.
     """
 
     holder: str = ""
@@ -41,17 +41,17 @@ class Lease:
     metadata: Json = field(default_factory=dict, compare=False, repr=False)
 
     def as_released(self, at: datetime) -> "Lease":
-        """The same Lease, which the first candidate that asks gets."""
+        """This Lease after its release. The first candidate that asks gets it."""
         return replace(self, holder="", duration=_RELEASED, acquired=at, renewed=at, address="")
 
     @property
     def is_released(self) -> bool:
-        """Whether its last holder gave it back. One from which a person has removed the holder was not."""
+        """Whether the last holder released the Lease, and not a person who removed the holder."""
         return not self.holder and self.duration == _RELEASED
 
 
 def lease_of(body: object) -> Lease:
-    """The Lease in a response. What it lacks, or has in another form, is absent."""
+    """The Lease in a response. Fields that are missing or malformed count as absent."""
     metadata, spec = _mapping(_mapping(body).get("metadata")), _mapping(_mapping(body).get("spec"))
     address = _mapping(metadata.get("annotations")).get(ADDRESS)
     version = metadata.get("resourceVersion")

@@ -1,8 +1,8 @@
 """Passes webhooks on to the leader, so that it does not matter which replica a forge reaches.
 
-A webhook is only a hint, so what is passed on is a webhook of our own, signed with the secret that all
-replicas have. One that is lost costs no more than the wait until the next sweep. A webhook that was passed on
-is not passed on again, so replicas with wrong addresses do not send one to each other for ever.
+A webhook is only a hint, so a standby sends a webhook of its own, signed with the secret that all replicas
+have. A lost webhook costs no more than the wait until the next sweep. A relayed webhook is not relayed
+again, so replicas with wrong addresses do not pass it back and forth for ever.
 """
 
 import hmac
@@ -63,7 +63,7 @@ class Relay:
         return True
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop the thread, without waiting for it."""
         self._closing.set()
         self._wanted.set()
 

@@ -8,11 +8,11 @@ SHORTEST_WRITE = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long a Lease lasts for others, how long its holder acts without a renewal, and how often it is
-    asked for.
+    """How long a Lease lasts, and how often it is renewed.
 
-    The holder stops at the renew deadline, and the others wait for the duration. The difference is what two
-    clocks may differ by, as they measure the same time.
+    Without a renewal, the holder stops acting after `renew_deadline`, and other candidates wait for
+    `duration`. The difference allows for clocks that do not run at the same speed. `retry_period` is the time
+    between calls.
     """
 
     duration: timedelta = timedelta(seconds=35)
@@ -21,25 +21,25 @@ class Timing:
 
     @property
     def call_timeout(self) -> timedelta:
-        """The longest that a call to Kubernetes may connect, and the longest that it may wait for an answer.
+        """The maximum time for a call to Kubernetes to connect, and the maximum time to wait for its answer.
 
-        Both together take less than half of the renew deadline, so that a call that hangs leaves time for a
-        second one.
+        Both together take less than half of the renew deadline, so a call that hangs leaves time for a second
+        one.
         """
         return self.renew_deadline / 5
 
     @property
     def write_timeout(self) -> timedelta:
-        """The longest that a write to Azure may take.
+        """The maximum duration of a write to Azure.
 
-        Half of what is left of the Lease when its renewal is due: even after a renewal that comes late,
-        a write may still be sent.
+        It is half of the time between the moment when a renewal is due and the renew deadline. This leaves
+        room for a write even if the renewal comes late.
         """
         return (self.renew_deadline - self.retry_period) / 2
 
     @property
     def error(self) -> str:
-        """Why an election cannot have these times, "" if it can."""
+        """The error if an election cannot have these times, otherwise ""."""
         if self.duration <= self.renew_deadline:
             return "the lease duration must be longer than the renew deadline"
         if self.duration % timedelta(seconds=1):

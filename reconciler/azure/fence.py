@@ -1,11 +1,12 @@
-"""The fence at the door to Azure: no write leaves this process unless no other replica has acted since it was
-decided, and none can act until it has ended.
+"""The fence in front of Azure: sends a write only if no other replica can act in between.
 
-It is the last thing before the connection, behind the budget and the token, because each of them may take
-long. Meanwhile this replica may have lost the lead and won it back, so a write names the term in which it was
-decided. The pause between the answer of the fence and the socket remains. The etag closes that for a PATCH.
-An upgrade has none, so a replica that takes an expired Lease waits out the timeout of one write, and looks
-again, before it acts.
+None has acted since the write was decided, and none can act before the write has ended.
+
+It is the last step before the connection, after the budget and the token, because each of them may take long.
+Meanwhile this replica may have lost the lead and won it back, so each write names the term in which it was
+decided. A gap remains between the answer of the fence and the socket. For a PATCH, the etag closes this gap.
+An upgrade has no etag, so a replica that takes an expired Lease waits for the timeout of one write, and
+observes again, before it acts.
 """
 
 from collections.abc import Callable
@@ -24,22 +25,22 @@ class WritePermission(Protocol):
 
     @property
     def write_timeout(self) -> timedelta | None:
-        """The longest that a write may take, None if there is no limit."""
+        """The maximum duration of a write, or None if there is no limit."""
         ...
 
     def permits_write(self, timeout: timedelta, term: int | None) -> bool:
         """Whether no other process has acted since this term began, and none can within `timeout` from now.
 
-        What was decided in no term is never permitted.
+        A write that was decided in no term is never permitted.
         """
         ...
 
 
 class FencedTransport(HttpTransport[Any, Any]):
-    """Sends each read. Sends a write only if it is permitted for as long as it may take.
+    """Sends every read. Sends a write only if no other replica can act before the timeout of the write.
 
-    Azure accepts a PATCH and an upgrade within a second or two, and works on them afterwards. A write may
-    therefore have a much shorter timeout than a list.
+    Azure accepts a PATCH or an upgrade within a second or two, and works on it afterwards, so a write can
+    have a much shorter timeout than a list.
     """
 
     def __init__(
@@ -48,13 +49,13 @@ class FencedTransport(HttpTransport[Any, Any]):
         permission: WritePermission,
         term: Callable[[], int | None],
     ) -> None:
-        """`term` is that in which the request in this thread was decided."""
+        """`term` returns the term in which this thread's request was decided."""
         self._transport = transport
         self._permission = permission
         self._term = term
 
     def send(self, request: Any, **kwargs: Any) -> Any:
-        """Raises NotLeading, without sending anything."""
+        """Send the request. If it is a write without permission, raises NotLeading and sends nothing."""
         timeout = self._permission.write_timeout
         if request.method != "GET" and timeout is not None:
             if not self._permission.permits_write(timeout, self._term()):

@@ -1,7 +1,7 @@
 """Requests to Azure Resource Manager: one identity, one endpoint, one budget, and failures as AzureFailure.
 
-The retries of the SDK are off, because one of them may sleep for a Retry-After of twenty minutes while all
-other scale sets wait.
+SDK retries are off, because a retry may sleep for a Retry-After of twenty minutes while all other scale sets
+wait.
 """
 
 import re
@@ -73,10 +73,10 @@ class Session:
         auxiliary_tenants: Sequence[str] = (),
         now: Callable[[], datetime] | None = None,
     ) -> None:
-        """`credential` defaults to DefaultAzureCredential, which AZURE_TOKEN_CREDENTIALS narrows.
+        """`credential` defaults to DefaultAzureCredential, which AZURE_TOKEN_CREDENTIALS restricts.
 
-        `auxiliary_tenants` own images that are rolled out here: a request that names an image also carries a
-        token of each. `now` reads our own clock. The default cannot be set back or forward.
+        `auxiliary_tenants` own images that are rolled out here. A request that names an image also carries a
+        token from each of these tenants. `now` reads our own clock. The default clock cannot be set.
         """
         self.endpoint = endpoint.rstrip("/")
         self.clock = AzureClock(now or steady())
@@ -98,7 +98,7 @@ class Session:
         self._lock = Lock()
 
     def fence(self, permission: WritePermission) -> None:
-        """Send a write only if `permission` permits it. To be called before the first request."""
+        """Send a write only if `permission` permits it. Must be called before the first request."""
         assert not self._clients, "a client that exists would write without permission"  # noqa: S101
         self._permission = permission
 
@@ -174,7 +174,7 @@ class Session:
             self._clients.clear()
 
     def client(self, subscription: str) -> ComputeManagementClient:
-        """The SDK client of a subscription."""
+        """The SDK client for a subscription."""
         with self._lock:
             if subscription not in self._clients:
                 self._clients[subscription] = ComputeManagementClient(
@@ -193,7 +193,7 @@ class Session:
             return self._clients[subscription]
 
     def _transport_argument(self) -> dict[str, Any]:
-        """The SDK needs an absent argument for its default transport."""
+        """The `transport` argument, or {} if the SDK is to use its default transport."""
         if self._permission is None:
             return {"transport": self._transport} if self._transport else {}
         transport = self._transport or RequestsTransport(
@@ -214,8 +214,10 @@ class Session:
         return Subject(subscription[1], self._locations.get(resource, self.now()) or "", resource)
 
     def note_response(self, status: int, headers: Mapping[str, str], sent_at: datetime) -> None:
-        """Record a response in this thread. `status` is 0 if no response arrived. `sent_at` is a time of our
-        own clock."""
+        """Record a response in this thread.
+
+        `status` is 0 if no response arrived. `sent_at` is when the request was sent, by our own clock.
+        """
         self.clock.note_date(parse_date(headers.get("Date")), sent_at)
         if call := getattr(self._thread, "call", None):
             self.counter.count(call.operation_class.name, status)
@@ -224,7 +226,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """The requests of one call, by typed operations of the SDK (`client`) or as plain JSON."""
+    """The requests of one call, through typed SDK operations (`client`) or as plain JSON."""
 
     session: Session
     operation_class: OperationClass
@@ -234,7 +236,7 @@ class ApiCall:
 
     @property
     def client(self) -> ComputeManagementClient:
-        """The SDK client of the subscription of this call."""
+        """The SDK client for the subscription of this call."""
         return self.session.client(self.subject.subscription)
 
     def acquire(self, requests: int) -> None:
@@ -251,7 +253,7 @@ class ApiCall:
         """The rows of a list, page by page, as plain JSON of any type.
 
         The SDK would build a model for each row, which takes seven times as long as everything else. The next
-        call acquires as many requests as there were pages, so that a list is read as a whole or not at all.
+        call acquires as many requests as this list has pages, so a list is read as a whole or not at all.
         """
         pages = 0
         for body in self.pages(HttpRequest("GET", path, params={**query, "api-version": COMPUTE})):
@@ -263,7 +265,11 @@ class ApiCall:
         self.session.note_pages(path, pages)
 
     def pages(self, request: HttpRequest) -> Iterator[Json]:
-        """The pages of a list. Raises AzureError, and MalformedResponse, also if the pages form a cycle."""
+        """The pages of a list.
+
+        Raises AzureError if a request fails, and MalformedResponse if a page cannot be read or the pages form
+        a cycle.
+        """
         links = set[str]()
         while True:
             body = self.request_json(request)
@@ -277,13 +283,13 @@ class ApiCall:
             request = HttpRequest("GET", link)
 
     def get(self, path: str) -> Json:
-        """A resource as JSON. Raises AzureError, and MalformedResponse if it is no JSON object."""
+        """A resource as JSON. Raises AzureError, or MalformedResponse if it is not a JSON object."""
         return self.request_json(HttpRequest("GET", path, params={"api-version": COMPUTE}))
 
     def request_json(self, request: HttpRequest) -> Json:
-        """Send a request. Returns its response as JSON. Raises AzureError and MalformedResponse.
+        """Send a request and return the response as JSON. An address on another endpoint is not followed.
 
-        An address from an earlier response is followed only on our own endpoint.
+        Raises AzureError if the request fails, and MalformedResponse if the response is not a JSON object.
         """
         request.url = on_endpoint(request.url, self.session.endpoint)
         response = self.client.send_request(request)
@@ -302,7 +308,7 @@ _SENT_AT = "vmss_reconciler_asked_at"
 
 
 class _Meter(SansIOHTTPPolicy[Any, Any]):
-    """Reports every response, and every missing one, to the session. What was never sent has none."""
+    """Reports to the session each response, and each request that was sent but got no response."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -323,13 +329,13 @@ class _Meter(SansIOHTTPPolicy[Any, Any]):
 
 
 class _OwnEndpoint(SansIOHTTPPolicy[Any, Any]):
-    """Keeps requests, and so tokens, on our own endpoint, even if the SDK follows links and redirects."""
+    """Keeps requests, and their tokens, on our own endpoint, even if the SDK follows links and redirects."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
 
     def on_request(self, request: PipelineRequest[Any]) -> None:
-        """Raises MalformedResponse."""
+        """Send the request to our own endpoint. Raises MalformedResponse if its URL names another host."""
         request.http_request.url = on_endpoint(request.http_request.url, self._endpoint)
 
 
@@ -343,7 +349,7 @@ def _request_ids(sent: Mapping[str, str], received: Mapping[str, str]) -> Reques
 
 
 def _scopes(endpoint: str) -> list[str]:
-    """The scopes of a token for this endpoint. In one cloud they do not follow from its address."""
+    """The scopes of a token for this endpoint. In one cloud, they cannot be derived from its address."""
     for cloud in AzureClouds:
         known = get_arm_endpoints(cloud)
         if known["resource_manager"].rstrip("/") == endpoint:

@@ -190,6 +190,7 @@ def test_a_plan_for_programs_is_json(fleet: Azure, tmp_path: Path) -> None:
         "nextReconcile": "",
         "wait": None,
         "approval": None,
+        "pick": None,
         "history": [],
     }
     assert [domain["upToDate"] for domain in row["instances"]["domains"]] == [1, 0, 0, 0, 0]

@@ -35,7 +35,7 @@ def test_a_rollout_is_followed_to_its_end(page: Page, tmp_path: Path) -> None:
             page.goto(f"{running.url}/scale-sets/web")
             away = re.compile(r"\d of 2 up to date, 2 away")
             expect(page.get_by_text(away).first).to_be_visible(timeout=PATIENCE)
-            expect(page.locator("#why").get_by_text("10 of 10 up to date").first).to_be_visible(
+            expect(page.locator("#why").get_by_text("10 of 10 instances up to date").first).to_be_visible(
                 timeout=PATIENCE
             )
             expect(page.locator("#history")).to_contain_text("Succeeded", timeout=PATIENCE)

@@ -1,1 +1,1 @@
-"""What a person may order without a commit, by tags: shared by the command line and the page."""
+"""What a person may do without a commit, by writing tags. Shared by the command line and the page."""

@@ -1,4 +1,4 @@
-"""The approval of the declared image of a scale set, on its tags."""
+"""Approves the declared image of a scale set, in the tags of the scale set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,9 +24,10 @@ from reconciler.spec.scale_set import Approval, Approver, OnFailure, ScaleSet
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The approver. `by` is the given name, or else the name in the token, or "" if there is neither.
+    """The approver.
 
-    `token` is the name in the token.
+    `by` is the given name, or else the name in the token, or "" if there is neither. `token` is the name in
+    the token.
     """
 
     by: str
@@ -38,14 +39,14 @@ class Person:
 
 
 def authors_of(desired: ScaleSet, history: DeclaredHistory, commit: str) -> tuple[Author, ...]:
-    """The authors of the declared image, if the spec requires another approver. Empty if unknown."""
+    """The authors of the declared image. Empty if they are unknown, or if anyone may approve."""
     if desired.rollout.approver is Approver.ANYONE:
         return ()
     return history.authors(desired, commit)
 
 
 def approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], compute: Compute) -> str:
-    """Approve the declared image. `authors` are those of its declaration, empty if they are unknown.
+    """Approve the declared image. `authors` are the authors of its declaration, or empty if unknown.
 
     Returns the result as a message. Raises AzureFailure and TagUnchanged.
     """
@@ -83,7 +84,7 @@ def approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], comp
 
 
 def _objection(signature: Signature, authors: Sequence[Author], *, is_kept: bool) -> str:
-    """Why the approval would not count as given by someone other than the author, or ""."""
+    """Why the approval would not satisfy `rollout.approver`, or "" if it would."""
     if not signature.by:
         return "rollout.approver requires a name, and the token has none; pass it with --by"
     if not is_kept:
@@ -97,7 +98,7 @@ def _objection(signature: Signature, authors: Sequence[Author], *, is_kept: bool
 
 
 def _unknown_author_note(desired: ScaleSet, authors: Sequence[Author]) -> str:
-    """A note if the author of the commit is unknown here, or ""."""
+    """A note if the author of the commit is unknown here, otherwise ""."""
     if authors or desired.rollout.approver is Approver.ANYONE:
         return ""
     return "the author of the commit is unknown here, so the daemon decides whether this is sufficient; "
@@ -110,7 +111,7 @@ def _is_kept(model: Model, image: Image, signature: Signature) -> bool:
 
 
 def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) -> bool:
-    """Whether the model and an instance are on this image, as far as Azure reports."""
+    """Whether the model and an instance are on this image. True if the instances cannot be read."""
     if model.image is None or not same(model.image, image):
         return False
     try:
@@ -121,7 +122,7 @@ def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) 
 
 
 def _exact(desired: ScaleSet, model: Model, compute: Compute) -> Image:
-    """The image that the daemon would set."""
+    """The image that the daemon would set. Raises TagUnchanged if it cannot be determined."""
     available = None
     if follows_latest(desired.image):
         available = compute.availability(desired.image, model, Priority.ROLLOUT)

@@ -1,7 +1,7 @@
-"""What a person may have the daemon do from its page. The command line does the same by itself.
+"""What the daemon does for a person on its page. The command line performs the same acts itself.
 
-The daemon acts with its own identity, within its own request budget, and only while it leads. A tag has the
-name of the person.
+The daemon acts with its own identity, within its own request budget, and only while it leads. The tags record
+the name of the person.
 """
 
 import time
@@ -33,9 +33,10 @@ _LONGEST_WAIT = timedelta(seconds=30)
 
 
 class PageActs:
-    """Each act returns when Azure has accepted its writes, and has the daemon follow at once.
+    """The actions of the page. Each returns when Azure has accepted its writes.
 
-    Safe to share between threads. A `state` of None is the whole fleet.
+    The daemon then takes the change into account at once. Safe to share between threads. A `state` of None
+    means the whole fleet.
     """
 
     def __init__(
@@ -55,11 +56,11 @@ class PageActs:
 
     @property
     def standby(self) -> str:
-        """Why this replica does nothing, "" if it leads."""
+        """Why this replica takes no actions, or "" if it leads."""
         return self._commands.standby
 
     def pause(self, state: ScaleSetState | None, pause: Pause) -> ActResult:
-        """Pause a scale set, or the fleet. Of the fleet, this daemon begins no write from now on."""
+        """Pause a scale set or the fleet. If it is the fleet, this daemon begins no write from now on."""
         told: tuple[str, ...] = ()
         if state is None:
             self._commands.pause(pause)
@@ -80,7 +81,7 @@ class PageActs:
         return result
 
     def approve(self, state: ScaleSetState, image: Image, by: str) -> ActResult:
-        """Approve exactly this image, if the spec declares it."""
+        """Approve exactly this image, whatever `latest` stands for by now."""
         desired = replace(state.desired, image=image)
 
         def write() -> str:

@@ -1,4 +1,4 @@
-"""The tag of a pause: where it is, and its writing and removal on many resources."""
+"""Writes and removes the tag of a pause, on any number of resources."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -55,8 +55,8 @@ def change_tags(
 ) -> Iterator[TagChange]:
     """Call `change` with the id of each resource, and yield the results.
 
-    `wait` is called with the name of a resource and the seconds to wait while Azure throttles. The waits for
-    one tag are never longer than `longest_wait` in all.
+    While Azure throttles, `wait` is called with the name of a resource and the seconds to wait. All waits for
+    one tag together are never longer than `longest_wait`.
     """
     for what, resource in _resources(scope):
         try:
@@ -68,7 +68,10 @@ def change_tags(
 
 
 def duration_note(scale_sets: Sequence[ScaleSet]) -> str:
-    """How long Azure takes for their tags. "" if it is done at once. Each subscription has its own budget."""
+    """A note on how long Azure takes to write the tags of these scale sets, or "" if that takes no time.
+
+    Each subscription has its own limit.
+    """
     most = max(Counter(each.target.subscription.casefold() for each in scale_sets).values(), default=0)
     if most <= _AT_ONCE:
         return ""
@@ -80,7 +83,7 @@ def duration_note(scale_sets: Sequence[ScaleSet]) -> str:
 
 
 def _resources(scope: Scope) -> Iterator[tuple[str, str]]:
-    """The name and the id of each resource with a tag."""
+    """The name and the id of each resource whose tag is changed."""
     if isinstance(scope, PauseTag):
         yield f"the fleet (resource group {scope.resource_group})", scope.id
         return

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ActResult:
-    """What was done, and what was not and why. Each is a line."""
+    """What was done, and what was not done and why. Each entry is a line."""
 
     done: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The retry of an image that has failed, on the tags of its scale set."""
+"""Retries an image that has failed, by changing the tags of its scale set."""
 
 from reconciler.acts.tagging import check_writable, declared_model, nothing_waits, takes_effect_note
 from reconciler.azure.budget import Priority
@@ -8,7 +8,7 @@ from reconciler.spec.scale_set import ScaleSet
 
 
 def retry(desired: ScaleSet, image: Image, compute: Compute) -> str:
-    """Record a retry of the image, after which its earlier failures no longer count.
+    """Record a retry of the image, so that its earlier failures no longer count.
 
     Returns the result as a message. Raises AzureFailure and TagUnchanged.
     """

@@ -1,4 +1,4 @@
-"""Shared by the acts that write a tag of a scale set for the daemon."""
+"""Shared by the acts that write tags of scale sets for the daemon."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,12 +28,12 @@ def retry_conflict(write: Callable[[], str]) -> str:
 
 
 def declared_model(desired: ScaleSet, compute: Compute) -> Model:
-    """The model of a declared scale set. Raises AzureFailure, and TagUnchanged if there is none."""
+    """The model of a declared scale set. Raises AzureFailure, or TagUnchanged if it does not exist."""
     return model_at(desired.target, compute)
 
 
 def model_at(target: Target, compute: Compute) -> Model:
-    """The model of a scale set. Raises AzureFailure, and TagUnchanged if there is none."""
+    """The model of a scale set. Raises AzureFailure, or TagUnchanged if it does not exist."""
     model = compute.model(target, Priority.ROLLOUT)
     if isinstance(model, Absent):
         raise TagUnchanged(f"there is no scale set {target.id}")
@@ -41,7 +41,7 @@ def model_at(target: Target, compute: Compute) -> Model:
 
 
 def check_writable(model: Model, persisted: PersistedState) -> None:
-    """Raises TagUnchanged if this cannot be written to the tags of the scale set."""
+    """Raise TagUnchanged if `persisted` cannot be written to the tags of the scale set."""
     if model.owner:
         raise TagUnchanged(f"it belongs to {model.owner}, so no fleet can claim it")
     if not model.persisted.is_readable:
@@ -69,7 +69,7 @@ def nothing_waits(desired: ScaleSet, image: Image, model: Model, compute: Comput
 
 
 def takes_effect_note(desired: ScaleSet) -> str:
-    """When the daemon applies the tag."""
+    """A note that says when the daemon applies the tag."""
     if desired.fleet.freeze:
         return "no change is made while the fleet is frozen"
     return "no change is made while it is suspended" if desired.suspend else "takes effect at the next sweep"

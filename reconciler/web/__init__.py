@@ -1,1 +1,1 @@
-"""The HTTP server of the daemon: probes, metrics and status."""
+"""The HTTP server of the daemon: pages, probes, metrics, status and webhooks."""

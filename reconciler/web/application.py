@@ -1,6 +1,6 @@
-"""What the HTTP server runs: the routes of the page, and a handler for every other path.
+"""The application that the HTTP server runs: the routes of the pages, and a handler for all other paths.
 
-A handler knows neither Starlette nor asyncio. It runs on a thread, because it may take long.
+A handler knows neither Starlette nor asyncio. It runs in a thread, because it may take a long time.
 """
 
 import logging
@@ -30,7 +30,7 @@ _MOST_HEADERS = 100
 
 
 class Handler(Protocol):
-    """What a server serves."""
+    """Responds to requests for the paths that no route has."""
 
     def get(self, path: str) -> Response:
         """Respond to a GET."""
@@ -42,13 +42,13 @@ class Handler(Protocol):
 
 
 def application(handler: Handler, routes: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """The routes, and the handler behind them."""
+    """An application that serves the routes, and passes all other paths to the handler."""
     behind = Route("/{path:path}", _Behind(handler))
     return _Guard(Starlette(routes=[*routes, behind]))
 
 
 class _Guard:
-    """Refuses requests before they are routed, and responds to a bug with a 500 and a line in the log."""
+    """Refuses bad requests before they are routed. Responds to a bug with a 500 and an entry in the log."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -75,7 +75,7 @@ class _Guard:
 
 
 class _Behind:
-    """The endpoint of all paths that no route has."""
+    """The endpoint for all paths that no route has."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
@@ -120,7 +120,7 @@ def target(request: Request) -> str:
 
 
 def _refuse(status: HTTPStatus, message: str) -> HttpResponse:
-    """Respond without reading the body, and close the connection on the rest of it."""
+    """A refusal that leaves the body unread, and therefore closes the connection."""
     response = _sent(Response(status, f"{message}\n".encode()))
     response.headers["connection"] = "close"
     return response

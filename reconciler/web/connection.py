@@ -1,6 +1,6 @@
-"""One connection of the HTTP server, with a limit on how many there are and on how long one may take.
+"""A connection of the HTTP server, with limits on the number of connections and on their duration.
 
-uvicorn limits neither: a client that sends a byte a minute, or reads none, would be kept for ever.
+uvicorn has neither limit. It would keep a client that sends one byte a minute, or reads nothing, forever.
 """
 
 import asyncio
@@ -18,10 +18,11 @@ _TOO_LONG = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
 class Connection(H11Protocol):
-    """A connection that is closed without a response if there are `most` others.
+    """A connection that is closed without a response if there are already `most` others.
 
-    `patience` is the time for a whole request, however slowly it is sent, and for a client to read what was
-    written. The time that the response takes by itself has no limit: an event stream lasts for hours.
+    `patience` limits the time for receiving a whole request, however slowly it is sent, and the time until
+    the client has read what was written. The response itself may take any time, because an event stream lasts
+    for hours.
     """
 
     def __init__(self, *args: Any, patience: timedelta, most: int, **kwargs: Any) -> None:
@@ -45,7 +46,10 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Respond to a client that sends no more, and end a stream whose client has gone."""
+        """Whether to keep the connection open although the client sends nothing more.
+
+        It stays open only for a response that has not begun. A stream ends, because its client is gone.
+        """
         cycle = self.cycle
         is_answered = cycle is None or cycle.response_complete or cycle.response_started
         if not is_answered:
@@ -59,7 +63,7 @@ class Connection(H11Protocol):
         self._await_request()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the name of the base class
-        """Refuse what is not HTTP, or whose headers do not end."""
+        """Refuse a request that is not HTTP, or whose headers do not end."""
         is_too_long = len(self.conn.trailing_data[0]) > MOST_HEADER_BYTES
         status = _TOO_LONG if is_too_long else HTTPStatus.BAD_REQUEST
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
@@ -88,7 +92,7 @@ class Connection(H11Protocol):
         self._await_request()  # until then, the client has to read this response
 
     def _await_request(self) -> None:
-        """Cut the connection off unless the whole request comes in time."""
+        """Abort the connection unless the whole request arrives in time."""
         is_whole = self.conn.their_state not in {h11.IDLE, h11.SEND_BODY}
         if is_whole:
             self._request_deadline = _without(self._request_deadline)
@@ -96,7 +100,7 @@ class Connection(H11Protocol):
             self._request_deadline = self.loop.call_later(self._patience, self.transport.abort)
 
     def _await_reader(self) -> None:
-        """Cut the connection off unless the client reads in time."""
+        """Abort the connection unless the client reads in time."""
         if self._read_deadline is None:
             self._read_deadline = self.loop.call_later(self._patience, self._end_unread)
 
@@ -107,7 +111,7 @@ class Connection(H11Protocol):
 
 
 def _without(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:
-    """No timer, once this one is cancelled."""
+    """Cancel the timer, if there is one. Returns None, to replace it."""
     if timer is not None:
         timer.cancel()
     return None

@@ -22,7 +22,7 @@ SPECS = "specs"
 
 
 def exposition(store: Store, began: datetime) -> bytes:
-    """The text of one scrape. `began` is when the process began."""
+    """The text of one scrape. `began` is when the process started."""
     registry = CollectorRegistry()
     registry.register(_StoreCollector(store, began))
     return generate_latest(registry)

@@ -1,4 +1,4 @@
-"""What an operator may ask of the running daemon, beside its status.
+"""The requests that an operator can send to the running daemon.
 
     POST /pause      {"by": "ada", "reason": "checkout is down", "at": "2026-01-05T09:00:00Z", "until": null}
     POST /resume     {}
@@ -6,9 +6,9 @@
     POST /upgrade    {"name": "web", "by": "ada", "domain": "update domain 3", "trial": true}
     POST /upgrade    {"name": "web", "by": "ada", "instances": ["3", "7"]}
 
-Only a client on the same host is served, such as `kubectl port-forward`, and no proxy there. A page in
-a browser cannot send such a request: it has an Origin, and for JSON a browser asks the server first. Nothing
-here can do what the specs do not declare.
+Only clients on the same host are served, such as `kubectl port-forward`. Requests that a proxy has passed on
+are refused. A page in a browser cannot send such a request: the browser adds an Origin, and asks the server
+before it sends JSON. No request can do anything that the specs do not declare.
 """
 
 import json
@@ -30,11 +30,11 @@ _LONGEST = 200  # characters of a text
 
 
 class Commands(Protocol):
-    """What the daemon does when an operator asks for it. Each returns at once."""
+    """The commands that an operator can give to the daemon. Each returns at once."""
 
     @property
     def standby(self) -> str:
-        """Why this replica takes no requests, "" if it does."""
+        """Why this replica takes no commands, or "" if it takes them."""
         ...
 
     def pause(self, pause: Pause) -> None:
@@ -42,20 +42,26 @@ class Commands(Protocol):
         ...
 
     def resume(self) -> str:
-        """Lift the pause that the daemon was told, and read the tag again. Returns why not, or ""."""
+        """Lift the pause that the daemon was given, and read the tag again.
+
+        Returns the reason if the Fleet bars the command, otherwise "".
+        """
         ...
 
     def reconcile(self, names: Sequence[str]) -> Sequence[str]:
-        """Reconcile these scale sets now. Returns the names that are not declared."""
+        """Reconcile these scale sets now. Returns the names that are not declared.
+
+        If there are any, nothing is reconciled.
+        """
         ...
 
     def upgrade(self, request: PickRequest) -> PickOffer:
-        """Upgrade these instances next. Raises PickRefused."""
+        """Upgrade these instances next, or only say what would happen. Raises PickRefused."""
         ...
 
 
 class OperatorRequests:
-    """The response to each request of an operator."""
+    """Responds to requests from an operator."""
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
@@ -134,7 +140,7 @@ def _is_local(peer: str) -> bool:
 
 
 def _text(asked: Mapping[str, Any], name: str) -> str:
-    """Raises TypeError if it is no text."""
+    """The text in a field, or "" if it is missing. Raises TypeError if it is not a string."""
     value = asked.get(name) or ""
     if not isinstance(value, str):
         raise TypeError(f"{name} is not a string")
@@ -142,7 +148,7 @@ def _text(asked: Mapping[str, Any], name: str) -> str:
 
 
 def _time(asked: Mapping[str, Any], name: str) -> datetime | None:
-    """Raises ValueError if it is no time, or has no zone."""
+    """The time in a field, or None if it is missing. Raises ValueError if it is invalid or has no zone."""
     text = _text(asked, name)
     at = datetime.fromisoformat(text) if text else None
     if at and at.tzinfo is None:

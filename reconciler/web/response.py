@@ -1,4 +1,4 @@
-"""A request and a response of the daemon's HTTP servers, as far as their handlers see them."""
+"""Requests and responses of the daemon's HTTP servers, as their handlers see them."""
 
 from collections.abc import Mapping
 from http import HTTPStatus

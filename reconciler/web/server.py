@@ -1,6 +1,6 @@
-"""The HTTP server of the daemon: uvicorn in a thread of its own, with limits.
+"""The HTTP server of the daemon: uvicorn in its own thread, with limits.
 
-What it serves is a `Handler`, such as the probes of `status` or the webhooks, and the routes of a `Site`.
+It serves a `Handler`, such as the probes of `status` or the webhooks, and the routes of a `Site`.
 """
 
 import asyncio
@@ -25,22 +25,22 @@ _CLOSE_SECONDS = 2  # for the responses in progress: an event stream would other
 
 
 class Site(Protocol):
-    """Pages beside the handler."""
+    """Pages that a server serves in addition to its handler."""
 
     @property
     def routes(self) -> Sequence[BaseRoute]: ...
 
     def close(self) -> None:
-        """End what would not end by itself. For the thread of the server."""
+        """End the responses that would not end by themselves. Called in the server's thread."""
         ...
 
 
 class Server:
     """Serves a handler, and the pages of a site, on an address until closed.
 
-    Port 0 is any free port, and `url` has the actual one. `patience` is the time for a whole request, however
-    slowly a client sends it, and for reading the response. With a `certificate`, it speaks TLS.
-    Raises OSError if it cannot listen there.
+    Port 0 means any free port, and `url` has the actual one. `patience` limits the time for receiving a whole
+    request, however slowly a client sends it, and the time until the client has read the response. With a
+    `certificate`, the server speaks TLS. Raises OSError if it cannot listen on the address.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Server:
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn, which says when it begins to close."""
+    """A uvicorn server that calls `on_close` when it begins to shut down."""
 
     def __init__(self, config: uvicorn.Config, on_close: Callable[[], None]) -> None:
         super().__init__(config)
@@ -109,7 +109,7 @@ class _Uvicorn(uvicorn.Server):
 def _protocol(
     certificate: Certificate | None, patience: timedelta, most: int
 ) -> Callable[..., asyncio.Protocol | SecuredConnection]:
-    """What makes the protocol of each connection: HTTP, or HTTP over TLS."""
+    """The factory that makes the protocol of each connection: HTTP, or HTTP over TLS."""
     plain = functools.partial(Connection, patience=patience, most=most)
     if certificate is None:
         return plain

@@ -1,6 +1,6 @@
-"""What programs read of the daemon: probes for the cluster, metrics, and the status for `reconciler status`.
+"""The paths for programs: probes for the cluster, metrics, and the JSON for `reconciler status`.
 
-What is read is served from the store, and causes no request to Azure.
+All of them are served from the store, and cause no requests to Azure.
 
     /livez    200 while sweeps run; 503 if the last sweep is overdue, so that the process is restarted
     /readyz   200 once specs are in force and the fleet was listed
@@ -8,7 +8,7 @@ What is read is served from the store, and causes no request to Azure.
     /status   the store as JSON
 
 The probes and the metrics may have an address of their own, so that no browser can keep a probe from being
-served. What an operator may ask for is in `operator`.
+served. The module `operator` has the requests of an operator.
 """
 
 import json
@@ -30,7 +30,7 @@ _READ_ONLY = Response(HTTPStatus.METHOD_NOT_ALLOWED, b"these pages are read-only
 
 
 class Probes:
-    """The probes and the metrics. A sweep that is older than `overdue` means that the daemon hangs."""
+    """The probes and the metrics. If the last sweep is older than `overdue`, the daemon counts as hung."""
 
     def __init__(
         self, store: Store, overdue: timedelta, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -68,7 +68,7 @@ class Probes:
 
 
 class Pages:
-    """The status, and what an operator may ask for. With `probes`, they are served here, too."""
+    """The status and the requests of an operator. With `probes`, the probes are served here too."""
 
     def __init__(self, store: Store, probes: Probes | None = None, commands: Commands | None = None) -> None:
         self._store = store

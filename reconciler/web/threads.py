@@ -1,7 +1,7 @@
 """Threads for the work of pages and actions.
 
-Starlette runs the handlers of probes on a pool of its own, of 40 threads. Whatever waits there for long would
-have a cluster restart the daemon.
+Starlette runs the handlers of probes in its own pool of 40 threads. If long work filled that pool, probes
+would fail, and the cluster would restart the daemon.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ _T = TypeVar("_T")
 
 
 class Threads:
-    """At most `most` threads at once. Further work waits, and holds up no other work."""
+    """Runs work in at most `most` threads at once. Further work waits, but holds up nothing else."""
 
     def __init__(self, most: int) -> None:
         self._limiter = CapacityLimiter(most)
 
     async def run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """The result of `work`."""
+        """Run `work` in a thread. Returns its result."""
         return await run_sync(lambda: work(*args, **kwargs), limiter=self._limiter)

@@ -1,6 +1,6 @@
-"""TLS of the HTTP server: a certificate that may be replaced while it is served, and handshakes with limits.
+"""TLS for the HTTP server: a certificate that may be replaced during operation, and limits on handshakes.
 
-uvicorn would count a connection only after its handshake, and give that a minute.
+uvicorn would count a connection only after its handshake, and would allow a minute for the handshake.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ _log = logging.getLogger("reconciler")
 
 
 class CertificateError(Exception):
-    """The files are no certificate with its key."""
+    """The files are not a certificate and its key."""
 
 
 class Certificate:
     """A certificate with its chain, and its key, in two PEM files. Raises CertificateError.
 
-    While new files are not a pair, or cannot be read, the last pair remains in use, and the log says so.
+    If new files do not match or cannot be read, the last pair remains in use, and an error is logged.
     """
 
     def __init__(self, certificate: Path, key: Path) -> None:
@@ -31,7 +31,7 @@ class Certificate:
 
     @property
     def context(self) -> ssl.SSLContext:
-        """The context for a new connection, with the files as they are now."""
+        """The context for a new connection, from the files as they are now."""
         if (stamps := self._stamp()) != self._stamps:
             self._stamps = stamps
             try:
@@ -45,7 +45,7 @@ class Certificate:
         return tuple(map(_stamp, self._files))
 
     def _load(self) -> ssl.SSLContext:
-        """A context of its own: one that failed to load a pair may have half of it."""
+        """A new context. An existing one might keep half of a pair that it failed to load."""
         certificate, key = self._files
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -63,7 +63,7 @@ class Certificate:
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:
-    """What changes with the content of a file, None if it cannot be read."""
+    """A stamp that changes with the content of a file, or None if the file cannot be read."""
     try:
         found = file.stat()
     except OSError:
@@ -72,7 +72,7 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
 
 
 class SecuredConnection(SSLProtocol):
-    """TLS around a connection. It is closed at once if there are `most` others, in a handshake or later."""
+    """TLS around a connection. It is closed at once if there are `most` others, handshakes included."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class SecuredConnection(SSLProtocol):
         patience: timedelta,
         most: int,
     ) -> None:
-        """`patience` is the time for the handshake. `others` are the connections of the server."""
+        """`patience` limits the time for the handshake. `others` are the connections of the server."""
         super().__init__(
             asyncio.get_running_loop(),
             inner,

@@ -1,15 +1,15 @@
-"""Webhooks of git forges. A push makes the daemon sweep at once, not within a minute.
+"""Webhooks from git forges. A push makes the daemon sweep at once instead of within a minute.
 
     POST /hooks/github        X-Hub-Signature-256: HMAC-SHA256 of the body
     POST /hooks/gitlab        webhook-signature (Standard Webhooks), or else X-Gitlab-Token: the secret itself
     POST /hooks/azure-devops  Basic authentication; the password is the secret
-    POST /hooks/generic       X-Signature: HMAC-SHA256 of the body, as Flux's generic-hmac
+    POST /hooks/generic       X-Signature: HMAC-SHA256 of the body, as in Flux's generic-hmac
 
-A webhook is only a hint: it can cause a sweep, and git decides what is new. The body is verified and never
-parsed, so no content of it can have an effect. Secrets are compared in constant time.
+A webhook is only a hint. It can cause a sweep, but git decides what is new. The body is verified but never
+parsed, so nothing in it has an effect. Secrets are compared in constant time.
 
-A standby passes a webhook on to the leader, with a header that says so. If that replica does not lead, it
-responds with 503.
+A standby passes a webhook on to the leader, with a header that says so. If the replica that receives it does
+not lead either, it responds with 503.
 """
 
 import base64
@@ -33,7 +33,10 @@ _MAX_AGE = timedelta(minutes=5)  # of a signed time, in either direction, as Sta
 
 @dataclass(frozen=True, slots=True)
 class _Forge:
-    """How a forge proves who it is, and the header whose values name a push, "" if there is none."""
+    """How a forge proves who it is, and which values of `event_header` mean a push.
+
+    `event_header` is "" if the forge has no such header.
+    """
 
     is_authentic: Callable[[Headers, bytes, bytes, datetime], bool]
     event_header: str = ""
@@ -41,11 +44,11 @@ class _Forge:
 
 
 class Webhooks:
-    """The response to each webhook. `on_push` is called for each authentic push, and must return at once.
+    """Responds to webhooks. `on_push` is called for each authentic push, and must return at once.
 
-    Its argument is whether another replica passed the push on to this one, as to the leader. It returns False
-    if this replica is not the leader. `secret` is asked for each webhook, and must not be empty: everybody
-    knows the signature by an empty one.
+    The argument of `on_push` says whether another replica passed the push on to this one as the leader.
+    `on_push` returns False if this replica is not the leader. `secret` is called for each webhook. It must
+    not return an empty secret, because anyone could sign with it.
     """
 
     def __init__(
@@ -87,7 +90,7 @@ def _is_signed_by_github(headers: Headers, body: bytes, secret: bytes, _now: dat
 
 
 def _is_from_gitlab(headers: Headers, body: bytes, secret: bytes, now: datetime) -> bool:
-    """A signature must be valid where there is one: a valid token beside it does not replace it."""
+    """Whether the webhook is from GitLab. If it has a signature, a valid token is not enough."""
     if "webhook-signature" in headers:
         return _is_standard_webhook(headers, body, secret, now)
     return hmac.compare_digest(_bytes(headers.get("x-gitlab-token", "")), secret)
@@ -114,9 +117,10 @@ def _is_signature(value: str, body: bytes, secret: bytes) -> bool:
 
 
 def _is_standard_webhook(headers: Headers, body: bytes, secret: bytes, now: datetime) -> bool:
-    """Whether one of the signatures is that of the id, the time and the body, and the time is recent.
+    """Whether one of the signatures covers the id, the time and the body, and the time is recent.
 
-    Source: the Standard Webhooks specification. Several signatures, separated by spaces, are one per key.
+    Source: the Standard Webhooks specification. There may be several signatures, separated by spaces, one for
+    each key.
     """
     id_, at = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not _is_recent(at, now):
@@ -130,7 +134,7 @@ def _is_standard_webhook(headers: Headers, body: bytes, secret: bytes, now: date
 
 
 def _standard_key(secret: bytes) -> bytes:
-    """The key that "whsec_…" encodes; any other secret is the key itself."""
+    """The key that "whsec_…" encodes, or the secret itself if it has another form."""
     if not secret.startswith(b"whsec_"):
         return secret
     try:
@@ -146,7 +150,7 @@ def _is_recent(at: str, now: datetime) -> bool:
 
 
 def _bytes(value: str) -> bytes:
-    """A header as it was sent: http.client reads it as Latin-1."""
+    """A header as it was sent. Starlette decodes headers as Latin-1."""
     return value.encode("latin-1", errors="replace")
 
 

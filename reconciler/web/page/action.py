@@ -10,7 +10,7 @@ from reconciler.spec.wording import one_of, quote
 
 
 class Action(StrEnum):
-    """A verb of the command line that the page offers too. Each is a permission of its own."""
+    """A verb of the command line that the page also offers. Each needs its own permission."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -25,7 +25,7 @@ OF_FLEET = (Action.PAUSE, Action.RESUME)
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A reader of a page. `name` is "" for one who has not signed in, and `note` may then say why."""
+    """A reader of a page. Without a sign-in, `name` is "", and `note` may say why there was none."""
 
     name: str = ""
     groups: frozenset[str] = frozenset()
@@ -85,5 +85,5 @@ def grant(text: str) -> Grant:
 
 
 def permissions(grants: Iterable[Grant]) -> Grants:
-    """These grants, each once."""
+    """These grants, without duplicates."""
     return Grants(tuple(dict.fromkeys(grants)))

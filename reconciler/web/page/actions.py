@@ -1,7 +1,7 @@
-"""The actions of the page: a form that says what it will do (GET), and the act (POST).
+"""The actions of the page: a form that says what an action will do (GET), and the action itself (POST).
 
-/actions/pause                        of the whole fleet
-/scale-sets/web/actions/pause         of one scale set
+/actions/pause                        for the whole fleet
+/scale-sets/web/actions/pause         for one scale set
 """
 
 import logging
@@ -45,11 +45,11 @@ _STALE = (
 
 
 class Acts(Protocol):
-    """What the daemon does for a person. A `state` of None is the whole fleet."""
+    """The actions that the daemon takes for a person. A `state` of None means the whole fleet."""
 
     @property
     def standby(self) -> str:
-        """Why this replica does nothing, "" if it leads."""
+        """Why this replica takes no actions, or "" if it leads."""
         ...
 
     def pause(self, state: ScaleSetState | None, pause: Pause) -> ActResult: ...
@@ -61,7 +61,7 @@ class Acts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """An action that a visitor asks for. `state` is None for the whole fleet."""
+    """An action that a visitor requests. `state` is None for the whole fleet."""
 
     visitor: Visitor
     confirmation: Confirmation
@@ -69,7 +69,7 @@ class _Asked:
 
 
 class Actions:
-    """The forms and acts for those who are signed in. Without it, pages are only read."""
+    """Serves the actions to people who are signed in. Without it, the pages are read-only."""
 
     def __init__(
         self,
@@ -95,16 +95,16 @@ class Actions:
         ]
 
     def visitor(self, request: Request) -> Visitor:
-        """Who has sent a request."""
+        """The visitor who sent a request."""
         peer = request.client.host if request.client else ""
         return self._sign_in.visitor(request.scope["headers"], peer)
 
     def permitted(self, visitor: Visitor) -> tuple[Action, ...]:
-        """What a visitor may do."""
+        """The actions that a visitor may take."""
         return self._sign_in.grants.permitted(visitor)
 
     def notice(self, visitor: Visitor, id_: str) -> Notice | None:
-        """The result of an earlier action of this visitor."""
+        """The result of an earlier action of this visitor, or None if there is no such action."""
         return self._notices.get(visitor.name, id_) if visitor.name else None
 
     async def _respond(self, request: Request) -> Response:
@@ -125,7 +125,7 @@ class Actions:
         return await self._post(request, asked)
 
     def _asked(self, request: Request, visitor: Visitor) -> _Asked | None:
-        """What is asked for, None if there is no such action or scale set."""
+        """The requested action, or None if there is no such action or scale set."""
         word, name = request.path_params["action"], request.path_params.get("name")
         if word not in set(Action):
             return None
@@ -208,7 +208,7 @@ class Actions:
         return self._page(request, asked.visitor, page, status)
 
     def _refuse(self, request: Request, asked: _Asked, why: str, status: HTTPStatus) -> Response:
-        """Say why nothing is done. What a person who is signed in tried is in the log."""
+        """A response that says why nothing is done. If a signed-in person sent a form, that is logged."""
         if request.method == "POST" and asked.visitor.name:
             self._record(asked, "refused", why)
         text = macro("action.html", "refusal")(asked.confirmation, why, _page_of(asked))

@@ -1,4 +1,4 @@
-"""One commit across the fleet: which scale sets it changes, how far each is, and which have stopped."""
+"""One commit across the fleet: the scale sets that it changes, their progress, and which have stopped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _LEAST = 7  # characters of a commit that name it
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What the commit does to one scale set. `word` is how far it is."""
+    """What the commit does to one scale set. `word` is its progress."""
 
     row: FleetRow
     word: str
@@ -23,7 +23,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ChangeView:
-    """A commit and its scale sets, those that have stopped first. `note` is None if it was never in force."""
+    """A commit and its scale sets, stopped ones first. `note` is None if the commit was never in force."""
 
     commit: str
     note: CommitNote | None
@@ -31,7 +31,7 @@ class ChangeView:
     parts: tuple[Part, ...]
 
     def count(self, word: str) -> int:
-        """The number of scale sets that are so far."""
+        """The number of scale sets whose progress is `word`."""
         return sum(each.word == word for each in self.parts)
 
 
@@ -39,7 +39,7 @@ WORDS = ("stopped", "under way", "to come", "not known", "replaced", "done")
 
 
 def change_view(store: Store, asked: str) -> ChangeView | None:
-    """The commit whose id begins with this, None if none is known."""
+    """The view of the commit whose id begins with `asked`, or None unless exactly one is known."""
     if len(asked) < _LEAST:
         return None
     states = store.states()
@@ -59,7 +59,7 @@ def change_view(store: Store, asked: str) -> ChangeView | None:
 
 
 def _commits(state: ScaleSetState) -> set[str]:
-    """The commits that changed the image of a scale set, as far as known."""
+    """The commits that changed the image of a scale set, as far as they are known."""
     change = {state.change.commit} if state.change else set()
     return {each for each in change | {each.commit for each in state.published.history.records} if each}
 

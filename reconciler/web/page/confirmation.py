@@ -1,4 +1,4 @@
-"""What an action will do, as a person reads it before it is done."""
+"""What an action will do, in the words that a person reads before confirming it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ _VERBS = {
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What an action on a scale set, or on the fleet if `name` is "", will do.
+    """What an action will do to a scale set, or to the fleet if `name` is "".
 
-    `effects` are sentences. `command` does the same on a terminal. `refusal` says why it cannot be
-    done, "" if it can. `image` is the one that it is about, None if it is about none.
+    `effects` are sentences. `command` does the same on a terminal. `refusal` says why the action is not
+    possible, or is "" if it is. `image` is the image that the action is about, or None.
     """
 
     action: Action
@@ -50,7 +50,7 @@ class Confirmation:
 
     @property
     def shown(self) -> tuple[str, str, str]:
-        """What a person agrees to. If it has changed since, the person has to look again."""
+        """The values that a person agrees to. If they change meanwhile, the person has to confirm again."""
         return str(self.action), self.name, str(self.image or "")
 
 

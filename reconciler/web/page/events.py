@@ -1,7 +1,7 @@
-"""The event stream of a browser: the pages that its tabs show, as they change.
+"""The event stream to a browser: the pages that its tabs show, as they change.
 
-An event is as new as the store when it is sent. A slow reader misses versions, and never gets an old one. Its
-id is the version, so that a browser that comes back continues from there.
+An event shows the store as it is when the event is sent. A slow reader misses versions, but never gets an old
+one. The id of an event is its version, so that a browser that reconnects continues from there.
 
     id: 5f3a-812
     event: change
@@ -29,10 +29,11 @@ _Wanted = tuple[str, int | None, int]
 
 
 class Watchers:
-    """All open streams. One clock for all looks at the version of the store once a second.
+    """All open streams. For all of them together, the version of the store is read once a second.
 
-    What they send is made once, however many they are. A version is told with the start of the process,
-    because another process counts from 0. A stream that has sent nothing for `quiet` seconds sends a ping.
+    An event is made once, however many streams send it. Browsers get a version together with an id of the
+    process, because another process counts from 0. A stream that has sent nothing for `quiet` seconds sends a
+    ping.
     """
 
     def __init__(
@@ -62,16 +63,16 @@ class Watchers:
         return self.watching >= _MOST_WATCHERS
 
     def serial(self, version: int) -> str:
-        """A version as a browser is told it."""
+        """A version in the form that browsers get."""
         return f"{self._boot}-{version}"
 
     def close(self) -> None:
-        """End all streams. For the thread of the server."""
+        """End all streams. Must be called in the server's thread."""
         self._is_closing = True
         self._turn.set()
 
     async def stream(self, pages: Sequence[str], serial: str) -> AsyncIterator[bytes]:
-        """The events of these pages, for a browser that has them as of `serial`."""
+        """The events about these pages, for a browser that has them as of `serial`."""
         since = self._version_of(serial)
         self.watching += 1
         if self._clock is None:
@@ -95,7 +96,7 @@ class Watchers:
             self.watching -= 1
 
     async def _tick(self) -> None:
-        """Wake all streams at each new version, and every few seconds."""
+        """Wake all streams at each new version, and whenever a ping is due."""
         known, quiet = self._version(), 0.0
         while self.watching and not self._is_closing:
             await asyncio.sleep(self._interval)
@@ -117,7 +118,7 @@ class Watchers:
         return f"event: alive\ndata: {json.dumps({'at': self._now().isoformat()})}\n\n".encode()
 
     async def _event(self, pages: Sequence[str], since: int | None, version: int) -> bytes:
-        """One event about all pages that have changed, b"" if none has."""
+        """One event about all pages that have changed, or b"" if none have."""
         changed = [made for page in pages if (made := await self._made_once((page, since, version)))]
         if not changed:
             return b""
@@ -126,7 +127,7 @@ class Watchers:
         return head.encode() + b", ".join(changed) + b"}}\n\n"
 
     async def _made_once(self, wanted: _Wanted) -> bytes:
-        """The entry of one page, which the first stream that wants it has made for all."""
+        """The entry for one page. The first stream that needs it has it made for all streams."""
         task = self._made.get(wanted)
         if task is None:
             page, since, _ = wanted
@@ -134,7 +135,10 @@ class Watchers:
         return await asyncio.shield(task)  # a stream that ends takes it from no other
 
     def _change(self, page: str, since: int | None) -> bytes:
-        """The entry of one page in the JSON of an event. JSON has no line break, as an event demands."""
+        """The entry for one page in the JSON of an event, or b"" if the page has not changed.
+
+        An event must not contain line breaks, and this JSON has none.
+        """
         update = self._log.since(page, since)
         if update is None:
             found = None

@@ -17,12 +17,13 @@ from reconciler.web.page.words import ALARMING, RANKS, status_word
 
 @dataclass(frozen=True, slots=True)
 class FleetRow:
-    """One scale set, or an orphan, on its line.
+    """The line of one scale set or orphan.
 
-    `ends` says what ends the reason. `done_at` is when the forecast has the rollout complete, and `until`
-    when the next step may be taken. `had` is the image that it still has, "" if that is the wanted one.
-    `is_unsafe`: no instance may be taken out of service now. `is_unknown`: its instances were never counted,
-    so that `is_behind` and `is_unsafe` may be False only for that reason. `wave` is None for an orphan.
+    `ends` says what ends the reason. `done_at` is when the rollout is complete according to the forecast, and
+    `until` is when the next step may be taken. `had` is the image that it still has, or "" if that is the
+    wanted image. `is_unsafe` means that no instance may be taken out of service now. `is_unknown` means that
+    its instances were never counted, so `is_behind` and `is_unsafe` may be False only for that reason. `wave`
+    is None for an orphan.
     """
 
     name: str
@@ -101,7 +102,7 @@ def orphan_row(orphan: Orphan) -> FleetRow:
 
 
 def is_behind(state: ScaleSetState) -> bool:
-    """Whether its model, or an instance that an upgrade would reach, is not on the declared image."""
+    """Whether the model, or an instance that an upgrade would reach, is not on the declared image."""
     model, counts = state.seen.listed_or_read, state.seen.counts
     if model is not None and model.image is not None and not same(model.image, state.exact):
         return state.outcome is None or state.outcome.reason is not Reason.UP_TO_DATE
@@ -110,11 +111,12 @@ def is_behind(state: ScaleSetState) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The answers at the top.
+    """The answers at the top of the page.
 
-    `unsafe` are the scale sets of which no instance may be taken out of service now. `unknown` are those
-    whose instances were never counted, and `maybe_behind` those of them that are not known to be behind.
-    `done_at` is when the last forecast ends. `undated` are those that are behind and whose end nobody knows.
+    `unsafe` has the scale sets in which no instance may be taken out of service now. `unknown` has those
+    whose instances were never counted, and `maybe_behind` has those among them that are not known to be
+    behind. `done_at` is when the last forecast ends. `undated` has the scale sets that are behind and whose
+    end is unknown.
     """
 
     total: int
@@ -131,9 +133,9 @@ class Headline:
 
 
 def headline(rows: Sequence[FleetRow], now: datetime) -> Headline:
-    """The answers about all scale sets, whatever the filter shows.
+    """The answers for all scale sets, whatever the filter shows.
 
-    A forecast that is overdue, or of a scale set that stands still, is no answer.
+    A forecast is ignored if it is overdue, or if its scale set stands still.
     """
     behind = [each for each in rows if each.is_behind]
     unknown = [each for each in rows if each.is_unknown]
@@ -159,7 +161,10 @@ def headline(rows: Sequence[FleetRow], now: datetime) -> Headline:
 
 @dataclass(frozen=True, slots=True)
 class FleetQuery:
-    """What the form of the page asks for. A label is "key", "key=value" or "key!=value"."""
+    """What the form of the page asks for.
+
+    A label is "key", "key=value" or "key!=value".
+    """
 
     text: str = ""
     labels: tuple[str, ...] = ()
@@ -169,7 +174,7 @@ class FleetQuery:
 
     @classmethod
     def of(cls, given: Iterable[tuple[str, str]]) -> "FleetQuery":
-        """Read the query of an address. What is unknown is ignored."""
+        """Read the query of a URL. Unknown fields and values are ignored."""
         asked = [(name, value.strip()) for name, value in given]
         known = {each.casefold(): each for each in ORDER}
         sorts = [value for name, value in asked if name == "sort" and value in SORTS]
@@ -206,7 +211,7 @@ class FleetQuery:
 
 
 def sections(rows: Iterable[FleetRow], query: FleetQuery) -> list[tuple[str, list[FleetRow]]]:
-    """The lines that fit, in sections with a heading each: by wave, or all in one if sorted otherwise."""
+    """The lines that fit, in sections with headings: one for each wave, or just one if sorted otherwise."""
     shown = sorted((each for each in rows if query.fits(each)), key=SORTS[query.sort])
     if query.sort != "wave":
         return [("", shown)] if shown else []
@@ -240,7 +245,7 @@ SORTS: Mapping[str, Callable[[FleetRow], tuple[object, ...]]] = {
 
 
 def _image_had(state: ScaleSetState) -> str:
-    """The image that most instances still have beside the wanted one, or else that of the model."""
+    """The unwanted image that most instances still have, or else that of the model, or "" if none."""
     seen, exact = state.seen.instances, state.exact
     images = {id(each.image): each.image for each in seen}
     others = {key for key, image in images.items() if image is not None and not same(image, exact)}

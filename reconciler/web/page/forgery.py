@@ -1,8 +1,8 @@
-"""Whether a person meant to send a form, or a page of somebody else had the browser send it.
+"""Decides whether a person meant to send a form, or another site made the browser send it.
 
-Two things must fit. The browser says on which site the form was: its origin is that of this page. And the
-form has a token that only this process can make, for one person and for what the form shows. Another site can
-read neither the page nor the token. A token is worth nothing after a restart.
+There are two checks. The browser says which site the form came from, and that must be this site. The form has
+a token that only this process can make, for one person and for what the form shows. Another site can read
+neither the page nor the token. Tokens become invalid after a restart.
 """
 
 import hashlib
@@ -16,9 +16,9 @@ _NOT_OURS = "the form was not sent by a page of this address"
 
 
 def cross_site_note(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """Why a form cannot have been sent by a page of ours, or "".
+    """Why the form does not come from one of our pages, or "" if it does.
 
-    The scheme is not compared, because a proxy may end TLS.
+    The scheme is not compared, because a proxy may terminate TLS.
     """
     found = [(name, value.decode("latin-1").casefold()) for name, value in headers]
     origin, host, site = (
@@ -33,22 +33,22 @@ def cross_site_note(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
 
 class FormTokens:
-    """Makes and checks the tokens of forms. `key` is known to this process alone."""
+    """Makes and checks the tokens of forms. Only this process knows `key`."""
 
     def __init__(self, key: bytes | None = None) -> None:
         self._key = key or secrets.token_bytes(32)
 
     def token(self, *shown: str) -> str:
-        """The token of a form. `shown` are the person and everything that the person agrees to."""
+        """The token for a form. `shown` are the person and everything that the person agrees to."""
         return hmac.new(self._key, _unambiguous(shown), hashlib.sha256).hexdigest()
 
     def is_valid(self, token: str, *shown: str) -> bool:
-        """Whether it is the token of that form."""
+        """Whether `token` belongs to the form with these values."""
         return token.isascii() and hmac.compare_digest(token, self.token(*shown))
 
 
 def _authority(origin: str) -> str:
-    """The host and port of an origin, "" of the origin "null"."""
+    """The host and port of an origin, or "" for the origin "null"."""
     try:
         return urlsplit(origin).netloc
     except ValueError:

@@ -1,4 +1,4 @@
-"""The headers that keep a browser from doing anything else with a page."""
+"""The HTTP headers that limit what a browser does with a page."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

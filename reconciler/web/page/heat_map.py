@@ -1,7 +1,7 @@
-"""The instances of a scale set by their domains: a table for each placement group.
+"""The instances of a scale set by domain: a table for each placement group.
 
-A row is an update domain and a column a fault domain. In a zonal scale set a column is a zone. A scale set
-that reports only one kind of domain has one column.
+A row is an update domain, and a column is a fault domain. In a zonal scale set, a column is a zone. A scale
+set that reports only one kind of domain has one column.
 
     placement group a0…      fault domain 0   fault domain 1
     update domain 0          ■a ■a            ■a
@@ -24,7 +24,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(frozen=True, slots=True)
 class Legend:
-    """An image, and the letter that stands for it. "a" is the declared one."""
+    """An image, and the letter that stands for it. "a" stands for the declared image."""
 
     letter: str
     image: str
@@ -38,7 +38,7 @@ _UNREPORTED = Legend("?", "not reported", "", is_declared=False, instances=0)
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One instance on the map. `health` is its state in a word of `State`, which gives its shape."""
+    """An instance on the map. `health` is a word of `State`, and determines the shape of the spot."""
 
     id: str
     letter: str
@@ -55,7 +55,7 @@ class Spot:
 
     @property
     def label(self) -> str:
-        """All of it in words, for a screen reader and as a tooltip."""
+        """Everything about the instance in words, for screen readers and as a tooltip."""
         which = f"{self.image}{' (declared)' if self.is_declared else ''}"
         words = [
             f"instance {self.id}",
@@ -99,7 +99,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class HeatMap:
-    """One table. `group` is the placement group, "" if there is only one."""
+    """A table. `group` is the placement group, or "" if there is only one."""
 
     group: str
     columns: tuple[str, ...]
@@ -107,7 +107,7 @@ class HeatMap:
 
 
 def heat_maps(state: ScaleSetState) -> tuple[tuple[HeatMap, ...], tuple[Legend, ...]]:
-    """The tables of a scale set, and what the letters stand for."""
+    """The tables of a scale set, and their legend."""
     seen = state.seen.instances
     legend = _legend(state, seen)
     spots = _spots(state, seen, legend)
@@ -131,7 +131,7 @@ _Axis = Callable[[SeenInstance], _Key]
 
 
 def _axes(seen: Sequence[SeenInstance]) -> tuple[_Axis, _Axis]:
-    """What the rows and the columns are."""
+    """The functions that place an instance in a row and in a column."""
     has_update_domains = any(each.update_domain is not None for each in seen)
     has_fault_domains = len({each.fault_domain for each in seen}) > 1
     is_zonal = any(each.zone for each in seen)
@@ -195,13 +195,13 @@ def _row(name: str, cells: tuple[tuple[Spot, ...], ...]) -> Row:
 
 
 def _order(spot: Spot) -> tuple[int, int, str]:
-    """By number; in Flexible orchestration ids are names."""
+    """The sort key of a spot: its number or, in Flexible orchestration, its name."""
     is_number = spot.id.isascii() and spot.id.isdigit()
     return (0, int(spot.id), "") if is_number else (1, 0, spot.id)
 
 
 def _legend(state: ScaleSetState, seen: Sequence[SeenInstance]) -> dict[str, Legend]:
-    """What each image looks like: the declared one first, and then the others by the number of instances."""
+    """The legend by image: the declared image first, then the others, the most common first."""
     images = {id(each.image): each.image for each in seen}  # equal ones are one object
     counted = Counter(id(each.image) for each in seen)
     declared, others = 0, Counter[str]()

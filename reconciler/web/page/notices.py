@@ -21,7 +21,7 @@ class Notice:
 
 
 class Notices:
-    """Only the person who acted is shown a notice, so that no link can show one of its own making."""
+    """Keeps notices. Only the person who acted can see a notice, so that no link can show a forged one."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, str], Notice] = OrderedDict()
@@ -37,6 +37,6 @@ class Notices:
         return id_
 
     def get(self, person: str, id_: str) -> Notice | None:
-        """The notice with this id, if this person caused it."""
+        """The notice with this id, or None unless this person caused it."""
         with self._lock:
             return self._known.get((person, id_))

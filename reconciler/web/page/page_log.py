@@ -1,4 +1,4 @@
-"""What has changed of each page since a browser last had it."""
+"""Records what has changed on each page since a browser last had it."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ _KEPT = 64  # addresses, the least recently asked for is forgotten
 
 @dataclass(slots=True)
 class _Known:
-    """A page at a version, and the version at which each part was last different."""
+    """A page at a version, and the version at which each part last changed."""
 
     version: int
     page: Rendered
@@ -22,7 +22,7 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What a browser needs: the parts that have changed, or the whole if it cannot know of the others."""
+    """What a browser needs: only the changed parts or, if that is not enough, the whole page in `main`."""
 
     title: str
     parts: Mapping[str, str]
@@ -34,7 +34,7 @@ class Update:
 
 
 class VersionCount:
-    """A number that grows with each new key, such as the versions of all that a page is made of."""
+    """A number that grows with each new key, such as the versions of everything that a page is made from."""
 
     def __init__(self, key: Callable[[], object]) -> None:
         self._read = key
@@ -43,7 +43,7 @@ class VersionCount:
         self._lock = Lock()
 
     def __call__(self) -> int:
-        """The number now."""
+        """The current number."""
         with self._lock:
             key = self._read()
             if key != self._key:
@@ -62,12 +62,15 @@ class PageLog:
         self._lock = Lock()
 
     def page(self, address: str) -> tuple[Rendered, int] | None:
-        """The page now, and the version that it shows. None if there is none."""
+        """The current page and its version, or None if there is no such page."""
         known = self._current(address)
         return (known.page, known.version) if known else None
 
     def since(self, address: str, version: int | None) -> Update | None:
-        """What has changed since a version, None for an unknown one. None if there is no such page."""
+        """What has changed since a version, or None if there is no such page.
+
+        If `version` is None, the update has the whole page.
+        """
         known = self._current(address)
         if known is None:
             return None

@@ -1,4 +1,4 @@
-"""Each page of the store: from its address to its parts."""
+"""Renders each page of the store: from its address to its parts."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -28,9 +28,10 @@ _DEFAULT_SPAN = 24
 
 
 class StorePages:
-    """Renders the pages of one store. A line of the fleet is rendered again only after a change of its state.
+    """Renders the pages of one store. A line of the fleet is rendered again only if its state has changed.
 
-    `now` is the clock of the daemon. `has_actions`: the pages lead to actions, for those who may take them.
+    `now` is the clock of the daemon. `has_actions` means that the pages lead to actions, for those who may
+    take them.
     """
 
     def __init__(self, store: Store, now: Callable[[], datetime], *, has_actions: bool = False) -> None:
@@ -41,13 +42,13 @@ class StorePages:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Another one each time that a page may have changed."""
+        """A key that is different whenever a page may have changed."""
         leadership = self.store.leadership
         leader = leadership.leader
         return self.store.version, leadership.term, leader.name if leader else None
 
     def render(self, address: str) -> Rendered | None:
-        """The page at a path with its query, None if there is no such page."""
+        """The page at a path with its query, or None if there is no such page."""
         page, standby = self._page(address), self._standby()
         if page is None or not standby:
             return page
@@ -169,7 +170,7 @@ class StorePages:
 
 
 def _toggled(query: FleetQuery, word: str) -> str:
-    """The address of the fleet with this status shown, or with all of them if it is shown already."""
+    """The address that limits the fleet to this status or, if it is the only one shown, lifts the limit."""
     given = [("q", query.text)] if query.text else []
     given += [("label", each) for each in query.labels]
     given += [("sort", query.sort)] if query.sort in SORTS and query.sort != "wave" else []

@@ -1,6 +1,6 @@
-"""The pages as HTML. The only module that knows the templates.
+"""Renders the pages as HTML. No other module knows the templates.
 
-Every value is text: it is escaped, and characters that are invisible or reorder text are spelled out.
+Every value is treated as text: it is escaped, and invisible or reordering characters are spelled out.
 """
 
 import re
@@ -28,7 +28,7 @@ _CODE = re.compile("`([^`]+)`")
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A page: its title, its parts by their ids, and all of them in their frame."""
+    """A page: its title, its parts by id, and `main`, which has all of them in their frame."""
 
     title: str
     parts: Mapping[str, str]
@@ -36,7 +36,7 @@ class Rendered:
 
 
 def _text(value: Any) -> Any:
-    """What is written for a value."""
+    """What a template writes for a value."""
     if isinstance(value, Markup):
         return value
     if value is None:
@@ -45,7 +45,7 @@ def _text(value: Any) -> Any:
 
 
 def _prose(text: str) -> Markup:
-    """A sentence, with what it has in backticks as code."""
+    """A sentence as HTML. Text in backticks becomes code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(printable(text)))))  # noqa: S704 - escaped
 
 
@@ -87,10 +87,10 @@ def document(
     permitted: Sequence[Action] = (),
     notice: Notice | None = None,
 ) -> str:
-    """The whole document around a page. `here` is its address. With a `style` it is a file of its own.
+    """The whole document around a page. `here` is its address. With a `style`, it is self-contained.
 
-    Only a page that `is_live` is replaced as it changes. `visitor` is None if nobody can sign in. All readers
-    share what is inside the frame, and the sheet hides the actions that are not `permitted`.
+    A page is updated as it changes only if it `is_live`. `visitor` is None if nobody can sign in. All readers
+    get the same HTML inside the frame, and the style sheet hides the actions that are not `permitted`.
     """
     main = _LINK.sub("", rendered.main) if style else rendered.main  # nothing is at those addresses
     return _environment.get_template("document.html").render(
@@ -110,5 +110,5 @@ def document(
 
 
 def joined(parts: Sequence[str]) -> Markup:
-    """HTML that templates have made, in a row."""
+    """The HTML fragments, which templates have made, joined into one."""
     return Markup("").join(Markup(each) for each in parts)  # noqa: S704 - made by templates that escape

@@ -1,4 +1,4 @@
-"""The routes of the page, and the headers that keep a browser from doing anything else with it."""
+"""The routes of the pages."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ _THREADS = 8  # that render pages; a page takes milliseconds, and one thread at 
 
 
 class PageSite:
-    """The pages of one store. Without `actions` they can only be read."""
+    """The pages of one store. Without `actions`, they are read-only."""
 
     def __init__(self, store: Store, now: Callable[[], datetime], actions: Actions | None = None) -> None:
         self._store = store
@@ -64,7 +64,7 @@ class PageSite:
         ]
 
     def close(self) -> None:
-        """End all streams. For the thread of the server."""
+        """End all streams. Must be called in the server's thread."""
         self._watchers.close()
 
     async def _page(self, request: Request) -> Response:
@@ -89,11 +89,11 @@ class PageSite:
         return HTMLResponse(text, HTTPStatus.OK if found else HTTPStatus.NOT_FOUND, HEADERS)
 
     async def _found(self, address: str) -> tuple[Rendered, int] | None:
-        """The page at this address and its version, None if there is none."""
+        """The page at this address and its version, or None if there is no such page."""
         return await self._threads.run(self._log.page, address) if len(address) < _LONGEST_ADDRESS else None
 
     async def _export(self, request: Request) -> Response:
-        """A page as a file of its own, for `reconciler report --html`."""
+        """A page as a self-contained file, for `reconciler report --html`."""
         address = request.query_params.get("page", "/")
         found = await self._found(address)
         if found is None:
@@ -133,7 +133,7 @@ class PageSite:
 
 
 def _without_notice(request: Request) -> tuple[str, str]:
-    """The address of a page without that of a notice, and the id of the notice, "" if there is none."""
+    """The address without its query field `notice`, and the id in that field, or "" if there is none."""
     query = request.query_params
     if "notice" not in query:
         return target(request), ""

@@ -1,4 +1,4 @@
-"""One scale set as a person reads it: what it is doing, why it stands still, and what ends that."""
+"""One scale set as a person reads it: what it is doing, why it stands still, and what will end that."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ FLEET_RESUME = "/actions/resume"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A field of the spec beside that of the model."""
+    """A field of the spec, beside the corresponding field of the model."""
 
     field: str
     declared: str
@@ -32,9 +32,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a person may do about it, and the command that does it.
+    """Something that a person may do about the status, and the command that does it.
 
-    `action` does the same on the page, at the path `address`. None if only a commit or a terminal does it.
+    `action` does the same on the page, at the path `address`. It is None if the page does not offer that.
     """
 
     effect: str
@@ -45,7 +45,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class ScaleSetView:
-    """All that the page of a scale set shows. `report` has the shape of `reconciler.daemon.report.state`."""
+    """Everything that the page of a scale set shows.
+
+    `report` has the shape of `reconciler.daemon.report.state`.
+    """
 
     row: FleetRow
     report: Mapping[str, Any]
@@ -61,7 +64,7 @@ class ScaleSetView:
 
 
 def scale_set_view(store: Store, state: ScaleSetState) -> ScaleSetView:
-    """The page of one scale set."""
+    """The content of the page of one scale set."""
     maps, legend = heat_maps(state)
     outcome, shown = state.outcome, report.state(state)
     return ScaleSetView(
@@ -97,7 +100,7 @@ def _differences(state: ScaleSetState) -> Iterator[Difference]:
 
 
 def fleet_commands(store: Store) -> tuple[Command, ...]:
-    """The commands for the whole fleet that fit its status, those of the page alone."""
+    """The commands for the whole fleet that suit its status, but only those that the page offers."""
     declared, sweep = [each.desired for each in store.states()], store.last_sweep
     if sweep and sweep.fleet_pause.pause:
         command = Command("continue the fleet", "reconciler resume --all", Action.RESUME, FLEET_RESUME)
@@ -107,7 +110,7 @@ def fleet_commands(store: Store) -> tuple[Command, ...]:
 
 
 def _commands(state: ScaleSetState) -> Iterator[Command]:
-    """The commands that fit its status, those that end it first."""
+    """The commands that suit the status of a scale set. Those that end the status come first."""
     outcome = state.outcome
     reason = outcome.reason if outcome else None
     hold = reason.meaning.hold if reason else None

@@ -1,11 +1,11 @@
-"""Who reads a page, by the headers of an authenticating proxy.
+"""Identifies the reader of a page by the headers of an authenticating proxy.
 
     oauth2-proxy      X-Forwarded-Email            X-Forwarded-Groups
-    Azure's EasyAuth  X-MS-CLIENT-PRINCIPAL-NAME   none of this form
+    Azure's EasyAuth  X-MS-CLIENT-PRINCIPAL-NAME   none in this form
 
-A header proves nothing, because every client can send one. It counts only on a connection from the address of
-a proxy that the configuration names, and that proxy must replace what its own clients have sent. Whatever is
-not in order makes the reader anonymous, who may only read.
+A header proves nothing by itself, because every client can send one. It counts only on a connection from the
+address of a configured proxy, and that proxy must replace the headers that its own clients have sent. If
+anything is wrong with the headers, the reader is anonymous and may only read.
 """
 
 import re
@@ -58,8 +58,8 @@ class SignIn:
 def header_name(text: str) -> str:
     """The name of a header. Raises ValueError, with the cause and the fix.
 
-    Some proxies pass on X_Forwarded_User as if it were another header than X-Forwarded-User, and let
-    their clients send it.
+    Underscores are rejected. Some proxies treat X_Forwarded_User as a header other than X-Forwarded-User, and
+    let their clients send it.
     """
     if not _HEADER_NAME.fullmatch(text):
         raise ValueError(f"{quote(text)} is not the name of a header; write letters, digits and hyphens")
@@ -78,7 +78,10 @@ def proxy_network(text: str) -> Network:
 
 
 def _single(headers: Iterable[tuple[str, bytes]], name: str) -> str:
-    """The value of a header, "" without it. A proxy that adds its header to one of its client sends two."""
+    """The value of a header, or "" if it is missing.
+
+    Two values are an error: a proxy that adds its header to one from its client sends two.
+    """
     values = [value for other, value in headers if other == name.lower()]
     if len(values) > 1:
         raise _NotInOrder(f"{len(values)} headers {name} were sent, so that of the proxy is unknown")

@@ -17,7 +17,7 @@ _SCALE = 1000  # units of the axis
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A stretch of time on a lane, from `x` for `width` thousandths of the axis.
+    """A period on a lane. It begins at `x` and is `width` wide, both in thousandths of the axis.
 
     `kind` is "done", "failed", "superseded", "current", "coming" or "closed" (no window is open).
     """
@@ -40,7 +40,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The axis and its lanes. `ticks` are the places of its labels, and `now` that of the present."""
+    """The axis and its lanes. `ticks` are its labels with their positions, `now` is that of the present."""
 
     since: datetime
     until: datetime
@@ -128,7 +128,7 @@ def _past(state: ScaleSetState, now: datetime) -> Iterator[_Stretch]:
 
 
 def _coming(state: ScaleSetState, now: datetime) -> Iterator[_Stretch]:
-    """The forecast, and the time for which no window is open."""
+    """The forecast rollout, and the times at which no window is open."""
     forecast, name = state.published.forecast, state.desired.name
     if forecast is None:
         return
@@ -152,7 +152,7 @@ def _coming(state: ScaleSetState, now: datetime) -> Iterator[_Stretch]:
 
 
 def _ticks(since: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
-    """Round times of the axis."""
+    """Round times for the labels of the axis, each with its label."""
     span = until - since
     step = next((each for each in _STEPS if span / each <= _MOST_TICKS), _STEPS[-1])
     midnight = since.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -24,7 +24,7 @@ MEANINGS = {
 
 
 def status_word(state: ScaleSetState) -> str:
-    """The status in one word, with the kind of a hold told apart."""
+    """The status in one word, which also tells the kinds of hold apart."""
     outcome = state.outcome
     if outcome is None:
         return UNCHECKED
@@ -34,7 +34,7 @@ def status_word(state: ScaleSetState) -> str:
 
 
 def clock(at: datetime) -> str:
-    """A time for a reader without scripts. The script of the page shows its age instead.
+    """A time for a browser without scripts. With scripts, the page shows its age instead.
 
     >>> clock(datetime.fromisoformat("2026-01-05T09:12:00+00:00"))
     '5 Jan 09:12 UTC'

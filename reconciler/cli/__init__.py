@@ -1,6 +1,6 @@
 """The command line: one module for each verb.
 
-Every error is one line that begins with "error: ". `exit_codes` is the table of exit codes.
+Every error is one line that begins with "error: ". The module `exit_codes` has the table of exit codes.
 """
 
 import logging
@@ -20,10 +20,10 @@ from reconciler.cli.verbs import VerbGroup
 
 
 class _Program(VerbGroup):
-    """Ends every verb in the same way on errors and on Ctrl-C, unless the verb has to finish something."""
+    """Handles errors and Ctrl-C for every verb. A verb that has to finish something handles Ctrl-C itself."""
 
     def main(self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
-        """Run, and exit."""
+        """Run the command, and exit with its code. If `standalone_mode` is off, return the result instead."""
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
         try:
@@ -45,14 +45,14 @@ class _Program(VerbGroup):
             _interrupt()
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the exit codes of every command."""
+        """Write the exit codes that all commands have in common."""
         super().format_epilog(ctx, formatter)
         with formatter.section("Exit codes"):
             formatter.write_dl(list(COMMON.items()))
 
 
 def _show(error: click.ClickException) -> None:
-    """Show an error of click like every other error. The usage of the command comes before it."""
+    """Print an error of click like every other error. A usage error follows the usage of its command."""
     if isinstance(error, click.UsageError) and error.ctx:
         path = error.ctx.command_path
         click.echo(f"{error.ctx.get_usage()}\nTry '{path} --help' for help.\n", err=True)
@@ -74,7 +74,7 @@ def _interrupt() -> NoReturn:
 def main(ctx: click.Context, /, **_named: str) -> None:
     """Keep Azure Virtual Machine Scale Sets on the image that git declares.
 
-    Rolls one update domain at a time and checks health in between. If it stops, it reports why.
+    Upgrades one update domain at a time and checks health in between. Reports why a rollout stops.
     """
     # The verb itself reports errors. Without a handler, Python would print each warning a second time.
     logging.getLogger().addHandler(logging.NullHandler())

@@ -1,4 +1,4 @@
-"""`python -m reconciler.cli`, if the console command is not on the PATH."""
+"""Runs the command line as `python -m reconciler.cli`, for when `reconciler` is not on the PATH."""
 
 from reconciler.cli import main
 

@@ -1,4 +1,4 @@
-"""Access to a fleet: its specs, and Azure by one session. Loads the SDK of Azure."""
+"""Access to a fleet: its specs, and Azure through one session. Loads the Azure SDK."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ from reconciler.daemon.specs import Specs
 
 
 def open_session(endpoint: str, auxiliary_tenants: Sequence[str]) -> Session:
-    """A session that is closed when the command ends. Raises UsageError."""
+    """A session that is closed when the command ends.
+
+    Raises UsageError if AZURE_TOKEN_CREDENTIALS has an unknown value.
+    """
     try:
         session = Session(endpoint, auxiliary_tenants=auxiliary_tenants)
     except ValueError as error:  # the identity library does not know the value of AZURE_TOKEN_CREDENTIALS
@@ -28,14 +31,14 @@ def open_session(endpoint: str, auxiliary_tenants: Sequence[str]) -> Session:
 
 @dataclass(frozen=True, slots=True)
 class FleetAccess:
-    """The specs and the Azure endpoint of a command line."""
+    """The specs and the Azure session that a command line names."""
 
     specs: Specs
     session: Session
     list_by_resource_group: bool
 
     def azure(self) -> Compute:
-        """A client of Azure."""
+        """An Azure client."""
         return Compute(self.session)
 
     def reconciler(
@@ -49,10 +52,11 @@ class FleetAccess:
         leadership: Leadership | None = None,
         claim: ClaimKeeper | None = None,
     ) -> Reconciler:
-        """The reconciler of this fleet. A dry run skips `rollout.checks` unless it has a reach for them.
+        """A reconciler for this fleet.
 
-        Only a command that shows orphans reads the instances of scale sets that are not declared. If there is
-        a `leadership` or a `claim`, nothing is written without its permission.
+        Without `check_reach`, the checks in `rollout.checks` are skipped, as in a dry run. The instances of
+        undeclared scale sets are read only with `finds_orphans`. With a `leadership` or a `claim`, nothing is
+        written without its permission.
         """
         if permission := leadership or claim:
             self.session.fence(permission)

@@ -1,4 +1,4 @@
-"""`reconciler adopt`: write a spec for each live scale set that has none, with the image that it is on."""
+"""`reconciler adopt`: write a spec, with the current image, for each live scale set that has none."""
 
 from pathlib import Path
 from typing import Any
@@ -44,18 +44,20 @@ from reconciler.cli.verb import Verb
 def adopt(**given: Any) -> None:
     """Write a spec for each live scale set that has none.
 
-    NAMES are names of scale sets and may contain * and ?. The default is all scale sets. Each spec declares
-    the image that its scale set is on, so that nothing changes. If a daemon would change or refuse the scale
-    set, its spec is suspended, with the reason. Scale sets of other controllers (AKS, Service Fabric managed
-    clusters, Azure DevOps pools, Cluster API and others) get no spec. Existing files stay unchanged.
+    NAMES are the names of scale sets, and may contain * and ?. The default is all scale sets. Each spec
+    declares the image that its scale set is on, so that nothing changes. If a daemon would change or refuse a
+    scale set, its spec is suspended and gives the reason. Scale sets that belong to other controllers (AKS,
+    Service Fabric managed clusters, Azure DevOps pools, Cluster API and others) get no spec. Existing files
+    stay unchanged.
 
-    With --share-images, the specs of scale sets on the same image refer to one document of kind Image. A
-    change of its version then moves all of them. A document in the directory that declares the image is used
-    again.
+    With --share-images, the specs of scale sets on the same image refer to one document of kind Image.
+    Changing its version then moves all of these scale sets. If a document in the directory already declares
+    the image, it is reused.
 
-    With --take-over, NAMES are names of specs in force, and * means all of them. Each scale set then belongs
-    to the fleet that these specs name (metadata.name of the document of kind Fleet), even if another fleet
-    has claimed it. The claim is on the tag vmss-reconciler-state, and needs permission to write tags.
+    With --take-over, NAMES are the names of specs in force, and * means all of them. Each scale set then
+    belongs to the fleet that these specs name (metadata.name of the document of kind Fleet), even if another
+    fleet has claimed it. The claim is recorded in the tag vmss-reconciler-state, so the command needs
+    permission to write tags.
     """
     from reconciler.cli.acts.adopt import act
 

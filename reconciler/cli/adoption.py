@@ -1,6 +1,7 @@
-"""What `reconciler adopt` writes: a spec for each scale set as it is, checked by the daemon's own decision.
+"""Writes the specs of `reconciler adopt`: one for each scale set, as it is now.
 
-A spec is proposed, evaluated as the daemon would, and only then written: as a whole, or not at all.
+Each spec is proposed, and evaluated as the daemon would evaluate it. Only then is it written, either as a
+whole or not at all.
 """
 
 import os
@@ -33,7 +34,7 @@ _LONGEST = int(fields("ScaleSet")["spec", "suspend", "reason"]["maxLength"])
 
 
 class AdoptionResult(StrEnum):
-    """The result for a scale set."""
+    """The result of adopting a scale set."""
 
     ADOPTED = "adopted"
     SUSPENDED = "adopted suspended"
@@ -44,7 +45,7 @@ class AdoptionResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """One scale set, its result, and a line that says where or why."""
+    """A scale set, the result of adopting it, and a line that explains the result."""
 
     target: Target
     result: AdoptionResult
@@ -53,7 +54,7 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """The result of each scale set, and a line about each document of kind Image that new specs refer to."""
+    """The result for each scale set, and a line for each document of kind Image that new specs refer to."""
 
     results: tuple[Adopted, ...]
     images: tuple[str, ...]
@@ -68,7 +69,7 @@ def adopt(
     by_group: bool,
     is_sharing: bool,
 ) -> Adoption:
-    """Write the specs of the scale sets that `existing` does not contain. They join its fleet.
+    """Write a spec for each scale set that `existing` does not declare. The new specs join its fleet.
 
     If `is_sharing`, specs with the same image refer to one document of kind Image, which is written first.
     """
@@ -101,7 +102,10 @@ def adopt(
 
 
 def _without_spec(live: Live, known: Mapping[str, ScaleSet]) -> Adopted | None:
-    """The result of a scale set that needs no spec: it has one, or another controller sets its image."""
+    """The result for a scale set that needs no spec, or None if it needs one.
+
+    No spec is needed if there is one already, or if another controller sets the image.
+    """
     if spec := known.get(live.target.key):
         return Adopted(live.target, AdoptionResult.KNOWN, f"already declared in {spec.place.file}")
     if live.owner:
@@ -111,7 +115,7 @@ def _without_spec(live: Live, known: Mapping[str, ScaleSet]) -> Adopted | None:
 
 
 def _propose(live: Live, name: str, fleet: str) -> ScaleSet | str:
-    """A valid spec of the scale set as it is, or why there is none."""
+    """A valid spec for the scale set as it is, or why there is none."""
     if live.model is None:
         return live.error
     if not live.model.has_profile:
@@ -127,7 +131,7 @@ def _propose(live: Live, name: str, fleet: str) -> ScaleSet | str:
 
 
 def _obstacle(outcome: Outcome) -> str:
-    """Why a scale set gets no spec, "" if it gets one."""
+    """Why a scale set gets no spec, or "" if it gets one."""
     if outcome.is_error or outcome.reason == Reason.NOT_FOUND:
         return outcome.line
     if outcome.reason == Reason.AZURE_BUSY:
@@ -138,7 +142,7 @@ def _obstacle(outcome: Outcome) -> str:
 def _write_all(
     ready: Sequence[tuple[ScaleSet, Outcome]], images: Mapping[ImageKey, NamedImage], to: Path
 ) -> tuple[list[Adopted], tuple[str, ...]]:
-    """Write the documents of kind Image, then the specs. Returns results, and a line for each document."""
+    """Write the documents of kind Image, then the specs. Returns the results and a line per document."""
     schema = spec_schema(to)
     numbers = Counter(key(spec.image) for spec, _ in ready)
     failures: dict[ImageKey, str] = {}
@@ -163,7 +167,7 @@ def _write_all(
 
 
 def _write_spec(spec: ScaleSet, outcome: Outcome, to: Path, schema: str, image: NamedImage | None) -> Adopted:
-    """Write the file. The spec is suspended unless the daemon would have nothing to do."""
+    """Write one spec. It is suspended unless the daemon would have nothing to do."""
     path = to / f"{spec.name}.yaml"
     settled = outcome.reason == Reason.UP_TO_DATE
     why = None if settled else Suspension(_reason(outcome.line), by="reconciler adopt")
@@ -179,18 +183,18 @@ def _write_spec(spec: ScaleSet, outcome: Outcome, to: Path, schema: str, image: 
 
 
 def _image_file(name: str) -> str:
-    """The name of the file of an Image, without its ending. A scale set may have the same name."""
+    """The file name for an Image, without extension. The prefix keeps it apart from scale sets."""
     return f"image-{name}"
 
 
 def _reason(line: str) -> str:
-    """The line, cut to the length of a reason in a spec."""
+    """The line, cut to the maximum length of a reason in a spec."""
     flat = printable(" ".join(line.split()))
     return flat if len(flat) <= _LONGEST else f"{flat[: _LONGEST - 1]}…"
 
 
 def _write(path: Path, content: str) -> None:
-    """Write the whole file or nothing, and never overwrite a file."""
+    """Write the whole file or nothing. Raises FileExistsError instead of overwriting a file."""
     if os.path.lexists(path):
         raise FileExistsError(0, "the file exists")
     half = path.with_name(f".{path.name}.part")

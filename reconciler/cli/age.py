@@ -1,4 +1,4 @@
-"""The age of something in a column of a table."""
+"""Ages, as the columns of a table show them."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from reconciler.spec.duration import short_length
 
 
 def age(since: str | None, now: datetime) -> str:
-    """The time since a moment in the form of the JSON, "-" if it is unknown.
+    """The time from `since` (in ISO 8601) to `now`, or "-" if `since` is None.
 
     >>> now = datetime.fromisoformat("2026-01-05T09:12:00+00:00")
     >>> age("2026-01-05T09:00:00+00:00", now), age(None, now)

@@ -1,6 +1,6 @@
 """Names the Azure endpoint and the identity that a command uses, before its first request.
 
-Only the environment is read for that: to get a token may take seconds, or fail.
+Only environment variables are read, because getting a token may take seconds, or fail.
 """
 
 import os
@@ -20,12 +20,12 @@ def announce(session: Session) -> None:
 
 
 def announcement(session: Session) -> str:
-    """The endpoint, and the identity as far as it is known, in one line."""
+    """One line with the endpoint, and with the identity as far as it is known."""
     return f"Azure Resource Manager: {session.endpoint}, as {known_identity(os.environ)}"
 
 
 def known_identity(environment: Mapping[str, str]) -> str:
-    """The identity of DefaultAzureCredential, as far as its variables determine it.
+    """The identity that DefaultAzureCredential uses, as far as environment variables determine it.
 
     >>> known_identity({})
     'the identity that DefaultAzureCredential finds'

@@ -1,4 +1,4 @@
-"""`reconciler approve`: approve the declared image of a scale set, with a tag on the scale set."""
+"""`reconciler approve`: approve the declared image of a scale set, in a tag of the scale set."""
 
 from typing import Any
 
@@ -24,9 +24,9 @@ from reconciler.cli.verb import Verb
 def approve(**given: Any) -> None:
     """Approve the declared image of scale sets, if `rollout.approval` requires it.
 
-    NAMES are the names of their specs. The approval applies to this image only. It is on a tag of the
-    scale set, and the approver and the time are on another tag, so that it needs permission to write
-    tags. If the spec follows latest, the version that latest means now is approved.
+    NAMES are the names of their specs. The approval applies to this image only. One tag of the scale set
+    records the approval, and another tag records the approver and the time, so the command needs permission
+    to write tags. If the spec follows latest, the version that latest stands for now is approved.
     """
     from reconciler.cli.acts.approve import act
 

@@ -14,7 +14,10 @@ _VALUES = ("True", "False", "Unknown")
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """`kind` is "settled", "status" or "condition". The last two have a `value`, and a condition a `name`."""
+    """An awaited state. `kind` is "settled", "status" or "condition".
+
+    A status and a condition have a `value`. A condition also has a `name`.
+    """
 
     kind: str
     name: str = ""
@@ -29,10 +32,10 @@ class Awaited:
         return any(each["type"] == self.name and each["status"] == self.value for each in row["conditions"])
 
     def is_success(self, row: Mapping[str, Any]) -> bool:
-        """Whether the end of the wait is a success.
+        """Whether it is a success that the scale set has reached this state.
 
-        A stalled scale set is settled, but not as declared. Neither is a paused one: nothing declares the
-        pause, so whoever waits for the rollout of a commit must not take its absence for its end.
+        A stalled scale set is settled, but not as declared. A paused scale set is not as declared either,
+        because no spec declares the pause. Whoever waits for a rollout must not mistake a pause for its end.
         """
         if self.kind != "settled" or row["status"] == Status.READY:
             return True
@@ -40,7 +43,7 @@ class Awaited:
 
 
 class AwaitedState(click.ParamType[Awaited]):
-    """settled, status=Ready, condition=Healthy, condition=Drifted=False, in upper or lower case."""
+    """A state to wait for, in any case: settled, status=Ready, condition=Healthy, condition=Drifted=False."""
 
     name = "state"
 
@@ -69,5 +72,5 @@ class AwaitedState(click.ParamType[Awaited]):
 
 
 def _known(text: str, words: Any) -> str:
-    """The word that is meant, or ""."""
+    """The word that `text` spells in any case, or "" if there is none."""
     return next((str(each) for each in words if str(each).casefold() == text.casefold()), "")

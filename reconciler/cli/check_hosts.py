@@ -8,7 +8,7 @@ from reconciler.checks.reach import Allowed, allowed
 
 
 class CheckHost(click.ParamType[Allowed]):
-    """A host or a network. In a variable, several are separated by commas or spaces."""
+    """A host or a network. In an environment variable, several are separated by commas or spaces."""
 
     name = "host"
 

@@ -14,9 +14,9 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a command to its end, with `environment` added. Returns its exit code, 128 + N after signal N.
+    """Run a command to its end, with `environment` added. Returns its exit code, or 128 + N after signal N.
 
-    Signals that end a process are forwarded to the command, and this process waits for it.
+    Signals that would end this process are forwarded to the command instead, and this process waits for it.
     """
     with _Forwarding() as forwarding:
         try:
@@ -62,9 +62,10 @@ class _Forwarding:
 
 
 def _is_in_foreground() -> bool:
-    """Whether Ctrl-C has already reached the command: a terminal interrupts its whole foreground group.
+    """Whether Ctrl-C has already reached the command.
 
-    A second SIGINT would make `reconciler run` abandon the reconciles in progress.
+    A terminal interrupts its whole foreground process group. If the signal were forwarded as well,
+    `reconciler run` would take it for a second one, and abandon the reconciles in progress.
     """
     try:
         with open("/dev/tty", "rb", buffering=0) as terminal:

@@ -1,4 +1,4 @@
-"""`reconciler comment`: put a text on a pull request, as one comment that is updated in place."""
+"""`reconciler comment`: post text on a pull request, as one comment that is updated in place."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from reconciler.spec.wording import shorten
 
 
 class Key(click.ParamType[str]):
-    """The key of a comment: short, and harmless in HTML."""
+    """The key of a comment: short, and safe in HTML."""
 
     name = "key"
 
@@ -59,9 +59,9 @@ class Key(click.ParamType[str]):
 def comment(**given: Any) -> None:
     """Put a text on a pull request, as one comment that is updated in place.
 
-    FILE has the text (default: standard input). The variables of GitHub Actions, GitLab CI or Azure Pipelines
-    say which pull request it is. Updates the comment that the token's own account made with the same key, if
-    the text differs.
+    FILE has the text (default: standard input). The environment variables of GitHub Actions, GitLab CI or
+    Azure Pipelines identify the pull request. If the account of the token has already made a comment with the
+    same key, that comment is updated, unless the text is the same.
     """
     from reconciler.cli.acts.comment import act
 

@@ -1,4 +1,4 @@
-"""`reconciler completion`: scripts with which shells complete commands, options and names."""
+"""`reconciler completion`: scripts that let shells complete commands, options and names."""
 
 import click
 
@@ -17,8 +17,8 @@ def completion(shell: str) -> None:
     zsh:  source <(reconciler completion zsh)
     fish: reconciler completion fish | source
 
-    Write that line into the file that your shell reads at its start. The script completes commands, options
-    and their values, and the names of scale sets in the directory of specs.
+    Add that line to the startup file of your shell. The script completes commands, options and their values,
+    and the names of scale sets in the directory of specs.
     """
     from click.shell_completion import ShellComplete, get_completion_class
 

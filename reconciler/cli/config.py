@@ -1,4 +1,4 @@
-"""`reconciler config`: the settings, where each comes from, and the contexts of several fleets."""
+"""`reconciler config`: the settings, where each comes from, and the contexts for several fleets."""
 
 import click
 
@@ -17,9 +17,9 @@ from reconciler.cli.verb import Verb
 def config(ctx: click.Context, /, output: str, **_named: str) -> None:
     """Show each setting and where it comes from.
 
-    A setting comes from an environment variable, from the context of the configuration file, from the
-    settings of all contexts in it, or from the default. An option on the command line of a command overrides
-    all of them. `reconciler schema config` prints the JSON Schema of the file.
+    The value of a setting comes from an environment variable, from the context in the configuration file,
+    from the settings for all contexts in that file, or from the default. An option on the command line
+    overrides all of them. `reconciler schema config` prints the JSON Schema of the file.
     """
     if ctx.invoked_subcommand is None:
         from reconciler.cli.acts.config import show
@@ -41,7 +41,7 @@ def get_contexts(ctx: click.Context, /, output: str, **_named: str) -> None:
 @click.argument("name", shell_complete=complete_contexts)
 @click.pass_context
 def use_context(ctx: click.Context, /, name: str, **_named: str) -> None:
-    """Make a context the current one, in the configuration file.
+    """Make a context of the configuration file the current one.
 
     NAME is the name of the context. Only the line currentContext of the file is changed.
     """

@@ -1,4 +1,4 @@
-"""Reads the configuration file: settings of all contexts, and contexts for several fleets."""
+"""Reads the configuration file: settings that all contexts share, and contexts for several fleets."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """The file, as far as it exists. Paths in it are absolute."""
+    """The contents of the configuration file, or nothing if there is no file. Paths in it are absolute."""
 
     path: Path
     current: str = ""
@@ -30,9 +30,9 @@ class ConfigFile:
     contexts: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
 
     def context(self, named: str = "") -> str:
-        """The name of the context that applies: the named one or the current one. "" if there is neither.
+        """The context that applies: the named one, or else the current one, or "" if there is neither.
 
-        Raises ConfigError if there is no such context.
+        Raises ConfigError if the file has no context with that name.
         """
         name = named or self.current
         if name and name not in self.contexts:
@@ -47,7 +47,7 @@ class ConfigFile:
 
 
 def read_config(named: str, environment: Mapping[str, str]) -> ConfigFile:
-    """Read the file. A file that was not named need not exist. Raises ConfigError."""
+    """Read the named file, or else the default one, which need not exist. Raises ConfigError."""
     path = config_path(named, environment)
     try:
         with path.open("rb") as file:
@@ -62,7 +62,7 @@ def read_config(named: str, environment: Mapping[str, str]) -> ConfigFile:
 
 
 def parse_config(path: Path, content: bytes) -> ConfigFile:
-    """The settings and contexts in the text of the file. Raises ConfigError."""
+    """The settings and contexts in `content`. Raises ConfigError."""
     found = _document(File(str(path), content))
     if found is None:
         return ConfigFile(path)
@@ -97,7 +97,6 @@ def _config(value: Any, path: Path) -> ConfigFile:
 
 
 def _problems(found: Document) -> Iterator[Problem]:
-    """The errors of a document."""
     if not isinstance(found.value, dict):
         yield Problem(found.place, "", "is not a mapping: write settings: or contexts:")
         return

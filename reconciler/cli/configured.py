@@ -1,7 +1,7 @@
-"""The settings of the configuration file, as defaults of the options of a verb.
+"""Uses the settings of the configuration file as defaults for the options of a verb.
 
-An option on the command line goes first, then an environment variable, then the context, then the settings of
-all contexts.
+The order of precedence is: an option on the command line, an environment variable, the context, the settings
+for all contexts.
 """
 
 import os
@@ -30,9 +30,9 @@ _ALTERNATIVES: Sequence[Sequence[Collection[str]]] = (
 
 
 def named(ctx: click.Context, option: str, variable: str, typed: str = "") -> str:
-    """What an option names: where it is typed, behind or before the name of the command, or in its variable.
+    """The value of an option that may come before or after the verb, or else of its variable, or "".
 
-    `typed` is its value on a command line that is not parsed yet.
+    `typed` is the value on a command line that has not been parsed yet.
     """
     each: click.Context | None = ctx
     while each and not typed:
@@ -43,7 +43,7 @@ def named(ctx: click.Context, option: str, variable: str, typed: str = "") -> st
 
 
 def complete_contexts(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """The contexts that begin with this."""
+    """The names of contexts that begin with `incomplete`."""
     from reconciler.cli.config_file import ConfigError, read_config
 
     try:
@@ -54,7 +54,7 @@ def complete_contexts(ctx: click.Context, _param: click.Parameter, incomplete: s
 
 
 def config_option() -> click.Option:
-    """The option that names the file, "" if nothing does."""
+    """The option that names the configuration file. Its default is ""."""
     return click.Option(
         ["--config"],
         metavar="FILE",
@@ -66,7 +66,7 @@ def config_option() -> click.Option:
 
 
 def context_option() -> click.Option:
-    """The option that names the context, "" if nothing does."""
+    """The option that names the context. Its default is ""."""
     return click.Option(
         ["--context"],
         metavar="NAME",
@@ -84,9 +84,10 @@ def is_configurable(param: click.Parameter) -> bool:
 
 
 def defaults(ctx: click.Context, given: Mapping[str, Any], *, strict: bool) -> dict[str, Value]:
-    """The values of the file for the options of the command of `ctx`, by the name of the parameter.
+    """The values that the configuration file sets for the command of `ctx`, by parameter name.
 
-    `given` has the options on its command line. Raises UsageError, unless not `strict`.
+    `given` has the options on the command line. If the file has errors, this raises UsageError or, unless
+    `strict`, returns no values.
     """
     file = named(ctx, "config", VARIABLE, given.get("config", ""))
     context = named(ctx, "context", CONTEXT_VARIABLE, given.get("context", ""))
@@ -110,7 +111,7 @@ def defaults(ctx: click.Context, given: Mapping[str, Any], *, strict: bool) -> d
 
 
 def effective(config: "ConfigFile", context: str, stronger: Collection[str]) -> dict[str, Value]:
-    """The settings of a context, without those that `stronger` settings replace."""
+    """The settings that apply in a context, without the alternatives of `stronger` settings."""
     own = config.contexts.get(context, {})
     shared = _without_alternatives(config.shared, own)
     return _without_alternatives({**shared, **own}, stronger)

@@ -1,6 +1,6 @@
-"""The consoles of tables and live output, and when they have colours.
+"""Consoles for tables and live output, and whether they have colours.
 
-NO_COLOR and CLICOLOR_FORCE are those of no-color.org and bixense.com/clicolors. rich knows only the first.
+no-color.org defines NO_COLOR, and bixense.com/clicolors defines CLICOLOR_FORCE. rich supports only NO_COLOR.
 """
 
 import os
@@ -24,13 +24,13 @@ def console(*, stderr: bool = False, width: int | None = None) -> Console:
 
 
 def wide_console() -> Console:
-    """Standard output, as wide as the terminal, or unlimited without one."""
+    """A console on standard output, as wide as the terminal, or of unlimited width without a terminal."""
     # rich assumes 80 columns for TERM=dumb, so the width is read here.
     return console(width=shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000)
 
 
 def is_colour_forced(environment: Mapping[str, str]) -> bool:
-    """Whether a pipe gets colours too.
+    """Whether output has colours even in a pipe.
 
     >>> is_colour_forced({"CLICOLOR_FORCE": "1"}), is_colour_forced({"CLICOLOR_FORCE": "1", "NO_COLOR": "1"})
     (True, False)

@@ -1,4 +1,4 @@
-"""Reads scale sets for the simulator, and says what a fleet file of them leaves out."""
+"""Reads scale sets into a fleet file for the simulator, and reports what the file leaves out."""
 
 import time
 from collections import defaultdict
@@ -22,9 +22,9 @@ from reconciler.spec.wording import count
 
 @dataclass(frozen=True, slots=True)
 class CopiedFleet:
-    """A fleet file, when it was read, and how many scale sets and instances it has.
+    """A fleet file, the time at which it was read, and its size in words.
 
-    `has_absent` and `has_failures`: some scale sets do not exist, or could not be read.
+    `has_absent` means that some scale sets do not exist, and `has_failures` that some could not be read.
     """
 
     fleet: Mapping[str, Any]
@@ -35,10 +35,10 @@ class CopiedFleet:
 
 
 def copy_fleet(session: Session, targets: Iterable[Target], declared: Mapping[str, Image]) -> CopiedFleet:
-    """Read these scale sets. `declared` are the images of the specs, by key of the target.
+    """Read these scale sets. `declared` has the images in the specs, by the key of the target.
 
-    Names on standard error what could not be read, and what the file leaves out. Ends the command if there
-    is no simulator.
+    Reports on standard error what could not be read and what the file leaves out. Ends the command if the
+    simulator is not installed.
     """
     with simulator_required():
         from reconciler.rehearsal.reading import FleetReader

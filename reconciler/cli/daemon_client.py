@@ -1,4 +1,4 @@
-"""Asks the running daemon, over HTTP."""
+"""Sends requests to the running daemon over HTTP."""
 
 import json
 from collections.abc import Mapping
@@ -16,15 +16,15 @@ _DIRECT = build_opener(ProxyHandler({}))
 
 
 class DaemonUnreachable(Exception):
-    """No daemon responds, or something else does."""
+    """No daemon responded, or something other than a daemon did."""
 
 
 class DaemonRefused(Exception):
-    """The daemon responds with an error."""
+    """The daemon responded with an error."""
 
 
 def store_of(server: str) -> dict[str, Any]:
-    """The store of the daemon, in the shape of `reconciler.daemon.report.store`, with its `source`.
+    """The store of the daemon, in the shape of `reconciler.daemon.report.store`, with a field `source` added.
 
     Raises DaemonUnreachable.
     """
@@ -39,7 +39,7 @@ def store_of(server: str) -> dict[str, Any]:
 
 
 def instances_of(server: str, name: str) -> dict[str, Any] | None:
-    """The heat maps of one scale set, None if the daemon does not know it or is of an older version."""
+    """The heat maps of one scale set, or None if the daemon does not serve them."""
     try:
         with _open(f"{server}/scale-sets/{quote(name, safe='')}/instances") as response:
             shown = json.load(response)
@@ -49,7 +49,7 @@ def instances_of(server: str, name: str) -> dict[str, Any] | None:
 
 
 def page_of(server: str, page: str) -> str:
-    """A page of the daemon as a file of its own. Raises DaemonUnreachable and DaemonRefused."""
+    """A page of the daemon as a self-contained file. Raises DaemonUnreachable and DaemonRefused."""
     try:
         with _open(f"{server}/export?{urlencode({'page': page})}") as response:
             return str(response.read().decode())
@@ -60,7 +60,7 @@ def page_of(server: str, page: str) -> str:
 
 
 def post(server: str, path: str, body: Mapping[str, Any]) -> str:
-    """Send a request to the daemon at the URL `server`. Returns its response, a line.
+    """Send a request to the daemon at the URL `server`. Returns the text of the response.
 
     Raises DaemonUnreachable and DaemonRefused.
     """
@@ -68,7 +68,10 @@ def post(server: str, path: str, body: Mapping[str, Any]) -> str:
 
 
 def post_for_json(server: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Send a request whose response is a JSON object. Raises DaemonUnreachable and DaemonRefused."""
+    """Send a request, and return the JSON object in the response.
+
+    Raises DaemonUnreachable and DaemonRefused.
+    """
     try:
         shown = json.loads(_post(server, path, body))
     except ValueError as error:
@@ -93,7 +96,7 @@ def _post(server: str, path: str, body: Mapping[str, Any]) -> str:
 
 
 def _open(asked: str | Request) -> Any:
-    """The response. A daemon on this host is asked directly, because a proxy would ask its own host."""
+    """The response. A daemon on this host is asked without a proxy, which would ask its own host."""
     url = asked if isinstance(asked, str) else asked.full_url
     opener = _DIRECT if is_local(urlsplit(url).hostname or "") else build_opener()
     return opener.open(asked, timeout=_PATIENCE)

@@ -1,4 +1,4 @@
-"""`reconciler diff`: the model of one scale set against its spec."""
+"""`reconciler diff`: compare scale sets with their specs."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ from reconciler.cli.verb import Verb
 def diff(**given: Any) -> None:
     """Show where scale sets differ from their specs.
 
-    NAMES are the names of specs (default: all). Compares the image of the model, and that of each instance.
-    Reads Azure directly, and changes nothing.
+    NAMES are the names of specs (default: all). Compares the images of the model and of each instance. Reads
+    Azure directly, and changes nothing.
     """
     from reconciler.cli.acts.diff import act
 

@@ -1,4 +1,4 @@
-"""`reconciler dismiss`: end the rollout of an orphan without completing it, by the tag of its scale set."""
+"""`reconciler dismiss`: end the rollout of an orphan without completing it, by changing its tag."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ from reconciler.cli.verb import Verb
 def dismiss(**given: Any) -> None:
     """Dismiss orphans: scale sets whose spec was removed in the middle of a rollout.
 
-    NAMES are names of orphans, as `reconciler status` shows them. Nothing completes their rollout, and they
-    are no longer listed. The scale sets and their instances stay as they are. This removes the beginning of
-    the rollout from the tag vmss-reconciler-state, and needs permission to write tags. To have a rollout
-    completed, declare the scale set again, for example with `reconciler adopt`.
+    NAMES are the names of orphans, as `reconciler status` shows them. Their rollouts are not completed, and
+    they are no longer listed. The scale sets and their instances stay as they are. The command removes the
+    record of the rollout's start from the tag vmss-reconciler-state, and needs permission to write tags. To
+    complete a rollout instead, declare the scale set again, for example with `reconciler adopt`.
     """
     from reconciler.cli.acts.dismiss import act
 

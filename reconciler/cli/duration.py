@@ -8,7 +8,7 @@ from reconciler.spec.duration import parse_duration
 
 
 class Duration(click.ParamType[timedelta]):
-    """A duration as in specs: 15s, 5m, 1h30m, PT5M."""
+    """A duration, written as in specs: 15s, 5m, 1h30m, PT5M."""
 
     name = "duration"
 

@@ -1,4 +1,4 @@
-"""The exit codes of the command line: one table, which the help of each command and docs/commands.md show."""
+"""The exit codes of the command line in one table, which help and docs/command-line.md show."""
 
 from collections.abc import Mapping
 

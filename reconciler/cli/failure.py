@@ -9,12 +9,12 @@ from reconciler.cli.exit_codes import FAILURE
 
 
 def fail(error: str, code: int = FAILURE) -> NoReturn:
-    """Print why, and exit."""
+    """Print the error, and exit with `code`."""
     show_error(error)
     sys.exit(code)
 
 
 def show_error(error: str) -> None:
-    """Print an error on standard error. Each line of it is one error."""
+    """Print each line of `error` as an error on standard error."""
     for line in filter(None, error.splitlines()):
         click.echo(f"error: {line}", err=True)

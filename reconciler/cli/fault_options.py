@@ -1,4 +1,4 @@
-"""The options that say what goes wrong in a rehearsal."""
+"""The options that inject faults into a rehearsal."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from reconciler.rehearsal.fault import EXAMPLES, Fault, NotAFault, parse_fault
 
 
 class FaultName(click.ParamType[Fault]):
-    """A fault with its amount."""
+    """A fault with its amount, such as unhealthy:2%."""
 
     name = "fault"
 
@@ -30,7 +30,7 @@ def _distinct(_ctx: click.Context, _param: click.Parameter, faults: tuple[Fault,
 
 
 def fault_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command its `faults` and `seed`."""
+    """Add --fault and --seed to a command, and pass it `faults` and `seed`."""
     seed = click.option(
         "--seed",
         type=int,

@@ -1,4 +1,4 @@
-"""One line of `reconciler check`."""
+"""A line in the output of `reconciler check`."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A check, its subject ("" if obvious), and what was found, with the fix."""
+    """The result of one check.
+
+    `about` is its subject, or "" if that is obvious. `found` says what was found, and how to fix it.
+    """
 
     check: str
     result: Result
@@ -30,7 +33,7 @@ class Finding:
 
 
 def alike(check: str, each: Iterable[tuple[str, Result, str]]) -> Iterator[Finding]:
-    """One finding for all scale sets with the same result and text. `each` are name, result and text.
+    """One finding for all scale sets with the same result and text. `each` yields name, result and text.
 
     >>> print(*alike("scale set", [("web", Result.OK, "fine"), ("api", Result.OK, "fine")]))
     ok      scale set    web, api: fine

@@ -1,4 +1,4 @@
-"""A forecast as text: the number of batches, the duration, the instances unavailable, and the batches.
+"""A forecast as text: a headline with its sizes and times, and a line for each batch.
 
 A row has the shape of `reconciler.daemon.report.state`.
 """
@@ -20,7 +20,7 @@ _ROUNDED_BY = 5  # percent of the scale set; if rounding changes an amount by th
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line about batches: their numbers, their domains, and the instances of each.
+    """A line about batches: their numbers, their domains, and the number of instances in each.
 
     A line about a wait, or about omitted lines, has only `text`.
     """
@@ -31,8 +31,10 @@ class Line:
 
 
 def headline(row: Json, *, is_dated: bool = True) -> str:
-    """The forecast of a scale set in one line. Without dates, the line applies to every scale set with the
-    same rollout."""
+    """The forecast for a scale set, in one line.
+
+    Without dates, the line applies to every scale set with the same rollout.
+    """
     forecast = row["forecast"]
     parts = [f"{_size(forecast)}, {_time(forecast, row['at'], is_dated=is_dated)}"]
     if forecast["batches"]:
@@ -47,7 +49,7 @@ def headline(row: Json, *, is_dated: bool = True) -> str:
 
 
 def lines(row: Json, *, is_dated: bool = True) -> list[Line]:
-    """The batches in order, with the waits before them. Many batches are folded into a few lines."""
+    """The batches in order, with the waits between them. Many batches are folded into a few lines."""
     shown = list(_lines(row, is_folded=False, is_dated=is_dated))
     if len(shown) > _MOST_LINES:
         shown = list(_lines(row, is_folded=True, is_dated=is_dated))
@@ -70,7 +72,10 @@ def _lines(row: Json, *, is_folded: bool, is_dated: bool) -> Iterator[Line]:
 
 
 def _runs(batches: Sequence[Json], waits: Sequence[Json], *, is_folded: bool) -> list[list[Json]]:
-    """Group batches that share a line: similar ones without a wait in between."""
+    """The batches, grouped by line.
+
+    If `is_folded`, similar batches share a line, unless there is a wait between them.
+    """
     starts = {_at(each["at"]) for each in waits}
     runs: list[list[Json]] = []
     for batch in batches:
@@ -107,13 +112,13 @@ def _wait(hold: Json, verb: str, observed_at: str) -> Line:
 
 
 def _ends(hold: Json) -> str:
-    """When a wait ends, as text; "" for a wait that is not shown, or is of an unknown reason."""
+    """When a wait ends, as text, or "" if the wait is not shown or its reason is unknown."""
     meaning = meaning_of(hold["reason"])
     return meaning.ends_when if meaning else ""
 
 
 def _size(forecast: Json) -> str:
-    """The instances and batches, and the value of maxBatch if rounding changes it much.
+    """The number of instances and batches. If rounding changes maxBatch much, its value is added.
 
     >>> most = {"declared": "20%", "instances": 1}
     >>> _size({"batches": [{"instances": 1}] * 3, "maxBatch": most, "worstLoss": {"of": 3}})
@@ -130,7 +135,7 @@ def _size(forecast: Json) -> str:
 
 
 def _time(forecast: Json, observed_at: str, *, is_dated: bool) -> str:
-    """The duration, how much of it is soak, and the end, if it is known."""
+    """The duration, how much of it is soak, and the end if it is known."""
     pauses = [
         each for each in forecast["waits"] if (meaning := meaning_of(each["reason"])) and meaning.is_pause
     ]
@@ -152,7 +157,7 @@ def _writes(forecast: Json) -> str:
 
 
 def _batch_time(forecast: Json) -> str:
-    """The duration of a batch, and whether it exceeds `health.timeout`.
+    """The duration of a batch, with a note if it exceeds `health.timeout`.
 
     >>> _batch_time({"isMeasured": False, "assumedBatchSeconds": 180, "healthTimeoutSeconds": 60})
     'assuming 3m for each batch, which exceeds health.timeout (1m)'
@@ -166,7 +171,7 @@ def _batch_time(forecast: Json) -> str:
 
 
 def _about(length: timedelta) -> str:
-    """A duration in whole minutes, or in days.
+    """A duration, rounded to days if it is long, or else up to whole minutes.
 
     >>> [_about(timedelta(seconds=seconds)) for seconds in (40, 1290, 93_780, 604_980)]
     ['40s', '22m', '26h3m', '7 days']
@@ -178,7 +183,7 @@ def _about(length: timedelta) -> str:
 
 
 def moment(at: str, observed_at: str) -> str:
-    """A time in whole minutes, rounded up, with its day if that is not the day of the observation.
+    """A time, rounded up to whole minutes. It has a date unless it is on the day of the observation.
 
     >>> moment("2026-01-05T09:40:20+00:00", "2026-01-05T09:00:00+00:00")
     '09:41 UTC'

@@ -1,6 +1,6 @@
-"""The former names of options and variables. Each is an error that names the new one.
+"""The former names of options and variables. Using one is an error that names its replacement.
 
-If a former name were ignored, the program could use another Azure than intended.
+If a former name were ignored, the program could use an Azure endpoint that nobody intended.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ OPTIONS: Mapping[str, str] = {"--follow-up": "--requeue-after"}
 
 
 def renamed(option: str) -> str:
-    """The error about an option that has been renamed, "" if it has not.
+    """The error if the option has been renamed, otherwise "".
 
     >>> renamed("--follow-up"), renamed("--sweep")
     ('--follow-up has been renamed; write --requeue-after', '')

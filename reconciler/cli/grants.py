@@ -26,7 +26,7 @@ _ATTEMPTS = 60
 def grants(
     states: Sequence[ScaleSetState], pause_tag: PauseTag | None, session: Session
 ) -> Iterator[Finding]:
-    """One finding for each action, and one for permissions that cannot be read."""
+    """A finding for each required action, and for permissions that cannot be read."""
     # Actions in a region need a role on the subscription: a role on the scale set does not cover them.
     regional = {
         each: _allowance(session, f"/subscriptions/{each}") for each in set(map(_subscription, states))
@@ -59,7 +59,7 @@ def grants(
 
 
 def _pause_tag_finding(tag: PauseTag, session: Session) -> Finding:
-    """Whether the tag that pauses the fleet can be read."""
+    """Whether the role allows reading the tag that pauses the fleet."""
     allowed, where = _allowance(session, tag.id), f"resource group {tag.resource_group}"
     if isinstance(allowed, AzureFailure):
         result, said = _unreadable(allowed)
@@ -71,7 +71,10 @@ def _pause_tag_finding(tag: PauseTag, session: Session) -> Finding:
 
 
 def _unreadable(failure: AzureFailure) -> tuple[Result, str]:
-    """Being unable to read permissions does not mean that they are missing."""
+    """The result and the message if permissions cannot be read.
+
+    A refusal is not a failed check, because the permissions may be granted nevertheless.
+    """
     result = Result.SKIPPED if isinstance(failure, Refused | TooManyRequests) else Result.FAIL
     return result, f"permissions cannot be read: {failure}"
 
@@ -86,7 +89,10 @@ def _actions(state: ScaleSetState) -> tuple[str, ...]:
 def _missing(
     state: ScaleSetState, regional: EffectivePermissions | AzureFailure, session: Session
 ) -> frozenset[str] | AzureFailure:
-    """The actions that are granted neither on the scale set nor, for those about its image, on the image."""
+    """The actions that are not granted on the scale set, or the failure to read the permissions.
+
+    Actions that concern the image may be granted on the image instead.
+    """
     image, allowed = state.desired.image, _allowance(session, state.desired.target.id)
     if isinstance(allowed, AzureFailure):
         return allowed
@@ -115,7 +121,7 @@ def _allowance(session: Session, scope: str) -> EffectivePermissions | AzureFail
 
 
 def _read_permissions(session: Session, scope: str) -> EffectivePermissions:
-    """The permissions at `scope`, as soon as the request budget allows the request."""
+    """The permissions at `scope`. Waits while requests are throttled."""
     for _ in range(_ATTEMPTS):
         try:
             return permissions(session, scope)

@@ -1,4 +1,4 @@
-"""Lines of text in columns, which are cut to the width of a terminal.
+"""Lines of text in columns, cut to the width of a terminal.
 
 rich measures and wraps every cell of its own tables, which takes many seconds for thousands of rows.
 """
@@ -22,10 +22,10 @@ _LEAST = 8  # the width that a name keeps
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Rows under a header. The last column has no limit but the edge of the terminal.
+    """Rows under a header. Only the edge of the terminal limits the last column.
 
-    On a narrow terminal, columns are omitted in the order of `optional`, each entry together, until the last
-    column has `least` cells. If that is not enough, the first column is cut.
+    On a narrow terminal, columns are omitted in the order of `optional`, all columns of an entry at once,
+    until the last column has `least` cells. If that is not enough, the first column is cut.
     """
 
     header: Sequence[str]
@@ -33,7 +33,7 @@ class Grid:
     least: int = 30
 
     def widths(self, rows: Iterable[Sequence[Cell]]) -> tuple[int, ...]:
-        """The width of each column that cuts nothing."""
+        """The width that each column needs to show every cell in full."""
         found = [len(name) for name in self.header]
         for row in rows:
             for number, cell in enumerate(row):
@@ -41,7 +41,7 @@ class Grid:
         return tuple(found)
 
     def shown(self, natural: Sequence[int], width: int | None) -> Mapping[int, int]:
-        """The columns that fit `width`, by number, and how wide each is. None means no limit."""
+        """The widths of the columns that fit into `width`, by column number. If `width` is None, all fit."""
         kept = dict(enumerate(natural))
         if width is None:
             return kept
@@ -58,13 +58,13 @@ class Grid:
         return kept
 
     def lines(self, rows: Iterable[Sequence[Cell]], shown: Mapping[int, int]) -> Iterator[Line]:
-        """The header and the rows."""
+        """The header and the rows, as lines."""
         header = [((name, "bold"),) for name in self.header]
         for row in (header, *rows):
             yield self.line(row, shown)
 
     def line(self, row: Sequence[Cell], shown: Mapping[int, int]) -> Line:
-        """One row."""
+        """A row as a line."""
         spans: list[Span] = []
         last = max(shown)
         for number, width in shown.items():
@@ -77,7 +77,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Lines for a rich console, which it neither wraps nor measures."""
+    """Lines that a rich console prints without measuring or wrapping them."""
 
     lines: Sequence[Line]
 
@@ -90,7 +90,7 @@ class Lines:
 
 
 def cut(line: Line, width: int | None) -> Line:
-    """The line, or as much of it as fits, which ends with an ellipsis.
+    """The line, cut to `width` and ended with an ellipsis if it is too long.
 
     >>> cut([("●●", "green"), (" web", "")], 4)
     [('●●', 'green'), (' …', '')]
@@ -109,7 +109,7 @@ def cut(line: Line, width: int | None) -> Line:
 
 
 def plain(line: Line) -> str:
-    """The text without its styles."""
+    """The text of a line, without its styles."""
     return "".join(text for text, _ in line)
 
 

@@ -1,7 +1,7 @@
-"""SIGHUP reads everything again instead of ending the process, as in other daemons.
+"""Makes SIGHUP reload everything instead of ending the process, as in other daemons.
 
-The handler runs between any two steps of the main thread, which may hold locks. It therefore only leaves a
-note, and a thread acts on it.
+The signal handler may run between any two steps of the main thread, which may hold locks. Therefore the
+handler only leaves a note, and another thread acts on it.
 """
 
 import os
@@ -15,9 +15,9 @@ from types import FrameType
 
 
 class Hangups:
-    """A context in which SIGHUP does not end the process. One that arrives early is kept for `answer`.
+    """A context in which SIGHUP does not end the process. Early signals are kept for `answer`.
 
-    If the terminal that the process was started in is gone, SIGHUP ends the process nevertheless: nobody
+    If the process was started in a terminal that is gone, SIGHUP still ends the process, because nobody
     expects a daemon to outlive a closed window.
     """
 
@@ -35,7 +35,7 @@ class Hangups:
 
     @contextmanager
     def answer(self, act: Callable[[], None]) -> Iterator[None]:
-        """Call `act` for the signals inside this context, once for those that arrive at the same time."""
+        """Call `act` for each signal inside this context. Signals that arrive together cause one call."""
         thread = Thread(target=self._run, args=(act,), name="hangup", daemon=True)
         thread.start()
         try:

@@ -1,8 +1,8 @@
-"""The heat map of a scale set on a terminal, from the JSON of the daemon.
+"""The heat map of a scale set on a terminal, from the daemon's JSON.
 
-The letter is the image, "a" the declared one, and the sign before it is the health: none for healthy, "~" in
-transition, "!" unhealthy, "_" deallocated, "x" being deleted. "*" behind it means protected. Colour repeats
-that and adds nothing.
+A letter stands for an image, and "a" for the declared image. The sign before it shows the health: none for
+healthy, "~" for in transition, "!" for unhealthy, "_" for deallocated, "x" for being deleted. A "*" after it
+means protected. Colours only repeat this.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,7 +55,7 @@ def _lines(map_: Json, width: int) -> Iterator[Line]:
 
 
 def _abbreviated(name: str) -> str:
-    """A domain for a narrow window.
+    """The name of a domain, abbreviated for a narrow window.
 
     >>> _abbreviated("update domain 3"), _abbreviated("zone 1")
     ('UD 3', 'zone 1')
@@ -64,7 +64,7 @@ def _abbreviated(name: str) -> str:
 
 
 def full_name(domain: str) -> str:
-    """A domain as a person may have read it in a narrow window.
+    """The full name of a domain, which a person may have read abbreviated in a narrow window.
 
     >>> full_name("UD 3"), full_name("zone 1, UD 3"), full_name("fault domain 2")
     ('update domain 3', 'zone 1, update domain 3', 'fault domain 2')

@@ -1,4 +1,4 @@
-"""`reconciler history`: the rollouts of one scale set that the daemon has seen."""
+"""`reconciler history`: the last rollouts of a scale set, as recorded by the daemon."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ from reconciler.cli.verb import Verb
 def history(**given: Any) -> None:
     """Show the last rollouts of a scale set, the latest first.
 
-    NAME is the name of its spec. The daemon knows the rollouts since it started, and the one that was in
-    progress then.
+    NAME is the name of its spec. The daemon knows the rollouts that have begun since it started, and the one
+    that was in progress at that time.
     """
     from reconciler.cli.acts.history import act
 

@@ -1,7 +1,7 @@
 """A row for every instance of a scale set, for `status --instances`.
 
-Each one is listed: also those that are being deleted, those that a person attached, and those that no upgrade
-reaches.
+No instance is left out, not even those that are being deleted, were attached by hand, or are out of reach of
+any upgrade.
 """
 
 from collections.abc import Sequence
@@ -33,11 +33,11 @@ COLUMNS = (
 def instance_rows(
     desired: ScaleSet, exact: ScaleSet | None, model: Model, instances: Sequence[Instance], at: datetime
 ) -> list[dict[str, Any]]:
-    """The rows of one scale set, by COLUMNS. A value is None if Azure does not report it.
+    """The rows of one scale set, with the keys in COLUMNS. A value is None if Azure does not report it.
 
-    `exact` is the spec with the version that `latest` means, None if that is unknown. It is then unknown too
-    what is up to date. "since" is when the provisioning state last changed. "leftOut" says why no upgrade
-    reaches an instance that is not up to date.
+    `exact` is the spec with the version that `latest` stands for, or None if that version is unknown. In that
+    case, "upToDate" is None. "since" is when the provisioning state last changed. "leftOut" says why no
+    upgrade reaches an instance that is not up to date.
     """
     found = members(exact, model, Observed(at), instances) if exact else ()
     by_id = {each.instance.id: each for each in found}

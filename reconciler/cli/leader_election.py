@@ -1,4 +1,4 @@
-"""The options of leader election, with the names that the components of Kubernetes use."""
+"""The options for leader election, named as in Kubernetes components."""
 
 import functools
 from collections.abc import Callable
@@ -14,7 +14,10 @@ from reconciler.cluster.timing import Timing
 
 @dataclass(frozen=True, slots=True)
 class ElectionOptions:
-    """The Lease that decides which replica acts. `namespace` is "" for that of the Pod."""
+    """The Lease that decides which replica acts, and its timing.
+
+    `namespace` is "" for the namespace of the Pod or of the current context.
+    """
 
     name: str
     namespace: str
@@ -22,7 +25,10 @@ class ElectionOptions:
 
 
 def leader_election_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command its `election`, None without --leader-elect. Raises UsageError."""
+    """Add the options for leader election to a command, and pass it `election`.
+
+    `election` is None without --leader-elect. Raises UsageError if the durations are inconsistent.
+    """
 
     @click.option(
         "--leader-elect",

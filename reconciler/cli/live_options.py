@@ -1,4 +1,4 @@
-"""The options that name live scale sets: by subscription and resource group."""
+"""The options that select live scale sets, by subscription and resource group."""
 
 import re
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from reconciler.spec.shape import fields
 
 
 class Part(click.ParamType[str]):
-    """A part of a target, in the form that the schema of specs requires."""
+    """A part of a target, in the form that the spec schema requires."""
 
     def __init__(self, field: str) -> None:
         self.name = field
@@ -24,7 +24,7 @@ class Part(click.ParamType[str]):
 
 
 def subscription_option(description: str) -> Callable[[Any], Any]:
-    """The option --subscription, as `subscriptions`."""
+    """The option --subscription, which is passed as `subscriptions`."""
     return click.option(
         "--subscription",
         "subscriptions",

@@ -1,4 +1,4 @@
-"""The live scale sets that a command line names: by subscription, resource group and name."""
+"""The live scale sets that a command line selects, by subscription, resource group and name."""
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -11,7 +11,7 @@ from reconciler.spec.scale_set import Target
 
 
 def scopes_of(subscriptions: Iterable[str], resource_groups: Iterable[str]) -> list[Scope]:
-    """The lists to read: one for each subscription, or for each of these resource groups in it."""
+    """The lists to read: one for each subscription, or one for each of these resource groups within it."""
     groups = tuple(dict.fromkeys(map(str.casefold, resource_groups))) or (None,)
     within = dict.fromkeys(map(str.casefold, subscriptions))
     return [Scope(subscription, group) for subscription in within for group in groups]
@@ -39,5 +39,5 @@ def unknown_names(live: Sequence[Live], names: Iterable[str]) -> list[str]:
 
 
 def is_named(target: Target, names: Iterable[str]) -> bool:
-    """Whether one of these names, which may contain * and ?, is that of the scale set."""
+    """Whether the scale set has one of these names, which may contain * and ?."""
     return any(fnmatchcase(target.name.casefold(), name.casefold()) for name in names)

@@ -1,4 +1,4 @@
-"""The live table of `run` and of `status --watch`: lines that are painted again as they change."""
+"""The live table of `run` and `status --watch`. Its lines are repainted as they change."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -12,10 +12,10 @@ _PAINTS_PER_SECOND = 4
 
 
 class Shown(Protocol):
-    """What is painted."""
+    """Content that the live table can paint."""
 
     def rendered(self, width: int | None) -> Lines:
-        """Its lines, each cut to `width`."""
+        """The lines to paint, each cut to `width` unless it is None."""
         ...
 
 
@@ -26,11 +26,11 @@ def live_table(
     is_alone: bool,
     is_over: Callable[[], bool] = lambda: False,
 ) -> Live:
-    """A live table on this console. `table` is given its height, None once `is_over`.
+    """A live table on this console. `table` gets the height in lines, or None once `is_over`.
 
-    It never fills more than the window, because every paint would then leave lines behind. If nothing else is
-    written, it `is_alone` on the alternate screen of the terminal, so that a new size of the window leaves
-    nothing behind either.
+    The table never fills more than the window, because every repaint would then leave lines behind.
+    `is_alone` means that nothing else is written. The table then uses the alternate screen of the terminal,
+    so that resizing the window leaves nothing behind either.
     """
 
     def painted() -> Lines:

@@ -1,10 +1,10 @@
-"""Whether an address is one of this host alone."""
+"""Tells whether an address belongs to this host alone."""
 
 from ipaddress import ip_address
 
 
 def is_local(host: str) -> bool:
-    """Whether only this host is reached at that address.
+    """Whether the address reaches only this host.
 
     >>> is_local("localhost"), is_local("::1"), is_local("10.0.0.7"), is_local("reconciler.example.com")
     (True, True, False, False)

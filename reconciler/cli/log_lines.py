@@ -25,7 +25,7 @@ _SUBJECT: Mapping[str, str] = {
 
 
 def log_lines(format_: str) -> logging.Handler:
-    """Writes each record to standard error, as one line of this format."""
+    """A handler that writes each record to standard error, as one line in this format."""
     handler = logging.StreamHandler(sys.stderr)
     text = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
     handler.setFormatter(_Json() if format_ == "json" else text)
@@ -33,7 +33,7 @@ def log_lines(format_: str) -> logging.Handler:
 
 
 class _Json(logging.Formatter):
-    """One JSON object a line, with the names that Flux and other controllers use: ts, level, msg."""
+    """One JSON object per line, with the field names of Flux and other controllers: ts, level, msg."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {

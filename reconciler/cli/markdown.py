@@ -1,7 +1,8 @@
-"""A plan as a comment on a pull request.
+"""A plan or a rehearsal as a comment on a pull request.
 
-A forge refuses a comment that is too long, so a large fleet is folded. First, scale sets that roll out alike
-share a block. Then the batches are omitted. At last only the first groups are shown.
+A forge rejects a comment that is too long, so the comment on a large fleet is shortened step by step. First,
+scale sets with the same rollout share a block. Next, the batches are omitted. Finally, only the first groups
+are shown.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ _FEW = 10  # scale sets that are not folded together
 
 
 def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -> str:
-    """The whole comment, at most LONGEST characters. For the shape of a plan see `prediction.report`."""
+    """The comment for a plan, at most LONGEST characters. `prediction.report` defines `shown`."""
     every_note = (plan_text.base(shown), plan_text.others(shown), *notes)
     return _comment(
         "plan",
@@ -51,7 +52,7 @@ def rehearsal(shown: Json, notes: Sequence[str] = ()) -> str:
 
 
 def _risks(shown: Json, warnings: Sequence[str]) -> str:
-    """What could go wrong, or that nothing is known. "" if nothing rolls out and nothing is wrong."""
+    """The paragraph about risks, or "" if nothing rolls out and there is nothing to warn about."""
     if lines := [*warnings, *plan_text.risks(shown)]:
         return f"What could go wrong:\n\n{_bullets(lines)}"
     return "What could go wrong: nothing that is known." if shown["summary"]["rollingOut"] else ""
@@ -65,7 +66,7 @@ def _comment(
     notes: Iterable[str],
     *paragraphs: str,
 ) -> str:
-    """`warnings` and `paragraphs` are markdown already."""
+    """A comment of at most LONGEST characters. `warnings` and `paragraphs` are Markdown already."""
     top = [
         f"**{literal(first_line)}**",
         _table(plan_text.WAVE_HEADER, plan_text.waves(shown)),
@@ -85,7 +86,7 @@ def _comment(
 
 
 def _folded(shown: Json, details: Sequence[str]) -> Sequence[str]:
-    """The scale sets, as one line if they are many: what concerns all of them must not be scrolled away."""
+    """The details of the scale sets. If there are many, they are collapsed, and the summary stays in view."""
     if len(details) <= _FEW:
         return details
     number = count(shown["summary"]["rollingOut"], "scale set")
@@ -93,7 +94,7 @@ def _folded(shown: Json, details: Sequence[str]) -> Sequence[str]:
 
 
 def _rehearsal_section(shown: Json) -> list[str]:
-    """The rehearsal that is part of a plan."""
+    """The paragraphs about the rehearsal of a plan, or none if it has no rehearsal."""
     summary, halts, rest = rehearsal_text.section(shown)
     return [f"**{literal(summary)}**", _bullets(halts), literal(rest)] if summary else []
 
@@ -104,7 +105,7 @@ def _bullets(lines: Iterable[str]) -> str:
 
 
 def _fit(parts: Sequence[str], longest: int, tell_left: Callable[[int], str]) -> Iterator[str]:
-    """As many parts as fit, and a last one that counts those that are left out."""
+    """As many parts as fit into `longest`, and a last part that counts the omitted ones."""
     used = 0
     for position, each in enumerate(parts):
         used += length(each) + 2
@@ -119,7 +120,7 @@ def _first_line(shown: Json) -> str:
 
 
 def _details(shown: Json) -> Iterator[list[str]]:
-    """The scale sets, from the most detailed form to the shortest."""
+    """The details of the scale sets in several forms, from the most detailed to the shortest."""
     alone, groups = plan_text.alone(shown), plan_text.groups(shown)
     yield [_block(each, shown["at"], with_batches=True) for each in alone]
     yield [_block(each, shown["at"], with_batches=True) for each in groups]
@@ -142,12 +143,12 @@ def _block(group: Group, observed_at: str, *, with_batches: bool) -> str:
 
 
 def _names(names: Sequence[str]) -> str:
-    """As many names as fit, and how many are left out."""
+    """As many names as fit, and the number of omitted names."""
     return ", ".join(_fit([*map(literal, names)], _LONGEST_NAMES, lambda left: f"and {left:,} more"))
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """ "" without rows."""
+    """A table of escaped cells, cut if it is too long, or "" if there are no rows."""
     blank = [""] * (len(header) - 2)
     lines = [row(*map(literal, cells)) for cells in rows]
     shown = _fit(lines, _LONGEST_TABLE, lambda left: row("…", f"and {left:,} more", *blank))

@@ -1,4 +1,4 @@
-"""A table in Markdown, as forges show it."""
+"""A Markdown table, as forges render it."""
 
 import re
 from collections.abc import Sequence
@@ -15,17 +15,17 @@ _CODE = re.compile("&#96;(.+?)&#96;")  # two backticks, once escaped
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[str]) -> str:
-    """The table of these rows, "" if there are none."""
+    """The table of these rows, or "" if there are none."""
     return "\n".join([row(*header), row(*["---"] * len(header)), *rows]) if rows else ""
 
 
 def row(*cells: str) -> str:
-    """A row of these cells, which are escaped."""
+    """A row of these cells, which must already be escaped."""
     return f"| {' | '.join(cells)} |"
 
 
 def literal(text: str) -> str:
-    """The text, on one line and not too long, so that a forge shows it as it is.
+    """The text on one line, cut if it is too long, and escaped so that a forge shows it literally.
 
     >>> literal("web_0 | <b> costs $5")
     'web&#95;0 &#124; &#60;b&#62; costs &#36;&#8203;5'

@@ -1,4 +1,4 @@
-"""The line by which an editor finds the schema of a spec."""
+"""Finds the schema that the first line of a spec names for editors."""
 
 from itertools import takewhile
 from os.path import relpath
@@ -8,11 +8,11 @@ from reconciler.spec.shape import SPEC_SCHEMA
 
 
 def spec_schema(specs: Path) -> str:
-    """The path from a directory of specs to the schema of this repository, "" if it has none.
+    """The relative path from a directory of specs to the spec schema, or "" if there is none.
 
     The schema is in a directory named schemas, where `reconciler schema spec --to schemas` puts it. The
-    directories above the specs are searched, up to the root of their git repository. Without a repository,
-    only the first one is searched: a file further up may belong to something else.
+    directories above the specs are searched, up to the root of their git repository. Outside a repository,
+    only the nearest one is searched, because a file further up may belong to something else.
     """
     real = specs.resolve()
     parents = list(real.parents)

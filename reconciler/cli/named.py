@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 
 def unknown_name(name: str, names: Collection[str], errors: Sequence[str] = ()) -> str:
-    """The error that no spec has this name, with a suggestion; or why no spec is in force.
+    """The error that no spec has this name, with a suggestion, or why no spec is in force.
 
     >>> print(unknown_name("wbe", ["api", "web"]))
     no spec in force is named 'wbe'; did you mean web?

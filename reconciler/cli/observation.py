@@ -40,7 +40,7 @@ class _Declared(Immediate):
         return None
 
     def _authors(self, _commit: str, lines: Lines) -> tuple[Author, ...]:
-        """The authors according to the specs that the scale sets are from."""
+        """The authors, according to the specs that declare the scale sets."""
         files = {path for path, _ in lines}
         of = next((each for each in self.scale_sets if f"{each.name}.yaml" in files), None)
         return self.specs.authors(of, self.specs.commit) if self.specs and of else ()
@@ -49,8 +49,10 @@ class _Declared(Immediate):
 def observe_fleet(
     scale_sets: Sequence[ScaleSet], session: Session, *, by_group: bool, specs: Specs | None = None
 ) -> FleetObservation:
-    """Observe all these scale sets. Names and targets must be unique, as `validate` requires. `specs` are the
-    specs that declare them, if any.
+    """Observe all these scale sets.
+
+    Their names and targets must be unique, as `validate` requires. `specs` are the specs that declare them,
+    if any.
     """
     source = _Declared(scale_sets, specs)
     store = FleetAccess(Specs(source), session, by_group).reconciler().once(act=False)

@@ -1,7 +1,7 @@
-"""Options that several verbs share: the Azure endpoint and the output format.
+"""Options that several verbs share, such as the Azure endpoint and the output format.
 
-The first kind can be given as a VMSS_RECONCILER_ variable too, which is how a Deployment sets it, and the
-options of `source` likewise.
+Most of them can also be set with a VMSS_RECONCILER_ variable, which is how a Deployment sets them. So can the
+options in `source`.
 """
 
 import functools
@@ -52,7 +52,7 @@ class Address(click.ParamType[tuple[str, int]]):
 
 
 class Url(click.ParamType[str]):
-    """A URL with one of these schemes and a host, without credentials or path."""
+    """A URL that has one of these schemes and a host, but no credentials and no path."""
 
     name = "url"
 
@@ -77,7 +77,7 @@ class Url(click.ParamType[str]):
 
 
 class Tenant(click.ParamType[str]):
-    """The id of a tenant. In a variable, several are separated by commas or spaces."""
+    """The id of a tenant. In an environment variable, several are separated by commas or spaces."""
 
     name = "tenant"
 
@@ -115,7 +115,10 @@ server_option = click.option(
 
 
 def azure_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command its `session`, from --arm-endpoint and --auxiliary-tenant, until it ends."""
+    """Add --arm-endpoint and --auxiliary-tenant to a command, and pass it a `session`.
+
+    The session is closed when the command ends.
+    """
 
     @_session_on_demand
     @functools.wraps(command)
@@ -165,7 +168,7 @@ _arm_endpoint_option = click.option(
 
 
 def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command its `fleet`, from the options of `specs_options` and `azure_options`."""
+    """Add the options for specs and Azure to a command, and pass it a `fleet`."""
 
     @fleet_on_demand
     @functools.wraps(command)
@@ -176,9 +179,9 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def fleet_on_demand(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command `open_fleet`, which opens the fleet of these options, and loads the SDK of Azure.
+    """Add the options for specs and Azure to a command, and pass it `open_fleet`.
 
-    It may raise UsageError.
+    `open_fleet` opens the fleet, which loads the Azure SDK. It may raise UsageError.
     """
 
     @specs_on_demand

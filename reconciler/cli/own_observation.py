@@ -1,4 +1,4 @@
-"""The store of `status` and `why` if no daemon responds: observed by the command itself."""
+"""The store that `status` and `why` show if no daemon responds. The command observes the fleet itself."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from reconciler.daemon import report
 
 
 def observed_store(fleet: FleetAccess, server: str) -> dict[str, Any]:
-    """Observe the fleet, and take no step. No daemon responds at `server`."""
+    """Observe the fleet without taking a step, after a note that no daemon responds at `server`."""
     announce(fleet.session)
     click.echo(f"no daemon responds at {server}, so nothing will happen", err=True)
     own = fleet.reconciler(finds_orphans=True).once(act=False)

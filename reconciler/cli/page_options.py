@@ -1,4 +1,4 @@
-"""The options of sign-in to the page, and of what may be done there."""
+"""The options for signing in to the page, and for what people may do there."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -14,7 +14,10 @@ _T = TypeVar("_T")
 
 
 class _Parsed(click.ParamType[_T]):
-    """What `parse` reads, or the ValueError that it raises. `between` separates several in a variable."""
+    """A value that `parse` reads. A ValueError of `parse` becomes a usage error.
+
+    In an environment variable, the characters of `between` separate several values.
+    """
 
     def __init__(self, name: str, parse: Callable[[str], _T], between: str = ", ") -> None:
         self.name = name
@@ -37,7 +40,10 @@ class _Parsed(click.ParamType[_T]):
 
 
 def page_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command its `sign_in`, None without --page-user-header. Raises UsageError."""
+    """Add the options for sign-in to a command, and pass it `sign_in`.
+
+    `sign_in` is None without --page-user-header. Raises UsageError if an option is missing.
+    """
 
     @click.option(
         "--page-user-header",

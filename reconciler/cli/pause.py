@@ -1,4 +1,4 @@
-"""`reconciler pause`: stop every write to the fleet or to scale sets, by a tag and without a commit."""
+"""`reconciler pause`: stop all writes to the fleet or to scale sets, with a tag instead of a commit."""
 
 from typing import Any
 
@@ -29,9 +29,10 @@ def pause(**given: Any) -> None:
     """Pause the fleet or scale sets: nothing is written to them until `reconciler resume`.
 
     With --all, the running daemon stops writing at once. The tag vmss-reconciler-pause is written to the
-    resource group in `spec.pauseTag` of the Fleet, which every daemon reads before each write, or else to
-    every declared scale set. With NAMES or --selector it is written to those scale sets. This needs
-    permission to write tags, and no daemon. Azure finishes a batch that is in progress.
+    resource group in `spec.pauseTag` of the Fleet, and every daemon reads that tag before each write. If the
+    Fleet names no resource group, the tag is written to every declared scale set. With NAMES or --selector,
+    it is written to those scale sets. The command needs permission to write tags, but it does not need a
+    daemon. Azure finishes a batch that is in progress.
     """
     from reconciler.cli.acts.pause import act
 

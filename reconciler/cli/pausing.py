@@ -1,4 +1,4 @@
-"""Options of `pause` and `resume`."""
+"""The options that `pause` and `resume` share."""
 
 import re
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ pause_tag_option = click.option(
 def check_scope(
     names: Sequence[str], selector: tuple[Requirement, ...] | None, *, is_all: bool, is_tag_given: bool
 ) -> None:
-    """Raises UsageError unless either the fleet or scale sets are named."""
+    """Raise UsageError unless either the fleet or some scale sets are named."""
     if is_all and (names or selector is not None):
         raise click.UsageError("--all cannot be combined with names or --selector")
     if not (is_all or names or selector is not None):

@@ -1,4 +1,4 @@
-"""What `reconciler upgrade` shows of the instances that were picked."""
+"""The text that `reconciler upgrade` prints about the picked instances."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,9 +20,9 @@ _NOTHING_DONE = "nothing was done; pass --yes to do it"
 
 
 def show_offer(offer: Json, row: Json, *, is_trial: bool) -> None:
-    """Print what happens to which instances. Ends the command if there is nothing to upgrade.
+    """Print what will happen to which instances. Ends the command if there is nothing to upgrade.
 
-    `offer` is as in `reconciler.daemon.report.pick_offer`, and `row` as in `state`.
+    `offer` has the shape of `reconciler.daemon.report.pick_offer`, and `row` that of `state` there.
     """
     for line in _described(offer, row):
         click.echo(line)
@@ -35,7 +35,7 @@ def show_offer(offer: Json, row: Json, *, is_trial: bool) -> None:
 
 
 def _described(offer: Json, row: Json) -> Iterator[str]:
-    """What happens to which instances, what blocks it now, and what ends that."""
+    """What will happen to which instances, what blocks that now, and what would end the block."""
     going = [each for each in offer["instances"] if not each["obstacle"]]
     left = [each for each in offer["instances"] if each["obstacle"]]
     if going:

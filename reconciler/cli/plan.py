@@ -48,9 +48,10 @@ from reconciler.cli.verb import Verb
 def plan(**given: Any) -> None:
     """Show what will happen to how many instances, when, and what could go wrong.
 
-    The forecast is of the whole fleet: the daemon's own decisions, with waves, caps and windows, simulated as
-    if nothing fails. With --selector, only what it does to the scale sets that fit is shown. Reads the specs
-    and Azure, and writes to neither. What a rehearsal finds does not change the exit code.
+    The forecast covers the whole fleet. It simulates the daemon's own decisions, with waves, caps and
+    windows, and assumes that nothing fails. With --selector, only the scale sets that match are shown. The
+    command reads the specs and Azure, and writes to neither. The result of a rehearsal does not change the
+    exit code.
     """
     from reconciler.cli.acts.plan import act
 

@@ -1,4 +1,4 @@
-"""A plan on a terminal: lines about all of it, then a block for each scale set or group of them."""
+"""A plan for a terminal: lines about the whole plan, then a block for each scale set or group."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ MOST_BLOCKS = 10  # more are shown as groups
 
 
 def plan(found: Json, notes: Sequence[str]) -> list[RenderableType]:
-    """A headline, waves and risks, every scale set, and the batches."""
+    """The parts of a plan: headline, waves, risks, every scale set, and the batches."""
     shown: list[RenderableType] = [*overview(found), *warnings(plan_text.risks(found))]
     if lines := plan_text.on_failure(found):
         shown += [Text(), *map(Text, lines)]
@@ -27,7 +27,7 @@ def plan(found: Json, notes: Sequence[str]) -> list[RenderableType]:
 
 
 def rehearsal(found: Json) -> list[RenderableType]:
-    """The rehearsal that is part of a plan."""
+    """The lines about the rehearsal of a plan, or none if it has no rehearsal."""
     summary, halts, rest = rehearsal_text.section(found)
     if not summary:
         return []
@@ -54,7 +54,7 @@ def warnings(lines: Sequence[str]) -> list[RenderableType]:
 
 
 def groups(found: Json) -> list[plan_text.Group]:
-    """What has a block: each scale set that rolls out, or groups if there are many."""
+    """The groups that have a block. Each scale set is a group by itself, unless there are many."""
     alone = plan_text.alone(found)
     return alone if len(alone) <= MOST_BLOCKS else plan_text.groups(found)
 

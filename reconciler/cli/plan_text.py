@@ -24,7 +24,7 @@ _FEW = 3  # names that come before a sentence about them; more come after it
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Scale sets with the same rollout at different times. `row` is that of the first one."""
+    """Scale sets with the same rollout at different times. `row` is the row of the first one."""
 
     names: tuple[str, ...]
     row: Json
@@ -48,13 +48,15 @@ def headline(plan: Json) -> str:
 
 
 def _is_blocked(row: Json) -> bool:
-    """Whether it should be upgraded, and is not."""
+    """Whether the change affects the scale set, but no upgrade would begin there."""
     return row["changed"] and not row["forecast"] and row["status"] not in {Status.READY, Status.SUSPENDED}
 
 
 def timing(plan: Json) -> str:
-    """When the plan begins and ends, and how many instances are unavailable at worst. "" if nothing rolls
-    out."""
+    """When the rollouts begin and end, and how many instances are unavailable at worst.
+
+    "" if nothing rolls out.
+    """
     summary, waves = plan["summary"], plan["waves"]
     if not summary["rollingOut"]:
         return ""
@@ -71,7 +73,7 @@ def _share(loss: Json) -> str:
 
 
 def _in_all(plan: Json) -> str:
-    """How many instances are unavailable at the worst moment. "" for a single scale set."""
+    """How many instances are unavailable at the worst moment, or "" for a single scale set."""
     summary = plan["summary"]
     if summary["rollingOut"] < 2:
         return ""
@@ -80,7 +82,7 @@ def _in_all(plan: Json) -> str:
 
 
 def waves(plan: Json) -> list[tuple[str, ...]]:
-    """The cells of each wave, as in WAVE_HEADER. Empty if there is only one wave."""
+    """The cells for each wave, in the order of WAVE_HEADER. Empty if there is only one wave."""
     if len(plan["waves"]) < 2:
         return []
     return [
@@ -100,17 +102,17 @@ WAVE_HEADER = ("Wave", "Begins", "Ends", "Scale sets", "Instances", "First")
 
 
 def risks(plan: Json) -> list[str]:
-    """One line for each risk, with the scale sets that it is about."""
+    """One line for each risk, with the scale sets that it concerns."""
     return [named_line(each["message"], each["scaleSets"]) for each in plan["risks"]]
 
 
 def base(plan: Json) -> str:
-    """What the specs are compared with. "" if it is Azure alone, as in a rehearsal."""
+    """The commit that the specs are compared with, or "" if they are compared only with Azure."""
     return f"compared with commit {plan['base'][:10]}" if plan.get("base") else ""
 
 
 def on_failure(plan: Json) -> list[str]:
-    """What follows if an image fails, and how a person stops the change. Empty if nothing rolls out."""
+    """What happens if an image fails, and how a person can stop the change. Empty if nothing rolls out."""
     groups = plan["summary"]["onFailure"]
     if not groups:
         return []
@@ -141,7 +143,10 @@ _HOW_TO_STOP = (
 
 
 def others(plan: Json) -> str:
-    """The rollouts that are not part of the change, in one line. "" if there are none."""
+    """Everything except the rollouts of the change, in one line, or "" if there is nothing.
+
+    That is: scale sets without an upgrade, other rollouts, and changed settings of the Fleet.
+    """
     summary, rows = plan["summary"], plan["scaleSets"]
     still = Counter(row["reason"] or "not read" for row in rows if not row["forecast"])
     reasons = ", ".join(f"{amount:,} {reason}" for reason, amount in sorted(still.items()))
@@ -168,7 +173,7 @@ def groups(plan: Json) -> list[Group]:
 
 
 def alone(plan: Json) -> list[Group]:
-    """Like `groups`, but with each scale set by itself."""
+    """The scale sets of the change that roll out, each in a group by itself."""
     return [
         Group((row["name"],), row, _first(row), _last(row))
         for row in plan["scaleSets"]
@@ -177,7 +182,7 @@ def alone(plan: Json) -> list[Group]:
 
 
 def group_headline(group: Group, observed_at: str) -> str:
-    """A group in one line."""
+    """The headline of a group, in one line."""
     if len(group.names) == 1:
         return f"{group.names[0]}: {forecast.headline(group.row)}"
     during = f"{forecast.moment(group.begins, observed_at)} to {forecast.moment(group.ends, observed_at)}"
@@ -210,7 +215,7 @@ def _image(change: Json) -> str:
 
 
 def _series(before: str, after: str) -> str:
-    """The offer and the SKU of two versions of one platform image."""
+    """The offer and the SKU, if both are versions of one platform image, otherwise ""."""
     one, other = before.split(":"), after.split(":")
     if len(one) != 4 or one[:3] != other[:3]:
         return ""
@@ -233,7 +238,7 @@ def _end(summary: Json, at: str) -> str:
 
 
 def named_line(message: str, names: Sequence[str]) -> str:
-    """A sentence with the scale sets that it is about: a few come first, many come last."""
+    """A message with the names of its scale sets: in front if there are few, at the end if there are many."""
     if not names:
         return message
     if len(names) <= _FEW:
@@ -242,7 +247,7 @@ def named_line(message: str, names: Sequence[str]) -> str:
 
 
 def _shape(row: Json) -> str:
-    """What is the same in two rollouts that differ only in their times and instance ids."""
+    """A key that is equal for rollouts that differ only in their times and instance ids."""
     found = row["forecast"]
     batches = [(each["domain"], each["instances"], each["canary"]) for each in found["batches"]]
     rest = [
@@ -254,7 +259,7 @@ def _shape(row: Json) -> str:
 
 
 def _pause(wait: Json) -> timedelta | None:
-    """The length of a soak in whole minutes. None for a wait for others, which is of no fixed length."""
+    """The length of a soak in whole minutes, or None for any other wait, because its length is not fixed."""
     meaning = meaning_of(wait["reason"])
     if meaning is None or not meaning.is_pause or not wait["until"]:
         return None

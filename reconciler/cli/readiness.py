@@ -1,7 +1,7 @@
 """The checks of `reconciler check`: whether the first rollout will work.
 
-A failed check stops only the checks that depend on it. Whether a scale set can be rolled out is the daemon's
-own observation and decision, without the step.
+A failed check stops only the checks that depend on it. To check a scale set, this module observes it and
+decides as the daemon does, but takes no step.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ _MOST_SKEW = timedelta(minutes=5)  # beyond it Azure takes a token for expired o
 
 
 def readiness(fleet: FleetAccess) -> Iterator[Finding]:
-    """All findings, in the order in which the checks depend on each other."""
+    """All findings. Each check comes after the checks that it depends on."""
     fleet.specs.refresh()
     yield from _specs(fleet.specs)
     who = _identity(fleet.session)
@@ -106,7 +106,7 @@ def _auxiliary(session: Session, tenant: str) -> Finding:
 
 
 def _network(session: Session) -> tuple[Finding, Finding]:
-    """Whether Azure Resource Manager responds, and whether this machine has the same time."""
+    """Whether Azure Resource Manager responds, and whether the clock of this machine agrees with it."""
     try:
         response = network.probe(session.endpoint)
     except AzureFailure as failure:
@@ -120,7 +120,7 @@ def _network(session: Session) -> tuple[Finding, Finding]:
 def _subscriptions(
     states: Sequence[ScaleSetState], fleet: FleetAccess, errors: Sequence[str]
 ) -> Iterator[Finding]:
-    """Whether each list that a sweep reads can be read."""
+    """For each list that a sweep reads, whether it can be read."""
     scopes = {scope_of(each.desired.target, by_group=fleet.list_by_resource_group) for each in states}
     for scope in sorted(scopes, key=str):
         about = str(scope).removeprefix("subscription ")
@@ -132,7 +132,7 @@ def _subscriptions(
 
 
 def _status(outcome: Outcome, held: str) -> tuple[Result, str]:
-    """Whether anything blocks a rollout. `held` says why the scale set is on hold, "" if it is not."""
+    """Whether anything blocks a rollout. `held` says why the scale set is on hold, or is "" if it is not."""
     if held and outcome.reason != Reason.NOT_FOUND:
         return Result.SKIPPED, f"{held}; otherwise: {outcome.line}"
     if outcome.status in {Status.STALLED, Status.FAILING}:

@@ -19,7 +19,7 @@ from reconciler.spec.label import Requirement
 def reconcile(*, names: tuple[str, ...], selector: tuple[Requirement, ...] | None, server: str) -> None:
     """Have the daemon reconcile scale sets now, and not only when they are due.
 
-    NAMES are the names of their specs. Every rule of a rollout applies as always. It works only from the host
+    NAMES are the names of their specs. All rules of a rollout still apply. The command works only on the host
     of the daemon, for example through `kubectl port-forward`.
     """
     check_chosen(names, selector)

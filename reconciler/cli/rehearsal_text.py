@@ -31,7 +31,8 @@ def halts(found: Json) -> list[str]:
 def _halt(halt: Json) -> str:
     """Why a group of scale sets halts, and what a person has to do.
 
-    The message of one that is Stalled ends with that already. What several have in common does not.
+    The message of a Stalled scale set already ends with the next step, but a message that several scale sets
+    share does not.
     """
     meaning = meaning_of(halt["reason"] or "")
     if meaning is None:
@@ -41,18 +42,18 @@ def _halt(halt: Json) -> str:
 
 
 def faults(found: Json) -> str:
-    """The faults and their effects, in one line. "" if there is none."""
+    """The faults and their effects in one line, or "" if there are none."""
     return "; ".join(f"{each['fault']}: {each['effect']}" for each in found["faults"])
 
 
 def approvals(found: Json) -> str:
-    """Whose approvals were given at once. "" if none was needed."""
+    """The scale sets whose approvals were given at once, or "" if no approval was needed."""
     names = list(dict.fromkeys(each["scaleSet"] for each in found["approvals"]))
     return f"approvals given at once: {join(names)}" if names else ""
 
 
 def summary(found: Json) -> str:
-    """How many scale sets reach the declared state, in how much simulated time."""
+    """How many scale sets reached the declared state, and how much simulated time passed."""
     totals = found["summary"]
     reasons = Counter(
         each["reason"] or "not reconciled" for each in found["halts"] for _ in each["scaleSets"]
@@ -67,7 +68,10 @@ def summary(found: Json) -> str:
 
 
 def section(plan: Json) -> tuple[str, list[str], str]:
-    """The rehearsal in a plan: its summary, what halts it, and what was done. Empty without one."""
+    """The rehearsal of a plan: its summary, its halts, and its faults and approvals.
+
+    Empty if the plan has no rehearsal.
+    """
     found = plan.get("rehearsal")
     if not found:
         return "", [], ""
@@ -75,7 +79,7 @@ def section(plan: Json) -> tuple[str, list[str], str]:
 
 
 def timeline(row: Json, observed_at: str) -> list[tuple[str, str]]:
-    """When and what, in order. Many steps in a row are folded."""
+    """The times and texts of the events, in order. A long run of steps is folded."""
     return [(forecast.moment(at, observed_at), text) for at, text in _fold_steps(row["timeline"])]
 
 

@@ -1,4 +1,4 @@
-"""`reconciler rehearse`: the declared change, played forward on a copy of the fleet. Writes nothing."""
+"""`reconciler rehearse`: run the declared change on a copy of the fleet. Writes nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,11 @@ from reconciler.cli.verb import Verb
 def rehearse(**given: Any) -> None:
     """Play the declared change forward on a copy of the fleet, with faults if asked.
 
-    The daemon itself runs against the simulator on a virtual clock, so that windows and soaks take no time.
-    Reads the specs and Azure, or with --fleet only the specs, and writes to neither. Approvals are given at
-    once. `unhealthy:2%`: that share of the upgraded instances never becomes healthy. `throttle`: Azure
-    refuses requests with 429. `stuck:1`: one batch whose upgrade never completes. `evict:1`: a Spot instance
-    is evicted during a rollout.
+    The daemon itself runs against the simulator on a virtual clock, so windows and soaks take no real time.
+    The command reads the specs and Azure, or with --fleet only files, and writes nothing. Approvals are given
+    at once. With the fault `unhealthy:2%`, that share of the upgraded instances never becomes healthy. With
+    `throttle`, Azure refuses requests with 429. With `stuck:1`, the upgrade of one batch never completes.
+    With `evict:1`, a Spot instance is evicted during a rollout.
     """
     from reconciler.cli.acts.rehearse import act
 

@@ -1,4 +1,4 @@
-"""This process as one of several replicas: its part in the election, and who leads, for the daemon."""
+"""Makes this process one of several replicas that elect a leader."""
 
 import socket
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not list
 
 
 def elector(options: ElectionOptions, webhooks: tuple[str, int] | None) -> Elector:
-    """The elector of this process. `webhooks` is where it receives them, None if it does not.
+    """The elector for this process. `webhooks` is the address that receives webhooks, or None.
 
-    Raises ClickException if the extra is not installed, or nothing says where Kubernetes is.
+    Raises ClickException if the extra `kubernetes` is not installed, or if no cluster is configured.
     """
     try:
         from reconciler.cluster.kubernetes import KubernetesLease, NoCluster
@@ -34,7 +34,7 @@ def elector(options: ElectionOptions, webhooks: tuple[str, int] | None) -> Elect
 
 
 def reachable(listen: tuple[str, int]) -> str:
-    """The address at which other replicas reach what listens here, "" if it is unknown."""
+    """The address at which other replicas can reach the listener, or "" if it is unknown."""
     host, port = listen
     if host in _WILDCARDS:
         try:
@@ -47,5 +47,5 @@ def reachable(listen: tuple[str, int]) -> str:
 
 
 def _own_address(found: Sequence[tuple[object, object, object, object, tuple[object, ...]]]) -> str:
-    """The first address of this host. In a Pod, its hosts file has it."""
+    """The first address of this host. In a Pod, the hosts file has it."""
     return str(found[0][4][0])

@@ -1,4 +1,4 @@
-"""`reconciler report`: a page of the daemon as a file."""
+"""`reconciler report`: save a page of the daemon to a file."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from reconciler.cli.verb import Verb
 def report(**given: Any) -> None:
     """Write what the daemon shows as a page of its own, for a post-mortem.
 
-    Without NAME it is the page of the fleet, with NAME that of one scale set. Asks the daemon.
+    Without NAME, it is the page of the fleet. With NAME, it is the page of one scale set. Asks the daemon.
     """
     from reconciler.cli.acts.report import act
 

@@ -20,9 +20,10 @@ from reconciler.cli.verb import Verb
 def resume(**given: Any) -> None:
     """Resume the fleet or scale sets that `reconciler pause` has paused.
 
-    Every rollout continues where it was. With --all, the tag on the resource group in `spec.pauseTag` of the
-    Fleet is removed, or else that of every declared scale set, and the running daemon reads it again. A scale
-    set that was paused by name stays paused.
+    Every rollout continues where it was. With --all, the tag is removed from the resource group in
+    `spec.pauseTag` of the Fleet, and scale sets that were paused by name stay paused. If the Fleet names no
+    resource group, the tag is removed from every declared scale set. The running daemon then reads the tags
+    again.
     """
     from reconciler.cli.acts.resume import act
 

@@ -1,4 +1,4 @@
-"""`reconciler retry`: retry a failed image, with a tag on its scale sets."""
+"""`reconciler retry`: retry a failed image, by changing a tag of its scale sets."""
 
 from typing import Any
 
@@ -23,10 +23,10 @@ from reconciler.cli.verb import Verb
 def retry(**given: Any) -> None:
     """Retry an image that has failed, or a rollout that has stopped.
 
-    NAMES are the names of specs. Earlier failures of their images no longer count: a rollback, steps
-    without effect, deadlines. Gates and unhealthy instances still count. With --image, other scale sets
-    may again begin an image that has failed in some (ImageFailedElsewhere). Both are recorded on the tag
-    vmss-reconciler-state, and need permission to write tags.
+    NAMES are the names of specs. Earlier failures of their images no longer count: a rollback, steps without
+    effect, deadlines. Gates and unhealthy instances still count. With --image, other scale sets may again
+    begin an image that has failed in some scale sets (ImageFailedElsewhere). The retry is recorded in the tag
+    vmss-reconciler-state, so the command needs permission to write tags.
     """
     from reconciler.cli.acts.retry import act
 

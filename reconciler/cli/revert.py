@@ -25,9 +25,9 @@ from reconciler.cli.verb import Verb
 def revert(**given: Any) -> None:
     """Declare the last good image of a scale set again, in its spec file.
 
-    NAME is the name of its spec. The last good image is in the tag of the scale set. Only the file changes,
-    for you to commit, and nothing happens in Azure. Other scale sets that refer to the same document of kind
-    Image are named, because they revert too.
+    NAME is the name of its spec. The last good image is read from a tag of the scale set. Only the file
+    changes, and you commit it. Nothing happens in Azure. If other scale sets refer to the same document of
+    kind Image, they revert too, and the command names them.
     """
     from reconciler.cli.acts.revert import act
 

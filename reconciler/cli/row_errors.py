@@ -1,4 +1,4 @@
-"""Errors about names and filters that no scale set of the daemon fits."""
+"""Errors about names and filters that match no scale set of the daemon."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ NOTHING_FITS = "no scale set matches; run `reconciler status` without names or f
 
 
 def rows_named(found: Mapping[str, Any], names: Collection[str]) -> list[dict[str, Any]]:
-    """The scale sets of a store with these names, in this order. End the command if one is missing."""
+    """The scale sets of a store with these names, in this order. Ends the command if one is missing."""
     rows = {row["name"]: row for row in found["scaleSets"]}
     for name in names:
         if name not in rows:
@@ -24,9 +24,9 @@ def rows_named(found: Mapping[str, Any], names: Collection[str]) -> list[dict[st
 def rows_chosen(
     found: Mapping[str, Any], names: Collection[str], selector: tuple[Requirement, ...] | None
 ) -> list[dict[str, Any]]:
-    """The scale sets of a store with these names, and those that fit the selector.
+    """The scale sets of a store with these names, and those that match the selector.
 
-    End the command if one is missing, or if there is none.
+    Ends the command if a name is unknown, or if the selector matches nothing.
     """
     rows = rows_named(found, names)
     if selector is not None:
@@ -38,7 +38,7 @@ def rows_chosen(
 
 
 def check_names(found: Mapping[str, Any], wanted: RowFilter) -> None:
-    """End the command if a name is neither that of a scale set nor that of an orphan."""
+    """End the command if a name belongs to neither a scale set nor an orphan."""
     if found["sweep"] is None:
         return
     known = [each["name"] for each in (*found["scaleSets"], *(found.get("orphans") or ()))]
@@ -48,7 +48,7 @@ def check_names(found: Mapping[str, Any], wanted: RowFilter) -> None:
 
 
 def check_fit(found: Mapping[str, Any], wanted: RowFilter) -> None:
-    """End the command if filters leave nothing of this store."""
+    """End the command if the filters match nothing in this store."""
     if wanted.is_empty or found["scaleSets"] or found["orphans"]:
         return
     if found["sweep"] is None:

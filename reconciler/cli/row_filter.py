@@ -21,9 +21,10 @@ _RANKS = {word: rank for rank, word in enumerate(ORDER)}
 
 @dataclass(frozen=True, slots=True)
 class RowFilter:
-    """A scale set is shown if it fits every part that is set. `statuses` are words of ORDER.
+    """Selects the scale sets that match every field that is set.
 
-    `image` is the declared image or that of the model, in short or in full.
+    `statuses` are words of ORDER. `image` is the declared image or the image of the model, in short or in
+    full.
     """
 
     names: tuple[str, ...] = ()
@@ -37,7 +38,7 @@ class RowFilter:
         return self == RowFilter()
 
     def without_image(self) -> "RowFilter":
-        """The same filter for any image."""
+        """This filter without its `image`."""
         return replace(self, image="")
 
     def fits(self, row: Json) -> bool:
@@ -54,17 +55,17 @@ class RowFilter:
 
 
 def status_of(row: Json) -> str:
-    """The status, also of an orphan and of a scale set that is not checked yet."""
+    """The status of a row. An orphan has one too, and so has a scale set that is not checked yet."""
     return row["status"] or UNCHECKED if "status" in row else ORPHANED
 
 
 def subscription_of(row: Json) -> str:
-    """The id of the subscription, in lower case. "" if the daemon is of an older version."""
+    """The id of the subscription in lower case, or "" if the daemon is an older version."""
     return _segment(row, 2).casefold()
 
 
 def resource_group_of(row: Json) -> str:
-    """The resource group, "" if the daemon is of an older version."""
+    """The resource group, or "" if the daemon is an older version."""
     return _segment(row, 4)
 
 
@@ -79,12 +80,12 @@ def _images(row: Json) -> Sequence[str]:
 
 
 def filtered(store: Json, fits: Callable[[Json], bool]) -> dict[str, Any]:
-    """The store with the scale sets that fit, in the order of ORDER and by name within one status."""
+    """The store with only the rows that fit. Scale sets are sorted by status, as in ORDER, and by name."""
     orphans = [each for each in store.get("orphans") or () if fits(each)]
     rows = sorted((each for each in store["scaleSets"] if fits(each)), key=rank)
     return {**store, "scaleSets": rows, "orphans": orphans}
 
 
 def rank(row: Json) -> tuple[int, str]:
-    """The place of a scale set or an orphan: by its status, then by its name."""
+    """The sort key of a scale set or an orphan: its status, then its name."""
     return _RANKS.get(status_of(row), -1), row["name"]

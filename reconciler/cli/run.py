@@ -1,4 +1,4 @@
-"""`reconciler run`: the daemon, or a single pass."""
+"""`reconciler run`: the daemon, or a single pass over the fleet."""
 
 from pathlib import Path
 from typing import Any
@@ -123,8 +123,8 @@ from reconciler.cli.verb import Verb
 def run(**given: Any) -> None:
     """Bring every scale set to its spec, and keep it there.
 
-    Runs until SIGTERM or SIGINT, then finishes the reconciles in progress. The next start continues every
-    rollout. SIGHUP has it read the specs and their credentials again at once.
+    Runs until SIGTERM or SIGINT, and then finishes the reconciles in progress. The next start continues every
+    rollout. On SIGHUP, it reads the specs and their credentials again at once.
     """
     from reconciler.cli.acts.run import act
 

@@ -1,4 +1,4 @@
-"""Validation errors as SARIF 2.1.0, which code scanning of GitHub and other services read."""
+"""Validation errors as SARIF 2.1.0, which GitHub code scanning and other services read."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ def _location(place: Place) -> dict[str, Any]:
 
 
 def _uri(path: str) -> str:
-    """A relative path as a relative reference, an absolute one as a file URI.
+    """The URI of a path: a relative reference if the path is relative, or else a file URI.
 
     >>> _uri("specs/a b.yaml"), _uri("/srv/specs/web.yaml")
     ('specs/a%20b.yaml', 'file:///srv/specs/web.yaml')

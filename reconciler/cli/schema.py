@@ -1,4 +1,4 @@
-"""`reconciler schema`: the JSON Schemas of what this version reads and writes, for editors and programs."""
+"""`reconciler schema`: the JSON Schemas of the files and output of this version, for editors and programs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ _FILES: Mapping[str, str] = {
 
 
 class _Kind(click.Choice[str]):
-    """A kind of file. The kinds of documents in a spec share one schema."""
+    """A kind of file. All kinds of documents in a spec share one schema."""
 
     name = "kind"
 
@@ -39,11 +39,11 @@ class _Kind(click.Choice[str]):
 def schema(*, kind: str | None, to: Path | None) -> None:
     """Print the JSON Schema of a spec, or of KIND.
 
-    KIND is spec, fleet for the file of `reconciler simulate`, plan for the output of `reconciler plan -o
-    json`, rehearsal for that of `reconciler rehearse -o json`, or config for the configuration file. With
-    --to, the schemas are written to files, which replace those of an earlier version. If a repository has
-    that of specs in a directory named schemas above its specs, `reconciler adopt` begins each spec with the
-    line by which editors find it.
+    KIND is spec, fleet (the file of `reconciler simulate`), plan (the output of `reconciler plan -o json`),
+    rehearsal (the output of `reconciler rehearse -o json`) or config (the configuration file). With --to, the
+    schemas are written to files, which replace those of an earlier version. If a repository has the spec
+    schema in a directory named schemas above its specs, `reconciler adopt` begins each spec with a line that
+    tells editors where it is.
     """
     if to is None:
         click.echo(_text(kind or "spec"), nl=False)
@@ -64,7 +64,7 @@ def _text(kind: str) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write the whole file or nothing."""
+    """Write the file atomically."""
     half = path.with_name(f".{path.name}.part")
     try:
         half.write_text(text, encoding="utf-8")

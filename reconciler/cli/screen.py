@@ -18,7 +18,7 @@ from reconciler.daemon.store import Store
 
 
 class Screen:
-    """Context manager around a run. Log lines go to standard error, so that a pipe gets only the table."""
+    """A context manager around a run. Log lines go to standard error, so that a pipe gets only the table."""
 
     def __init__(self, store: Store, *, log_format: str, log_level: str) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""The secret of the webhooks, in a file that may be replaced while the daemon runs."""
+"""The webhook secret, in a file that may be replaced while the daemon runs."""
 
 import logging
 from pathlib import Path
@@ -17,7 +17,10 @@ class SecretFile:
         self._secret = self._read()
 
     def secret(self) -> bytes:
-        """The secret as the file has it now. While it has none, the last one remains, and the log says so."""
+        """The secret that is in the file now.
+
+        If the file has no secret, the last one stays in use, and an error is logged.
+        """
         try:
             self._secret, error = self._read(), ""
         except click.UsageError as found:

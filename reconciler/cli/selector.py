@@ -1,4 +1,4 @@
-"""Which scale sets a command is about: names, or a selector of labels as in kubectl."""
+"""Selects the scale sets of a command, by name or by a label selector as in kubectl."""
 
 from collections.abc import Collection, Iterable, Mapping
 
@@ -11,7 +11,7 @@ from reconciler.spec.scale_set import ScaleSet
 
 
 class Selector(click.ParamType[tuple[Requirement, ...]]):
-    """Requirements separated by commas: team=web, team!=web, or team."""
+    """Label requirements, separated by commas: team=web, team!=web, or team."""
 
     name = "selector"
 
@@ -41,12 +41,12 @@ selector_option = click.option(
 
 
 def fits_labels(selector: tuple[Requirement, ...] | None, labels: Mapping[str, str]) -> bool:
-    """Whether a scale set with these labels is selected. Without a selector, each is."""
+    """Whether a scale set with these labels is selected. Without a selector, every scale set is."""
     return selector is None or all(part.fits(labels) for part in selector)
 
 
 def check_chosen(names: Collection[str], selector: tuple[Requirement, ...] | None) -> None:
-    """Raises UsageError unless scale sets are named or selected."""
+    """Raise UsageError unless scale sets are named or selected."""
     if not names and selector is None:
         raise click.UsageError("pass NAMES or --selector")
 
@@ -54,7 +54,10 @@ def check_chosen(names: Collection[str], selector: tuple[Requirement, ...] | Non
 def chosen(
     in_force: Mapping[str, ScaleSet], names: Iterable[str], selector: tuple[Requirement, ...] | None
 ) -> tuple[ScaleSet, ...]:
-    """The scale sets with these names and those that fit the selector. Exits if there is none."""
+    """The scale sets with these names, and those that match the selector.
+
+    Ends the command if a name is unknown, or if the selector matches nothing.
+    """
     names = tuple(dict.fromkeys(names))
     for name in names:
         if name not in in_force:

@@ -1,6 +1,6 @@
 """The settings of the configuration file: their names, types and defaults, and where the file is.
 
-schemas/config.schema.json is the table. Each setting is also an environment variable and an option.
+schemas/config.schema.json lists them. Each setting is also an environment variable and an option.
 """
 
 import functools
@@ -48,7 +48,7 @@ def variable_of(setting: str) -> str:
 
 
 def config_path(named: str, environment: Mapping[str, str]) -> Path:
-    """The path of the file: the named one, or the one in the user's directory for configuration."""
+    """The path of the file: the named one, or else the one in the user's configuration directory."""
     if named:
         return Path(named).expanduser()
     home = environment.get("XDG_CONFIG_HOME") or "~/.config"

@@ -1,4 +1,4 @@
-"""The options of the shard: the part of a fleet that a daemon acts for, and that a command is about."""
+"""The options of a shard: the part of a fleet that a daemon acts for, or that a command is about."""
 
 import functools
 import re
@@ -15,7 +15,7 @@ from reconciler.spec.shard import Shard
 
 
 class _Name(click.ParamType[str]):
-    """A name in the form of names in specs."""
+    """A name that follows the rules for names in specs."""
 
     name = "name"
 
@@ -27,7 +27,7 @@ class _Name(click.ParamType[str]):
 
 
 class _Subscriptions(click.ParamType[tuple[str, ...]]):
-    """Ids of subscriptions, separated by commas."""
+    """The ids of subscriptions, separated by commas."""
 
     name = "subscriptions"
 
@@ -62,7 +62,7 @@ SHARD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
 def shard_of(
     name: str | None, selector: tuple[Requirement, ...] | None, subscriptions: tuple[str, ...] | None
 ) -> Shard | None:
-    """The shard of these options, None without them. Raises UsageError."""
+    """The shard that these options define, or None without them. Raises UsageError."""
     if not name and not selector and not subscriptions:
         return None
     if not name:
@@ -73,7 +73,10 @@ def shard_of(
 
 
 def shard_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command its `shard`, None without the options. It may raise UsageError."""
+    """Add the options of a shard to a command, and pass it `shard`, which is None without them.
+
+    Raises UsageError if an option is missing.
+    """
 
     @functools.wraps(command)
     def with_shard(

@@ -1,4 +1,4 @@
-"""Which documents of kind Image the specs of `adopt --share-images` refer to. Pure."""
+"""Chooses the documents of kind Image that the specs of `adopt --share-images` refer to. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,8 +17,9 @@ def shared_images(
 ) -> dict[ImageKey, NamedImage]:
     """The document for each image that has one already, or that at least two scale sets use.
 
-    `used` has the image of each new spec. A new document has no place. `is_free` says whether a name may be
-    given to it. What most scale sets use is named first, and of equal ones the newest version.
+    `used` has the image of each new spec. A new document has no place yet. `is_free` says whether a name is
+    still available. The image that most scale sets use gets its name first. Among equally common images, the
+    newest version does.
     """
     known: dict[ImageKey, NamedImage] = {}
     for each in sorted(existing, key=lambda each: each.name):

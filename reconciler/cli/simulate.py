@@ -9,7 +9,7 @@ from reconciler.cli.verb import Verb
 
 
 class _Wrapper(Verb):
-    """A command whose arguments may end in `--` and another command."""
+    """A command whose arguments may end with `--` and another command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if "--" in args and args.index("--") == len(args) - 1:
@@ -23,7 +23,7 @@ class _Wrapper(Verb):
 
 
 class _Port(click.IntRange):
-    """A port number, 0 for any free port."""
+    """A port number, or 0 for any free port."""
 
     name = "port number"
 
@@ -52,10 +52,10 @@ class _Port(click.IntRange):
 def simulate(**given: Any) -> None:
     """Serve a fleet file as Azure would, to COMMAND or until interrupted.
 
-    FLEET is YAML. COMMAND starts once the fleet is served, with an environment that directs clients to this
-    Azure. When COMMAND ends, the simulation ends with its exit code. Without COMMAND, the environment is
-    printed, to paste into another shell. Do not redirect it to a file, because that would exist, and be
-    empty, before the fleet is served. Use --env-file.
+    FLEET is a YAML file. COMMAND starts once the fleet is served, with environment variables that direct
+    clients to the simulated Azure. When COMMAND ends, the simulation ends with its exit code. Without
+    COMMAND, the variables are printed, and you can paste them into another shell. Do not redirect them to a
+    file, because that file would exist, and be empty, before the fleet is served. Use --env-file instead.
     """
     from reconciler.cli.acts.simulate import act
 

@@ -10,7 +10,7 @@ _PACKAGE = "reconciler.simulator"
 
 @contextmanager
 def simulator_required() -> Iterator[None]:
-    """Import what needs the simulator inside the context. Ends the command if it is not installed."""
+    """A context for imports that need the simulator. Ends the command if the simulator is not installed."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""`reconciler snapshot`: a fleet file for the simulator, of scale sets as they are."""
+"""`reconciler snapshot`: print live scale sets as a fleet file for the simulator."""
 
 from typing import Any
 
@@ -25,10 +25,10 @@ from reconciler.cli.verb import Verb
 def snapshot(**given: Any) -> None:
     """Print live scale sets as a fleet file for `reconciler simulate` and `reconciler rehearse`.
 
-    NAMES are names of specs, or with --subscription of scale sets, and may contain * and ?. The default is
-    all of them. The file has the images that the specs declare too. What it cannot express is named on
-    standard error. It contains the tags of the scale sets and no settings of extensions. Writes nothing to
-    Azure.
+    NAMES are the names of specs or, with --subscription, of scale sets. They may contain * and ?. The default
+    is all of them. The file also has the images that the specs declare. It contains the tags of the scale
+    sets, but no settings of extensions. Facts that it cannot express are listed on standard error. Nothing is
+    written to Azure.
     """
     from reconciler.cli.acts.snapshot import act
 

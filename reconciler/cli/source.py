@@ -58,7 +58,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 
 def specs_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command its `specs`, from --specs or --git."""
+    """Add --specs, --git and the options for them to a command, and pass it `specs`."""
 
     @specs_on_demand
     @functools.wraps(command)
@@ -69,7 +69,10 @@ def specs_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def specs_on_demand(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command `open_specs`, which opens the specs of --specs or --git. It may raise UsageError."""
+    """Add --specs, --git and the options for them to a command, and pass it `open_specs`.
+
+    `open_specs` opens the specs. It may raise UsageError.
+    """
 
     @functools.wraps(command)
     def with_specs(**given: Any) -> None:

@@ -1,4 +1,4 @@
-"""The completion of NAME: the names of the scale sets in a directory of specs."""
+"""Completes NAME with the names of the scale sets in a directory of specs."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ import click
 
 
 def complete_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """The names that begin with this, without those that are typed already.
+    """The names that begin with `incomplete`, without those that are already typed.
 
-    Specs in a git repository are not fetched for it. Errors in specs are of no concern here.
+    Completion does not fetch specs from git, and it ignores errors in specs.
     """
     from reconciler.spec.directory import read_paths
     from reconciler.spec.names import scale_set_names

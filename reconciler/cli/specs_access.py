@@ -1,4 +1,4 @@
-"""Opens the specs of a command line: a directory, or a git repository with its credentials."""
+"""Opens the specs that a command line names: a directory, or a git repository with its credentials."""
 
 import functools
 import tempfile
@@ -31,7 +31,7 @@ _ONE_OF_CREDENTIALS = (
 
 
 def open_specs(ctx: click.Context, given: Mapping[str, Any]) -> Specs:
-    """The specs that the options of `specs_options` name, by option. Raises UsageError."""
+    """The specs that the options in `given` name. Raises UsageError."""
     if given["--specs"] and given["--git"]:
         raise click.UsageError("--specs and --git cannot be combined; choose one source of specs")
     shard = shard_of(given["--shard"], given["--shard-selector"], given["--shard-subscriptions"])
@@ -75,7 +75,7 @@ def _revision(given: Mapping[str, Any]) -> Revision:
 
 
 def _credentials(given: Mapping[str, Any]) -> tuple[Credentials, Callable[[], None]]:
-    """The credentials, and what forgets those that are kept between two fetches."""
+    """The credentials, and a function that discards what is kept of them between two fetches."""
     app = [given[f"--github-app-{part}"] for part in ("id", "installation", "key")]
     is_ssh = bool(given["--ssh-key"] or given["--ssh-known-hosts"])
     if sum(map(bool, (given["--git-token-file"], given["--git-azure-identity"], any(app), is_ssh))) > 1:
@@ -104,7 +104,7 @@ def _credentials(given: Mapping[str, Any]) -> tuple[Credentials, Callable[[], No
 
 
 def _nothing_kept() -> None:
-    """Each fetch reads these credentials anew."""
+    """Do nothing, because each fetch reads these credentials again."""
 
 
 def devops_token() -> str:

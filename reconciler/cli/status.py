@@ -1,4 +1,4 @@
-"""`reconciler status`: the status of every scale set, from the running daemon."""
+"""`reconciler status`: the status of every scale set, from the running daemon or else from Azure."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from reconciler.cli.verb import Verb
 
 
 class Statuses(click.ParamType[tuple[str, ...]]):
-    """Words of a status, separated by commas: failing,waiting."""
+    """Status words, separated by commas: failing,waiting."""
 
     name = "statuses"
 
@@ -75,8 +75,8 @@ def status(**given: Any) -> None:
     """Show the status of every scale set.
 
     Problems come first: Stalled, Failing, Orphaned, Reconciling, Waiting, not checked yet, Suspended, Ready.
-    With NAMES or options, only the scale sets that fit all of them. Asks the daemon. If no daemon responds,
-    the command reads the specs and Azure directly. It changes nothing.
+    With NAMES or filters, only the scale sets that match all of them are shown. Asks the daemon. If no daemon
+    responds, the command reads the specs and Azure directly. It changes nothing.
     """
     from reconciler.cli.acts.status import act
 

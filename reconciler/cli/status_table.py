@@ -1,6 +1,7 @@
 """The table of `status` and `run`: a line for each scale set.
 
-On a terminal each line is cut to its width. In a pipe or a file it is whole, for grep.
+On a terminal, each line is cut to the width of the window. In a pipe or a file, each line is complete, for
+grep.
 """
 
 from collections import Counter
@@ -34,16 +35,16 @@ _OTHER_LINES = 3  # lines besides the rows: the specs in force, the header, the 
 
 
 def status(store: Json, *, is_wide: bool = False, height: int | None = None) -> "StatusTable":
-    """The table of a store, in the shape of `reconciler.daemon.report.store`."""
+    """The table of a store, which has the shape of `reconciler.daemon.report.store`."""
     return StatusTable(store, is_wide, height, datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)
 class StatusTable:
-    """The table of a store at a moment.
+    """The table of a store at one moment.
 
-    `height` is the number of lines of a live table. If not all rows fit, the last ones are omitted: those
-    that are as declared or suspended. `notice` is a line above everything else.
+    `height` is the number of lines of a live table. If the rows do not all fit, the last ones are omitted,
+    beginning with scale sets that are Ready or Suspended. `notice` is a line above everything else.
     """
 
     store: Json
@@ -58,11 +59,11 @@ class StatusTable:
         return sorted((*self.store["scaleSets"], *(self.store.get("orphans") or ())), key=rank)
 
     def rendered(self, width: int | None) -> Lines:
-        """The table for rich, each line cut to `width`, None for no limit."""
+        """The table for rich. Each line is cut to `width` unless it is None."""
         return Lines(list(self.lines(width)))
 
     def lines(self, width: int | None) -> Iterator[Line]:
-        """The lines of the table, each cut to `width`, None for no limit."""
+        """The lines of the table. Each is cut to `width` unless it is None."""
         sweep, rows = self.store["sweep"], self.rows
         if self.notice:
             yield cut([(self.notice, "bold yellow")], width)
@@ -107,7 +108,7 @@ class StatusTable:
 
 
 def grid_of(*, is_wide: bool) -> Grid:
-    """The columns of the table. The wide one omits none."""
+    """The columns of the table. The wide table never omits any of them."""
     header = (*columns(is_wide), "WHY")
     return Grid(header, () if is_wide else _OPTIONAL)
 
@@ -117,7 +118,7 @@ _OPTIONAL = (("MODEL", "DECLARED"), ("DOMAINS",), ("LEFT",), ("FOR",), ("UP TO D
 
 
 def columns(is_wide: bool) -> Mapping[str, Callable[[Json, datetime], Cell]]:
-    """The columns before the last one, and what each shows of a row."""
+    """All columns except the last one, each with the function that makes its cells."""
     return {**_COLUMNS, **_WIDE} if is_wide else _COLUMNS
 
 
@@ -149,12 +150,15 @@ def summary(rows: Sequence[Json]) -> str:
 
 
 def share(instances: Json | None) -> str:
-    """The share of instances that are up to date: "8/20", or "-" if they were not observed."""
+    """The share of instances that are up to date, such as "8/20", or "-" if they were not observed."""
     return f"{instances['upToDate']}/{instances['total']}" if instances else "-"
 
 
 def why(row: Json, *, is_observation: bool = False) -> str:
-    """The reason of a scale set, or the message about an orphan. Without a daemon, no step is taken."""
+    """The reason and the message of a scale set, or the message about an orphan.
+
+    `is_observation` means that no daemon runs. The text then says that the step is not taken.
+    """
     if status_of(row) is ORPHANED:
         return str(row["message"])
     behind = row.get("behind")  # none of a daemon of an older version
@@ -188,7 +192,7 @@ def _domain(domain: Json) -> tuple[str, str]:
 
 
 def _left(row: Json, now: datetime) -> Cell:
-    """The time until the forecast has the rollout complete."""
+    """The time until the rollout is complete, according to the forecast."""
     forecast = row.get("forecast")
     end = meaning_of(forecast["endsWith"] or "") if forecast else None
     if not forecast or not forecast["ends"] or end is None or end.phase is not Phase.DONE:

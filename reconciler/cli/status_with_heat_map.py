@@ -11,12 +11,15 @@ from reconciler.cli.status_table import StatusTable
 
 @dataclass(frozen=True, slots=True)
 class StatusWithHeatMap:
-    """Both together. `instances` are the heat maps as the daemon serves them, None if there are none."""
+    """The table with the heat maps below it.
+
+    `instances` are the heat maps as the daemon serves them, or None if there are none.
+    """
 
     table: StatusTable
     instances: Mapping[str, Any] | None
 
     def rendered(self, width: int | None) -> Lines:
-        """Both for rich, each line cut to `width`, None for no limit."""
+        """The table and the heat maps for rich. Each line is cut to `width` unless it is None."""
         below = heat_map_lines(self.instances, width) if self.instances else ()
         return Lines([*self.table.lines(width), *(cut(line, width) for line in below)])

@@ -1,4 +1,4 @@
-"""A table as a picture, for a chat or a pull request. It names no address: fonts are those of the reader."""
+"""A table as an SVG picture, for a chat or a pull request. It uses the reader's fonts and loads nothing."""
 
 from io import StringIO
 
@@ -31,7 +31,7 @@ font-size: {char_height}px; line-height: {line_height}px; }}
 
 
 def svg(shown: RenderableType, title: str) -> str:
-    """The picture of what a terminal would show."""
+    """A picture of what a terminal would show."""
     console = Console(
         record=True,
         width=PICTURE_WIDTH,

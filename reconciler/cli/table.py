@@ -1,6 +1,6 @@
-"""The tables of `plan`, and how every table is printed.
+"""The table of `plan`, and the functions that print tables.
 
-On a terminal a table fits the window. In a pipe or a file every row is one whole line, for grep.
+On a terminal, a table fits the window. In a pipe or a file, every row is one complete line, for grep.
 """
 
 import sys
@@ -21,7 +21,7 @@ Json = Mapping[str, Any]
 
 
 def show(shown: RenderableType) -> None:
-    """Print to standard output. In a pipe, without the padding of the last column."""
+    """Print to standard output. In a pipe or a file, lines have no trailing spaces."""
     out = wide_console()
     if sys.stdout.isatty():
         out.print(shown)
@@ -33,7 +33,7 @@ def show(shown: RenderableType) -> None:
 
 
 def show_status(table: StatusTable) -> None:
-    """Print the table of `status`. Lines of the wide one are cut nowhere."""
+    """Print the table of `status`. The lines of the wide table are never cut."""
     if not wide_console().is_terminal:  # without colours, rich has nothing to do for thousands of lines
         click.echo("\n".join(plain(line).rstrip() for line in table.lines(None)))
         return
@@ -44,7 +44,7 @@ def show_status(table: StatusTable) -> None:
 def plan(rows: Iterable[Json]) -> Table:
     """The next step of each scale set. Scale sets with the same text share a row.
 
-    `rows` are as in `reconciler.daemon.report.state`.
+    `rows` have the shape of `reconciler.daemon.report.state`.
     """
     table = _table("SCALE SET", "STEP", "UP TO DATE", "WHY")
     alike: dict[tuple[str, str, str], list[str]] = {}
@@ -58,7 +58,7 @@ def plan(rows: Iterable[Json]) -> Table:
 
 
 def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Rows of text under a header."""
+    """A table of text cells under a header."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for each in header:
         table.add_column(each.upper(), no_wrap=True)
@@ -68,7 +68,7 @@ def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 
 def _table(name: str, *others: str) -> Table:
-    """A table whose first and last columns share the remaining width, and fold."""
+    """An empty table. Its first and last columns share the remaining width, and wrap their text."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     *narrow, why = others
     table.add_column(name, overflow="fold")

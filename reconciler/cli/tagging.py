@@ -1,4 +1,4 @@
-"""Shared by the verbs that write a tag of a scale set for the daemon."""
+"""Shared by the verbs that write tags of scale sets for the daemon."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -15,7 +15,8 @@ from reconciler.spec.scale_set import ScaleSet
 def scale_sets_in_force(specs: Specs, action: str) -> Mapping[str, ScaleSet]:
     """The declared scale sets by name. Ends the command if a spec has errors.
 
-    With errors, it is unknown which specs the daemon uses. `action` names what is then not done.
+    If there are errors, it is unknown which specs the daemon uses. `action` is a participle for the error
+    message, such as "approved".
     """
     specs.refresh()
     if specs.errors:
@@ -26,13 +27,13 @@ def scale_sets_in_force(specs: Specs, action: str) -> Mapping[str, ScaleSet]:
 
 
 def check_permitted(scale_sets: Iterable[ScaleSet], command: str) -> None:
-    """End the command if the Fleet bars it."""
+    """End the command if the Fleet bars `command`."""
     if barred := next((bar_note(each.fleet, command) for each in scale_sets), ""):
         fail(barred)
 
 
 def write_and_report(name: str, write: Callable[[], str]) -> bool:
-    """Print the result of `write` for one of several scale sets. Returns whether it succeeded."""
+    """Call `write` for one of several scale sets and print its result. Returns whether it succeeded."""
     try:
         result = retry_conflict(write)
     except (AzureFailure, TagUnchanged) as why:

@@ -1,4 +1,4 @@
-"""`reconciler adopt --take-over`: claim scale sets for this fleet, by a tag on each."""
+"""`reconciler adopt --take-over`: claim scale sets for this fleet, with a tag on each."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,9 +19,9 @@ from reconciler.spec.scale_set import ScaleSet
 
 
 def take_over(names: Sequence[str], former: str | None, specs: Specs, session: Session) -> None:
-    """Claim the declared scale sets with these names; with `former`, only those of that fleet.
+    """Claim the declared scale sets with these names or, with `former`, only those that belong to that fleet.
 
-    Prints the result for each. Exits with 1 if one of them could not be claimed.
+    Prints the result for each. Exits with 1 if any of them could not be claimed.
     """
     in_force = scale_sets_in_force(specs, "taken over")
     missing = [name for name in names if not any(fnmatchcase(each, name) for each in in_force)]

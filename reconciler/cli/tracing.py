@@ -1,4 +1,4 @@
-"""The traces of this process, if the environment asks for them."""
+"""Traces this process if the environment asks for it."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -13,19 +13,19 @@ _log = logging.getLogger("reconciler")
 
 
 class Tracing(Protocol):
-    """What is traced."""
+    """Traces the work and the fetches of a process."""
 
     def work(self, work: Work) -> Work:
-        """The same work, with a span of each sweep and reconcile."""
+        """The work, wrapped so that each sweep and reconcile has a span."""
         ...
 
     def fetch(self) -> AbstractContextManager[object]:
-        """A span of a fetch, which may be entered in another thread."""
+        """A span for a fetch, which may be entered in another thread."""
         ...
 
 
 class NoTracing:
-    """Nothing is traced."""
+    """Traces nothing."""
 
     def work(self, work: Work) -> Work:
         return work
@@ -38,7 +38,7 @@ class NoTracing:
 def tracing(environment: Mapping[str, str]) -> Iterator[Tracing]:
     """Export traces inside the context, as the OTEL_ variables say.
 
-    If that cannot be done, the log says why, and nothing is traced: a collector is not worth a rollout.
+    If that fails, the log says why, and nothing is traced. A broken collector must not prevent rollouts.
     """
     if not are_traces_wanted(environment):
         yield NoTracing()

@@ -1,4 +1,4 @@
-"""A time on the command line that may be given as a duration from now."""
+"""A time on the command line, which may also be a duration from now."""
 
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from reconciler.spec.duration import parse_duration
 
 
 class Until(click.ParamType[datetime]):
-    """A duration from now, such as 2h, or a time with its zone, such as 2027-01-02T08:00Z."""
+    """A duration from now, such as 2h, or a time with a zone, such as 2027-01-02T08:00Z."""
 
     name = "time"
 

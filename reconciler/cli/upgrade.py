@@ -1,4 +1,4 @@
-"""`reconciler upgrade`: have instances of a scale set upgraded next, picked by hand."""
+"""`reconciler upgrade`: upgrade hand-picked instances of a scale set next."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from reconciler.cli.verb import Verb
 
 
 class Ids(click.ParamType[tuple[str, ...]]):
-    """Ids of instances, separated by commas."""
+    """The ids of instances, separated by commas."""
 
     name = "ids"
 
@@ -40,11 +40,11 @@ class Ids(click.ParamType[tuple[str, ...]]):
 def upgrade(**given: Any) -> None:
     """Upgrade some instances of a scale set next, picked by hand.
 
-    NAME is the name of its spec. The running daemon upgrades them to the declared image before all others,
-    in as many batches as `rollout.maxBatch` requires. Every other rule of the rollout applies, so they wait
-    for windows, approvals, the canary and unhealthy instances. After them the rollout continues in its usual
-    order. The command reaches the daemon only from the same host, for example through `kubectl
-    port-forward`. If no daemon responds, it upgrades the instances itself, and claims the scale set meanwhile
+    NAME is the name of its spec. The running daemon upgrades these instances to the declared image before all
+    others, in as many batches as `rollout.maxBatch` requires. Every other rule of the rollout applies, so
+    they wait for windows, approvals, the canary and unhealthy instances. After that, the rollout continues in
+    its usual order. The command reaches the daemon only from the same host, for example through `kubectl
+    port-forward`. If no daemon responds, it upgrades the instances itself. Meanwhile, it claims the scale set
     with the tag vmss-reconciler-claim.
     """
     from reconciler.cli.acts.upgrade import act

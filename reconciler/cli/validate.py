@@ -27,7 +27,7 @@ _INPUT = "stdin"  # the name of standard input in messages
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What was found in some files. Errors and warnings are sorted by place."""
+    """The result of validating some files. Errors and warnings are sorted by place."""
 
     found: Selection
     declared: Declared
@@ -37,7 +37,7 @@ class _Report:
 
     @property
     def summary(self) -> str:
-        """The last line for people."""
+        """The last line of the text output."""
         if self.errors:
             return count(len(self.errors), "error")
         scale_sets = count(len(self.declared.scale_sets), "scale set")
@@ -63,7 +63,7 @@ def validate(paths: tuple[str, ...], output: str, shard: Shard | None) -> None:
     """Check spec files and directories (default: specs).
 
     Prints each error as file:line:column: field: what is wrong and how to fix it. The path - is standard
-    input. With --shard, whatever crosses the border of that shard is an error too.
+    input. With --shard, anything that crosses the border of that shard is an error too.
     """
     found = _read(paths or ("specs",))
     declared = declare(found.files, shard=shard)
@@ -76,7 +76,7 @@ def validate(paths: tuple[str, ...], output: str, shard: Shard | None) -> None:
 
 
 def _read(paths: Sequence[str]) -> Selection:
-    """The files at the paths. The input, wherever it is named, comes last."""
+    """The files at the paths. Standard input comes last, wherever it is named."""
     found = read_paths([Path(path) for path in paths if path != "-"])
     return Selection.of_all([found, _input()]) if "-" in paths else found
 
@@ -136,7 +136,7 @@ _WRITERS: Mapping[str, Callable[[_Report], None]] = {
 
 
 def _row(problem: Problem) -> dict[str, Any]:
-    """A problem for programs. Line and column are null if it concerns the whole file."""
+    """A problem as JSON. Line and column are null if it concerns the whole file."""
     place = problem.place
     return {
         "file": place.file,
@@ -152,7 +152,7 @@ def _dump(value: object) -> None:
 
 
 def _passed_over(foreign: int, ignored: int) -> str:
-    """What was not read as a spec.
+    """A note on what was not read as a spec, or "" if everything was.
 
     >>> _passed_over(1, 2), _passed_over(0, 0)
     ('; skipped: 1 document for other programs, 2 by .reconcilerignore', '')

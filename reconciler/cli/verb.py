@@ -16,8 +16,8 @@ from reconciler.cli.settings import VARIABLE, config_path, setting_of
 class Verb(click.Command):
     """A command whose options, arguments and variables must not be empty.
 
-    click ignores an empty variable, and reads an empty path as the current directory. An empty value usually
-    comes from an unset shell variable, and another Azure endpoint or other specs were meant.
+    click ignores an empty variable, and reads an empty path as the current directory. But an empty value
+    usually comes from an unset shell variable, so the user meant another Azure endpoint or other specs.
     """
 
     def __init__(self, *args: Any, **settings: Any) -> None:
@@ -52,13 +52,13 @@ class Verb(click.Command):
         return remaining
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb, whose options have the values of the configuration file by now."""
+        """Run the verb. Its options already have their values from the configuration file."""
         if self.is_configurable:
             del ctx.params["config"], ctx.params["context"]
         return super().invoke(ctx)
 
     def _typed(self, ctx: click.Context, args: list[str]) -> Mapping[str, Any]:
-        """The values on the command line, by the name of the parameter."""
+        """The values on the command line, by parameter name."""
         try:
             given, _, _ = self.make_parser(ctx).parse_args(list(args))
         except click.NoSuchOption as error:
@@ -68,7 +68,7 @@ class Verb(click.Command):
         return given
 
     def _parse(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, and name the configuration file in an error about a value that it sets."""
+        """Parse the arguments. An error about a value from the configuration file names that file."""
         try:
             return super().parse_args(ctx, args)
         except click.BadParameter as error:
@@ -81,7 +81,7 @@ class Verb(click.Command):
             raise click.UsageError(f"{path}: {setting}: {error.message}", ctx) from error
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the exit codes that have a meaning of their own in this verb."""
+        """Write the exit codes that have a special meaning for this verb."""
         super().format_epilog(ctx, formatter)
         if codes := OF_VERBS.get(str(self.name)):
             with formatter.section("Exit codes"):
@@ -89,7 +89,7 @@ class Verb(click.Command):
 
 
 def _texts(param: click.Parameter, given: object) -> Iterator[object]:
-    """The values of a parameter on the command line. Of a COMMAND to run, only its name."""
+    """The values of a parameter on the command line. For a COMMAND to run, only its first word."""
     values = [given] if isinstance(given, str) else given if isinstance(given, Iterable) else ()
     for number, value in enumerate(values):
         if number == 0 or param.type is not click.UNPROCESSED:
@@ -101,5 +101,5 @@ def _name(param: click.Parameter) -> str:
 
 
 def _default_note(param: click.Parameter) -> str:
-    """The default that applies if the variable is not set, as text."""
+    """A note on the default that applies if the variable is not set, or ""."""
     return f" for {param.default}" if isinstance(param, click.Option) and param.show_default else ""

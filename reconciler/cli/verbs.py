@@ -1,7 +1,7 @@
-"""The verbs of the command line. Each is in the module of its name, which is imported when the verb is used.
+"""The verbs of the command line. Each has a module of the same name, which is imported on first use.
 
-Therefore `--help` imports no verb, `run` does not load the simulator, and `validate` does not load the SDK of
-Azure.
+Therefore, `--help` imports no verb, `run` does not load the simulator, and `validate` does not load the Azure
+SDK.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -68,7 +68,7 @@ class Verbs(MutableMapping[str, click.Command]):
 
 
 class VerbGroup(click.Group):
-    """A group that lists its verbs by their table, without importing them."""
+    """A group that lists its verbs from the table HELP, without importing them."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(commands=Verbs(), **settings)
@@ -79,7 +79,7 @@ class VerbGroup(click.Group):
         click.Group(commands=listed).format_commands(ctx, formatter)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """The verbs and options that begin with this."""
+        """The verbs and options that begin with `incomplete`."""
         verbs = [
             CompletionItem(name, help=text) for name, text in HELP.items() if name.startswith(incomplete)
         ]

@@ -31,8 +31,8 @@ def wait(**given: Any) -> None:
     """Wait until scale sets are in a certain state.
 
     NAMES are the names of their specs. A scale set is settled if nothing more will happen to it without a
-    change: it is as declared, suspended, paused or stalled. A pause is no success. Asks the daemon, and
-    continues to ask while it restarts.
+    change: it is as declared, suspended, paused or stalled. A pause does not count as success. Asks the
+    daemon, and keeps asking while the daemon restarts.
     """
     from reconciler.cli.acts.wait import act
 

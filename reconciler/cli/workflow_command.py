@@ -1,12 +1,12 @@
-"""Validation errors as workflow commands of GitHub Actions, which become annotations of a pull request."""
+"""Validation errors as GitHub Actions workflow commands, which become annotations on a pull request."""
 
 from reconciler.spec.problem import Problem
 
 
 def workflow_command(level: str, problem: Problem) -> str:
-    """One line. `level` is error, warning or notice.
+    """The workflow command for a problem, on one line. `level` is error, warning or notice.
 
-    The message is the whole line of `validate`, because the log of a job shows only the message.
+    The message is the whole line that `validate` prints, because the log of a job shows only the message.
 
     >>> from reconciler.spec.problem import Place
     >>> workflow_command("error", Problem(Place("a,b.yaml", 7, 3), "spec.wave", "is 100%: write 1"))

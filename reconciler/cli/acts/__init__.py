@@ -1,4 +1,4 @@
-"""What verbs do. The module of a verb declares its options, and imports its act when the verb is used.
+"""What each verb does. The verb's own module declares its options, and imports its act only to run it.
 
-So the help of a verb, and the completion of its options and names, do not load the SDK of Azure.
+This way, help and completion do not load the Azure SDK.
 """

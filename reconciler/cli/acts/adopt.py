@@ -1,4 +1,4 @@
-"""`reconciler adopt`: write a spec for each live scale set that has none, with the image that it is on."""
+"""`reconciler adopt`: write a spec, with the current image, for each live scale set that has none."""
 
 import os
 import sys
@@ -42,7 +42,7 @@ def act(
     specs: Specs,
     session: Session,
 ) -> None:
-    """Write a spec for each live scale set that has none."""
+    """Write a spec for each live scale set that has none or, with --take-over, claim the named scale sets."""
     _check_usage(names, is_take_over=is_take_over)
     if is_take_over:
         take_over(names, former, specs, session)
@@ -82,7 +82,7 @@ _WITHOUT = {
 
 
 def _check_usage(names: Sequence[str], *, is_take_over: bool) -> None:
-    """Check that the options fit the mode. Raises UsageError."""
+    """Raise UsageError if an option is missing, or cannot be combined with the others."""
     ctx = click.get_current_context()
     typed = [
         option
@@ -102,7 +102,7 @@ def _check_usage(names: Sequence[str], *, is_take_over: bool) -> None:
 
 
 def _existing(to: Path) -> Declared:
-    """What the directory declares.
+    """The declarations in the directory, which is created if it does not exist.
 
     Errors in specs end the command, because an unreadable spec could declare any scale set.
     """

@@ -1,4 +1,4 @@
-"""`reconciler approve`: approve the declared image of a scale set, with a tag on the scale set."""
+"""`reconciler approve`: approve the declared image of a scale set, in a tag of the scale set."""
 
 import sys
 from functools import partial
@@ -28,7 +28,10 @@ def act(
 
 
 def _approve_declared(desired: ScaleSet, by: str | None, fleet: FleetAccess) -> str:
-    """Approve for one scale set. Returns the result as a message. Raises AzureFailure and TagUnchanged."""
+    """Approve the declared image of one scale set. Returns the result as a message.
+
+    Raises AzureFailure and TagUnchanged.
+    """
     approver = Person.of(identity(fleet.session), by)
     authors = authors_of(desired, fleet.specs, fleet.specs.commit)
     return approve(desired, approver, authors, fleet.azure())

@@ -1,4 +1,4 @@
-"""`reconciler comment`: put a text on a pull request, as one comment that is updated in place."""
+"""`reconciler comment`: post text on a pull request, as one comment that is updated in place."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def act(
     pull_request: str | None,
     token_file: Path | None,
 ) -> None:
-    """Put a text on a pull request, as one comment that is updated in place."""
+    """Post text on a pull request, as one comment that is updated in place."""
     given = Given(forge, api_url, repository, pull_request, _token(token_file))
     try:
         place = locate(given, os.environ, _event(os.environ))
@@ -64,7 +64,7 @@ def _report(published: Published, place: Place, key: str) -> None:
 
 
 def _text(file: Path) -> str:
-    """The text of the comment. Exits if there is none."""
+    """The text of the comment. Ends the command if the text cannot be read or is empty."""
     is_input = str(file) == "-"
     name = "standard input" if is_input else str(file)
     try:
@@ -80,7 +80,7 @@ def _text(file: Path) -> str:
 
 
 def _token(path: Path | None) -> str | None:
-    """The token in a file. Exits if there is none."""
+    """The token in a file, or None without a file. Ends the command if the file has no token."""
     if path is None:
         return None
     try:
@@ -91,7 +91,7 @@ def _token(path: Path | None) -> str | None:
 
 
 def _event(variables: Mapping[str, str]) -> Any:
-    """The event of a GitHub workflow, None without a readable one."""
+    """The event of a GitHub workflow, or None if it cannot be read."""
     try:
         return json.loads(Path(variables.get("GITHUB_EVENT_PATH", "")).read_bytes())
     except (OSError, ValueError, RecursionError):

@@ -22,7 +22,7 @@ _CURRENT = re.compile(r"^currentContext:[^\n#]*?(?=\s*(?:#[^\n]*)?$)", re.M)
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """A setting that applies, None if there is no default, and where it comes from."""
+    """The value of a setting, or None if it has none, and where the value comes from."""
 
     value: Value | None
     origin: str
@@ -59,7 +59,7 @@ def show(file: str, context: str, output: str) -> None:
 
 
 def list_contexts(file: str, output: str) -> None:
-    """Print the contexts, their specs and their daemon."""
+    """Print each context with its specs and its daemon."""
     with _errors():
         config = read_config(file, os.environ)
     rows = [_context(config, name) for name in config.contexts]
@@ -74,7 +74,7 @@ def list_contexts(file: str, output: str) -> None:
 
 
 def use_context(name: str, file: str) -> None:
-    """Make this context the current one. Everything else in the file stays as it is."""
+    """Make this context the current one, and leave the rest of the file unchanged."""
     with _errors():
         config = read_config(file, os.environ)
         config.context(name)
@@ -83,7 +83,10 @@ def use_context(name: str, file: str) -> None:
 
 
 def _with_current(path: Path, text: str, name: str) -> str:
-    """The text of the file with another current context. Raises ConfigError if it is written unusually."""
+    """The text of the file with another current context.
+
+    Raises ConfigError if it cannot find the line to change.
+    """
     line = f"currentContext: {json.dumps(name)}"
     changed = _CURRENT.sub(lambda _: line, text, 1) if _CURRENT.search(text) else f"{text.rstrip()}\n{line}\n"
     try:
@@ -97,7 +100,10 @@ def _with_current(path: Path, text: str, name: str) -> str:
 def _found(
     config: ConfigFile, context: str, environment: Mapping[str, str]
 ) -> Iterator[tuple[str, _Setting]]:
-    """Each setting that applies. What an environment variable replaces is not shown."""
+    """Each setting with the value that applies.
+
+    An environment variable overrides its setting, and also the alternatives of that setting.
+    """
     values = effective(config, context, {name for name in settings() if variable_of(name) in environment})
     own = config.contexts.get(context, {})
     for name, schema in sorted(settings().items()):
@@ -127,7 +133,7 @@ def _context(config: ConfigFile, name: str) -> dict[str, str | bool]:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """End the command with the errors of the file."""
+    """A context in which an error in the configuration file ends the command."""
     try:
         yield
     except ConfigError as error:
@@ -137,7 +143,7 @@ def _errors() -> Iterator[None]:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write the whole file or nothing, with its permissions. A link stays a link."""
+    """Replace the file atomically and keep its permissions. A symbolic link stays a link."""
     target = path.resolve()
     with tempfile.NamedTemporaryFile("w", dir=target.parent, prefix=f".{target.name}.", delete=False) as half:
         try:

@@ -1,4 +1,4 @@
-"""`reconciler diff`: the model of scale sets against their specs."""
+"""`reconciler diff`: compare scale sets with their specs."""
 
 import sys
 from collections import Counter
@@ -37,7 +37,7 @@ def act(*, names: tuple[str, ...], selector: tuple[Requirement, ...] | None, fle
 
 
 def _show(desired: ScaleSet, compute: Compute) -> int:
-    """Print the difference. Returns 0, DIFFERENT or NOT_COMPARED."""
+    """Print the differences of one scale set. Returns 0, DIFFERENT or NOT_COMPARED."""
     try:
         lines = list(_difference(desired, compute))
     except AzureFailure as failure:
@@ -53,7 +53,7 @@ def _show(desired: ScaleSet, compute: Compute) -> int:
 
 
 def _difference(desired: ScaleSet, compute: Compute) -> Iterator[str]:
-    """The lines of the difference. Raises AzureFailure."""
+    """The lines that describe the differences. Raises AzureFailure."""
     model = compute.model(desired.target, Priority.ROLLOUT)
     if isinstance(model, Absent):
         yield "+the scale set, which Azure does not have"
@@ -76,7 +76,7 @@ def _difference(desired: ScaleSet, compute: Compute) -> Iterator[str]:
 
 
 def _other_images(instances: tuple[Instance, ...], wanted: Image) -> Counter[str]:
-    """The number of instances on each other image."""
+    """The number of instances on each image other than the wanted one."""
     return Counter(
         str(each.image or "unknown")
         for each in instances

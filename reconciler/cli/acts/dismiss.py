@@ -1,4 +1,4 @@
-"""`reconciler dismiss`: end the rollout of an orphan without completing it, by the tag of its scale set."""
+"""`reconciler dismiss`: end the rollout of an orphan without completing it, by changing its tag."""
 
 import sys
 from collections.abc import Mapping
@@ -45,8 +45,8 @@ def act(*, names: tuple[str, ...], fleet: FleetAccess) -> None:
 def _orphans(listed: Listing, in_force: Mapping[str, ScaleSet]) -> dict[str, Target]:
     """The scale sets that may be orphans, by name.
 
-    In a fleet without a name, these are all that no fleet has claimed: only the daemon knows which of them it
-    has declared before.
+    If the fleet has no name, these are all undeclared scale sets that no fleet has claimed, because only the
+    daemon knows which of them were declared before.
     """
     fleet = next((each.fleet.name for each in in_force.values()), "")
     former = {} if fleet else dict.fromkeys(listed.undeclared, "")

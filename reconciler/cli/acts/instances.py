@@ -36,7 +36,10 @@ _LONGEST_WAIT = timedelta(minutes=10)  # that one request waits in all while Azu
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The rows of one scale set, and what is missing in them or why there are none."""
+    """The rows of one scale set, with an error if rows are missing.
+
+    `is_shown` is False if the filter excludes the scale set.
+    """
 
     rows: Sequence[dict[str, Any]] = ()
     error: str = ""
@@ -44,7 +47,7 @@ class _Reading:
 
 
 def export(fleet: FleetAccess, wanted: RowFilter, *, is_json: bool) -> None:
-    """Print every instance of the scale sets that fit. Nothing is missing without an error."""
+    """Print every instance of the scale sets that match, and an error for whatever is missing."""
     fleet.specs.refresh()
     errors = list(fleet.specs.errors)
     for line in errors:
@@ -73,19 +76,22 @@ def export(fleet: FleetAccess, wanted: RowFilter, *, is_json: bool) -> None:
 
 
 class _Reader:
-    """Reads one scale set at a time. Safe to share between threads."""
+    """Reads the instances of one scale set per call. Safe to share between threads."""
 
     def __init__(self, azure: Compute, wanted: RowFilter) -> None:
         self._azure = azure
         self._wanted = wanted
 
     def may_fit(self, desired: ScaleSet) -> bool:
-        """Whether it fits as far as its spec shows. An image may also be that of the model."""
+        """Whether the scale set may match, as far as its spec shows.
+
+        The image is not compared yet, because the image of the model counts too.
+        """
         row = _row(desired, None)
         return self._wanted.without_image().fits(row)
 
     def read(self, desired: ScaleSet) -> _Reading:
-        """The instances of one scale set, or why they are unknown."""
+        """The rows of one scale set, or why it could not be read."""
         try:
             return self._read(desired)
         except AzureFailure as failure:
@@ -114,7 +120,7 @@ class _Reader:
 
 
 def _row(desired: ScaleSet, model: Model | None) -> dict[str, Any]:
-    """What a filter compares, in the shape of `reconciler.daemon.report.state`."""
+    """The fields that a filter compares, in the shape of `reconciler.daemon.report.state`."""
     image = model.image if model else None
     return {
         "name": desired.name,
@@ -129,7 +135,7 @@ def _row(desired: ScaleSet, model: Model | None) -> dict[str, Any]:
 
 
 class _Writer:
-    """Prints rows as they are read, so that an export of a large fleet takes no memory for all of them."""
+    """Prints rows as they arrive, so that a large export is never held in memory as a whole."""
 
     def __init__(self, *, is_json: bool) -> None:
         self._is_json = is_json
@@ -159,7 +165,7 @@ def _csv(rows: Iterable[Sequence[str]]) -> str:
 
 
 def _text(value: object) -> str:
-    """A value in a CSV file, as JSON writes it but for texts. What is unknown is empty."""
+    """A value as CSV text: a string as it is, another value as in JSON, and None as an empty string."""
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value)

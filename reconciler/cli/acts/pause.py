@@ -1,4 +1,4 @@
-"""`reconciler pause`: stop every write to the fleet or to scale sets, by a tag and without a commit."""
+"""`reconciler pause`: stop all writes to the fleet or to scale sets, with a tag instead of a commit."""
 
 import getpass
 from dataclasses import replace
@@ -52,7 +52,7 @@ def act(
 
 
 def _tell(server: str, ordered: Pause) -> bool:
-    """Tell the running daemon. Returns whether it is paused now."""
+    """Notify the running daemon. Returns whether the daemon has accepted the pause."""
     asked = {
         "by": ordered.by,
         "reason": ordered.reason,
@@ -74,7 +74,7 @@ def _tell(server: str, ordered: Pause) -> bool:
 
 
 def _signed_in(session: Session) -> str:
-    """The name in the token, or that of the local user if there is no token."""
+    """The name in the token, or the local user name if there is no token."""
     try:
         return identity(session).short
     except AzureFailure:

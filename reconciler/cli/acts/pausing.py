@@ -1,4 +1,4 @@
-"""Shared by `pause` and `resume`: where the tag of a pause is, and the writing of many tags."""
+"""Shared by `pause` and `resume`: finds the resources that have the tag, and changes their tags."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -28,9 +28,10 @@ def scope_of(
     is_all: bool,
     actions: tuple[str, str],
 ) -> Scope:
-    """What a command is about.
+    """The resources whose tags a command changes.
 
-    `actions` are what is not done to a tag, and to a scale set, if it ends the command with an error.
+    `actions` are two participles for error messages, such as "written" and "paused". They say what was not
+    done to a tag and to the scale sets.
     """
     of_tag, action = actions
     if is_all:

@@ -45,7 +45,7 @@ def act(
     checks: bool,
     check_hosts: tuple[Allowed, ...],
 ) -> None:
-    """Show what will happen to how many instances, when, and what could go wrong."""
+    """Show what a change will do, to how many instances, when, and what could go wrong."""
     if faults and not is_rehearsed:
         raise click.UsageError("--fault requires --rehearse")
     earlier = None if base is None else _earlier(fleet.specs.directory, base, fleet.specs.shard)
@@ -98,7 +98,7 @@ def _show(found: Mapping[str, Any], output: str, notes: Sequence[str], warnings:
 
 @dataclass(frozen=True, slots=True)
 class _Earlier:
-    """The specs before the change, and what to say about them."""
+    """The specs before the change, with warnings and a note about them."""
 
     base: Base
     warnings: tuple[str, ...]
@@ -106,7 +106,10 @@ class _Earlier:
 
 
 def _earlier(directory: Path | None, revision: str, shard: Shard | None) -> _Earlier:
-    """The specs where the branch left the revision. What has errors there counts as not declared."""
+    """The specs at the commit where the current branch left `revision`.
+
+    A spec that has errors at that commit counts as not declared.
+    """
     if directory is None:
         raise click.UsageError("--base requires --specs: check out the repository, and name its directory")
     try:

@@ -1,4 +1,4 @@
-"""`reconciler rehearse`: the declared change, played forward on a copy of the fleet. Writes nothing."""
+"""`reconciler rehearse`: run the declared change on a copy of the fleet. Writes nothing."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ from reconciler.rehearsal.fault import Fault
 
 
 def act(*, fleet: FleetAccess, file: Path | None, faults: tuple[Fault, ...], seed: int, output: str) -> None:
-    """Play the declared change forward on a copy of the fleet, with faults if asked."""
+    """Run the declared change on a copy of the fleet, with faults if requested."""
     with simulator_required():
         import reconciler.simulator  # noqa: F401 - before anything is read
     in_force = scale_sets_in_force(fleet.specs, "rehearsed")
@@ -48,7 +48,7 @@ def act(*, fleet: FleetAccess, file: Path | None, faults: tuple[Fault, ...], see
 
 
 def _blocks(found: Mapping[str, Any], skipped: str) -> list[RenderableType]:
-    """A rehearsal for a terminal: a headline, why it halts, a timeline for each scale set, and a summary."""
+    """A rehearsal for a terminal: a headline, the halts, a timeline for each scale set, and a summary."""
     shown = [*plan_blocks.overview(found), *plan_blocks.warnings(rehearsal_text.halts(found))]
     groups = plan_blocks.groups(found)
     for each in groups:

@@ -1,4 +1,4 @@
-"""`reconciler report`: a page of the daemon as a file."""
+"""`reconciler report`: save a page of the daemon to a file."""
 
 from pathlib import Path
 from urllib.parse import quote
@@ -9,7 +9,7 @@ from reconciler.cli.row_errors import rows_named
 
 
 def act(*, name: str | None, html: Path, server: str) -> None:
-    """Write the page of the fleet, or of one scale set."""
+    """Save the page of the fleet, or of one scale set, to a file."""
     try:
         if name:
             rows_named(store_of(server), (name,))

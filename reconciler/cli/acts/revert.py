@@ -45,9 +45,9 @@ def act(*, name: str, specs: Path, session: Session) -> None:
 
 
 def _rewrite(desired: ScaleSet, good: Image) -> Sequence[str]:
-    """Replace the version in the lines that declare the image. Returns the changed lines.
+    """Replace the version in the lines that declare the image. Returns the places of the changed lines.
 
-    There is none if more than the version would have to change.
+    Nothing changes if the two images differ in more than their version.
     """
     before, after = version(desired.image), version(good)
     if not before or not after or not same(at_version(desired.image, after), good):

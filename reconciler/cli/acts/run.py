@@ -1,4 +1,4 @@
-"""`reconciler run`: the daemon, or a single pass."""
+"""`reconciler run`: the daemon, or a single pass over the fleet."""
 
 import logging
 import os
@@ -54,9 +54,9 @@ _LISTEN = ("127.0.0.1", 8080)
 
 
 class _WebhookListener(NamedTuple):
-    """Where webhooks are received, and the file of the secret that they must know.
+    """The address that receives webhooks, and the file with their secret.
 
-    They come over TLS if there is a certificate.
+    Webhooks come over TLS if there is a certificate.
     """
 
     address: tuple[str, int]
@@ -65,7 +65,7 @@ class _WebhookListener(NamedTuple):
 
 
 class _PageActions(NamedTuple):
-    """Who may act on the page, and what is done then."""
+    """How people sign in to the page, and what the page does for them."""
 
     sign_in: SignIn
     acts: PageActs
@@ -99,7 +99,7 @@ def act(
     log_format: str,
     log_level: str,
 ) -> None:
-    """Bring every scale set to its spec, and keep it there."""
+    """Bring every scale set into line with its spec, and keep it there."""
     if once and until_settled:
         raise click.UsageError("--once and --until-settled cannot be combined")
     if timeout and not until_settled:
@@ -179,9 +179,9 @@ def _serve(
     page: _PageActions | None,
     certificate: "Certificate | None",
 ) -> Iterator[Sequence[str]]:
-    """Serve the store, and the probes with it or apart, inside the context. Probes apart have no TLS.
+    """Serve the store and the probes inside the context. Yields a log line about each address.
 
-    Yields a line for the log about each address.
+    Probes that have their own address have no TLS.
     """
     lines = []
     with ExitStack() as servers:
@@ -208,7 +208,7 @@ def _listener(
     site: "PageSite | None" = None,
     certificate: "Certificate | None" = None,
 ) -> Iterator[str]:
-    """Serve a handler, and the pages of a site, inside the context. Yields the URL."""
+    """Serve a handler, and a site if there is one, inside the context. Yields the URL."""
     from reconciler.web.server import Server  # takes as long to import as all the rest, and may not be needed
 
     try:
@@ -226,7 +226,7 @@ def _listener(
 
 @contextmanager
 def _receive(hooks: _WebhookListener | None, on_push: Callable[[bool], bool]) -> Iterator[None]:
-    """Receive webhooks inside the context, if there is an address and a secret for them."""
+    """Receive webhooks inside the context, unless `hooks` is None."""
     if hooks is None:
         yield
         return
@@ -237,7 +237,7 @@ def _receive(hooks: _WebhookListener | None, on_push: Callable[[bool], bool]) ->
 
 
 def _certificate(tls_cert: Path | None, tls_key: Path | None) -> "Certificate | None":
-    """The certificate of these files. None without these options. Raises UsageError."""
+    """The certificate in these files, or None without these options. Raises UsageError."""
     if tls_cert is None and tls_key is None:
         return None
     if tls_cert is None or tls_key is None:
@@ -253,7 +253,10 @@ def _certificate(tls_cert: Path | None, tls_key: Path | None) -> "Certificate | 
 def _hooks(
     listen: tuple[str, int] | None, secret_file: Path | None, certificate: "Certificate | None"
 ) -> _WebhookListener | None:
-    """The address that receives webhooks, and their secret. None without these options."""
+    """The address that receives webhooks and their secret, or None without these options.
+
+    Raises UsageError if only one of the two options is given.
+    """
     if listen and secret_file:
         return _WebhookListener(listen, SecretFile(secret_file), certificate)
     if listen or secret_file:
@@ -274,7 +277,7 @@ def _loop(
     replica: Elector | None,
     traced: Tracing,
 ) -> None:
-    """Run until a signal, until settled, or until the timeout."""
+    """Run until a signal arrives, the fleet is settled, or the timeout has passed."""
     store = reconciler.store
     loop = Loop(traced.work(reconciler), settings, share_of(specs.remote, socket.gethostname()))
     specs.fetch_beside(loop.sweep_soon, traced.fetch)
@@ -314,7 +317,7 @@ def _loop(
 
 
 def _relay(replica: Elector | None, hooks: _WebhookListener | None) -> Relay | None:
-    """What passes webhooks on to the leader, None if there is no other replica, or no webhook."""
+    """A relay that passes webhooks on to the leader, or None if there are no replicas or no webhooks."""
     if replica is None or hooks is None:
         return None
     return Relay(replica, hooks.secret.secret, scheme="https" if hooks.certificate else "http")

@@ -28,7 +28,7 @@ def act(
     *,
     check: bool,
 ) -> None:
-    """Serve a fleet file as Azure would, to COMMAND or until interrupted."""
+    """Serve a fleet file as Azure would, while COMMAND runs or until interrupted."""
     if check:
         _check(fleet, {"COMMAND": command, "--env-file": env_file, "--certificates": certificates})
         return
@@ -74,7 +74,7 @@ def _check(fleet: Path, of_serving: Mapping[str, object]) -> None:
 
 
 def _end_by_interrupt(*numbers: signal.Signals) -> None:
-    """Make these signals end the command as Ctrl-C does, so that files are removed."""
+    """Make these signals end the command as Ctrl-C does, so that its files are removed."""
     for number in numbers:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
@@ -90,7 +90,7 @@ def _exports(environment: Mapping[str, str]) -> str:
 
 @contextmanager
 def _environment_file(path: Path | None, environment: Mapping[str, str]) -> Iterator[None]:
-    """Keep the environment in a file inside the context. The file is never visible in part."""
+    """Keep the environment in a file inside the context. The file is never visible while incomplete."""
     if path is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""`reconciler snapshot`: a fleet file for the simulator, of scale sets as they are."""
+"""`reconciler snapshot`: print live scale sets as a fleet file for the simulator."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -62,7 +62,7 @@ def act(
 
 
 def _check_usage(subscriptions: Sequence[str], resource_groups: Sequence[str]) -> None:
-    """Raises UsageError."""
+    """Raise UsageError if an option is missing, or cannot be combined with --subscription."""
     source = click.get_current_context().get_parameter_source
     if resource_groups and not subscriptions:
         raise click.UsageError("--resource-group needs --subscription")
@@ -76,8 +76,11 @@ def _check_usage(subscriptions: Sequence[str], resource_groups: Sequence[str]) -
 def _declared(
     names: Iterable[str], selector: tuple[Requirement, ...] | None, specs: Specs
 ) -> tuple[list[Target], Mapping[str, Image], list[str]]:
-    """The targets and images of the specs with these names and of those that fit the selector, and an error
-    for each unknown name."""
+    """The targets and the images of the selected specs, and an error for each unknown name.
+
+    A spec is selected by its name or by its labels. Without names and without a selector, every spec is
+    selected.
+    """
     in_force = scale_sets_in_force(specs, "read")
     names = tuple(names)
     if not names and selector is None:

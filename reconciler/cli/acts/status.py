@@ -1,4 +1,4 @@
-"""`reconciler status`: the status of every scale set, from the running daemon."""
+"""`reconciler status`: the status of every scale set, from the running daemon or else from Azure."""
 
 import json
 import sys
@@ -40,7 +40,7 @@ def act(
     server: str,
     output: str,
 ) -> None:
-    """Show the status of the scale sets that fit."""
+    """Show the status of the scale sets that match."""
     wanted = RowFilter(names, selector, statuses, image or "", subscriptions)
     if with_instances:
         _check_instances(output, is_watching=is_watching)
@@ -65,7 +65,7 @@ def act(
 
 
 def _check_instances(output: str, *, is_watching: bool) -> None:
-    """Raises UsageError."""
+    """Raise UsageError if another option cannot be combined with --instances."""
     if is_watching:
         raise click.UsageError("--instances and --watch cannot be combined")
     if output not in _OF_INSTANCES:
@@ -73,7 +73,10 @@ def _check_instances(output: str, *, is_watching: bool) -> None:
 
 
 def _with_names_now(found: Json, wanted: RowFilter) -> RowFilter:
-    """The names of the scale sets that fit now, instead of their statuses. Exits if none fits."""
+    """The filter with the names of the scale sets that match now, instead of their statuses.
+
+    Ends the command if none matches.
+    """
     check_names(found, wanted)
     rows = filtered(found, wanted.fits)["scaleSets"]
     if not rows:
@@ -82,7 +85,7 @@ def _with_names_now(found: Json, wanted: RowFilter) -> RowFilter:
 
 
 def _show_once(found: Json, wanted: RowFilter, output: str, server: str) -> None:
-    """`server` is the daemon that answered, "" if none did."""
+    """Print a store once. `server` is the daemon that answered, or "" if none did."""
     errors = (found["sweep"] or {}).get("errors") or ()
     for line in errors:
         show_error(line)
@@ -98,7 +101,7 @@ def _show_once(found: Json, wanted: RowFilter, output: str, server: str) -> None
 
 
 def _write_picture(shown: Json, wanted: RowFilter, server: str) -> None:
-    """Print a picture of the table, with the heat map if one scale set was named."""
+    """Print a picture of the table, and of the heat map if exactly one scale set is named."""
     from reconciler.cli.daemon_client import instances_of
     from reconciler.cli.status_table import status
     from reconciler.cli.status_with_heat_map import StatusWithHeatMap
@@ -109,7 +112,7 @@ def _write_picture(shown: Json, wanted: RowFilter, server: str) -> None:
 
 
 def write(shown: Json, output: str, wanted: RowFilter) -> None:
-    """Print a store in this format."""
+    """Print a store in the format `output`."""
     match output:
         case "json":
             click.echo(json.dumps(shown, indent=2))
@@ -136,7 +139,7 @@ def write(shown: Json, output: str, wanted: RowFilter) -> None:
 
 
 def store(open_fleet: "Callable[[], FleetAccess]", server: str) -> dict[str, Any]:
-    """The store of the daemon at `server`. If no daemon responds, a store filled by our own observation."""
+    """The store of the daemon at `server`, or this command's own observation if no daemon responds."""
     try:
         shown = store_of(server)
     except DaemonUnreachable:

@@ -1,4 +1,4 @@
-"""`reconciler upgrade`: have instances of a scale set upgraded next, picked by hand."""
+"""`reconciler upgrade`: upgrade hand-picked instances of a scale set next."""
 
 import getpass
 import sys
@@ -62,7 +62,7 @@ def act(
 
 
 def _row(server: str, name: str) -> Json | None:
-    """The scale set as the daemon sees it, None if no daemon responds."""
+    """The scale set as the daemon sees it, or None if no daemon responds."""
     try:
         found = store_of(server)
     except DaemonUnreachable:
@@ -84,7 +84,7 @@ def _ask(server: str, asked: Json) -> Json:
 
 
 def _wait(server: str, name: str, at: str, before: Json) -> None:
-    """Print each change until the pick is over. Ends the command with a failure if it was not served."""
+    """Print each change until the pick has ended. Ends the command with a failure if it was not served."""
     shown = _line(before)
     for row in _rows(server, name):
         if (line := _line(row)) != shown:
@@ -103,7 +103,7 @@ def _wait(server: str, name: str, at: str, before: Json) -> None:
 
 
 def _rows(server: str, name: str) -> Iterator[Json]:
-    """The scale set as the daemon sees it, again and again. Ends the command if it is no longer declared."""
+    """The scale set as the daemon sees it, read repeatedly. Ends the command if it is no longer declared."""
     is_lost = False
     while True:
         time.sleep(_INTERVAL)

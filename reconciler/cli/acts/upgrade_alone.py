@@ -1,4 +1,4 @@
-"""`reconciler upgrade` where no daemon responds: this process takes the steps, under a claim."""
+"""`reconciler upgrade` without a daemon: this process takes the steps itself, under a claim."""
 
 import sys
 import time
@@ -34,7 +34,7 @@ def upgrade_alone(
     is_trial: bool,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Upgrade the picked instances, or show what would happen. No daemon responds at `server`."""
+    """Upgrade the picked instances, or show what would happen, after a note that no daemon responds."""
     announce(fleet.session)
     click.echo(f"no daemon responds at {server}; this command upgrades the instances itself", err=True)
     claim, azure, settings = ClaimKeeper(request.by), fleet.azure(), Settings()
@@ -60,7 +60,7 @@ def upgrade_alone(
 
 
 def _state(own: Reconciler, name: str) -> ScaleSetState:
-    """The scale set as it is now. Ends the command if it is unknown which specs are in force."""
+    """The scale set as it is now. Ends the command if the specs have errors, or do not declare it."""
     store = own.once(act=False)
     if errors := store.last_sweep.spec_errors if store.last_sweep else ():
         for line in errors:

@@ -61,7 +61,7 @@ def act(
 
 
 def _store(server: str) -> Mapping[str, Any] | None:
-    """The store of the daemon, None if none responds."""
+    """The store of the daemon, or None if no daemon responds."""
     try:
         return store_of(server)
     except DaemonUnreachable:
@@ -71,7 +71,10 @@ def _store(server: str) -> Mapping[str, Any] | None:
 def _rows(
     store: Mapping[str, Any] | None, names: Sequence[str], selector: tuple[Requirement, ...] | None
 ) -> Sequence[Row] | None:
-    """The scale sets, None if no daemon responds. Ends the command if a name is unknown, or if none fits."""
+    """The scale sets to wait for, or None if the daemon does not respond or has just started.
+
+    Ends the command if a name is unknown, or if the selector matches nothing.
+    """
     if store is None or store["sweep"] is None:  # it has just started
         return None
     is_all = not names and selector is None

@@ -29,7 +29,7 @@ _TIMES = frozenset({"FOR", "LEFT", "CHECKED"})  # columns that change although n
 
 
 def watch(server: str, wanted: RowFilter, output: str) -> None:
-    """Show the scale sets that fit until Ctrl-C. Ends the command if no daemon responds at the start."""
+    """Show the scale sets that match, until Ctrl-C. Ends the command if no daemon responds at the start."""
     try:
         found = store_of(server)
     except DaemonUnreachable as unreachable:
@@ -48,7 +48,7 @@ def watch(server: str, wanted: RowFilter, output: str) -> None:
 
 
 class _View:
-    """The last store that a daemon answered with."""
+    """The last store that the daemon returned, limited to the scale sets that match."""
 
     def __init__(self, server: str, wanted: RowFilter, found: Json) -> None:
         self._server = server
@@ -64,7 +64,7 @@ class _View:
         return self._store
 
     def look(self) -> None:
-        """Wait for the time of the next question, and ask."""
+        """Wait until the next request is due, and send it."""
         time.sleep(max(_INTERVAL, _SHARE * self._took))
         began = time.monotonic()
         try:
@@ -88,7 +88,7 @@ class _View:
         return StatusWithHeatMap(self.table(output, height), self._instances)
 
     def table(self, output: str, height: int | None) -> StatusTable:
-        """What is shown, and how old it is if there is nothing newer."""
+        """The table, with a notice of its age if the last request failed."""
         shown = status(self._store, is_wide=output == "wide", height=height)
         return replace(shown, notice=self._notice(shown.now)) if self.failure else shown
 
@@ -99,7 +99,7 @@ class _View:
 
 
 def _print_changes(view: _View, output: str) -> None:
-    """Print every scale set, and then a line whenever one has changed, like `kubectl get --watch`."""
+    """Print every scale set, and then a line for each one that changes, like `kubectl get --watch`."""
     known: dict[str, Sequence[str]] = {}
     said = ""
     lines = _ChangedLines(is_wide=output == "wide")
@@ -125,20 +125,20 @@ def _print_changes(view: _View, output: str) -> None:
 
 
 def _state_of(table: StatusTable, row: Json) -> Sequence[str]:
-    """The cells that change only if something happens."""
+    """The cells of a row, except those that change merely because time passes."""
     header = grid_of(is_wide=table.is_wide).header
     return [plain(cell) for name, cell in zip(header, table.cells(row), strict=True) if name not in _TIMES]
 
 
 class _ChangedLines:
-    """Lines in columns, which only become wider. The first ones have a header."""
+    """Lines in columns that only grow wider. A header comes before the first lines."""
 
     def __init__(self, *, is_wide: bool) -> None:
         self._grid = grid_of(is_wide=is_wide)
         self._widths: Sequence[int] = ()
 
     def of(self, rows: Sequence[Sequence[Cell]], removed: Sequence[str]) -> Iterator[str]:
-        """A line for each of these rows, and one for each scale set that is shown no more."""
+        """A line for each of these rows, and one for each scale set that is no longer shown."""
         is_first = not self._widths
         natural = self._grid.widths(rows)
         self._widths = [max(pair) for pair in zip(natural, self._widths or natural, strict=True)]

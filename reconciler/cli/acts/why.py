@@ -39,12 +39,12 @@ def act(*, name: str, open_fleet: "Callable[[], FleetAccess]", server: str, outp
 
 
 def _window() -> int | None:
-    """The number of columns of the terminal, None in a pipe or a file."""
+    """The width of the terminal in columns, or None if the output is a pipe or a file."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def fitted(text: str, width: int | None) -> str:
-    """The text with its lines broken between words, below the column where their content begins.
+    """The text with long lines broken between words, and indented to the column of their content.
 
     >>> print(fitted("reason      the image failed in scale set web", 32))
     reason      the image failed in
@@ -63,7 +63,10 @@ def fitted(text: str, width: int | None) -> str:
 
 
 def explanation(row: Json) -> str:
-    """One scale set in a few lines. The row has the shape of `reconciler.daemon.report.state`."""
+    """An explanation of one scale set in a few lines.
+
+    `row` has the shape of `reconciler.daemon.report.state`.
+    """
     lines = [f"{row['name']}: {row['status'] or 'not checked yet'}"]
     if row["reason"]:
         lines.append(f"reason      {row['reason']}: {row['message']}")
@@ -95,7 +98,7 @@ def explanation(row: Json) -> str:
 
 
 def _since(row: Json) -> list[str]:
-    """Since when it is so, or since when it waits for the same condition, and how often that was checked."""
+    """The line that says when the reason began. For a wait, it also has the number of checks so far."""
     wait, since = row.get("wait"), row.get("since")  # none if the daemon has an older version
     if wait:
         return [f"since       {_moment(wait['since'])} UTC, {count(wait['tries'], 'check')}"]
@@ -103,7 +106,7 @@ def _since(row: Json) -> list[str]:
 
 
 def _safety(row: Json) -> list[str]:
-    """Whether anything may be taken out of service now, what is unavailable, and what new instances get."""
+    """The line that says whether an instance may be taken down now, and what new instances would get."""
     found = row.get("disruption")  # none if the daemon has an older version, or counted no instance
     if not found:
         return []
@@ -120,7 +123,7 @@ def _safety(row: Json) -> list[str]:
 
 
 def _behind(row: Json) -> list[str]:
-    """The newer commit that is not in force here, and the first of its errors."""
+    """The lines about a newer commit that is not in force here, with the first of its errors."""
     behind = row.get("behind")  # none of a daemon of an older version
     if not behind:
         return []
@@ -132,7 +135,7 @@ def _behind(row: Json) -> list[str]:
 
 
 def _declaration_of(row: Json) -> str:
-    """The declared image and commit, and whether the status is about them: did it see the merge?"""
+    """The declared image and commit, with a note if the last decision was not about them."""
     declared, observed = row["revision"], row["observedRevision"]
     declaration = f"{row['image']}{_by(declared['commit'])}"
     if row["reason"] is None or observed == declared:
@@ -148,7 +151,7 @@ def _by(commit: str) -> str:
 
 
 def _condition(condition: Json) -> str:
-    """Its status, for Ready with the time of its last change, and for Healthy and Drifted with the reason."""
+    """A condition as text. Ready has the time of its last change, Healthy and Drifted have their reason."""
     text = f"{condition['type']} {condition['status']}"
     match condition["type"]:
         case "Ready" if condition["lastTransitionTime"]:
@@ -178,7 +181,7 @@ def _next_check(row: Json) -> str:
 
 
 def _as_of(row: Json) -> str:
-    """When the instances were counted, if that was before the last check."""
+    """When the instances were counted, or "" if that was at the last check."""
     at = row.get("instancesAt")  # none if the daemon has an older version
     return f", as of {_moment(at)} UTC" if at and row["at"] and at[:19] != row["at"][:19] else ""
 

@@ -14,7 +14,7 @@ from reconciler.cli.verb import Verb
 @server_option
 @output_option
 def history(**given: Any) -> None:
-    """Show the last rollouts of a scale set, the latest first.
+    """Show the last rollouts of a scale set, newest first.
 
     NAME is the name of its spec. The daemon knows the rollouts that have begun since it started, and the one
     that was in progress at that time.

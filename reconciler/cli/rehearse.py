@@ -29,7 +29,7 @@ from reconciler.cli.verb import Verb
     help="Output format; markdown is for a comment on a pull request.",
 )
 def rehearse(**given: Any) -> None:
-    """Play the declared change forward on a copy of the fleet, with faults if asked.
+    """Run the declared change on a copy of the fleet, with faults if requested.
 
     The daemon itself runs against the simulator on a virtual clock, so windows and soaks take no real time.
     The command reads the specs and Azure, or with --fleet only files, and writes nothing. Approvals are given

@@ -20,7 +20,7 @@ from reconciler.cli.verb import Verb
 )
 @server_option
 def report(**given: Any) -> None:
-    """Write what the daemon shows as a page of its own, for a post-mortem.
+    """Save a page of the daemon to a file, for a post-mortem.
 
     Without NAME, it is the page of the fleet. With NAME, it is the page of one scale set. Asks the daemon.
     """

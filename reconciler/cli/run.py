@@ -121,7 +121,7 @@ from reconciler.cli.verb import Verb
     help="The least level of the lines in the log.",
 )
 def run(**given: Any) -> None:
-    """Bring every scale set to its spec, and keep it there.
+    """Bring every scale set into line with its spec, and keep it there.
 
     Runs until SIGTERM or SIGINT, and then finishes the reconciles in progress. The next start continues every
     rollout. On SIGHUP, it reads the specs and their credentials again at once.

@@ -38,7 +38,7 @@ class Ids(click.ParamType[tuple[str, ...]]):
 @server_option
 @fleet_on_demand
 def upgrade(**given: Any) -> None:
-    """Upgrade some instances of a scale set next, picked by hand.
+    """Upgrade hand-picked instances of a scale set next.
 
     NAME is the name of its spec. The running daemon upgrades these instances to the declared image before all
     others, in as many batches as `rollout.maxBatch` requires. Every other rule of the rollout applies, so

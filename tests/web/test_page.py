@@ -64,6 +64,12 @@ def line(document: str, name: str) -> str:
     return Reader(found[0]).text
 
 
+def test_a_scale_set_asked_for_before_the_first_sweep_may_exist() -> None:
+    answer = client(Store()).get("/scale-sets/web")
+    assert (answer.status_code, answer.headers["retry-after"], answer.headers["refresh"]) == (503, "5", "5")
+    assert "The daemon has not read its specs yet." in Reader(answer.text).text
+
+
 @pytest.mark.parametrize("path", [*PAGES, "/scale-sets/unknown"])
 def test_a_page_may_load_nothing_from_elsewhere(path: str) -> None:
     answer = client(varied()).get(path)

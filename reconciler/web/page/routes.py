@@ -26,6 +26,7 @@ from reconciler.web.threads import Threads
 _STREAM = {**HEADERS, "cache-control": "no-cache", "x-accel-buffering": "no"}
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _LONGEST_ADDRESS = 2000
+_START_SECONDS = "5"  # after which a page that may exist is asked for again
 _THREADS = 8  # that render pages; a page takes milliseconds, and one thread at a time computes
 
 
@@ -75,7 +76,7 @@ class PageSite:
             visitor = self._actions.visitor(request)
             permitted, notice = self._actions.permitted(visitor), self._actions.notice(visitor, id_)
         found = await self._found(address)
-        page, version = found or (Rendered("Not found", {}, str(macro("not_found.html", "main")())), None)
+        page, version = found or (_no_page(is_starting=self._is_starting), None)
         text = document(
             page,
             version="" if version is None else self._watchers.serial(version),
@@ -86,7 +87,15 @@ class PageSite:
             permitted=permitted,
             notice=notice,
         )
-        return HTMLResponse(text, HTTPStatus.OK if found else HTTPStatus.NOT_FOUND, HEADERS)
+        if found or not self._is_starting:
+            return HTMLResponse(text, HTTPStatus.OK if found else HTTPStatus.NOT_FOUND, HEADERS)
+        reload = {"retry-after": _START_SECONDS, "refresh": _START_SECONDS}
+        return HTMLResponse(text, HTTPStatus.SERVICE_UNAVAILABLE, {**HEADERS, **reload})
+
+    @property
+    def _is_starting(self) -> bool:
+        """Whether nothing is known yet of what is declared."""
+        return self._store.last_sweep is None
 
     async def _found(self, address: str) -> tuple[Rendered, int] | None:
         """The page at this address and its version, or None if there is no such page."""
@@ -139,3 +148,8 @@ def _without_notice(request: Request) -> tuple[str, str]:
         return target(request), ""
     others = urlencode([(name, value) for name, value in query.multi_items() if name != "notice"])
     return f"{request.url.path}?{others}" if others else request.url.path, query["notice"]
+
+
+def _no_page(*, is_starting: bool) -> Rendered:
+    heading, part = ("Starting", "starting") if is_starting else ("Not found", "main")
+    return Rendered(heading, {}, str(macro("not_found.html", part)()))

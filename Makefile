@@ -19,7 +19,7 @@ NO_CDK  := $(patsubst %,--no-emit-package %,aws-cdk-lib aws-cdk-asset-awscli-v1 
            aws-cdk-cloud-assembly-schema jsii constructs publication cattrs typeguard)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-keep picture pictures sessions test slow walkthroughs test-clients test-browser test-chart test-cluster manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image sbom clean
+.PHONY: help demo demo-keep picture pictures sessions test slow walkthroughs test-clients test-browser test-chart test-cluster endure manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image sbom clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -54,6 +54,11 @@ test-clients: $(READY) $(CLIENTS)/.ready ## az, its SDK and azurerm, unmodified,
 test-cluster: $(READY) ## three replicas on a real Kubernetes API server, compiled once (slow, Debian 12)
 	@[ -n "$$RECONCILER_TEST_KUBECONFIG" ] || tests/cluster/binaries .kube
 	@RECONCILER_TEST_KUBE=.kube $(BIN)/pytest tests/cluster
+
+endure: $(READY) ## three replicas and a fault a minute for CLUSTER_MINUTES, 60 unless given, and what came of it (Debian 12)
+	@tests/cluster/binaries .kube
+	@RECONCILER_TEST_KUBE=.kube CLUSTER_MINUTES=$${CLUSTER_MINUTES:-60} $(BIN)/pytest tests/cluster/test_endurance.py
+	@cat .kube/endurance.txt
 
 test-chart: $(READY) $(DEPLOY)/.ready ## helm lints and renders the chart, and its documents fit the schemas of Kubernetes
 	@$(BIN)/pytest -n auto tests/chart

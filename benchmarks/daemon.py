@@ -11,11 +11,13 @@ import sys
 import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from benchmarks.apart import AzureApart
 from benchmarks.azure import GROUP, NEW, OLD, Azure, Token, image, imports, name
 from benchmarks.figures import Figures, tell
 from reconciler.azure.compute import Compute
@@ -35,7 +37,7 @@ _APART = timedelta(milliseconds=200)  # the loop's, between the reconciles that 
 class Daemon:
     """A sweep every minute, the reconciles it requests 200 ms apart, and requeued ones at their time."""
 
-    def __init__(self, azure: Azure, source: Source) -> None:
+    def __init__(self, azure: Azure | AzureApart, source: Source) -> None:
         session = Session(credential=Token(), transport=azure.transport, now=azure.clock.now)
         compute = Compute(session)
         specs = Specs(source, azure.clock.now)
@@ -44,6 +46,7 @@ class Daemon:
         self._azure = azure
         self._sweep_at = azure.clock.now()
         self._due: dict[str, datetime] = {}
+        self._heap: list[tuple[datetime, str]] = []  # of the times in `_due`, and of former ones
 
     def run(self, until: Callable[[], bool] | None = None) -> None:
         """Run until `until()`, by default until every scale set is up to date."""
@@ -53,17 +56,29 @@ class Daemon:
 
     def step(self) -> None:
         """Advance to the next sweep or reconcile, and run it."""
-        following = min(self._due, key=lambda each: self._due[each], default=None)
+        following = self._following()
         if following is None or self._sweep_at <= self._due[following]:
             self._wait_until(self._sweep_at)
             self._sweep_at += self._settings.sweep
             for number, each in enumerate(self.reconciler.sweep()):
-                self._due[each] = self._azure.clock.now() + number * _APART
+                self._wake(each, number * _APART)
         else:
             self._wait_until(self._due.pop(following))
             outcome = self.reconciler.reconcile(following)
             if outcome and outcome.requeue_after is not None:
-                self._due[following] = self._azure.clock.now() + outcome.requeue_after
+                self._wake(following, outcome.requeue_after)
+
+    def _wake(self, key: str, after: timedelta) -> None:
+        at = self._azure.clock.now() + after
+        if key not in self._due or at < self._due[key]:
+            self._due[key] = at
+            heappush(self._heap, (at, key))
+
+    def _following(self) -> str | None:
+        """The key of the next reconcile, None if there is none."""
+        while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
+            heappop(self._heap)  # it was reconciled earlier
+        return self._heap[0][1] if self._heap else None
 
     def _wait_until(self, moment: datetime) -> None:
         self._azure.sleep(max(moment - self._azure.clock.now(), timedelta()))

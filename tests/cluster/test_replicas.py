@@ -6,33 +6,21 @@ At no moment do two replicas write, and another one goes on in the time that doc
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from reconciler.cluster.timing import Timing
-from reconciler.simulator import Simulator, WallClock
-from reconciler.simulator.message import Request, Response
-from reconciler.simulator.server import Server
-from tests.cli.program import Daemon, bare, until, write_specs
+from tests.cli.program import until, write_specs
+from tests.cli.settable_clock import IS_MISSING, WHY_MISSING
 from tests.cluster import server as real
-from tests.cluster.wire import Wire
-from tests.stories.world import NEW, fleet, scale_set, spec
+from tests.cluster.replicas import SETS, SLACK, TIMING, AnyServer, Cluster, Replica, succession
+from tests.stories.world import spec
 
-SETS = 60
-TIMING = Timing(timedelta(seconds=8), timedelta(seconds=7), timedelta(seconds=1))
-# The Lease expires, that is noticed, and one write is waited out. Then the first observation takes place. The machine may
-# be busy.
-SUCCESSION = TIMING.duration + TIMING.retry_period + TIMING.write_timeout
-SLACK = timedelta(seconds=15)
-LONGEST = 300.0  # seconds for all rollouts; on an idle machine they take a minute
-SLOW = {"model": "0.3s", "upgrade": "1s", "boot": "1s", "health": "0.5s"}
+SUCCESSION = succession(TIMING)
+HOUR = timedelta(hours=1)
 
 pytestmark = [
     pytest.mark.skipif(
@@ -41,104 +29,6 @@ pytestmark = [
     ),
     pytest.mark.timeout(600),
 ]
-AnyServer = real.ApiServer | real.GivenServer
-
-
-class Stamped:
-    """The simulated Azure as one replica reaches it: each of its requests has its number."""
-
-    def __init__(self, azure: Simulator, number: int) -> None:
-        self._azure = azure
-        self._number = number
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._azure, name)
-
-    def handle(self, request: Request) -> Response:
-        return self._azure.handle(replace(request, client=self._number))
-
-
-@dataclass
-class Replica:
-    number: int
-    wire: Wire
-    daemon: Daemon
-
-    def leads(self) -> bool:
-        return "vmss_reconciler_leader 1.0" in self.daemon.get("/metrics")[1]
-
-
-class Cluster:
-    """Three replicas that follow a directory of specs."""
-
-    def __init__(self, api: AnyServer, directory: Path, opened: ExitStack) -> None:
-        self.api = api
-        self.directory = directory
-        self.azure = Simulator.load(fleet(scale_set(count=SETS, capacity=3), timings=SLOW), WallClock())
-        self.names = [f"web-{number:04}" for number in range(SETS)]
-        self.specs = write_specs(directory / "specs", *(spec(each) for each in self.names))
-        self._opened = opened
-        self.replicas = [self._start(number) for number in (1, 2, 3)]
-        for each in self.replicas:
-            each.daemon.started()
-
-    def _start(self, number: int) -> Replica:
-        home = self.directory / f"replica-{number}"
-        home.mkdir()
-        azure = self._opened.enter_context(Server(Stamped(self.azure, number)))  # type: ignore[arg-type]
-        wire = Wire(self.api.host, self.api.port)
-        self._opened.callback(wire.close)
-        kubeconfig = self.api.kubeconfig(home / "kubeconfig", wire.port)
-        environment = {
-            **bare(),
-            **azure.environment,
-            "VMSS_RECONCILER_ARM_ENDPOINT": azure.url,
-            "KUBECONFIG": str(kubeconfig),
-            "SSL_CERT_FILE": str(azure.ca_file),
-        }
-        options = {
-            "lease-duration": TIMING.duration,
-            "renew-deadline": TIMING.renew_deadline,
-            "retry-period": TIMING.retry_period,
-        }
-        times = [f"--leader-elect-{name}={value.seconds}s" for name, value in options.items()]
-        daemon = Daemon("--specs", self.specs, "--leader-elect", *times, env=environment, cwd=home)
-        return Replica(number, wire, self._opened.enter_context(daemon))
-
-    def leader(self) -> Replica:
-        """The one that leads. Waits until one does."""
-        return until(lambda: next((each for each in self.replicas if each.leads()), None), self.story)
-
-    def writes(self) -> Sequence[tuple[datetime, int]]:
-        return sorted((each.at, each.client) for each in self.azure.record.requests if each.method != "GET")
-
-    def writer_after(self, at: datetime, *, other_than: int = 0) -> tuple[datetime, int] | None:
-        """The first write after this moment."""
-        return next(((when, who) for when, who in self.writes() if when > at and who != other_than), None)
-
-    def finish(self) -> None:
-        """Wait until every instance has the image."""
-        end = time.monotonic() + LONGEST
-        while not all(
-            image.endswith(NEW) for name in self.names for image in self.azure.record.images(name).values()
-        ):
-            assert time.monotonic() < end, self.story()
-            time.sleep(0.2)
-
-    def story(self) -> str:
-        tenures = [(who, len(list(each))) for who, each in groupby(self.writes(), key=lambda write: write[1])]
-        logs = ["\n".join(each.daemon.log()[-8:]) for each in self.replicas]
-        return f"writes: {tenures}\n" + "\n\n".join(logs)
-
-    def judge(self, *, released: int = 0) -> None:
-        """No two replicas wrote at one moment, and no more than one domain of a scale set was out of service."""
-        handovers = [(before, after) for before, after in pairwise(self.writes()) if before[1] != after[1]]
-        hasty = [
-            (before, after) for before, after in handovers if after[0] - before[0] < TIMING.write_timeout
-        ]
-        assert len(hasty) <= released, hasty
-        for name in self.names:
-            assert self.azure.record.max_unavailable_domains(name) <= 1, name
 
 
 @pytest.fixture(scope="module")
@@ -148,13 +38,18 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnyServer]:
 
 
 @pytest.fixture
-def cluster(api: AnyServer, tmp_path: Path) -> Iterator[Cluster]:
+def released(api: AnyServer) -> Iterator[AnyServer]:
+    """The server, with a Lease that nobody holds."""
     api.create_lease()
-    try:
-        with ExitStack() as opened:
-            yield Cluster(api, tmp_path, opened)
-    finally:
-        api.delete_lease()
+    yield api
+    api.delete_lease()
+
+
+@pytest.fixture
+def cluster(released: AnyServer, tmp_path: Path) -> Iterator[Cluster]:
+    specs = write_specs(tmp_path / "specs", *(spec(f"web-{number:04}") for number in range(SETS)))
+    with ExitStack() as opened:
+        yield Cluster(released, tmp_path, opened, "--specs", specs)
 
 
 def kill(_api: AnyServer, leader: Replica) -> None:
@@ -216,6 +111,29 @@ def test_nobody_writes_without_the_api_server_and_one_goes_on_with_it(
     assert when - back < SUCCESSION + SLACK, cluster.story()
     cluster.finish()
     cluster.judge()
+
+
+@pytest.mark.skipif(IS_MISSING, reason=WHY_MISSING)
+@pytest.mark.parametrize("step", [pytest.param(-HOUR, id="back"), pytest.param(HOUR, id="forward")])
+def test_the_leader_goes_on_when_its_clock_is_set(
+    released: AnyServer, tmp_path: Path, step: timedelta
+) -> None:
+    """And it sees the specs that are declared from then on."""
+    names = [f"web-{number:04}" for number in range(SETS)]
+    specs = write_specs(tmp_path / "specs", *(spec(each) for each in names[: SETS // 2]))
+    with ExitStack() as opened:
+        cluster = Cluster(released, tmp_path, opened, "--specs", specs, has_clocks=True)
+        leader = cluster.leader()
+        until(lambda: len(cluster.writes()) > 10, cluster.story)
+        began = datetime.now(UTC)
+        assert leader.clock
+        leader.clock.set_ahead(step)
+        write_specs(specs, *(spec(each) for each in names[SETS // 2 :]))
+        when, _ = until(lambda: cluster.writer_after(began), cluster.story)
+        assert when - began < SUCCESSION + SLACK, cluster.story()
+        cluster.finish()
+        cluster.judge()
+        assert {who for _, who in cluster.writes()} == {leader.number}, cluster.story()
 
 
 def test_a_leader_that_is_stopped_hands_over_at_once(cluster: Cluster) -> None:

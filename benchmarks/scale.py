@@ -1,0 +1,173 @@
+"""What a large fleet costs: a first observation, an hour without changes, and a rollout of some scale sets.
+
+    python -m benchmarks.scale 1000 100 100
+
+The last number is that of the scale sets that roll. The simulated Azure is a process of its own and throttles
+as Azure does. The daemon is real except for its threads (`benchmarks.daemon`).
+"""
+
+import json
+import resource
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from time import process_time, thread_time
+from typing import Any
+
+from benchmarks.apart import AzureApart, serve_apart
+from benchmarks.azure import GROUP, NEW, OLD, image, name
+from benchmarks.daemon import Daemon, write_specs
+from reconciler.daemon.specs import Directory
+from reconciler.daemon.state import ScaleSetState
+from reconciler.rollout.observed import Model
+from reconciler.rollout.reason import Reason
+from reconciler.spec.image import version
+
+_HOUR = timedelta(hours=1)
+_STATUS = Path("/proc/self/status")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a part of a run cost. `slowest` is the CPU time of the slowest reconcile.
+
+    `most` is the number of requests in the busiest minute, and `least` what was left of each bucket at its
+    lowest.
+    """
+
+    azure: float
+    cpu: float
+    sweeps: int
+    sweep_cpu: float
+    reconciles: int
+    slowest: float
+    requests: int
+    most: int
+    refused: int
+    least: Mapping[str, int]
+    resident: int
+
+
+def fleet(sets: int, instances: int) -> dict[str, Any]:
+    """A fleet on OLD, each scale set in five update domains, and an Azure that throttles."""
+    publisher = {key: value for key, value in image(OLD).items() if key != "version"}
+    return {
+        "throttling": True,
+        "images": {"platform": [{**publisher, "versions": [OLD, NEW]}]},
+        "timings": {"upgrade": "60s", "boot": "20s", "health": "15s"},
+        "scaleSets": [
+            {
+                "name": "web",
+                "count": sets,
+                "capacity": instances,
+                "resourceGroup": GROUP,
+                "health": "extension",
+                "image": {"platform": image(OLD)},
+            }
+        ],
+    }
+
+
+class Meter:
+    """Runs the daemon, and measures it."""
+
+    def __init__(self, azure: AzureApart, specs: Path) -> None:
+        self._azure = azure
+        self.daemon = Daemon(azure, Directory(specs))
+        self._slowest = self._sweep_cpu = 0.0
+        self._sweeps = self._reconciles = 0
+        work = self.daemon.reconciler
+        sweep, reconcile = work.sweep, work.reconcile
+
+        def measured_sweep() -> tuple[str, ...]:
+            began = thread_time()
+            due = sweep()
+            self._sweeps += 1
+            self._sweep_cpu += thread_time() - began
+            return due
+
+        def measured_reconcile(key: str) -> Any:
+            began = thread_time()
+            outcome = reconcile(key)
+            self._reconciles += 1
+            self._slowest = max(self._slowest, thread_time() - began)
+            return outcome
+
+        work.sweep = measured_sweep  # type: ignore[method-assign]
+        work.reconcile = measured_reconcile  # type: ignore[method-assign]
+
+    def part(self, until: Callable[[], bool] | None = None) -> Part:
+        """Run until `until()`, by default until everything is settled."""
+        self._slowest = self._sweep_cpu = 0.0
+        self._sweeps = self._reconciles = 0
+        self._azure.forget()
+        began, at = process_time(), self._azure.clock.now()
+        self.daemon.run(until)
+        counted = self._azure.by_minute
+        return Part(
+            azure=(self._azure.clock.now() - at).total_seconds(),
+            cpu=process_time() - began,
+            sweeps=self._sweeps,
+            sweep_cpu=self._sweep_cpu,
+            reconciles=self._reconciles,
+            slowest=self._slowest,
+            requests=counted.total(),
+            most=max(counted.values(), default=0),
+            refused=self._azure.refused,
+            least=dict(self._azure.least),
+            resident=_resident(),
+        )
+
+
+def _resident() -> int:
+    """The bytes that this process has in memory now."""
+    line = next(each for each in _STATUS.read_text().splitlines() if each.startswith("VmRSS"))
+    return int(line.split()[1]) * 1024
+
+
+def main(sets: int, instances: int, rolling: int) -> None:
+    """Run the measurement and print its figures."""
+    with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as scratch:
+        specs = Path(scratch) / "specs"
+        write_specs(specs, sets, OLD)
+        with serve_apart(fleet(sets, instances)) as azure:
+            meter = Meter(azure, specs)
+            parts = {"first": meter.part()}
+            end = azure.clock.now() + _HOUR
+            parts["settled"] = meter.part(lambda: azure.clock.now() >= end)
+            if rolling:
+                parts["rolling"] = _roll(azure, meter, specs, rolling)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({key: asdict(each) for key, each in parts.items()} | {"peak": peak}))
+
+
+def _roll(azure: AzureApart, meter: Meter, specs: Path, rolling: int) -> Part:
+    names = [name(number) for number in range(rolling)]
+    store = meter.daemon.reconciler.store
+    keys = [each.key for each in store.states() if each.desired.name in names]
+    for each in names:
+        file = specs / f"{each}.yaml"
+        file.write_text(file.read_text().replace(OLD, NEW))
+
+    def is_over() -> bool:
+        states = [each for key in keys if (each := store.get(key))]
+        return all(_runs(each.seen.model, NEW) and _is_up_to_date(each) for each in states)
+
+    part = meter.part(is_over)
+    assert azure.images(names) == {NEW}
+    return part
+
+
+def _runs(model: Model | None, wanted: str) -> bool:
+    return model is not None and model.image is not None and version(model.image) == wanted
+
+
+def _is_up_to_date(state: ScaleSetState) -> bool:
+    return state.outcome is not None and state.outcome.reason is Reason.UP_TO_DATE
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

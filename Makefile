@@ -51,7 +51,7 @@ walkthroughs: $(READY) ## what the README and the how-to pages have their reader
 test-clients: $(READY) $(CLIENTS)/.ready ## az, its SDK and azurerm, unmodified, on the simulator (slow)
 	@$(BIN)/pytest tests/clients
 
-test-cluster: $(READY) ## three replicas on a real Kubernetes API server, compiled once (slow, Debian 12)
+test-cluster: $(READY) $(DEPLOY)/.ready ## three replicas, and the chart, on a real Kubernetes API server, compiled once (slow, Debian 12)
 	@[ -n "$$RECONCILER_TEST_KUBECONFIG" ] || tests/cluster/binaries .kube
 	@RECONCILER_TEST_KUBE=.kube $(BIN)/pytest tests/cluster
 

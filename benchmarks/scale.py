@@ -118,11 +118,11 @@ class Meter:
             most=max(counted.values(), default=0),
             refused=self._azure.refused,
             least=dict(self._azure.least),
-            resident=_resident(),
+            resident=resident(),
         )
 
 
-def _resident() -> int:
+def resident() -> int:
     """The bytes that this process has in memory now."""
     line = next(each for each in _STATUS.read_text().splitlines() if each.startswith("VmRSS"))
     return int(line.split()[1]) * 1024

@@ -84,14 +84,21 @@ class ApiServer:
 
     def kubeconfig(self, file: Path, port: int) -> Path:
         """A file for KUBECONFIG of a replica. `port` is that of something in between."""
+        return self._kubeconfig(file, port, self.replica)
+
+    def admin_kubeconfig(self, file: Path) -> Path:
+        """A file for KUBECONFIG of the administrator."""
+        return self._kubeconfig(file, self.port, self.admin)
+
+    def _kubeconfig(self, file: Path, port: int, token: str) -> Path:
         cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(self.home / "ca.pem")}
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "test", "cluster": cluster}],
-            "users": [{"name": "replica", "user": {"token": self.replica}}],
+            "users": [{"name": "it", "user": {"token": token}}],
             "contexts": [
-                {"name": "it", "context": {"cluster": "test", "user": "replica", "namespace": NAMESPACE}}
+                {"name": "it", "context": {"cluster": "test", "user": "it", "namespace": NAMESPACE}}
             ],
             "current-context": "it",
         }
@@ -199,6 +206,7 @@ class GivenServer:
     """The API server that somebody else runs. It is neither stopped nor paused."""
 
     def __init__(self, file: Path) -> None:
+        self._file = file
         self._config: Json = yaml.safe_load(file.read_text())
         address = urlsplit(self._cluster(self._config)["server"])
         assert address.hostname, f"{file} names no server"
@@ -216,6 +224,10 @@ class GivenServer:
             cluster["insecure-skip-tls-verify"] = True
         file.write_text(yaml.safe_dump(config))
         return file
+
+    def admin_kubeconfig(self, _file: Path) -> Path:
+        """The file that leads to it."""
+        return self._file
 
     def lease(self) -> Json:
         return dict(self._client.get(self._leases, LEASE))
@@ -261,6 +273,10 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+IS_MISSING = not {BINARIES, GIVEN} & set(os.environ)
+WHY_MISSING = "needs an API server: run `make test-cluster`"
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """A real API server accepts the plain manifests and the chart, in a dry run.
 
-It needs the environment of `make test-chart`, and the file that `RECONCILER_TEST_KUBECONFIG` names.
+It needs the environment of `make test-chart`.
 """
 
-import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +12,11 @@ import yaml
 from tests.chart.manifests import MANIFESTS
 from tests.chart.programs import PROGRAMS, documents, program, run
 from tests.chart.test_chart import LEAST, VALUES
+from tests.cluster import server as real
+from tests.cluster.replicas import AnyServer
 
-KUBECONFIG = os.environ.get("RECONCILER_TEST_KUBECONFIG")
 pytestmark = [
-    pytest.mark.skipif(not KUBECONFIG, reason="RECONCILER_TEST_KUBECONFIG names no API server"),
+    pytest.mark.skipif(real.IS_MISSING, reason=real.WHY_MISSING),
     pytest.mark.skipif(not PROGRAMS.exists(), reason="`make test-chart` has not made its environment"),
 ]
 
@@ -23,22 +24,28 @@ pytestmark = [
 NEWER = {"PodDisruptionBudget"}
 
 
-def accepts(found: list[Any], tmp_path: Any) -> None:
+@pytest.fixture(scope="module")
+def kubeconfig(real_api: AnyServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The administrator's."""
+    return real_api.admin_kubeconfig(tmp_path_factory.mktemp("admin") / "kubeconfig")
+
+
+def accepts(found: list[Any], kubeconfig: Path, tmp_path: Path) -> None:
     """Send the documents to the server, in a namespace that exists, and have it store nothing."""
-    assert KUBECONFIG
     for each in found:
         each["metadata"].pop("namespace", None)
     (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(found))
     command = ("apply", "--dry-run=server", "--namespace=default", "--filename", tmp_path / "all.yaml")
-    done = run(program("kubectl"), f"--kubeconfig={KUBECONFIG}", *command)
+    done = run(program("kubectl"), f"--kubeconfig={kubeconfig}", *command)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("(server dry run)") == len(found)
 
 
-def test_the_server_accepts_the_plain_manifests(tmp_path: Any) -> None:
-    accepts(list(yaml.safe_load_all(MANIFESTS.read_text())), tmp_path)
+def test_the_server_accepts_the_plain_manifests(kubeconfig: Path, tmp_path: Path) -> None:
+    accepts(list(yaml.safe_load_all(MANIFESTS.read_text())), kubeconfig, tmp_path)
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_the_server_accepts_the_chart(name: str, tmp_path: Any) -> None:
-    accepts([each for each in documents(LEAST | VALUES[name]) if each["kind"] not in NEWER], tmp_path)
+def test_the_server_accepts_the_chart(name: str, kubeconfig: Path, tmp_path: Path) -> None:
+    found = [each for each in documents(LEAST | VALUES[name]) if each["kind"] not in NEWER]
+    accepts(found, kubeconfig, tmp_path)

@@ -3,7 +3,6 @@
 At no moment do two replicas write, and another one goes on in the time that docs/how-to/high-availability.md says.
 """
 
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -23,26 +22,17 @@ SUCCESSION = succession(TIMING)
 HOUR = timedelta(hours=1)
 
 pytestmark = [
-    pytest.mark.skipif(
-        not {real.BINARIES, real.GIVEN} & set(os.environ),
-        reason="needs an API server: run `make test-cluster`",
-    ),
+    pytest.mark.skipif(real.IS_MISSING, reason=real.WHY_MISSING),
     pytest.mark.timeout(600),
 ]
 
 
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnyServer]:
-    with real.serve(tmp_path_factory.mktemp("kube") / "home") as server:
-        yield server
-
-
 @pytest.fixture
-def released(api: AnyServer) -> Iterator[AnyServer]:
+def released(real_api: AnyServer) -> Iterator[AnyServer]:
     """The server, with a Lease that nobody holds."""
-    api.create_lease()
-    yield api
-    api.delete_lease()
+    real_api.create_lease()
+    yield real_api
+    real_api.delete_lease()
 
 
 @pytest.fixture

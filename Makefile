@@ -19,7 +19,7 @@ NO_CDK  := $(patsubst %,--no-emit-package %,aws-cdk-lib aws-cdk-asset-awscli-v1 
            aws-cdk-cloud-assembly-schema jsii constructs publication cattrs typeguard)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-keep picture pictures sessions test slow walkthroughs test-clients test-browser test-chart test-cluster endure manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench lock image sbom clean
+.PHONY: help demo demo-keep picture pictures sessions test slow walkthroughs test-clients test-browser test-chart test-cluster endure manifests soak stories transcripts messages reasons man explore exhaust mutants fuzz lint format bench bench-scale lock image sbom clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -116,6 +116,10 @@ format: $(READY) ## rewrite the sources in the house style
 
 bench: $(READY) ## figures: sweeps and rollouts beside a sequential SDK script, 10,000 specs, and from a merge to Azure (minutes)
 	@$(BIN)/python -m benchmarks
+
+bench-scale: $(READY) ## figures of fleets of up to 10,000 scale sets, and whether memory stays flat for a week (an hour)
+	@$(BIN)/python -m benchmarks scale
+	@$(BIN)/python -m benchmarks.flat 50 20 10000
 
 lock: $(READY) ## resolve the locks anew, hashes and all: what runs, and what builds and tests it
 	@$(BIN)/pip install -q uv

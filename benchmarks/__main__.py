@@ -1,12 +1,13 @@
 """`make bench`: measures, prints, and reports where the reconciler costs more than the script."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from rich.console import Console
 
 from benchmarks import tables
-from benchmarks.figures import Figures, measure, measure_costs, measure_delays
+from benchmarks.figures import Figures, Part, measure, measure_costs, measure_delays, measure_parts
 from benchmarks.tables import Row
 
 _NOTES = """\
@@ -26,9 +27,28 @@ _MERGES = 5
 _STARTS = 12
 
 
+# The scale sets, the instances of each, and how many of the scale sets roll. The first is the baseline.
+_FLEETS = ((100, 100, 10), (1000, 100, 100), (10_000, 20, 0))
+_FULL = {
+    "HighCostGetVMScaleSetSubscriptionMaximum": 1080,
+    "VMScaleSetVMViewsSubscriptionMaximum": 30_000,
+    "GetVMScaleSetSubscriptionMaximum": 2400,
+    "VMScaleSetActionsSubscriptionMaximum": 1500,
+    "VMScaleSetBatchedVMRequestsSubscriptionMaximum": 6000,
+}
+_PARTS = {
+    "first": "first observation",
+    "settled": "an hour without changes",
+    "rolling": "a rollout of a tenth",
+}
+
+
 def main() -> None:
     """Run the measurements, each in a process of its own."""
-    console = Console(width=140, highlight=False)
+    console = Console(width=160, highlight=False)
+    if sys.argv[1:] == ["scale"]:
+        scale(console)
+        return
     excesses = [*sweep(console), *rollout(console)]
     budget(console)
     specs(console)
@@ -129,6 +149,17 @@ def start_up(console: Console) -> None:
     seconds = measure_delays("start_up", _STARTS)
     title = f"The start of a command, the least of {_STARTS} times each"
     console.print(tables.starts(title, seconds, aims), "")
+
+
+def scale(console: Console) -> None:
+    """Print what fleets of several sizes cost."""
+    rows: dict[str, tuple[int, Part]] = {}
+    for sets, instances, rolling in _FLEETS:
+        measured = measure_parts("scale", sets, instances, rolling)
+        rows |= {f"{sets:,} x {instances}: {_PARTS[key]}": (sets, each) for key, each in measured.items()}
+    console.print(tables.parts("Fleets of several sizes, sets x instances", rows), "")
+    lowest = {what: part for what, (_, part) in rows.items()}
+    console.print(tables.buckets("What was left of Azure's buckets at their lowest", lowest, _FULL))
 
 
 def _both(job: str, sets: int, instances: int, upgrade: int) -> tuple[Mapping[str, Figures], ...]:

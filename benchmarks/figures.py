@@ -55,7 +55,29 @@ class Cost:
     blobs: int  # files that were read from git
 
 
-def tell(figures: Mapping[str, Figures] | Mapping[str, Cost]) -> None:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a part of the run of a large fleet costs the daemon, which is a process of its own.
+
+    `azure` is the time by Azure's clock. `sweep` is the CPU time of all sweeps, `slowest` that of the slowest
+    reconcile. `most` is the number of requests in the busiest minute, and `refused` that of those with a 429.
+    `least` is what was left of each bucket at its lowest. `resident` are the bytes in memory at the end.
+    """
+
+    azure: timedelta
+    cpu: timedelta
+    sweeps: int
+    sweep: timedelta
+    reconciles: int
+    slowest: timedelta
+    requests: int
+    most: int
+    refused: int
+    least: Mapping[str, int]
+    resident: int
+
+
+def tell(figures: Mapping[str, Figures] | Mapping[str, Cost] | Mapping[str, Part]) -> None:
     """Print figures for the process that started this one."""
     print(json.dumps({name: asdict(each) for name, each in figures.items()}, default=_seconds))
 
@@ -75,6 +97,15 @@ def measure_costs(module: str, *arguments: object) -> Mapping[str, Cost]:
         name: Cost(
             timedelta(seconds=each["seconds"]), timedelta(seconds=each["cpu"]), each["peak"], each["blobs"]
         )
+        for name, each in _output(module, *arguments).items()
+    }
+
+
+def measure_parts(module: str, *arguments: object) -> Mapping[str, Part]:
+    """Return the parts of a run that `python -m benchmarks.MODULE ARGUMENTS` prints."""
+    times = ("azure", "cpu", "sweep", "slowest")
+    return {
+        name: Part(**(each | {time: timedelta(seconds=each[time]) for time in times}))
         for name, each in _output(module, *arguments).items()
     }
 

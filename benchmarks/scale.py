@@ -6,12 +6,9 @@ The last number is that of the scale sets that roll. The simulated Azure is a pr
 as Azure does. The daemon is real except for its threads (`benchmarks.daemon`).
 """
 
-import json
-import resource
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from time import process_time, thread_time
@@ -20,6 +17,7 @@ from typing import Any
 from benchmarks.apart import AzureApart, serve_apart
 from benchmarks.azure import GROUP, NEW, OLD, image, name
 from benchmarks.daemon import Daemon, write_specs
+from benchmarks.figures import Part, tell
 from reconciler.daemon.specs import Directory
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.observed import Model
@@ -28,27 +26,6 @@ from reconciler.spec.image import version
 
 _HOUR = timedelta(hours=1)
 _STATUS = Path("/proc/self/status")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What a part of a run cost. `slowest` is the CPU time of the slowest reconcile.
-
-    `most` is the number of requests in the busiest minute, and `least` what was left of each bucket at its
-    lowest.
-    """
-
-    azure: float
-    cpu: float
-    sweeps: int
-    sweep_cpu: float
-    reconciles: int
-    slowest: float
-    requests: int
-    most: int
-    refused: int
-    least: Mapping[str, int]
-    resident: int
 
 
 def fleet(sets: int, instances: int) -> dict[str, Any]:
@@ -77,7 +54,7 @@ class Meter:
     def __init__(self, azure: AzureApart, specs: Path) -> None:
         self._azure = azure
         self.daemon = Daemon(azure, Directory(specs))
-        self._slowest = self._sweep_cpu = 0.0
+        self._slowest = self._sweep = 0.0
         self._sweeps = self._reconciles = 0
         work = self.daemon.reconciler
         sweep, reconcile = work.sweep, work.reconcile
@@ -86,7 +63,7 @@ class Meter:
             began = thread_time()
             due = sweep()
             self._sweeps += 1
-            self._sweep_cpu += thread_time() - began
+            self._sweep += thread_time() - began
             return due
 
         def measured_reconcile(key: str) -> Any:
@@ -101,19 +78,19 @@ class Meter:
 
     def part(self, until: Callable[[], bool] | None = None) -> Part:
         """Run until `until()`, by default until everything is settled."""
-        self._slowest = self._sweep_cpu = 0.0
+        self._slowest = self._sweep = 0.0
         self._sweeps = self._reconciles = 0
         self._azure.forget()
         began, at = process_time(), self._azure.clock.now()
         self.daemon.run(until)
         counted = self._azure.by_minute
         return Part(
-            azure=(self._azure.clock.now() - at).total_seconds(),
-            cpu=process_time() - began,
+            azure=self._azure.clock.now() - at,
+            cpu=timedelta(seconds=process_time() - began),
             sweeps=self._sweeps,
-            sweep_cpu=self._sweep_cpu,
+            sweep=timedelta(seconds=self._sweep),
             reconciles=self._reconciles,
-            slowest=self._slowest,
+            slowest=timedelta(seconds=self._slowest),
             requests=counted.total(),
             most=max(counted.values(), default=0),
             refused=self._azure.refused,
@@ -140,8 +117,7 @@ def main(sets: int, instances: int, rolling: int) -> None:
             parts["settled"] = meter.part(lambda: azure.clock.now() >= end)
             if rolling:
                 parts["rolling"] = _roll(azure, meter, specs, rolling)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({key: asdict(each) for key, each in parts.items()} | {"peak": peak}))
+    tell(parts)
 
 
 def _roll(azure: AzureApart, meter: Meter, specs: Path, rolling: int) -> Part:

@@ -3,10 +3,11 @@
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from rich.table import Table
 
-from benchmarks.figures import Cost, Figures
+from benchmarks.figures import Cost, Figures, Part
 
 _MEGABYTE = 1_000_000
 
@@ -76,6 +77,47 @@ def steps(title: str, rows: Mapping[str, Cost]) -> Table:
     for what, cost in rows.items():
         times = (f"{each.total_seconds():,.2f}" for each in (cost.seconds, cost.cpu))
         table.add_row(what, *times, f"{cost.peak / _MEGABYTE:,.0f}", f"{cost.blobs:,}")
+    return table
+
+
+def parts(title: str, rows: Mapping[str, tuple[int, Part]]) -> Table:
+    """Return what each part of the run of each fleet costs.
+
+    Each row has the number of its scale sets. The cost of a sweep for each of them is compared with that of
+    the first fleet in the same part.
+    """
+    table = _table(title)
+    headings = ("AZURE'S min", "CPU s", "A MINUTE", "SWEEP ms", "PER SET", "RECONCILES", "SLOWEST ms")
+    for heading in (*headings, "REQUESTS A MINUTE", "MOST", "429", "MB"):
+        table.add_column(heading, justify="right")
+    base: dict[str, timedelta] = {}
+    for what, (sets, part) in rows.items():
+        minutes, sweep = part.azure / timedelta(minutes=1), part.sweep / part.sweeps
+        beside = base.setdefault(what.partition(": ")[2], sweep / sets)
+        table.add_row(
+            what,
+            f"{minutes:,.1f}",
+            f"{part.cpu.total_seconds():,.1f}",
+            f"{part.cpu.total_seconds() / minutes:.2f}",
+            f"{sweep / timedelta(milliseconds=1):,.0f}",
+            _comparison(sweep / sets / beside),
+            f"{part.reconciles:,}",
+            f"{part.slowest / timedelta(milliseconds=1):,.0f}",
+            f"{part.requests / minutes:,.0f}",
+            f"{part.most:,}",
+            f"{part.refused:,}",
+            f"{part.resident / _MEGABYTE:,.0f}",
+        )
+    return table
+
+
+def buckets(title: str, rows: Mapping[str, Part], sizes: Mapping[str, int]) -> Table:
+    """Return how little was left of each bucket of Azure. `sizes` are those of full ones."""
+    table = _table(title)
+    for bucket, size in sizes.items():
+        table.add_column(f"{bucket.removesuffix('SubscriptionMaximum')} OF {size:,}", justify="right")
+    for what, part in rows.items():
+        table.add_row(what, *(f"{part.least[each]:,}" if each in part.least else "" for each in sizes))
     return table
 
 

@@ -22,7 +22,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.notes import notes
 from reconciler.rollout.observed import FRESH, Availability, Model, Need, Observed, Operation, ReadTime
 from reconciler.rollout.reading import partial_read
-from reconciler.rollout.reason import Phase
+from reconciler.rollout.reason import Phase, Reason
 from reconciler.rollout.step import RETRY_DELAY, Attempt
 from reconciler.spec.scale_set import Target
 
@@ -69,7 +69,7 @@ class Observer:
     def _observe(self, at: Need, state: ScaleSetState, observed: Observed, priority: Priority) -> Observed:
         """Add the fact that the decision asks for. Raises AzureFailure if the fact cannot be read."""
         target, model = state.desired.target, observed.model
-        if at is Need.MODEL and model is None and self._is_row_fresh(state):
+        if at is Need.MODEL and model is None and self._is_row_enough(state):
             # Valid for one observation: a later reconcile must see changes to the model.
             self._store.apply(state.key, ModelRead(state.seen.listed, is_row=True))
             return replace(observed, model=state.seen.listed, model_read=_at(state.seen.listed_at))
@@ -151,15 +151,23 @@ class Observer:
                 ) from failure
             raise
 
-    def _is_row_fresh(self, state: ScaleSetState) -> bool:
+    def _is_row_enough(self, state: ScaleSetState) -> bool:
         """Whether the row of the last sweep may be used instead of reading the model.
 
         A reconcile that the sweep started may use it. After a requeue, the row must be fresh.
+
+        A first observation that was throttled is an exception: nothing has been decided or written yet. The
+        scale sets of a large fleet wait until Azure allows a list of their instances, and each would read its
+        model again and again. A step still needs a fresh model (see `rollout.freshness`).
         """
-        listed_at = state.seen.listed_at
-        if state.seen.listed is None or listed_at is None:
+        listed_at, outcome = state.seen.listed_at, state.outcome
+        if state.seen.listed is None:
             return False
-        is_requeued = state.outcome is not None and state.outcome.requeue_after is not None
+        if outcome is not None and outcome.reason is Reason.THROTTLED and state.progress.attempt is None:
+            return True
+        if listed_at is None:
+            return False
+        is_requeued = outcome is not None and outcome.requeue_after is not None
         return not is_requeued or self._now() - listed_at <= FRESH
 
 

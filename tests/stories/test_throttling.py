@@ -78,6 +78,24 @@ def test_an_approved_rollout_is_observed_with_the_request_share_of_rollouts() ->
     assert Watched.shares.pop() is Priority.ROUTINE, "of what is settled"
 
 
+def test_a_first_observation_that_waits_for_its_list_of_instances_reads_no_model() -> None:
+    """A thousand that wait would otherwise use up the requests of everybody, even those of the next sweep."""
+    world = World(fleet(scale_set(capacity=3)), spec(version=OLD))
+    world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Throttled(timedelta(seconds=18)), times=6)
+    world.run()
+    assert world.azure.record.requests[-1].status == 200
+    assert set(world.requests()) == {"VirtualMachineScaleSets_ListAll", "VirtualMachineScaleSetVMs_List"}
+
+
+def test_a_rollout_after_a_first_observation_that_was_throttled_reads_the_model_before_its_step() -> None:
+    world = World(fleet(scale_set(capacity=3)), spec())
+    world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Throttled(timedelta(seconds=18)), times=6)
+    world.run()
+    requests = world.requests()
+    assert "VirtualMachineScaleSets_Get" in requests[: requests.index("VirtualMachineScaleSets_Update")]
+    assert set(world.azure.record.images("web").values()) == {f"{':'.join(BASE.values())}:{NEW}"}
+
+
 def test_a_single_pass_waits_until_azure_has_requests_left() -> None:
     names = [f"web-{number:04}" for number in range(400)]
     sets = fleet(scale_set(count=400, capacity=1), throttling=True)

@@ -91,6 +91,7 @@ def serve_apart(fleet: Mapping[str, Any]) -> Iterator[AzureApart]:
     context = multiprocessing.get_context("spawn")  # a fork would share memory, and count it
     process = context.Process(target=_serve, args=(fleet, theirs), daemon=True)
     process.start()
+    theirs.close()  # ours then ends when the process does
     try:
         yield AzureApart(ours)
     finally:

@@ -79,7 +79,7 @@ class Part:
 
 def tell(figures: Mapping[str, Figures] | Mapping[str, Cost] | Mapping[str, Part]) -> None:
     """Print figures for the process that started this one."""
-    print(json.dumps({name: asdict(each) for name, each in figures.items()}, default=_seconds))
+    print(json.dumps({name: asdict(each) for name, each in figures.items()}, default=_seconds), flush=True)
 
 
 def measure(module: str, *arguments: object) -> Mapping[str, Figures]:
@@ -116,11 +116,12 @@ def measure_delays(module: str, *arguments: object) -> Mapping[str, Sequence[flo
 
 
 def _output(module: str, *arguments: object) -> dict[str, Any]:
-    """Return the JSON that `python -m benchmarks.MODULE ARGUMENTS` prints."""
+    """Return the JSON that `python -m benchmarks.MODULE ARGUMENTS` prints, in one line or several."""
     command = (sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments))
-    printed: dict[str, Any] = json.loads(
-        subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
-    )
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    printed: dict[str, Any] = {}
+    for line in done.stdout.splitlines():
+        printed |= json.loads(line)
     return printed
 
 

@@ -106,18 +106,17 @@ def resident() -> int:
 
 
 def main(sets: int, instances: int, rolling: int) -> None:
-    """Run the measurement and print its figures."""
+    """Run the measurement, and print the figures of each part when it ends."""
     with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as scratch:
         specs = Path(scratch) / "specs"
         write_specs(specs, sets, OLD)
         with serve_apart(fleet(sets, instances)) as azure:
             meter = Meter(azure, specs)
-            parts = {"first": meter.part()}
+            tell({"first": meter.part()})
             end = azure.clock.now() + _HOUR
-            parts["settled"] = meter.part(lambda: azure.clock.now() >= end)
+            tell({"settled": meter.part(lambda: azure.clock.now() >= end)})
             if rolling:
-                parts["rolling"] = _roll(azure, meter, specs, rolling)
-    tell(parts)
+                tell({"rolling": _roll(azure, meter, specs, rolling)})
 
 
 def _roll(azure: AzureApart, meter: Meter, specs: Path, rolling: int) -> Part:

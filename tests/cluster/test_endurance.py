@@ -200,8 +200,7 @@ def test_three_replicas_endure_a_fault_a_minute(site: Site, empty: Remote) -> No
         "rollouts of the fleet": rollouts.done,
         "writes": len(writes),
         "takeovers": sum(before[1] != after[1] for before, after in pairwise(writes)),
-        "handovers sooner than a write may take, after SIGTERM or not": len(cluster.hasty_handovers()),
-        "of that many SIGTERMs": site.terminations,
+        "handovers sooner than a write may take": len(cluster.hasty_handovers()),
         "longest time without a leader": without_leader,
         "longest time without a write": without_write,
         "the oldest process two minutes after its start": first,
@@ -222,7 +221,8 @@ def test_three_replicas_endure_a_fault_a_minute(site: Site, empty: Remote) -> No
 
 
 def footprints(watch: Watch) -> tuple[Footprint, Footprint]:
-    """Of the process that ran longest: two minutes after its start, and at its end."""
+    """Of the process that ran longest: two minutes after its start, and ten seconds before its end."""
     seen = max(watch.footprints.values(), key=lambda each: each[-1][0] - each[0][0])
-    warm = seen[0][0] + 120
-    return next((each for at, each in seen if at >= warm), seen[0][1]), seen[-1][1]
+    warm, end = seen[0][0] + 120, seen[-1][0] - 10  # at the very end it may be exiting
+    first = next((each for at, each in seen if at >= warm), seen[0][1])
+    return first, next((each for at, each in reversed(seen) if at <= end), seen[-1][1])

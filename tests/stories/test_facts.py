@@ -68,7 +68,7 @@ def test_healthy_instances_with_an_unknown_power_state_neither_block_nor_bypass_
     world.rest(3 * 60 * MINUTE)
     assert world.lines()["web"] == says("OutsideWindow")
     nothing_was_written(world.azure.record)
-    assert world.state().seen.notes == ("Azure does not report the power state of web_3, web_7",)
+    assert world.state().seen.notes == ("Azure does not report the power state of web_3 and web_7",)
     world.merge(spec())
     world.run()
     assert world.lines() == {"web": says("UpToDate", "20", NEW)}

@@ -185,7 +185,7 @@ def test_a_bug_in_a_list_is_reported_and_rollouts_continue(monkeypatch: pytest.M
     assert world.lines() == {"web": says("UpToDate", "20", NEW)}
     sweep = world.reconciler.store.last_sweep
     assert sweep is not None
-    assert "failed because of a bug in the reconciler; please report it (AttributeError" in sweep.errors[0]
+    assert "the list failed because of a bug in the reconciler (AttributeError: " in sweep.errors[0]
 
 
 def test_a_commit_merged_while_the_list_fails_is_rolled_out() -> None:

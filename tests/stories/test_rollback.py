@@ -279,7 +279,7 @@ def test_a_refused_record_of_a_failure_is_reported_and_retried_less_and_less_oft
     world.rest(6 * HOUR)
     assert world.reasons()[-1] == "HealthCheckFailed"
     assert set(world.reasons()).isdisjoint({"Refused", "Conflict"})
-    assert "a restarted daemon will not know that this image failed" in world.lines()["web"]
+    assert "on will not know that this image failed" in world.lines()["web"]
     assert "ScopeLocked" in world.lines()["web"]
     at = [each.at for each in tag_writes(world)]
     apart = [(after - before) // timedelta(minutes=1) for before, after in pairwise(at)]
@@ -316,7 +316,7 @@ def test_the_record_of_a_failure_is_removed_once_the_image_becomes_healthy() -> 
     [
         pytest.param(
             ["9"],
-            f"the model is back on {OLD}; no instance runs the failed image",
+            f"the model is back on {OLD}, and no instance runs the failed image",
             id="one",
         ),
         pytest.param(["7", "8", "9"], "TooManyUnhealthy", id="too many"),

@@ -279,7 +279,7 @@ def test_a_refused_record_of_a_failure_is_reported_and_retried_less_and_less_oft
     world.rest(6 * HOUR)
     assert world.reasons()[-1] == "HealthCheckFailed"
     assert set(world.reasons()).isdisjoint({"Refused", "Conflict"})
-    assert "on will not know that this image failed" in world.lines()["web"]
+    assert "the daemon will not know that this image failed" in world.lines()["web"]
     assert "ScopeLocked" in world.lines()["web"]
     at = [each.at for each in tag_writes(world)]
     apart = [(after - before) // timedelta(minutes=1) for before, after in pairwise(at)]

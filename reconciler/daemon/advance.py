@@ -280,9 +280,16 @@ def _progress(state: ScaleSetState, event: ReconcileEnded) -> Progress:
         wait=outcome.wait,
         blamed=outcome.blamed or _still_blamed(state, event),
         has_seen_all_steps=after.has_seen_all_steps and not event.may_have_begun,
-        holds_slot=slot_after(before, outcome, may_have_begun=event.may_have_begun),
+        holds_slot=slot_after(
+            before, outcome, is_on_image=_is_on_image(state), may_have_begun=event.may_have_begun
+        ),
         has_acquired=False,
     )
+
+
+def _is_on_image(state: ScaleSetState) -> bool:
+    model = state.seen.model
+    return model is not None and model.image is not None and same(model.image, state.exact)
 
 
 def _still_blamed(state: ScaleSetState, event: ReconcileEnded) -> Fingerprint | None:

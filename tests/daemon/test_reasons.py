@@ -73,7 +73,7 @@ def test_no_row_repeats_the_defaults_of_a_refusal() -> None:
 def test_what_it_means(reason: Reason) -> None:
     outcome = Outcome("web", "a1", NOW, reason, "", reason.meaning.status)
     place, anew = (
-        PLACES[slot_after(Progress(holds_slot=before), outcome, may_have_begun=False)]
+        PLACES[slot_after(Progress(holds_slot=before), outcome, is_on_image=True, may_have_begun=False)]
         for before in (True, None)
     )
     minute_ago = NOW - timedelta(minutes=1)

@@ -200,7 +200,12 @@ def test_whether_a_slot_is_held_after_a_reconcile(
 ) -> None:
     expected = dict(zip((None, False, True), after, strict=True))[before]
     assert (
-        slot_after(Progress(holds_slot=before), outcome(reason=reason, **changes), may_have_begun=False)
+        slot_after(
+            Progress(holds_slot=before),
+            outcome(reason=reason, **changes),
+            is_on_image=True,
+            may_have_begun=False,
+        )
         is expected
     )
 
@@ -218,7 +223,19 @@ def test_an_acquired_slot_is_kept_only_if_a_rollout_began(
     reason: str, changes: dict[str, Any], after: bool
 ) -> None:
     before = Progress(holds_slot=False, has_acquired=True)
-    assert slot_after(before, outcome(reason=reason, **changes), may_have_begun=False) is after
+    assert (
+        slot_after(before, outcome(reason=reason, **changes), is_on_image=True, may_have_begun=False) is after
+    )
+
+
+@pytest.mark.parametrize("reason", ["AwaitingTurn", "OutsideWindow", "AwaitingApproval"])
+@pytest.mark.parametrize("is_on_image", [True, False], ids=["the model is on it", "the model is on another"])
+def test_after_a_start_instances_on_the_image_show_a_rollout_only_if_the_model_is_on_it(
+    reason: str, is_on_image: bool
+) -> None:
+    half = outcome(reason=reason, counts=HALF)
+    found = slot_after(Progress(holds_slot=None), half, is_on_image=is_on_image, may_have_begun=False)
+    assert found is is_on_image
 
 
 def test_two_concurrent_requests_do_not_both_get_the_last_slot() -> None:

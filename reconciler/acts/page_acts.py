@@ -14,7 +14,7 @@ from reconciler.acts.approve import Person, approve, authors_of
 from reconciler.acts.pause import Scope, change_tags, remove_pause, write_pause
 from reconciler.acts.result import ActResult
 from reconciler.acts.retry import retry
-from reconciler.acts.tagging import TagUnchanged, retry_conflict
+from reconciler.acts.tagging import TagUnchanged, retry_conflict, unknown_version_note
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.identity import identity
@@ -85,16 +85,22 @@ class PageActs:
         desired = replace(state.desired, image=image)
 
         def write() -> str:
+            _check_exact(image)
             approver = Person.of(identity(self._session), by)
             authors = authors_of(state.desired, self._history, state.commit)
             return approve(desired, approver, authors, self._compute)
 
         return self._write(state.desired, "approve", write)
 
-    def retry(self, state: ScaleSetState) -> ActResult:
-        """Retry the declared image."""
+    def retry(self, state: ScaleSetState, image: Image) -> ActResult:
+        """Retry exactly this image."""
         desired = state.desired
-        return self._write(desired, "retry", lambda: retry(desired, desired.image, self._compute))
+
+        def write() -> str:
+            _check_exact(image)
+            return retry(desired, image, self._compute)
+
+        return self._write(desired, "retry", write)
 
     def reconcile(self, state: ScaleSetState) -> ActResult:
         """Reconcile a scale set now."""
@@ -136,3 +142,9 @@ class PageActs:
         return next(
             (note for each in self._store.states() if (note := bar_note(each.desired.fleet, command))), ""
         )
+
+
+def _check_exact(image: Image) -> None:
+    """Raise TagUnchanged if the image names no version, because the person was shown none."""
+    if note := unknown_version_note(image):
+        raise TagUnchanged(note)

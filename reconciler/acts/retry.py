@@ -15,8 +15,10 @@ def retry(desired: ScaleSet, image: Image, compute: Compute) -> str:
     model = declared_model(desired, compute)
     failed = model.persisted.failed
     if follows_latest(image):
-        # The version that latest meant: the model is on it, unless it failed and was rolled back.
-        current = model.image if model.image and is_version_of(model.image, image) else None
+        # The version that latest meant: the model is on it, unless it failed and was rolled back. Then the
+        # model is on an older version, whose retry would change nothing.
+        is_back = bool(model.persisted.failed_before(model.image))
+        current = model.image if model.image and is_version_of(model.image, image) and not is_back else None
         available = compute.availability(image, model, Priority.ROLLOUT).image
         image = available if failed and failed.is_of(available) else current or available
     persisted = model.persisted.with_retry(image, compute.now())

@@ -11,7 +11,7 @@ from reconciler.rollout.member import is_up_to_date
 from reconciler.rollout.observed import Absent, Model
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.tags import MOST, STATE, is_storable, missing_room, with_state
-from reconciler.spec.image import Image, same
+from reconciler.spec.image import Image, follows_latest, same
 from reconciler.spec.scale_set import ScaleSet, Target
 
 
@@ -38,6 +38,16 @@ def model_at(target: Target, compute: Compute) -> Model:
     if isinstance(model, Absent):
         raise TagUnchanged(f"there is no scale set {target.id}")
     return model
+
+
+def unknown_version_note(image: Image) -> str:
+    """Why no page can show a person which version this image is, or "" if it names one."""
+    if not follows_latest(image):
+        return ""
+    return (
+        "its version is not known yet; try again once the daemon has looked up which one latest is, which it "
+        "does before a rollout"
+    )
 
 
 def check_writable(model: Model, persisted: PersistedState) -> None:

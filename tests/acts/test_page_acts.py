@@ -1,7 +1,7 @@
 """What the daemon does for a person, by its own session: only while it leads, and only with its rights."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import ClassVar
 
@@ -14,11 +14,12 @@ from reconciler.daemon.commands import LoopCommands
 from reconciler.daemon.leadership import Leader
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.pause import Pause, pause_in
+from reconciler.rollout.tags import persisted_state
 from reconciler.simulator import Status, Throttled
 from reconciler.spec.author import Author
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
-from tests.stories.world import SUBSCRIPTION, World, fleet, of_all, scale_set, spec
+from tests.stories.world import BAD, BASE, FIX, NEW, OLD, SUBSCRIPTION, World, fleet, of_all, scale_set, spec
 from tests.token import Token
 
 TAG_WRITE = "Tags_UpdateAtScope"
@@ -58,10 +59,13 @@ class NoHistory:
 class Story:
     """A daemon that has observed its fleet of two scale sets, and what it does for a person."""
 
-    def __init__(self, *documents: dict[str, object], lead: Lead | None = None) -> None:
+    def __init__(
+        self, *documents: dict[str, object], lead: Lead | None = None, version: str = NEW, **rollout: object
+    ) -> None:
         names = ("api", "web")
         described = fleet(*(scale_set(name, capacity=5) for name in names), permissions={"actions": ["*"]})
-        specs = [spec(name, rollout={"approval": "start"}) for name in names]
+        described["images"]["platform"] = [{**BASE, "versions": [OLD, NEW, BAD]}]
+        specs = [spec(name, version, rollout=rollout or {"approval": "start"}) for name in names]
         self.world = World(described, *documents, *specs)
         self.world.rest(timedelta(minutes=3))
         daemon = self.world.daemons[0]
@@ -111,7 +115,7 @@ def all_of(story: Story) -> list[ActResult]:
         acts.pause(story.web, story.pause),
         acts.resume(story.web),
         acts.approve(story.web, story.web.exact, "ada"),
-        acts.retry(story.web),
+        acts.retry(story.web, story.web.exact),
         acts.resume(None),
     ]
 
@@ -194,7 +198,7 @@ def test_what_the_fleet_bars_is_not_done(command: str) -> None:
     results = {
         "resume": lambda: {acts.resume(web), acts.resume(None)},
         "approve": lambda: {acts.approve(web, web.exact, "ada")},
-        "retry": lambda: {acts.retry(web)},
+        "retry": lambda: {acts.retry(web, web.exact)},
     }
     why = f"spec.barredCommands of the Fleet bars `reconciler {command}`; merge a commit instead"
     assert results[command]() == {ActResult(failed=(why,))}
@@ -213,3 +217,27 @@ def test_a_scale_set_whose_spec_is_gone_is_not_reconciled() -> None:
     story.world.unmerge("web")
     story.world.rest(timedelta(minutes=2))
     assert story.acts.reconcile(web) == ActResult(failed=("web: not declared any more",))
+
+
+@pytest.mark.parametrize("command", ["approve", "retry"])
+def test_an_image_whose_version_nobody_was_shown_is_left_alone(command: str) -> None:
+    story = Story(version="latest")
+    web = replace(story.web, seen=replace(story.web.seen, exact=None))
+    act = {
+        "approve": lambda: story.acts.approve(web, web.exact, "ada"),
+        "retry": lambda: story.acts.retry(web, web.exact),
+    }
+    asked = story.writes()
+    (why,) = act[command]().failed
+    assert why.startswith("web: its version is not known yet; try again once ")
+    assert story.writes() == asked
+
+
+def test_a_retry_is_of_the_image_that_was_shown_whatever_latest_is_by_now() -> None:
+    story = Story(version="latest", onFailure="rollback")
+    story.world.run(lambda: "RolloutFailed" in story.world.reasons("api"))
+    shown = story.world.state("api").exact
+    story.world.azure.publish(f"{':'.join(BASE.values())}:{FIX}")
+    (done,) = story.acts.retry(story.world.state("api"), shown).done
+    assert done.startswith(f"api: {BAD} will be retried, ")
+    assert persisted_state(story.world.azure.scale_set("api").tags).failed is None

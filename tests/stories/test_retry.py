@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from reconciler.acts import retry as acts
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
@@ -13,7 +14,7 @@ from reconciler.simulator.faults import OperationLost
 from reconciler.spec.image import PlatformImage
 from reconciler.spec.scale_set import Target
 from tests.messages import says
-from tests.stories.world import BAD, BASE, NEW, OLD, SUBSCRIPTION, World, fleet, of_all, scale_set, spec
+from tests.stories.world import BAD, BASE, FIX, NEW, OLD, SUBSCRIPTION, World, fleet, of_all, scale_set, spec
 from tests.token import Token
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -28,6 +29,18 @@ def retry(world: World, name: str, version: str) -> None:
     assert not isinstance(model, Absent)
     persisted = model.persisted.with_retry(PlatformImage(**BASE, version=version), world.clock.now())
     compute.persist(target, model, persisted)
+
+
+def test_a_retry_of_latest_is_never_of_the_version_that_the_model_returned_to() -> None:
+    described = fleet(scale_set(capacity=3))
+    described["images"]["platform"] = [{**BASE, "versions": [OLD, BAD]}]
+    world = World(described, spec(version="latest", rollout={"onFailure": "rollback"}, health=SOON)).run()
+    assert is_on(world, OLD)
+    world.azure.publish(f"{':'.join(BASE.values())}:{FIX}")
+    session = Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now)
+    desired = world.state("web").desired
+    result = acts.retry(desired, desired.image, Compute(session))
+    assert result.startswith(f"{FIX} will be retried, ")
 
 
 def is_on(world: World, version: str, name: str = "web") -> bool:

@@ -63,8 +63,8 @@ class Acted:
     def approve(self, state: ScaleSetState, image: Image, by: str) -> ActResult:
         return self._note("approve", state, image, by)
 
-    def retry(self, state: ScaleSetState) -> ActResult:
-        return self._note("retry", state)
+    def retry(self, state: ScaleSetState, image: Image) -> ActResult:
+        return self._note("retry", state, image)
 
     def reconcile(self, state: ScaleSetState) -> ActResult:
         return self._note("reconcile", state)
@@ -132,7 +132,7 @@ def test_each_action_is_shown_before_it_is_done_and_then_done() -> None:
         ("pause", "web", pause),
         ("resume", "web"),
         ("approve", "web", NEW, "ada@example.com"),
-        ("retry", "web"),
+        ("retry", "web", NEW),
         ("reconcile", "web"),
         ("pause", "", pause),
         ("resume", ""),
@@ -199,6 +199,17 @@ def test_an_approval_is_of_the_image_that_was_shown() -> None:
     assert later.acts.done == []
     assert later.act("/scale-sets/web/actions/approve").status_code == 303
     assert later.acts.done == [("approve", "web", FIX, "ada@example.com")]
+
+
+@pytest.mark.parametrize("action", ["approve", "retry"])
+def test_a_version_that_nobody_is_shown_cannot_be_confirmed(action: str) -> None:
+    path = f"/scale-sets/web/actions/{action}"
+    site = Site(fleet(exact=replace(NEW, version="latest")))
+    for answer in (site.get(path), site.post(path, {})):
+        assert answer.status_code == 409
+        assert "its version is not known yet; try again once " in answer.text
+        assert "<form" not in answer.text
+    assert site.acts.done == []
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class Acts(Protocol):
     def pause(self, state: ScaleSetState | None, pause: Pause) -> ActResult: ...
     def resume(self, state: ScaleSetState | None) -> ActResult: ...
     def approve(self, state: ScaleSetState, image: Image, by: str) -> ActResult: ...
-    def retry(self, state: ScaleSetState) -> ActResult: ...
+    def retry(self, state: ScaleSetState, image: Image) -> ActResult: ...
     def reconcile(self, state: ScaleSetState) -> ActResult: ...
 
 
@@ -182,8 +182,8 @@ class Actions:
                 result = self._acts.resume(state)
             case Action.APPROVE if state and image:
                 result = self._acts.approve(state, image, who)
-            case Action.RETRY if state:
-                result = self._acts.retry(state)
+            case Action.RETRY if state and image:
+                result = self._acts.retry(state, image)
             case Action.RECONCILE if state:
                 result = self._acts.reconcile(state)
             case action:  # pragma: no cover - `_asked` has no others

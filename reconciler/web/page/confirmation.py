@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.acts.pause import duration_note
+from reconciler.acts.tagging import unknown_version_note
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
 from reconciler.rollout.barred import bar_note
@@ -87,6 +88,7 @@ def confirmation_of_scale_set(action: Action, state: ScaleSetState) -> Confirmat
     refusal = _bar_note(action, (state.desired,))
     if action is Action.APPROVE and state.desired.rollout.approval is None:
         refusal = "its spec requires no approval (spec.rollout.approval)"
+    refusal = refusal or (unknown_version_note(image) if image else "")
     return Confirmation(action, name, tuple(effects), f"reconciler {action} {name}{reason}", refusal, image)
 
 

@@ -5,13 +5,13 @@ the name of the person.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 from reconciler.acts.approve import Person, approve, authors_of
-from reconciler.acts.pause import Scope, change_tags, remove_pause, write_pause
+from reconciler.acts.pause import Scope, change_tags, remove_pause, unseen_pause_note, write_pause
 from reconciler.acts.result import ActResult
 from reconciler.acts.retry import retry
 from reconciler.acts.tagging import TagUnchanged, retry_conflict, unknown_version_note
@@ -71,13 +71,13 @@ class PageActs:
             result = replace(result, failed=(*result.failed, forgets))
         return replace(result, done=(*told, *result.done))
 
-    def resume(self, state: ScaleSetState | None) -> ActResult:
-        """Lift the pause of a scale set, or of the fleet."""
+    def resume(self, state: ScaleSetState | None, shown: Collection[Pause]) -> ActResult:
+        """Lift the pause of a scale set, or of the fleet, if it is one that the person was shown."""
         if barred := self._bar_note("resume"):
             return ActResult(failed=(barred,))
-        result = self._change_tags(state, partial(remove_pause, self._session))
-        if state is None and not result.failed:
-            self._commands.resume()
+        result = self._change_tags(state, partial(remove_pause, self._session, shown=shown))
+        if state is None and not result.failed and (newer := self._commands.lift(shown)):
+            result = replace(result, failed=(unseen_pause_note(newer, "the fleet"),))
         return result
 
     def approve(self, state: ScaleSetState, image: Image, by: str) -> ActResult:

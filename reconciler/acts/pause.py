@@ -1,11 +1,12 @@
 """Writes and removes the tag of a pause, on any number of resources."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from reconciler.acts.tagging import TagUnchanged
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.patience import patiently
 from reconciler.azure.session import Session
@@ -40,14 +41,24 @@ def write_pause(session: Session, pause: Pause, resource: str) -> str:
     return f"paused by {pause.by or 'somebody'}"
 
 
-def remove_pause(session: Session, resource: str) -> str:
-    """Remove the tag. Returns the result as a message. Raises AzureFailure."""
+def remove_pause(session: Session, resource: str, shown: Collection[Pause] | None = None) -> str:
+    """Remove the tag. Returns the result as a message. Raises AzureFailure.
+
+    If a person was shown pauses, any other pause stays, and TagUnchanged is raised.
+    """
     tags = read_tags(session, resource)
     if not (known := pause_in(tags)):
         return "not paused"
+    if shown is not None and known not in shown:
+        raise TagUnchanged(unseen_pause_note(known, "it"))
     # With its value: a pause that somebody has ordered since then stays.
     delete_tags(session, resource, {name: tags[name] for name in tags if name.casefold() == PAUSE})
     return f"resumed; {describe_pause(known, 'it', 'was')}"
+
+
+def unseen_pause_note(pause: Pause, who: str) -> str:
+    """Why a pause that the person was not shown stays."""
+    return f"{describe_pause(pause, who)}, which the form did not show; open the form again in a minute"
 
 
 def change_tags(
@@ -61,8 +72,8 @@ def change_tags(
     for what, resource in _resources(scope):
         try:
             message = patiently(partial(change, resource), longest_wait, partial(wait, what))
-        except AzureFailure as failure:
-            yield TagChange(what, str(failure), is_done=False)
+        except (AzureFailure, TagUnchanged) as why:
+            yield TagChange(what, str(why), is_done=False)
         else:
             yield TagChange(what, message, is_done=True)
 

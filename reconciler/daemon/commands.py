@@ -1,6 +1,6 @@
 """The commands that an operator can give to a running daemon."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from reconciler.daemon.leadership import describe_standby
 from reconciler.daemon.loop import Loop
@@ -46,6 +46,15 @@ class LoopCommands:
         self._reconciler.tell_pause(None)
         self._sweep_soon()
         return ""
+
+    def lift(self, shown: Collection[Pause]) -> Pause | None:
+        """Lift the pause that this daemon was given if it is one of these.
+
+        Returns the pause that stays, or None.
+        """
+        stays = self._reconciler.lift_pause(shown)
+        self._sweep_soon()
+        return stays
 
     def reconcile(self, names: Sequence[str]) -> Sequence[str]:
         """Reconcile these scale sets now. Returns the names that are not declared.

@@ -1,5 +1,6 @@
 """Reads whether the fleet is paused, by the tag that the Fleet names or by an order to this daemon."""
 
+from collections.abc import Collection
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from threading import Lock, Thread
@@ -42,6 +43,13 @@ class PauseReader:
         while Azure does not respond.
         """
         self._told = pause
+
+    def lift(self, shown: Collection[Pause]) -> Pause | None:
+        """Lift the pause that was ordered here if it is one of these. Returns the pause that stays."""
+        told = self._told
+        if told in shown and self._told is told:
+            self._told = None
+        return self._told
 
     def read(self, tag: PauseTag | None) -> FleetPause:
         """The pause of the fleet, read now. `tag` is None if the Fleet names no resource group."""

@@ -6,7 +6,7 @@ decides, takes at most one step and returns. It never waits for Azure to finish.
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -216,6 +216,10 @@ class Reconciler:
         """
         self._told_in = self._leadership.term
         self._pause.tell(pause)
+
+    def lift_pause(self, shown: Collection[Pause]) -> Pause | None:
+        """Lift the pause of `tell_pause` if it is one of these. Returns the pause that stays, or None."""
+        return self._pause.lift(shown)
 
     def pick(self, request: PickRequest) -> PickOffer:
         """Upgrade the picked instances next, by every rule of their rollout. Raises PickRefused.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import pytest
@@ -19,9 +19,13 @@ from reconciler.simulator import Status, Throttled
 from reconciler.spec.author import Author
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet
+from reconciler.web.page.action import Action
+from reconciler.web.page.confirmation import confirmation_of_fleet, confirmation_of_scale_set
 from tests.stories.world import BAD, BASE, FIX, NEW, OLD, SUBSCRIPTION, World, fleet, of_all, scale_set, spec
 from tests.token import Token
 
+BOB = Pause("do not touch", "bob")
+BEGIN = datetime(2026, 1, 5, 9, tzinfo=UTC)
 TAG_WRITE = "Tags_UpdateAtScope"
 TAG = {"subscription": SUBSCRIPTION, "resourceGroup": "shop"}
 DENIED = Status(
@@ -113,10 +117,10 @@ def all_of(story: Story) -> list[ActResult]:
     acts = story.acts
     return [
         acts.pause(story.web, story.pause),
-        acts.resume(story.web),
+        acts.resume(story.web, (Pause(by="bob", at=BEGIN),)),
         acts.approve(story.web, story.web.exact, "ada"),
         acts.retry(story.web, story.web.exact),
-        acts.resume(None),
+        acts.resume(None, ()),
     ]
 
 
@@ -127,7 +131,7 @@ def test_a_fleet_is_paused_by_the_tag_of_its_resource_group() -> None:
         ("this daemon begins no further write", "the fleet (resource group shop): paused by ada")
     )
     assert story.paused() == {"": "ada"}
-    assert story.acts.resume(None).outcome == "done"
+    assert story.acts.resume(None, (story.pause,)).outcome == "done"
     assert story.paused() == {}
 
 
@@ -196,7 +200,7 @@ def test_what_the_fleet_bars_is_not_done(command: str) -> None:
     story = Story(of_all(barredCommands=[command]))
     acts, web, asked = story.acts, story.web, story.writes()
     results = {
-        "resume": lambda: {acts.resume(web), acts.resume(None)},
+        "resume": lambda: {acts.resume(web, ()), acts.resume(None, ())},
         "approve": lambda: {acts.approve(web, web.exact, "ada")},
         "retry": lambda: {acts.retry(web, web.exact)},
     }
@@ -241,3 +245,60 @@ def test_a_retry_is_of_the_image_that_was_shown_whatever_latest_is_by_now() -> N
     (done,) = story.acts.retry(story.world.state("api"), shown).done
     assert done.startswith(f"api: {BAD} will be retried, ")
     assert persisted_state(story.world.azure.scale_set("api").tags).failed is None
+
+
+def test_a_pause_that_nobody_was_shown_stays() -> None:
+    story = Story()
+    ada, bob = story.pause, replace(BOB, at=story.pause.at)
+    story.acts.pause(story.web, bob)
+    for shown in ((), (ada,)):
+        (why,) = story.acts.resume(story.web, shown).failed
+        assert why.startswith("web: it was paused by bob at ")
+        assert why.endswith(" (do not touch), which the form did not show; open the form again in a minute")
+        assert story.paused() == {"web": "bob"}
+    assert story.acts.resume(story.web, (bob,)).outcome == "done"
+    assert story.paused() == {}
+
+
+@pytest.mark.parametrize(
+    "documents, kept",
+    [
+        pytest.param([of_all(pauseTag=TAG)], {"": "bob"}, id="by the tag of the group"),
+        pytest.param([], {"api": "bob", "web": "bob"}, id="by each scale set"),
+    ],
+)
+def test_a_pause_of_the_fleet_that_nobody_was_shown_stays(
+    documents: list[dict[str, object]], kept: dict[str, str]
+) -> None:
+    story = Story(*documents)
+    story.acts.pause(None, replace(BOB, at=story.pause.at))
+    assert story.acts.resume(None, (story.pause,)).outcome == "failed"
+    assert story.paused() == kept
+    story.world.rest(timedelta(minutes=2))
+    assert story.world.lines()["web"].startswith("Paused: ")
+
+
+def test_a_pause_that_only_the_daemon_knows_stays_unless_it_was_shown() -> None:
+    story = Story(of_all(pauseTag=TAG))
+    story.world.azure.faults.arm(TAG_WRITE, DENIED, times=1)
+    story.acts.pause(None, replace(BOB, at=story.pause.at))
+    (why,) = story.acts.resume(None, (story.pause,)).failed
+    assert why.startswith("the fleet was paused by bob at ")
+    story.world.rest(timedelta(minutes=2))
+    assert story.world.lines()["web"].startswith("Paused: ")
+    shown = confirmation_of_fleet(Action.RESUME, story.world.reconciler.store).pauses
+    assert story.acts.resume(None, shown).outcome == "done"
+    story.world.rest(timedelta(minutes=2))
+    assert not story.world.lines()["web"].startswith("Paused: ")
+
+
+def test_the_pauses_of_a_form_are_those_of_the_tags() -> None:
+    """The tag of a pause is read to the same value as the order, or no form could lift it."""
+    story = Story()
+    order = replace(story.pause, reason="50 % off; see “a=b”")
+    story.acts.pause(story.web, order)
+    story.world.rest(timedelta(minutes=2))
+    shown = confirmation_of_scale_set(Action.RESUME, story.web)
+    assert shown.pauses == (order,)
+    assert confirmation_of_fleet(Action.RESUME, story.world.reconciler.store).pauses == (order,)
+    assert story.acts.resume(story.web, shown.pauses).outcome == "done"

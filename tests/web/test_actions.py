@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_network
@@ -28,7 +28,7 @@ from reconciler.web.page.actions import Actions
 from reconciler.web.page.forgery import FormTokens
 from reconciler.web.page.routes import PageSite
 from reconciler.web.page.sign_in import SignIn
-from tests.build import FIX, FLEET, NEW, NOW, SUBSCRIPTION
+from tests.build import FIX, FLEET, NEW, NOW, SUBSCRIPTION, spec
 from tests.daemon.states import store_of
 from tests.web.stores import COMMIT, HOSTILE, observed, rolling_instances, varied
 
@@ -57,8 +57,8 @@ class Acted:
     def pause(self, state: ScaleSetState | None, pause: Pause) -> ActResult:
         return self._note("pause", state, pause)
 
-    def resume(self, state: ScaleSetState | None) -> ActResult:
-        return self._note("resume", state)
+    def resume(self, state: ScaleSetState | None, shown: Collection[Pause]) -> ActResult:
+        return self._note("resume", state, tuple(shown))
 
     def approve(self, state: ScaleSetState, image: Image, by: str) -> ActResult:
         return self._note("approve", state, image, by)
@@ -97,7 +97,8 @@ class Site:
         self.acts = acts or Acted()
         sign_in = SignIn(USER, GROUPS, (ip_network(PROXY),), permissions(map(grant, grants)))
         self.store = store or fleet()
-        actions = Actions(self.store, sign_in, self.acts, lambda: NOW, tokens)
+        self.now = NOW
+        actions = Actions(self.store, sign_in, self.acts, lambda: self.now, tokens)
         routes = PageSite(self.store, lambda: NOW, actions).routes
         self.client = TestClient(Starlette(routes=routes), base_url=HOST, client=(peer, 50000))
 
@@ -106,7 +107,7 @@ class Site:
 
     def form(self, path: str, headers: Mapping[str, str] = ADA) -> dict[str, str]:
         """The fields of the form at this path."""
-        found = re.search('name="token" value="([0-9a-f]{64})"', self.get(path, headers).text)
+        found = re.search('name="token" value="([0-9]+[.][0-9a-f]{64})"', self.get(path, headers).text)
         assert found
         return {"token": found[1], "reason": "checkout is down"}
 
@@ -130,12 +131,12 @@ def test_each_action_is_shown_before_it_is_done_and_then_done() -> None:
     pause = Pause("checkout is down", "ada@example.com", NOW)
     assert site.acts.done == [
         ("pause", "web", pause),
-        ("resume", "web"),
+        ("resume", "web", ()),
         ("approve", "web", NEW, "ada@example.com"),
         ("retry", "web", NEW),
         ("reconcile", "web"),
         ("pause", "", pause),
-        ("resume", ""),
+        ("resume", "", ()),
     ]
 
 
@@ -164,7 +165,9 @@ def test_a_forged_request_does_nothing(path: str, headers: Mapping[str, str]) ->
         pytest.param(PAUSE, {"token": "0" * 64}, id="a token of one's own making"),
         pytest.param(PAUSE, {"token": "é"}, id="a token that is no token"),
         pytest.param(
-            PAUSE, {"token": FormTokens().token("ada@example.com", "pause", "web", "")}, id="before a restart"
+            PAUSE,
+            {"token": FormTokens().token(NOW, "ada@example.com", "pause", "web", spec("web").target.id, "")},
+            id="before a restart",
         ),
     ],
 )
@@ -210,6 +213,72 @@ def test_a_version_that_nobody_is_shown_cannot_be_confirmed(action: str) -> None
         assert "its version is not known yet; try again once " in answer.text
         assert "<form" not in answer.text
     assert site.acts.done == []
+
+
+ADAS, BOBS = Pause("a deployment", "ada", NOW), Pause("do not touch", "bob", NOW + timedelta(minutes=5))
+
+
+def paused(pause: Pause | None) -> Store:
+    """The fleet, with a scale set that was paused by name."""
+    (waits,) = fleet().states()
+    assert waits.seen.model
+    persisted = replace(waits.seen.model.persisted, pause=pause)
+    read = replace(waits, seen=replace(waits.seen, model=replace(waits.seen.model, persisted=persisted)))
+    return Store(Sweep(NOW, COMMIT, ""), _states=ScaleSetStates.of((read,)))
+
+
+@pytest.mark.parametrize("path", [RESUME, "/actions/resume"])
+@pytest.mark.parametrize("later", [pytest.param(BOBS, id="a newer pause"), pytest.param(None, id="no pause")])
+def test_a_form_lifts_only_the_pause_that_it_shows(path: str, later: Pause | None) -> None:
+    tokens = FormTokens()
+    before = Site(paused(ADAS), tokens=tokens)
+    form = before.form(path)
+    assert "Web was paused by ada at 2026-01-05 09:00 UTC (a deployment)." in said(before, path)
+    site = Site(paused(later), tokens=tokens)
+    assert site.post(path, form).status_code == 403
+    assert site.acts.done == []
+    assert site.act(path).status_code == 303
+    assert site.acts.done[0][2] == ((later,) if later else ())
+
+
+def test_a_form_of_the_fleet_lifts_only_the_pause_that_it_shows() -> None:
+    tokens, stores = FormTokens(), []
+    for pause in (ADAS, BOBS):
+        store = fleet(pause_tag=PauseTag(SUBSCRIPTION, "shop"))
+        assert store.last_sweep
+        store.last_sweep = replace(store.last_sweep, fleet_pause=FleetPause(pause))
+        stores.append(store)
+    form = Site(stores[0], tokens=tokens).form("/actions/resume")
+    site = Site(stores[1], tokens=tokens)
+    assert site.post("/actions/resume", form).status_code == 403
+    assert site.act("/actions/resume").status_code == 303
+    assert site.acts.done == [("resume", "", (BOBS,))]
+
+
+@pytest.mark.parametrize("action", ["pause", "approve", "retry"])
+def test_the_form_of_one_scale_set_does_nothing_to_another_of_the_same_name(action: str) -> None:
+    path, tokens = f"/scale-sets/web/actions/{action}", FormTokens()
+    form = Site(tokens=tokens).form(path)
+    (waits,) = fleet().states()
+    target = replace(waits.desired.target, resource_group="other")
+    moved = replace(waits, desired=replace(waits.desired, target=target))
+    site = Site(Store(Sweep(NOW, COMMIT, ""), _states=ScaleSetStates.of((moved,))), tokens=tokens)
+    assert site.post(path, form).status_code == 403
+    assert site.acts.done == []
+
+
+@pytest.mark.parametrize(
+    "age, status",
+    [
+        pytest.param(timedelta(hours=1), 303, id="an hour"),
+        pytest.param(timedelta(hours=1, seconds=1), 403, id="more than an hour"),
+    ],
+)
+def test_a_form_is_valid_for_an_hour(age: timedelta, status: int) -> None:
+    site = Site()
+    form = site.form(PAUSE)
+    site.now += age
+    assert site.post(PAUSE, form).status_code == status
 
 
 @pytest.mark.parametrize(

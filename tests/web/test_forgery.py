@@ -1,8 +1,11 @@
 """Which forms a page of ours has sent."""
 
+from datetime import timedelta
+
 import pytest
 
 from reconciler.web.page.forgery import FormTokens, cross_site_note
+from tests.build import NOW
 
 HOST, ORIGIN = (b"host", b"fleet.example.com"), (b"origin", b"https://fleet.example.com")
 
@@ -66,15 +69,25 @@ def test_a_form_of_somebody_else(headers: list[tuple[bytes, bytes]]) -> None:
 )
 def test_a_token_is_worth_nothing_for(shown: list[str]) -> None:
     tokens = FormTokens()
-    token = tokens.token("ada", "pause", "web", "")
-    assert tokens.is_valid(token, "ada", "pause", "web", "")
-    assert not tokens.is_valid(token, *shown)
+    token = tokens.token(NOW, "ada", "pause", "web", "")
+    assert tokens.is_valid(token, NOW, "ada", "pause", "web", "")
+    assert not tokens.is_valid(token, NOW, *shown)
 
 
-@pytest.mark.parametrize("token", ["", "0" * 64, "é", "\0"])
+@pytest.mark.parametrize("token", ["", "0" * 64, "é", "\0", ".", f"{NOW.timestamp():.0f}.{'0' * 64}"])
 def test_what_is_no_token(token: str) -> None:
-    assert not FormTokens().is_valid(token, "ada")
+    assert not FormTokens().is_valid(token, NOW, "ada")
 
 
 def test_a_token_of_another_process_is_worth_nothing() -> None:
-    assert not FormTokens().is_valid(FormTokens().token("ada"), "ada")
+    assert not FormTokens().is_valid(FormTokens().token(NOW, "ada"), NOW, "ada")
+
+
+def test_a_token_is_valid_for_an_hour_and_its_time_cannot_be_changed() -> None:
+    tokens, hour = FormTokens(), timedelta(hours=1)
+    token = tokens.token(NOW, "ada")
+    assert tokens.is_valid(token, NOW + hour, "ada")
+    late = NOW + hour + timedelta(seconds=1)
+    assert not tokens.is_valid(token, late, "ada")
+    younger = f"{late.timestamp():.0f}.{token.partition('.')[2]}"
+    assert not tokens.is_valid(younger, late, "ada")

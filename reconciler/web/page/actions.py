@@ -5,7 +5,7 @@
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -39,8 +39,8 @@ _MOST_FIELDS = 10
 _THREADS = 4  # that act at once: each waits for Azure
 _FORM = "application/x-www-form-urlencoded"
 _STALE = (
-    "this form is no longer valid: it was made for someone else, the declared image has changed, or the "
-    "daemon has restarted; read it again"
+    "this form is no longer valid: it was made for someone else, it is more than an hour old, what it shows "
+    "has changed, or the daemon has restarted; read it again"
 )
 
 
@@ -53,7 +53,7 @@ class Acts(Protocol):
         ...
 
     def pause(self, state: ScaleSetState | None, pause: Pause) -> ActResult: ...
-    def resume(self, state: ScaleSetState | None) -> ActResult: ...
+    def resume(self, state: ScaleSetState | None, shown: Collection[Pause]) -> ActResult: ...
     def approve(self, state: ScaleSetState, image: Image, by: str) -> ActResult: ...
     def retry(self, state: ScaleSetState, image: Image) -> ActResult: ...
     def reconcile(self, state: ScaleSetState) -> ActResult: ...
@@ -159,7 +159,7 @@ class Actions:
         except ValueError:
             return self._refuse(request, asked, "this is not the form of the page", HTTPStatus.BAD_REQUEST)
         token, reason = (one_line(fields.get(name, [""])[0]) for name in ("token", "reason"))
-        if not self._tokens.is_valid(token, asked.visitor.name, *asked.confirmation.shown):
+        if not self._tokens.is_valid(token, self._now(), asked.visitor.name, *asked.confirmation.shown):
             return self._refuse(request, asked, _STALE, HTTPStatus.FORBIDDEN)
         if asked.confirmation.needs_reason and (error := self._reason_error(reason)):
             return self._form(request, asked, HTTPStatus.BAD_REQUEST, reason, error)
@@ -179,7 +179,7 @@ class Actions:
             case Action.PAUSE:
                 result = self._acts.pause(state, Pause(reason, who, self._now().replace(microsecond=0)))
             case Action.RESUME:
-                result = self._acts.resume(state)
+                result = self._acts.resume(state, asked.confirmation.pauses)
             case Action.APPROVE if state and image:
                 result = self._acts.approve(state, image, who)
             case Action.RETRY if state and image:
@@ -202,7 +202,7 @@ class Actions:
     def _form(
         self, request: Request, asked: _Asked, status: HTTPStatus, reason: str = "", error: str = ""
     ) -> Response:
-        token = self._tokens.token(asked.visitor.name, *asked.confirmation.shown)
+        token = self._tokens.token(self._now(), asked.visitor.name, *asked.confirmation.shown)
         text = macro("action.html", "form")(asked.confirmation, token, reason, error, _page_of(asked))
         page = Rendered(asked.confirmation.heading, {}, str(text))
         return self._page(request, asked.visitor, page, status)

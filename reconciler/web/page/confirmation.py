@@ -1,6 +1,6 @@
 """What an action will do, in the words that a person reads before confirming it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.acts.pause import duration_note
@@ -8,7 +8,7 @@ from reconciler.acts.tagging import unknown_version_note
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
 from reconciler.rollout.barred import bar_note
-from reconciler.rollout.pause import PAUSE
+from reconciler.rollout.pause import PAUSE, Pause, pause_text
 from reconciler.rollout.refusal import describe_fleet_pause, describe_pause
 from reconciler.rollout.wording import list_names
 from reconciler.spec.image import Image, short
@@ -31,7 +31,9 @@ class Confirmation:
     """What an action will do to a scale set, or to the fleet if `name` is "".
 
     `effects` are sentences. `command` does the same on a terminal. `refusal` says why the action is not
-    possible, or is "" if it is. `image` is the image that the action is about, or None.
+    possible, or is "" if it is. `resource` is the id of the resource whose tags are written, or
+    "" if there are several. `image` is the image that the action is about, or None. `pauses` are those that
+    it lifts.
     """
 
     action: Action
@@ -39,7 +41,9 @@ class Confirmation:
     effects: tuple[str, ...]
     command: str
     refusal: str = ""
+    resource: str = ""
     image: Image | None = None
+    pauses: tuple[Pause, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -50,29 +54,37 @@ class Confirmation:
         return self.action is Action.PAUSE
 
     @property
-    def shown(self) -> tuple[str, str, str]:
+    def shown(self) -> tuple[str, ...]:
         """The values that a person agrees to. If they change meanwhile, the person has to confirm again."""
-        return str(self.action), self.name, str(self.image or "")
+        about = (str(self.action), self.name, self.resource, str(self.image or ""))
+        return *about, *map(pause_text, self.pauses)
 
 
 def confirmation_of_fleet(action: Action, store: Store) -> Confirmation:
     """What an action on the whole fleet will do."""
     states = store.states()
     declared = tuple(each.desired for each in states)
-    effects = _fleet_pause(states, declared) if action is Action.PAUSE else _fleet_resumption(store)
+    pauses = _pauses_of_fleet(store) if action is Action.RESUME else {}
+    effects = _fleet_resumption(store, pauses) if action is Action.RESUME else _fleet_pause(states, declared)
     reason = ' --reason "…"' if action is Action.PAUSE else ""
     command = f"reconciler {action} --all{reason}"
-    return Confirmation(action, "", tuple(effects), command, _bar_note(action, declared))
+    tag, refusal = pause_tag_of(declared), _bar_note(action, declared)
+    return Confirmation(
+        action, "", tuple(effects), command, refusal, tag.id if tag else "", pauses=tuple(pauses)
+    )
 
 
 def confirmation_of_scale_set(action: Action, state: ScaleSetState) -> Confirmation:
     """What an action on one scale set will do."""
     name, image = state.desired.name, None
+    pauses: tuple[Pause, ...] = ()
     match action:
         case Action.PAUSE:
             effects = _pause(state)
         case Action.RESUME:
-            effects = _resumption(state)
+            pause = _pause_of(state)
+            effects = _resumption(state, pause)
+            pauses = (pause,) if pause else ()
         case Action.APPROVE:
             effects, image = _approval(state), state.exact
         case Action.RETRY:
@@ -89,7 +101,10 @@ def confirmation_of_scale_set(action: Action, state: ScaleSetState) -> Confirmat
     if action is Action.APPROVE and state.desired.rollout.approval is None:
         refusal = "its spec requires no approval (spec.rollout.approval)"
     refusal = refusal or (unknown_version_note(image) if image else "")
-    return Confirmation(action, name, tuple(effects), f"reconciler {action} {name}{reason}", refusal, image)
+    command = f"reconciler {action} {name}{reason}"
+    return Confirmation(
+        action, name, tuple(effects), command, refusal, state.desired.target.id, image, pauses
+    )
 
 
 def _bar_note(action: Action, declared: Sequence[ScaleSet]) -> str:
@@ -113,11 +128,37 @@ def _fleet_pause(states: Sequence[ScaleSetState], declared: tuple[ScaleSet, ...]
         yield f"{note}."
 
 
-def _fleet_resumption(store: Store) -> Iterator[str]:
+def _pauses_of_fleet(store: Store) -> dict[Pause, list[str]]:
+    """The pauses that a resumption of the fleet lifts, with the names of the scale sets that have the tag."""
+    states, sweep = store.states(), store.last_sweep
+    pauses: dict[Pause, list[str]] = {}
+    if sweep and sweep.fleet_pause.pause:
+        pauses[sweep.fleet_pause.pause] = []
+    if pause_tag_of(tuple(each.desired for each in states)) is None:
+        for each in states:
+            if pause := _pause_of(each):
+                pauses.setdefault(pause, []).append(each.desired.name)
+    return pauses
+
+
+def _fleet_resumption(store: Store, pauses: Mapping[Pause, Sequence[str]]) -> Iterator[str]:
     sweep = store.last_sweep
-    pause = describe_fleet_pause(sweep.fleet_pause) if sweep else ""
-    yield f"{_sentence(pause)}." if pause else "As last read, the fleet is not paused."
-    yield "Every rollout continues where it was. A scale set that was paused by name stays paused."
+    fleet = describe_fleet_pause(sweep.fleet_pause) if sweep else ""
+    if fleet:
+        yield f"{_sentence(fleet)}."
+    for pause, names in pauses.items():
+        if names and not (sweep and sweep.fleet_pause.pause == pause):
+            who = names[0] if len(names) == 1 else f"each of {list_names(names)}"
+            yield f"{_sentence(describe_pause(pause, who))}."
+    if not fleet and not pauses:
+        yield "As last read, the fleet is not paused."
+    if pause_tag_of(tuple(each.desired for each in store.states())):
+        yield "Every rollout continues where it was. A scale set that was paused by name stays paused."
+        return
+    yield (
+        f"Every rollout continues where it was. The tag {PAUSE} is removed from each scale set, even if it "
+        "was paused by name, because the Fleet names no spec.pauseTag."
+    )
 
 
 def _pause(state: ScaleSetState) -> Iterator[str]:
@@ -134,9 +175,20 @@ def _pause(state: ScaleSetState) -> Iterator[str]:
     yield f"The tag {PAUSE} is written to {state.desired.target.id}."
 
 
-def _resumption(state: ScaleSetState) -> Iterator[str]:
-    name, model = state.desired.name, state.seen.listed_or_read
-    pause = model.persisted.pause if model else None
+def _pause_of(state: ScaleSetState) -> Pause | None:
+    """The pause of the scale set itself, by its newest model.
+
+    That is the row of the last sweep, or what a reconcile has read since. Each act of the page is followed by
+    a reconcile, and the next sweep may be an hour away.
+    """
+    seen, known_at = state.seen, state.published.known_at
+    is_row_newer = seen.listed_at is not None and (known_at is None or known_at <= seen.listed_at)
+    model = seen.listed if is_row_newer else seen.model or seen.listed
+    return model.persisted.pause if model else None
+
+
+def _resumption(state: ScaleSetState, pause: Pause | None) -> Iterator[str]:
+    name = state.desired.name
     yield (
         f"{_sentence(describe_pause(pause, name))}."
         if pause

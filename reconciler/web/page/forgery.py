@@ -2,7 +2,8 @@
 
 There are two checks. The browser says which site the form came from, and that must be this site. The form has
 a token that only this process can make, for one person and for what the form shows. Another site can read
-neither the page nor the token. Tokens become invalid after a restart.
+neither the page nor the token. Tokens become invalid after an hour, and
+after a restart.
 """
 
 import hashlib
@@ -10,8 +11,10 @@ import hmac
 import json
 import secrets
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+_LONGEST_AGE = timedelta(hours=1)
 _NOT_OURS = "the form was not sent by a page of this address"
 
 
@@ -38,13 +41,19 @@ class FormTokens:
     def __init__(self, key: bytes | None = None) -> None:
         self._key = key or secrets.token_bytes(32)
 
-    def token(self, *shown: str) -> str:
-        """The token for a form. `shown` are the person and everything that the person agrees to."""
-        return hmac.new(self._key, _unambiguous(shown), hashlib.sha256).hexdigest()
+    def token(self, at: datetime, *shown: str) -> str:
+        """The token for a form made at `at`. `shown` are the person and all that the person agrees to."""
+        return self._token(str(int(at.timestamp())), shown)
 
-    def is_valid(self, token: str, *shown: str) -> bool:
-        """Whether `token` belongs to the form with these values."""
-        return token.isascii() and hmac.compare_digest(token, self.token(*shown))
+    def is_valid(self, token: str, now: datetime, *shown: str) -> bool:
+        """Whether `token` belongs to the form with these values, and is not too old."""
+        made, _, _ = token.partition(".")
+        if not token.isascii() or not hmac.compare_digest(token, self._token(made, shown)):
+            return False
+        return now.timestamp() - int(made) <= _LONGEST_AGE.total_seconds()
+
+    def _token(self, made: str, shown: Sequence[str]) -> str:
+        return f"{made}.{hmac.new(self._key, _unambiguous((made, *shown)), hashlib.sha256).hexdigest()}"
 
 
 def _authority(origin: str) -> str:

@@ -7,12 +7,12 @@
     POST /upgrade    {"name": "web", "by": "ada", "instances": ["3", "7"]}
 
 Only clients on the same host are served, such as `kubectl port-forward`. Requests that a proxy has passed on
-are refused. A page in a browser cannot send such a request: the browser adds an Origin, and asks the server
-before it sends JSON. No request can do anything that the specs do not declare.
+are refused if a header shows it. A page in a browser cannot send such a request: the browser adds an Origin,
+and asks the server before it sends JSON. No request can do anything that the specs do not declare.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -25,7 +25,9 @@ from reconciler.spec.wording import printable
 from reconciler.web.peer import peer_address
 from reconciler.web.response import Headers, Response
 
-_FORWARDED = ("forwarded", "x-forwarded-for")  # by a proxy on the same host, whose clients are anywhere
+# By a proxy on the same host, whose clients are anywhere. Most proxies add at least one of them.
+_FORWARDED = frozenset({"forwarded", "via", "x-real-ip"})
+_FORWARDED_PREFIX = "x-forwarded-"
 _LONGEST = 200  # characters of a text
 
 
@@ -61,10 +63,14 @@ class Commands(Protocol):
 
 
 class OperatorRequests:
-    """Responds to requests from an operator."""
+    """Responds to requests from an operator.
 
-    def __init__(self, commands: Commands) -> None:
+    `page_headers` are those by which the proxy of the page names its readers. No operator sends them.
+    """
+
+    def __init__(self, commands: Commands, page_headers: Collection[str] = ()) -> None:
         self._commands = commands
+        self._forwarded = _FORWARDED.union(each.lower() for each in page_headers)
         self._paths: Mapping[str, Callable[[Mapping[str, Any]], Response]] = {
             "/pause": self._pause,
             "/resume": self._resume,
@@ -80,7 +86,7 @@ class OperatorRequests:
         if not _is_local(peer):
             fix = "use `kubectl port-forward`, or run the command on the same host"
             return _refuse(HTTPStatus.FORBIDDEN, f"only clients on the same host may ask for this; {fix}")
-        if any(name in headers for name in _FORWARDED):
+        if any(name in self._forwarded or name.startswith(_FORWARDED_PREFIX) for name in headers):
             fix = "send it to the daemon itself, with `kubectl port-forward`"
             return _refuse(
                 HTTPStatus.FORBIDDEN, f"a proxy has passed this on, so anyone may have sent it; {fix}"

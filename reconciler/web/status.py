@@ -12,7 +12,7 @@ served. The module `operator` has the requests of an operator.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
@@ -68,11 +68,20 @@ class Probes:
 
 
 class Pages:
-    """The status and the requests of an operator. With `probes`, the probes are served here too."""
+    """The status and the requests of an operator. With `probes`, the probes are served here too.
 
-    def __init__(self, store: Store, probes: Probes | None = None, commands: Commands | None = None) -> None:
+    `page_headers` are those of `OperatorRequests`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        probes: Probes | None = None,
+        commands: Commands | None = None,
+        page_headers: Collection[str] = (),
+    ) -> None:
         self._store = store
-        self._operator = OperatorRequests(commands) if commands else None
+        self._operator = OperatorRequests(commands, page_headers) if commands else None
         self._paths: Paths = {**(probes.paths if probes else {}), "/status": self._status}
 
     def get(self, path: str) -> Response:

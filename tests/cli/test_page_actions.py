@@ -138,6 +138,22 @@ def test_the_fleet_is_paused_although_the_daemon_may_not_write_the_tag(tmp_path:
         assert log_of(running) == [("ada@example.com", "pause", "", "partial")]
 
 
+def test_a_reader_cannot_send_what_only_an_operator_may(tmp_path: Path) -> None:
+    """EasyAuth names the reader by this header. A sidecar may pass requests on with no other."""
+    proxied = ("--page-user-header", "X-MS-CLIENT-PRINCIPAL-NAME", "--page-proxy", "127.0.0.1")
+    with azure(scale_set(capacity=1)) as world:
+        specs = write_specs(tmp_path / "specs", spec())
+        running = Daemon("--specs", specs, *proxied, env=world.environment, cwd=tmp_path)
+        with running.started():
+            eve = {"X-MS-CLIENT-PRINCIPAL-NAME": "eve", "Content-Type": "application/json"}
+            request = urllib.request.Request(f"{running.url}/pause", b"{}", eve)
+            with pytest.raises(urllib.error.HTTPError) as refused, _DIRECT.open(request, timeout=30):
+                pass
+            with refused.value as answer:
+                assert answer.code == 403
+                assert "a proxy has passed this on" in answer.read().decode()
+
+
 def test_what_does_not_come_from_the_proxy_is_read_only(tmp_path: Path) -> None:
     elsewhere = ("--page-proxy", "192.0.2.1")
     with azure(scale_set(capacity=1)) as world:

@@ -53,7 +53,7 @@ def ask(
 ) -> tuple[HTTPStatus, str, Asked]:
     asked = Asked(standby)
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    response = OperatorRequests(asked).respond(path, headers, raw, peer)
+    response = OperatorRequests(asked, ("X-Reader", "X-Groups")).respond(path, headers, raw, peer)
     return response.status, response.body.decode().strip(), asked
 
 
@@ -142,6 +142,12 @@ def test_a_pick_that_is_refused_says_why() -> None:
         pytest.param(
             JSON | {"forwarded": "for=10.0.0.7"}, "127.0.0.1", id="another host through a proxy of RFC 7239"
         ),
+        pytest.param(JSON | {"x-forwarded-proto": "https"}, "127.0.0.1", id="a proxy that names the scheme"),
+        pytest.param(JSON | {"x-forwarded-email": "eve"}, "127.0.0.1", id="a proxy that names a reader"),
+        pytest.param(JSON | {"x-real-ip": "10.0.0.7"}, "127.0.0.1", id="a proxy such as nginx"),
+        pytest.param(JSON | {"via": "1.1 proxy"}, "127.0.0.1", id="a proxy of RFC 9110"),
+        pytest.param(JSON | {"x-reader": "eve"}, "127.0.0.1", id="the user header of the page"),
+        pytest.param(JSON | {"x-groups": "sre"}, "127.0.0.1", id="the groups header of the page"),
         pytest.param(JSON | {"origin": "https://evil.example"}, "127.0.0.1", id="a page in a browser"),
         pytest.param({"content-type": "text/plain"}, "127.0.0.1", id="a form in a browser"),
         pytest.param({}, "127.0.0.1", id="no content type"),

@@ -191,7 +191,8 @@ def _serve(
             from reconciler.web.page.routes import PageSite
 
             actions = Actions(store, page.sign_in, page.acts, now) if page else None
-            pages = Pages(store, None if probe_listen else probes, commands)
+            headers = page.sign_in.headers if page else ()
+            pages = Pages(store, None if probe_listen else probes, commands, headers)
             listener = _listener(pages, listen, "--listen", PageSite(store, now, actions), certificate)
             lines.append(f"listening on {servers.enter_context(listener)}")
         if probe_listen:

@@ -39,6 +39,11 @@ class SignIn:
     proxies: tuple[Network, ...]
     grants: Grants
 
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The headers by which the proxy names a reader."""
+        return tuple(filter(None, (self.user_header, self.groups_header)))
+
     def visitor(self, headers: RawHeaders, peer: str) -> Visitor:
         """The reader who sent these headers from the address `peer`."""
         found = [(name.decode("latin-1"), value) for name, value in headers]

@@ -194,7 +194,7 @@ def test_the_form_of_one_action_does_nothing_for_another() -> None:
     assert site.acts.done == []
 
 
-def test_an_approval_is_of_the_image_that_was_shown() -> None:
+def test_an_act_is_on_the_image_that_was_shown() -> None:
     tokens = FormTokens()
     shown = Site(tokens=tokens).form("/scale-sets/web/actions/approve")
     later = Site(fleet(exact=FIX), tokens=tokens)
@@ -202,6 +202,8 @@ def test_an_approval_is_of_the_image_that_was_shown() -> None:
     assert later.acts.done == []
     assert later.act("/scale-sets/web/actions/approve").status_code == 303
     assert later.acts.done == [("approve", "web", FIX, "ada@example.com")]
+    assert later.act("/scale-sets/web/actions/retry").status_code == 303
+    assert later.acts.done[1:] == [("retry", "web", FIX)]
 
 
 @pytest.mark.parametrize("action", ["approve", "retry"])

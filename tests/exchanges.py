@@ -117,3 +117,10 @@ def changes_only_the_claim(write: Exchange) -> bool:
     before = persisted_state(write.before.tags)
     after = persisted_state((write.body or {}).get("tags") or {})
     return after != before and replace(after, claim=before.claim) == before
+
+
+def sets_back(write: Exchange) -> bool:
+    """Whether it sets the model to the last good image after another one failed, as its own tag says."""
+    state = persisted_state((write.body or {}).get("tags") or {}) if write.operation == PATCH else None
+    good = state.last_good if state and state.failed else None
+    return good is not None and str(good) == image_of(write)

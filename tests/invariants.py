@@ -45,6 +45,7 @@ from tests.exchanges import (
     model_image,
     named_instances,
     scale_set_of,
+    sets_back,
     stands_of,
     time_of,
     with_standing,
@@ -226,8 +227,8 @@ def every_write_changes_something(record: Record) -> None:
 
 def no_write_follows_from_old_reads(record: Record) -> None:
     """The instances and the model that a write follows from were read in the ten seconds before it, or in the minute
-    before it if Azure answered slowly. A change of the model that is repeated because its operation failed follows from
-    no instances, and neither does a claim.
+    before it if Azure answered slowly. A change of the model that is repeated because its operation failed, or that sets
+    the model back to the last good image, follows from no instances, and neither does a claim.
     """
     failed: dict[Hashable, Exchange] = {}
     for write, reads in writes_and_reads(record, 2 * OLDEST):
@@ -240,7 +241,8 @@ def no_write_follows_from_old_reads(record: Record) -> None:
         whole = [each for each in reads if each.status == HTTPStatus.OK]
         is_slow = any(isinstance(each.fault, Slow) for each in (*reads, write))
         most = OLDEST if is_slow else FRESH
-        instances = [] if is_repeat or changes_only_the_claim(write) else last_list(whole, LISTS[0])
+        needs_none = is_repeat or changes_only_the_claim(write) or sets_back(write)
+        instances = [] if needs_none else last_list(whole, LISTS[0])
         for pages in (instances, [each for each in whole if each.operation in MODELS][-1:]):
             age = write.at - pages[0].at if pages else timedelta()
             assert age <= most, f"{description(write)}: {pages[0].operation} was read {age} before"

@@ -22,10 +22,6 @@ from reconciler.spec.image import short
 from reconciler.spec.scale_set import Canary
 from reconciler.spec.wording import count
 
-# An instance whose state last changed this soon after its creation was created on its image, not upgraded.
-# New instances that an autoscaler keeps creating must not delay a rollout.
-_NEWBORN = timedelta(minutes=5)
-
 # During a soak that is shorter than `_LONG`, observations are more frequent: 5 times in 2m30s, at intervals
 # of 30 s. The shortest interval is not a divisor of a minute, so that the observations also find an instance
 # that is unhealthy for the same few seconds of each minute.
@@ -315,15 +311,9 @@ def _healthy_since(member: Member) -> datetime | None:
     None if the member is not healthy, or was created on that image.
     """
     instance = member.instance
-    if member.state is not State.HEALTHY or instance.since is None or is_newborn(instance):
+    if member.state is not State.HEALTHY or instance.since is None or member.is_newborn:
         return None
     return max(instance.since, instance.state_since or instance.since)
-
-
-def is_newborn(instance: Instance) -> bool:
-    """Whether the instance was created on its image and never upgraded."""
-    since, created = instance.since, instance.created
-    return since is not None and created is not None and since - created < _NEWBORN
 
 
 def _by_id(member: Member) -> tuple[int, str]:

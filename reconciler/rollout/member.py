@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.rollout.contest import contested_until
@@ -12,6 +12,10 @@ from reconciler.rollout.step import Upgrade
 from reconciler.spec.image import Image, same
 from reconciler.spec.scale_set import Converge, ScaleSet
 
+# An instance whose state last changed this soon after its creation was created on its image, not upgraded.
+# New instances that an autoscaler keeps creating must not delay a rollout.
+_NEWBORN = timedelta(minutes=5)
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -20,7 +24,7 @@ class Member:
     `is_stuck` means that Azure has been upgrading the instance for too long, to an image other than the
     desired one. A stuck instance is remediated, not waited for. `is_contested` means that another writer
     changes the instance each time it has been brought to the model, so it is left alone for a while (see
-    `contest`).
+    `contest`). `is_newborn` means that the instance was created on its image, not upgraded to it.
     """
 
     instance: Instance
@@ -28,6 +32,7 @@ class Member:
     is_outdated: bool
     is_stuck: bool = False
     is_contested: bool = False
+    is_newborn: bool = False
 
     @property
     def is_awaited(self) -> bool:
@@ -93,8 +98,19 @@ def members(
         )
         is_outdated = is_stuck or not is_up_to_date(instance, desired)
         rests = is_outdated and is_behind(instance, desired) and _is_backing_off(instance, observed)
-        found.append(Member(instance, stands, is_outdated, is_stuck, rests))
+        is_newborn = _is_newborn(instance, observed)
+        found.append(Member(instance, stands, is_outdated, is_stuck, rests, is_newborn))
     return tuple(found)
+
+
+def _is_newborn(instance: Instance, observed: Observed) -> bool:
+    """Whether the instance was created on its image.
+
+    created 09:09, upgraded by us at 09:10, healthy since 09:11: upgraded, although it was so young
+    """
+    since, created = instance.since, instance.created
+    is_young = since is not None and created is not None and since - created < _NEWBORN
+    return is_young and instance.id not in observed.progress.taken
 
 
 def obstacle(instance: Instance) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from reconciler.rollout.batching import is_newborn
 from reconciler.rollout.blame import failed_state, with_failure
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.counts import InstanceCounts
@@ -162,11 +161,7 @@ def _is_long_ago(aim: Aim, staying: Sequence[Member]) -> bool:
     if not serving and began:
         latest = began
     else:
-        dated = [
-            (each.instance.since, is_newborn(each.instance))
-            for each in serving or staying
-            if each.instance.since
-        ]
+        dated = [(each.instance.since, each.is_newborn) for each in serving or staying if each.instance.since]
         made = min((since for since, _ in dated), default=aim.at)
         latest = max((since for since, was_made in dated if not was_made), default=made)
     rollout = aim.rollout

@@ -205,3 +205,23 @@ def test_what_is_on_the_model_is_contested_by_nobody() -> None:
     progress = Progress(contests={"0": Contest(3, NOW)})
     [member] = members(spec(converge=Converge.MODEL), model(), observed(progress=progress), [instance(0)])
     assert not member.is_contested
+
+
+@pytest.mark.parametrize(
+    ("since", "taken", "is_newborn"),
+    [
+        pytest.param(1, frozenset(), True, id="it was created on the image"),
+        pytest.param(1, frozenset({"1"}), True, id="another one was upgraded"),
+        pytest.param(1, frozenset({"0"}), False, id="we upgraded it a minute after its creation"),
+        pytest.param(6, frozenset(), False, id="it came back too late to have been created so"),
+    ],
+)
+def test_an_instance_that_we_upgraded_is_no_newborn_however_young_it_is(
+    since: int, taken: frozenset[str], is_newborn: bool
+) -> None:
+    """Otherwise a canary of such an instance would not count, and a second one would go without approval."""
+    created = NOW - timedelta(minutes=10)
+    one = instance(0, created=created, since=created + timedelta(minutes=since))
+    seen = observed(instances=(one,), progress=Progress(taken=taken))
+    (member,) = members(spec(), model(), seen, (one,))
+    assert member.is_newborn is is_newborn

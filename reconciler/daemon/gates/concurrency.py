@@ -93,7 +93,8 @@ def _slots(state: ScaleSetState) -> _Slots:
 def slot_after(before: Progress, outcome: Outcome, *, is_on_image: bool, may_have_begun: bool) -> bool | None:
     """Whether a scale set holds a slot after this outcome, or None if that is unknown.
 
-    `is_on_image` means that the model is on the declared image. `may_have_begun` means that the step was sent, but no response arrived.
+    `is_on_image` means that the model is on the declared image. `may_have_begun` means that the step was
+    sent, but no response arrived.
     """
     held = before.holds_slot
     if outcome.is_error and may_have_begun and before.has_acquired:
@@ -108,8 +109,8 @@ def slot_after(before: Progress, outcome: Outcome, *, is_on_image: bool, may_hav
     if slot is Slot.KEEPS:
         return held
     if held is None:
-        # Instances on the image do not show a rollout if the model is on another one. Otherwise two scale sets
-        # that were left like this would each take the other for the one that began.
+        # Instances on the image show no rollout if the model is on another one. Otherwise two scale sets that
+        # were left like this would both begin.
         is_half = is_on_image and outcome.counts is not None and outcome.counts.up_to_date > 0
         return slot is Slot.HOLDS or is_half
     # The fix of a failed rollout passes every gate and acquires no slot here. It is a rollout nevertheless.

@@ -39,7 +39,7 @@ class Timing:
 
     @property
     def error(self) -> str:
-        """The error if an election cannot have these times, otherwise ""."""
+        """The error if an election cannot work with these times, otherwise ""."""
         if self.duration <= self.renew_deadline:
             return "the lease duration must be longer than the renew deadline"
         if self.duration % timedelta(seconds=1):

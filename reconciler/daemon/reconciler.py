@@ -81,7 +81,7 @@ _LEVELS = {
 
 
 class Reconciler:
-    """Brings a fleet into line with its specs, by calls of `sweep` and `reconcile`.
+    """Brings a fleet into line with its specs, through calls to `sweep` and `reconcile`.
 
     Different scale sets may be reconciled at the same time. The caller must not reconcile one scale set twice
     at the same time. If `check_reach` is None, no check in a spec is run, and each counts as passed.
@@ -202,11 +202,11 @@ class Reconciler:
         return self._reconcile_and_store(key, act=True, priority=Priority.ROUTINE)
 
     def observe(self, key: str) -> Outcome | None:
-        """As `reconcile`, but take no step."""
+        """Like `reconcile`, but take no step."""
         return self._reconcile_and_store(key, act=False, priority=Priority.ROUTINE)
 
     def reconcile_picked(self, key: str) -> Outcome | None:
-        """As `reconcile`, but upgrade no instance that was not picked."""
+        """Like `reconcile`, but upgrade only picked instances."""
         return self._reconcile_and_store(key, act=True, priority=Priority.ROLLOUT, is_picked_only=True)
 
     def tell_pause(self, pause: Pause | None) -> None:

@@ -126,8 +126,8 @@ class ScaleSetState:
 
     `declared_at` is when this process first read its spec. `counted_image` is the declared image for which
     changes were last counted. `change` is the result of that count, or None if the image changes nothing.
-    `removed` has the failures in other scale sets whose specs were removed since. For `origin`, `behind` and
-    `is_newer`, see `InForce`. For `stale_since` and `fleet_pause`, see `SpecRead`.
+    `removed` has the failures in other scale sets whose specs have since been removed. For `origin`, `behind`
+    and `is_newer`, see `InForce`. For `stale_since` and `fleet_pause`, see `SpecRead`.
     """
 
     desired: ScaleSet

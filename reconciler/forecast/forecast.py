@@ -57,8 +57,9 @@ class Forecast:
     At most `max_unavailable` of `total` instances are unavailable at once, including instances that are
     already unhealthy. `begins` is when the first step is taken, and `ends` is when nothing is left to do.
     Each of these times is None if it depends on a wait whose end is unknown. The prediction continues as if
-    such a wait ended immediately. `lasts` is the time from the first reconcile without a closed gate to the
-    end. `end_reason` is the reason of the last decision, or None if the prediction stopped before the end.
+    such a wait ended immediately. `lasts` is the time from the first reconcile at which no gate is closed
+    until the end. `end_reason` is the reason of the last decision, or None if the prediction stopped before
+    the end.
     """
 
     batches: tuple[Batch, ...]

@@ -57,7 +57,7 @@ def forecast_fleet(
 ) -> FleetForecast:
     """Predict the rollouts of a fleet. `durations` has the usual batch durations, by scale set key.
 
-    If there is a base, the predicted daemon sees its specs before those in force.
+    If `base` is given, the predicted daemon sees the specs of `base` first, and then those in force.
     """
     unchanging = UnchangingSpecs(specs, base)
     declared = {each.target.key: each for each in unchanging.scale_sets}

@@ -123,7 +123,7 @@ def _leaving(scale_set: ScaleSet, staying: Sequence[Instance], count: int) -> li
 
 
 def _sub_operation(operation: Operation) -> Operation:
-    """Return an operation that is part of another operation, and that clients do not see."""
+    """Return a part of `operation` that clients do not see."""
     return Operation(
         "", "part", operation.subscription, operation.location, operation.started, operation.clock
     )

@@ -23,7 +23,7 @@ _WAVE: Field = ("spec", "wave")
 def crossings(
     declared: Mapping[SpecDocument, ScaleSet], fleet: SpecDocument | None, shard: Shard
 ) -> Iterator[tuple[SpecDocument, Problem]]:
-    """The documents that declare something across the border of the shard, each with its problem."""
+    """The documents whose declarations cross the border of the shard, each with its problem."""
     border = _Border(shard, frozenset(each.name for each in declared.values() if shard.selects(each)))
     if len(border.inside) == len(declared):
         return

@@ -114,7 +114,7 @@ def test_scale_sets_are_chosen_by_name(
         pytest.param(
             ["--subscription", SUBSCRIPTION, "--specs", "specs"],
             2,
-            "error: --specs and --subscription cannot be combined; choose which scale sets to read",
+            "error: --specs and --subscription cannot be combined; use only one of them to choose the scale sets",
             id="a subscription and specs",
         ),
         pytest.param(

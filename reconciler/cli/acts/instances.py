@@ -85,7 +85,7 @@ class _Reader:
     def may_fit(self, desired: ScaleSet) -> bool:
         """Whether the scale set may match, as far as its spec shows.
 
-        The image is not compared yet, because the image of the model counts too.
+        The image is compared later, because the model's image, which no spec shows, may match too.
         """
         row = _row(desired, None)
         return self._wanted.without_image().fits(row)

@@ -40,7 +40,8 @@ def act(
     _check_usage(subscriptions, resource_groups)
     if selector is not None and subscriptions:
         raise click.UsageError(
-            "--selector and --subscription cannot be combined, because labels are in the specs"
+            "--selector and --subscription cannot be combined, because labels come from the specs, which "
+            "--subscription does not read"
         )
     declared: Mapping[str, Image] = {}
     if subscriptions:
@@ -69,7 +70,8 @@ def _check_usage(subscriptions: Sequence[str], resource_groups: Sequence[str]) -
     for param in ("specs", "git") if subscriptions else ():
         if source(param) is ParameterSource.COMMANDLINE:
             raise click.UsageError(
-                f"--{param} and --subscription cannot be combined; choose which scale sets to read"
+                f"--{param} and --subscription cannot be combined; "
+                "use only one of them to choose the scale sets"
             )
 
 

@@ -112,7 +112,7 @@ def _write_picture(shown: Json, wanted: RowFilter, server: str) -> None:
 
 
 def write(shown: Json, output: str, wanted: RowFilter) -> None:
-    """Print a store in the format `output`."""
+    """Print `shown`, the contents of a store, in the format `output`."""
     match output:
         case "json":
             click.echo(json.dumps(shown, indent=2))

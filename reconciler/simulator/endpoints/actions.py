@@ -21,7 +21,7 @@ from reconciler.simulator.upgrades import upgradable, upgrade
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An action that takes instances through the course of `verb`.
+    """An action that takes instances through the state changes of `verb`.
 
     With `spares_protected`, it skips protected instances. With `everyone_by_default`, it affects all
     instances if the request names no instance.

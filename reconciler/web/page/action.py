@@ -80,7 +80,9 @@ def grant(text: str) -> Grant:
     if action not in set(Action):
         raise ValueError(f"{quote(text)} names no action; write {one_of(Action)}, as in pause=group:sre")
     if kind not in {"user", "group"} or not is_person_name(name):
-        raise ValueError(f"{quote(text)} names nobody; write {action}=user:NAME or {action}=group:NAME")
+        raise ValueError(
+            f"{quote(text)} names no user and no group; write {action}=user:NAME or {action}=group:NAME"
+        )
     return Grant(Action(action), "user" if kind == "user" else "group", name.strip())
 
 

@@ -14,7 +14,7 @@ _LEAST = 7  # characters of a commit that name it
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What the commit does to one scale set. `word` is its progress."""
+    """What the commit does to one scale set. `word` says how far the change has got."""
 
     row: FleetRow
     word: str

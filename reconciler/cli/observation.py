@@ -15,10 +15,14 @@ from reconciler.spec.scale_set import ScaleSet
 
 @dataclass(frozen=True, slots=True)
 class FleetObservation:
-    """The state of each scale set after the observation, and an error for each list that failed."""
+    """The state of each scale set after the observation, and an error for each list that failed.
+
+    `spec_errors` are those of the specs that the observation wrote and read. Only a bug causes one.
+    """
 
     states: tuple[ScaleSetState, ...]
     errors: tuple[str, ...]
+    spec_errors: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +59,7 @@ def observe_fleet(
     if any.
     """
     source = _Declared(scale_sets, specs)
-    store = FleetAccess(Specs(source), session, by_group).reconciler().once(act=False)
-    return FleetObservation(tuple(store.states()), store.last_sweep.errors if store.last_sweep else ())
+    declared = Specs(source, shard=specs.shard if specs else None)
+    store = FleetAccess(declared, session, by_group).reconciler().once(act=False)
+    errors = store.last_sweep.errors if store.last_sweep else ()
+    return FleetObservation(tuple(store.states()), errors, declared.errors)

@@ -16,14 +16,14 @@ from reconciler.azure.session import Session
 from reconciler.cli.access import FleetAccess
 from reconciler.cli.finding import Finding, Result, alike
 from reconciler.cli.grants import grants
-from reconciler.cli.observation import observe_fleet
+from reconciler.cli.observation import FleetObservation, observe_fleet
 from reconciler.daemon.listing import scope_of
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.specs import Specs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.reason import Reason, Status
 from reconciler.spec.duration import format_duration
-from reconciler.spec.scale_set import pause_tag_of
+from reconciler.spec.scale_set import ScaleSet, pause_tag_of
 from reconciler.spec.wording import count
 
 _MOST_SKEW = timedelta(minutes=5)  # beyond it Azure takes a token for expired or not yet valid
@@ -54,6 +54,7 @@ def readiness(fleet: FleetAccess) -> Iterator[Finding]:
     observation = observe_fleet(
         resumed, fleet.session, by_group=fleet.list_by_resource_group, specs=fleet.specs
     )
+    yield from _unobserved(resumed, observation)
     yield from _subscriptions(observation.states, fleet, observation.errors)
     outcomes = [(each.desired.name, each.outcome) for each in observation.states]
     yield from alike(
@@ -115,6 +116,20 @@ def _network(session: Session) -> tuple[Finding, Finding]:
     if response.date is None:
         return reached, Finding("clock", Result.SKIPPED, "", "the response has no date")
     return reached, clock(session.clock.read() - response.date)
+
+
+def _unobserved(declared: Sequence[ScaleSet], observation: FleetObservation) -> Iterator[Finding]:
+    """A failure if the observation lacks a declared scale set. Without it, no line would mention that."""
+    missing = len(declared) - len(observation.states)
+    if missing or observation.spec_errors:
+        why = "".join(f": {line}" for line in observation.spec_errors[:1])
+        found = f"{missing} of {count(len(declared), 'scale set')} not observed"
+        yield Finding(
+            "scale set",
+            Result.FAIL,
+            "",
+            f"{found} because of a bug in the reconciler; please report it{why}",
+        )
 
 
 def _subscriptions(

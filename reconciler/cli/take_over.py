@@ -47,7 +47,7 @@ def _select(in_force: Mapping[str, ScaleSet], names: Iterable[str]) -> list[Scal
 
 def _claim(desired: ScaleSet, former: str | None, compute: Compute) -> str:
     """Claim a scale set. Returns the result as a message. Raises AzureFailure and TagUnchanged."""
-    model, ours = declared_model(desired, compute), desired.fleet.name
+    model, ours = declared_model(desired, compute), desired.fleet.claim
     claimed = replace(model.persisted, fleet=ours)
     check_writable(model, claimed)
     owner = model.persisted.fleet

@@ -54,9 +54,9 @@ class Orphans:
         here = {each.target.key: each for each in declared}
         self._looks = {key: look for key, look in self._looks.items() if key not in here}
         gone = {key: each for key, each in self._former.items() if key not in here}
-        fleet = next((each.fleet.name for each in declared), "")
+        fleet = next((each.fleet.claim for each in declared), "")
         models, unread = self._models(gone, listed, at)
-        found = candidates(models.values(), fleet, {key: each.fleet.name for key, each in gone.items()})
+        found = candidates(models.values(), fleet, {key: each.fleet.claim for key, each in gone.items()})
         self._looks = {each.id: self._looks[each.id] for each in found if each.id in self._looks}
         self._look_at(found, at)
         names = orphan_names(found, (each.name for each in declared))

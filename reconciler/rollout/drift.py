@@ -155,7 +155,10 @@ def _was_over(aim: Aim, instances: Sequence[Instance]) -> bool:
 
 def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:
     """The step or a refusal, with a note on what the tags have no room to record."""
-    persisted, fleet = state_to_persist(aim, instances, is_fix=is_fix(aim, instances)), aim.desired.fleet.name
+    persisted, fleet = (
+        state_to_persist(aim, instances, is_fix=is_fix(aim, instances)),
+        aim.desired.fleet.claim,
+    )
     step, unsaid = patch(aim.image, aim.model, persisted, fleet), []
     if isinstance(step, Decision) and aim.rollout.on_failure is OnFailure.HOLD:
         step, unsaid = patch(aim.image, aim.model, None, fleet), [*_NO_MEMORY]

@@ -90,7 +90,7 @@ def doubtful_model_update(context: Context) -> Decision | None:
 
 
 def _retry_model_update(aim: Aim, why: str, persisted: PersistedState | None) -> Decision:
-    step = patch(aim.image, aim.model, persisted, aim.desired.fleet.name)
+    step = patch(aim.image, aim.model, persisted, aim.desired.fleet.claim)
     if isinstance(step, Decision):
         return step
     return Decision(

@@ -193,7 +193,7 @@ def _foreign_owner(desired: ScaleSet, model: Model) -> Decision | None:
     """
     if model.owner:
         return Decision(Reason.MANAGED_BY_ANOTHER, f"{_describe_owner(model.owner)}; remove the spec")
-    owner, ours = model.persisted.fleet, desired.fleet.name
+    owner, ours = model.persisted.fleet, desired.fleet.claim
     if owner in {"", ours}:
         return None
     declared = f'your specs belong to "{ours}"' if ours else "your specs declare no Fleet"

@@ -111,7 +111,7 @@ def abort(context: Context, failing: Decision) -> Decision | Need:
     if good is None or obstacle:
         cause = failing.cause or failing.message
         return replace(failing, message=f"{cause}; the rollout holds, because {obstacle}")
-    step = patch(good, model, failed_state(context), context.desired.fleet.name)
+    step = patch(good, model, failed_state(context), context.desired.fleet.claim)
     if isinstance(step, Decision):
         return step
     return Decision(
@@ -205,7 +205,7 @@ def restore_model(aim: Aim, good: Image) -> Decision | Need | None:
         return obstacle
     if obstacle:
         return Decision(Reason.NO_WAY_BACK, f"{failed} failed but cannot be rolled back, because {obstacle}")
-    step = patch(good, model, model.persisted, aim.desired.fleet.name)
+    step = patch(good, model, model.persisted, aim.desired.fleet.claim)
     if isinstance(step, Decision):
         return step
     return Decision(

@@ -34,8 +34,11 @@ def image(spec: dict[str, Any]) -> Image:
     return KINDS[kind](**fields)
 
 
-def fleet(spec: Mapping[str, Any], name: str = "") -> Fleet:
-    """The Fleet that this spec declares. Pass {} and no name if no document declares a Fleet."""
+def fleet(spec: Mapping[str, Any], name: str = "", shard: str = "") -> Fleet:
+    """The Fleet that this spec declares, for one shard or for all scale sets.
+
+    Pass {} and no name if no document declares a Fleet.
+    """
     filled_in = with_defaults("Fleet", {"spec": dict(spec)})["spec"]
     return Fleet(
         name=name,
@@ -48,6 +51,7 @@ def fleet(spec: Mapping[str, Any], name: str = "") -> Fleet:
         urgent=_urgency(filled_in["urgent"]) if "urgent" in filled_in else None,
         pause_tag=_pause_tag(filled_in["pauseTag"]) if "pauseTag" in filled_in else None,
         barred=frozenset(filled_in["barredCommands"]),
+        shard=shard,
     )
 
 

@@ -346,7 +346,7 @@ def _convert(
     """The scale sets whose references all resolve. Reuses a scale set in `known` if nothing has changed."""
     fleet_entry = next((entry for entry in entries if entry.kind == "Fleet"), None)
     fleet_spec, fleet_name = _fleet_spec(entries)
-    fleet = conversion.fleet(fleet_spec, shard.fleet(fleet_name) if shard and fleet_name else fleet_name)
+    fleet = conversion.fleet(fleet_spec, fleet_name, shard.name if shard else "")
     images = {entry.name: entry for entry in entries if entry.kind == "Image"}
     policies = {entry.name: entry for entry in entries if entry.kind == "RolloutPolicy"}
     for entry in entries:

@@ -38,6 +38,7 @@ class Fleet:
     urgent: the image that was declared urgent, even if its urgency has expired. `urgency` checks the time.
     pause_tag: None if no tag pauses the fleet.
     barred: those of the commands "approve", "resume", "retry" and "upgrade" that the daemon refuses.
+    shard: the name of the shard that these settings were read for, or "" for the whole fleet.
     """
 
     name: str
@@ -50,6 +51,16 @@ class Fleet:
     urgent: Urgency | None = None
     pause_tag: PauseTag | None = None
     barred: frozenset[str] = frozenset()
+    shard: str = ""
+
+    @property
+    def claim(self) -> str:
+        """The name with which the tag of a scale set says that it belongs to this fleet, "" if it has none.
+
+        It ends in the name of the shard. If two shards select a scale set, the tag keeps one of them from
+        acting for it.
+        """
+        return f"{self.name}/{self.shard}" if self.name and self.shard else self.name
 
     def urgency(self, image: Image, at: datetime) -> Urgency | None:
         """The urgency of exactly this image at `at`, or None if the image is not urgent at that time."""

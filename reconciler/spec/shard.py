@@ -23,16 +23,6 @@ class Shard:
         is_here = not self.subscriptions or desired.target.subscription.casefold() in self.subscriptions
         return is_here and all(each.fits(desired.labels) for each in self.selector)
 
-    def fleet(self, name: str) -> str:
-        """The name under which this shard of a fleet claims scale sets.
-
-        If two shards select a scale set, the tag with this name keeps one of them from acting for it.
-
-        >>> Shard("emea").fleet("shop")
-        'shop/emea'
-        """
-        return f"{name}/{self.name}"
-
     def __str__(self) -> str:
         """
         >>> str(Shard("emea", (Requirement.of("region=emea"), Requirement.of("tier")), ("1111", "2222")))

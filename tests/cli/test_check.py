@@ -117,6 +117,35 @@ def test_a_frozen_fleet_is_checked_as_if_it_were_not_frozen(fleet: Azure, here: 
     ]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(("--shard-selector", "region=emea"), id="by labels"),
+        pytest.param(("--shard-subscriptions", SUBSCRIPTION), id="by subscriptions"),
+    ],
+)
+def test_the_scale_sets_of_a_shard_are_checked(fleet: Azure, here: Path, options: tuple[str, ...]) -> None:
+    emea = {"metadata": {"name": "batch", "labels": {"region": "emea"}}}
+    write_specs(here / "specs", of_all() | {"metadata": {"name": "shop"}}, spec("batch") | emea)
+    done = check(fleet.environment, "--shard", "emea", *options)
+    assert done.code == 1
+    assert [line[:28] for line in of("scale set", done)] == ["FAIL    batch: NotManualMode"]
+    assert of("subscription", done) == [f"ok      {SUBSCRIPTION}: scale sets can be listed"]
+
+
+def test_scale_sets_that_were_not_observed_are_a_failure(
+    fleet: Azure, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_specs(here / "specs", spec("web"), spec("api"))
+    monkeypatch.setattr("reconciler.cli.observation.scale_set_text", lambda _: "kind: ScaleSet")
+    done = check(fleet.environment)
+    (line,) = of("scale set", done)
+    assert done.code == 1
+    assert line.startswith(
+        "FAIL    2 of 2 scale sets not observed because of a bug in the reconciler; please report it: "
+    )
+
+
 def test_only_required_actions_are_checked(fleet: Azure, here: Path) -> None:
     write_specs(here / "specs", spec("flex"))
     asked = [line.split(": ")[0].removeprefix("ok      ") for line in of("role", check(fleet.environment))]

@@ -62,7 +62,7 @@ def test_a_shard_declares_the_scale_sets_that_it_selects(shard: Shard | None, na
     )
     assert [each.name for each in found.scale_sets] == names
     assert (found.problems, found.broken, found.total) == ((), (), 3)
-    assert {each.fleet.name for each in found.scale_sets} == {f"fleet/{shard.name}" if shard else "fleet"}
+    assert {each.fleet.claim for each in found.scale_sets} == {f"fleet/{shard.name}" if shard else "fleet"}
 
 
 @pytest.mark.parametrize(

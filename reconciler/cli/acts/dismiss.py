@@ -48,7 +48,7 @@ def _orphans(listed: Listing, in_force: Mapping[str, ScaleSet]) -> dict[str, Tar
     If the fleet has no name, these are all undeclared scale sets that no fleet has claimed, because only the
     daemon knows which of them were declared before.
     """
-    fleet = next((each.fleet.name for each in in_force.values()), "")
+    fleet = next((each.fleet.claim for each in in_force.values()), "")
     former = {} if fleet else dict.fromkeys(listed.undeclared, "")
     found = candidates(listed.undeclared.values(), fleet, former)
     names = orphan_names(found, in_force)

@@ -44,7 +44,8 @@ SHARD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "--shard": {
         "type": _Name(),
         "metavar": "NAME",
-        "help": "Name of a part of the fleet: the scale sets with these labels, or in these subscriptions.",
+        "help": "Name of a part of the fleet, unique in it: the scale sets with these labels, or in these "
+        "subscriptions.",
     },
     "--shard-selector": {
         "type": Selector(),

@@ -60,7 +60,9 @@ VALUES: dict[str, dict[str, Any]] = {
     },
     "a volume for the clone": {"clone": {"existingClaim": "reconciler-clone"}},
     "TLS": {"tls": {"secret": "reconciler-tls"}},
-    "a shard": {"shard": {"selector": "region=emea", "subscriptions": [LEAST["identity"]["clientId"]]}},
+    "a shard": {
+        "shard": {"name": "emea", "selector": "region=emea", "subscriptions": [LEAST["identity"]["clientId"]]}
+    },
     "OpenShift": {"podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}},
     "everything together": {
         "replicas": 2,
@@ -379,6 +381,19 @@ def test_every_value_has_a_row_in_the_schema() -> None:
         ),
         pytest.param(
             {"page": {"grants": {"delete": []}}}, "additional properties 'delete'", id="a grant of no action"
+        ),
+        pytest.param(
+            {"shard": {"selector": "region=emea"}},
+            "shard.selector and shard.subscriptions need shard.name",
+            id="labels of a shard without a name",
+        ),
+        pytest.param(
+            {"shard": {"subscriptions": [LEAST["identity"]["clientId"]]}},
+            "shard.selector and shard.subscriptions need shard.name",
+            id="subscriptions of a shard without a name",
+        ),
+        pytest.param(
+            {"shard": {"name": "emea"}}, "shard.name: a name alone selects nothing", id="a shard of nothing"
         ),
         pytest.param(
             {"replicas": 2, "clone": {"existingClaim": "a"}},

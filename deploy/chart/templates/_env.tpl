@@ -26,7 +26,7 @@
 - {name: VMSS_RECONCILER_GIT_AZURE_IDENTITY, value: "true"}
 {{- end }}
 {{- if or .Values.shard.selector .Values.shard.subscriptions }}
-- {name: VMSS_RECONCILER_SHARD, value: {{ default (include "reconciler.fullname" .) .Values.shard.name | quote }}}
+- {name: VMSS_RECONCILER_SHARD, value: {{ .Values.shard.name | quote }}}
 {{- with .Values.shard.selector }}
 - {name: VMSS_RECONCILER_SHARD_SELECTOR, value: {{ . | quote }}}
 {{- end }}

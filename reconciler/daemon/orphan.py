@@ -2,8 +2,8 @@
 
 Nothing completes these rollouts. A scale set is an orphan if all of these are true:
 
-- It is not declared, and it is ours. Its tag names this fleet. Otherwise, this process has declared it
-  before, and its tag names no fleet or the fleet of that declaration.
+- It is not declared, not even for another shard, and it is ours. Its tag names this fleet. Otherwise, this
+  process has declared it before, and its tag names no fleet or the fleet of that declaration.
 - Its rollout has begun. The tag records its start, and the model is on the image of that rollout, or back on
   the last good image after that image failed. If another writer has set the model since, the rollout belongs
   to that writer.

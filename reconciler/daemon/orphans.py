@@ -1,6 +1,6 @@
 """Finds orphans in the lists of a sweep. Each sweep reads the instances of only a few scale sets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -49,14 +49,22 @@ class Orphans:
         self._former: dict[str, ScaleSet] = {}  # what this process has declared, until its rollout has ended
         self._looks: dict[str, _Look] = {}
 
-    def find(self, declared: Sequence[ScaleSet], listed: Listing, at: datetime) -> tuple[Orphan, ...]:
-        """The orphans at this moment, sorted by name."""
+    def find(
+        self, declared: Sequence[ScaleSet], listed: Listing, at: datetime, elsewhere: Set[str] = frozenset()
+    ) -> tuple[Orphan, ...]:
+        """The orphans at this moment, sorted by name.
+
+        `elsewhere` has the targets that the specs declare for other shards. Whoever takes one over continues
+        its rollout, so it is no orphan.
+        """
         here = {each.target.key: each for each in declared}
-        self._looks = {key: look for key, look in self._looks.items() if key not in here}
-        gone = {key: each for key, each in self._former.items() if key not in here}
+        known = here.keys() | elsewhere
+        self._looks = {key: look for key, look in self._looks.items() if key not in known}
+        gone = {key: each for key, each in self._former.items() if key not in known}
         fleet = next((each.fleet.claim for each in declared), "")
         models, unread = self._models(gone, listed, at)
-        found = candidates(models.values(), fleet, {key: each.fleet.claim for key, each in gone.items()})
+        undeclared = (each for key, each in models.items() if key not in elsewhere)
+        found = candidates(undeclared, fleet, {key: each.fleet.claim for key, each in gone.items()})
         self._looks = {each.id: self._looks[each.id] for each in found if each.id in self._looks}
         self._look_at(found, at)
         names = orphan_names(found, (each.name for each in declared))

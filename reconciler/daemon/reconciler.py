@@ -518,7 +518,7 @@ class Reconciler:
         if self._orphans is None:
             return ()
         try:
-            return self._orphans.find(self._specs.scale_sets, listed, at)
+            return self._orphans.find(self._specs.scale_sets, listed, at, self._specs.elsewhere)
         except Exception:
             self._log.exception(
                 "the search for orphans failed because of a bug in the reconciler; please report it"

@@ -178,6 +178,7 @@ class Specs:
         self.subject = ""
         self.author = ""  # of the commit, "" if unknown
         self.total = 0  # the scale sets of all shards, as of the last commit without errors
+        self.elsewhere: frozenset[str] = frozenset()  # the keys of those that other shards have
         self.is_partial = False  # whether `commit` has errors, and is in force except for them
         self.errors: tuple[str, ...] = ()
         self.in_force_since: datetime | None = None  # None until specs without errors were read
@@ -322,6 +323,7 @@ class Specs:
         self.refused = None
         self.is_partial = False
         self.total = declared.total
+        self.elsewhere = declared.elsewhere
         reading.mark_valid()
 
     def _take_part(self, reading: Reading, declared: Declared, problems: Sequence[Problem]) -> None:
@@ -330,6 +332,7 @@ class Specs:
         )
         if self.in_force_since is None:
             return  # nothing says what the scale sets with errors were, on which others may have to wait
+        self.elsewhere |= declared.elsewhere  # with errors, nothing counts as removed
         now = self._now()
         broken = BrokenCommit(self.refused, declared, problems, (reading.commit, now))
         self.in_force = broken.take_part(self.in_force, self._good)

@@ -39,7 +39,7 @@ class UnchangingSpecs:
         self.in_force_since: datetime | None = specs.in_force_since
         self.read_at = specs.read_at
         self.author = specs.author
-        self.shard, self.total = specs.shard, specs.total
+        self.shard, self.total, self.elsewhere = specs.shard, specs.total, specs.elsewhere
         self._change = specs.in_force
         self._put_in_force(self._change)
 

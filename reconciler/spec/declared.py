@@ -86,6 +86,7 @@ class Declared:
     documents: the number of documents of a known kind.
     images: the documents of kind Image without errors, whether or not a scale set refers to them.
     total: the number of scale sets without errors in all shards.
+    elsewhere: the keys of the targets of those that the shard does not select.
     """
 
     scale_sets: tuple[ScaleSet, ...]
@@ -98,6 +99,7 @@ class Declared:
     documents: int = 0
     images: tuple[NamedImage, ...] = ()
     total: int = 0
+    elsewhere: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -167,6 +169,7 @@ def declare(files: Iterable[File], known: Known | None = None, shard: Shard | No
             if entry.kind == "Image"
         ),
         len(scale_sets),
+        frozenset(each.target.key for entry, each in scale_sets.items() if entry not in selected),
     )
 
 

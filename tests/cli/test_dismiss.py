@@ -55,6 +55,22 @@ def dismiss(world: Azure, where: Path, *names: str, documents: Any = ALL) -> End
     return Ended.of(done.exit_code, done.stdout, done.stderr)
 
 
+def test_a_scale_set_of_another_shard_keeps_its_rollout(tmp_path: Path) -> None:
+    """It has moved there, and the tag still names the shard that it was in."""
+    moved = spec("web", NEW) | {"metadata": {"name": "web", "labels": {"region": "apac"}}}
+    shard = ("--shard", "emea", "--shard-selector", "region!=apac")
+    with azure(
+        scale_set("api", capacity=1), scale_set("web", capacity=1, tags=tagged("fleet=prod/emea;"))
+    ) as world:
+        world.simulator.scale_set("web").set_image(f"{URN}:{NEW}")
+        before = state(world, "web")
+        done = dismiss(world, tmp_path, *shard, "web", documents=[PROD, spec("api", OLD), moved])
+        assert (done.code, world.writes(), state(world, "web")) == (1, 0, before)
+        assert done.err[0].startswith("error: no orphan is named 'web'")
+        removed = dismiss(world, tmp_path / "removed", *shard, "web", documents=[PROD, spec("api", OLD)])
+    assert removed == Ended(0, [f"web: {DISMISSED}"], [])
+
+
 def state(world: Azure, name: str) -> str:
     return world.simulator.scale_set(name).tags[STATE]
 

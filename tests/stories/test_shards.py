@@ -77,5 +77,6 @@ def test_a_scale_set_that_moves_to_another_shard_waits_to_be_taken_over() -> Non
     before = len(world.azure.record.requests)
     world.rest(timedelta(hours=1))
     assert "OwnedByAnotherFleet" in reasons(world, 1)["web"]
+    assert not report.store(world.daemons[0].reconciler.store)["orphans"]
     written = [each for each in world.azure.record.requests[before:] if each.method != "GET"]
     assert not [each for each in written if "/web" in each.path.casefold()]

@@ -1,7 +1,7 @@
 """`reconciler dismiss`: end the rollout of an orphan without completing it, by changing its tag."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from functools import partial
 
@@ -29,7 +29,7 @@ def act(*, names: tuple[str, ...], fleet: FleetAccess) -> None:
     listed = listing(compute, in_force.values(), by_group=fleet.list_by_resource_group)
     for scope, failure in listed.failures.items():
         show_error(f"{scope}: {failure}")
-    found = _orphans(listed, in_force)
+    found = _orphans(listed, in_force, fleet.specs.elsewhere)
     missing = [name for name in names if name not in found]
     for name in () if listed.failures else missing:  # one that was not listed may have the name
         show_error(unknown_orphan(name, found, in_force))
@@ -42,7 +42,7 @@ def act(*, names: tuple[str, ...], fleet: FleetAccess) -> None:
         sys.exit(FAILURE)
 
 
-def _orphans(listed: Listing, in_force: Mapping[str, ScaleSet]) -> dict[str, Target]:
+def _orphans(listed: Listing, in_force: Mapping[str, ScaleSet], elsewhere: Set[str]) -> dict[str, Target]:
     """The scale sets that may be orphans, by name.
 
     If the fleet has no name, these are all undeclared scale sets that no fleet has claimed, because only the
@@ -50,7 +50,8 @@ def _orphans(listed: Listing, in_force: Mapping[str, ScaleSet]) -> dict[str, Tar
     """
     fleet = next((each.fleet.claim for each in in_force.values()), "")
     former = {} if fleet else dict.fromkeys(listed.undeclared, "")
-    found = candidates(listed.undeclared.values(), fleet, former)
+    undeclared = (each for key, each in listed.undeclared.items() if key not in elsewhere)
+    found = candidates(undeclared, fleet, former)
     names = orphan_names(found, in_force)
     return {names[each.id]: target_of(each) for each in found}
 

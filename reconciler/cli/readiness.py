@@ -54,7 +54,7 @@ def readiness(fleet: FleetAccess) -> Iterator[Finding]:
     observation = observe_fleet(
         resumed, fleet.session, by_group=fleet.list_by_resource_group, specs=fleet.specs
     )
-    yield from _unobserved(resumed, observation)
+    yield from _missing_states(resumed, observation)
     yield from _subscriptions(observation.states, fleet, observation.errors)
     outcomes = [(each.desired.name, each.outcome) for each in observation.states]
     yield from alike(
@@ -118,7 +118,7 @@ def _network(session: Session) -> tuple[Finding, Finding]:
     return reached, clock(session.clock.read() - response.date)
 
 
-def _unobserved(declared: Sequence[ScaleSet], observation: FleetObservation) -> Iterator[Finding]:
+def _missing_states(declared: Sequence[ScaleSet], observation: FleetObservation) -> Iterator[Finding]:
     """A failure if the observation lacks a declared scale set. Without it, no line would mention that."""
     missing = len(declared) - len(observation.states)
     if missing or observation.spec_errors:

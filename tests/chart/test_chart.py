@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -13,7 +15,10 @@ from reconciler import __version__
 from reconciler.cli import main
 from reconciler.web.page.action import Action
 from tests.chart.manifests import MANIFESTS, manifests
-from tests.chart.programs import CHART, PROGRAMS, ROOT, documents, errors, helm, named, run
+from tests.chart.programs import CHART, PROGRAMS, ROOT, documents, errors, helm, named, program, run
+
+# The defaults of the chart before it had shards, TLS, sign-in to the page, and a port for probes.
+EARLIER_VALUES = Path(__file__).with_name("earlier-values.yaml")
 
 LEAST: dict[str, Any] = {
     "image": {"repository": "registry.example.com/vmss-reconciler"},
@@ -406,6 +411,42 @@ def test_values_that_are_wrong_are_an_error(values: dict[str, Any], error: str) 
     done = helm("template reconciler", LEAST | values)
     assert done.returncode != 0
     assert re.search(error, done.stderr), done.stderr
+
+
+def test_a_release_of_the_chart_before_this_one_can_keep_its_values(tmp_path: Path) -> None:
+    """`helm upgrade --reuse-values` renders the new templates with the old defaults, which lack new values."""
+    chart = copytree(CHART, tmp_path / "chart")
+    (chart / "values.yaml").write_text(EARLIER_VALUES.read_text())
+    peers = [{"podSelector": {"matchLabels": {"app": "prometheus"}}}]
+    values = LEAST | {"networkPolicy": {"enabled": True, "from": {"http": peers}}}
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values))
+    line = (
+        "template",
+        "reconciler",
+        chart,
+        "--values",
+        tmp_path / "values.yaml",
+        "--namespace",
+        "reconciler",
+    )
+    done = run(program("helm"), *line)
+    assert done.returncode == 0, done.stderr
+    assert [each for each in yaml.safe_load_all(done.stdout) if each] == documents(values)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "peers"),
+    [
+        pytest.param({}, "http", id="those of the pages by default"),
+        pytest.param({"metrics": [{"podSelector": {}}]}, "metrics", id="others"),
+        pytest.param({"metrics": []}, "everybody", id="everybody"),
+    ],
+)
+def test_who_may_read_the_metrics(metrics: dict[str, Any], peers: str) -> None:
+    by_name = {"http": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]} | metrics
+    found = documents(LEAST | {"networkPolicy": {"enabled": True, "from": by_name}})
+    _, probes = named(found, "NetworkPolicy")["spec"]["ingress"]
+    assert probes.get("from") == by_name.get(peers)
 
 
 def test_the_containerfile_has_no_finding_of_hadolint() -> None:

@@ -25,18 +25,18 @@
 {{- if .Values.git.azureIdentity }}
 - {name: VMSS_RECONCILER_GIT_AZURE_IDENTITY, value: "true"}
 {{- end }}
-{{- if or .Values.shard.selector .Values.shard.subscriptions }}
-- {name: VMSS_RECONCILER_SHARD, value: {{ .Values.shard.name | quote }}}
-{{- with .Values.shard.selector }}
+{{- if or (.Values.shard).selector (.Values.shard).subscriptions }}
+- {name: VMSS_RECONCILER_SHARD, value: {{ (.Values.shard).name | quote }}}
+{{- with (.Values.shard).selector }}
 - {name: VMSS_RECONCILER_SHARD_SELECTOR, value: {{ . | quote }}}
 {{- end }}
-{{- with .Values.shard.subscriptions }}
+{{- with (.Values.shard).subscriptions }}
 - {name: VMSS_RECONCILER_SHARD_SUBSCRIPTIONS, value: {{ join "," . | quote }}}
 {{- end }}
 {{- end }}
 - {name: VMSS_RECONCILER_LISTEN, value: "[::]:8080"} # IPv4 too; 0.0.0.0:8080 on a node without IPv6
 - {name: VMSS_RECONCILER_PROBE_LISTEN, value: "[::]:8082"}
-{{- if .Values.tls.secret }}
+{{- if (.Values.tls).secret }}
 - {name: VMSS_RECONCILER_TLS_CERT, value: /tls/tls.crt}
 - {name: VMSS_RECONCILER_TLS_KEY, value: /tls/tls.key}
 {{- end }}
@@ -44,15 +44,15 @@
 - {name: VMSS_RECONCILER_WEBHOOK_LISTEN, value: "[::]:8081"}
 - {name: VMSS_RECONCILER_WEBHOOK_SECRET_FILE, value: {{ printf "/webhook/%s" .Values.webhook.secret.key | quote }}}
 {{- end }}
-{{- with .Values.page.userHeader }}
+{{- with (.Values.page).userHeader }}
 - {name: VMSS_RECONCILER_PAGE_USER_HEADER, value: {{ . | quote }}}
-- {name: VMSS_RECONCILER_PAGE_PROXIES, value: {{ join "," $.Values.page.proxies | quote }}}
+- {name: VMSS_RECONCILER_PAGE_PROXIES, value: {{ join "," ($.Values.page).proxies | quote }}}
 {{- end }}
-{{- with .Values.page.groupsHeader }}
+{{- with (.Values.page).groupsHeader }}
 - {name: VMSS_RECONCILER_PAGE_GROUPS_HEADER, value: {{ . | quote }}}
 {{- end }}
 {{- $grants := list }}
-{{- range $action, $holders := .Values.page.grants }}
+{{- range $action, $holders := (.Values.page).grants }}
 {{- range $holders }}{{ $grants = append $grants (printf "%s=%s" $action .) }}{{ end }}
 {{- end }}
 {{- with $grants }}

@@ -56,8 +56,9 @@ def adopt(**given: Any) -> None:
 
     With --take-over, NAMES are the names of specs in force, and * means all of them. Each scale set then
     belongs to the fleet that these specs name (metadata.name of the document of kind Fleet), even if another
-    fleet has claimed it. The claim is recorded in the tag vmss-reconciler-state, so the command needs
-    permission to write tags.
+    fleet has claimed it. What a shard of this fleet has claimed stays with the shard, unless --from names it,
+    such as shop/emea. The claim is recorded in the tag vmss-reconciler-state, so the command needs permission
+    to write tags.
     """
     from reconciler.cli.acts.adopt import act
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 
-from reconciler.acts.tagging import check_writable, declared_model, takes_effect_note
+from reconciler.acts.tagging import TagUnchanged, check_writable, declared_model, takes_effect_note
 from reconciler.azure.compute import Compute
 from reconciler.azure.session import Session
 from reconciler.cli.announcement import announce
@@ -56,6 +56,11 @@ def _claim(desired: ScaleSet, former: str | None, compute: Compute) -> str:
         return f"already belongs to {whose}"
     if former and owner != former:
         return f"unchanged: it belongs to {whose}, not to {former}"
+    if not former and ours and owner.startswith(f"{ours}/"):
+        raise TagUnchanged(
+            f"it belongs to {whose}, a shard of {ours}; add the options of its shard, or `--from {owner}` to "
+            "take it out of that shard"
+        )
     compute.persist(desired.target, model, claimed)
     now = f"to the fleet {ours}" if ours else "to no fleet, because no document of kind Fleet is declared"
     return f"belonged to {whose}, now belongs {now}; {takes_effect_note(desired)}"

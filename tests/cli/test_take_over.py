@@ -108,6 +108,33 @@ def test_which_scale_sets_are_claimed(
     assert world.writes() == len(taken)
 
 
+@pytest.mark.parametrize(
+    ("options", "code", "owner"),
+    [
+        pytest.param([], 1, "prod/emea", id="without --from"),
+        pytest.param(["--from", "prod/apac"], 0, "prod/emea", id="from another shard"),
+        pytest.param(["--from", "prod/emea"], 0, "prod", id="from this shard"),
+        pytest.param(
+            ["--shard", "web", "--shard-subscriptions", SUBSCRIPTION], 0, "prod/web", id="by another shard"
+        ),
+    ],
+)
+def test_what_a_shard_has_claimed_is_taken_over_only_by_name(
+    tmp_path: Path, options: list[str], code: int, owner: str
+) -> None:
+    claimed = scale_set("web", capacity=1, tags={STATE: "v1;fleet=prod/emea"})
+    with azure(claimed, scale_set("api", capacity=1, tags={STATE: "v1;fleet=production/emea"})) as world:
+        done = take_over(world, tmp_path, "web", *options, documents=(PROD, spec("web"), spec("api")))
+        assert world.simulator.scale_set("web").tags[STATE] == f"v1;fleet={owner}"
+        refused = (
+            "error: web: it belongs to the fleet prod/emea, a shard of prod; add the options of its shard, or "
+            "`--from prod/emea` to take it out of that shard"
+        )
+        assert (done.code, done.err) == (code, [refused] if code else [])
+        other = take_over(world, tmp_path / "other", "api", documents=(PROD, spec("web"), spec("api")))
+    assert (other.code, other.err) == (0, [])
+
+
 def test_specs_without_a_fleet_release_the_claim(world: Azure, tmp_path: Path) -> None:
     because = "because no document of kind Fleet is declared"
     done = take_over(world, tmp_path, "web", "search", documents=ALL)

@@ -13,9 +13,11 @@ from reconciler.daemon.specs import Directory, Immediate, Lines, Reading, Specs
 from reconciler.git.repository import SourceStopped, SourceUnreachable
 from reconciler.spec.author import Author
 from reconciler.spec.files import File
+from reconciler.spec.label import Requirement
+from reconciler.spec.shard import Shard
 from reconciler.spec.suspension import Suspension
 from tests import build
-from tests.stories.world import FIX, NEW, OLD, SUBSCRIPTION, spec
+from tests.stories.world import FIX, NEW, OLD, SUBSCRIPTION, of_all, spec
 
 
 class Remote(Immediate):
@@ -66,6 +68,23 @@ def test_the_fix_of_a_commit_with_errors_comes_into_force() -> None:
     for _ in range(3):
         specs.refresh()
     assert (specs.commit, versions(specs), specs.errors) == ("c3", [FIX], ())
+
+
+def test_what_other_shards_have_is_known_until_a_commit_without_errors_removes_it() -> None:
+    def declaring(commit: str, *others: File) -> Reading:
+        emea = {"metadata": {"name": "web", "labels": {"region": "emea"}}}
+        documents = {"fleet": of_all() | {"metadata": {"name": "shop"}}, "web": spec("web") | emea}
+        files = (File(f"{name}.yaml", yaml.safe_dump(each).encode()) for name, each in documents.items())
+        return Reading(commit, "", (*files, *others), ())
+
+    api, broken = File("api.yaml", yaml.safe_dump(spec("api")).encode()), File("api.yaml", b"kind: [")
+    remote = Remote(declaring("a1", api), declaring("b2", broken), declaring("c3"))
+    specs = Specs(remote, shard=Shard("emea", (Requirement.of("region=emea"),)))
+    known = []
+    for _ in range(3):
+        specs.refresh()
+        known.append([key.rpartition("/")[2] for key in specs.elsewhere])
+    assert known == [["api"], ["api"], []]
 
 
 def test_a_hold_in_a_commit_with_errors_is_in_force_until_a_good_commit_lifts_it() -> None:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Protocol
 
+from reconciler.azure.clock import steady
 from reconciler.daemon.in_force import BrokenCommit, InForce, RefusedCommit, take_whole
 from reconciler.git.repository import SourceStopped, SourceUnreachable
 from reconciler.spec.author import Author
@@ -142,7 +143,7 @@ class Specs:
     def __init__(
         self,
         source: Source,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] | None = None,
         stop: Event | None = None,
         *,
         remote: str = "",
@@ -151,11 +152,13 @@ class Specs:
     ) -> None:
         """`remote` is the address of the server that has the specs, or "" if there is none.
 
+        `now` reads our own clock. The default clock cannot be set: a change of the system time makes no
+        source stale.
         `shard` limits what is in force to that part of the fleet. None means the whole fleet.
         """
         self.shard = shard
         self._source = source
-        self._now = now
+        self._now = now or steady()
         self._forget_credentials = forget_credentials
         self.remote = remote
         self.stop = stop or Event()  # ends what the source is doing, permanently

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -316,6 +316,34 @@ def test_the_authors_of_an_image_are_read_once_for_each_commit() -> None:
         assert specs.authors(web, specs.commit) == expected
     lines = frozenset(("specs/web.yaml", number) for number in range(8, 12))
     assert history.asked == [("a1", lines), ("b2", lines)]
+
+
+@pytest.mark.parametrize(
+    "step, passed, is_stale",
+    [
+        pytest.param(2, 0, False, id="set two hours ahead at once after a failure"),
+        pytest.param(-3, 2, True, id="set back while two hours pass"),
+    ],
+)
+def test_a_system_clock_that_is_set_changes_nothing_in_when_a_source_is_stale(
+    monkeypatch: pytest.MonkeyPatch, step: int, passed: int, is_stale: bool
+) -> None:
+    hour, wall, ticks = timedelta(hours=1), [AT], [0.0]
+
+    class SystemTime(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return wall[0].astimezone(tz)
+
+    for module in ("azure.clock", "daemon.specs"):
+        monkeypatch.setattr(f"reconciler.{module}.datetime", SystemTime)
+    monkeypatch.setattr("reconciler.azure.clock.time.clock_gettime", lambda _clock: ticks[0])
+    specs = Specs(Remote("no answer"))
+    specs.refresh()
+    wall[0] += (step + passed) * hour
+    ticks[0] += passed * 3600
+    specs.refresh()
+    assert specs.stale_since(hour) == (AT if is_stale else None)
 
 
 def test_unknown_authors_are_read_again_after_a_minute() -> None:

@@ -31,6 +31,10 @@ CLOSES_WITHIN = timedelta(seconds=5)
 """How long the daemon waits at its end until the spans are exported."""
 
 _SAID_APART = timedelta(hours=1)
+_BAD_HEADER = (
+    "a header for the collector is not accepted; write OTEL_EXPORTER_OTLP_HEADERS as name=value, separated "
+    "by commas, with %20 for a space"
+)
 _PREFIX = "vmss_reconciler"
 
 
@@ -51,10 +55,9 @@ class Traces:
     @classmethod
     def exported(cls) -> "Traces":
         """Export as the OTEL_ variables say. Raises ValueError if one of them makes no sense."""
-        traces = cls(BatchSpanProcessor(OTLPSpanExporter()))
         theirs = logging.getLogger("opentelemetry")
-        theirs.handlers, theirs.propagate = [_Seldom()], False
-        return traces
+        theirs.handlers, theirs.propagate = [_Seldom()], False  # first: the exporter logs headers it rejects
+        return cls(BatchSpanProcessor(OTLPSpanExporter()))
 
     def work(self, work: Work) -> Work:
         """The same work, with a span of each sweep and reconcile."""
@@ -123,4 +126,9 @@ class _Seldom(logging.Handler):
         now = self._clock()
         if now >= self._next:
             self._next = now + _SAID_APART.total_seconds()
-            _log.warning("OpenTelemetry: %s", one_line(record.getMessage()))
+            _log.warning("OpenTelemetry: %s", _without_header(one_line(record.getMessage())))
+
+
+def _without_header(message: str) -> str:
+    """The message, or our own words for one about headers, because it may quote a credential."""
+    return _BAD_HEADER if "header" in message.lower() else message

@@ -128,6 +128,8 @@ def test_a_fetch_belongs_to_what_began_it_although_it_runs_in_another_thread(rec
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """The variables of OpenTelemetry, which its SDK reads itself."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    # It warns of a second provider in this process, which would be the one line of the hour.
+    monkeypatch.setattr(logging.getLogger("opentelemetry.trace"), "disabled", True)
     yield monkeypatch
     # An exporter that is given up may still have something to say.
     logging.getLogger("opentelemetry").handlers = [logging.NullHandler()]
@@ -157,6 +159,36 @@ def test_spans_reach_the_collector_that_the_variables_name(
             traced.work(world.reconciler).sweep()
         assert "sweep" in received.names
         assert received.services == {service}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("Authorization: Bearer canary-5d41", id="a colon instead of an equals sign"),
+        pytest.param("Authorization=Bearer%20canary-5d41%0Ab", id="a line break in a value"),
+    ],
+)
+def test_a_header_that_is_not_accepted_is_a_warning_without_its_value(
+    environment: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    value: str,
+) -> None:
+    environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    environment.setenv("OTEL_EXPORTER_OTLP_HEADERS", value)
+    environment.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
+    theirs = logging.getLogger("opentelemetry")
+    environment.setattr(theirs, "handlers", [])  # as at the start of a process
+    environment.setattr(theirs, "propagate", True)
+    traces = Traces.exported()
+    traces.work(World(fleet(scale_set(capacity=1)), spec()).reconciler).sweep()
+    traces.close()
+    assert "canary" not in "".join((*caplog.messages, *capfd.readouterr()))
+    assert [each for each in caplog.messages if each.startswith("OpenTelemetry: ")] == [
+        "OpenTelemetry: a header for the collector is not accepted; write OTEL_EXPORTER_OTLP_HEADERS as "
+        "name=value, separated by commas, with %20 for a space"
+    ]
 
 
 def test_a_collector_that_hangs_holds_nothing_up(environment: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ It serves a `Handler`, such as the probes of `status` or the webhooks, and the r
 """
 
 import asyncio
+import errno
 import functools
 import socket
 from collections.abc import Callable, Sequence
@@ -18,8 +19,10 @@ from reconciler.web.application import Handler, application
 from reconciler.web.connection import MOST_HEADER_BYTES, Connection
 from reconciler.web.tls import Certificate, SecuredConnection
 
-_MOST_CONNECTIONS = 32  # at once, each with a descriptor and memory for a body
+# At once. The pages, the probes and the webhooks together stay below 1,024, a usual limit of descriptors.
+_MOST_CONNECTIONS = 200
 _MOST_WITH_SITE = 512  # twice as many as there may be event streams, so that a probe is always served
+_NO_IPV6 = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
 _PATIENCE = timedelta(seconds=10)
 _CLOSE_SECONDS = 2  # for the responses in progress: an event stream would otherwise never end
 
@@ -123,6 +126,16 @@ def _protocol(
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens. On a machine without IPv6, "::" means every address of IPv4."""
+    try:
+        return _bound(host, port)
+    except OSError as error:
+        if host != "::" or error.errno not in _NO_IPV6:
+            raise
+    return _bound("0.0.0.0", port)  # noqa: S104 - "::" asks for every address
+
+
+def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import socket
 import struct
@@ -585,6 +586,47 @@ def test_probes_with_an_address_of_their_own_are_served_while_browsers_use_up_th
             get(f"{shown.url}/status")
         assert get(f"{probes.url}/livez")[0] == 200
         assert get(f"{probes.url}/metrics")[0] == 200
+
+
+def test_a_hundred_idle_connections_keep_no_probe_from_being_served() -> None:
+    probes = Server(Probes(rolling(), OVERDUE, lambda: NOW), "127.0.0.1", 0)
+    host, port = probes.url.removeprefix("http://").split(":")
+    with closing(probes), contextlib.ExitStack() as others:
+        for _ in range(100):
+            others.enter_context(socket.create_connection((host, int(port)), timeout=30))
+        assert get(f"{probes.url}/livez")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("call", "number"),
+    [
+        pytest.param("__init__", errno.EAFNOSUPPORT, id="a kernel without IPv6"),
+        pytest.param("bind", errno.EADDRNOTAVAIL, id="IPv6 turned off"),
+    ],
+)
+def test_without_ipv6_every_address_means_every_one_of_ipv4(
+    monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    class NoIpv6(socket.socket):
+        def __init__(self, family: int = -1, *others: Any, **named: Any) -> None:
+            self._refuse("__init__", family)
+            super().__init__(family, *others, **named)
+
+        def bind(self, address: Any) -> None:
+            self._refuse("bind", self.family)
+            super().bind(address)
+
+        def _refuse(self, at: str, family: int) -> None:
+            if at == call and family == socket.AF_INET6:
+                raise OSError(number, "no IPv6 here")
+
+    monkeypatch.setattr("reconciler.web.server.socket.socket", NoIpv6)
+    with pytest.raises(OSError, match="no IPv6 here"):
+        Server(pages(), "::1", 0)
+    server = Server(pages(), "::", 0)
+    with closing(server):
+        port = server.url.removeprefix("http://0.0.0.0:")
+        assert get(f"http://127.0.0.1:{port}/status")[0] == 200
 
 
 def test_an_address_of_the_probes_serves_nothing_else() -> None:

@@ -27,7 +27,10 @@ def files(tmp_path: Path) -> Certificates:
 
 
 @pytest.fixture
-def server(files: Certificates) -> Iterator[Server]:
+def server(files: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr(
+        "reconciler.web.server._MOST_CONNECTIONS", 32
+    )  # made within the patience of the tests
     hooks = Webhooks(lambda: b"secret", lambda _: True)
     served = Server(hooks, "127.0.0.1", 0, PATIENCE, certificate=Certificate(files.chain, files.key))
     with closing(served):

@@ -34,7 +34,7 @@
 - {name: VMSS_RECONCILER_SHARD_SUBSCRIPTIONS, value: {{ join "," . | quote }}}
 {{- end }}
 {{- end }}
-- {name: VMSS_RECONCILER_LISTEN, value: "[::]:8080"} # IPv4 too; 0.0.0.0:8080 on a node without IPv6
+- {name: VMSS_RECONCILER_LISTEN, value: "[::]:8080"} # IPv4 too, and IPv4 only on a node without IPv6
 - {name: VMSS_RECONCILER_PROBE_LISTEN, value: "[::]:8082"}
 {{- if (.Values.tls).secret }}
 - {name: VMSS_RECONCILER_TLS_CERT, value: /tls/tls.crt}

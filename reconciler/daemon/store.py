@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 
+from reconciler.azure.clock import steady
 from reconciler.azure.failure import AzureFailure, TooManyRequests
 from reconciler.azure.request_counter import RequestCounter
 from reconciler.daemon.advance import advance
@@ -89,7 +90,8 @@ class CommitNote:
 class Store:
     """Every state, the last sweep, the number of requests to Azure, and who leads.
 
-    `version` grows with every change. `commits` has the commits that were last in force, by id.
+    `version` grows with every change. `commits` has the commits that were last in force, by id. `swept_at` is
+    when the last sweep ended by `now`, a clock that never jumps. That of Azure does at the first response.
     """
 
     last_sweep: Sweep | None = None
@@ -97,6 +99,8 @@ class Store:
     commits: dict[str, CommitNote] = field(default_factory=dict)
     requests: RequestCounter = field(default_factory=RequestCounter)
     leadership: Leadership = field(default_factory=Alone)
+    now: Callable[[], datetime] = field(default_factory=steady)
+    swept_at: datetime | None = None
     _states: ScaleSetStates = field(default_factory=lambda: ScaleSetStates.of(()))
     _lock: Lock = field(default_factory=Lock)
 
@@ -107,7 +111,7 @@ class Store:
         kept = list(self.commits.values())[-_KEPT_COMMITS:]
         with self._lock:
             self.commits = {each.commit: each for each in kept} | {sweep.commit: note}
-            self.last_sweep = sweep
+            self.last_sweep, self.swept_at = sweep, self.now()
             self.version += 1
 
     def states(self) -> ScaleSetStates:

@@ -128,14 +128,14 @@ def _protocol(
 def _listen(host: str, port: int) -> socket.socket:
     """A socket that listens. On a machine without IPv6, "::" means every address of IPv4."""
     try:
-        return _bound(host, port)
+        return _listen_at(host, port)
     except OSError as error:
         if host != "::" or error.errno not in _NO_IPV6:
             raise
-    return _bound("0.0.0.0", port)  # noqa: S104 - "::" asks for every address
+    return _listen_at("0.0.0.0", port)  # noqa: S104 - "::" asks for every address
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _listen_at(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:

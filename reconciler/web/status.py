@@ -13,7 +13,7 @@ served. The module `operator` has the requests of an operator.
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -32,13 +32,12 @@ _READ_ONLY = Response(HTTPStatus.METHOD_NOT_ALLOWED, b"these pages are read-only
 class Probes:
     """The probes and the metrics. If the last sweep is older than `overdue`, the daemon counts as hung."""
 
-    def __init__(
-        self, store: Store, overdue: timedelta, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, store: Store, overdue: timedelta, now: Callable[[], datetime] | None = None) -> None:
+        """`now` is by default the clock by which the store knows when the last sweep ended."""
         self._store = store
         self._overdue = overdue
-        self._now = now
-        self._started = now()
+        self._now = now or store.now
+        self._started = self._now()
         self.paths: Paths = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._metrics}
 
     def get(self, path: str) -> Response:
@@ -48,8 +47,7 @@ class Probes:
         return _READ_ONLY
 
     def _livez(self) -> Response:
-        sweep = self._store.last_sweep
-        age = self._now() - (sweep.at if sweep else self._started)
+        age = self._now() - (self._store.swept_at or self._started)
         if age > self._overdue:
             late = f"no sweep for {age.total_seconds():.0f} s\n".encode()
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, late)

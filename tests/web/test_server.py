@@ -629,6 +629,25 @@ def test_without_ipv6_every_address_means_every_one_of_ipv4(
         assert get(f"http://127.0.0.1:{port}/status")[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("minutes", "status"),
+    [
+        pytest.param(0, 200, id="the clock corrected by eleven minutes"),
+        pytest.param(11, 503, id="no further sweep for eleven minutes"),
+    ],
+)
+def test_only_a_sweep_that_is_missing_is_overdue(minutes: int, status: int) -> None:
+    clock = [NOW]
+    store = Store(now=lambda: clock[0])
+    probes = Probes(store, OVERDUE)
+    clock[0] += timedelta(hours=1)
+    store.end_sweep(
+        Sweep(NOW - timedelta(minutes=11), COMMIT, "Move web", ())
+    )  # as of a clock that is behind
+    clock[0] += timedelta(minutes=minutes)
+    assert probes.get("/livez").status == status
+
+
 def test_an_address_of_the_probes_serves_nothing_else() -> None:
     store = rolling()
     probes = Server(Probes(store, OVERDUE, lambda: NOW), "127.0.0.1", 0)

@@ -123,7 +123,7 @@ def act(
     page = _PageActions(sign_in, PageActs(store, commands, fleet.session, fleet.specs)) if sign_in else None
     ends = once or until_settled
     address = listen or (None if ends else _LISTEN)
-    probes = Probes(store, overdue=max(10 * settings.sweep, timedelta(minutes=10)), now=now)
+    probes = Probes(store, overdue=max(10 * settings.sweep, timedelta(minutes=10)))
     try:
         with (
             _stoppable(),

@@ -90,6 +90,8 @@ NOT_RUN = {
     "kubectl --namespace reconciler exec deployment/reconciler -- reconciler check",
     "kubectl --namespace reconciler exec deployment/reconciler -- reconciler status --server "
     "http://localhost:8080",
+    "kubectl --namespace reconciler exec deployment/reconciler -- env SSL_CERT_FILE=/tls/ca.crt "
+    "reconciler status --server https://localhost:8080",
     "kubectl --namespace reconciler port-forward service/reconciler 8080",
     "kubectl --namespace reconciler rollout status deployment/reconciler",
     "kubectl --namespace reconciler scale deployment/reconciler --replicas 0",

@@ -136,7 +136,8 @@ class ReconcileEnded:
     last step that Azure accepted. `taken` is the step that Azure accepted in this reconcile, or None.
     `tag_write` is a write of tags alone in this reconcile, or None. `is_decided` means that the reconcile
     failed after its decision. `may_have_begun` means that the step may have taken effect although no response
-    arrived. `forecast_update` is None if there was no decision.
+    arrived. `forecast_update` is None if there was no decision. `pick_end` is set if a reconcile for picked
+    instances alone must not go on.
     """
 
     desired: ScaleSet
@@ -148,6 +149,7 @@ class ReconcileEnded:
     tag_write: TagWrite | None = None
     may_have_begun: bool = False
     forecast_update: ForecastUpdate | None = None
+    pick_end: PickEnd | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from reconciler.azure.budget import Priority
 from reconciler.azure.failure import AzureFailure, Conflict, NotLeading, Unreachable
 from reconciler.azure.request_counter import RequestIds
 from reconciler.checks.reach import MERGED, Reach
+from reconciler.daemon.claimed_step import end_under_claim
 from reconciler.daemon.due import dependencies_to_watch, due, is_quiet
 from reconciler.daemon.event import (
     ChangeCounted,
@@ -60,7 +61,7 @@ from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.pick import Pick
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.refusal import active_hold, describe_pause
-from reconciler.rollout.step import Attempt, Step, TagWrite, Upgrade
+from reconciler.rollout.step import Attempt, Step, TagWrite
 from reconciler.rollout.wording import describe_step, join, moment
 from reconciler.spec.image import Image, follows_latest, same
 from reconciler.spec.precedence import levels
@@ -206,7 +207,10 @@ class Reconciler:
         return self._reconcile_and_store(key, act=False, priority=Priority.ROUTINE)
 
     def reconcile_picked(self, key: str) -> Outcome | None:
-        """Like `reconcile`, but upgrade only picked instances."""
+        """Like `reconcile`, but upgrade only picked instances, under our own claim.
+
+        A step that the claim does not permit ends the pick instead.
+        """
         return self._reconcile_and_store(key, act=True, priority=Priority.ROLLOUT, is_picked_only=True)
 
     def tell_pause(self, pause: Pause | None) -> None:
@@ -334,7 +338,7 @@ class Reconciler:
         after = self.store.apply(key, ended)
         self._log_change(state.outcome, after.outcome if after else None, ids)
         if after:
-            self._end_pick(after, completion_of_pick(after, ended.outcome))
+            self._end_pick(after, completion_of_pick(after, ended.outcome) or ended.pick_end)
         return ended.outcome
 
     def _forget_unless_leading(self, term: int) -> bool:
@@ -372,7 +376,8 @@ class Reconciler:
             if not self._hold(state) and _takes_precedence(state):
                 priority = Priority.ROLLOUT
             decision, observed = self._observer.decide(state, priority)
-            act = act and not (is_picked_only and _upgrades_others(state, decision.step))
+            pick_end = end_under_claim(state, observed, decision.step) if is_picked_only else None
+            act = act and pick_end is None
             if attempt and observed.operation and observed.operation.error:
                 attempt = replace(attempt, error=observed.operation.error)
             if act and (decision.step or decision.to_persist):
@@ -404,7 +409,9 @@ class Reconciler:
         outcome = outcome_of(desired, commit, shown, state.progress, self._settings, at=self._now())
         forecast_update = self._refresh_forecast(state, outcome, observed)
         ended = _reconcile_ended(state, outcome, attempt)
-        return replace(ended, taken=taken, tag_write=tag_write, forecast_update=forecast_update)
+        return replace(
+            ended, taken=taken, tag_write=tag_write, forecast_update=forecast_update, pick_end=pick_end
+        )
 
     def _persist(
         self, desired: ScaleSet, observed: Observed, persisted: PersistedState, term: int
@@ -613,12 +620,6 @@ class Reconciler:
 
 def _reconcile_ended(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> ReconcileEnded:
     return ReconcileEnded(desired=state.desired, commit=state.commit, outcome=outcome, attempt=attempt)
-
-
-def _upgrades_others(state: ScaleSetState, step: Step | None) -> bool:
-    """Whether the step upgrades an instance that was not picked."""
-    picked = state.pick.pick.instances if state.pick else frozenset()
-    return isinstance(step, Upgrade) and not picked.issuperset(step.instance_ids)
 
 
 def _model_image(observed: Observed) -> Image | None:

@@ -1,5 +1,6 @@
 """`reconciler upgrade` without a daemon that answers: under a claim, beside a daemon that it cannot see."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from reconciler.spec.scale_set import Target
 from tests.messages import says
 from tests.stories.fleets import is_there, on, reason
 from tests.stories.watched import NotedSpecs
-from tests.stories.world import NEW, OLD, World, fleet, scale_set, spec
+from tests.stories.world import BASE, NEW, OLD, World, fleet, scale_set, spec
 from tests.token import Token
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -43,6 +44,8 @@ class ByHand:
         """`dies_after`: how many waits it survives."""
         self.world = world
         self.said: list[str] = []
+        self.at_wait: dict[int, Callable[[], None]] = {}  # what happens at which of its waits
+        self._count = 0
         self._waits = dies_after
         transport = world.azure.transport()
         self.client = transport.client
@@ -71,6 +74,8 @@ class ByHand:
         if self._waits == 0:
             raise Killed
         self._waits -= 1
+        self._count += 1
+        self.at_wait.get(self._count, lambda: None)()
         end = self.world.clock.now() + timedelta(seconds=seconds)
         while self.world.daemons and min(each.due for each in self.world.daemons) < end:
             self.world.step()
@@ -87,6 +92,12 @@ def alone(world: World) -> World:
     return world
 
 
+def with_model(world: World, version: str = NEW) -> World:
+    """The world once a daemon has set the model, and before it has upgraded any instance."""
+    world.azure.scale_set("web").set_image(f"{':'.join(BASE.values())}:{version}")
+    return world
+
+
 def upgrades(world: World) -> list[Exchange]:
     return [each for each in world.azure.record.requests if each.operation == UPGRADE]
 
@@ -100,7 +111,7 @@ def tag(world: World) -> str:
 
 
 def test_without_any_daemon_it_upgrades_the_picked_instances_and_no_others() -> None:
-    world = alone(World(ten(), spec()))
+    world = alone(with_model(World(ten(), spec())))
     hand = ByHand(world)
     end = hand.run("update domain 3")
     assert (end.is_served, end.message) == (True, f"2 of 2 run {NEW}")
@@ -175,7 +186,7 @@ def test_of_two_that_claim_at_once_the_etag_lets_one_pass() -> None:
 
 
 def test_a_pick_that_takes_longer_than_the_claim_renews_it() -> None:
-    world = World(ten(), spec(rollout={"maxBatch": 1, "soak": "20m"}, health={"timeout": "10m"}))
+    world = with_model(World(ten(), spec(rollout={"maxBatch": 1, "soak": "20m"}, health={"timeout": "10m"})))
     hand = ByHand(world)
     assert hand.run("update domain 3").is_served
     assert batches(world) == ["3", "8"]
@@ -185,7 +196,7 @@ def test_a_pick_that_takes_longer_than_the_claim_renews_it() -> None:
 
 def test_a_closed_gate_holds_it_too_and_the_pick_lapses() -> None:
     window = {"kind": "allow", "schedule": "0 3 * * *", "duration": "1h", "timeZone": "UTC"}
-    world = alone(World(ten(), spec(rollout={"windows": [window]})))
+    world = alone(with_model(World(ten(), spec(rollout={"windows": [window]}))))
     hand = ByHand(world)
     end = hand.run("update domain 3")
     assert not end.is_served
@@ -210,3 +221,54 @@ def test_the_time_of_azure_says_when_a_claim_ends() -> None:
     assert (reason(world), batches(world)) == ("Claimed", [])
     world.run(lambda: world.has_upgraded(1))
     assert world.clock.now() < upgrades(world)[0].at + MINUTE
+
+
+@pytest.mark.parametrize(
+    ("canary", "message"),
+    [
+        pytest.param(
+            ["0"],
+            "instance 0 goes first and was not picked; pick it too, or run the daemon",
+            id="a canary of one",
+        ),
+        pytest.param(
+            ["0", "5"],
+            "instances 0 and 5 go first and were not picked; pick them too, or run the daemon",
+            id="a canary of two",
+        ),
+    ],
+)
+def test_if_others_go_first_it_ends_at_once_and_names_them(canary: list[str], message: str) -> None:
+    world = alone(with_model(World(ten(), spec(rollout={"canary": {"instances": canary}}))))
+    end = ByHand(world).run("update domain 3")
+    assert (end.is_served, end.message) == (False, message)
+    assert batches(world) == []
+    assert tag(world) == ""
+    assert world.clock.now() - world.azure.record.requests[0].at < 2 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("wait", "asked"),
+    [
+        pytest.param(1, [], id="before the first batch"),
+        pytest.param(4, ["3"], id="after a batch"),
+    ],
+)
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param("", id="nobody has claimed it"),
+        pytest.param("holder=2;by=bob;until=2026-01-05T09:20:00+00:00", id="another has claimed it"),
+    ],
+)
+def test_once_its_claim_is_gone_it_upgrades_nothing_more(wait: int, asked: list[str], other: str) -> None:
+    world = alone(with_model(World(ten(), spec(rollout={"maxBatch": 1}))))
+    hand = ByHand(world)
+    hand.at_wait[wait] = lambda: world.azure.scale_set("web").set_tags({CLAIM: other})
+    end = hand.run("update domain 3")
+    assert (end.is_served, end.message) == (
+        False,
+        "the claim is gone from the tag vmss-reconciler-claim, so a daemon may act; run the command again",
+    )
+    assert batches(world) == asked
+    assert tag(world) == other

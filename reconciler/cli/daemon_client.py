@@ -1,12 +1,13 @@
 """Sends requests to the running daemon over HTTP."""
 
 import json
+import socket
 from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import ProxyHandler, Request, build_opener, getproxies, proxy_bypass
 
 from reconciler.cli.local_host import is_local
 
@@ -19,6 +20,10 @@ class DaemonUnreachable(Exception):
     """No daemon responded, or something other than a daemon did."""
 
 
+class DaemonAbsent(DaemonUnreachable):
+    """Nothing listens at the address, or there is no such host. Any other failure may hide a daemon."""
+
+
 class DaemonRefused(Exception):
     """The daemon responded with an error."""
 
@@ -26,13 +31,16 @@ class DaemonRefused(Exception):
 def store_of(server: str) -> dict[str, Any]:
     """The store of the daemon, in the shape of `reconciler.daemon.report.store`, with a field `source` added.
 
-    Raises DaemonUnreachable.
+    Raises DaemonUnreachable, which is a DaemonAbsent if certainly no daemon listens there.
     """
     try:
         with _open(f"{server}/status") as response:
             shown = json.load(response)
     except (OSError, HTTPException, ValueError) as error:
-        raise DaemonUnreachable(f"no daemon responds at {server}") from error
+        if isinstance(error, HTTPError):
+            error.close()  # it is the response too
+        kind = DaemonAbsent if _is_absent(server, error) else DaemonUnreachable
+        raise kind(f"no daemon responds at {server}") from error
     if not isinstance(shown, dict) or "scaleSets" not in shown:
         raise DaemonUnreachable(f"something other than the daemon responds at {server}")
     return {"source": {"kind": "daemon", "url": server}, **shown}
@@ -93,6 +101,22 @@ def _post(server: str, path: str, body: Mapping[str, Any]) -> str:
         raise DaemonRefused(f"{error.code}: {said or error.reason}") from error
     except (OSError, HTTPException, ValueError) as error:
         raise DaemonUnreachable(f"no daemon responds at {server}") from error
+
+
+def _is_absent(server: str, error: Exception) -> bool:
+    """Whether the error proves that nothing listens. That of a proxy says nothing about the daemon."""
+    cause = error.reason if isinstance(error, URLError) else error
+    if _has_proxy(server):
+        return False
+    if isinstance(cause, socket.gaierror):  # EAI_AGAIN is a name server that did not answer
+        return cause.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+    return isinstance(cause, ConnectionRefusedError)
+
+
+def _has_proxy(server: str) -> bool:
+    url = urlsplit(server)
+    host = url.hostname or ""
+    return not is_local(host) and url.scheme in getproxies() and not proxy_bypass(host)
 
 
 def _open(asked: str | Request) -> Any:

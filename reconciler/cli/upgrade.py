@@ -44,8 +44,8 @@ def upgrade(**given: Any) -> None:
     others, in as many batches as `rollout.maxBatch` requires. Every other rule of the rollout applies, so
     they wait for windows, approvals, the canary and unhealthy instances. After that, the rollout continues in
     its usual order. The command reaches the daemon only from the same host, for example through `kubectl
-    port-forward`. If no daemon responds, it upgrades the instances itself. Meanwhile, it claims the scale set
-    with the tag vmss-reconciler-claim.
+    port-forward`. If nothing listens there, it upgrades the instances itself. Meanwhile, it claims the scale
+    set with the tag vmss-reconciler-claim.
     """
     from reconciler.cli.acts.upgrade import act
 

@@ -26,8 +26,8 @@ def undeclared_model(model: Model, image: Image) -> str:
     if model.image is None or same(model.image, image):
         return ""
     return (
-        f"the model is on {short(model.image)}, and the spec declares {short(image)}; merge the spec and let a "
-        "daemon set it"
+        f"the model is on {short(model.image)}, and the spec declares {short(image)}; merge the spec and let "
+        "a daemon set it"
     )
 
 

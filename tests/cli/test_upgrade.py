@@ -191,6 +191,7 @@ def test_without_a_daemon_it_upgrades_the_picked_instances_and_no_others(
     world: Azure, tmp_path: Path
 ) -> None:
     write_specs(tmp_path / "specs", spec())
+    world.simulator.scale_set("web").set_image(f"{':'.join(BASE.values())}:{NEW}")
     done = in_haste(world, tmp_path, PickRequest("web", "ada", "3"))
     assert (done.code, done.err) == (0, [ITSELF])
     assert done.out[-1] == f"web: 1 of 1 runs {NEW}"

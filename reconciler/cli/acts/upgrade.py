@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post_for_json, store_of
+from reconciler.cli.daemon_client import (
+    DaemonAbsent,
+    DaemonRefused,
+    DaemonUnreachable,
+    post_for_json,
+    store_of,
+)
 from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail
 from reconciler.cli.heat_map import full_name
 from reconciler.cli.pick_text import check_all_reached, show_offer
 from reconciler.cli.row_errors import rows_named
 from reconciler.daemon.pick_request import PickRequest
+from reconciler.spec.wording import one_line
 
 if TYPE_CHECKING:
     from reconciler.cli.access import FleetAccess
@@ -62,11 +69,17 @@ def act(
 
 
 def _row(server: str, name: str) -> Json | None:
-    """The scale set as the daemon sees it, or None if no daemon responds."""
+    """The scale set as the daemon sees it, or None if there is no daemon.
+
+    Ends the command if there may be a daemon that cannot be asked: it must not act beside that one.
+    """
     try:
         found = store_of(server)
-    except DaemonUnreachable:
+    except DaemonAbsent:
         return None
+    except DaemonUnreachable as unreachable:
+        cause = f" ({one_line(str(unreachable.__cause__))})" if unreachable.__cause__ else ""
+        fail(f"{unreachable}{cause}, but one may run there; correct --server, or try again")
     if message := (found.get("replica") or {}).get("message"):
         fail(f"{server}: {message}; ask that replica")
     if found["sweep"] is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from reconciler.rollout.claim import claim_in
+from reconciler.rollout.claim import claim_in, claim_length
 from reconciler.rollout.tags import persisted_state
 from reconciler.simulator import InstanceSnapshot, ScaleSetSnapshot
 from reconciler.spec.image import follows_latest, same
@@ -87,7 +87,7 @@ def a_claim_keeps_all_others_from_writing(story: Story) -> None:
     holders: dict[str, int] = {}
     for write in sorted((*story.writes, *story.tag_writes), key=lambda each: each.number):
         claim = write.persisted.claim
-        if claim and claim.is_live(write.at):
+        if claim and claim.is_live(write.at, claim_length(write.desired.health.timeout)):
             who = holders.get(claim.holder)
             assert who == write.exchange.client, (
                 f"{_what(write)}: {claim.by} has claimed it until {claim.until:%H:%M:%S}"

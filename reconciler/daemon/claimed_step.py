@@ -3,8 +3,9 @@
 Anything else that is due first would never be done, because no daemon acts meanwhile. So it ends the pick.
 """
 
+from reconciler.daemon.claim_keeper import LOST
 from reconciler.daemon.state import PickEnd, ScaleSetState
-from reconciler.rollout.claim import CLAIM
+from reconciler.rollout.claim import claim_length
 from reconciler.rollout.observed import Model, Observed
 from reconciler.rollout.step import PatchModel, Step
 from reconciler.rollout.wording import list_names
@@ -13,7 +14,7 @@ from reconciler.spec.image import Image, same, short
 
 def end_under_claim(state: ScaleSetState, observed: Observed, step: Step | None) -> PickEnd | None:
     """The end of the pick because the claim does not permit to go on with `step`, or None."""
-    if message := _lost_claim(observed) or _step_of_others(state, observed, step):
+    if message := _lost_claim(state, observed) or _step_of_others(state, observed, step):
         return PickEnd(observed.at, message)
     return None
 
@@ -31,14 +32,14 @@ def undeclared_model(model: Model, image: Image) -> str:
     )
 
 
-def _lost_claim(observed: Observed) -> str:
+def _lost_claim(state: ScaleSetState, observed: Observed) -> str:
     model = observed.model
     if not isinstance(model, Model):
         return ""
-    claim = model.persisted.claim
-    if claim and claim.holder == observed.holder and claim.is_live(observed.at):
+    claim, length = model.persisted.claim, claim_length(state.desired.health.timeout)
+    if claim and claim.holder == observed.holder and claim.is_live(observed.at, length):
         return ""
-    return f"the claim is gone from the tag {CLAIM}, so a daemon may act; run the command again"
+    return LOST
 
 
 def _step_of_others(state: ScaleSetState, observed: Observed, step: Step | None) -> str:

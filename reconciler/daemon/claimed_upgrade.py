@@ -9,18 +9,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from reconciler.azure.failure import AzureFailure
+from reconciler.azure.budget import Priority
+from reconciler.azure.failure import AzureFailure, Conflict, TooManyRequests, Unreachable
 from reconciler.daemon.claim_keeper import ClaimKeeper, NotClaimed
+from reconciler.daemon.claimed_step import undeclared_model
 from reconciler.daemon.interfaces import AzureClient
 from reconciler.daemon.pick_request import PickRequest
 from reconciler.daemon.picking import PickOffer
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.state import PickEnd, ScaleSetState
+from reconciler.rollout.claim import UNSEEN, claim_length
+from reconciler.rollout.observed import Model
+from reconciler.rollout.refusal import active_hold, refusal
 from reconciler.rollout.wording import moment
 from reconciler.spec.duration import format_duration
 
-UNSEEN = timedelta(minutes=1)  # how long the step of a daemon may follow an observation from before the claim
+_PAUSE = timedelta(seconds=5)  # before a write of the claim is tried again
+_TRIES = 4  # to give the claim back
+_PASSING = (Conflict, TooManyRequests, Unreachable)
 
 
 class ClaimedUpgrade:
@@ -52,12 +59,18 @@ class ClaimedUpgrade:
         Raises NotClaimed, PickRefused and AzureFailure.
         """
         state = self._reconciler.pick(replace(request, is_trial=True)).state
-        self.begin(state)
         try:
+            self.begin(state)
             self._sleep(UNSEEN.total_seconds())
             return self._follow(request)
         finally:
             self._give_back(state)
+
+    def check(self, state: ScaleSetState) -> None:
+        """Raise NotClaimed if the scale set, as it was observed, must not be claimed; and AzureFailure."""
+        model = state.seen.listed_or_read
+        if model and (message := self._objection(state, model)):
+            raise NotClaimed(message)
 
     def begin(self, state: ScaleSetState) -> None:
         """Claim the scale set. Raises NotClaimed and AzureFailure."""
@@ -68,12 +81,22 @@ class ClaimedUpgrade:
         )
 
     def _give_back(self, state: ScaleSetState) -> None:
-        until = self._claim.until
+        until, failure = self._claim.until, self._failure_to_give_back(state)
+        for _ in range(_TRIES - 1):
+            if not isinstance(failure, _PASSING):
+                break
+            self._sleep(_PAUSE.total_seconds())
+            failure = self._failure_to_give_back(state)
+        if failure:
+            ends = f", and ends at {moment(until)}" if until else ""
+            self._tell(f"{state.desired.name}: the claim could not be removed{ends}: {failure}")
+
+    def _failure_to_give_back(self, state: ScaleSetState) -> AzureFailure | NotClaimed | None:
         try:
             self._claim.give_back(state.desired.target)
         except (AzureFailure, NotClaimed) as failure:
-            ends = f", and ends at {moment(until)}" if until else ""
-            self._tell(f"{state.desired.name}: the claim could not be removed{ends}: {failure}")
+            return failure
+        return None
 
     def _follow(self, request: PickRequest) -> PickEnd | None:
         """Reconcile until the pick is over."""
@@ -90,7 +113,9 @@ class ClaimedUpgrade:
         """One reconcile and the wait after it. Returns the end of the pick, once it is over."""
         key = offer.state.key
         state = self._state(key)
-        self._renew(state)
+        if pause := self._renew(state):
+            self._sleep(pause.total_seconds())
+            return None
         outcome = self._reconciler.reconcile_picked(key)
         state = self._state(key)
         if outcome and outcome.line != self._told and not (state.pick and state.pick.end):
@@ -121,22 +146,40 @@ class ClaimedUpgrade:
             raise NotClaimed("its spec was removed")
         return state
 
-    def _renew(self, state: ScaleSetState) -> None:
-        """Renew the claim in its second half, but not while Azure changes the scale set.
+    def _renew(self, state: ScaleSetState) -> timedelta | None:
+        """Renew the claim in its second half. Returns the pause before the next attempt if that failed.
 
-        Raises NotClaimed once it is over: a daemon may act then.
+        Raises NotClaimed once the claim is over: a daemon may act then.
         """
         until, now = self._claim.until, self._azure.now()
         if until is None or now >= until:
             raise NotClaimed("the claim is over, so a daemon may act")
-        model = state.seen.listed_or_read
-        is_at_rest = model is None or model.provisioning == "succeeded"
-        if is_at_rest and until - now < self._length(state) / 2:
+        if until - now >= _length(state) / 2:
+            return None
+        try:
             self._take(state)
+        except _PASSING as failure:
+            pause = failure.retry_after if isinstance(failure, TooManyRequests) else _PAUSE
+            return min(max(pause, _PAUSE), until - now)
+        return None
 
     def _take(self, state: ScaleSetState) -> datetime:
-        return self._claim.take(self._azure, state.desired.target, self._length(state))
+        target = state.desired.target
+        return self._claim.take(
+            self._azure, target, _length(state), lambda model: self._objection(state, model)
+        )
 
-    def _length(self, state: ScaleSetState) -> timedelta:
-        """As long as this process waits, and an upgraded instance may take to become healthy."""
-        return UNSEEN + state.desired.health.timeout
+    def _objection(self, state: ScaleSetState, model: Model) -> str:
+        """Why this model must not be claimed, or "". Raises AzureFailure."""
+        desired = state.desired
+        held = active_hold(desired, state.fleet_pause, model, self._azure.now())
+        if held:
+            return held.line
+        rolling_upgrade = self._azure.rolling_upgrade(desired.target, Priority.ROLLOUT)
+        if refused := refusal(desired, model, rolling_upgrade):
+            return refused.line
+        return undeclared_model(model, state.exact)
+
+
+def _length(state: ScaleSetState) -> timedelta:
+    return claim_length(state.desired.health.timeout)

@@ -29,6 +29,7 @@ from reconciler.rollout.batching import (
     upgrade_batch,
 )
 from reconciler.rollout.blame import without_failure
+from reconciler.rollout.claim import claim_length
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.drift import drift
@@ -114,9 +115,12 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
             f"Azure has no scale set {target.name} in resource group {target.resource_group} of subscription "
             f"{target.subscription}; correct spec.target, or remove the spec",
         )
-    if refused := refusal(desired, model, observed.rolling_upgrade) or foreign_claim(observed, model):
+    if refused := refusal(desired, model, observed.rolling_upgrade):
         return refused
-    model = replace(model, persisted=model.persisted.without_expired_claim(observed.at))
+    if claimed := foreign_claim(desired, observed, model):
+        return claimed
+    length = claim_length(desired.health.timeout)
+    model = replace(model, persisted=model.persisted.without_expired_claim(observed.at, length))
     exact = exact_spec(desired, model, observed.availability)
     if exact is None:
         return Need.IMAGE

@@ -6,7 +6,7 @@ that a later version of this program adds is kept unchanged.
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from reconciler.rollout.claim import Claim
@@ -105,9 +105,10 @@ class PersistedState:
     others: tuple[str, ...] = ()
     is_readable: bool = True
 
-    def without_expired_claim(self, at: datetime) -> "PersistedState":
+    def without_expired_claim(self, at: datetime, length: timedelta) -> "PersistedState":
         """The state that the next write of tags leaves behind."""
-        return self if self.claim is None or self.claim.is_live(at) else replace(self, claim=None)
+        is_kept = self.claim is None or self.claim.is_live(at, length)
+        return self if is_kept else replace(self, claim=None)
 
     def rollback_target(self, image: Image) -> Image | None:
         """The last good image if `image` failed, or None.

@@ -6,6 +6,7 @@ To add a refusal, add a branch here, a `Reason`, and a row in the table of the t
 
 from datetime import UTC, datetime
 
+from reconciler.rollout.claim import claim_length
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import Model, Observed, RollingUpgrade
 from reconciler.rollout.pause import FleetPause, Pause
@@ -169,13 +170,15 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     return None
 
 
-def foreign_claim(observed: Observed, model: Model) -> Decision | None:
+def foreign_claim(desired: ScaleSet, observed: Observed, model: Model) -> Decision | None:
     """The decision that a `reconciler upgrade` elsewhere has claimed the scale set, or None.
 
     claimed until 09:11, it is 09:10: refused; 09:11: not refused
     """
     claim = model.persisted.claim
-    if claim is None or claim.holder == observed.holder or not claim.is_live(observed.at):
+    if claim is None or claim.holder == observed.holder:
+        return None
+    if not claim.is_live(observed.at, claim_length(desired.health.timeout)):
         return None
     by = f" by {claim.by}" if claim.by else ""
     return Decision(

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,13 @@ def without_daemon(world: Azure, where: Path, *arguments: str) -> Ended:
     return invoke("upgrade", *arguments, "--server", NOWHERE, env=world.environment, cwd=where)
 
 
+def with_model(world: Azure) -> None:
+    """A daemon has set the model."""
+    web = world.simulator.scale_set("web")
+    web.set_image(f"{':'.join(BASE.values())}:{NEW}")
+    until(lambda: web.provisioning_state == "Succeeded", lambda: web.provisioning_state)
+
+
 def in_haste(world: Azure, where: Path, request: PickRequest) -> Ended:
     """The command with --yes where no daemon responds. A minute lasts a second."""
 
@@ -172,10 +180,24 @@ def in_haste(world: Azure, where: Path, request: PickRequest) -> Ended:
     return Ended.of(done.exit_code, done.stdout, done.stderr)
 
 
+SOON = (datetime.now(UTC) + timedelta(minutes=30)).replace(microsecond=0)
 ITSELF = f"no daemon responds at {NOWHERE}; this command upgrades the instances itself"
 
 
+@pytest.mark.parametrize("arguments", [[], ["--yes"]], ids=["a trial", "with --yes"])
+def test_without_a_daemon_it_sets_no_model(arguments: list[str], world: Azure, tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec())
+    done = without_daemon(world, tmp_path, "web", "--domain", "3", *arguments)
+    assert (done.code, done.out, done.err[-1]) == (
+        1,
+        [],
+        f"error: web: the model is on {OLD}, and the spec declares {NEW}; merge the spec and let a daemon set it",
+    )
+    assert world.writes() == 0
+
+
 def test_without_a_daemon_it_shows_the_same_and_writes_nothing(world: Azure, tmp_path: Path) -> None:
+    with_model(world)
     write_specs(tmp_path / "specs", spec(rollout=APPROVAL))
     done = without_daemon(world, tmp_path, "web", "--domain", "3")
     assert (done.code, done.out[0], done.out[-2]) == (
@@ -191,7 +213,7 @@ def test_without_a_daemon_it_upgrades_the_picked_instances_and_no_others(
     world: Azure, tmp_path: Path
 ) -> None:
     write_specs(tmp_path / "specs", spec())
-    world.simulator.scale_set("web").set_image(f"{':'.join(BASE.values())}:{NEW}")
+    with_model(world)
     done = in_haste(world, tmp_path, PickRequest("web", "ada", "3"))
     assert (done.code, done.err) == (0, [ITSELF])
     assert done.out[-1] == f"web: 1 of 1 runs {NEW}"
@@ -208,9 +230,10 @@ def test_without_a_daemon_it_upgrades_the_picked_instances_and_no_others(
     ("tags", "error"),
     [
         pytest.param(
-            {"vmss-reconciler-claim": "holder=1;by=bob;until=2999-01-05T09:00:00+00:00"},
+            {"vmss-reconciler-claim": f"holder=1;by=bob;until={SOON.isoformat()}"},
             "error: web: no instance of web was listed yet (Claimed: `reconciler upgrade` by bob is upgrading "
-            "instances itself, and has claimed the scale set until 2999-01-05 09:00 UTC); try again in a moment",
+            "instances itself, and has claimed the scale set until "
+            f"{SOON:%Y-%m-%d %H:%M} UTC); try again in a moment",
             id="another has claimed it",
         ),
         pytest.param(
@@ -222,6 +245,7 @@ def test_without_a_daemon_it_upgrades_the_picked_instances_and_no_others(
 )
 def test_without_a_claim_it_upgrades_nothing(tags: Any, error: str, world: Azure, tmp_path: Path) -> None:
     world.simulator.scale_set("web").set_tags(tags)
+    with_model(world)
     write_specs(tmp_path / "specs", spec())
     done = in_haste(world, tmp_path, PickRequest("web", "ada", "3"))
     assert (done.code, done.err[-1]) == (1, error)

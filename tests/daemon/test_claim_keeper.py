@@ -6,12 +6,12 @@ import pytest
 
 from reconciler.azure.failure import NotLeading
 from reconciler.azure.session import Session
-from reconciler.daemon.claim_keeper import ClaimKeeper
+from reconciler.daemon.claim_keeper import ClaimKeeper, NotClaimed
 from reconciler.rollout.claim import CLAIM
 from reconciler.rollout.step import Upgrade
 from reconciler.spec.scale_set import Target
-from tests.build import NEW
-from tests.stories.world import SUBSCRIPTION, World, fleet, scale_set, spec
+from tests.build import NEW, OLD
+from tests.stories.world import BASE, SUBSCRIPTION, World, fleet, scale_set, spec
 from tests.token import Token
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -59,3 +59,27 @@ def test_a_claim_that_is_no_longer_ours_is_left_to_its_holder() -> None:
     world.azure.scale_set("web").set_tags({CLAIM: other})
     claim.give_back(TARGET)
     assert world.azure.scale_set("web").tags[CLAIM] == other
+
+
+def test_nothing_is_written_while_azure_changes_the_scale_set() -> None:
+    world = World(fleet(scale_set(capacity=1)), spec())
+    azure = world.compute(Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now))
+    claim, web = ClaimKeeper("ada"), world.azure.scale_set("web")
+
+    def change(version: str) -> None:
+        web.set_image(f"{':'.join(BASE.values())}:{version}")
+
+    def settle() -> None:
+        while web.provisioning_state != "Succeeded":
+            world.clock.advance(SECOND)
+
+    change(NEW.version)
+    with pytest.raises(NotClaimed, match="Azure is updating the scale set; try again when it has finished"):
+        claim.take(azure, TARGET, MINUTE)
+    settle()
+    until = claim.take(azure, TARGET, MINUTE)
+    settle()
+    change(OLD.version)
+    assert claim.take(azure, TARGET, MINUTE) == until
+    settle()
+    assert claim.take(azure, TARGET, MINUTE) > until

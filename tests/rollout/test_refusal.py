@@ -68,11 +68,13 @@ def test_a_scale_set_that_another_fleet_has_claimed_is_left_to_it(
         pytest.param("1", timedelta(seconds=1), False, id="whoever holds it does not wait"),
         pytest.param("", timedelta(), False, id="at its end it holds no longer"),
         pytest.param("", timedelta(hours=-1), False, id="an hour after its end"),
+        pytest.param("", timedelta(minutes=71), True, id="an hour longer than a claim lasts"),
+        pytest.param("", timedelta(minutes=71, seconds=1), False, id="forged, as it ends later than that"),
     ],
 )
 def test_a_claim_holds_for_others_until_its_end(holder: str, left: timedelta, is_refused: bool) -> None:
     claimed = model(persisted=PersistedState(claim=Claim("1", "ada", NOW + left)))
-    found = foreign_claim(observed(holder=holder), claimed)
+    found = foreign_claim(spec(), observed(holder=holder), claimed)
     assert (found is not None) == is_refused
     assert found is None or found.until == NOW + left
 

@@ -420,11 +420,12 @@ def test_a_claim_is_a_tag_of_its_own(tags: Any, persisted: PersistedState, claim
         pytest.param("", id="nothing"),
         pytest.param("mine", id="words"),
         pytest.param("holder=1;by=ada", id="no end"),
+        pytest.param("by=ada;until=2026-01-05T09:00:00+00:00", id="no holder"),
         pytest.param("holder=1;until=soon", id="an end that is no time"),
         pytest.param("holder=1;until=2026-01-05T09:00:00", id="an end without a zone"),
     ],
 )
-def test_what_does_not_say_until_when_is_no_claim(text: str) -> None:
+def test_what_does_not_say_who_holds_it_until_when_is_no_claim(text: str) -> None:
     assert persisted_state({CLAIM: text}).claim is None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.azure.failure import Unreachable
 from reconciler.azure.session import Session
 from reconciler.daemon.claim_keeper import ClaimKeeper, NotClaimed
 from reconciler.daemon.claimed_upgrade import ClaimedUpgrade
@@ -13,16 +14,22 @@ from reconciler.daemon.pick_request import PickRequest
 from reconciler.daemon.picking import PickRefused
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
+from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.claim import CLAIM, claim_in
-from reconciler.simulator import Exchange, Status
+from reconciler.rollout.pause import PAUSE
+from reconciler.rollout.tags import STATE
+from reconciler.simulator import Exchange, Status, Throttled, Timeout
+from reconciler.simulator.faults import Fault
 from reconciler.spec.scale_set import Target
 from tests.messages import says
 from tests.stories.fleets import is_there, on, reason
 from tests.stories.watched import NotedSpecs
-from tests.stories.world import BASE, NEW, OLD, World, fleet, scale_set, spec
+from tests.stories.world import BASE, NEW, OLD, World, fleet, of_all, scale_set, spec
 from tests.token import Token
 
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+UPDATE = "VirtualMachineScaleSets_Update"
+GET = "VirtualMachineScaleSets_Get"
 UPGRADE = "VirtualMachineScaleSets_UpdateInstances"
 
 
@@ -94,7 +101,10 @@ def alone(world: World) -> World:
 
 def with_model(world: World, version: str = NEW) -> World:
     """The world once a daemon has set the model, and before it has upgraded any instance."""
-    world.azure.scale_set("web").set_image(f"{':'.join(BASE.values())}:{version}")
+    web = world.azure.scale_set("web")
+    web.set_image(f"{':'.join(BASE.values())}:{version}")
+    while web.provisioning_state != "Succeeded":
+        world.clock.advance(SECOND)
     return world
 
 
@@ -148,7 +158,7 @@ def test_killed_in_the_middle_it_blocks_the_daemon_until_the_claim_ends(waits: i
         hand.run("update domain 3")
     claim, killed_at = claim_in(world.azure.scale_set("web").tags), world.clock.now()
     assert claim is not None
-    assert claim.is_live(killed_at)
+    assert claim.is_live(killed_at, HOUR)
     asked = len(upgrades(world))
     world.run()
     later = [each for each in upgrades(world)[asked:] if each.client != hand.client]
@@ -160,7 +170,7 @@ def test_killed_in_the_middle_it_blocks_the_daemon_until_the_claim_ends(waits: i
 
 
 def test_two_of_them_never_upgrade_one_scale_set() -> None:
-    world = alone(World(ten(), spec()))
+    world = alone(with_model(World(ten(), spec())))
     first, second = ByHand(world, dies_after=0), ByHand(world, by="bob")
     with pytest.raises(Killed):
         first.run("update domain 3")
@@ -175,7 +185,7 @@ def test_two_of_them_never_upgrade_one_scale_set() -> None:
 
 
 def test_of_two_that_claim_at_once_the_etag_lets_one_pass() -> None:
-    world = alone(World(ten(), spec()))
+    world = alone(with_model(World(ten(), spec())))
     hand = ByHand(world)
     world.azure.faults.arm(
         "VirtualMachineScaleSets_Update", Status(412, "PreconditionFailed", "Etag does not match.")
@@ -272,3 +282,146 @@ def test_once_its_claim_is_gone_it_upgrades_nothing_more(wait: int, asked: list[
     )
     assert batches(world) == asked
     assert tag(world) == other
+
+
+def test_it_sets_no_model_even_if_its_specs_say_so() -> None:
+    world = alone(World(ten(), spec()))
+    message = f"the model is on {OLD}, and the spec declares {NEW}; merge the spec and let a daemon set it"
+    with pytest.raises(NotClaimed, match=message):
+        ByHand(world).run("update domain 3")
+    assert UPDATE not in world.requests()
+
+
+@pytest.mark.parametrize(
+    ("changes", "tags", "message"),
+    [
+        pytest.param({}, {PAUSE: "incident"}, "Paused: ", id="paused"),
+        pytest.param({"suspend": True}, {}, "Suspended: ", id="suspended"),
+        pytest.param({}, {STATE: "v1;fleet=other"}, "OwnedByAnotherFleet: ", id="of another fleet"),
+    ],
+)
+def test_a_scale_set_that_nobody_may_change_is_not_claimed(
+    changes: dict[str, Any], tags: dict[str, str | None], message: str
+) -> None:
+    world = alone(with_model(World(ten(), spec(**changes))))
+    world.azure.scale_set("web").set_tags(tags)
+    with pytest.raises((NotClaimed, PickRefused), match=message):
+        ByHand(world).run("update domain 3")
+    assert UPDATE not in world.requests()
+
+
+def test_a_frozen_scale_set_is_not_claimed() -> None:
+    world = alone(with_model(World(ten(), spec(), of_all(freeze=True))))
+    with pytest.raises(NotClaimed, match="Frozen: "):
+        ByHand(world).run("update domain 3")
+    assert UPDATE not in world.requests()
+
+
+SLOW: dict[str, Any] = {"rollout": {"maxBatch": 1, "soak": "20m"}, "health": {"timeout": "10m"}}
+
+
+def in_its_second_half(hand: ByHand, then: Callable[[], None]) -> None:
+    """Let something happen once the claim is due to be renewed."""
+    began, is_done = hand.world.clock.now(), False
+
+    def happen() -> None:
+        nonlocal is_done
+        if not is_done and hand.world.clock.now() - began > 5 * MINUTE:
+            is_done = True
+            then()
+
+    hand.at_wait = dict.fromkeys(range(1000), happen)
+
+
+def test_a_claim_of_a_paused_scale_set_is_not_renewed() -> None:
+    world = alone(with_model(World(ten(), spec(**SLOW))))
+    hand = ByHand(world)
+    in_its_second_half(hand, lambda: world.azure.scale_set("web").set_tags({PAUSE: "incident"}))
+    with pytest.raises(NotClaimed, match="Paused: the scale set is paused"):
+        hand.run("update domain 3")
+    assert batches(world) == ["3"]
+    assert tag(world) == ""
+
+
+def test_a_claim_that_is_gone_is_not_taken_again() -> None:
+    world = alone(with_model(World(ten(), spec(**SLOW))))
+    hand = ByHand(world)
+    hand.upgrade.begin(hand_state(hand))
+    world.azure.scale_set("web").set_tags({CLAIM: ""})
+    with pytest.raises(NotClaimed, match="the claim is gone"):
+        hand.upgrade.begin(hand_state(hand))
+    assert tag(world) == ""
+
+
+def hand_state(hand: ByHand) -> ScaleSetState:
+    if not hand.reconciler.store.states():
+        hand.reconciler.once(act=False)
+    (state,) = hand.reconciler.store.states()
+    return state
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Status(412, "PreconditionFailed", "Etag does not match."), id="another writer"),
+        pytest.param(Throttled(SECOND), id="too many requests"),
+        pytest.param(Timeout(), id="no answer"),
+        pytest.param(Timeout(lost_answer=True), id="a lost answer"),
+    ],
+)
+def test_one_failed_renewal_does_not_end_the_command(fault: Fault) -> None:
+    world = alone(with_model(World(ten(), spec(**SLOW))))
+    hand = ByHand(world)
+    in_its_second_half(hand, lambda: world.azure.faults.arm(UPDATE, fault))
+    assert hand.run("update domain 3").is_served
+    assert batches(world) == ["3", "8"]
+    assert tag(world) == ""
+    assert any(each.fault == fault for each in world.azure.record.requests)
+
+
+def test_a_claim_that_can_never_be_renewed_ends_the_command_when_it_ends() -> None:
+    world = alone(with_model(World(ten(), spec(**SLOW))))
+    hand = ByHand(world)
+    conflict = Status(412, "PreconditionFailed", "Etag does not match.")
+    in_its_second_half(hand, lambda: world.azure.faults.arm(UPDATE, conflict, times=None))
+    with pytest.raises(NotClaimed, match="the claim is over"):
+        hand.run("update domain 3")
+    assert batches(world) == ["3"]
+
+
+def test_a_claim_whose_answer_is_lost_is_adopted() -> None:
+    world = alone(with_model(World(ten(), spec())))
+    world.azure.faults.arm(UPDATE, Timeout(lost_answer=True))
+    assert ByHand(world).run("update domain 3").is_served
+    assert tag(world) == ""
+
+
+def test_a_claim_of_which_nothing_is_known_is_removed() -> None:
+    world = alone(with_model(World(ten(), spec())))
+    hand = ByHand(world)
+    hand.reconciler.once(act=False)
+    world.azure.faults.arm(UPDATE, Timeout(lost_answer=True))
+    world.azure.faults.arm(GET, Timeout(), after=1)  # the first is before the claim
+    with pytest.raises(Unreachable):
+        hand.run("update domain 3")
+    assert tag(world) == ""
+    assert batches(world) == []
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_claim_that_cannot_be_removed_at_once_is_removed_soon(times: int) -> None:
+    world = alone(with_model(World(ten(), spec())))
+    hand = ByHand(world)
+    conflict = Status(412, "PreconditionFailed", "Etag does not match.")
+    world.azure.faults.arm(UPDATE, conflict, after=1, times=times)
+    assert hand.run("update domain 3").is_served
+    assert tag(world) == ""
+    assert not any("could not be removed" in line for line in hand.said)
+
+
+def test_a_forged_claim_stops_nobody_for_long() -> None:
+    world = World(ten(), spec())
+    world.azure.scale_set("web").set_tags({CLAIM: "holder=x;by=eve;until=2126-01-05T09:00:00+00:00"})
+    world.run()
+    assert on(world, "web") == {NEW}
+    assert tag(world) == ""

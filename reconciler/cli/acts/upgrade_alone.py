@@ -44,12 +44,13 @@ def upgrade_alone(
     state = _state(own, request.name)
     if is_trial and (skipped := skipped_checks_note([state.desired])):
         click.echo(skipped, err=True)
+    upgrade = ClaimedUpgrade(own, azure, claim, settings, sleep=sleep, tell=click.echo)
     try:
+        upgrade.check(state)
         offer = report.pick_offer(own.pick(replace(request, is_trial=True)))
         show_offer(offer, report.state(state), is_trial=is_trial)
         if is_trial:
             return
-        upgrade = ClaimedUpgrade(own, azure, claim, settings, sleep=sleep, tell=click.echo)
         end = upgrade.run(request)
     except (PickRefused, NotClaimed, AzureFailure) as failure:
         fail(f"{request.name}: {failure}")

@@ -48,11 +48,16 @@ class FencedTransport(HttpTransport[Any, Any]):
         transport: HttpTransport[Any, Any],
         permission: WritePermission,
         term: Callable[[], int | None],
+        right: str,
     ) -> None:
-        """`term` returns the term in which this thread's request was decided."""
+        """`term` returns the term in which this thread's request was decided.
+
+        `right` names what the permission follows from.
+        """
         self._transport = transport
         self._permission = permission
         self._term = term
+        self._right = right
 
     def send(self, request: Any, **kwargs: Any) -> Any:
         """Send the request. If it is a write without permission, raises NotLeading and sends nothing."""
@@ -60,7 +65,7 @@ class FencedTransport(HttpTransport[Any, Any]):
         if request.method != "GET" and timeout is not None:
             if not self._permission.permits_write(timeout, self._term()):
                 raise NotLeading(
-                    "this replica's lead had ended since the decision, or was too close to expiring; "
+                    f"{self._right} had ended since the decision, or was too close to expiring; "
                     "nothing was sent"
                 )
             connect = timeout.total_seconds() * _CONNECT_SHARE

@@ -89,6 +89,7 @@ class Session:
             self._policies.insert(0, tokens)
         self._transport = transport
         self._permission: WritePermission | None = None
+        self._right = ""
         self._clients: dict[str, ComputeManagementClient] = {}
         self.budget = Budget()
         self.counter = RequestCounter(lambda: self.budget.requests_left(self.now()))
@@ -97,10 +98,13 @@ class Session:
         self._thread = local()  # the call in progress in this thread
         self._lock = Lock()
 
-    def fence(self, permission: WritePermission) -> None:
-        """Send a write only if `permission` permits it. Must be called before the first request."""
+    def fence(self, permission: WritePermission, right: str = "this replica's lead") -> None:
+        """Send a write only if `permission` permits it. Must be called before the first request.
+
+        `right` names in messages what the permission follows from.
+        """
         assert not self._clients, "a client that exists would write without permission"  # noqa: S101
-        self._permission = permission
+        self._permission, self._right = permission, right
 
     def now(self) -> datetime:
         """The current time, from Azure's clock if ours is wrong."""
@@ -199,7 +203,7 @@ class Session:
         transport = self._transport or RequestsTransport(
             connection_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS
         )
-        return {"transport": FencedTransport(transport, self._permission, self._term)}
+        return {"transport": FencedTransport(transport, self._permission, self._term, self._right)}
 
     def _term(self) -> int | None:
         """The term in which the call in this thread was decided."""

@@ -36,7 +36,7 @@ def test_a_write_must_end_before_the_claim_does(later: timedelta, permits: bool)
     transport = world.azure.transport()
     session = Session(credential=Token(), transport=transport, now=world.clock.now)
     claim = ClaimKeeper("ada")
-    session.fence(claim)
+    session.fence(claim, "the claim")
     azure = world.compute(session)
     claim.take(azure, TARGET, MINUTE)
     world.clock.advance(later)
@@ -44,7 +44,7 @@ def test_a_write_must_end_before_the_claim_does(later: timedelta, permits: bool)
     if permits:
         azure.take(TARGET, step)
     else:
-        with pytest.raises(NotLeading):
+        with pytest.raises(NotLeading, match="the claim had ended since the decision"):
             azure.take(TARGET, step)
     sent = [each for each in world.azure.record.requests if each.operation.endswith("UpdateInstances")]
     assert bool(sent) == permits

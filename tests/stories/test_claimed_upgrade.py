@@ -58,7 +58,7 @@ class ByHand:
         self.client = transport.client
         session = Session(credential=Token(), transport=transport, now=world.clock.now)
         self.claim = ClaimKeeper(by) if dies_after < 0 else Unclean(by)
-        session.fence(self.claim)
+        session.fence(self.claim, "the claim")
         settings = Settings(sweep=world.sweep)
         self.azure = azure = world.compute(session)
         self.reconciler = Reconciler(

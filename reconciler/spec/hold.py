@@ -1,7 +1,7 @@
 """Holds: a freeze of the fleet, or the suspension of one scale set.
 
-A hold takes effect even if its commit is invalid: a person who stops a fleet in an emergency need not
-wait until an error in another file is fixed. A valid `freeze` or `suspend` takes effect whatever else is wrong. An
+A hold takes effect even if its commit is invalid: a person who stops a fleet in an emergency need not wait
+until an error in another file is fixed. A valid `freeze` or `suspend` takes effect whatever else is wrong. An
 invalid one counts as true. Only a commit without errors lifts a hold.
 """
 

@@ -63,10 +63,15 @@ class Scope:
         }
 
     @cached_property
+    def soak(self) -> timedelta:
+        """The longest time for which an upgraded instance has to be healthy before the next batch."""
+        rollout = spec(**self.pace).rollout
+        return max(rollout.soak, rollout.canary.soak if rollout.canary else timedelta())
+
+    @cached_property
     def limits(self) -> Limits:
         rollout = spec(**self.pace).rollout
-        soak = max(rollout.soak, rollout.canary.soak if rollout.canary else timedelta())
-        at_rest = max((self.timeout + rollout.bake_time) // UNIT + 1, soak // UNIT)
+        at_rest = max((self.timeout + rollout.bake_time) // UNIT + 1, self.soak // UNIT)
         return Limits(
             at_rest=at_rest, waiting=max(rollout.progress_deadline // UNIT + 1, 2), passes=max(1, self.passes)
         )
@@ -335,9 +340,13 @@ class World:
         if known.blamed in images:
             known = known._replace(blamed=None)
             ghost = self.ghosts.number(known)
-        if len(images) != 1 or known.proven >> min(images) & 1:
-            return ghost
-        return self.ghosts.number(known._replace(proven=known.proven | 1 << images.pop()))
+        proven = images if len(images) == 1 else set()
+        if not self.scope.soak:  # otherwise one instance proves an image only after its soak
+            proven = proven | {each.image for each in azure.machines if each.serves and each.upgraded}
+        bits = known.proven
+        for image in proven:
+            bits |= 1 << image
+        return ghost if bits == known.proven else self.ghosts.number(known._replace(proven=bits))
 
     def _declared(self, node: Node, number: int, declared: Spec) -> Node:
         scene = node.scenes[number]

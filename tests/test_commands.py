@@ -96,6 +96,7 @@ NOT_RUN = {
     "kubectl --namespace reconciler rollout status deployment/reconciler",
     "kubectl --namespace reconciler scale deployment/reconciler --replicas 0",
     "kubectl --namespace reconciler scale deployment/reconciler --replicas 1",
+    "kubectl --namespace reconciler wait pod --selector app.kubernetes.io/instance=reconciler --for delete --timeout 120s",
     "kubectl apply --filename deploy/kubernetes.yaml",
     "kubectl create namespace reconciler",
     "kubectl label namespace reconciler pod-security.kubernetes.io/enforce=restricted",

@@ -46,7 +46,7 @@ from reconciler.cli.verb import Verb
 )
 @check_hosts_option
 def plan(**given: Any) -> None:
-    """Show what a change will do, to how many instances, when, and what could go wrong.
+    """Show what a change will do, to how many instances, when, and its risks.
 
     The forecast covers the whole fleet. It simulates the daemon's own decisions, with waves, caps and
     windows, and assumes that nothing fails. With --selector, only the scale sets that match are shown. The

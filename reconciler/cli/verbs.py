@@ -23,7 +23,7 @@ HELP: Mapping[str, str] = {
     "dismiss": "Dismiss orphans: scale sets whose spec was removed in the middle of a rollout.",
     "history": "Show the last rollouts of a scale set, newest first.",
     "pause": "Pause the fleet or scale sets: nothing is written to them until `reconciler resume`.",
-    "plan": "Show what a change will do, to how many instances, when, and what could go wrong.",
+    "plan": "Show what a change will do, to how many instances, when, and its risks.",
     "reconcile": "Have the daemon reconcile scale sets now instead of when they are due.",
     "rehearse": "Run the declared change on a copy of the fleet, with faults if requested.",
     "report": "Save a page of the daemon to a file, for a post-mortem.",

@@ -53,12 +53,14 @@ def test_who_may_is_said(action: Action, holders: str) -> None:
     "text, error",
     [
         pytest.param(
-            "pause", "names nobody; write pause=user:NAME or pause=group:NAME", id="an action alone"
+            "pause",
+            "names no user and no group; write pause=user:NAME or pause=group:NAME",
+            id="an action alone",
         ),
-        pytest.param("pause=sre", "names nobody", id="a name of no kind"),
-        pytest.param("pause=role:sre", "names nobody", id="another kind"),
-        pytest.param("pause=group:", "names nobody", id="no name"),
-        pytest.param("pause=user: ", "names nobody", id="a name of spaces"),
+        pytest.param("pause=sre", "names no user and no group", id="a name of no kind"),
+        pytest.param("pause=role:sre", "names no user and no group", id="another kind"),
+        pytest.param("pause=group:", "names no user and no group", id="no name"),
+        pytest.param("pause=user: ", "names no user and no group", id="a name of spaces"),
         pytest.param(
             "delete=group:sre", "names no action; write pause, resume, approve, ", id="another action"
         ),

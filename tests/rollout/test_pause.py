@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from reconciler.rollout.pause import PAUSE, Pause, pause_in, pause_text
+from reconciler.rollout.pause import LONGEST, PAUSE, Pause, is_too_long, pause_in, pause_text
+from reconciler.spec.author import LONGEST_NAME
 
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 UNTIL = datetime(2026, 1, 5, 11, 30, tzinfo=UTC)
@@ -99,3 +100,16 @@ def test_times_are_written_in_whole_seconds_of_utc(at: datetime | None, text: st
 )
 def test_any_text_is_a_pause(tags: dict[str, str], pause: Pause | None) -> None:
     assert pause_in(tags) == pause
+
+
+@pytest.mark.parametrize(
+    ("room", "is_too_long_for_it"),
+    [
+        pytest.param(0, False, id="it just fits, with the longest name"),
+        pytest.param(-1, True, id="one more does not"),
+    ],
+)
+def test_a_reason_fits_into_a_tag_beside_the_longest_name(room: int, is_too_long_for_it: bool) -> None:
+    empty = len(pause_text(Pause("", at=AT))) + len(";reason=")
+    reason = "x" * (LONGEST - LONGEST_NAME - empty - room)
+    assert is_too_long(Pause(reason, "ada", AT)) is is_too_long_for_it

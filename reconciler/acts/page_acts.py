@@ -23,7 +23,7 @@ from reconciler.daemon.commands import LoopCommands
 from reconciler.daemon.interfaces import DeclaredHistory
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
-from reconciler.rollout.barred import bar_note
+from reconciler.rollout.barred import first_bar_note
 from reconciler.rollout.pause import Pause
 from reconciler.spec.image import Image
 from reconciler.spec.scale_set import ScaleSet, pause_tag_of
@@ -139,9 +139,7 @@ class PageActs:
         return pause_tag_of(declared) or declared
 
     def _bar_note(self, command: str) -> str:
-        return next(
-            (note for each in self._store.states() if (note := bar_note(each.desired.fleet, command))), ""
-        )
+        return first_bar_note((each.desired.fleet for each in self._store.states()), command)
 
 
 def _check_exact(image: Image) -> None:

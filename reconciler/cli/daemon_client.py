@@ -42,7 +42,7 @@ def store_of(server: str) -> dict[str, Any]:
         kind = DaemonAbsent if _is_absent(server, error) else DaemonUnreachable
         raise kind(f"no daemon responds at {server}") from error
     if not isinstance(shown, dict) or "scaleSets" not in shown:
-        raise DaemonUnreachable(f"something other than the daemon responds at {server}")
+        raise _stranger(server)
     return {"source": {"kind": "daemon", "url": server}, **shown}
 
 
@@ -82,10 +82,10 @@ def post_for_json(server: str, path: str, body: Mapping[str, Any]) -> dict[str, 
     """
     try:
         shown = json.loads(_post(server, path, body))
-    except ValueError as error:
-        raise DaemonUnreachable(f"something else than the daemon responds at {server}") from error
+    except ValueError:
+        shown = None
     if not isinstance(shown, dict):
-        raise DaemonUnreachable(f"something else than the daemon responds at {server}")
+        raise _stranger(server)
     return shown
 
 
@@ -101,6 +101,10 @@ def _post(server: str, path: str, body: Mapping[str, Any]) -> str:
         raise DaemonRefused(f"{error.code}: {said or error.reason}") from error
     except (OSError, HTTPException, ValueError) as error:
         raise DaemonUnreachable(f"no daemon responds at {server}") from error
+
+
+def _stranger(server: str) -> DaemonUnreachable:
+    return DaemonUnreachable(f"something other than the daemon responds at {server}")
 
 
 def _is_absent(server: str, error: Exception) -> bool:

@@ -24,7 +24,7 @@ def show_offer(offer: Json, row: Json, *, is_trial: bool) -> None:
 
     `offer` has the shape of `reconciler.daemon.report.pick_offer`, and `row` that of `state` there.
     """
-    for line in _described(offer, row):
+    for line in _offer_lines(offer, row):
         click.echo(line)
     if all(each["obstacle"] for each in offer["instances"]):
         check_all_reached(offer)
@@ -34,7 +34,7 @@ def show_offer(offer: Json, row: Json, *, is_trial: bool) -> None:
         click.echo(_NOTHING_DONE, err=True)
 
 
-def _described(offer: Json, row: Json) -> Iterator[str]:
+def _offer_lines(offer: Json, row: Json) -> Iterator[str]:
     """What will happen to which instances, what blocks that now, and what would end the block."""
     going = [each for each in offer["instances"] if not each["obstacle"]]
     left = [each for each in offer["instances"] if each["obstacle"]]
@@ -42,9 +42,9 @@ def _described(offer: Json, row: Json) -> Iterator[str]:
         yield f"{offer['name']}: {count(len(going), 'instance')} to be upgraded next to {offer['shortImage']}"
     for each in going:
         health = "" if each["health"] == "healthy" else f", {each['health']}"
-        yield f"  {_placed(each)}, from {each['shortImage']}{health}"
+        yield f"  {_label(each)}, from {each['shortImage']}{health}"
     for each in left:
-        yield f"  {_placed(each)}, not upgraded: {each['obstacle']}"
+        yield f"  {_label(each)}, not upgraded: {each['obstacle']}"
     if not going or row["reason"] is None:
         return
     yield f"now: {row['status']}: {row['reason']}: {row['message']}"
@@ -56,7 +56,7 @@ def _described(offer: Json, row: Json) -> Iterator[str]:
     yield f"the pick lapses if the rollout stands still for {length} (health.timeout)"
 
 
-def _placed(instance: Json) -> str:
+def _label(instance: Json) -> str:
     place = f" ({instance['place']})" if instance["place"] else ""
     return f"{instance['id']}{place}"
 

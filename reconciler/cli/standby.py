@@ -6,7 +6,12 @@ from typing import Any
 import click
 
 
+def standby_message(store: Mapping[str, Any]) -> str | None:
+    """Who leads instead of the replica with this store, or None if it leads or is of an older version."""
+    return (store.get("replica") or {}).get("message")
+
+
 def show_standby(store: Mapping[str, Any], server: str) -> None:
     """Print who leads, if the replica at `server` does not. Only the leader knows the state of scale sets."""
-    if message := (store.get("replica") or {}).get("message"):  # none of a daemon of an older version
+    if message := standby_message(store):
         click.echo(f"{server}: {message}; ask the leader for the status of scale sets", err=True)

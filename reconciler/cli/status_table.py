@@ -13,6 +13,7 @@ from typing import Any
 from reconciler.cli.age import age
 from reconciler.cli.grid import Cell, Grid, Line, Lines, cut, plain
 from reconciler.cli.row_filter import rank, resource_group_of, status_of, subscription_of
+from reconciler.cli.standby import standby_message
 from reconciler.daemon.status_word import ORPHANED, UNCHECKED
 from reconciler.rollout.reason import Phase, meaning_of
 from reconciler.spec.duration import short_length
@@ -78,7 +79,7 @@ class StatusTable:
         pause = self.store.get("pause")  # none of a daemon of an older version
         if pause:
             yield cut([(pause["message"], "bold magenta")], width)
-        standby = (self.store.get("replica") or {}).get("message")  # none of a daemon of an older version
+        standby = standby_message(self.store)
         if standby:
             yield cut([(standby, "bold yellow")], width)
         kept = rows if self.height is None else rows[: self._room(bool(pause) + bool(standby))]

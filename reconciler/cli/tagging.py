@@ -8,7 +8,7 @@ from reconciler.acts.tagging import TagUnchanged, retry_conflict
 from reconciler.azure.failure import AzureFailure
 from reconciler.cli.failure import fail, show_error
 from reconciler.daemon.specs import Specs
-from reconciler.rollout.barred import bar_note
+from reconciler.rollout.barred import first_bar_note
 from reconciler.spec.scale_set import ScaleSet
 
 
@@ -28,7 +28,7 @@ def scale_sets_in_force(specs: Specs, action: str) -> Mapping[str, ScaleSet]:
 
 def check_permitted(scale_sets: Iterable[ScaleSet], command: str) -> None:
     """End the command if the Fleet bars `command`."""
-    if barred := next((bar_note(each.fleet, command) for each in scale_sets), ""):
+    if barred := first_bar_note((each.fleet for each in scale_sets), command):
         fail(barred)
 
 

@@ -50,7 +50,7 @@ def tracing(environment: Mapping[str, str]) -> Iterator[Tracing]:
     try:
         from reconciler.tracing.traces import Traces
 
-        traces = Traces.exported()
+        traces = Traces.from_environment()
     except ImportError:
         _log.warning(
             "no traces are exported: a collector is named, but this needs the extra `otel`: "

@@ -230,12 +230,12 @@ def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState
         state,
         seen=replace(state.seen, counts=counts if is_about else None),
         progress=_progress(state, event),
-        pick=_moved(state.pick, outcome),
+        pick=_pick_after_outcome(state.pick, outcome),
         published=replace(published, conditions=conditions(about)),
     )
 
 
-def _moved(known: PickState | None, outcome: Outcome) -> PickState | None:
+def _pick_after_outcome(known: PickState | None, outcome: Outcome) -> PickState | None:
     """The pick, which does not age while the rollout is in progress."""
     if known is None or known.end or outcome.status is not Status.RECONCILING:
         return known

@@ -1,7 +1,6 @@
 """Holds the claim of one process on one scale set: takes it, renews it, and gives it back."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -117,14 +116,9 @@ class ClaimKeeper:
 
     def _write(self, target: Target, model: Model, persisted: PersistedState) -> None:
         assert self._azure, "a claim is written after it is taken"  # noqa: S101
-        with self._own_write():
-            self._azure.persist(target, model, persisted, term=Alone.term)
-
-    @contextmanager
-    def _own_write(self) -> Iterator[None]:
         self._is_writing = True
         try:
-            yield
+            self._azure.persist(target, model, persisted, term=Alone.term)
         finally:
             self._is_writing = False
 

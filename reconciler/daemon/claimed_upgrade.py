@@ -122,13 +122,16 @@ class ClaimedUpgrade:
             self._told = outcome.line
             self._tell(f"{outcome.name}: {outcome.status}: {outcome.line}")
         if state.pick is None or state.pick.end:
-            return state.pick.end if state.pick else None
+            return self._end(key)
         after = outcome.requeue_after if outcome else None
         sweep = self._settings.sweep
         self._sleep(min(sweep if after is None else after, sweep).total_seconds())
         self._observe_others(key)
-        state = self._state(key)
-        return state.pick.end if state.pick else None
+        return self._end(key)
+
+    def _end(self, key: str) -> PickEnd | None:
+        pick = self._state(key).pick
+        return pick.end if pick else None
 
     def _observe_others(self, key: str) -> None:
         """Sweep once in an interval. The gates of a batch depend on scale sets that go first."""

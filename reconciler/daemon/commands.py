@@ -7,7 +7,7 @@ from reconciler.daemon.loop import Loop
 from reconciler.daemon.pick_request import PickRequest
 from reconciler.daemon.picking import PickOffer
 from reconciler.daemon.reconciler import Reconciler
-from reconciler.rollout.barred import bar_note
+from reconciler.rollout.barred import first_bar_note
 from reconciler.rollout.pause import Pause
 
 
@@ -41,7 +41,7 @@ class LoopCommands:
         Returns the reason if the Fleet bars the command, otherwise "".
         """
         states = self._reconciler.store.states()
-        if barred := next((bar_note(each.desired.fleet, "resume") for each in states), ""):
+        if barred := first_bar_note((each.desired.fleet for each in states), "resume"):
             return barred
         self._reconciler.tell_pause(None)
         self._sweep_soon()

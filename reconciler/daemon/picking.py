@@ -14,6 +14,7 @@ from reconciler.daemon.state import PickEnd, PickState, ScaleSetState
 from reconciler.rollout.barred import bar_note
 from reconciler.rollout.health import State
 from reconciler.rollout.member import is_up_to_date
+from reconciler.rollout.observed import id_order
 from reconciler.rollout.pick import Pick
 from reconciler.rollout.place import instances_at, places, whole_name
 from reconciler.rollout.reason import Reason, Status
@@ -166,7 +167,7 @@ def describe_picked(pick: Pick) -> str:
     >>> describe_picked(Pick(frozenset({"8", "3"}), "ada", datetime(2026, 1, 31, 9, tzinfo=UTC), "zone 1"))
     'instances 3 and 8 (zone 1), picked by ada at 09:00:00 UTC'
     """
-    ids = sorted(pick.instances, key=lambda id_: (len(id_), id_))
+    ids = sorted(pick.instances, key=id_order)
     noun = "instance" if len(ids) == 1 else "instances"
     place = f" ({pick.place})" if pick.place else ""
     by = f" by {pick.by}" if pick.by else ""

@@ -230,7 +230,7 @@ class Reconciler:
 
         Nothing is picked in a trial, or if no upgrade would reach any of the instances.
         """
-        state = next((each for each in self.store.states() if each.desired.name == request.name), None)
+        state = self.store.states().by_name(request.name)
         if state is None:
             raise PickRefused(f"no spec in force is named {printable(request.name)}")
         offer, at = offer_of(state, request), self._now()

@@ -5,6 +5,7 @@ departs from `rollout.order`. A pause is never barred. A person who may write ta
 a pause, and no daemon notices. Only a role in Azure prevents that.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from reconciler.rollout.observed import Model
@@ -16,6 +17,14 @@ def bar_note(fleet: Fleet, command: str) -> str:
     if command not in fleet.barred:
         return ""
     return f"spec.barredCommands of the Fleet bars `reconciler {command}`; merge a commit instead"
+
+
+def first_bar_note(fleets: Iterable[Fleet], command: str) -> str:
+    """Why one of these fleets refuses the command, and what to do instead, or "" if none refuses it.
+
+    Scale sets share one Fleet. After a commit with errors, some may keep an earlier one.
+    """
+    return next((note for each in fleets if (note := bar_note(each, command))), "")
 
 
 def has_barred_retry(model: Model, fleet: Fleet) -> bool:

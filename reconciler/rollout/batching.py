@@ -13,7 +13,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.eviction import count_evictions
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, is_behind
-from reconciler.rollout.observed import Instance
+from reconciler.rollout.observed import Instance, id_order
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
 from reconciler.rollout.wording import describe, join, list_names, time_of_day
@@ -35,12 +35,12 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
     `why` is a remark for the message.
     """
     domain_of, counts, is_return = context.domain_of, context.counts, context.is_return
-    picked = _picked(context, candidates)
+    picked = _picks(context, candidates)
     candidates = picked or candidates
     foremost = max if is_return else min
     domain = foremost(domain_of(each.instance) for each in candidates)
     inside = [each for each in candidates if domain_of(each.instance) == domain]
-    inside.sort(key=_by_id, reverse=is_return)
+    inside.sort(key=lambda each: id_order(each.instance.id), reverse=is_return)
     # Of ten instances with maxBatch 20%, two. Fewer if maxUnavailable or a canary allows fewer.
     taken = inside[: min(most, context.rollout.max_batch.of(counts.total))]
     names = tuple(each.instance.name for each in taken)
@@ -65,7 +65,7 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
     )
 
 
-def _picked(context: Context, candidates: Sequence[Member]) -> Sequence[Member]:
+def _picks(context: Context, candidates: Sequence[Member]) -> Sequence[Member]:
     """The candidates that a person has picked. A rollback heeds no pick: it was not made for that image.
 
     pick of 3 and 8, both serving, 5 unhealthy: first 5, which is the only candidate, and then 3 and 8
@@ -314,11 +314,6 @@ def _healthy_since(member: Member) -> datetime | None:
     if member.state is not State.HEALTHY or instance.since is None or member.is_newborn:
         return None
     return max(instance.since, instance.state_since or instance.since)
-
-
-def _by_id(member: Member) -> tuple[int, str]:
-    """The sort key of a member. Most ids are numbers without leading zeros, so longer ids are larger."""
-    return len(member.instance.id), member.instance.id
 
 
 def _is_not_serving(member: Member) -> bool:

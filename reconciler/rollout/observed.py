@@ -105,6 +105,14 @@ class Model:
         return self.orchestration.casefold() == "flexible"
 
 
+def id_order(id_: str) -> tuple[int, str]:
+    """The sort key of the id of an instance.
+
+    Most ids are numbers without leading zeros, so longer ids are larger.
+    """
+    return len(id_), id_
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One row of "GET virtualMachineScaleSets/N/virtualMachines?$expand=instanceView"."""

@@ -38,7 +38,7 @@ def whole_name(place: str, instances: Sequence[Placed]) -> str:
     domain.
     """
     if place.strip().isdecimal():
-        return f"{_counted(instances)} {int(place)}"
+        return f"{_kind_of_number(instances)} {int(place)}"
     return ", ".join(" ".join(part.split()) for part in place.casefold().split(","))
 
 
@@ -57,7 +57,7 @@ def places(instances: Iterable[Placed]) -> list[str]:
     return sorted(named, key=lambda name: (name.rpartition(" ")[0], len(name), name))
 
 
-def _counted(instances: Sequence[Placed]) -> str:
+def _kind_of_number(instances: Sequence[Placed]) -> str:
     """What a number alone counts."""
     if any(each.update_domain is not None for each in instances):
         return "update domain"

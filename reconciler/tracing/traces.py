@@ -53,7 +53,7 @@ class Traces:
         trace_requests(is_on=True)
 
     @classmethod
-    def exported(cls) -> "Traces":
+    def from_environment(cls) -> "Traces":
         """Export as the OTEL_ variables say. Raises ValueError if one of them makes no sense."""
         theirs = logging.getLogger("opentelemetry")
         theirs.handlers, theirs.propagate = [_Seldom()], False  # first: the exporter logs headers it rejects

@@ -181,7 +181,7 @@ def test_a_header_that_is_not_accepted_is_a_warning_without_its_value(
     theirs = logging.getLogger("opentelemetry")
     environment.setattr(theirs, "handlers", [])  # as at the start of a process
     environment.setattr(theirs, "propagate", True)
-    traces = Traces.exported()
+    traces = Traces.from_environment()
     traces.work(World(fleet(scale_set(capacity=1)), spec()).reconciler).sweep()
     traces.close()
     assert "canary" not in "".join((*caplog.messages, *capfd.readouterr()))
@@ -195,7 +195,7 @@ def test_a_collector_that_hangs_holds_nothing_up(environment: pytest.MonkeyPatch
     with collector(hangs=True) as received:
         environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
         environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
-        traces = Traces.exported()
+        traces = Traces.from_environment()
         world = World(fleet(scale_set(capacity=3)), spec())
         work, began = traces.work(world.reconciler), time.monotonic()
         (key,) = work.sweep()
@@ -215,7 +215,7 @@ def test_a_collector_that_is_away_is_one_line_in_the_log(
     environment.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     environment.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     environment.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
-    traces = Traces.exported()
+    traces = Traces.from_environment()
     for _ in range(3):
         traces.work(World(fleet(scale_set(capacity=1)), spec()).reconciler).sweep()
         time.sleep(0.2)

@@ -20,6 +20,7 @@ from reconciler.cli.failure import fail
 from reconciler.cli.heat_map import full_name
 from reconciler.cli.pick_text import check_all_reached, show_offer
 from reconciler.cli.row_errors import rows_named
+from reconciler.cli.standby import standby_message
 from reconciler.daemon.pick_request import PickRequest
 from reconciler.spec.wording import one_line
 
@@ -80,7 +81,7 @@ def _row(server: str, name: str) -> Json | None:
     except DaemonUnreachable as unreachable:
         cause = f" ({one_line(str(unreachable.__cause__))})" if unreachable.__cause__ else ""
         fail(f"{unreachable}{cause}, but one may run there; correct --server, or try again")
-    if message := (found.get("replica") or {}).get("message"):
+    if message := standby_message(found):
         fail(f"{server}: {message}; ask that replica")
     if found["sweep"] is None:
         fail("the daemon has not finished its first sweep; try again in a moment")

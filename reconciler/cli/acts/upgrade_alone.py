@@ -67,7 +67,8 @@ def _state(own: Reconciler, name: str) -> ScaleSetState:
         for line in errors:
             show_error(line)
         fail("nothing was upgraded: the specs have errors or cannot be read; fix them first")
-    states = {each.desired.name: each for each in store.states()}
-    if name not in states:
-        fail(unknown_name(name, states))
-    return states[name]
+    states = store.states()
+    state = states.by_name(name)
+    if state is None:
+        fail(unknown_name(name, [each.desired.name for each in states]))
+    return state

@@ -7,7 +7,8 @@ from reconciler.acts.pause import duration_note
 from reconciler.acts.tagging import unknown_version_note
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
-from reconciler.rollout.barred import bar_note
+from reconciler.rollout.barred import bar_note, first_bar_note
+from reconciler.rollout.observed import id_order
 from reconciler.rollout.pause import PAUSE, Pause, pause_text
 from reconciler.rollout.refusal import describe_fleet_pause, describe_pause
 from reconciler.rollout.wording import list_names
@@ -68,7 +69,7 @@ def confirmation_of_fleet(action: Action, store: Store) -> Confirmation:
     effects = _fleet_resumption(store, pauses) if action is Action.RESUME else _fleet_pause(states, declared)
     reason = ' --reason "…"' if action is Action.PAUSE else ""
     command = f"reconciler {action} --all{reason}"
-    tag, refusal = pause_tag_of(declared), _bar_note(action, declared)
+    tag, refusal = pause_tag_of(declared), first_bar_note((each.fleet for each in declared), action)
     return Confirmation(
         action, "", tuple(effects), command, refusal, tag.id if tag else "", pauses=tuple(pauses)
     )
@@ -97,7 +98,7 @@ def confirmation_of_scale_set(action: Action, state: ScaleSetState) -> Confirmat
                 )
             )
     reason = ' --reason "…"' if action is Action.PAUSE else ""
-    refusal = _bar_note(action, (state.desired,))
+    refusal = bar_note(state.desired.fleet, action)
     if action is Action.APPROVE and state.desired.rollout.approval is None:
         refusal = "its spec requires no approval (spec.rollout.approval)"
     refusal = refusal or (unknown_version_note(image) if image else "")
@@ -105,10 +106,6 @@ def confirmation_of_scale_set(action: Action, state: ScaleSetState) -> Confirmat
     return Confirmation(
         action, name, tuple(effects), command, refusal, state.desired.target.id, image, pauses
     )
-
-
-def _bar_note(action: Action, declared: Sequence[ScaleSet]) -> str:
-    return next((note for each in declared if (note := bar_note(each.fleet, action))), "")
 
 
 def _fleet_pause(states: Sequence[ScaleSetState], declared: tuple[ScaleSet, ...]) -> Iterator[str]:
@@ -165,7 +162,7 @@ def _pause(state: ScaleSetState) -> Iterator[str]:
     name, counts, batch = state.desired.name, state.seen.counts, batch_under_way(state)
     yield f"Nothing is written to {name} until somebody resumes it."
     if batch:
-        ids = list_names(sorted(batch, key=lambda each: (len(each), each)))
+        ids = list_names(sorted(batch, key=id_order))
         yield f"Azure finishes the batch under way: {count(len(batch), 'instance')} ({ids})."
     if counts and counts.up_to_date < counts.total:
         yield (

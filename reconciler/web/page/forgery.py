@@ -2,8 +2,7 @@
 
 There are two checks. The browser says which site the form came from, and that must be this site. The form has
 a token that only this process can make, for one person and for what the form shows. Another site can read
-neither the page nor the token. Tokens become invalid after an hour, and
-after a restart.
+neither the page nor the token. Tokens become invalid after an hour, and after a restart.
 """
 
 import hashlib

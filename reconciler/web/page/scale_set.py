@@ -10,7 +10,7 @@ from reconciler.daemon import report
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import CommitNote, Store
 from reconciler.rollout.barred import bar_note
-from reconciler.rollout.observed import HealthSource
+from reconciler.rollout.observed import HealthSource, id_order
 from reconciler.rollout.reason import Hold, Reason
 from reconciler.spec.image import same
 from reconciler.web.page.action import Action
@@ -73,7 +73,7 @@ def scale_set_view(store: Store, state: ScaleSetState) -> ScaleSetView:
         cause=outcome.reason.meaning.cause if outcome else "",
         maps=maps,
         legend=legend,
-        batch=tuple(sorted(batch_under_way(state), key=lambda each: (len(each), each))),
+        batch=tuple(sorted(batch_under_way(state), key=id_order)),
         differences=tuple(_differences(state)),
         commands=tuple(_commands(state)),
         history=tuple((each, store.commits.get(each["commit"])) for each in shown["history"]),

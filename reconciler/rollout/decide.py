@@ -117,10 +117,10 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
         )
     if refused := refusal(desired, model, observed.rolling_upgrade):
         return refused
-    if claimed := foreign_claim(desired, observed, model):
-        return claimed
     length = claim_length(desired.health.timeout)
     model = replace(model, persisted=model.persisted.without_expired_claim(observed.at, length))
+    if claimed := foreign_claim(model, observed.holder):
+        return claimed
     exact = exact_spec(desired, model, observed.availability)
     if exact is None:
         return Need.IMAGE

@@ -6,9 +6,8 @@ To add a refusal, add a branch here, a `Reason`, and a row in the table of the t
 
 from datetime import UTC, datetime
 
-from reconciler.rollout.claim import claim_length
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.observed import Model, Observed, RollingUpgrade
+from reconciler.rollout.observed import Model, RollingUpgrade
 from reconciler.rollout.pause import FleetPause, Pause
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.wording import moment
@@ -170,15 +169,13 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     return None
 
 
-def foreign_claim(desired: ScaleSet, observed: Observed, model: Model) -> Decision | None:
+def foreign_claim(model: Model, holder: str) -> Decision | None:
     """The decision that a `reconciler upgrade` elsewhere has claimed the scale set, or None.
 
-    claimed until 09:11, it is 09:10: refused; 09:11: not refused
+    `holder` is the id of this process. A claim in `model` must be live.
     """
     claim = model.persisted.claim
-    if claim is None or claim.holder == observed.holder:
-        return None
-    if not claim.is_live(observed.at, claim_length(desired.health.timeout)):
+    if claim is None or claim.holder == holder:
         return None
     by = f" by {claim.by}" if claim.by else ""
     return Decision(

@@ -68,7 +68,7 @@ def test_what_a_change_of_the_model_leaves_of_a_claim(claim: Claim, left: Claim 
 )
 def test_a_claim_of_another_process_names_its_person(by: str, who: str) -> None:
     held = model(persisted=PersistedState(claim=replace(CLAIMED, by=by)))
-    refused = foreign_claim(spec(), observed(model=held), held)
+    refused = foreign_claim(held, holder="2")
     assert refused is not None
     assert refused.reason is Reason.CLAIMED
     assert who in refused.message

@@ -6,13 +6,15 @@ from datetime import timedelta
 import pytest
 
 from reconciler.rollout.claim import Claim
+from reconciler.rollout.decide import decide
+from reconciler.rollout.decision import Decision
 from reconciler.rollout.pause import NOT_PAUSED, FleetPause, Pause
 from reconciler.rollout.persisted import PersistedState
+from reconciler.rollout.reason import Reason
 from reconciler.rollout.refusal import (
     active_hold,
     describe_fleet_pause,
     describe_pause,
-    foreign_claim,
     is_on_hold,
     refusal,
 )
@@ -74,9 +76,9 @@ def test_a_scale_set_that_another_fleet_has_claimed_is_left_to_it(
 )
 def test_a_claim_holds_for_others_until_its_end(holder: str, left: timedelta, is_refused: bool) -> None:
     claimed = model(persisted=PersistedState(claim=Claim("1", "ada", NOW + left)))
-    found = foreign_claim(spec(), observed(holder=holder), claimed)
-    assert (found is not None) == is_refused
-    assert found is None or found.until == NOW + left
+    found = decide(spec(), observed(model=claimed, holder=holder))
+    assert (isinstance(found, Decision) and found.reason is Reason.CLAIMED) == is_refused, found
+    assert not is_refused or getattr(found, "until", None) == NOW + left
 
 
 @pytest.mark.parametrize(

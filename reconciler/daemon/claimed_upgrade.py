@@ -112,17 +112,15 @@ class ClaimedUpgrade:
     def step(self, offer: PickOffer) -> PickEnd | None:
         """One reconcile and the wait after it. Returns the end of the pick, once it is over."""
         key = offer.state.key
-        state = self._state(key)
-        if pause := self._renew(state):
+        if pause := self._renew(self._state(key)):
             self._sleep(pause.total_seconds())
             return None
         outcome = self._reconciler.reconcile_picked(key)
-        state = self._state(key)
-        if outcome and outcome.line != self._told and not (state.pick and state.pick.end):
+        if end := self._end(key):
+            return end
+        if outcome and outcome.line != self._told:
             self._told = outcome.line
             self._tell(f"{outcome.name}: {outcome.status}: {outcome.line}")
-        if state.pick is None or state.pick.end:
-            return self._end(key)
         after = outcome.requeue_after if outcome else None
         sweep = self._settings.sweep
         self._sleep(min(sweep if after is None else after, sweep).total_seconds())
@@ -130,8 +128,11 @@ class ClaimedUpgrade:
         return self._end(key)
 
     def _end(self, key: str) -> PickEnd | None:
+        """The end of the pick, or None. Raises NotClaimed if the pick is gone, and nobody would end it."""
         pick = self._state(key).pick
-        return pick.end if pick else None
+        if pick is None:
+            raise NotClaimed("its spec was removed and declared again; run the command again")
+        return pick.end
 
     def _observe_others(self, key: str) -> None:
         """Sweep once in an interval. The gates of a batch depend on scale sets that go first."""

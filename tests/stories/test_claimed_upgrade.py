@@ -284,6 +284,32 @@ def test_once_its_claim_is_gone_it_upgrades_nothing_more(wait: int, asked: list[
     assert tag(world) == other
 
 
+@pytest.mark.parametrize(
+    ("is_declared_again", "message"),
+    [
+        pytest.param(False, "its spec was removed", id="for good"),
+        pytest.param(True, "its spec was removed and declared again", id="and declared again"),
+    ],
+)
+def test_a_spec_removed_in_the_middle_ends_it(is_declared_again: bool, message: str) -> None:
+    web = spec(rollout={"maxBatch": 1, "soak": "20m"})
+    world = alone(with_model(World(fleet(scale_set(capacity=10), scale_set("db")), web, spec("db", OLD))))
+    hand = ByHand(world)
+
+    def remove() -> None:
+        world.unmerge("web")
+        hand.reconciler.sweep()
+        if is_declared_again:
+            world.merge(spec(rollout={"maxBatch": 1, "soak": "20m"}))
+            hand.reconciler.sweep()
+
+    hand.at_wait[4] = remove
+    with pytest.raises(NotClaimed, match=message):
+        hand.run("update domain 3")
+    assert batches(world) == ["3"]
+    assert tag(world) == ""
+
+
 def test_it_sets_no_model_even_if_its_specs_say_so() -> None:
     world = alone(World(ten(), spec()))
     message = f"the model is on {OLD}, and the spec declares {NEW}; merge the spec and let a daemon set it"

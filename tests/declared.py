@@ -59,7 +59,8 @@ class InForce:
 class Write:
     """A write of a daemon: its number in the record, the spec of its scale set, and all specs.
 
-    `before` has the earlier accepted writes to the scale set by any client.
+    `before` has the earlier accepted writes to the scale set by any client. `is_misled` is whether an answer that it
+    follows from did not show the actual state.
     """
 
     number: int
@@ -67,6 +68,7 @@ class Write:
     desired: ScaleSet
     declared: tuple[ScaleSet, ...]
     before: tuple[Exchange, ...]
+    is_misled: bool = False
 
     @property
     def at(self) -> datetime:
@@ -188,12 +190,20 @@ class Story:
     @cached_property
     def writes(self) -> tuple[Write, ...]:
         """The writes of daemons that change an image or upgrade instances, without those after misleading reads."""
+        return tuple(each for each in self.steps if not each.is_misled)
+
+    @cached_property
+    def steps(self) -> tuple[Write, ...]:
+        """The writes of daemons that change an image or upgrade instances, whatever they follow from. No rule judges
+        those after misleading reads, but they are part of the history that other writes are judged by."""
         return tuple(each for each in self._all_writes if each.image or not each.is_patch)
 
     @cached_property
     def tag_writes(self) -> tuple[Write, ...]:
-        """The writes of daemons that change only tags."""
-        return tuple(each for each in self._all_writes if each.is_patch and not each.image)
+        """The writes of daemons that change only tags, without those after misleading reads."""
+        return tuple(
+            each for each in self._all_writes if each.is_patch and not each.image and not each.is_misled
+        )
 
     @cached_property
     def _all_writes(self) -> tuple[Write, ...]:
@@ -206,8 +216,8 @@ class Story:
             number, key = numbers[id(exchange)], "/".join(scale_set_of(exchange))
             declared = self.declared(exchange.client, number)
             desired = next((each for each in declared if key_of(each) == key), None)
-            if desired and exchange.before and not is_misled(reads):
-                yield Write(number, exchange, desired, declared, before.get(key, ()))
+            if desired and exchange.before:
+                yield Write(number, exchange, desired, declared, before.get(key, ()), is_misled(reads))
             is_of_tags = exchange.operation == PATCH and not image_of(exchange)
             if not is_of_tags and (exchange.status in ACCEPTED or exchange.status == 0):
                 before[key] = (*before.get(key, ()), exchange)

@@ -413,7 +413,7 @@ def _own(story: Story, desired: ScaleSet, write: Write) -> list[Write]:
     key, client = key_of(desired), write.exchange.client
     return [
         each
-        for each in story.writes
+        for each in story.steps
         if each.number < write.number
         and each.key == key
         and each.exchange.client == client

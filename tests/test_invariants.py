@@ -787,6 +787,16 @@ ACCEPTED_BY_SPECS: dict[str, Callable[[Client], Client]] = {
         .patch()
     ),
     "a scale set after the pilot": lambda web: both(web).patch(of="db").upgrade("0", of="db").wait().patch(),
+    "a scale set after the pilot, whose first batch followed a partial read": lambda web: (
+        partial(both(web).patch(of="db"))
+        .look("db")
+        .upgrade("0", of="db")
+        .does(web.azure.faults.disarm)
+        .wait()
+        .look("db")
+        .upgrade("1", of="db")
+        .patch()
+    ),
     "a second rollout with two slots": lambda web: (
         both(web, maxConcurrentRollouts=2).patch(of="db").upgrade("0", of="db").wait().upgrade("1", of="db").patch()
     ),

@@ -6,7 +6,7 @@ decides, takes at most one step and returns. It never waits for Azure to finish.
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -52,21 +52,22 @@ from reconciler.daemon.revision import differs
 from reconciler.daemon.settings import Settings
 from reconciler.daemon.state import PickEnd, ScaleSetState
 from reconciler.daemon.store import Store, Sweep
+from reconciler.daemon.sweep_lines import Line, commit_lines, orphan_lines, sweep_lines
 from reconciler.rollout.barred import bar_note, has_barred_retry, without_barred_retry
 from reconciler.rollout.decide import decide
 from reconciler.rollout.decision import Decision
 from reconciler.rollout.observed import FRESH, Model, Observed
-from reconciler.rollout.pause import NOT_PAUSED, FleetPause, Pause
+from reconciler.rollout.pause import Pause
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.pick import Pick
 from reconciler.rollout.reason import Reason, Status
-from reconciler.rollout.refusal import active_hold, describe_pause
+from reconciler.rollout.refusal import active_hold
 from reconciler.rollout.step import Attempt, Step, TagWrite
-from reconciler.rollout.wording import describe_step, join, moment
+from reconciler.rollout.wording import describe_step
 from reconciler.spec.image import Image, follows_latest, same
 from reconciler.spec.precedence import levels
 from reconciler.spec.scale_set import ScaleSet, pause_tag_of
-from reconciler.spec.wording import count, printable
+from reconciler.spec.wording import printable
 
 _log = logging.getLogger("reconciler")
 
@@ -143,7 +144,8 @@ class Reconciler:
             afresh=term != self._term,
         )
         self._term = term
-        self._log_commit()
+        before = self.store.last_sweep
+        self._log_lines(commit_lines(self._specs, before))
         shard = self._specs.shard
         for name in gone:
             what = f"not in shard {shard.name} any more" if shard else "spec removed"
@@ -169,11 +171,8 @@ class Reconciler:
             total=self._specs.total,
         )
         if term:
-            self._log_orphans(sweep.orphans)
-        self._log_errors(sweep.errors)
-        self._log_warnings(sweep.warnings)
-        self._log_stale(sweep.stale_since)
-        self._log_pause(fleet_pause)
+            self._log_lines(orphan_lines(sweep, before))
+        self._log_lines(sweep_lines(sweep, before, self._specs))
         self.store.end_sweep(sweep)
         self._count_changes(listed)
         for each in self.store.states():
@@ -532,90 +531,9 @@ class Reconciler:
             )
             return self.store.orphans
 
-    def _log_orphans(self, orphans: Sequence[Orphan]) -> None:
-        """Log each new orphan once, and each scale set that is no longer an orphan once."""
-        known = {each.target: each for each in self.store.orphans}
-        for each in orphans:
-            if each.target not in known:
-                self._log.warning("%s: Orphaned: %s", each.name, each.message)
-        left = {each.target for each in orphans}
-        for each in known.values():
-            if each.target not in left:
-                self._log.info("%s: no longer Orphaned", each.name)
-
-    def _log_commit(self) -> None:
-        """Log once which specs are in force. This answers "did it see my merge?"."""
-        known = self.store.last_sweep
-        since = self._specs.in_force_since
-        if since is None or (
-            known and (known.commit, known.subject) == (self._specs.commit, self._specs.subject)
-        ):
-            return
-        declared = count(len(self._specs.scale_sets), "scale set")
-        if shard := self._specs.shard:
-            declared = f"{declared} of {self._specs.total}, by {shard}"
-        self._log.info("%s in force: %s", self._specs, declared)
-
-    def _log_errors(self, errors: tuple[str, ...]) -> None:
-        """Log errors that concern no single scale set, once when they begin and once when they end."""
-        known = self.store.last_sweep.errors if self.store.last_sweep else ()
-        for line in errors:
-            if line not in known:
-                self._log.error("%s", line)
-        if self._specs.errors and set(errors) - set(known) and self._specs.in_force_since:
-            self._log.error("%s", self._stays_in_force())
-        if known and not errors:
-            self._log.info("specs and scale set listing recovered")
-
-    def _log_stale(self, since: datetime | None) -> None:
-        """Log once that no rollout begins until the specs can be read again."""
-        known = self.store.last_sweep
-        if since and not (known and known.stale_since):
-            self._log.error(
-                "the specs have been unreadable since %s; no rollout will begin until they can be read again",
-                moment(since),
-            )
-
-    def _log_pause(self, pause: FleetPause) -> None:
-        """Log once that the fleet is paused, and once that it no longer is."""
-        known = self.store.last_sweep.fleet_pause if self.store.last_sweep else NOT_PAUSED
-        if pause.unknown and not known.unknown:
-            self._log.error("the fleet counts as paused, because %s", pause.unknown)
-        elif pause.unread_since and not known.unread_since:
-            self._log.error(
-                "the pause tag has been unreadable since %s; no serving instance will be upgraded until it "
-                "can be read again",
-                moment(pause.unread_since),
-            )
-        elif pause.pause and pause.pause != known.pause:
-            self._log.warning("%s", describe_pause(pause.pause, "the fleet"))
-        elif known != NOT_PAUSED and pause == NOT_PAUSED:
-            self._log.info(
-                "the fleet is no longer paused" if known.pause else "the pause tag can be read again"
-            )
-
-    def _stays_in_force(self) -> str:
-        """What remains in force although the specs have errors, or cannot be read."""
-        refused, last = self._specs.refused, self.store.last_sweep
-        if refused is None or (last and last.refused == refused):
-            return f"{self._specs} remains in force"
-        behind = [each.desired.name for each in self._specs.in_force if each.behind]
-        verb = "is" if refused.commit else "are"
-        if len(behind) == len(self._specs.in_force):
-            return f"{refused} {verb} refused; {self._specs} remains in force"
-        if not behind:
-            return f"{refused} {verb} in force except for the documents with errors"
-        kept = (
-            "its last good declaration remains" if len(behind) == 1 else "their last good declarations remain"
-        )
-        return f"{refused} {verb} refused for {join(behind)}; {kept} in force"
-
-    def _log_warnings(self, warnings: tuple[str, ...]) -> None:
-        """Log each warning once. A warning blocks nothing."""
-        known = self.store.last_sweep.warnings if self.store.last_sweep else ()
-        for line in warnings:
-            if line not in known:
-                self._log.warning("%s", line)
+    def _log_lines(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            self._log.log(line.level, "%s", line.text)
 
 
 def _reconcile_ended(state: ScaleSetState, outcome: Outcome, attempt: Attempt | None) -> ReconcileEnded:

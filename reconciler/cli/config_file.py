@@ -98,7 +98,7 @@ def _config(value: Any, path: Path) -> ConfigFile:
 
 def _problems(found: Document) -> Iterator[Problem]:
     if not isinstance(found.value, dict):
-        yield Problem(found.place, "", "is not a mapping: write settings: or contexts:")
+        yield Problem(found.place, "", "the file is not a mapping: write settings: or contexts:")
         return
     known = ("currentContext", "settings", "contexts")
     yield from _unknown(found, (), known)
@@ -149,7 +149,7 @@ def _unknown(found: Document, at: Field, known: Mapping[str, object] | tuple[str
         if name not in known:
             near = difflib.get_close_matches(name, list(known), n=1)
             fix = f"did you mean {near[0]}?" if near else "see `reconciler schema config`"
-            yield Problem(found.key((*at, name)), dotted_path((*at, name)), f"unknown field: {fix}")
+            yield Problem(found.key((*at, name)), dotted_path((*at, name)), f"is not a known field: {fix}")
 
 
 def _problem(found: Document, at: Field, message: str) -> Problem:

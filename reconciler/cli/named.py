@@ -9,8 +9,8 @@ def unknown_name(name: str, names: Collection[str], errors: Sequence[str] = ()) 
 
     >>> print(unknown_name("wbe", ["api", "web"]))
     no spec in force is named 'wbe'; did you mean web?
-    >>> print(unknown_name("web", [], ["specs: no such file or directory: check the path"]))
-    no spec is in force: specs: no such file or directory: check the path
+    >>> print(unknown_name("web", [], ["specs does not exist: check the path"]))
+    no spec is in force: specs does not exist: check the path
     """
     if errors and not names:
         return f"no spec is in force: {errors[0]}"

@@ -10,7 +10,7 @@ from reconciler import __version__
 from reconciler.spec.problem import Place, Problem
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-# A result has the rule of its level. The field and the message are in its text: names of fields may be typos.
+# A result has the rule of its level. The field is only in its text: it may be a typo.
 _RULES: Mapping[str, tuple[str, str]] = {
     "error": ("invalid-spec", "A spec has an error and is not followed."),
     "warning": ("skipped-spec", "A file or document is probably meant as a spec, but is not read as one."),
@@ -31,7 +31,7 @@ def sarif(errors: Sequence[Problem], warnings: Sequence[Problem]) -> dict[str, A
 
 
 def _result(level: str, problem: Problem) -> dict[str, Any]:
-    text = ": ".join(filter(None, (problem.field, problem.message)))
+    text = problem.text
     if _LINK.search(text):  # of a spec; it would be shown as a link
         text = re.sub(r"([\\\[\]])", r"\\\1", text)
     return {

@@ -62,8 +62,8 @@ class _Report:
 def validate(paths: tuple[str, ...], output: str, shard: Shard | None) -> None:
     """Check spec files and directories (default: specs).
 
-    Prints each error as file:line:column: field: what is wrong and how to fix it. The path - is standard
-    input. With --shard, anything that crosses the border of that shard is an error too.
+    Prints each error as file:line:column: what is wrong with which field, and how to fix it. The path - is
+    standard input. With --shard, anything that crosses the border of that shard is an error too.
     """
     found = _read(paths or ("specs",))
     declared = declare(found.files, shard=shard)

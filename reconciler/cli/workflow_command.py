@@ -10,7 +10,7 @@ def workflow_command(level: str, problem: Problem) -> str:
 
     >>> from reconciler.spec.problem import Place
     >>> workflow_command("error", Problem(Place("a,b.yaml", 7, 3), "spec.wave", "is 100%: write 1"))
-    '::error file=a%2Cb.yaml,line=7,col=3,title=spec.wave::a,b.yaml:7:3: spec.wave: is 100%25: write 1'
+    '::error file=a%2Cb.yaml,line=7,col=3,title=spec.wave::a,b.yaml:7:3: spec.wave is 100%25: write 1'
     """
     place = problem.place
     at = {"line": str(place.line), "col": str(place.column)} if place.line else {}

@@ -17,13 +17,13 @@ from reconciler.git.clone import Clone
 from reconciler.git.credentials import Access
 
 _VERDICTS = {
-    "B": "its signature is bad",
-    "U": "it is signed by an SSH key that is not allowed or not valid at the date of the commit",
-    "X": "its signature has expired",
-    "Y": "it is signed by an OpenPGP key that has expired",
-    "R": "it is signed by an OpenPGP key that is revoked",
-    "E": "it is signed by an OpenPGP key that is not allowed",
-    "N": "it is not signed",
+    "B": "has a bad signature",
+    "U": "is signed by an SSH key that is not allowed or not valid at the date of the commit",
+    "X": "has an expired signature",
+    "Y": "is signed by an OpenPGP key that has expired",
+    "R": "is signed by an OpenPGP key that is revoked",
+    "E": "is signed by an OpenPGP key that is not allowed",
+    "N": "is not signed",
 }
 _ARMOR = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _FIX = "sign the commit with an allowed key"
@@ -63,7 +63,7 @@ class Signatures:
         verdict = shown.decode(errors="replace").strip()
         if verdict == "G":
             return None
-        return f"{_VERDICTS.get(verdict, 'its signature cannot be verified')}: {_FIX}"
+        return f"{_VERDICTS.get(verdict, 'has a signature that cannot be verified')}: {_FIX}"
 
     @contextmanager
     def _access(self, clone: Clone) -> Iterator[Access]:

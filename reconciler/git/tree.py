@@ -289,7 +289,7 @@ def _not_a_directory(git: Git, sha: str, path: str) -> Problem | None:
         if name not in here:
             near = difflib.get_close_matches(name, here, n=1)
             hint = f"did you mean {printable(near[0])}?" if near else "check the path"
-            return problem_of(above, f"no such directory in commit {sha[:8]}: {hint}")
+            return problem_of(above, f"does not exist in commit {sha[:8]}: {hint}")
         if here[name] != _TREE:
             return problem_of(above, _NOT_DIRECTORIES.get(here[name], _NOT_DIRECTORIES[""]))
     return None

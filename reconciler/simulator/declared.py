@@ -50,7 +50,7 @@ class FleetError(ValueError):
     @classmethod
     def of(cls, errors: Sequence[FieldError], description: Any) -> FleetError:
         return cls(
-            "\n".join(f"{name_of(each.location, description)}: {each.message}" for each in errors), errors
+            "\n".join(f"{name_of(each.location, description)} {each.message}" for each in errors), errors
         )
 
 
@@ -194,7 +194,7 @@ def _field_errors(error: ValidationError) -> list[FieldError]:
         known = list(schema["properties"])
         return [
             FieldError(
-                (*location, str(name)), f"unknown field; {_suggest(str(name), known, 'choose one of')}"
+                (*location, str(name)), f"is not a known field; {_suggest(str(name), known, 'choose one of')}"
             )
             for name in violation.value
             if name not in known

@@ -111,13 +111,13 @@ def _add_scale_sets(fleet: Mapping[str, Any], cloud: Cloud) -> list[FieldError]:
             key = (declared["subscription"].lower(), group.lower(), name.lower())
             try:
                 if key in seen:
-                    raise InvalidField(location, f"{group}/{name} is declared twice; rename one")
+                    raise InvalidField(location, f"declares {group}/{name} a second time; rename one")
                 seen.add(key)
                 errors = add_scale_set({**declared, "name": name}, cloud, location)
             except InvalidField as invalid:
                 errors = [invalid.error]
             except ArmError as problem:
-                errors = [FieldError(location, problem.message)]
+                errors = [FieldError(location, f"is invalid: {problem.message}")]
             found += errors
             if errors:
                 break  # the other scale sets of this entry have the same errors

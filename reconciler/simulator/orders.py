@@ -97,7 +97,7 @@ def fault_errors(
     if isinstance(operation, str) and operation not in OPERATIONS:
         near = get_close_matches(operation, OPERATIONS, n=1)
         fix = f"did you mean {near[0]}?" if near else "write the operationId of a supported request"
-        yield FieldError((*location, "operation"), f"unknown operation {operation!r}; {fix}")
+        yield FieldError((*location, "operation"), f"{operation!r} is not a known operation; {fix}")
     yield from _absent(declared, "scaleSet", location, paths, just_one=False)
 
 
@@ -130,7 +130,7 @@ def _absent(
         return
     found = ["/".join(path) for path in paths if is_called(name, *path)]
     if not found:
-        problem = f"unknown scale set {name!r}"
+        problem = f"names the scale set {name!r}, which does not exist"
     elif just_one and len(found) > 1:
         problem = f"{name!r} matches several scale sets: {', '.join(found[:5])}"
     else:

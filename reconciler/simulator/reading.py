@@ -19,7 +19,7 @@ from reconciler.spec.problem import Problem
 from reconciler.spec.text import text_of
 from reconciler.spec.tree import trees
 
-_EMPTY = "is empty; write `scaleSets:` with a scale set below it, or `scaleSets: []` for none"
+_EMPTY = "the file is empty; write `scaleSets:` with a scale set below it, or `scaleSets: []` for none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,10 @@ def read(path: str | Path) -> FleetFile:
     first = document(found.documents[0].root)
     if not isinstance(first.value, dict):
         problems.append(
-            Problem(first.place, "", f"{first.value!r} is not a mapping; write `name: value` lines")
+            Problem(
+                first.place,
+                "",
+                f"{first.value!r} is not a mapping; write `name: value` lines",
+            )
         )
     return FleetFile(first, tuple(problems))

@@ -87,7 +87,8 @@ def attach(scale_set: ScaleSet, machines: Any, location: Location) -> None:
     """Attach manually created machines. Raises InvalidField if the scale set is not Flexible."""
     if machines and not scale_set.is_flexible:
         raise InvalidField(
-            location, "machines can only be attached to a Flexible scale set; add `orchestration: Flexible`"
+            location,
+            "applies only to a Flexible scale set; add `orchestration: Flexible`",
         )
     for machine in machines:
         scale_set.attach(machine["name"], image_name(machine["image"]) if "image" in machine else None)
@@ -97,7 +98,10 @@ def member_of(scale_set: ScaleSet, instance_id: str, location: Location) -> Inst
     found = scale_set.instances.get(instance_id)
     if found is None:
         there = ", ".join(list(scale_set.instances)[:5]) or "none"
-        raise InvalidField(location, f"unknown instance {instance_id!r}; the scale set starts with {there}")
+        raise InvalidField(
+            location,
+            f"names instance {instance_id!r}, which does not exist; the scale set starts with {there}",
+        )
     return found
 
 
@@ -174,7 +178,7 @@ def _storage(declared: Mapping[str, Any], cloud: Cloud, location: Location) -> d
         if declared["orchestration"] != "Flexible":
             raise InvalidField(
                 (*location, "virtualMachineProfile"),
-                "only a Flexible scale set can have no profile; remove this field",
+                "can be false only for a Flexible scale set; remove this field",
             )
         return None
     if "image" not in declared:

@@ -33,10 +33,13 @@ def publish_details(details: Mapping[str, Any], catalogue: Catalogue, location: 
     kind = kind_of_name(name)
     if "excludeFromLatest" in details and kind not in GALLERIES:
         raise InvalidField(
-            (*location, "excludeFromLatest"), f"{name} is not a version in a gallery; remove this field"
+            (*location, "excludeFromLatest"),
+            f"applies only to a version in a gallery, unlike {name}; remove this field",
         )
     if "deprecation" in details and kind != "platform":
-        raise InvalidField((*location, "deprecation"), f"{name} is not a platform image; remove this field")
+        raise InvalidField(
+            (*location, "deprecation"), f"applies only to a platform image, unlike {name}; remove this field"
+        )
     catalogue.publish(
         name,
         boots=details.get("boots"),

@@ -62,7 +62,7 @@ def inherited_problems(
         else:
             at = ("spec", "rollout", "policy")
             yield Problem(
-                document.values[at], dotted_path(at), f"{dotted_path(field)} of this policy {message}"
+                document.values[at], dotted_path(at), f"does not fit here: its {dotted_path(field)} {message}"
             )
 
 

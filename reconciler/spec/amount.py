@@ -142,5 +142,5 @@ def _percent_error(percent: int, text: str, whole: str) -> str | None:
 
 
 def _too_few(value: int | str, least: int, zero_effect: str) -> str:
-    what = zero_effect if least else "is negative"
-    return f"{value} {what}: write {least} or more, or a percentage such as 20%"
+    what = f"is {value}, which {zero_effect}" if least else f"is {value}, but must not be negative"
+    return f"{what}: write {least} or more, or a percentage such as 20%"

@@ -189,9 +189,9 @@ def _access_problem(path: Path, error: OSError | ValueError) -> Problem:
     elif number in (errno.ENOENT, errno.ENOTDIR) and path.is_symlink():
         message = dead_link(_link_text(path))
     elif number in (errno.ENOENT, errno.ENOTDIR) or number is None:
-        message = "no such file or directory: check the path"
+        message = "does not exist: check the path"
     elif number in (errno.EACCES, errno.EPERM):
-        message = "permission denied: give this user read permission"
+        message = "cannot be read by this user: give it read permission"
     elif number == errno.ENXIO:
         message = not_a_file(Kind.SOCKET)
     else:

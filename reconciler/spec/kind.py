@@ -50,10 +50,12 @@ def kind_of(document: Document) -> tuple[str | None, tuple[Problem, ...]]:
     """
     if not isinstance(document.value, dict):
         fix = f"begin the document with apiVersion: {API_VERSION} and kind: ScaleSet, or {_LIST_IT}"
-        message = f"is {describe_value(document.value)}, but a spec is expected: {fix}"
+        found = describe_value(document.value)
+        message = f"the document is {found}, but a spec is expected: {fix}"
         return None, (Problem(document.place, "", message),)
     if "kind" not in document.value and "scaleSets" in document.value:
-        message = f"is a fleet file, not a spec: check it with `reconciler simulate --check`, or {_LIST_IT}"
+        fix = f"check it with `reconciler simulate --check`, or {_LIST_IT}"
+        message = f"the document is a fleet file, not a spec: {fix}"
         return None, (Problem(document.place, "", message),)
     if "kind" not in document.value:
         guess = _guess(document)

@@ -1,7 +1,12 @@
-"""A validation error and its place: one line with place, field, cause and fix."""
+"""A validation error and its place: one line with place, field, cause and fix.
+
+specs/web.yaml:12:5: spec.image.platform.version is missing: add version: "24.04.202601140"
+specs/web.txt is not a spec file: the name must end in .yaml or .yml
+"""
 
 from dataclasses import dataclass
 
+from reconciler.spec.field import Field, dotted_path
 from reconciler.spec.wording import printable, shorten
 
 _LONGEST_PATH = 1000  # characters of a path that a message repeats as a whole
@@ -23,15 +28,31 @@ class Place:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One validation error. `field` is the dotted path as users write it, or "" for the whole file."""
+    """One validation error.
+
+    `field` is the dotted path as users write it, or "" if the error concerns no field.
+    The message continues the sentence that begins with the field ("is missing"), or with the path if the
+    error concerns a whole file. Otherwise it is a complete sentence.
+    """
 
     place: Place
     field: str
     message: str
 
+    @property
+    def text(self) -> str:
+        """The problem in words. The place is left out, except for the path of a whole file."""
+        subject = self.field if self.place.line else self.place.file
+        return f"{subject} {self.message}" if subject else self.message
+
     def __str__(self) -> str:
-        """The line that `validate` prints: file:line:column: field: cause and fix."""
-        return ": ".join(part for part in (str(self.place), self.field, self.message) if part)
+        """The line that `validate` prints: file:line:column: what is wrong with the field, and the fix."""
+        return f"{self.place}: {self.text}" if self.place.line else self.text
+
+
+def problem_at(place: Place, field: Field, message: str) -> Problem:
+    """A problem with a field, or with the whole document if the field is ()."""
+    return Problem(place, dotted_path(field), message if field else f"the document {message}")
 
 
 def problem_of(path: str, message: str) -> Problem:

@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.spec.document import Document
 from reconciler.spec.field import Field, dotted_path
 from reconciler.spec.precedence import Link
-from reconciler.spec.problem import Place, Problem
+from reconciler.spec.problem import Place, Problem, problem_at
 from reconciler.spec.scale_set import Target
 from reconciler.spec.wording import nearest, one_of, quote, shorten
 
@@ -146,7 +146,7 @@ def _nearest(name: str, named: Mapping[str, SpecDocument], entry: SpecDocument) 
 def _missing_target(
     kind: str, name: str, near: SpecDocument | None, known: Sequence[str], paths: Sequence[str]
 ) -> str:
-    missing = f"there is no {kind} named {quote(name)}"
+    missing = f"names the {kind} {quote(name)}, which does not exist"
     if near:
         return f"{missing}: did you mean {shorten(near.name or '')} ({near.document.place})?"
     if known:
@@ -176,7 +176,7 @@ def _duplicates(
             if entry is kept:
                 continue
             text = message.format(kind=entry.kind, place=kept.document.key(at))
-            problem = Problem(entry.document.key(at), dotted_path(at), text)
+            problem = problem_at(entry.document.key(at), at, text)
             yield entry, [problem]
             if not right:
                 yield kept, [problem]

@@ -17,10 +17,12 @@ def text_of(file: File) -> str | Problem:
     if len(file.content) > LIMIT:
         return size_problem(file.path, len(file.content))
     if file.content.startswith(_LFS_POINTER):
-        message = "is a Git LFS pointer, whose content is not fetched: commit the file itself"
+        message = "the file is a Git LFS pointer, whose content is not fetched: commit the file itself"
         return Problem(Place(file.path), "", message)
     if _is_wide(file.content):
-        return Problem(Place(file.path), "", "looks like UTF-16 or UTF-32, not UTF-8: save the file as UTF-8")
+        return Problem(
+            Place(file.path), "", "the file looks like UTF-16 or UTF-32, not UTF-8: save it as UTF-8"
+        )
     try:
         text = file.content.decode().removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:

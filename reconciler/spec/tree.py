@@ -27,9 +27,9 @@ from yaml.events import (
     SequenceStartEvent,
 )
 
-from reconciler.spec.field import Field, dotted_path
+from reconciler.spec.field import Field
 from reconciler.spec.node import Mapping, Node, Scalar, Sequence, extent
-from reconciler.spec.problem import Place, Problem
+from reconciler.spec.problem import Place, Problem, problem_at
 from reconciler.spec.scalar import atom, meaning
 from reconciler.spec.syntax import syntax_problem
 from reconciler.spec.wording import quote, shorten
@@ -147,15 +147,16 @@ class _Composer:
             value = self.node(next(self.events), (*at, key.text))
             if key.text == "<<":
                 message = (
-                    "merge keys (<<) are not supported: write the fields out, or share a value with an alias"
+                    "contains a merge key (<<), which is not supported: write the fields out, or share "
+                    "a value with an alias"
                 )
-                self.problems.append(Problem(key.place, dotted_path(at), message))
+                self.problems.append(problem_at(key.place, at, message))
             elif key.text in entries:
                 first = entries[key.text][0].place
                 is_second_document = not at and key.text == "apiVersion"
                 instead = ", or begin the second document with ---" if is_second_document else ""
                 message = f"duplicates the field in line {first.line}: remove one of the two{instead}"
-                self.problems.append(Problem(key.place, dotted_path((*at, key.text)), message))
+                self.problems.append(problem_at(key.place, (*at, key.text), message))
             else:
                 entries[key.text] = (key, value)
         below = [node for entry in entries.values() for node in entry]
@@ -171,15 +172,15 @@ class _Composer:
     def key(self, event: Event, at: Field) -> Scalar:
         """The key of an entry. Adds a problem if YAML reads the key as anything but a string."""
         if not isinstance(event, ScalarEvent):
-            message = "a {{ template }}, alias or list cannot be a field name: write a plain string"
+            message = "contains a {{ template }}, alias or list as a field name: write a plain string"
             self.stop(event, at, message)
         key = self.scalar(event, at)
         if not isinstance(key.value, str) and key.text:
-            message = f"the field name is read as {meaning(key.value)}: quote it: {quote(key.text)}"
-            self.problems.append(Problem(key.place, dotted_path((*at, key.text)), message))
+            message = f"is a field name that is read as {meaning(key.value)}: quote it: {quote(key.text)}"
+            self.problems.append(problem_at(key.place, (*at, key.text), message))
         elif not key.text:
-            message = "the field name is missing: write it before the colon"
-            self.problems.append(Problem(key.place, dotted_path(at), message))
+            message = "contains a field without a name: write the name before the colon"
+            self.problems.append(problem_at(key.place, at, message))
         return key
 
     def alias(self, event: AliasEvent, at: Field) -> Node:
@@ -187,11 +188,13 @@ class _Composer:
         name = event.anchor or ""
         if name not in self.anchors:
             anchor = f"&{shorten(name)}"
-            message = f"no anchor {anchor} precedes this alias: add it, or quote the value if * is part of it"
+            message = (
+                f"is an alias that no anchor {anchor} precedes: add it, or quote the value if * is part of it"
+            )
             self.stop(event, at, message)
         node = self.anchors[name]
         if node is None:
-            self.stop(event, at, f"the alias *{shorten(name)} contains itself: write the value out")
+            self.stop(event, at, f"is the alias *{shorten(name)}, which contains itself: write the value out")
         if len(at) + node.height > DEPTH:
             self.stop(event, at[:5], f"is nested more than {DEPTH} levels deep: reduce the nesting")
         self.count(node.size, event, at)
@@ -205,18 +208,17 @@ class _Composer:
     def count(self, nodes: int, event: Event, at: Field) -> None:
         self.nodes += nodes
         if self.nodes > NODES:
-            message = (
-                f"the file has more than {NODES:,} values with aliases expanded: split it into several files"
-            )
+            limit = f"{NODES:,} values, with aliases expanded"
+            message = f"brings the file to more than {limit}: split it into several files"
             self.stop(event, at, message)
 
     def refuse_tag(self, tag: str, place: Place, at: Field) -> None:
         shown = shorten(tag.replace("tag:yaml.org,2002:", "!!"))
-        self.problems.append(Problem(place, dotted_path(at), f"the tag {shown} is not supported: remove it"))
+        self.problems.append(problem_at(place, at, f"has the tag {shown}, which is not supported: remove it"))
 
     def place(self, event: Event) -> Place:
         mark = event.start_mark
         return Place(self.path, mark.line + 1, mark.column + 1) if mark else Place(self.path)
 
     def stop(self, event: Event, at: Field, message: str) -> Never:
-        raise _Stop(Problem(self.place(event), dotted_path(at), message))
+        raise _Stop(problem_at(self.place(event), at, message))

@@ -17,12 +17,12 @@ from reconciler.spec.agreement import field_conflicts
 from reconciler.spec.document import Document
 from reconciler.spec.example import describe_value, example, example_text
 from reconciler.spec.field import Field, dotted_path, schema_field
-from reconciler.spec.problem import Place, Problem
+from reconciler.spec.problem import Place, Problem, problem_at
 from reconciler.spec.rules import atoms, broken_rule, broken_rules
 from reconciler.spec.scalar import Misread, meaning
 from reconciler.spec.shape import fields
 from reconciler.spec.validator import field_validator, validator
-from reconciler.spec.wording import ascii_error, letters, nearest, one_of, quote, shorten
+from reconciler.spec.wording import ascii_error, count, letters, nearest, one_of, quote, shorten
 
 # Problems that are reported for one file. Wording a problem takes milliseconds if it suggests a name, and a
 # file can have 100,000 problems.
@@ -63,7 +63,7 @@ def document_problems(document: Document, kind: str, most: int = MOST_PROBLEMS) 
     )
     findings = [*by_rules, *by_schema]
     if max(len(by_rules), len(by_schema)) > most:
-        message = f"is not checked any further: correct the first {MOST_PROBLEMS:,} problems of this file"
+        message = f"the rest of the document is not checked: correct its first {MOST_PROBLEMS:,} problems"
         unchecked = Problem(document.place, "", message)
         return (*_problems(_reported(findings[: max(0, most)], document)), unchecked)
     found = _reported(findings, document)
@@ -104,7 +104,7 @@ def _reported(findings: Sequence[_Finding], document: Document) -> dict[Field, _
 
 
 def _problems(found: dict[Field, _Finding]) -> tuple[Problem, ...]:
-    return tuple(Problem(each.place, dotted_path(each.field), each.message) for each in found.values())
+    return tuple(problem_at(each.place, each.field, each.message) for each in found.values())
 
 
 def _fault(error: ValidationError) -> _Fault:
@@ -140,7 +140,7 @@ def _findings(fault: _Fault, document: Document, kind: str) -> Iterator[_Finding
         case "oneOf":
             yield from _check_kinds(fault, document)
         case "name":
-            yield _Finding(at, document.key(at), f"{quote(fault.value)} {_label_name_error(fault)}")
+            yield _Finding(at, document.key(at), _label_name_error(fault))
         case _:
             yield _Finding(at, document.values[at], _wrong_value(fault, document, kind))
 
@@ -156,13 +156,13 @@ def _unknown_fields(fault: _Fault, document: Document, kind: str) -> Iterator[_F
         if known_place:
             message, intended = f"does not belong here: move it to {dotted_path(known_place)}", known_place
         elif near:
-            message = f"unknown field: did you mean {near}?"
+            message = f"is not a known field: did you mean {near}?"
         else:
-            message = f"unknown field: expected {one_of(allowed)}"
+            message = f"is not a known field: expected {one_of(allowed)}"
         yield _Finding(field, document.key(field), message, intended=intended)
     if more := unknown[_MANY:]:
         field = (*fault.at, more[0])
-        message = f"unknown field, and {len(more) - 1} more after it: expected {one_of(allowed)}"
+        message = f"is the first of {count(len(more), 'more unknown field')}: expected {one_of(allowed)}"
         yield _Finding(field, document.key(field), message)
 
 

@@ -459,7 +459,7 @@ NOBODY = (
             "web",
             lambda _: [asking(), spec("api", interval="5")],
             [
-                '{specs}/api.yaml:12:13: spec.interval: "5" is not a duration: write it like 5m, 1h30m or 90s',
+                '{specs}/api.yaml:12:13: spec.interval "5" is not a duration: write it like 5m, 1h30m or 90s',
                 "nothing was approved: the specs have errors or cannot be read; fix them first",
             ],
             id="an error in another spec",

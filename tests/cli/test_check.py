@@ -243,7 +243,7 @@ def test_list_by_resource_group_reads_only_the_groups(fleet: Azure, here: Path) 
         pytest.param(
             [spec("web", interval="soon")],
             [
-                'FAIL    specs/web.yaml:12:13: spec.interval: "soon" is not a duration: write it like 5m, 1h30m or 90s'
+                'FAIL    specs/web.yaml:12:13: spec.interval "soon" is not a duration: write it like 5m, 1h30m or 90s'
             ],
             id="specs with errors",
         ),

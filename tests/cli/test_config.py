@@ -178,28 +178,28 @@ def test_the_option_for_specs_replaces_the_repository_of_the_context(config: Pat
         pytest.param(
             "contxts: {}",
             "",
-            ["{file}:1:1: contxts: unknown field: did you mean contexts?"],
+            ["{file}:1:1: contxts is not a known field: did you mean contexts?"],
             id="an unknown field",
         ),
         pytest.param(
             "contexts: {prod: {spec: a}}",
             "",
-            ["{file}:1:19: contexts.prod.spec: unknown field: did you mean specs?"],
+            ["{file}:1:19: contexts.prod.spec is not a known field: did you mean specs?"],
             id="an unknown setting",
         ),
         pytest.param(
             "settings: {sweep: 3, git: ''}",
             "",
             [
-                "{file}:1:19: settings.sweep: is not a string: quote it",
-                "{file}:1:27: settings.git: is empty: set a value, or remove the line",
+                "{file}:1:19: settings.sweep is not a string: quote it",
+                "{file}:1:27: settings.git is empty: set a value, or remove the line",
             ],
             id="two values of a wrong kind",
         ),
         pytest.param(
             "settings: {logFormat: xml}",
             "",
-            ["{file}:1:23: settings.logFormat: is not one of text, json"],
+            ["{file}:1:23: settings.logFormat is not one of text, json"],
             id="a value that is none of the choices",
         ),
         pytest.param(
@@ -208,7 +208,9 @@ def test_the_option_for_specs_replaces_the_repository_of_the_context(config: Pat
             ["{file}: sweep: 'soon' is not a duration of at least a second; write it like 15s, 5m or 1h30m"],
             id="a value that the option refuses",
         ),
-        pytest.param("[]", "", ["{file}:1:1: is not a mapping: write settings: or contexts:"], id="a list"),
+        pytest.param(
+            "[]", "", ["{file}:1:1: the file is not a mapping: write settings: or contexts:"], id="a list"
+        ),
         pytest.param(
             "contexts: {prod: {}}",
             "--context prd",

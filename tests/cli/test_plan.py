@@ -302,8 +302,8 @@ def test_errors_in_the_specs_end_a_plan(fleet: Azure, tmp_path: Path) -> None:
         1,
         [],
         [
-            'error: specs/api.yaml:12:12: spec.suspend: "maybe" is not a boolean: write true or false',
-            'error: specs/web.yaml:12:13: spec.interval: "soon" is not a duration: write it like 5m, 1h30m or 90s',
+            'error: specs/api.yaml:12:12: spec.suspend "maybe" is not a boolean: write true or false',
+            'error: specs/web.yaml:12:13: spec.interval "soon" is not a duration: write it like 5m, 1h30m or 90s',
         ],
     )
 

@@ -112,7 +112,7 @@ def test_errors_in_the_first_specs_are_logged_and_end_it(tmp_path: Path) -> None
     assert (done.code, events(done)) == (
         1,
         [
-            'ERROR specs/web.yaml:12:13: spec.interval: "soon" is not a duration: write it like 5m, 1h30m or 90s'
+            'ERROR specs/web.yaml:12:13: spec.interval "soon" is not a duration: write it like 5m, 1h30m or 90s'
         ],
     )
     assert [line.partition(" UTC, ")[2] for line in done.out] == ["no specs in force"]

@@ -114,7 +114,7 @@ def _child(pid: int) -> int:
 def test_a_commit_with_errors_is_reported_and_changes_nothing(
     world: Azure, remote: Remote, tmp_path: Path
 ) -> None:
-    mistake = 'specs/web.yaml:12:13: spec.interval: "soon" is not a duration: write it like 5m, 1h30m or 90s'
+    mistake = 'specs/web.yaml:12:13: spec.interval "soon" is not a duration: write it like 5m, 1h30m or 90s'
     good = remote.merge("Begin where we are", spec("web", version=OLD))
     with Daemon("--git", remote.url, env=world.environment, cwd=tmp_path) as daemon:
         daemon.started()

@@ -80,7 +80,7 @@ def test_errors_in_the_specs_are_errors(fleet: Azure, tmp_path: Path) -> None:
     done = reconciler("status", *NOBODY, env=fleet.environment, cwd=tmp_path)
     assert (done.code, done.err) == (
         1,
-        [ALONE, "error: specs: no such file or directory: check the path"],
+        [ALONE, "error: specs does not exist: check the path"],
     )
     assert [line.partition(" UTC, ")[2] for line in done.out] == ["no specs in force"]
 

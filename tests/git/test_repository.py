@@ -64,8 +64,8 @@ def test_entries_that_are_not_readable_files_are_problems(remote: Remote) -> Non
     commit = remote.repository().commit()
     assert paths(commit) == ["specs/limit.yaml", "specs/web.yaml"]
     assert problems(commit) == [
-        "specs/large.yaml: is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
-        "specs/module: is a submodule, and submodules are not fetched: commit the specs to this repository",
+        "specs/large.yaml is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
+        "specs/module is a submodule, and submodules are not fetched: commit the specs to this repository",
     ]
 
 
@@ -88,12 +88,12 @@ def test_a_terminal_escape_in_a_subject_is_escaped(remote: Remote) -> None:
 @pytest.mark.parametrize(
     "path, expected",
     [
-        pytest.param("spec", "spec: no such directory in commit {}: did you mean specs?", id="a directory with a similar name"),
-        pytest.param("a/b", "a: no such directory in commit {}: check the path", id="a directory without a similar name"),
-        pytest.param("specs/web.yaml", "specs/web.yaml: is a file: name the directory that contains the specs", id="a path of a file"),
-        pytest.param("link", "link: is a symbolic link, and links are not followed: name the directory that it points to", id="a path of a symbolic link"),
-        pytest.param("docs", "docs: contains no spec files in commit {}: add a file whose name ends in .yaml or .yml", id="a directory without spec files"),
-        pytest.param("sp*", "sp*: no such directory in commit {}: check the path", id="a pattern is treated as a name"),
+        pytest.param("spec", "spec does not exist in commit {}: did you mean specs?", id="a directory with a similar name"),
+        pytest.param("a/b", "a does not exist in commit {}: check the path", id="a directory without a similar name"),
+        pytest.param("specs/web.yaml", "specs/web.yaml is a file: name the directory that contains the specs", id="a path of a file"),
+        pytest.param("link", "link is a symbolic link, and links are not followed: name the directory that it points to", id="a path of a symbolic link"),
+        pytest.param("docs", "docs contains no spec files in commit {}: add a file whose name ends in .yaml or .yml", id="a directory without spec files"),
+        pytest.param("sp*", "sp* does not exist in commit {}: check the path", id="a pattern is treated as a name"),
     ],
 )  # fmt: skip
 def test_a_path_without_specs_is_a_problem_and_not_an_empty_fleet(

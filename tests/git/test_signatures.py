@@ -38,7 +38,7 @@ def of(remote: Remote, **keys: Path) -> Repository:
 def refusal(commit: Commit) -> str:
     assert commit.files == ()
     (problem,) = commit.problems
-    prefix = f"commit {commit.sha[:10]}: "
+    prefix = f"commit {commit.sha[:10]} "
     assert str(problem).startswith(prefix)
     return str(problem).removeprefix(prefix)
 
@@ -71,21 +71,21 @@ def test_a_commit_that_an_allowed_key_signed_is_accepted(remote: Remote, signers
 
 
 def test_a_commit_without_a_signature_is_refused(remote: Remote, signers: Path) -> None:
-    assert refusal(of(remote, allowed_signers=signers).commit()) == f"it is not signed: {FIX}"
+    assert refusal(of(remote, allowed_signers=signers).commit()) == f"is not signed: {FIX}"
     assert remote.repository().commit().problems == (), "no keys, no signature required"
 
 
 def test_a_commit_that_another_key_signed_is_refused(remote: Remote, signers: Path, tmp_path: Path) -> None:
     signed(remote, make_key(tmp_path / "mallory"))
     assert refusal(of(remote, allowed_signers=signers).commit()) == (
-        f"it is signed by an SSH key that is not allowed or not valid at the date of the commit: {FIX}"
+        f"is signed by an SSH key that is not allowed or not valid at the date of the commit: {FIX}"
     )
 
 
 def test_a_key_for_another_purpose_is_refused(remote: Remote, signers: Path, ada: Path) -> None:
     signers.write_text(f'ada namespaces="file" {ada.with_suffix(".pub").read_text()}')
     signed(remote, ada)
-    assert "its signature is bad" in refusal(of(remote, allowed_signers=signers).commit())
+    assert "has a bad signature" in refusal(of(remote, allowed_signers=signers).commit())
 
 
 def test_a_revoked_key_is_refused_whatever_date_a_commit_claims(
@@ -99,13 +99,15 @@ def test_a_revoked_key_is_refused_whatever_date_a_commit_claims(
     assert of(remote, allowed_signers=signers).commit().problems == (), "its author chose the date"
     revoked = tmp_path / "revoked"
     revoked.write_text(key)
-    assert refusal(of(remote, allowed_signers=signers, revoked_keys=revoked).commit()).startswith("it")
+    assert refusal(of(remote, allowed_signers=signers, revoked_keys=revoked).commit()).startswith(
+        ("is ", "has ")
+    )
 
 
 def test_a_signature_of_another_kind_is_refused(remote: Remote, signers: Path, openpgp: Path) -> None:
     sign_openpgp(remote, "ada@example.com")
     assert refusal(of(remote, allowed_signers=signers).commit()) == (
-        f"it is signed by an OpenPGP key that is not allowed: {FIX}"
+        f"is signed by an OpenPGP key that is not allowed: {FIX}"
     )
     assert of(remote, allowed_signers=signers, openpgp_keys=openpgp).commit().problems == ()
 
@@ -195,14 +197,14 @@ def sign_openpgp(remote: Remote, address: str) -> str:
 
 
 def test_openpgp_keys(remote: Remote, openpgp: Path, tmp_path: Path) -> None:
-    assert refusal(of(remote, openpgp_keys=openpgp).commit()) == f"it is not signed: {FIX}"
+    assert refusal(of(remote, openpgp_keys=openpgp).commit()) == f"is not signed: {FIX}"
     sha = sign_openpgp(remote, "ada@example.com")
     commit = of(remote, openpgp_keys=openpgp).commit()
     assert (commit.sha, commit.problems) == (sha, ())
     new_key("mallory@example.com")
     sign_openpgp(remote, "mallory@example.com")
     assert refusal(of(remote, openpgp_keys=openpgp).commit()) == (
-        f"it is signed by an OpenPGP key that is not allowed: {FIX}"
+        f"is signed by an OpenPGP key that is not allowed: {FIX}"
     )
     both = exported(tmp_path / "both.asc", "ada@example.com", "mallory@example.com")
     assert of(remote, openpgp_keys=both).commit().problems == ()
@@ -224,7 +226,7 @@ def test_a_revoked_openpgp_key_is_refused(remote: Remote, openpgp: Path, tmp_pat
     gpg("--import", str(revocation))
     revoked = exported(tmp_path / "revoked.asc", "ada@example.com")
     assert refusal(of(remote, openpgp_keys=revoked).commit()) == (
-        f"it is signed by an OpenPGP key that is revoked: {FIX}"
+        f"is signed by an OpenPGP key that is revoked: {FIX}"
     )
     assert of(remote, openpgp_keys=openpgp).commit().problems == (), "with the keys from before"
 

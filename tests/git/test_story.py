@@ -29,7 +29,7 @@ from tests.stories.world import FIX, NEW, OLD, scale_set, spec
 
 SECRET = "a secret"
 SLIP = {"intervall": "1h"}
-ERROR = "specs/api.yaml:12:3: spec.intervall: unknown field: did you mean interval?"
+ERROR = "specs/api.yaml:12:3: spec.intervall is not a known field: did you mean interval?"
 
 
 @pytest.fixture

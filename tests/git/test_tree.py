@@ -78,12 +78,12 @@ def test_a_file_that_is_missing_from_the_clone_is_fetched_or_reported(git: Run) 
     [
         pytest.param(
             b"x" * 4096,
-            "web.yaml: is a broken symbolic link to a path of 4,096 bytes: fix or remove the link",
+            "web.yaml is a broken symbolic link to a path of 4,096 bytes: fix or remove the link",
             id="a link that is longer than a path",
         ),
         pytest.param(
             b"",
-            "web.yaml: is a broken symbolic link to a path of 0 bytes: fix or remove the link",
+            "web.yaml is a broken symbolic link to a path of 0 bytes: fix or remove the link",
             id="an empty link",
         ),
     ],
@@ -97,7 +97,7 @@ def test_an_ignore_file_that_is_a_submodule_is_named_and_nothing_is_corrupt(git:
     sha = tree(git, {b".reconcilerignore": ("160000", b""), b"web.yaml": ("100644", b"a: 1\n")})
     found = Tree().spec_files(git, sha, "")
     assert [str(each) for each in found.problems] == [
-        ".reconcilerignore: is a submodule, not a file: remove it or name a file"
+        ".reconcilerignore is a submodule, not a file: remove it or name a file"
     ]
 
 
@@ -116,5 +116,5 @@ def test_directories_that_repeat_are_not_expanded(tmp_path: Path) -> None:
             below = run(["mktree"], "".join(rows).encode())
         found = Tree().spec_files(run, below.decode().strip(), "")
     assert [str(each) for each in found.problems] == [
-        ".: contains more than fits into memory: name a directory that contains only the specs"
+        ". contains more than fits into memory: name a directory that contains only the specs"
     ]

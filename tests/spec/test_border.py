@@ -37,7 +37,7 @@ def declared(*documents: dict[str, Any], shard: Shard | None = EMEA, **fleet: An
 
 
 def messages(found: Declared) -> list[str]:
-    return [f"{each.place.file}: {each.field}: {each.message}" for each in found.problems]
+    return [f"{each.place.file}: {each.text}" for each in found.problems]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_shard_declares_the_scale_sets_that_it_selects(shard: Shard | None, na
         pytest.param(
             [scale_set("web", "emea", dependsOn=["db"]), scale_set("db")],
             [
-                "web.yaml: spec.dependsOn[0]: makes web wait for db, but no daemon knows both: shard emea selects "
+                "web.yaml: spec.dependsOn[0] makes web wait for db, but no daemon knows both: shard emea selects "
                 "web, and not db; put both into one shard, or remove this name"
             ],
             id="one inside depends on one outside",
@@ -79,7 +79,7 @@ def test_a_shard_declares_the_scale_sets_that_it_selects(shard: Shard | None, na
         pytest.param(
             [scale_set("web", dependsOn=["db"], version=FIX), scale_set("db", "emea")],
             [
-                "web.yaml: spec.dependsOn[0]: makes web wait for db, but no daemon knows both: shard emea selects "
+                "web.yaml: spec.dependsOn[0] makes web wait for db, but no daemon knows both: shard emea selects "
                 "db, and not web; put both into one shard, or remove this name"
             ],
             id="one outside depends on one inside",
@@ -87,7 +87,7 @@ def test_a_shard_declares_the_scale_sets_that_it_selects(shard: Shard | None, na
         pytest.param(
             [scale_set("web", "emea", wave=2), scale_set("b", wave=1), scale_set("a", wave=1)],
             [
-                "web.yaml: spec.wave: makes web wait for a in a lower wave of the same image, but no daemon knows "
+                "web.yaml: spec.wave makes web wait for a in a lower wave of the same image, but no daemon knows "
                 "both: shard emea selects web, and not a; put both into one shard, or give both the same wave"
             ],
             id="one inside is in a higher wave",
@@ -95,7 +95,7 @@ def test_a_shard_declares_the_scale_sets_that_it_selects(shard: Shard | None, na
         pytest.param(
             [scale_set("web", wave=1), scale_set("db", "emea")],
             [
-                "web.yaml: spec.wave: makes web wait for db in a lower wave of the same image, but no daemon knows "
+                "web.yaml: spec.wave makes web wait for db in a lower wave of the same image, but no daemon knows "
                 "both: shard emea selects db, and not web; put both into one shard, or give both the same wave"
             ],
             id="one outside is in a higher wave",
@@ -165,13 +165,13 @@ def test_a_count_that_each_shard_would_have_for_itself_is_an_error(
     [
         pytest.param(
             [of_all(), scale_set("web", "apac"), scale_set("db")],
-            ["shard emea: selects none of 2 scale sets: correct its selector or subscriptions"],
+            ["shard emea selects none of 2 scale sets: correct its selector or subscriptions"],
             id="it selects nothing",
         ),
         pytest.param(
             [scale_set("web", "emea")],
             [
-                "shard emea: needs a document of kind Fleet, because its name and that of the shard keep two "
+                "shard emea needs a document of kind Fleet, because its name and that of the shard keep two "
                 "shards from acting for one scale set: add one"
             ],
             id="no Fleet",

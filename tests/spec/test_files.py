@@ -79,18 +79,18 @@ def test_every_unreadable_path_is_a_problem(there: Path) -> None:
     assert read(*names, "socket.yaml", "large.yaml/a.yaml", "/dev/zero", "nul\0.yaml") == (
         [],
         [
-            "/dev/zero: is not a spec file: the name must end in .yaml or .yml",
-            "dir.yaml: is a directory, but its name ends in .yaml or .yml: rename the directory",
-            "empty: contains no spec files: add a file whose name ends in .yaml or .yml",
-            "large.yaml: is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
-            "large.yaml/a.yaml: no such file or directory: check the path",
-            "lost.yaml: is a broken symbolic link to nowhere: fix or remove the link",
-            "missing.yaml: no such file or directory: check the path",
-            "nul\\x00.yaml: no such file or directory: check the path",
-            "pipe.yaml: is a named pipe, not a file: remove it or name a file",
-            "round.yaml: is part of a loop of symbolic links: remove it or point it to a file",
-            "socket.yaml: is a socket, not a file: remove it or name a file",
-            "spec.json: is not a spec file: the name must end in .yaml or .yml",
+            "/dev/zero is not a spec file: the name must end in .yaml or .yml",
+            "dir.yaml is a directory, but its name ends in .yaml or .yml: rename the directory",
+            "empty contains no spec files: add a file whose name ends in .yaml or .yml",
+            "large.yaml is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
+            "large.yaml/a.yaml does not exist: check the path",
+            "lost.yaml is a broken symbolic link to nowhere: fix or remove the link",
+            "missing.yaml does not exist: check the path",
+            "nul\\x00.yaml does not exist: check the path",
+            "pipe.yaml is a named pipe, not a file: remove it or name a file",
+            "round.yaml is part of a loop of symbolic links: remove it or point it to a file",
+            "socket.yaml is a socket, not a file: remove it or name a file",
+            "spec.json is not a spec file: the name must end in .yaml or .yml",
         ],
     )
     listener.close()
@@ -106,10 +106,10 @@ def test_unreadable_paths_in_a_directory_are_problems(there: Path) -> None:
     assert read("specs") == (
         ["specs/a.yaml"],
         [
-            "specs/dir.yaml: is a directory, but its name ends in .yaml or .yml: rename the directory",
-            "specs/lost.yaml: is a broken symbolic link to nowhere: fix or remove the link",
-            "specs/pipe.yaml: is a named pipe, not a file: remove it or name a file",
-            "specs/up: is a symbolic link to .., outside specs, and is not followed: move the directory below specs",
+            "specs/dir.yaml is a directory, but its name ends in .yaml or .yml: rename the directory",
+            "specs/lost.yaml is a broken symbolic link to nowhere: fix or remove the link",
+            "specs/pipe.yaml is a named pipe, not a file: remove it or name a file",
+            "specs/up is a symbolic link to .., outside specs, and is not followed: move the directory below specs",
         ],
     )
 
@@ -148,7 +148,7 @@ def test_a_path_without_read_permission_is_a_problem(locked_away: Path) -> None:
     assert read(str(locked_away)) == (
         [],
         [
-            f"{locked_away}/secret.yaml: permission denied: give this user read permission",
-            f"{locked_away}/vault: permission denied: give this user read permission",
+            f"{locked_away}/secret.yaml cannot be read by this user: give it read permission",
+            f"{locked_away}/vault cannot be read by this user: give it read permission",
         ],
     )

@@ -23,25 +23,25 @@ MOVE = "does not belong here: move it to"
         pytest.param(
             "suspend: false",
             "suspend: {}\n  reason: x",
-            [f"21:3: spec.reason: {MOVE} spec.suspend.reason"],
+            [f"21:3: spec.reason {MOVE} spec.suspend.reason"],
             id="the reason of a suspension beside it",
         ),
         pytest.param(
             '      version: "24.04.202601140"\n',
             "  version: 1.0.0\n",
-            [f"16:3: spec.version: {MOVE} spec.image.platform.version"],
+            [f"16:3: spec.version {MOVE} spec.image.platform.version"],
             id="the version of an image beside it",
         ),
         pytest.param(
             "{by: auto",
             "{schedule: x, windows: [{kind: allow, duration: 1h}], by: auto",
-            [f"17:13: spec.rollout.schedule: {MOVE} spec.rollout.windows[0].schedule"],
+            [f"17:13: spec.rollout.schedule {MOVE} spec.rollout.windows[0].schedule"],
             id="the schedule of a window beside it",
         ),
         pytest.param(
             "{by: auto",
             "{url: x, checks: [{name: a, http: {}}], by: auto",
-            [f"17:13: spec.rollout.url: {MOVE} spec.rollout.checks[0].http.url"],
+            [f"17:13: spec.rollout.url {MOVE} spec.rollout.checks[0].http.url"],
             id="the URL of a check beside it",
         ),
     ],
@@ -61,7 +61,7 @@ def test_a_suspension_without_its_reason_counts_as_true(web: str) -> None:
 
 def test_an_urgent_image_without_its_version_is_reported(lines: Callable[..., list[str]]) -> None:
     assert lines(URGENT) == [
-        f"web.yaml:5:3: spec.version: {MOVE} spec.urgent.image.platform.version",
+        f"web.yaml:5:3: spec.version {MOVE} spec.urgent.image.platform.version",
     ]
 
 
@@ -91,7 +91,7 @@ def test_a_name_is_escaped_where_it_is_suggested(
     text = web.replace("  interval: 1h", f"  dependsOn: [{missing}]")
     other = web.replace("  name: web\n", f"  name: {name}\n", 1).replace("    name: web", "    name: api")
     assert [each for each in lines(text, other=other) if "dependsOn" in each] == [
-        f'web.yaml:19:15: spec.dependsOn[0]: there is no ScaleSet named "{missing}": {hint.format(shown)}'
+        f'web.yaml:19:15: spec.dependsOn[0] names the ScaleSet "{missing}", which does not exist: {hint.format(shown)}'
     ]
 
 
@@ -144,7 +144,7 @@ def test_a_file_with_very_many_problems_is_checked_in_part(web: str, lines: Call
     labels = ", ".join(f"a b{number}: x" for number in range(1001))
     text = web.replace("{env: prod}", f"{{{labels}}}")
     found = lines(f"{text}---\n{web.replace('web', 'api')}")
-    unchecked = "is not checked any further: correct the first 1,000 problems of this file"
+    unchecked = "the rest of the document is not checked: correct its first 1,000 problems"
     assert len(found) == 1002
     assert [line for line in found if "metadata.labels" not in line] == [
         f"web.yaml:1:1: {unchecked}",
@@ -173,7 +173,7 @@ def test_a_long_cycle_is_named_by_its_first_links(web: str, lines: Callable[...,
     }
     (line,) = lines(**texts)
     assert line.startswith(
-        "a0.yaml:19:15: spec.dependsOn[0]: is part of a dependency cycle: a0 waits for a1 (dependsOn), "
+        "a0.yaml:19:15: spec.dependsOn[0] is part of a dependency cycle: a0 waits for a1 (dependsOn), "
     )
     assert line.endswith("a4 waits for a5 (dependsOn), and 5 more; remove or change one of these")
 

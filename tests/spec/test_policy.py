@@ -102,50 +102,50 @@ def test_a_canary_is_an_amount_or_a_list_of_ids(
     [
         pytest.param(
             "{policy: carefull}",
-            '17:21: spec.rollout.policy: there is no RolloutPolicy named "carefull": did you mean careful '
+            '17:21: spec.rollout.policy names the RolloutPolicy "carefull", which does not exist: did you mean careful '
             "(policies.yaml:1:1)?",
             id="a policy that is not declared",
         ),
         pytest.param(
             "{canary: 1}",
-            "17:21: spec.rollout.canary: is the number 1, but a mapping is expected: write canary with instances below it",
+            "17:21: spec.rollout.canary is the number 1, but a mapping is expected: write canary with instances below it",
             id="a number instead of a canary",
         ),
         pytest.param(
             "{canary: {soak: 5m}}",
-            "17:13: spec.rollout.canary.instances: is missing: add instances: 1",
+            "17:13: spec.rollout.canary.instances is missing: add instances: 1",
             id="a canary without instances",
         ),
         pytest.param(
             "{canary: {instances: 0}}",
-            "17:33: spec.rollout.canary.instances: 0 would never upgrade anything: write 1 or more, or a percentage such "
+            "17:33: spec.rollout.canary.instances is 0, which would never upgrade anything: write 1 or more, or a percentage such "
             "as 20%",
             id="a canary of 0 instances",
         ),
         pytest.param(
             "{canary: {instances: [3]}}",
-            '17:34: spec.rollout.canary.instances[0]: is read as the number 3: quote it: "3"',
+            '17:34: spec.rollout.canary.instances[0] is read as the number 3: quote it: "3"',
             id="an instance id without quotes",
         ),
         pytest.param(
             '{canary: {instances: ["3", "*"]}}',
-            '17:39: spec.rollout.canary.instances[1]: "*" is not an instance id: write an id that `az vmss '
+            '17:39: spec.rollout.canary.instances[1] "*" is not an instance id: write an id that `az vmss '
             "list-instances` prints",
             id="a star as an instance id",
         ),
         pytest.param(
             "{canary: {instances: []}}",
-            "17:33: spec.rollout.canary.instances: is an empty list: write instances: 1",
+            "17:33: spec.rollout.canary.instances is an empty list: write instances: 1",
             id="an empty list of instance ids",
         ),
         pytest.param(
             "{soak: 25h}",
-            '17:19: spec.rollout.soak: "25h" is too long: write 24h or less',
+            '17:19: spec.rollout.soak "25h" is too long: write 24h or less',
             id="a soak that is too long",
         ),
         pytest.param(
             "{soak: 5}",
-            "17:19: spec.rollout.soak: is 5, a number without a unit: write 5s",
+            "17:19: spec.rollout.soak is 5, a number without a unit: write 5s",
             id="a soak without a unit",
         ),
     ],
@@ -163,13 +163,13 @@ def test_an_error_in_a_rollout_is_reported_with_its_place_and_fix(
         pytest.param(
             "maxBatch: 10%",
             "maxBatch: 120%",
-            '4:63: spec.maxBatch: "120%" is more than the whole scale set: write 100% or less',
+            '4:63: spec.maxBatch "120%" is more than the whole scale set: write 100% or less',
             id="an invalid amount",
         ),
         pytest.param(
             "by: zone",
             "policy: other",
-            "4:8: spec.policy: unknown field: expected by, order, canary, maxBatch, maxUnavailable, maxUnhealthy, "
+            "4:8: spec.policy is not a known field: expected by, order, canary, maxBatch, maxUnavailable, maxUnhealthy, "
             "maxUnhealthyUpgraded, soak, bakeTime, converge, onFailure, requireWayBack, progressDeadline, deadline, approval, approver, windows "
             "or checks",
             id="a policy of a policy",
@@ -177,7 +177,7 @@ def test_an_error_in_a_rollout_is_reported_with_its_place_and_fix(
         pytest.param(
             "kind: RolloutPolicy\n",
             "",
-            "1:1: kind: is missing: add kind: RolloutPolicy",
+            "1:1: kind is missing: add kind: RolloutPolicy",
             id="a policy without a kind",
         ),
     ],

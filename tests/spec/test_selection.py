@@ -80,8 +80,8 @@ OUTSIDE = "and is not followed: move the {} below specs"
                 ["specs/a.yaml"],
                 [],
                 [
-                    "specs/api.YAML: is not read, because its name ends in .YAML: rename it to .yaml",
-                    "specs/b.Yml: is not read, because its name ends in .Yml: rename it to .yml",
+                    "specs/api.YAML is not read, because its name ends in .YAML: rename it to .yaml",
+                    "specs/b.Yml is not read, because its name ends in .Yml: rename it to .yml",
                 ],
                 0,
             ),
@@ -89,7 +89,7 @@ OUTSIDE = "and is not followed: move the {} below specs"
         ),
         pytest.param(
             {"a.yaml": SPEC, "web.json": '{"apiVersion": "vmss-reconciler/v1alpha1"}', "renovate.json": "{}"},
-            Found(["specs/a.yaml"], [], ["specs/web.json: is a spec in JSON and is not read: rename it to end in .yaml"], 0),
+            Found(["specs/a.yaml"], [], ["specs/web.json is a spec in JSON and is not read: rename it to end in .yaml"], 0),
             id="a spec in JSON is a warning and other JSON is not",
         ),
         pytest.param(
@@ -134,17 +134,17 @@ OUTSIDE = "and is not followed: move the {} below specs"
         ),
         pytest.param(
             {"a.yaml": SPEC, "base.yaml": Path("../base/base.yaml"), "../base/base.yaml": SPEC},
-            Found(["specs/a.yaml"], [f"specs/base.yaml: is a symbolic link to ../base/base.yaml, outside specs, {OUTSIDE.format('file')}"], [], 0),
+            Found(["specs/a.yaml"], [f"specs/base.yaml is a symbolic link to ../base/base.yaml, outside specs, {OUTSIDE.format('file')}"], [], 0),
             id="a link to a file outside the path is refused",
         ),
         pytest.param(
             {"a.yaml": SPEC, "evil.yaml": Path("/etc/passwd")},
-            Found(["specs/a.yaml"], [f"specs/evil.yaml: is a symbolic link to /etc/passwd, outside specs, {OUTSIDE.format('file')}"], [], 0),
+            Found(["specs/a.yaml"], [f"specs/evil.yaml is a symbolic link to /etc/passwd, outside specs, {OUTSIDE.format('file')}"], [], 0),
             id="a link to a file of the machine is refused",
         ),
         pytest.param(
             {"a.yaml": SPEC, "team.d": Path("../base"), "../base/base.yaml": SPEC},
-            Found(["specs/a.yaml"], [f"specs/team.d: is a symbolic link to ../base, outside specs, {OUTSIDE.format('directory')}"], [], 0),
+            Found(["specs/a.yaml"], [f"specs/team.d is a symbolic link to ../base, outside specs, {OUTSIDE.format('directory')}"], [], 0),
             id="a link to a directory outside the path is refused",
         ),
         pytest.param(
@@ -157,8 +157,8 @@ OUTSIDE = "and is not followed: move the {} below specs"
             Found(
                 ["specs/a.yaml"],
                 [
-                    "specs/lost.yaml: is a broken symbolic link to nowhere: fix or remove the link",
-                    "specs/round.yaml: is part of a loop of symbolic links: remove it or point it to a file",
+                    "specs/lost.yaml is a broken symbolic link to nowhere: fix or remove the link",
+                    "specs/round.yaml is part of a loop of symbolic links: remove it or point it to a file",
                 ],
                 [],
                 0,
@@ -167,17 +167,17 @@ OUTSIDE = "and is not followed: move the {} below specs"
         ),
         pytest.param(
             {"a.yaml": SPEC, "x.yaml/b.yaml": SPEC},
-            Found(["specs/a.yaml"], ["specs/x.yaml: is a directory, but its name ends in .yaml or .yml: rename the directory"], [], 0),
+            Found(["specs/a.yaml"], ["specs/x.yaml is a directory, but its name ends in .yaml or .yml: rename the directory"], [], 0),
             id="a directory with the name of a spec is an error",
         ),
         pytest.param(
             {"a.yaml": SPEC, ".reconcilerignore/a.yaml": ""},
-            Found(["specs/a.yaml"], ["specs/.reconcilerignore: is a directory, not a file: remove it or name a file"], [], 0),
+            Found(["specs/a.yaml"], ["specs/.reconcilerignore is a directory, not a file: remove it or name a file"], [], 0),
             id="an ignore file that is a directory is an error",
         ),
         pytest.param(
             {"a.yaml": SPEC, ".reconcilerignore": Path("x"), "x/README": ""},
-            Found(["specs/a.yaml"], ["specs/.reconcilerignore: is a directory, not a file: remove it or name a file"], [], 0),
+            Found(["specs/a.yaml"], ["specs/.reconcilerignore is a directory, not a file: remove it or name a file"], [], 0),
             id="an ignore file that is a link to a directory is an error",
         ),
         pytest.param(
@@ -189,7 +189,7 @@ OUTSIDE = "and is not followed: move the {} below specs"
             {"a.yaml": SPEC, ".reconcilerignore": "a.yaml\n" * 501},
             Found(
                 ["specs/a.yaml"],
-                ["specs/.reconcilerignore: has more than 500 patterns: write fewer, such as one for a directory"],
+                ["specs/.reconcilerignore has more than 500 patterns: write fewer, such as one for a directory"],
                 [],
                 0,
             ),
@@ -197,14 +197,14 @@ OUTSIDE = "and is not followed: move the {} below specs"
         ),
         pytest.param(
             {"a.yaml": SPEC, f"{'d/' * 101}b.yaml": SPEC},
-            Found(["specs/a.yaml"], [f"specs/{'d/' * 100}d: is below more than 100 directories: move it up"], [], 0),
+            Found(["specs/a.yaml"], [f"specs/{'d/' * 100}d is below more than 100 directories: move it up"], [], 0),
             id="a spec below too many directories is an error",
         ),
         pytest.param(
             {"a.yaml": SPEC, "long.yaml": Path("x" * 200)},
             Found(
                 ["specs/a.yaml"],
-                [f"specs/long.yaml: is a broken symbolic link to {'x' * 50}…{'x' * 30}: fix or remove the link"],
+                [f"specs/long.yaml is a broken symbolic link to {'x' * 50}…{'x' * 30}: fix or remove the link"],
                 [],
                 0,
             ),
@@ -214,7 +214,7 @@ OUTSIDE = "and is not followed: move the {} below specs"
             {"a.yaml": SPEC, "b.yaml": Path("nowhere/../a.yaml")},
             Found(
                 ["specs/a.yaml"],
-                ["specs/b.yaml: is a broken symbolic link to nowhere/../a.yaml: fix or remove the link"],
+                ["specs/b.yaml is a broken symbolic link to nowhere/../a.yaml: fix or remove the link"],
                 [],
                 0,
             ),
@@ -285,5 +285,5 @@ def test_an_ignore_file_that_is_not_text_is_an_error(tmp_path: Path, monkeypatch
     (tmp_path / "specs" / "a.yaml").write_text(SPEC)
     (tmp_path / "specs" / ".reconcilerignore").write_bytes(b"\xff")
     assert [str(each) for each in read_paths([Path("specs")]).problems] == [
-        "specs/.reconcilerignore: is not UTF-8: save the file as UTF-8"
+        "specs/.reconcilerignore is not UTF-8: save the file as UTF-8"
     ]

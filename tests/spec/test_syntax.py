@@ -14,12 +14,12 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 CHAIN = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [[[[[*a{n - 1}]]]]]\n" for n in range(1, 12))
 DEEP = "is nested more than 40 levels deep: reduce the nesting"
-MANY = "the file has more than 100,000 values with aliases expanded: split it into several files"
+MANY = "brings the file to more than 100,000 values, with aliases expanded: split it into several files"
 TAB = "tabs cannot be used for indentation: use spaces"
 UNLIKE = "inconsistent indentation: begin this line in the same column as the lines it belongs to"
 COLON = "unexpected second colon: quote the value if the colon is part of it, or correct the indentation"
 BEYOND = "unexpected text after the value: quote the whole value, or remove the text"
-NO_NAME = "a {{ template }}, alias or list cannot be a field name: write a plain string"
+NO_NAME = "contains a {{ template }}, alias or list as a field name: write a plain string"
 ESCAPE = "invalid escape sequence in double quotes: double the backslash or use single quotes"
 
 CASES = [
@@ -60,26 +60,26 @@ CASES = [
         id="an unclosed bracket",
     ),
     pytest.param("a: }\n", "1:4: a value is missing here: write one, or quote it if it begins with a bracket", id="a closing brace as a value"),
-    pytest.param("a: *x\n", "1:4: a: no anchor &x precedes this alias: add it, or quote the value if * is part of it", id="an alias without an anchor"),
-    pytest.param("a: &x [*x]\n", "1:8: a[0]: the alias *x contains itself: write the value out", id="an alias that contains itself"),
-    pytest.param("a: &x\n  <<: *y\n", '2:7: a."<<": no anchor &y precedes this alias: add it, or quote the value if * is part of it', id="a merge key with an alias without an anchor"),
+    pytest.param("a: *x\n", "1:4: a is an alias that no anchor &x precedes: add it, or quote the value if * is part of it", id="an alias without an anchor"),
+    pytest.param("a: &x [*x]\n", "1:8: a[0] is the alias *x, which contains itself: write the value out", id="an alias that contains itself"),
+    pytest.param("a: &x\n  <<: *y\n", '2:7: a."<<" is an alias that no anchor &y precedes: add it, or quote the value if * is part of it', id="a merge key with an alias without an anchor"),
     pytest.param(
         "b: {c: 1}\na:\n  <<: {c: 1}\n",
-        "3:3: a: merge keys (<<) are not supported: write the fields out, or share a value with an alias",
+        "3:3: a contains a merge key (<<), which is not supported: write the fields out, or share a value with an alias",
         id="a merge key",
     ),
-    pytest.param("a: {{ x }}\n", f"1:5: a: {NO_NAME}", id="a template"),
-    pytest.param("? [a]\n: b\n", f"1:3: {NO_NAME}", id="a list as a field name"),
-    pytest.param("a: !!python/object:os.system x\n", "1:4: a: the tag !!python/object:os.system is not supported: remove it", id="a Python tag"),
-    pytest.param("a: !!int 5\n", "1:4: a: the tag !!int is not supported: remove it", id="a YAML tag for a number"),
+    pytest.param("a: {{ x }}\n", f"1:5: a {NO_NAME}", id="a template"),
+    pytest.param("? [a]\n: b\n", f"1:3: the document {NO_NAME}", id="a list as a field name"),
+    pytest.param("a: !!python/object:os.system x\n", "1:4: a has the tag !!python/object:os.system, which is not supported: remove it", id="a Python tag"),
+    pytest.param("a: !!int 5\n", "1:4: a has the tag !!int, which is not supported: remove it", id="a YAML tag for a number"),
     pytest.param("a: !x!y z\n", "1:4: a value cannot begin with !: quote it", id="a tag with an undefined handle"),
-    pytest.param("a: 1\nb: 2\na: 3\n", "3:1: a: duplicates the field in line 1: remove one of the two", id="a duplicate field"),
-    pytest.param("apiVersion: a\napiVersion: b\n", "2:1: apiVersion: duplicates the field in line 1: remove one of the two, or begin the second document with ---", id="two documents that nothing separates"),
-    pytest.param("? \n: x\n", "1:2: the field name is missing: write it before the colon", id="a field without a name"),
-    pytest.param(LAUGHS, f"6:8: f[0]: {MANY}", id="a billion laughs"),
-    pytest.param("[" * 100_000, f"1:41: [0][0][0][0][0]: {DEEP}", id="a hundred thousand brackets"),
-    pytest.param("{a: " * 100_000, f"1:161: a.a.a.a.a: {DEEP}", id="a hundred thousand braces"),
-    pytest.param(CHAIN, f"9:14: a8[0][0][0][0]: {DEEP}", id="deep nesting through aliases"),
+    pytest.param("a: 1\nb: 2\na: 3\n", "3:1: a duplicates the field in line 1: remove one of the two", id="a duplicate field"),
+    pytest.param("apiVersion: a\napiVersion: b\n", "2:1: apiVersion duplicates the field in line 1: remove one of the two, or begin the second document with ---", id="two documents that nothing separates"),
+    pytest.param("? \n: x\n", "1:2: the document contains a field without a name: write the name before the colon", id="a field without a name"),
+    pytest.param(LAUGHS, f"6:8: f[0] {MANY}", id="a billion laughs"),
+    pytest.param("[" * 100_000, f"1:41: [0][0][0][0][0] {DEEP}", id="a hundred thousand brackets"),
+    pytest.param("{a: " * 100_000, f"1:161: a.a.a.a.a {DEEP}", id="a hundred thousand braces"),
+    pytest.param(CHAIN, f"9:14: a8[0][0][0][0] {DEEP}", id="deep nesting through aliases"),
 ]  # fmt: skip
 
 
@@ -120,12 +120,12 @@ BYTES = [
     ),
     pytest.param(
         "a: 1\n".encode("utf-16"),
-        "web.yaml:1:1: looks like UTF-16 or UTF-32, not UTF-8: save the file as UTF-8",
+        "web.yaml:1:1: the file looks like UTF-16 or UTF-32, not UTF-8: save it as UTF-8",
         id="UTF-16 with its mark",
     ),
     pytest.param(
         "a: 1\n".encode("utf-16-be"),
-        "web.yaml:1:1: looks like UTF-16 or UTF-32, not UTF-8: save the file as UTF-8",
+        "web.yaml:1:1: the file looks like UTF-16 or UTF-32, not UTF-8: save it as UTF-8",
         id="UTF-16 without its mark",
     ),
     pytest.param(
@@ -140,7 +140,7 @@ BYTES = [
     ),
     pytest.param(
         b"#" * (1024 * 1024 + 1),
-        "web.yaml: is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
+        "web.yaml is 1,048,577 bytes, over the limit of 1,048,576: split it into several files",
         id="a byte over the limit",
     ),
 ]

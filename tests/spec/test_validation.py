@@ -24,16 +24,16 @@ def row(sentence: str, old: str, new: str, *expected: str) -> object:
 
 
 def version(text: str, expected: str, sentence: str) -> object:
-    return row(sentence, VERSION, f"version: {text}", f"16:16: spec.image.platform.version: {expected}")
+    return row(sentence, VERSION, f"version: {text}", f"16:16: spec.image.platform.version {expected}")
 
 
 def interval(text: str, expected: str, sentence: str) -> object:
-    return row(sentence, "interval: 1h", f"interval: {text}", f"19:13: spec.interval: {expected}")
+    return row(sentence, "interval: 1h", f"interval: {text}", f"19:13: spec.interval {expected}")
 
 
 def batch(text: str, expected: str, sentence: str) -> object:
     new = f"maxBatch: {text}"
-    return row(sentence, "maxBatch: 20%", new, f"17:33: spec.rollout.maxBatch: {expected}")
+    return row(sentence, "maxBatch: 20%", new, f"17:33: spec.rollout.maxBatch {expected}")
 
 
 def image(new: str, sentence: str, *expected: str) -> object:
@@ -42,7 +42,7 @@ def image(new: str, sentence: str, *expected: str) -> object:
 
 def by_id(kind: str, text: str, expected: str, sentence: str) -> object:
     column = len(f"    {kind}: {{id: ") + 1
-    line = f"12:{column}: spec.image.{kind}.id: {expected}"
+    line = f"12:{column}: spec.image.{kind}.id {expected}"
     return image(f'{kind}: {{id: "{text}"}}', sentence, line)
 
 
@@ -75,62 +75,62 @@ READ_AS_SOMETHING_ELSE = [
         "a required field without a value",
         VERSION,
         "version:",
-        '16:15: spec.image.platform.version: is empty: write version: "24.04.202601140"',
+        '16:15: spec.image.platform.version is empty: write version: "24.04.202601140"',
     ),
     row(
         "a label that is a number",
         "{env: prod}",
         "{wave: 2}",
-        '5:18: metadata.labels.wave: is read as the number 2: quote it: wave: "2"',
+        '5:18: metadata.labels.wave is read as the number 2: quote it: wave: "2"',
     ),
     row(
         "a label that some readers take for a boolean",
         "{env: prod}",
         "{canary: on}",
-        '5:20: metadata.labels.canary: is read as the boolean true: quote it: canary: "on"',
+        '5:20: metadata.labels.canary is read as the boolean true: quote it: canary: "on"',
     ),
     row(
         "a label that is a date",
         "{env: prod}",
         "{since: 2024-01-01}",
-        '5:19: metadata.labels.since: is read as a date: quote it: since: "2024-01-01"',
+        '5:19: metadata.labels.since is read as a date: quote it: since: "2024-01-01"',
     ),
     row(
         "a label that YAML 1.1 reads as a base-60 number",
         "{env: prod}",
         "{at: 1:30}",
-        '5:16: metadata.labels.at: is read as the number 90: quote it: at: "1:30"; also, "1:30" is not a label'
+        '5:16: metadata.labels.at is read as the number 90: quote it: at: "1:30"; also, "1:30" is not a label'
         " value: use letters, digits, _ - . and begin and end it with a letter or digit",
     ),
     row(
         "a label name that some readers take for a boolean",
         "{env: prod}",
         "{on: x}",
-        '5:12: metadata.labels.on: the field name is read as the boolean true: quote it: "on"',
+        '5:12: metadata.labels.on is a field name that is read as the boolean true: quote it: "on"',
     ),
     row(
         "no for an enumeration",
         "by: auto",
         "by: no",
-        "17:17: spec.rollout.by: is read as the boolean false: write auto, updateDomain, zone, faultDomain or batch",
+        "17:17: spec.rollout.by is read as the boolean false: write auto, updateDomain, zone, faultDomain or batch",
     ),
     row(
         "no instead of false",
         "suspend: false",
         "suspend: no",
-        '20:12: spec.suspend: "no" is a string to some YAML readers: write suspend: false',
+        '20:12: spec.suspend "no" is a string to some YAML readers: write suspend: false',
     ),
     row(
         "false in quotes",
         "suspend: false",
         'suspend: "false"',
-        '20:12: spec.suspend: "false" is a string: write suspend: false, without quotes',
+        '20:12: spec.suspend "false" is a string: write suspend: false, without quotes',
     ),
     row(
         "0 instead of false",
         "suspend: false",
         "suspend: 0",
-        '20:12: spec.suspend: "0" is not a boolean: write true or false',
+        '20:12: spec.suspend "0" is not a boolean: write true or false',
     ),
 ]
 
@@ -139,150 +139,150 @@ FIELDS = [
         "a label name with a control character is escaped",
         "{env: prod}",
         '{"a\\tb": }',
-        '5:20: metadata.labels."a\\tb": is empty: write a\\tb: "text"',
+        '5:20: metadata.labels."a\\tb" is empty: write a\\tb: "text"',
     ),
     row(
         "a long label name is shortened",
         "{env: prod}",
         f"{{{'a' * 200}: }}",
-        f'5:214: metadata.labels.{LONG}: is empty: write {LONG}: "text"',
+        f'5:214: metadata.labels.{LONG} is empty: write {LONG}: "text"',
     ),
     row(
         "an unknown field that is similar to a known one",
         "  rollout:",
         "  rolout:",
-        "17:3: spec.rolout: unknown field: did you mean rollout?",
+        "17:3: spec.rolout is not a known field: did you mean rollout?",
     ),
     row(
         "an unknown field that differs only in underscores",
         "maxBatch: 20%",
         "max_batch: 20%",
-        "17:23: spec.rollout.max_batch: unknown field: did you mean maxBatch?",
+        "17:23: spec.rollout.max_batch is not a known field: did you mean maxBatch?",
     ),
     row(
         "an unknown field that is not similar to any",
         "  interval: 1h",
         "  colour: red",
-        "19:3: spec.colour: unknown field: expected target, image, rollout, health, dependsOn, wave, interval or suspend",
+        "19:3: spec.colour is not a known field: expected target, image, rollout, health, dependsOn, wave, interval or suspend",
     ),
     row(
         "a field that belongs elsewhere",
         "  interval: 1h",
         "  maxBatch: 5",
-        "19:3: spec.maxBatch: does not belong here: move it to spec.rollout.maxBatch",
+        "19:3: spec.maxBatch does not belong here: move it to spec.rollout.maxBatch",
     ),
     row(
         "a misspelt required field is one error and not two",
         "metadata:",
         "metdata:",
-        "3:1: metdata: unknown field: did you mean metadata?",
+        "3:1: metdata is not a known field: did you mean metadata?",
     ),
     row(
         "a missing field is reported at its mapping",
         "    resourceGroup: shop\n",
         "",
-        "7:3: spec.target.resourceGroup: is missing: add resourceGroup: shop",
+        "7:3: spec.target.resourceGroup is missing: add resourceGroup: shop",
     ),
     row(
         "a missing mapping",
         "metadata:\n  name: web\n  labels: {env: prod}\n",
         "",
-        "1:1: metadata: is missing: add metadata with name below it",
+        "1:1: metadata is missing: add metadata with name below it",
     ),
     row(
         "a string instead of a mapping",
         "{env: prod}",
         "prod",
-        '5:11: metadata.labels: is a string, but a mapping is expected: write labels: {env: prod, wave: "2"}',
+        '5:11: metadata.labels is a string, but a mapping is expected: write labels: {env: prod, wave: "2"}',
     ),
     row(
         "an optional mapping without a value",
         "labels: {env: prod}",
         "labels:",
-        '5:10: metadata.labels: is empty: write labels: {env: prod, wave: "2"}, or remove the line',
+        '5:10: metadata.labels is empty: write labels: {env: prod, wave: "2"}, or remove the line',
     ),
     row(
         "a list instead of a single value",
         "interval: 1h",
         "interval: [1h]",
-        "19:13: spec.interval: is a list, but a single value is expected: write interval: 1h",
+        "19:13: spec.interval is a list, but a single value is expected: write interval: 1h",
     ),
     row(
         "an enumeration value in another case",
         "by: auto",
         "by: updatedomain",
-        '17:17: spec.rollout.by: "updatedomain" is not supported: did you mean updateDomain?',
+        '17:17: spec.rollout.by "updatedomain" is not supported: did you mean updateDomain?',
     ),
     row(
         "a value that is not in the enumeration",
         "by: auto",
         "by: ud",
-        '17:17: spec.rollout.by: "ud" is not supported: write auto, updateDomain, zone, faultDomain or batch',
+        '17:17: spec.rollout.by "ud" is not supported: write auto, updateDomain, zone, faultDomain or batch',
     ),
     row(
         "a name that is not a DNS label",
         "  name: web\n  l",
         "  name: Web_1\n  l",
-        '4:9: metadata.name: "Web_1" is not a name: use lower-case letters, digits and hyphens between them,'
+        '4:9: metadata.name "Web_1" is not a name: use lower-case letters, digits and hyphens between them,'
         " such as web-2",
     ),
     row(
         "a label name with a space",
         "{env: prod}",
         '{"a b": x}',
-        '5:12: metadata.labels."a b": "a b" is not a label: use letters, digits, _ - . / and begin and end it'
+        '5:12: metadata.labels."a b" is not a label: use letters, digits, _ - . / and begin and end it'
         " with a letter or digit",
     ),
     row(
         "the name of a subscription instead of its id",
         "11111111-1111-1111-1111-111111111111",
         "production",
-        '8:19: spec.target.subscription: "production" is not a subscription id: write the GUID that'
+        '8:19: spec.target.subscription "production" is not a subscription id: write the GUID that'
         " `az account show --query id` prints",
     ),
     row(
         "a resource group that ends in a dot",
         "resourceGroup: shop",
         "resourceGroup: shop.",
-        '9:20: spec.target.resourceGroup: "shop." is not a resource group name: use letters, digits, _ - . ( )'
+        '9:20: spec.target.resourceGroup "shop." is not a resource group name: use letters, digits, _ - . ( )'
         " and do not end it with .",
     ),
     row(
         "a block scalar with a line break",
         "resourceGroup: shop",
         "resourceGroup: |\n      shop",
-        "9:20: spec.target.resourceGroup: contains a line break: write it on one line, without | or >",
+        "9:20: spec.target.resourceGroup contains a line break: write it on one line, without | or >",
     ),
     row(
         "a terminal escape in a value is not repeated",
         "by: auto",
         'by: "\\e[2J"',
-        "17:17: spec.rollout.by: contains the invisible character U+001B: remove it",
+        "17:17: spec.rollout.by contains the invisible character U+001B: remove it",
     ),
     row(
         "a letter of another alphabet in a publisher",
         "publisher: Canonical",
         "publisher: Canonic\u0430l",
-        "13:18: spec.image.platform.publisher: contains U+0430 CYRILLIC SMALL LETTER A:"
+        "13:18: spec.image.platform.publisher contains U+0430 CYRILLIC SMALL LETTER A:"
         " use only ASCII characters",
     ),
     row(
         "a dash that is not a hyphen in an offer",
         "offer: ubuntu-24_04-lts",
         "offer: ubuntu\u201324_04-lts",
-        "14:14: spec.image.platform.offer: contains U+2013 EN DASH: use only ASCII characters",
+        "14:14: spec.image.platform.offer contains U+2013 EN DASH: use only ASCII characters",
     ),
     row(
         "a letter of another alphabet in a name",
         "name: web\n",
         "name: w\u0435b\n",
-        "4:9: metadata.name: contains U+0435 CYRILLIC SMALL LETTER IE: use only ASCII characters",
+        "4:9: metadata.name contains U+0435 CYRILLIC SMALL LETTER IE: use only ASCII characters",
     ),
     row(
         "a name with a letter of another alphabet and another error",
         "name: web\n",
         "name: W\u0435b\n",
-        '4:9: metadata.name: "W\u0435b" is not a name: use lower-case letters, digits and hyphens between them,'
+        '4:9: metadata.name "W\u0435b" is not a name: use lower-case letters, digits and hyphens between them,'
         " such as web-2",
     ),
     row(
@@ -294,61 +294,61 @@ FIELDS = [
         "a resource group with a letter in two characters",
         "resourceGroup: shop",
         "resourceGroup: gro\u0308\u00dfe",
-        "9:20: spec.target.resourceGroup: contains U+0308 COMBINING DIAERESIS: use letters, digits, _ - . ( )",
+        "9:20: spec.target.resourceGroup contains U+0308 COMBINING DIAERESIS: use letters, digits, _ - . ( )",
     ),
     row(
         "a resource group with a picture",
         "resourceGroup: shop",
         'resourceGroup: "\U0001f680"',
-        "9:20: spec.target.resourceGroup: contains U+1F680 ROCKET: use letters, digits, _ - . ( )",
+        "9:20: spec.target.resourceGroup contains U+1F680 ROCKET: use letters, digits, _ - . ( )",
     ),
     image(
         f'gallery: {{id: "{ARM}/galleries/g/images/b\u0430se/versions/1.0.0"}}',
         "a letter of another alphabet in the id of a gallery image",
-        "12:19: spec.image.gallery.id: contains U+0430 CYRILLIC SMALL LETTER A: use only ASCII characters",
+        "12:19: spec.image.gallery.id contains U+0430 CYRILLIC SMALL LETTER A: use only ASCII characters",
     ),
     image(
         'vhd: {uri: "https://\u0430ccount.blob.core.windows.net/c/n.vhd"}',
         "a letter of another alphabet in the URI of a VHD",
-        "12:16: spec.image.vhd.uri: contains U+0430 CYRILLIC SMALL LETTER A: use only ASCII characters",
+        "12:16: spec.image.vhd.uri contains U+0430 CYRILLIC SMALL LETTER A: use only ASCII characters",
     ),
     row(
         "an unsupported apiVersion",
         "v1alpha1",
         "v1",
-        '1:13: apiVersion: "vmss-reconciler/v1" is not supported: write vmss-reconciler/v1alpha1',
+        '1:13: apiVersion "vmss-reconciler/v1" is not supported: write vmss-reconciler/v1alpha1',
     ),
     row(
         "the former name of the apiVersion",
         "vmss-reconciler/",
         "reconciler/",
-        '1:13: apiVersion: "reconciler/v1alpha1" is not supported: write vmss-reconciler/v1alpha1',
+        '1:13: apiVersion "reconciler/v1alpha1" is not supported: write vmss-reconciler/v1alpha1',
     ),
     row(
         "a kind in another case",
         "kind: ScaleSet",
         "kind: Scaleset",
-        '2:7: kind: "Scaleset" is not a spec kind: did you mean ScaleSet?',
+        '2:7: kind "Scaleset" is not a spec kind: did you mean ScaleSet?',
     ),
     row(
         "a manifest of another kind",
         "kind: ScaleSet",
         "kind: Deployment",
-        '2:7: kind: "Deployment" is not a spec kind: write ScaleSet, Image, RolloutPolicy or Fleet, or list this file in .reconcilerignore',
+        '2:7: kind "Deployment" is not a spec kind: write ScaleSet, Image, RolloutPolicy or Fleet, or list this file in .reconcilerignore',
     ),
     row(
         "a missing kind that can be guessed",
         "kind: ScaleSet\n",
         "",
-        "1:1: kind: is missing: add kind: ScaleSet",
+        "1:1: kind is missing: add kind: ScaleSet",
     ),
     row(
         "every error of a document is reported in order",
         "ScaleSet\nmetadata:\n  name: web\n",
         "Scaleset\nmetadata:\n  name: 5\n  owner: me\n",
-        '2:7: kind: "Scaleset" is not a spec kind: did you mean ScaleSet?',
-        '4:9: metadata.name: is read as the number 5: quote it: name: "5"',
-        "5:3: metadata.owner: unknown field: expected name or labels",
+        '2:7: kind "Scaleset" is not a spec kind: did you mean ScaleSet?',
+        '4:9: metadata.name is read as the number 5: quote it: name: "5"',
+        "5:3: metadata.owner is not a known field: expected name or labels",
     ),
 ]
 
@@ -364,9 +364,9 @@ AMOUNTS = [
     interval("30s", '"30s" is too short: write 1m or more', "a duration below the minimum"),
     interval("PT48H", '"PT48H" is too long: write 24h or less', "a duration above the maximum"),
     interval("0s", '"0s" is too short: write 1m or more', "a duration of 0s"),
-    batch("0", "0 would never upgrade anything: write 1 or more, or a percentage such as 20%", "a batch of 0 instances"),
-    batch("0%", "0% would never upgrade anything: write 1 or more, or a percentage such as 20%", "a batch of 0%"),
-    batch("-1", "-1 would never upgrade anything: write 1 or more, or a percentage such as 20%", "a negative batch"),
+    batch("0", "is 0, which would never upgrade anything: write 1 or more, or a percentage such as 20%", "a batch of 0 instances"),
+    batch("0%", "is 0%, which would never upgrade anything: write 1 or more, or a percentage such as 20%", "a batch of 0%"),
+    batch("-1", "is -1, which would never upgrade anything: write 1 or more, or a percentage such as 20%", "a negative batch"),
     batch('"5"', '"5" is a string: write 5 without quotes for a count, or 5%', "a count in quotes"),
     batch("120%", '"120%" is more than the whole scale set: write 100% or less', "a batch of more than 100%"),
     batch("0.2", "is 0.2: write a whole number such as 5, or a percentage such as 20%", "a fraction for a batch"),
@@ -385,24 +385,24 @@ IMAGES = [
     image(
         "{}",
         "no image in spec.image",
-        "11:3: spec.image: names no image: set exactly one of platform, gallery, communityGallery,"
+        "11:3: spec.image names no image: set exactly one of platform, gallery, communityGallery,"
         " sharedGallery, managed, vhd or ref",
     ),
     image(
         "communityGallery: {id: /CommunityGalleries/g/Images/i/Versions/1.2.3}\n"
         "    vhd: {uri: https://a.blob.core.windows.net/v/a.vhd}",
         "two images in spec.image",
-        "11:3: spec.image: names 2 images, communityGallery (line 12) and vhd (line 13): keep exactly one",
+        "11:3: spec.image names 2 images, communityGallery (line 12) and vhd (line 13): keep exactly one",
     ),
     image(
         "plattform: {}",
         "a misspelt kind of image",
-        "12:5: spec.image.plattform: unknown field: did you mean platform?",
+        "12:5: spec.image.plattform is not a known field: did you mean platform?",
     ),
     image(
         "Canonical:ubuntu-24_04-lts:server:24.04.1",
         "a URN instead of a mapping of the image",
-        "12:5: spec.image: is the id of a platform image: write platform: {publisher: Canonical,"
+        "12:5: spec.image is the id of a platform image: write platform: {publisher: Canonical,"
         ' offer: ubuntu-24_04-lts, sku: server, version: "24.04.1"} below it',
     ),
     by_id(
@@ -457,17 +457,17 @@ IMAGES = [
     image(
         "vhd: {uri: https://a.blob.core.windows.net/v/a.vhd?sig=c2VjcmV0}",
         "a token in the URI of a VHD is rejected and not repeated",
-        "12:16: spec.image.vhd.uri: contains a token or query string, which must not be stored in git: end the URI with .vhd",
+        "12:16: spec.image.vhd.uri contains a token or query string, which must not be stored in git: end the URI with .vhd",
     ),
     image(
         "vhd: {uri: http://a.blob.core.windows.net/v/a.vhd}",
         "a VHD URI with http",
-        "12:16: spec.image.vhd.uri: begins with http://: use https://",
+        "12:16: spec.image.vhd.uri begins with http://: use https://",
     ),
     image(
         "vhd: {uri: https://a.blob.core.windows.net/v/a.img}",
         "a blob that is not a VHD",
-        '12:16: spec.image.vhd.uri: "https://a.blob.core.windows.net/v/a.img" does not end in .vhd:'
+        '12:16: spec.image.vhd.uri "https://a.blob.core.windows.net/v/a.img" does not end in .vhd:'
         " write the URI of a VHD blob",
     ),
 ]
@@ -488,68 +488,68 @@ def window(settings: str, sentence: str, *expected: str) -> object:
     fields = {"kind": "allow", "schedule": '"0 2 * * 6"', "duration": "4h", "timeZone": "UTC"}
     name = settings.partition(":")[0]
     others = "".join(f", {field}: {value}" for field, value in fields.items() if field != name)
-    begin = f"{24 + len(name) + 2}: spec.rollout.windows[0].{name}: "
+    begin = f"{24 + len(name) + 2}: spec.rollout.windows[0].{name} "
     return rollout(f"windows: [{{{settings}{others}}}]", sentence, *(begin + each for each in expected))
 
 
 def health(passes: str, expected: str, sentence: str) -> object:
-    return row(sentence, "{timeout: 10m}", f"{{passes: {passes}}}", f"18:20: spec.health.passes: {expected}")
+    return row(sentence, "{timeout: 10m}", f"{{passes: {passes}}}", f"18:20: spec.health.passes {expected}")
 
 
 LISTS = [
     rollout(
         "windows: {kind: allow}",
         "a mapping instead of a list",
-        "22: spec.rollout.windows: is a mapping, but a list is expected: begin each item with a hyphen",
+        "22: spec.rollout.windows is a mapping, but a list is expected: begin each item with a hyphen",
     ),
     rollout(
         "order: zone 2",
         "a string instead of a list of domains",
-        "20: spec.rollout.order: is a string, but a list is expected: write order: [zone 2, zone 1]",
+        "20: spec.rollout.order is a string, but a list is expected: write order: [zone 2, zone 1]",
     ),
     rollout(
         "order: ",
         "an optional list without a value",
-        "20: spec.rollout.order: is empty: write order: [zone 2, zone 1], or remove the line",
+        "20: spec.rollout.order is empty: write order: [zone 2, zone 1], or remove the line",
     ),
     rollout(
         "windows: [daily, []]",
         "list items that should be mappings",
-        f"23: spec.rollout.windows[0]: is a string, but a mapping is expected: write - {SCHEDULED}",
-        f"30: spec.rollout.windows[1]: is a list, but a mapping is expected: write - {SCHEDULED}",
+        f"23: spec.rollout.windows[0] is a string, but a mapping is expected: write - {SCHEDULED}",
+        f"30: spec.rollout.windows[1] is a list, but a mapping is expected: write - {SCHEDULED}",
     ),
     rollout(
         "order: [3, update domain 3, domain 3, {a: b}]",
         "list items that should be domains",
-        '21: spec.rollout.order[0]: is read as the number 3: quote it: "3"; also, "3" is not a domain: write "update domain 3",'
+        '21: spec.rollout.order[0] is read as the number 3: quote it: "3"; also, "3" is not a domain: write "update domain 3",'
         ' "fault domain 1", "zone 2" or "zone 2, update domain 3"',
-        '41: spec.rollout.order[2]: "domain 3" is not a domain: write "update domain 3", "fault domain 1", "zone 2" or'
+        '41: spec.rollout.order[2] "domain 3" is not a domain: write "update domain 3", "fault domain 1", "zone 2" or'
         ' "zone 2, update domain 3"',
-        "51: spec.rollout.order[3]: is a mapping, but a single value is expected: write - update domain 3",
+        "51: spec.rollout.order[3] is a mapping, but a single value is expected: write - update domain 3",
     ),
     rollout(
         "windows: [{}]",
         "a list item without its required fields",
-        "23: spec.rollout.windows[0].duration: is missing: add duration: 4h",
-        "23: spec.rollout.windows[0].kind: is missing: add kind: allow",
-        '23: spec.rollout.windows[0].schedule: is missing: add schedule: "0 2 * * 6"',
+        "23: spec.rollout.windows[0].duration is missing: add duration: 4h",
+        "23: spec.rollout.windows[0].kind is missing: add kind: allow",
+        '23: spec.rollout.windows[0].schedule is missing: add schedule: "0 2 * * 6"',
     ),
     rollout(
         f"windows: [{', '.join([SCHEDULED] * 101)}]",
         "more windows than allowed",
-        "22: spec.rollout.windows: has 101 items, but at most 100 are allowed: shorten the list",
+        "22: spec.rollout.windows has 101 items, but at most 100 are allowed: shorten the list",
     ),
     row(
         "a string instead of a list of names",
         "interval: 1h",
         "dependsOn: db",
-        "19:14: spec.dependsOn: is a string, but a list is expected: write dependsOn: [db]",
+        "19:14: spec.dependsOn is a string, but a list is expected: write dependsOn: [db]",
     ),
     row(
         "a field of a list item in another place",
         "interval: 1h",
         'schedule: "0 2 * * 6"',
-        "19:3: spec.schedule: does not belong here: move it to spec.rollout.windows[0].schedule",
+        "19:3: spec.schedule does not belong here: move it to spec.rollout.windows[0].schedule",
     ),
 ]
 
@@ -593,7 +593,7 @@ WINDOWS = [
     rollout(
         'windows: [{timezone: UTC, kind: deny, schedule: "0 2 * * 6", duration: 4h}]',
         "a field name in another case",
-        "24: spec.rollout.windows[0].timezone: unknown field: did you mean timeZone?",
+        "24: spec.rollout.windows[0].timezone is not a known field: did you mean timeZone?",
     ),
 ]
 
@@ -601,50 +601,50 @@ CHECKS = [
     rollout(
         "checks: [smoke]",
         "a string instead of a check",
-        f"22: spec.rollout.checks[0]: is a string, but a mapping is expected: write - {SMOKE}",
+        f"22: spec.rollout.checks[0] is a string, but a mapping is expected: write - {SMOKE}",
     ),
     rollout(
         "checks: [{name: smoke}]",
         "a check without a kind",
-        "22: spec.rollout.checks[0]: checks nothing: add http or prometheus below it",
+        "22: spec.rollout.checks[0] checks nothing: add http or prometheus below it",
     ),
     rollout(
         "checks: [{name: smoke, htp: {url: https://a.example/}}]",
         "a misspelt kind of check is one error and not two",
-        "36: spec.rollout.checks[0].htp: unknown field: did you mean http?",
+        "36: spec.rollout.checks[0].htp is not a known field: did you mean http?",
     ),
     rollout(
         'checks: [{name: a, http: {url: https://a.example/}, prometheus: {server: "http://p:9090", query: up}}]',
         "a check with two kinds",
-        "22: spec.rollout.checks[0]: has http (line 17) and prometheus (line 17): write 2 separate checks",
+        "22: spec.rollout.checks[0] has http (line 17) and prometheus (line 17): write 2 separate checks",
     ),
     rollout(
         'checks: [{name: a, http: {url: "https://ada:geheim@a.example/"}}]',
         "a password in a URL is rejected and not repeated",
-        "44: spec.rollout.checks[0].http.url: contains a user name or password, which must not be stored in git: remove"
+        "44: spec.rollout.checks[0].http.url contains a user name or password, which must not be stored in git: remove"
         " everything up to the @",
     ),
     rollout(
         "checks: [{name: a, http: {url: ftp://a.example/}}]",
         "a URL with an unsupported scheme",
-        '44: spec.rollout.checks[0].http.url: "ftp://a.example/" is not a URL: write a URL such as'
+        '44: spec.rollout.checks[0].http.url "ftp://a.example/" is not a URL: write a URL such as'
         " https://shop.example.com/healthz",
     ),
     rollout(
         "checks: [{name: a, http: {url: https://a.example/, status: 99}}]",
         "a status below 100",
-        "72: spec.rollout.checks[0].http.status: is 99: write 100 or more",
+        "72: spec.rollout.checks[0].http.status is 99: write 100 or more",
     ),
     rollout(
         'checks: [{name: a, prometheus: {server: "http://p:9090/api/v1", query: ""}}]',
         "a Prometheus API path and an empty query",
-        "53: spec.rollout.checks[0].prometheus.server: includes the API path of the server: remove /api/v1",
-        '84: spec.rollout.checks[0].prometheus.query: "" is empty: write a query',
+        "53: spec.rollout.checks[0].prometheus.server includes the API path of the server: remove /api/v1",
+        '84: spec.rollout.checks[0].prometheus.query "" is empty: write a query',
     ),
     rollout(
         'checks: [{name: a, prometheus: {server: "http://p:9090", query: "errors < bool 5"}}]',
         "a query that always returns a sample",
-        '77: spec.rollout.checks[0].prometheus.query: "errors < bool 5" always returns a sample and therefore'
+        '77: spec.rollout.checks[0].prometheus.query "errors < bool 5" always returns a sample and therefore'
         " always passes: remove bool, so that it returns one only if the comparison holds",
     ),
 ]
@@ -659,39 +659,39 @@ NUMBERS = [
     health("010", "is read as the number 8: write a plain number from 1 to 100", "an octal number"),
     health("true", "is the boolean true: write passes: 1", "a boolean instead of a number"),
     health("[3]", "is a list, but a single value is expected: write passes: 1", "a list instead of a number"),
-    row("a negative wave", "interval: 1h", "wave: -1", "19:9: spec.wave: is -1: write 0 or more"),
+    row("a negative wave", "interval: 1h", "wave: -1", "19:9: spec.wave is -1: write 0 or more"),
     rollout(
         "maxUnhealthyUpgraded: -1",
         "a negative maxUnhealthyUpgraded",
-        "35: spec.rollout.maxUnhealthyUpgraded: -1 is negative: write 0 or more, or a percentage such as 20%",
+        "35: spec.rollout.maxUnhealthyUpgraded is -1, but must not be negative: write 0 or more, or a percentage such as 20%",
     ),
     rollout(
         'maxUnhealthyUpgraded: "0"',
         "a quoted 0",
-        '35: spec.rollout.maxUnhealthyUpgraded: "0" is a string: write 0 without quotes for a count, or 0%',
+        '35: spec.rollout.maxUnhealthyUpgraded "0" is a string: write 0 without quotes for a count, or 0%',
     ),
     rollout(
         "maxUnhealthy: 0",
         "a maxUnhealthy of 0",
-        "27: spec.rollout.maxUnhealthy: 0 would let one unhealthy instance block all others: write 1 or more, or a percentage"
+        "27: spec.rollout.maxUnhealthy is 0, which would let one unhealthy instance block all others: write 1 or more, or a percentage"
         " such as 20%",
     ),
     rollout(
         "deadline: 31d",
         "a deadline in days",
-        f'23: spec.rollout.deadline: "31d" is not a duration: {DURATION}',
+        f'23: spec.rollout.deadline "31d" is not a duration: {DURATION}',
     ),
     rollout(
         "progressDeadline: 30s, deadline: 721h, bakeTime: 25h",
         "durations below the minimum and above the maximum",
-        '31: spec.rollout.progressDeadline: "30s" is too short: write 1m or more',
-        '46: spec.rollout.deadline: "721h" is too long: write 720h or less',
-        '62: spec.rollout.bakeTime: "25h" is too long: write 24h or less',
+        '31: spec.rollout.progressDeadline "30s" is too short: write 1m or more',
+        '46: spec.rollout.deadline "721h" is too long: write 720h or less',
+        '62: spec.rollout.bakeTime "25h" is too long: write 24h or less',
     ),
     rollout(
         "approval: true",
         "a boolean instead of an approval",
-        "23: spec.rollout.approval: is read as the boolean true: write start or canary",
+        "23: spec.rollout.approval is read as the boolean true: write start or canary",
     ),
 ]
 

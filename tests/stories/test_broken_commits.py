@@ -31,7 +31,7 @@ def test_an_error_blocks_its_own_scale_set_until_it_is_fixed() -> None:
     assert (on(world, "api"), on(world, "web")) == ({NEW}, {FIX})
     behind = report(world.state("api"))["behind"]
     assert (behind["subject"], behind["errors"]) == ("merge 2", 1)
-    assert "spec.wawe: unknown field" in behind["error"]
+    assert "spec.wawe is not a known field" in behind["error"]
     assert report(world.state("web"))["behind"] is None
     assert [report(world.state(name))["revision"]["commit"][-1] for name in ("api", "web")] == ["1", "2"]
     world.merge(spec("api", FIX))

@@ -77,7 +77,7 @@ class Leading(Alone):
 
 
 ORPHAN = Orphan("old", spec("old").target.id, NEW.version, NOW, 1, 3, NOW)
-REFUSED = RefusedCommit("b2", "Move api", "Ada", "specs/api.yaml:3:1: metadata: is missing", 1)
+REFUSED = RefusedCommit("b2", "Move api", "Ada", "specs/api.yaml:3:1: metadata is missing", 1)
 
 
 def families() -> Iterator[Metric]:

@@ -59,7 +59,7 @@ def pages() -> Pages:
 
 def unreadable() -> Store:
     """A first sweep that found nothing it could use."""
-    errors = ("specs/web.yaml:3:1: metadata: is missing", "specs/api.yaml:1:1: holds no document")
+    errors = ("specs/web.yaml:3:1: metadata is missing", "specs/api.yaml:1:1: holds no document")
     return Store(Sweep(NOW, "", "", errors))
 
 
@@ -127,7 +127,7 @@ def condition(kind: str, status: str, reason: str, message: str) -> dict[str, An
 def held() -> Store:
     """The specs of an earlier commit are in force, because the last one has an error."""
     store = rolling()
-    store.last_sweep = Sweep(NOW, COMMIT, "Move web", ("specs/web.yaml:3:1: metadata: is missing",))
+    store.last_sweep = Sweep(NOW, COMMIT, "Move web", ("specs/web.yaml:3:1: metadata is missing",))
     return store
 
 
@@ -202,7 +202,7 @@ ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the c
             SECOND,
             "/readyz",
             503,
-            "specs/web.yaml:3:1: metadata: is missing\nspecs/api.yaml:1:1: holds no document\n",
+            "specs/web.yaml:3:1: metadata is missing\nspecs/api.yaml:1:1: holds no document\n",
             id="not ready without specs in force, with the reason",
         ),
         pytest.param(
@@ -265,7 +265,7 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                     "at": NOW.isoformat(),
                     "commit": COMMIT,
                     "subject": "Move web",
-                    "errors": ["specs/web.yaml:3:1: metadata: is missing"],
+                    "errors": ["specs/web.yaml:3:1: metadata is missing"],
                     "warnings": [],
                     "partial": False,
                     "readAt": None,

@@ -83,5 +83,8 @@ def _writing(context: Context, decision: Decision, persisted: PersistedState, do
 
 def _unrecorded(persisted: PersistedState, why: str) -> str:
     """What a restarted daemon will get wrong without `persisted` in the tags, and why the write failed."""
-    belief = "not know that this image failed" if persisted.failed else "still count this image as failed"
-    return f"; after a restart the daemon will {belief}, because the tags could not be written ({why})"
+    belief = "no longer" if persisted.failed else "still"
+    return (
+        f"; after a restart this image will {belief} count as failed, because a tag could not be written "
+        f"({why})"
+    )

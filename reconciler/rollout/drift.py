@@ -191,7 +191,7 @@ def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
         return ""
     who = share(len(behind), len(instances))
     if failed := model.persisted.failed_before(model.image):
-        why = f"the model was set to {failed} and back, or another writer changed it"
+        why = f"left by the rollback from {failed}, or by another writer"
         return f"the upgrade will also apply other pending model changes to {who} ({why})"
     return f"the upgrade will also apply another pending model change to {who}"
 

@@ -121,7 +121,7 @@ def upgrade_without_effect(context: Context) -> Decision | Need | None:
         if error
         else f"had no effect within {patience} ({tries})"
     )
-    return replace(late, message=f"{_subject(attempt)} {what}; it will not be retried until the spec changes")
+    return replace(late, message=f"{_subject(attempt)} {what}; no retry until the spec changes")
 
 
 def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
@@ -142,7 +142,7 @@ def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
     is_held = context.rollout.on_failure is OnFailure.HOLD
     return Decision(
         Reason.OPERATION_FAILED,
-        f"{_subject(attempt)} failed twice in a row, most recently at "
+        f"{_subject(attempt)} failed twice in a row, the last time at "
         f"{time_of_day(attempt.at)} with {quote_error(error)}"
         f"{f'; {_next_try(attempt, observed.at)}' if is_held else ''}",
         counts=context.counts,
@@ -210,11 +210,11 @@ def _may_repeat(step: Step, attempt: Attempt, observed: Observed) -> bool:
     return not isinstance(step, Upgrade) or step != attempt.step or attempt.tries < MOST_TRIES
 
 
-def _next_try(attempt: Attempt, at: datetime, what: str = "it") -> str:
+def _next_try(attempt: Attempt, at: datetime) -> str:
     when = attempt.at + retry_delay(attempt.tries)
     if at < when:
-        return f"{what} will be retried after {time_of_day(when)}"
-    return f"after {attempt.tries} tries, no retry until the spec changes or `reconciler retry` is run"
+        return f"retrying after {time_of_day(when)}"
+    return f"no retry after {attempt.tries} tries until the spec changes or `reconciler retry` is run"
 
 
 def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision | None:
@@ -226,18 +226,17 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
     if attempt.tries >= _CONTESTED:
         return Decision(
             Reason.CONTESTED,
-            f"another writer has undone {attempt.tries} changes to {short(step.image)}, most recently the "
-            f"change at {time_of_day(attempt.at)}; let only one writer set the image; the next change will "
-            f"follow after {time_of_day(attempt.at + retry_delay(attempt.tries))}",
+            f"another writer has undone {attempt.tries} changes to {short(step.image)}, the last one "
+            f"at {time_of_day(attempt.at)}; let only one writer set the image; retrying after "
+            f"{time_of_day(attempt.at + retry_delay(attempt.tries))}",
         )
     if not attempt.has_succeeded and (operation is None or operation.status != "Succeeded"):
         return None
     image = short(model.image) if isinstance(model, Model) and model.image else "another image"
-    ours = short(step.image)
     return Decision(
         Reason.NO_EFFECT,
-        f"the model was set to {ours} at {time_of_day(attempt.at)}, and another writer then set it to "
-        f"{image}; {_next_try(attempt, observed.at, f'the change to {ours}')}",
+        f"the model was set to {short(step.image)} at {time_of_day(attempt.at)}, and another writer then set "
+        f"it to {image}; {_next_try(attempt, observed.at)}",
     )
 
 

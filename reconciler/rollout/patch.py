@@ -62,5 +62,5 @@ def missing_etag(model: Model) -> Decision | None:
     return Decision(
         Reason.ETAG_MISSING,
         "Azure returned the scale set without an etag, so a change could overwrite one by another "
-        "writer; nothing will be changed until Azure returns an etag",
+        "writer; no changes until Azure returns an etag",
     )

@@ -23,9 +23,7 @@ def partial_read(model: Model, instances: Sequence[Instance]) -> Decision | None
     """The decision that the list of instances is incomplete, or None."""
     unread = _missing_rows(model, instances)
     return (
-        Decision(Reason.PARTIAL_READ, f"{unread}; nothing will be changed until the list is complete")
-        if unread
-        else None
+        Decision(Reason.PARTIAL_READ, f"{unread}; no changes until the list is complete") if unread else None
     )
 
 

@@ -55,17 +55,14 @@ def _hold_decision(suspension: Suspension, reason: Reason, words: tuple[str, str
     state, noun = words
     by = f" by {suspension.by}" if suspension.by else ""
     if not suspension.reason:
-        return Decision(reason, f"{field} is true; nothing will be changed until it is false")
+        return Decision(reason, f"{field} is true; no changes until it is false")
     if suspension.until is None:
-        return Decision(
-            reason, f"{state}{by} ({suspension.reason}); nothing will be changed until {field} is removed"
-        )
+        return Decision(reason, f"{state}{by} ({suspension.reason}); no changes until {field} is removed")
     until = moment(suspension.until)
     if reason.meaning.status is Status.SUSPENDED:
         return Decision(
             reason,
-            f"{state}{by} until at least {until} ({suspension.reason}); nothing will be changed until "
-            f"{field} is removed",
+            f"{state}{by} until at least {until} ({suspension.reason}); no changes until {field} is removed",
         )
     return Decision(
         reason,
@@ -87,9 +84,7 @@ def _pause_decision(pause: Pause, who: str, what: str, at: datetime) -> Decision
             f"the pause{by}{why} expired at {moment(pause.until)} but still blocks every change; run {resume}"
         )
         return Decision(Reason.PAUSE_EXPIRED, expired)
-    return Decision(
-        Reason.PAUSED, f"{describe_pause(pause, who)}; nothing will be changed until {resume} is run"
-    )
+    return Decision(Reason.PAUSED, f"{describe_pause(pause, who)}; no changes until {resume} is run")
 
 
 def describe_pause(pause: Pause, who: str, verb: str = "is") -> str:

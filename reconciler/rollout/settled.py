@@ -57,12 +57,13 @@ def _contested(context: Context, members: Sequence[Member]) -> Decision:
     )
     undone = [contests[each.instance.id] for each in members]
     most = max(each.times for each in undone)
+    names = list_names(each.instance.name for each in members)
+    last = time_of_day(max(each.last for each in undone))
     times = f"up to {most} times each" if len(undone) > 1 else f"{most} times"
     return Decision(
         Reason.CONTESTED,
-        f"another writer has changed {list_names(each.instance.name for each in members)} {times} after an "
-        f"upgrade, most recently at {time_of_day(max(each.last for each in undone))}; stop that writer, or "
-        f"set rollout.converge to image; the next upgrade will follow after {time_of_day(until)}",
+        f"another writer keeps changing {names} after an upgrade ({times}, last at {last}); stop that "
+        f"writer, or set rollout.converge to image; next upgrade after {time_of_day(until)}",
         until=until,
         counts=context.counts,
     )
@@ -75,13 +76,10 @@ def _other_changes(staying: Sequence[Member], model: Model) -> str:
         return ""
     lacks = f"{count(pending, 'instance')} {'lacks' if pending == 1 else 'lack'}"
     if failed := model.persisted.failed_before(model.image):
-        what = (
-            f"the latest model except for its image (the model was set to {failed} and back, or another "
-            "writer changed it)"
-        )
-    else:
-        what = "a model change other than the image (latestModelApplied is false)"
-    return f"; {lacks} {what}; `converge: model` would apply it"
+        origin = f"left by the rollback from {failed}, or by another writer"
+        return f"; {lacks} other changes of the latest model ({origin}); `converge: model` would apply them"
+    change = "a model change other than the image (latestModelApplied is false)"
+    return f"; {lacks} {change}; `converge: model` would apply it"
 
 
 def _attached_names(instances: Sequence[Instance]) -> str:

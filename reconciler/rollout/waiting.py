@@ -150,7 +150,7 @@ def missed_rollout_deadline(context: Context) -> Decision | None:
     return Decision(
         Reason.DEADLINE_EXCEEDED,
         f"the rollout to {short(context.image)} began at {moment(began)} and is past its deadline of "
-        f"{format_duration(deadline)}; extend the deadline, or declare another image; {counts.summary}",
+        f"{format_duration(deadline)}; extend it, or declare another image; {counts.summary}",
         counts=counts,
     )
 

@@ -52,7 +52,7 @@ def test_until_settled_rolls_one_domain_at_a_time_and_skips_the_suspended(tmp_pa
     assert done.code == 0
     assert [" ".join(re.sub(r" [0-9]+s ", " 0s ", line).split()) for line in done.out[1:]] == [
         "SCALE SET STATUS FOR UP TO DATE DOMAINS MODEL DECLARED LEFT WHY",
-        f"later Suspended 0s - - {NEW} - Suspended: spec.suspend is true; nothing will be changed until it is false",
+        f"later Suspended 0s - - {NEW} - Suspended: spec.suspend is true; no changes until it is false",
         f"web Ready 0s 3/3 ●●● {NEW} {NEW} - UpToDate: all 3 instances run {NEW}",
         "2 scale sets: 1 Ready, 1 Suspended; 3 of 3 instances up to date, 1 scale set not counted",
     ]

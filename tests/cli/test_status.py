@@ -39,7 +39,7 @@ def test_a_table_of_the_status_of_every_scale_set(fleet: Azure, tmp_path: Path) 
     assert [" ".join(re.sub(r" [0-9]+s ", " 0s ", line).split()) for line in table] == [
         "SCALE SET STATUS FOR UP TO DATE DOMAINS MODEL DECLARED LEFT WHY",
         f"api Reconciling 0s 1/3 ●○○ {NEW} {NEW} - Upgrading: not taken: upgrading 1 instance in update domain 1 (api_1) to {NEW}; 1 of 3 instances up to date",
-        f"web Suspended 0s 0/5 ○○○○○ {OLD} {NEW} - Suspended: spec.suspend is true; nothing will be changed until it is false",
+        f"web Suspended 0s 0/5 ○○○○○ {OLD} {NEW} - Suspended: spec.suspend is true; no changes until it is false",
         "2 scale sets: 1 Reconciling, 1 Suspended; 1 of 8 instances up to date",
     ]
 

@@ -279,7 +279,7 @@ def test_a_refused_record_of_a_failure_is_reported_and_retried_less_and_less_oft
     world.rest(6 * HOUR)
     assert world.reasons()[-1] == "HealthCheckFailed"
     assert set(world.reasons()).isdisjoint({"Refused", "Conflict"})
-    assert "the daemon will not know that this image failed" in world.lines()["web"]
+    assert "this image will no longer count as failed" in world.lines()["web"]
     assert "ScopeLocked" in world.lines()["web"]
     at = [each.at for each in tag_writes(world)]
     apart = [(after - before) // timedelta(minutes=1) for before, after in pairwise(at)]
@@ -367,7 +367,7 @@ def test_an_image_that_only_a_tag_names_is_no_rollback_target() -> None:
     assert model(world) == BAD
     assert world.reasons()[-1] == "HealthCheckFailed"
     assert (
-        f"the rollout holds, because only a tag says that {FIX} was good on this scale set"
+        f"the rollout holds, because only a tag says that {FIX} was good here"
         in world.lines()["web"]
     )
 

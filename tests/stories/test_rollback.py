@@ -366,10 +366,7 @@ def test_an_image_that_only_a_tag_names_is_no_rollback_target() -> None:
     world.rest(2 * HOUR)
     assert model(world) == BAD
     assert world.reasons()[-1] == "HealthCheckFailed"
-    assert (
-        f"the rollout holds, because only a tag says that {FIX} was good here"
-        in world.lines()["web"]
-    )
+    assert f"the rollout holds, because only a tag says that {FIX} was good here" in world.lines()["web"]
 
 
 def test_declaring_the_last_good_image_again_returns_the_canary_to_it() -> None:

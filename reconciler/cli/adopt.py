@@ -28,7 +28,7 @@ from reconciler.cli.verb import Verb
 @click.option(
     "--share-images",
     is_flag=True,
-    help="Write a document of kind Image for each image that several scale sets use, and refer to it.",
+    help="Write one Image document for each image that several scale sets use, and refer to it.",
 )
 @click.option(
     "--take-over",
@@ -50,14 +50,14 @@ def adopt(**given: Any) -> None:
     Service Fabric managed clusters, Azure DevOps pools, Cluster API and others) get no spec. Existing files
     stay unchanged.
 
-    With --share-images, the specs of scale sets on the same image refer to one document of kind Image.
+    With --share-images, the specs of scale sets on the same image refer to one Image document.
     Changing its version then moves all of these scale sets. If a document in the directory already declares
     the image, it is reused.
 
     With --take-over, NAMES are the names of specs in force, and * means all of them. Each scale set then
-    belongs to the fleet that these specs name (metadata.name of the document of kind Fleet), even if another
-    fleet has claimed it. What a shard of this fleet has claimed stays with the shard, unless --from names it,
-    such as shop/emea. The claim is recorded in the tag vmss-reconciler-state, so the command needs permission
+    belongs to the fleet that these specs declare (metadata.name of the Fleet), even if another fleet has
+    claimed it. Scale sets claimed by a shard of this fleet stay with that shard, unless --from names it, for
+    example shop/emea. The claim is recorded in the tag vmss-reconciler-state, so the command needs permission
     to write tags.
     """
     from reconciler.cli.acts.adopt import act

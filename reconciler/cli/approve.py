@@ -18,15 +18,15 @@ from reconciler.cli.verb import Verb
     "--by",
     type=PersonName(),
     metavar="WHO",
-    help="Name of the approver, if it is not that of the identity.  [default: the name in the token]",
+    help="Name of the approver, if not the identity's own.  [default: the name in the token]",
 )
 @fleet_options
 def approve(**given: Any) -> None:
     """Approve the declared image of scale sets, if `rollout.approval` requires it.
 
-    NAMES are the names of their specs. The approval applies to this image only. One tag of the scale set
-    records the approval, and another tag records the approver and the time, so the command needs permission
-    to write tags. If the spec follows latest, the version that latest stands for now is approved.
+    NAMES are the names of their specs. The approval applies to this image only. The approval, its time and
+    the approver are recorded in two tags of the scale set, so the command needs permission to write tags. If
+    the spec follows latest, the current latest version is approved.
     """
     from reconciler.cli.acts.approve import act
 

@@ -35,14 +35,14 @@ class Key(click.ParamType[str]):
     type=Key(),
     default="plan",
     show_default=True,
-    help="Name of the comment; each key has a comment of its own.",
+    help="Name of the comment; each key has its own comment.",
 )
 @click.option(
     "--timeout",
     type=Duration(),
     default="2m",
     show_default=True,
-    help="How long to wait for rate limits and a forge that fails.",
+    help="How long to retry when the forge limits or fails requests.",
 )
 @click.option("--forge", type=click.Choice(list(CIS)), help="The forge.  [default: by the CI]")
 @click.option("--api-url", metavar="URL", help="The API of the forge.  [default: by the CI]")
@@ -59,9 +59,9 @@ class Key(click.ParamType[str]):
 def comment(**given: Any) -> None:
     """Post text on a pull request, as one comment that is updated in place.
 
-    FILE has the text (default: standard input). The environment variables of GitHub Actions, GitLab CI or
-    Azure Pipelines identify the pull request. If the account of the token has already made a comment with the
-    same key, that comment is updated, unless the text is the same.
+    FILE contains the text (default: standard input). The environment variables of GitHub Actions, GitLab CI
+    or Azure Pipelines identify the pull request. A comment that the same account already made with the same
+    key is updated, unless the text is unchanged.
     """
     from reconciler.cli.acts.comment import act
 

@@ -41,7 +41,7 @@ def get_contexts(ctx: click.Context, /, output: str, **_named: str) -> None:
 @click.argument("name", shell_complete=complete_contexts)
 @click.pass_context
 def use_context(ctx: click.Context, /, name: str, **_named: str) -> None:
-    """Make a context of the configuration file the current one.
+    """Set the current context in the configuration file.
 
     NAME is the name of the context. Only the line currentContext of the file is changed.
     """

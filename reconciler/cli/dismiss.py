@@ -14,8 +14,8 @@ from reconciler.cli.verb import Verb
 def dismiss(**given: Any) -> None:
     """Dismiss orphans: scale sets whose spec was removed in the middle of a rollout.
 
-    NAMES are the names of orphans, as `reconciler status` shows them. Their rollouts are not completed, and
-    they are no longer listed. The scale sets and their instances stay as they are. The command removes the
+    NAMES are the names of orphans, as `reconciler status` shows them. They are no longer listed, and their
+    rollouts stay incomplete. The scale sets and their instances stay as they are. The command removes the
     record of the rollout's start from the tag vmss-reconciler-state, and needs permission to write tags. To
     complete a rollout instead, declare the scale set again, for example with `reconciler adopt`.
     """

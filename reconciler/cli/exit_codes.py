@@ -20,7 +20,7 @@ COMMON: Mapping[str, str] = {
 }
 OF_VERBS: Mapping[str, Mapping[str, str]] = {
     "adopt": {
-        "0": "each scale set has a spec, or must not have one; with --take-over, each belongs to this fleet",
+        "0": "each scale set has a spec, or needs none; with --take-over, each belongs to this fleet",
         "1": "a scale set has no spec or, with --take-over, belongs to another fleet; or there is an error",
     },
     "check": {"0": "every check passed or was skipped", "1": "a check failed"},
@@ -64,11 +64,11 @@ OF_VERBS: Mapping[str, Mapping[str, str]] = {
         "1": "a scale set could not be read, or there is none to read",
     },
     "status": {
-        "0": "the status is known, whatever it is",
+        "0": "the status was read, whatever it is",
         "1": "no scale set matches, the specs have errors, or the specs or Azure cannot be read",
     },
     "upgrade": {
-        "0": "every picked instance runs the declared image, or nothing was to be awaited",
+        "0": "every picked instance runs the declared image, or there was nothing to wait for",
         "1": "a picked instance cannot be upgraded, or the pick ended before it was; or there is no daemon",
     },
     "validate": {"0": "no errors; warnings do not count", "1": "an error in a spec"},

@@ -36,7 +36,7 @@ def fault_options(command: Callable[..., None]) -> Callable[..., None]:
         type=int,
         default=0,
         show_default=True,
-        help="Selects the instances that faults concern; the same seed selects the same ones.",
+        help="Seed for choosing the instances that faults affect; the same seed chooses the same instances.",
     )
     fault = click.option(
         "--fault",

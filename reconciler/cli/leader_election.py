@@ -35,7 +35,7 @@ def leader_election_options(command: Callable[..., None]) -> Callable[..., None]
         is_flag=True,
         envvar="VMSS_RECONCILER_LEADER_ELECT",
         show_envvar=True,
-        help="Elect a leader among several replicas, by a Lease of Kubernetes. Only it writes to Azure.",
+        help="Elect a leader among replicas with a Kubernetes Lease. Only the leader writes to Azure.",
     )
     @click.option(
         "--leader-elect-resource-name",
@@ -44,7 +44,7 @@ def leader_election_options(command: Callable[..., None]) -> Callable[..., None]
         show_default=True,
         envvar="VMSS_RECONCILER_LEADER_ELECT_RESOURCE_NAME",
         show_envvar=True,
-        help="Name of the Lease. Replicas with the same one act for one fleet.",
+        help="Name of the Lease. All replicas for one fleet share it.",
     )
     @click.option(
         "--leader-elect-resource-namespace",
@@ -55,7 +55,9 @@ def leader_election_options(command: Callable[..., None]) -> Callable[..., None]
     )
     @_duration("lease-duration", "35s", "Time after the last renewal at which another replica may take over.")
     @_duration("renew-deadline", "30s", "Time after the last renewal at which the leader stops writing.")
-    @_duration("retry-period", "5s", "Interval between renewals, and between looks of the other replicas.")
+    @_duration(
+        "retry-period", "5s", "Interval at which the leader renews the Lease and the other replicas check it."
+    )
     @functools.wraps(command)
     def with_election(
         *,

@@ -41,5 +41,5 @@ resource_group_option = click.option(
     type=Part("resourceGroup"),
     metavar="NAME",
     multiple=True,
-    help="Only scale sets of this resource group (repeatable); needs no role on the subscription.",
+    help="Only scale sets in this resource group (repeatable); needs no role on the subscription.",
 )

@@ -152,7 +152,7 @@ _auxiliary_tenant_option = click.option(
     callback=_auxiliary_tenants,
     envvar="VMSS_RECONCILER_AUXILIARY_TENANTS",
     show_envvar=True,
-    help=f"Tenant that owns images of the specs (repeatable, at most {MAX_TENANTS}).",
+    help=f"Another tenant that owns images in the specs (repeatable, at most {MAX_TENANTS}).",
 )
 
 _arm_endpoint_option = click.option(
@@ -193,7 +193,10 @@ def fleet_on_demand(command: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         envvar="VMSS_RECONCILER_LIST_BY",
         show_envvar=True,
-        help="Scope of one list of scale sets; resourceGroup needs no role on the subscription.",
+        help=(
+            "List scale sets per subscription or per resource group; resourceGroup needs no role on the"
+            " subscription."
+        ),
     )
     @functools.wraps(command)
     def with_fleet(

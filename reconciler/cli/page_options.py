@@ -51,8 +51,10 @@ def page_options(command: Callable[..., None]) -> Callable[..., None]:
         metavar="NAME",
         envvar="VMSS_RECONCILER_PAGE_USER_HEADER",
         show_envvar=True,
-        help="Header in which an authenticating proxy names the reader of the page, such as "
-        "X-Forwarded-Email.  [default: none; pages are read-only]",
+        help=(
+            "Header in which an authenticating proxy passes the user, such as X-Forwarded-Email. "
+            " [default: none; pages are read-only]"
+        ),
     )
     @click.option(
         "--page-groups-header",
@@ -60,7 +62,7 @@ def page_options(command: Callable[..., None]) -> Callable[..., None]:
         metavar="NAME",
         envvar="VMSS_RECONCILER_PAGE_GROUPS_HEADER",
         show_envvar=True,
-        help="Header with the groups of the reader, separated by commas, such as X-Forwarded-Groups.",
+        help="Header with the user's groups, separated by commas, such as X-Forwarded-Groups.",
     )
     @click.option(
         "--page-proxy",
@@ -70,8 +72,10 @@ def page_options(command: Callable[..., None]) -> Callable[..., None]:
         multiple=True,
         envvar="VMSS_RECONCILER_PAGE_PROXIES",
         show_envvar=True,
-        help="Address or network of the authenticating proxy (repeatable). From elsewhere, its headers count "
-        "for nothing.",
+        help=(
+            "Address or network of the authenticating proxy (repeatable). Its headers are ignored from "
+            "anywhere else."
+        ),
     )
     @click.option(
         "--page-grant",
@@ -83,7 +87,7 @@ def page_options(command: Callable[..., None]) -> Callable[..., None]:
         envvar="VMSS_RECONCILER_PAGE_GRANTS",
         show_envvar=True,
         help="Permit an action on the page to users or groups (repeatable), such as pause=group:sre. Actions "
-        f"are {one_of(Action, last='and')}.  [default: nobody may do anything]",
+        f"are {one_of(Action, last='and')}.  [default: no actions]",
     )
     @functools.wraps(command)
     def with_sign_in(

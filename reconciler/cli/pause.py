@@ -13,13 +13,15 @@ from reconciler.cli.verb import Verb
 
 @click.command(cls=Verb)
 @click.argument("names", nargs=-1)
-@click.option("--all", "is_all", is_flag=True, help="Pause the whole fleet, with what is declared later.")
+@click.option(
+    "--all", "is_all", is_flag=True, help="Pause the whole fleet, including scale sets declared later."
+)
 @selector_option
-@click.option("--reason", required=True, metavar="TEXT", help="Why. Messages show it.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; shown in messages.")
 @click.option(
     "--until",
     type=Until(),
-    help="Planned end, such as 2h or 2027-01-02T08:00Z. Nothing resumes by itself then.",
+    help="Planned end, such as 2h or 2027-01-02T08:00Z. It is only shown: nothing resumes by itself.",
 )
 @click.option("--by", metavar="WHO", help="Who pauses.  [default: the name in the token]")
 @pause_tag_option

@@ -33,7 +33,7 @@ pause_tag_option = click.option(
     metavar="ID",
     envvar="VMSS_RECONCILER_PAUSE_TAG",
     show_envvar=True,
-    help="With --all: the id of the resource group in `spec.pauseTag` of the Fleet, so that no spec is read.",
+    help="With --all: the id of the resource group to tag, so that the specs need not be read.",
 )
 
 

@@ -37,12 +37,12 @@ from reconciler.cli.verb import Verb
 @click.option(
     "--detailed-exitcode",
     is_flag=True,
-    help="Exit 0: all as declared or suspended, 1: error, 2: not (yet) as declared. As in Terraform.",
+    help="Exit 0: all as declared or suspended, 1: error, 2: changes to make (as in Terraform).",
 )
 @click.option(
     "--checks",
     is_flag=True,
-    help="Run the checks of the specs, at public addresses only. Without it they count as passed.",
+    help="Run the checks in the specs, at public addresses only. Without this option they count as passed.",
 )
 @check_hosts_option
 def plan(**given: Any) -> None:

@@ -17,7 +17,7 @@ from reconciler.cli.verb import Verb
     "file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Begin with this fleet file, as `reconciler snapshot` prints it, instead of with Azure.",
+    help="Start from this fleet file (from `reconciler snapshot`) instead of from Azure.",
 )
 @fault_options
 @click.option(

@@ -16,13 +16,13 @@ from reconciler.cli.verb import Verb
     "--html",
     type=click.Path(path_type=Path, dir_okay=False, writable=True),
     required=True,
-    help="File to write. It needs no other file and no network.",
+    help="File to write. It is self-contained and needs no network.",
 )
 @server_option
 def report(**given: Any) -> None:
     """Save a page of the daemon to a file, for a post-mortem.
 
-    Without NAME, it is the page of the fleet. With NAME, it is the page of one scale set. Asks the daemon.
+    Saves the page of the scale set NAME or, without NAME, of the fleet. Asks the daemon.
     """
     from reconciler.cli.acts.report import act
 

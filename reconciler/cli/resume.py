@@ -20,7 +20,7 @@ from reconciler.cli.verb import Verb
 def resume(**given: Any) -> None:
     """Resume the fleet or scale sets that `reconciler pause` has paused.
 
-    Every rollout continues where it was. With --all, the tag is removed from the resource group in
+    Every rollout continues where it stopped. With --all, the tag is removed from the resource group in
     `spec.pauseTag` of the Fleet, and scale sets that were paused by name stay paused. If the Fleet names no
     resource group, the tag is removed from every declared scale set. The running daemon then reads the tags
     again.

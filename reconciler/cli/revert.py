@@ -26,8 +26,8 @@ def revert(**given: Any) -> None:
     """Declare the last good image of a scale set again, in its spec file.
 
     NAME is the name of its spec. The last good image is read from a tag of the scale set. Only the file
-    changes, and you commit it. Nothing happens in Azure. If other scale sets refer to the same document of
-    kind Image, they revert too, and the command names them.
+    changes. Nothing happens in Azure until you commit it. If other scale sets refer to the same Image
+    document, they revert too, and the command names them.
     """
     from reconciler.cli.acts.revert import act
 

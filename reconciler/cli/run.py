@@ -41,7 +41,7 @@ from reconciler.cli.verb import Verb
     show_default=True,
     envvar="VMSS_RECONCILER_SOURCE_MAX_AGE",
     show_envvar=True,
-    help="Begin no rollout while the specs could not be read for longer than this.",
+    help="Begin no rollout once the specs have been unreadable for longer than this.",
 )
 @click.option(
     "--listen",
@@ -49,7 +49,7 @@ from reconciler.cli.verb import Verb
     metavar="HOST:PORT",
     envvar="VMSS_RECONCILER_LISTEN",
     show_envvar=True,
-    help="Address that serves pages for people, /livez, /readyz, /metrics and /status.  "
+    help="Address to serve the web pages, /livez, /readyz, /metrics and /status on.  "
     "[default: 127.0.0.1:8080; none with --once or --until-settled]",
 )
 @page_options
@@ -59,8 +59,7 @@ from reconciler.cli.verb import Verb
     metavar="HOST:PORT",
     envvar="VMSS_RECONCILER_PROBE_LISTEN",
     show_envvar=True,
-    help="Address that serves /livez, /readyz and /metrics, apart from the pages.  "
-    "[default: that of --listen]",
+    help="Separate address to serve /livez, /readyz and /metrics on.  [default: that of --listen]",
 )
 @click.option(
     "--webhook-listen",
@@ -68,28 +67,32 @@ from reconciler.cli.verb import Verb
     metavar="HOST:PORT",
     envvar="VMSS_RECONCILER_WEBHOOK_LISTEN",
     show_envvar=True,
-    help="Address that receives webhooks of git forges, which cause a sweep at once.  [default: none]",
+    help=(
+        "Address to receive webhooks from git forges on. A webhook triggers a sweep at once.  [default: none]"
+    ),
 )
 @click.option(
     "--webhook-secret-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     envvar="VMSS_RECONCILER_WEBHOOK_SECRET_FILE",
     show_envvar=True,
-    help="File with the secret of the webhooks. A line break at its end does not count.",
+    help="File with the webhook secret. A trailing line break is ignored.",
 )
 @click.option(
     "--tls-cert",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     envvar="VMSS_RECONCILER_TLS_CERT",
     show_envvar=True,
-    help="PEM file of a certificate and its chain, for --listen and --webhook-listen. It may be replaced.",
+    help=(
+        "PEM file with a certificate and its chain, for --listen and --webhook-listen. Reread when replaced."
+    ),
 )
 @click.option(
     "--tls-key",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     envvar="VMSS_RECONCILER_TLS_KEY",
     show_envvar=True,
-    help="PEM file of the key of that certificate, without a passphrase.",
+    help="PEM file with the key of that certificate, without a passphrase.",
 )
 @check_hosts_option
 @leader_election_options
@@ -97,7 +100,7 @@ from reconciler.cli.verb import Verb
     "--once", is_flag=True, help="Sweep once, reconcile every scale set that is due once, and exit."
 )
 @click.option(
-    "--until-settled", is_flag=True, help="Exit when nothing more will happen without intervention."
+    "--until-settled", is_flag=True, help="Exit once nothing more will happen without intervention."
 )
 @click.option(
     "--timeout", type=Duration(), help="With --until-settled: exit after this time.  [default: never]"
@@ -109,7 +112,7 @@ from reconciler.cli.verb import Verb
     show_default=True,
     envvar="VMSS_RECONCILER_LOG_FORMAT",
     show_envvar=True,
-    help="Format of the log; json is one object a line, and no live table.",
+    help="Log format; json prints one object a line and no live table.",
 )
 @click.option(
     "--log-level",
@@ -118,7 +121,7 @@ from reconciler.cli.verb import Verb
     show_default=True,
     envvar="VMSS_RECONCILER_LOG_LEVEL",
     show_envvar=True,
-    help="The least level of the lines in the log.",
+    help="Lowest level to log.",
 )
 def run(**given: Any) -> None:
     """Bring every scale set into line with its spec, and keep it there.

@@ -34,16 +34,16 @@ class _Kind(click.Choice[str]):
 @click.option(
     "--to",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Directory to write the schema files to, all of them unless KIND is given.",
+    help="Directory to write the schema files to: all schemas, or only KIND.",
 )
 def schema(*, kind: str | None, to: Path | None) -> None:
     """Print the JSON Schema of a spec, or of KIND.
 
     KIND is spec, fleet (the file of `reconciler simulate`), plan (the output of `reconciler plan -o json`),
     rehearsal (the output of `reconciler rehearse -o json`) or config (the configuration file). With --to, the
-    schemas are written to files, which replace those of an earlier version. If a repository has the spec
-    schema in a directory named schemas above its specs, `reconciler adopt` begins each spec with a line that
-    tells editors where it is.
+    schemas are written to files, and existing files are replaced. If a repository has the spec schema in a
+    directory named schemas above its specs, `reconciler adopt` begins each spec with a line that tells
+    editors where it is.
     """
     if to is None:
         click.echo(_text(kind or "spec"), nl=False)

@@ -44,18 +44,17 @@ SHARD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "--shard": {
         "type": _Name(),
         "metavar": "NAME",
-        "help": "Name of a part of the fleet, unique in it: the scale sets with these labels, or in these "
-        "subscriptions.",
+        "help": "Name of one part of the fleet: the scale sets selected by labels or subscriptions.",
     },
     "--shard-selector": {
         "type": Selector(),
         "metavar": "LABELS",
-        "help": "With --shard: its scale sets have labels that fit, such as region=emea,tier!=db.",
+        "help": "With --shard: the labels of its scale sets, such as region=emea,tier!=db.",
     },
     "--shard-subscriptions": {
         "type": _Subscriptions(),
         "metavar": "IDS",
-        "help": "With --shard: its scale sets are in these subscriptions, separated by commas.",
+        "help": "With --shard: the subscriptions of its scale sets, separated by commas.",
     },
 }
 

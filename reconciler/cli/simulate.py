@@ -38,7 +38,7 @@ class _Port(click.IntRange):
 @click.option(
     "--certificates",
     type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
-    help="Directory for the file of the certificate authority.  [default: a temporary directory]",
+    help="Directory for the certificate authority file.  [default: a temporary directory]",
 )
 @click.option(
     "--env-file",
@@ -54,8 +54,8 @@ def simulate(**given: Any) -> None:
 
     FLEET is a YAML file. COMMAND starts once the fleet is served, with environment variables that direct
     clients to the simulated Azure. When COMMAND ends, the simulation ends with its exit code. Without
-    COMMAND, the variables are printed, and you can paste them into another shell. Do not redirect them to a
-    file, because that file would exist, and be empty, before the fleet is served. Use --env-file instead.
+    COMMAND, the variables are printed, and you can paste them into another shell. To write them to a file,
+    use --env-file: a redirected file would exist, still empty, before the fleet is served.
     """
     from reconciler.cli.acts.simulate import act
 

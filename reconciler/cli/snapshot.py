@@ -27,7 +27,7 @@ def snapshot(**given: Any) -> None:
 
     NAMES are the names of specs or, with --subscription, of scale sets. They may contain * and ?. The default
     is all of them. The file also has the images that the specs declare. It contains the tags of the scale
-    sets, but no settings of extensions. Facts that it cannot express are listed on standard error. Nothing is
+    sets, but no extension settings. What a fleet file cannot express is listed on standard error. Nothing is
     written to Azure.
     """
     from reconciler.cli.acts.snapshot import act

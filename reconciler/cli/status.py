@@ -39,12 +39,15 @@ class Statuses(click.ParamType[tuple[str, ...]]):
     type=Statuses(),
     default=(),
     metavar="STATUS",
-    help=f"Scale sets with one of these: {', '.join(map(str.casefold, ORDER))}. Separate them by commas.",
+    help=f"Only scale sets with one of these, separated by commas: {', '.join(map(str.casefold, ORDER))}.",
 )
 @click.option(
     "--image",
     metavar="IMAGE",
-    help="Scale sets that declare this image or have it on their model, in short (24.04.2) or in full.",
+    help=(
+        "Only scale sets that declare this image or have it on their model. Give its short "
+        "(24.04.2) or full name."
+    ),
 )
 @subscription_option("Scale sets of this subscription (repeatable).")
 @click.option(
@@ -52,14 +55,14 @@ class Statuses(click.ParamType[tuple[str, ...]]):
     "--watch",
     "is_watching",
     is_flag=True,
-    help="Keep the table up to date until Ctrl-C, with a heat map if there is one NAME. "
+    help="Keep the table up to date until Ctrl-C, with a heat map if exactly one NAME is given. "
     "In a pipe, print a line for each change.",
 )
 @click.option(
     "--instances",
     "with_instances",
     is_flag=True,
-    help="List every instance, as csv or json, read from Azure; only --status is of the daemon.",
+    help="List every instance as csv or json, read from Azure; only --status asks the daemon.",
 )
 @click.option(
     "-o",

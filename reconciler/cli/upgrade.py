@@ -33,7 +33,7 @@ class Ids(click.ParamType[tuple[str, ...]]):
     help="An update domain, a zone or a fault domain: 3, or its name as in `status NAME --watch`.",
 )
 @click.option("--instances", type=Ids(), metavar="IDS", help="Instances by id, separated by commas: 3,7.")
-@click.option("-y", "--yes", is_flag=True, help="Do it. Without it, only show what would happen.")
+@click.option("-y", "--yes", is_flag=True, help="Upgrade. Without this option, only show what would happen.")
 @click.option("--no-wait", is_flag=True, help="With --yes: do not wait until the instances are upgraded.")
 @server_option
 @fleet_on_demand

@@ -37,8 +37,8 @@ HELP: Mapping[str, str] = {
     "status": "Show the status of every scale set.",
     "upgrade": "Upgrade hand-picked instances of a scale set next.",
     "validate": "Check spec files and directories (default: specs).",
-    "wait": "Wait until scale sets are in a certain state.",
-    "why": "Explain the status of a scale set, and what lets it continue.",
+    "wait": "Wait until scale sets reach a state.",
+    "why": "Explain the status of a scale set, and what would let it continue.",
 }
 
 

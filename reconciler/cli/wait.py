@@ -28,7 +28,7 @@ from reconciler.cli.verb import Verb
 @click.option("--timeout", type=Duration(), help="Give up after this time.  [default: never]")
 @server_option
 def wait(**given: Any) -> None:
-    """Wait until scale sets are in a certain state.
+    """Wait until scale sets reach a state.
 
     NAMES are the names of their specs. A scale set is settled if nothing more will happen to it without a
     change: it is as declared, suspended, paused or stalled. A pause does not count as success. Asks the

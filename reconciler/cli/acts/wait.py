@@ -31,7 +31,7 @@ def act(
     timeout: timedelta | None,
     server: str,
 ) -> None:
-    """Wait until scale sets are in a certain state."""
+    """Wait until scale sets reach a state."""
     if is_all == bool(names or selector is not None):
         raise click.UsageError("pass names or --selector, or --all for every scale set")
     end = None if timeout is None else time.monotonic() + timeout.total_seconds()

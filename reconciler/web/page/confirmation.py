@@ -150,10 +150,11 @@ def _fleet_resumption(store: Store, pauses: Mapping[Pause, Sequence[str]]) -> It
     if not fleet and not pauses:
         yield "As last read, the fleet is not paused."
     if pause_tag_of(tuple(each.desired for each in store.states())):
-        yield "Every rollout continues where it was. A scale set that was paused by name stays paused."
+        yield "Every rollout continues where it stopped. A scale set that was paused by name stays paused."
         return
     yield (
-        f"Every rollout continues where it was. The tag {PAUSE} is removed from each scale set, even if it "
+        f"Every rollout continues where it stopped. The tag {PAUSE} is removed from each scale set, even "
+        f"if it "
         "was paused by name, because the Fleet names no spec.pauseTag."
     )
 

@@ -237,7 +237,7 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
     until = "" if doing == "deleting" else " until it finishes"
     busy = Decision(
         Reason.AZURE_BUSY,
-        f"Azure is {doing} the scale set; nothing will be changed{until}",
+        f"Azure is {doing} the scale set; no changes{until}",
         soon=True,
     )
     if aim.model.provisioning != "updating":

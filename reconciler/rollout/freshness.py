@@ -36,7 +36,7 @@ def stale_fact(step: Step, observed: Observed) -> Need | Decision | None:
         return look
     return Decision(
         Reason.READS_TOO_SLOW,
-        f"Azure's answers took {format_duration(observed.at - observed.began)}, so the first answer is too "
+        f"Azure's responses took {format_duration(observed.at - observed.began)}, so the first one is too "
         "old to act on; everything will be read again at the next reconcile",
     )
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from reconciler.simulator import errors, repairs
+from reconciler.simulator.activity_log import ActivityLog
 from reconciler.simulator.catalogue import Catalogue
 from reconciler.simulator.domains import guid
 from reconciler.simulator.fabric import Fabric
@@ -61,6 +62,7 @@ class Cloud(Fabric):
     groups: dict[str, dict[str, Group]] = field(default_factory=dict)
     captures: dict[str, Capture] = field(default_factory=dict)
     quotas: Quotas = field(init=False)
+    activity_log: ActivityLog = field(default_factory=ActivityLog)
     serial: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:

@@ -12,10 +12,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Any, assert_never
+from urllib.parse import urlsplit
 
 from reconciler.simulator import errors
+from reconciler.simulator.activity_log import LoggedWrite
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.distortion import distort
@@ -42,6 +45,7 @@ from reconciler.simulator.faults import (
 )
 from reconciler.simulator.indented import indented
 from reconciler.simulator.message import ConnectionLost, Request, Response
+from reconciler.simulator.operations import Operation
 from reconciler.simulator.record import Exchange, ScaleSetSnapshot
 from reconciler.simulator.request_context import RequestContext
 from reconciler.simulator.routes import TABLE, Route
@@ -131,6 +135,7 @@ class Core:
         except errors.ArmError as problem:
             response = self._refuse(context, problem)
         self.faults.note(context.operation, context.request, context.at, response)
+        self._log(context, response)
         return response
 
     def _reply(self, context: RequestContext) -> Reply:
@@ -156,6 +161,35 @@ class Core:
             raise errors.no_api_version()
         if self.cloud.is_throttling:
             self.cloud.quotas.admit_to_gateway(context.verbs, context.subscription, context.caller)
+
+    def _log(self, context: RequestContext, response: Response) -> None:
+        """Add a write to the activity log, and its end as soon as that is known."""
+        write = context.logged_write(response.headers["x-ms-correlation-request-id"])
+        if write is None or response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS):
+            return
+        log, code = self.cloud.activity_log, response.status
+        if code != HTTPStatus.FORBIDDEN:
+            log.add(context.at, write, "Started")
+        if code >= HTTPStatus.BAD_REQUEST:
+            log.add(context.at, write, "Failed", code)
+            return
+        address = urlsplit(response.headers.get("Azure-AsyncOperation", "")).path
+        operation = self.cloud.operations.find(address.rpartition("/")[2])
+        if operation is None:
+            log.add(context.at, write, "Accepted" if address else "Succeeded", code)
+            return
+        log.add(context.at, write, "Accepted", code)
+        if operation.is_running:
+            operation.when_ended.append(partial(self._log_end, write))
+        else:
+            self._log_end(write, operation)
+
+    def _log_end(self, write: LoggedWrite, operation: Operation) -> None:
+        now, log = self.clock.now(), self.cloud.activity_log
+        if operation.status == "Succeeded":
+            log.add(now, write, "Succeeded", HTTPStatus.OK)
+        else:
+            log.add(now, write, "Failed", operation.error.status if operation.error else HTTPStatus.CONFLICT)
 
     def _refuse(self, context: RequestContext, problem: errors.ArmError) -> Response:
         reply = Reply(

@@ -100,6 +100,7 @@ ACTIONS: Mapping[str, str] = {
     "Providers_List": f"{RESOURCES}/providers/read",
     "Providers_Get": f"{RESOURCES}/providers/read",
     "Providers_Register": "{namespace}/register/action",
+    "ActivityLogs_List": "Microsoft.Insights/eventtypes/values/read",
     "VirtualMachines_ListAll": f"{MACHINES}/read",
     "VirtualMachines_List": f"{MACHINES}/read",
     "VirtualMachines_Get": f"{MACHINES}/read",

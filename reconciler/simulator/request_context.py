@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from reconciler.simulator.activity_log import LoggedWrite, log_claims
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.message import Request
+from reconciler.simulator.permissions import action_of, scope_of
 from reconciler.simulator.quota import Payer, Verbs
 from reconciler.simulator.record import ScaleSetSnapshot
 from reconciler.simulator.regions import region
@@ -49,6 +51,23 @@ class RequestContext:
     @property
     def verbs(self) -> Verbs:
         return VERBS.get(self.request.method, "writes")
+
+    def logged_write(self, correlation_id: str) -> LoggedWrite | None:
+        """Return what the activity log notes about a write, or None for a read or an unknown route."""
+        action = action_of(self.operation, self.names)
+        if self.verbs == "reads" or action is None:
+            return None
+        found = claims(self.request.header("Authorization"))
+        return LoggedWrite(
+            subscription=self.subscription,
+            resource=scope_of(self.request.path),
+            action=action,
+            method=self.request.method,
+            caller=str(found.get("upn") or self.caller),
+            claims=log_claims(found),
+            correlation_id=correlation_id,
+            client_request_id=self.request.header("x-ms-client-request-id"),
+        )
 
     def snapshot(self, cloud: Cloud) -> ScaleSetSnapshot | None:
         """Return a snapshot of the scale set before a write, or None for a read or a missing scale set."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from reconciler.simulator.endpoints import (
     actions,
+    activity_log,
     authorization,
     directory,
     extension_images,
@@ -50,6 +51,7 @@ SKUS = OFFERS + "/{offer}/skus"
 VERSIONS = SKUS + "/{sku}/versions"
 PROVIDERS = SUBSCRIPTION + "/providers"
 TAGS = "/providers/Microsoft.Resources/tags/default"
+ACTIVITY_LOG = "/providers/Microsoft.Insights/eventtypes/management/values"
 PERMISSIONS = "/providers/Microsoft.Authorization/permissions"
 GALLERY_IMAGE = GROUP + "/providers/Microsoft.Compute/galleries/{gallery}/images/{image}"
 SHARED_IMAGE = LOCATION + "/sharedGalleries/{gallery}/images/{image}"
@@ -246,6 +248,7 @@ ROUTES = (
     Route("Permissions_List", "GET", SUBSCRIPTION + PERMISSIONS, authorization.in_subscription),
     Route("Permissions_ListForResourceGroup", "GET", GROUP + PERMISSIONS, authorization.in_group),
     Route("Permissions_ListForResource", "GET", SET + PERMISSIONS, authorization.on_scale_set),
+    Route("ActivityLogs_List", "GET", SUBSCRIPTION + ACTIVITY_LOG, activity_log.events),
     Route("Metadata_GetEndpoints", "GET", "/metadata/endpoints", platform.endpoints, is_open=True),
 )
 

@@ -56,7 +56,7 @@ class Timings:
     is the time to stop an instance and replace its OS disk. `boot` is the time to start an instance. `health`
     is the time from running to the first health report. `create` is the time to create an instance until it
     runs. `conflict` is the time after an operation in which a write gets a 409. In Azure, this was observed
-    for a few seconds.
+    for a few seconds. `log` is the time until the activity log shows an event: minutes, as documented.
     """
 
     model: timedelta = timedelta(seconds=8)
@@ -65,6 +65,7 @@ class Timings:
     health: timedelta = timedelta(seconds=15)
     create: timedelta = timedelta(seconds=40)
     conflict: timedelta = timedelta(0)
+    log: timedelta = timedelta(minutes=3)
 
     def of(self, name: str) -> timedelta:
         """Return the duration with this name, or zero for "".

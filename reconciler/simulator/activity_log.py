@@ -1,0 +1,159 @@
+"""The activity log of a subscription: who requested which write, and how it ended.
+
+A write has several events with one correlation id: Started, then Accepted if it is a long-running operation,
+and at last Succeeded or Failed. Reads are not logged, and neither are requests that were throttled or had no
+valid token. What the platform does by itself, such as a repair, has no events here.
+
+The fields are those of the published API and its samples. No recording has an event of a scale set, so the
+order of the events, the sub-status and the level of a failure follow the documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Literal
+
+from reconciler.simulator.domains import guid
+
+LogStatus = Literal["Started", "Accepted", "Succeeded", "Failed"]
+KEPT = timedelta(days=90)
+OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+UPN = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn"
+_UNIX_EPOCH_TICKS = 621_355_968_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedWrite:
+    """A write as it was requested. `resource` is the id as the client wrote it.
+
+    `claims` are those of the token, under the names that the log uses.
+    """
+
+    subscription: str
+    resource: str
+    action: str
+    method: str
+    caller: str
+    claims: Mapping[str, str]
+    correlation_id: str
+    client_request_id: str
+
+    @property
+    def group(self) -> str:
+        parts = self.resource.split("/")
+        return parts[4] if len(parts) > 4 and parts[3].lower() == "resourcegroups" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """One event of a write. `code` is the HTTP status of the response, or 0 if there is none yet."""
+
+    id: str
+    at: datetime
+    write: LoggedWrite
+    status: LogStatus
+    code: int = 0
+
+    def body(self, lag: timedelta) -> dict[str, Any]:
+        """The event as the API sends it. `lag` is the time until the log shows it."""
+        write, name = self.write, "BeginRequest" if self.status == "Started" else "EndRequest"
+        provider, kind = _type_of(write.resource)
+        phrase = f"{HTTPStatus(self.code).phrase} (HTTP Status Code: {self.code})" if self.code else ""
+        properties = {"entity": write.resource, "message": write.action, "eventCategory": "Administrative"}
+        if self.code:
+            properties["statusCode"] = HTTPStatus(self.code).phrase.replace(" ", "")
+        return {
+            "authorization": {"action": write.action, "scope": write.resource},
+            "caller": write.caller,
+            "channels": "Operation",
+            "claims": dict(write.claims),
+            "correlationId": write.correlation_id,
+            "description": "",
+            "eventDataId": self.id,
+            "eventName": _named(name, {"BeginRequest": "Begin request", "EndRequest": "End request"}[name]),
+            "category": _named("Administrative"),
+            "httpRequest": {
+                "clientRequestId": write.client_request_id,
+                "clientIpAddress": "127.0.0.1",
+                "method": write.method,
+            },
+            "eventTimestamp": _moment(self.at),
+            "id": f"{write.resource}/events/{self.id}/ticks/{_ticks(self.at)}",
+            "level": "Error" if self.status == "Failed" else "Informational",
+            "operationId": write.correlation_id,
+            "operationName": _named(write.action),
+            "resourceGroupName": write.group,
+            "resourceProviderName": _named(provider),
+            "resourceType": _named(kind),
+            "resourceId": write.resource,
+            "status": _named(self.status),
+            "subStatus": _named(HTTPStatus(self.code).phrase.replace(" ", "") if self.code else "", phrase),
+            "submissionTimestamp": _moment(self.at + lag),
+            "subscriptionId": write.subscription,
+            "tenantId": write.claims.get("http://schemas.microsoft.com/identity/claims/tenantid", ""),
+            "properties": properties,
+            "relatedEvents": [],
+        }
+
+
+@dataclass(slots=True)
+class ActivityLog:
+    """The events of all subscriptions, in the order in which they happened."""
+
+    _events: list[LoggedEvent] = field(default_factory=list)
+
+    def add(self, at: datetime, write: LoggedWrite, status: LogStatus, code: int = 0) -> None:
+        self._events.append(LoggedEvent(guid("event", len(self._events)), at, write, status, code))
+
+    def shown(self, subscription: str, at: datetime, lag: timedelta) -> Iterator[LoggedEvent]:
+        """The events of a subscription that the log shows at this time, the newest first."""
+        for event in reversed(self._events):
+            if event.write.subscription == subscription.lower() and at - KEPT <= event.at <= at - lag:
+                yield event
+
+
+def log_claims(claims: Mapping[str, Any]) -> Mapping[str, str]:
+    """The claims of a token, under the names that the log uses.
+
+    >>> log_claims({"oid": "f81d", "appid": "3c2a", "iat": 7})
+    {'http://schemas.microsoft.com/identity/claims/objectidentifier': 'f81d', 'appid': '3c2a', 'iat': '7'}
+    """
+    return {_CLAIMS.get(name, name): str(value) for name, value in claims.items()}
+
+
+_CLAIMS = {
+    "oid": OBJECT_ID,
+    "upn": UPN,
+    "tid": "http://schemas.microsoft.com/identity/claims/tenantid",
+    "sub": "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier",
+}
+
+
+def _named(value: str, localized: str | None = None) -> dict[str, str]:
+    return {"value": value, "localizedValue": value if localized is None else localized}
+
+
+def _type_of(resource: str) -> tuple[str, str]:
+    """The provider and the type of a resource id.
+
+    >>> _type_of("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachineScaleSets/web")
+    ('Microsoft.Compute', 'Microsoft.Compute/virtualMachineScaleSets')
+    >>> _type_of("/subscriptions/s/resourceGroups/g")
+    ('Microsoft.Resources', 'Microsoft.Resources/subscriptions/resourceGroups')
+    """
+    _, found, rest = resource.rpartition("/providers/")
+    if not found:
+        return "Microsoft.Resources", "Microsoft.Resources/subscriptions/resourceGroups"
+    provider, *parts = rest.split("/")
+    return provider, "/".join((provider, *parts[::2]))
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S.%f}0Z"
+
+
+def _ticks(at: datetime) -> int:
+    return _UNIX_EPOCH_TICKS + int(at.timestamp() * 10_000_000)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from reconciler.azure.role import ACTIVITY_LOG
 from reconciler.cli import main
 from reconciler.simulator import OperationFails
 from reconciler.simulator.permissions import ACTIONS
@@ -49,7 +50,14 @@ def test_the_role_grants_exactly_the_actions_that_rollouts_need() -> None:
     )
     worlds += [World(fleet(scale_set()), of_all(pauseTag=PAUSE_TAG), spec())]
     asked = {ACTIONS[operation] for world in worlds for operation in world.rest(HOUR).run().requests()}
-    assert set(ROLE) == asked | LINKED
+    assert set(ROLE) == asked | LINKED | {ACTIVITY_LOG}
+
+
+def test_no_rollout_reads_the_activity_log_that_the_role_may_read() -> None:
+    """Only `why` does: see tests/cli/test_why.py."""
+    world = World(fleet(scale_set()), spec()).rest(HOUR).run()
+    assert "ActivityLogs_List" not in world.requests()
+    assert ACTIONS["ActivityLogs_List"] == ACTIVITY_LOG
 
 
 def test_the_role_for_plans_grants_exactly_the_actions_that_plans_need(tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ class OperationClass(Enum):
     PERMISSIONS = ("Permissions", _READS)
     TAGS = ("Tags", _READS)
     TAG_WRITES = ("Tags", _WRITES)
+    ACTIVITY_LOG = ("ActivityLog", _READS)
 
     def __init__(self, stem: str, *buckets: Bucket) -> None:
         self.stem = stem

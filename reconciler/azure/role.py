@@ -52,7 +52,15 @@ BY_IMAGE: Mapping[type[Image], tuple[str, ...]] = {
 }
 # On the resource group in `spec.pauseTag` of the Fleet.
 PAUSE_TAG = "Microsoft.Resources/tags/read"
-ACTIONS = (*ALWAYS, *FLEXIBLE, *(action for actions in BY_IMAGE.values() for action in actions), PAUSE_TAG)
+# For `why`, which shows who changed the model last. Without it, only that line is missing.
+ACTIVITY_LOG = "Microsoft.Insights/eventtypes/values/read"
+ACTIONS = (
+    *ALWAYS,
+    *FLEXIBLE,
+    *(action for actions in BY_IMAGE.values() for action in actions),
+    PAUSE_TAG,
+    ACTIVITY_LOG,
+)
 
 
 def required_actions(image: Image, *, flexible: bool) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from azure.core.exceptions import (
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
-from azure.core.rest import HttpRequest
+from azure.core.rest import HttpRequest, HttpResponse
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.core.tools import get_arm_endpoints
 
@@ -295,17 +295,30 @@ class ApiCall:
 
         Raises AzureError if the request fails, and MalformedResponse if the response is not a JSON object.
         """
+        return json_object(self.response(request))
+
+    def response(self, request: HttpRequest, **timeouts: Any) -> HttpResponse:
+        """Send a request, and return the response. An address on another endpoint is not followed.
+
+        `timeouts` are options of the transport, in place of those of the session. Raises AzureError if the
+        request fails.
+        """
         request.url = on_endpoint(request.url, self.session.endpoint)
-        response = self.client.send_request(request)
+        response = self.client.send_request(request, **timeouts)
         map_error(response.status_code, response, _ERRORS)
         response.raise_for_status()
-        try:
-            body = response.json()
-        except (ValueError, RecursionError) as error:
-            raise MalformedResponse("Azure sent a response that is not JSON") from error
-        if not isinstance(body, Mapping):
-            raise MalformedResponse("Azure sent a response that is not a JSON object")
-        return body
+        return response
+
+
+def json_object(response: HttpResponse) -> Json:
+    """The JSON object in a response. Raises MalformedResponse if there is none."""
+    try:
+        body = response.json()
+    except (ValueError, RecursionError) as error:
+        raise MalformedResponse("Azure sent a response that is not JSON") from error
+    if not isinstance(body, Mapping):
+        raise MalformedResponse("Azure sent a response that is not a JSON object")
+    return body
 
 
 _SENT_AT = "vmss_reconciler_asked_at"

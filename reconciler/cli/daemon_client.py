@@ -25,7 +25,11 @@ class DaemonAbsent(DaemonUnreachable):
 
 
 class DaemonRefused(Exception):
-    """The daemon responded with an error."""
+    """The daemon responded with an error. `status` is that of HTTP."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def store_of(server: str) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def page_of(server: str, page: str) -> str:
         with _open(f"{server}/export?{urlencode({'page': page})}") as response:
             return str(response.read().decode())
     except HTTPError as error:
-        raise DaemonRefused(f"{error.code}: {error.reason}") from error
+        raise DaemonRefused(f"{error.code}: {error.reason}", error.code) from error
     except (OSError, HTTPException, ValueError) as error:
         raise DaemonUnreachable(f"no daemon responds at {server}") from error
 
@@ -98,7 +102,7 @@ def _post(server: str, path: str, body: Mapping[str, Any]) -> str:
             return str(response.read().decode(errors="replace").strip())
     except HTTPError as error:
         said = error.read(_LONGEST_LINE).decode(errors="replace").strip()
-        raise DaemonRefused(f"{error.code}: {said or error.reason}") from error
+        raise DaemonRefused(f"{error.code}: {said or error.reason}", error.code) from error
     except (OSError, HTTPException, ValueError) as error:
         raise DaemonUnreachable(f"no daemon responds at {server}") from error
 

@@ -1,7 +1,11 @@
 """The commands that an operator can give to a running daemon."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
 
+from reconciler.azure.activity_log import ModelWrite
+from reconciler.daemon.last_change import last_change
 from reconciler.daemon.leadership import describe_standby
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.pick_request import PickRequest
@@ -9,6 +13,7 @@ from reconciler.daemon.picking import PickOffer
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.rollout.barred import first_bar_note
 from reconciler.rollout.pause import Pause
+from reconciler.spec.scale_set import Target
 
 
 class LoopCommands:
@@ -17,8 +22,12 @@ class LoopCommands:
     `loop` is None until the loop has started.
     """
 
-    def __init__(self, reconciler: Reconciler) -> None:
+    def __init__(
+        self, reconciler: Reconciler, read_log: Callable[[Target], ModelWrite | None] | None = None
+    ) -> None:
+        """`read_log` finds the last write of a model in the activity log. Raises AzureFailure."""
         self._reconciler = reconciler
+        self._read_log = read_log
         self.loop: Loop | None = None
 
     @property
@@ -74,6 +83,13 @@ class LoopCommands:
         if self.loop and not request.is_trial:
             self.loop.wake(offer.state.key)
         return offer
+
+    def last_change(self, name: str) -> Mapping[str, Any] | None:
+        """Who changed the model of this scale set last, or None if it is not declared."""
+        state = self._reconciler.store.states().by_name(name)
+        if state is None or self._read_log is None:
+            return None
+        return last_change(partial(self._read_log, state.desired.target), "this daemon")
 
     def _sweep_soon(self) -> None:
         if self.loop:

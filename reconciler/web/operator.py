@@ -5,10 +5,12 @@
     POST /reconcile  {"names": ["web"]}
     POST /upgrade    {"name": "web", "by": "ada", "domain": "update domain 3", "trial": true}
     POST /upgrade    {"name": "web", "by": "ada", "instances": ["3", "7"]}
+    POST /last-change  {"name": "web"}
 
 Only clients on the same host are served, such as `kubectl port-forward`. Requests that a proxy has passed on
 are refused if a header shows it. A page in a browser cannot send such a request: the browser adds an Origin,
-and asks the server before it sends JSON. No request can do anything that the specs do not declare.
+and asks the server before it sends JSON. No request can do anything that the specs do not declare. The last
+one changes nothing, but it costs a request to Azure, and it names people.
 """
 
 import json
@@ -61,6 +63,10 @@ class Commands(Protocol):
         """Upgrade these instances next, or only say what would happen. Raises PickRefused."""
         ...
 
+    def last_change(self, name: str) -> Mapping[str, Any] | None:
+        """Who changed the model of this scale set last, or None if it is not declared."""
+        ...
+
 
 class OperatorRequests:
     """Responds to requests from an operator.
@@ -76,6 +82,7 @@ class OperatorRequests:
             "/resume": self._resume,
             "/reconcile": self._reconcile,
             "/upgrade": self._upgrade,
+            "/last-change": self._last_change,
         }
 
     def respond(self, path: str, headers: Headers, body: bytes, peer: str) -> Response:
@@ -133,7 +140,18 @@ class OperatorRequests:
         except PickRefused as refused:
             return _refuse(HTTPStatus.CONFLICT, str(refused))
         status = HTTPStatus.ACCEPTED if offer.ids and not request.is_trial else HTTPStatus.OK
-        return Response(status, f"{json.dumps(report.pick_offer(offer))}\n".encode(), "application/json")
+        return _json(status, report.pick_offer(offer))
+
+    def _last_change(self, asked: Mapping[str, Any]) -> Response:
+        name = _text(asked, "name")
+        found = self._commands.last_change(name)
+        if found is None:
+            return _refuse(HTTPStatus.NOT_FOUND, f"not declared: {name}")
+        return _json(HTTPStatus.OK, found)
+
+
+def _json(status: HTTPStatus, body: Mapping[str, Any]) -> Response:
+    return Response(status, f"{json.dumps(body)}\n".encode(), "application/json")
 
 
 def _refuse(status: HTTPStatus, why: str) -> Response:

@@ -29,7 +29,7 @@ from tests.stories.world import fleet, scale_set
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent.parent
-SWIFT = {"model": "0.2s", "upgrade": "0.3s", "boot": "0.1s", "health": "0.1s"}
+SWIFT = {"model": "0.2s", "upgrade": "0.3s", "boot": "0.1s", "health": "0.1s", "log": "0s"}
 _OURS = ("VMSS_RECONCILER_", "RECONCILER_", "AZURE_", "GIT_")
 _PATIENCE = 60.0  # seconds; for a loaded machine, no test waits for it when all is well
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

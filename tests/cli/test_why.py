@@ -1,15 +1,28 @@
 """`reconciler why`: one scale set, from the store of the daemon or from an observation of its own."""
 
 import json
+import re
+import time
+from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.azure.budget import Priority
+from reconciler.azure.compute import Compute
+from reconciler.azure.session import Session
 from reconciler.cli.acts.why import explanation
+from reconciler.rollout.observed import Model
+from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason
-from tests.cli.program import azure, reconciler, write_specs
-from tests.stories.world import NEW, OLD, platform, scale_set, spec
+from reconciler.simulator import Slow, Status
+from reconciler.spec.scale_set import Target
+from tests.cli.answering_daemon import answering_daemon
+from tests.cli.program import Azure, Daemon, Ended, azure, bare, reconciler, until, write_specs
+from tests.stories.world import NEW, OLD, SUBSCRIPTION, platform, scale_set, spec
+from tests.token import ApplicationToken
 
 REVISION = {"commit": "91eab1ad9c53", "spec": "3f2a9c1b7d05"}
 
@@ -246,3 +259,100 @@ def test_a_missing_directory_is_reported_instead_of_an_unknown_name(tmp_path: Pa
         done = reconciler("why", "web", "--server", "http://127.0.0.1:1", env=fleet.environment, cwd=tmp_path)
     assert done.code == 1
     assert done.err[-1] == "error: no spec is in force: specs does not exist: check the path"
+
+
+LOG = "ActivityLogs_List"
+WRITE = "Microsoft.Compute/virtualMachineScaleSets/write"
+
+
+def change(served: Azure) -> None:
+    """Write the tags of the scale set with another identity than that of the program."""
+    session = Session(credential=ApplicationToken("terraform"), transport=served.simulator.transport())
+    target = Target(SUBSCRIPTION, "shop", "web")
+    compute = Compute(session)
+    model = compute.model(target, Priority.ROLLOUT)
+    assert isinstance(model, Model)
+    compute.persist(target, model, PersistedState(fleet="shop"))
+
+
+def changed(done: Ended) -> str:
+    """The line that says who changed the model last, which is the last one."""
+    assert done.code == 0, done
+    *_, line = done.out
+    assert line.startswith("changed     ")
+    return re.sub(r"[0-9a-f-]{36}", "ID", re.sub(r"[0-9-]{10} [0-9:]{5}", "THEN", line[12:]))
+
+
+def test_without_a_daemon_it_says_who_changed_the_model_last(tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web", NEW))
+    with azure(scale_set("web", capacity=2, image=platform(NEW))) as served:
+        asked = ("why", "web", "--server", "http://127.0.0.1:9")
+        before = reconciler(*asked, env=served.environment, cwd=tmp_path)
+        change(served)
+        after = reconciler(*asked, env=served.environment, cwd=tmp_path)
+        reads = [each.operation for each in served.simulator.record.requests].count(LOG)
+    assert changed(before) == "by nobody within 89 days, according to the activity log"
+    assert re.fullmatch(rf"by ID, not you, at THEN UTC: {WRITE}, (Accepted|Succeeded)", changed(after))
+    assert reads == 2
+
+
+def test_a_daemon_says_who_changed_the_model_last_and_never_asks_by_itself(tmp_path: Path) -> None:
+    write_specs(tmp_path / "specs", spec("web", NEW))
+    with (
+        azure(scale_set("web", capacity=2)) as served,
+        Daemon(env=served.environment, cwd=tmp_path) as daemon,
+    ):
+        daemon.started()
+        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+        assert LOG not in {each.operation for each in served.simulator.record.requests}
+        asked = ("why", "web", "--server", daemon.url)
+        own = reconciler(*asked, env=bare(), cwd=tmp_path.parent)
+        change(served)
+        other = reconciler(*asked, "-o", "json", env=bare(), cwd=tmp_path.parent)
+    assert changed(own) == f"by this daemon (ID), at THEN UTC: {WRITE}, Succeeded"
+    found = json.loads("\n".join(other.out))["lastChange"]
+    assert (found["isOwn"], found["operation"]) == (False, WRITE)
+
+
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        pytest.param(
+            Status(403, "AuthorizationFailed", "The client does not have authorization"),
+            "unknown: the role lacks Microsoft.Insights/eventtypes/values/read",
+            id="the role lacks the right",
+        ),
+        pytest.param(
+            Status(500, "InternalServerError", "Encountered an error."),
+            'unknown: Azure returned InternalServerError ("Encountered an error")',
+            id="the log fails",
+        ),
+        pytest.param(Slow(timedelta(seconds=60)), "unknown: Azure did not answer", id="the log is slow"),
+    ],
+)
+@pytest.mark.parametrize("has_daemon", [False, True], ids=["without a daemon", "from a daemon"])
+def test_a_log_that_cannot_be_read_is_one_clause(
+    tmp_path: Path, fault: Any, line: str, *, has_daemon: bool
+) -> None:
+    write_specs(tmp_path / "specs", spec("web", OLD))
+    with azure(scale_set("web", capacity=2)) as served, ExitStack() as stack:
+        served.simulator.faults.arm(LOG, fault)
+        url = "http://127.0.0.1:9"
+        if has_daemon:
+            daemon = stack.enter_context(Daemon(env=served.environment, cwd=tmp_path))
+            daemon.started()
+            until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+            url = daemon.url
+        began = time.monotonic()
+        done = reconciler("why", "web", "--server", url, env=served.environment, cwd=tmp_path)
+        took = time.monotonic() - began
+    assert changed(done).startswith(line)
+    assert done.out[0] == "web: Ready"
+    assert took < 30, "it does not wait for the log"
+
+
+def test_a_daemon_of_an_older_version_is_not_mentioned(tmp_path: Path) -> None:
+    with answering_daemon() as url:
+        done = reconciler("why", "web", "--server", url, env=bare(), cwd=tmp_path)
+    assert (done.code, done.out[0]) == (0, "web: Ready")
+    assert not any(line.startswith("changed") for line in done.out)

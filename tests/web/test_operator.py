@@ -1,7 +1,7 @@
 """What an operator may ask of the daemon, and who may."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -41,6 +41,9 @@ class Asked:
         self.reconciled += names
         return [name for name in names if name != "web"]
 
+    def last_change(self, name: str) -> Mapping[str, Any] | None:
+        return {"message": "by ada"} if name == "web" else None
+
     def upgrade(self, request: PickRequest) -> PickOffer:
         self.picked.append(request)
         if request.name != "web":
@@ -64,6 +67,7 @@ def ask(
         ("/resume", {}),
         ("/reconcile", {"names": ["web"]}),
         ("/upgrade", {"name": "web", "domain": "3"}),
+        ("/last-change", {"name": "web"}),
     ],
 )
 def test_a_standby_names_the_leader_and_does_nothing(path: str, body: Any) -> None:
@@ -99,6 +103,11 @@ def test_a_resumption_that_the_fleet_bars_is_refused() -> None:
 def test_a_reconcile_is_passed_on() -> None:
     status, said, asked = ask("/reconcile", {"names": ["web"]})
     assert (status, said, asked.reconciled) == (HTTPStatus.ACCEPTED, "reconciled now", ["web"])
+
+
+def test_the_last_change_is_told() -> None:
+    assert ask("/last-change", {"name": "web"})[:2] == (HTTPStatus.OK, '{"message": "by ada"}')
+    assert ask("/last-change", {"name": "api"})[:2] == (HTTPStatus.NOT_FOUND, "not declared: api")
 
 
 def test_a_name_that_is_not_declared_is_named() -> None:

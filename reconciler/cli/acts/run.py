@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from reconciler.acts.page_acts import PageActs
+from reconciler.azure.activity_log import last_model_write
 from reconciler.checks.reach import MERGED, Allowed
 from reconciler.cli import table
 from reconciler.cli.access import FleetAccess
@@ -119,7 +121,7 @@ def act(
         leadership=replica,
     )
     store, now = reconciler.store, fleet.session.now
-    commands = LoopCommands(reconciler)
+    commands = LoopCommands(reconciler, partial(last_model_write, fleet.session))
     page = _PageActions(sign_in, PageActs(store, commands, fleet.session, fleet.specs)) if sign_in else None
     ends = once or until_settled
     address = listen or (None if ends else _LISTEN)

@@ -5,12 +5,14 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.acts.status import store
+from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post_for_json
 from reconciler.cli.forecast import headline
 from reconciler.cli.row_errors import rows_named
 from reconciler.cli.standby import show_standby
@@ -21,12 +23,17 @@ if TYPE_CHECKING:
     from reconciler.cli.access import FleetAccess
 
 Json = dict[str, Any]
+# Of a daemon that does not know the request.
+_UNKNOWN_REQUEST = frozenset(
+    {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
+)
 _INDENT = 12  # columns before the content of a line
 
 
 def act(*, name: str, open_fleet: "Callable[[], FleetAccess]", server: str, output: str) -> None:
     """Explain the status of a scale set."""
-    shown = store(open_fleet, server)
+    open_once = cache(open_fleet)
+    shown = store(open_once, server)
     show_standby(shown, server)
     orphans = {each["name"]: each for each in shown.get("orphans") or ()}
     if name in orphans and all(row["name"] != name for row in shown["scaleSets"]):
@@ -35,7 +42,31 @@ def act(*, name: str, open_fleet: "Callable[[], FleetAccess]", server: str, outp
         click.echo(json.dumps(orphan, indent=2) if output == "json" else text)
         return
     (row,) = rows_named(shown, (name,))
-    click.echo(json.dumps(row, indent=2) if output == "json" else fitted(explanation(row), _window()))
+    if output == "json":
+        click.echo(json.dumps({**row, "lastChange": _last_change(open_once, shown, row)}, indent=2))
+        return
+    click.echo(fitted(explanation(row), _window()))
+    # The log may be slow, so it is read when all else has been printed.
+    if change := _last_change(open_once, shown, row):
+        click.echo(fitted(f"changed     {change['message']}", _window()))
+
+
+def _last_change(open_fleet: "Callable[[], FleetAccess]", shown: Json, row: Json) -> Json | None:
+    """Who changed the model last, or None if the daemon has an older version.
+
+    It is found by whatever found the status: the daemon, or this command itself.
+    """
+    if shown["source"]["kind"] != "daemon":
+        from reconciler.cli.own_last_change import own_last_change
+
+        return own_last_change(open_fleet(), row["name"])
+    try:
+        return post_for_json(shown["source"]["url"], "/last-change", {"name": row["name"]})
+    except DaemonRefused as refused:
+        is_unknown = refused.status in _UNKNOWN_REQUEST
+        return None if is_unknown else {"message": f"unknown: the daemon does not say ({refused})"}
+    except DaemonUnreachable:
+        return {"message": "unknown: the daemon did not answer in time"}
 
 
 def _window() -> int | None:

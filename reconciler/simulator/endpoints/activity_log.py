@@ -92,8 +92,7 @@ def parse_filter(text: str) -> Filter:
 
 def _moment(text: str) -> datetime:
     try:
-        # Python reads at most six digits of a second, and Azure writes seven.
-        at = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+        at = datetime.fromisoformat(text)
     except ValueError:
         raise BadFilter(f"'{text}' is not a valid time.") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,190 @@
+"""Who changed a model last, from Azure's activity log."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from reconciler.azure.activity_log import ModelWrite, last_model_write
+from reconciler.azure.budget import Priority
+from reconciler.azure.compute import Compute
+from reconciler.azure.failure import AzureFailure, MalformedResponse, TooManyRequests, Unreachable
+from reconciler.azure.session import Session
+from reconciler.rollout.observed import Model
+from reconciler.rollout.persisted import PersistedState
+from reconciler.simulator import OperationFails, Page, Simulator, Status, Throttled, Timeout, VirtualClock
+from reconciler.simulator.tokens import principal
+from tests.azure.conftest import TARGET
+from tests.stories.world import fleet, scale_set
+from tests.token import ApplicationToken, Token
+
+LOG = "ActivityLogs_List"
+WRITE = "Microsoft.Compute/virtualMachineScaleSets/write"
+
+
+class Writers:
+    """Two identities, ours and another, that write the tags of one scale set."""
+
+    def __init__(self, **top: Any) -> None:
+        self.clock = VirtualClock()
+        self.azure = Simulator.load(fleet(scale_set(capacity=2), timings={"log": "1m"}, **top), self.clock)
+        self.ours, self.other = self.session("daemon"), self.session("terraform")
+
+    def session(self, client: str) -> Session:
+        return Session(
+            credential=ApplicationToken(client), transport=self.azure.transport(), now=self.clock.now
+        )
+
+    def write(self, session: Session) -> datetime:
+        """Write the tags, and wait until the log has it. Returns when that was."""
+        compute, at = Compute(session), self.clock.now()
+        model = compute.model(TARGET, Priority.ROLLOUT)
+        assert isinstance(model, Model)
+        compute.persist(TARGET, model, PersistedState(fleet=f"of {at:%H:%M:%S}"))
+        self.clock.advance(timedelta(minutes=5))
+        return at
+
+    def last(self) -> ModelWrite | None:
+        return last_model_write(self.ours, TARGET)
+
+
+@pytest.mark.parametrize(
+    ("writers", "by", "is_own"),
+    [
+        pytest.param(("terraform", "daemon"), "daemon", True, id="ours, after another one"),
+        pytest.param(("daemon", "terraform"), "terraform", False, id="another one, after ours"),
+    ],
+)
+def test_the_last_writer_is_told_apart_from_us(writers: tuple[str, ...], by: str, is_own: bool) -> None:
+    world = Writers()
+    at = [world.write({"daemon": world.ours, "terraform": world.other}[each]) for each in writers]
+    found = world.last()
+    assert found
+    assert (found.by, found.at, found.is_own) == (principal(by), at[-1], is_own)
+    assert (found.operation, found.status) == (WRITE, "Succeeded")
+
+
+def test_a_write_that_failed_changed_nothing() -> None:
+    world = Writers()
+    at = world.write(world.ours)
+    world.azure.faults.arm("VirtualMachineScaleSets_Update", OperationFails("Broken", "it broke"), times=None)
+    world.write(world.other)
+    found = world.last()
+    assert found
+    assert (found.at, found.is_own) == (at, True)
+
+
+def test_an_upgrade_is_no_change_of_the_model() -> None:
+    world = Writers()
+    at = world.write(world.other)
+    world.ours.client(TARGET.subscription).virtual_machine_scale_sets.begin_update_instances(
+        TARGET.resource_group, TARGET.name, {"instanceIds": ["0"]}, polling=False
+    )
+    world.clock.advance(timedelta(minutes=5))
+    found = world.last()
+    assert found
+    assert found.at == at
+
+
+def test_a_log_without_a_write_of_the_model_has_none() -> None:
+    assert Writers().last() is None
+
+
+def test_it_costs_one_request_even_if_there_are_more_pages() -> None:
+    world = Writers(page=1)
+    world.write(world.other)
+    before = len(world.azure.record.requests)
+    assert world.last()
+    (asked,) = world.azure.record.requests[before:]
+    assert (asked.operation, asked.query["api-version"]) == (LOG, "2015-04-01")
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "message"),
+    [
+        pytest.param(
+            Status(403, "AuthorizationFailed", "The client 'x' does not have authorization"),
+            AzureFailure,
+            "the role lacks Microsoft.Insights/eventtypes/values/read",
+            id="without the right",
+        ),
+        pytest.param(
+            Status(403, "RequestDisallowedByPolicy", "no"),
+            AzureFailure,
+            'Azure returned RequestDisallowedByPolicy ("no")',
+            id="another refusal",
+        ),
+        pytest.param(Timeout(), Unreachable, "Azure could not be reached", id="no answer"),
+        pytest.param(Page(200, "<html>"), MalformedResponse, "is not JSON", id="no JSON"),
+        pytest.param(Page(200, "[]"), MalformedResponse, "is not a JSON object", id="no object"),
+        pytest.param(Page(200, '{"value": 7}'), MalformedResponse, "value", id="no list"),
+        pytest.param(
+            Page(200, json.dumps({"value": [{"operationName": 7}]})), MalformedResponse, "", id="a bad row"
+        ),
+    ],
+)
+def test_a_failure_of_the_log_is_an_azure_failure(fault: Any, kind: type[AzureFailure], message: str) -> None:
+    world = Writers()
+    world.azure.faults.arm(LOG, fault)
+    with pytest.raises(kind) as caught:
+        world.last()
+    assert message in str(caught.value)
+
+
+def test_a_throttled_log_holds_no_other_read_back() -> None:
+    world = Writers()
+    world.azure.faults.arm(LOG, Throttled(timedelta(minutes=10), ""))
+    with pytest.raises(TooManyRequests):
+        world.last()
+    assert isinstance(Compute(world.ours).model(TARGET, Priority.ROUTINE), Model)
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        pytest.param(str.upper, id="in upper case"),
+        pytest.param(str.lower, id="in lower case"),
+    ],
+)
+def test_the_names_of_operations_and_resources_are_compared_regardless_of_case(
+    spell: Callable[[str], str],
+) -> None:
+    world = Writers()
+    body = {
+        "value": [
+            {
+                "eventTimestamp": "2026-01-05T09:00:00.1234567Z",
+                "operationName": {"value": spell(WRITE)},
+                "caller": "ada@example.com",
+                "claims": {},
+                "correlationId": "1",
+                "status": {"value": "Started"},
+            }
+        ]
+    }
+    world.azure.faults.arm(LOG, Page(200, json.dumps(body)))
+    found = world.last()
+    assert found
+    assert (found.by, found.status, found.is_own) == ("ada@example.com", "Started", False)
+
+
+def test_a_token_without_claims_leaves_open_whose_write_it_was() -> None:
+    world = Writers()
+    world.write(world.other)
+
+    opaque = Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now)
+    found = last_model_write(opaque, TARGET)
+    assert found
+    assert found.is_own is None
+
+
+def test_the_search_goes_back_as_far_as_azure_allows() -> None:
+    world = Writers()
+    world.last()
+    wanted = world.azure.record.requests[-1].query["$filter"]
+    since = datetime.fromisoformat(wanted.split("'")[1])
+    assert timedelta(days=88) < world.clock.now() - since < timedelta(days=90)
+    assert urlsplit(wanted.split("'")[3]).path == TARGET.id

@@ -77,7 +77,9 @@ def last_model_write(session: Session, target: Target) -> ModelWrite | None:
             # Here, so that a 429 of the log does not make the session hold other reads back.
             raise _failure(error) from error
         own = claims(response.request.headers.get("Authorization", "")).get("oid")
-        return _last(tuple(_events(json_object(response))), str(own or "").lower())
+        # The oldest event first, so that events of the same moment stay in the order in which they happened.
+        events = tuple(_events(json_object(response)))[::-1]
+        return _last(events, str(own or "").lower())
 
 
 def _failure(error: HttpResponseError) -> AzureFailure:
@@ -107,8 +109,7 @@ def _last(events: tuple[_Event, ...], own: str) -> ModelWrite | None:
     writes: dict[str, list[_Event]] = {}
     for event in events:
         writes.setdefault(event.correlation_id, []).append(event)
-    # The newest event is first in the list, also among events of the same moment.
-    done = [sorted(reversed(each), key=lambda event: event.at) for each in writes.values()]
+    done = [sorted(each, key=lambda event: event.at) for each in writes.values()]
     done = [each for each in done if all(event.status.lower() != "failed" for event in each)]
     if not done:
         return None

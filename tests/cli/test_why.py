@@ -100,13 +100,12 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
     assert explanation(ROW).splitlines() == [
         "web: Failing",
         "reason      HealthCheckFailed: web_0 (unhealthy) in update domain 0",
-        f"cause       {Reason.HEALTH_CHECK_FAILED.meaning.cause}",
         f"ends        {Reason.HEALTH_CHECK_FAILED.meaning.remedy}",
         "since       2026-01-05 08:51:00 UTC",
         "checked     2026-01-05 09:00:00 UTC; next check at the next sweep",
         "safe now    no instance may be taken down: 1 of 4 unavailable (maxUnavailable 20%; 1 unhealthy, maxUnhealthy 20%); the model is on 1.2.3, not proven here",
         "declared    Canonical:ubuntu:server:1.2.3, commit 91eab1ad9c",
-        "conditions  Ready False since 2026-01-05 08:51:00, Reconciling True, Stalled False, Healthy False (HealthCheckFailed), Drifted True (InstanceDrift)",
+        "conditions  Ready False, Reconciling True, Stalled False, Healthy False (HealthCheckFailed), Drifted True (InstanceDrift)",
         "gate        windows open: open until 12:00",
         "gate        approval closed: 1.2.3 is not approved yet",
         "approved    1.2.3 by ada at 2026-01-05 08:39 UTC",
@@ -122,7 +121,7 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
 def test_a_reason_of_a_newer_daemon_is_shown_without_advice() -> None:
     shown = explanation(ROW | {"reason": "NotKnownYet", "message": "something new"}).splitlines()
     assert shown[:2] == ["web: Failing", "reason      NotKnownYet: something new"]
-    assert not any(line.startswith(("cause", "ends")) for line in shown)
+    assert not any(line.startswith("ends") for line in shown)
     assert shown[3] == (
         "checked     2026-01-05 09:00:00 UTC; next check when it changes, or after its interval"
     )
@@ -193,10 +192,66 @@ def test_the_declared_image_and_the_next_check(changes: dict[str, Any], line: st
     assert line in explanation(ROW | changes).splitlines()
 
 
-def test_a_wait_has_its_begin_and_its_number_of_checks() -> None:
-    wait = {"since": "2026-01-05T09:00:00+00:00", "tries": 12}
-    told = explanation(ROW | {"reason": "Conflict", "wait": wait}).splitlines()
-    assert told[4] == "since       2026-01-05 09:00:00 UTC, 12 checks"
+AZURE_SAYS = 'while changing the model, Azure returned InvalidParameter ("no")'
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "lines"),
+    [
+        pytest.param(
+            "Refused",
+            AZURE_SAYS,
+            [
+                f"reason      Refused: {AZURE_SAYS}",
+                f"ends        {Reason.REFUSED.meaning.remedy}",
+                "since       2026-01-05 08:51:00 UTC",
+                "checked     2026-01-05 09:00:00 UTC, 12 checks so far; next check at the next sweep",
+            ],
+            id="a refusal of Azure",
+        ),
+        pytest.param(
+            "Conflict",
+            f"{AZURE_SAYS}; retrying since 2026-01-05 08:51 UTC",
+            [
+                f"reason      Conflict: {AZURE_SAYS}; retrying since 2026-01-05 08:51 UTC",
+                f"ends        {Reason.CONFLICT.meaning.remedy}",
+                "checked     2026-01-05 09:00:00 UTC, 12 checks so far; next check at the next sweep",
+            ],
+            id="a message that says since when",
+        ),
+        pytest.param(
+            "NotManualMode",
+            "the upgrade mode is Rolling, so Azure would upgrade instances by itself; set upgradePolicy.mode to Manual",
+            [
+                "reason      NotManualMode: the upgrade mode is Rolling, so Azure would upgrade instances by itself; set upgradePolicy.mode to Manual",
+                "since       2026-01-05 08:51:00 UTC",
+                "checked     2026-01-05 09:00:00 UTC, 12 checks so far; next check at the next sweep",
+            ],
+            id="a message that says what ends it",
+        ),
+        pytest.param(
+            "Paused",
+            "the scale set is paused; nothing will be changed until `reconciler resume web` is run",
+            [
+                "reason      Paused: the scale set is paused; nothing will be changed until `reconciler resume web` is run",
+                "since       2026-01-05 08:51:00 UTC",
+                "checked     2026-01-05 09:00:00 UTC, 12 checks so far; next check when it changes, or after its interval",
+            ],
+            id="a message that names the command",
+        ),
+    ],
+)
+def test_each_thing_is_said_once(reason: str, message: str, lines: list[str]) -> None:
+    wait = {"since": ROW["since"], "tries": 12}
+    shown = explanation(ROW | {"reason": reason, "message": message, "wait": wait}).splitlines()
+    before, after = shown.index(lines[0]), next(n for n, each in enumerate(shown) if each.startswith("safe"))
+    assert shown[before:after] == lines
+    assert not any("Ready False since" in each for each in shown)
+
+
+def test_the_time_of_a_condition_is_shown_if_the_reason_began_at_another_time() -> None:
+    shown = explanation(ROW | {"since": "2026-01-05T08:55:00+00:00"})
+    assert "conditions  Ready False since 2026-01-05 08:51:00, Reconciling True" in shown
 
 
 def test_a_scale_set_that_is_not_checked_yet() -> None:

@@ -101,15 +101,16 @@ def explanation(row: Json) -> str:
     lines = [f"{row['name']}: {row['status'] or 'not checked yet'}"]
     if row["reason"]:
         lines.append(f"reason      {row['reason']}: {row['message']}")
-        if meaning := meaning_of(row["reason"]):  # none if the daemon has a newer version
-            lines += [f"cause       {meaning.cause}", f"ends        {meaning.remedy}"]
+        meaning = meaning_of(row["reason"])  # none if the daemon has a newer version
+        if meaning and not _says(row["message"], meaning.remedy):
+            lines.append(f"ends        {meaning.remedy}")
         lines += _since(row)
-        lines.append(f"checked     {_moment(row['at'])} UTC; next check {_next_check(row)}")
+        lines.append(f"checked     {_moment(row['at'])} UTC{_tries(row)}; next check {_next_check(row)}")
     lines += _safety(row)
     lines.append(f"declared    {_declaration_of(row)}")
     lines += _behind(row)
     if row["reason"]:
-        lines.append(f"conditions  {', '.join(map(_condition, row['conditions']))}")
+        lines.append(f"conditions  {', '.join(_condition(each, row) for each in row['conditions'])}")
     lines += [f"gate        {_gate(each)}" for each in row["gates"]]
     if approval := row.get("approval"):  # none if the daemon has an older version
         lines.append(f"approved    {approval['message']}")
@@ -128,12 +129,33 @@ def explanation(row: Json) -> str:
     return "\n".join(lines)
 
 
+def _says(message: str, remedy: str) -> bool:
+    """Whether a message already says what ends its condition: it has every word of the remedy.
+
+    >>> _says("the mode is Rolling; set upgradePolicy.mode to Manual", "set `upgradePolicy.mode` to Manual")
+    True
+    >>> _says("Azure is creating the scale set", "resumes automatically once Azure has finished")
+    False
+    """
+    return _words(remedy) <= _words(message)
+
+
+def _words(text: str) -> set[str]:
+    return {word.strip("`,;.()") for word in text.casefold().split()}
+
+
 def _since(row: Json) -> list[str]:
-    """The line that says when the reason began. For a wait, it also has the number of checks so far."""
-    wait, since = row.get("wait"), row.get("since")  # none if the daemon has an older version
-    if wait:
-        return [f"since       {_moment(wait['since'])} UTC, {count(wait['tries'], 'check')}"]
-    return [f"since       {_moment(since)} UTC"] if since else []
+    """The line that says when the reason began, unless the message says it."""
+    since = (row.get("wait") or row).get("since")  # none if the daemon has an older version
+    if not since or f"since {_moment(since)[:16]} UTC" in row["message"]:
+        return []
+    return [f"since       {_moment(since)} UTC"]
+
+
+def _tries(row: Json) -> str:
+    """The number of checks in a wait so far, or "" if there is none."""
+    wait = row.get("wait")  # none if the daemon has an older version
+    return f", {count(wait['tries'], 'check')} so far" if wait else ""
 
 
 def _safety(row: Json) -> list[str]:
@@ -181,11 +203,14 @@ def _by(commit: str) -> str:
     return f", commit {commit[:10]}" if commit else ""
 
 
-def _condition(condition: Json) -> str:
-    """A condition as text. Ready has the time of its last change, Healthy and Drifted have their reason."""
+def _condition(condition: Json, row: Json) -> str:
+    """A condition as text. Healthy and Drifted have their reason.
+
+    Ready has the time of its last change, unless the reason began at the same time.
+    """
     text = f"{condition['type']} {condition['status']}"
     match condition["type"]:
-        case "Ready" if condition["lastTransitionTime"]:
+        case "Ready" if condition["lastTransitionTime"] not in (None, row.get("since")):
             return f"{text} since {_moment(condition['lastTransitionTime'])}"
         case "Healthy" | "Drifted":
             return f"{text} ({condition['reason']})"

@@ -21,16 +21,27 @@ _LEAST = 8  # the width that a name keeps
 
 
 @dataclass(frozen=True, slots=True)
+class Optional:
+    """Columns that a narrow terminal omits unless the last column has `least` cells beside them.
+
+    The first column is cut to `name` cells before that, or is not cut if it is None.
+    """
+
+    names: Collection[str]
+    least: int
+    name: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Grid:
     """Rows under a header. Only the edge of the terminal limits the last column.
 
-    On a narrow terminal, columns are omitted in the order of `optional`, all columns of an entry at once,
-    until the last column has `least` cells. If that is not enough, the first column is cut.
+    On a narrow terminal, columns are omitted in the order of `optional`. If that is not enough, the first
+    column is cut, in the middle, because names often differ in their last characters.
     """
 
     header: Sequence[str]
-    optional: Sequence[Collection[str]] = ()
-    least: int = 30
+    optional: Sequence[Optional] = ()
 
     def widths(self, rows: Iterable[Sequence[Cell]]) -> tuple[int, ...]:
         """The width that each column needs to show every cell in full."""
@@ -46,11 +57,13 @@ class Grid:
         if width is None:
             return kept
         last = len(natural) - 1
-        kept[last] = min(kept[last], self.least)
-        for names in self.optional:
-            if _total(kept) <= width:
+        kept[last] = min(natural[last], _LEAST)
+        for each in self.optional:
+            name = natural[0] if each.name is None else min(natural[0], each.name)
+            if _total({**kept, 0: name, last: min(natural[last], each.least)}) <= width:
+                kept[last] = min(natural[last], each.least)
                 break
-            kept = {number: each for number, each in kept.items() if self.header[number] not in names}
+            kept = {number: size for number, size in kept.items() if self.header[number] not in each.names}
         over = _total(kept) - width
         if over > 0:
             kept[0] = max(_LEAST, kept[0] - over)
@@ -68,7 +81,7 @@ class Grid:
         spans: list[Span] = []
         last = max(shown)
         for number, width in shown.items():
-            cell = cut(row[number], width)
+            cell = cut(row[number], width) if number else cut_middle(row[number], width)
             spans += cell
             if number != last:
                 spans.append((" " * (width - _length(cell) + _GAP), ""))
@@ -106,6 +119,19 @@ def cut(line: Line, width: int | None) -> Line:
             break
     *before, (text, style) = spans
     return [*before, (f"{text}…", style)]
+
+
+def cut_middle(line: Line, width: int) -> Line:
+    """The line in the style of its first part, with an ellipsis in place of its middle if it is too long.
+
+    >>> cut_middle([("search-indexer-nightly-026", "bold")], 16)
+    [('search-i…tly-026', 'bold')]
+    """
+    text = plain(line)
+    if _cells(text) <= width or not text.isascii():
+        return cut(line, width)
+    end = (width - 1) // 2
+    return [(f"{text[: width - 1 - end]}…{text[len(text) - end :]}", line[0][1])]
 
 
 def plain(line: Line) -> str:

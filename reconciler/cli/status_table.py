@@ -5,16 +5,16 @@ grep.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.cli.age import age
-from reconciler.cli.grid import Cell, Grid, Line, Lines, cut, plain
+from reconciler.cli.grid import Cell, Grid, Line, Lines, Optional, cut, plain
 from reconciler.cli.row_filter import rank, resource_group_of, status_of, subscription_of
 from reconciler.cli.standby import standby_message
-from reconciler.daemon.status_word import ORPHANED, UNCHECKED
+from reconciler.daemon.status_word import ORDER, ORPHANED, UNCHECKED
 from reconciler.rollout.reason import Phase, meaning_of
 from reconciler.spec.duration import short_length
 from reconciler.spec.wording import count
@@ -75,19 +75,27 @@ class StatusTable:
             none = "" if sweep["errors"] else ": no scale set is declared"
             yield cut([(f"{heading(sweep)}{none}", "")], width)
             return
-        yield cut([(heading(sweep), "dim")], width)
         pause = self.store.get("pause")  # none of a daemon of an older version
+        standby = standby_message(self.store)
+        ends = summary(self.store["scaleSets"])
+        # A row may be omitted, and that is said too.
+        most = ends if self.height is None else (*ends, f"{len(rows)} not shown")
+        messages = bool(pause) + bool(standby) + len(_joined(most, width)) - 1
+        kept = rows if self.height is None else rows[: self._room(messages)]
+        image = wanted(rows)
+        grid = grid_of(is_wide=self.is_wide, is_uniform=bool(image))
+        cells = [self.cells(each) for each in kept]
+        shown = grid.shown(grid.widths(cells), width)
+        yield from _headed(heading(sweep), "" if _has(grid, shown, "DECLARED") else image, width)
         if pause:
             yield cut([(pause["message"], "bold magenta")], width)
-        standby = standby_message(self.store)
         if standby:
             yield cut([(standby, "bold yellow")], width)
-        kept = rows if self.height is None else rows[: self._room(bool(pause) + bool(standby))]
-        grid, cells = grid_of(is_wide=self.is_wide), [self.cells(each) for each in kept]
-        for line in grid.lines(cells, grid.shown(grid.widths(cells), width)):
+        for line in grid.lines(cells, shown):
             yield cut(line, width)
-        left_out = f" ({len(rows) - len(kept)} not shown)" if len(kept) < len(rows) else ""
-        yield cut([(summary(self.store["scaleSets"]) + left_out, "dim")], width)
+        left_out = [f"{len(rows) - len(kept)} not shown"] if len(kept) < len(rows) else []
+        for text in _joined((*ends, *left_out), width):
+            yield cut([(text, "dim")], width)
 
     def texts(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
         """The header and the cells of every row, as text."""
@@ -108,14 +116,26 @@ class StatusTable:
         ]
 
 
-def grid_of(*, is_wide: bool) -> Grid:
-    """The columns of the table. The wide table never omits any of them."""
+def grid_of(*, is_wide: bool, is_uniform: bool = False) -> Grid:
+    """The columns of the table. The wide table never omits any of them.
+
+    `is_uniform` means that every row declares the same image, so that one line can say it for all of them.
+    """
     header = (*columns(is_wide), "WHY")
-    return Grid(header, () if is_wide else _OPTIONAL)
+    images = (Optional(("MODEL", "DECLARED"), 30),) if is_uniform else (Optional(("MODEL",), 30),)
+    return Grid(header, () if is_wide else (*images, *_OPTIONAL))
 
 
-# Omitted in this order if the terminal is narrow.
-_OPTIONAL = (("MODEL", "DECLARED"), ("DOMAINS",), ("LEFT",), ("FOR",), ("UP TO DATE",))
+# Omitted in this order, after the image of the model, if the terminal is narrow. What a rollout is about goes
+# last: the image that is wanted, the time left, and how far it is. For these, the reason may be cut to little
+# more than its word.
+_OPTIONAL = (
+    Optional(("DOMAINS",), 30),
+    Optional(("FOR",), 30),
+    Optional(("DECLARED",), 24),
+    Optional(("LEFT",), 20, name=24),
+    Optional(("UP TO DATE",), 16, name=20),
+)
 
 
 def columns(is_wide: bool) -> Mapping[str, Callable[[Json, datetime], Cell]]:
@@ -132,27 +152,68 @@ def heading(sweep: Json) -> str:
     return f"{sweep['at'][:19].replace('T', ' ')} UTC, {specs or 'no specs in force'}{shard}{errors}"
 
 
-def summary(rows: Sequence[Json]) -> str:
+def wanted(rows: Sequence[Json]) -> str:
+    """The image that all these scale sets declare, or "" if they declare several."""
+    images = {image for row in rows if (image := row.get("shortImage"))}
+    return f"image {images.pop()}" if len(images) == 1 else ""
+
+
+def _headed(heading: str, end: str, width: int | None) -> Iterator[Line]:
+    """The line above the table. It is cut before its end, which stays whole if there is room."""
+    room = None if width is None else max(width - len(end) - 2, width // 2)
+    if end:
+        yield cut([*cut([(heading, "dim")], room), (f"; {end}", "dim")], width)
+    else:
+        yield cut([(heading, "dim")], width)
+
+
+def _has(grid: Grid, shown: Collection[int], name: str) -> bool:
+    return grid.header.index(name) in shown
+
+
+def _joined(parts: Sequence[str], width: int | None) -> Sequence[str]:
+    """The parts in one line if they fit into the width, or else in a line each for the first and the others.
+
+    >>> _joined(("2 scale sets: 2 Ready", "8 of 8 up to date", "1 not shown"), 40)
+    ('2 scale sets: 2 Ready', '8 of 8 up to date; 1 not shown')
     """
+    whole = "; ".join(parts)
+    if width is None or len(whole) <= width or len(parts) < 2:
+        return (whole,)
+    return parts[0], "; ".join(parts[1:])
+
+
+def summary(rows: Sequence[Json]) -> Sequence[str]:
+    """How many scale sets have which status, and how many instances are up to date.
+
     >>> web = {"status": "Ready", "instances": {"upToDate": 3, "total": 3}}
     >>> summary([web, {"status": "Stalled", "instances": None}])
-    '2 scale sets: 1 Ready, 1 Stalled; 3 of 3 instances up to date, 1 scale set not counted'
+    ('2 scale sets: 1 Stalled, 1 Ready', '3 of 3 instances up to date, 1 scale set not counted')
     """
-    statuses = Counter(row["status"] or "not checked yet" for row in rows)
+    statuses = Counter(row["status"] or UNCHECKED for row in rows)
+    words = ", ".join(
+        f"{statuses[word]} {'not checked yet' if word == UNCHECKED else word}"
+        for word in (*ORDER, *sorted(statuses.keys() - set(ORDER)))
+        if statuses[word]
+    )
     counts = [row["instances"] for row in rows if row["instances"]]
     current, total = (sum(each[name] for each in counts) for name in ("upToDate", "total"))
     without = len(rows) - len(counts)
     uncounted = f", {count(without, 'scale set')} not counted" if without else ""
-    return (
-        f"{count(len(rows), 'scale set')}: "
-        f"{', '.join(f'{number} {status}' for status, number in sorted(statuses.items()))}"
-        f"{f'; {current} of {total} instances up to date{uncounted}' if counts else ''}"
-    )
+    told = (f"{current} of {total} instances up to date{uncounted}",) if counts else ()
+    return f"{count(len(rows), 'scale set')}: {words}", *told
 
 
 def share(instances: Json | None) -> str:
     """The share of instances that are up to date, such as "8/20", or "-" if they were not observed."""
     return f"{instances['upToDate']}/{instances['total']}" if instances else "-"
+
+
+def share_of_all(every: Iterable[Json | None]) -> str:
+    """The share of instances that are up to date in several scale sets, or "-" if none was observed."""
+    counted = [each for each in every if each]
+    total = {name: sum(each[name] for each in counted) for name in ("upToDate", "total")}
+    return share(total if counted else None)
 
 
 def why(row: Json, *, is_observation: bool = False) -> str:

@@ -14,10 +14,12 @@ from rich.text import Text
 
 from reconciler.cli.console import wide_console
 from reconciler.cli.grid import plain
-from reconciler.cli.status_table import StatusTable, share, why
+from reconciler.cli.status_table import StatusTable, share_of_all, why
 from reconciler.rollout.wording import join
 
 Json = Mapping[str, Any]
+
+_LONGEST_NAME = 32  # that is never broken
 
 
 def show(shown: RenderableType) -> None:
@@ -42,18 +44,19 @@ def show_status(table: StatusTable) -> None:
 
 
 def plan(rows: Iterable[Json]) -> Table:
-    """The next step of each scale set. Scale sets with the same text share a row.
+    """The next step of each scale set. Scale sets with the same step and reason share a row.
 
     `rows` have the shape of `reconciler.daemon.report.state`.
     """
-    table = _table("SCALE SET", "STEP", "UP TO DATE", "WHY")
-    alike: dict[tuple[str, str, str], list[str]] = {}
+    alike: dict[tuple[str, str], list[Json]] = {}
     for row in rows:
-        step = row["step"]["kind"] if row["step"] else "-"
-        alike.setdefault((step, share(row["instances"]), why(row)), []).append(row["name"])
-    for (step, shown, reason), names in alike.items():
+        alike.setdefault((row["step"]["kind"] if row["step"] else "-", why(row)), []).append(row)
+    longest = max((len(row["name"]) for same in alike.values() for row in same), default=0)
+    table = _table("SCALE SET", "STEP", "UP TO DATE", "WHY", least=min(longest + len(","), _LONGEST_NAME))
+    for (step, reason), same in alike.items():
         style = "dim" if step == "-" else "bold cyan"
-        table.add_row(Text(join(names)), Text(step, style), Text(shown), Text(reason))
+        names, counts = join(row["name"] for row in same), share_of_all(row["instances"] for row in same)
+        table.add_row(Text(names), Text(step, style), Text(counts), Text(reason))
     return table
 
 
@@ -67,11 +70,14 @@ def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     return table
 
 
-def _table(name: str, *others: str) -> Table:
-    """An empty table. Its first and last columns share the remaining width, and wrap their text."""
+def _table(name: str, *others: str, least: int) -> Table:
+    """An empty table. Its first and last columns share the remaining width, and wrap their text.
+
+    The first column has at least `least` cells, so that a name is not broken.
+    """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     *narrow, why = others
-    table.add_column(name, overflow="fold")
+    table.add_column(name, overflow="fold", min_width=least)
     for column in narrow:
         table.add_column(column, no_wrap=True)
     table.add_column(why, overflow="fold")

@@ -54,7 +54,7 @@ def test_until_settled_rolls_one_domain_at_a_time_and_skips_the_suspended(tmp_pa
         "SCALE SET STATUS FOR UP TO DATE DOMAINS MODEL DECLARED LEFT WHY",
         f"later Suspended 0s - - {NEW} - Suspended: spec.suspend is true; no changes until it is false",
         f"web Ready 0s 3/3 ●●● {NEW} {NEW} - UpToDate: all 3 instances run {NEW}",
-        "2 scale sets: 1 Ready, 1 Suspended; 3 of 3 instances up to date, 1 scale set not counted",
+        "2 scale sets: 1 Suspended, 1 Ready; 3 of 3 instances up to date, 1 scale set not counted",
     ]
 
 
@@ -83,7 +83,7 @@ def test_once_takes_one_step_for_each_scale_set(tmp_path: Path) -> None:
         f"batch Stalled 0s - {OLD} {NEW} - {REFUSED}",
         f"web Reconciling 0s - {OLD} {NEW} 15m ModelDrift: changing the model's image from {OLD} to {NEW}",
         f"search Ready 0s 5/5 ●●●●● {NEW} {NEW} - UpToDate: all 5 instances run {NEW}",
-        "3 scale sets: 1 Ready, 1 Reconciling, 1 Stalled; 5 of 5 instances up to date, 2 scale sets not counted",
+        "3 scale sets: 1 Stalled, 1 Reconciling, 1 Ready; 5 of 5 instances up to date, 2 scale sets not counted",
     ]
 
 

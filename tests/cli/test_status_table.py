@@ -113,13 +113,58 @@ def test_a_table_fits_its_window(number: int, width: int, height: int, *, is_wid
     "width, header",
     [
         pytest.param(200, "SCALE SET STATUS FOR UP TO DATE DOMAINS MODEL DECLARED LEFT WHY", id="all"),
-        pytest.param(100, "SCALE SET STATUS FOR UP TO DATE DOMAINS LEFT WHY", id="without the images"),
-        pytest.param(80, "SCALE SET STATUS FOR UP TO DATE LEFT WHY", id="without the domains"),
-        pytest.param(60, "SCALE SET STATUS WHY", id="only what matters most"),
+        pytest.param(120, "SCALE SET STATUS FOR UP TO DATE DOMAINS DECLARED LEFT WHY", id="no model"),
+        pytest.param(100, "SCALE SET STATUS FOR UP TO DATE DECLARED LEFT WHY", id="no domains"),
+        pytest.param(90, "SCALE SET STATUS UP TO DATE DECLARED LEFT WHY", id="no age"),
+        pytest.param(80, "SCALE SET STATUS UP TO DATE LEFT WHY", id="no image"),
+        pytest.param(58, "SCALE SET STATUS UP TO DATE WHY", id="no time left"),
+        pytest.param(46, "SCALE SET STATUS WHY", id="only what matters most"),
     ],
 )
 def test_a_narrow_window_omits_columns(width: int, header: str) -> None:
-    assert " ".join(lines(store(row(status="Reconciling")), width)[1].split()) == header
+    shown = store(row("checkout", "Reconciling"), row("web", "Waiting", shortImage="24.04.202602030"))
+    assert " ".join(lines(shown, width)[1].split()) == header
+
+
+@pytest.mark.parametrize(
+    "width, header, end",
+    [
+        pytest.param(
+            200, "SCALE SET STATUS FOR UP TO DATE DOMAINS MODEL DECLARED LEFT WHY", "(Move web)", id="all fit"
+        ),
+        pytest.param(
+            100,
+            "SCALE SET STATUS FOR UP TO DATE DOMAINS LEFT WHY",
+            f"(Move web); image {NEW}",
+            id="without the images",
+        ),
+        pytest.param(
+            80, "SCALE SET STATUS FOR UP TO DATE LEFT WHY", f"; image {NEW}", id="without the domains"
+        ),
+    ],
+)
+def test_an_image_that_every_row_declares_is_said_once(width: int, header: str, end: str) -> None:
+    first, second, *_ = lines(store(row("checkout", "Reconciling"), row("web")), width)
+    assert " ".join(second.split()) == header
+    assert first.endswith(end)
+    assert len(first) <= width
+
+
+@pytest.mark.parametrize(
+    "name", [f"{name}-{number:03}" for number, name in enumerate(("web", "checkout-api", "search-indexer"))]
+)
+def test_80_columns_have_what_an_operator_needs_in_the_middle_of_a_rollout(name: str) -> None:
+    rows = [row(name, "Reconciling", reason="WaitingForInstances"), row("other")]
+    first, _, line, *_ = lines(store(*rows), 80, height=24)
+    assert line.split()[:2] == [name, "Reconciling"]
+    assert [NEW in first, " 1/3 " in line, " 1h35m " in line, "WaitingForInstances" in line] == [True] * 4
+
+
+def test_the_summary_has_a_line_of_its_own_for_the_instances_if_it_is_long() -> None:
+    assert lines(fleet(60), 80, height=10)[-2:] == [
+        "60 scale sets: 8 Stalled, 8 Failing, 8 Reconciling, 9 Waiting, 9 not checked ye…",
+        "60 of 180 instances up to date; 54 not shown",
+    ]
 
 
 def test_a_line_that_is_cut_ends_with_an_ellipsis() -> None:
@@ -130,14 +175,14 @@ def test_a_line_that_is_cut_ends_with_an_ellipsis() -> None:
 
 def test_a_long_name_leaves_room_for_the_status_and_the_reason() -> None:
     line = lines(store(row("checkout-" * 9, "Stalled")), 60)[2]
-    assert re.fullmatch(r"checkout-\S*…  Stalled  Soaking: web_0 .*…", line)
+    assert re.fullmatch(r"checkout-\S*…\S*checkout-  Stalled  1/3 +Soaking: web_0.*…", line)
 
 
 def test_a_live_table_says_how_many_it_does_not_show() -> None:
     shown = lines(fleet(60), 200, height=10)
     assert len(shown) == 10
     assert [line.split()[1] for line in shown[2:-1]] == ["Stalled"] * 7
-    assert shown[-1].endswith(" (53 not shown)")
+    assert shown[-1].endswith("; 53 not shown")
 
 
 @pytest.mark.parametrize(

@@ -249,6 +249,15 @@ def test_each_thing_is_said_once(reason: str, message: str, lines: list[str]) ->
     assert not any("Ready False since" in each for each in shown)
 
 
+def test_the_evidence_of_a_gate_is_left_out_if_the_reason_has_it() -> None:
+    message = "the rollout is waiting because 1.2.3 is not approved yet; run `reconciler approve web`"
+    gates = explanation(ROW | {"reason": "AwaitingApproval", "message": message}).splitlines()
+    assert [line for line in gates if line.startswith("gate")] == [
+        "gate        windows open: open until 12:00",
+        "gate        approval closed",
+    ]
+
+
 def test_the_time_of_a_condition_is_shown_if_the_reason_began_at_another_time() -> None:
     shown = explanation(ROW | {"since": "2026-01-05T08:55:00+00:00"})
     assert "conditions  Ready False since 2026-01-05 08:51:00, Reconciling True" in shown

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.simulator.permissions import Permissions
-from reconciler.simulator.tokens import TENANT
+from reconciler.simulator.tokens import CLIENT, TENANT, principal
 from tests.cli.program import Azure, reconciler, until, write_specs
 from tests.clients.clients import Az
 from tests.stories.world import BASE, NEW, OLD, SUBSCRIPTION, spec
@@ -272,3 +272,14 @@ def test_a_rolling_upgrade_is_started_cancelled_and_finished(az: Az, world: Azur
     assert world.images("web") == {newest}
     history = az(f"vmss get-os-upgrade-history {WEB}")
     assert newest in history[0]["properties"]["targetImageReference"].values()
+
+
+def test_the_activity_log_says_who_changed_a_scale_set(az: Az) -> None:
+    az(f"vmss update {WEB} --set tags.team=web")
+    target = az(f"vmss show {WEB}")["id"]
+    found = az("monitor activity-log list --offset 1d --resource-id", target)
+    ends = {(each["operationName"]["value"], each["status"]["value"]) for each in found}
+    write = "Microsoft.Compute/virtualMachineScaleSets/write"
+    assert ends == {(write, status) for status in ("Started", "Accepted", "Succeeded")}
+    assert {each["caller"] for each in found} == {principal(CLIENT)}
+    assert len({each["correlationId"] for each in found}) == 1

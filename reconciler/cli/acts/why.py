@@ -111,7 +111,7 @@ def explanation(row: Json) -> str:
     lines += _behind(row)
     if row["reason"]:
         lines.append(f"conditions  {', '.join(_condition(each, row) for each in row['conditions'])}")
-    lines += [f"gate        {_gate(each)}" for each in row["gates"]]
+    lines += [f"gate        {_gate(each, row['message'] or '')}" for each in row["gates"]]
     if approval := row.get("approval"):  # none if the daemon has an older version
         lines.append(f"approved    {approval['message']}")
     if instances := row["instances"]:
@@ -129,15 +129,15 @@ def explanation(row: Json) -> str:
     return "\n".join(lines)
 
 
-def _says(message: str, remedy: str) -> bool:
-    """Whether a message already says what ends its condition: it has every word of the remedy.
+def _says(message: str, text: str) -> bool:
+    """Whether a message already says what a text says: it has every word of it.
 
     >>> _says("the mode is Rolling; set upgradePolicy.mode to Manual", "set `upgradePolicy.mode` to Manual")
     True
     >>> _says("Azure is creating the scale set", "resumes automatically once Azure has finished")
     False
     """
-    return _words(remedy) <= _words(message)
+    return _words(text) <= _words(message)
 
 
 def _words(text: str) -> set[str]:
@@ -218,8 +218,10 @@ def _condition(condition: Json, row: Json) -> str:
             return text
 
 
-def _gate(gate: Json) -> str:
-    return f"{gate['name']} {'open' if gate['open'] else 'closed'}: {gate['evidence']}"
+def _gate(gate: Json, message: str) -> str:
+    """A gate as text, without its evidence if the reason has it."""
+    text = f"{gate['name']} {'open' if gate['open'] else 'closed'}"
+    return text if _says(message, gate["evidence"]) else f"{text}: {gate['evidence']}"
 
 
 def _record(record: Json) -> str:

@@ -125,6 +125,7 @@ def test_reads_are_not_logged(azure: Azure) -> None:
         pytest.param(
             of_web().upper().replace(" AND RESOURCEURI EQ ", " and resourceUri eq "), 3, id="casing"
         ),
+        pytest.param(f" and resourceId eq '{SET}'", 3, id="one resource, as az asks for it"),
         pytest.param(" and resourceGroupName eq 'shop'", 5, id="a resource group"),
         pytest.param(" and resourceProvider eq 'Microsoft.Compute'", 5, id="a provider"),
         pytest.param(" and caller eq 'nobody'", 0, id="another caller"),
@@ -151,7 +152,7 @@ def test_a_filter_chooses(azure: Azure, more: str, count: int) -> None:
         pytest.param("", "The $filter '' is not valid.", id="no filter"),
         pytest.param("caller eq 'ada'", "The $filter must have a start", id="no start"),
         pytest.param("eventTimestamp ge 'soon'", "'soon' is not a valid time.", id="a bad time"),
-        pytest.param("resourceId ne 'x'", "is not valid.", id="another comparison"),
+        pytest.param("resourceUri ne 'x'", "is not valid.", id="another comparison"),
     ],
 )
 def test_a_bad_filter_gets_a_400(azure: Azure, wanted: str, message: str) -> None:

@@ -24,6 +24,7 @@ LENIENCE = timedelta(minutes=5)
 # The fields that a filter can compare for equality. Values are compared regardless of case.
 FIELDS: Mapping[str, Callable[[LoggedEvent], str]] = {
     "resourceuri": lambda event: event.write.resource,
+    "resourceid": lambda event: event.write.resource,  # not documented, but `az` sends it
     "resourcegroupname": lambda event: event.write.group,
     "resourceprovider": lambda event: event.write.resource.rpartition("/providers/")[2].split("/")[0],
     "correlationid": lambda event: event.write.correlation_id,

@@ -15,11 +15,12 @@ from pathlib import Path
 from tests.cli.answering_daemon import answering_daemon
 from tests.cli.program import ROOT
 
+AZ = "az --help"
 _CLIENTS = ROOT / ".venv-clients" / "bin"  # of `make test-clients`
 
 
 def commands(daemon: str) -> Mapping[str, Sequence[str]]:
-    """Each command that is measured. `az` is left out where it is not installed."""
+    """Each command that is measured, with `az --help` where it is installed."""
     python = sys.executable
     ours = (python, "-m", "reconciler.cli")
     found: dict[str, Sequence[str]] = {
@@ -33,7 +34,7 @@ def commands(daemon: str) -> Mapping[str, Sequence[str]]:
         "reconciler status, from a daemon": (*ours, "status", "--server", daemon),
     }
     if az := shutil.which("az", path=f"{_CLIENTS}{os.pathsep}{os.environ.get('PATH', os.defpath)}"):
-        found["az --help"] = (az, "--help")
+        found[AZ] = (az, "--help")
     return found
 
 
@@ -49,10 +50,13 @@ def cpu(command: Sequence[str], environment: Mapping[str, str]) -> float:
 def main(rounds: int) -> None:
     """Measure each command once a round, so that a loaded machine slows all of them alike."""
     seconds: dict[str, list[float]] = {}
-    with answering_daemon() as daemon, tempfile.TemporaryDirectory() as cache:
+    # `az` leaves a process behind that still writes bytecode.
+    ending = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    with answering_daemon() as daemon, ending as cache:
         # An installed package has its bytecode, and so has each command here after its first round.
         kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-        environment = {**kept, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(Path(cache))}
+        ours = {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(Path(cache))}
+        environment = {**kept, **ours, "AZURE_CORE_COLLECT_TELEMETRY": "0"}
         for _ in range(rounds):
             for name, command in commands(daemon).items():
                 seconds.setdefault(name, []).append(cpu(command, environment))

@@ -22,7 +22,7 @@ from reconciler.cli.verb import Verb
 )
 @fleet_options
 def approve(**given: Any) -> None:
-    """Approve the declared image of scale sets, if `rollout.approval` requires it.
+    """Approve the declared image, where `rollout.approval` needs it.
 
     NAMES are the names of their specs. The approval applies to this image only. The approval, its time and
     the approver are recorded in two tags of the scale set, so the command needs permission to write tags. If

@@ -57,7 +57,7 @@ class Key(click.ParamType[str]):
     help="A file with the token.  [default: GITHUB_TOKEN, GITLAB_TOKEN or SYSTEM_ACCESSTOKEN]",
 )
 def comment(**given: Any) -> None:
-    """Post text on a pull request, as one comment that is updated in place.
+    """Post text on a pull request, as one comment that is kept.
 
     FILE contains the text (default: standard input). The environment variables of GitHub Actions, GitLab CI
     or Azure Pipelines identify the pull request. A comment that the same account already made with the same

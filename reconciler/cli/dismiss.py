@@ -12,7 +12,7 @@ from reconciler.cli.verb import Verb
 @click.argument("names", nargs=-1, required=True)
 @fleet_options
 def dismiss(**given: Any) -> None:
-    """Dismiss orphans: scale sets whose spec was removed in the middle of a rollout.
+    """Dismiss orphans: scale sets whose spec was removed half-way.
 
     NAMES are the names of orphans, as `reconciler status` shows them. They are no longer listed, and their
     rollouts stay incomplete. The scale sets and their instances stay as they are. The command removes the

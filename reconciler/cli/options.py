@@ -26,7 +26,7 @@ _ENDPOINT = "VMSS_RECONCILER_ARM_ENDPOINT"
 output_option = click.option(
     "-o",
     "--output",
-    type=click.Choice(["table", "json"]),
+    type=click.Choice(["table", "json", "yaml"]),
     default="table",
     show_default=True,
     help="Output format.",

@@ -28,13 +28,13 @@ from reconciler.cli.verb import Verb
 @server_option
 @fleet_options
 def pause(**given: Any) -> None:
-    """Pause the fleet or scale sets: nothing is written to them until `reconciler resume`.
+    """Pause the fleet or scale sets until `reconciler resume`.
 
-    With --all, the running daemon stops writing at once. The tag vmss-reconciler-pause is written to the
-    resource group in `spec.pauseTag` of the Fleet, and every daemon reads that tag before each write. If the
-    Fleet names no resource group, the tag is written to every declared scale set. With NAMES or --selector,
-    it is written to those scale sets. The command needs permission to write tags, but it does not need a
-    daemon. Azure finishes a batch that is in progress.
+    Meanwhile nothing is written to them. With --all, the running daemon stops writing at once. The tag
+    vmss-reconciler-pause is written to the resource group in `spec.pauseTag` of the Fleet, and every daemon
+    reads that tag before each write. If the Fleet names no resource group, the tag is written to every
+    declared scale set. With NAMES or --selector, it is written to those scale sets. The command needs
+    permission to write tags, but it does not need a daemon. Azure finishes a batch that is in progress.
     """
     from reconciler.cli.acts.pause import act
 

@@ -8,10 +8,12 @@ from reconciler.cli.check_hosts import check_hosts_option
 from reconciler.cli.fault_options import fault_options
 from reconciler.cli.options import fleet_options
 from reconciler.cli.selector import selector_option
+from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
 
 
 @click.command(cls=Verb)
+@click.argument("names", nargs=-1, shell_complete=complete_names)
 @fleet_options
 @selector_option
 @click.option(
@@ -29,7 +31,7 @@ from reconciler.cli.verb import Verb
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["table", "json", "markdown"]),
+    type=click.Choice(["table", "json", "yaml", "markdown"]),
     default="table",
     show_default=True,
     help="Output format; markdown is for a comment on a pull request.",
@@ -46,12 +48,12 @@ from reconciler.cli.verb import Verb
 )
 @check_hosts_option
 def plan(**given: Any) -> None:
-    """Show what a change will do, to how many instances, when, and its risks.
+    """Show what a change will do, when, and what could go wrong.
 
     The forecast covers the whole fleet. It simulates the daemon's own decisions, with waves, caps and
-    windows, and assumes that nothing fails. With --selector, only the scale sets that match are shown. The
-    command reads the specs and Azure, and writes to neither. The result of a rehearsal does not change the
-    exit code.
+    windows, and assumes that nothing fails. With NAMES or --selector, only the scale sets that match are
+    shown. The command reads the specs and Azure, and writes to neither. The result of a rehearsal does not
+    change the exit code.
     """
     from reconciler.cli.acts.plan import act
 

@@ -17,7 +17,7 @@ from reconciler.spec.label import Requirement
 @selector_option
 @server_option
 def reconcile(*, names: tuple[str, ...], selector: tuple[Requirement, ...] | None, server: str) -> None:
-    """Have the daemon reconcile scale sets now instead of when they are due.
+    """Have the daemon reconcile scale sets now.
 
     NAMES are the names of their specs. All rules of a rollout still apply. The command works only on the host
     of the daemon, for example through `kubectl port-forward`.

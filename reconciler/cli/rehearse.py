@@ -23,13 +23,13 @@ from reconciler.cli.verb import Verb
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["table", "json", "markdown"]),
+    type=click.Choice(["table", "json", "yaml", "markdown"]),
     default="table",
     show_default=True,
     help="Output format; markdown is for a comment on a pull request.",
 )
 def rehearse(**given: Any) -> None:
-    """Run the declared change on a copy of the fleet, with faults if requested.
+    """Run the declared change on a copy of the fleet, with faults.
 
     The daemon itself runs against the simulator on a virtual clock, so windows and soaks take no real time.
     The command reads the specs and Azure, or with --fleet only files, and writes nothing. Approvals are given

@@ -18,7 +18,7 @@ from reconciler.cli.verb import Verb
 @server_option
 @fleet_options
 def resume(**given: Any) -> None:
-    """Resume the fleet or scale sets that `reconciler pause` has paused.
+    """Resume the fleet or scale sets after `reconciler pause`.
 
     Every rollout continues where it stopped. With --all, the tag is removed from the resource group in
     `spec.pauseTag` of the Fleet, and scale sets that were paused by name stay paused. If the Fleet names no

@@ -23,7 +23,7 @@ from reconciler.cli.verb import Verb
 )
 @azure_options
 def revert(**given: Any) -> None:
-    """Declare the last good image of a scale set again, in its spec file.
+    """Declare the last good image of a scale set again.
 
     NAME is the name of its spec. The last good image is read from a tag of the scale set. Only the file
     changes. Nothing happens in Azure until you commit it. If other scale sets refer to the same Image

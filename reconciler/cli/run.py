@@ -124,7 +124,7 @@ from reconciler.cli.verb import Verb
     help="Lowest level to log.",
 )
 def run(**given: Any) -> None:
-    """Bring every scale set into line with its spec, and keep it there.
+    """Bring scale sets into line with their specs, and keep them so.
 
     Runs until SIGTERM or SIGINT, and then finishes the reconciles in progress. The next start continues every
     rollout. On SIGHUP, it reads the specs and their credentials again at once.

@@ -50,7 +50,7 @@ class _Port(click.IntRange):
     "--check", is_flag=True, help="Print every error in FLEET and serve nothing. Exit 1 if there are any."
 )
 def simulate(**given: Any) -> None:
-    """Serve a fleet file as Azure would, while COMMAND runs or until interrupted.
+    """Serve a fleet file as Azure would, for COMMAND or until Ctrl-C.
 
     FLEET is a YAML file. COMMAND starts once the fleet is served, with environment variables that direct
     clients to the simulated Azure. When COMMAND ends, the simulation ends with its exit code. Without

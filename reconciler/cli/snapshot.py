@@ -23,7 +23,7 @@ from reconciler.cli.verb import Verb
 @specs_options
 @azure_options
 def snapshot(**given: Any) -> None:
-    """Print live scale sets as a fleet file for `reconciler simulate` and `reconciler rehearse`.
+    """Print live scale sets as a fleet file, for a simulation.
 
     NAMES are the names of specs or, with --subscription, of scale sets. They may contain * and ?. The default
     is all of them. The file also has the images that the specs declare. It contains the tags of the scale

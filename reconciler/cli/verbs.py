@@ -5,6 +5,7 @@ SDK.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -14,32 +15,76 @@ from click.shell_completion import CompletionItem
 # The first sentence of the help of each verb, which `reconciler --help` shows.
 HELP: Mapping[str, str] = {
     "adopt": "Write a spec for each live scale set that has none.",
-    "approve": "Approve the declared image of scale sets, if `rollout.approval` requires it.",
+    "approve": "Approve the declared image, where `rollout.approval` needs it.",
     "check": "Check whether the first rollout will work.",
-    "comment": "Post text on a pull request, as one comment that is updated in place.",
+    "comment": "Post text on a pull request, as one comment that is kept.",
     "completion": "Print a script that completes commands in a shell.",
     "config": "Show each setting and where it comes from.",
     "diff": "Show where scale sets differ from their specs.",
-    "dismiss": "Dismiss orphans: scale sets whose spec was removed in the middle of a rollout.",
+    "dismiss": "Dismiss orphans: scale sets whose spec was removed half-way.",
     "history": "Show the last rollouts of a scale set, newest first.",
-    "pause": "Pause the fleet or scale sets: nothing is written to them until `reconciler resume`.",
-    "plan": "Show what a change will do, to how many instances, when, and its risks.",
-    "reconcile": "Have the daemon reconcile scale sets now instead of when they are due.",
-    "rehearse": "Run the declared change on a copy of the fleet, with faults if requested.",
+    "pause": "Pause the fleet or scale sets until `reconciler resume`.",
+    "plan": "Show what a change will do, when, and what could go wrong.",
+    "reconcile": "Have the daemon reconcile scale sets now.",
+    "rehearse": "Run the declared change on a copy of the fleet, with faults.",
     "report": "Save a page of the daemon to a file, for a post-mortem.",
-    "resume": "Resume the fleet or scale sets that `reconciler pause` has paused.",
+    "resume": "Resume the fleet or scale sets after `reconciler pause`.",
     "retry": "Retry an image that has failed, or a rollout that has stopped.",
-    "revert": "Declare the last good image of a scale set again, in its spec file.",
-    "run": "Bring every scale set into line with its spec, and keep it there.",
+    "revert": "Declare the last good image of a scale set again.",
+    "run": "Bring scale sets into line with their specs, and keep them so.",
     "schema": "Print the JSON Schema of a spec, or of KIND.",
-    "simulate": "Serve a fleet file as Azure would, while COMMAND runs or until interrupted.",
-    "snapshot": "Print live scale sets as a fleet file for `reconciler simulate` and `reconciler rehearse`.",
+    "simulate": "Serve a fleet file as Azure would, for COMMAND or until Ctrl-C.",
+    "snapshot": "Print live scale sets as a fleet file, for a simulation.",
     "status": "Show the status of every scale set.",
     "upgrade": "Upgrade hand-picked instances of a scale set next.",
     "validate": "Check spec files and directories (default: specs).",
     "wait": "Wait until scale sets reach a state.",
     "why": "Explain the status of a scale set, and what would let it continue.",
 }
+
+
+# What other programs call it: kubectl, flux, argocd, terraform and helm.
+ELSEWHERE: Mapping[str, str] = {
+    "apply": "run",
+    "app": "status",
+    "debug": "why",
+    "describe": "why",
+    "events": "history",
+    "explain": "why",
+    "export": "snapshot",
+    "freeze": "pause",
+    "get": "status",
+    "help": "--help",
+    "import": "adopt",
+    "lint": "validate",
+    "list": "status",
+    "logs": "history",
+    "ls": "status",
+    "ps": "status",
+    "refresh": "reconcile",
+    "rollback": "revert",
+    "rollout": "status",
+    "show": "why",
+    "suspend": "pause",
+    "sync": "reconcile",
+    "tree": "status",
+    "undo": "revert",
+    "unpause": "resume",
+    "version": "--version",
+}
+
+
+def unknown_verb(word: str) -> str:
+    """The error that there is no such verb, with the one that was probably meant.
+
+    >>> for word in ("staus", "describe"):
+    ...     print(unknown_verb(word))
+    no command is named 'staus'; did you mean `reconciler status`?
+    no command is named 'describe'; did you mean `reconciler why`?
+    """
+    meant = ELSEWHERE.get(word) or next(iter(get_close_matches(word, HELP, n=1)), None)
+    fix = f"did you mean `reconciler {meant}`?" if meant else "run `reconciler --help` to see the commands"
+    return f"no command is named {word!r}; {fix}"
 
 
 class Verbs(MutableMapping[str, click.Command]):
@@ -73,10 +118,19 @@ class VerbGroup(click.Group):
     def __init__(self, **settings: Any) -> None:
         super().__init__(commands=Verbs(), **settings)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of verbs as click does."""
-        listed = {name: click.Command(name, help=text) for name, text in HELP.items()}
-        click.Group(commands=listed).format_commands(ctx, formatter)
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb. An unknown word is an error that names the verb that was probably meant."""
+        word = args[0]
+        if ctx.resilient_parsing or word.startswith("-") or word in self.commands:
+            return super().resolve_command(ctx, args)
+        raise click.UsageError(unknown_verb(word), ctx)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of verbs. click would cut their help to a line each."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(HELP.items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The verbs and options that begin with `incomplete`."""

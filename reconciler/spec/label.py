@@ -1,7 +1,10 @@
 """Label selectors, as in kubectl."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+_OF_OTHER_FORMS = re.compile(r"[\s()!]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,8 @@ class Requirement:
 
     @property
     def is_valid(self) -> bool:
-        """Whether the requirement names a label."""
-        return bool(self.label) and not (self.value is None and self.label.endswith("!"))
+        """Whether the requirement names a label. Other forms of kubectl, such as "team in (a)", do not."""
+        return bool(self.label) and not _OF_OTHER_FORMS.search(self.label)
 
     def __str__(self) -> str:
         """The text that it is read from."""

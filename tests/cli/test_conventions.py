@@ -1,5 +1,6 @@
 """The conventions of the command line: each row of the table in docs/command-line.md names its test."""
 
+import json
 import os
 import pty
 import re
@@ -9,12 +10,15 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from reconciler.cli import main
 from reconciler.cli.exit_codes import COMMON, OF_VERBS
+from reconciler.cli.verbs import ELSEWHERE, HELP
 from tests.cli.answering_daemon import answering_daemon
-from tests.cli.program import ROOT, bare, command
+from tests.cli.program import ROOT, azure, bare, command, reconciler, write_specs
+from tests.stories.world import NEW, scale_set, spec
 from tests.test_failures import exists
 
 PAGE = (ROOT / "docs" / "command-line.md").read_text()
@@ -52,9 +56,9 @@ def test_every_command_has_a_short_option_for_help(words: tuple[str, ...]) -> No
 @pytest.mark.parametrize(
     "line, code, error",
     [
-        pytest.param("aply", 2, "No such command 'aply'.", id="an unknown command"),
+        pytest.param("aply", 2, "no command is named 'aply'", id="an unknown command"),
         pytest.param("plan --out json", 2, "No such option '--out'", id="an unknown option"),
-        pytest.param("plan web", 2, "Got unexpected extra argument (web)", id="an argument too many"),
+        pytest.param("check web", 2, "Got unexpected extra argument (web)", id="an argument too many"),
         pytest.param("schema --to file", 2, "Invalid value for '--to'", id="a wrong value"),
         pytest.param("approve web --specs none", 1, "none: no such file", id="an error in specs"),
         pytest.param("adopt --subscription S", 2, "Invalid value for '--subscription'", id="a wrong id"),
@@ -82,19 +86,64 @@ def test_commands_about_scale_sets_take_names_and_labels() -> None:
     assert selecting == {
         *("approve", "diff", "pause", "plan", "reconcile", "resume", "retry", "snapshot", "status", "wait")
     }
-    assert all("names" in option_strings(verb) for verb in selecting - {"plan"})
+    assert all("names" in option_strings(verb) for verb in selecting)
 
 
-def test_commands_that_show_something_write_json() -> None:
-    showing = {
+def showing(output: str) -> set[str]:
+    """The commands that accept this output format."""
+    return {
         verb
         for verb, command in main.commands.items()
         for each in command.params
         if {"-o", "--output"} <= {*each.opts}
         and isinstance(each.type, click.Choice)
-        and "json" in each.type.choices
+        and output in each.type.choices
     }
-    assert showing == {"check", "config", "history", "plan", "rehearse", "status", "validate", "why"}
+
+
+def test_commands_that_show_something_write_json() -> None:
+    states = {"check", "config", "history", "plan", "rehearse", "status", "why"}
+    assert showing("json") == {*states, "validate"}
+    assert showing("yaml") == states
+
+
+def test_yaml_has_what_json_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_specs(tmp_path / "specs", spec("web", NEW))
+    with azure(scale_set("web", capacity=2)) as served:
+        lines = ["check", "config", "config get-contexts", "plan", "rehearse", "status", "why web"]
+        for line in lines:
+            server = ["--server", "http://127.0.0.1:9"] if line.split()[0] in {"status", "why"} else []
+            found = {}
+            for output, read in (("json", json.loads), ("yaml", yaml.safe_load)):
+                words = [*line.split(), "-o", output, *server]
+                done = reconciler(*words, env=served.environment, cwd=tmp_path)
+                found[output] = read("\n".join(done.out))
+            assert shape(found["yaml"]) == shape(found["json"]), line
+
+
+def shape(value: object) -> object:
+    """The fields of a value and the types of what is in them, because times differ from run to run."""
+    if isinstance(value, dict):
+        return {name: shape(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [shape(each) for each in value]
+    return type(value)
+
+
+def test_the_list_of_commands_has_a_whole_line_for_each_on_80_columns() -> None:
+    shown = CliRunner().invoke(main, ["--help"], terminal_width=80).stdout
+    lines = {" ".join(line.split()) for line in shown.splitlines()}
+    assert [name for name, text in HELP.items() if f"{name} {text}" not in lines] == []
+
+
+@pytest.mark.parametrize("word", ELSEWHERE)
+def test_the_word_of_another_program_leads_to_a_command(word: str) -> None:
+    done = CliRunner().invoke(main, [word, "web"])
+    assert done.exit_code == 2
+    assert f"did you mean `reconciler {ELSEWHERE[word]}`?" in done.stderr
+    assert ELSEWHERE[word].startswith("--") or ELSEWHERE[word] in HELP
+    assert word not in HELP
 
 
 def test_the_page_has_the_table_of_exit_codes() -> None:

@@ -62,6 +62,12 @@ def test_a_selector_limits_what_is_shown(fleet: Azure, tmp_path: Path) -> None:
     jsonschema.validate(found, SCHEMA)
     assert ([each["name"] for each in found["scaleSets"]], found["summary"]["total"]) == (["api"], 1)
     assert "1 of 3 scale sets shown" in "\n".join(done.err)
+    named = invoke("plan", "api", "-o", "json", env=fleet.environment, cwd=tmp_path)
+    assert json.loads("\n".join(named.out))["scaleSets"][0]["name"] == "api"
+    assert "1 of 3 scale sets shown" in "\n".join(named.err)
+    misspelt = invoke("plan", "apj", env=fleet.environment, cwd=tmp_path)
+    assert (misspelt.code, misspelt.out) == (1, [])
+    assert misspelt.err[-1] == "error: no spec in force is named 'apj'; did you mean api?"
     nothing = invoke("plan", "-l", "team=db", env=fleet.environment, cwd=tmp_path)
     assert (nothing.code, nothing.out) == (1, [])
     assert nothing.err[-1].startswith("error: no scale set matches")

@@ -175,7 +175,7 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             "Invalid value for '--timeout': '0s' is not a duration of at least a second; write it like 15s, 5m or 1h30m",
             id="no time for a comment",
         ),
-        pytest.param("plan web", "Got unexpected extra argument (web)", id="a NAME for plan"),
+        pytest.param("check web", "Got unexpected extra argument (web)", id="a NAME for check"),
         pytest.param("simulate", "Missing argument 'FLEET'.", id="no fleet file"),
         pytest.param(
             "simulate fleet.yaml --port 99999",
@@ -204,7 +204,27 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             id="a port of the simulation that is a word",
         ),
         pytest.param("dismiss", "Missing argument 'NAMES...'.", id="no orphan to dismiss"),
-        pytest.param("apply", "No such command 'apply'.", id="an unknown verb"),
+        pytest.param(
+            "apply", "no command is named 'apply'; did you mean `reconciler run`?", id="a verb of others"
+        ),
+        pytest.param(
+            "staus", "no command is named 'staus'; did you mean `reconciler status`?", id="a misspelt verb"
+        ),
+        pytest.param(
+            "xyzzy",
+            "no command is named 'xyzzy'; run `reconciler --help` to see the commands",
+            id="an unknown verb",
+        ),
+        pytest.param(
+            "status -l !team",
+            "Invalid value for '-l' / '--selector': '!team' is not a requirement; write it like team=web, team!=web or team",
+            id="a label that must not exist",
+        ),
+        pytest.param(
+            "status -l team-in(web,api)",
+            "Invalid value for '-l' / '--selector': 'team-in(web' is not a requirement; write it like team=web, team!=web or team",
+            id="a set in a selector",
+        ),
     ],
 )
 def test_wrong_usage_is_reported_in_one_line(

@@ -22,6 +22,8 @@ def test_a_requirement_is_read(text: str, read: tuple[str, str | None, bool]) ->
     assert found.is_valid
 
 
-@pytest.mark.parametrize("text", ["", "=web", "!=web", "team!", "!"])
+@pytest.mark.parametrize(
+    "text", ["", "=web", "!=web", "team!", "!", "!team", "team in (web", "web)", "a b=c"]
+)
 def test_what_names_no_label_is_no_requirement(text: str) -> None:
     assert not Requirement.of(text).is_valid

@@ -1,16 +1,17 @@
 """`reconciler check`: check in advance whether the first rollout will work. Changes nothing."""
 
-import dataclasses
-import json
 import sys
+from dataclasses import asdict
+from typing import Any
 
 import click
 
 from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.exit_codes import FAILURE
-from reconciler.cli.finding import Result
+from reconciler.cli.finding import Finding, Result
 from reconciler.cli.readiness import readiness
+from reconciler.cli.structured import STRUCTURED, show_structured
 
 
 def act(*, fleet: FleetAccess, output: str) -> None:
@@ -21,7 +22,11 @@ def act(*, fleet: FleetAccess, output: str) -> None:
         found.append(finding)
         if output == "table":
             click.echo(str(finding))
-    if output == "json":
-        click.echo(json.dumps([dataclasses.asdict(each) for each in found], indent=2))
+    if output in STRUCTURED:
+        show_structured([_plain(each) for each in found], output)
     if any(each.result is Result.FAIL for each in found):
         sys.exit(FAILURE)
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    return {**asdict(finding), "result": str(finding.result)}

@@ -16,6 +16,7 @@ from reconciler.cli.config_file import ConfigError, ConfigFile, parse_config, re
 from reconciler.cli.configured import effective
 from reconciler.cli.failure import fail
 from reconciler.cli.settings import Value, settings, variable_of
+from reconciler.cli.structured import STRUCTURED, show_structured
 
 _CURRENT = re.compile(r"^currentContext:[^\n#]*?(?=\s*(?:#[^\n]*)?$)", re.M)
 
@@ -45,11 +46,9 @@ def show(file: str, context: str, output: str) -> None:
         config = read_config(file, os.environ)
         context = config.context(context)
     found = dict(_found(config, context, os.environ))
-    if output == "json":
+    if output in STRUCTURED:
         rows = {name: {"value": each.value, "from": each.origin} for name, each in found.items()}
-        click.echo(
-            json.dumps({"file": str(config.path), "context": context or None, "settings": rows}, indent=2)
-        )
+        show_structured({"file": str(config.path), "context": context or None, "settings": rows}, output)
         return
     table.show(
         table.grid(
@@ -63,8 +62,8 @@ def list_contexts(file: str, output: str) -> None:
     with _errors():
         config = read_config(file, os.environ)
     rows = [_context(config, name) for name in config.contexts]
-    if output == "json":
-        click.echo(json.dumps(rows, indent=2))
+    if output in STRUCTURED:
+        show_structured(rows, output)
         return
     if not rows:
         click.echo(f"{config.path} has no contexts", err=True)

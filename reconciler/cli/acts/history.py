@@ -1,6 +1,5 @@
 """`reconciler history`: the last rollouts of a scale set, as recorded by the daemon."""
 
-import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -12,6 +11,7 @@ from reconciler.cli.daemon_client import DaemonUnreachable, store_of
 from reconciler.cli.failure import fail
 from reconciler.cli.row_errors import rows_named
 from reconciler.cli.standby import show_standby
+from reconciler.cli.structured import STRUCTURED, show_structured
 from reconciler.spec.duration import format_duration
 
 _HEADER = ("began", "ended", "from", "to", "result", "took", "instances", "commit")
@@ -26,8 +26,8 @@ def act(*, name: str, server: str, output: str) -> None:
     show_standby(store, server)
     (row,) = rows_named(store, (name,))
     records = row["history"]
-    if output == "json":
-        click.echo(json.dumps(records, indent=2))
+    if output in STRUCTURED:
+        show_structured(records, output)
     elif records:
         table.show(table.grid(_HEADER, map(_cells, records)))
     else:

@@ -1,6 +1,5 @@
 """`reconciler plan`: what a change will do to a fleet, when, and what could go wrong. Changes nothing."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +15,18 @@ from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.exit_codes import FAILURE, NOT_AS_DECLARED
 from reconciler.cli.failure import fail, show_error
+from reconciler.cli.named import unknown_name
 from reconciler.cli.rehearsed import rehearse_live
 from reconciler.cli.row_errors import NOTHING_FITS
 from reconciler.cli.selector import fits_labels
 from reconciler.cli.skipped_checks import skipped_checks_note
+from reconciler.cli.structured import STRUCTURED, show_structured
 from reconciler.daemon.settings import Settings
+from reconciler.daemon.store import Store
 from reconciler.git.worktree import NoBase, earlier_specs
 from reconciler.prediction import report
 from reconciler.prediction.declared import Base
+from reconciler.prediction.plan import Plan
 from reconciler.prediction.planning import plan_fleet
 from reconciler.rehearsal.fault import Fault
 from reconciler.spec.declared import declare
@@ -35,6 +38,7 @@ from reconciler.spec.wording import count, printable
 def act(
     *,
     fleet: FleetAccess,
+    names: tuple[str, ...],
     selector: tuple[Requirement, ...] | None,
     base: str | None,
     is_rehearsed: bool,
@@ -61,12 +65,12 @@ def act(
         list_by_resource_group=fleet.list_by_resource_group,
         check_reach=reach,
     )
-    planned = planned.limited_to(lambda each: fits_labels(selector, each.labels))
+    is_limited = bool(names) or selector is not None
+    if is_limited:
+        planned = _limited(planned, store, names, selector)
     states = planned.states
-    if selector is not None and not states and store.states():
-        fail(NOTHING_FITS)
     skipped = "" if checks else skipped_checks_note(each.desired for each in states)
-    shown = "" if selector is None else f"{len(states):,} of {count(len(store.states()), 'scale set')} shown"
+    shown = "" if not is_limited else f"{len(states):,} of {count(len(store.states()), 'scale set')} shown"
     notes = [each for each in (earlier.note if earlier else "", shown, skipped) if each]
     errors = store.last_sweep.errors if store.last_sweep else ()
     for line in errors:
@@ -75,7 +79,7 @@ def act(
     found, is_read = report.plan(planned), bool(states or not errors)
     if is_rehearsed and states and not errors:
         found["rehearsal"] = rehearse_live(fleet, faults, seed)
-    if is_read or output == "json":
+    if is_read or output in STRUCTURED:
         _show(found, output, notes, earlier.warnings if earlier else ())
     if errors or any(state.outcome is None or state.outcome.is_error for state in states):
         sys.exit(FAILURE)
@@ -83,11 +87,27 @@ def act(
         sys.exit(NOT_AS_DECLARED)
 
 
+def _limited(
+    planned: Plan, store: Store, names: tuple[str, ...], selector: tuple[Requirement, ...] | None
+) -> Plan:
+    """The plan of the scale sets that match. Ends the command if a name is unknown, or nothing matches."""
+    known = [each.desired.name for each in store.states()]
+    for name in names:
+        if name not in known:
+            fail(unknown_name(name, known, store.last_sweep.errors if store.last_sweep else ()))
+    limited = planned.limited_to(
+        lambda each: (not names or each.name in names) and fits_labels(selector, each.labels)
+    )
+    if known and not limited.states:
+        fail(NOTHING_FITS)
+    return limited
+
+
 def _show(found: Mapping[str, Any], output: str, notes: Sequence[str], warnings: Sequence[str]) -> None:
-    if output == "json":
+    if output in STRUCTURED:
         for line in notes:
             click.echo(line, err=True)
-        click.echo(json.dumps(found, indent=2))
+        show_structured(found, output)
     elif not found["scaleSets"] and not found["summary"]["removed"]:
         click.echo("no scale set is declared")
     elif output == "markdown":

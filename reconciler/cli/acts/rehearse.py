@@ -1,6 +1,5 @@
 """`reconciler rehearse`: run the declared change on a copy of the fleet. Writes nothing."""
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.rehearsed import rehearse_file, rehearse_live
 from reconciler.cli.simulator import simulator_required
 from reconciler.cli.skipped_checks import skipped_checks_note
+from reconciler.cli.structured import STRUCTURED, show_structured
 from reconciler.cli.tagging import scale_sets_in_force
 from reconciler.rehearsal.fault import Fault
 
@@ -35,10 +35,10 @@ def act(*, fleet: FleetAccess, file: Path | None, faults: tuple[Fault, ...], see
         announce(fleet.session)
         found = rehearse_live(fleet, faults, seed)
     skipped = skipped_checks_note(in_force.values())
-    if output == "json":
+    if output in STRUCTURED:
         if skipped:
             click.echo(skipped, err=True)
-        click.echo(json.dumps(found, indent=2))
+        show_structured(found, output)
     elif output == "markdown":
         click.echo(markdown.rehearsal(found, [skipped] if skipped else ()))
     else:

@@ -1,6 +1,5 @@
 """`reconciler status`: the status of every scale set, from the running daemon or else from Azure."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,6 +14,7 @@ from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.failure import fail, show_error
 from reconciler.cli.row_errors import NOTHING_FITS, check_fit, check_names
 from reconciler.cli.row_filter import RowFilter, filtered
+from reconciler.cli.structured import show_structured
 from reconciler.daemon.status_word import ORPHANED
 from reconciler.spec.label import Requirement
 
@@ -114,12 +114,8 @@ def _write_picture(shown: Json, wanted: RowFilter, server: str) -> None:
 def write(shown: Json, output: str, wanted: RowFilter) -> None:
     """Print `shown`, the contents of a store, in the format `output`."""
     match output:
-        case "json":
-            click.echo(json.dumps(shown, indent=2))
-        case "yaml":
-            from reconciler.spec.yaml_text import yaml_text
-
-            click.echo(yaml_text(shown), nl=False)
+        case "json" | "yaml":
+            show_structured(shown, output)
         case "name":
             # The commands that take names know no orphans, but `dismiss` does.
             orphans = shown["orphans"] if ORPHANED in wanted.statuses else ()

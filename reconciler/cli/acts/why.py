@@ -1,6 +1,5 @@
 """`reconciler why`: the status of one scale set, its reason, the evidence, and the next step."""
 
-import json
 import shutil
 import sys
 import textwrap
@@ -16,6 +15,7 @@ from reconciler.cli.daemon_client import DaemonRefused, DaemonUnreachable, post_
 from reconciler.cli.forecast import headline
 from reconciler.cli.row_errors import rows_named
 from reconciler.cli.standby import show_standby
+from reconciler.cli.structured import STRUCTURED, show_structured
 from reconciler.rollout.reason import Requeue, meaning_of
 from reconciler.spec.wording import count
 
@@ -38,12 +38,14 @@ def act(*, name: str, open_fleet: "Callable[[], FleetAccess]", server: str, outp
     orphans = {each["name"]: each for each in shown.get("orphans") or ()}
     if name in orphans and all(row["name"] != name for row in shown["scaleSets"]):
         orphan = orphans[name]
-        text = f"{name}: Orphaned\n{orphan['message']}"
-        click.echo(json.dumps(orphan, indent=2) if output == "json" else text)
+        if output in STRUCTURED:
+            show_structured(orphan, output)
+        else:
+            click.echo(f"{name}: Orphaned\n{orphan['message']}")
         return
     (row,) = rows_named(shown, (name,))
-    if output == "json":
-        click.echo(json.dumps({**row, "lastChange": _last_change(open_once, shown, row)}, indent=2))
+    if output in STRUCTURED:
+        show_structured({**row, "lastChange": _last_change(open_once, shown, row)}, output)
         return
     click.echo(fitted(explanation(row), _window()))
     # The log may be slow, so it is read when all else has been printed.

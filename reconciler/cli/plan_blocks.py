@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from reconciler.cli import forecast, plan_text, rehearsal_text, table
+from reconciler.cli.console import wide_console
 
 Json = Mapping[str, Any]
 
@@ -20,7 +21,7 @@ def plan(found: Json, notes: Sequence[str]) -> list[RenderableType]:
         shown += [Text(), *map(Text, lines)]
     shown += rehearsal(found)
     if found["scaleSets"]:
-        shown += [Text(), table.plan(found["scaleSets"])]
+        shown += [Text(), table.plan(found["scaleSets"], wide_console().width)]
     if last := "; ".join(filter(None, (plan_text.base(found), plan_text.others(found), *notes))):
         shown.append(Text(last, "dim"))
     return [*shown, *(block(each, found["at"]) for each in groups(found))]

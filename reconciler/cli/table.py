@@ -19,7 +19,7 @@ from reconciler.rollout.wording import join
 
 Json = Mapping[str, Any]
 
-_LONGEST_NAME = 32  # that is never broken
+_LEAST_OF_OTHERS = 45  # the width that the other columns of a plan need, with a narrow one for the reason
 
 
 def show(shown: RenderableType) -> None:
@@ -43,21 +43,28 @@ def show_status(table: StatusTable) -> None:
     show(table.rendered(wide_console().width if is_cut else None))
 
 
-def plan(rows: Iterable[Json]) -> Table:
+def plan(rows: Iterable[Json], room: int) -> Table:
     """The next step of each scale set. Scale sets with the same step and reason share a row.
 
-    `rows` have the shape of `reconciler.daemon.report.state`.
+    `rows` have the shape of `reconciler.daemon.report.state`. `room` is the width of the window, or a huge
+    number in a pipe.
     """
     alike: dict[tuple[str, str], list[Json]] = {}
     for row in rows:
         alike.setdefault((row["step"]["kind"] if row["step"] else "-", why(row)), []).append(row)
+    names = [join(row["name"] for row in same) for same in alike.values()]
     longest = max((len(row["name"]) for same in alike.values() for row in same), default=0)
-    table = _table("SCALE SET", "STEP", "UP TO DATE", "WHY", least=min(longest + len(","), _LONGEST_NAME))
-    for (step, reason), same in alike.items():
-        style = "dim" if step == "-" else "bold cyan"
-        names, counts = join(row["name"] for row in same), share_of_all(row["instances"] for row in same)
-        table.add_row(Text(names), Text(step, style), Text(counts), Text(reason))
+    table = _table("SCALE SET", "STEP", "UP TO DATE", "WHY", width=_width_of_names(names, longest, room))
+    for text, ((step, reason), same) in zip(names, alike.items(), strict=True):
+        style, counts = "dim" if step == "-" else "bold cyan", share_of_all(row["instances"] for row in same)
+        table.add_row(Text(text), Text(step, style), Text(counts), Text(reason))
     return table
+
+
+def _width_of_names(names: Sequence[str], longest: int, room: int) -> int:
+    """The width of the first column: a third of the room, or more if a name would otherwise be broken."""
+    unbroken = min(longest + len(","), room - _LEAST_OF_OTHERS)
+    return min(max(map(len, names), default=0), max(unbroken, room // 3))
 
 
 def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
@@ -70,14 +77,11 @@ def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     return table
 
 
-def _table(name: str, *others: str, least: int) -> Table:
-    """An empty table. Its first and last columns share the remaining width, and wrap their text.
-
-    The first column has at least `least` cells, so that a name is not broken.
-    """
+def _table(name: str, *others: str, width: int) -> Table:
+    """An empty table. Its first column has this width, and its last one the rest. Both wrap their text."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     *narrow, why = others
-    table.add_column(name, overflow="fold", min_width=least)
+    table.add_column(name, overflow="fold", width=max(width, len(name)))
     for column in narrow:
         table.add_column(column, no_wrap=True)
     table.add_column(why, overflow="fold")

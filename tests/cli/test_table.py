@@ -17,7 +17,7 @@ def row(name: str, up_to_date: int | None = 0, **changes: Any) -> dict[str, Any]
 def lines(*rows: dict[str, Any], width: int = 80) -> list[str]:
     console = Console(width=width)
     with console.capture() as captured:
-        console.print(table.plan(rows))
+        console.print(table.plan(rows, width))
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
@@ -64,8 +64,19 @@ def test_scale_sets_that_do_the_same_share_a_row(rows: list[dict[str, Any]], sho
     assert lines(*rows)[1:] == shown
 
 
-def test_a_name_of_usual_length_is_not_broken() -> None:
-    name = "search-indexer-nightly-026"
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_every_word_is_whole_in_every_window(width: int) -> None:
     message = "the upgrade mode is Automatic, so Azure would upgrade instances by itself; set it to Manual"
-    shown = lines(row("checkout-api-007", message=message), row(name, message=message), row("web"))
-    assert any(line.startswith((f"{name},", f"{name} ")) for line in shown), shown
+    names = ["checkout-api-007", "search-indexer-nightly-026", *(f"web-{number:03}" for number in range(20))]
+    rows = [row(name, message=message) for name in names]
+    rows += [row(name, message="web goes first", step=STEP) for name in names[:2]]
+    shown = lines(*rows, width=width)
+    assert max(map(len, shown)) <= width
+    words = {word for line in shown for word in line.split()}
+    assert set(f"AwaitingPilot: {message}".split()) <= words
+    assert width < 80 or {f"{name}," for name in names[:3]} <= words
+
+
+def test_a_row_is_one_line_in_a_pipe() -> None:
+    rows = [row(f"a-scale-set-with-a-long-name-{number}") for number in range(9)]
+    assert len(lines(*rows, width=10**6)) == 2

@@ -79,7 +79,7 @@ class StatusTable:
         standby = standby_message(self.store)
         ends = summary(self.store["scaleSets"])
         # A row may be omitted, and that is said too.
-        most = ends if self.height is None else (*ends, f"{len(rows)} not shown")
+        most = ends if self.height is None else (*ends, f"{len(rows):,} not shown")
         messages = bool(pause) + bool(standby) + len(_joined(most, width)) - 1
         kept = rows if self.height is None else rows[: self._room(messages)]
         image = wanted(rows)
@@ -93,7 +93,7 @@ class StatusTable:
             yield cut([(standby, "bold yellow")], width)
         for line in grid.lines(cells, shown):
             yield cut(line, width)
-        left_out = [f"{len(rows) - len(kept)} not shown"] if len(kept) < len(rows) else []
+        left_out = [f"{len(rows) - len(kept):,} not shown"] if len(kept) < len(rows) else []
         for text in _joined((*ends, *left_out), width):
             yield cut([(text, "dim")], width)
 
@@ -192,7 +192,7 @@ def summary(rows: Sequence[Json]) -> Sequence[str]:
     """
     statuses = Counter(row["status"] or UNCHECKED for row in rows)
     words = ", ".join(
-        f"{statuses[word]} {'not checked yet' if word == UNCHECKED else word}"
+        f"{statuses[word]:,} {'not checked yet' if word == UNCHECKED else word}"
         for word in (*ORDER, *sorted(statuses.keys() - set(ORDER)))
         if statuses[word]
     )
@@ -200,7 +200,7 @@ def summary(rows: Sequence[Json]) -> Sequence[str]:
     current, total = (sum(each[name] for each in counts) for name in ("upToDate", "total"))
     without = len(rows) - len(counts)
     uncounted = f", {count(without, 'scale set')} not counted" if without else ""
-    told = (f"{current} of {total} instances up to date{uncounted}",) if counts else ()
+    told = (f"{current:,} of {total:,} instances up to date{uncounted}",) if counts else ()
     return f"{count(len(rows), 'scale set')}: {words}", *told
 
 

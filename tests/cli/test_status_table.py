@@ -185,6 +185,14 @@ def test_a_live_table_says_how_many_it_does_not_show() -> None:
     assert shown[-1].endswith("; 53 not shown")
 
 
+def test_large_numbers_of_the_summary_are_readable() -> None:
+    counts = {"total": 12, "upToDate": 1, "domains": []}
+    shown = lines(store(*(row(f"web-{each}", instances=counts) for each in range(1200))), 200, height=10)
+    assert shown[-1] == (
+        "1,200 scale sets: 1,200 Ready; 1,200 of 14,400 instances up to date; 1,193 not shown"
+    )
+
+
 @pytest.mark.parametrize(
     "forecast, left",
     [

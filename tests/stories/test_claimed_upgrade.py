@@ -288,7 +288,7 @@ def test_once_its_claim_is_gone_it_upgrades_nothing_more(wait: int, asked: list[
     ("is_declared_again", "message"),
     [
         pytest.param(False, "its spec was removed", id="for good"),
-        pytest.param(True, "its spec was removed and declared again", id="and declared again"),
+        pytest.param(True, "its spec was removed and declared again", id="then declared again"),
     ],
 )
 def test_a_spec_removed_in_the_middle_ends_it(is_declared_again: bool, message: str) -> None:

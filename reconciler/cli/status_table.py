@@ -15,7 +15,7 @@ from reconciler.cli.grid import Cell, Grid, Line, Lines, Optional, cut, plain
 from reconciler.cli.row_filter import rank, resource_group_of, status_of, subscription_of
 from reconciler.cli.standby import standby_message
 from reconciler.daemon.status_word import ORDER, ORPHANED, UNCHECKED
-from reconciler.rollout.reason import Phase, meaning_of
+from reconciler.rollout.reason import Phase, Status, meaning_of
 from reconciler.spec.duration import short_length
 from reconciler.spec.wording import count
 
@@ -45,7 +45,8 @@ class StatusTable:
     """The table of a store at one moment.
 
     `height` is the number of lines of a live table. If the rows do not all fit, the last ones are omitted,
-    beginning with scale sets that are Ready or Suspended. `notice` is a line above everything else.
+    beginning with scale sets that are Ready or Suspended. Up to half of the lines are kept for rollouts in
+    progress, so that many problems do not hide them. `notice` is a line above everything else.
     """
 
     store: Json
@@ -81,7 +82,7 @@ class StatusTable:
         # A row may be omitted, and that is said too.
         most = ends if self.height is None else (*ends, f"{len(rows):,} not shown")
         messages = bool(pause) + bool(standby) + len(_joined(most, width)) - 1
-        kept = rows if self.height is None else rows[: self._room(messages)]
+        kept = rows if self.height is None else _kept(rows, self._room(messages))
         image = wanted(rows)
         grid = grid_of(is_wide=self.is_wide, is_uniform=bool(image))
         cells = [self.cells(each) for each in kept]
@@ -114,6 +115,14 @@ class StatusTable:
         return [make(row, self.now) for make in columns(self.is_wide).values()] + [
             [(why(row, is_observation=is_observation), "")]
         ]
+
+
+def _kept(rows: Sequence[Json], room: int) -> Sequence[Json]:
+    """The rows that are shown if there is room for this many. They keep their order."""
+    in_progress = [number for number, row in enumerate(rows) if row.get("status") == Status.RECONCILING]
+    first = in_progress[: room // 2]
+    rest = [number for number in range(len(rows)) if number not in first][: room - len(first)]
+    return [rows[number] for number in sorted((*first, *rest))]
 
 
 def grid_of(*, is_wide: bool, is_uniform: bool = False) -> Grid:

@@ -181,8 +181,27 @@ def test_a_long_name_leaves_room_for_the_status_and_the_reason() -> None:
 def test_a_live_table_says_how_many_it_does_not_show() -> None:
     shown = lines(fleet(60), 200, height=10)
     assert len(shown) == 10
-    assert [line.split()[1] for line in shown[2:-1]] == ["Stalled"] * 7
+    assert [line.split()[1] for line in shown[2:-1]] == ["Stalled"] * 4 + ["Reconciling"] * 3
     assert shown[-1].endswith("; 53 not shown")
+
+
+@pytest.mark.parametrize(
+    ("stalled", "in_progress", "shown"),
+    [
+        pytest.param(9, 9, (4, 3), id="many of both share the lines"),
+        pytest.param(9, 1, (6, 1), id="one rollout takes one line of many problems"),
+        pytest.param(2, 9, (2, 5), id="rollouts take the lines that few problems leave"),
+        pytest.param(9, 0, (7, 0), id="problems take all lines if nothing moves"),
+        pytest.param(3, 4, (3, 4), id="all fit"),
+    ],
+)
+def test_many_problems_do_not_hide_the_rollouts_in_progress(
+    stalled: int, in_progress: int, shown: tuple[int, int]
+) -> None:
+    rows = [row(f"a-{each}", "Stalled") for each in range(stalled)]
+    rows += [row(f"b-{each}", "Reconciling") for each in range(in_progress)]
+    found = lines(store(*rows), 200, height=10)[2:-1]
+    assert [line.split()[1] for line in found] == ["Stalled"] * shown[0] + ["Reconciling"] * shown[1]
 
 
 def test_large_numbers_of_the_summary_are_readable() -> None:

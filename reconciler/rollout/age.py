@@ -53,16 +53,20 @@ def date_instances(
     at: datetime,
 ) -> tuple[Instance, ...]:
     """The instances as listed at `at`, with their times filled in. `before` has their last sightings."""
-    dated = (
-        replace(each, since=_since(each, before.get(each.id), attempt, at)) if _lacks_time(each) else each
-        for each in instances
-    )
-    standing = (
-        replace(each, state_since=_state_since(each, before.get(each.id), source, at)) for each in dated
-    )
-    return tuple(
-        replace(each, relapses=_relapses(each, before.get(each.id), source, at)) for each in standing
-    )
+    return tuple(_date(each, before.get(each.id), attempt, source, at) for each in instances)
+
+
+def _date(
+    instance: Instance, before: Sighting | None, attempt: Attempt | None, source: HealthSource, at: datetime
+) -> Instance:
+    """The instance with its times. Most instances have them already, and a copy costs more than a look."""
+    if _lacks_time(instance):
+        instance = replace(instance, since=_since(instance, before, attempt, at))
+    state_since = _state_since(instance, before, source, at)
+    if state_since != instance.state_since:
+        instance = replace(instance, state_since=state_since)
+    relapses = _relapses(instance, before, source, at)
+    return instance if relapses == instance.relapses else replace(instance, relapses=relapses)
 
 
 def sightings(instances: Iterable[Instance], source: HealthSource, at: datetime) -> dict[str, Sighting]:

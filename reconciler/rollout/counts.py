@@ -1,6 +1,6 @@
 """The instances of a scale set, counted by domain for tables and messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.rollout.domains import Domain, Grouping
@@ -88,19 +88,21 @@ def count_instances(members: Iterable[Member], grouping: Grouping) -> InstanceCo
     by_domain: dict[Domain, list[Member]] = {}
     for member in members:
         by_domain.setdefault(grouping(member.instance), []).append(member)
-    return InstanceCounts(
-        tuple(
-            DomainCounts(
-                domain=domain,
-                total=len(inside),
-                up_to_date=sum(not member.is_outdated for member in inside),
-                back=sum(not member.is_outdated and member.state is State.HEALTHY for member in inside),
-                unavailable=sum(member.state is not State.HEALTHY for member in inside),
-                left_out=sum(member.is_left_out for member in inside),
-                unhealthy=sum(member.is_unhealthy for member in inside),
-                deallocated=sum(member.state is State.DEALLOCATED for member in inside),
-                not_serving=sum(member.is_not_serving for member in inside),
-            )
-            for domain, inside in sorted(by_domain.items())
-        )
+    return InstanceCounts(tuple(_count_domain(domain, by_domain[domain]) for domain in sorted(by_domain)))
+
+
+def _count_domain(domain: Domain, inside: Sequence[Member]) -> DomainCounts:
+    # A healthy instance counts in none of the other ways unless it is outdated, and most are healthy.
+    outdated = [member for member in inside if member.is_outdated]
+    unavailable = [member for member in inside if member.state is not State.HEALTHY]
+    return DomainCounts(
+        domain=domain,
+        total=len(inside),
+        up_to_date=len(inside) - len(outdated),
+        back=sum(not member.is_outdated and member.state is State.HEALTHY for member in inside),
+        unavailable=len(unavailable),
+        left_out=sum(member.is_left_out for member in outdated),
+        unhealthy=sum(member.is_unhealthy for member in unavailable),
+        deallocated=sum(member.state is State.DEALLOCATED for member in unavailable),
+        not_serving=sum(member.is_not_serving for member in unavailable),
     )

@@ -64,6 +64,8 @@ def rank(domain: Domain, order: Sequence[str]) -> Domain:
     >>> [rank(Domain(zone, "", 4, "update domain"), order).rank for zone in ("1", "2")]
     [1, 0]
     """
+    if not order:
+        return domain
     parts = set(str(domain).split(", "))
     fitting = (number for number, entry in enumerate(order) if parts.issuperset(entry.split(", ")))
     return replace(domain, rank=next(fitting, len(order)))

@@ -74,6 +74,9 @@ def _next(before: Condition, now: _Finding, at: datetime, revision: Revision) ->
         since = at
     elif now.status is not before.status:
         since = max(since, at)
+    after = (now.status, now.reason, now.message, since, revision)
+    if after == (before.status, before.reason, before.message, before.since, before.revision):
+        return before
     return replace(
         before,
         status=now.status,

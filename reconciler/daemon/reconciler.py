@@ -19,6 +19,7 @@ from reconciler.daemon.claimed_step import end_under_claim
 from reconciler.daemon.due import dependencies_to_watch, due, is_quiet
 from reconciler.daemon.event import (
     ChangeCounted,
+    Event,
     ForecastUpdate,
     GateChanged,
     Listed,
@@ -181,17 +182,26 @@ class Reconciler:
         if not term:
             self._record_list(states, listed, at)
             return ()
-        watched = dependencies_to_watch(states)
-        is_due = {
-            state.key: self._record_row(state, states, listed, at, is_watched=state.desired.name in watched)
-            for state in states
-        }
-        due_states = {state.key: state for state in self.store.states() if is_due[state.key]}
-        in_order = (
+        watched, rows, due_keys = dependencies_to_watch(states), dict[str, Event](), set[str]()
+        for state in states:
+            row = self._row(state, states, listed, at, is_watched=state.desired.name in watched)
+            rows[state.key] = row
+            if isinstance(row, Listed) and not row.is_settled:
+                due_keys.add(state.key)
+        self.store.apply_each(rows)
+        return self._in_order(due_keys)
+
+    def _in_order(self, due_keys: Collection[str]) -> tuple[str, ...]:
+        """These keys: dependencies first, and in each level the quiet scale sets last."""
+        if not due_keys:
+            return ()  # the levels need a pass over all specs
+        states = self.store.states()
+        due_states = {state.key: state for state in states if state.key in due_keys}
+        by_level = (
             [due_states[key] for each in level if (key := each.target.key) in due_states]
             for level in levels([state.desired for state in states])
         )
-        return tuple(state.key for level in in_order for state in sorted(level, key=is_quiet))
+        return tuple(state.key for level in by_level for state in sorted(level, key=is_quiet))
 
     def reconcile(self, key: str) -> Outcome | None:
         """Observe one scale set, decide, and take at most one step.
@@ -476,7 +486,7 @@ class Reconciler:
             if after is not before and after.counted_image is not None:
                 self.store.apply(after.key, ChangeCounted(after.counted_image, after.change))
 
-    def _record_row(
+    def _row(
         self,
         state: ScaleSetState,
         states: Sequence[ScaleSetState],
@@ -484,16 +494,14 @@ class Reconciler:
         at: datetime,
         *,
         is_watched: bool,
-    ) -> bool:
-        """Store the row of this scale set. Returns whether the scale set is due for a reconcile."""
+    ) -> Listed | ListFailed:
+        """The row of this scale set. It is settled unless the scale set is due for a reconcile."""
         desired = state.desired
         failure, model = listed.failure(desired), self._permitted(state, listed.model(desired))
         if failure and not desired.suspend:
-            self.store.apply(state.key, ListFailed(self._list_failure_outcome(state, failure, at)))
-            return False
+            return ListFailed(self._list_failure_outcome(state, failure, at))
         is_due = due(state, model, at, is_unblocked=is_watched or self._is_unblocked(state, states, at))
-        self.store.apply(state.key, Listed(model, at, is_settled=not is_due))
-        return is_due
+        return Listed(model, at, is_settled=not is_due)
 
     def _permitted(self, state: ScaleSetState, model: Model | None) -> Model | None:
         """The row, without its retry if the Fleet bars that.

@@ -181,6 +181,18 @@ class Store:
                 self.version += 1
             return after
 
+    def apply_each(self, events: Mapping[str, Event]) -> None:
+        """Advance many states in one transaction, each by the event of its key.
+
+        Keys that are no longer declared are ignored.
+        """
+        with self._lock:
+            known = {key: self._states.get(key) for key in events}
+            advanced = {key: advance(before, events[key]) for key, before in known.items() if before}
+            changed = {key: after for key, after in advanced.items() if after is not known[key]}
+            self._states = self._states.with_states(changed)
+            self.version += len(changed)
+
     def acquire(self, key: str, evaluate: Callable[[ScaleSetState, Sequence[ScaleSetState]], Gate]) -> Gate:
         """Evaluate the gate of this scale set and, if the gate is open, acquire a slot, in one transaction.
 

@@ -36,7 +36,7 @@ def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_be
         return Gate("turn", "the rollout is in progress")
     together = ScaleSetStates.of(states)
     others = together.total_of_others(state.key, _Slots(), _slots)
-    ahead = together.total_before(state.desired.name, _Slots(), _slots).waiting
+    ahead: Some[ScaleSetState] = together.total_before(state.desired.name, Some(), _waiting)
     moving, unobserved, undetermined = others.moving, others.unobserved, others.undetermined
     is_open = moving.size + unobserved.size + undetermined.size + ahead.size < cap.of(total)
     who = ", and ".join(
@@ -60,7 +60,7 @@ def concurrency(state: ScaleSetState, states: Sequence[ScaleSetState], *, has_be
 
 @dataclass(frozen=True, slots=True)
 class _Slots:
-    """The scale sets that hold a slot, may hold a slot, or wait for a slot.
+    """The scale sets that hold a slot, or may hold one.
 
     Those in `moving` hold a slot. Those in `unobserved` may hold one, because they have not been observed
     yet. Those in `undetermined` have been observed, but may still hold one.
@@ -69,14 +69,12 @@ class _Slots:
     moving: Some[ScaleSetState] = field(default_factory=Some)
     unobserved: Some[ScaleSetState] = field(default_factory=Some)
     undetermined: Some[ScaleSetState] = field(default_factory=Some)
-    waiting: Some[ScaleSetState] = field(default_factory=Some)
 
     def __add__(self, other: "_Slots") -> "_Slots":
         return _Slots(
             self.moving + other.moving,
             self.unobserved + other.unobserved,
             self.undetermined + other.undetermined,
-            self.waiting + other.waiting,
         )
 
 
@@ -86,8 +84,11 @@ def _slots(state: ScaleSetState) -> _Slots:
         Some.one_if(state.progress.has_slot, state),
         Some.one_if(is_unknown and state.outcome is None, state),
         Some.one_if(is_unknown and state.outcome, state),
-        Some.one_if(_is_waiting(state), state),
     )
+
+
+def _waiting(state: ScaleSetState) -> Some[ScaleSetState]:
+    return Some.one_if(_is_waiting(state), state)
 
 
 def slot_after(before: Progress, outcome: Outcome, *, is_on_image: bool, may_have_begun: bool) -> bool | None:

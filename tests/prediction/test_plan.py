@@ -1,5 +1,6 @@
 """Plans of changes: what a change does, beside what is already under way."""
 
+import gc
 from threading import Barrier
 from typing import Any
 
@@ -173,3 +174,9 @@ def test_rollouts_form_one_group_if_their_soaks_are_equally_long(
 def test_specs_that_cannot_be_read_remove_no_scale_set() -> None:
     world = World(fleet(scale_set("a", capacity=2)), spec("a", suspend="maybe"))
     assert plan_of(world, spec("a")).removed == ()
+
+
+def test_a_plan_leaves_the_garbage_collector_as_it_was() -> None:
+    before = gc.get_threshold()
+    assert plan_of(World(fleet(scale_set("web")), spec("web"))).rolling
+    assert gc.get_threshold() == before

@@ -32,6 +32,7 @@ _SLOW = (
     "git/test_crash.py",
     "git/test_fetching.py",
     "git/test_story.py",
+    "prediction/test_scaling.py",
     "rehearsal/test_rehearsal.py",
     "stories/",
     "test_ci.py",

@@ -7,7 +7,15 @@ from itertools import chain
 from rich.console import Console
 
 from benchmarks import tables
-from benchmarks.figures import Figures, Part, measure, measure_costs, measure_delays, measure_parts
+from benchmarks.figures import (
+    Figures,
+    Part,
+    measure,
+    measure_comment,
+    measure_costs,
+    measure_delays,
+    measure_parts,
+)
 from benchmarks.start_up import AZ
 from benchmarks.tables import Row
 
@@ -25,6 +33,7 @@ each scale set is observed once in its interval (at most 1 h): some 1,050 lists 
 Of the specs in one repository, SECONDS are those of a clock on the wall, and CPU s includes that of git.
 The merges without a webhook are spread evenly over the interval between two sweeps, one minute."""
 _MERGES = 5
+_PLANNED = (100, 200, 400, 1000)
 _STARTS = 12
 
 
@@ -54,6 +63,7 @@ def main() -> None:
     budget(console)
     specs(console)
     merge(console)
+    plan(console)
     start_up(console)
     console.print("[bold]Where the reconciler costs more than the script")
     for line in excesses:
@@ -137,6 +147,14 @@ def merge(console: Console) -> None:
     }
     title = f"The first PATCH, with the real program at its default interval, {_MERGES} times each"
     console.print(tables.delays(title, rows), "")
+
+
+def plan(console: Console) -> None:
+    """Print what the comment on a change of a whole fleet costs."""
+    instances = 20
+    costs = {sets: measure_comment("planning", sets, instances) for sets in _PLANNED}
+    title = f"plan --base -o markdown, for a change of all scale sets of {instances} instances in three waves"
+    console.print(tables.comments(title, costs), "")
 
 
 def start_up(console: Console) -> None:

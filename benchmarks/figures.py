@@ -77,7 +77,19 @@ class Part:
     resident: int
 
 
-def tell(figures: Mapping[str, Figures] | Mapping[str, Cost] | Mapping[str, Part]) -> None:
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What the comment on a change costs: its length, and what the plan takes."""
+
+    characters: int
+    cpu: timedelta
+    requests: int
+    peak: int  # the peak of resident bytes since the process began
+
+
+def tell(
+    figures: Mapping[str, Figures] | Mapping[str, Cost] | Mapping[str, Part] | Mapping[str, Comment],
+) -> None:
     """Print figures for the process that started this one."""
     print(json.dumps({name: asdict(each) for name, each in figures.items()}, default=_seconds), flush=True)
 
@@ -108,6 +120,12 @@ def measure_parts(module: str, *arguments: object) -> Mapping[str, Part]:
         name: Part(**(each | {time: timedelta(seconds=each[time]) for time in times}))
         for name, each in _output(module, *arguments).items()
     }
+
+
+def measure_comment(module: str, *arguments: object) -> Comment:
+    """Return the figures of the comment that `python -m benchmarks.MODULE ARGUMENTS` prints."""
+    (printed,) = _output(module, *arguments).values()
+    return Comment(**(printed | {"cpu": timedelta(seconds=printed["cpu"])}))
 
 
 def measure_delays(module: str, *arguments: object) -> Mapping[str, Sequence[float]]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from rich.table import Table
 
-from benchmarks.figures import Cost, Figures, Part
+from benchmarks.figures import Comment, Cost, Figures, Part
 
 _MEGABYTE = 1_000_000
 
@@ -107,6 +107,24 @@ def parts(title: str, rows: Mapping[str, tuple[int, Part]]) -> Table:
             f"{part.most:,}",
             f"{part.refused:,}",
             f"{part.resident / _MEGABYTE:,.0f}",
+        )
+    return table
+
+
+def comments(title: str, rows: Mapping[int, Comment]) -> Table:
+    """Return what the comment on a change of each number of scale sets costs."""
+    table = _table(title)
+    for heading in ("CHARACTERS", "REQUESTS", "CPU s", "CPU ms A SET", "PEAK MB"):
+        table.add_column(heading, justify="right")
+    for sets, each in rows.items():
+        seconds = each.cpu.total_seconds()
+        table.add_row(
+            f"{sets:,} scale sets",
+            f"{each.characters:,}",
+            f"{each.requests:,}",
+            f"{seconds:,.1f}",
+            f"{1000 * seconds / sets:,.1f}",
+            f"{each.peak / _MEGABYTE:,.0f}",
         )
     return table
 

@@ -1,8 +1,7 @@
 """A plan or a rehearsal as a comment on a pull request.
 
-A forge rejects a comment that is too long, so the comment on a large fleet is shortened step by step. First,
-scale sets with the same rollout share a block. Next, the batches are omitted. Finally, only the first groups
-are shown.
+If many scale sets roll out, those with the same rollout share a block, so that nothing is said twice. A forge
+rejects a comment that is too long. The batches are then omitted, and finally only the first groups are shown.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -122,14 +121,15 @@ def _first_line(shown: Json) -> str:
 def _details(shown: Json) -> Iterator[list[str]]:
     """The details of the scale sets in several forms, from the most detailed to the shortest."""
     alone, groups = plan_text.alone(shown), plan_text.groups(shown)
-    yield [_block(each, shown["at"], with_batches=True) for each in alone]
+    if len(alone) <= _FEW:
+        yield [_block(each, shown["at"], with_batches=True) for each in alone]
     yield [_block(each, shown["at"], with_batches=True) for each in groups]
     yield [_block(each, shown["at"], with_batches=False) for each in groups]
 
 
 def _block(group: Group, observed_at: str, *, with_batches: bool) -> str:
     heading = f"<summary>{literal(plan_text.group_headline(group, observed_at))}</summary>"
-    parts = [_names(group.names)] if len(group.names) > 1 else []
+    parts = [_names(plan_text.timed_names(group, observed_at))] if len(group.names) > 1 else []
     if with_batches and len(group.names) == 1 and "timeline" in group.row:
         parts.append(_table(("Time", "What"), rehearsal_text.timeline(group.row, observed_at)))
     elif with_batches:

@@ -24,12 +24,26 @@ _FEW = 3  # names that come before a sentence about them; more come after it
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Scale sets with the same rollout at different times. `row` is the row of the first one."""
+    """Scale sets with the same rollout at different times. `rows` has their rows, by name."""
 
-    names: tuple[str, ...]
-    row: Json
-    begins: str
-    ends: str
+    rows: tuple[Json, ...]
+
+    @property
+    def row(self) -> Json:
+        """The row of the first one."""
+        return self.rows[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(row["name"] for row in self.rows)
+
+    @property
+    def begins(self) -> str:
+        return min(map(_first, self.rows))
+
+    @property
+    def ends(self) -> str:
+        return max(map(_last, self.rows))
 
 
 def headline(plan: Json) -> str:
@@ -43,13 +57,22 @@ def headline(plan: Json) -> str:
     some = f"{rolling:,} of " if rolling < changed else ""
     size = f"{some}{_scale_sets(changed)}, {count(summary['instances'], 'instance')}"
     blocked = [row for row in plan["scaleSets"] if _is_blocked(row)]
-    rest = f"; {len(blocked):,} would not begin" if blocked else ""
-    return f"{size}: {_images(summary['images'])}{rest}"
+    suspended = [row for row in plan["scaleSets"] if _is_left_out(row)]
+    rest = [
+        *([f"{len(blocked):,} would not begin"] if blocked else []),
+        *([f"{len(suspended):,} suspended"] if suspended else []),
+    ]
+    return "; ".join((f"{size}: {_images(summary['images'])}", *rest))
 
 
 def _is_blocked(row: Json) -> bool:
     """Whether the change affects the scale set, but no upgrade would begin there."""
     return row["changed"] and not row["forecast"] and row["status"] not in {Status.READY, Status.SUSPENDED}
+
+
+def _is_left_out(row: Json) -> bool:
+    """Whether the change affects the scale set, but it is suspended."""
+    return bool(row["changed"] and not row["forecast"] and row["status"] == Status.SUSPENDED)
 
 
 def timing(plan: Json) -> str:
@@ -82,11 +105,12 @@ def _in_all(plan: Json) -> str:
 
 
 def waves(plan: Json) -> list[tuple[str, ...]]:
-    """The cells for each wave, in the order of WAVE_HEADER. Empty if there is only one wave."""
-    if len(plan["waves"]) < 2:
-        return []
-    return [
-        (
+    """The cells for each wave, in the order of WAVE_HEADER. Empty if there is only one wave.
+
+    A wave in which nothing would begin has a row too: a reader would otherwise take the last row for the end.
+    """
+    rows = {
+        each["wave"]: (
             str(each["wave"]),
             forecast.moment(each["begins"], plan["at"]),
             forecast.moment(each["ends"], plan["at"]) if each["ends"] else "unknown",
@@ -95,7 +119,14 @@ def waves(plan: Json) -> list[tuple[str, ...]]:
             each["first"],
         )
         for each in plan["waves"]
-    ]
+    }
+    idle = Counter(row["wave"] for row in plan["scaleSets"] if _is_blocked(row) or _is_left_out(row))
+    rows |= {
+        wave: (str(wave), "would not begin", "", f"{scale_sets:,}", "0", "")
+        for wave, scale_sets in idle.items()
+        if rows and wave not in rows
+    }
+    return [rows[wave] for wave in sorted(rows)] if len(rows) > 1 else []
 
 
 WAVE_HEADER = ("Wave", "Begins", "Ends", "Scale sets", "Instances", "First")
@@ -120,7 +151,17 @@ def on_failure(plan: Json) -> list[str]:
         f"{each['action']}{_where(each, is_all=len(groups) == 1)}, so {_ON_FAILURE[each['action']]}"
         for each in groups
     ]
-    return [f"If the image fails: {'; '.join(parts)}. {_BREAKER}.", f"{_HOW_TO_STOP}."]
+    sentences = [f"If the image fails: {'; '.join(parts)}.", *_breaker(plan["summary"])]
+    return [" ".join(sentences), f"{_HOW_TO_STOP}."]
+
+
+def _breaker(summary: Json) -> list[str]:
+    """When other scale sets no longer begin the image. No sentence if there are none."""
+    if summary["total"] < 2:
+        return []
+    allowed = summary["failuresAllowed"]
+    ends = _scale_sets(allowed + 1)
+    return [f"Once it has failed in {ends}, no other scale set begins it (`maxFailedRollouts`)."]
 
 
 def _where(group: Json, *, is_all: bool) -> str:
@@ -132,10 +173,6 @@ _ON_FAILURE = {
     "repin": "the model and the unhealthy instances return to the last good image",
     "rollback": "the model and all upgraded instances return to the last good image",
 }
-_BREAKER = (
-    "Other scale sets do not begin the image once it has failed in more scale sets than `maxFailedRollouts` "
-    "allows"
-)
 _HOW_TO_STOP = (
     "To stop it: run `reconciler pause --all`, or merge `freeze: true` into the Fleet. "
     "A batch in progress is completed"
@@ -161,24 +198,22 @@ def others(plan: Json) -> str:
 def groups(plan: Json) -> list[Group]:
     """The scale sets of the change that roll out. Those with the same rollout are one group."""
     rolling = [row for row in plan["scaleSets"] if row["changed"] and row["forecast"]]
-    return [
-        Group(
-            tuple(row["name"] for row in rows),
-            rows[0],
-            min(_first(row) for row in rows),
-            max(_last(row) for row in rows),
-        )
-        for rows in group_by(rolling, _shape).values()
-    ]
+    return _in_time([Group(tuple(rows)) for rows in group_by(rolling, _shape).values()])
 
 
 def alone(plan: Json) -> list[Group]:
     """The scale sets of the change that roll out, each in a group by itself."""
-    return [
-        Group((row["name"],), row, _first(row), _last(row))
-        for row in plan["scaleSets"]
-        if row["changed"] and row["forecast"]
-    ]
+    return _in_time([Group((row,)) for row in plan["scaleSets"] if row["changed"] and row["forecast"]])
+
+
+def _in_time(found: Sequence[Group]) -> list[Group]:
+    """The groups in the order in which they begin."""
+    return sorted(found, key=lambda each: datetime.fromisoformat(each.begins))
+
+
+def timed_names(group: Group, observed_at: str) -> list[str]:
+    """The name of each scale set of a group, with the time at which it begins."""
+    return [f"{row['name']} {forecast.moment(_first(row), observed_at)}" for row in group.rows]
 
 
 def group_headline(group: Group, observed_at: str) -> str:

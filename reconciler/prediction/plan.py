@@ -3,7 +3,7 @@
 A plan compares the specs with Azure and, if there is a base, with the specs of an earlier commit.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +16,7 @@ from reconciler.forecast.forecast import Forecast
 from reconciler.prediction.declared import Base
 from reconciler.prediction.fleet_forecast import FleetForecast
 from reconciler.prediction.recording import Snapshot
+from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.refusal import describe_fleet_pause
 from reconciler.spec.image import Image, same
 from reconciler.spec.scale_set import ScaleSet
@@ -65,13 +66,14 @@ class Plan:
     """The states of all scale sets as just observed, and their forecast.
 
     `base` is None if the specs are compared with Azure alone. Every scale set that rolls out then counts as
-    changed.
+    changed. `beyond` has the scale sets that are not shown, but that count for the limits of the Fleet.
     """
 
     states: Sequence[ScaleSetState]
     snapshot: Snapshot
     forecast: FleetForecast
     base: Base | None = None
+    beyond: Sequence[ScaleSetState] = ()
 
     def limited_to(self, fits: Callable[[ScaleSet], bool]) -> "Plan":
         """The plan, limited to the scale sets for which `fits` is true."""
@@ -83,7 +85,12 @@ class Plan:
             for key, each in (self.base.scale_sets if self.base else {}).items()
             if key in shown or (key not in declared and fits(each))
         }
-        return replace(self, states=states, base=replace(self.base, scale_sets=before) if self.base else None)
+        return replace(
+            self,
+            states=states,
+            base=replace(self.base, scale_sets=before) if self.base else None,
+            beyond=(*self.beyond, *(each for each in self.states if each.key not in shown)),
+        )
 
     @cached_property
     def rolling(self) -> tuple[ScaleSetState, ...]:
@@ -195,6 +202,19 @@ class Plan:
             for group in groups.values()
         )
         return tuple(sorted(changes, key=lambda each: -len(each.names)))
+
+    @property
+    def failures_allowed(self) -> int | None:
+        """In how many scale sets an image may fail before no other begins it, or None if nothing rolls out.
+
+        If there are several images, it is the smallest of their numbers.
+        """
+        declaring = Counter(Fingerprint.of(each.exact) for each in (*self.states, *self.beyond))
+        allowed = (
+            each.desired.fleet.max_failed.within(declaring[Fingerprint.of(each.exact)])
+            for each in self.rolling
+        )
+        return min(allowed, default=None)
 
     @property
     def waves(self) -> tuple[Wave, ...]:

@@ -52,6 +52,7 @@ def rollouts(shown: Plan) -> Json:
                     shown.rolling, lambda each: each.desired.rollout.on_failure
                 ).items()
             ],
+            "failuresAllowed": shown.failures_allowed,
             "worstLoss": {"name": loss.name, "instances": loss.instances, "of": loss.of} if loss else None,
             "worstMoment": (
                 {"at": moment.at.isoformat(), "instances": moment.instances, "of": moment.of}

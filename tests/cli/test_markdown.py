@@ -62,8 +62,8 @@ def _with_risks(found: dict[str, Any]) -> None:
 
 def _with_waves(found: dict[str, Any]) -> None:
     at = found["at"]
-    wave = {"wave": 1, "begins": at, "ends": at, "scaleSets": 1, "instances": 1, "first": "web"}
-    found["waves"] = [wave] * 5000
+    wave = {"begins": at, "ends": at, "scaleSets": 1, "instances": 1, "first": "web"}
+    found["waves"] = [wave | {"wave": number} for number in range(5000)]
 
 
 def _with_names(found: dict[str, Any]) -> None:
@@ -108,10 +108,16 @@ def test_a_comment_fits_however_large_one_part_is(
 
 
 def test_scale_sets_that_roll_out_alike_share_a_block_if_they_are_many(one: dict[str, Any]) -> None:
-    few, lots = (markdown.plan(many(one, number, alike=True)) for number in (20, 1000))
-    assert (few.count("<details>"), lots.count("<details>")) == (21, 1)
-    assert "<details><summary>The batches of " in few
-    assert "1,000 scale sets, " in lots
+    few, lots = (markdown.plan(many(one, number, alike=True)) for number in (10, 11))
+    assert (few.count("<details>"), lots.count("<details>")) == (10, 1)
+    assert "<details><summary>11 scale sets, " in lots
+    assert re.search(r"\nweb-of-a-team-0000 \d\d:\d\d UTC, web-of-a-team-0001 \d\d:\d\d UTC, ", lots)
+
+
+def test_many_that_all_differ_are_folded_together(one: dict[str, Any]) -> None:
+    text = markdown.plan(many(one, 20, alike=False))
+    assert text.count("<details>") == 21
+    assert "<details><summary>The batches of " in text
 
 
 def test_a_risk_of_a_thousand_scale_sets_is_one_line(one: dict[str, Any]) -> None:
@@ -172,6 +178,45 @@ def test_a_headline_counts_what_the_change_would_not_begin() -> None:
     first, *_ = markdown.plan(shown).splitlines()
     assert first.startswith("**1 of 2 scale sets, 5 instances: ")
     assert f" → {NEW}; 1 would not begin; begins now" in first
+
+
+@pytest.mark.parametrize(
+    "failing, says",
+    [
+        pytest.param(0, "Once it has failed in 1 scale set, no other scale set begins it", id="not one"),
+        pytest.param(1, "Once it has failed in 2 scale sets, no other scale set begins it", id="one"),
+        pytest.param("50%", "Once it has failed in 3 scale sets, no other", id="half of those that declare it"),
+    ],
+)
+def test_a_comment_says_how_many_failures_stop_an_image_if_there_may_be(failing: int | str, says: str) -> None:
+    sets = [scale_set(f"s{number}", capacity=1) for number in range(5)]
+    specs = [spec(f"s{number}", OLD if number == 4 else NEW) for number in range(5)]
+    limits = of_all(maxChange="100%", maxFailedRollouts=failing)
+    planned = plan_of(World(fleet(*sets), limits, *specs))
+    assert says in markdown.plan(report.plan(planned))
+    # Scale sets that are not shown count too.
+    assert says in markdown.plan(report.plan(planned.limited_to(lambda each: each.name in {"s0", "s1"})))
+
+
+def test_one_scale_set_has_no_others_that_a_failure_would_stop(one: dict[str, Any]) -> None:
+    assert "If the image fails: hold" in markdown.plan(one)
+    assert "no other scale set" not in markdown.plan(one)
+
+
+def test_a_headline_counts_suspended_scale_sets_and_the_table_has_waves_that_would_not_begin() -> None:
+    sets = [scale_set(f"s{number}", capacity=1) for number in range(4)]
+    specs = [spec(f"s{number}", wave=number, suspend=number == 1) for number in range(4)]
+    before = [spec(f"s{number}", OLD, wave=number) for number in range(4)]
+    limits = of_all(maxChange="100%")
+    planned = plan_of(World(fleet(*sets), limits, *specs), limits, *before)
+    lines = markdown.plan(report.plan(planned)).splitlines()
+    assert "; 2 would not begin; 1 suspended; begins now, " in lines[0]
+    assert [re.sub(r"\d\d:\d\d", "…", line) for line in lines[4:8]] == [
+        "| 0 | … UTC | … UTC | 1 | 1 | s0 |",
+        "| 1 | would not begin |  | 1 | 0 |  |",
+        "| 2 | would not begin |  | 1 | 0 |  |",
+        "| 3 | would not begin |  | 1 | 0 |  |",
+    ]
 
 
 def test_waves_are_a_table() -> None:

@@ -88,7 +88,7 @@ def test_a_selector_limits_what_is_shown(fleet: Azure, tmp_path: Path) -> None:
                     "",
                     f"! batch: {BATCH}",
                     "",
-                    "If the image fails: hold, so no further instance is upgraded until a fix is merged. Other scale sets do not begin the image once it has failed in more scale sets than `maxFailedRollouts` allows.",
+                    "If the image fails: hold, so no further instance is upgraded until a fix is merged. Once it has failed in 1 scale set, no other scale set begins it (`maxFailedRollouts`).",
                     "To stop it: run `reconciler pause --all`, or merge `freeze: true` into the Fleet. A batch in "
                     "progress is completed.",
                     "",
@@ -238,7 +238,7 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
         f"- nowhere: NotFound: Azure has no scale set nowhere in resource group shop of subscription {SUBSCRIPTION}; correct spec.target, or remove the spec",
         "- api: approval needed (rollout.approval); the times assume that it is given at once",
         "",
-        "If the image fails: hold, so no further instance is upgraded until a fix is merged. Other scale sets do not begin the image once it has failed in more scale sets than <code>maxFailedRollouts</code> allows.",
+        "If the image fails: hold, so no further instance is upgraded until a fix is merged. Once it has failed in 1 scale set, no other scale set begins it (<code>maxFailedRollouts</code>).",
         "",
         "To stop it: run <code>reconciler pause --all</code>, or merge <code>freeze: true</code> into the Fleet. A "
         "batch in progress is completed.",

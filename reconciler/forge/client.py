@@ -80,9 +80,11 @@ class Client:
         raise ForgeFailure(f"{self.forge.name} redirects too many times; check the API URL")
 
     def _answer(self, response: "_Response") -> Answer:
-        body = _json(response.body)
-        if not 200 <= response.status < 300:
-            refusal = Refusal(response.status, response.headers, self._clean(message_in(body)))
+        body, status = _json(response.body), response.status
+        if 200 <= status < 300 and _is_refused_query(body):
+            status = 403
+        if not 200 <= status < 300:
+            refusal = Refusal(status, response.headers, self._clean(message_in(body)))
             raise failure(self.forge, refusal)
         return Answer(response.headers, body)
 
@@ -202,6 +204,15 @@ def _json(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
+
+
+def _is_refused_query(body: Any) -> bool:
+    """Whether GraphQL refused a query, because of a rate limit or a missing right. It does so with status 200.
+
+    >>> _is_refused_query({"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]})
+    True
+    """
+    return isinstance(body, Mapping) and isinstance(body.get("errors"), list) and bool(body["errors"])
 
 
 def _origin(url: str) -> str:

@@ -221,6 +221,30 @@ def test_a_limit_is_waited_for_and_the_comment_is_made_once(
         assert (done.exit_code, done.stderr, forge.texts()) == (0, "", [body("the plan")])
 
 
+def test_a_limit_of_graphql_comes_with_status_200_and_is_waited_for(github: Forge) -> None:
+    """Without the account, a comment with the marker that someone else wrote would count as ours."""
+    github.add(body("an old plan"), github.stranger)
+    limited = {"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded for user ID 1."}]}
+
+    def reply() -> Reply:
+        return Reply(200, limited, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": in_a_second()})
+
+    github.faults = [Fault(reply, methods=("POST",))]
+    done = comment(github, "the plan", "--timeout", "30s")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert github.texts() == [body("an old plan"), body("the plan")]
+
+
+def test_a_token_that_may_not_ask_graphql_updates_the_first_marked_comment(github: Forge) -> None:
+    github.add(body("an old plan"))
+    message = "Resource not accessible by integration"
+    refused = {"data": {"viewer": None}, "errors": [{"type": "FORBIDDEN", "message": message}]}
+    github.faults = [Fault(Reply(200, refused), methods=("POST",))]
+    done = comment(github)
+    assert (done.exit_code, github.texts()) == (0, [body("the plan")])
+    assert done.stderr.startswith("warning: GitHub does not say whose token this is")
+
+
 def test_a_limit_that_lasts_ends_with_the_time_that_was_waited(forge: Forge) -> None:
     forge.faults = [Fault(Reply(429, {"message": "slow down"}, {"Retry-After": "1"}), times=None)]
     done = comment(forge, "the plan", "--timeout", "2s")

@@ -3,7 +3,7 @@
 It records each step, with the scale set as it was before the step, and moves the clock.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from reconciler.prediction.playback import PlayedStep
 from reconciler.prediction.recording import Snapshot
 from reconciler.rehearsal.injection import Injection
 from reconciler.rehearsal.simulated_azure import SimulatedAzure
+from reconciler.rollout.health import State, state_of
 from reconciler.rollout.observed import Absent, Instance, Model, Observed
 from reconciler.rollout.persisted import Signature
 from reconciler.rollout.step import Step, Upgrade
@@ -101,7 +102,21 @@ class RehearsedAzure(Compute):
         self._first_models.setdefault(model.id, model)
 
     def _before(self, key: str, step: Step) -> PredictedState | None:
-        """The scale set as it was last read before `step`, with the image of `step` as the desired one."""
+        """The scale set as it was last read before `step`, with the image of `step` as the desired one.
+
+        Instances that were evicted during the rehearsal count as unavailable. Those that were deallocated
+        before it do not.
+        """
         at, desired = self.now(), replace(self._scale_sets[key], image=step.image)
         instances = self._instances.get(key, ())
-        return predict(desired, Observed(at, at, model=self._models[key], instances=instances), ASSUMED)
+        before = predict(desired, Observed(at, at, model=self._models[key], instances=instances), ASSUMED)
+        if before is None:
+            return None
+        first = _deallocated(self._first_instances.get(key, ()), self._first_models[key], self._at)
+        evicted = _deallocated(instances, self._models[key], at) - first
+        return replace(before, unavailable=before.unavailable | evicted)
+
+
+def _deallocated(instances: Iterable[Instance], model: Model, at: datetime) -> frozenset[str]:
+    states = ((each.id, state_of(each, model.health_source, at)) for each in instances)
+    return frozenset(id_ for id_, state in states if state is State.DEALLOCATED)

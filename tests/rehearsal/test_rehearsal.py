@@ -196,6 +196,13 @@ def test_an_eviction_is_survived() -> None:
     )
 
 
+def test_an_evicted_instance_is_part_of_the_loss_of_later_batches() -> None:
+    """In five instances, the batch after the eviction takes a second one out of service."""
+    found = play(sets("web", capacity=5, spot=True), spec(), faults=("evict:1",))
+    loss = report.rehearsal(found)["summary"]["worstLoss"]
+    assert loss == {"name": "web", "instances": 2, "of": 5}
+
+
 def test_more_evictions_happen_at_later_batches() -> None:
     found = play(sets("web", spot=True), spec(), faults=("evict:2",))
     assert len({each.text for each in found.happened}) == 2

@@ -185,10 +185,14 @@ def test_a_headline_counts_what_the_change_would_not_begin() -> None:
     [
         pytest.param(0, "Once it has failed in 1 scale set, no other scale set begins it", id="not one"),
         pytest.param(1, "Once it has failed in 2 scale sets, no other scale set begins it", id="one"),
-        pytest.param("50%", "Once it has failed in 3 scale sets, no other", id="half of those that declare it"),
+        pytest.param(
+            "50%", "Once it has failed in 3 scale sets, no other", id="half of those that declare it"
+        ),
     ],
 )
-def test_a_comment_says_how_many_failures_stop_an_image_if_there_may_be(failing: int | str, says: str) -> None:
+def test_a_comment_says_how_many_failures_stop_an_image_if_there_may_be(
+    failing: int | str, says: str
+) -> None:
     sets = [scale_set(f"s{number}", capacity=1) for number in range(5)]
     specs = [spec(f"s{number}", OLD if number == 4 else NEW) for number in range(5)]
     limits = of_all(maxChange="100%", maxFailedRollouts=failing)

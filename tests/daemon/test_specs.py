@@ -273,7 +273,7 @@ def test_a_directory_that_vanishes_changes_nothing(tmp_path: Path) -> None:
     specs.refresh()
     assert versions(specs) == [NEW]
     assert len(specs.errors) == 1
-    assert specs.errors[0].startswith(f"{place}: ")
+    assert specs.errors[0].startswith(f"{place} contains no spec files: ")
 
 
 @pytest.mark.parametrize(

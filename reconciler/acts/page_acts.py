@@ -21,6 +21,8 @@ from reconciler.azure.identity import identity
 from reconciler.azure.session import Session
 from reconciler.daemon.commands import LoopCommands
 from reconciler.daemon.interfaces import DeclaredHistory
+from reconciler.daemon.pick_request import PickRequest
+from reconciler.daemon.picking import PickRefused, describe_picked
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
 from reconciler.rollout.barred import first_bar_note
@@ -108,6 +110,16 @@ class PageActs:
         if self._commands.reconcile([name]):
             return ActResult(failed=(f"{name}: not declared any more",))
         return ActResult((f"{name}: reconciled now",))
+
+    def upgrade(self, request: PickRequest) -> ActResult:
+        """Upgrade the picked instances next."""
+        try:
+            offer = self._commands.upgrade(request)
+        except PickRefused as refused:
+            return ActResult(failed=(f"{request.name}: {refused}",))
+        if not offer.ids or offer.state.pick is None:
+            return ActResult(failed=(f"{request.name}: no upgrade reaches any of them any more",))
+        return ActResult((f"{request.name}: to be upgraded next: {describe_picked(offer.state.pick.pick)}",))
 
     def _write(self, desired: ScaleSet, command: str, write: Callable[[], str]) -> ActResult:
         """Write the tags of one scale set, unless the Fleet bars the command."""

@@ -12,6 +12,7 @@ from reconciler.acts.result import ActResult
 from reconciler.azure.session import Session
 from reconciler.daemon.commands import LoopCommands
 from reconciler.daemon.leadership import Leader
+from reconciler.daemon.pick_request import PickRequest
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.pause import Pause, pause_in
 from reconciler.rollout.tags import persisted_state
@@ -221,6 +222,27 @@ def test_a_scale_set_whose_spec_is_gone_is_not_reconciled() -> None:
     story.world.unmerge("web")
     story.world.rest(timedelta(minutes=2))
     assert story.acts.reconcile(web) == ActResult(failed=("web: not declared any more",))
+
+
+def test_picked_instances_are_picked_as_by_the_command() -> None:
+    story = Story()
+    (done,) = story.acts.upgrade(PickRequest("web", "ada", "update domain 4")).done
+    assert done.startswith("web: to be upgraded next: instance ")
+    assert "(update domain 4), picked by ada at " in done
+    assert story.web.pick
+    assert story.web.pick.pick.place == "update domain 4"
+
+
+@pytest.mark.parametrize(
+    "request_, why",
+    [
+        pytest.param(PickRequest("web", "ada", "zone 9"), "web: no instance is in zone 9; ", id="no such place"),
+        pytest.param(PickRequest("gone", "ada", "zone 1"), "gone: no spec in force is named gone", id="no such scale set"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_picked_is_not_upgraded(request_: PickRequest, why: str) -> None:
+    (failed,) = Story().acts.upgrade(request_).failed
+    assert failed.startswith(why)
 
 
 @pytest.mark.parametrize("command", ["approve", "retry"])

@@ -20,7 +20,7 @@ from tests.cli.program import Azure, Daemon, azure, invoke, until, write_specs
 from tests.stories.world import BASE, NEW, OLD, ROLE, scale_set, spec
 
 ADA = {"X-Forwarded-Email": "ada@example.com", "X-Forwarded-Groups": "dev,sre"}
-GRANTS = [f"{action}=group:sre" for action in ("pause", "resume", "approve", "retry", "reconcile")]
+GRANTS = [f"{action}=group:sre" for action in ("pause", "resume", "approve", "retry", "reconcile", "upgrade")]
 OPTIONS = (
     *("--page-user-header", "X-Forwarded-Email", "--page-groups-header", "X-Forwarded-Groups"),
     *("--page-proxy", "127.0.0.1"),
@@ -127,6 +127,21 @@ def test_a_failed_image_is_retried(tmp_path: Path) -> None:
         assert persisted_state(world.simulator.scale_set("web").tags).failed is None
 
 
+def test_a_domain_that_a_person_picks_goes_first(tmp_path: Path) -> None:
+    with started(tmp_path, spec(rollout={"approval": "start"})) as (world, running):
+        until(lambda: reason(running) == "AwaitingApproval" or None, running.log)
+        browser = Browser(running)
+        _, choice = browser.send("/scale-sets/web/actions/upgrade")
+        assert "domain=update+domain+2" in choice
+        path = "/scale-sets/web/actions/upgrade?domain=update%20domain%202"
+        assert "(update domain 2), picked by ada@example.com at " in browser.act(path)
+        browser.act("/scale-sets/web/actions/approve")
+        until(lambda: world.images("web") == {NEW} or None, running.log)
+        bodies = [each for each in running.log() if "upgrading" in each]
+        assert "update domain 2" in bodies[0]
+        assert ("ada@example.com", "upgrade", "web", "done") in log_of(running)
+
+
 def test_the_fleet_is_paused_although_the_daemon_may_not_write_the_tag(tmp_path: Path) -> None:
     with started(tmp_path, spec(rollout={"approval": "start"}), rights=ROLE) as (_, running):
         until(lambda: running.status_of("web") == "Waiting" or None, running.log)
@@ -199,7 +214,7 @@ def test_what_does_not_come_from_the_proxy_is_read_only(tmp_path: Path) -> None:
         pytest.param(
             ["--page-grant", "everything=group:sre"],
             "Invalid value for '--page-grant' (env var: 'VMSS_RECONCILER_PAGE_GRANTS'): \"everything=group:sre\" names no action; write pause, resume, "
-            "approve, retry or reconcile, as in pause=group:sre",
+            "approve, retry, reconcile or upgrade, as in pause=group:sre",
             id="a grant of no action",
         ),
     ],

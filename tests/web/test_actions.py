@@ -3,10 +3,9 @@
 import json
 import logging
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -16,58 +15,31 @@ from starlette.testclient import TestClient
 
 from reconciler.acts.result import ActResult
 from reconciler.cli.log_lines import log_lines
-from reconciler.daemon.state import ScaleSetState
+from reconciler.daemon.state import PickState
 from reconciler.daemon.states import ScaleSetStates
 from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.pause import FleetPause, Pause
+from reconciler.rollout.pick import Pick
 from reconciler.spec.fleet import PauseTag
-from reconciler.spec.image import Image
 from reconciler.spec.scale_set import Approval
-from reconciler.web.page.action import Action, grant, permissions
-from reconciler.web.page.actions import Actions
+from reconciler.web.page.action import Action
 from reconciler.web.page.forgery import FormTokens
 from reconciler.web.page.routes import PageSite
-from reconciler.web.page.sign_in import SignIn
 from tests.build import FIX, FLEET, NEW, NOW, SUBSCRIPTION, spec
 from tests.daemon.states import store_of
-from tests.web.stores import COMMIT, HOSTILE, observed, rolling_instances, varied
+from tests.web.signed_in import ADA, ALL, GROUPS, USER, Acted, actions_of
+from tests.web.stores import COMMIT, HOSTILE, large_set, observed, rolling_instances, varied
 
 HOST = "http://testserver"
-USER, GROUPS = "X-Forwarded-Email", "X-Forwarded-Groups"
 PROXY = "10.1.2.3"
-ALL = [f"{action}=group:sre" for action in Action]
-ADA = {USER: "ada@example.com", GROUPS: "sre"}
 SAME_SITE = {"Origin": HOST, "Sec-Fetch-Site": "same-origin"}
 PAUSE, RESUME = "/scale-sets/web/actions/pause", "/scale-sets/web/actions/resume"
-EVERY = [f"/scale-sets/web/actions/{action}" for action in Action] + ["/actions/pause", "/actions/resume"]
-
-
-class Acted:
-    """Acts that are only noted."""
-
-    def __init__(self, standby: str = "", result: ActResult | None = None) -> None:
-        self.standby = standby
-        self.done: list[Any] = []
-        self._result = result or ActResult(("web: it is so",))
-
-    def _note(self, action: str, state: ScaleSetState | None, *others: object) -> ActResult:
-        self.done.append((action, state.desired.name if state else "", *others))
-        return self._result
-
-    def pause(self, state: ScaleSetState | None, pause: Pause) -> ActResult:
-        return self._note("pause", state, pause)
-
-    def resume(self, state: ScaleSetState | None, shown: Collection[Pause]) -> ActResult:
-        return self._note("resume", state, tuple(shown))
-
-    def approve(self, state: ScaleSetState, image: Image, by: str) -> ActResult:
-        return self._note("approve", state, image, by)
-
-    def retry(self, state: ScaleSetState, image: Image) -> ActResult:
-        return self._note("retry", state, image)
-
-    def reconcile(self, state: ScaleSetState) -> ActResult:
-        return self._note("reconcile", state)
+DOMAIN = "/scale-sets/web/actions/upgrade?domain=update+domain+3"
+EVERY = [
+    *(f"/scale-sets/web/actions/{action}" for action in Action if action is not Action.UPGRADE),
+    *(DOMAIN, "/scale-sets/web/actions/upgrade?instance=3&instance=8"),
+    *("/actions/pause", "/actions/resume"),
+]
 
 
 def fleet(**changes: Any) -> Store:
@@ -95,10 +67,11 @@ class Site:
         tokens: FormTokens | None = None,
     ) -> None:
         self.acts = acts or Acted()
-        sign_in = SignIn(USER, GROUPS, (ip_network(PROXY),), permissions(map(grant, grants)))
         self.store = store or fleet()
         self.now = NOW
-        actions = Actions(self.store, sign_in, self.acts, lambda: self.now, tokens)
+        actions = actions_of(
+            self.store, self.acts, lambda: self.now, proxy=PROXY, grants=grants, tokens=tokens
+        )
         routes = PageSite(self.store, lambda: NOW, actions).routes
         self.client = TestClient(Starlette(routes=routes), base_url=HOST, client=(peer, 50000))
 
@@ -135,6 +108,8 @@ def test_each_action_is_shown_before_it_is_done_and_then_done() -> None:
         ("approve", "web", NEW, "ada@example.com"),
         ("retry", "web", NEW),
         ("reconcile", "web"),
+        ("upgrade", "web", "update domain 3", "ada@example.com"),
+        ("upgrade", "web", ("3", "8"), "ada@example.com"),
         ("pause", "", pause),
         ("resume", "", ()),
     ]
@@ -295,7 +270,7 @@ def test_a_form_is_valid_for_an_hour(age: timedelta, status: int) -> None:
 def test_without_permission_nothing_is_done_and_the_page_says_who_may(
     path: str, headers: Mapping[str, str], peer: str, who: str
 ) -> None:
-    site, action = Site(peer=peer), path.rpartition("/")[2]
+    site, action = Site(peer=peer), path.partition("?")[0].rpartition("/")[2]
     said = f"{who} {action}; the permission <code>{action}</code> is granted to group sre"
     for answer in (site.get(path, headers), site.post(path, {"token": "x"}, {**headers, **SAME_SITE})):
         assert answer.status_code == 403
@@ -359,6 +334,7 @@ def test_what_is_not_our_form_does_nothing(headers: Mapping[str, str], content: 
     [
         "/actions/approve",
         "/actions/reconcile",
+        "/actions/upgrade",
         "/actions/delete",
         "/scale-sets/web/actions/delete",
         "/scale-sets/api/actions/pause",
@@ -389,7 +365,7 @@ def test_a_standby_does_nothing_and_names_the_leader() -> None:
     assert site.acts.done == []
 
 
-@pytest.mark.parametrize("action", ["resume", "approve", "retry"])
+@pytest.mark.parametrize("action", ["resume", "approve", "retry", "upgrade"])
 def test_what_the_fleet_bars_is_not_offered(action: str) -> None:
     path = f"/scale-sets/web/actions/{action}"
     site = Site(fleet(barred=frozenset({action})))
@@ -436,11 +412,11 @@ def test_the_frame_says_why_a_header_does_not_count() -> None:
 
 
 def test_a_scale_set_leads_to_the_actions_that_fit_its_status() -> None:
-    assert links(Site(), "/scale-sets/web") == ["approve", "pause", "reconcile"]
+    assert links(Site(), "/scale-sets/web") == ["approve", "upgrade", "pause", "reconcile"]
     paused = observed("web", rolling_instances(), "Paused", "it is paused")
     assert links(Site(store_of(paused)), "/scale-sets/web") == ["resume", "reconcile"]
     failed = observed("web", rolling_instances(), "HealthCheckFailed", "it failed", blamed=NEW)
-    assert links(Site(store_of(failed)), "/scale-sets/web") == ["retry", "pause", "reconcile"]
+    assert links(Site(store_of(failed)), "/scale-sets/web") == ["retry", "upgrade", "pause", "reconcile"]
 
 
 def test_the_fleet_leads_to_a_pause_or_to_its_end() -> None:
@@ -476,6 +452,94 @@ def test_the_form_of_a_pause_names_the_batch_that_azure_finishes() -> None:
     batch = "Azure finishes the batch under way: 8 instances (2, 7, 12, 17 and 4 more)."
     assert batch in said(site, "/scale-sets/checkout-api/actions/pause")
     assert "Azure finishes the batches under way in checkout-api." in said(site, "/actions/pause")
+
+
+CHOICE = "/scale-sets/web/actions/upgrade"
+
+
+def test_instances_are_chosen_in_the_heat_map() -> None:
+    shown = Site().get(CHOICE).text
+    assert 'href="?domain=update+domain+3"' in shown
+    assert 'href="?domain=fault+domain+1"' in shown
+    boxes = re.findall('<input type="checkbox" name="instance" value="([0-9]+)"( disabled)?>', shown)
+    assert len(boxes) == 40
+    assert ("3", "") in boxes
+    assert ("0", " disabled") in boxes, "it is up to date"
+    assert '<form method="get">' in shown
+    assert "token" not in shown
+
+
+def test_a_placement_group_is_part_of_the_domain() -> None:
+    shown = Site(large_set()).get("/scale-sets/huge/actions/upgrade").text
+    assert 'href="?domain=update+domain+3%2C+placement+group+00000002"' in shown
+    site = Site(large_set())
+    path = "/scale-sets/huge/actions/upgrade?domain=update+domain+3,+placement+group+00000002"
+    assert "20 instances in update domain 3, placement group 00000002 to be upgraded next" in said(site, path)
+    assert site.act(path).status_code == 303
+
+
+def test_a_choice_that_was_not_made_upgrades_nothing() -> None:
+    site = Site()
+    assert site.post(CHOICE, site.form(DOMAIN)).status_code == 403
+    assert site.acts.done == []
+
+
+def test_a_form_says_which_instances_it_upgrades() -> None:
+    text = said(Site(), DOMAIN)
+    assert (
+        "8 instances in update domain 3 to be upgraded next to 24.04.202601140: 3, 8, 13, 18 and 4 more."
+        in text
+    )
+    assert "Every rule of the rollout applies" in text
+    assert "Now it stands still: AwaitingApproval: it needs approval." in text
+    some = said(Site(), f"{CHOICE}?instance=8&instance=7&instance=0&instance=11&instance=8")
+    assert "2 instances to be upgraded next to 24.04.202601140: 8 and 7." in some
+    assert "Not healthy now: 7." in some
+    assert "Not upgraded: 0 and 11 (already up to date)." in some
+
+
+@pytest.mark.parametrize(
+    "query, why",
+    [
+        pytest.param("domain=update+domain+9", "no instance is in update domain 9", id="a domain that there is not"),
+        pytest.param("instance=99", "99 is no instance of the scale set", id="an instance that there is not"),
+        pytest.param("instance=0", "no upgrade reaches 0 (already up to date)", id="one that is up to date"),
+        pytest.param("instance=3&domain=zone+1", "choose either a domain or instances", id="both"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_picked_is_refused(query: str, why: str) -> None:
+    site = Site()
+    for answer in (site.get(f"{CHOICE}?{query}"), site.post(f"{CHOICE}?{query}", {})):
+        assert answer.status_code == 409
+        assert why in answer.text
+        assert "<form" not in answer.text
+    assert site.acts.done == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param("instance=3&instance=8&instance=13", id="one more"),
+        pytest.param("instance=3", id="one less"),
+        pytest.param("domain=update+domain+3", id="their domain"),
+    ],
+)
+def test_a_form_upgrades_only_the_instances_that_it_shows(other: str) -> None:
+    site = Site()
+    form = site.form(f"{CHOICE}?instance=3&instance=8")
+    assert site.post(f"{CHOICE}?{other}", form).status_code == 403
+    assert site.acts.done == []
+
+
+def test_a_pick_is_shown_and_the_form_says_that_another_replaces_it() -> None:
+    store = fleet()
+    (waits,) = store.states()
+    pick = PickState(Pick(frozenset({"3", "8"}), "bob", NOW), NEW, NOW)
+    store = store_of(replace(waits, pick=pick))
+    assert (
+        "instances 3 and 8, picked by bob at 09:00:00 UTC; ends at" in Site(store).get("/scale-sets/web").text
+    )
+    assert "This replaces an earlier pick: instances 3 and 8, picked by bob" in said(Site(store), DOMAIN)
 
 
 def test_a_notice_is_shown_to_the_person_who_acted() -> None:

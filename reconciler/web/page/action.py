@@ -17,6 +17,7 @@ class Action(StrEnum):
     APPROVE = "approve"
     RETRY = "retry"
     RECONCILE = "reconcile"
+    UPGRADE = "upgrade"
 
 
 OF_FLEET = (Action.PAUSE, Action.RESUME)

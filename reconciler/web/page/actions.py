@@ -2,6 +2,9 @@
 
 /actions/pause                        for the whole fleet
 /scale-sets/web/actions/pause         for one scale set
+/scale-sets/web/actions/upgrade?domain=update+domain+3
+/scale-sets/web/actions/upgrade?instance=3&instance=7
+                                      for some of its instances; without them, they are chosen here
 """
 
 import logging
@@ -17,16 +20,23 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from reconciler.acts.result import ActResult
+from reconciler.daemon.pick_request import PickRequest
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
 from reconciler.rollout.pause import Pause, is_too_long
 from reconciler.spec.image import Image
-from reconciler.spec.wording import one_line
+from reconciler.spec.wording import one_line, printable
 from reconciler.web.application import target
 from reconciler.web.page.action import OF_FLEET, Action, Visitor
-from reconciler.web.page.confirmation import Confirmation, confirmation_of_fleet, confirmation_of_scale_set
+from reconciler.web.page.confirmation import (
+    Confirmation,
+    confirmation_of_fleet,
+    confirmation_of_scale_set,
+    confirmation_of_upgrade,
+)
 from reconciler.web.page.forgery import FormTokens, cross_site_note
 from reconciler.web.page.headers import HEADERS
+from reconciler.web.page.heat_map import heat_maps
 from reconciler.web.page.notices import Notice, Notices
 from reconciler.web.page.render import Rendered, document, macro
 from reconciler.web.page.sign_in import SignIn
@@ -36,6 +46,7 @@ _log = logging.getLogger("reconciler")
 
 _MOST_BYTES = 8192  # of a form, whose only text is a reason
 _MOST_FIELDS = 10
+_LONGEST_PLACE = 200  # characters
 _THREADS = 4  # that act at once: each waits for Azure
 _FORM = "application/x-www-form-urlencoded"
 _STALE = (
@@ -57,6 +68,7 @@ class Acts(Protocol):
     def approve(self, state: ScaleSetState, image: Image, by: str) -> ActResult: ...
     def retry(self, state: ScaleSetState, image: Image) -> ActResult: ...
     def reconcile(self, state: ScaleSetState) -> ActResult: ...
+    def upgrade(self, request: PickRequest) -> ActResult: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +132,11 @@ class Actions:
             return self._refuse(request, asked, standby, HTTPStatus.MISDIRECTED_REQUEST)
         if asked.confirmation.refusal:
             return self._refuse(request, asked, asked.confirmation.refusal, HTTPStatus.CONFLICT)
-        if request.method != "POST":
-            return self._form(request, asked, HTTPStatus.OK)
-        return await self._post(request, asked)
+        if request.method == "POST":
+            return await self._post(request, asked)
+        if asked.state and asked.confirmation.needs_choice:
+            return self._choice(request, asked, asked.state)
+        return self._form(request, asked, HTTPStatus.OK)
 
     def _asked(self, request: Request, visitor: Visitor) -> _Asked | None:
         """The requested action, or None if there is no such action or scale set."""
@@ -135,7 +149,13 @@ class Actions:
                 return None
             return _Asked(visitor, confirmation_of_fleet(action, self._store), None)
         state = self._store.states().by_name(name)
-        return _Asked(visitor, confirmation_of_scale_set(action, state), state) if state else None
+        if state is None:
+            return None
+        if action is Action.UPGRADE:
+            confirmation = confirmation_of_upgrade(state, _pick_request(request, name, visitor))
+        else:
+            confirmation = confirmation_of_scale_set(action, state)
+        return _Asked(visitor, confirmation, state)
 
     def _no_permission(self, visitor: Visitor, action: Action) -> str:
         who = f"{visitor.name} may not" if visitor.name else "you are not signed in, and may not"
@@ -186,6 +206,8 @@ class Actions:
                 result = self._acts.retry(state, image)
             case Action.RECONCILE if state:
                 result = self._acts.reconcile(state)
+            case Action.UPGRADE if asked.confirmation.pick:
+                result = self._acts.upgrade(asked.confirmation.pick)
             case action:  # pragma: no cover - `_asked` has no others
                 raise AssertionError(action)
         self._record(asked, result.outcome, "; ".join((*result.failed, *result.done)))
@@ -207,6 +229,13 @@ class Actions:
         page = Rendered(asked.confirmation.heading, {}, str(text))
         return self._page(request, asked.visitor, page, status)
 
+    def _choice(self, request: Request, asked: _Asked, state: ScaleSetState) -> Response:
+        """The heat map of a scale set, in which a person chooses instances."""
+        maps, legend = heat_maps(state)
+        text = macro("upgrade.html", "choice")(asked.confirmation, maps, legend, _page_of(asked))
+        page = Rendered(asked.confirmation.heading, {}, str(text))
+        return self._page(request, asked.visitor, page, HTTPStatus.OK)
+
     def _refuse(self, request: Request, asked: _Asked, why: str, status: HTTPStatus) -> Response:
         """A response that says why nothing is done. If a signed-in person sent a form, that is logged."""
         if request.method == "POST" and asked.visitor.name:
@@ -225,6 +254,13 @@ class Actions:
         notice = Notice(asked.confirmation.heading, result, self._now())
         query = urlencode({"notice": self._notices.keep(asked.visitor.name, notice)})
         return RedirectResponse(f"{_page_of(asked)}?{query}", HTTPStatus.SEE_OTHER, HEADERS)
+
+
+def _pick_request(request: Request, name: str, visitor: Visitor) -> PickRequest:
+    """The instances that the address names."""
+    query = request.query_params
+    place = printable(query.get("domain", "").strip()[:_LONGEST_PLACE])
+    return PickRequest(name, visitor.name, place, tuple(dict.fromkeys(query.getlist("instance"))))
 
 
 def _page_of(asked: _Asked) -> str:

@@ -1,17 +1,23 @@
 """What an action will do, in the words that a person reads before confirming it."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.acts.pause import duration_note
 from reconciler.acts.tagging import unknown_version_note
+from reconciler.daemon.pick_request import PickRequest
+from reconciler.daemon.picking import PickOffer, PickRefused, describe_picked, offer_of
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.store import Store
 from reconciler.rollout.barred import bar_note, first_bar_note
+from reconciler.rollout.health import State
 from reconciler.rollout.observed import id_order
 from reconciler.rollout.pause import PAUSE, Pause, pause_text
+from reconciler.rollout.reason import Status
 from reconciler.rollout.refusal import describe_fleet_pause, describe_pause
 from reconciler.rollout.wording import list_names
+from reconciler.spec.duration import format_duration
 from reconciler.spec.image import Image, short
 from reconciler.spec.scale_set import Approval, Approver, ScaleSet, pause_tag_of
 from reconciler.spec.wording import count
@@ -24,6 +30,7 @@ _VERBS = {
     Action.APPROVE: "Approve the image of",
     Action.RETRY: "Retry the image of",
     Action.RECONCILE: "Reconcile",
+    Action.UPGRADE: "Upgrade instances of",
 }
 
 
@@ -34,7 +41,7 @@ class Confirmation:
     `effects` are sentences. `command` does the same on a terminal. `refusal` says why the action is not
     possible, or is "" if it is. `resource` is the id of the resource whose tags are written, or
     "" if there are several. `image` is the image that the action is about, or None. `pauses` are those that
-    it lifts.
+    it lifts. `pick` has the instances that are to be upgraded next.
     """
 
     action: Action
@@ -45,6 +52,7 @@ class Confirmation:
     resource: str = ""
     image: Image | None = None
     pauses: tuple[Pause, ...] = ()
+    pick: PickRequest | None = None
 
     @property
     def heading(self) -> str:
@@ -55,10 +63,16 @@ class Confirmation:
         return self.action is Action.PAUSE
 
     @property
+    def needs_choice(self) -> bool:
+        """Whether the person has yet to choose instances."""
+        return self.action is Action.UPGRADE and self.pick is None
+
+    @property
     def shown(self) -> tuple[str, ...]:
         """The values that a person agrees to. If they change meanwhile, the person has to confirm again."""
         about = (str(self.action), self.name, self.resource, str(self.image or ""))
-        return *about, *map(pause_text, self.pauses)
+        pick = (self.pick.place, *self.pick.ids) if self.pick else ()
+        return *about, *map(pause_text, self.pauses), *pick
 
 
 def confirmation_of_fleet(action: Action, store: Store) -> Confirmation:
@@ -106,6 +120,28 @@ def confirmation_of_scale_set(action: Action, state: ScaleSetState) -> Confirmat
     return Confirmation(
         action, name, tuple(effects), command, refusal, state.desired.target.id, image, pauses
     )
+
+
+def confirmation_of_upgrade(state: ScaleSetState, request: PickRequest) -> Confirmation:
+    """What an upgrade of the chosen instances will do. Without any, they are yet to be chosen."""
+    desired, image = state.desired, state.exact
+    command = f"reconciler upgrade {desired.name}"
+    about = (Action.UPGRADE, desired.name)
+    if not request.place and not request.ids:
+        refusal = bar_note(desired.fleet, Action.UPGRADE)
+        return Confirmation(*about, (), f"{command} --domain …", refusal, desired.target.id, image)
+    chosen = ("--domain", request.place) if request.place else ("--instances", ",".join(request.ids))
+    command = f"{command} {shlex.join(chosen)}"
+    effects: Iterator[str] = iter(())
+    refusal = "choose either a domain or instances" if request.place and request.ids else ""
+    try:
+        offer = offer_of(state, request)
+    except PickRefused as refused:
+        refusal = refusal or str(refused)
+    else:
+        effects = _upgrade(offer)
+        refusal = refusal or ("" if offer.ids else f"no upgrade reaches {_obstacles(offer)}")
+    return Confirmation(*about, tuple(effects), command, refusal, desired.target.id, image, pick=request)
 
 
 def _fleet_pause(states: Sequence[ScaleSetState], declared: tuple[ScaleSet, ...]) -> Iterator[str]:
@@ -213,6 +249,39 @@ def _retry(state: ScaleSetState) -> Iterator[str]:
     yield f"Earlier failures of {short(state.exact)} no longer count: {failures}."
     yield "Gates and unhealthy instances still count."
     yield f"The model is on {_model(state)} now."
+
+
+def _upgrade(offer: PickOffer) -> Iterator[str]:
+    state, known = offer.state, offer.state.pick
+    going = [each.seen for each in offer.instances if not each.obstacle]
+    place = f" in {offer.request.place}" if offer.request.place else ""
+    yield (
+        f"{count(len(going), 'instance')}{place} to be upgraded next to {short(state.exact)}: "
+        f"{list_names([each.id for each in going])}."
+    )
+    if unwell := [each.id for each in going if each.state is not State.HEALTHY]:
+        yield f"Not healthy now: {list_names(unwell)}."
+    if len(going) < len(offer.instances):
+        yield f"Not upgraded: {_obstacles(offer)}."
+    if known and known.end is None:
+        yield f"This replaces an earlier pick: {describe_picked(known.pick)}."
+    yield (
+        "Every rule of the rollout applies: they wait for windows, approvals, the canary and unhealthy "
+        "instances, and take as many batches as `rollout.maxBatch` requires."
+    )
+    if state.outcome and state.outcome.status not in {Status.RECONCILING, Status.READY}:
+        yield f"Now it stands still: {state.outcome.line}. {_sentence(state.outcome.reason.meaning.remedy)}."
+        timeout = format_duration(state.desired.health.timeout)
+        yield f"The pick lapses if the rollout stands still for {timeout} (`health.timeout`)."
+
+
+def _obstacles(offer: PickOffer) -> str:
+    """The instances that no upgrade reaches, by why."""
+    by_obstacle: dict[str, list[str]] = {}
+    for each in offer.instances:
+        if each.obstacle:
+            by_obstacle.setdefault(each.obstacle, []).append(each.seen.id)
+    return "; ".join(f"{list_names(ids)} ({obstacle})" for obstacle, ids in by_obstacle.items())
 
 
 def _model(state: ScaleSetState) -> str:

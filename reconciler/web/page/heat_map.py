@@ -126,6 +126,17 @@ def heat_maps(state: ScaleSetState) -> tuple[tuple[HeatMap, ...], tuple[Legend, 
     return tuple(maps), tuple(dict.fromkeys(legend.values()))
 
 
+def place_of(name: str, group: str) -> str:
+    """The place of a row or a column of the map of `group`, as `--domain` names it, or "" if it is none.
+
+    >>> place_of("update domain 3", "5f0c8d21-77aa")
+    'update domain 3, placement group 5f0c8d21'
+    """
+    if not name.startswith(("update domain ", "fault domain ", "zone ")):
+        return ""
+    return f"{name}, placement group {group[:8]}" if group else name
+
+
 _Key = tuple[int, str]
 _Axis = Callable[[SeenInstance], _Key]
 

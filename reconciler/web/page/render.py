@@ -16,6 +16,7 @@ from reconciler import __version__
 from reconciler.daemon.status_word import ORDER
 from reconciler.spec.wording import count, printable
 from reconciler.web.page.action import Action, Visitor
+from reconciler.web.page.heat_map import place_of
 from reconciler.web.page.notices import Notice
 from reconciler.web.page.words import MEANINGS, clock
 
@@ -62,6 +63,7 @@ _environment.globals |= {"MEANINGS": MEANINGS, "STATUSES": ORDER, "version": __v
 _environment.filters |= {
     "clock": clock,
     "iso": datetime.isoformat,
+    "place": place_of,
     "moment": lambda text: clock(datetime.fromisoformat(text)),
     "plural": count,
     "prose": _prose,

@@ -14,7 +14,7 @@ from reconciler.rollout.observed import HealthSource, id_order
 from reconciler.rollout.reason import Hold, Reason
 from reconciler.spec.image import same
 from reconciler.web.page.action import Action
-from reconciler.web.page.fleet import FleetRow, fleet_row
+from reconciler.web.page.fleet import FleetRow, fleet_row, is_behind
 from reconciler.web.page.heat_map import HeatMap, Legend, batch_under_way, heat_maps
 
 FLEET_RESUME = "/actions/resume"
@@ -121,6 +121,8 @@ def _commands(state: ScaleSetState) -> Iterator[Command]:
     if state.failures:
         yield _command(state, "try the image again", Action.RETRY)
         yield Command("declare the last good image", f"reconciler revert {state.desired.name}")
+    if not hold and is_behind(state) and state.seen.instances:
+        yield _command(state, "upgrade some instances first", Action.UPGRADE, " --domain …")
     if not hold:
         yield _command(state, "stop it here", Action.PAUSE, ' --reason "…"')
     yield _command(state, "reconcile it now", Action.RECONCILE)

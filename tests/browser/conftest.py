@@ -14,6 +14,7 @@ from reconciler.web.page.routes import PageSite
 from reconciler.web.server import Server
 from reconciler.web.status import Pages, Probes
 from tests.build import NOW
+from tests.web.signed_in import Acted, actions_of
 
 # The last six keep it from asking anything of the network.
 ARGUMENTS = [
@@ -46,15 +47,18 @@ def browser() -> Iterator[Browser]:
 
 
 class Served:
-    """A frozen store on a port that it keeps when it restarts."""
+    """A frozen store on a port that it keeps when it restarts. With `acts`, people can sign in."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, acts: Acted | None = None) -> None:
         self.store = store
+        self._acts = acts
         self.port = 0
         self.start()
 
     def start(self) -> None:
-        self.site = PageSite(self.store, lambda: NOW)
+        acts = self._acts
+        actions = actions_of(self.store, acts, lambda: NOW, proxy="127.0.0.1") if acts else None
+        self.site = PageSite(self.store, lambda: NOW, actions)
         pages = Pages(self.store, Probes(self.store, timedelta(minutes=10), lambda: NOW))
         self._server = Server(pages, "127.0.0.1", self.port, site=self.site)
         self.url = self._server.url
@@ -91,6 +95,6 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def _complaint(message: ConsoleMessage) -> str:
-    # A stream that is cut off is no fault of the page, and neither is an address that does not exist.
-    is_expected = any(word in message.text for word in ("ERR_CONNECTION", "ERR_INCOMPLETE", "404"))
+    # A stream that is cut off is no fault of the page. An address may not exist, or the daemon may be starting.
+    is_expected = any(word in message.text for word in ("ERR_CONNECTION", "ERR_INCOMPLETE", "404", "503"))
     return "" if is_expected or message.type != "error" else message.text

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from reconciler.daemon.event import GateChanged
@@ -13,8 +12,6 @@ from tests.browser.conftest import Served
 from tests.web.stores import COMMIT, hostile, large_fleet, large_set, varied
 
 Serve = Callable[[Store], Served]
-PATHS = ["/", "/?behind=1&q=checkout", "/scale-sets/checkout-api", "/scale-sets/checkout-worker", "/scale-sets/old-frontend",
-         "/scale-sets/none", "/rollouts", f"/changes/{COMMIT}"]  # fmt: skip
 
 
 def close_window(store: Store, evidence: str) -> None:
@@ -23,24 +20,6 @@ def close_window(store: Store, evidence: str) -> None:
     assert state.outcome is not None
     gate = state.outcome.gates[0]
     store.apply(state.key, GateChanged(state.outcome, type(gate)("windows", evidence, gate.closed)))
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", PATHS)
-def test_axe_finds_nothing(browser: Browser, serve: Serve, path: str, scheme: str) -> None:
-    with browser.new_context(color_scheme="dark" if scheme == "dark" else "light") as context:
-        tab = context.new_page()
-        tab.goto(serve(varied()).url + path)
-        found = Axe().run(tab).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found] == []
-
-
-@pytest.mark.parametrize("width", [320, 768, 2560])
-@pytest.mark.parametrize("path", PATHS)
-def test_no_page_is_wider_than_its_window(page: Page, serve: Serve, path: str, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 800})
-    page.goto(serve(varied()).url + path)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_change_is_shown_without_a_reload(page: Page, serve: Serve) -> None:

@@ -22,6 +22,7 @@ from reconciler.rollout.observed import Instance, Observed
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Attempt, Upgrade
 from reconciler.spec.image import PlatformImage
+from reconciler.spec.scale_set import Approval
 from tests.build import NEW, NOW, OLD, instance, model, outdated, spec
 from tests.daemon.states import outcome, state, store_of
 
@@ -153,7 +154,7 @@ def varied() -> Store:
             change=Change(COMMIT, NOW - 3 * HOUR, is_held=False), since=NOW - 31 * MINUTE,
         ),
         observed("reports", tuple(map(outdated, range(10))), "OutsideWindow", "outside the windows; the next one opens at 11:00", model_image=OLD, told={"until": NOW + 2 * HOUR, "gates": (Gate("windows", "closed", Reason.OUTSIDE_WINDOW, NOW + 2 * HOUR),)}, spec={"wave": 2, "labels": {"tier": "batch"}}, forecast=forecast("update domain 0", "update domain 1", "update domain 2", "update domain 3", "update domain 4", each=2, total=10, wait=Reason.OUTSIDE_WINDOW), change=Change(COMMIT, NOW, is_held=False)),
-        observed("billing", tuple(map(outdated, range(20))), "AwaitingApproval", "24.04.202601140 is not approved", model_image=OLD, told={"gates": (Gate("approval", "24.04.202601140 is not approved", Reason.AWAITING_APPROVAL),)}, spec={"wave": 2}, forecast=forecast("update domain 0", "update domain 1", each=4, total=20, ends=False, wait=Reason.AWAITING_APPROVAL), change=Change(COMMIT, NOW, is_held=False)),
+        observed("billing", tuple(map(outdated, range(20))), "AwaitingApproval", "24.04.202601140 is not approved", model_image=OLD, told={"gates": (Gate("approval", "24.04.202601140 is not approved", Reason.AWAITING_APPROVAL),)}, spec={"wave": 2, "approval": Approval.START}, forecast=forecast("update domain 0", "update domain 1", each=4, total=20, ends=False, wait=Reason.AWAITING_APPROVAL), change=Change(COMMIT, NOW, is_held=False)),
         observed("search", tuple(map(instance, range(15))), "CheckFailed", "the check error-rate answers 4.2 %, more than 1 %", spec={"wave": 2}),
         observed("legacy", tuple(map(outdated, range(6))), "Suspended", "suspended by Ada: moving to the new network", model_image=OLD, spec={"wave": 2}),
         observed("catalog", tuple(map(outdated, range(6))), "Paused", "paused by Grace at 08:20: checkout is down", model_image=OLD, spec={"wave": 2}),

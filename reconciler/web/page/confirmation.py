@@ -154,9 +154,9 @@ def _fleet_pause(states: Sequence[ScaleSetState], declared: tuple[ScaleSet, ...]
         yield f"Azure finishes the batches under way in {list_names(under_way)}."
     yield "This daemon stops writing at once. It cannot call back what Azure has accepted."
     if tag:
-        yield f"The tag {PAUSE} is written to the resource group {tag.resource_group}."
+        yield f"The tag `{PAUSE}` is written to the resource group {tag.resource_group}."
         return
-    yield f"The tag {PAUSE} is written to each of them, because the Fleet names no spec.pauseTag."
+    yield f"The tag `{PAUSE}` is written to each of them, because the Fleet names no `spec.pauseTag`."
     if note := duration_note(declared):
         yield f"{note}."
 
@@ -189,9 +189,8 @@ def _fleet_resumption(store: Store, pauses: Mapping[Pause, Sequence[str]]) -> It
         yield "Every rollout continues where it stopped. A scale set that was paused by name stays paused."
         return
     yield (
-        f"Every rollout continues where it stopped. The tag {PAUSE} is removed from each scale set, even "
-        f"if it "
-        "was paused by name, because the Fleet names no spec.pauseTag."
+        f"Every rollout continues where it stopped. The tag `{PAUSE}` is removed from each scale set, even if "
+        "it was paused by name, because the Fleet names no `spec.pauseTag`."
     )
 
 
@@ -206,7 +205,7 @@ def _pause(state: ScaleSetState) -> Iterator[str]:
             f"As last counted, {counts.up_to_date} of {count(counts.total, 'instance')} are up to date. New "
             f"instances get the image of the model: {_model(state)}."
         )
-    yield f"The tag {PAUSE} is written to {state.desired.target.id}."
+    yield f"The tag `{PAUSE}` is written to `{state.desired.target.id}`."
 
 
 def _pause_of(state: ScaleSetState) -> Pause | None:

@@ -95,7 +95,8 @@ class StorePages:
             lines = {f"row-{row.name}": html[row.name, row.is_orphan] for row in shown}
             parts |= lines
             blocks.append((id_, joined([parts[id_]]), joined(list(lines.values()))))
-        main = macro("fleet.html", "main")(joined([parts["headline"]]), blocks, query, len(rows))
+        is_known = self.store.last_sweep is not None
+        main = macro("fleet.html", "main")(joined([parts["headline"]]), blocks, query, len(rows), is_known)
         return Rendered("Fleet", parts, str(main))
 
     def _row(self, state: ScaleSetState) -> tuple[FleetRow, str]:

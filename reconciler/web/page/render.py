@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from reconciler import __version__
 from reconciler.daemon.status_word import ORDER
@@ -25,6 +25,7 @@ COPY_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 _LINK = re.compile(' href="/[^"]*"')
 _CODE = re.compile("`([^`]+)`")
+_AFTER_MARK = re.compile("(?<=[/:])(?=.)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,14 @@ def _text(value: Any) -> Any:
 
 def _prose(text: str) -> Markup:
     """A sentence as HTML. Text in backticks becomes code."""
-    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(printable(text)))))  # noqa: S704 - escaped
+    parts: list[str] = _CODE.split(printable(text))
+    parts[1::2] = [Markup("<code>{}</code>").format(_breakable(each)) for each in parts[1::2]]
+    return Markup("").join(parts)
+
+
+def _breakable(text: str) -> Markup:
+    """A long id as HTML, which may continue on the next line after a slash or a colon."""
+    return Markup("<wbr>").join(_AFTER_MARK.split(printable(text)))
 
 
 _environment = Environment(
@@ -61,7 +69,9 @@ _environment = Environment(
 )
 _environment.globals |= {"MEANINGS": MEANINGS, "STATUSES": ORDER, "version": __version__}
 _environment.filters |= {
+    "breakable": _breakable,
     "clock": clock,
+    "grouped": "{:,}".format,
     "iso": datetime.isoformat,
     "place": place_of,
     "moment": lambda text: clock(datetime.fromisoformat(text)),

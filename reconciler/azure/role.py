@@ -52,6 +52,9 @@ BY_IMAGE: Mapping[type[Image], tuple[str, ...]] = {
 }
 # On the resource group in `spec.pauseTag` of the Fleet.
 PAUSE_TAG = "Microsoft.Resources/tags/read"
+# On each scale set and on that resource group, if somebody may pause or resume on the page. It is not in the
+# role, because otherwise the person who pauses needs it, and not the daemon.
+PAGE_PAUSE = "Microsoft.Resources/tags/write"
 # For `why`, which shows who changed the model last. Without it, only that line is missing.
 ACTIVITY_LOG = "Microsoft.Insights/eventtypes/values/read"
 ACTIONS = (

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from reconciler.azure.failure import AzureFailure, Refused, TooManyRequests
 from reconciler.azure.permissions import EffectivePermissions, permissions
-from reconciler.azure.role import ACTIONS, BY_IMAGE, PAUSE_TAG, home, required_actions
+from reconciler.azure.role import ACTIONS, BY_IMAGE, PAGE_PAUSE, PAUSE_TAG, home, required_actions
 from reconciler.azure.session import Session
 from reconciler.cli.finding import Finding, Result, alike
 from reconciler.daemon.state import ScaleSetState
@@ -23,31 +23,51 @@ _LONGEST_BACKOFF = timedelta(minutes=1)
 _ATTEMPTS = 60
 
 
+# What follows if an action is missing, and the role that grants it.
+_ROLE = "; assign a role with this action, such as deploy/role.json"
+_PAGE_PAUSE = (
+    ", so `pause` and `resume` on the page cannot change the tag; assign a role with this action, such as "
+    "Tag Contributor, or grant nobody these two with --page-grant"
+)
+
+
 def grants(
-    states: Sequence[ScaleSetState], pause_tag: PauseTag | None, session: Session
+    states: Sequence[ScaleSetState],
+    pause_tag: PauseTag | None,
+    session: Session,
+    *,
+    page_pauses: bool = False,
 ) -> Iterator[Finding]:
-    """A finding for each required action, and for permissions that cannot be read."""
+    """A finding for each required action, and for permissions that cannot be read.
+
+    `page_pauses` means that the daemon writes the tags of pauses for people on its page.
+    """
     # Actions in a region need a role on the subscription: a role on the scale set does not cover them.
     regional = {
         each: _allowance(session, f"/subscriptions/{each}") for each in set(map(_subscription, states))
     }
     with ThreadPoolExecutor(_WORKERS) as pool:
-        missed = pool.map(lambda each: _missing(each, regional[_subscription(each)], session), states)
+        missed = pool.map(
+            lambda each: _missing(
+                each, _actions(each, page_pauses=page_pauses), regional[_subscription(each)], session
+            ),
+            states,
+        )
         results = tuple(zip(states, missed, strict=True))
     read = [(state, missing) for state, missing in results if not isinstance(missing, AzureFailure)]
-    for action in ACTIONS:
+    for action in (*ACTIONS, PAGE_PAUSE):
         required = [
-            (state.desired.name, action in missing) for state, missing in read if action in _actions(state)
+            (state.desired.name, action in missing)
+            for state, missing in read
+            if action in _actions(state, page_pauses=page_pauses)
         ]
         if lacking := [name for name, lacks in required if lacks]:
-            found = (
-                f"not granted on {join(lacking)}; assign a role with this action, such as deploy/role.json"
-            )
-            yield Finding("role", Result.FAIL, action, found)
+            fix = _PAGE_PAUSE if action == PAGE_PAUSE else _ROLE
+            yield Finding("role", Result.FAIL, action, f"not granted on {join(lacking)}{fix}")
         elif required:
             yield Finding("role", Result.OK, action, f"granted on {count(len(required), 'scale set')}")
     if pause_tag:
-        yield _pause_tag_finding(pause_tag, session)
+        yield from _pause_tag_findings(pause_tag, session, page_pauses=page_pauses)
     yield from alike(
         "role",
         (
@@ -58,16 +78,20 @@ def grants(
     )
 
 
-def _pause_tag_finding(tag: PauseTag, session: Session) -> Finding:
-    """Whether the role allows reading the tag that pauses the fleet."""
+def _pause_tag_findings(tag: PauseTag, session: Session, *, page_pauses: bool) -> Iterator[Finding]:
+    """Whether the role allows what is done with the tag that pauses the fleet."""
     allowed, where = _allowance(session, tag.id), f"resource group {tag.resource_group}"
-    if isinstance(allowed, AzureFailure):
-        result, said = _unreadable(allowed)
-        return Finding("role", result, PAUSE_TAG, said)
-    if allowed.allow(PAUSE_TAG):
-        return Finding("role", Result.OK, PAUSE_TAG, f"granted on {where}")
-    said = f"not granted on {where}, so the fleet counts as paused; assign a role with this action there"
-    return Finding("role", Result.FAIL, PAUSE_TAG, said)
+    needed = {PAUSE_TAG: ", so the fleet counts as paused; assign a role with this action there"}
+    if page_pauses:
+        needed[PAGE_PAUSE] = _PAGE_PAUSE
+    for action, fix in needed.items():
+        if isinstance(allowed, AzureFailure):
+            result, said = _unreadable(allowed)
+            yield Finding("role", result, action, said)
+        elif allowed.allow(action):
+            yield Finding("role", Result.OK, action, f"granted on {where}")
+        else:
+            yield Finding("role", Result.FAIL, action, f"not granted on {where}{fix}")
 
 
 def _unreadable(failure: AzureFailure) -> tuple[Result, str]:
@@ -79,17 +103,21 @@ def _unreadable(failure: AzureFailure) -> tuple[Result, str]:
     return result, f"permissions cannot be read: {failure}"
 
 
-def _actions(state: ScaleSetState) -> tuple[str, ...]:
-    return required_actions(
+def _actions(state: ScaleSetState, *, page_pauses: bool) -> tuple[str, ...]:
+    required = required_actions(
         state.desired.image,
         flexible=state.seen.listed is not None and state.seen.listed.is_flexible,
     )
+    return (*required, PAGE_PAUSE) if page_pauses else required
 
 
 def _missing(
-    state: ScaleSetState, regional: EffectivePermissions | AzureFailure, session: Session
+    state: ScaleSetState,
+    required: Sequence[str],
+    regional: EffectivePermissions | AzureFailure,
+    session: Session,
 ) -> frozenset[str] | AzureFailure:
-    """The actions that are not granted on the scale set, or the failure to read the permissions.
+    """Which required actions are not granted on the scale set, or the failure to read the permissions.
 
     Actions that concern the image may be granted on the image instead.
     """
@@ -99,7 +127,7 @@ def _missing(
     if isinstance(regional, AzureFailure):
         return regional
     missing = frozenset(
-        each for each in _actions(state) if not (regional if "/locations/" in each else allowed).allow(each)
+        each for each in required if not (regional if "/locations/" in each else allowed).allow(each)
     )
     if not home(image) or missing.isdisjoint(BY_IMAGE[type(image)]):
         return missing

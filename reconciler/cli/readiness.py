@@ -29,8 +29,11 @@ from reconciler.spec.wording import count
 _MOST_SKEW = timedelta(minutes=5)  # beyond it Azure takes a token for expired or not yet valid
 
 
-def readiness(fleet: FleetAccess) -> Iterator[Finding]:
-    """All findings. Each check comes after the checks that it depends on."""
+def readiness(fleet: FleetAccess, *, page_pauses: bool = False) -> Iterator[Finding]:
+    """All findings. Each check comes after the checks that it depends on.
+
+    `page_pauses` means that somebody may pause or resume on the page.
+    """
     fleet.specs.refresh()
     yield from _specs(fleet.specs)
     who = _identity(fleet.session)
@@ -62,7 +65,7 @@ def readiness(fleet: FleetAccess) -> Iterator[Finding]:
         ((name, *_status(outcome, held.get(name, ""))) for name, outcome in outcomes if outcome),
     )
     there = [each for each in observation.states if _is_there(each)]
-    yield from grants(there, pause_tag_of(resumed), fleet.session)
+    yield from grants(there, pause_tag_of(resumed), fleet.session, page_pauses=page_pauses)
 
 
 def clock(ahead: timedelta) -> Finding:

@@ -193,6 +193,42 @@ def test_the_tag_that_pauses_the_fleet_must_be_readable(action: str, line: str, 
     assert [each for each in of("role", done) if "tags/read" in each] == [line]
 
 
+TAGS_WRITE = "Microsoft.Resources/tags/write"
+SIGN_IN = ("--page-user-header", "X-User", "--page-proxy", "127.0.0.1")
+NO_PAUSE = (
+    "so `pause` and `resume` on the page cannot change the tag; assign a role with this action, such as Tag "
+    "Contributor, or grant nobody these two with --page-grant"
+)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "options", "lines"),
+    [
+        pytest.param(
+            "*", (*SIGN_IN, "--page-grant", "pause=user:ada"),
+            [f"ok      {TAGS_WRITE}: granted on 1 scale set", f"ok      {TAGS_WRITE}: granted on resource group ops"],
+            id="granted",
+        ),
+        pytest.param(
+            "Microsoft.Compute/*", (*SIGN_IN, "--page-grant", "resume=user:ada"),
+            [f"FAIL    {TAGS_WRITE}: not granted on web, {NO_PAUSE}", f"FAIL    {TAGS_WRITE}: not granted on resource group ops, {NO_PAUSE}"],
+            id="not granted",
+        ),
+        pytest.param("Microsoft.Compute/*", (*SIGN_IN, "--page-grant", "approve=user:ada"), [], id="nobody may pause or resume"),
+        pytest.param("Microsoft.Compute/*", (), [], id="nobody signs in"),
+    ],
+)  # fmt: skip
+def test_tags_must_be_writable_where_somebody_may_pause_on_the_page(
+    allowed: str, options: tuple[str, ...], lines: list[str], here: Path
+) -> None:
+    pause_tag = {"subscription": SUBSCRIPTION, "resourceGroup": "ops"}
+    sets = scale_set("web", capacity=1), scale_set("other", resourceGroup="ops", capacity=1)
+    with azure(*sets, permissions={"actions": [allowed]}) as served:
+        write_specs(here / "specs", of_all(pauseTag=pause_tag), spec("web"))
+        done = check(served.environment, *options)
+    assert [each for each in of("role", done) if TAGS_WRITE in each] == lines
+
+
 def test_a_gallery_image_needs_actions_on_its_gallery(here: Path) -> None:
     image = {"gallery": {"id": f"{CART}/versions/1.4.0"}}
     held = scale_set("cart", capacity=1, image={"id": f"{CART}/versions/1.4.0"})

@@ -12,13 +12,15 @@ from reconciler.cli.exit_codes import FAILURE
 from reconciler.cli.finding import Finding, Result
 from reconciler.cli.readiness import readiness
 from reconciler.cli.structured import STRUCTURED, show_structured
+from reconciler.web.page.action import OF_FLEET
+from reconciler.web.page.sign_in import SignIn
 
 
-def act(*, fleet: FleetAccess, output: str) -> None:
+def act(*, fleet: FleetAccess, sign_in: SignIn | None, output: str) -> None:
     """Check whether the first rollout will work."""
     announce(fleet.session)
     found = []
-    for finding in readiness(fleet):
+    for finding in readiness(fleet, page_pauses=sign_in is not None and sign_in.grants.include(*OF_FLEET)):
         found.append(finding)
         if output == "table":
             click.echo(str(finding))

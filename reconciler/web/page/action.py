@@ -64,6 +64,10 @@ class Grants:
             if any(grant.action is each and grant.covers(visitor) for grant in self.grants)
         )
 
+    def include(self, *actions: Action) -> bool:
+        """Whether anybody may take one of these actions."""
+        return any(each.action in actions for each in self.grants)
+
     def holders(self, action: Action) -> str:
         """Who may take an action, in words."""
         found = [str(each) for each in self.grants if each.action is action]

@@ -127,13 +127,14 @@ def _roll(azure: AzureApart, meter: Meter, specs: Path, rolling: int) -> Part:
         file = specs / f"{each}.yaml"
         file.write_text(file.read_text().replace(OLD, NEW))
 
-    def is_over() -> bool:
-        states = [each for key in keys if (each := store.get(key))]
-        return all(_runs(each.seen.model, NEW) and _is_up_to_date(each) for each in states)
-
-    part = meter.part(is_over)
+    part = meter.part(lambda: all(is_rolled(store.get(key)) for key in keys))
     assert azure.images(names) == {NEW}
     return part
+
+
+def is_rolled(state: ScaleSetState | None) -> bool:
+    """Whether the rollout of a scale set to NEW has ended."""
+    return state is not None and _runs(state.seen.model, NEW) and _is_up_to_date(state)
 
 
 def _runs(model: Model | None, wanted: str) -> bool:

@@ -8,6 +8,7 @@ from reconciler.daemon.leadership import describe_standby
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.status_word import ORDER
 from reconciler.daemon.store import Store
+from reconciler.rollout.reason import Status
 from reconciler.rollout.refusal import describe_fleet_pause
 from reconciler.web.page.change import WORDS, change_view
 from reconciler.web.page.fleet import (
@@ -86,12 +87,13 @@ class StorePages:
         for orphan in self.store.orphans:
             row = orphan_row(orphan)
             rows.append(row)
-            html[row.name, True] = macro("fleet.html", "line")(row)
+            html[row.name, True] = str(macro("fleet.html", "line")(row))
         parts = {"headline": self._headline(rows, query)}
         blocks = []
         for number, (heading, shown) in enumerate(sections(rows, query)):
             id_ = f"section-{number}"
-            parts[id_] = macro("fleet.html", "section_heading")(id_, heading, shown)
+            ready = sum(row.status == Status.READY for row in shown)
+            parts[id_] = str(macro("fleet.html", "section_heading")(id_, heading, ready, len(shown)))
             lines = {f"row-{row.name}": html[row.name, row.is_orphan] for row in shown}
             parts |= lines
             blocks.append((id_, joined([parts[id_]]), joined(list(lines.values()))))

@@ -162,6 +162,29 @@ def starts(title: str, seconds: Mapping[str, Sequence[float]], aims: Mapping[str
     return table
 
 
+def page(sets: int, rolling: int, watchers: int, found: Mapping[str, Sequence[float]]) -> Table:
+    """Return what the page of a fleet costs, and what those who watch it cost a reconcile."""
+    table = _table(f"The page of {sets:,} scale sets, while {rolling} of them roll")
+    for heading in ("TIMES", "MEDIAN ms", "SLOWEST ms", "MEDIAN RATIO", "SLOWEST RATIO", "AIM ms"):
+        table.add_column(heading, justify="right")
+    alone = found["alone"]
+    for what, key, aim in (
+        ("a reconcile while nobody watches", "alone", ""),
+        (f"a reconcile while {watchers} browsers watch", "watched", ""),
+        (f"CPU of an update for {watchers} browsers", "update", "50"),
+        ("the whole page, over loopback", "paint", "1000"),
+    ):
+        seconds = found[key]
+        median, slowest = statistics.median(seconds), max(seconds)
+        ratios = ("", "")
+        if key == "watched":
+            ratios = (f"{median / statistics.median(alone):.2f}", f"{slowest / max(alone):.2f}")
+        table.add_row(
+            what, f"{len(seconds):,}", f"{median * 1000:,.1f}", f"{slowest * 1000:,.0f}", *ratios, aim
+        )
+    return table
+
+
 def excesses(rows: Sequence[Row], measures: Sequence[Measure]) -> Iterator[str]:
     """Return each figure in which the reconciler costs more than the script, as a sentence."""
     for row in rows:

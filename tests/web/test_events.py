@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -25,7 +26,7 @@ from reconciler.web.server import Server
 from reconciler.web.status import Pages, Probes
 from reconciler.web.threads import Threads
 from tests.build import NOW
-from tests.web.stores import varied
+from tests.web.stores import large_fleet, varied
 
 
 @contextmanager
@@ -162,6 +163,48 @@ def test_a_page_that_does_not_change_is_alive_while_the_store_changes() -> None:
 
     sent = asyncio.run(asyncio.wait_for(heard(), 5))
     assert [each.partition(b"\n")[0] for each in sent[-2:]] == [b"event: alive"] * 2
+
+
+def test_an_event_is_made_once_however_many_browsers_watch() -> None:
+    versions, rendered = [1], list[int]()
+
+    def render(_address: str) -> Rendered:
+        rendered.append(versions[0])
+        part = f"<p id=headline>{versions[0]}</p>"
+        return Rendered("Fleet", {"headline": part}, part)
+
+    log = PageLog(render, lambda: versions[0])
+    watchers = Watchers(log, lambda: versions[0], lambda: NOW, Threads(4), interval=0.005)
+
+    async def heard() -> list[bytes]:
+        streams = [watchers.stream(["/"], "") for _ in range(50)]
+        for _ in range(3):  # the wait, the ping, and the whole page
+            await asyncio.gather(*(anext(each) for each in streams))
+        versions[0] = 2
+        found = await asyncio.gather(*(anext(each) for each in streams))
+        watchers.close()
+        return found
+
+    events = asyncio.run(asyncio.wait_for(heard(), 20))
+    assert b"<p id=headline>2</p>" in events[0]
+    assert {id(each) for each in events} == {id(events[0])}, "one object, encoded once"
+    assert rendered == [1, 2]
+
+
+def test_an_event_about_one_of_a_thousand_scale_sets_is_small() -> None:
+    store = large_fleet(1000)
+    with served(store) as url, opened(url, f"/events?page=/&since={version_of(url)}") as stream:
+        state = store.states().by_name("set-0500")
+        assert state is not None
+        assert state.outcome is not None
+        changed = replace(state.outcome, message="update domain 3")
+        store._states = store.states().with_state(
+            replace(state, published=replace(state.published, outcome=changed))
+        )
+        store.version += 1
+        _, pages = stream.change()
+    assert list(pages["/"]["parts"]) == ["row-set-0500"]
+    assert len(json.dumps(pages)) < 2500
 
 
 def test_the_server_closes_while_a_browser_watches() -> None:

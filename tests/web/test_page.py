@@ -446,6 +446,24 @@ def test_a_second_rendering_renders_only_what_has_changed() -> None:
     assert rendering(large_fleet(600), again=True) < rendering(large_fleet(600)) / 2
 
 
+def test_a_line_that_has_not_changed_is_not_rendered_again() -> None:
+    store = large_fleet(300)
+    pages = StorePages(store, lambda: NOW)
+    before = pages.render("/")
+    state = store.states().by_name("set-0100")
+    assert state is not None
+    assert state.outcome is not None
+    told = replace(state.outcome, message="update domain 3")
+    store._states = store.states().with_state(
+        replace(state, published=replace(state.published, outcome=told))
+    )
+    after = pages.render("/")
+    assert before is not None
+    assert after is not None
+    lines = [each for each in after.parts if each.startswith("row-")]
+    assert [each for each in lines if after.parts[each] is not before.parts[each]] == ["row-set-0100"]
+
+
 def rendering(store: Store, *, again: bool = False) -> float:
     """The CPU time of a rendering of the fleet, the first or the second one."""
     pages = StorePages(store, lambda: NOW)

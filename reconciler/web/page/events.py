@@ -11,8 +11,9 @@ one. The id of an event is its version, so that a browser that reconnects contin
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import datetime
+from typing import Any
 
 from reconciler.web.page.page_log import PageLog
 from reconciler.web.threads import Threads
@@ -24,8 +25,8 @@ _INTERVAL = 1.0  # seconds between two looks at the version of the store
 _PING_SECONDS = 15.0
 _MOST_WATCHERS = 256
 
-_Wanted = tuple[str, int | None, int]
-"""A page, the version that a browser has of it, and the version that it is to get."""
+_Wanted = tuple[str | tuple[str, ...], int | None, int]
+"""A page, or all pages of a browser, the version that the browser has, and the version that it is to get."""
 
 
 class Watchers:
@@ -82,9 +83,10 @@ class Watchers:
             yield b"retry: 2000\n\n"
             yield self._ping()
             sent = loop.time()
+            shown = tuple(pages)
             while not self._is_closing:
                 turn, version = self._turn, self._version()
-                event = b"" if version == since else await self._event(pages, since, version)
+                event = b"" if version == since else await self._event(shown, since, version)
                 since = version
                 if not event and loop.time() - sent >= self._quiet - self._interval:
                     event = self._ping()  # also while only other pages change
@@ -117,21 +119,28 @@ class Watchers:
     def _ping(self) -> bytes:
         return f"event: alive\ndata: {json.dumps({'at': self._now().isoformat()})}\n\n".encode()
 
-    async def _event(self, pages: Sequence[str], since: int | None, version: int) -> bytes:
+    async def _event(self, pages: tuple[str, ...], since: int | None, version: int) -> bytes:
         """One event about all pages that have changed, or b"" if none have."""
-        changed = [made for page in pages if (made := await self._made_once((page, since, version)))]
+        return await self._made_once((pages, since, version), lambda: self._encode(pages, since, version))
+
+    async def _encode(self, pages: tuple[str, ...], since: int | None, version: int) -> bytes:
+        changed = [made for page in pages if (made := await self._entry(page, since, version))]
         if not changed:
             return b""
         at = json.dumps(self._now().isoformat())
         head = f'id: {self.serial(version)}\nevent: change\ndata: {{"at": {at}, "pages": {{'
         return head.encode() + b", ".join(changed) + b"}}\n\n"
 
-    async def _made_once(self, wanted: _Wanted) -> bytes:
-        """The entry for one page. The first stream that needs it has it made for all streams."""
+    async def _entry(self, page: str, since: int | None, version: int) -> bytes:
+        return await self._made_once(
+            (page, since, version), lambda: self._threads.run(self._change, page, since)
+        )
+
+    async def _made_once(self, wanted: _Wanted, make: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
+        """What `make` returns. The first stream that needs it has it made for all streams."""
         task = self._made.get(wanted)
         if task is None:
-            page, since, _ = wanted
-            task = self._made[wanted] = asyncio.create_task(self._threads.run(self._change, page, since))
+            task = self._made[wanted] = asyncio.create_task(make())
         return await asyncio.shield(task)  # a stream that ends takes it from no other
 
     def _change(self, page: str, since: int | None) -> bytes:

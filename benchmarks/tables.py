@@ -167,11 +167,11 @@ def page(sets: int, rolling: int, watchers: int, found: Mapping[str, Sequence[fl
     table = _table(f"The page of {sets:,} scale sets, while {rolling} of them roll")
     for heading in ("TIMES", "MEDIAN ms", "SLOWEST ms", "MEDIAN RATIO", "SLOWEST RATIO", "AIM ms"):
         table.add_column(heading, justify="right")
-    alone = found["alone"]
+    alone, size = found["alone"], statistics.median(found["size"]) / 1000
     for what, key, aim in (
         ("a reconcile while nobody watches", "alone", ""),
         (f"a reconcile while {watchers} browsers watch", "watched", ""),
-        (f"CPU of an update for {watchers} browsers", "update", "50"),
+        (f"CPU of an update of {size:.0f} KB for {watchers} browsers", "update", "50"),
         ("the whole page, over loopback", "paint", "1000"),
     ):
         seconds = found[key]

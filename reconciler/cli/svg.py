@@ -4,6 +4,8 @@ from io import StringIO
 
 from rich.console import Console, RenderableType
 
+from reconciler.spec.wording import printable
+
 PICTURE_WIDTH = 118  # characters: a page of GitHub shows it without making it smaller
 
 # rich's own picture fetches fonts from elsewhere, and would not be shown where that is forbidden.
@@ -41,4 +43,6 @@ def svg(shown: RenderableType, title: str) -> str:
         highlight=False,
     )
     console.print(shown)
-    return console.export_svg(title=title, code_format=_FORMAT, unique_id="status")
+    picture = console.export_svg(title=title, code_format=_FORMAT, unique_id="status")
+    # A character that reorders text would do so in the whole line.
+    return "\n".join(map(printable, picture.split("\n")))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from urllib.parse import quote
 
 from playwright.sync_api import Page
 
@@ -14,7 +15,7 @@ from reconciler.rollout.pick import Pick
 from tests.browser.conftest import Served
 from tests.build import NEW, NOW
 from tests.web.signed_in import ADA, GROUPS, USER, Acted
-from tests.web.stores import COMMIT, MINUTE, large_set, varied
+from tests.web.stores import COMMIT, MINUTE, hostile, large_set, varied
 
 
 def _stay(_tab: Page) -> None:
@@ -94,6 +95,7 @@ def _picked() -> Store:
 
 
 _SIGNED_IN = {"headers": ADA, "acts": Acted}
+_HOSTILE = f"/scale-sets/{quote(hostile().states()[0].desired.name, safe='')}"
 _ACTIONS = "/scale-sets/checkout-api/actions"
 _PARTLY = ActResult(
     ("this daemon begins no further write", "billing: paused by ada@example.com"),
@@ -143,6 +145,11 @@ VIEWS: Mapping[str, View] = {
     ),
     "notice": _signed_in(f"{_ACTIONS}/pause", step=_send),
     "notice of a failure": _signed_in("/actions/pause", step=_send, acts=lambda: Acted(result=_PARTLY)),
+    "fleet with hostile texts": View("/", hostile),
+    "scale set with hostile texts": View(_HOSTILE, hostile),
+    "rollouts with hostile texts": View("/rollouts", hostile),
+    "choice with hostile texts": _signed_in(f"{_HOSTILE}/actions/upgrade", store=hostile),
+    "form with hostile texts": _signed_in(f"{_HOSTILE}/actions/resume", store=hostile),
     "not signed in": _signed_in("/scale-sets/billing", headers={}),
     "sign-in with an error": _signed_in("/", headers={USER: "x" * 200}),
 }  # fmt: skip

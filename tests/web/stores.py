@@ -10,7 +10,7 @@ from reconciler.daemon.history import Ending, History, RolloutRecord
 from reconciler.daemon.in_force import Behind, RefusedCommit
 from reconciler.daemon.orphan import Orphan
 from reconciler.daemon.seen_instance import seen_instances
-from reconciler.daemon.state import Change, ScaleSetState
+from reconciler.daemon.state import Change, PickState, ScaleSetState
 from reconciler.daemon.store import CommitNote, Store, Sweep
 from reconciler.forecast.batch_duration import BatchDuration
 from reconciler.forecast.forecast import Batch, Forecast, PredictedWait
@@ -19,6 +19,8 @@ from reconciler.rollout.domains import grouping
 from reconciler.rollout.gate import Gate
 from reconciler.rollout.member import members
 from reconciler.rollout.observed import Instance, Observed
+from reconciler.rollout.pause import FleetPause, Pause
+from reconciler.rollout.pick import Pick
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import Attempt, Upgrade
 from reconciler.spec.image import PlatformImage
@@ -212,8 +214,11 @@ def _many(count: int) -> Iterator[ScaleSetState]:
         yield replace(template, desired=spec(name, wave=wave))
 
 
-def hostile() -> Store:
-    """Every text that somebody else writes is HOSTILE."""
+PAUSE_OF_OTHERS = Pause(HOSTILE, HOSTILE, NOW)
+
+
+def hostile(**changes: Any) -> Store:
+    """Every text that somebody else writes is HOSTILE. `changes` are of the last observation."""
     desired = replace(spec(HOSTILE[:40].replace("/", "")), labels={HOSTILE: HOSTILE})
     refused = RefusedCommit(HOSTILE, HOSTILE, HOSTILE, HOSTILE, 1)
     one = instance(
@@ -226,11 +231,17 @@ def hostile() -> Store:
         forecast=forecast(HOSTILE, each=1, total=2),
         history=History((record(OLD, PlatformImage(HOSTILE, HOSTILE, HOSTILE, HOSTILE), HOUR),)),
         change=Change(COMMIT, NOW, is_held=False),
+        pick=PickState(Pick(frozenset({"1", HOSTILE}), HOSTILE, NOW, HOSTILE), NEW, NOW),
+        **changes,
     )  # fmt: skip
+    assert made.seen.model
+    paused = replace(made.seen.model.persisted, pause=PAUSE_OF_OTHERS)
+    made = replace(made, seen=replace(made.seen, model=replace(made.seen.model, persisted=paused)))
     store = store_of(made)
     store.commits = {COMMIT: CommitNote(COMMIT, HOSTILE, HOSTILE, NOW)}
-    orphan = Orphan(f"o{HOSTILE}", HOSTILE, HOSTILE, NOW, 1, 2, NOW)
+    orphan = Orphan(f"o{HOSTILE}".replace("/", ""), HOSTILE, HOSTILE, NOW, 1, 2, NOW)
     store.last_sweep = Sweep(
-        NOW, COMMIT, HOSTILE, (HOSTILE,), refused=refused, warnings=(HOSTILE,), author=HOSTILE, orphans=(orphan,)
+        NOW, COMMIT, HOSTILE, (HOSTILE,), refused=refused, warnings=(HOSTILE,), author=HOSTILE, orphans=(orphan,),
+        fleet_pause=FleetPause(PAUSE_OF_OTHERS),
     )  # fmt: skip
     return store

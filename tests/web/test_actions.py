@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from httpx2 import Response
@@ -27,8 +28,9 @@ from reconciler.web.page.forgery import FormTokens
 from reconciler.web.page.routes import PageSite
 from tests.build import FIX, FLEET, NEW, NOW, SUBSCRIPTION, spec
 from tests.daemon.states import store_of
+from tests.web.plain_text import assert_text
 from tests.web.signed_in import ADA, ALL, GROUPS, USER, Acted, actions_of
-from tests.web.stores import COMMIT, HOSTILE, large_set, observed, rolling_instances, varied
+from tests.web.stores import COMMIT, HOSTILE, hostile, large_set, observed, rolling_instances, varied
 
 HOST = "http://testserver"
 PROXY = "10.1.2.3"
@@ -564,9 +566,39 @@ def test_a_notice_keeps_the_rest_of_the_address() -> None:
 def test_what_others_have_written_is_text() -> None:
     site = Site(acts=Acted(result=ActResult((HOSTILE,), (HOSTILE,))))
     again = site.act(PAUSE, reason=HOSTILE)
-    shown = site.get(again.headers["location"]).text + site.act(PAUSE, reason=HOSTILE * 9).text
-    assert "<img" not in shown
-    assert "<script>alert" not in shown
+    assert_text(site.get(again.headers["location"]).text, scripts=1)
+    assert_text(site.act(PAUSE, reason=HOSTILE * 9).text, scripts=0)
+
+
+NAMED = HOSTILE.replace("\u202e", "")
+"""What a header can have."""
+
+
+@pytest.mark.parametrize(
+    "action", [*Action, "pause the fleet", "resume the fleet", "upgrade?domain", "upgrade?instance"]
+)
+def test_a_hostile_text_on_a_form_is_a_text(action: str) -> None:
+    """The reader has a hostile name too, and so has whoever may take the action."""
+    store = hostile(exact=replace(NEW, version=HOSTILE))
+    name = quote(store.states()[0].desired.name, safe="")
+    path = (
+        f"/scale-sets/{name}/actions/{action}={quote(HOSTILE)}"
+        if "?" in action
+        else f"/scale-sets/{name}/actions/{action}"
+    )
+    if action.endswith(" the fleet"):
+        path = f"/actions/{action.partition(' ')[0]}"
+    reader = {USER: NAMED, GROUPS: "sre"}
+    for site in (
+        Site(store),
+        Site(store, grants=["pause=user:x"] if action != "pause" else ["resume=user:x"]),
+        Site(store, grants=[f"{each}=group:{NAMED.replace(',', '')}" for each in Action]),
+        Site(store, acts=Acted(standby=HOSTILE)),
+        Site(store, peer="10.9.9.9"),
+    ):
+        for answer in (site.get(path, reader), site.post(path, {"token": HOSTILE}, reader | SAME_SITE)):
+            assert answer.status_code in {200, 403, 409, 421}
+            assert_text(answer.text, scripts=0)
 
 
 def test_each_act_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -122,7 +122,7 @@ def _commands(state: ScaleSetState) -> Iterator[Command]:
         yield _command(state, "try the image again", Action.RETRY)
         yield Command("declare the last good image", f"reconciler revert {state.desired.name}")
     if not hold and is_behind(state) and state.seen.instances:
-        yield _command(state, "upgrade some instances first", Action.UPGRADE, " --domain …")
+        yield _command(state, "pick the next instances", Action.UPGRADE, " --domain …")
     if not hold:
         yield _command(state, "stop it here", Action.PAUSE, ' --reason "…"')
     yield _command(state, "reconcile it now", Action.RECONCILE)

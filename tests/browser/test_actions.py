@@ -12,8 +12,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from reconciler.rollout.pause import pause_in
 from reconciler.simulator import Simulator, WallClock
+from tests.browser.conftest import Served
 from tests.cli.program import SWIFT, Azure, Daemon, write_specs
 from tests.stories.world import fleet, scale_set, spec
+from tests.web.signed_in import Acted
+from tests.web.stores import varied
 
 PATIENCE = 60_000  # milliseconds
 ADA = {"X-Forwarded-Email": "ada@example.com", "X-Forwarded-Groups": "sre"}
@@ -71,6 +74,31 @@ def test_a_reader_who_has_not_signed_in_sees_no_button(page: Page, tmp_path: Pat
         expect(page.get_by_text("Not signed in")).to_be_visible()
         for each in page.locator("a.act").all():
             expect(each).not_to_be_visible()
+
+
+def test_instances_are_picked_without_scripts(browser: Browser) -> None:
+    acts = Acted()
+    served = Served(varied(), acts)
+    try:
+        with browser.new_context(java_script_enabled=False, extra_http_headers=ADA) as context:
+            tab = context.new_page()
+            tab.goto(f"{served.url}/scale-sets/checkout-api")
+            tab.get_by_role("link", name="Pick the next instances").click()
+            assert tab.get_by_role("checkbox", name="instance 0,").is_disabled(), "it is up to date"
+            for number in (3, 8):
+                tab.get_by_role("checkbox", name=f"instance {number},").check()
+            tab.get_by_role("button", name="Go on").click()
+            expect(
+                tab.get_by_text("2 instances to be upgraded next to 24.04.202601140: 3 and 8.")
+            ).to_be_visible()
+            tab.get_by_role("button", name="Upgrade instances of checkout-api").click()
+            expect(tab.locator("#notice")).to_be_visible()
+            tab.goto(f"{served.url}/scale-sets/checkout-api/actions/upgrade")
+            tab.get_by_role("link", name="update domain 3").click()
+            tab.get_by_role("button", name="Upgrade instances of checkout-api").click()
+    finally:
+        served.stop()
+    assert [done[2] for done in acts.done] == [("3", "8"), "update domain 3"]
 
 
 def test_a_form_of_another_site_does_nothing(browser: Browser, tmp_path: Path) -> None:

@@ -1,48 +1,50 @@
-"""The pictures of the documentation are of the pages as they are.
+"""The pictures of the documentation are of the pages as they are, and each view is as it was when somebody looked at it.
 
-Fonts differ between machines, so that a picture is compared as a grid of grey squares. On average a square may differ
-by TOLERANCE, of 255. Another font differs by about 2, and a section that is missing by more than 8.
+Pictures are compared as grids of grey squares (`tests.browser.grid`). On average a square may differ by TOLERANCE, of
+255. Another font differs by about 2, and a section that is missing by more than 8.
 """
 
-import io
-
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import Served
+from tests.browser.grid import SIZES, difference, grid_at, grid_of, kept
 from tests.browser.pictures import DIRECTORY, PICTURES, taken
-from tests.web.stores import varied
+from tests.browser.views import VIEWS
 
 TOLERANCE = 6.0
-SQUARE = 16  # pixels
+MEND = "run `make pictures`, and look at them"
 
 
 @pytest.fixture(scope="module")
 def pictures(browser: Browser) -> dict[str, bytes]:
-    served = Served(varied())
-    try:
-        return {picture.name: png for picture, png in taken(browser, served.url)}
-    finally:
-        served.stop()
-
-
-def grey(png: bytes) -> Image.Image:
-    whole = Image.open(io.BytesIO(png)).convert("L")
-    return whole.resize((whole.width // SQUARE, whole.height // SQUARE), Image.Resampling.BOX)
+    return {picture.name: png for picture, png in taken(browser)}
 
 
 @pytest.mark.parametrize("name", [each.name for each in PICTURES])
 def test_a_picture_is_of_the_page(pictures: dict[str, bytes], name: str) -> None:
-    kept = (DIRECTORY / f"{name}.png").read_bytes()
-    difference = ImageChops.difference(grey(pictures[name]), grey(kept))
-    assert ImageStat.Stat(difference).mean[0] < TOLERANCE, "run `make pictures`, and look at them"
+    shown = grid_of((DIRECTORY / f"{name}.png").read_bytes())
+    assert difference(grid_of(pictures[name]), shown) < TOLERANCE, MEND
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_is_as_it_was_in_windows_of_three_sizes(browser: Browser, name: str) -> None:
+    served = VIEWS[name].served()
+    try:
+        with browser.new_context(reduced_motion="reduce") as context:
+            tab = context.new_page()
+            VIEWS[name].open(tab, served.url)
+            found = {size: difference(grid_at(tab, size), Image.open(kept(name, size))) for size in SIZES}
+    finally:
+        served.stop()
+    assert {size: each for size, each in found.items() if each >= TOLERANCE} == {}, MEND
 
 
 def test_a_difference_is_seen(pictures: dict[str, bytes]) -> None:
-    fleet, other = grey(pictures["fleet"]), grey(pictures["rollouts"])
-    difference = ImageChops.difference(fleet, other.resize(fleet.size))
-    assert ImageStat.Stat(difference).mean[0] > TOLERANCE
+    fleet, other = grid_of(pictures["fleet"]), grid_of(pictures["rollouts"])
+    assert difference(fleet, other.resize(fleet.size)) > TOLERANCE
+    pause, approval = (Image.open(kept(f"form of {what}", "phone")) for what in ("a pause", "an approval"))
+    assert difference(pause, approval) > TOLERANCE
 
 
 def test_every_picture_is_shown() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from reconciler.acts.result import ActResult
 from reconciler.daemon.leadership import Alone, Leader
@@ -53,6 +53,8 @@ class View:
         tab.set_extra_http_headers(dict(self.headers))
         tab.goto(url + self.path)
         self.step(tab)
+        if tab.locator("script").count():
+            expect(tab.locator("#live")).to_have_text("Live")
 
     def served(self) -> Served:
         """A server of its pages."""

@@ -33,7 +33,7 @@ demo-keep: $(READY) ## the same, until Ctrl-C, with the commands to type in a se
 picture: $(READY) ## draw docs/demo.svg anew, from what the demo writes to a terminal
 	@$(BIN)/python -m demo.picture
 
-pictures: $(BROWSER)/.ready ## take docs/pictures/ anew, of the pages of a fleet in which everything occurs (needs chromium)
+pictures: $(BROWSER)/.ready ## take docs/pictures/ and tests/browser/grids/ anew, of a fleet in which everything occurs (needs chromium)
 	@$(BROWSER)/bin/python -m tests.browser.pictures
 
 sessions: $(READY) ## what terminals of three sizes show of 3, 60 and 1,000 scale sets, in .demo/sessions (needs tmux)

@@ -189,8 +189,8 @@ def _fleet_resumption(store: Store, pauses: Mapping[Pause, Sequence[str]]) -> It
         yield "Every rollout continues where it stopped. A scale set that was paused by name stays paused."
         return
     yield (
-        f"Every rollout continues where it stopped. The tag `{PAUSE}` is removed from each scale set, even if "
-        "it was paused by name, because the Fleet names no `spec.pauseTag`."
+        f"Every rollout continues where it stopped. The tag `{PAUSE}` is removed from each scale set, even "
+        "if it was paused by name, because the Fleet names no `spec.pauseTag`."
     )
 
 

@@ -181,7 +181,7 @@ def test_a_replica_whose_lead_may_end_sends_nothing() -> None:
     )
     for result in all_of(story)[:4]:
         assert result.outcome == "failed"
-        assert "or was too close to expiring; nothing was sent" in result.failed[0]
+        assert "ended or came too close to expiring; nothing was sent" in result.failed[0]
     assert story.writes() == asked
 
 

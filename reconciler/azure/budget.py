@@ -61,19 +61,41 @@ class BucketScope(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """An Azure token bucket: its size in requests, and its refill in requests per minute."""
+    """An Azure token bucket: its size in requests, and its refill in requests per minute.
+
+    If it `counts_instances`, a request takes as many as the instances that it is about.
+    """
 
     name: str
     size: int
     refill: int
     scope: BucketScope = BucketScope.REGION
+    counts_instances: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a call takes: its requests, such as one for each page of a list, and its instances."""
+
+    requests: int = 1
+    instances: int = 0
+
+    def of(self, bucket: Bucket) -> int:
+        return self.instances if bucket.counts_instances else self.requests
+
+    def in_flight(self, bucket: Bucket) -> int:
+        """What a call in flight is assumed to take before its next response. A list is read page by page."""
+        return self.instances if bucket.counts_instances else 1
+
+
+ONE_REQUEST = Cost()
 
 
 _READS = Bucket("subscription-reads", 250, 1500, BucketScope.CALLER)
 _WRITES = Bucket("subscription-writes", 200, 600, BucketScope.CALLER)
 _ACTIONS = (
     Bucket("VMScaleSetActionsSubscriptionMaximum", 1500, 500),
-    Bucket("VMScaleSetBatchedVMRequestsSubscriptionMaximum", 6000, 1200),
+    Bucket("VMScaleSetBatchedVMRequestsSubscriptionMaximum", 6000, 1200, counts_instances=True),
 )
 
 
@@ -90,7 +112,7 @@ class OperationClass(Enum):
         "HighCostGetVMScaleSet",
         Bucket("HighCostGetVMScaleSetSubscriptionMaximum", 1080, 360),
         Bucket("HighCostGetVMScaleSetResource", 30, 10, BucketScope.RESOURCE),
-        Bucket("VMScaleSetVMViewsSubscriptionMaximum", 30_000, 10_000),
+        Bucket("VMScaleSetVMViewsSubscriptionMaximum", 30_000, 10_000, counts_instances=True),
         _READS,
     )
     PATCH = (
@@ -189,18 +211,22 @@ class Budget:
     _regions: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     _lock: Lock = field(default_factory=Lock)
 
-    def note(self, subject: Subject, headers: Mapping[str, str], at: datetime) -> None:
+    def note(
+        self, subject: Subject, headers: Mapping[str, str], at: datetime, cost: Cost = ONE_REQUEST
+    ) -> None:
         """Record the number of remaining requests that a response about `subject` reports.
 
-        The response does not count other requests in flight, and it might be older than a response that
-        arrived before it. It raises our count only if that count has not changed within the last second.
+        `cost` is that of the call. The response does not count other requests in flight, and it might be
+        older than a response that arrived before it. It raises our count only if that count has not changed
+        within the last second.
         """
         with self._lock:
             self._add_region(subject)
             for name, requests in _remaining(headers):
                 if bucket := _BY_NAME.get(name):
                     key = _key(bucket, subject)
-                    reported = _Left(requests - max(0, self._in_flight[key] - 1), at)
+                    others = max(0, self._in_flight[key] - cost.in_flight(bucket))
+                    reported = _Left(requests - others, at)
                     known = self._left.get(key, at)
                     is_busy = known is not None and at - known.at < _SIMULTANEOUS
                     if not known or not is_busy or reported.requests < known.by(at, bucket):
@@ -229,36 +255,37 @@ class Budget:
         subject: Subject,
         priority: Priority,
         at: datetime,
-        requests: int = 1,
+        cost: Cost = ONE_REQUEST,
     ) -> Delay | None:
-        """Acquire requests. Returns None if they may be sent now, or else the delay and the reason for it.
+        """Acquire the requests of a call.
 
-        `requests` is the number of requests that are needed together, such as one for each page of a list.
+        Returns None if they may be sent now, or else the delay and the reason for it.
         """
+        buckets = [bucket for bucket in operation_class.buckets if cost.of(bucket)]
         with self._lock:
             self._backoffs.forget(at)
             waits = [self._backoff(operation_class, subject, at)]
             waits += [
-                _reserve(bucket, left, priority, at, requests)
-                for bucket in operation_class.buckets
+                _reserve(bucket, left, priority, at, cost.of(bucket))
+                for bucket in buckets
                 for key in self._keys(bucket.name, bucket.scope, subject)
                 if (left := self._left.get(key, at))
             ]
             if longest := max((wait for wait in waits if wait), key=lambda wait: wait.length, default=None):
                 return longest
-            for bucket in operation_class.buckets:
+            for bucket in buckets:
                 key = _key(bucket, subject)
-                self._in_flight[key] += 1
+                self._in_flight[key] += cost.in_flight(bucket)
                 if left := self._left.get(key, at):
-                    self._put(key, _Left(left.by(at, bucket) - requests, at), bucket)
+                    self._put(key, _Left(left.by(at, bucket) - cost.of(bucket), at), bucket)
         return None
 
-    def release(self, operation_class: OperationClass, subject: Subject) -> None:
+    def release(self, operation_class: OperationClass, subject: Subject, cost: Cost = ONE_REQUEST) -> None:
         """Record that a call of this class has ended, whether it succeeded or failed."""
         with self._lock:
             for bucket in operation_class.buckets:
                 key = _key(bucket, subject)
-                self._in_flight[key] -= 1
+                self._in_flight[key] -= cost.in_flight(bucket)
                 if self._in_flight[key] <= 0:
                     del self._in_flight[key]
 

@@ -49,6 +49,9 @@ from reconciler.spec.scale_set import Target
 # sets.
 _CATALOGUE_KEPT = timedelta(minutes=1)
 
+# How many instances Azure counts for a patch is not known. A patch waits at least until one is left.
+_OF_PATCH = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -129,7 +132,9 @@ class Compute:
         """
         path = f"{target.id}/virtualMachines"
         query = {} if model.is_flexible else {"$expand": "instanceView"}
-        with self._session.call(OperationClass.HIGH_COST_GET, path, priority) as call:
+        with self._session.call(
+            OperationClass.HIGH_COST_GET, path, priority, instances=model.capacity
+        ) as call:
             found = list(call.rows(path, **query))
             if model.is_flexible:
                 found = instance_rows(
@@ -222,8 +227,10 @@ class Compute:
         `term` is that in which the step was decided, or None if there is no fence. Returns the URL of the
         operation (see `operation`), or "" if Azure names none.
         """
-        operation_class = OperationClass.PATCH if isinstance(step, PatchModel) else OperationClass.UPGRADE
-        with self._session.call(operation_class, target.id, Priority.ROLLOUT, term=term) as call:
+        operation_class, instances = _charge(step)
+        with self._session.call(
+            operation_class, target.id, Priority.ROLLOUT, term=term, instances=instances
+        ) as call:
             sets = call.client.virtual_machine_scale_sets
             accepted: LROPoller[Any]
             match step:
@@ -269,7 +276,9 @@ class Compute:
     def _tag(self, target: Target, model: Model, tags: Mapping[str, str], term: int | None = None) -> None:
         if not model.etag:
             raise MalformedResponse("Azure sent a scale set without its etag")
-        with self._session.call(OperationClass.PATCH, target.id, Priority.ROLLOUT, term=term) as call:
+        with self._session.call(
+            OperationClass.PATCH, target.id, Priority.ROLLOUT, term=term, instances=_OF_PATCH
+        ) as call:
             call.client.virtual_machine_scale_sets.begin_update(
                 target.resource_group,
                 target.name,
@@ -290,6 +299,13 @@ class Compute:
     def _locate(self, model: Model) -> Model:
         self._session.locate(model.id, model.location)
         return model
+
+
+def _charge(step: Step) -> tuple[OperationClass, int]:
+    """What Azure counts a step as: its class, and the number of instances."""
+    if isinstance(step, PatchModel):
+        return OperationClass.PATCH, _OF_PATCH
+    return OperationClass.UPGRADE, len(step.instance_ids)
 
 
 def _operation_url(response: Any, _body: object, _headers: object) -> str:

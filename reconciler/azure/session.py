@@ -33,7 +33,7 @@ from azure.mgmt.core.tools import get_arm_endpoints
 from reconciler import __version__
 from reconciler.azure import auxiliary
 from reconciler.azure.address import on_endpoint
-from reconciler.azure.budget import Budget, OperationClass, Priority, Subject
+from reconciler.azure.budget import Budget, Cost, OperationClass, Priority, Subject
 from reconciler.azure.clock import AzureClock, parse_date, steady
 from reconciler.azure.cloud import PUBLIC_CLOUD
 from reconciler.azure.expiring import ExpiringMap
@@ -120,17 +120,25 @@ class Session:
 
     @contextmanager
     def call(
-        self, operation_class: OperationClass, path: str, priority: Priority, *, term: int | None = None
+        self,
+        operation_class: OperationClass,
+        path: str,
+        priority: Priority,
+        *,
+        term: int | None = None,
+        instances: int = 0,
     ) -> Iterator["ApiCall"]:
         """Requests about `path`, counted in `operation_class`. Every error becomes an AzureFailure.
 
-        `term` is that in which a write was decided (see `fence`). Raises TooManyRequests, without sending
-        anything, if the budget for this priority is used up.
+        `term` is that in which a write was decided (see `fence`). `instances` is the number of instances that
+        Azure counts for the call, as far as that is known. Raises TooManyRequests, without sending anything,
+        if the budget for this priority is used up.
         """
         self.counter.note(None)
         term = term or getattr(self._thread, "term", None)
-        call = ApiCall(self, operation_class, self._subject(path), priority, term)
-        call.acquire(self._pages.get(path.casefold(), self.now()) or 1)
+        cost = Cost(self._pages.get(path.casefold(), self.now()) or 1, instances)
+        call = ApiCall(self, operation_class, self._subject(path), priority, term, cost)
+        call.acquire()
         before = getattr(self._thread, "call", None)
         self._thread.call = call
         try:
@@ -225,7 +233,7 @@ class Session:
         self.clock.note_date(parse_date(headers.get("Date")), sent_at)
         if call := getattr(self._thread, "call", None):
             self.counter.count(call.operation_class.name, status)
-            self.budget.note(call.subject, headers, self.now())
+            self.budget.note(call.subject, headers, self.now(), call.cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,21 +245,22 @@ class ApiCall:
     subject: Subject
     priority: Priority
     term: int | None
+    cost: Cost
 
     @property
     def client(self) -> ComputeManagementClient:
         """The SDK client for the subscription of this call."""
         return self.session.client(self.subject.subscription)
 
-    def acquire(self, requests: int) -> None:
-        """Acquire requests. Raises TooManyRequests if the budget has too few left."""
+    def acquire(self) -> None:
+        """Acquire the requests of the call. Raises TooManyRequests if the budget has too few left."""
         now, budget = self.session.now(), self.session.budget
-        if wait := budget.acquire(self.operation_class, self.subject, self.priority, now, requests):
+        if wait := budget.acquire(self.operation_class, self.subject, self.priority, now, self.cost):
             raise TooManyRequests(wait.why, wait.length)
 
     def release(self) -> None:
         """Stop counting the call as in flight."""
-        self.session.budget.release(self.operation_class, self.subject)
+        self.session.budget.release(self.operation_class, self.subject, self.cost)
 
     def rows(self, path: str, **query: str) -> Iterator[Json]:
         """The rows of a list, page by page, as plain JSON of any type.

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from reconciler.azure.budget import Budget, OperationClass, Priority, Subject
+from reconciler.azure.budget import Bucket, Budget, Cost, OperationClass, Priority, Subject
 from reconciler.azure.request_counter import RequestsLeft
 from reconciler.simulator.quota import POLICIES
 from tests.build import NOW
@@ -113,7 +113,7 @@ def test_a_list_is_acquired_as_a_whole(left: int, requests: int, *, goes: bool) 
     budget = Budget()
     budget.note(WEB, told(**{RESOURCE: left}), NOW)
     assert (
-        budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW, requests) is None
+        budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW, Cost(requests)) is None
     ) is goes
 
 
@@ -221,7 +221,7 @@ def test_a_scale_set_whose_region_is_not_known_waits_for_every_region() -> None:
 def test_a_bucket_that_takes_longer_than_an_hour_to_fill_is_not_forgotten_meanwhile() -> None:
     budget = Budget()
     budget.note(WEB, told(**{RESOURCE: 30}), NOW)
-    assert budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW, requests=900) is None
+    assert budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW, Cost(900)) is None
     wait = budget.acquire(OperationClass.HIGH_COST_GET, WEB, Priority.ROLLOUT, NOW + 61 * MINUTE)
     assert wait is not None
     assert wait.length == 26.7 * MINUTE  # 900 - 610 - 30 = 260 too many; for 267 requests at 10 a minute
@@ -303,9 +303,51 @@ def test_every_budget_of_the_simulator_is_known_with_its_size(
     for policy in POLICIES[operation]:
         budget = Budget()
         budget.note(WEB, told(**{policy.name: policy.size // 5}), NOW)
-        wait = budget.acquire(operation_class, WEB, Priority.ROLLOUT, NOW)
+        wait = budget.acquire(operation_class, WEB, Priority.ROLLOUT, NOW, Cost(instances=1))
         assert wait is not None, policy.name
         assert f" of {policy.size} requests are left in {policy.name}, " in wait.why
+
+
+@pytest.mark.parametrize(
+    ("operation_class", "cost", "left", "goes"),
+    [
+        pytest.param(
+            OperationClass.HIGH_COST_GET, Cost(2, 500), 6500, True, id="a list with enough for each"
+        ),
+        pytest.param(OperationClass.HIGH_COST_GET, Cost(2, 500), 6499, False, id="a list with one too few"),
+        pytest.param(OperationClass.HIGH_COST_GET, Cost(2), 0, True, id="a list of scale sets"),
+        pytest.param(OperationClass.UPGRADE, Cost(1, 20), 1220, True, id="an upgrade with enough for each"),
+        pytest.param(OperationClass.UPGRADE, Cost(1, 20), 1219, False, id="an upgrade with one too few"),
+    ],
+)
+def test_what_azure_counts_by_the_instance_is_acquired_by_the_instance(
+    operation_class: OperationClass, cost: Cost, left: int, *, goes: bool
+) -> None:
+    budget = Budget()
+    counted = next(bucket for bucket in operation_class.buckets if bucket.counts_instances)
+    budget.note(WEB, told(**{counted.name: left}), NOW)
+    assert (budget.acquire(operation_class, WEB, Priority.ROLLOUT, NOW, cost) is None) is goes
+
+
+def test_a_response_does_not_reset_the_count_of_other_instances_in_flight() -> None:
+    budget, listing, high = Budget(), Cost(1, 100), OperationClass.HIGH_COST_GET
+    views = "VMScaleSetVMViewsSubscriptionMaximum"
+    budget.note(WEB, told(**{views: 6300}), NOW)
+    assert budget.acquire(high, WEB, Priority.ROLLOUT, NOW, listing) is None
+    assert budget.acquire(high, API, Priority.ROLLOUT, NOW, listing) is None
+    budget.note(WEB, told(**{views: 6200}), NOW, listing)  # the second one is not counted yet
+    budget.release(high, WEB, listing)
+    goes = [budget.acquire(high, WEB, Priority.ROLLOUT, NOW, listing) is None for _ in range(2)]
+    assert goes == [True, False]
+
+
+BUCKETS = {bucket.name: bucket for each in OperationClass for bucket in each.buckets}
+
+
+@pytest.mark.parametrize("bucket", [pytest.param(bucket, id=name) for name, bucket in BUCKETS.items()])
+def test_a_budget_counts_instances_where_azure_does(bucket: Bucket) -> None:
+    counted = {policy.name: policy.per_vm for policies in POLICIES.values() for policy in policies}
+    assert bucket.counts_instances is counted.get(bucket.name, False)
 
 
 def busy(scale_sets: int) -> Budget:

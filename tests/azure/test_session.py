@@ -1,15 +1,19 @@
 """What a session remembers of scale sets, for the budget: their regions and how long their lists are."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from reconciler.azure.budget import OperationClass, Priority
+from reconciler.azure.budget import OperationClass, Priority, Subject
+from reconciler.azure.compute import Compute
 from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import TooManyRequests
 from reconciler.azure.session import Session
+from reconciler.rollout.observed import Model
+from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.simulator import Simulator, VirtualClock
-from tests.azure.conftest import TARGET
+from tests.azure.conftest import IMAGE, TARGET
 from tests.token import Token
 
 DAY = timedelta(days=1)
@@ -45,6 +49,46 @@ def test_a_list_that_had_twenty_pages_acquires_twenty_requests(session: Session,
         session.budget.note(call.subject, left, clock.now())
     with pytest.raises(TooManyRequests), session.call(OperationClass.HIGH_COST_GET, LIST, Priority.ROLLOUT):
         pass
+
+
+@pytest.mark.parametrize(
+    ("bucket", "enough", "call"),
+    [
+        pytest.param(
+            "VMScaleSetVMViewsSubscriptionMaximum",
+            6010,
+            lambda compute, model: compute.instances(TARGET, model, Priority.ROLLOUT),
+            id="a list of its instances",
+        ),
+        pytest.param(
+            "VMScaleSetBatchedVMRequestsSubscriptionMaximum",
+            1205,
+            lambda compute, _: compute.take(TARGET, Upgrade(("0", "1", "2", "3", "4"), IMAGE)),
+            id="an upgrade of its instances",
+        ),
+        pytest.param(
+            "VMScaleSetBatchedVMRequestsSubscriptionMaximum",
+            1201,
+            lambda compute, model: compute.take(TARGET, PatchModel(IMAGE, model.etag)),
+            id="a patch of its model",
+        ),
+    ],
+)
+def test_a_call_waits_while_one_instance_too_few_is_left(
+    session: Session, clock: VirtualClock, bucket: str, enough: int, call: Callable[[Compute, Model], object]
+) -> None:
+    """A rollout leaves a fifth of the bucket to others. Azure counts for each instance in the rest."""
+    compute = Compute(session)
+    model = compute.model(TARGET, Priority.ROLLOUT)
+    assert isinstance(model, Model)
+    subject = Subject(TARGET.subscription.casefold(), model.location, SCALE_SET.casefold())
+    header, stem = "x-ms-ratelimit-remaining-resource", f"Microsoft.Compute/{bucket}"
+    session.budget.note(subject, {header: f"{stem};{enough - 1}"}, clock.now())
+    with pytest.raises(TooManyRequests):
+        call(compute, model)
+    clock.advance(timedelta(seconds=1))
+    session.budget.note(subject, {header: f"{stem};{enough}"}, clock.now())
+    call(compute, model)
 
 
 def test_deleted_scale_sets_are_forgotten(session: Session, clock: VirtualClock) -> None:

@@ -84,9 +84,9 @@ def _after_reconcile(state: ScaleSetState, event: ReconcileEvent) -> ScaleSetSta
     match event:
         case ReconcileBegan():
             return _begin_reconcile(state)
-        case ModelRead(model, is_row):
+        case ModelRead(model, at, is_row):
             listed_at = None if is_row else seen.listed_at  # valid for one observation
-            return replace(state, seen=replace(seen, model=model, listed_at=listed_at))
+            return replace(state, seen=replace(seen, model=model, model_at=at, listed_at=listed_at))
         case InstancesRead():
             return replace(state, seen=_with_instances(seen, event))
         case ImageResolved(image):
@@ -226,9 +226,14 @@ def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState
         seen=replace(state.seen, counts=counts),
         published=published,
     )
+    is_undecided = outcome.reason is Reason.THROTTLED and not event.is_decided
     return replace(
         state,
-        seen=replace(state.seen, counts=counts if is_about else None),
+        seen=replace(
+            state.seen,
+            counts=counts if is_about else None,
+            model_at=state.seen.model_at if is_undecided else None,
+        ),
         progress=_progress(state, event),
         pick=_pick_after_outcome(state.pick, outcome),
         published=replace(published, conditions=conditions(about)),

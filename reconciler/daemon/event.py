@@ -84,10 +84,11 @@ class ModelRead:
     """The reconcile has read the model.
 
     `model` is None if the scale set does not exist. `is_row` means that the model is a row from the list of a
-    sweep.
+    sweep, which was read at `at`.
     """
 
     model: Model | None
+    at: datetime
     is_row: bool = False
 
 

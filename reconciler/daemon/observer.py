@@ -22,7 +22,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.notes import notes
 from reconciler.rollout.observed import FRESH, Availability, Model, Need, Observed, Operation, ReadTime
 from reconciler.rollout.reading import partial_read
-from reconciler.rollout.reason import Phase, Reason
+from reconciler.rollout.reason import Phase
 from reconciler.rollout.step import RETRY_DELAY, Attempt
 from reconciler.spec.scale_set import Target
 
@@ -69,16 +69,15 @@ class Observer:
     def _observe(self, at: Need, state: ScaleSetState, observed: Observed, priority: Priority) -> Observed:
         """Add the fact that the decision asks for. Raises AzureFailure if the fact cannot be read."""
         target, model = state.desired.target, observed.model
-        if at is Need.MODEL and model is None and self._is_row_enough(state):
-            # Valid for one observation: a later reconcile must see changes to the model.
-            self._store.apply(state.key, ModelRead(state.seen.listed, is_row=True))
-            return replace(observed, model=state.seen.listed, model_read=_at(state.seen.listed_at))
+        if at is Need.MODEL and model is None and (known := self._known_model(state)):
+            known_model, read_at = known
+            return replace(observed, model=known_model, model_read=ReadTime(read_at, read_at))
         began = self._now()
         if at is Need.MODEL:
             model = self._azure.model(target, priority)
             if isinstance(model, Model):
                 model = without_barred_retry(model, state.desired.fleet)
-            self._store.apply(state.key, ModelRead(model if isinstance(model, Model) else None))
+            self._store.apply(state.key, ModelRead(model if isinstance(model, Model) else None, self._now()))
             return replace(observed, model=model, model_read=ReadTime(began, self._now()))
         assert isinstance(model, Model), "the decision asks for the model first"  # noqa: S101
         match at:
@@ -151,25 +150,23 @@ class Observer:
                 ) from failure
             raise
 
-    def _is_row_enough(self, state: ScaleSetState) -> bool:
-        """Whether the row of the last sweep may be used instead of reading the model.
+    def _known_model(self, state: ScaleSetState) -> tuple[Model, datetime] | None:
+        """A model that may be used instead of reading one, and when it was read.
 
-        A reconcile that the sweep started may use it. After a requeue, the row must be fresh.
+        A reconcile that the sweep started may use the row of that sweep, once: a later reconcile must see
+        changes to the model. After a requeue, the row must be fresh.
 
-        A first observation that was throttled is an exception: nothing has been decided or written yet. The
-        scale sets of a large fleet wait until Azure allows a list of their instances, and each would read its
-        model again and again. A step still needs a fresh model (see `rollout.freshness`).
+        A reconcile after a throttled one may use the model that the throttled one had read, or a row that was
+        listed since. The scale sets of a large fleet wait until Azure allows a list of their instances, and
+        each would read its model again and again. Nothing has been decided or written meanwhile. A step still
+        needs a fresh model (see `rollout.freshness`).
         """
-        listed_at, outcome = state.seen.listed_at, state.outcome
-        if state.seen.listed is None:
-            return False
-        if outcome is not None and outcome.reason is Reason.THROTTLED and state.progress.attempt is None:
-            return True
-        if listed_at is None:
-            return False
+        seen, outcome = state.seen, state.outcome
         is_requeued = outcome is not None and outcome.requeue_after is not None
-        return not is_requeued or self._now() - listed_at <= FRESH
-
-
-def _at(moment: datetime | None) -> ReadTime | None:
-    return ReadTime(moment, moment) if moment else None
+        listed_at = seen.listed_at
+        if seen.listed and listed_at:
+            is_fresh = not is_requeued or self._now() - listed_at <= FRESH
+            if is_fresh or (seen.model_at is not None and seen.model_at < listed_at):
+                self._store.apply(state.key, ModelRead(seen.listed, listed_at, is_row=True))
+                return seen.listed, listed_at
+        return (seen.model, seen.model_at) if seen.model and seen.model_at else None

@@ -163,9 +163,28 @@ def test_a_reconcile_begins(later: Any, progress: Progress, is_foreseen: bool) -
 
 def test_a_row_of_a_sweep_is_used_by_one_reconcile() -> None:
     before = state(listed=model(), listed_at=NOW)
-    assert advance(before, ModelRead(model(), is_row=True)).seen.listed_at is None
-    after = advance(before, ModelRead(None))
+    assert advance(before, ModelRead(model(), NOW, is_row=True)).seen.listed_at is None
+    after = advance(before, ModelRead(None, NOW))
     assert (after.seen.model, after.seen.listed_at) == (None, NOW)
+
+
+@pytest.mark.parametrize(
+    ("ended", "is_kept"),
+    [
+        pytest.param(reconcile_ended("Throttled"), True, id="throttled before the decision"),
+        pytest.param(
+            replace(reconcile_ended("Throttled"), is_decided=True), False, id="throttled after the decision"
+        ),
+        pytest.param(reconcile_ended("UpToDate"), False, id="decided"),
+        pytest.param(reconcile_ended("Unreachable"), False, id="failed otherwise"),
+    ],
+)
+def test_the_time_of_a_model_is_kept_for_a_reconcile_after_a_throttled_one(
+    ended: ReconcileEnded, *, is_kept: bool
+) -> None:
+    after = advance(advance(state(), ModelRead(model(), NOW)), ended)
+    assert after.seen.model == model()
+    assert after.seen.model_at == (NOW if is_kept else None)
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def _read(at: Need, state: ScaleSetState, observed: Observed, store: Store, read
     model = observed.model
     if at is Need.MODEL:
         model = listed_model(reads.model, state.desired.name, reads.says_updating)
-        store.apply(state.key, ModelRead(model))
+        store.apply(state.key, ModelRead(model, _NOW.ended))
         return replace(observed, model=model, model_read=_NOW)
     assert isinstance(model, Model)
     match at:

@@ -87,6 +87,17 @@ def test_a_first_observation_that_waits_for_its_list_of_instances_reads_no_model
     assert set(world.requests()) == {"VirtualMachineScaleSets_ListAll", "VirtualMachineScaleSetVMs_List"}
 
 
+def test_a_settled_scale_set_whose_list_of_instances_waits_for_minutes_reads_no_model() -> None:
+    """Nothing has been decided or written meanwhile."""
+    world = World(fleet(scale_set(capacity=3)), spec(version=OLD)).run()
+    asked = len(world.requests())
+    world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Throttled(timedelta(seconds=100)), times=4)
+    world.rest(timedelta(hours=2))
+    requests = world.requests()[asked:]
+    assert requests.count("VirtualMachineScaleSetVMs_List") > 4
+    assert "VirtualMachineScaleSets_Get" not in requests
+
+
 def test_a_rollout_after_a_first_observation_that_was_throttled_reads_the_model_before_its_step() -> None:
     world = World(fleet(scale_set(capacity=3)), spec())
     world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Throttled(timedelta(seconds=18)), times=6)

@@ -153,6 +153,7 @@ class Reconciler:
             self._log.info("%s: %s; scale set left unchanged", name, what)
         at = self._now()
         listed = listing(self._azure, self._specs.scale_sets, by_group=self._by_group)
+        read_age = self._specs.read_age
         sweep = Sweep(
             at,
             self._specs.commit,
@@ -165,7 +166,7 @@ class Reconciler:
             stale_since=stale_since,
             fleet_pause=fleet_pause,
             is_partial=self._specs.is_partial,
-            source_read_at=self._specs.read_at,
+            source_read_at=None if read_age is None else self._now() - read_age,
             orphans=self._find_orphans(listed, at) if term else (),
             author=self._specs.author,
             shard=self._specs.shard,

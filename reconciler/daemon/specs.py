@@ -170,7 +170,7 @@ class Specs:
         self._declared_before: dict[tuple[str, Image], bool] = {}
         self._history_failed_at: datetime | None = None
         self._good: dict[str, ScaleSet] = {}  # the declarations of the last commit without errors
-        self.read_at: datetime | None = None  # when the source was last read, with errors or without
+        self._read_at: datetime | None = None
         self._unread_since: datetime | None = None
         self._fruitless: str | None = None  # the commit before which no valid one was found
         self.in_force: tuple[InForce, ...] = ()
@@ -195,6 +195,11 @@ class Specs:
         """The local directory that the specs are read from, or None for a git repository."""
         return self._source.path if isinstance(self._source, Directory) else None
 
+    @property
+    def read_age(self) -> timedelta | None:
+        """How long ago the source was last read, with errors or without. None if this process never has."""
+        return None if self._read_at is None else self._now() - self._read_at
+
     def refresh(self) -> None:
         """Read the source again. If that fails, keep the specs in force.
 
@@ -208,11 +213,11 @@ class Specs:
         except SourceStopped:
             return
         except SourceUnreachable as error:
-            self._unread_since = self._unread_since or self.read_at or self._now()
+            self._unread_since = self._unread_since or self._read_at or self._now()
             self.errors = (str(error), *self._spec_errors)
             return
-        is_first, base = self.read_at is None, self.commit
-        self.read_at, self._unread_since = self._now(), None
+        is_first, base = self._read_at is None, self.commit
+        self._read_at, self._unread_since = self._now(), None
         self._apply(reading)
         if self.refused is None:
             return

@@ -37,7 +37,7 @@ class UnchangingSpecs:
         self.errors: tuple[str, ...] = specs.errors
         self.refused: RefusedCommit | None = specs.refused
         self.in_force_since: datetime | None = specs.in_force_since
-        self.read_at = specs.read_at
+        self.read_age = specs.read_age
         self.author = specs.author
         self.shard, self.total, self.elsewhere = specs.shard, specs.total, specs.elsewhere
         self._change = specs.in_force

@@ -108,6 +108,20 @@ def test_a_rollout_with_a_wrong_clock_ends_as_usual(ahead: timedelta) -> None:
 @pytest.mark.parametrize(
     "ahead", [timedelta(days=1), timedelta(days=-1)], ids=["a day ahead", "a day behind"]
 )
+def test_the_time_at_which_the_specs_were_read_is_published_by_the_clock_of_azure(ahead: timedelta) -> None:
+    """Our own clock keeps the error that it started with, even once that of the system was corrected."""
+    world = World(fleet(scale_set(capacity=1)), spec(version=OLD))
+    world.jump(ahead)
+    world.run()
+    sweep = world.reconciler.store.last_sweep
+    assert sweep is not None
+    assert sweep.source_read_at is not None
+    assert abs(sweep.source_read_at - sweep.at) < timedelta(seconds=10)
+
+
+@pytest.mark.parametrize(
+    "ahead", [timedelta(days=1), timedelta(days=-1)], ids=["a day ahead", "a day behind"]
+)
 def test_a_bad_image_is_stopped_in_time_with_a_wrong_clock(ahead: timedelta) -> None:
     world = World(fleet(scale_set(capacity=10)), spec(version=BAD))
     world.jump(ahead)

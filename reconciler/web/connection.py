@@ -1,6 +1,8 @@
 """A connection of the HTTP server, with limits on the number of connections and on their duration.
 
-uvicorn has neither limit. It would keep a client that sends one byte a minute, or reads nothing, forever.
+A connection that waits for a request makes room for a new one, so that idle clients keep nobody from being
+served. uvicorn has neither limit. It would keep a client that sends one byte a minute, or reads nothing,
+forever.
 """
 
 import asyncio
@@ -17,32 +19,69 @@ MOST_HEADER_BYTES = 65_536
 _TOO_LONG = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
+class Room:
+    """The connections of one server, at most `most` of them.
+
+    If a new one arrives when there is no room, the one that has waited longest for a request is closed. If
+    none waits, the new one is closed.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._all: dict[asyncio.Protocol, asyncio.Transport] = {}
+        self._waiting: dict[asyncio.Protocol, None] = {}  # in the order in which they began to wait
+
+    def admit(self, connection: asyncio.Protocol, transport: asyncio.Transport) -> bool:
+        """Whether there is room for this connection. It waits from now on, or is closed at once."""
+        if connection not in self._all and len(self._all) >= self._most:
+            longest = next(iter(self._waiting), None)
+            if longest is None:
+                transport.abort()
+                return False
+            self._all[longest].abort()
+            self.leave(longest)
+        self._all[connection] = transport
+        self.wait(connection)
+        return True
+
+    def wait(self, connection: asyncio.Protocol) -> None:
+        """The connection waits for a request. A connection that has left cannot wait."""
+        if connection in self._all:
+            self._waiting.setdefault(connection)
+
+    def work(self, connection: asyncio.Protocol) -> None:
+        """The connection has a request, and keeps its place."""
+        self._waiting.pop(connection, None)
+
+    def leave(self, connection: asyncio.Protocol) -> None:
+        self._all.pop(connection, None)
+        self._waiting.pop(connection, None)
+
+
 class Connection(H11Protocol):
-    """A connection that is closed without a response if there are already `most` others.
+    """A connection that takes a place in `room`.
 
     `patience` limits the time for receiving a whole request, however slowly it is sent, and the time until
     the client has read what was written. The response itself may take any time, because an event stream lasts
     for hours.
     """
 
-    def __init__(self, *args: Any, patience: timedelta, most: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, patience: timedelta, room: Room, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._patience = patience.total_seconds()
-        self._most = most
+        self._room = room
         self._request_deadline: asyncio.TimerHandle | None = None
         self._read_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        is_full = len(self.connections) >= self._most
         super().connection_made(transport)
-        if is_full:
-            transport.abort()
-            return
-        self._await_request()
+        if self._room.admit(self, transport):
+            self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._request_deadline = _without(self._request_deadline)
         self._read_deadline = _without(self._read_deadline)
+        self._room.leave(self)
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -96,7 +135,9 @@ class Connection(H11Protocol):
         is_whole = self.conn.their_state not in {h11.IDLE, h11.SEND_BODY}
         if is_whole:
             self._request_deadline = _without(self._request_deadline)
+            self._room.work(self)
         elif self._request_deadline is None:
+            self._room.wait(self)
             self._request_deadline = self.loop.call_later(self._patience, self.transport.abort)
 
     def _await_reader(self) -> None:

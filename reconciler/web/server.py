@@ -16,11 +16,11 @@ import uvicorn
 from starlette.routing import BaseRoute
 
 from reconciler.web.application import Handler, application
-from reconciler.web.connection import MOST_HEADER_BYTES, Connection
-from reconciler.web.tls import Certificate, SecuredConnection
+from reconciler.web.connection import MOST_HEADER_BYTES, Connection, Room
+from reconciler.web.tls import Certificate, Handshake
 
 # At once. The pages, the probes and the webhooks together stay below 1,024, a usual limit of descriptors.
-_MOST_CONNECTIONS = 200
+_MOST = 200
 _MOST_WITH_SITE = 512  # twice as many as there may be event streams, so that a probe is always served
 _NO_IPV6 = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
 _PATIENCE = timedelta(seconds=10)
@@ -55,14 +55,16 @@ class Server:
         *,
         site: Site | None = None,
         certificate: Certificate | None = None,
+        most: int | None = None,
     ) -> None:
+        """`most` limits the connections. The default has room for the event streams of a site."""
         self._listener = _listen(host, port)
         self._scheme = "https" if certificate else "http"
-        most = _MOST_CONNECTIONS if site is None else _MOST_WITH_SITE
+        room = Room(most or (_MOST_WITH_SITE if site else _MOST))
         self._server = _Uvicorn(
             uvicorn.Config(
                 application(handler, site.routes if site else ()),
-                http=_protocol(certificate, patience, most),  # type: ignore[arg-type]
+                http=_protocol(certificate, patience, room),  # type: ignore[arg-type]
                 loop="asyncio",
                 ws="none",
                 lifespan="off",
@@ -110,17 +112,15 @@ class _Uvicorn(uvicorn.Server):
 
 
 def _protocol(
-    certificate: Certificate | None, patience: timedelta, most: int
-) -> Callable[..., asyncio.Protocol | SecuredConnection]:
+    certificate: Certificate | None, patience: timedelta, room: Room
+) -> Callable[..., asyncio.Protocol]:
     """The factory that makes the protocol of each connection: HTTP, or HTTP over TLS."""
-    plain = functools.partial(Connection, patience=patience, most=most)
+    plain = functools.partial(Connection, patience=patience, room=room)
     if certificate is None:
         return plain
-    others: set[SecuredConnection] = set()
 
-    def secured(*args: Any, **kwargs: Any) -> SecuredConnection:
-        http = plain(*args, **kwargs)
-        return SecuredConnection(http, certificate.context, others=others, patience=patience, most=most)
+    def secured(*args: Any, **kwargs: Any) -> Handshake:
+        return Handshake(plain(*args, **kwargs), certificate.context, room=room, patience=patience)
 
     return secured
 

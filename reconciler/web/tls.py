@@ -1,15 +1,16 @@
 """TLS for the HTTP server: a certificate that may be replaced during operation, and limits on handshakes.
 
-uvicorn would count a connection only after its handshake, and would allow a minute for the handshake.
+uvicorn would see a connection only after its handshake, and would allow a minute for the handshake.
 """
 
 import asyncio
 import logging
 import ssl
-from asyncio.sslproto import SSLProtocol
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import cast
+
+from reconciler.web.connection import Connection, Room
 
 _log = logging.getLogger("reconciler")
 
@@ -71,40 +72,47 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-class SecuredConnection(SSLProtocol):
-    """TLS around a connection. It is closed at once if there are `most` others, handshakes included."""
+class Handshake(asyncio.Protocol):
+    """The handshake of TLS, which then hands the connection over. It takes a place in `room` for it.
+
+    `patience` limits the time for the handshake.
+    """
 
     def __init__(
-        self,
-        inner: asyncio.Protocol,
-        context: ssl.SSLContext,
-        *,
-        others: "set[SecuredConnection]",
-        patience: timedelta,
-        most: int,
+        self, connection: Connection, context: ssl.SSLContext, *, room: Room, patience: timedelta
     ) -> None:
-        """`patience` limits the time for the handshake. `others` are the connections of the server."""
-        super().__init__(
-            asyncio.get_running_loop(),
-            inner,
-            context,
-            None,  # type: ignore[arg-type]  # nobody waits for the handshake
-            server_side=True,
-            ssl_handshake_timeout=patience.total_seconds(),  # type: ignore[arg-type]
-            ssl_shutdown_timeout=patience.total_seconds(),
-        )
-        self._others = others
-        self._most = most
+        self._connection = connection
+        self._context = context
+        self._room = room
+        self._patience = patience.total_seconds()
+        self._early = bytearray()
+        self._task: asyncio.Task[None] | None = None
 
-    def connection_made(self, transport: Any) -> None:
-        is_full = len(self._others) >= self._most
-        self._others.add(self)
-        if is_full:
-            self._transport = transport
-            transport.abort()
-        else:
-            super().connection_made(transport)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        plain = cast("asyncio.Transport", transport)
+        if self._room.admit(self._connection, plain):
+            self._task = asyncio.get_running_loop().create_task(self._secure(plain))
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self._others.discard(self)
-        super().connection_lost(exc)
+    def data_received(self, data: bytes) -> None:
+        """Keep what the client sends with the end of its handshake."""
+        self._early += data
+
+    async def _secure(self, plain: asyncio.Transport) -> None:
+        try:
+            secured = await asyncio.get_running_loop().start_tls(
+                plain,
+                self,
+                self._context,
+                server_side=True,
+                ssl_handshake_timeout=self._patience,
+                ssl_shutdown_timeout=self._patience,
+            )
+        except OSError:  # a client that speaks no TLS, breaks off, or takes too long
+            secured = None
+        if secured is None or plain.is_closing():
+            self._room.leave(self._connection)
+            return
+        secured.set_protocol(self._connection)
+        self._connection.connection_made(secured)
+        if self._early:
+            self._connection.data_received(bytes(self._early))

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -581,20 +582,75 @@ def test_probes_with_an_address_of_their_own_are_served_while_browsers_use_up_th
     host, port = shown.url.removeprefix("http://").split(":")
     with closing(shown), closing(probes), contextlib.ExitStack() as browsers:
         for _ in range(520):
-            browsers.enter_context(socket.create_connection((host, int(port)), timeout=30))
-        with pytest.raises(OSError, match=r"closed|reset"):
-            get(f"{shown.url}/status")
+            browser = browsers.enter_context(socket.create_connection((host, int(port)), timeout=30))
+            browser.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
         assert get(f"{probes.url}/livez")[0] == 200
         assert get(f"{probes.url}/metrics")[0] == 200
 
 
-def test_a_hundred_idle_connections_keep_no_probe_from_being_served() -> None:
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="that send nothing"),
+        pytest.param(b"GET /livez HTTP/1.1\r\n", id="that send half a request"),
+        pytest.param(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", id="that stay open after their response"),
+        pytest.param(b"GET /l HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n", id="that keep their body"),
+    ],
+)
+def test_five_hundred_connections_keep_no_probe_from_being_served(sent: bytes) -> None:
     probes = Server(Probes(rolling(), OVERDUE, lambda: NOW), "127.0.0.1", 0)
     host, port = probes.url.removeprefix("http://").split(":")
     with closing(probes), contextlib.ExitStack() as others:
-        for _ in range(100):
-            others.enter_context(socket.create_connection((host, int(port)), timeout=30))
+        for _ in range(500):
+            other = others.enter_context(socket.create_connection((host, int(port)), timeout=30))
+            other.sendall(sent)
+            if sent.endswith(b"x\r\n\r\n"):
+                assert other.recv(1)
         assert get(f"{probes.url}/livez")[0] == 200
+        assert get(f"{probes.url}/livez")[0] == 200
+
+
+def test_the_connection_that_has_waited_longest_makes_room() -> None:
+    """Not the first one: it has sent a request since, and waits only since then."""
+    probes = Server(Probes(rolling(), OVERDUE, lambda: NOW), "127.0.0.1", 0, timedelta(hours=1), most=3)
+    host, port = probes.url.removeprefix("http://").split(":")
+    with closing(probes), contextlib.ExitStack() as others:
+        first, second, third = (
+            others.enter_context(contextlib.closing(HTTPConnection(host, int(port), timeout=30)))
+            for _ in range(3)
+        )
+        for each in (first, second, third):
+            each.connect()
+        assert is_served(first)
+        assert get(f"{probes.url}/livez")[0] == 200
+        assert not second.sock.recv(1)
+        assert is_served(third)
+        assert is_served(first)
+
+
+def is_served(client: HTTPConnection) -> bool:
+    """Whether a request on the open connection is served."""
+    client.request("GET", "/livez")
+    response = client.getresponse()
+    return response.read() == b"ok\n"
+
+
+def test_a_response_in_progress_makes_no_room() -> None:
+    store = Waiting(Sweep(NOW, COMMIT, "", ()))
+    server = Server(Pages(store), "127.0.0.1", 0, site=PageSite(store, lambda: NOW), most=2)
+    host, port = server.url.removeprefix("http://").split(":")
+    with closing(server), ThreadPoolExecutor(2) as browsers:
+        fetched = [browsers.submit(get, f"{server.url}/?q={number}") for number in range(2)]
+        time.sleep(0.5)
+        try:
+            with (
+                socket.create_connection((host, int(port)), timeout=20) as refused,
+                contextlib.suppress(ConnectionError),
+            ):
+                assert not refused.recv(1)
+        finally:
+            store.released.set()
+        assert {each.result()[0] for each in fetched} == {200}
 
 
 @pytest.mark.parametrize(

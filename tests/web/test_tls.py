@@ -4,11 +4,11 @@ import os
 import shutil
 import socket
 import ssl
-import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import timedelta
+from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from reconciler.web.server import Server
 from reconciler.web.tls import Certificate, CertificateError
 from reconciler.web.webhook import Webhooks
 
-PATIENCE = timedelta(seconds=0.5)
+PATIENCE, HOUR = timedelta(seconds=0.5), timedelta(hours=1)
 
 
 @pytest.fixture
@@ -27,14 +27,14 @@ def files(tmp_path: Path) -> Certificates:
 
 
 @pytest.fixture
-def server(files: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(
-        "reconciler.web.server._MOST_CONNECTIONS", 32
-    )  # made within the patience of the tests
-    hooks = Webhooks(lambda: b"secret", lambda _: True)
-    served = Server(hooks, "127.0.0.1", 0, PATIENCE, certificate=Certificate(files.chain, files.key))
-    with closing(served):
+def server(files: Certificates) -> Iterator[Server]:
+    with closing(serve(files, PATIENCE)) as served:
         yield served
+
+
+def serve(files: Certificates, patience: timedelta) -> Server:
+    hooks, certificate = Webhooks(lambda: b"secret", lambda _: True), Certificate(files.chain, files.key)
+    return Server(hooks, "127.0.0.1", 0, patience, certificate=certificate, most=8)
 
 
 def get(url: str, trusted: Path) -> int:
@@ -117,17 +117,55 @@ def test_files_that_are_no_pair_are_refused(files: Certificates, break_it: objec
         Certificate(files.chain, files.key)
 
 
-def test_a_handshake_that_does_not_end_is_cut_off_and_counts(server: Server, files: Certificates) -> None:
-    with ExitStack() as silent:
+def test_a_handshake_that_does_not_end_is_cut_off(server: Server) -> None:
+    with socket.create_connection(address(server), timeout=20) as silent:
+        assert is_closed(silent)
+
+
+def test_a_handshake_that_does_not_end_makes_room_for_a_new_one(files: Certificates) -> None:
+    with closing(serve(files, HOUR)) as server, ExitStack() as silent:
         waiting = [
-            silent.enter_context(socket.create_connection(address(server), timeout=20)) for _ in range(32)
+            silent.enter_context(socket.create_connection(address(server), timeout=20)) for _ in range(8)
         ]
-        time.sleep(0.1)
-        one_more = silent.enter_context(socket.create_connection(address(server), timeout=0.3))
-        assert is_closed(one_more)  # at once, not only after the patience
-        time.sleep(2 * PATIENCE.total_seconds())
         assert get(server.url, files.ca) == 405
-        assert len(waiting) == 32
+        assert is_closed(waiting[0])
+        waiting[1].settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            is_closed(waiting[1])
+
+
+def test_one_connection_serves_several_requests(server: Server, files: Certificates) -> None:
+    context = ssl.create_default_context(cafile=str(files.ca))
+    with closing(HTTPSConnection(*address(server), timeout=20, context=context)) as client:
+        for _ in range(3):
+            client.request("GET", "/")
+            response = client.getresponse()
+            assert (response.status, response.read()) == (405, b"a webhook is posted\n")
+            assert client.sock
+
+
+def test_a_request_in_the_same_packet_as_the_end_of_the_handshake_is_answered(
+    server: Server, files: Certificates
+) -> None:
+    context = ssl.create_default_context(cafile=str(files.ca))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    with socket.create_connection(address(server), timeout=20) as plain:
+        while True:
+            try:
+                client.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                plain.sendall(outgoing.read())
+                incoming.write(plain.recv(65536))
+        client.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        plain.sendall(outgoing.read())  # the end of the handshake, and the request
+        answer = b""
+        while not answer:
+            incoming.write(plain.recv(65536))
+            with suppress(ssl.SSLWantReadError):
+                answer = client.read(65536)
+    assert answer.startswith(b"HTTP/1.1 405")
 
 
 def test_a_client_that_sends_no_more_gets_its_response(server: Server, files: Certificates) -> None:

@@ -22,6 +22,7 @@ from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.specs import Specs
 from reconciler.daemon.state import ScaleSetState
 from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.wording import join
 from reconciler.spec.duration import format_duration
 from reconciler.spec.scale_set import ScaleSet, pause_tag_of
 from reconciler.spec.wording import count
@@ -64,6 +65,7 @@ def readiness(fleet: FleetAccess, *, page_pauses: bool = False) -> Iterator[Find
         "scale set",
         ((name, *_status(outcome, held.get(name, ""))) for name, outcome in outcomes if outcome),
     )
+    yield from _claims_beyond_shard(observation.states, fleet)
     there = [each for each in observation.states if _is_there(each)]
     yield from grants(there, pause_tag_of(resumed), fleet.session, page_pauses=page_pauses)
 
@@ -147,6 +149,35 @@ def _subscriptions(
             yield Finding("subscription", Result.FAIL, about, *failed)
         else:
             yield Finding("subscription", Result.OK, about, "scale sets can be listed")
+
+
+def _claims_beyond_shard(states: Sequence[ScaleSetState], fleet: FleetAccess) -> Iterator[Finding]:
+    """A failure for the scale sets that carry the claim of this shard, but that it does not select.
+
+    Another release with the same name may have claimed them. The tags cannot keep the two apart.
+    """
+    shard = fleet.specs.shard
+    if shard is None or not states:
+        return
+    claim = states[0].desired.fleet.claim
+    scopes = {scope_of(each.desired.target, by_group=fleet.list_by_resource_group) for each in states}
+    names = []
+    for scope in sorted(scopes, key=str):
+        try:
+            names += [
+                each.id.rsplit("/", 1)[-1]
+                for each in fleet.azure().models(scope)
+                if each.id in fleet.specs.elsewhere and each.persisted.fleet == claim
+            ]
+        except AzureFailure:
+            continue  # another finding is about this list
+    if names:
+        found = (
+            f"claimed by {claim}, but not selected by {shard}; if another release has the same name, give "
+            "each a name of its own, and if the labels have changed, take them over with the options of "
+            "their new shard"
+        )
+        yield Finding("shard", Result.FAIL, join(sorted(names)), found)
 
 
 def _status(outcome: Outcome, held: str) -> tuple[Result, str]:

@@ -133,6 +133,37 @@ def test_the_scale_sets_of_a_shard_are_checked(fleet: Azure, here: Path, options
     assert of("subscription", done) == [f"ok      {SUBSCRIPTION}: scale sets can be listed"]
 
 
+@pytest.mark.parametrize(
+    ("claim", "lines"),
+    [
+        pytest.param(
+            "prod/emea",
+            [
+                "FAIL    api: claimed by prod/emea, but not selected by shard emea (region=emea); if another "
+                "release has the same name, give each a name of its own, and if the labels have changed, take "
+                "them over with the options of their new shard"
+            ],
+            id="with the name of this shard",
+        ),
+        pytest.param("prod/apac", [], id="with the name of another shard"),
+        pytest.param("", [], id="with no name"),
+    ],
+)
+def test_a_claim_beyond_the_shard_shows_another_release(here: Path, claim: str, lines: list[str]) -> None:
+    tags = {"vmss-reconciler-state": f"v1;fleet={claim}"} if claim else {}
+    with azure(scale_set("web", capacity=1), scale_set("api", capacity=1, tags=tags)) as served:
+        emea = {"metadata": {"name": "web", "labels": {"region": "emea"}}}
+        write_specs(
+            here / "specs",
+            of_all() | {"metadata": {"name": "prod"}},
+            spec("web", OLD) | emea,
+            spec("api", OLD),
+        )
+        done = check(served.environment, "--shard", "emea", "--shard-selector", "region=emea")
+    assert of("shard", done) == lines
+    assert done.code == (1 if lines else 0)
+
+
 def test_scale_sets_that_were_not_observed_are_a_failure(
     fleet: Azure, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import hmac
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -135,6 +136,25 @@ def test_a_webhook_is_passed_on_to_the_leader() -> None:
     with leader() as received, relay(Leader("other", received.address)) as pass_on:
         pass_on()
         assert received.first.wait(PATIENCE)
+
+
+def test_what_is_passed_on_has_neither_the_secret_nor_the_webhook() -> None:
+    """A person who may write the Lease may have it sent anywhere."""
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        stranger.settimeout(PATIENCE)
+        replica = Replica()
+        replica.lead.leader = Leader("other", f"127.0.0.1:{stranger.getsockname()[1]}")
+        with closing(replica):
+            assert replica.post({"X-Event": "push of ada"})[0] == 202
+            client, _ = stranger.accept()
+            with client:
+                client.settimeout(PATIENCE)
+                received = b""
+                while b"passed on by a standby" not in received:
+                    received += client.recv(65536)
+    assert received.startswith(b"POST /hooks/generic ")
+    assert SECRET not in received
+    assert b"ada" not in received
 
 
 def test_a_webhook_is_passed_on_over_tls_if_that_is_how_they_are_received(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.chart.programs import ROOT, helm
+from tests.chart.programs import CHART, ROOT, helm
 from tests.chart.test_chart import LEAST
 
 PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -54,6 +54,12 @@ def test_the_values_for_each_way_to_read_the_repository_are_those_of_the_chart()
             git |= yaml.safe_load(each)
         done = helm("template reconciler", LEAST | {"git": git})
         assert done.returncode == 0, done.stderr
+
+
+def test_the_page_names_the_oldest_kubernetes_that_the_chart_accepts() -> None:
+    (oldest,) = re.findall(r'^kubeVersion: ">=(\d+\.\d+)\.', (CHART / "Chart.yaml").read_text(), re.MULTILINE)
+    text = " ".join(KUBERNETES.read_text().split())
+    assert f"and Kubernetes {oldest} or newer." in text
 
 
 def test_every_file_of_the_repository_that_a_command_names_exists() -> None:

@@ -135,7 +135,7 @@ class Reconciler:
         term = self._leadership.term
         if term != self._told_in:
             self._pause.tell(None)
-        stale_since = self._specs.stale_since(self._settings.source_max_age)
+        stale_since = self._stale_since()
         fleet_pause = self._pause.read(pause_tag_of(self._specs.scale_sets))
         gone = self.store.declare(
             self._specs.in_force,
@@ -203,6 +203,16 @@ class Reconciler:
             for level in levels([state.desired for state in states])
         )
         return tuple(state.key for level in by_level for state in sorted(level, key=is_quiet))
+
+    def _stale_since(self) -> datetime | None:
+        """When the source became unreadable, or None unless that is too long ago.
+
+        The first answer stays, because each scale set has it in its state, and clocks differ in microseconds.
+        """
+        unread_for, known = self._specs.unread_for, self.store.last_sweep
+        if unread_for is None or unread_for <= self._settings.source_max_age:
+            return None
+        return (known.stale_since if known else None) or self._now() - unread_for
 
     def reconcile(self, key: str) -> Outcome | None:
         """Observe one scale set, decide, and take at most one step.

@@ -242,13 +242,13 @@ class Specs:
         self._forget_credentials()
         self._fruitless = None
 
-    def stale_since(self, max_age: timedelta) -> datetime | None:
-        """When the source became unreadable, or None unless that was more than `max_age` ago.
+    @property
+    def unread_for(self) -> timedelta | None:
+        """How long the source has been unreadable, or None if the last read succeeded.
 
         If this process has never read the source, the time of its first attempt counts.
         """
-        since = self._unread_since
-        return since if since and self._now() - since > max_age else None
+        return None if self._unread_since is None else self._now() - self._unread_since
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
         """The authors of the lines that declare the image at this commit, or () if unknown.

@@ -38,6 +38,7 @@ class UnchangingSpecs:
         self.refused: RefusedCommit | None = specs.refused
         self.in_force_since: datetime | None = specs.in_force_since
         self.read_age = specs.read_age
+        self.unread_for: timedelta | None = None
         self.author = specs.author
         self.shard, self.total, self.elsewhere = specs.shard, specs.total, specs.elsewhere
         self._change = specs.in_force
@@ -57,9 +58,6 @@ class UnchangingSpecs:
         self.scale_sets = tuple(each.desired for each in in_force)
         self.commit, self.subject = self._specs.commit, self._specs.subject
         self.is_partial = self._specs.is_partial
-
-    def stale_since(self, _max_age: timedelta) -> None:
-        return None
 
     def authors(self, _desired: ScaleSet, _commit: str) -> tuple[Author, ...]:
         return (_AUTHOR,)

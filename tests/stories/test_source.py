@@ -38,6 +38,20 @@ def test_no_rollout_begins_by_specs_that_could_not_be_read_for_an_hour(
     assert report(world.reconciler.store)["sweep"]["staleSince"] is None
 
 
+def test_the_time_since_when_specs_could_not_be_read_is_by_the_clock_of_azure() -> None:
+    world = World(sets("web", capacity=3), CLOSED)
+    world.jump(HOUR)
+    world.rest(MINUTE)
+    world.source.is_unreachable = True
+    found = set()
+    for _ in range(10):
+        world.rest(10 * MINUTE)
+        found.add(report(world.reconciler.store)["sweep"]["staleSince"])
+    assert None in found
+    (since,) = found - {None}
+    assert since.startswith("2026-01-05T09:01")
+
+
 def test_a_short_outage_blocks_nothing() -> None:
     world = World(sets("web", capacity=3), CLOSED)
     world.rest(2 * HOUR + 10 * MINUTE)

@@ -24,7 +24,8 @@ class Member:
     `is_stuck` means that Azure has been upgrading the instance for too long, to an image other than the
     desired one. A stuck instance is remediated, not waited for. `is_contested` means that another writer
     changes the instance each time it has been brought to the model, so it is left alone for a while (see
-    `contest`). `is_newborn` means that the instance was created on its image, not upgraded to it.
+    `contest`). `is_newborn` means that the instance was created on its image, not upgraded to it. `is_behind`
+    means that the instance is outdated, but runs the image and only lacks another model change.
     """
 
     instance: Instance
@@ -33,13 +34,24 @@ class Member:
     is_stuck: bool = False
     is_contested: bool = False
     is_newborn: bool = False
+    is_behind: bool = False
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether the health of the instance is evidence for or against the image.
+
+        It is evidence too if it only lacks another model change, and is not upgraded for that because it is
+        contested or protected. Otherwise a bad image would reach further instances as soon as another writer
+        changes the model.
+        """
+        return not self.is_outdated or (self.is_behind and not self.is_movable)
 
     @property
     def is_awaited(self) -> bool:
         """Whether a rollout must wait for the instance: it is upgraded but not healthy, or in transition."""
         if self.is_stuck:
             return False
-        return self.state is State.IN_TRANSITION or (self.state is State.UNHEALTHY and not self.is_outdated)
+        return self.state is State.IN_TRANSITION or (self.state is State.UNHEALTHY and self.is_tried)
 
     @property
     def is_movable(self) -> bool:
@@ -97,9 +109,18 @@ def members(
             and _is_stuck(instance, desired, observed)
         )
         is_outdated = is_stuck or not is_up_to_date(instance, desired)
-        rests = is_outdated and is_behind(instance, desired) and _is_backing_off(instance, observed)
-        is_newborn = _is_newborn(instance, observed)
-        found.append(Member(instance, stands, is_outdated, is_stuck, rests, is_newborn))
+        lacks_change = is_outdated and is_behind(instance, desired)
+        found.append(
+            Member(
+                instance,
+                stands,
+                is_outdated,
+                is_stuck,
+                is_contested=lacks_change and _is_backing_off(instance, observed),
+                is_newborn=_is_newborn(instance, observed),
+                is_behind=lacks_change,
+            )
+        )
     return tuple(found)
 
 

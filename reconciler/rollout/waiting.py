@@ -33,8 +33,8 @@ def awaited_instances(context: Context, *, is_last: bool) -> list[Instance]:
         if each.is_awaited
         and (is_last or each.instance.id not in not_serving or not is_overdue(each.instance, desired, at))
     ]
-    overdue = [each for each in waited_for if not each.is_outdated and is_overdue(each.instance, desired, at)]
-    upgraded = sum(not each.is_outdated for each in context.members)
+    overdue = [each for each in waited_for if each.is_tried and is_overdue(each.instance, desired, at)]
+    upgraded = sum(each.is_tried for each in context.members)
     # maxUnhealthyUpgraded 1, three instances upgraded: one overdue instance is tolerated, two are waited for.
     is_tolerated = not is_last and len(overdue) <= context.rollout.max_unhealthy_upgraded.within(upgraded)
     tolerated = overdue if is_tolerated else []

@@ -1,6 +1,7 @@
 """How a rollout sees an instance: what it waits for, what it may move, and what costs nothing to take down."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -199,6 +200,35 @@ def test_what_something_else_changes_again_and_again_rests(
     progress = Progress(contests={"0": contest} if contest else {})
     [member] = members(spec(converge=Converge.MODEL), model(), observed(progress=progress), [one])
     assert (member.is_contested, member.is_movable, member.is_left_out) == (rests, not rests, rests)
+
+
+@pytest.mark.parametrize(
+    ("health", "is_awaited"),
+    [pytest.param("healthy", False, id="healthy"), pytest.param("unhealthy", True, id="unhealthy")],
+)
+@pytest.mark.parametrize(
+    ("contests", "changes"),
+    [
+        pytest.param({"0": Contest(3, NOW)}, {}, id="contested"),
+        pytest.param({}, {"protected": True}, id="protected"),
+    ],
+)
+def test_an_instance_left_alone_on_the_image_is_waited_for_if_it_is_unhealthy(
+    contests: dict[str, Contest], changes: dict[str, Any], health: str, *, is_awaited: bool
+) -> None:
+    """It is evidence against the image, whatever else in the model another writer changes."""
+    one = instance(0, latest_model=False, health=health, **changes)
+    seen = observed(progress=Progress(contests=contests))
+    [member] = members(spec(converge=Converge.MODEL), model(), seen, [one])
+    assert not member.is_movable
+    assert (member.is_awaited, member.is_left_out) == (is_awaited, not is_awaited)
+
+
+def test_an_unhealthy_instance_that_only_lacks_another_change_is_upgraded_and_not_waited_for() -> None:
+    """The other change may be what it needs."""
+    one = instance(0, latest_model=False, health="unhealthy")
+    [member] = members(spec(converge=Converge.MODEL), model(), observed(), [one])
+    assert (member.is_movable, member.is_awaited) == (True, False)
 
 
 def test_what_is_on_the_model_is_contested_by_nobody() -> None:

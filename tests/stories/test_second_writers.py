@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.rollout.reason import Status
 from tests.messages import says
-from tests.stories.world import BAD, NEW, OLD, SUBSCRIPTION, World, fleet, platform, scale_set, spec
+from tests.stories.world import BAD, BASE, NEW, OLD, SUBSCRIPTION, World, fleet, platform, scale_set, spec
 
 HOUR = timedelta(hours=1)
 
@@ -180,3 +180,24 @@ def test_instances_that_another_writer_keeps_changing_are_upgraded_less_and_less
     assert outcome is not None
     assert outcome.status is Status.FAILING
     assert world.lines()["web"] == says("Contested", "web_0", "10")
+
+
+@pytest.mark.parametrize(
+    "tolerated", [pytest.param(0, id="none is tolerated"), pytest.param(1, id="one of two is tolerated")]
+)
+def test_a_bad_image_goes_no_further_though_another_writer_keeps_changing_the_model(
+    tolerated: int,
+) -> None:
+    """An unhealthy instance is left alone at last, but the next one does not get the image that made it so."""
+    rollout = {"converge": "model", "maxBatch": 1, "maxUnhealthyUpgraded": tolerated}
+    world = World(fleet(scale_set(capacity=4)), spec(version=BAD, rollout=rollout))
+    world.run(lambda: world.has_upgraded(1 + tolerated))
+    tried = set(upgraded_ids(world))
+    for _ in range(12):
+        world.azure.scale_set("web").set_image(f"{':'.join(BASE.values())}:{OLD}")
+        world.rest(timedelta(minutes=10))
+    assert set(upgraded_ids(world)) == tried
+    assert len(upgraded_ids(world)) > 3, "the other writer makes the daemon repeat the upgrade"
+    outcome = world.state().outcome
+    assert outcome is not None
+    assert outcome.reason == "HealthCheckFailed"

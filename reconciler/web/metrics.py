@@ -91,7 +91,7 @@ class _StoreCollector(Collector):
         )
         yield GaugeMetricFamily(
             "vmss_reconciler_source_read_timestamp_seconds",
-            "When the specs were last read from their source, 0 if this process never could",
+            "When the specs were last read from their source, 0 if this process has never read them",
             sweep.source_read_at.timestamp() if sweep.source_read_at else 0,
         )
         stale = GaugeMetricFamily(
@@ -222,7 +222,7 @@ def _waits(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
     )
     waiting = GaugeMetricFamily(
         "vmss_reconciler_waiting_since_timestamp_seconds",
-        "Since when the same has been waited for or retried, absent without a wait",
+        "Since when the same condition has been waited for, or the same step retried, absent without a wait",
         labels=["name"],
     )
     attempts = GaugeMetricFamily(

@@ -20,12 +20,12 @@ def inconsistencies(declared: Mapping[str, Any], location: Location) -> Iterator
     if "instances" in declared and "capacity" in declared:
         yield FieldError(
             (*location, "capacity"),
-            "conflicts with instances, which sets the capacity; remove one of the two",
+            "conflicts with instances, which sets the capacity: remove one of the two",
         )
     for field in _SPOT_ONLY:
         if field in declared and not declared.get("spot"):
             yield FieldError(
-                (*location, field), "applies only to a Spot scale set; add `spot: true`, or remove it"
+                (*location, field), "applies only to a Spot scale set: add `spot: true`, or remove it"
             )
     name, number = declared.get("name"), declared.get("count")
     if isinstance(name, str) and isinstance(number, int):
@@ -34,7 +34,7 @@ def inconsistencies(declared: Mapping[str, Any], location: Location) -> Iterator
             most = _MAX_NAME_LENGTH - 1 - digits
             yield FieldError(
                 (*location, "name"),
-                f"{name!r} is too long for the suffix -{'0' * digits}; write at most {most} characters",
+                f"{name!r} is too long for the suffix -{'0' * digits}: write at most {most} characters",
             )
 
 

@@ -92,7 +92,7 @@ def shape_errors(description: Any) -> list[FieldError]:
             found.setdefault(error.location, error)
     for location, value in _ambiguous_scalars(description):
         message = (
-            f"{value.text} is read as {meaning(value)} by some YAML readers; write it plainly, or in quotes"
+            f"{value.text} is read as {meaning(value)} by some YAML readers: write it plainly, or in quotes"
         )
         found.setdefault(location, FieldError(location, message))
     return list(found.values())
@@ -194,7 +194,7 @@ def _field_errors(error: ValidationError) -> list[FieldError]:
         known = list(schema["properties"])
         return [
             FieldError(
-                (*location, str(name)), f"is not a known field; {_suggest(str(name), known, 'choose one of')}"
+                (*location, str(name)), f"is not a known field: {_suggest(str(name), known, 'choose one of')}"
             )
             for name in violation.value
             if name not in known
@@ -208,10 +208,10 @@ def _suggest(value: str, choices: Sequence[str], otherwise: str) -> str:
 
 
 _TYPES = {
-    "object": "is not a mapping; write `name: value` lines",
-    "array": "is not a list; begin each entry with `- `",
-    "boolean": "is not a boolean; write true or false",
-    "string": "is not a string; write it in quotes",
+    "object": "is not a mapping: write `name: value` lines",
+    "array": "is not a list: begin each entry with `- `",
+    "boolean": "is not a boolean: write true or false",
+    "string": "is not a string: write it in quotes",
 }
 
 
@@ -235,7 +235,7 @@ def _type(violation: _Violation) -> str:
         return f"{_text(violation.value)} {_to_text(violation)}"
     value = violation.value
     if violation.wanted == "boolean" and isinstance(value, Misread) and "boolean" in value.meaning:
-        return f"{value.text} is a string to some YAML readers; write {value.meaning.split()[-1]}"
+        return f"{value.text} is a string to some YAML readers: write {value.meaning.split()[-1]}"
     usual = _TYPES["object" if isinstance(violation.wanted, list) else violation.wanted]
     return f"{_text(violation.value)} {violation.schema.get('patternErrorMessage', usual)}"
 
@@ -250,15 +250,15 @@ def _to_text(violation: _Violation) -> str:
     if isinstance(value, bool | Misread):
         what = f"is read as {meaning(value)}"
         if "enum" in schema:
-            return f"{what}; {_suggest(text, schema['enum'], 'choose one of')}"
-        fix = schema.get("patternErrorMessage", "").rpartition("; ")[2]
+            return f"{what}: {_suggest(text, schema['enum'], 'choose one of')}"
+        fix = schema.get("patternErrorMessage", "").rpartition(": ")[2]
         is_fit = re.search(schema.get("pattern", ""), text)
-        return f"{what}; write it in quotes" if is_fit else f"{what}; {fix}"
+        return f"{what}: write it in quotes" if is_fit else f"{what}: {fix}"
     pattern = re.compile(schema.get("pattern", ""))
     if pattern.search(text):
-        return "is not a string; write it in quotes"
+        return "is not a string: write it in quotes"
     if pattern.search(f"{text}s"):
-        return f"has no unit; write {text}s"
+        return f"has no unit: write {text}s"
     return str(schema["patternErrorMessage"])
 
 
@@ -267,7 +267,7 @@ def _minimum(violation: _Violation) -> str:
 
 
 def _maximum(violation: _Violation) -> str:
-    usual = f"is more than the maximum; write at most {violation.wanted}"
+    usual = f"is more than the maximum: write at most {violation.wanted}"
     return f"{violation.value} {violation.schema.get('maximumErrorMessage', usual)}"
 
 
@@ -275,24 +275,24 @@ def _missing(violation: _Violation) -> str:
     *others, last = violation.wanted
     missing = next(name for name in violation.wanted if name not in violation.value)
     if others:
-        return f"has no {missing}; it needs {', '.join(others)} and {last}"
+        return f"has no {missing}: it needs {', '.join(others)} and {last}"
     example = _resolve(violation.schema["properties"][missing])["examples"][0]
-    return f"has no {missing}; add `{missing}: {example}`"
+    return f"has no {missing}: add `{missing}: {example}`"
 
 
 def _duplicate(violation: _Violation) -> str:
     twice = next(each for each in violation.value if violation.value.count(each) > 1)
-    return f"{twice!r} is listed twice; remove one"
+    return f"{twice!r} is listed twice: remove one"
 
 
 def _choice(violation: _Violation) -> str:
     fix = _suggest(str(violation.value), violation.wanted, "choose one of")
-    return f"{_text(violation.value)} is not a valid value; {fix}"
+    return f"{_text(violation.value)} is not a valid value: {fix}"
 
 
 def _just_one(violation: _Violation) -> str:
     problem = "is empty" if violation.rule == "minProperties" else "has more than one field"
-    return f"{problem}; write one of {', '.join(violation.schema['properties'])}"
+    return f"{problem}: write one of {', '.join(violation.schema['properties'])}"
 
 
 def _pattern(violation: _Violation) -> str:
@@ -301,7 +301,7 @@ def _pattern(violation: _Violation) -> str:
     If only a unit is missing, as in "60", the message says so.
     """
     if violation.value.isdecimal() and re.search(violation.wanted, f"{violation.value}s"):
-        return f"{violation.value!r} has no unit; write {violation.value}s"
+        return f"{violation.value!r} has no unit: write {violation.value}s"
     return f"{violation.value!r} {violation.schema['patternErrorMessage']}"
 
 
@@ -309,7 +309,7 @@ _WORDING: Mapping[str, Callable[[_Violation], str]] = {
     "type": _type,
     "minimum": _minimum,
     "maximum": _maximum,
-    "minLength": lambda violation: f"{violation.value!r} is empty; write a name",
+    "minLength": lambda violation: f"{violation.value!r} is empty: write a name",
     "required": _missing,
     "uniqueItems": _duplicate,
     "minProperties": _just_one,

@@ -111,7 +111,7 @@ def _add_scale_sets(fleet: Mapping[str, Any], cloud: Cloud) -> list[FieldError]:
             key = (declared["subscription"].lower(), group.lower(), name.lower())
             try:
                 if key in seen:
-                    raise InvalidField(location, f"declares {group}/{name} a second time; rename one")
+                    raise InvalidField(location, f"declares {group}/{name} a second time: rename one")
                 seen.add(key)
                 errors = add_scale_set({**declared, "name": name}, cloud, location)
             except InvalidField as invalid:

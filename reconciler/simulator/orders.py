@@ -97,7 +97,7 @@ def fault_errors(
     if isinstance(operation, str) and operation not in OPERATIONS:
         near = get_close_matches(operation, OPERATIONS, n=1)
         fix = f"did you mean {near[0]}?" if near else "write the operationId of a supported request"
-        yield FieldError((*location, "operation"), f"{operation!r} is not a known operation; {fix}")
+        yield FieldError((*location, "operation"), f"{operation!r} is not a known operation: {fix}")
     yield from _absent(declared, "scaleSet", location, paths, just_one=False)
 
 
@@ -132,11 +132,11 @@ def _absent(
     if not found:
         problem = f"names the scale set {name!r}, which does not exist"
     elif just_one and len(found) > 1:
-        problem = f"{name!r} matches several scale sets: {', '.join(found[:5])}"
+        problem = f"{name!r} matches several scale sets ({', '.join(found[:5])})"
     else:
         return
     yield FieldError(
-        (*location, field), f"{problem}; write the name of one in the fleet, or group/name if several have it"
+        (*location, field), f"{problem}: write the name of one in the fleet, or group/name if several have it"
     )
 
 

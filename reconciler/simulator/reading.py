@@ -19,7 +19,7 @@ from reconciler.spec.problem import Problem
 from reconciler.spec.text import text_of
 from reconciler.spec.tree import trees
 
-_EMPTY = "the file is empty; write `scaleSets:` with a scale set below it, or `scaleSets: []` for none"
+_EMPTY = "the file is empty: write `scaleSets:` with a scale set below it, or `scaleSets: []` for none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def read(path: str | Path) -> FleetFile:
     problems = list(found.problems)
     for extra in found.documents[1:]:
         problems.append(
-            Problem(extra.root.place, "", "a fleet file has only one document; remove this one and its ---")
+            Problem(extra.root.place, "", "a fleet file has only one document: remove this one and its ---")
         )
     if not found.documents:
         return FleetFile(None, tuple(problems))
@@ -70,7 +70,7 @@ def read(path: str | Path) -> FleetFile:
             Problem(
                 first.place,
                 "",
-                f"{first.value!r} is not a mapping; write `name: value` lines",
+                f"{first.value!r} is not a mapping: write `name: value` lines",
             )
         )
     return FleetFile(first, tuple(problems))

@@ -88,7 +88,7 @@ def attach(scale_set: ScaleSet, machines: Any, location: Location) -> None:
     if machines and not scale_set.is_flexible:
         raise InvalidField(
             location,
-            "applies only to a Flexible scale set; add `orchestration: Flexible`",
+            "applies only to a Flexible scale set: add `orchestration: Flexible`",
         )
     for machine in machines:
         scale_set.attach(machine["name"], image_name(machine["image"]) if "image" in machine else None)
@@ -100,7 +100,7 @@ def member_of(scale_set: ScaleSet, instance_id: str, location: Location) -> Inst
         there = ", ".join(list(scale_set.instances)[:5]) or "none"
         raise InvalidField(
             location,
-            f"names instance {instance_id!r}, which does not exist; the scale set starts with {there}",
+            f"names instance {instance_id!r}, which does not exist: the scale set starts with {there}",
         )
     return found
 
@@ -166,7 +166,7 @@ def _ids(declared: Mapping[str, Any], location: Location) -> Sequence[str]:
         if declared["orchestration"] == "Uniform" and not each.isdecimal():
             raise InvalidField(
                 (*location, "instances", position),
-                f'{each!r} is not the id of an instance; write a number, like "3", or add '
+                f'{each!r} is not the id of an instance: write a number, like "3", or add '
                 "`orchestration: Flexible`",
             )
     return ids
@@ -178,11 +178,11 @@ def _storage(declared: Mapping[str, Any], cloud: Cloud, location: Location) -> d
         if declared["orchestration"] != "Flexible":
             raise InvalidField(
                 (*location, "virtualMachineProfile"),
-                "can be false only for a Flexible scale set; remove this field",
+                "can be false only for a Flexible scale set: remove this field",
             )
         return None
     if "image" not in declared:
-        raise InvalidField(location, "has no image; add `image: publisher:offer:sku:version`, or an id")
+        raise InvalidField(location, "has no image: add `image: publisher:offer:sku:version`, or an id")
     image = image_name(declared["image"])
     if not is_open(image):
         cloud.catalogue.publish(image)
@@ -221,13 +221,13 @@ def _start_activity(
 ) -> None:
     """Start autoscaling and flapping. Errors are added to `found`."""
     if "automaticRepairs" in declared and declared["health"] == "none":
-        fix = "needs a health source; add `health: extension` or `health: probe`"
+        fix = "needs a health source: add `health: extension` or `health: probe`"
         found.append(FieldError((*location, "automaticRepairs"), fix))
     if "autoscale" in declared:
         scaler = declared["autoscale"]
         minimum, maximum = scaler["minimum"], scaler["maximum"]
         if minimum > maximum:
-            fix = f"{minimum} is more than the maximum; write at most {maximum}"
+            fix = f"{minimum} is more than the maximum: write at most {maximum}"
             found.append(FieldError((*location, "autoscale", "minimum"), fix))
         else:
             Autoscale(scale_set, minimum, maximum, time(scaler["every"])).begin()

@@ -34,11 +34,11 @@ def publish_details(details: Mapping[str, Any], catalogue: Catalogue, location: 
     if "excludeFromLatest" in details and kind not in GALLERIES:
         raise InvalidField(
             (*location, "excludeFromLatest"),
-            f"applies only to a version in a gallery, unlike {name}; remove this field",
+            f"applies only to a version in a gallery, unlike {name}: remove this field",
         )
     if "deprecation" in details and kind != "platform":
         raise InvalidField(
-            (*location, "deprecation"), f"applies only to a platform image, unlike {name}; remove this field"
+            (*location, "deprecation"), f"applies only to a platform image, unlike {name}: remove this field"
         )
     catalogue.publish(
         name,

@@ -21,7 +21,7 @@ def duration(text: str) -> timedelta:
     """
     match = DURATION.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is not a duration; write one like 8s, 2m or 0.5s")
+        raise ValueError(f"{text!r} is not a duration: write one like 8s, 2m or 0.5s")
     return timedelta(**{UNITS[match.group(2)]: float(match.group(1))})
 
 

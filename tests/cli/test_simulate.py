@@ -274,17 +274,17 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, s
         ),
         pytest.param(
             "- web",
-            "fleet.yaml:1:1: ['web'] is not a mapping; write `name: value` lines",
+            "fleet.yaml:1:1: ['web'] is not a mapping: write `name: value` lines",
             id="a list of sets",
         ),
         pytest.param(
             "scaleSet: []",
-            "fleet.yaml:1:1: scaleSet is not a known field; did you mean scaleSets?",
+            "fleet.yaml:1:1: scaleSet is not a known field: did you mean scaleSets?",
             id="a misspelt field",
         ),
         pytest.param(
             "scaleSets: [{name: web, image: 'a:b:c:1', mode: Auto}]",
-            "fleet.yaml:1:43: scaleSets[0] (web).mode 'Auto' is not a valid value; did you mean Automatic?",
+            "fleet.yaml:1:43: scaleSets[0] (web).mode 'Auto' is not a valid value: did you mean Automatic?",
             id="an unknown mode",
         ),
     ],
@@ -340,22 +340,22 @@ scaleSets:
         pytest.param(
             MISTAKEN,
             [
-                "fleet.yaml:4:5: scaleSets[0] (web).mode 'Auto' is not a valid value; did you mean Automatic?",
+                "fleet.yaml:4:5: scaleSets[0] (web).mode 'Auto' is not a valid value: did you mean Automatic?",
                 "fleet.yaml:5:5: scaleSets[0] (web).capacity 5000 is more than Azure's limit of 1,000 instances in "
-                "a scale set; write at most 1000",
-                "fleet.yaml:7:17: scaleSets[1] (api).imag is not a known field; did you mean image?",
-                "fleet.yaml:8:1: event is not a known field; did you mean events?",
+                "a scale set: write at most 1000",
+                "fleet.yaml:7:17: scaleSets[1] (api).imag is not a known field: did you mean image?",
+                "fleet.yaml:8:1: event is not a known field: did you mean events?",
             ],
             id="errors of the schema",
         ),
         pytest.param(
             MISPLACED,
             [
-                "fleet.yaml:4:22: scaleSets[0] (web).protected[1] names instance '7', which does not exist; the scale set starts "
+                "fleet.yaml:4:22: scaleSets[0] (web).protected[1] names instance '7', which does not exist: the scale set starts "
                 "with 0, 1",
-                "fleet.yaml:8:5: scaleSets[1] (db).attached applies only to a Flexible scale set; add "
+                "fleet.yaml:8:5: scaleSets[1] (db).attached applies only to a Flexible scale set: add "
                 "`orchestration: Flexible`",
-                "fleet.yaml:9:5: scaleSets[2] (WEB) declares rg/WEB a second time; rename one",
+                "fleet.yaml:9:5: scaleSets[2] (WEB) declares rg/WEB a second time: rename one",
             ],
             id="fields that are inconsistent",
         ),
@@ -367,7 +367,7 @@ scaleSets:
         pytest.param(
             "scaleSets: [{name: web, image: 'a:b:c:1', mode: Auto}]\npage: 0\nscaleSets: []\n",
             [
-                "fleet.yaml:1:43: scaleSets[0] (web).mode 'Auto' is not a valid value; did you mean Automatic?",
+                "fleet.yaml:1:43: scaleSets[0] (web).mode 'Auto' is not a valid value: did you mean Automatic?",
                 "fleet.yaml:2:1: page 0 is not a whole number of at least 1",
                 "fleet.yaml:3:1: scaleSets duplicates the field in line 1: remove one of the two",
             ],
@@ -387,30 +387,30 @@ scaleSets:
                 "fleet.yaml:6:17: scaleSets[1] (api).protected[0] names instance '88', which does not exist",
                 "fleet.yaml:7:22: scaleSets[1] (api).instanceStates[0] names instance '77', which does not exist",
                 "fleet.yaml:8:16: scaleSets[1] (api).flapping[0] names instance '99', which does not exist",
-                "fleet.yaml:9:5: scaleSets[2] (API) declares rg/API a second time; rename one",
-                "fleet.yaml:10:16: scaleSets[3] (db).imag is not a known field; did you mean image?",
+                "fleet.yaml:9:5: scaleSets[2] (API) declares rg/API a second time: rename one",
+                "fleet.yaml:10:16: scaleSets[3] (db).imag is not a known field: did you mean image?",
                 "fleet.yaml:11:11: faults[0].operation 'A_B' is not a known operation",
                 "fleet.yaml:11:27: faults[0].times 0 is not a",
-                "fleet.yaml:12:11: events[0].after 5 has no unit; write 5s",
+                "fleet.yaml:12:11: events[0].after 5 has no unit: write 5s",
                 "fleet.yaml:12:37: events[0].event.evict.scaleSet names the scale set 'nope', which does not exist",
             ],
             id="errors of both kinds",
         ),
         pytest.param(
             "# to do\n",
-            ["fleet.yaml:1:1: the file is empty; write `scaleSets:` with a scale set"],
+            ["fleet.yaml:1:1: the file is empty: write `scaleSets:` with a scale set"],
             id="an empty file",
         ),
         pytest.param(
             "page: 5\n---\npage: 6\n",
-            ["fleet.yaml:3:1: a fleet file has only one document; remove"],
+            ["fleet.yaml:3:1: a fleet file has only one document: remove"],
             id="two documents",
         ),
         pytest.param(
             "faults: [{operation: '*', fault: {malformed: {field: name, value: off}}}]\n",
             [
                 "fleet.yaml:1:60: faults[0].fault.malformed.value off is read as the boolean false by some YAML "
-                "readers; write it plainly, or in quotes"
+                "readers: write it plainly, or in quotes"
             ],
             id="a value of any type",
         ),
@@ -418,11 +418,11 @@ scaleSets:
             "timings: {upgrade: 60, boot: 1:30}\nthrottling: no\nscaleSets:\n  - name: off\n    image: a:b:c:1\n"
             "    instanceStates: [{id: '0', power: off}]\n",
             [
-                "fleet.yaml:1:11: timings.upgrade 60 has no unit; write 60s",
-                "fleet.yaml:1:24: timings.boot 1:30 is read as the number 90; write one like 8s, 2m or 0.5s",
-                "fleet.yaml:2:1: throttling no is a string to some YAML readers; write false",
-                "fleet.yaml:4:5: scaleSets[0].name off is read as the boolean false; write it in quotes",
-                "fleet.yaml:6:32: scaleSets[0].instanceStates[0].power off is read as the boolean false; choose one of",
+                "fleet.yaml:1:11: timings.upgrade 60 has no unit: write 60s",
+                "fleet.yaml:1:24: timings.boot 1:30 is read as the number 90: write one like 8s, 2m or 0.5s",
+                "fleet.yaml:2:1: throttling no is a string to some YAML readers: write false",
+                "fleet.yaml:4:5: scaleSets[0].name off is read as the boolean false: write it in quotes",
+                "fleet.yaml:6:32: scaleSets[0].instanceStates[0].power off is read as the boolean false: choose one of",
             ],
             id="values that YAML readers interpret differently",
         ),

@@ -63,7 +63,7 @@ def test_what_is_left_out_is_counted(fleet: Azure, here: Path) -> None:
     done = snapshot(fleet)
     assert (done.code, names(done)) == (0, ["web"])
     assert done.err == [
-        'left out: odd: the whole scale set: \'9\' is not a zone; write "1", "2" or "3"',
+        'left out: odd: the whole scale set: \'9\' is not a zone: write "1", "2" or "3"',
         "1 scale set, 3 instances; 1 fact left out",
     ]
 

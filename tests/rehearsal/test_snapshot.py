@@ -333,7 +333,7 @@ def test_a_snapshot_says_what_it_leaves_out(described: Json, line: str) -> None:
         pytest.param(
             "zones",
             ["1", "9"],
-            'web: the whole scale set: \'9\' is not a zone; write "1", "2" or "3"',
+            'web: the whole scale set: \'9\' is not a zone: write "1", "2" or "3"',
             id="an unknown zone",
         ),
     ],

@@ -19,7 +19,7 @@ def load(description: Any) -> Simulator:
 
 
 GALLERY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/g/images/i/versions/1.0.0"
-LIMIT = "is more than Azure's limit of 1,000 instances in a scale set; write at most 1000"
+LIMIT = "is more than Azure's limit of 1,000 instances in a scale set: write at most 1000"
 # Fields of a scale set, the error of each, and a name for the test.
 INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"capacity": 100000000}, f"capacity 100000000 {LIMIT}", "a capacity beyond the limit"),
@@ -35,42 +35,42 @@ INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
         "six fault domains",
     ),
     ({"placementGroupSize": 101}, "placementGroupSize 101 is more than Azure's", "a large placement group"),
-    ({"instances": ["0", "0"]}, "instances '0' is listed twice; remove one", "a duplicate instance"),
+    ({"instances": ["0", "0"]}, "instances '0' is listed twice: remove one", "a duplicate instance"),
     (
         {"instances": ["a"]},
-        "instances[0] 'a' is not the id of an instance; write a number",
+        "instances[0] 'a' is not the id of an instance: write a number",
         "a name for an id",
     ),
     (
         {"orchestration": "Flexible", "instances": ["a b"]},
-        "instances[0] 'a b' is not the id of an instance; write a number, like \"3\", or in a Flexible scale set",
+        "instances[0] 'a b' is not the id of an instance: write a number, like \"3\", or in a Flexible scale set",
         "a name that no machine can have",
     ),
     (
         {"placements": [{"id": "20", "zone": "1"}]},
-        "placements[0] names instance '20', which does not exist; the scale set starts with 0",
+        "placements[0] names instance '20', which does not exist: the scale set starts with 0",
         "a placement of an unknown instance",
     ),
-    ({"zones": ["1", "1"]}, "zones '1' is listed twice; remove one", "a duplicate zone"),
-    ({"zones": ["7"]}, 'zones[0] \'7\' is not a zone; write "1", "2" or "3"', "an unknown zone"),
+    ({"zones": ["1", "1"]}, "zones '1' is listed twice: remove one", "a duplicate zone"),
+    ({"zones": ["7"]}, 'zones[0] \'7\' is not a zone: write "1", "2" or "3"', "an unknown zone"),
     (
         {"instances": ["0", "1"], "capacity": 2},
-        "capacity conflicts with instances, which sets the capacity; remove one of the two",
+        "capacity conflicts with instances, which sets the capacity: remove one of the two",
         "instances and a capacity",
     ),
     (
         {"evictionPolicy": "Delete"},
-        "evictionPolicy applies only to a Spot scale set; add `spot: true`, or remove it",
+        "evictionPolicy applies only to a Spot scale set: add `spot: true`, or remove it",
         "an eviction policy without spot",
     ),
-    ({"zones": [1]}, "zones[0] 1 is not a string; write it in quotes", "a zone that is a number"),
+    ({"zones": [1]}, "zones[0] 1 is not a string: write it in quotes", "a zone that is a number"),
     (
         {"protected": ["0", "0"]},
-        "protected '0' is listed twice; remove one",
+        "protected '0' is listed twice: remove one",
         "a duplicate protected instance",
     ),
-    ({"spot": "no"}, "spot 'no' is not a boolean; write true or false", "a spot flag that is not a boolean"),
-    ({"location": 5}, "location 5 is not a string; write it in quotes", "a location that is not a string"),
+    ({"spot": "no"}, "spot 'no' is not a boolean: write true or false", "a spot flag that is not a boolean"),
+    ({"location": 5}, "location 5 is not a string: write it in quotes", "a location that is not a string"),
     (
         {"securityType": "trusted"},
         "securityType 'trusted' is not a valid value",
@@ -78,34 +78,34 @@ INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
     ),
     (
         {"subscription": "banana"},
-        "subscription 'banana' is not a GUID; write one like 1111",
+        "subscription 'banana' is not a GUID: write one like 1111",
         "an invalid GUID",
     ),
     (
         {"extensions": [{"name": "a"}]},
-        "extensions[0] has no publisher; it needs name,",
+        "extensions[0] has no publisher: it needs name,",
         "an incomplete extension",
     ),
-    ({"image": {"id": "base"}}, "image.id 'base' is not the id of an image; write", "an invalid image id"),
-    ({"image": {}}, "image is empty; write one of platform, id, vhd", "an image without fields"),
+    ({"image": {"id": "base"}}, "image.id 'base' is not the id of an image: write", "an invalid image id"),
+    ({"image": {}}, "image is empty: write one of platform, id, vhd", "an image without fields"),
     (
         {"image": "a::c:1"},
-        "image 'a::c:1' is not an image; write publisher:offer:sku:version",
+        "image 'a::c:1' is not an image: write publisher:offer:sku:version",
         "a platform image without an offer",
     ),
     (
         {"autoscale": {"minimum": 5, "maximum": 2, "every": "1m"}},
-        "autoscale.minimum 5 is more than the maximum; write at most 2",
+        "autoscale.minimum 5 is more than the maximum: write at most 2",
         "an autoscaler with a minimum above its maximum",
     ),
     (
         {"autoscale": {"minimum": 5}},
-        "autoscale has no maximum; it needs minimum,",
+        "autoscale has no maximum: it needs minimum,",
         "an incomplete autoscaler",
     ),
     (
         {"autoscale": {"minimum": 1, "maximum": 2, "every": "0s"}},
-        "autoscale.every '0s' is not a positive duration; write one like 10m",
+        "autoscale.every '0s' is not a positive duration: write one like 10m",
         "an autoscaler with an interval of zero",
     ),
     (
@@ -115,17 +115,17 @@ INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
     ),
     (
         {"automaticRepairs": {"grace": "10m"}},
-        "automaticRepairs needs a health source; add `health: extension` or `health: probe`",
+        "automaticRepairs needs a health source: add `health: extension` or `health: probe`",
         "automatic repairs without a health source",
     ),
     (
         {"health": "probe", "automaticRepairs": {"action": "Replace"}},
-        "automaticRepairs.action 'Replace' is not a valid value; did you mean replace?",
+        "automaticRepairs.action 'Replace' is not a valid value: did you mean replace?",
         "an unknown repair action",
     ),
     (
         {"image": {"id": GALLERY, "vhd": "https://a/b.vhd"}},
-        "image has more than one field; write one of platform, id, vhd",
+        "image has more than one field: write one of platform, id, vhd",
         "an image with two kinds",
     ),
     (
@@ -140,17 +140,17 @@ INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
     ),
     (
         {"virtualMachineProfile": False},
-        "virtualMachineProfile can be false only for a Flexible scale set; remove this field",
+        "virtualMachineProfile can be false only for a Flexible scale set: remove this field",
         "a Uniform set without a profile",
     ),
     (
         {"attached": [{"name": "sql-1"}]},
-        "attached applies only to a Flexible scale set; add `orchestration: Flexible`",
+        "attached applies only to a Flexible scale set: add `orchestration: Flexible`",
         "machines attached to a Uniform set",
     ),
     (
         {"spotRestore": "soon"},
-        "spotRestore 'soon' is not a duration; write one like 8s",
+        "spotRestore 'soon' is not a duration: write one like 8s",
         "a value that is not a duration",
     ),
 )
@@ -160,31 +160,31 @@ INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
     "fleet_file, message",
     [
         pytest.param(
-            {"scaleset": []}, "scaleset is not a known field; did you mean scaleSets?", id="an unknown field"
+            {"scaleset": []}, "scaleset is not a known field: did you mean scaleSets?", id="an unknown field"
         ),
         pytest.param(
             {"timings": {"boot": "20"}},
-            "timings.boot '20' has no unit; write 20s",
+            "timings.boot '20' has no unit: write 20s",
             id="a duration without a unit",
         ),
         pytest.param({"page": 0}, "page 0 is not a whole number of at least 1", id="a page size of zero"),
         pytest.param(
             {"scaleSets": {"name": "web"}},
-            "is not a list; begin each entry with `- `",
+            "is not a list: begin each entry with `- `",
             id="scale sets that are not a list",
         ),
         pytest.param(
             {"scaleSets": ["web"]}, "scaleSets[0] 'web' is not a mapping", id="a fleet that is not a mapping"
         ),
-        pytest.param({"scaleSets": [{}]}, "scaleSets[0] has no name; add `name: web`", id="a missing name"),
+        pytest.param({"scaleSets": [{}]}, "scaleSets[0] has no name: add `name: web`", id="a missing name"),
         pytest.param(
             {"scaleSets": [{"name": "web"}]},
-            "scaleSets[0] (web) has no image; add `image: publisher:offer:sku:version`, or an id",
+            "scaleSets[0] (web) has no image: add `image: publisher:offer:sku:version`, or an id",
             id="a missing image",
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": OLD, "mode": "manual"}]},
-            "scaleSets[0] (web).mode 'manual' is not a valid value; did you mean Manual?",
+            "scaleSets[0] (web).mode 'manual' is not a valid value: did you mean Manual?",
             id="an unknown mode",
         ),
         pytest.param(
@@ -194,7 +194,7 @@ INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": "ubuntu"}]},
-            "scaleSets[0] (web).image 'ubuntu' is not an image; write publisher:offer:sku:version",
+            "scaleSets[0] (web).image 'ubuntu' is not an image: write publisher:offer:sku:version",
             id="an invalid image name",
         ),
         pytest.param(
@@ -204,30 +204,30 @@ INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": OLD, "capacity": 2, "protected": ["9"]}]},
-            "scaleSets[0] (web).protected[0] names instance '9', which does not exist; the scale set starts with 0, 1",
+            "scaleSets[0] (web).protected[0] names instance '9', which does not exist: the scale set starts with 0, 1",
             id="an unknown instance",
         ),
         pytest.param(
             {"images": {"bad": [{"image": OLD, "boots": "slowly"}]}},
-            "images.bad[0].boots 'slowly' is not a valid value; choose one of well, unhealthy, silent, fails",
+            "images.bad[0].boots 'slowly' is not a valid value: choose one of well, unhealthy, silent, fails",
             id="an unknown value of boots",
         ),
         pytest.param(
             {"images": {"platform": [{"publisher": "C", "offer": "o", "sku": "s", "versions": 5}]}},
-            "images.platform[0].versions 5 is not a list; begin each entry with `- `",
+            "images.platform[0].versions 5 is not a list: begin each entry with `- `",
             id="versions that are not a list",
         ),
         *(
             pytest.param(
                 {"scaleSets": [{"name": "web", "image": OLD, name: 5}]},
-                f"scaleSets[0] (web).{name} 5 is not a list; begin each entry with `- `",
+                f"scaleSets[0] (web).{name} 5 is not a list: begin each entry with `- `",
                 id=f"{name} that are not a list",
             )
             for name in ("zones", "instances", "protected")
         ),
         pytest.param(
             {"scaleSets": [{"name": ["a"], "image": OLD}]},
-            "scaleSets[0].name ['a'] is not a name that Azure accepts; write letters, digits,",
+            "scaleSets[0].name ['a'] is not a name that Azure accepts: write letters, digits,",
             id="a name that is not a string",
         ),
         *(
@@ -240,52 +240,52 @@ INVALID_FIELDS: tuple[tuple[dict[str, Any], str, str], ...] = (
         ),
         pytest.param(
             {"subscription": "banana", "scaleSets": [{"name": "web", "image": OLD}]},
-            "subscription 'banana' is not a GUID; write one like 1111",
+            "subscription 'banana' is not a GUID: write one like 1111",
             id="an invalid subscription",
         ),
         pytest.param(
             {"throttling": "no"},
-            "throttling 'no' is not a boolean; write true or false",
+            "throttling 'no' is not a boolean: write true or false",
             id="a throttling flag that is not a boolean",
         ),
         pytest.param(
             {"fixedImageFields": ["version"]},
-            "fixedImageFields[0] 'version' is not a valid value; choose one of publisher, offer, sku",
+            "fixedImageFields[0] 'version' is not a valid value: choose one of publisher, offer, sku",
             id="a version that is not latest",
         ),
         pytest.param(
             {"images": {"platform": [{"publisher": "C", "offer": "o", "sku": "s", "versions": [1.10]}]}},
-            "images.platform[0].versions[0] 1.1 is not a string; write it in quotes",
+            "images.platform[0].versions[0] 1.1 is not a string: write it in quotes",
             id="a version that is a number",
         ),
         pytest.param(
             {"images": {"platform": [{"publisher": "C:o", "offer": "o", "sku": "s", "versions": ["1"]}]}},
-            "images.platform[0].publisher 'C:o' is not a part of an image's name; write it as text without colons",
+            "images.platform[0].publisher 'C:o' is not a part of an image's name: write it as text without colons",
             id="a publisher with a colon",
         ),
         pytest.param(
             {"images": {"ids": [5]}},
-            "images.ids[0] 5 is not an image; write publisher:offer:sku:version, an id, or the address",
+            "images.ids[0] 5 is not an image: write publisher:offer:sku:version, an id, or the address",
             id="a number in the list of image ids",
         ),
         pytest.param(
             {"scaleSets": [{"name": "web", "image": OLD}, {"name": "WEB", "image": OLD}]},
-            "scaleSets[1] (WEB) declares rg/WEB a second time; rename one",
+            "scaleSets[1] (WEB) declares rg/WEB a second time: rename one",
             id="two scale sets of one name",
         ),
         pytest.param(
             {"scaleSets": [{"name": "", "image": OLD}]},
-            "scaleSets[0].name '' is empty; write a name",
+            "scaleSets[0].name '' is empty: write a name",
             id="an empty name",
         ),
         pytest.param(
             {"scaleSets": [{"name": "a b/c", "image": OLD}]},
-            "scaleSets[0] (a b/c).name 'a b/c' is not a name that Azure accepts; write letters, digits,",
+            "scaleSets[0] (a b/c).name 'a b/c' is not a name that Azure accepts: write letters, digits,",
             id="a name that Azure rejects",
         ),
         pytest.param(
             {"scaleSets": [{"name": "w" * 76, "count": 2, "image": OLD}]},
-            "is too long for the suffix -0000; write at most 75 characters",
+            "is too long for the suffix -0000: write at most 75 characters",
             id="a name too long for its numbers",
         ),
         pytest.param(

@@ -375,26 +375,26 @@ def test_writing_a_definition_again_makes_instances_out_of_date(start: Start) ->
     [
         pytest.param(
             {"image": OLD, "excludeFromLatest": True},
-            f"images.details[0].excludeFromLatest applies only to a version in a gallery, unlike {OLD}; remove this field",
+            f"images.details[0].excludeFromLatest applies only to a version in a gallery, unlike {OLD}: remove this field",
             id="a platform image that is excluded",
         ),
         pytest.param(
             {"image": MANAGED, "deprecation": "Deprecated"},
-            f"images.details[0].deprecation applies only to a platform image, unlike {MANAGED}; remove this field",
+            f"images.details[0].deprecation applies only to a platform image, unlike {MANAGED}: remove this field",
             id="a managed image that is deprecated",
         ),
         pytest.param(
             {"image": OLD, "deprecation": "deprecated"},
-            "images.details[0].deprecation 'deprecated' is not a valid value; did you mean Deprecated?",
+            "images.details[0].deprecation 'deprecated' is not a valid value: did you mean Deprecated?",
             id="an unknown deprecation state",
         ),
         pytest.param(
             {"image": GALLERY, "excludeFromLatest": "no"},
-            "images.details[0].excludeFromLatest 'no' is not a boolean; write true or false",
+            "images.details[0].excludeFromLatest 'no' is not a boolean: write true or false",
             id="an exclusion that is not a boolean",
         ),
         pytest.param(
-            {"regions": []}, "images.details[0] has no image; add `image: ", id="details without an image"
+            {"regions": []}, "images.details[0] has no image: add `image: ", id="details without an image"
         ),
     ],
 )

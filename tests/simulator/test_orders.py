@@ -92,36 +92,36 @@ def test_every_fault_except_an_error_by_name_is_in_the_schema() -> None:
     [
         pytest.param(
             {"faults": [{"operation": "VirtualMachineScaleSets_Updat", "fault": CONFLICT}]},
-            "faults[0].operation 'VirtualMachineScaleSets_Updat' is not a known operation; did you mean "
+            "faults[0].operation 'VirtualMachineScaleSets_Updat' is not a known operation: did you mean "
             "VirtualMachineScaleSets_Update?",
             id="an unknown operation",
         ),
         pytest.param(
             {"events": [{"after": "1m", "event": {"evict": {"scaleSet": "wev", "id": "0"}}}]},
-            "events[0].event.evict.scaleSet names the scale set 'wev', which does not exist; write the name of one in the "
+            "events[0].event.evict.scaleSet names the scale set 'wev', which does not exist: write the name of one in the "
             "fleet, or group/name if several have it",
             id="an event of an unknown scale set",
         ),
         pytest.param(
             {"faults": [{"operation": "*", "scaleSet": "wev", "fault": CONFLICT}]},
-            "faults[0].scaleSet names the scale set 'wev', which does not exist; write the name of one in the fleet, or group/name if "
+            "faults[0].scaleSet names the scale set 'wev', which does not exist: write the name of one in the fleet, or group/name if "
             "several have it",
             id="a fault of an unknown scale set",
         ),
         pytest.param(
             {"events": [{"after": "1m", "event": {"publish": {"image": NEW, "excludeFromLatest": True}}}]},
-            f"events[0].event.publish.excludeFromLatest applies only to a version in a gallery, unlike {NEW}; remove this field",
+            f"events[0].event.publish.excludeFromLatest applies only to a version in a gallery, unlike {NEW}: remove this field",
             id="an event with a property that the image cannot have",
         ),
         pytest.param(
             {"events": [{"after": "1m", "event": {"fault": {"operation": "A_B", "fault": CONFLICT}}}]},
-            "events[0].event.fault.operation 'A_B' is not a known operation; write the operationId of a "
+            "events[0].event.fault.operation 'A_B' is not a known operation: write the operationId of a "
             "supported request",
             id="an event with a fault of an unknown operation",
         ),
         pytest.param(
             {"events": [{"after": "1m", "event": {}}]},
-            "events[0].event is empty; write one of publish, withdraw, evict, scaleSet, fault",
+            "events[0].event is empty: write one of publish, withdraw, evict, scaleSet, fault",
             id="an empty event",
         ),
     ],

@@ -152,23 +152,23 @@ def test_permissions_on_a_missing_resource_are_404(start: Start, scope: str) -> 
     [
         pytest.param(
             {"actions": ["banana"]},
-            "permissions.actions[0] 'banana' is not an action; write it as "
+            "permissions.actions[0] 'banana' is not an action: write it as "
             "Microsoft.Compute/virtualMachineScaleSets/read, with * for any part",
             id="a word that is not an action",
         ),
         pytest.param(
             {"notActions": ["*", 3]},
-            "permissions.notActions[1] 3 is not an action; write it as Microsoft.Compute/virtualMachineScaleSets/read, with * for any part",
+            "permissions.notActions[1] 3 is not an action: write it as Microsoft.Compute/virtualMachineScaleSets/read, with * for any part",
             id="a number",
         ),
         pytest.param(
             {"actions": "*"},
-            "permissions.actions '*' is not a list; begin each entry with `- `",
+            "permissions.actions '*' is not a list: begin each entry with `- `",
             id="actions that are not a list",
         ),
         pytest.param(
             {"action": ["*"]},
-            "permissions.action is not a known field; did you mean actions?",
+            "permissions.action is not a known field: did you mean actions?",
             id="a misspelt field",
         ),
     ],

@@ -56,7 +56,7 @@ class Probes:
     def _readyz(self) -> Response:
         sweep = self._store.last_sweep
         if sweep is None:
-            return Response(HTTPStatus.SERVICE_UNAVAILABLE, b"the first sweep has not ended yet\n")
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, b"the first sweep has not finished yet\n")
         if not self._store.states() and sweep.errors:
             return Response(HTTPStatus.SERVICE_UNAVAILABLE, "\n".join((*sweep.errors, "")).encode())
         return Response(HTTPStatus.OK, b"ok\n")

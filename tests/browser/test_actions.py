@@ -52,7 +52,7 @@ def test_a_reader_signs_in_pauses_and_resumes(signed_in: Page, tmp_path: Path) -
         expect(page.locator("#why")).to_contain_text("AwaitingApproval", timeout=PATIENCE)
         expect(page.get_by_text("Signed in as ada@example.com")).to_be_visible()
         expect(page.get_by_role("link", name="Approve this image")).not_to_be_visible()
-        page.get_by_role("link", name="Stop it here").click()
+        page.get_by_role("link", name="Pause this scale set").click()
         expect(page.get_by_role("heading", name="Pause web?")).to_be_visible()
         page.get_by_label("Reason").fill("checkout is down")
         page.get_by_role("button", name="Pause web").click()
@@ -61,7 +61,7 @@ def test_a_reader_signs_in_pauses_and_resumes(signed_in: Page, tmp_path: Path) -
         pause = pause_in(served.simulator.scale_set("web").tags)
         assert pause
         assert pause.by == "ada@example.com"
-        page.get_by_role("link", name="Continue it").click()
+        page.get_by_role("link", name="Resume this scale set").click()
         page.get_by_role("button", name="Resume web").click()
         expect(page.locator("#notice")).to_contain_text("web: resumed")
         expect(page.locator("#why")).to_contain_text("AwaitingApproval", timeout=PATIENCE)

@@ -33,7 +33,7 @@ def test_a_rollout_is_followed_to_its_end(page: Page, tmp_path: Path) -> None:
         write_specs(tmp_path / "specs", spec())
         with daemon(served, tmp_path).started() as running:
             page.goto(f"{running.url}/scale-sets/web")
-            away = re.compile(r"\d of 2 up to date, 2 away")
+            away = re.compile(r"\d of 2 up to date, 2 unavailable")
             expect(page.get_by_text(away).first).to_be_visible(timeout=PATIENCE)
             expect(page.locator("#why")).to_contain_text("UpToDate", timeout=PATIENCE)
             expect(page.locator("#history")).to_contain_text("Succeeded", timeout=PATIENCE)
@@ -62,7 +62,7 @@ def test_a_halt_by_a_bad_image_is_explained(page: Page, tmp_path: Path) -> None:
             row = page.get_by_role("row", name="web")
             expect(row).to_contain_text(re.compile("Failing|Stalled"), timeout=3 * PATIENCE)
             expect(row).to_contain_text("HealthCheckFailed")
-            expect(page.locator("#headline")).to_contain_text(re.compile(r"Standing still\s*1"))
+            expect(page.locator("#headline")).to_contain_text(re.compile(r"Needs attention\s*1"))
             row.get_by_role("link", name="web").click()
             expect(page.locator(".map .i-h-unhealthy").first).to_be_visible(timeout=PATIENCE)
             expect(page.locator("#why")).to_contain_text("What ends it")

@@ -32,12 +32,12 @@ def lines(store: Store, name: str, width: int | None = None) -> list[str]:
 def test_a_row_is_an_update_domain_and_a_column_a_fault_domain() -> None:
     assert lines(varied(), "checkout-api") == [
         "",
-        "                                            fault domain 0  fault domain 1  fault domain 2",
-        "update domain 0  8 of 8 up to date           a  a  a         a  a  a         a  a",
-        "update domain 1  8 of 8 up to date           a  a  a         a  a  a         a* a",
-        "update domain 2  0 of 8 up to date, 8 away  ~b ~b ~b        ~b ~b ~b        ~b ~b",
-        "update domain 3  0 of 8 up to date           b  b  b         b  b  b         b  b",
-        "update domain 4  0 of 8 up to date, 1 away   b  b  b         b  b  b        _b  b",
+        "                                                   fault domain 0  fault domain 1  fault domain 2",
+        "update domain 0  8 of 8 up to date                  a  a  a         a  a  a         a  a",
+        "update domain 1  8 of 8 up to date                  a  a  a         a  a  a         a* a",
+        "update domain 2  0 of 8 up to date, 8 unavailable  ~b ~b ~b        ~b ~b ~b        ~b ~b",
+        "update domain 3  0 of 8 up to date                  b  b  b         b  b  b         b  b",
+        "update domain 4  0 of 8 up to date, 1 unavailable   b  b  b         b  b  b        _b  b",
         "",
         "a 24.04.202601140 (declared): 16   b 24.04.202601010: 24",
         "a letter is an image; ~ in transition  ! unhealthy  _ deallocated  x being deleted  * protected",
@@ -46,8 +46,8 @@ def test_a_row_is_an_update_domain_and_a_column_a_fault_domain() -> None:
 
 def test_a_zone_is_a_column() -> None:
     assert lines(varied(), "checkout-worker")[1:3] == [
-        "                                       zone 1              zone 2              zone 3",
-        "instances  6 of 18 up to date, 2 away   a  a  b  b  b  b   !a !a  b  b  b  b    a  a  b  b  b  b",
+        "                                              zone 1              zone 2              zone 3",
+        "instances  6 of 18 up to date, 2 unavailable   a  a  b  b  b  b   !a !a  b  b  b  b    a  a  b  b  b  b",
     ]
 
 
@@ -88,7 +88,7 @@ def test_watching_one_scale_set_shows_its_heat_map() -> None:
         Window(command("status", "checkout-api", "--watch", "--server", url), bare(), (118, 24)) as window,
     ):
         picture = window.picture(lambda found: any("fault domain 2" in each for each in found))
-    assert any("update domain 2  0 of 8 up to date, 8 away  ~b ~b ~b" in each for each in picture)
+    assert any("update domain 2  0 of 8 up to date, 8 unavailable  ~b ~b ~b" in each for each in picture)
 
 
 def texts(svg: str) -> str:
@@ -132,7 +132,7 @@ def test_a_report_needs_no_other_file(tmp_path: Path, names: list[str], fact: st
     assert (done.code, done.out, done.err) == (0, [], [])
     written = (tmp_path / "out.html").read_text()
     assert fact in written
-    assert "A copy as of 5 Jan 09:00 UTC" in written
+    assert "Copy as of 5 Jan 09:00 UTC" in written
     found = Addresses(written)
     assert [each for each in found.found if each and not each.startswith("#")] == []
     assert "script" not in found.tags

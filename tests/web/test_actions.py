@@ -189,7 +189,7 @@ def test_a_version_that_nobody_is_shown_cannot_be_confirmed(action: str) -> None
     site = Site(fleet(exact=replace(NEW, version="latest")))
     for answer in (site.get(path), site.post(path, {})):
         assert answer.status_code == 409
-        assert "its version is not known yet; try again once " in answer.text
+        assert "its version is not known yet; the daemon resolves latest" in answer.text
         assert "<form" not in answer.text
     assert site.acts.done == []
 
@@ -290,8 +290,8 @@ def test_a_permission_is_for_one_action() -> None:
 @pytest.mark.parametrize(
     "reason, error",
     [
-        pytest.param("", "write why", id="none"),
-        pytest.param("  ", "write why", id="spaces"),
+        pytest.param("", "enter a reason", id="none"),
+        pytest.param("  ", "enter a reason", id="spaces"),
         pytest.param("x" * 200, "too long", id="one that no tag holds"),
         pytest.param(";" * 60, "too long", id="one that no tag holds once it is escaped"),
     ],
@@ -327,7 +327,7 @@ def test_what_is_not_our_form_does_nothing(headers: Mapping[str, str], content: 
     site = Site()
     answer = site.client.post(PAUSE, content=content, headers={**ADA, **SAME_SITE, **headers})
     assert answer.status_code == 400
-    assert "this is not the form of the page" in answer.text
+    assert "the request was not sent by the form on this page" in answer.text
     assert site.acts.done == []
 
 
@@ -442,9 +442,9 @@ def said(site: Site, path: str) -> str:
 
 def test_a_form_says_what_it_will_do() -> None:
     site = Site()
-    assert "Pause web? Nothing is written to web until somebody resumes it." in said(site, PAUSE)
+    assert "Pause web? No changes are made to web until someone resumes it." in said(site, PAUSE)
     assert "As last counted, 16 of 40 instances are up to date." in said(site, PAUSE)
-    assert "24.04.202601140 is approved, and no other image." in said(site, EVERY[2])
+    assert "Only 24.04.202601140 is approved." in said(site, EVERY[2])
     assert "The rollout of 40 instances begins." in said(site, EVERY[2])
     assert "because the Fleet names no spec.pauseTag" in said(site, "/actions/pause")
 
@@ -545,14 +545,14 @@ def test_a_pick_is_shown_and_the_form_says_that_another_replaces_it() -> None:
 
 
 def test_a_notice_is_shown_to_the_person_who_acted() -> None:
-    result = ActResult(("this daemon begins no further write",), ("web: Azure returned a refusal",))
+    result = ActResult(("this daemon starts no further writes",), ("web: Azure returned a refusal",))
     site = Site(acts=Acted(result=result))
     address = site.act("/actions/pause").headers["location"]
     assert address.startswith("/?notice=")
     shown = site.get(address).text
     assert "<b>Pause the whole fleet</b>" in shown
     assert "Not done:</b> web: Azure returned a refusal" in shown
-    assert "this daemon begins no further write" in shown
+    assert "this daemon starts no further writes" in shown
     assert 'data-page="/"' in shown, "the page itself has no notice"
     assert 'id="notice"' not in site.get(address, {USER: "bob@example.com", GROUPS: "sre"}).text
     assert 'id="notice"' not in site.get(address, {}).text
@@ -603,7 +603,7 @@ def test_a_hostile_text_on_a_form_is_a_text(action: str) -> None:
 
 def test_each_act_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "reconciler")
-    result = ActResult(("this daemon begins no further write",), ("web: refused",))
+    result = ActResult(("this daemon starts no further writes",), ("web: refused",))
     Site(acts=Acted(result=result)).act("/actions/pause")
     Site().act(PAUSE)
     site = Site()
@@ -620,7 +620,7 @@ def test_each_act_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> No
         ("warning", "ada@example.com", "pause", "web", "refused"),
     ]
     assert lines[0]["msg"] == (
-        "ada@example.com on the page: pause the fleet: partial: web: refused; this daemon begins no further write"
+        "ada@example.com on the page: pause the fleet: partial: web: refused; this daemon starts no further writes"
     )
 
 
@@ -633,7 +633,7 @@ def test_a_large_fleet_is_paused_with_how_long_that_takes() -> None:
 
 def test_the_pause_tag_of_the_fleet_is_named() -> None:
     shown = said(Site(fleet(pause_tag=PauseTag(SUBSCRIPTION, "shop"))), "/actions/pause")
-    assert "1 scale set, with those that are declared later." in shown
+    assert "(1 scale set, and any declared later)" in shown
     assert "is written to the resource group shop." in shown
 
 

@@ -97,9 +97,9 @@ def test_the_five_answers_are_on_the_fleet_page_or_one_click_away() -> None:
     fleet = get(varied(), "/")
     answers = headline(fleet)
     assert "Behind 7 of 21" in answers
-    assert "Standing still 2" in answers
-    assert "Safe now 20 of 21 not known of queue" in answers
-    assert "not known of queue Standing still" in answers
+    assert "Needs attention 2" in answers
+    assert "Safe now 20 of 21 unknown for queue" in answers
+    assert "unknown for queue Needs attention" in answers
     assert "Done 5 Jan 11:50 UTC" in answers
     for link in ("/?behind=1", "/scale-sets/checkout-worker", f"/changes/{COMMIT}"):
         assert f'href="{link}"' in fleet
@@ -120,8 +120,8 @@ def only(store: Store, *names: str) -> Store:
 @pytest.mark.parametrize(
     ("names", "answers"),
     [
-        pytest.param(["queue"], ["Behind unknown not known of queue", "Safe now unknown not known", "Done unknown not known"], id="all are unknown"),
-        pytest.param(["queue", "canary"], ["Behind 0 of the 1 observed not known of queue", "Safe now 1 of 2 not known of queue", "Done unknown not known"], id="one is unknown"),
+        pytest.param(["queue"], ["Behind unknown unknown for queue", "Safe now unknown unknown for", "Done unknown unknown for"], id="all are unknown"),
+        pytest.param(["queue", "canary"], ["Behind 0 of the 1 observed unknown for queue", "Safe now 1 of 2 unknown for queue", "Done unknown unknown for"], id="one is unknown"),
         pytest.param(["canary"], ["Behind 0 of 1 all", "Safe now yes", "Done now"], id="none is unknown"),
     ],
 )  # fmt: skip
@@ -142,7 +142,7 @@ def test_an_overdue_forecast_is_no_time_of_an_end() -> None:
     later = NOW + timedelta(hours=1)
     site = PageSite(only(varied(), "checkout-api"), lambda: later)
     pages = TestClient(Starlette(routes=site.routes))
-    assert "Done unknown checkout-api wait" in headline(pages.get("/").text)
+    assert "Done unknown end unknown for checkout-api" in headline(pages.get("/").text)
     assert Reader(pages.get("/scale-sets/checkout-api").text).text.count("overdue since 5 Jan 09:20 UTC") == 2
 
 
@@ -254,9 +254,9 @@ def test_the_heat_map_has_a_row_for_each_update_domain_and_a_column_for_each_fau
     assert rows == [
         ("update domain 0", "8 of 8 up to date"),
         ("update domain 1", "8 of 8 up to date"),
-        ("update domain 2", "0 of 8 up to date, 8 away"),
+        ("update domain 2", "0 of 8 up to date, 8 unavailable"),
         ("update domain 3", "0 of 8 up to date"),
-        ("update domain 4", "0 of 8 up to date, 1 away"),
+        ("update domain 4", "0 of 8 up to date, 1 unavailable"),
     ]
     labels = re.findall(r'<li tabindex="-1" title="([^"]+)"', page)
     assert len(labels) == 40
@@ -336,7 +336,7 @@ def test_a_commit_may_be_named_by_its_beginning() -> None:
 
 
 def test_a_fleet_before_its_first_sweep() -> None:
-    assert "first sweep has not ended" in get(Store(), "/")
+    assert "first sweep has not finished" in get(Store(), "/")
 
 
 class Standby(Alone):
@@ -375,7 +375,7 @@ def test_a_standby_that_has_read_nothing_names_the_leader() -> None:
     store.leadership = Standby()
     page = get(store, "/")
     assert "This replica stands by: replica-1 leads." in page
-    assert "first sweep has not ended" not in page
+    assert "first sweep has not finished" not in page
 
 
 def test_a_page_follows_the_leadership() -> None:

@@ -195,7 +195,7 @@ ABRUPTLY = struct.pack("ii", 1, 0)  # SO_LINGER of no time: closing resets the c
             SECOND,
             "/readyz",
             503,
-            "the first sweep has not ended yet\n",
+            "the first sweep has not finished yet\n",
             id="not ready before the first sweep",
         ),
         pytest.param(

@@ -48,22 +48,22 @@ def test_what_a_trusted_proxy_says(
     [
         pytest.param(
             [ADA, (ADA[0], b"bob")],
-            "2 headers X-Forwarded-Email were sent, so that of the proxy is unknown",
+            "2 X-Forwarded-Email headers were sent, so it is unknown which one the proxy set",
             id="two users",
         ),
         pytest.param(
             [ADA, ADA],
-            "2 headers X-Forwarded-Email were sent, so that of the proxy is unknown",
+            "2 X-Forwarded-Email headers were sent, so it is unknown which one the proxy set",
             id="one twice",
         ),
         pytest.param(
             [ADA, (ADA[0], b"")],
-            "2 headers X-Forwarded-Email were sent, so that of the proxy is unknown",
+            "2 X-Forwarded-Email headers were sent, so it is unknown which one the proxy set",
             id="a second one that is empty",
         ),
         pytest.param(
             [ADA, (b"x-forwarded-groups", b"dev"), (b"x-forwarded-groups", b"sre")],
-            "2 headers X-Forwarded-Groups were sent, so that of the proxy is unknown",
+            "2 X-Forwarded-Groups headers were sent, so it is unknown which one the proxy set",
             id="two headers of groups",
         ),
         pytest.param(
@@ -107,7 +107,7 @@ def test_a_proxy_is_known_by_its_address(peer: str) -> None:
 def test_a_header_from_elsewhere_counts_for_nothing(peer: str) -> None:
     found = visitor(ADA, (b"x-forwarded-for", PROXY.encode()), peer=peer)
     assert (found.name, found.groups) == ("", frozenset())
-    assert found.note == f"X-Forwarded-Email came from {peer}, which is no address of --page-proxy"
+    assert found.note == f"X-Forwarded-Email came from {peer}, which is not an address in --page-proxy"
     assert visitor((b"x-forwarded-for", PROXY.encode()), peer=peer) == Visitor()
 
 

@@ -50,8 +50,8 @@ _LONGEST_PLACE = 200  # characters
 _THREADS = 4  # that act at once: each waits for Azure
 _FORM = "application/x-www-form-urlencoded"
 _STALE = (
-    "this form is no longer valid: it was made for someone else, it is more than an hour old, what it shows "
-    "has changed, or the daemon has restarted; read it again"
+    "this form is no longer valid: it belongs to another user, is out of date or more than an hour old, or "
+    "the daemon has restarted; check it and confirm again"
 )
 
 
@@ -170,14 +170,16 @@ class Actions:
         is_short = length.isascii() and length.isdigit() and int(length) <= _MOST_BYTES
         if not is_short or request.headers.get("content-type") != _FORM:
             response = self._refuse(
-                request, asked, "this is not the form of the page", HTTPStatus.BAD_REQUEST
+                request, asked, "the request was not sent by the form on this page", HTTPStatus.BAD_REQUEST
             )
             response.headers["connection"] = "close"  # on a body that nobody reads
             return response
         try:
             fields = parse_qs((await request.body()).decode(), max_num_fields=_MOST_FIELDS)
         except ValueError:
-            return self._refuse(request, asked, "this is not the form of the page", HTTPStatus.BAD_REQUEST)
+            return self._refuse(
+                request, asked, "the request was not sent by the form on this page", HTTPStatus.BAD_REQUEST
+            )
         token, reason = (one_line(fields.get(name, [""])[0]) for name in ("token", "reason"))
         if not self._tokens.is_valid(token, self._now(), asked.visitor.name, *asked.confirmation.shown):
             return self._refuse(request, asked, _STALE, HTTPStatus.FORBIDDEN)
@@ -188,7 +190,7 @@ class Actions:
 
     def _reason_error(self, reason: str) -> str:
         if not reason:
-            return "write why: messages show it, and whoever resumes needs it"
+            return "enter a reason: messages show it, and whoever resumes needs it"
         if is_too_long(Pause(reason, at=self._now())):
             return "this reason is too long for a tag; write at most 100 characters"
         return ""

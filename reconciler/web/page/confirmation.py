@@ -108,7 +108,7 @@ def confirmation_of_scale_set(action: Action, state: ScaleSetState) -> Confirmat
             effects = iter(
                 (
                     f"The daemon reads {name} and its instances now, and takes the next step if one is due.",
-                    "Every rule of a rollout applies as always.",
+                    "All rollout rules still apply.",
                 )
             )
     reason = ' --reason "…"' if action is Action.PAUSE else ""
@@ -146,13 +146,13 @@ def confirmation_of_upgrade(state: ScaleSetState, request: PickRequest) -> Confi
 
 def _fleet_pause(states: Sequence[ScaleSetState], declared: tuple[ScaleSet, ...]) -> Iterator[str]:
     tag = pause_tag_of(declared)
-    later = ", with those that are declared later" if tag else ""
+    later = ", and any declared later" if tag else ""
     fleet = count(len(declared), "scale set")
-    yield f"Nothing is written to any scale set until somebody resumes the fleet: {fleet}{later}."
+    yield f"No changes are made to any scale set ({fleet}{later}) until someone resumes the fleet."
     under_way = [each.desired.name for each in states if batch_under_way(each)]
     if under_way:
         yield f"Azure finishes the batches under way in {list_names(under_way)}."
-    yield "This daemon stops writing at once. It cannot call back what Azure has accepted."
+    yield "This daemon stops writing at once. It cannot recall what Azure has accepted."
     if tag:
         yield f"The tag `{PAUSE}` is written to the resource group {tag.resource_group}."
         return
@@ -196,7 +196,7 @@ def _fleet_resumption(store: Store, pauses: Mapping[Pause, Sequence[str]]) -> It
 
 def _pause(state: ScaleSetState) -> Iterator[str]:
     name, counts, batch = state.desired.name, state.seen.counts, batch_under_way(state)
-    yield f"Nothing is written to {name} until somebody resumes it."
+    yield f"No changes are made to {name} until someone resumes it."
     if batch:
         ids = list_names(sorted(batch, key=id_order))
         yield f"Azure finishes the batch under way: {count(len(batch), 'instance')} ({ids})."
@@ -237,7 +237,7 @@ def _approval(state: ScaleSetState) -> Iterator[str]:
     desired, counts = state.desired, state.seen.counts
     size = f" of {count(counts.total, 'instance')}" if counts else ""
     goes_on = "begins" if desired.rollout.approval is Approval.START else "continues after its canary"
-    yield f"{short(state.exact)} is approved, and no other image. The rollout{size} {goes_on}."
+    yield f"Only {short(state.exact)} is approved. The rollout{size} {goes_on}."
     yield f"The model is on {_model(state)} now."
     if desired.rollout.approver is Approver.ANOTHER:
         yield "The approval does not count if you are the author of the commit that declares the image."
@@ -245,7 +245,7 @@ def _approval(state: ScaleSetState) -> Iterator[str]:
 
 def _retry(state: ScaleSetState) -> Iterator[str]:
     failures = "a rollback, steps without effect, deadlines"
-    yield f"Earlier failures of {short(state.exact)} no longer count: {failures}."
+    yield f"Earlier failures of {short(state.exact)} ({failures}) no longer count."
     yield "Gates and unhealthy instances still count."
     yield f"The model is on {_model(state)} now."
 
@@ -285,7 +285,7 @@ def _obstacles(offer: PickOffer) -> str:
 
 def _model(state: ScaleSetState) -> str:
     model = state.seen.listed_or_read
-    return short(model.image) if model and model.image else "an image that is not known"
+    return short(model.image) if model and model.image else "an unknown image"
 
 
 def _sentence(clause: str) -> str:

@@ -30,7 +30,7 @@ def cross_site_note(headers: Iterable[tuple[bytes, bytes]]) -> str:
     if len(origin) != 1 or len(host) != 1:
         return f"{_NOT_OURS}: it has no Origin, or several"
     if not host[0] or _authority(origin[0]) != host[0]:
-        return f"{_NOT_OURS}: its Origin is not the Host; a proxy must pass on the Host of its client"
+        return f"{_NOT_OURS}: its Origin does not match its Host; a proxy must pass on the Host of its client"
     return "" if site in ([], ["same-origin"]) else f"{_NOT_OURS}: Sec-Fetch-Site is not same-origin"
 
 

@@ -91,9 +91,9 @@ class Row:
     def summary(self) -> str:
         """
         >>> Row("update domain 3", 18, 2, 20, ()).summary
-        '18 of 20 up to date, 2 away'
+        '18 of 20 up to date, 2 unavailable'
         """
-        away = f", {self.away} away" if self.away else ""
+        away = f", {self.away} unavailable" if self.away else ""
         return f"{self.up_to_date} of {self.total} up to date{away}"
 
 

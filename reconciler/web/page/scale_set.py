@@ -87,7 +87,7 @@ def _differences(state: ScaleSetState) -> Iterator[Difference]:
     if model is None:
         return
     is_same = model.image is not None and same(model.image, state.exact)
-    yield Difference("Image", str(state.exact), str(model.image or "none, or of an unknown kind"), is_same)
+    yield Difference("Image", str(state.exact), str(model.image or "none, or unsupported"), is_same)
     yield Difference("Upgrade policy", "Manual", model.mode or "not reported", model.mode == "Manual")
     automatic = "on" if model.automatic_os_upgrade else "off"
     yield Difference("Automatic OS upgrades", "off", automatic, not model.automatic_os_upgrade)
@@ -103,9 +103,11 @@ def fleet_commands(store: Store) -> tuple[Command, ...]:
     """The commands for the whole fleet that suit its status, but only those that the page offers."""
     declared, sweep = [each.desired for each in store.states()], store.last_sweep
     if sweep and sweep.fleet_pause.pause:
-        command = Command("continue the fleet", "reconciler resume --all", Action.RESUME, FLEET_RESUME)
+        command = Command("resume the fleet", "reconciler resume --all", Action.RESUME, FLEET_RESUME)
         return () if any(bar_note(each.fleet, Action.RESUME) for each in declared) else (command,)
-    command = Command("stop the fleet", 'reconciler pause --all --reason "…"', Action.PAUSE, "/actions/pause")
+    command = Command(
+        "pause the fleet", 'reconciler pause --all --reason "…"', Action.PAUSE, "/actions/pause"
+    )
     return (command,) if declared else ()
 
 
@@ -119,14 +121,14 @@ def _commands(state: ScaleSetState) -> Iterator[Command]:
     if reason is Reason.AWAITING_APPROVAL:
         yield _command(state, "approve this image", Action.APPROVE)
     if state.failures:
-        yield _command(state, "try the image again", Action.RETRY)
+        yield _command(state, "retry the image", Action.RETRY)
         yield Command("declare the last good image", f"reconciler revert {state.desired.name}")
     if not hold and is_behind(state) and state.seen.instances:
         yield _command(state, "pick the next instances", Action.UPGRADE, " --domain …")
     if not hold:
-        yield _command(state, "stop it here", Action.PAUSE, ' --reason "…"')
+        yield _command(state, "pause this scale set", Action.PAUSE, ' --reason "…"')
     yield _command(state, "reconcile it now", Action.RECONCILE)
-    yield Command("read this on a terminal", f"reconciler why {state.desired.name}")
+    yield Command("show this on the command line", f"reconciler why {state.desired.name}")
 
 
 def _command(state: ScaleSetState, effect: str, action: Action, options: str = "") -> Command:
@@ -140,15 +142,17 @@ def _command(state: ScaleSetState, effect: str, action: Action, options: str = "
 def _release(state: ScaleSetState, hold: Hold) -> Command:
     match hold:
         case Hold.FREEZE:
-            return Command("continue the fleet", "remove spec.freeze of the Fleet in git")
+            return Command("resume the fleet", "remove spec.freeze of the Fleet in git")
         case Hold.UNKNOWN_PAUSE:
             right = "Microsoft.Resources/tags/read"
-            return Command("continue the fleet", f"grant {right} on the resource group of spec.pauseTag")
+            return Command("resume the fleet", f"grant {right} on the resource group of spec.pauseTag")
         case Hold.PAUSE if state.fleet_pause.pause:
             is_barred = bool(bar_note(state.desired.fleet, Action.RESUME))
-            command = Command("continue the fleet", "reconciler resume --all")
+            command = Command("resume the fleet", "reconciler resume --all")
             return command if is_barred else replace(command, action=Action.RESUME, address=FLEET_RESUME)
         case Hold.PAUSE:
-            return _command(state, "continue it", Action.RESUME)
+            return _command(state, "resume this scale set", Action.RESUME)
         case Hold.SUSPENSION:
-            return Command("continue it", f"remove spec.suspend from {state.desired.place.file} in git")
+            return Command(
+                "resume this scale set", f"remove spec.suspend from {state.desired.place.file} in git"
+            )

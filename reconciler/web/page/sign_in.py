@@ -50,7 +50,9 @@ class SignIn:
         address = peer_address(peer)
         if address is None or not any(address in each for each in self.proxies):
             is_sent = any(name == self.user_header.lower() for name, _ in found)
-            stranger = f"{self.user_header} came from {printable(peer)}, which is no address of --page-proxy"
+            stranger = (
+                f"{self.user_header} came from {printable(peer)}, which is not an address in --page-proxy"
+            )
             return Visitor(note=stranger if is_sent else "")
         try:
             name = _single(found, self.user_header)
@@ -89,7 +91,7 @@ def _single(headers: Iterable[tuple[str, bytes]], name: str) -> str:
     """
     values = [value for other, value in headers if other == name.lower()]
     if len(values) > 1:
-        raise _NotInOrder(f"{len(values)} headers {name} were sent, so that of the proxy is unknown")
+        raise _NotInOrder(f"{len(values)} {name} headers were sent, so it is unknown which one the proxy set")
     try:
         text = values[0].decode() if values else ""
     except UnicodeDecodeError:

@@ -11,15 +11,15 @@ RANKS = {word: rank for rank, word in enumerate(ORDER)}
 
 MEANINGS = {
     "Stalled": "blocked until a person changes the spec or the scale set",
-    "Failing": "blocked; resumes by itself once the cause is gone",
+    "Failing": "blocked; resumes automatically once the cause is gone",
     "Orphaned": "its spec was removed in the middle of a rollout",
     "Reconciling": "a rollout is under way",
-    "Waiting": "held on purpose by a window, an approval, a check or its turn",
+    "Waiting": "blocked on purpose by a gate, such as a window or an approval",
     "Unchecked": "declared, and not observed yet",
     "Paused": "stopped by `reconciler pause`",
     "Frozen": "stopped by `spec.freeze` of the Fleet",
     "Suspended": "stopped by `spec.suspend`",
-    "Ready": "every instance that can be runs the declared image",
+    "Ready": "every instance that can be upgraded runs the declared image",
 }
 
 

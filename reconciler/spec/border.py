@@ -56,8 +56,8 @@ class _Border:
         why = " in a lower wave of the same image" if is_wave else ""
         fix = "give both the same wave" if is_wave else "remove this name"
         message = (
-            f"makes {name} wait for {other}{why}, but no daemon knows both: shard {self.shard.name} selects "
-            f"{within}, and not {beyond}; put both into one shard, or {fix}"
+            f"makes {name} wait for {other}{why}, but no daemon knows both, because shard {self.shard.name} "
+            f"selects {within}, and not {beyond}: put both into one shard, or {fix}"
         )
         return Problem(entry.document.values[field], dotted_path(field), message)
 
@@ -80,6 +80,6 @@ def _counts(entry: SpecDocument, fleet: Fleet, shard: Shard) -> Iterator[Problem
             field = ("spec", name)
             message = (
                 f"is a count, which each shard would use up for itself, and shard {shard.name} selects only "
-                'a part of the fleet; write a percentage, such as "10%"'
+                'a part of the fleet: write a percentage, such as "10%"'
             )
             yield Problem(entry.document.values[field], dotted_path(field), message)

@@ -112,7 +112,7 @@ def cycle_problem(links: Sequence[Link], entries: Mapping[str, SpecDocument]) ->
     place, field = min(places)  # there is always one: waves alone cannot form a cycle
     more = f", and {len(waits) - _NAMED} more" if len(waits) > _NAMED else ""
     shown = f"{', '.join(waits[:_NAMED])}{more}"
-    message = f"is part of a dependency cycle: {shown}; remove or change one of these"
+    message = f"is part of a dependency cycle, in which {shown}: remove or change one of these"
     return Problem(place, dotted_path(field), message)
 
 

@@ -87,7 +87,7 @@ def target_problems(entry: SpecDocument, tenant: Tenant) -> Iterator[Problem]:
         value = entry.document.at(*at)
         if allowed and isinstance(value, str) and value.casefold() not in map(str.casefold, allowed):
             message = f"{quote(value)} is not allowed in {tenant.path}: use {one_of(allowed)}"
-            yield Problem(entry.document.values[at], dotted_path(at), f"{message}, as {tenant.rule} says")
+            yield Problem(entry.document.values[at], dotted_path(at), f"{message}, as {tenant.rule} requires")
 
 
 def gate_problems(entry: SpecDocument, tenant: Tenant, policy: SpecDocument | None) -> Iterator[Problem]:
@@ -140,4 +140,4 @@ def _problem(entry: SpecDocument, name: str, message: str, tenant: Tenant) -> Pr
     """A problem with a rollout field, placed at the field or at the nearest enclosing field that exists."""
     at: Field = (*_ROLLOUT, name)
     nearest = next(at[:length] for length in (3, 2, 1, 0) if at[:length] in entry.document.values)
-    return Problem(entry.document.key(nearest), dotted_path(at), f"{message}, as {tenant.rule} says")
+    return Problem(entry.document.key(nearest), dotted_path(at), f"{message}, as {tenant.rule} requires")

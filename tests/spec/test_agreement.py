@@ -285,16 +285,16 @@ def test_invalid_fields_are_left_out_of_the_rules_between_fields(lines: Lines) -
         pytest.param(
             {"a": scale_set("a", "dependsOn: [b]"), "b": scale_set("b", "dependsOn: [c]"), "c": scale_set("c", "dependsOn: [a]")},
             [
-                "a.yaml:7:15: spec.dependsOn[0] is part of a dependency cycle: a waits for b (dependsOn),"
-                " b waits for c (dependsOn), c waits for a (dependsOn); remove or change one of these"
+                "a.yaml:7:15: spec.dependsOn[0] is part of a dependency cycle, in which a waits for b (dependsOn),"
+                " b waits for c (dependsOn), c waits for a (dependsOn): remove or change one of these"
             ],
             id="a cycle of three dependencies",
         ),
         pytest.param(
             {"web": scale_set("web", "dependsOn: [db]"), "db": scale_set("db", "wave: 2")},
             [
-                "web.yaml:7:15: spec.dependsOn[0] is part of a dependency cycle: db waits for web (wave 2"
-                " after wave 0 of the same image), web waits for db (dependsOn); remove or change one of these"
+                "web.yaml:7:15: spec.dependsOn[0] is part of a dependency cycle, in which db waits for web (wave 2"
+                " after wave 0 of the same image), web waits for db (dependsOn): remove or change one of these"
             ],
             id="a cycle of a dependency and a wave",
         ),

@@ -71,16 +71,16 @@ def test_a_shard_declares_the_scale_sets_that_it_selects(shard: Shard | None, na
         pytest.param(
             [scale_set("web", "emea", dependsOn=["db"]), scale_set("db")],
             [
-                "web.yaml: spec.dependsOn[0] makes web wait for db, but no daemon knows both: shard emea selects "
-                "web, and not db; put both into one shard, or remove this name"
+                "web.yaml: spec.dependsOn[0] makes web wait for db, but no daemon knows both, because shard emea selects "
+                "web, and not db: put both into one shard, or remove this name"
             ],
             id="one inside depends on one outside",
         ),
         pytest.param(
             [scale_set("web", dependsOn=["db"], version=FIX), scale_set("db", "emea")],
             [
-                "web.yaml: spec.dependsOn[0] makes web wait for db, but no daemon knows both: shard emea selects "
-                "db, and not web; put both into one shard, or remove this name"
+                "web.yaml: spec.dependsOn[0] makes web wait for db, but no daemon knows both, because shard emea selects "
+                "db, and not web: put both into one shard, or remove this name"
             ],
             id="one outside depends on one inside",
         ),
@@ -88,7 +88,7 @@ def test_a_shard_declares_the_scale_sets_that_it_selects(shard: Shard | None, na
             [scale_set("web", "emea", wave=2), scale_set("b", wave=1), scale_set("a", wave=1)],
             [
                 "web.yaml: spec.wave makes web wait for a in a lower wave of the same image, but no daemon knows "
-                "both: shard emea selects web, and not a; put both into one shard, or give both the same wave"
+                "both, because shard emea selects web, and not a: put both into one shard, or give both the same wave"
             ],
             id="one inside is in a higher wave",
         ),
@@ -96,7 +96,7 @@ def test_a_shard_declares_the_scale_sets_that_it_selects(shard: Shard | None, na
             [scale_set("web", wave=1), scale_set("db", "emea")],
             [
                 "web.yaml: spec.wave makes web wait for db in a lower wave of the same image, but no daemon knows "
-                "both: shard emea selects db, and not web; put both into one shard, or give both the same wave"
+                "both, because shard emea selects db, and not web: put both into one shard, or give both the same wave"
             ],
             id="one outside is in a higher wave",
         ),

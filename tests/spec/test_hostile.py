@@ -173,9 +173,9 @@ def test_a_long_cycle_is_named_by_its_first_links(web: str, lines: Callable[...,
     }
     (line,) = lines(**texts)
     assert line.startswith(
-        "a0.yaml:19:15: spec.dependsOn[0] is part of a dependency cycle: a0 waits for a1 (dependsOn), "
+        "a0.yaml:19:15: spec.dependsOn[0] is part of a dependency cycle, in which a0 waits for a1 (dependsOn), "
     )
-    assert line.endswith("a4 waits for a5 (dependsOn), and 5 more; remove or change one of these")
+    assert line.endswith("a4 waits for a5 (dependsOn), and 5 more: remove or change one of these")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.stories.world import SUBSCRIPTION, of_all, spec
 
 OTHER = "22222222-2222-2222-2222-222222222222"
 TENANT = {"path": "a", "subscriptions": [SUBSCRIPTION.upper()], "resourceGroups": ["Shop"]}
-RULE = "as spec.tenants[0] of the Fleet (specs/fleet.yaml:7:5) says"
+RULE = "as spec.tenants[0] of the Fleet (specs/fleet.yaml:7:5) requires"
 ALLOW = {"kind": "allow", "schedule": "0 2 * * 6", "duration": "4h"}
 LATE = {"kind": "allow", "schedule": "0 4 * * 6", "duration": "4h"}
 DENY = {"kind": "deny", "schedule": "0 0 24 12 *", "duration": "24h"}

@@ -66,7 +66,7 @@ class PageActs:
         told: tuple[str, ...] = ()
         if state is None:
             self._commands.pause(pause)
-            told = ("this daemon begins no further write",)
+            told = ("this daemon starts no further writes",)
         result = self._change_tags(state, partial(write_pause, self._session, pause))
         if told and result.failed:
             forgets = "until every tag is written, the daemon forgets the pause when it restarts"
@@ -108,7 +108,7 @@ class PageActs:
         """Reconcile a scale set now."""
         name = state.desired.name
         if self._commands.reconcile([name]):
-            return ActResult(failed=(f"{name}: not declared any more",))
+            return ActResult(failed=(f"{name}: no longer declared",))
         return ActResult((f"{name}: reconciled now",))
 
     def upgrade(self, request: PickRequest) -> ActResult:

@@ -44,10 +44,7 @@ def unknown_version_note(image: Image) -> str:
     """Why no page can show a person which version this image is, or "" if it names one."""
     if not follows_latest(image):
         return ""
-    return (
-        "its version is not known yet; try again once the daemon has looked up which one latest is, which it "
-        "does before a rollout"
-    )
+    return "its version is not known yet; the daemon resolves latest before a rollout, so try again then"
 
 
 def check_writable(model: Model, persisted: PersistedState) -> None:

@@ -121,7 +121,7 @@ def _propose(live: Live, name: str, fleet: str) -> ScaleSet | str:
     if not live.model.has_profile:
         return "it has no virtualMachineProfile; its virtual machines were attached manually"
     if live.model.image is None:
-        return "the image of its model is of an unknown kind"
+        return "its model has no supported image"
     image = live.model.image
     declared = at_version(image, "latest") if follows_latest(image) else image
     spec = minimal_scale_set(name, live.target, declared, Place(""))

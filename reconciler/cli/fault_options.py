@@ -25,7 +25,7 @@ class FaultName(click.ParamType[Fault]):
 def _distinct(_ctx: click.Context, _param: click.Parameter, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
     for kind, number in Counter(each.kind for each in faults).items():
         if number > 1:
-            raise click.UsageError(f"--fault {kind} is given twice; give it once, with the whole amount")
+            raise click.UsageError(f"--fault {kind} is given twice; give it once, with the total amount")
     return faults
 
 

@@ -101,11 +101,11 @@ def page_options(command: Callable[..., None]) -> Callable[..., None]:
         if not page_user_header and (page_groups_header or page_proxies or page_grants):
             raise click.UsageError(
                 "--page-groups-header, --page-proxy and --page-grant need --page-user-header: without it, "
-                "nobody signs in"
+                "nobody can sign in"
             )
         if page_user_header and not page_proxies:
             raise click.UsageError(
-                "--page-user-header needs --page-proxy, its address: any client can send a header"
+                "--page-user-header needs --page-proxy: any client could send the header otherwise"
             )
         if any(each.kind == "group" for each in page_grants) and not page_groups_header:
             raise click.UsageError("a --page-grant to a group needs --page-groups-header")

@@ -66,7 +66,7 @@ def shard_of(
     if not name and not selector and not subscriptions:
         return None
     if not name:
-        raise click.UsageError("--shard-selector and --shard-subscriptions need --shard, a name for the part")
+        raise click.UsageError("--shard-selector and --shard-subscriptions need --shard NAME")
     if not selector and not subscriptions:
         raise click.UsageError("--shard needs --shard-selector, --shard-subscriptions, or both")
     return Shard(name, selector or (), subscriptions or ())

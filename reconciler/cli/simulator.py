@@ -17,5 +17,5 @@ def simulator_required() -> Iterator[None]:
         if not (error.name or "").startswith(_PACKAGE):
             raise
         raise click.ClickException(
-            "this installation has no simulator; install the whole package vmss-reconciler"
+            "the simulator is not installed; install the full package vmss-reconciler"
         ) from error

@@ -53,13 +53,13 @@ def tracing(environment: Mapping[str, str]) -> Iterator[Tracing]:
         traces = Traces.from_environment()
     except ImportError:
         _log.warning(
-            "no traces are exported: a collector is named, but this needs the extra `otel`: "
+            "no traces are exported: a collector is configured, but the extra `otel` is not installed: "
             "pip install 'vmss-reconciler[otel]'"
         )
         yield NoTracing()
         return
     except Exception as error:  # what OpenTelemetry raises on a variable that makes no sense is many things
-        _log.warning("no traces are exported: an OTEL_ variable makes no sense (%s)", one_line(str(error)))
+        _log.warning("no traces are exported: an OTEL_ variable is invalid (%s)", one_line(str(error)))
         yield NoTracing()
         return
     _log.info("traces are exported by OTLP")

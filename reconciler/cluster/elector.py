@@ -211,7 +211,7 @@ class Elector:
             return
         self._said = kind
         if failure:
-            _log.warning("the Lease could not be read or renewed: %s%s", printable(str(failure)), more)
+            _log.warning("could not read or renew the Lease: %s%s", printable(str(failure)), more)
         else:
             _log.info("the Lease can be read and renewed again")
 
@@ -232,6 +232,6 @@ class Elector:
         elif election.term and leader and leader.is_this:
             waits = election.term.acts_from - self._clock()
             if waits > timedelta():
-                _log.info("this replica holds the Lease, and leads from %s on", moment(self._now() + waits))
+                _log.info("this replica holds the Lease and will lead from %s", moment(self._now() + waits))
         if leader and not leader.is_this:
             _log.info("this replica stands by: %s", leader)

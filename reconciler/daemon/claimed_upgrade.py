@@ -76,8 +76,8 @@ class ClaimedUpgrade:
         """Claim the scale set. Raises NotClaimed and AzureFailure."""
         until = self._take(state)
         self._tell(
-            f"{state.desired.name}: claimed until {moment(until)}; waiting for {format_duration(UNSEEN)}, so "
-            "that a daemon that does not answer here sees the claim"
+            f"{state.desired.name}: claimed until {moment(until)}; waiting {format_duration(UNSEEN)} for "
+            "unreachable daemons to see the claim"
         )
 
     def _give_back(self, state: ScaleSetState) -> None:

@@ -59,7 +59,7 @@ def offer_of(state: ScaleSetState, request: PickRequest) -> PickOffer:
     seen = state.seen.instances
     if not seen:
         why = f" ({state.outcome.line})" if state.outcome else ""
-        raise PickRefused(f"no instance of {request.name} was listed yet{why}; try again in a moment")
+        raise PickRefused(f"no instance of {request.name} has been listed yet{why}; try again in a moment")
     if not request.ids:
         request = replace(request, place=whole_name(request.place, seen))
     found = _by_ids(seen, request.ids) if request.ids else _at(request.place, seen)
@@ -69,7 +69,7 @@ def offer_of(state: ScaleSetState, request: PickRequest) -> PickOffer:
 def _by_ids(seen: Sequence[SeenInstance], ids: Sequence[str]) -> list[SeenInstance]:
     known = {each.id: each for each in seen}
     if unknown := [id_ for id_ in ids if id_ not in known]:
-        verb = "is no instance" if len(unknown) == 1 else "are no instances"
+        verb = "is not an instance" if len(unknown) == 1 else "are not instances"
         raise PickRefused(
             f"{list_names(map(printable, unknown))} {verb} of the scale set; "
             f"its instances are {list_names(list(known)[:_MOST_PLACES], len(known))}"
@@ -129,7 +129,7 @@ def expiry(state: ScaleSetState, at: datetime) -> PickEnd | None:
     if at - known.moved_at < timeout:
         return None
     why = f": {state.outcome.reason}" if state.outcome else ""
-    return PickEnd(at, f"the rollout has stood still for {format_duration(timeout)}{why}")
+    return PickEnd(at, f"the rollout has made no progress for {format_duration(timeout)}{why}")
 
 
 def completion_of_pick(state: ScaleSetState, outcome: Outcome) -> PickEnd | None:
@@ -157,7 +157,7 @@ def describe_pick(known: PickState, timeout_at: datetime | None) -> str:
     who = describe_picked(known.pick)
     if known.end:
         return f"{who}; ended at {known.end.at:%H:%M:%S} UTC: {known.end.message}"
-    until = f"; ends at {timeout_at:%H:%M:%S} UTC unless the rollout moves" if timeout_at else ""
+    until = f"; ends at {timeout_at:%H:%M:%S} UTC unless the rollout makes progress" if timeout_at else ""
     return f"{who}{until}"
 
 

@@ -149,7 +149,7 @@ class Reconciler:
         self._log_lines(commit_lines(self._specs, before))
         shard = self._specs.shard
         for name in gone:
-            what = f"not in shard {shard.name} any more" if shard else "spec removed"
+            what = f"no longer in shard {shard.name}" if shard else "spec removed"
             self._log.info("%s: %s; scale set left unchanged", name, what)
         at = self._now()
         listed = listing(self._azure, self._specs.scale_sets, by_group=self._by_group)
@@ -260,7 +260,7 @@ class Reconciler:
         if state.pick and state.pick.end is None:
             self._end_pick(state, PickEnd(at, "others were picked"))
         after = self.store.apply(state.key, PickMade(pick))
-        self._log.info("%s: to be upgraded next: %s", request.name, describe_picked(pick))
+        self._log.info("%s: picked for the next upgrade: %s", request.name, describe_picked(pick))
         return replace(offer, state=after or state)
 
     def _end_pick(self, state: ScaleSetState, end: PickEnd | None) -> None:
@@ -269,7 +269,10 @@ class Reconciler:
             return
         self.store.apply(state.key, PickEnded(state.pick.pick, end))
         self._log.info(
-            "%s: the pick is over (%s): %s", state.desired.name, describe_picked(state.pick.pick), end.message
+            "%s: the pick has ended (%s): %s",
+            state.desired.name,
+            describe_picked(state.pick.pick),
+            end.message,
         )
 
     def once(self, *, act: bool) -> Store:

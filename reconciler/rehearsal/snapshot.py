@@ -101,7 +101,7 @@ def _omissions(live: Description, whole: _Draft, rejected: Mapping[str, str]) ->
     copy = whole.copies.get(live.target.key)
     if copy is not None:
         return omissions(live, copy)
-    why = rejected.get(live.target.key, "the image of its model is of an unknown kind")
+    why = rejected.get(live.target.key, "its model has no supported image")
     return [f"{live.target.name}: the whole scale set: {why}"]
 
 

@@ -148,7 +148,7 @@ def test_the_fleet_is_paused_although_the_daemon_may_not_write_the_tag(tmp_path:
         notice = Browser(running).act("/actions/pause", reason="checkout is down")
         assert "Not done: web: Azure returned" in notice
         assert "&#39;Microsoft.Resources/tags/write&#39;" in notice
-        assert "this daemon begins no further write" in notice
+        assert "this daemon starts no further writes" in notice
         until(lambda: reason(running) == "Paused" or None, running.log)
         assert log_of(running) == [("ada@example.com", "pause", "", "partial")]
 
@@ -187,12 +187,12 @@ def test_what_does_not_come_from_the_proxy_is_read_only(tmp_path: Path) -> None:
     [
         pytest.param(
             ["--page-user-header", "X-User"],
-            "--page-user-header needs --page-proxy, its address: any client can send a header",
+            "--page-user-header needs --page-proxy: any client could send the header otherwise",
             id="a header from everywhere",
         ),
         pytest.param(
             ["--page-grant", "pause=user:ada"],
-            "--page-groups-header, --page-proxy and --page-grant need --page-user-header: without it, nobody signs in",
+            "--page-groups-header, --page-proxy and --page-grant need --page-user-header: without it, nobody can sign in",
             id="a grant without sign-in",
         ),
         pytest.param(

@@ -168,7 +168,7 @@ def test_an_approval_and_skipped_checks_are_named(here: Path) -> None:
         ),
         pytest.param(
             ["--fault", "stuck:1", "--fault", "stuck:2"],
-            "error: --fault stuck is given twice; give it once, with the whole amount",
+            "error: --fault stuck is given twice; give it once, with the total amount",
             id="a fault twice",
         ),
         pytest.param(
@@ -260,7 +260,4 @@ def test_an_installation_without_the_simulator_says_so() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert (
-        done.stderr
-        == "error: this installation has no simulator; install the whole package vmss-reconciler\n"
-    )
+    assert done.stderr == "error: the simulator is not installed; install the full package vmss-reconciler\n"

@@ -200,5 +200,5 @@ def test_an_installation_without_the_simulator_says_so(fleet: Azure, tmp_path: P
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1] == (
-        "error: this installation has no simulator; install the whole package vmss-reconciler"
+        "error: the simulator is not installed; install the full package vmss-reconciler"
     )

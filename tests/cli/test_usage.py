@@ -123,7 +123,7 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         ),
         pytest.param(
             "run --tls-cert /dev/null",
-            "--tls-cert and --tls-key need each other",
+            "--tls-cert and --tls-key must be used together",
             id="a certificate without its key",
         ),
         pytest.param(

@@ -81,7 +81,7 @@ def test_a_pick_outside_the_window_waits_for_it() -> None:
     assert batches(world) == []
     assert world.lines()["web"] == says("OutsideWindow")
     assert report.state(world.state())["pick"]["message"].endswith(
-        "picked by ada at 09:00:00 UTC; ends at 09:10:00 UTC unless the rollout moves"
+        "picked by ada at 09:00:00 UTC; ends at 09:10:00 UTC unless the rollout makes progress"
     )
     world.run(lambda: world.has_upgraded(1))
     assert batches(world) == ["38"]
@@ -96,7 +96,7 @@ def test_a_pick_dies_while_its_window_stays_closed() -> None:
     found = end(world)
     assert found is not None
     assert not found.is_served
-    assert found.message == "the rollout has stood still for 10m: OutsideWindow"
+    assert found.message == "the rollout has made no progress for 10m: OutsideWindow"
 
 
 def test_a_pick_in_an_unhealthy_fleet_waits_for_its_recovery() -> None:
@@ -144,7 +144,7 @@ def test_the_image_that_was_picked_first_and_is_bad_stops_the_rollout_there() ->
     assert batches(world) == ["38"]
     found = end(world)
     assert found is not None
-    assert found.message == "the rollout has stood still for 10m: HealthCheckFailed"
+    assert found.message == "the rollout has made no progress for 10m: HealthCheckFailed"
 
 
 def test_what_no_rollout_would_upgrade_is_named_and_not_upgraded() -> None:
@@ -199,7 +199,7 @@ def test_a_later_pick_replaces_an_earlier_one() -> None:
         ),
         pytest.param(
             PickRequest("web", "ada", ids=("3", "12")),
-            "12 is no instance of the scale set; its instances are 0, 1, 2, 3 and 6 more",
+            "12 is not an instance of the scale set; its instances are 0, 1, 2, 3 and 6 more",
             id="an instance that is not there",
         ),
     ],
@@ -215,7 +215,7 @@ def test_a_pick_that_is_refused_says_why(request_: PickRequest, why: str) -> Non
 def test_before_the_instances_are_listed_a_pick_is_refused() -> None:
     world = World(ten(), spec())
     world.reconciler.sweep()
-    with pytest.raises(PickRefused, match="no instance of web was listed yet; try again"):
+    with pytest.raises(PickRefused, match="no instance of web has been listed yet; try again"):
         pick(world, "3")
 
 

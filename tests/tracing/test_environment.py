@@ -42,7 +42,7 @@ def test_what_turns_traces_on(environment: Mapping[str, str], are_wanted: bool) 
         ),
         pytest.param(
             ENDPOINT,
-            "no traces are exported: a collector is named, but this needs the extra `otel`: "
+            "no traces are exported: a collector is configured, but the extra `otel` is not installed: "
             "pip install 'vmss-reconciler[otel]'",
             id="without the extra",
         ),

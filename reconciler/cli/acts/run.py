@@ -244,7 +244,7 @@ def _certificate(tls_cert: Path | None, tls_key: Path | None) -> "Certificate | 
     if tls_cert is None and tls_key is None:
         return None
     if tls_cert is None or tls_key is None:
-        raise click.UsageError("--tls-cert and --tls-key need each other")
+        raise click.UsageError("--tls-cert and --tls-key must be used together")
     from reconciler.web.tls import Certificate, CertificateError
 
     try:

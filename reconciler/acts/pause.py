@@ -38,7 +38,7 @@ class TagChange:
 def write_pause(session: Session, pause: Pause, resource: str) -> str:
     """Write the tag. Returns the result as a message. Raises AzureFailure."""
     merge_tags(session, resource, {PAUSE: pause_text(pause)})
-    return f"paused by {pause.by or 'somebody'}"
+    return f"paused by {pause.by or 'someone'}"
 
 
 def remove_pause(session: Session, resource: str, shown: Collection[Pause] | None = None) -> str:

@@ -64,7 +64,7 @@ class FencedTransport(HttpTransport[Any, Any]):
         timeout = self._permission.write_timeout
         if request.method != "GET" and timeout is not None:
             if not self._permission.permits_write(timeout, self._term()):
-                raise NotLeading(f"{self._right} ended or came too close to expiring; nothing was sent")
+                raise NotLeading(f"{self._right} expired, or was about to; nothing was sent")
             connect = timeout.total_seconds() * _CONNECT_SHARE
             kwargs |= {"connection_timeout": connect, "read_timeout": timeout.total_seconds() - connect}
         return self._transport.send(request, **kwargs)

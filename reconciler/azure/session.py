@@ -98,7 +98,7 @@ class Session:
         self._thread = local()  # the call in progress in this thread
         self._lock = Lock()
 
-    def fence(self, permission: WritePermission, right: str = "this replica's lead") -> None:
+    def fence(self, permission: WritePermission, right: str = "this replica's leadership") -> None:
         """Send a write only if `permission` permits it. Must be called before the first request.
 
         `right` names in messages what the permission follows from.

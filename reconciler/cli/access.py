@@ -59,7 +59,7 @@ class FleetAccess:
         written without its permission.
         """
         if permission := leadership or claim:
-            self.session.fence(permission, "this replica's lead" if leadership else "the claim")
+            self.session.fence(permission, "this replica's leadership" if leadership else "the claim")
         return Reconciler(
             self.specs,
             azure or self.azure(),

@@ -214,7 +214,7 @@ def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision
     return Decision(
         Reason.CANARY_MISSING,
         "rollout.canary names only instances that do not exist or cannot be upgraded "
-        f"(ids: {join(canary.instances)}); name others, or write a number of instances",
+        f"(ids: {join(canary.instances)}); name other instances, or set a number",
     )
 
 

@@ -33,7 +33,7 @@ def with_failure(context: Context, failing: Decision) -> Decision:
     tags = with_state(context.model.tags, after)
     if not is_storable(after) or missing_room(context.model.tags, tags):
         return replace(
-            failing, message=f"{failing.message}{_unrecorded(after, 'too few of the 50 tags are left')}"
+            failing, message=f"{failing.message}{_unrecorded(after, 'too few of the 50 tags are free')}"
         )
     return _writing(context, failing, after, "recording the failure")
 
@@ -83,8 +83,6 @@ def _writing(context: Context, decision: Decision, persisted: PersistedState, do
 
 def _unrecorded(persisted: PersistedState, why: str) -> str:
     """What a restarted daemon will get wrong without `persisted` in the tags, and why the write failed."""
-    belief = "no longer" if persisted.failed else "still"
-    return (
-        f"; after a restart this image will {belief} count as failed, because a tag could not be written "
-        f"({why})"
-    )
+    if persisted.failed:
+        return f"; could not save the failure on a tag ({why}), so a restart will forget it"
+    return f"; could not clear the failure on its tag ({why}), so it will count again after a restart"

@@ -25,7 +25,7 @@ from reconciler.spec.image import Image, is_version_of, same, short
 from reconciler.spec.scale_set import OnFailure, ScaleSet
 from reconciler.spec.wording import one_of
 
-_NO_ROOM = "too few of the 50 tags are left to record"
+_NO_ROOM = "too few of the 50 tags are free to record"
 _NO_MEMORY = ("the rollout's start", "a failure")
 _NO_OWNER = "the fleet's name"
 
@@ -63,8 +63,8 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
     if aim.rollout.require_way_back and not has_way_back:
         return Decision(
             Reason.NO_WAY_BACK,
-            "rollout.requireWayBack requires an image to roll back to, but none is known to be good on "
-            "this scale set; set requireWayBack to false to start the rollout without one",
+            "rollout.requireWayBack requires an image to roll back to, but none is known to be good "
+            "here; set requireWayBack to false to start without one",
         )
     if aim.rollout.on_failure is not OnFailure.HOLD and not has_way_back:
         unsaid = f"{unsaid}; no rollback target is known"

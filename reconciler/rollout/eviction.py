@@ -56,7 +56,7 @@ def eviction_backoff(context: Context) -> Decision | None:
     return Decision(
         Reason.EVICTED_AFTER_UPGRADE,
         f"Azure evicted {count_evictions(context)} instances soon after their upgrade; "
-        f"one more instance will be upgraded after {time_of_day(until)}; {context.summary}",
+        f"the next instance will be upgraded after {time_of_day(until)}; {context.summary}",
         until=until,
         counts=context.counts,
     )

@@ -214,7 +214,7 @@ def _next_try(attempt: Attempt, at: datetime) -> str:
     when = attempt.at + retry_delay(attempt.tries)
     if at < when:
         return f"retrying after {time_of_day(when)}"
-    return f"no retry after {attempt.tries} tries until the spec changes or `reconciler retry` is run"
+    return f"not retried after {attempt.tries} tries; change the spec, or run `reconciler retry`"
 
 
 def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision | None:
@@ -226,8 +226,9 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
     if attempt.tries >= _CONTESTED:
         return Decision(
             Reason.CONTESTED,
-            f"another writer has undone {attempt.tries} changes to {short(step.image)}, the last one "
-            f"at {time_of_day(attempt.at)}; let only one writer set the image; retrying after "
+            f"the model was set to {short(step.image)} {attempt.tries} times (last at "
+            f"{time_of_day(attempt.at)}), but another writer undid it each time; let only one writer set the "
+            "image; retrying after "
             f"{time_of_day(attempt.at + retry_delay(attempt.tries))}",
         )
     if not attempt.has_succeeded and (operation is None or operation.status != "Succeeded"):

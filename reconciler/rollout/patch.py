@@ -61,6 +61,6 @@ def missing_etag(model: Model) -> Decision | None:
         return None
     return Decision(
         Reason.ETAG_MISSING,
-        "Azure returned the scale set without an etag, so a change could overwrite one by another "
-        "writer; no changes until Azure returns an etag",
+        "Azure returned the scale set without an etag, so a write could overwrite another writer's "
+        "change; no changes until Azure returns an etag",
     )

@@ -73,7 +73,7 @@ class Signature:
     def __str__(self) -> str:
         """The approver and the time, in words."""
         through = f" through {self.through}" if self.through else ""
-        return f"by {self.by or 'somebody'}{through} at {self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return f"by {self.by or 'someone'}{through} at {self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,16 +44,16 @@ _REFUSALS: Mapping[Verdict, tuple[Reason, str]] = {
     ),
     Verdict.DEPRECATED: (
         Reason.IMAGE_DEPRECATED,
-        "{image} is deprecated{note}, so Azure creates no instances from it; declare a newer version",
+        "{image} is deprecated{note}, so Azure will not create instances from it; declare a newer version",
     ),
     Verdict.NO_LATEST: (
         Reason.NO_LATEST_VERSION,
-        "{image} resolves to no version in {region}{note}; publish a version there that is not excluded "
-        "from latest",
+        "{image} does not resolve to any version in {region}{note}; publish a version there that is not "
+        "excluded from latest",
     ),
     Verdict.UNREADABLE: (
         Reason.CATALOGUE_UNREADABLE,
-        "{image} cannot be resolved to a version{cause}",
+        "could not resolve {image} to a version{cause}",
     ),
 }
 

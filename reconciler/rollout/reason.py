@@ -299,7 +299,7 @@ TABLE: dict[Reason, Meaning] = {
     Reason.ETAG_MISSING: Meaning(
         Status.RECONCILING,
         cause=(
-            "Azure returned the scale set without an etag, so a change could overwrite one by another writer"
+            "Azure returned the scale set without an etag, so a write could overwrite another writer's change"
         ),
         remedy="resumes automatically once Azure returns an etag; a proxy in between must pass it on",
         fails_after=timedelta(minutes=5),
@@ -345,8 +345,8 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.IMAGE_UNREADABLE: Meaning(
         Status.STALLED,
-        cause="the model has no image of a known kind",
-        remedy="set an image on the model, or remove the spec",
+        cause="the model has no image that the reconciler supports",
+        remedy="set a supported image on the model, or remove the spec",
     ),
     Reason.IMAGE_TYPE_IMMUTABLE: Meaning(
         Status.STALLED,

@@ -117,8 +117,8 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     if not model.has_profile:
         return Decision(
             Reason.NO_PROFILE,
-            "the scale set has no virtualMachineProfile, so its virtual machines follow no model (they were "
-            "attached by hand); remove the spec",
+            "the scale set has no virtualMachineProfile to update, because its virtual machines were "
+            "attached by hand; remove the spec",
         )
     if model.service_fabric:
         return Decision(
@@ -147,13 +147,14 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     if not model.persisted.is_readable:
         return Decision(
             Reason.STATE_UNREADABLE,
-            "a later version of the reconciler wrote the tag vmss-reconciler-state, so it is unknown "
-            "which image failed; run that version, or remove the tag",
+            "a later version of the reconciler wrote the tag vmss-reconciler-state, so this version "
+            "cannot tell which image failed; run the later one, or remove the tag",
         )
     if model.image is None:
         return Decision(
             Reason.IMAGE_UNREADABLE,
-            "the model has no image of a known kind; set one on the scale set, or remove the spec",
+            "the model has no image that the reconciler supports; set one on the scale set, or "
+            "remove the spec",
         )
     if model.image.kind != image.kind:
         return Decision(
@@ -172,10 +173,9 @@ def foreign_claim(model: Model, holder: str) -> Decision | None:
     claim = model.persisted.claim
     if claim is None or claim.holder == holder:
         return None
-    by = f" by {claim.by}" if claim.by else ""
     return Decision(
         Reason.CLAIMED,
-        f"`reconciler upgrade`{by} is upgrading instances itself, and has claimed the scale set until "
+        f"{claim.by or 'someone'} is running `reconciler upgrade`, which has claimed the scale set until "
         f"{moment(claim.until)}",
         until=claim.until,
     )

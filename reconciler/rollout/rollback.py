@@ -186,7 +186,7 @@ def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
         if observed.was_declared is None:
             return Need.HISTORY
         if not observed.was_declared:
-            return f"only a tag says that {short(good)} was good here, and no instance runs it"
+            return f"no instance runs {short(good)}, and only a tag records it as good"
     if observed.rollback_target is None:
         return Need.ROLLBACK_TARGET
     refused = image_unavailable(good, model, observed.rollback_target)

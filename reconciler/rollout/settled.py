@@ -77,7 +77,7 @@ def _other_changes(staying: Sequence[Member], model: Model) -> str:
     lacks = f"{count(pending, 'instance')} {'lacks' if pending == 1 else 'lack'}"
     if failed := model.persisted.failed_before(model.image):
         origin = f"left by the rollback from {failed}, or by another writer"
-        return f"; {lacks} other changes of the latest model ({origin}); `converge: model` would apply them"
+        return f"; {lacks} other model changes ({origin}); `converge: model` would apply them"
     change = "a model change other than the image (latestModelApplied is false)"
     return f"; {lacks} {change}; `converge: model` would apply it"
 

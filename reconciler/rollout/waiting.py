@@ -60,7 +60,9 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
         return Decision(Reason.HEALTH_CHECK_FAILED, f"{cause}{next_}{fix}", counts=counts, cause=cause)
     if context.observed.progress.relapses >= MOST_RELAPSES:
         have = "has" if len(instances) == 1 else "have"
-        cause = f"{describe(instances)}{place} {have} relapsed {MOST_RELAPSES} times since the upgrade"
+        cause = (
+            f"{describe(instances)}{place} {have} become unhealthy {MOST_RELAPSES} times since the upgrade"
+        )
         return Decision(Reason.HEALTH_CHECK_FAILED, f"{cause}{next_}", counts=counts, cause=cause)
     if late := missed_progress_deadline(context):
         who = f"{describe(instances)}{place}"
@@ -85,14 +87,14 @@ def relapse_during_soak(context: Context) -> Decision | None:
     flapping = [each.instance for each in context.members if is_flapping(each)]
     if not flapping or soak_wait(context) is None:
         return None
-    have = "has" if len(flapping) == 1 else "have"
+    is_one = len(flapping) == 1
     cause = (
-        f"{list_names(each.name for each in flapping)}{_domains(context, flapping)} {have} become unhealthy "
-        f"{MOST_RELAPSES} times since the upgrade"
+        f"{list_names(each.name for each in flapping)}{_domains(context, flapping)} "
+        f"{'has' if is_one else 'have'} become unhealthy {MOST_RELAPSES} times since the upgrade"
     )
     return Decision(
         Reason.HEALTH_CHECK_FAILED,
-        f"{cause}; the rollout holds until a soak passes without another relapse",
+        f"{cause}; the rollout holds until {'it stays' if is_one else 'they stay'} healthy for a full soak",
         counts=context.counts,
         cause=cause,
     )
@@ -166,7 +168,7 @@ def health_confirmation(context: Context) -> Decision | None:
         return None
     return Decision(
         Reason.CONFIRMING_HEALTH,
-        f"all upgraded instances are healthy in check {seen} of {wanted} (health.passes); {context.summary}",
+        f"all upgraded instances passed health check {seen} of {wanted} (health.passes); {context.summary}",
         soon=True,
         counts=context.counts,
     )

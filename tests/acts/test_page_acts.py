@@ -129,7 +129,7 @@ def test_a_fleet_is_paused_by_the_tag_of_its_resource_group() -> None:
     story = Story(of_all(pauseTag=TAG))
     result = story.acts.pause(None, story.pause)
     assert result == ActResult(
-        ("this daemon begins no further write", "the fleet (resource group shop): paused by ada")
+        ("this daemon starts no further writes", "the fleet (resource group shop): paused by ada")
     )
     assert story.paused() == {"": "ada"}
     assert story.acts.resume(None, (story.pause,)).outcome == "done"
@@ -147,7 +147,7 @@ def test_without_the_right_the_daemon_stops_and_says_what_is_missing() -> None:
     story.world.azure.faults.arm(TAG_WRITE, DENIED, times=None)
     result = story.acts.pause(None, story.pause)
     assert result.outcome == "partial"
-    assert result.done == ("this daemon begins no further write",)
+    assert result.done == ("this daemon starts no further writes",)
     assert "Microsoft.Resources/tags/write" in result.failed[0]
     assert result.failed[1] == "until every tag is written, the daemon forgets the pause when it restarts"
     asked = story.writes()
@@ -181,7 +181,7 @@ def test_a_replica_whose_lead_may_end_sends_nothing() -> None:
     )
     for result in all_of(story)[:4]:
         assert result.outcome == "failed"
-        assert "ended or came too close to expiring; nothing was sent" in result.failed[0]
+        assert "expired, or was about to; nothing was sent" in result.failed[0]
     assert story.writes() == asked
 
 
@@ -192,7 +192,7 @@ def test_an_act_that_waits_until_the_replica_leads_again_sends_nothing_more() ->
     story.meanwhile = lambda: setattr(lead, "term", 2)
     result = story.acts.pause(story.web, story.pause)
     assert story.waited == [7]
-    assert "this replica's lead ended or came too close to expiring" in result.failed[0]
+    assert "this replica's leadership expired, or was about to" in result.failed[0]
     assert story.paused() == {}
 
 
@@ -221,7 +221,7 @@ def test_a_scale_set_whose_spec_is_gone_is_not_reconciled() -> None:
     assert story.acts.reconcile(web) == ActResult(("web: reconciled now",))
     story.world.unmerge("web")
     story.world.rest(timedelta(minutes=2))
-    assert story.acts.reconcile(web) == ActResult(failed=("web: not declared any more",))
+    assert story.acts.reconcile(web) == ActResult(failed=("web: no longer declared",))
 
 
 def test_picked_instances_are_picked_as_by_the_command() -> None:
@@ -255,7 +255,7 @@ def test_an_image_whose_version_nobody_was_shown_is_left_alone(command: str) -> 
     }
     asked = story.writes()
     (why,) = act[command]().failed
-    assert why.startswith("web: its version is not known yet; try again once ")
+    assert why.startswith("web: its version is not known yet; the daemon resolves latest")
     assert story.writes() == asked
 
 

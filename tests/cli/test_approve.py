@@ -406,7 +406,7 @@ def test_if_another_person_is_required_the_approver_needs_a_name(
     done = approve(world, tmp_path, another(), options=["--by", "bob"])
     assert done.out[0].startswith(f"web: {NEW} is approved by bob at TIME; ")
     asked = approve(world, tmp_path, asking(version=FIX))
-    assert asked.out == [GOES_ON.replace(APPLICATION, "somebody").replace(NEW, FIX)]
+    assert asked.out == [GOES_ON.replace(APPLICATION, "someone").replace(NEW, FIX)]
 
 
 def unpublished(_: Azure) -> list[Any]:

@@ -189,7 +189,7 @@ def test_an_approval_and_skipped_checks_are_named(here: Path) -> None:
         pytest.param(["--fleet", ""], "error: --fleet is empty; set a value, or omit it", id="an empty path"),
         pytest.param(
             ["--fleet", "specs/web.yaml"],
-            "specs/web.yaml:1:1: apiVersion is not a known field; ",
+            "specs/web.yaml:1:1: apiVersion is not a known field: ",
             id="a file that is no fleet",
         ),
     ],

@@ -97,7 +97,7 @@ def test_with_yes_it_waits_until_the_picked_instances_serve(world: Azure, tmp_pa
         )
         assert first.body["instanceIds"] == ["3"]
         assert (
-            f"INFO web: to be upgraded next: instance 3 (update domain 3), picked by {ME} at "
+            f"INFO web: picked for the next upgrade: instance 3 (update domain 3), picked by {ME} at "
             in "\n".join(daemon.log())
         )
         why = invoke("why", "web", "--server", daemon.url, env=bare(), cwd=tmp_path)
@@ -218,7 +218,7 @@ def test_without_a_daemon_it_upgrades_the_picked_instances_and_no_others(
     assert (done.code, done.err) == (0, [ITSELF])
     assert done.out[-1] == f"web: 1 of 1 runs {NEW}"
     (claimed,) = (line for line in done.out if "claimed until" in line)
-    assert claimed.endswith("waiting for 1m, so that a daemon that does not answer here sees the claim")
+    assert claimed.endswith("waiting 1m for unreachable daemons to see the claim")
     images = world.simulator.record.images("web")
     assert [id_ for id_, image in images.items() if image.endswith(NEW)] == ["3"]
     assert "vmss-reconciler-claim" not in {
@@ -231,8 +231,8 @@ def test_without_a_daemon_it_upgrades_the_picked_instances_and_no_others(
     [
         pytest.param(
             {"vmss-reconciler-claim": f"holder=1;by=bob;until={SOON.isoformat()}"},
-            "error: web: no instance of web was listed yet (Claimed: `reconciler upgrade` by bob is upgrading "
-            "instances itself, and has claimed the scale set until "
+            "error: web: no instance of web has been listed yet (Claimed: bob is running `reconciler upgrade`, "
+            "which has claimed the scale set until "
             f"{SOON:%Y-%m-%d %H:%M} UTC); try again in a moment",
             id="another has claimed it",
         ),

@@ -44,7 +44,7 @@ def test_a_write_must_end_before_the_claim_does(later: timedelta, permits: bool)
     if permits:
         azure.take(TARGET, step)
     else:
-        with pytest.raises(NotLeading, match="the claim ended or came too close to expiring"):
+        with pytest.raises(NotLeading, match="the claim expired, or was about to"):
             azure.take(TARGET, step)
     sent = [each for each in world.azure.record.requests if each.operation.endswith("UpdateInstances")]
     assert bool(sent) == permits

@@ -64,7 +64,10 @@ def test_what_a_change_of_the_model_leaves_of_a_claim(claim: Claim, left: Claim 
 
 @pytest.mark.parametrize(
     ("by", "who"),
-    [pytest.param("ada", "` by ada is", id="by name"), pytest.param("", "` is", id="by nobody known")],
+    [
+        pytest.param("ada", "ada is running", id="by name"),
+        pytest.param("", "someone is running", id="by nobody known"),
+    ],
 )
 def test_a_claim_of_another_process_names_its_person(by: str, who: str) -> None:
     held = model(persisted=PersistedState(claim=replace(CLAIMED, by=by)))

@@ -129,7 +129,7 @@ def test_an_image_that_is_tried_again_has_all_of_its_time_anew(
     ("by", "through", "text"),
     [
         pytest.param("ada", "", "by ada at 2026-01-05 09:00 UTC", id="by a name"),
-        pytest.param("", "", "by somebody at 2026-01-05 09:00 UTC", id="by nobody known"),
+        pytest.param("", "", "by someone at 2026-01-05 09:00 UTC", id="by nobody known"),
         pytest.param(
             "ada", "pipeline 7", "by ada through pipeline 7 at 2026-01-05 09:00 UTC", id="through a pipeline"
         ),

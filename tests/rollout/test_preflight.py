@@ -373,7 +373,7 @@ def exact(image: Image, timeout: int) -> ScaleSet:
             LATEST,
             model(image=LATEST),
             Availability(LATEST, Verdict.UNREADABLE, "403"),
-            Decision(Reason.CATALOGUE_UNREADABLE, f"{LATEST} cannot be resolved to a version: 403"),
+            Decision(Reason.CATALOGUE_UNREADABLE, f"could not resolve {LATEST} to a version: 403"),
             id="latest, and neither the catalogue nor the model tells a version",
         ),
     ],

@@ -558,7 +558,7 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
         ),
         pytest.param(
             {"instances": fleet(rest="upgraded")},
-            "only a tag says that 24.04.202601010 was good here, and no instance runs it",
+            "no instance runs 24.04.202601010, and only a tag records it as good",
             id="only a tag says so",
         ),
         pytest.param(
@@ -707,7 +707,7 @@ def test_which_image_is_blamed(
 
 
 UNKNOWN = Progress(waiting_since=NOW - MINUTE, wrote_last_good=Fingerprint.of(FIX))
-TAG_ALONE = "only a tag says that 24.04.202601010 was good here, and no instance runs it"
+TAG_ALONE = "no instance runs 24.04.202601010, and only a tag records it as good"
 
 
 def test_a_failure_holds_if_only_a_tag_names_the_rollback_target() -> None:

@@ -174,9 +174,7 @@ def test_two_of_them_never_upgrade_one_scale_set() -> None:
     first, second = ByHand(world, dies_after=0), ByHand(world, by="bob")
     with pytest.raises(Killed):
         first.run("update domain 3")
-    with pytest.raises(
-        PickRefused, match="Claimed: `reconciler upgrade` by ada is upgrading instances itself"
-    ):
+    with pytest.raises(PickRefused, match="Claimed: ada is running `reconciler upgrade`"):
         second.run("update domain 4")
     (state,) = second.reconciler.store.states()
     with pytest.raises(NotClaimed, match="another `reconciler upgrade` by ada has claimed it until"):
@@ -210,7 +208,7 @@ def test_a_closed_gate_holds_it_too_and_the_pick_lapses() -> None:
     hand = ByHand(world)
     end = hand.run("update domain 3")
     assert not end.is_served
-    assert end.message == "the rollout has stood still for 10m: OutsideWindow"
+    assert end.message == "the rollout has made no progress for 10m: OutsideWindow"
     assert batches(world) == []
     assert tag(world) == ""
 

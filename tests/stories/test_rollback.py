@@ -80,7 +80,7 @@ def test_after_a_restart_only_an_image_that_a_commit_declared_is_a_rollback_targ
         each.sicken()
     world.rest(HOUR)
     assert model(world) == expected
-    assert ("only a tag says" in world.lines()["web"]) == (expected == NEW)
+    assert ("only a tag records it" in world.lines()["web"]) == (expected == NEW)
 
 
 def test_a_failed_rollout_stays_stalled_while_an_autoscaler_creates_good_instances() -> None:
@@ -279,7 +279,7 @@ def test_a_refused_record_of_a_failure_is_reported_and_retried_less_and_less_oft
     world.rest(6 * HOUR)
     assert world.reasons()[-1] == "HealthCheckFailed"
     assert set(world.reasons()).isdisjoint({"Refused", "Conflict"})
-    assert "this image will no longer count as failed" in world.lines()["web"]
+    assert "a restart will forget it" in world.lines()["web"]
     assert "ScopeLocked" in world.lines()["web"]
     at = [each.at for each in tag_writes(world)]
     apart = [(after - before) // timedelta(minutes=1) for before, after in pairwise(at)]
@@ -366,7 +366,10 @@ def test_an_image_that_only_a_tag_names_is_no_rollback_target() -> None:
     world.rest(2 * HOUR)
     assert model(world) == BAD
     assert world.reasons()[-1] == "HealthCheckFailed"
-    assert f"the rollout holds, because only a tag says that {FIX} was good here" in world.lines()["web"]
+    assert (
+        f"the rollout holds, because no instance runs {FIX}, and only a tag records it"
+        in world.lines()["web"]
+    )
 
 
 def test_declaring_the_last_good_image_again_returns_the_canary_to_it() -> None:

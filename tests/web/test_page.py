@@ -243,7 +243,7 @@ def test_waves_are_sections() -> None:
         ("Wave 0", "1 of 1 ready"),
         ("Wave 1", "0 of 2 ready"),
         ("Wave 2", "12 of 18 ready"),
-        ("No spec any more", "0 of 1 ready"),
+        ("Spec removed", "0 of 1 ready"),
     ]
 
 

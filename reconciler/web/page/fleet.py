@@ -224,7 +224,7 @@ def sections(rows: Iterable[FleetRow], query: FleetQuery) -> list[tuple[str, lis
 
 
 def _heading(wave: int | None) -> str:
-    return "No spec any more" if wave is None else f"Wave {wave}"
+    return "Spec removed" if wave is None else f"Wave {wave}"
 
 
 def _by_end(row: FleetRow) -> tuple[bool, float, str]:

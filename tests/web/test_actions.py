@@ -504,7 +504,7 @@ def test_a_form_says_which_instances_it_upgrades() -> None:
     "query, why",
     [
         pytest.param("domain=update+domain+9", "no instance is in update domain 9", id="a domain that there is not"),
-        pytest.param("instance=99", "99 is no instance of the scale set", id="an instance that there is not"),
+        pytest.param("instance=99", "99 is not an instance of the scale set", id="an instance that there is not"),
         pytest.param("instance=0", "no upgrade reaches 0 (already up to date)", id="one that is up to date"),
         pytest.param("instance=3&domain=zone+1", "choose either a domain or instances", id="both"),
     ],

@@ -60,6 +60,8 @@ _SECONDS = re.compile(r"[0-9]{1,6}")
 _LONGEST_GRACE = 10**6
 # The final statuses of long operations in Azure, by their folded form.
 _ENDED = {"succeeded": "Succeeded", "failed": "Failed", "canceled": "Canceled", "cancelled": "Canceled"}
+# The upgrade modes, by their folded form.
+_MODES = {"manual": "Manual", "automatic": "Automatic", "rolling": "Rolling"}
 # This is not a field of Azure. `flexible` adds it to a row.
 ATTACHED = "isAttached"
 
@@ -87,7 +89,7 @@ def _model(body: Json) -> Model:
         provisioning=text_in(properties, "provisioningState").lower(),
         # A Flexible scale set has a policy only if somebody set one. Without a policy its upgrades are
         # manual.
-        mode=text_in(policy, "mode") or ("Manual" if is_flexible and not policy else ""),
+        mode=_mode(policy) or ("Manual" if is_flexible and not policy else ""),
         orchestration=text_in(properties, "orchestrationMode"),
         automatic_os_upgrade=flag_in(
             mapping_in(policy, "automaticOSUpgradePolicy"), "enableAutomaticOSUpgrade"
@@ -215,6 +217,12 @@ def image_patch(image: Image) -> dict[str, Any]:
         case GalleryImage(id=id_) | ManagedImage(id=id_):
             storage = {"imageReference": {"id": id_}}
     return {"properties": {"virtualMachineProfile": {"storageProfile": storage}}}
+
+
+def _mode(policy: Json) -> str:
+    """The upgrade mode in Azure's own spelling. Azure may keep the spelling of whoever set it."""
+    mode = text_in(policy, "mode")
+    return _MODES.get(mode.casefold(), mode)
 
 
 def _running(storage: Json) -> Image | None:

@@ -151,6 +151,9 @@ def test_a_scale_set_is_converted() -> None:
             id="automatic OS upgrade",
         ),
         pytest.param({"upgradePolicy": None}, "mode", "", id="no upgrade policy of a Uniform set"),
+        pytest.param({"upgradePolicy": {"mode": "manual"}}, "mode", "Manual", id="a mode in small letters"),
+        pytest.param({"upgradePolicy": {"mode": "ROLLING"}}, "mode", "Rolling", id="a mode in capitals"),
+        pytest.param({"upgradePolicy": {"mode": "Other"}}, "mode", "Other", id="a mode that nobody knows"),
         pytest.param(
             {"upgradePolicy": None, "orchestrationMode": "Flexible"},
             "mode",

@@ -36,6 +36,7 @@ from reconciler.rollout.wording import (
     describe,
     describe_progress,
     describe_upgrade,
+    list_names,
     quote_error,
     time_of_day,
 )
@@ -119,7 +120,7 @@ def upgrade_without_effect(context: Context) -> Decision | Need | None:
     what = (
         f"did not succeed within {patience} ({tries}): {quote_error(error)}"
         if error
-        else f"had no effect within {patience} ({tries})"
+        else f"had no effect within {patience} ({tries}){_kept_image(attempt, observed)}"
     )
     return replace(late, message=f"{_subject(attempt)} {what}; no retry until the spec changes")
 
@@ -196,7 +197,7 @@ def unmet_expectation(
     if isinstance(step, PatchModel) and (contest := _contest(attempt, step, observed)):
         return contest
     unlike = [each for each in named if each.provisioning != "succeeded"]
-    unseen = f"{_description(attempt, unlike)} has had no effect yet"
+    unseen = f"{_description(attempt, unlike)} has had no effect yet{_kept_image(attempt, observed)}"
     return Decision(Reason.NO_EFFECT, f"{unseen}; {_next_try(attempt, observed.at)}", counts=counts)
 
 
@@ -222,7 +223,7 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
 
     From the third time on, a person must choose between the writers.
     """
-    operation, model = observed.operation, observed.model
+    model = observed.model
     if attempt.tries >= _CONTESTED:
         return Decision(
             Reason.CONTESTED,
@@ -231,7 +232,7 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
             "image; retrying after "
             f"{time_of_day(attempt.at + retry_delay(attempt.tries))}",
         )
-    if not attempt.has_succeeded and (operation is None or operation.status != "Succeeded"):
+    if not _has_succeeded(attempt, observed):
         return None
     image = short(model.image) if isinstance(model, Model) and model.image else "another image"
     return Decision(
@@ -244,6 +245,37 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
 def _upgraded_instances(attempt: Attempt, observed: Observed) -> list[Instance]:
     """The instances of the last upgrade, as listed now."""
     return [each for each in observed.instances or () if each.id in attempt.instance_ids]
+
+
+def _kept_image(attempt: Attempt, observed: Observed) -> str:
+    """That the upgrade succeeded and left instances on their image, in words, or "" if that is not known.
+
+    This happens with ephemeral OS disks, where Azure then reports `latestModelApplied`, and in Flexible scale
+    sets, where it reports nothing. After the first try, such a report might come from a list out of date.
+    """
+    if not isinstance(attempt.step, Upgrade):
+        return ""
+    kept = [each for each in _upgraded_instances(attempt, observed) if not _is_done(attempt, each)]
+    is_fresh = attempt.tries > 1 or all(each.since and each.since > attempt.at for each in kept)
+    is_kept = all(each.provisioning == "succeeded" and each.latest_model is not False for each in kept)
+    image = kept[0].image if kept else None
+    if image is None or not is_fresh or not is_kept or not _has_succeeded(attempt, observed):
+        return ""
+    names, is_one = list_names(each.name for each in kept), len(kept) == 1
+    runs, it = ("still runs", "it") if is_one else ("still run", "them")
+    said = "the upgrade succeeded" if kept[0].latest_model is None else "they have the latest model"
+    if is_one and kept[0].latest_model:
+        said = "it has the latest model"
+    return (
+        f", although Azure reports that {said}; {names} {runs} {short(image)}, and another upgrade will "
+        f"probably not help: reimage or replace {it}"
+    )
+
+
+def _has_succeeded(attempt: Attempt, observed: Observed) -> bool:
+    """Whether the operation of the last step is known to have succeeded."""
+    operation = observed.operation
+    return attempt.has_succeeded or (operation is not None and operation.status == "Succeeded")
 
 
 def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | Need | None:

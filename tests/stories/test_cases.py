@@ -9,6 +9,7 @@ from reconciler.simulator import OperationFails, OperationKeepsImage, Throttled
 from tests.messages import says
 from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, scale_set, spec
 
+UPGRADE = "VirtualMachineScaleSets_UpdateInstances"
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 SATURDAY = [{"kind": "allow", "schedule": "0 2 * * 6", "duration": "4h"}]  # the story begins on a Monday
 
@@ -191,12 +192,11 @@ def test_a_failed_image_is_begun_elsewhere_once_it_becomes_healthy_where_it_fail
 )
 def test_an_upgrade_without_progress_until_its_deadline_reports_the_cause(fault: Any, fact: str) -> None:
     """No instance is unavailable, and none is waited for."""
-    upgrade = "VirtualMachineScaleSets_UpdateInstances"
     world = World(fleet(scale_set(capacity=5)), spec())
-    world.azure.faults.arm(upgrade, fault, times=None)
+    world.azure.faults.arm(UPGRADE, fault, times=None)
     world.rest(4 * HOUR)
     assert world.lines()["web"] == says("ProgressDeadlineExceeded", NEW, fact)
-    assert writes(world).count(upgrade) == 4
+    assert writes(world).count(UPGRADE) == 4
     world.azure.faults.disarm()
     world.merge(spec(rollout={"progressDeadline": "2h"}))
     world.run()
@@ -240,3 +240,34 @@ def test_a_failed_scale_set_whose_reads_are_often_throttled_is_logged_once(caplo
     assert outcome is not None
     assert outcome.reason == "HealthCheckFailed"
     assert [each.message for each in caplog.records if each.name == "reconciler"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "fact"),
+    [
+        pytest.param({}, "they have the latest model", id="ephemeral OS disks"),
+        pytest.param({"orchestration": "Flexible"}, "the upgrade succeeded", id="a Flexible scale set"),
+        pytest.param({"capacity": 1}, "it has the latest model", id="a single instance"),
+    ],
+)
+def test_an_upgrade_that_keeps_the_image_says_that_another_will_not_help(
+    changes: dict[str, Any], fact: str
+) -> None:
+    world = World(fleet(scale_set(**{"capacity": 10} | changes)), spec())
+    world.azure.faults.arm(UPGRADE, OperationKeepsImage(), times=None)
+    world.run(lambda: "NoEffect" in world.reasons())
+    assert world.lines()["web"] == says("NoEffect", fact, OLD, "reimage")
+
+
+def test_past_the_deadline_an_upgrade_that_keeps_the_image_says_that_another_will_not_help() -> None:
+    world = World(fleet(scale_set(orchestration="Flexible", capacity=5)), spec())
+    world.azure.faults.arm(UPGRADE, OperationKeepsImage(latest_model_applied=False), times=None)
+    world.rest(4 * HOUR)
+    assert world.lines()["web"] == says("ProgressDeadlineExceeded", "the upgrade succeeded", OLD, "reimage")
+
+
+def test_an_upgrade_that_is_not_applied_does_not_say_that_another_will_not_help() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm(UPGRADE, OperationKeepsImage(latest_model_applied=False), times=None)
+    world.rest(4 * HOUR)
+    assert not any("reimage" in each.line for each in world.outcomes)

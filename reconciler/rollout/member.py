@@ -91,6 +91,11 @@ class Member:
             return True
         return self.state is State.UNHEALTHY and not serves(self.instance) and not is_unknown(self.instance)
 
+    @property
+    def may_serve(self) -> bool:
+        """Whether Azure reports too little to tell whether the instance serves."""
+        return self.state is State.UNHEALTHY and is_unknown(self.instance)
+
 
 def members(
     desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]

@@ -242,6 +242,37 @@ def test_a_failed_scale_set_whose_reads_are_often_throttled_is_logged_once(caplo
     assert [each.message for each in caplog.records if each.name == "reconciler"] == []
 
 
+def unreported(*ids: int) -> list[dict[str, Any]]:
+    return [{"id": str(each), "power": "unknown", "health": "none"} for each in ids]
+
+
+def batches(world: World) -> list[list[str]]:
+    return [each.body["instanceIds"] for each in world.azure.record.requests if each.operation == UPGRADE]
+
+
+@pytest.mark.parametrize("source", ["none", "probe"], ids="the health source is {}".format)
+def test_if_nothing_shows_whether_instances_serve_only_one_batch_is_upgraded(source: str) -> None:
+    """All may serve although Azure reports no power state, and the image may end that."""
+    world = World(fleet(scale_set(capacity=10, health=source, instanceStates=unreported(*range(10)))), spec())
+    world.rest(3 * HOUR)
+    assert batches(world) == [["0", "5"]]
+    assert world.lines()["web"] == says("HealthCheckFailed", "web_0", "web_5", "power state unknown", "10m")
+    for each in world.azure.scale_set("web").instances:
+        each.report_power(None)
+    world.run()
+    assert world.lines()["web"] == says("UpToDate", "10", NEW)
+
+
+def test_instances_that_report_nothing_follow_those_that_prove_the_image() -> None:
+    states = unreported(0, 1, 5)
+    world = World(
+        fleet(scale_set(capacity=10, health="none", instanceStates=states, settledFor="1h")), spec()
+    )
+    world.rest(2 * HOUR)
+    assert batches(world) == [["6"], ["2", "7"], ["3", "8"], ["4", "9"], ["0", "5"], ["1"]]
+    assert world.lines()["web"] == says("HealthCheckFailed", "web_0", "web_1", "web_5", "power state unknown")
+
+
 @pytest.mark.parametrize(
     ("changes", "fact"),
     [

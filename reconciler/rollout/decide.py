@@ -48,11 +48,16 @@ from reconciler.rollout.freshness import stale_fact
 from reconciler.rollout.gates import closed_gate, closed_gate_for_remedy, closed_gate_for_rollback
 from reconciler.rollout.health import State, is_in_transition, state_of
 from reconciler.rollout.member import Member, is_overdue, members
-from reconciler.rollout.observed import Absent, Model, Need, Observed
+from reconciler.rollout.observed import Absent, Instance, Model, Need, Observed
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.preflight import exact_if_known, exact_spec, image_unavailable
 from reconciler.rollout.progress import Progress
-from reconciler.rollout.reading import partial_read, with_instances
+from reconciler.rollout.reading import (
+    is_partial_for_long,
+    partial_read,
+    with_instances,
+    with_listed_instances,
+)
 from reconciler.rollout.reason import Phase, Reason, Status
 from reconciler.rollout.refusal import active_hold, foreign_claim, refusal
 from reconciler.rollout.remedy import (
@@ -174,8 +179,8 @@ def _decide_for_exact_image(aim: Aim) -> Decision | Need:
         return step
     if observed.instances is None:
         return Need.INSTANCES
-    if unread := partial_read(model, observed.instances):
-        return unread
+    if unread := partial_read(model, observed.instances, observed):
+        return replace(unread, rolled_back_from=short(aim.image))
     # Converge by image alone: setting the model back also left it different from instances that never left
     # the good image.
     rollout = replace(aim.rollout, canary=None, converge=Converge.IMAGE)
@@ -223,8 +228,28 @@ def _converge(aim: Aim) -> Decision | Need:
         return Need.INSTANCES
     context = with_instances(aim, observed.instances)
     if isinstance(context, Decision):
-        return context
+        return _abort_after_partial_reads(aim, observed.instances) or context
     return doubtful_model_update(context) or _continue_rollout(context)
+
+
+def _abort_after_partial_reads(aim: Aim, instances: Sequence[Instance]) -> Decision | Need | None:
+    """The decision to set the model back although the list has been incomplete for long, or None.
+
+    The instances that were listed must show that the image failed. The others count on neither side.
+    """
+    since = aim.observed.progress.partial_since
+    if aim.is_return or not is_partial_for_long(aim.observed):
+        return None
+    progress = aim.observed.progress
+    progress = replace(progress, waiting_since=progress.waiting_since or since)
+    context = with_listed_instances(
+        replace(aim, observed=replace(aim.observed, progress=progress)), instances
+    )
+    if isinstance(context, Decision) or not (waits := awaited_instances(context, is_last=False)):
+        return None
+    failing = instance_wait(context, waits)
+    found = abort(context, failing) if failing.reason.meaning.is_failure else None
+    return found if isinstance(found, Need) or (found and found.reason is Reason.GIVING_UP) else None
 
 
 def _wait_for_azure(aim: Aim) -> Decision | Need | None:

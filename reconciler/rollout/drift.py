@@ -14,7 +14,13 @@ from reconciler.rollout.observed import Availability, Instance, Model, Need, Ver
 from reconciler.rollout.patch import is_claimed, missing_etag, patch
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.preflight import image_unavailable, incompatibility, too_many_models
-from reconciler.rollout.reading import group_instances, own_instances, partial_read, with_instances
+from reconciler.rollout.reading import (
+    group_instances,
+    is_partial_for_long,
+    own_instances,
+    partial_read,
+    with_instances,
+)
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.remedy import is_fix, passes_gates
 from reconciler.rollout.rollback import is_over, state_to_persist
@@ -47,7 +53,8 @@ def drift(aim: Aim) -> Decision | Need:
         return refused
     if observed.instances is None:
         return Need.INSTANCES
-    if unread := partial_read(model, observed.instances):
+    is_return = model.persisted.is_last_good(aim.image) and is_partial_for_long(observed)
+    if (unread := partial_read(model, observed.instances, observed)) and not is_return:
         return unread
     return _set_model(aim, observed.availability, own_instances(observed.instances))
 

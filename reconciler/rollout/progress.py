@@ -51,6 +51,7 @@ class Progress:
     has_seen_all_steps: bool = False
     contests: Mapping[str, Contest] = field(default_factory=dict)  # by instance id
     tag_write: TagWrite | None = None  # the last write of the tags alone
+    partial_since: datetime | None = None  # since when every list of the instances was incomplete
 
     def hold_until(self, at: datetime) -> timedelta:
         """How long the rollout has been on hold, up to `at`."""
@@ -95,7 +96,9 @@ def progress_after(
 
     `back` is as in InstanceCounts, or None if the instances were not counted.
     """
-    after = _after_hold(replace(before, last_reason=reason), reason, at)
+    partial_since = (before.partial_since or at) if reason is Reason.PARTIAL_READ else None
+    after = replace(before, last_reason=reason, partial_since=partial_since)
+    after = _after_hold(after, reason, at)
     phase = reason.meaning.phase
     if reason is Reason.UPGRADING and step and before.taken and not before.is_waiting_for(step) and back:
         # A second batch starts only after the soak of the first, or if no instance of the first is left.

@@ -8,7 +8,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.domains import DomainsUnknown, Grouping, grouping
 from reconciler.rollout.health import is_readable
 from reconciler.rollout.member import members
-from reconciler.rollout.observed import Instance, Model
+from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.wording import list_names
 from reconciler.spec.scale_set import Rollout
@@ -19,12 +19,42 @@ def own_instances(instances: Sequence[Instance]) -> tuple[Instance, ...]:
     return tuple(each for each in instances if not each.is_attached)
 
 
-def partial_read(model: Model, instances: Sequence[Instance]) -> Decision | None:
-    """The decision that the list of instances is incomplete, or None."""
+def partial_read(
+    model: Model, instances: Sequence[Instance], observed: Observed | None = None
+) -> Decision | None:
+    """The decision that the list of instances is incomplete, or None.
+
+    If `observed` shows that this has lasted, the message says what may be wrong, and what to do.
+    """
     unread = _missing_rows(model, instances)
+    if unread and observed and is_partial_for_long(observed):
+        unread = _lasting_gap(model, instances) or unread
     return (
         Decision(Reason.PARTIAL_READ, f"{unread}; no changes until the list is complete") if unread else None
     )
+
+
+def is_partial_for_long(observed: Observed) -> bool:
+    """Whether the instances have been listed incompletely for so long that no list may be complete again.
+
+    Then the model may still return to the last good image. That takes no instance out of service, and until
+    then Azure creates further instances from an image that failed.
+    """
+    since, patience = observed.progress.partial_since, Reason.PARTIAL_READ.meaning.fails_after
+    return since is not None and patience is not None and observed.at - since > patience
+
+
+def _lasting_gap(model: Model, instances: Sequence[Instance]) -> str:
+    """What is probably wrong with a list that stays incomplete, and what to do, in words, or ""."""
+    seen = len({each.id for each in instances})
+    if seen < len(instances):
+        return ""
+    if seen < model.capacity:
+        return (
+            f"Azure still lists only {seen} of {model.capacity} instances, and could probably not create the "
+            f"others; free up quota for them or, if they do not exist, set the capacity to {seen}"
+        )
+    return f"{_missing_rows(model, instances)}; restart, reimage or delete what reports no state"
 
 
 def group_instances(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decision:
@@ -37,8 +67,11 @@ def group_instances(rollout: Rollout, instances: Sequence[Instance]) -> Grouping
 
 def with_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decision:
     """The aim with its instances, or the decision that the list is incomplete or the domains are unknown."""
-    if unread := partial_read(aim.model, instances):
-        return unread
+    return partial_read(aim.model, instances, aim.observed) or with_listed_instances(aim, instances)
+
+
+def with_listed_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decision:
+    """The aim with the instances that were listed, even if others are missing."""
     domain_of = group_instances(aim.rollout, own_instances(instances))
     if isinstance(domain_of, Decision):
         return domain_of

@@ -257,7 +257,7 @@ TABLE: dict[Reason, Meaning] = {
         Status.RECONCILING,
         cause=(
             "Azure listed fewer instances than exist, listed one twice, or reported no state for one; "
-            "nothing is changed after a partial read"
+            "nothing is changed after a partial read, except that the model may return to the last good image"
         ),
         remedy=(
             "resumes automatically once a list is complete; if the list stays short, Azure could not create "

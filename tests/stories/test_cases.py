@@ -1,15 +1,17 @@
 """Situations that users of other tools reported or that operators tried, and how each must end."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from reconciler.simulator import OperationFails, OperationKeepsImage, Throttled
+from reconciler.simulator.faults import Malformed
 from tests.messages import says
 from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, scale_set, spec
 
-UPGRADE = "VirtualMachineScaleSets_UpdateInstances"
+UPGRADE, LIST = "VirtualMachineScaleSets_UpdateInstances", "VirtualMachineScaleSetVMs_List"
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 SATURDAY = [{"kind": "allow", "schedule": "0 2 * * 6", "duration": "4h"}]  # the story begins on a Monday
 
@@ -302,3 +304,77 @@ def test_an_upgrade_that_is_not_applied_does_not_say_that_another_will_not_help(
     world.azure.faults.arm(UPGRADE, OperationKeepsImage(latest_model_applied=False), times=None)
     world.rest(4 * HOUR)
     assert not any("reimage" in each.line for each in world.outcomes)
+
+
+def holds_too_few(world: World) -> None:
+    """Azure has room for no further instance, and an autoscaler asks for two."""
+    world.azure.scale_set("web").limit_allocation(10)
+    world.azure.scale_set("web").scale_to(12)
+
+
+def reports_no_state(world: World) -> None:
+    """The instance view of an instance is lost."""
+    world.azure.faults.arm(LIST, Malformed("properties.instanceView", None, "web_3"), times=None)
+
+
+INCOMPLETE = [
+    pytest.param(holds_too_few, "10 of 12", id="Azure could not create two instances"),
+    pytest.param(reports_no_state, "web_3", id="Azure reports no state for an instance"),
+]
+
+
+@pytest.mark.parametrize(("happens", "fact"), INCOMPLETE)
+@pytest.mark.parametrize("on_failure", ["repin", "rollback"])
+def test_the_model_returns_from_a_failed_image_though_no_list_is_complete(
+    on_failure: str, happens: Callable[[World], None], fact: str
+) -> None:
+    """Until then each further instance would be created on the failed image. No instance is upgraded meanwhile."""
+    world = World(fleet(scale_set(capacity=10)), spec(version=OLD))
+    world.run()
+    world.merge(spec(version=BAD, rollout={"onFailure": on_failure}))
+    world.run(lambda: world.has_upgraded(1))
+    happens(world)
+    world.rest(2 * HOUR)
+    assert (version(world), on(world, BAD)) == (OLD, ["0", "5"])
+    assert batches(world) == [["0", "5"]]
+    assert world.lines()["web"] == says("PartialRead", BAD, fact)
+    world.azure.faults.disarm()
+    world.azure.scale_set("web").limit_allocation(None)
+    world.azure.scale_set("web").scale_to(10)
+    world.run(lambda: world.reasons()[-1] == "RolloutFailed")
+    assert on(world, BAD) == []
+
+
+@pytest.mark.parametrize(("happens", "fact"), INCOMPLETE)
+def test_a_revert_in_git_sets_the_model_back_though_no_list_is_complete(
+    happens: Callable[[World], None], fact: str
+) -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(version=OLD))
+    world.run()
+    world.merge(spec(version=BAD))
+    world.run(lambda: world.has_upgraded(1))
+    happens(world)
+    world.rest(HOUR)
+    assert version(world) == BAD
+    world.merge(spec(version=OLD))
+    world.rest(10 * MINUTE)
+    assert (version(world), batches(world)) == (OLD, [["0", "5"]])
+    assert world.lines()["web"] == says("PartialRead", fact)
+
+
+@pytest.mark.parametrize(("happens", "fact"), INCOMPLETE)
+def test_a_list_that_stays_incomplete_begins_no_rollout_and_says_what_to_do(
+    happens: Callable[[World], None], fact: str
+) -> None:
+    world = World(fleet(scale_set(capacity=10)), spec(version=OLD))
+    world.run()
+    happens(world)
+    world.run(lambda: world.reasons()[-1] in {"UpToDate", "PartialRead"}, limit=HOUR)
+    world.merge(spec())
+    world.rest(HOUR)
+    world.restart()
+    world.rest(HOUR)
+    assert version(world) == OLD
+    assert batches(world) == []
+    assert world.lines()["web"] == says("PartialRead", fact)
+    assert world.outcomes[-1].status == "Failing"

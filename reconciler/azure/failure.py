@@ -142,7 +142,7 @@ def _lacks_named_resource(error: HttpResponseError) -> bool:
 
     Otherwise the scale set or a virtual machine was deleted after it was read, or is not visible yet.
     """
-    message = str(getattr(error.error, "message", None) or "")
+    message = _message(error)
     if _code(error) in _NEVER or "image" in _target(error).casefold():
         return True
     if _code(error) in _GONE or _SCALE_SET.search(message):
@@ -151,7 +151,9 @@ def _lacks_named_resource(error: HttpResponseError) -> bool:
 
 
 def _is_temporary(error: HttpResponseError) -> bool:
-    return _code(error) in _PASSING or bool(_WAITING.search(str(getattr(error.error, "message", None) or "")))
+    """Whether a conflict passes by itself. One without a code says no more than that there is a conflict."""
+    code = _code(error)
+    return not code or code in _PASSING or bool(_WAITING.search(_message(error)))
 
 
 def _retry_after(error: HttpResponseError) -> timedelta:
@@ -169,13 +171,18 @@ def _code(error: HttpResponseError) -> str:
     return str(getattr(error.error, "code", None) or "")
 
 
+def _message(error: HttpResponseError) -> str:
+    return str(getattr(error.error, "message", None) or "")
+
+
 def _target(error: HttpResponseError) -> str:
     return str(getattr(error.error, "target", None) or "")
 
 
 def _line(error: AzureError) -> str:
-    if isinstance(error, HttpResponseError) and error.error is not None:
-        text = f"Azure returned {quote_error(one_line(f'{error.error.code}: {error.error.message}'))}"
+    if isinstance(error, HttpResponseError) and (_code(error) or _message(error)):
+        code = _code(error) or (f"HTTP {error.response.status_code}" if error.response else "an error")
+        text = f"Azure returned {quote_error(one_line(f'{code}: {_message(error)}').removesuffix(':'))}"
     elif isinstance(error, HttpResponseError) and error.response is not None:
         text = f"Azure returned HTTP {error.response.status_code} {error.reason}"  # the body is HTML or empty
     else:

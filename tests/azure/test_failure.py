@@ -22,7 +22,7 @@ from reconciler.azure.failure import (
 )
 from reconciler.azure.session import Session
 from reconciler.rollout.step import PatchModel, Upgrade
-from reconciler.simulator import Reset, Simulator, Status, Throttled, Timeout, Truncated
+from reconciler.simulator import Page, Reset, Simulator, Status, Throttled, Timeout, Truncated
 from tests.azure.conftest import IMAGE, TARGET, Door
 from tests.build import model
 from tests.token import Token
@@ -60,6 +60,40 @@ def test_a_response_is_typed_by_what_to_do_next(
         door.take(TARGET, Upgrade(("0",), IMAGE))
     assert type(caught.value) is kind
     assert str(caught.value) == f"""Azure returned {code} ("Azure's own words")"""
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        pytest.param(409, "", (Conflict, "HTTP 409 Conflict"), id="a conflict without a body"),
+        pytest.param(409, "<html>", (Conflict, "HTTP 409 Conflict"), id="a conflict with a page"),
+        pytest.param(
+            409,
+            '{"error":{"code":"","message":"busy"}}',
+            (Conflict, 'HTTP 409 ("busy")'),
+            id="a conflict without a code",
+        ),
+        pytest.param(
+            400,
+            '{"error":{"code":null,"message":"bad"}}',
+            (Refused, 'HTTP 400 ("bad")'),
+            id="a refusal whose code is null",
+        ),
+        pytest.param(
+            409,
+            '{"error":{"code":"ScopeLocked"}}',
+            (Refused, "ScopeLocked"),
+            id="a lock without a message",
+        ),
+    ],
+)
+def test_an_error_without_a_code_or_a_message(
+    door: Door, azure: Simulator, status: int, body: str, expected: tuple[type[AzureFailure], str]
+) -> None:
+    azure.faults.arm("VirtualMachineScaleSets_UpdateInstances", Page(status, body))
+    with pytest.raises(AzureFailure) as caught:
+        door.take(TARGET, Upgrade(("0",), IMAGE))
+    assert (type(caught.value), str(caught.value).removeprefix("Azure returned ")) == expected
 
 
 GALLERY = (

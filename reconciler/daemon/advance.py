@@ -62,7 +62,7 @@ def _after_sweep(state: ScaleSetState, event: SweepEvent) -> ScaleSetState:
         case Listed():
             return _with_row(state, event)
         case ListFailed(outcome):
-            return state if state.outcome else _with_outcome(state, outcome)
+            return _with_outcome(state, outcome) if state.published.decided is None else state
         case GateChanged(outcome):
             # A reconcile may have ended with another outcome meanwhile.
             return _with_gate(state, event) if state.outcome is outcome else state

@@ -61,7 +61,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class ListFailed:
-    """The list that would contain the scale set could not be read."""
+    """The list that would contain the scale set could not be read.
+
+    The outcome is published only until the first reconcile. After that the last known status stays.
+    """
 
     outcome: Outcome
 

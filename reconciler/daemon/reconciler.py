@@ -537,9 +537,9 @@ class Reconciler:
                 self.store.apply(state.key, Listed(listed.model(state.desired), at, is_settled=False))
 
     def _list_failure_outcome(self, state: ScaleSetState, failure: AzureFailure, at: datetime) -> Outcome:
-        return outcome_of_failure(
-            state.desired.name, state.commit, failure, state.progress, self._settings, at=at
-        )
+        """The outcome until the first reconcile. It continues the wait if an earlier list failed too."""
+        before = replace(state.progress, wait=state.outcome.wait if state.outcome else None)
+        return outcome_of_failure(state.desired.name, state.commit, failure, before, self._settings, at=at)
 
     def _find_orphans(self, listed: Listing, at: datetime) -> tuple[Orphan, ...]:
         """The orphans. A bug in the search does not fail the sweep."""

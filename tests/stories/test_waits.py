@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from reconciler.rollout.reason import Status
-from reconciler.simulator import Partial, Timeout
+from reconciler.simulator import Page, Partial, Timeout
 from reconciler.simulator import Status as Answer
 from reconciler.simulator.faults import Fault, OperationFails, OperationLost
 from tests.messages import says
@@ -229,3 +229,30 @@ def test_a_writer_that_keeps_reverting_the_model_is_reported_as_contested() -> N
     seen = world.state().outcome
     assert seen
     assert seen.status is Status.FAILING
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "last"),
+    [
+        pytest.param(Timeout(), "Unreachable", Status.FAILING, id="no answer"),
+        pytest.param(Page(200, "<html>"), "MalformedResponse", Status.FAILING, id="a page of a proxy"),
+        pytest.param(
+            Answer(403, "AuthorizationFailed", "No."), "Refused", Status.STALLED, id="a role that is missing"
+        ),
+    ],
+)
+def test_a_list_that_fails_from_the_start_is_reported_as_failing(
+    fault: Fault, reason: str, last: Status
+) -> None:
+    """No reconcile has observed the scale set, so only the sweeps can say how long this has lasted."""
+    world = World(fleet(scale_set(capacity=5)), spec())
+    world.azure.faults.arm("VirtualMachineScaleSets_ListAll", fault, times=None)
+    world.rest(20 * MINUTE)
+    seen = world.state().outcome
+    assert seen
+    assert (str(seen.reason), seen.status) == (reason, last)
+    assert seen.wait
+    assert seen.wait.since == world.clock.now() - 20 * MINUTE
+    world.azure.faults.disarm()
+    world.run()
+    assert world.lines()["web"] == says("UpToDate", "5", NEW)

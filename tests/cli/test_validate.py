@@ -68,7 +68,7 @@ def test_a_shard_is_checked_for_what_crosses_its_border(here: Path) -> None:
     ("options", "error"),
     [
         pytest.param(["--shard", "emea"], "--shard needs --shard-selector", id="a name alone"),
-        pytest.param(["--shard-selector", "a"], "need --shard, a name", id="a selector alone"),
+        pytest.param(["--shard-selector", "a"], "need --shard NAME", id="a selector alone"),
         pytest.param(["--shard", "E"], "is not a name", id="a name in another form"),
         pytest.param(
             ["--shard", "a", "--shard-subscriptions", f"{SUBSCRIPTION}, x"],

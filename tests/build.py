@@ -23,7 +23,17 @@ from reconciler.spec.amount import Count, Percent
 from reconciler.spec.fleet import Fleet
 from reconciler.spec.image import PlatformImage
 from reconciler.spec.problem import Place
-from reconciler.spec.scale_set import Approver, By, Converge, Health, OnFailure, Rollout, ScaleSet, Target
+from reconciler.spec.scale_set import (
+    Approver,
+    By,
+    Converge,
+    CustomizedInstances,
+    Health,
+    OnFailure,
+    Rollout,
+    ScaleSet,
+    Target,
+)
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
@@ -55,6 +65,7 @@ def rollout(**changes: Any) -> Rollout:
         "soak": timedelta(),
         "bake_time": timedelta(),
         "converge": Converge.IMAGE,
+        "customized_instances": CustomizedInstances.SKIP,
         "on_failure": OnFailure.HOLD,
         "require_way_back": False,
         "progress_deadline": timedelta(hours=1),

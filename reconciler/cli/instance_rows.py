@@ -67,4 +67,4 @@ def _why_left_out(instance: Instance, member: Member | None) -> str | None:
         return "attached by hand"
     if instance.provisioning == "deleting":
         return "being deleted"
-    return obstacle(instance) if member and member.is_left_out else None
+    return obstacle(member) if member and member.is_left_out else None

@@ -13,7 +13,7 @@ from reconciler.daemon.seen_instance import SeenInstance
 from reconciler.daemon.state import PickEnd, PickState, ScaleSetState
 from reconciler.rollout.barred import bar_note
 from reconciler.rollout.health import State
-from reconciler.rollout.member import is_up_to_date
+from reconciler.rollout.member import CUSTOMIZED, is_up_to_date
 from reconciler.rollout.observed import id_order
 from reconciler.rollout.pick import Pick
 from reconciler.rollout.place import instances_at, places, whole_name
@@ -21,6 +21,7 @@ from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.wording import list_names
 from reconciler.spec.duration import format_duration
 from reconciler.spec.image import same, short
+from reconciler.spec.scale_set import CustomizedInstances
 from reconciler.spec.wording import printable
 
 _MOST_PLACES = 12  # in an error
@@ -99,6 +100,8 @@ def _obstacle(state: ScaleSetState, seen: SeenInstance) -> str:
         return UP_TO_DATE
     if seen.protected:
         return "protected from scale set actions"
+    if seen.has_own_model and state.desired.rollout.customized_instances is CustomizedInstances.SKIP:
+        return CUSTOMIZED
     if seen.state is State.DEALLOCATED:
         return "deallocated"
     return "" if seen.image else "Azure reports no image"

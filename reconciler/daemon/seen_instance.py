@@ -37,6 +37,7 @@ class SeenInstance:
     update_domain: int | None
     fault_domain: int | None
     is_attached: bool = False
+    has_own_model: bool = False
 
     def runs(self, image: Image) -> bool:
         """Whether Azure reported that the instance runs this image."""
@@ -65,6 +66,7 @@ def seen_instances(
             each.update_domain,
             each.fault_domain,
             each.is_attached,
+            each.has_own_model,
         )
         for each in instances
     )

@@ -16,7 +16,7 @@ from reconciler.rollout.step import PatchModel
 from reconciler.rollout.wording import list_names
 from reconciler.spec.duration import format_duration
 from reconciler.spec.image import same, short
-from reconciler.spec.scale_set import OnFailure, ScaleSet
+from reconciler.spec.scale_set import CustomizedInstances, OnFailure, ScaleSet
 from reconciler.spec.wording import count
 
 # A scale set that loses a larger share at once is named as a risk. A fifth is the default of maxBatch.
@@ -231,7 +231,8 @@ def _recoveries(plan: Plan) -> Iterator[Risk]:
 
 def _other_changes(plan: Plan) -> Iterator[Risk]:
     """Changes by other writers that an upgrade applies or reverts."""
-    pending, own = list[ScaleSetState](), list[ScaleSetState]()
+    pending = list[ScaleSetState]()
+    customized = {each: list[ScaleSetState]() for each in CustomizedInstances}
     for each in plan.rolling:
         model, instances = plan.snapshot.models[each.key], plan.snapshot.instances[each.key]
         # After a rollback no instance is on the latest model: it was on the failed image in between.
@@ -240,13 +241,19 @@ def _other_changes(plan: Plan) -> Iterator[Risk]:
         if not is_ours and any(is_behind):
             pending.append(each)
         if any(one.has_own_model and not one.is_attached for one in instances):
-            own.append(each)
+            customized[each.desired.rollout.customized_instances].append(each)
     if pending:
         yield Risk("the upgrade also applies other pending model changes", _names(pending))
-    if own:
+    if reverted := customized[CustomizedInstances.OVERWRITE]:
         yield Risk(
             "the upgrade reverts instances that were changed individually (modelDefinitionApplied)",
-            _names(own),
+            _names(reverted),
+        )
+    if skipped := customized[CustomizedInstances.SKIP]:
+        yield Risk(
+            "instances that were changed individually (modelDefinitionApplied) keep their image, unless "
+            "rollout.customizedInstances is overwrite",
+            _names(skipped),
         )
 
 

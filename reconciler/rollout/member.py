@@ -10,7 +10,7 @@ from reconciler.rollout.health import State, describe_problem, is_in_transition,
 from reconciler.rollout.observed import Instance, Model, Observed
 from reconciler.rollout.step import Upgrade
 from reconciler.spec.image import Image, same
-from reconciler.spec.scale_set import Converge, ScaleSet
+from reconciler.spec.scale_set import Converge, CustomizedInstances, ScaleSet
 
 # An instance whose state last changed this soon after its creation was created on its image, not upgraded.
 # New instances that an autoscaler keeps creating must not delay a rollout.
@@ -26,6 +26,7 @@ class Member:
     changes the instance each time it has been brought to the model, so it is left alone for a while (see
     `contest`). `is_newborn` means that the instance was created on its image, not upgraded to it. `is_behind`
     means that the instance is outdated, but runs the image and only lacks another model change.
+    `is_customized` means that its model was changed individually, and that the spec keeps these changes.
     """
 
     instance: Instance
@@ -35,6 +36,7 @@ class Member:
     is_contested: bool = False
     is_newborn: bool = False
     is_behind: bool = False
+    is_customized: bool = False
 
     @property
     def is_tried(self) -> bool:
@@ -58,7 +60,7 @@ class Member:
         """Whether the instance needs an upgrade, and an upgrade would bring it to the image."""
         if self.instance.protected or self.instance.image is None or not self.is_outdated:
             return False
-        if self.is_contested:
+        if self.is_contested or self.is_customized:
             return False
         return self.is_stuck or self.state in {State.HEALTHY, State.UNHEALTHY}
 
@@ -102,6 +104,7 @@ def members(
 ) -> tuple[Member, ...]:
     """All instances in Azure's order, except those that are being deleted or that a person attached."""
     found = []
+    skips_customized = desired.rollout.customized_instances is CustomizedInstances.SKIP
     for instance in instances:
         if instance.is_attached:
             continue
@@ -124,6 +127,7 @@ def members(
                 is_contested=lacks_change and _is_backing_off(instance, observed),
                 is_newborn=_is_newborn(instance, observed),
                 is_behind=lacks_change,
+                is_customized=instance.has_own_model and skips_customized,
             )
         )
     return tuple(found)
@@ -139,11 +143,17 @@ def _is_newborn(instance: Instance, observed: Observed) -> bool:
     return is_young and instance.id not in observed.progress.taken
 
 
-def obstacle(instance: Instance) -> str:
+CUSTOMIZED = "changed individually"
+"""Why an instance is left out whose own changes the spec keeps (`rollout.customizedInstances`)."""
+
+
+def obstacle(member: Member) -> str:
     """Why an outdated instance is left out, in words."""
-    if instance.protected:
+    if member.instance.protected:
         return "protected from scale set actions"
-    return describe_problem(instance) if instance.image else "Azure reports no image"
+    if member.is_customized:
+        return CUSTOMIZED
+    return describe_problem(member.instance) if member.instance.image else "Azure reports no image"
 
 
 class Upgradable(Protocol):

@@ -50,8 +50,8 @@ def _of_instances(instances: Sequence[Instance]) -> Iterator[str]:
         yield f"attached by hand and left unchanged: {join(attached)}"
     if own := [each.name for each in instances if each.has_own_model and not each.is_attached]:
         yield (
-            "changed individually, until an upgrade reverts the change (modelDefinitionApplied is "
-            f"VirtualMachine): {join(own)}"
+            "changed individually (modelDefinitionApplied is VirtualMachine), and upgraded only with "
+            f"rollout.customizedInstances: overwrite: {join(own)}"
         )
     if unknown := [each.name for each in instances if not is_power_known(each) and each.provisioning]:
         yield f"Azure does not report the power state of {list_names(unknown)}"

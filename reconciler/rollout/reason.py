@@ -703,9 +703,13 @@ TABLE: dict[Reason, Meaning] = {
     Reason.INSTANCES_LEFT_OUT: Meaning(
         Status.READY,
         cause=(
-            "protected or deallocated instances cannot be upgraded now; all others run the declared image"
+            "some instances are left out because they are protected, deallocated, or changed individually; all "
+            "others run the declared image"
         ),
-        remedy="nothing is blocked; unprotect, start or delete them to upgrade them too",
+        remedy=(
+            "nothing is blocked; to upgrade them too, unprotect, start or delete them, or set "
+            "`customizedInstances: overwrite`"
+        ),
         phase=Phase.DONE,
         slot=Slot.FREES,
         requeue=Requeue.ON_CHANGE,

@@ -28,8 +28,8 @@ def completion(context: Context) -> Decision:
     others = f"{_other_changes(staying, context.model)}{_attached_names(observed.instances or ())}"
     if contested := [each for each in staying if each.is_contested]:
         return _contested(context, contested)
-    if outdated := [each.instance for each in staying if each.is_outdated]:
-        left_out = list_names(f"{each.name} ({obstacle(each)})" for each in outdated)
+    if outdated := [each for each in staying if each.is_outdated]:
+        left_out = list_names(f"{each.instance.name} ({obstacle(each)})" for each in outdated)
         return Decision(
             Reason.INSTANCES_LEFT_OUT,
             f"{counts.up_to_date} of {counts.total} instances {'runs' if counts.up_to_date == 1 else 'run'} "

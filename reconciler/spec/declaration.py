@@ -123,6 +123,7 @@ def _rollout(rollout: Rollout) -> dict[str, Any]:
         "soak": format_duration(rollout.soak),
         "bakeTime": format_duration(rollout.bake_time),
         "converge": str(rollout.converge),
+        "customizedInstances": str(rollout.customized_instances),
         "onFailure": str(rollout.on_failure),
         "requireWayBack": rollout.require_way_back,
         "progressDeadline": format_duration(rollout.progress_deadline),

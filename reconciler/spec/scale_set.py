@@ -57,6 +57,13 @@ class Converge(StrEnum):
     MODEL = "model"
 
 
+class CustomizedInstances(StrEnum):
+    """What happens to instances whose model was changed individually. An upgrade reverts these changes."""
+
+    SKIP = "skip"
+    OVERWRITE = "overwrite"
+
+
 class OnFailure(StrEnum):
     """What the reconciler does if upgraded instances do not become healthy in time."""
 
@@ -117,6 +124,7 @@ class Rollout:
     soak: timedelta
     bake_time: timedelta
     converge: Converge
+    customized_instances: CustomizedInstances
     on_failure: OnFailure
     require_way_back: bool
     progress_deadline: timedelta

@@ -266,10 +266,20 @@ def test_a_scale_set_that_the_change_does_not_concern_is_no_risk_of_it() -> None
     assert risks_of(sets, [spec("a"), spec("b")], base) == ()
 
 
-def test_instances_that_were_changed_individually_are_a_risk() -> None:
+@pytest.mark.parametrize(
+    ("customized", "words"),
+    [
+        pytest.param("skip", "keep their image", id="left out"),
+        pytest.param("overwrite", "the upgrade reverts instances", id="overwritten"),
+    ],
+)
+def test_instances_that_were_changed_individually_are_a_risk(customized: str, words: str) -> None:
     states = [{"id": "1", "modelDefinitionApplied": "VirtualMachine"}]
-    found = risks_of([scale_set(capacity=5, instanceStates=states)], [spec()])
-    assert [each.names for each in found if "changed individually" in each.message] == [("web",)], found
+    declared = spec(rollout={"customizedInstances": customized})
+    found = risks_of([scale_set(capacity=5, instanceStates=states)], [declared])
+    (risk,) = [each for each in found if "changed individually" in each.message]
+    assert risk.names == ("web",)
+    assert words in risk.message
 
 
 def test_pending_changes_on_the_old_image_only() -> None:

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from reconciler.rollout.contest import Contest
-from reconciler.rollout.member import Member, has_begun, members
+from reconciler.rollout.member import Member, has_begun, members, obstacle
 from reconciler.rollout.observed import HealthSource, Instance
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.spec.image import Image
-from reconciler.spec.scale_set import Converge
+from reconciler.spec.scale_set import Converge, CustomizedInstances
 from tests.build import NEW, NOW, OLD, instance, model, observed, outdated, spec
 
 LONG_AGO = NOW - timedelta(minutes=11)  # longer than health.timeout
@@ -229,6 +229,29 @@ def test_an_unhealthy_instance_that_only_lacks_another_change_is_upgraded_and_no
     one = instance(0, latest_model=False, health="unhealthy")
     [member] = members(spec(converge=Converge.MODEL), model(), observed(), [one])
     assert (member.is_movable, member.is_awaited) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("one", "customized", "is_left_out"),
+    [
+        pytest.param(outdated(0, has_own_model=True), CustomizedInstances.SKIP, True, id="skipped"),
+        pytest.param(
+            outdated(0, has_own_model=True, health="unhealthy"),
+            CustomizedInstances.SKIP,
+            True,
+            id="skipped though it is unhealthy",
+        ),
+        pytest.param(outdated(0, has_own_model=True), CustomizedInstances.OVERWRITE, False, id="overwritten"),
+        pytest.param(outdated(0), CustomizedInstances.SKIP, False, id="nobody changed it"),
+        pytest.param(instance(0, has_own_model=True), CustomizedInstances.SKIP, False, id="on the image"),
+    ],
+)
+def test_an_instance_that_was_changed_individually_is_left_out(
+    one: Instance, customized: CustomizedInstances, *, is_left_out: bool
+) -> None:
+    [member] = members(spec(customized_instances=customized), model(), observed(), [one])
+    assert member.is_left_out == is_left_out
+    assert not is_left_out or obstacle(member) == "changed individually"
 
 
 def test_what_is_on_the_model_is_contested_by_nobody() -> None:

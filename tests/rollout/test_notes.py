@@ -52,7 +52,7 @@ from tests.build import NEW, instance, model
         pytest.param(
             {},
             {"has_own_model": True},
-            "changed individually, until an upgrade reverts the change (modelDefinitionApplied is VirtualMachine): web_0",
+            "changed individually (modelDefinitionApplied is VirtualMachine), and upgraded only with rollout.customizedInstances: overwrite: web_0",
             id="a model of its own",
         ),
         pytest.param(

@@ -170,8 +170,8 @@ def test_an_error_in_a_rollout_is_reported_with_its_place_and_fix(
             "by: zone",
             "policy: other",
             "4:8: spec.policy is not a known field: expected by, order, canary, maxBatch, maxUnavailable, maxUnhealthy, "
-            "maxUnhealthyUpgraded, soak, bakeTime, converge, onFailure, requireWayBack, progressDeadline, deadline, approval, approver, windows "
-            "or checks",
+            "maxUnhealthyUpgraded, soak, bakeTime, converge, customizedInstances, onFailure, requireWayBack, progressDeadline, "
+            "deadline, approval, approver, windows or checks",
             id="a policy of a policy",
         ),
         pytest.param(

@@ -123,6 +123,6 @@ def test_settings_of_a_scale_set_that_affect_a_rollout_are_noted() -> None:
         "Azure notifies each instance up to 5m before deleting it (terminateNotificationProfile)",
         "the Application Health extension may report Initializing for 10m (gracePeriod)",
         "the instances are Spot: Azure deallocates an instance that it evicts",
-        "changed individually, until an upgrade reverts the change (modelDefinitionApplied is VirtualMachine): web_1",
+        "changed individually (modelDefinitionApplied is VirtualMachine), and upgraded only with rollout.customizedInstances: overwrite: web_1",
     )
     assert platform(OLD)["platform"]["version"] == OLD

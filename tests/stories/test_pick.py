@@ -153,11 +153,13 @@ def test_what_no_rollout_would_upgrade_is_named_and_not_upgraded() -> None:
     web = world.azure.scale_set("web")
     web.instance("3").protect()
     web.instance("8").deallocate()
+    web.instance("7").give_own_model()
     world.run(lambda: world.has_upgraded(2))
-    offer = pick(world, "", "0", "3", "8", "9")
+    offer = pick(world, "", "0", "3", "7", "8", "9")
     assert obstacles(offer) == {
         "0": "already up to date",
         "3": "protected from scale set actions",
+        "7": "changed individually",
         "8": "deallocated",
         "9": "",
     }

@@ -151,6 +151,16 @@ def test_protected_and_deallocated_instances_do_not_block_a_rollout() -> None:
     assert set(world.requests()[asked:]) == {"VirtualMachineScaleSets_ListAll"}
 
 
+def test_an_instance_that_was_changed_individually_is_left_out_until_the_spec_overwrites_it() -> None:
+    states = [{"id": "3", "modelDefinitionApplied": "VirtualMachine"}]
+    world = World(fleet(scale_set(instanceStates=states)), spec()).run()
+    assert world.lines()["web"] == says("InstancesLeftOut", "19 of 20", NEW, "web_3 (changed individually)")
+    assert world.azure.record.images("web")["3"].endswith(OLD)
+    world.merge(spec(rollout={"customizedInstances": "overwrite"}))
+    world.run()
+    assert world.lines()["web"] == says("UpToDate", "20", NEW)
+
+
 def test_instances_added_during_a_rollout_are_up_to_date() -> None:
     world = World(fleet(scale_set()), spec())
     world.run(lambda: world.requests().count("VirtualMachineScaleSets_UpdateInstances") == 2)

@@ -703,8 +703,8 @@ TABLE: dict[Reason, Meaning] = {
     Reason.INSTANCES_LEFT_OUT: Meaning(
         Status.READY,
         cause=(
-            "some instances are left out because they are protected, deallocated, or changed individually; all "
-            "others run the declared image"
+            "some instances are left out because they are protected, deallocated, or changed individually; "
+            "all others run the declared image"
         ),
         remedy=(
             "nothing is blocked; to upgrade them too, unprotect, start or delete them, or set "

@@ -28,8 +28,8 @@ _LARGEST = 2**63 - 1  # the largest 64-bit integer; a larger number could overfl
 def only_malformed(what: str) -> Iterator[None]:
     """Convert any error that occurs while reading `what` to MalformedResponse.
 
-    An unexpected value in one row of a list must not prevent other rows from being read. Request errors are
-    not converted: they are AzureFailures already, or become AzureFailures in `Session.call`.
+    An unexpected value in one entry of a list must not prevent other entries from being read. Request errors
+    are not converted: they are AzureFailures already, or become AzureFailures in `Session.call`.
     """
     try:
         yield
@@ -44,7 +44,7 @@ def time_in(body: Json, key: str) -> datetime | None:
 
 
 def moment(text: str) -> datetime | None:
-    """The time in a text, or None if it is not a valid time. It is in UTC unless the text has an offset.
+    """The time that `text` contains, or None if it is not a valid time. Without an offset, it is in UTC.
 
     >>> print(moment("2026-01-05T09:00:00Z"), moment("0001-01-01T00:00:00Z"))
     2026-01-05 09:00:00+00:00 None
@@ -73,7 +73,7 @@ def required_in(body: Json, key: str) -> Json:
 
 
 def identifier_in(body: Json, key: str) -> str:
-    """A mandatory text that identifies the resource. Raises MalformedResponse if it is absent or empty."""
+    """Mandatory text that identifies the resource. Raises MalformedResponse if it is absent or empty."""
     if text := text_in(body, key):
         return text
     raise MalformedResponse(f"Azure sent a resource without its {key}")
@@ -87,7 +87,7 @@ def mapping_in(body: Json, key: str) -> Json:
 
 
 def text_in(body: Json, key: str) -> str:
-    """A text for a message or a comparison, escaped if it is not printable."""
+    """Text for a message or a comparison, escaped if it is not printable."""
     return printable(_of_type(body, key, str, ""))
 
 
@@ -97,7 +97,7 @@ def line_in(body: Json, key: str) -> str:
 
 
 def raw_text_in(body: Json, key: str) -> str:
-    """A text exactly as Azure sent it."""
+    """Text exactly as Azure sent it."""
     return _of_type(body, key, str, "")
 
 
@@ -121,8 +121,10 @@ def known_flag_in(body: Json, key: str) -> bool | None:
 
 def number_in(body: Json, key: str) -> int | None:
     value = body.get(key)
-    if isinstance(value, bool) or (isinstance(value, int) and abs(value) > _LARGEST):
+    if isinstance(value, bool):
         raise _misfit(key, value)
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise _misfit(key, value, "an invalid value")
     return _of_type(body, key, int, None)
 
 
@@ -136,8 +138,8 @@ def _of_type(body: Json, key: str, sort: type[Value], default: Default) -> Value
     return value
 
 
-def _misfit(key: str, value: object) -> MalformedResponse:
-    return MalformedResponse(f"Azure sent a value of the wrong type in the field {key} ({_excerpt(value)})")
+def _misfit(key: str, value: object, what: str = "a value of the wrong type") -> MalformedResponse:
+    return MalformedResponse(f"Azure sent {what} in the field {key} ({_excerpt(value)})")
 
 
 def _excerpt(value: object) -> str:

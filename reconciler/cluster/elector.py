@@ -60,7 +60,7 @@ class LeaseClient(Protocol):
 
 
 def since_boot() -> Moment:
-    """The time since boot, including time in which the machine was suspended. It cannot be set."""
+    """The time since boot, including time during which the machine was suspended. It cannot be set."""
     return timedelta(microseconds=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
 
 
@@ -90,7 +90,7 @@ class Elector:
 
     @property
     def term(self) -> int:
-        """The number of the term in which this replica acts, or 0 while it stands by."""
+        """The number of the term in which this replica acts, or 0 while it is on standby."""
         election = self._election
         return election.terms if is_leader(election, self._clock()) else 0
 
@@ -234,4 +234,4 @@ class Elector:
             if waits > timedelta():
                 _log.info("this replica holds the Lease and will lead from %s", moment(self._now() + waits))
         if leader and not leader.is_this:
-            _log.info("this replica stands by: %s", leader)
+            _log.info("this replica is on standby: %s", leader)

@@ -39,9 +39,9 @@ class Leadership(Protocol):
 
     @property
     def term(self) -> int:
-        """The number of the current term, or 0 while this replica stands by.
+        """The number of the current term, or 0 while this replica is on standby.
 
-        A term is a period in which this replica acts without interruption. Its decisions do not rely on
+        A term is a period during which this replica acts without interruption. Its decisions do not rely on
         anything that was observed before it.
         """
         ...
@@ -81,10 +81,10 @@ class Alone:
 
 
 def describe_standby(leadership: Leadership) -> str:
-    """A clause that says why a replica stands by, and who leads."""
+    """A clause that says why a replica is on standby, and who leads."""
     leader = leadership.leader
     if leader is None:
-        return "this replica stands by, and does not know who leads"
+        return "this replica is on standby, and does not know who leads"
     if leader.is_this:
         return "this replica holds the Lease, and waits until it is certain that no other one still acts"
-    return f"this replica stands by: {leader}"
+    return f"this replica is on standby: {leader}"

@@ -1,7 +1,7 @@
 """The pace of a rollout: its order, its soaks, and its limits on unavailable and unhealthy instances.
 
 All of this is derived from the current instances and Azure's own times, so a restart changes nothing. The
-pace does not apply to instances that do not serve. `remedy` decides whether those wait for the gates.
+pace does not apply to instances that are out of service. `remedy` decides whether those wait for the gates.
 """
 
 from collections.abc import Collection, Sequence
@@ -46,10 +46,14 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
     names = tuple(each.instance.name for each in taken)
     place = f" in {domain.name}" if domain.name else ""
     verb, size = "rolling back" if is_return else "upgrading", count(len(taken), "instance")
+    end = ""
+    if picked:
+        size, end = f"{size} {_picked_by(context)}", ","
+        place = f",{place}" if place else ","
     return Decision(
         Reason.UPGRADING,
-        f"{verb} {'only ' if why else ''}{size}{place} ({join(names)}) to {short(context.image)}"
-        f"{f', {_picked_by(context)}' if picked else ''}{f', {why}' if why else ''}; {context.summary}",
+        f"{verb} {'only ' if why else ''}{size}{place} ({join(names)}){end} to {short(context.image)}"
+        f"{f', {why}' if why else ''}; {context.summary}",
         step=Upgrade(
             tuple(each.instance.id for each in taken),
             context.image,
@@ -79,7 +83,7 @@ def _picks(context: Context, candidates: Sequence[Member]) -> Sequence[Member]:
 
 def _picked_by(context: Context) -> str:
     pick = context.observed.pick
-    return f"as picked by {pick.by}" if pick and pick.by else "as picked by hand"
+    return f"picked by {pick.by}" if pick and pick.by else "picked by hand"
 
 
 def soak_wait(context: Context) -> Decision | None:

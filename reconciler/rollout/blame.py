@@ -35,7 +35,7 @@ def with_failure(context: Context, failing: Decision) -> Decision:
         return replace(
             failing, message=f"{failing.message}{_unrecorded(after, 'too few of the 50 tags are free')}"
         )
-    return _writing(context, failing, after, "recording the failure")
+    return _writing(context, failing, after, "recording the failure in a tag")
 
 
 def without_failure(context: Context, done: Decision) -> Decision:
@@ -46,7 +46,7 @@ def without_failure(context: Context, done: Decision) -> Decision:
     if persisted.failed is None or not persisted.failed.is_of(context.image):
         return done
     after = replace(persisted, failed=None)
-    return _writing(context, done, after, "recording that this image no longer counts as failed")
+    return _writing(context, done, after, "recording in a tag that this image no longer counts as failed")
 
 
 def failed_state(context: Context) -> PersistedState:
@@ -84,5 +84,5 @@ def _writing(context: Context, decision: Decision, persisted: PersistedState, do
 def _unrecorded(persisted: PersistedState, why: str) -> str:
     """What a restarted daemon will get wrong without `persisted` in the tags, and why the write failed."""
     if persisted.failed:
-        return f"; could not save the failure on a tag ({why}), so a restart will forget it"
-    return f"; could not clear the failure on its tag ({why}), so it will count again after a restart"
+        return f"; the failure could not be recorded in a tag ({why}), so a restart would lose it"
+    return f"; the record of the failure could not be removed ({why}), so a restart would count it again"

@@ -87,7 +87,7 @@ _DOING = "the next batch"
 
 
 def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
-    """Decide on at most one step towards `desired`, or name the fact that is still needed.
+    """Decide on at most one step towards `desired`, or name the information that is still needed.
 
     A step requires fresh facts, and a report from Azure that it runs no rolling upgrade of its own.
     """
@@ -98,7 +98,8 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
     if isinstance(found, Need) or not decision.rolled_back_from:
         return found
     rolls_back = "failed" if found.reason is Reason.UPGRADING else "failed and is being rolled back"
-    return replace(found, message=f"{decision.rolled_back_from} {rolls_back}; {found.message}")
+    then = ", but" if found.reason.meaning.is_failure else ";"
+    return replace(found, message=f"{decision.rolled_back_from} {rolls_back}{then} {found.message}")
 
 
 def _verify_step(decision: Decision, step: Step, observed: Observed) -> Decision | Need:

@@ -26,11 +26,13 @@ def partial_read(
 
     If `observed` shows that this has lasted, the message says what may be wrong, and what to do.
     """
-    unread = _missing_rows(model, instances)
-    if unread and observed and is_partial_for_long(observed):
-        unread = _lasting_gap(model, instances) or unread
-    return (
-        Decision(Reason.PARTIAL_READ, f"{unread}; no changes until the list is complete") if unread else None
+    missing = _missing(model, instances)
+    if not missing:
+        return None
+    if observed and is_partial_for_long(observed):
+        missing = _lasting_gap(model, instances) or missing
+    return Decision(
+        Reason.PARTIAL_READ, f"{missing}; no changes until Azure reports {_awaited(model, instances)}"
     )
 
 
@@ -54,7 +56,8 @@ def _lasting_gap(model: Model, instances: Sequence[Instance]) -> str:
             f"Azure still lists only {seen} of {model.capacity} instances, and could probably not create the "
             f"others; free up quota for them or, if they do not exist, set the capacity to {seen}"
         )
-    return f"{_missing_rows(model, instances)}; restart, reimage or delete what reports no state"
+    them = "it" if len(_without_state(instances)) == 1 else "these instances"
+    return f"{_missing(model, instances)}; restart, reimage or delete {them}"
 
 
 def group_instances(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decision:
@@ -87,10 +90,10 @@ def with_listed_instances(aim: Aim, instances: Sequence[Instance]) -> Context | 
     )
 
 
-def _missing_rows(model: Model, instances: Sequence[Instance]) -> str:
+def _missing(model: Model, instances: Sequence[Instance]) -> str:
     """What the list lacks, in words, or "" if it is complete.
 
-    The list may have more rows than the capacity if the scale set overprovisions. If a scale set changes
+    The list may have more entries than the capacity if the scale set overprovisions. If a scale set changes
     while its pages are read, the list can contain one instance twice and omit another.
     """
     seen = len({instance.id for instance in instances})
@@ -98,5 +101,17 @@ def _missing_rows(model: Model, instances: Sequence[Instance]) -> str:
         return "Azure listed an instance twice, so another may be missing"
     if seen < model.capacity:
         return f"Azure listed only {seen} of {model.capacity} instances"
-    unread = [instance.name for instance in own_instances(instances) if not is_readable(instance)]
-    return f"Azure reported no state for {list_names(unread)}" if unread else ""
+    names = _without_state(instances)
+    return f"Azure reported no state for {list_names(names)}" if names else ""
+
+
+def _awaited(model: Model, instances: Sequence[Instance]) -> str:
+    """What Azure must report before the list is complete, in words."""
+    if len({instance.id for instance in instances}) < max(len(instances), model.capacity):
+        return "every instance"
+    names = _without_state(instances)
+    return f"the state of {names[0]}" if len(names) == 1 else "the states of these instances"
+
+
+def _without_state(instances: Sequence[Instance]) -> list[str]:
+    return [instance.name for instance in own_instances(instances) if not is_readable(instance)]

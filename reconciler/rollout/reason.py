@@ -260,9 +260,9 @@ TABLE: dict[Reason, Meaning] = {
             "nothing is changed after a partial read, except that the model may return to the last good image"
         ),
         remedy=(
-            "resumes automatically once a list is complete; if the list stays short, Azure could not create "
-            "every instance: free up quota for them, or set the capacity to the number of instances that "
-            "exist"
+            "resumes automatically once Azure reports every instance; if the list stays short, Azure could "
+            "not create every instance: free up quota for them, or set the capacity to the number of "
+            "instances that exist"
         ),
         slot=Slot.KEEPS,
         fails_after=timedelta(minutes=5),

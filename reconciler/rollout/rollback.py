@@ -91,10 +91,10 @@ def _is_proven(aim: Aim, staying: Sequence[Member]) -> bool:
 
 
 def abort(context: Context, failing: Decision) -> Decision | Need:
-    """The decision to set the model back, or `failing` if the rollout holds instead.
+    """The decision to set the model back, or `failing` if the rollout is on hold instead.
 
-    Without evidence against the image, the rollout holds, because another image would not help. An instance
-    that becomes unhealthy after the end of the rollout is no evidence.
+    Without evidence against the image, the rollout is on hold, because another image would not help. An
+    instance that becomes unhealthy after the end of the rollout is no evidence.
     """
     model, good = context.model, context.model.persisted.last_good
     if (good and same(good, context.image)) or is_over(context) or not has_evidence_against_image(context):
@@ -110,7 +110,7 @@ def abort(context: Context, failing: Decision) -> Decision | Need:
         return obstacle
     if good is None or obstacle:
         cause = failing.cause or failing.message
-        return replace(failing, message=f"{cause}; the rollout holds, because {obstacle}")
+        return replace(failing, message=f"{cause}; the rollout is on hold, because {obstacle}")
     step = patch(good, model, failed_state(context), context.desired.fleet.claim)
     if isinstance(step, Decision):
         return step
@@ -177,7 +177,7 @@ def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
     """
     good = model.persisted.last_good
     if good is None:
-        return "no last good image is known"
+        return "there is no known good image to return to"
     runs = (model.image, *(each.image for each in observed.instances or ()))
     wrote = observed.progress.wrote_last_good
     if not any(same(each, good) for each in runs if each) and not (wrote and wrote.is_of(good)):

@@ -61,8 +61,7 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
     place = _domains(context, instances)
     is_complete = counts.up_to_date == counts.total
     overdue = [each for each in instances if is_overdue(each, desired, context.at)]
-    recovers = "it recovers" if len(overdue or instances) == 1 else "they recover"
-    next_ = "" if is_complete else f"; the rollout holds until {recovers}"
+    next_ = "" if is_complete else f"; the rollout is on hold until {_recovery(overdue or instances)}"
     if overdue:
         stopped = any(each.power == "stopped" for each in overdue)
         them = "it" if len(overdue) == 1 else "the stopped instances"
@@ -73,16 +72,17 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
         )
         return Decision(Reason.HEALTH_CHECK_FAILED, f"{cause}{next_}{fix}", counts=counts, cause=cause)
     if context.observed.progress.relapses >= MOST_RELAPSES:
-        have = "has" if len(instances) == 1 else "have"
+        is_one = len(instances) == 1
         cause = (
-            f"{describe(instances)}{place} {have} become unhealthy {MOST_RELAPSES} times since the upgrade"
+            f"{describe(instances)}{place} {'has' if is_one else 'have'} become unhealthy "
+            f"{MOST_RELAPSES} times{'' if is_one else ' in total'} since the upgrade"
         )
         return Decision(Reason.HEALTH_CHECK_FAILED, f"{cause}{next_}", counts=counts, cause=cause)
     if late := missed_progress_deadline(context):
         who = f"{describe(instances)}{place}"
         cause = f"{late.message}, and the rollout is still waiting for {who}"
         recover = "recovers" if len(instances) == 1 else "recover"
-        message = cause if is_complete else f"{late.message}; the rollout holds until {who} {recover}"
+        message = cause if is_complete else f"{late.message}; the rollout is on hold until {who} {recover}"
         return replace(late, message=message, cause=cause)
     return Decision(
         Reason.WAITING_FOR_INSTANCES,
@@ -104,11 +104,12 @@ def relapse_during_soak(context: Context) -> Decision | None:
     is_one = len(flapping) == 1
     cause = (
         f"{list_names(each.name for each in flapping)}{_domains(context, flapping)} "
-        f"{'has' if is_one else 'have'} become unhealthy {MOST_RELAPSES} times since the upgrade"
+        f"{'has' if is_one else 'have each'} become unhealthy {MOST_RELAPSES} times since the upgrade"
     )
+    staying = f"{flapping[0].name} stays" if is_one else "these instances stay"
     return Decision(
         Reason.HEALTH_CHECK_FAILED,
-        f"{cause}; the rollout holds until {'it stays' if is_one else 'they stay'} healthy for a full soak",
+        f"{cause}; the rollout is on hold until {staying} healthy for a full soak",
         counts=context.counts,
         cause=cause,
     )
@@ -186,6 +187,10 @@ def health_confirmation(context: Context) -> Decision | None:
         soon=True,
         counts=context.counts,
     )
+
+
+def _recovery(instances: Sequence[Instance]) -> str:
+    return f"{instances[0].name} recovers" if len(instances) == 1 else "these instances recover"
 
 
 def _domains(context: Context, instances: Sequence[Instance]) -> str:

@@ -136,7 +136,7 @@ class _StoreCollector(Collector):
 
 def _lead(leadership: Leadership) -> Iterator[Metric]:
     yield GaugeMetricFamily(
-        "vmss_reconciler_leader", "1 if this replica leads, 0 if it stands by", float(leadership.term > 0)
+        "vmss_reconciler_leader", "1 if this replica leads, 0 if it is on standby", float(leadership.term > 0)
     )
     age = GaugeMetricFamily(
         "vmss_reconciler_lease_age_seconds",

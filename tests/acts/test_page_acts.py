@@ -38,7 +38,7 @@ DENIED = Status(
 
 @dataclass
 class Lead:
-    """A replica that leads, or stands by, or whose lead may end before Azure answers."""
+    """A replica that leads, or is on standby, or whose lead may end before Azure answers."""
 
     term: int = 1
     is_permitted: bool = True
@@ -212,7 +212,7 @@ def test_what_the_fleet_bars_is_not_done(command: str) -> None:
 
 def test_a_standby_says_who_leads() -> None:
     story = Story(lead=Lead(term=0))
-    assert story.acts.standby == "this replica stands by: replica-1 leads; ask the leader"
+    assert story.acts.standby == "this replica is on standby: replica-1 leads; ask the leader"
 
 
 def test_a_scale_set_whose_spec_is_gone_is_not_reconciled() -> None:

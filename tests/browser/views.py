@@ -143,7 +143,7 @@ VIEWS: Mapping[str, View] = {
     "form that is no longer valid": _signed_in(f"{_ACTIONS}/pause", step=_forge),
     "form without permission": _signed_in(f"{_ACTIONS}/pause", headers={USER: "bob", GROUPS: "dev"}),
     "form of a standby": _signed_in(
-        f"{_ACTIONS}/pause", acts=lambda: Acted(standby="this replica stands by: replica-1 leads; ask the leader")
+        f"{_ACTIONS}/pause", acts=lambda: Acted(standby="this replica is on standby: replica-1 leads; ask the leader")
     ),
     "notice": _signed_in(f"{_ACTIONS}/pause", step=_send),
     "notice of a failure": _signed_in("/actions/pause", step=_send, acts=lambda: Acted(result=_PARTLY)),

@@ -103,7 +103,9 @@ def test_scale_sets_with_the_same_image_document_are_named(world: Azure, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        pytest.param(["revert", "web"], "no last good image is known", id="nothing to go back to"),
+        pytest.param(
+            ["revert", "web"], "there is no known good image to return to", id="nothing to go back to"
+        ),
         pytest.param(["revert", "wbe"], "did you mean web?", id="an unknown name"),
         pytest.param(["diff", "wbe"], "did you mean web?", id="an unknown name to compare"),
     ],

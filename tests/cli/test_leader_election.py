@@ -91,7 +91,7 @@ def test_behind_a_wildcard_the_address_is_that_of_this_host() -> None:
 def test_a_command_about_scale_sets_says_that_a_standby_responds(
     here: Path, command: tuple[str, ...]
 ) -> None:
-    message = "this replica stands by: replica-1 leads"
+    message = "this replica is on standby: replica-1 leads"
     with answering_daemon(replica={"message": message}) as url:
         done = invoke(*command, "--server", url, env=bare(), cwd=here)
     assert f"{url}: {message}; ask the leader for the status of scale sets" in done.err

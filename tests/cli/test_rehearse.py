@@ -24,7 +24,7 @@ SCHEMA = json.loads((ROOT / "schemas" / "rehearsal.schema.json").read_text())
 ALL = of_all(maxChange="100%")
 HALT = (
     "HealthCheckFailed: web_0 (unhealthy) in update domain 0 did not become healthy within 10m; the "
-    "rollout holds until it recovers"
+    "rollout is on hold until web_0 recovers"
 )
 
 

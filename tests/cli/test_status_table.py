@@ -99,7 +99,7 @@ def test_trouble_comes_first_and_names_within_a_status() -> None:
 @pytest.mark.parametrize("is_wide", [False, True])
 def test_a_table_fits_its_window(number: int, width: int, height: int, *, is_wide: bool) -> None:
     pause = {"message": "the fleet is paused by ada since 2026-01-05 09:00 UTC (checkout is down)"}
-    standby = {"message": "this replica stands by: replica-1 leads"}
+    standby = {"message": "this replica is on standby: replica-1 leads"}
     others = {"pause": pause, "orphans": [orphan()], "replica": standby}
     for shown in (fleet(number), fleet(number) | others):
         for notice in ("", "no daemon responds; this is 12s old"):
@@ -227,8 +227,8 @@ def test_the_time_left_is_that_of_the_forecast(forecast: Any, left: str) -> None
 
 
 def test_a_standby_says_who_leads_above_its_scale_sets() -> None:
-    shown = store(row(status=None), replica={"message": "this replica stands by: replica-1 leads"})
-    assert lines(shown)[1] == "this replica stands by: replica-1 leads"
+    shown = store(row(status=None), replica={"message": "this replica is on standby: replica-1 leads"})
+    assert lines(shown)[1] == "this replica is on standby: replica-1 leads"
 
 
 def test_a_step_that_no_daemon_takes_is_not_shown_as_taken() -> None:

@@ -91,7 +91,7 @@ def test_with_yes_it_waits_until_the_picked_instances_serve(world: Azure, tmp_pa
         meanwhile.join()
         assert (done.code, done.err) == (0, [])
         assert done.out[-1] == f"web: 1 of 1 runs {NEW}"
-        assert any("Upgrading" in line and f"as picked by {ME}" in line for line in done.out)
+        assert any("Upgrading" in line and f"picked by {ME}" in line for line in done.out)
         first = next(
             each for each in world.simulator.record.requests if each.path.lower().endswith("/manualupgrade")
         )

@@ -28,7 +28,7 @@ PATIENCE = 20.0
 
 
 class Standby(Alone):
-    """A replica that stands by while another one leads."""
+    """A replica that is on standby while another one leads."""
 
     is_shared = True
     term = 0

@@ -20,11 +20,11 @@ class Standby(Alone):
 @pytest.mark.parametrize(
     "leader, text",
     [
-        pytest.param(None, "this replica stands by, and does not know who leads", id="nobody"),
-        pytest.param(Leader("pod-1_ab"), "this replica stands by: pod-1_ab leads", id="another one"),
+        pytest.param(None, "this replica is on standby, and does not know who leads", id="nobody"),
+        pytest.param(Leader("pod-1_ab"), "this replica is on standby: pod-1_ab leads", id="another one"),
         pytest.param(
             Leader("pod-1_ab", since=NOW),
-            "this replica stands by: pod-1_ab leads since 2026-01-05 09:00 UTC",
+            "this replica is on standby: pod-1_ab leads since 2026-01-05 09:00 UTC",
             id="another one, and since when",
         ),
         pytest.param(
@@ -47,4 +47,4 @@ def test_only_a_leader_takes_requests() -> None:
     reconciler = World(fleet(scale_set()), spec()).reconciler
     assert commands(reconciler, Alone()).standby == ""
     standby = commands(reconciler, Standby(Leader("pod-1_ab"))).standby
-    assert standby == "this replica stands by: pod-1_ab leads; ask the leader"
+    assert standby == "this replica is on standby: pod-1_ab leads; ask the leader"

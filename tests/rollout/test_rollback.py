@@ -230,7 +230,7 @@ FAILED = says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)", "10m"
             OnFailure.HOLD,
             OLD,
             LASTING,
-            FAILED.and_names("recording the failure"),
+            FAILED.and_names("recording the failure in a tag"),
             False,
             id="the spec asks to hold",
         ),
@@ -599,7 +599,7 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
         ),
         pytest.param(
             {"model": model(persisted=PersistedState())},
-            "no last good image is known",
+            "there is no known good image to return to",
             id="nothing is known",
         ),
     ],

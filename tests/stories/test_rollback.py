@@ -269,7 +269,7 @@ def test_hold_records_the_failure_on_one_tag_and_leaves_the_model() -> None:
     )
     assert len(tag_writes(world)) == 1
     (told,) = {outcome.line for outcome in world.outcomes if "recording" in outcome.line}
-    assert told.endswith("; recording the failure")
+    assert told.endswith("; recording the failure in a tag")
 
 
 def test_a_refused_record_of_a_failure_is_reported_and_retried_less_and_less_often() -> None:
@@ -279,7 +279,7 @@ def test_a_refused_record_of_a_failure_is_reported_and_retried_less_and_less_oft
     world.rest(6 * HOUR)
     assert world.reasons()[-1] == "HealthCheckFailed"
     assert set(world.reasons()).isdisjoint({"Refused", "Conflict"})
-    assert "a restart will forget it" in world.lines()["web"]
+    assert "a restart would lose it" in world.lines()["web"]
     assert "ScopeLocked" in world.lines()["web"]
     at = [each.at for each in tag_writes(world)]
     apart = [(after - before) // timedelta(minutes=1) for before, after in pairwise(at)]
@@ -339,7 +339,9 @@ def test_a_model_on_latest_is_no_rollback_target() -> None:
     world = World(fleet(floating, images={"platform": [{**BASE, "versions": [OLD]}]}), rolling("repin"))
     world.azure.publish(f"{':'.join(BASE.values())}:{BAD}", boots="unhealthy")
     world.rest(2 * HOUR)
-    assert world.lines()["web"].endswith("; the rollout holds, because no last good image is known")
+    assert world.lines()["web"].endswith(
+        "; the rollout is on hold, because there is no known good image to return to"
+    )
     assert persisted_state(world.azure.scale_set("web").tags).last_good is None
 
 
@@ -367,7 +369,7 @@ def test_an_image_that_only_a_tag_names_is_no_rollback_target() -> None:
     assert model(world) == BAD
     assert world.reasons()[-1] == "HealthCheckFailed"
     assert (
-        f"the rollout holds, because no instance runs {FIX}, and only a tag records it"
+        f"the rollout is on hold, because no instance runs {FIX}, and only a tag records it"
         in world.lines()["web"]
     )
 

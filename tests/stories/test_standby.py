@@ -115,7 +115,7 @@ def test_a_standby_publishes_who_leads_and_no_status() -> None:
     turns.add(timedelta(), 1)
     run_for(world, 3 * MINUTE)
     shown = report.store(world.daemons[1].reconciler.store)
-    assert shown["replica"]["message"] == "this replica stands by: replica-1 leads"
+    assert shown["replica"]["message"] == "this replica is on standby: replica-1 leads"
     assert [(row["status"], row["shortModelImage"]) for row in shown["scaleSets"]] == [(None, NEW)]
     text = metrics.exposition(world.daemons[1].reconciler.store, world.clock.now()).decode()
     assert "vmss_reconciler_leader 0.0" in text

@@ -56,14 +56,14 @@ def upgrades_of_a_flexible_scale_set() -> Witness:
 
 def a_canary_that_fails() -> Witness:
     """web has five instances in five update domains. The spec sets a canary of one instance. The new image makes it
-    unhealthy, and the rollout holds (onFailure: hold, the default)."""
+    unhealthy, and the rollout is on hold (onFailure: hold, the default)."""
     world = Witness(fleet(five()), spec(version=BAD, rollout={"canary": {"instances": 1}}))
     return world.run(is_there(world, "HealthCheckFailed")).rest(15 * MINUTE)
 
 
 def a_failed_rollout_holds_until_its_fix() -> Witness:
-    """web has ten instances in five update domains. The new image makes its instances unhealthy, and the rollout holds
-    (onFailure: hold, the default). A fix is merged, and the unhealthy instances get it first."""
+    """web has ten instances in five update domains. The new image makes its instances unhealthy, and the rollout is on
+    hold (onFailure: hold, the default). A fix is merged, and the unhealthy instances get it first."""
     world = Witness(fleet(scale_set(capacity=10)), spec(version=BAD))
     world.run(is_there(world, "HealthCheckFailed")).rest(2 * MINUTE)
     world.commit(f"a commit sets the image of web to {FIX}", spec(version=FIX))

@@ -360,10 +360,10 @@ def test_without_sign_in_there_is_no_action() -> None:
 
 
 def test_a_standby_does_nothing_and_names_the_leader() -> None:
-    site = Site(acts=Acted(standby="this replica stands by: replica-1 leads; ask the leader"))
+    site = Site(acts=Acted(standby="this replica is on standby: replica-1 leads; ask the leader"))
     for answer in (site.get(PAUSE), site.post(PAUSE, {})):
         assert answer.status_code == 421
-        assert "this replica stands by: replica-1 leads" in answer.text
+        assert "this replica is on standby: replica-1 leads" in answer.text
     assert site.acts.done == []
 
 

@@ -71,7 +71,7 @@ def ask(
     ],
 )
 def test_a_standby_names_the_leader_and_does_nothing(path: str, body: Any) -> None:
-    standby = "this replica stands by: replica-1 leads; ask the leader"
+    standby = "this replica is on standby: replica-1 leads; ask the leader"
     status, said, asked = ask(path, body, standby=standby)
     assert (status, said) == (HTTPStatus.MISDIRECTED_REQUEST, standby)
     assert not asked.paused

@@ -359,7 +359,7 @@ def test_a_replica_that_stands_by_names_the_leader_and_gives_no_answers() -> Non
     store = varied()
     store.leadership = Standby()
     page = get(store, "/")
-    assert "This replica stands by: replica-1 leads. Only the leader checks scale sets" in page
+    assert "This replica is on standby: replica-1 leads. Only the leader checks scale sets" in page
     assert "Safe now" not in page
 
 
@@ -367,14 +367,14 @@ def test_a_replica_that_stands_by_names_the_leader_and_gives_no_answers() -> Non
 def test_every_page_of_a_standby_names_the_leader(path: str) -> None:
     store = varied()
     store.leadership = Standby()
-    assert "This replica stands by: replica-1 leads." in get(store, path)
+    assert "This replica is on standby: replica-1 leads." in get(store, path)
 
 
 def test_a_standby_that_has_read_nothing_names_the_leader() -> None:
     store = Store()
     store.leadership = Standby()
     page = get(store, "/")
-    assert "This replica stands by: replica-1 leads." in page
+    assert "This replica is on standby: replica-1 leads." in page
     assert "first sweep has not finished" not in page
 
 
@@ -387,7 +387,7 @@ def test_a_page_follows_the_leadership() -> None:
     update = log.since("/", leading[1])
     assert update is not None
     assert update.main is not None
-    assert "This replica stands by" in update.main
+    assert "This replica is on standby" in update.main
     standing_by = log.page("/")
     assert standing_by is not None
     store.leadership = OtherStandby()

@@ -30,7 +30,10 @@ def act(*, name: str, specs: Path, session: Session) -> None:
     except (AzureFailure, TagUnchanged) as why:
         fail(f"{name}: {why}")
     if good is None:
-        fail(f"{name}: no last good image is known; `git log` shows the images that were declared before")
+        fail(
+            f"{name}: there is no known good image to return to; `git log` shows the images that were "
+            "declared before"
+        )
     if same(good, desired.image):
         click.echo(f"{name}: unchanged: the spec already declares {good}")
         return

@@ -2,8 +2,8 @@
 
 Every request carries a token, and whoever receives a token can use our permissions. Two parsers can find
 different hosts in one address: in `https://evil.example\\@management.azure.com/`, `urlsplit` finds the host
-management.azure.com, and `requests` finds evil.example. Therefore no address is used unchanged. The path and
-the query of an address are sent to our own endpoint.
+management.azure.com, and `requests` finds evil.example. Therefore only the path and the query of an address
+are used, and they are sent to our own endpoint.
 """
 
 import re

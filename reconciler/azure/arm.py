@@ -67,7 +67,7 @@ ATTACHED = "isAttached"
 
 
 def model(body: Json) -> Model:
-    """A scale set, from the response to a GET or from a row of a list. Raises only MalformedResponse."""
+    """A scale set, from the response to a GET or from an entry of a list. Raises only MalformedResponse."""
     with only_malformed("a scale set"):
         return _model(body)
 
@@ -114,9 +114,9 @@ def _model(body: Json) -> Model:
 
 
 def instance(row: Json) -> Instance:
-    """An instance, from a row of the instance list with its instance view. Raises only MalformedResponse.
+    """An instance, from an entry of the instance list with its instance view. Raises only MalformedResponse.
 
-    A row of a Flexible scale set might contain only names. `flexible` completes such rows.
+    An entry of a Flexible scale set might contain only names. `flexible` completes such entries.
     """
     with only_malformed("an instance"):
         return _instance(row)

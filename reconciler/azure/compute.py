@@ -90,7 +90,7 @@ class Compute:
         return self._session.now()
 
     def models(self, scope: Scope) -> Iterator[Model]:
-        """Every scale set in `scope`, page by page. Malformed rows are skipped."""
+        """Every scale set in `scope`, page by page. Malformed entries are skipped."""
         path = f"{scope.path}/providers/Microsoft.Compute/virtualMachineScaleSets"
         # The priority is that of a rollout, because no rollout begins without the list.
         with self._session.call(OperationClass.HIGH_COST_GET, path, Priority.ROLLOUT) as call:

@@ -75,7 +75,7 @@ class Description:
 
 
 def describe(body: Json, rows: Sequence[Json], rolling_upgrade: RollingUpgrade) -> Description:
-    """The description, from the response to a GET and the rows of the instance list.
+    """The description, from the response to a GET and the entries of the instance list.
 
     Raises only MalformedResponse.
     """
@@ -108,7 +108,7 @@ def describe(body: Json, rows: Sequence[Json], rolling_upgrade: RollingUpgrade) 
 def target_of(row: Json) -> Target:
     """The target as Azure spells it. A resource group in all capitals is converted to lower case.
 
-    Raises MalformedResponse if the row does not name a scale set.
+    Raises MalformedResponse if the entry names no scale set.
     """
     parts = parse_resource_id(identifier_in(object_from(row, "a scale set"), "id"))
     if not {"subscription", "resource_group", "name"} <= parts.keys():

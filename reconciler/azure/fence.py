@@ -52,7 +52,7 @@ class FencedTransport(HttpTransport[Any, Any]):
     ) -> None:
         """`term` returns the term in which this thread's request was decided.
 
-        `right` names what the permission follows from.
+        `right` names what grants the permission.
         """
         self._transport = transport
         self._permission = permission

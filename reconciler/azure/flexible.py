@@ -13,9 +13,10 @@ def instance_rows(
 ) -> list[Json]:
     """The instances of a Flexible scale set, each with the properties of its virtual machine.
 
-    `scale_set` is the name of the scale set, and `image` is the image of its model. An instance row might
-    contain only names, and its id is not the id of the virtual machine. A virtual machine without a row is an
-    instance too. Raises MalformedResponse if a row or a virtual machine cannot be read.
+    `scale_set` is the name of the scale set, and `image` is the image of its model. An entry of the
+    instance list might contain only names, and its id is not the id of the virtual machine. A virtual machine
+    without an entry is an instance too. Raises MalformedResponse if an entry or a virtual machine cannot be
+    read.
     """
     virtual_machines = [object_from(machine, "a virtual machine") for machine in machines]
     by_key = {key: machine for machine in virtual_machines for key in _keys(machine)}

@@ -1,6 +1,7 @@
 """Lists all scale sets in Azure, for users who have no specs for them yet.
 
-Unlike `Compute.models`, `inventory` keeps the spelling of names, and reports every row that cannot be read.
+Unlike `Compute.models`, `inventory` keeps the spelling of names, and reports every scale set that cannot be
+read.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from reconciler.spec.scale_set import Target
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A scale set in Azure. If `model` is None, `error` says why the row cannot be read."""
+    """A scale set in Azure. If `model` is None, `error` says why the scale set cannot be read."""
 
     target: Target
     model: Model | None
@@ -38,7 +39,7 @@ def inventory(session: Session, scope: Scope) -> tuple[Live, ...]:
 
 
 def live(row: Json) -> Live:
-    """The scale set in a row of the list. Raises MalformedResponse if the row does not name a scale set."""
+    """The scale set in an entry of the list. Raises MalformedResponse if the entry names no scale set."""
     target = target_of(row)
     try:
         model = arm.model(row)

@@ -101,7 +101,7 @@ class Session:
     def fence(self, permission: WritePermission, right: str = "this replica's leadership") -> None:
         """Send a write only if `permission` permits it. Must be called before the first request.
 
-        `right` names in messages what the permission follows from.
+        `right` names in messages what grants the permission.
         """
         assert not self._clients, "a client that exists would write without permission"  # noqa: S101
         self._permission, self._right = permission, right
@@ -263,10 +263,11 @@ class ApiCall:
         self.session.budget.release(self.operation_class, self.subject, self.cost)
 
     def rows(self, path: str, **query: str) -> Iterator[Json]:
-        """The rows of a list, page by page, as plain JSON of any type.
+        """The entries of a list, page by page, as plain JSON of any type.
 
-        The SDK would build a model for each row, which takes seven times as long as everything else. The next
-        call acquires as many requests as this list has pages, so a list is read as a whole or not at all.
+        The SDK would build a model for each entry, which takes seven times as long as everything else. The
+        next call acquires as many requests as this list has pages, so a list is read as a whole or not at
+        all.
         """
         pages = 0
         for body in self.pages(HttpRequest("GET", path, params={**query, "api-version": COMPUTE})):

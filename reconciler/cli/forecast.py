@@ -1,6 +1,6 @@
 """A forecast as text: a headline with its sizes and times, and a line for each batch.
 
-A row has the shape of `reconciler.daemon.report.state`.
+`row` is one scale set, in the shape of `reconciler.daemon.report.state`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

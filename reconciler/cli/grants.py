@@ -40,7 +40,7 @@ def grants(
 ) -> Iterator[Finding]:
     """A finding for each required action, and for permissions that cannot be read.
 
-    `page_pauses` means that the daemon writes the tags of pauses for people on its page.
+    `page_pauses` means that people can pause on the daemon's pages, and the daemon writes the tags for them.
     """
     # Actions in a region need a role on the subscription: a role on the scale set does not cover them.
     regional = {

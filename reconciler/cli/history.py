@@ -16,8 +16,8 @@ from reconciler.cli.verb import Verb
 def history(**given: Any) -> None:
     """Show the last rollouts of a scale set, newest first.
 
-    NAME is the name of its spec. The daemon knows the rollouts that began since it started, and the one in
-    progress when it started.
+    NAME is the name of its spec. The daemon knows the rollouts that have begun since it started, and
+    the one in progress when it started.
     """
     from reconciler.cli.acts.history import act
 

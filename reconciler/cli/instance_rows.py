@@ -1,4 +1,4 @@
-"""A row for every instance of a scale set, for `status --instances`.
+"""A table row for each instance of a scale set, for `status --instances`.
 
 No instance is left out, not even those that are being deleted, were attached by hand, or are out of reach of
 any upgrade.
@@ -33,7 +33,9 @@ COLUMNS = (
 def instance_rows(
     desired: ScaleSet, exact: ScaleSet | None, model: Model, instances: Sequence[Instance], at: datetime
 ) -> list[dict[str, Any]]:
-    """The rows of one scale set, with the keys in COLUMNS. A value is None if Azure does not report it.
+    """The instances of one scale set as table rows, with the keys in COLUMNS.
+
+    A value is None if Azure does not report it.
 
     `exact` is the spec with the version that `latest` stands for, or None if that version is unknown. In that
     case, "upToDate" is None. "since" is when the provisioning state last changed. "leftOut" says why no

@@ -1,4 +1,4 @@
-"""The log of `reconciler run`, as text for people or as JSON for programs."""
+"""The log of `reconciler run`, as human-readable text or as JSON."""
 
 import json
 import logging

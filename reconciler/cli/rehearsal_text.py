@@ -1,6 +1,6 @@
 """A rehearsal in sentences, for the terminal and for a comment on a pull request.
 
-A rehearsal and its rows have the shape of `reconciler.rehearsal.report`.
+A rehearsal and its scale sets have the shape of `reconciler.rehearsal.report`.
 """
 
 from collections import Counter

@@ -55,7 +55,7 @@ class RowFilter:
 
 
 def status_of(row: Json) -> str:
-    """The status of a row. An orphan has one too, and so has a scale set that is not checked yet."""
+    """The status of a scale set. An orphan has one too, and so has a scale set that is not checked yet."""
     return row["status"] or UNCHECKED if "status" in row else ORPHANED
 
 
@@ -80,7 +80,7 @@ def _images(row: Json) -> Sequence[str]:
 
 
 def filtered(store: Json, fits: Callable[[Json], bool]) -> dict[str, Any]:
-    """The store with only the rows that fit. Scale sets are sorted by status, as in ORDER, and by name."""
+    """The store with only the scale sets that fit. They are sorted by status, as in ORDER, and by name."""
     orphans = [each for each in store.get("orphans") or () if fits(each)]
     rows = sorted((each for each in store["scaleSets"] if fits(each)), key=rank)
     return {**store, "scaleSets": rows, "orphans": orphans}

@@ -228,7 +228,7 @@ def share_of_all(every: Iterable[Json | None]) -> str:
 def why(row: Json, *, is_observation: bool = False) -> str:
     """The reason and the message of a scale set, or the message about an orphan.
 
-    `is_observation` means that no daemon runs. The text then says that the step is not taken.
+    `is_observation` means that no daemon is running. The text then says that the step will not be taken.
     """
     if status_of(row) is ORPHANED:
         return str(row["message"])

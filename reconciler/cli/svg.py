@@ -1,4 +1,6 @@
-"""A table as an SVG picture, for a chat or a pull request. It uses the reader's fonts and loads nothing."""
+"""A table as an SVG picture, for a chat or a pull request.
+
+The picture uses the fonts of the browser that shows it, and loads nothing."""
 
 from io import StringIO
 

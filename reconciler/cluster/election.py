@@ -36,7 +36,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A period in which this replica leads without interruption.
+    """A period during which this replica leads without interruption.
 
     `renewed` is when the last successful renewal was sent. `acts_from` is the first moment to act.
     """
@@ -150,7 +150,9 @@ def next_change(election: Election, now: Moment) -> Moment:
 
 
 def next_call(election: Election, now: Moment, at: datetime) -> Call | Wait:
-    """The call that is due, or how long to wait. `at` is the time of day, for people who read the Lease."""
+    """The call that is due, or how long to wait.
+
+    `at` is the time of day. It is written to the Lease for people to read."""
     if election.is_over or now < election.next_at:
         return Wait(election.next_at)
     if not election.is_current:

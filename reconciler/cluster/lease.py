@@ -26,9 +26,9 @@ class Lease:
     """One version of a Lease.
 
     `holder` is "" if nobody holds it. `duration` is None if the Lease has no valid one. `acquired` and
-    `renewed` are by the clock of the holder, and only for people. `version` is "" if Kubernetes does not have
-    the Lease yet. `address` is where other replicas reach the holder, or "" if unknown. `metadata` is the
-    metadata as read. It is kept, with labels and whatever else others have written there.
+    `renewed` are by the clock of the holder, and no election depends on them. `version` is "" if Kubernetes
+    does not have the Lease yet. `address` is where other replicas reach the holder, or "" if unknown.
+    `metadata` is the metadata as read. It is kept, with labels and whatever else others have written there.
     """
 
     holder: str = ""

@@ -31,7 +31,7 @@ _DIRECT = build_opener(ProxyHandler({}), HTTPSHandler(context=_UNVERIFIED))  # P
 
 
 class Relay:
-    """Passes webhooks on while this replica stands by, one hop at most."""
+    """Passes webhooks on while this replica is on standby, one hop at most."""
 
     def __init__(
         self,

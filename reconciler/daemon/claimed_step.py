@@ -43,7 +43,7 @@ def _lost_claim(state: ScaleSetState, observed: Observed) -> str:
 
 
 def _step_of_others(state: ScaleSetState, observed: Observed, step: Step | None) -> str:
-    """Why the step is not taken, or ""."""
+    """Why the step will not be taken, or ""."""
     if step is None:
         return ""
     if isinstance(step, PatchModel):

@@ -21,7 +21,7 @@ from reconciler.spec.scale_set import ScaleSet
 def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_unblocked: bool = False) -> bool:
     """Whether the sweep at `at` finds this scale set due for a reconcile.
 
-    `listed` is its row in the list. `is_unblocked` makes it due in any case, for example because the gate
+    `listed` is its entry in the list. `is_unblocked` makes it due in any case, for example because the gate
     that it waited for has opened.
     """
     outcome, decided, observed_at = state.outcome, state.published.decided, state.seen.instances_at

@@ -86,8 +86,8 @@ class ReconcileBegan:
 class ModelRead:
     """The reconcile has read the model.
 
-    `model` is None if the scale set does not exist. `is_row` means that the model is a row from the list of a
-    sweep, which was read at `at`.
+    `model` is None if the scale set does not exist. `is_row` means that the model is an entry from the list
+    of a sweep, which was read at `at`.
     """
 
     model: Model | None

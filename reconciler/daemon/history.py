@@ -1,4 +1,4 @@
-"""The most recent rollouts of a scale set, for people: the images, the duration and the result of each.
+"""The most recent rollouts of a scale set: the images, the duration and the result of each.
 
 The history is kept in the memory of this process, and a restart clears it. No decision depends on it. A
 rollout that was in progress at the first observation is recorded from then on. Its start time is the one in

@@ -37,7 +37,7 @@ class RefusedCommit:
 
     @property
     def short(self) -> str:
-        """A short name of the commit, for messages."""
+        """A short name for the commit, for messages."""
         return f"commit {self.commit[:10]}" if self.commit else "the newest specs"
 
     def __str__(self) -> str:

@@ -153,13 +153,13 @@ class Observer:
     def _known_model(self, state: ScaleSetState) -> tuple[Model, datetime] | None:
         """A model that may be used instead of reading one, and when it was read.
 
-        A reconcile that the sweep started may use the row of that sweep, once: a later reconcile must see
-        changes to the model. After a requeue, the row must be fresh.
+        A reconcile that the sweep started may use the list entry of that sweep, once: a later reconcile must
+        see changes to the model. After a requeue, the entry must be fresh.
 
-        A reconcile after a throttled one may use the model that the throttled one had read, or a row that was
-        listed since. The scale sets of a large fleet wait until Azure allows a list of their instances, and
-        each would read its model again and again. Nothing has been decided or written meanwhile. A step still
-        needs a fresh model (see `rollout.freshness`).
+        A reconcile after a throttled one may use the model that the throttled one had read, or an entry that
+        was listed since. The scale sets of a large fleet wait until Azure allows a list of their instances,
+        and each would read its model again and again. Nothing has been decided or written meanwhile. A step
+        still needs a fresh model (see `rollout.freshness`).
         """
         seen, outcome = state.seen, state.outcome
         is_requeued = outcome is not None and outcome.requeue_after is not None

@@ -77,7 +77,7 @@ class PauseReader:
         return self._asked_at < (asked - retry_delay if self._failure else asked)
 
     def _ask(self, tag: PauseTag) -> None:
-        """Begin a read and wait for it, unless an earlier read still hangs."""
+        """Begin to read the pause and wait for the result, unless an earlier attempt still hangs."""
         self._asked_at = self._azure.now()
         if self._pending is None:
             self._pending = _Pending(self._azure, tag, self._asked_at)
@@ -86,7 +86,7 @@ class PauseReader:
             self._failure = AzureFailure(f"Azure did not answer within {self._patience:g} s")
 
     def _take_answer(self, patience: float) -> None:
-        """Record the answer of a read that ends within `patience` seconds."""
+        """Record the answer if the attempt ends within `patience` seconds."""
         pending = self._pending
         if pending is None or not pending.has_ended(patience):
             return
@@ -128,10 +128,10 @@ class _Pending:
             self._answer.set_exception(error)
 
     def has_ended(self, patience: float) -> bool:
-        """Whether the read ends within `patience` seconds."""
+        """Whether the attempt ends within `patience` seconds."""
         self._thread.join(patience)
         return not self._thread.is_alive()
 
     def answer(self) -> Pause | None:
-        """The pause that was read. Raises AzureFailure if the read failed."""
+        """The pause that was read. Raises AzureFailure if it could not be read."""
         return self._answer.result()

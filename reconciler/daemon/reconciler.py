@@ -372,7 +372,9 @@ class Reconciler:
         return still_leads
 
     def _log_change(self, before: Outcome | None, now: Outcome | None, ids: RequestIds | None) -> None:
-        """Log a new outcome, with the ids of its request. A throttled observation alone is not logged."""
+        """Log a new outcome, with the ids of its request.
+
+        Nothing is logged if all that has changed is that the observation was throttled."""
         if now is None or (before and replace(before, as_of=None).line == replace(now, as_of=None).line):
             return
         # After our own step, Azure is expected to be busy.
@@ -509,7 +511,7 @@ class Reconciler:
         *,
         is_watched: bool,
     ) -> Listed | ListFailed:
-        """The row of this scale set. It is settled unless the scale set is due for a reconcile."""
+        """The listed model of this scale set. It is settled unless the scale set is due for a reconcile."""
         desired = state.desired
         failure, model = listed.failure(desired), self._permitted(state, listed.model(desired))
         if failure and not desired.suspend:
@@ -518,9 +520,9 @@ class Reconciler:
         return Listed(model, at, is_settled=not is_due)
 
     def _permitted(self, state: ScaleSetState, model: Model | None) -> Model | None:
-        """The row, without its retry if the Fleet bars that.
+        """The listed model, without its retry if the Fleet bars that.
 
-        An ignored retry is logged once for each change of the row.
+        An ignored retry is logged once for each change of the model.
         """
         fleet = state.desired.fleet
         if model is None or not has_barred_retry(model, fleet):
@@ -531,7 +533,7 @@ class Reconciler:
         return without_barred_retry(model, fleet)
 
     def _record_list(self, states: Sequence[ScaleSetState], listed: Listing, at: datetime) -> None:
-        """Store the rows. A standby draws no conclusions from them."""
+        """Store the listed models. A standby draws no conclusions from them."""
         for state in states:
             if not listed.failure(state.desired):
                 self.store.apply(state.key, Listed(listed.model(state.desired), at, is_settled=False))

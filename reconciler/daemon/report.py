@@ -133,7 +133,7 @@ def _pick(shown: ScaleSetState) -> Json | None:
 def _replica(leadership: Leadership) -> Json | None:
     """Whether this replica leads, and who does, or None if there is only one replica.
 
-    "message" says why this replica stands by, or is None if it leads. "leader" is None if unknown.
+    "message" says why this replica is on standby, or is None if it leads. "leader" is None if unknown.
     "leaseAgeSeconds" is the time since the last renewal that this replica knows of.
     """
     if not leadership.is_shared:
@@ -375,7 +375,8 @@ def _orphan(orphan: Orphan) -> Json:
 def _refused_commit(refused: RefusedCommit) -> Json:
     """A commit with errors.
 
-    "message" names the commit for people. "error" is the first error, and "errors" is the number of errors.
+    "message" is a human-readable name for the commit. "error" is the first error, and "errors" is the number
+    of errors.
     """
     return {
         "commit": refused.commit,

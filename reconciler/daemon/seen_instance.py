@@ -1,4 +1,4 @@
-"""What the store keeps about each instance, for people. No decision depends on it.
+"""What the store keeps about each instance, for the pages and the commands. No decision depends on it.
 
 A fleet of 1,000 scale sets with 100 instances each takes some 20 MB, because Azure's words, images and times
 are shared.

@@ -101,15 +101,15 @@ class Source(Protocol):
         ...
 
     def fetch_beside(self, read_again: Callable[[], None], around: Around = nullcontext) -> None:
-        """Let a slow read continue in the background.
+        """Let a slow fetch continue in the background.
 
-        The read calls `read_again` when its result should be read. `read_again` must return at once.
-        The reader calls `around` for each fetch, and enters its result in the thread of the fetch.
+        Once its result is available, the fetch calls `read_again`, which must return at once and cause a new
+        `read`. Each fetch runs in the context that `around` returns, in the thread of the fetch.
         """
         ...
 
     def hint(self) -> None:
-        """Note that the source may have changed, and that a read in progress may miss the change."""
+        """Note that the source may have changed, and that a fetch in progress may miss the change."""
         ...
 
 

@@ -54,8 +54,8 @@ class LastSeen:
     `model` is the model that the last reconcile read. `model_at` is when that was, or None once a reconcile
     has ended otherwise than throttled: what it decided or wrote may have changed the model. `counts`,
     `instances`, `notes`, and `sightings` by instance id, are from the last list of instances, at
-    `instances_at`. `listed` is the row of the last sweep. `listed_at` is None once a reconcile has used that
-    row. `exact` is the version of the declared image for which the gates were last evaluated.
+    `instances_at`. `listed` is the list entry of the last sweep. `listed_at` is None once a reconcile has
+    used that entry. `exact` is the version of the declared image for which the gates were last evaluated.
     """
 
     model: Model | None = None

@@ -207,7 +207,9 @@ def _json(body: bytes) -> Any:
 
 
 def _is_refused_query(body: Any) -> bool:
-    """Whether GraphQL refused a query, for a rate limit or a missing right. Its status is then 200.
+    """Whether GraphQL refused a query because of a rate limit or a missing permission.
+
+    The HTTP status of such a refusal is 200.
 
     >>> _is_refused_query({"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]})
     True

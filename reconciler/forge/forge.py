@@ -1,6 +1,6 @@
 """What differs between forges, as pure functions: which requests to send, and how to read their responses.
 
-Each forge is a module with one `Forge` value. `forges` is their table.
+Each forge is a module with one `Forge` value. `forges` lists them.
 """
 
 import re
@@ -62,7 +62,7 @@ class Forge:
     longest: maximum number of characters in a comment.
     sign_in: HTTP statuses with which the forge sends a sign-in page.
     unauthorized_fix: what to do if the token is rejected.
-    forbidden_fix: what to do if the token lacks the right to comment.
+    forbidden_fix: what to do if the token lacks the permission to comment.
     next_page: takes the request for a page and the headers of its response, and returns the request for the
         next page, or None.
     """

@@ -39,7 +39,7 @@ class Fault:
 
 
 class NotAFault(ValueError):
-    """A text does not name a fault. The message says why."""
+    """The text of an option does not name a fault. The message says why."""
 
 
 def parse_fault(text: str) -> Fault:

@@ -207,7 +207,7 @@ def _placement(one: Instance, other: Instance, *, with_group: bool) -> Iterator[
 
 
 def _differ_in_groups(pairs: Sequence[tuple[Instance, Instance]]) -> bool:
-    """Whether the rows must name the placement groups.
+    """Whether the entries of the instances must name their placement groups.
 
     If a single group has all instances, its id does not matter.
     """

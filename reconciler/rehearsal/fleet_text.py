@@ -11,7 +11,7 @@ Json = Mapping[str, Any]
 def fleet_file_text(fleet: Json, comment: str) -> str:
     """The text of the file, with `comment` on its first line.
 
-    Each image and each row has its own line.
+    Each image and each instance has its own line.
     """
     return "\n".join((f"# {comment}", *_lines(fleet), ""))
 

@@ -1,8 +1,9 @@
 """Makes a fleet file from real scale sets.
 
 The simulator itself shows what a fleet file lacks. A first fleet file is loaded, read back, and compared with
-the real scale sets. The differences become rows for individual instances, and image details. A second fleet
-file contains these too, and is compared in the same way. The remaining differences are reported as left out.
+the real scale sets. The differences become entries for individual instances, and image details. A second
+fleet file contains these too, and is compared in the same way. The remaining differences are reported as left
+out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -28,7 +28,7 @@ class Claim:
     until: datetime
 
     def is_live(self, at: datetime, length: timedelta) -> bool:
-        """Whether it holds. One that ends far later than a claim of `length` is forged, and holds nobody.
+        """Whether it holds. One that ends far later than a claim of `length` is forged, and blocks nobody.
 
         length 11m, it is 09:00: until 09:00 no, 09:01 yes, 10:11 yes, 10:12 no
         """

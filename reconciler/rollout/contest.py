@@ -1,7 +1,7 @@
 """Instances that another writer changes every time they are brought to the model.
 
 Without a limit, `converge: model` would upgrade such an instance forever. After the third upgrade, the
-instance is left alone for 20 minutes, after the fourth for 40, and so on up to 5h20m. Other instances are
+instance is not upgraded for 20 minutes, after the fourth for 40, and so on up to 5h20m. Other instances are
 still upgraded meanwhile. A day without a further upgrade of the instance ends the contest.
 
     09:00  the instance lacks an extension, and is brought to the model
@@ -36,7 +36,7 @@ def contests_after(before: Mapping[str, Contest], step: Upgrade, at: datetime) -
 
 
 def contested_until(contest: Contest | None) -> datetime | None:
-    """The time until which the contested instance is left alone, or None if it is not."""
+    """The time until which the contested instance is not upgraded, or None if it may be."""
     if contest is None or contest.times < _MOST:
         return None
     pause: timedelta = _FIRST * 2 ** min(contest.times - _MOST, _DOUBLINGS)

@@ -16,7 +16,7 @@ from reconciler.rollout.step import Step
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One reason, one message for people, and at most one step.
+    """One reason, one human-readable message, and at most one step.
 
     `soon` asks for the next reconcile in seconds instead of at the next sweep, because something is in
     progress. `until` is when the next step may be taken, if known. `watch` is the interval between reconciles

@@ -37,7 +37,7 @@ _NO_OWNER = "the fleet's name"
 
 
 def drift(aim: Aim) -> Decision | Need:
-    """The decision to set the model, or why the model is not set, or the fact that is still needed.
+    """The decision to set the model, or why the model is not set, or the information that is still needed.
 
     The instances are needed because they show what else their upgrade will change, and whether the image is a
     fix for a failed rollout.

@@ -26,7 +26,7 @@ from reconciler.spec.window import opening
 def closed_gate(
     aim: Aim, *, has_begun: bool, doing: str, counts: InstanceCounts | None
 ) -> Decision | Need | None:
-    """The decision that a gate blocks `doing`, or None if no gate does, or the fact that is still needed.
+    """The decision that a gate blocks `doing`, the information that is still needed, or None if all are open.
 
     `has_begun` says whether the first instances are healthy on the image. While a gate of this module is
     closed, other gates are evaluated only if they open at no set time and cost no request. `_first_closed`
@@ -46,7 +46,7 @@ def closed_gate(
 
 
 def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decision | Need | None:
-    """The decision that approval or the breaker blocks a remedy, or None, or the fact that is still needed.
+    """The decision that approval or the breaker blocks a remedy, the information still needed, or None.
 
     A remedy passes all other gates. Only the last good image needs no approval and passes the breaker.
     """

@@ -68,7 +68,7 @@ ABSENT = Absent.ABSENT
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The scale set itself: "GET virtualMachineScaleSets/N", or a row of the list."""
+    """The scale set itself: "GET virtualMachineScaleSets/N", or an entry of the list."""
 
     id: str  # case-folded: lists of a subscription give the resource group in capitals
     location: str  # "westeurope"
@@ -115,7 +115,7 @@ def id_order(id_: str) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One row of "GET virtualMachineScaleSets/N/virtualMachines?$expand=instanceView"."""
+    """One entry of "GET virtualMachineScaleSets/N/virtualMachines?$expand=instanceView"."""
 
     id: str  # a number; in Flexible orchestration the name of the virtual machine
     name: str

@@ -19,7 +19,7 @@ _LONGEST_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """An image that is kept only for comparison, as a digest and a short name for people.
+    """An image that is kept only for comparison, as a digest and a human-readable short name.
 
     The digest is "" if an earlier version of this program wrote the fingerprint, because that version wrote
     only the name.

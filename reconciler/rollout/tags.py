@@ -11,7 +11,7 @@ resource:
 
 The approved image has a tag of its own, which people can read, and the approver has another. An earlier
 version of this program writes only the first tag, so the second names the image too. An unknown part of the
-state is kept unchanged. A text that does not begin with the known version is not read at all: a later version
+state is kept unchanged. Text that does not begin with the known version is not read at all: a later version
 of this program wrote it, and might have recorded a failed image.
 
 Tags of an earlier version are read until the current ones are first written. It is not certain whether Azure

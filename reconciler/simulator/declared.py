@@ -296,7 +296,7 @@ def _just_one(violation: _Violation) -> str:
 
 
 def _pattern(violation: _Violation) -> str:
-    """Return the message for a text that does not match the pattern.
+    """Return the message for text that does not match the pattern.
 
     If only a unit is missing, as in "60", the message says so.
     """

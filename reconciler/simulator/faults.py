@@ -69,10 +69,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A read that returns the state as it was `age` ago, like a cache or replica that lags behind.
+    """A GET returns the state as it was `age` ago, as from a cache or replica that lags behind.
 
-    Only responses since the fault was armed are remembered. If none of them is that old, the read returns the
-    oldest response to the same request. The first read is always current.
+    Only responses since the fault was armed are remembered. If none of them is that old, the GET returns the
+    oldest response to the same request. The first GET is always current.
     """
 
     age: timedelta
@@ -80,7 +80,7 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A page of a list without its first `lacks` rows. The response looks complete."""
+    """A page of a list without its first `lacks` entries. The response looks complete."""
 
     lacks: int = 1
 
@@ -164,7 +164,7 @@ class OperationLost:
 
 @dataclass(frozen=True, slots=True)
 class OperationKeepsImage:
-    """The success of a long-running operation that leaves its instances on their image.
+    """A long-running operation succeeds, but leaves its instances on their image.
 
     `latest_model_applied` is the value that the instances report afterwards.
     """

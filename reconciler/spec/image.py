@@ -183,7 +183,7 @@ def key(image: Image) -> tuple[str, str]:
 
 
 def short(image: Image) -> str:
-    """A short name of the image, for tables and one-line messages.
+    """A short name for the image, for tables and one-line messages.
 
     >>> short(PlatformImage("Canonical", "ubuntu", "server", "24.04.1"))
     '24.04.1'

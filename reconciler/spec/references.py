@@ -95,7 +95,7 @@ def missing_references(
 
 
 def cycle_problem(links: Sequence[Link], entries: Mapping[str, SpecDocument]) -> Problem:
-    """The problem with scale sets that wait for each other.
+    """The problem to report if scale sets wait for each other.
 
     It is reported at the first place that declares one of their dependencies.
     """

@@ -1,9 +1,9 @@
-"""Cron schedules in a time zone: the minutes at which a schedule occurs.
+"""Cron schedules in a time zone: the minutes that a schedule matches.
 
-cronsim parses the five fields and finds the matching days. This module handles clock changes, as Debian's
-cron does. A time that is skipped when clocks go forward occurs at the first moment after the gap. A time that
-is repeated when clocks go back occurs only the first time. A schedule whose minute or hour starts with a star
-follows the clocks: a repeated minute occurs twice, and a skipped minute never.
+cronsim parses the five fields and finds the matching days. This module handles clock changes the way Debian's
+cron does. A time that is skipped when clocks go forward matches at the first moment after the gap. A time
+that is repeated when clocks go back matches only the first time. A schedule whose minute or hour starts with
+a star follows the clocks: a repeated minute matches twice, and a skipped minute never.
 
 A set of minutes is one large integer, in which bit 0 is the first minute. This makes a year as cheap as a
 day, and merges adjacent periods.
@@ -23,7 +23,7 @@ _PART = 20 * 24 * 60  # minutes that are assembled at once: adding each day to a
 
 
 def minutes(schedule: str, zone: str, since: datetime, count: int) -> int:
-    """One bit for each of `count` minutes from `since`: 1 if the schedule occurs in that minute.
+    """One bit for each of `count` minutes from `since`: 1 if the schedule matches that minute.
 
     The lowest bit is the first minute. `since` must be a whole minute.
 
@@ -48,7 +48,7 @@ def minutes(schedule: str, zone: str, since: datetime, count: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Cron:
-    """A parsed schedule. `of_day` are the minutes of a matching day at which the schedule occurs.
+    """A parsed schedule. `of_day` are the minutes of a matching day that the schedule matches.
 
     `is_by_clocks` is true if the schedule follows the clocks through a clock change.
     """
@@ -79,7 +79,7 @@ def _days(cron: CronSim, day: date, last: date) -> Iterator[date]:
 
 @functools.lru_cache(maxsize=1000)
 def _of_changed_day(schedule: str, zone: str, day: date) -> int:
-    """The minutes after midnight at which the schedule occurs on a day with a clock change."""
+    """The minutes after midnight that the schedule matches on a day with a clock change."""
     clocks, cron = ZoneInfo(zone), _read(schedule)
     moments = {
         moment

@@ -39,7 +39,7 @@ def text_of(file: File) -> str | Problem:
 
 
 def lines(text: str) -> list[str]:
-    """The lines of a text, as defined by YAML."""
+    """The lines of `text`, as defined by YAML."""
     return _LINE_END.split(text)
 
 

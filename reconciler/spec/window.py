@@ -129,7 +129,7 @@ _DAY = 24 * 60
 
 
 def _allowed_minutes(windows: Sequence[Window], since: datetime, count: int) -> int:
-    """The minutes in which upgrades are allowed, among `count` minutes from `since`."""
+    """The minutes during which upgrades are allowed, among `count` minutes from `since`."""
     denied = allowed = 0
     for each in windows:
         if each.kind is Kind.DENY:
@@ -142,7 +142,7 @@ def _allowed_minutes(windows: Sequence[Window], since: datetime, count: int) -> 
 
 
 def _open(window: Window, since: datetime, count: int) -> int:
-    """The minutes in which the window is open, among `count` minutes from `since`."""
+    """The minutes during which the window is open, among `count` minutes from `since`."""
     length = window.duration // MINUTE
     opened = minutes(window.schedule, window.zone, since - length * MINUTE, length + count)
     done = 1  # minutes after each opening that are already set

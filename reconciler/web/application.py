@@ -1,6 +1,6 @@
 """The application that the HTTP server runs: the routes of the pages, and a handler for all other paths.
 
-A handler knows neither Starlette nor asyncio. It runs in a thread, because it may take a long time.
+A handler knows nothing about Starlette or asyncio. It runs in a thread, because it may take a long time.
 """
 
 import logging

@@ -36,7 +36,7 @@ _LONGEST_WAIT = timedelta(minutes=10)  # that one request waits in all while Azu
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The rows of one scale set, with an error if rows are missing.
+    """The instances of one scale set as table rows, with an error if instances are missing.
 
     `is_shown` is False if the filter excludes the scale set.
     """
@@ -91,7 +91,7 @@ class _Reader:
         return self._wanted.without_image().fits(row)
 
     def read(self, desired: ScaleSet) -> _Reading:
-        """The rows of one scale set, or why it could not be read."""
+        """The instances of one scale set as table rows, or why they could not be read."""
         try:
             return self._read(desired)
         except AzureFailure as failure:

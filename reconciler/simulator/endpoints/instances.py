@@ -68,7 +68,7 @@ def view(call: Call) -> Reply:
 
 
 def put(call: Call) -> Reply:
-    """Set the protection and the data disks. Other fields are ignored, as Azure does with tags."""
+    """Set the protection and the data disks. Other fields are ignored, as Azure ignores tags."""
     instance = _instance(call)
     require_match(call, instance.etag)
     body = call.request.json()

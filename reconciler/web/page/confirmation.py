@@ -211,8 +211,8 @@ def _pause(state: ScaleSetState) -> Iterator[str]:
 def _pause_of(state: ScaleSetState) -> Pause | None:
     """The pause of the scale set itself, by its newest model.
 
-    That is the row of the last sweep, or what a reconcile has read since. Each act of the page is followed by
-    a reconcile, and the next sweep may be an hour away.
+    That is the list entry of the last sweep, or what a reconcile has read since. Each act of the page is
+    followed by a reconcile, and the next sweep may be an hour away.
     """
     seen, known_at = state.seen, state.published.known_at
     is_row_newer = seen.listed_at is not None and (known_at is None or known_at <= seen.listed_at)

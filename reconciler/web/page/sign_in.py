@@ -1,11 +1,11 @@
-"""Identifies the reader of a page by the headers of an authenticating proxy.
+"""Identifies the visitor of a page by the headers of an authenticating proxy.
 
     oauth2-proxy      X-Forwarded-Email            X-Forwarded-Groups
     Azure's EasyAuth  X-MS-CLIENT-PRINCIPAL-NAME   none in this form
 
 A header proves nothing by itself, because every client can send one. It counts only on a connection from the
 address of a configured proxy, and that proxy must replace the headers that its own clients have sent. If
-anything is wrong with the headers, the reader is anonymous and may only read.
+anything is wrong with the headers, the visitor is anonymous and may only read.
 """
 
 import re

@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 Span = tuple[str, str]
-"""A text and its style."""
+"""Text and its style."""
 Cell = Sequence[Span]
 Line = Sequence[Span]
 

@@ -36,7 +36,6 @@ def instance_rows(
     """The instances of one scale set as table rows, with the keys in COLUMNS.
 
     A value is None if Azure does not report it.
-
     `exact` is the spec with the version that `latest` stands for, or None if that version is unknown. In that
     case, "upToDate" is None. "since" is when the provisioning state last changed. "leftOut" says why no
     upgrade reaches an instance that is not up to date.

@@ -1,4 +1,4 @@
-"""Tells whether an address belongs to this host alone."""
+"""Tells whether an address belongs only to this host."""
 
 from ipaddress import ip_address
 

@@ -1,4 +1,4 @@
-"""Output for programs: JSON or YAML."""
+"""Machine-readable output: JSON or YAML."""
 
 import json
 

@@ -1,6 +1,7 @@
 """A table as an SVG picture, for a chat or a pull request.
 
-The picture uses the fonts of the browser that shows it, and loads nothing."""
+The picture uses the fonts of the browser that shows it, and loads nothing.
+"""
 
 from io import StringIO
 

@@ -152,7 +152,8 @@ def next_change(election: Election, now: Moment) -> Moment:
 def next_call(election: Election, now: Moment, at: datetime) -> Call | Wait:
     """The call that is due, or how long to wait.
 
-    `at` is the time of day. It is written to the Lease for people to read."""
+    `at` is the time of day. It is written to the Lease for people to read.
+    """
     if election.is_over or now < election.next_at:
         return Wait(election.next_at)
     if not election.is_current:

@@ -138,7 +138,7 @@ class ReconcileEnded:
 
     It was about `desired` as of `commit`, and a sweep may have applied another spec since. `attempt` is the
     last step that Azure accepted. `taken` is the step that Azure accepted in this reconcile, or None.
-    `tag_write` is a write of tags alone in this reconcile, or None. `is_decided` means that the reconcile
+    `tag_write` is a write of only tags in this reconcile, or None. `is_decided` means that the reconcile
     failed after its decision. `may_have_begun` means that the step may have taken effect although no response
     arrived. `forecast_update` is None if there was no decision. `pick_end` is set if a reconcile for picked
     instances alone must not go on.

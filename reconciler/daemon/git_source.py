@@ -18,7 +18,7 @@ _PATIENCE = timedelta(seconds=10)
 class _Fetch:
     """A fetch that is in progress, or whose result has not been read yet.
 
-    `is_left` means that its reader has stopped waiting. `is_outdated` means that the fetch may lack a commit
+    `is_left` means that nothing waits for it any more. `is_outdated` means that the fetch may lack a commit
     that was pushed after it began.
     """
 

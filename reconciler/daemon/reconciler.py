@@ -374,7 +374,8 @@ class Reconciler:
     def _log_change(self, before: Outcome | None, now: Outcome | None, ids: RequestIds | None) -> None:
         """Log a new outcome, with the ids of its request.
 
-        Nothing is logged if all that has changed is that the observation was throttled."""
+        Nothing is logged if all that has changed is that the observation was throttled.
+        """
         if now is None or (before and replace(before, as_of=None).line == replace(now, as_of=None).line):
             return
         # After our own step, Azure is expected to be busy.

@@ -66,7 +66,7 @@ SHORTER = "write less; `reconciler plan -o markdown` shortens its own output"
 ROWS = (
     _row("rejected token", {401}, "{forge} rejects the token", "{unauthorized_fix}"),
     _row("locked conversation", {403}, "the conversation is locked", "unlock it", r"\blocked\b"),
-    _row("missing right", {403}, "the token is not allowed to comment here", "{forbidden_fix}"),
+    _row("missing permission", {403}, "the token is not allowed to comment here", "{forbidden_fix}"),
     _row(
         "unknown pull request",
         {404},

@@ -109,7 +109,7 @@ def _exchange(url: str, app: App, at: float) -> str:
 
 
 def _trust() -> ssl.SSLContext:
-    """An SSL context that trusts the CA file in GIT_SSL_CAINFO, as git does, or the default certificates.
+    """An SSL context that trusts the CA file in GIT_SSL_CAINFO, like git, or the default certificates.
 
     Raises OSError if the file cannot be read.
     """

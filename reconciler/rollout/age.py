@@ -124,7 +124,8 @@ def _is_back(instance: Instance, source: HealthSource, at: datetime) -> bool:
 def _lacks_time(instance: Instance) -> bool:
     """Whether this module must date the instance.
 
-    If it succeeded but has no time, its list entry is incomplete."""
+    If it succeeded but has no time, its list entry is incomplete.
+    """
     return is_in_transition(instance.provisioning) or (
         instance.provisioning == "failed" and instance.since is None
     )

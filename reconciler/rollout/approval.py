@@ -5,7 +5,7 @@ The approval is in the tags of the scale set. The spec can require an approver o
 
     not approved                             wait
     approved by ada, approver: anyone        sufficient
-    approver unknown, approver: anyone       sufficient: an earlier version recorded the image alone
+    approver unknown, approver: anyone       sufficient: an earlier version recorded only the image
     approved by ada, written by bob          sufficient
     approved by ada, written by ada          not sufficient, even if ada's pipeline says that she is bob
     approver unknown, approver: another      not sufficient

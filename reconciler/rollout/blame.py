@@ -1,7 +1,7 @@
 """Records in the tags of a scale set that its image failed, or that the image no longer counts as failed.
 
 A rollback records the failure in the same PATCH that changes the model. With `onFailure: hold`, the model
-stays as it is, and a PATCH of the tags alone records the failure. Because of this record, no other scale set
+stays as it is, and a PATCH of only the tags records the failure. Because of this record, no other scale set
 begins the image after a restart, even if this scale set is suspended or has no instances by then. If the
 image becomes healthy after all, another PATCH removes the record, so that the next image does not count as a
 fix.

@@ -2,9 +2,9 @@
 
     vmss-reconciler-claim   holder=4f0c…;by=ada;until=2026-01-05T09:11:00+00:00
 
-While it lasts, nobody else of ours takes a step for the scale set. It ends by itself, so that a command that
-is killed stops nobody for long. Anything that does not say who holds it and until when is no claim, and
-neither is one that ends too late.
+While it lasts, no other process of ours takes a step for the scale set. It ends by itself, so that a command
+that is killed does not block the daemons for long. Anything that does not say who holds it and until when is
+no claim, and neither is one that ends too late.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Claim:
     until: datetime
 
     def is_live(self, at: datetime, length: timedelta) -> bool:
-        """Whether it holds. One that ends far later than a claim of `length` is forged, and blocks nobody.
+        """Whether it holds. One that ends far later than a claim of `length` is forged, and blocks no one.
 
         length 11m, it is 09:00: until 09:00 no, 09:01 yes, 10:11 yes, 10:12 no
         """

@@ -6,7 +6,7 @@ still upgraded meanwhile. A day without a further upgrade of the instance ends t
 
     09:00  the instance lacks an extension, and is brought to the model
     09:10  the extension is missing again: the second upgrade; the third follows at 09:20
-    09:30  the extension is missing again: left alone until 09:40, then upgraded, then left alone until 10:20
+    09:30  the extension is missing again: no upgrade until 09:40, then one, then none until 10:20
 """
 
 from collections.abc import Mapping

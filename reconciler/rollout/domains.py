@@ -17,7 +17,7 @@ class Domain:
     """A domain. A rollout sorts domains by these fields, in this order. The number -1 means none.
 
     `rank` is the position of the domain in `rollout.order`. `noun` is what the number counts: "update
-    domain", "fault domain", or "" if the scale set is divided by zones alone, or not at all.
+    domain", "fault domain", or "" if the scale set is divided only by zones, or not at all.
     """
 
     rank: int = field(default=0, kw_only=True)

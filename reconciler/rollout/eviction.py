@@ -1,12 +1,12 @@
 """Spot instances that Azure evicts soon after their upgrade. An eviction proves nothing about the image.
 
 The next domain is upgraded only once an instance of the last batch is healthy. If no instance of that batch
-is left, one other instance is upgraded alone. If more instances were evicted than tolerated, the rollout
+is left, one other instance is upgraded by itself. If more instances were evicted than tolerated, the rollout
 continues one instance at a time and at growing intervals. The rollout never stops, because evictions are
 normal for Spot.
 
     5 of 20 upgraded, 1 evicted, 4 healthy: the next 5 are upgraded
-    5 of 20 upgraded, all 5 evicted: 1 is upgraded 8 minutes later, alone
+    5 of 20 upgraded, all 5 evicted: 1 is upgraded 8 minutes later, by itself
     once that one is healthy: 1 more is upgraded, and so on; each further eviction doubles the 8 minutes, up
     to 30 minutes
 """

@@ -23,7 +23,7 @@ class Member:
 
     `is_stuck` means that Azure has been upgrading the instance for too long, to an image other than the
     desired one. A stuck instance is remediated, not waited for. `is_contested` means that another writer
-    changes the instance each time it has been brought to the model, so it is left alone for a while (see
+    changes the instance each time it has been brought to the model, so it is not upgraded for a while (see
     `contest`). `is_newborn` means that the instance was created on its image, not upgraded to it. `is_behind`
     means that the instance is outdated, but runs the image and only lacks another model change.
     `is_customized` means that its model was changed individually, and that the spec keeps these changes.
@@ -205,7 +205,7 @@ def is_overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
 
 
 def _is_backing_off(instance: Instance, observed: Observed) -> bool:
-    """Whether another writer has changed the instance so often that it is left alone for now."""
+    """Whether another writer has changed the instance so often that it is not upgraded for now."""
     until = contested_until(observed.progress.contests.get(instance.id))
     return until is not None and observed.at < until
 

@@ -86,7 +86,7 @@ class PersistedState:
     `fleet` is the name of the fleet that has claimed the scale set, or "". `signature` belongs to an
     approval, but perhaps to an earlier one, because older versions of this program do not update it. `retry`
     is a retry that a person requested: anything that counted against the image before then no longer counts.
-    `pause` is the pause of this scale set alone. People write `approved` and `pause`, and a rollout only
+    `pause` is the pause of only this scale set. People write `approved` and `pause`, and a rollout only
     reads them. `claim` is that of a `reconciler upgrade` that reaches no daemon.
 
     `others` are parts that another version of this program wrote. They are kept unchanged. `is_readable` is

@@ -34,8 +34,8 @@ def place_names(instance: Placed) -> tuple[str, ...]:
 def whole_name(place: str, instances: Sequence[Placed]) -> str:
     """The name of a place as a person may have written it.
 
-    A number alone is that of an update domain, where Azure reports none of a zone, and otherwise of a fault
-    domain.
+    A number without a noun is that of an update domain, where Azure reports none of a zone, and otherwise of
+    a fault domain.
     """
     if place.strip().isdecimal():
         return f"{_kind_of_number(instances)} {int(place)}"
@@ -58,7 +58,7 @@ def places(instances: Iterable[Placed]) -> list[str]:
 
 
 def _kind_of_number(instances: Sequence[Placed]) -> str:
-    """What a number alone counts."""
+    """What a number without a noun counts."""
     if any(each.update_domain is not None for each in instances):
         return "update domain"
     return "zone" if any(each.zone for each in instances) else "fault domain"

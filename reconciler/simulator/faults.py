@@ -147,7 +147,7 @@ class Slow:
 
 @dataclass(frozen=True, slots=True)
 class OperationFails:
-    """The failure of the long-running operation that the call starts. Instances keep their image."""
+    """The long-running operation that the call starts fails. Instances keep their image."""
 
     code: str
     message: str

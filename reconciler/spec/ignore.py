@@ -25,7 +25,7 @@ _LONGEST = 500  # characters of a pattern
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """One pattern. `fits` matches the whole path of an entry or, if `of_name` is set, its name alone."""
+    """One pattern. `fits` matches the whole path of an entry or, if `of_name` is set, only its name."""
 
     fits: re.Pattern[str]
     of_name: bool

@@ -126,7 +126,7 @@ class _Earlier:
 
 
 def _earlier(directory: Path | None, revision: str, shard: Shard | None) -> _Earlier:
-    """The specs at the commit where the current branch left `revision`.
+    """The specs at the commit where the current branch diverged from `revision`.
 
     A spec that has errors at that commit counts as not declared.
     """

@@ -2,7 +2,7 @@
 
 Changes are counted once, when a sweep applies a commit. A scale set counts if its declared image differs from
 the previous one and its model is not on the declared image. A revert to the last good image does not count.
-When this process sees a scale set for the first time, there is no previous image, so the model alone decides.
+When this process sees a scale set for the first time, there is no previous image, so only the model decides.
 A spec that follows latest does not count then. As a result, a process that starts while a commit is held
 reaches the same count, and a process that starts during a rollout counts what remains of it. A commit that
 has passed is not held later, even if the cap is lowered.

@@ -121,7 +121,7 @@ def _healthy(state: ScaleSetState, outcome: Outcome) -> _Finding:
 
 def _unavailable_message(counts: InstanceCounts) -> str:
     where = join(f"{each.unavailable} of {each.domain}" for each in counts.domains if each.unavailable)
-    return f"{counts.unavailable} of {counts.total} instances are not serving: {where}"
+    return f"{counts.unavailable} of {counts.total} instances are out of service: {where}"
 
 
 def _drift(state: ScaleSetState, outcome: Outcome) -> _Finding:

@@ -144,7 +144,7 @@ class Rollout:
 class Health:
     """When upgraded instances count as healthy.
 
-    An upgraded instance that is not healthy within `timeout` counts as not serving. All upgraded instances
+    An upgraded instance that is not healthy within `timeout` counts as out of service. All upgraded instances
     must be healthy in `passes` consecutive observations before the next batch starts.
     """
 

@@ -124,7 +124,7 @@ def test_an_unobserved_scale_set_is_unknown() -> None:
         ),
         pytest.param(
             observed(Reason.AZURE_BUSY),
-            "False InstancesUnavailable: 2 of 10 instances are not serving: 2 of update domain 0",
+            "False InstancesUnavailable: 2 of 10 instances are out of service: 2 of update domain 0",
             id="the message names no instances, so they are counted",
         ),
         pytest.param(observed(counts=None), "Unknown NotObserved", id="no instances were counted"),
@@ -140,7 +140,7 @@ def test_an_unobserved_scale_set_is_unknown() -> None:
         ),
         pytest.param(
             observed(Reason.SUSPENDED),
-            "False InstancesUnavailable: 2 of 10 instances are not serving: 2 of update domain 0",
+            "False InstancesUnavailable: 2 of 10 instances are out of service: 2 of update domain 0",
             id="a suspended scale set is counted too",
         ),
     ],

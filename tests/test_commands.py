@@ -86,6 +86,7 @@ NOT_RUN = {
     "serviceMonitor.enabled=true --set prometheusRule.enabled=true --set "
     "dashboard.enabled=true",
     "helm upgrade reconciler deploy/chart --namespace reconciler --reuse-values --set replicas=3",
+    "kubectl --namespace reconciler create configmap company-ca --from-file=ca.crt",
     "kubectl --namespace reconciler create secret generic reconciler-git --from-file=token=./token",
     "kubectl --namespace reconciler exec deployment/reconciler -- reconciler check",
     "kubectl --namespace reconciler exec deployment/reconciler -- reconciler status --server "

@@ -14,8 +14,8 @@ from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 
 from reconciler.azure.budget import OperationClass, Priority
-from reconciler.azure.failure import AzureFailure, Refused, failure
-from reconciler.azure.fields import Json, mapping_in, objects_in, only_malformed, text_in, time_in
+from reconciler.azure.failure import AzureFailure, MalformedResponse, Refused, failure
+from reconciler.azure.fields import Json, list_in, mapping_in, object_from, only_malformed, text_in, time_in
 from reconciler.azure.role import ACTIVITY_LOG
 from reconciler.azure.session import Session, json_object
 from reconciler.azure.token import claims
@@ -88,20 +88,30 @@ def _failure(error: HttpResponseError) -> AzureFailure:
 
 
 def _events(body: Json) -> Iterator[_Event]:
-    """The events of writes of the model. Events that cannot be read are left out."""
-    with only_malformed("an activity log"):
-        for row in objects_in(body, "value"):
-            operation, at = text_in(mapping_in(row, "operationName"), "value"), time_in(row, "eventTimestamp")
-            if at is None or operation.lower() != _WRITE:
-                continue
-            yield _Event(
-                at,
-                text_in(row, "caller"),
-                text_in(mapping_in(row, "claims"), _OBJECT_ID).lower(),
-                operation,
-                text_in(mapping_in(row, "status"), "value"),
-                text_in(row, "correlationId"),
-            )
+    """The events of writes of the model. An event that cannot be read is left out."""
+    for row in list_in(body, "value"):
+        try:
+            with only_malformed("an activity log"):
+                event = _event(object_from(row, "an event"))
+        except MalformedResponse:
+            continue
+        if event is not None:
+            yield event
+
+
+def _event(row: Json) -> _Event | None:
+    """The event of a write of the model, or None for another event. Raises MalformedResponse."""
+    operation, at = text_in(mapping_in(row, "operationName"), "value"), time_in(row, "eventTimestamp")
+    if at is None or operation.lower() != _WRITE:
+        return None
+    return _Event(
+        at,
+        text_in(row, "caller"),
+        text_in(mapping_in(row, "claims"), _OBJECT_ID).lower(),
+        operation,
+        text_in(mapping_in(row, "status"), "value"),
+        text_in(row, "correlationId"),
+    )
 
 
 def _last(events: tuple[_Event, ...], own: str) -> ModelWrite | None:

@@ -61,6 +61,7 @@ class _Event:
     object_id: str
     operation: str
     status: str
+    operation_id: str
     correlation_id: str
 
 
@@ -110,15 +111,18 @@ def _event(row: Json) -> _Event | None:
         text_in(mapping_in(row, "claims"), _OBJECT_ID).lower(),
         operation,
         text_in(mapping_in(row, "status"), "value"),
+        text_in(row, "operationId"),
         text_in(row, "correlationId"),
     )
 
 
 def _last(events: tuple[_Event, ...], own: str) -> ModelWrite | None:
-    """The last write that did not fail. The events of one write share a correlation id."""
-    writes: dict[str, list[_Event]] = {}
-    for event in events:
-        writes.setdefault(event.correlation_id, []).append(event)
+    """The last write that did not fail."""
+    writes: dict[object, list[_Event]] = {}
+    for number, event in enumerate(events):
+        # The events of one write share an operation id. A whole deployment, or a whole run of Terraform, may
+        # share a correlation id.
+        writes.setdefault(event.operation_id or event.correlation_id or number, []).append(event)
     done = [sorted(each, key=lambda event: event.at) for each in writes.values()]
     done = [each for each in done if all(event.status.lower() != "failed" for event in each)]
     if not done:

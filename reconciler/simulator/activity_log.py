@@ -1,8 +1,9 @@
 """The activity log of a subscription: who requested which write, and how it ended.
 
-A write has several events with one correlation id: Started, then Accepted if it is a long-running operation,
-and at last Succeeded or Failed. Reads are not logged, and neither are requests that were throttled or had no
-valid token. What the platform does by itself, such as a repair, has no events here.
+A write has several events with one operation id: Started, then Accepted if it is a long-running operation,
+and at last Succeeded or Failed. Writes share a correlation id if their client sent the same one. Reads are
+not logged, and neither are requests that were throttled or had no valid token. What the platform does by
+itself, such as a repair, has no events here.
 
 The fields are those of the published API and its samples. No recording has an event of a scale set, so the
 order of the events, the sub-status and the level of a failure follow the documentation.
@@ -38,6 +39,7 @@ class LoggedWrite:
     method: str
     caller: str
     claims: Mapping[str, str]
+    operation_id: str
     correlation_id: str
     client_request_id: str
 
@@ -83,7 +85,7 @@ class LoggedEvent:
             "eventTimestamp": _moment(self.at),
             "id": f"{write.resource}/events/{self.id}/ticks/{_ticks(self.at)}",
             "level": "Error" if self.status == "Failed" else "Informational",
-            "operationId": write.correlation_id,
+            "operationId": write.operation_id,
             "operationName": _named(write.action),
             "resourceGroupName": write.group,
             "resourceProviderName": _named(provider),

@@ -164,7 +164,7 @@ class Core:
 
     def _log(self, context: RequestContext, response: Response) -> None:
         """Add a write to the activity log, and its end as soon as that is known."""
-        write = context.logged_write(response.headers["x-ms-correlation-request-id"])
+        write = context.logged_write(response.headers["x-ms-request-id"])
         if write is None or response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS):
             return
         log, code = self.cloud.activity_log, response.status
@@ -205,7 +205,7 @@ class Core:
             **ALWAYS,
             "Content-Length": str(len(body)),
             "x-ms-request-id": trace,
-            "x-ms-correlation-request-id": trace,
+            "x-ms-correlation-request-id": context.correlation_id or trace,
             "x-ms-routing-request-id": f"SIMULATOR:{context.at:%Y%m%dT%H%M%SZ}:{trace}",
             "Date": f"{context.at:%a, %d %b %Y %H:%M:%S} GMT",
             **reply.headers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from reconciler.simulator.routes import Route
 from reconciler.simulator.tokens import CLIENT, claims, principal
 
 VERBS: Mapping[str, Verbs] = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 PARTS = ("subscription", "group", "name", "instance", "operation")
 
 
@@ -45,6 +47,15 @@ class RequestContext:
         return str(claims(self.request.header("Authorization")).get("oid") or principal(CLIENT))
 
     @property
+    def correlation_id(self) -> str:
+        """The id that the client sent with all requests of one run, or "" if it sent none.
+
+        Terraform sends one, and so does a deployment with the writes of its resources.
+        """
+        found = self.request.header("x-ms-correlation-request-id")
+        return found if GUID.fullmatch(found) else ""
+
+    @property
     def subscription(self) -> str:
         return self.names.get("subscription", "").lower()
 
@@ -52,8 +63,11 @@ class RequestContext:
     def verbs(self) -> Verbs:
         return VERBS.get(self.request.method, "writes")
 
-    def logged_write(self, correlation_id: str) -> LoggedWrite | None:
-        """Return what the activity log notes about a write, or None for a read or an unknown route."""
+    def logged_write(self, operation_id: str) -> LoggedWrite | None:
+        """Return what the activity log notes about a write, or None for a read or an unknown route.
+
+        `operation_id` is the id that this request got.
+        """
         action = action_of(self.operation, self.names)
         if self.verbs == "reads" or action is None:
             return None
@@ -65,7 +79,8 @@ class RequestContext:
             method=self.request.method,
             caller=str(found.get("upn") or self.caller),
             claims=log_claims(found),
-            correlation_id=correlation_id,
+            operation_id=operation_id,
+            correlation_id=self.correlation_id or operation_id,
             client_request_id=self.request.header("x-ms-client-request-id"),
         )
 

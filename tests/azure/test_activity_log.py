@@ -63,7 +63,6 @@ def event(at: str, by: str = "ada@example.com", status: str = "Succeeded", **mor
         "operationName": {"value": WRITE},
         "caller": by,
         "claims": {},
-        "correlationId": "1",
         "status": {"value": status},
         **more,
     }
@@ -198,7 +197,9 @@ def test_the_search_goes_back_as_far_as_azure_allows() -> None:
         pytest.param(7, id="no object"),
         pytest.param(None, id="null"),
         pytest.param({"operationName": 7}, id="an operation without a name"),
-        pytest.param({"operationName": {"value": "Other/action"}, "eventTimestamp": 7}, id="another operation"),
+        pytest.param(
+            {"operationName": {"value": "Other/action"}, "eventTimestamp": 7}, id="another operation"
+        ),
         pytest.param(event("09:30:00", claims="x"), id="claims that are a text"),
     ],
 )
@@ -207,3 +208,59 @@ def test_an_event_that_cannot_be_read_is_left_out(row: Any) -> None:
     assert found
     assert found.at.hour == 9
     assert found.at.minute == 0
+
+
+def started_and_ended(
+    minute: int, operation: str, correlation: str, by: str = "terraform", end: str = "Succeeded"
+) -> list[dict[str, Any]]:
+    """The two events of a write, the newest first."""
+    ids = {"operationId": operation, "correlationId": correlation}
+    return [
+        event(f"09:{minute:02}:30", by, end, **ids),
+        event(f"09:{minute:02}:00", by, "Started", **ids),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "by", "minute"),
+    [
+        pytest.param(
+            [
+                *started_and_ended(2, "retry", "run"),
+                *started_and_ended(1, "conflict", "run", end="Failed"),
+                *started_and_ended(0, "ours", "other", by="daemon"),
+            ],
+            "terraform",
+            2,
+            id="a write that failed and its retry in one run of Terraform",
+        ),
+        pytest.param(
+            [
+                *started_and_ended(30, "second", "deployment"),
+                *started_and_ended(15, "ours", "other", by="daemon"),
+                *started_and_ended(0, "first", "deployment"),
+            ],
+            "terraform",
+            30,
+            id="two writes of one deployment around ours",
+        ),
+        pytest.param(
+            [
+                *started_and_ended(1, "", "second", end="Failed"),
+                *started_and_ended(0, "", "first", by="daemon"),
+            ],
+            "daemon",
+            0,
+            id="only correlation ids",
+        ),
+        pytest.param(
+            [event("09:01:00", "ada", "Failed"), event("09:00:00", "bob")], "bob", 0, id="no ids at all"
+        ),
+    ],
+)
+def test_the_events_of_one_write_are_told_from_those_of_the_same_run(
+    rows: list[dict[str, Any]], by: str, minute: int
+) -> None:
+    found = Writers().last_of(*rows)
+    assert found
+    assert (found.by, found.at.minute) == (by, minute)

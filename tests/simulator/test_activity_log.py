@@ -59,7 +59,7 @@ def test_a_write_has_an_event_for_its_start_its_acceptance_and_its_end(azure: Az
     ]
 
 
-def test_the_events_of_one_write_share_its_correlation_id_and_name_its_caller(azure: Azure) -> None:
+def test_the_events_of_one_write_share_its_ids_and_name_its_caller(azure: Azure) -> None:
     response = azure.ask("PATCH", "", b'{"tags": {"a": "b"}}', headers=bearer("app"))
     azure.wait(LONG)
     rows = answer(azure, since(azure, of_web())).json()["value"]
@@ -71,6 +71,31 @@ def test_the_events_of_one_write_share_its_correlation_id_and_name_its_caller(az
     }
     assert len({row["eventDataId"] for row in rows}) == 3
     assert {row["httpRequest"]["method"] for row in rows} == {"PATCH"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "correlations"),
+    [
+        pytest.param("1b4e28ba-2fa1-11d2-883f-0016d3cca427", 1, id="an id of the client"),
+        pytest.param("not an id", 2, id="a text that is no id"),
+        pytest.param("", 2, id="no id"),
+    ],
+)
+def test_writes_of_one_run_share_the_correlation_id_that_their_client_sent(
+    azure: Azure, sent: str, correlations: int
+) -> None:
+    responses = [
+        azure.ask("PATCH", "", body, headers={"x-ms-correlation-request-id": sent})
+        for body in (b'{"tags": {"a": "b"}}', b'{"sku": {"capacity": -1}}')
+    ]
+    azure.wait(LONG)
+    rows = answer(azure, since(azure, of_web())).json()["value"]
+    assert {row["correlationId"] for row in rows} == {
+        each.headers["x-ms-correlation-request-id"] for each in responses
+    }
+    assert len({row["correlationId"] for row in rows}) == correlations
+    assert {row["operationId"] for row in rows} == {each.headers["x-ms-request-id"] for each in responses}
+    assert len({row["operationId"] for row in rows}) == 2
 
 
 def test_an_event_is_shown_only_after_the_lag_of_the_log(start: Start) -> None:

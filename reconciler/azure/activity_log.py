@@ -1,21 +1,33 @@
 """Who changed the model of a scale set last, according to Azure's activity log.
 
-    GET /subscriptions/<id>/providers/Microsoft.Insights/eventtypes/management/values?$filter=...
+    GET /subscriptions/<id>/providers/Microsoft.Insights/eventtypes/management/values?$filter=...&$select=...
 
-One request, and only its first page: Azure sends the newest events first. A person waits for the answer, so
-the request has seconds and not a minute. The log keeps 90 days, and is minutes late.
+Azure sends the newest events first, and the filter cannot name an operation. Each upgrade of an instance has
+events too, so in the middle of a rollout the last write may be many pages back. A person waits for the
+answer, so all pages together have seconds and not minutes. The log keeps 90 days, and is minutes late.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 
 from reconciler.azure.budget import OperationClass, Priority
 from reconciler.azure.failure import AzureFailure, MalformedResponse, Refused, failure
-from reconciler.azure.fields import Json, list_in, mapping_in, object_from, only_malformed, text_in, time_in
+from reconciler.azure.fields import (
+    Json,
+    list_in,
+    mapping_in,
+    object_from,
+    only_malformed,
+    raw_text_in,
+    text_in,
+    time_in,
+)
 from reconciler.azure.role import ACTIVITY_LOG
 from reconciler.azure.session import Session, json_object
 from reconciler.azure.token import claims
@@ -26,9 +38,12 @@ KEPT = timedelta(days=89)
 
 _VERSION = "2015-04-01"
 _WRITE = "microsoft.compute/virtualmachinescalesets/write"
+_MOST_PAGES = 20
 _CONNECT_SECONDS = 1
 _READ_SECONDS = 3
+_SECONDS = 4  # for all pages
 _OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
+_FIELDS = ("caller", "claims", "correlationId", "eventTimestamp", "operationId", "operationName", "status")
 
 
 class RightMissing(Refused):
@@ -55,6 +70,20 @@ class ModelWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class PartialSearch:
+    """No write of the model among the newest events. There are older ones, which were not read.
+
+    `back_to` is the time of the oldest of the `events`.
+    """
+
+    events: int
+    back_to: datetime
+
+
+LastWrite = ModelWrite | PartialSearch | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Event:
     at: datetime
     by: str
@@ -65,22 +94,67 @@ class _Event:
     correlation_id: str
 
 
-def last_model_write(session: Session, target: Target) -> ModelWrite | None:
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """`own` is the object id of the identity that has read the page, or "" if that is unknown."""
+
+    rows: Sequence[Any]
+    link: str
+    own: str
+
+
+def last_model_write(session: Session, target: Target) -> LastWrite:
     """The last write of the model that did not fail, or None if the log has none. Raises AzureFailure."""
+    began, found = session.clock.read(), None
+    events: list[_Event] = []
+    times: list[datetime] = []
+    for page in _pages(session, target, lambda: _SECONDS - (session.clock.read() - began).total_seconds()):
+        events += _events(page.rows)
+        times += _times(page.rows)
+        # The oldest event first, so that events of the same moment stay in the order in which they happened.
+        if write := _last(events[::-1]):
+            found = _model_write(write, page.own)
+        # The start of a write may be on the next page.
+        if not page.link or (write and write[0].status.lower() == "started"):
+            return found
+    return found or PartialSearch(len(times), min(times, default=session.now()))
+
+
+def _pages(session: Session, target: Target, left: Callable[[], float]) -> Iterator[_Page]:
+    """The pages of the log, the newest first, as long as seconds are `left`. Raises AzureFailure.
+
+    A failure after the first page only ends them: what was read is true nevertheless.
+    """
     since = session.now() - KEPT
     wanted = f"eventTimestamp ge '{since:%Y-%m-%dT%H:%M:%SZ}' and resourceUri eq '{target.id}'"
     path = f"/subscriptions/{target.subscription}/providers/Microsoft.Insights/eventtypes/management/values"
-    request = HttpRequest("GET", path, params={"api-version": _VERSION, "$filter": wanted})
+    query = {"api-version": _VERSION, "$filter": wanted, "$select": ",".join(_FIELDS)}
+    page = _read(session, target, HttpRequest("GET", path, params=query), left())
+    yield page
+    links = {""}
+    while page.link not in links and len(links) < _MOST_PAGES and (seconds := left()) > 0:
+        links.add(page.link)
+        try:
+            page = _read(session, target, HttpRequest("GET", page.link), seconds)
+        except AzureFailure:
+            return
+        yield page
+
+
+def _read(session: Session, target: Target, request: HttpRequest, seconds: float) -> _Page:
     with session.call(OperationClass.ACTIVITY_LOG, target.id, Priority.ROUTINE) as call:
         try:
-            response = call.response(request, connection_timeout=_CONNECT_SECONDS, read_timeout=_READ_SECONDS)
+            response = call.response(
+                request,
+                connection_timeout=min(_CONNECT_SECONDS, seconds),
+                read_timeout=min(_READ_SECONDS, seconds),
+            )
         except HttpResponseError as error:
             # Here, so that a 429 of the log does not make the session hold other reads back.
             raise _failure(error) from error
+        body = json_object(response)
         own = claims(response.request.headers.get("Authorization", "")).get("oid")
-        # The oldest event first, so that events of the same moment stay in the order in which they happened.
-        events = tuple(_events(json_object(response)))[::-1]
-        return _last(events, str(own or "").lower())
+        return _Page(list_in(body, "value"), raw_text_in(body, "nextLink"), str(own or "").lower())
 
 
 def _failure(error: HttpResponseError) -> AzureFailure:
@@ -88,9 +162,17 @@ def _failure(error: HttpResponseError) -> AzureFailure:
     return RightMissing() if code == "AuthorizationFailed" else failure(error)
 
 
-def _events(body: Json) -> Iterator[_Event]:
+def _times(rows: Sequence[Any]) -> Iterator[datetime]:
+    """The times of all events that can be read."""
+    for row in rows:
+        with suppress(MalformedResponse):
+            if at := time_in(object_from(row, "an event"), "eventTimestamp"):
+                yield at
+
+
+def _events(rows: Sequence[Any]) -> Iterator[_Event]:
     """The events of writes of the model. An event that cannot be read is left out."""
-    for row in list_in(body, "value"):
+    for row in rows:
         try:
             with only_malformed("an activity log"):
                 event = _event(object_from(row, "an event"))
@@ -116,8 +198,8 @@ def _event(row: Json) -> _Event | None:
     )
 
 
-def _last(events: tuple[_Event, ...], own: str) -> ModelWrite | None:
-    """The last write that did not fail."""
+def _last(events: Sequence[_Event]) -> list[_Event]:
+    """The events of the last write that did not fail, the oldest first, or [] if there is none."""
     writes: dict[object, list[_Event]] = {}
     for number, event in enumerate(events):
         # The events of one write share an operation id. A whole deployment, or a whole run of Terraform, may
@@ -125,9 +207,10 @@ def _last(events: tuple[_Event, ...], own: str) -> ModelWrite | None:
         writes.setdefault(event.operation_id or event.correlation_id or number, []).append(event)
     done = [sorted(each, key=lambda event: event.at) for each in writes.values()]
     done = [each for each in done if all(event.status.lower() != "failed" for event in each)]
-    if not done:
-        return None
-    last = max(done, key=lambda each: each[0].at)
-    first, end = last[0], last[-1]
+    return max(done, key=lambda each: each[0].at, default=[])
+
+
+def _model_write(write: Sequence[_Event], own: str) -> ModelWrite:
+    first, end = write[0], write[-1]
     is_own = own in (first.object_id, first.by.lower()) if own else None
     return ModelWrite(first.by, first.at, first.operation, end.status, first.correlation_id, is_own)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from reconciler.azure.activity_log import ModelWrite
+from reconciler.azure.activity_log import LastWrite
 from reconciler.daemon.last_change import last_change
 from reconciler.daemon.leadership import describe_standby
 from reconciler.daemon.loop import Loop
@@ -22,9 +22,7 @@ class LoopCommands:
     `loop` is None until the loop has started.
     """
 
-    def __init__(
-        self, reconciler: Reconciler, read_log: Callable[[Target], ModelWrite | None] | None = None
-    ) -> None:
+    def __init__(self, reconciler: Reconciler, read_log: Callable[[Target], LastWrite] | None = None) -> None:
         """`read_log` finds the last write of a model in the activity log. Raises AzureFailure."""
         self._reconciler = reconciler
         self._read_log = read_log

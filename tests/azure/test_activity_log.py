@@ -8,14 +8,23 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from reconciler.azure.activity_log import ModelWrite, last_model_write
+from reconciler.azure.activity_log import LastWrite, ModelWrite, PartialSearch, last_model_write
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, MalformedResponse, TooManyRequests, Unreachable
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import Model
 from reconciler.rollout.persisted import PersistedState
-from reconciler.simulator import OperationFails, Page, Simulator, Status, Throttled, Timeout, VirtualClock
+from reconciler.simulator import (
+    OperationFails,
+    Page,
+    Simulator,
+    Slow,
+    Status,
+    Throttled,
+    Timeout,
+    VirtualClock,
+)
 from reconciler.simulator.tokens import principal
 from tests.azure.conftest import TARGET
 from tests.stories.world import fleet, scale_set
@@ -47,10 +56,18 @@ class Writers:
         self.clock.advance(timedelta(minutes=5))
         return at
 
-    def last(self) -> ModelWrite | None:
+    def upgrade(self, times: int) -> None:
+        """Upgrade an instance as often, and wait until the log has it."""
+        for _ in range(times):
+            self.ours.client(TARGET.subscription).virtual_machine_scale_sets.begin_update_instances(
+                TARGET.resource_group, TARGET.name, {"instanceIds": ["0"]}, polling=False
+            )
+            self.clock.advance(timedelta(minutes=5))
+
+    def last(self) -> LastWrite:
         return last_model_write(self.ours, TARGET)
 
-    def last_of(self, *rows: Any) -> ModelWrite | None:
+    def last_of(self, *rows: Any) -> LastWrite:
         """The last write if the log has only these rows."""
         self.azure.faults.arm(LOG, Page(200, json.dumps({"value": rows})))
         return self.last()
@@ -79,7 +96,7 @@ def test_the_last_writer_is_told_apart_from_us(writers: tuple[str, ...], by: str
     world = Writers()
     at = [world.write({"daemon": world.ours, "terraform": world.other}[each]) for each in writers]
     found = world.last()
-    assert found
+    assert isinstance(found, ModelWrite)
     assert (found.by, found.at, found.is_own) == (principal(by), at[-1], is_own)
     assert (found.operation, found.status) == (WRITE, "Succeeded")
 
@@ -90,19 +107,16 @@ def test_a_write_that_failed_changed_nothing() -> None:
     world.azure.faults.arm("VirtualMachineScaleSets_Update", OperationFails("Broken", "it broke"), times=None)
     world.write(world.other)
     found = world.last()
-    assert found
+    assert isinstance(found, ModelWrite)
     assert (found.at, found.is_own) == (at, True)
 
 
 def test_an_upgrade_is_no_change_of_the_model() -> None:
     world = Writers()
     at = world.write(world.other)
-    world.ours.client(TARGET.subscription).virtual_machine_scale_sets.begin_update_instances(
-        TARGET.resource_group, TARGET.name, {"instanceIds": ["0"]}, polling=False
-    )
-    world.clock.advance(timedelta(minutes=5))
+    world.upgrade(1)
     found = world.last()
-    assert found
+    assert isinstance(found, ModelWrite)
     assert found.at == at
 
 
@@ -110,13 +124,86 @@ def test_a_log_without_a_write_of_the_model_has_none() -> None:
     assert Writers().last() is None
 
 
-def test_it_costs_one_request_even_if_there_are_more_pages() -> None:
-    world = Writers(page=1)
+def test_a_write_on_the_first_page_costs_one_request_of_the_fields_that_are_read() -> None:
+    world = Writers(page=3)
     world.write(world.other)
+    world.write(world.ours)
     before = len(world.azure.record.requests)
     assert world.last()
     (asked,) = world.azure.record.requests[before:]
     assert (asked.operation, asked.query["api-version"]) == (LOG, "2015-04-01")
+    assert asked.query["$select"] == (
+        "caller,claims,correlationId,eventTimestamp,operationId,operationName,status"
+    )
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 4, 50], ids="{} events on a page".format)
+def test_a_write_is_found_behind_the_events_of_upgrades(page: int) -> None:
+    world = Writers(page=page)
+    at = world.write(world.other)
+    world.upgrade(4)
+    found = world.last()
+    assert isinstance(found, ModelWrite)
+    assert (found.at, found.is_own, found.status) == (at, False, "Succeeded")
+
+
+def test_the_failure_of_a_write_may_be_on_a_newer_page_than_its_start() -> None:
+    world = Writers(page=1)
+    at = world.write(world.ours)
+    world.azure.faults.arm("VirtualMachineScaleSets_Update", OperationFails("Broken", "it broke"), times=None)
+    world.write(world.other)
+    found = world.last()
+    assert isinstance(found, ModelWrite)
+    assert (found.at, found.is_own) == (at, True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "events"),
+    [
+        pytest.param(Slow(timedelta(seconds=2.5)), 2, id="seconds are over"),
+        pytest.param(Slow(timedelta(seconds=1)), 4, id="seconds are over after more pages"),
+        pytest.param(None, 20, id="too many pages"),
+    ],
+)
+def test_the_search_ends_after_seconds_and_pages(fault: Any, events: int) -> None:
+    world = Writers(page=1)
+    world.write(world.other)
+    world.upgrade(30)
+    if fault:
+        world.azure.faults.arm(LOG, fault, times=None)
+    began = world.clock.now()
+    found = world.last()
+    assert isinstance(found, PartialSearch)
+    assert found.events == events
+    assert timedelta() < began - found.back_to < timedelta(minutes=5 * events)
+    assert world.clock.now() - began <= timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Timeout(), id="no answer"),
+        pytest.param(Throttled(timedelta(minutes=10), ""), id="throttled"),
+        pytest.param(Page(200, "<html>"), id="no JSON"),
+    ],
+)
+def test_what_was_read_before_a_failure_is_said(fault: Any) -> None:
+    world = Writers(page=2)
+    world.write(world.other)
+    world.upgrade(3)
+    world.azure.faults.arm(LOG, fault, after=1)
+    found = world.last()
+    assert isinstance(found, PartialSearch)
+    assert found.events == 2
+
+
+def test_pages_that_form_a_cycle_are_read_once() -> None:
+    world = Writers()
+    body = {"value": [event("09:00:00", operationName={"value": "Other/action"})], "nextLink": "/next"}
+    world.azure.faults.arm(LOG, Page(200, json.dumps(body)))
+    found = world.last()
+    assert isinstance(found, PartialSearch)
+    assert found.events == 1
 
 
 @pytest.mark.parametrize(
@@ -168,7 +255,7 @@ def test_the_names_of_operations_and_resources_are_compared_regardless_of_case(
 ) -> None:
     world = Writers()
     found = world.last_of(event("09:00:00.1234567", status="Started", operationName={"value": spell(WRITE)}))
-    assert found
+    assert isinstance(found, ModelWrite)
     assert (found.by, found.status, found.is_own) == ("ada@example.com", "Started", False)
 
 
@@ -178,7 +265,7 @@ def test_a_token_without_claims_leaves_open_whose_write_it_was() -> None:
 
     opaque = Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now)
     found = last_model_write(opaque, TARGET)
-    assert found
+    assert isinstance(found, ModelWrite)
     assert found.is_own is None
 
 
@@ -205,9 +292,8 @@ def test_the_search_goes_back_as_far_as_azure_allows() -> None:
 )
 def test_an_event_that_cannot_be_read_is_left_out(row: Any) -> None:
     found = Writers().last_of(row, event("09:00:00"))
-    assert found
-    assert found.at.hour == 9
-    assert found.at.minute == 0
+    assert isinstance(found, ModelWrite)
+    assert (found.at.hour, found.at.minute) == (9, 0)
 
 
 def started_and_ended(
@@ -262,5 +348,5 @@ def test_the_events_of_one_write_are_told_from_those_of_the_same_run(
     rows: list[dict[str, Any]], by: str, minute: int
 ) -> None:
     found = Writers().last_of(*rows)
-    assert found
+    assert isinstance(found, ModelWrite)
     assert (found.by, found.at.minute) == (by, minute)

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import pytest
 
-from reconciler.azure.activity_log import ModelWrite, RightMissing
+from reconciler.azure.activity_log import LastWrite, ModelWrite, PartialSearch, RightMissing
 from reconciler.daemon.last_change import last_change
 
 WRITE = "Microsoft.Compute/virtualMachineScaleSets/write"
@@ -27,9 +27,15 @@ END = f"at 2026-01-05 09:00 UTC: {WRITE}, Succeeded"
             replace(FOUND, by=""), "you", f"by an unnamed caller, not you, {END}", id="without a name"
         ),
         pytest.param(None, "you", "by nobody within 89 days, according to the activity log", id="no change"),
+        pytest.param(
+            PartialSearch(1000, datetime(2026, 1, 5, 9, tzinfo=UTC)),
+            "you",
+            "unknown: no write among the newest 1,000 events of the activity log, back to 2026-01-05 09:00 UTC",
+            id="a log with more events than are read",
+        ),
     ],
 )
-def test_a_change_is_one_sentence(found: ModelWrite | None, reader: str, message: str) -> None:
+def test_a_change_is_one_sentence(found: LastWrite, reader: str, message: str) -> None:
     assert last_change(lambda: found, reader)["message"] == message
 
 

@@ -6,7 +6,7 @@ import click
 
 from reconciler.cli.failure import fail
 from reconciler.cli.named import unknown_name
-from reconciler.spec.label import Requirement
+from reconciler.spec.label import Requirement, requirement_error
 from reconciler.spec.scale_set import ScaleSet
 
 
@@ -27,7 +27,7 @@ class Selector(click.ParamType[tuple[Requirement, ...]]):
     ) -> Requirement:
         requirement = Requirement.of(text)
         if not requirement.is_valid:
-            self.fail(f"{text!r} is not a requirement; write it like team=web, team!=web or team", param, ctx)
+            self.fail(requirement_error(text), param, ctx)
         return requirement
 
 

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-_OF_OTHER_FORMS = re.compile(r"[\s()!]")
+from reconciler.spec.shape import fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +18,24 @@ class Requirement:
 
     @classmethod
     def of(cls, text: str) -> "Requirement":
-        """Parse "team=web", "team==web", "team!=web" or "team". `is_valid` is false if no label is named."""
+        """Parse "team=web", "team==web", "team!=web" or "team". The result may be invalid: see `is_valid`."""
         label, sign, wanted = text.partition("=")
         is_equal = not (sign and label.endswith("!"))
         label = label if is_equal else label.removesuffix("!")
-        return cls(label.strip(), wanted.removeprefix("=").strip() if sign else None, is_equal)
+        wanted = wanted.removeprefix("=") if is_equal else wanted
+        return cls(label.strip(), wanted.strip() if sign else None, is_equal)
 
     @property
     def is_valid(self) -> bool:
-        """Whether the requirement names a label. Other forms of kubectl, such as "team in (a)", do not."""
-        return bool(self.label) and not _OF_OTHER_FORMS.search(self.label)
+        """Whether a scale set could have this label, with this value.
+
+        Other forms of kubectl, such as "team in (a)", are not valid. Neither is "team!=(a)": it would select
+        every scale set.
+        """
+        rules = fields("ScaleSet")["metadata", "labels"]
+        return _is_met(rules["propertyNames"], self.label) and (
+            self.value is None or _is_met(rules["additionalProperties"], self.value)
+        )
 
     def __str__(self) -> str:
         """The text that it is read from."""
@@ -41,3 +50,13 @@ class Requirement:
         if self.value is None:
             return self.label in labels
         return (labels.get(self.label) == self.value) is self.is_equal
+
+
+def requirement_error(text: str) -> str:
+    """What is wrong with the text of a requirement that is not valid."""
+    return f"{text!r} is not a requirement; write it like team=web, team!=web or team"
+
+
+def _is_met(rule: dict[str, Any], text: str) -> bool:
+    """Whether a text meets the rule of the schema for labels or for their values."""
+    return len(text) <= rule["maxLength"] and re.fullmatch(rule["pattern"], text) is not None

@@ -225,6 +225,16 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
             "Invalid value for '-l' / '--selector': 'team-in(web' is not a requirement; write it like team=web, team!=web or team",
             id="a set in a selector",
         ),
+        pytest.param(
+            "pause -l env!=(prod) --reason x",
+            "Invalid value for '-l' / '--selector': 'env!=(prod)' is not a requirement; write it like team=web, team!=web or team",
+            id="a value that no label can have",
+        ),
+        pytest.param(
+            "validate --shard emea --shard-selector region!=(apac)",
+            "Invalid value for '--shard-selector' (env var: 'VMSS_RECONCILER_SHARD_SELECTOR'): 'region!=(apac)' is not a requirement; write it like team=web, team!=web or team",
+            id="a value that no label can have, in a shard",
+        ),
     ],
 )
 def test_wrong_usage_is_reported_in_one_line(

@@ -217,6 +217,7 @@ def shown(document: str) -> list[str]:
         pytest.param("label=tier%3Dbatch", ["reports"], id="a label and its value"),
         pytest.param("label=tier,region", ["checkout-api", "checkout-worker"], id="labels with any value"),
         pytest.param("label=tier!%3Dcheckout,region", [], id="a label without a value"),
+        pytest.param("label=tier!%3D(checkout)", [], id="a label that no scale set can have"),
         pytest.param("status=stalled&status=failing", ["checkout-worker", "search"], id="two statuses"),
         pytest.param("status=orphaned", ["old-frontend"], id="orphans"),
         pytest.param("status=nonsense&q=canary", ["canary"], id="an unknown status is ignored"),
@@ -235,6 +236,12 @@ def test_a_filter_and_an_order(query: str, names: list[str]) -> None:
     assert found[: len(names)] == names
     if "sort" not in query:
         assert found == names
+
+
+def test_a_label_that_no_scale_set_can_have_is_an_error() -> None:
+    page = get(varied(), "/?label=tier!%3D(checkout)")
+    error = "&#39;tier!=(checkout)&#39; is not a requirement; write it like team=web, team!=web or team"
+    assert f"No scale set matches: {error}." in page
 
 
 def test_waves_are_sections() -> None:

@@ -11,7 +11,7 @@ from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.status_word import ORDER, ORPHANED
 from reconciler.rollout.reason import Phase, Reason
 from reconciler.spec.image import same, short
-from reconciler.spec.label import Requirement
+from reconciler.spec.label import Requirement, requirement_error
 from reconciler.web.page.words import ALARMING, RANKS, status_word
 
 
@@ -207,7 +207,14 @@ class FleetQuery:
             text in each.casefold() for each in (row.name, row.reason, row.wanted, row.had, row.message)
         ):
             return False
-        return all(Requirement.of(each).fits(row.labels) for each in self.labels)
+        required = [Requirement.of(each) for each in self.labels]
+        return all(each.is_valid and each.fits(row.labels) for each in required)
+
+    @property
+    def error(self) -> str:
+        """What is wrong with a label, or "". No line is shown then."""
+        wrong = next((each for each in self.labels if not Requirement.of(each).is_valid), None)
+        return "" if wrong is None else requirement_error(wrong)
 
 
 def sections(rows: Iterable[FleetRow], query: FleetQuery) -> list[tuple[str, list[FleetRow]]]:

@@ -1,12 +1,14 @@
 """Observes declared scale sets as a daemon does before each step, but takes no step."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler.azure.compute import Compute, Scope
 from reconciler.azure.session import Session
 from reconciler.cli.access import FleetAccess
 from reconciler.daemon.specs import Immediate, Lines, Reading, Specs
 from reconciler.daemon.state import ScaleSetState
+from reconciler.rollout.observed import Model
 from reconciler.spec.author import Author
 from reconciler.spec.declaration import fleet_text, scale_set_text
 from reconciler.spec.files import File
@@ -17,11 +19,13 @@ from reconciler.spec.scale_set import ScaleSet
 class FleetObservation:
     """The state of each scale set after the observation, and an error for each list that failed.
 
-    `spec_errors` are those of the specs that the observation wrote and read. Only a bug causes one.
+    `lists` has everything in the scopes of these scale sets, without the lists that failed. `spec_errors` are
+    those of the specs that the observation wrote and read. Only a bug causes one.
     """
 
     states: tuple[ScaleSetState, ...]
     errors: tuple[str, ...]
+    lists: Mapping[Scope, tuple[Model, ...]]
     spec_errors: tuple[str, ...]
 
 
@@ -50,6 +54,18 @@ class _Declared(Immediate):
         return self.specs.authors(of, self.specs.commit) if self.specs and of else ()
 
 
+class _ListKeeper(Compute):
+    """A client that keeps what its lists return. The store of a daemon keeps only the declared scale sets."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.lists: dict[Scope, tuple[Model, ...]] = {}
+
+    def models(self, scope: Scope) -> Iterator[Model]:
+        self.lists[scope] = tuple(super().models(scope))
+        yield from self.lists[scope]
+
+
 def observe_fleet(
     scale_sets: Sequence[ScaleSet], session: Session, *, by_group: bool, specs: Specs | None = None
 ) -> FleetObservation:
@@ -58,8 +74,8 @@ def observe_fleet(
     Their names and targets must be unique, as `validate` requires. `specs` are the specs that declare them,
     if any.
     """
-    source = _Declared(scale_sets, specs)
+    source, azure = _Declared(scale_sets, specs), _ListKeeper(session)
     declared = Specs(source, shard=specs.shard if specs else None)
-    store = FleetAccess(declared, session, by_group).reconciler().once(act=False)
+    store = FleetAccess(declared, session, by_group).reconciler(azure=azure).once(act=False)
     errors = store.last_sweep.errors if store.last_sweep else ()
-    return FleetObservation(tuple(store.states()), errors, declared.errors)
+    return FleetObservation(tuple(store.states()), errors, azure.lists, declared.errors)

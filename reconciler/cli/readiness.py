@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from reconciler.azure import network
 from reconciler.azure.auxiliary import TenantCredential
+from reconciler.azure.compute import Scope
 from reconciler.azure.failure import AzureFailure
 from reconciler.azure.identity import identity
 from reconciler.azure.session import Session
@@ -46,7 +47,8 @@ def readiness(fleet: FleetAccess, *, page_pauses: bool = False) -> Iterator[Find
     missing = [] if fleet.specs.scale_sets else ["specs"]
     missing += [each.check for each in (who, reached) if each.result is Result.FAIL]
     if missing:
-        for check in ("subscription", "scale set", "role"):
+        shard = ("shard",) if fleet.specs.shard else ()
+        for check in ("subscription", "scale set", *shard, "role"):
             yield _skip(check, *missing)
         return
     held = {
@@ -59,13 +61,13 @@ def readiness(fleet: FleetAccess, *, page_pauses: bool = False) -> Iterator[Find
         resumed, fleet.session, by_group=fleet.list_by_resource_group, specs=fleet.specs
     )
     yield from _missing_states(resumed, observation)
-    yield from _subscriptions(observation.states, fleet, observation.errors)
+    yield from _subscriptions(fleet, observation.errors)
     outcomes = [(each.desired.name, each.outcome) for each in observation.states]
     yield from alike(
         "scale set",
         ((name, *_status(outcome, held.get(name, ""))) for name, outcome in outcomes if outcome),
     )
-    yield from _claims_beyond_shard(observation.states, fleet)
+    yield from _shard(observation, fleet)
     there = [each for each in observation.states if _is_there(each)]
     yield from grants(there, pause_tag_of(resumed), fleet.session, page_pauses=page_pauses)
 
@@ -137,47 +139,56 @@ def _missing_states(declared: Sequence[ScaleSet], observation: FleetObservation)
         )
 
 
-def _subscriptions(
-    states: Sequence[ScaleSetState], fleet: FleetAccess, errors: Sequence[str]
-) -> Iterator[Finding]:
+def _subscriptions(fleet: FleetAccess, errors: Sequence[str]) -> Iterator[Finding]:
     """For each list that a sweep reads, whether it can be read."""
-    scopes = {scope_of(each.desired.target, by_group=fleet.list_by_resource_group) for each in states}
-    for scope in sorted(scopes, key=str):
-        about = str(scope).removeprefix("subscription ")
+    for scope in _scopes(fleet):
         failed = [line.removeprefix(f"{scope}: ") for line in errors if line.startswith(f"{scope}: ")]
         if failed:
-            yield Finding("subscription", Result.FAIL, about, *failed)
+            yield Finding("subscription", Result.FAIL, _about(scope), *failed)
         else:
-            yield Finding("subscription", Result.OK, about, "scale sets can be listed")
+            yield Finding("subscription", Result.OK, _about(scope), "scale sets can be listed")
 
 
-def _claims_beyond_shard(states: Sequence[ScaleSetState], fleet: FleetAccess) -> Iterator[Finding]:
-    """A failure for the scale sets that carry the claim of this shard, but that it does not select.
+def _shard(observation: FleetObservation, fleet: FleetAccess) -> Iterator[Finding]:
+    """For a shard, whether scale sets carry its claim that it does not select.
 
     Another release with the same name may have claimed them. The tags cannot keep the two apart.
     """
     shard = fleet.specs.shard
-    if shard is None or not states:
+    if shard is None:
         return
-    claim = states[0].desired.fleet.claim
-    scopes = {scope_of(each.desired.target, by_group=fleet.list_by_resource_group) for each in states}
-    names = []
-    for scope in sorted(scopes, key=str):
-        try:
-            names += [
-                each.id.rsplit("/", 1)[-1]
-                for each in fleet.azure().models(scope)
-                if each.id in fleet.specs.elsewhere and each.persisted.fleet == claim
-            ]
-        except AzureFailure:
-            continue  # another finding is about this list
+    claim = fleet.specs.scale_sets[0].fleet.claim
+    scopes = _scopes(fleet)
+    listed = [each for scope in scopes for each in observation.lists.get(scope, ())]
+    names = sorted(
+        each.id.rsplit("/", 1)[-1]
+        for each in listed
+        if each.id in fleet.specs.elsewhere and each.persisted.fleet == claim
+    )
+    unread = [_about(scope) for scope in scopes if scope not in observation.lists]
     if names:
         found = (
             f"claimed by {claim}, but not selected by {shard}; if another release has the same name, give "
             "each a name of its own, and if the labels have changed, take them over with the options of "
             "their new shard"
         )
-        yield Finding("shard", Result.FAIL, join(sorted(names)), found)
+        yield Finding("shard", Result.FAIL, join(names), found)
+    if unread:
+        found = f"needs the list of scale sets, to find those that {claim} has claimed; fix that first"
+        yield Finding("shard", Result.SKIPPED, join(unread), found)
+    elif not names:
+        found = f"no scale set that other shards select carries the claim of this one, {claim}"
+        yield Finding("shard", Result.OK, join(list(map(_about, scopes))), found)
+
+
+def _scopes(fleet: FleetAccess) -> list[Scope]:
+    """What a sweep lists, in the order of a sweep."""
+    targets = [each.target for each in fleet.specs.scale_sets]
+    return sorted({scope_of(each, by_group=fleet.list_by_resource_group) for each in targets}, key=str)
+
+
+def _about(scope: Scope) -> str:
+    return str(scope).removeprefix("subscription ")
 
 
 def _status(outcome: Outcome, held: str) -> tuple[Result, str]:

@@ -17,7 +17,7 @@ from reconciler.cli.finding import Result
 from reconciler.cli.grants import grants
 from reconciler.cli.readiness import clock
 from reconciler.daemon.state import ScaleSetState
-from reconciler.simulator import Response, Simulator, WallClock
+from reconciler.simulator import Response, Simulator, Status, WallClock
 from reconciler.simulator.faults import Page
 from reconciler.simulator.tokens import CLIENT, TENANT, principal
 from reconciler.simulator.transport import InProcessResponse, InProcessTransport
@@ -34,6 +34,10 @@ WRITE = "Microsoft.Compute/virtualMachineScaleSets/write"
 IDENTITY = f"ok      identity     application {CLIENT}, object {principal(CLIENT)} in tenant {TENANT}"
 FIX_ROLE = "assign a role with this action, such as deploy/role.json"
 NO_IDENTITY = "FAIL    identity     no Azure identity: no source of DefaultAzureCredential returned a token; run `az login`, or set AZURE_TOKEN_CREDENTIALS and the variables of an identity (EnvironmentCredential: "
+LISTS = "VirtualMachineScaleSets_ListAll"
+NO_CLAIM = (
+    f"ok      {SUBSCRIPTION}: no scale set that other shards select carries the claim of this one, prod/emea"
+)
 CART = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute/galleries/shop/images/cart"
 
 
@@ -145,8 +149,8 @@ def test_the_scale_sets_of_a_shard_are_checked(fleet: Azure, here: Path, options
             ],
             id="with the name of this shard",
         ),
-        pytest.param("prod/apac", [], id="with the name of another shard"),
-        pytest.param("", [], id="with no name"),
+        pytest.param("prod/apac", [NO_CLAIM], id="with the name of another shard"),
+        pytest.param("", [NO_CLAIM], id="with no name"),
     ],
 )
 def test_a_claim_beyond_the_shard_shows_another_release(here: Path, claim: str, lines: list[str]) -> None:
@@ -160,8 +164,28 @@ def test_a_claim_beyond_the_shard_shows_another_release(here: Path, claim: str, 
             spec("api", OLD),
         )
         done = check(served.environment, "--shard", "emea", "--shard-selector", "region=emea")
+        lists = [each.operation for each in served.simulator.record.requests].count(LISTS)
     assert of("shard", done) == lines
-    assert done.code == (1 if lines else 0)
+    assert done.code == (0 if lines == [NO_CLAIM] else 1)
+    assert lists == 1, "the list of the sweep is enough"
+
+
+def test_a_shard_whose_list_fails_is_not_checked(here: Path) -> None:
+    with azure(scale_set("web", capacity=1)) as served:
+        emea = {"metadata": {"name": "web", "labels": {"region": "emea"}}}
+        write_specs(here / "specs", of_all() | {"metadata": {"name": "prod"}}, spec("web", OLD) | emea)
+        served.simulator.faults.arm(LISTS, Status(403, "AuthorizationFailed", "no"), times=None)
+        done = check(served.environment, "--shard", "emea", "--shard-selector", "region=emea")
+    assert of("shard", done) == [
+        f"skipped {SUBSCRIPTION}: needs the list of scale sets, to find those that prod/emea has claimed; "
+        "fix that first"
+    ]
+
+
+def test_a_shard_without_specs_is_not_checked(fleet: Azure, here: Path) -> None:
+    write_specs(here / "specs", of_all() | {"metadata": {"name": "prod"}})
+    done = check(fleet.environment, "--shard", "emea", "--shard-selector", "region=emea")
+    assert of("shard", done) == ["skipped needs specs; fix that first"]
 
 
 def test_scale_sets_that_were_not_observed_are_a_failure(

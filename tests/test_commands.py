@@ -57,6 +57,8 @@ NOT_RUN = {
     "az role definition create --role-definition deploy/role-plan.json",
     'az role assignment create --role "VMSS Reconciler Plan" --assignee <client id> --scope /subscriptions/<subscription>',
     'az role assignment create --role "VMSS Reconciler" --assignee <client id> --scope /subscriptions/<subscription>',
+    "az monitor activity-log list --resource-group shop --offset 7d --query "
+    "\"[?operationName.value=='Microsoft.Resources/tags/write'].[eventTimestamp, caller, status.value, resourceId]\"",
     "az deployment group create --resource-group shop --template-file web.bicep "
     '--parameters image="$image" liveTags="$tags"',
     "az aks update --resource-group platform --name cluster --enable-oidc-issuer --enable-workload-identity",

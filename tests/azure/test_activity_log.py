@@ -8,12 +8,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from reconciler.acts.pause import write_pause
 from reconciler.azure.activity_log import LastWrite, ModelWrite, PartialSearch, last_model_write
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
 from reconciler.azure.failure import AzureFailure, MalformedResponse, TooManyRequests, Unreachable
 from reconciler.azure.session import Session
 from reconciler.rollout.observed import Model
+from reconciler.rollout.pause import Pause
 from reconciler.rollout.persisted import PersistedState
 from reconciler.simulator import (
     OperationFails,
@@ -350,3 +352,13 @@ def test_the_events_of_one_write_are_told_from_those_of_the_same_run(
     found = Writers().last_of(*rows)
     assert isinstance(found, ModelWrite)
     assert (found.by, found.at.minute) == (by, minute)
+
+
+def test_a_pause_is_no_write_of_the_model() -> None:
+    world = Writers(permissions={"actions": ["*"]})
+    at = world.write(world.ours)
+    write_pause(world.other, Pause("checkout is down", "ada", at), TARGET.id)
+    world.clock.advance(timedelta(minutes=5))
+    found = world.last()
+    assert isinstance(found, ModelWrite)
+    assert (found.at, found.is_own) == (at, True)

@@ -10,7 +10,8 @@ UP_TO_DATE = "already up to date"
 class PickRequest:
     """What a person asks for: instances of the scale set `name` by id, or all at a place such as a domain.
 
-    `is_trial`: only say what would happen.
+    With both, `ids` are asked for, and `place` says how they were chosen. `is_trial`: only say what would
+    happen.
     """
 
     name: str

@@ -233,6 +233,12 @@ def test_picked_instances_are_picked_as_by_the_command() -> None:
     assert story.web.pick.pick.place == "update domain 4"
 
 
+def test_the_instances_of_a_domain_that_were_shown_are_picked_and_no_others() -> None:
+    story = Story()
+    (done,) = story.acts.upgrade(PickRequest("web", "ada", "update domain 4", ("4",))).done
+    assert done.startswith("web: to be upgraded next: instance 4 (update domain 4), picked by ada at ")
+
+
 @pytest.mark.parametrize(
     "request_, why",
     [

@@ -49,7 +49,7 @@ class Acted:
         return self._note("reconcile", state)
 
     def upgrade(self, request: PickRequest) -> ActResult:
-        self.done.append(("upgrade", request.name, request.place or request.ids, request.by))
+        self.done.append(("upgrade", request.name, request.place, request.ids, request.by))
         return self._result
 
 

@@ -3,9 +3,9 @@
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from reconciler.acts.result import ActResult
 from reconciler.cli.log_lines import log_lines
-from reconciler.daemon.state import PickState
+from reconciler.daemon.state import PickState, ScaleSetState
 from reconciler.daemon.states import ScaleSetStates
 from reconciler.daemon.store import Store, Sweep
 from reconciler.rollout.pause import FleetPause, Pause
@@ -37,6 +37,7 @@ PROXY = "10.1.2.3"
 SAME_SITE = {"Origin": HOST, "Sec-Fetch-Site": "same-origin"}
 PAUSE, RESUME = "/scale-sets/web/actions/pause", "/scale-sets/web/actions/resume"
 DOMAIN = "/scale-sets/web/actions/upgrade?domain=update+domain+3"
+OF_DOMAIN = ["3", "8", "13", "18", "23", "28", "33", "38"]
 EVERY = [
     *(f"/scale-sets/web/actions/{action}" for action in Action if action is not Action.UPGRADE),
     *(DOMAIN, "/scale-sets/web/actions/upgrade?instance=3&instance=8"),
@@ -110,8 +111,8 @@ def test_each_action_is_shown_before_it_is_done_and_then_done() -> None:
         ("approve", "web", NEW, "ada@example.com"),
         ("retry", "web", NEW),
         ("reconcile", "web"),
-        ("upgrade", "web", "update domain 3", "ada@example.com"),
-        ("upgrade", "web", ("3", "8"), "ada@example.com"),
+        ("upgrade", "web", "update domain 3", tuple(OF_DOMAIN), "ada@example.com"),
+        ("upgrade", "web", "", ("3", "8"), "ada@example.com"),
         ("pause", "", pause),
         ("resume", "", ()),
     ]
@@ -530,6 +531,63 @@ def test_a_form_upgrades_only_the_instances_that_it_shows(other: str) -> None:
     site = Site()
     form = site.form(f"{CHOICE}?instance=3&instance=8")
     assert site.post(f"{CHOICE}?{other}", form).status_code == 403
+    assert site.acts.done == []
+
+
+Change = Callable[[ScaleSetState], ScaleSetState]
+
+
+def joined(state: ScaleSetState) -> ScaleSetState:
+    """An instance has joined update domain 3."""
+    (third,) = (each for each in state.seen.instances if each.id == "3")
+    instances = (*state.seen.instances, replace(third, id="93"))
+    return replace(state, seen=replace(state.seen, instances=instances))
+
+
+def left(state: ScaleSetState) -> ScaleSetState:
+    """An instance of update domain 3 is gone."""
+    instances = tuple(each for each in state.seen.instances if each.id != "8")
+    return replace(state, seen=replace(state.seen, instances=instances))
+
+
+def picked_by(by: str, *ids: str, at: datetime = NOW) -> Change:
+    """Somebody has picked these instances, or 13."""
+    pick = PickState(Pick(frozenset(ids or ("13",)), by, at), NEW, NOW)
+    return lambda state: replace(state, pick=pick)
+
+
+LATER = NOW + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("path", [DOMAIN, f"{CHOICE}?instance=3&instance=8"], ids=["a domain", "instances"])
+@pytest.mark.parametrize(
+    ("before", "after", "status"),
+    [
+        pytest.param(replace, replace, 303, id="nothing changed"),
+        pytest.param(replace, picked_by("bob"), 403, id="somebody else picked"),
+        pytest.param(picked_by("bob"), picked_by("bob"), 303, id="the pick that was shown stays"),
+        pytest.param(picked_by("bob"), replace, 403, id="the pick that was shown is over"),
+        pytest.param(picked_by("bob"), picked_by("eve"), 403, id="another person's pick took its place"),
+        pytest.param(picked_by("bob"), picked_by("bob", at=LATER), 403, id="a newer pick of the same person"),
+        pytest.param(picked_by("bob"), picked_by("bob", "18"), 403, id="other instances are picked"),
+    ],
+)
+def test_a_form_replaces_only_the_pick_that_it_shows(
+    path: str, before: Change, after: Change, status: int
+) -> None:
+    tokens, (state,) = FormTokens(), fleet().states()
+    form = Site(store_of(before(state)), tokens=tokens).form(path)
+    site = Site(store_of(after(state)), tokens=tokens)
+    assert site.post(path, form).status_code == status
+    assert len(site.acts.done) == (status == 303)
+
+
+@pytest.mark.parametrize("change", [joined, left])
+def test_a_form_of_a_domain_upgrades_only_the_instances_that_it_shows(change: Change) -> None:
+    tokens, (state,) = FormTokens(), fleet().states()
+    form = Site(store_of(state), tokens=tokens).form(DOMAIN)
+    site = Site(store_of(change(state)), tokens=tokens)
+    assert site.post(DOMAIN, form).status_code == 403
     assert site.acts.done == []
 
 

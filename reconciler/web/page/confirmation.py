@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.acts.pause import duration_note
 from reconciler.acts.tagging import unknown_version_note
@@ -14,6 +14,7 @@ from reconciler.rollout.barred import bar_note, first_bar_note
 from reconciler.rollout.health import State
 from reconciler.rollout.observed import id_order
 from reconciler.rollout.pause import PAUSE, Pause, pause_text
+from reconciler.rollout.pick import Pick
 from reconciler.rollout.reason import Status
 from reconciler.rollout.refusal import describe_fleet_pause, describe_pause
 from reconciler.rollout.wording import list_names
@@ -41,7 +42,8 @@ class Confirmation:
     `effects` are sentences. `command` does the same on a terminal. `refusal` says why the action is not
     possible, or is "" if it is. `resource` is the id of the resource whose tags are written, or
     "" if there are several. `image` is the image that the action is about, or None. `pauses` are those that
-    it lifts. `pick` has the instances that are to be upgraded next.
+    it lifts. `pick` has the instances that are to be upgraded next, and `replaced` is the pick that it
+    replaces.
     """
 
     action: Action
@@ -53,6 +55,7 @@ class Confirmation:
     image: Image | None = None
     pauses: tuple[Pause, ...] = ()
     pick: PickRequest | None = None
+    replaced: Pick | None = None
 
     @property
     def heading(self) -> str:
@@ -72,7 +75,14 @@ class Confirmation:
         """The values that a person agrees to. If they change meanwhile, the person has to confirm again."""
         about = (str(self.action), self.name, self.resource, str(self.image or ""))
         pick = (self.pick.place, *self.pick.ids) if self.pick else ()
-        return *about, *map(pause_text, self.pauses), *pick
+        return *about, *map(pause_text, self.pauses), *pick, *_identity(self.replaced)
+
+
+def _identity(pick: Pick | None) -> tuple[str, ...]:
+    """What tells a pick from any other."""
+    if pick is None:
+        return ()
+    return "replaces", pick.by, pick.at.isoformat(), *sorted(pick.instances, key=id_order)
 
 
 def confirmation_of_fleet(action: Action, store: Store) -> Confirmation:
@@ -133,15 +143,29 @@ def confirmation_of_upgrade(state: ScaleSetState, request: PickRequest) -> Confi
     chosen = ("--domain", request.place) if request.place else ("--instances", ",".join(request.ids))
     command = f"{command} {shlex.join(chosen)}"
     effects: Iterator[str] = iter(())
+    replaced = None
     refusal = "choose either a domain or instances" if request.place and request.ids else ""
     try:
         offer = offer_of(state, request)
     except PickRefused as refused:
         refusal = refusal or str(refused)
     else:
-        effects = _upgrade(offer)
+        replaced = state.pick.pick if state.pick and state.pick.end is None else None
+        effects = _upgrade(offer, replaced)
+        # Exactly these, whatever joins the domain until the form is sent.
+        ids = tuple(sorted(offer.ids, key=id_order))
+        request = replace(offer.request, ids=ids)
         refusal = refusal or ("" if offer.ids else f"no upgrade reaches {_obstacles(offer)}")
-    return Confirmation(*about, tuple(effects), command, refusal, desired.target.id, image, pick=request)
+    return Confirmation(
+        *about,
+        tuple(effects),
+        command,
+        refusal,
+        desired.target.id,
+        image,
+        pick=request,
+        replaced=replaced,
+    )
 
 
 def _fleet_pause(states: Sequence[ScaleSetState], declared: tuple[ScaleSet, ...]) -> Iterator[str]:
@@ -250,8 +274,8 @@ def _retry(state: ScaleSetState) -> Iterator[str]:
     yield f"The model is on {_model(state)} now."
 
 
-def _upgrade(offer: PickOffer) -> Iterator[str]:
-    state, known = offer.state, offer.state.pick
+def _upgrade(offer: PickOffer, replaced: Pick | None) -> Iterator[str]:
+    state = offer.state
     going = [each.seen for each in offer.instances if not each.obstacle]
     place = f" in {offer.request.place}" if offer.request.place else ""
     yield (
@@ -262,8 +286,8 @@ def _upgrade(offer: PickOffer) -> Iterator[str]:
         yield f"Not healthy now: {list_names(unwell)}."
     if len(going) < len(offer.instances):
         yield f"Not upgraded: {_obstacles(offer)}."
-    if known and known.end is None:
-        yield f"This replaces an earlier pick: {describe_picked(known.pick)}."
+    if replaced:
+        yield f"This replaces an earlier pick: {describe_picked(replaced)}."
     yield (
         "Every rule of the rollout applies: they wait for windows, approvals, the canary and unhealthy "
         "instances, and take as many batches as `rollout.maxBatch` requires."

@@ -1,11 +1,9 @@
 """The commands that an operator can give to a running daemon."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from reconciler.azure.activity_log import LastWrite
-from reconciler.daemon.last_change import last_change
+from reconciler.daemon.last_change import LastChanges
 from reconciler.daemon.leadership import describe_standby
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.pick_request import PickRequest
@@ -13,7 +11,6 @@ from reconciler.daemon.picking import PickOffer
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.rollout.barred import first_bar_note
 from reconciler.rollout.pause import Pause
-from reconciler.spec.scale_set import Target
 
 
 class LoopCommands:
@@ -22,10 +19,9 @@ class LoopCommands:
     `loop` is None until the loop has started.
     """
 
-    def __init__(self, reconciler: Reconciler, read_log: Callable[[Target], LastWrite] | None = None) -> None:
-        """`read_log` finds the last write of a model in the activity log. Raises AzureFailure."""
+    def __init__(self, reconciler: Reconciler, changes: LastChanges | None = None) -> None:
         self._reconciler = reconciler
-        self._read_log = read_log
+        self._changes = changes
         self.loop: Loop | None = None
 
     @property
@@ -85,9 +81,9 @@ class LoopCommands:
     def last_change(self, name: str) -> Mapping[str, Any] | None:
         """Who changed the model of this scale set last, or None if it is not declared."""
         state = self._reconciler.store.states().by_name(name)
-        if state is None or self._read_log is None:
+        if state is None or self._changes is None:
             return None
-        return last_change(partial(self._read_log, state.desired.target), "this daemon")
+        return self._changes.of(state.desired.target)
 
     def _sweep_soon(self) -> None:
         if self.loop:

@@ -4,14 +4,48 @@ It is read only when a person asks.
 """
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from threading import BoundedSemaphore
 from typing import Any
 
 from reconciler.azure.activity_log import KEPT, LastWrite, ModelWrite, PartialSearch
+from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import AzureFailure
 from reconciler.rollout.wording import moment
+from reconciler.spec.scale_set import Target
 from reconciler.spec.wording import count
 
 Json = dict[str, Any]
+
+_MOST = 4  # searches at once; each takes seconds of a thread that a pause may need
+_KEPT = timedelta(seconds=30)  # that a result is given again; the log itself is minutes late
+
+
+class LastChanges:
+    """The last changes of scale sets, for the clients of a daemon. Safe to share between threads."""
+
+    def __init__(self, read: Callable[[Target], LastWrite], now: Callable[[], datetime]) -> None:
+        """`read` finds the last write of a model in the activity log. Raises AzureFailure."""
+        self._read = read
+        self._now = now
+        self._known: ExpiringMap[str, Json] = ExpiringMap()
+        self._free = BoundedSemaphore(_MOST)
+
+    def of(self, target: Target) -> Json:
+        """The last change of this scale set. If too many clients ask at once, it is unknown."""
+        if known := self._known.get(target.key, self._now()):
+            return known
+        if not self._free.acquire(blocking=False):
+            return _unknown(
+                "unknown: the daemon is busy reading the log for others; try again in a few seconds"
+            )
+        try:
+            found = last_change(partial(self._read, target), "this daemon")
+        finally:
+            self._free.release()
+        self._known.keep(target.key, found, self._now(), _KEPT)
+        return found
 
 
 def last_change(read: Callable[[], LastWrite], reader: str) -> Json:

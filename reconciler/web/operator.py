@@ -34,7 +34,10 @@ _LONGEST = 200  # characters of a text
 
 
 class Commands(Protocol):
-    """The commands that an operator can give to the daemon. Each returns at once."""
+    """The commands that an operator can give to the daemon.
+
+    Each returns at once, except for `last_change`, which takes seconds.
+    """
 
     @property
     def standby(self) -> str:

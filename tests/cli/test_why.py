@@ -361,18 +361,18 @@ def test_without_a_daemon_it_says_who_changed_the_model_last(tmp_path: Path) -> 
 
 
 def test_a_daemon_says_who_changed_the_model_last_and_never_asks_by_itself(tmp_path: Path) -> None:
-    write_specs(tmp_path / "specs", spec("web", NEW))
+    write_specs(tmp_path / "specs", spec("web", NEW), spec("api", NEW))
     with (
-        azure(scale_set("web", capacity=2)) as served,
+        azure(scale_set("web", capacity=2), scale_set("api", capacity=1)) as served,
         Daemon(env=served.environment, cwd=tmp_path) as daemon,
     ):
         daemon.started()
-        until(lambda: daemon.status_of("web") == "Ready", daemon.log)
+        until(lambda: {daemon.status_of(each) for each in ("web", "api")} == {"Ready"}, daemon.log)
         assert LOG not in {each.operation for each in served.simulator.record.requests}
-        asked = ("why", "web", "--server", daemon.url)
-        own = reconciler(*asked, env=bare(), cwd=tmp_path.parent)
+        server = ("--server", daemon.url)
+        own = reconciler("why", "api", *server, env=bare(), cwd=tmp_path.parent)
         change(served)
-        other = reconciler(*asked, "-o", "json", env=bare(), cwd=tmp_path.parent)
+        other = reconciler("why", "web", *server, "-o", "json", env=bare(), cwd=tmp_path.parent)
     assert changed(own) == f"by this daemon (ID), at THEN UTC: {WRITE}, Succeeded"
     found = json.loads("\n".join(other.out))["lastChange"]
     assert (found["isOwn"], found["operation"]) == (False, WRITE)

@@ -35,6 +35,7 @@ from reconciler.cluster.relay import Relay
 from reconciler.daemon import report
 from reconciler.daemon.commands import LoopCommands
 from reconciler.daemon.jitter import share_of
+from reconciler.daemon.last_change import LastChanges
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.reconciler import Reconciler
 from reconciler.daemon.settings import Settings
@@ -121,7 +122,7 @@ def act(
         leadership=replica,
     )
     store, now = reconciler.store, fleet.session.now
-    commands = LoopCommands(reconciler, partial(last_model_write, fleet.session))
+    commands = LoopCommands(reconciler, LastChanges(partial(last_model_write, fleet.session), now))
     page = _PageActions(sign_in, PageActs(store, commands, fleet.session, fleet.specs)) if sign_in else None
     ends = once or until_settled
     address = listen or (None if ends else _LISTEN)

@@ -12,6 +12,7 @@ from typing import Any
 from reconciler.azure.activity_log import KEPT, LastWrite, ModelWrite, PartialSearch
 from reconciler.azure.expiring import ExpiringMap
 from reconciler.azure.failure import AzureFailure
+from reconciler.daemon.unknown_change import unknown_change
 from reconciler.rollout.wording import moment
 from reconciler.spec.scale_set import Target
 from reconciler.spec.wording import count
@@ -37,7 +38,7 @@ class LastChanges:
         if known := self._known.get(target.key, self._now()):
             return known
         if not self._free.acquire(blocking=False):
-            return _unknown(
+            return unknown_change(
                 "unknown: the daemon is busy reading the log for others; try again in a few seconds"
             )
         try:
@@ -56,12 +57,12 @@ def last_change(read: Callable[[], LastWrite], reader: str) -> Json:
     try:
         found = read()
     except AzureFailure as failure:
-        return _unknown(f"unknown: {failure}")
+        return unknown_change(f"unknown: {failure}")
     if found is None:
-        return _unknown(f"by nobody within {KEPT.days} days, according to the activity log")
+        return unknown_change(f"by nobody within {KEPT.days} days, according to the activity log")
     if isinstance(found, PartialSearch):
         newest = f"the newest {count(found.events, 'event')} of the activity log"
-        return _unknown(f"unknown: no write among {newest}, back to {moment(found.back_to)}")
+        return unknown_change(f"unknown: no write among {newest}, back to {moment(found.back_to)}")
     return {
         "by": found.by,
         "at": found.at.isoformat(),
@@ -71,11 +72,6 @@ def last_change(read: Callable[[], LastWrite], reader: str) -> Json:
         "isOwn": found.is_own,
         "message": _message(found, reader),
     }
-
-
-def _unknown(message: str) -> Json:
-    fields = ("by", "at", "operation", "status", "correlationId", "isOwn")
-    return {**dict.fromkeys(fields), "message": message}
 
 
 def _message(found: ModelWrite, reader: str) -> str:

@@ -26,8 +26,11 @@ _SWEEP = {"at": "2026-02-01T09:00:00Z", "commit": "", "subject": "specs", "error
 
 
 @contextmanager
-def answering_daemon(**changes: Any) -> Iterator[str]:
-    """The URL of a server that knows one scale set, web. `changes` are fields of its store."""
+def answering_daemon(*, posts: tuple[int, bytes] | None = None, **changes: Any) -> Iterator[str]:
+    """The URL of a server that knows one scale set, web. `changes` are fields of its store.
+
+    `posts` is what it answers to a POST. Without it, the server knows no POST.
+    """
     status = json.dumps({"sweep": _SWEEP, "scaleSets": [_WEB], **changes}).encode()
 
     class Page(BaseHTTPRequestHandler):
@@ -35,6 +38,13 @@ def answering_daemon(**changes: Any) -> Iterator[str]:
             self.send_response(200)
             self.end_headers()
             self.wfile.write(status)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            code, body = posts or (501, b"")
+            self.send_response(code)
+            self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass

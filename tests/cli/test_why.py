@@ -420,3 +420,28 @@ def test_a_daemon_of_an_older_version_is_not_mentioned(tmp_path: Path) -> None:
         done = reconciler("why", "web", "--server", url, env=bare(), cwd=tmp_path)
     assert (done.code, done.out[0]) == (0, "web: Ready")
     assert not any(line.startswith("changed") for line in done.out)
+
+
+@pytest.mark.parametrize(
+    ("posts", "message"),
+    [
+        pytest.param(
+            (403, b"only clients on the same host may ask for this"),
+            "unknown: the daemon does not say (403: only clients on the same host may ask for this)",
+            id="a refusal",
+        ),
+        pytest.param(
+            (200, b"<html>"), "unknown: something other than the daemon responds at URL", id="another program"
+        ),
+    ],
+)
+def test_an_unknown_change_has_every_field(tmp_path: Path, posts: tuple[int, bytes], message: str) -> None:
+    with answering_daemon(posts=posts) as url:
+        done = reconciler("why", "web", "-o", "json", "--server", url, env=bare(), cwd=tmp_path)
+        text = reconciler("why", "web", "--server", url, env=bare(), cwd=tmp_path)
+    change = json.loads("\n".join(done.out))["lastChange"]
+    assert change == {
+        **dict.fromkeys(("by", "at", "operation", "status", "correlationId", "isOwn")),
+        "message": message.replace("URL", url),
+    }
+    assert text.out[-1] == f"changed     {change['message']}"

@@ -16,6 +16,7 @@ from reconciler.cli.forecast import headline
 from reconciler.cli.row_errors import rows_named
 from reconciler.cli.standby import show_standby
 from reconciler.cli.structured import STRUCTURED, show_structured
+from reconciler.daemon.unknown_change import unknown_change
 from reconciler.rollout.reason import Requeue, meaning_of
 from reconciler.spec.wording import count
 
@@ -66,9 +67,9 @@ def _last_change(open_fleet: "Callable[[], FleetAccess]", shown: Json, row: Json
         return post_for_json(shown["source"]["url"], "/last-change", {"name": row["name"]})
     except DaemonRefused as refused:
         is_unknown = refused.status in _UNKNOWN_REQUEST
-        return None if is_unknown else {"message": f"unknown: the daemon does not say ({refused})"}
-    except DaemonUnreachable:
-        return {"message": "unknown: the daemon did not answer in time"}
+        return None if is_unknown else unknown_change(f"unknown: the daemon does not say ({refused})")
+    except DaemonUnreachable as error:
+        return unknown_change(f"unknown: {error}")
 
 
 def _window() -> int | None:

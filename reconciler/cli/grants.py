@@ -1,13 +1,21 @@
 """Checks the role for `reconciler check`: which required actions are granted, and on which scale sets."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from reconciler.azure.failure import AzureFailure, Refused, TooManyRequests
 from reconciler.azure.permissions import EffectivePermissions, permissions
-from reconciler.azure.role import ACTIONS, BY_IMAGE, PAGE_PAUSE, PAUSE_TAG, home, required_actions
+from reconciler.azure.role import (
+    ACTIONS,
+    ACTIVITY_LOG,
+    BY_IMAGE,
+    PAGE_PAUSE,
+    PAUSE_TAG,
+    home,
+    required_actions,
+)
 from reconciler.azure.session import Session
 from reconciler.cli.finding import Finding, Result, alike
 from reconciler.daemon.state import ScaleSetState
@@ -66,6 +74,8 @@ def grants(
             yield Finding("role", Result.FAIL, action, f"not granted on {join(lacking)}{fix}")
         elif required:
             yield Finding("role", Result.OK, action, f"granted on {count(len(required), 'scale set')}")
+    if regional:
+        yield _activity_log(regional)
     if pause_tag:
         yield from _pause_tag_findings(pause_tag, session, page_pauses=page_pauses)
     yield from alike(
@@ -76,6 +86,24 @@ def grants(
             if isinstance(failure, AzureFailure)
         ),
     )
+
+
+def _activity_log(subscriptions: Mapping[str, EffectivePermissions | AzureFailure]) -> Finding:
+    """Whether `why` may read the activity logs. No rollout needs them, so this is no failure."""
+    lacking = [
+        each
+        for each, allowed in sorted(subscriptions.items())
+        if isinstance(allowed, AzureFailure) or not allowed.allow(ACTIVITY_LOG)
+    ]
+    if not lacking:
+        return Finding(
+            "role", Result.OK, ACTIVITY_LOG, f"granted on {count(len(subscriptions), 'subscription')}"
+        )
+    failure = next((each for each in subscriptions.values() if isinstance(each, AzureFailure)), None)
+    if failure:
+        return Finding("role", Result.SKIPPED, ACTIVITY_LOG, f"permissions cannot be read: {failure}")
+    found = f"not granted on subscription {join(lacking)}, so `why` cannot say who changed a scale set{_ROLE}"
+    return Finding("role", Result.SKIPPED, ACTIVITY_LOG, found)
 
 
 def _pause_tag_findings(tag: PauseTag, session: Session, *, page_pauses: bool) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ import pytest
 from azure.core.rest import HttpRequest, HttpResponse
 from click.testing import CliRunner
 
-from reconciler.azure.role import ALWAYS, FLEXIBLE
+from reconciler.azure.role import ACTIVITY_LOG, ALWAYS, FLEXIBLE
 from reconciler.azure.session import Session
 from reconciler.cli import main
 from reconciler.cli.finding import Result
@@ -37,6 +37,10 @@ NO_IDENTITY = "FAIL    identity     no Azure identity: no source of DefaultAzure
 LISTS = "VirtualMachineScaleSets_ListAll"
 NO_CLAIM = (
     f"ok      {SUBSCRIPTION}: no scale set that other shards select carries the claim of this one, prod/emea"
+)
+NO_LOG = (
+    f"skipped {ACTIVITY_LOG}: not granted on subscription {SUBSCRIPTION}, so `why` cannot say who changed a scale "
+    f"set; {FIX_ROLE}"
 )
 CART = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute/galleries/shop/images/cart"
 
@@ -80,6 +84,7 @@ def test_all_checks_pass(fleet: Azure, here: Path) -> None:
         "ok      scale set    api: UpToDate: nothing blocks a rollout",
         "ok      scale set    web: ModelDrift: nothing blocks a rollout",
         *(f"ok      role         {action}: granted on 2 scale sets" for action in (*ALWAYS, CATALOGUE)),
+        f"ok      role         {ACTIVITY_LOG}: granted on 1 subscription",
     ]
     assert of("clock", done)[0].endswith(" Azure's")
     assert fleet.writes() == 0
@@ -110,6 +115,7 @@ def test_each_scale_set_is_checked_by_the_decision(fleet: Azure, here: Path) -> 
     assert {line.split(": ")[1] for line in of("role", done)} == {
         "granted on 3 scale sets",
         "granted on 2 scale sets",
+        "granted on 1 subscription",
     }
 
 
@@ -201,10 +207,35 @@ def test_scale_sets_that_were_not_observed_are_a_failure(
     )
 
 
+@pytest.mark.parametrize(
+    ("permissions", "fault", "line"),
+    [
+        pytest.param({"actions": ["*"], "notActions": [ACTIVITY_LOG]}, None, NO_LOG, id="not granted"),
+        pytest.param(
+            {"actions": ["*"]},
+            Status(403, "AuthorizationFailed", "no"),
+            f'skipped {ACTIVITY_LOG}: permissions cannot be read: Azure returned AuthorizationFailed ("no")',
+            id="unknown",
+        ),
+        pytest.param(
+            {"actions": ["*"]}, None, f"ok      {ACTIVITY_LOG}: granted on 1 subscription", id="granted"
+        ),
+    ],
+)
+def test_a_log_that_only_why_reads_is_no_failure(here: Path, permissions: Any, fault: Any, line: str) -> None:
+    write_specs(here / "specs", spec("web"))
+    with azure(scale_set("web", capacity=1), permissions=permissions) as served:
+        if fault:
+            served.simulator.faults.arm("Permissions_List", fault, times=None)
+        done = check(served.environment)
+    assert [each for each in of("role", done) if ACTIVITY_LOG in each] == [line]
+    assert done.code == 0
+
+
 def test_only_required_actions_are_checked(fleet: Azure, here: Path) -> None:
     write_specs(here / "specs", spec("flex"))
     asked = [line.split(": ")[0].removeprefix("ok      ") for line in of("role", check(fleet.environment))]
-    assert asked == [*ALWAYS, *FLEXIBLE, CATALOGUE]
+    assert asked == [*ALWAYS, *FLEXIBLE, CATALOGUE, ACTIVITY_LOG]
 
 
 def test_scale_sets_that_lack_one_action_share_a_line(here: Path) -> None:
@@ -216,6 +247,7 @@ def test_scale_sets_that_lack_one_action_share_a_line(here: Path) -> None:
     assert [line for line in of("role", done) if not line.startswith("ok")] == [
         f"FAIL    {WRITE}: not granted on {named}; {FIX_ROLE}",
         f"FAIL    Microsoft.Compute/locations/operations/read: not granted on {named}; {FIX_ROLE}",
+        NO_LOG,
     ]
     others = "many-0001, many-0002, many-0003, many-0004 and 25 more"
     assert of("scale set", done) == [
@@ -305,8 +337,10 @@ def test_without_any_role_each_check_names_what_is_missing(here: Path) -> None:
         f'FAIL    {SUBSCRIPTION}: Azure returned AuthorizationFailed ("The client '
     )
     assert of("scale set", done)[0].startswith("FAIL    web: Refused: Azure returned AuthorizationFailed ")
-    assert len(of("role", done)) == len(ALWAYS) + 1
-    assert all(line.startswith("FAIL") for line in of("role", done))
+    *failed, log = of("role", done)
+    assert len(failed) == len(ALWAYS) + 1
+    assert all(line.startswith("FAIL") for line in failed)
+    assert log == NO_LOG
 
 
 def test_a_missing_subscription_stops_no_other(fleet: Azure, here: Path) -> None:

@@ -258,6 +258,43 @@ def test_the_evidence_of_a_gate_is_left_out_if_the_reason_has_it() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("evidence", "message"),
+    [
+        pytest.param("2 of 3 unavailable", "3 of 2 unavailable", id="other numbers"),
+        pytest.param("1 of 3 unavailable", "21 of 3 unavailable", id="the end of a number"),
+        pytest.param(
+            "closed until 2026-01-05 09:00 UTC",
+            "closed until 2026-01-05 18:00 UTC, since 2026-01-05 09:00 UTC",
+            id="another time",
+        ),
+        pytest.param(
+            "no instance is unhealthy", "10 is no limit; instance 1 is unhealthy", id="the opposite"
+        ),
+    ],
+)
+def test_the_evidence_of_a_gate_is_shown_if_only_its_words_are_in_the_reason(
+    evidence: str, message: str
+) -> None:
+    gate = {"name": "cap", "open": False, "evidence": evidence, "until": None}
+    shown = explanation(ROW | {"message": message, "gates": [gate]}).splitlines()
+    assert f"gate        cap closed: {evidence}" in shown
+
+
+@pytest.mark.parametrize(
+    ("evidence", "message"),
+    [
+        pytest.param("", "the rollout waits", id="no evidence"),
+        pytest.param("2 of 3 unavailable", "it waits (2 of 3 unavailable): too many", id="other punctuation"),
+        pytest.param("run `reconciler approve`", "Run reconciler approve.", id="other letters"),
+    ],
+)
+def test_the_evidence_of_a_gate_is_shown_once(evidence: str, message: str) -> None:
+    gate = {"name": "cap", "open": False, "evidence": evidence, "until": None}
+    shown = explanation(ROW | {"message": message, "gates": [gate]}).splitlines()
+    assert "gate        cap closed" in shown
+
+
 def test_the_time_of_a_condition_is_shown_if_the_reason_began_at_another_time() -> None:
     shown = explanation(ROW | {"since": "2026-01-05T08:55:00+00:00"})
     assert "conditions  Ready False since 2026-01-05 08:51:00, Reconciling True" in shown

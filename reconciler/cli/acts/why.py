@@ -105,7 +105,7 @@ def explanation(row: Json) -> str:
     if row["reason"]:
         lines.append(f"reason      {row['reason']}: {row['message']}")
         meaning = meaning_of(row["reason"])  # none if the daemon has a newer version
-        if meaning and not _says(row["message"], meaning.remedy):
+        if meaning and not _names(row["message"], meaning.remedy):
             lines.append(f"ends        {meaning.remedy}")
         lines += _since(row)
         lines.append(f"checked     {_moment(row['at'])} UTC{_tries(row)}; next check {_next_check(row)}")
@@ -132,19 +132,35 @@ def explanation(row: Json) -> str:
     return "\n".join(lines)
 
 
-def _says(message: str, text: str) -> bool:
-    """Whether a message already says what a text says: it has every word of it.
+def _names(message: str, remedy: str) -> bool:
+    """Whether a message already names what ends it: it has every word of the remedy.
 
-    >>> _says("the mode is Rolling; set upgradePolicy.mode to Manual", "set `upgradePolicy.mode` to Manual")
+    >>> _names("nothing is changed until `reconciler resume web` is run", "run `reconciler resume`")
     True
-    >>> _says("Azure is creating the scale set", "resumes automatically once Azure has finished")
+    >>> _names("Azure is creating the scale set", "resumes automatically once Azure has finished")
     False
     """
-    return _words(text) <= _words(message)
+    return set(_words(remedy)) <= set(_words(message))
 
 
-def _words(text: str) -> set[str]:
-    return {word.strip("`,;.()") for word in text.casefold().split()}
+def _quotes(message: str, evidence: str) -> bool:
+    """Whether a message has the words of the evidence one after the other.
+
+    The same words in another order, such as numbers, may say something else.
+
+    >>> _quotes("it waits: 2 of 3 unavailable, which is too many", "2 of 3 unavailable")
+    True
+    >>> _quotes("it waits: 3 of 2 unavailable", "2 of 3 unavailable")
+    False
+    """
+    # With a space on each side, so that "1 of 3" is not found in "21 of 30".
+    wanted, text = (" ".join(("", *_words(each), "")) for each in (evidence, message))
+    return wanted in text
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text, without its punctuation."""
+    return [found for word in text.casefold().split() if (found := word.strip("`,;.():"))]
 
 
 def _since(row: Json) -> list[str]:
@@ -224,7 +240,7 @@ def _condition(condition: Json, row: Json) -> str:
 def _gate(gate: Json, message: str) -> str:
     """A gate as text, without its evidence if the reason has it."""
     text = f"{gate['name']} {'open' if gate['open'] else 'closed'}"
-    return text if _says(message, gate["evidence"]) else f"{text}: {gate['evidence']}"
+    return text if _quotes(message, gate["evidence"]) else f"{text}: {gate['evidence']}"
 
 
 def _record(record: Json) -> str:

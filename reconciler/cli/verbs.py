@@ -45,12 +45,14 @@ HELP: Mapping[str, str] = {
 
 # What other programs call it: kubectl, flux, argocd, terraform and helm.
 ELSEWHERE: Mapping[str, str] = {
+    "abort": "pause",
     "apply": "run",
     "app": "status",
+    "cancel": "pause",
     "debug": "why",
     "describe": "why",
     "events": "history",
-    "explain": "why",
+    "explain": "schema",
     "export": "snapshot",
     "freeze": "pause",
     "get": "status",
@@ -60,29 +62,39 @@ ELSEWHERE: Mapping[str, str] = {
     "list": "status",
     "logs": "history",
     "ls": "status",
+    "promote": "approve",
+    "prune": "dismiss",
     "ps": "status",
     "refresh": "reconcile",
     "rollback": "revert",
     "rollout": "status",
     "show": "why",
+    "state": "status",
+    "stats": "status",
+    "stop": "pause",
     "suspend": "pause",
     "sync": "reconcile",
     "tree": "status",
     "undo": "revert",
     "unpause": "resume",
     "version": "--version",
+    "watch": "status",
 }
+# The least likeness of a word that is a misspelt command, such as "paln". Other verbs do not reach it:
+# "restart" has 0.67 of "retry", and "start" has 0.73 of "status".
+_LIKENESS = 0.75
 
 
 def unknown_verb(word: str) -> str:
     """The error that there is no such verb, with the one that was probably meant.
 
-    >>> for word in ("staus", "describe"):
+    >>> for word in ("staus", "describe", "restart"):
     ...     print(unknown_verb(word))
     no command is named 'staus'; did you mean `reconciler status`?
     no command is named 'describe'; did you mean `reconciler why`?
+    no command is named 'restart'; run `reconciler --help` to see the commands
     """
-    meant = ELSEWHERE.get(word) or next(iter(get_close_matches(word, HELP, n=1)), None)
+    meant = ELSEWHERE.get(word) or next(iter(get_close_matches(word, HELP, n=1, cutoff=_LIKENESS)), None)
     fix = f"did you mean `reconciler {meant}`?" if meant else "run `reconciler --help` to see the commands"
     return f"no command is named {word!r}; {fix}"
 

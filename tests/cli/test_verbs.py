@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from reconciler import program
 from reconciler.cli import main
-from reconciler.cli.verbs import HELP, Verbs
+from reconciler.cli.verbs import HELP, Verbs, unknown_verb
 
 # The act of each verb, or the verb itself if it has none. Modules stay once they are imported, so an act is
 # charged with what the acts before it have loaded.
@@ -114,6 +114,32 @@ def test_ctrl_c_is_quiet_while_the_program_is_imported(
 
 def test_the_imports_of_every_verb_are_tested() -> None:
     assert {each.removeprefix("acts.") for each in LOADED} == set(HELP)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        *((word, "pause") for word in ("stop", "abort", "cancel", "suspend", "freeze", "puase")),
+        *((word, "status") for word in ("staus", "state", "stats", "get", "watch")),
+        *(
+            ("promote", "approve"),
+            ("prune", "dismiss"),
+            ("aprove", "approve"),
+            ("explain", "schema"),
+            ("paln", "plan"),
+        ),
+        *(("vaildate", "validate"), ("upgrades", "upgrade"), ("wy", "why"), ("wai", "wait"), ("dif", "diff")),
+    ],
+)
+def test_an_unknown_verb_leads_to_the_one_that_was_meant(word: str, meant: str) -> None:
+    assert unknown_verb(word).endswith(f"; did you mean `reconciler {meant}`?")
+
+
+@pytest.mark.parametrize(
+    "word", ["restart", "start", "reset", "repeat", "remove", "repair", "redo", "launch", "destroy"]
+)
+def test_a_verb_that_we_do_not_have_leads_to_no_other(word: str) -> None:
+    assert unknown_verb(word).endswith("; run `reconciler --help` to see the commands")
 
 
 def test_there_are_no_other_verbs() -> None:

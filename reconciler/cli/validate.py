@@ -144,6 +144,7 @@ def _row(problem: Problem) -> dict[str, Any]:
         "column": place.column or None,
         "field": problem.field,
         "message": problem.message,
+        "text": problem.text,
     }
 
 

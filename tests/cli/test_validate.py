@@ -351,6 +351,7 @@ def test_json_has_every_error_and_warning() -> None:
         "column": 3,
         "field": "spec.target",
         "message": "is already the target of another spec, in mixed/web.yaml:12:3: keep one of the two",
+        "text": "spec.target is already the target of another spec, in mixed/web.yaml:12:3: keep one of the two",
     }
     assert found["errors"][-3:-1][0]["file"] == "shared/api.YAML"
     assert found["errors"][0]["field"] == "spec.imag"
@@ -361,6 +362,7 @@ def test_json_has_every_error_and_warning() -> None:
             "column": None,
             "field": "",
             "message": "does not exist: check the path",
+            "text": "nowhere does not exist: check the path",
         }
     ]
     assert [each["file"] for each in found["warnings"]] == ["shared/api.YAML"]

@@ -481,6 +481,25 @@ def test_a_placement_group_is_part_of_the_domain() -> None:
     assert site.act(path).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("query", "says_so"),
+    [
+        pytest.param("", False, id="the first time"),
+        pytest.param("?chosen=1", True, id="after the button was pressed"),
+    ],
+)
+def test_the_page_says_why_nothing_follows_without_a_checked_instance(query: str, says_so: bool) -> None:
+    shown = Site().get(f"{CHOICE}{query}").text
+    assert ("No instance is checked. Check at least one, or choose a domain by its name." in shown) is says_so
+    assert '<button name="chosen" value="1">' in shown
+
+
+def test_the_button_of_the_choice_is_no_part_of_the_upgrade() -> None:
+    site = Site()
+    assert site.act(f"{CHOICE}?instance=3&chosen=1").status_code == 303
+    assert site.acts.done == [("upgrade", "web", "", ("3",), "ada@example.com")]
+
+
 def test_a_choice_that_was_not_made_upgrades_nothing() -> None:
     site = Site()
     assert site.post(CHOICE, site.form(DOMAIN)).status_code == 403

@@ -54,6 +54,8 @@ _STALE = (
     "the daemon has restarted; check it and confirm again"
 )
 
+_NOTHING_CHECKED = "No instance is checked. Check at least one, or choose a domain by its name."
+
 
 class Acts(Protocol):
     """The actions that the daemon takes for a person. A `state` of None means the whole fleet."""
@@ -234,7 +236,9 @@ class Actions:
     def _choice(self, request: Request, asked: _Asked, state: ScaleSetState) -> Response:
         """The heat map of a scale set, in which a person chooses instances."""
         maps, legend = heat_maps(state)
-        text = macro("upgrade.html", "choice")(asked.confirmation, maps, legend, _page_of(asked))
+        # The button of the form was pressed, but no instance is in the address.
+        error = _NOTHING_CHECKED if "chosen" in request.query_params else ""
+        text = macro("upgrade.html", "choice")(asked.confirmation, maps, legend, _page_of(asked), error)
         page = Rendered(asked.confirmation.heading, {}, str(text))
         return self._page(request, asked.visitor, page, HTTPStatus.OK)
 

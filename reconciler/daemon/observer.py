@@ -61,10 +61,14 @@ class Observer:
             holder=self._holder,
             progress=state.progress,
         )
-        while isinstance(verdict := decide(state.desired, observed), Need):
-            seen = self._observe(verdict, state, observed, priority)
-            observed = replace(seen, at=self._now(), last_need=verdict)
-        return verdict, observed
+        while True:
+            verdict = decide(state.desired, observed)
+            is_outdated = not isinstance(verdict, Need) and self._is_outdated(state, observed)
+            need = Need.MODEL if is_outdated else verdict
+            if not isinstance(need, Need):
+                return need, observed
+            seen = self._observe(need, state, observed, priority)
+            observed = replace(seen, at=self._now(), last_need=need)
 
     def _observe(self, at: Need, state: ScaleSetState, observed: Observed, priority: Priority) -> Observed:
         """Add the fact that the decision asks for. Raises AzureFailure if the fact cannot be read."""
@@ -72,30 +76,13 @@ class Observer:
         if at is Need.MODEL and model is None and (known := self._known_model(state)):
             known_model, read_at = known
             return replace(observed, model=known_model, model_read=ReadTime(read_at, read_at))
-        began = self._now()
         if at is Need.MODEL:
-            model = self._azure.model(target, priority)
-            if isinstance(model, Model):
-                model = without_barred_retry(model, state.desired.fleet)
-            self._store.apply(state.key, ModelRead(model if isinstance(model, Model) else None, self._now()))
-            return replace(observed, model=model, model_read=ReadTime(began, self._now()))
+            return self._with_model(state, observed, priority)
         assert isinstance(model, Model), "the decision asks for the model first"  # noqa: S101
+        began = self._now()
         match at:
             case Need.INSTANCES:
-                listed, now = self._azure.instances(target, model, priority), self._now()
-                instances = date_instances(
-                    listed, state.seen.sightings, state.progress.attempt, model.health_source, now
-                )
-                is_whole = partial_read(model, instances) is None
-                event = InstancesRead(
-                    now,
-                    sightings(instances, model.health_source, now),
-                    notes(model, instances, self._availability(state, model, priority)),
-                    is_whole,
-                    seen_instances(instances, model.health_source, now),
-                )
-                self._store.apply(state.key, event)
-                return replace(observed, instances=instances, instances_read=ReadTime(began, now))
+                return self._with_instances(model, state, observed, priority)
             case Need.ROLLING_UPGRADE:
                 found = self._azure.rolling_upgrade(target, priority)
                 read = ReadTime(began, self._now())
@@ -112,6 +99,49 @@ class Observer:
                 return replace(observed, operation=self._operation(observed.attempt, target))
             case Need.AUTHORS | Need.HISTORY | Need.GATES | Need.LASTING:
                 return self._observe_elsewhere(at, state, observed)
+
+    def _with_model(self, state: ScaleSetState, observed: Observed, priority: Priority) -> Observed:
+        """Read the model. Raises AzureFailure if it cannot be read."""
+        began = self._now()
+        model = self._azure.model(state.desired.target, priority)
+        if isinstance(model, Model):
+            model = without_barred_retry(model, state.desired.fleet)
+        self._store.apply(state.key, ModelRead(model if isinstance(model, Model) else None, self._now()))
+        return replace(observed, model=model, model_read=ReadTime(began, self._now()))
+
+    def _with_instances(
+        self, model: Model, state: ScaleSetState, observed: Observed, priority: Priority
+    ) -> Observed:
+        """List the instances, and read an outdated model again. Raises AzureFailure if that fails."""
+        began = self._now()
+        listed, now = self._azure.instances(state.desired.target, model, priority), self._now()
+        if self._is_outdated(state, observed):
+            observed = self._with_model(state, observed, priority)
+            if not isinstance(observed.model, Model):
+                return observed
+            model = observed.model
+        instances = date_instances(
+            listed, state.seen.sightings, state.progress.attempt, model.health_source, now
+        )
+        event = InstancesRead(
+            now,
+            sightings(instances, model.health_source, now),
+            notes(model, instances, self._availability(state, model, priority)),
+            partial_read(model, instances) is None,
+            seen_instances(instances, model.health_source, now),
+        )
+        self._store.apply(state.key, event)
+        return replace(observed, instances=instances, instances_read=ReadTime(began, now))
+
+    def _is_outdated(self, state: ScaleSetState, observed: Observed) -> bool:
+        """Whether the model is too old to conclude anything from it.
+
+        That is so only after a throttled reconcile, which may have been hours ago. An old model is good
+        enough to ask for the list of instances. Once that has arrived, the model is read again: one read for
+        each list, and not one for each attempt.
+        """
+        is_kept, read = state.seen.model_at is not None, observed.model_read
+        return is_kept and read is not None and self._now() - read.ended > FRESH
 
     def _availability(self, state: ScaleSetState, model: Model, priority: Priority) -> Availability | None:
         """The availability of the image of a settled scale set, or None if it is not settled.
@@ -157,9 +187,9 @@ class Observer:
         see changes to the model. After a requeue, the entry must be fresh.
 
         A reconcile after a throttled one may use the model that the throttled one had read, or an entry that
-        was listed since. The scale sets of a large fleet wait until Azure allows a list of their instances,
-        and each would read its model again and again. Nothing has been decided or written meanwhile. A step
-        still needs a fresh model (see `rollout.freshness`).
+        was listed since, in order to ask for the list of instances. The scale sets of a large fleet wait
+        until Azure allows that list, and each would read its model again and again. Others may have changed
+        the model meanwhile, so nothing is concluded from an old one (see `_is_outdated`).
         """
         seen, outcome = state.seen, state.outcome
         is_requeued = outcome is not None and outcome.requeue_after is not None

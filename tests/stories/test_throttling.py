@@ -1,5 +1,6 @@
 """Azure's request budgets for a whole fleet: they are never exceeded, and rollouts have priority."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ from reconciler.azure.compute import Compute
 from reconciler.rollout.observed import Instance, Model
 from reconciler.simulator import Throttled
 from reconciler.simulator.clock import MONDAY_MORNING
+from reconciler.simulator.live import LiveScaleSet
 from reconciler.simulator.quota import Payer
 from reconciler.spec.scale_set import Target
 from tests.messages import says
@@ -78,24 +80,56 @@ def test_an_approved_rollout_is_observed_with_the_request_share_of_rollouts() ->
     assert Watched.shares.pop() is Priority.ROUTINE, "of what is settled"
 
 
-def test_a_first_observation_that_waits_for_its_list_of_instances_reads_no_model() -> None:
+def test_a_first_observation_that_waits_for_its_list_of_instances_reads_the_model_once() -> None:
     """A thousand that wait would otherwise use up the requests of everybody, even those of the next sweep."""
     world = World(fleet(scale_set(capacity=3)), spec(version=OLD))
     world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Throttled(timedelta(seconds=18)), times=6)
     world.run()
     assert world.azure.record.requests[-1].status == 200
-    assert set(world.requests()) == {"VirtualMachineScaleSets_ListAll", "VirtualMachineScaleSetVMs_List"}
+    assert world.requests()[-2:] == ["VirtualMachineScaleSetVMs_List", "VirtualMachineScaleSets_Get"]
+    assert world.requests().count("VirtualMachineScaleSets_Get") == 1
 
 
-def test_a_settled_scale_set_whose_list_of_instances_waits_for_minutes_reads_no_model() -> None:
-    """Nothing has been decided or written meanwhile."""
+def test_a_settled_scale_set_whose_list_of_instances_waits_for_minutes_reads_the_model_once() -> None:
     world = World(fleet(scale_set(capacity=3)), spec(version=OLD)).run()
     asked = len(world.requests())
     world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Throttled(timedelta(seconds=100)), times=4)
     world.rest(timedelta(hours=2))
     requests = world.requests()[asked:]
-    assert requests.count("VirtualMachineScaleSetVMs_List") > 4
-    assert "VirtualMachineScaleSets_Get" not in requests
+    attempts = requests.count("VirtualMachineScaleSetVMs_List")
+    assert attempts > 4
+    assert requests.count("VirtualMachineScaleSets_Get") <= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param(
+            lambda it: it.set_image(f"{':'.join(BASE.values())}:{NEW}"), "ModelDrift", id="another image"
+        ),
+        pytest.param(lambda it: it.scale_to(3), "UpToDate", id="scaled in"),
+    ],
+)
+def test_what_changed_during_a_long_wait_for_the_list_of_instances_is_seen_after_it(
+    change: Callable[[LiveScaleSet], None], reason: str
+) -> None:
+    """A model that was read before the wait says nothing of what is so after it."""
+    world = World(fleet(scale_set(capacity=5)), spec(version=OLD, interval="60m")).run()
+    world.rest(timedelta(minutes=8))
+    world.azure.scale_set("web").bump_etag()
+    seen, asked = len(world.outcomes), len(world.requests())
+    pause = Throttled(timedelta(seconds=60))
+    world.azure.faults.arm("VirtualMachineScaleSetVMs_List", pause, times=60)
+    while "Throttled" not in [each.reason for each in world.outcomes[seen:]]:
+        world.rest(timedelta(seconds=20))
+    world.azure.faults.arm("VirtualMachineScaleSets_ListAll", pause, times=200)
+    world.rest(timedelta(minutes=1))
+    change(world.azure.scale_set("web"))
+    world.run(lambda: world.outcomes[-1].reason != "Throttled")
+    assert world.outcomes[-1].reason == reason
+    requests = world.requests()[asked:]
+    assert requests.count("VirtualMachineScaleSetVMs_List") > 60
+    assert requests.count("VirtualMachineScaleSets_Get") <= 2, "not one for each attempt"
 
 
 def test_a_rollout_after_a_first_observation_that_was_throttled_reads_the_model_before_its_step() -> None:

@@ -340,13 +340,14 @@ def _key(bucket: Bucket, subject: Subject) -> _Key:
 
 
 def _reserve(bucket: Bucket, left: _Left, priority: Priority, at: datetime, requests: int) -> Delay | None:
-    """The delay until the bucket has `requests` on top of the part for other clients, or None.
+    """The delay until the bucket has `requests`, and more than the part for other clients, or None.
 
-    A call that needs nearly the whole bucket leaves only the remainder to other clients.
+    The threshold is the same for small and for large calls, which may thus take some of that part. If large
+    calls needed more, small ones would keep the bucket just below that, and a large scale set would wait as
+    long as there are small ones.
     """
-    share_kept = 0 if bucket.scope is BucketScope.CALLER else math.ceil(bucket.size * priority.value)
-    kept = max(0, min(share_kept, bucket.size - requests))
-    needed = min(bucket.size, kept + requests)
+    kept = 0 if bucket.scope is BucketScope.CALLER else math.ceil(bucket.size * priority.value)
+    needed = max(kept + 1, min(bucket.size, requests))
     now = left.by(at, bucket)
     if now >= needed:
         return None

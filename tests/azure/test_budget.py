@@ -1,6 +1,7 @@
 """Azure's request budgets: what is left, what is kept for others, and what rests after a 429."""
 
 import gc
+import heapq
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
@@ -102,9 +103,10 @@ def test_a_response_does_not_reset_the_count_of_other_requests_in_flight() -> No
 @pytest.mark.parametrize(
     ("left", "requests", "goes"),
     [
-        pytest.param(26, 20, True, id="a list needs all its pages in addition to the part for others"),
-        pytest.param(25, 20, False, id="a list is not read in part"),
-        pytest.param(30, 28, True, id="a list as long as the bucket leaves nothing to others"),
+        pytest.param(7, 5, True, id="a short list goes as soon as a single request does"),
+        pytest.param(6, 5, False, id="a short list leaves the part for others"),
+        pytest.param(20, 20, True, id="a long list may take the part for others"),
+        pytest.param(19, 20, False, id="a list is not read in part"),
         pytest.param(29, 30, False, id="a list as long as the bucket waits until it is full"),
         pytest.param(30, 40, True, id="a list longer than the bucket goes when it is full"),
     ],
@@ -312,12 +314,22 @@ def test_every_budget_of_the_simulator_is_known_with_its_size(
     ("operation_class", "cost", "left", "goes"),
     [
         pytest.param(
-            OperationClass.HIGH_COST_GET, Cost(2, 500), 6500, True, id="a list with enough for each"
+            OperationClass.HIGH_COST_GET,
+            Cost(10, 1000),
+            6001,
+            True,
+            id="a list that takes of the others' part",
         ),
-        pytest.param(OperationClass.HIGH_COST_GET, Cost(2, 500), 6499, False, id="a list with one too few"),
+        pytest.param(
+            OperationClass.HIGH_COST_GET, Cost(10, 1000), 6000, False, id="a list with nothing but that part"
+        ),
+        pytest.param(
+            OperationClass.HIGH_COST_GET, Cost(70, 7000), 7000, True, id="a list with enough for each"
+        ),
+        pytest.param(OperationClass.HIGH_COST_GET, Cost(70, 7000), 6999, False, id="a list with one too few"),
         pytest.param(OperationClass.HIGH_COST_GET, Cost(2), 0, True, id="a list of scale sets"),
-        pytest.param(OperationClass.UPGRADE, Cost(1, 20), 1220, True, id="an upgrade with enough for each"),
-        pytest.param(OperationClass.UPGRADE, Cost(1, 20), 1219, False, id="an upgrade with one too few"),
+        pytest.param(OperationClass.UPGRADE, Cost(1, 20), 1201, True, id="an upgrade of the others' part"),
+        pytest.param(OperationClass.UPGRADE, Cost(1, 20), 1200, False, id="an upgrade with only that part"),
     ],
 )
 def test_what_azure_counts_by_the_instance_is_acquired_by_the_instance(
@@ -339,6 +351,28 @@ def test_a_response_does_not_reset_the_count_of_other_instances_in_flight() -> N
     budget.release(high, WEB, listing)
     goes = [budget.acquire(high, WEB, Priority.ROLLOUT, NOW, listing) is None for _ in range(2)]
     assert goes == [True, False]
+
+
+def test_a_large_list_is_not_starved_by_small_ones() -> None:
+    """60 scale sets of 100 instances and one of 1,000 want their lists more often than Azure allows."""
+    budget, high, views = Budget(), OperationClass.HIGH_COST_GET, "VMScaleSetVMViewsSubscriptionMaximum"
+    left, last = 30_000.0, NOW
+    due = [(NOW, number) for number in range(61)]
+    large: list[timedelta] = []
+    while (entry := heapq.heappop(due))[0] < NOW + 10 * MINUTE:
+        at, number = entry
+        left, last = min(30_000, left + (at - last) / MINUTE * 10_000), at
+        subject, cost = Subject("s", "westeurope", f"web-{number}"), Cost(1, 100 if number else 1000)
+        wait = budget.acquire(high, subject, Priority.ROLLOUT, at, cost)
+        if wait is None:
+            left -= cost.instances
+            budget.note(subject, told(**{views: int(left)}), at, cost)
+            budget.release(high, subject, cost)
+            large += [] if number else [at - NOW]
+        pause = wait.length + timedelta(seconds=number / 100) if wait else timedelta(seconds=15)
+        heapq.heappush(due, (at + pause, number))
+    assert left < 7000, "the budget is scarce"
+    assert sum(at > 5 * MINUTE for at in large) > 10
 
 
 BUCKETS = {bucket.name: bucket for each in OperationClass for bucket in each.buckets}

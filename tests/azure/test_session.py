@@ -1,6 +1,7 @@
 """What a session remembers of scale sets, for the budget: their regions and how long their lists are."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -56,14 +57,14 @@ def test_a_list_that_had_twenty_pages_acquires_twenty_requests(session: Session,
     [
         pytest.param(
             "VMScaleSetVMViewsSubscriptionMaximum",
-            6010,
-            lambda compute, model: compute.instances(TARGET, model, Priority.ROLLOUT),
+            7000,
+            lambda compute, model: compute.instances(TARGET, replace(model, capacity=7000), Priority.ROLLOUT),
             id="a list of its instances",
         ),
         pytest.param(
             "VMScaleSetBatchedVMRequestsSubscriptionMaximum",
-            1205,
-            lambda compute, _: compute.take(TARGET, Upgrade(("0", "1", "2", "3", "4"), IMAGE)),
+            1300,
+            lambda compute, _: compute.take(TARGET, Upgrade(("0",) * 1300, IMAGE)),
             id="an upgrade of its instances",
         ),
         pytest.param(
@@ -77,7 +78,7 @@ def test_a_list_that_had_twenty_pages_acquires_twenty_requests(session: Session,
 def test_a_call_waits_while_one_instance_too_few_is_left(
     session: Session, clock: VirtualClock, bucket: str, enough: int, call: Callable[[Compute, Model], object]
 ) -> None:
-    """A rollout leaves a fifth of the bucket to others. Azure counts for each instance in the rest."""
+    """A rollout needs more than a fifth of the bucket. A call of more instances needs one for each."""
     compute = Compute(session)
     model = compute.model(TARGET, Priority.ROLLOUT)
     assert isinstance(model, Model)

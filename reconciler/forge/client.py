@@ -28,7 +28,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
 
 from reconciler import __version__
-from reconciler.forge.failure import ForgeFailure, Refusal, Transient, failure, message_in
+from reconciler.forge.failure import ForgeFailure, Refusal, Transient, failure, message_in, query_refusal
 from reconciler.forge.forge import Call, Forge
 from reconciler.forge.patience import Patience
 from reconciler.spec.duration import format_duration
@@ -75,18 +75,17 @@ class Client:
             if response.status in self.forge.sign_in:
                 raise failure(self.forge, Refusal(401, response.headers, ""))
             if response.status not in _REDIRECTS:
-                return self._answer(response)
+                return self._answer(call, response)
             url = urljoin(url, response.headers.get("Location", ""))
         raise ForgeFailure(f"{self.forge.name} redirects too many times; check the API URL")
 
-    def _answer(self, response: "_Response") -> Answer:
-        body, status = _json(response.body), response.status
-        if 200 <= status < 300 and _is_refused_query(body):
-            status = 403
+    def _answer(self, call: Call, response: "_Response") -> Answer:
+        body, status, headers = _json(response.body), response.status, response.headers
         if not 200 <= status < 300:
-            refusal = Refusal(status, response.headers, self._clean(message_in(body)))
+            raise failure(self.forge, Refusal(status, headers, self._clean(message_in(body))))
+        if call.is_query and (refusal := query_refusal(body, headers, self._clean(message_in(body)))):
             raise failure(self.forge, refusal)
-        return Answer(response.headers, body)
+        return Answer(headers, body)
 
     def _elsewhere(self, url: str) -> str:
         origin = self._clean(_origin(url)) or "an address that cannot be parsed"
@@ -204,17 +203,6 @@ def _json(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
-
-
-def _is_refused_query(body: Any) -> bool:
-    """Whether GraphQL refused a query because of a rate limit or a missing permission.
-
-    The HTTP status of such a refusal is 200.
-
-    >>> _is_refused_query({"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]})
-    True
-    """
-    return isinstance(body, Mapping) and isinstance(body.get("errors"), list) and bool(body["errors"])
 
 
 def _origin(url: str) -> str:

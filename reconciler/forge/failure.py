@@ -15,6 +15,7 @@ from reconciler.forge.forge import Forge
 _RATE_LIMIT = re.compile(r"rate limit|abuse detection", re.IGNORECASE)
 _UNNAMED_WAIT = timedelta(minutes=1)  # the wait that GitHub documents for a response that names no time
 _LEAST, _MOST = 1, 86_400  # seconds of a wait; no forge means more than a day
+_STATUS_OF_TYPE = {"RATE_LIMITED": 429, "FORBIDDEN": 403, "INSUFFICIENT_SCOPES": 403}  # the first counts
 _SECONDS = re.compile(r"[0-9]{1,10}")  # a duration, or a time as the seconds since 1970
 
 
@@ -88,17 +89,23 @@ _OTHER = _row("other status", (), "{forge} sent an unexpected response", "check 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An unsuccessful response. `headers` ignores the case of names. `message` is the forge's own message."""
+    """An unsuccessful response. `headers` ignores the case of names. `message` is the forge's own message.
+
+    status: the status, or for a failed GraphQL query the status that means the same.
+    code: what the forge calls the failure of a GraphQL query, or "" to show the status.
+    """
 
     status: int
     headers: Mapping[str, str]
     message: str
+    code: str = ""
 
 
 def failure(forge: Forge, refusal: Refusal) -> ForgeFailure:
     """The failure for an unsuccessful response: Transient if a retry might succeed, or else Refused."""
     status, message = refusal.status, refusal.message
-    said = f"{status}: {message}" if message else str(status)
+    code = refusal.code or str(status)
+    said = f"{code}: {message}" if message else code
     if (wait := rate_limit(refusal)) is not None:
         return Transient(f"{forge.name} limits the rate of requests ({said})", wait)
     if status >= 500 or status == 408:
@@ -111,6 +118,25 @@ def failure(forge: Forge, refusal: Refusal) -> ForgeFailure:
     }
     # The texts of a forge can themselves contain braces, and are therefore not formatted again.
     return Refused(f"{row.cause.format(**names)} ({said}); {row.fix.format(**names)}", status)
+
+
+def query_refusal(body: Any, headers: Mapping[str, str], message: str) -> Refusal | None:
+    """The failure of a GraphQL query whose response has status 200, or None if it succeeded.
+
+    A failure of an unknown type might pass by itself. It must not count as a missing right.
+
+    >>> query_refusal({"errors": [{"type": "RATE_LIMITED"}]}, {}, "slow down")
+    Refusal(status=429, headers={}, message='slow down', code='RATE_LIMITED')
+    >>> query_refusal({"errors": [{"message": "Something went wrong"}]}, {}, "").status
+    502
+    """
+    errors = body.get("errors") if isinstance(body, Mapping) else None
+    if not isinstance(errors, list) or not errors:
+        return None
+    types = [str(each["type"]) for each in errors if isinstance(each, Mapping) and each.get("type")]
+    known = next((each for each in _STATUS_OF_TYPE if each in types), None)
+    status = _STATUS_OF_TYPE[known] if known else 502
+    return Refusal(status, headers, message, known or "200")
 
 
 def rate_limit(refusal: Refusal) -> timedelta | None:

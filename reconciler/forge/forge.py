@@ -35,11 +35,15 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to the API, without credentials. `body` is sent as JSON."""
+    """One request to the API, without credentials. `body` is sent as JSON.
+
+    is_query: whether the request is a GraphQL query. Its response has status 200 even if it failed.
+    """
 
     method: str
     url: str
     body: Mapping[str, Any] | None = None
+    is_query: bool = False
 
 
 @dataclass(frozen=True, slots=True)

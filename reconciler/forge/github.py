@@ -49,7 +49,8 @@ def _ask_identity(at: PullRequest) -> Call:
     The token of a workflow may not read `/user`, but it may ask GraphQL for the viewer.
     """
     base = at.api.removesuffix("/v3")  # https://HOST/api/v3 of an Enterprise Server
-    return Call("POST", f"{base}/graphql", {"query": "query { viewer { databaseId } }"})
+    query = {"query": "query { viewer { databaseId } }"}
+    return Call("POST", f"{base}/graphql", query, is_query=True)
 
 
 def _read_identity(body: Any) -> str:

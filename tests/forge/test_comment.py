@@ -235,14 +235,53 @@ def test_a_limit_of_graphql_comes_with_status_200_and_is_waited_for(github: Forg
     assert github.texts() == [body("an old plan"), body("the plan")]
 
 
-def test_a_token_that_may_not_ask_graphql_updates_the_first_marked_comment(github: Forge) -> None:
+UNAVAILABLE = {"message": "Something went wrong while executing your query."}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(UNAVAILABLE, id="of no type"),
+        pytest.param(UNAVAILABLE | {"type": "SERVICE_UNAVAILABLE"}, id="of an unknown type"),
+    ],
+)
+def test_an_error_of_graphql_that_may_pass_leaves_the_comments_of_others_alone(
+    github: Forge, error: dict[str, str]
+) -> None:
+    github.add(body("an old plan"), github.stranger)
+    github.faults = [Fault(Reply(200, {"data": None, "errors": [error]}), methods=("POST",))]
+    done = comment(github, "the plan", "--timeout", "30s")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert github.texts() == [body("an old plan"), body("the plan")]
+
+
+def test_an_error_of_graphql_that_lasts_is_shown_with_the_status_that_it_had(github: Forge) -> None:
+    github.add(body("an old plan"))
+    github.faults = [Fault(Reply(200, {"errors": [UNAVAILABLE]}), methods=("POST",), times=None)]
+    done = comment(github, "the plan", "--timeout", "2s")
+    assert done.exit_code != 0
+    assert "GitHub failed (200: Something went wrong while executing your query.)" in done.stderr
+    assert github.texts() == [body("an old plan")]
+
+
+@pytest.mark.parametrize("kind", ["FORBIDDEN", "INSUFFICIENT_SCOPES"])
+def test_a_token_that_may_not_ask_graphql_updates_the_first_marked_comment(github: Forge, kind: str) -> None:
     github.add(body("an old plan"))
     message = "Resource not accessible by integration"
-    refused = {"data": {"viewer": None}, "errors": [{"type": "FORBIDDEN", "message": message}]}
+    refused = {"data": {"viewer": None}, "errors": [{"type": kind, "message": message}]}
     github.faults = [Fault(Reply(200, refused), methods=("POST",))]
     done = comment(github)
     assert (done.exit_code, github.texts()) == (0, [body("the plan")])
     assert done.stderr.startswith("warning: GitHub does not say whose token this is")
+
+
+def test_errors_in_a_comment_are_no_failure_of_graphql(github: Forge) -> None:
+    """A field of that name in a response of REST means nothing."""
+    reply = {"id": 1, "html_url": "https://github.com/acme/fleet/pull/7", "errors": [{"message": "no"}]}
+    github.faults = [Fault(Reply(201, reply), methods=("POST",), after=True)]
+    done = comment(github)
+    assert (done.exit_code, github.texts()) == (0, [body("the plan")])
+    assert [each.method for each in github.requests] == ["GET", "POST"]
 
 
 def test_a_limit_that_lasts_ends_with_the_time_that_was_waited(forge: Forge) -> None:

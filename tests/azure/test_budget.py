@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from reconciler.azure.budget import Bucket, Budget, Cost, OperationClass, Priority, Subject
+from reconciler.azure.budget import Bucket, BucketScope, Budget, Cost, OperationClass, Priority, Subject
 from reconciler.azure.request_counter import RequestsLeft
 from reconciler.simulator.quota import POLICIES
 from tests.build import NOW
@@ -98,6 +98,43 @@ def test_a_response_does_not_reset_the_count_of_other_requests_in_flight() -> No
     budget.note(WEB, told(**{HIGH: 218}), NOW)  # the answer to the first one; the second is not counted yet
     budget.release(OperationClass.HIGH_COST_GET, WEB)
     assert [may(budget) for _ in range(2)] == [True, False]
+
+
+def test_a_call_that_has_ended_is_no_longer_counted_as_in_flight() -> None:
+    budget = Budget()
+    for subject in (WEB, API):
+        assert may(budget, subject)
+    for subject in (WEB, API):
+        budget.release(OperationClass.HIGH_COST_GET, subject)
+    budget.note(WEB, told(**{HIGH: 500}), NOW)
+    assert set(budget.requests_left(NOW)) == {RequestsLeft(HIGH, "s", "westeurope", 500)}
+
+
+def test_nothing_is_in_flight_once_every_call_has_ended() -> None:
+    """Calls of all classes and costs, about a scale set and about a whole subscription."""
+    budget = Budget()
+    calls = [
+        (operation_class, subject, cost)
+        for operation_class in OperationClass
+        for subject in (WEB, API, NORTH, WHOLE)
+        for cost in (Cost(), Cost(3, 250), Cost(1, 0))
+    ]
+    for operation_class, subject, cost in calls:
+        assert budget.acquire(operation_class, subject, Priority.ROLLOUT, NOW, cost) is None
+    for number, (operation_class, subject, cost) in enumerate(reversed(calls)):
+        if number % 2:  # the others ended without a response
+            budget.note(subject, told(**{HIGH: 999}), NOW, cost)
+        budget.release(operation_class, subject, cost)
+    later = NOW + timedelta(seconds=2)
+    shared = [each for each in BUCKETS.values() if each.scope is not BucketScope.RESOURCE]
+    for bucket in shared:
+        name = bucket.name
+        headers = told(**{name: 7}) | {f"x-ms-ratelimit-remaining-{name}": "7"}
+        for subject in (WEB, NORTH, WHOLE):
+            budget.note(subject, headers, later)
+    assert {(each.bucket, each.requests) for each in budget.requests_left(later)} == {
+        (bucket.name, 7) for bucket in shared
+    }
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,6 @@ class Reconciler:
             self._log.info("%s: %s; scale set left unchanged", name, what)
         at = self._now()
         listed = listing(self._azure, self._specs.scale_sets, by_group=self._by_group)
-        read_age = self._specs.read_age
         sweep = Sweep(
             at,
             self._specs.commit,
@@ -166,7 +165,7 @@ class Reconciler:
             stale_since=stale_since,
             fleet_pause=fleet_pause,
             is_partial=self._specs.is_partial,
-            source_read_at=None if read_age is None else self._now() - read_age,
+            source_read_at=self._source_read_at(),
             orphans=self._find_orphans(listed, at) if term else (),
             author=self._specs.author,
             shard=self._specs.shard,
@@ -205,7 +204,7 @@ class Reconciler:
         return tuple(state.key for level in by_level for state in sorted(level, key=is_quiet))
 
     def _stale_since(self) -> datetime | None:
-        """When the source became unreadable, or None unless that is too long ago.
+        """When the source became unreadable, or None until that is longer ago than `source_max_age`.
 
         The first answer stays, because each scale set has it in its state, and clocks differ in microseconds.
         """
@@ -213,6 +212,16 @@ class Reconciler:
         if unread_for is None or unread_for <= self._settings.source_max_age:
             return None
         return (known.stale_since if known else None) or self._now() - unread_for
+
+    def _source_read_at(self) -> datetime | None:
+        """When the source was last read, or None if this process never could read it.
+
+        Until it is read again, the first answer stays, because the clock of Azure is corrected meanwhile.
+        """
+        age, known = self._specs.read_age, self.store.last_sweep
+        is_unread = self._specs.unread_for is not None
+        kept = known.source_read_at if known and is_unread else None
+        return kept or (None if age is None else self._now() - age)
 
     def reconcile(self, key: str) -> Outcome | None:
         """Observe one scale set, decide, and take at most one step.

@@ -1,6 +1,6 @@
 """A source of specs that cannot be read for long, and specs that are removed in the middle of a rollout."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -50,6 +50,38 @@ def test_the_time_since_when_specs_could_not_be_read_is_by_the_clock_of_azure() 
     assert None in found
     (since,) = found - {None}
     assert since.startswith("2026-01-05T09:01")
+
+
+def last_read(world: World) -> tuple[datetime, datetime]:
+    """When the last sweep began, and when the source had last been read."""
+    sweep = world.reconciler.store.last_sweep
+    assert sweep is not None
+    assert sweep.source_read_at is not None
+    return sweep.at, sweep.source_read_at
+
+
+@pytest.mark.parametrize(
+    "ahead", [pytest.param(timedelta(), id="right clock"), pytest.param(HOUR, id="clock an hour ahead")]
+)
+def test_the_time_of_the_last_read_stays_while_the_source_cannot_be_read(ahead: timedelta) -> None:
+    """The alert on specs that are not read compares this time with the clock."""
+    world = World(sets("web", capacity=3), CLOSED)
+    world.jump(ahead)
+    world.rest(10 * MINUTE)
+    world.source.is_unreachable = True
+    found = []
+    for passed in range(30):
+        if passed == 10:
+            world.jump(timedelta(seconds=30))
+        world.rest(MINUTE)
+        found.append(last_read(world))
+    assert {read_at for _, read_at in found} == {found[0][1]}
+    at, read_at = found[-1]
+    assert timedelta(minutes=30) <= at - read_at < timedelta(minutes=32)
+    world.source.is_unreachable = False
+    world.rest(2 * MINUTE)
+    at, read_at = last_read(world)
+    assert at - read_at < MINUTE
 
 
 def test_a_short_outage_blocks_nothing() -> None:

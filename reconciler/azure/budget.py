@@ -290,7 +290,10 @@ class Budget:
                     del self._in_flight[key]
 
     def requests_left(self, at: datetime) -> Iterator[RequestsLeft]:
-        """The requests left in each known bucket, except buckets that count only one scale set."""
+        """The requests or instances left in each known bucket, except buckets that count only one scale set.
+
+        None are left, rather than less than none, where calls in flight will take more than there are.
+        """
         with self._lock:
             subscriptions = {subscription: tuple(regions) for subscription, regions in self._regions.items()}
         for subscription, regions in subscriptions.items():
@@ -298,7 +301,7 @@ class Budget:
             for bucket, subject in product(_BY_NAME.values(), subjects):
                 is_counted = bucket.scope is not BucketScope.RESOURCE and subject == subject.of(bucket.scope)
                 if is_counted and (left := self._left.get((bucket.name, subject), at)):
-                    requests = math.floor(left.by(at, bucket))
+                    requests = max(0, math.floor(left.by(at, bucket)))
                     yield RequestsLeft(bucket.name, subscription, subject.location, requests)
 
     def _put(self, key: _Key, left: _Left, bucket: Bucket) -> None:
@@ -352,10 +355,11 @@ def _reserve(bucket: Bucket, left: _Left, priority: Priority, at: datetime, requ
     if now >= needed:
         return None
     seconds = math.ceil((needed - now) / bucket.refill * 60_000) / 1000
+    what = "instances" if bucket.counts_instances else "requests"
     for_others = ", reserved for other clients" if kept else ""
     return Delay(
         timedelta(seconds=seconds),
-        f"only {now:.0f} of {bucket.size} requests are left in {bucket.name}{for_others}",
+        f"only {max(0, now):.0f} of {bucket.size} {what} are left in {bucket.name}{for_others}",
     )
 
 

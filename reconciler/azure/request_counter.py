@@ -8,7 +8,10 @@ from threading import Lock, local
 
 @dataclass(frozen=True, slots=True)
 class RequestsLeft:
-    """The requests left in a bucket of Azure. `location` is "" if the bucket covers every region."""
+    """The requests left in a bucket of Azure, or the instances if it counts those.
+
+    `location` is "" if the bucket covers every region.
+    """
 
     bucket: str
     subscription: str

@@ -126,7 +126,7 @@ class _StoreCollector(Collector):
         yield requests
         left = GaugeMetricFamily(
             "vmss_reconciler_azure_requests_left",
-            "Requests left in a bucket of Azure, by its last response and its refill",
+            "Requests or counted instances left in a bucket of Azure, by its last response and its refill",
             labels=["bucket", "subscription", "location"],
         )
         for each in self._store.requests.left():

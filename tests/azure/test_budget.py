@@ -288,6 +288,20 @@ def test_requests_left_are_those_of_a_region_or_of_all_and_fill_again() -> None:
     }
 
 
+def test_no_bucket_has_less_than_nothing_left() -> None:
+    """Eight lists of 1,000 instances are in flight when Azure has 2,000 left."""
+    budget, high, listing = Budget(), OperationClass.HIGH_COST_GET, Cost(10, 1000)
+    views = "VMScaleSetVMViewsSubscriptionMaximum"
+    for number in range(8):
+        subject = Subject("s", "westeurope", f"web-{number}")
+        assert budget.acquire(high, subject, Priority.ROLLOUT, NOW, listing) is None
+    budget.note(WEB, told(**{views: 2000}), NOW, listing)
+    assert set(budget.requests_left(NOW)) == {RequestsLeft(views, "s", "westeurope", 0)}
+    wait = budget.acquire(high, WEB, Priority.ROLLOUT, NOW, listing)
+    assert wait is not None
+    assert wait.why == f"only 0 of 30000 instances are left in {views}, reserved for other clients"
+
+
 def test_requests_left_are_unknown_before_a_response() -> None:
     assert list(Budget().requests_left(NOW)) == []
 
@@ -344,7 +358,8 @@ def test_every_budget_of_the_simulator_is_known_with_its_size(
         budget.note(WEB, told(**{policy.name: policy.size // 5}), NOW)
         wait = budget.acquire(operation_class, WEB, Priority.ROLLOUT, NOW, Cost(instances=1))
         assert wait is not None, policy.name
-        assert f" of {policy.size} requests are left in {policy.name}, " in wait.why
+        counted = "instances" if policy.per_vm else "requests"
+        assert f" of {policy.size} {counted} are left in {policy.name}, " in wait.why
 
 
 @pytest.mark.parametrize(

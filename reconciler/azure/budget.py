@@ -85,7 +85,7 @@ class Cost:
 
     def in_flight(self, bucket: Bucket) -> int:
         """What a call in flight is assumed to take before its next response. A list is read page by page."""
-        return self.instances if bucket.counts_instances else 1
+        return self.instances if bucket.counts_instances else min(1, self.requests)
 
 
 ONE_REQUEST = Cost()
@@ -281,7 +281,10 @@ class Budget:
         return None
 
     def release(self, operation_class: OperationClass, subject: Subject, cost: Cost = ONE_REQUEST) -> None:
-        """Record that a call of this class has ended, whether it succeeded or failed."""
+        """Record that a call of this class has ended, whether it succeeded or failed.
+
+        For a part of a call, `cost` is that part, such as the instances of a page that has arrived.
+        """
         with self._lock:
             for bucket in operation_class.buckets:
                 key = _key(bucket, subject)

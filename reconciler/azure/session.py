@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from json import JSONDecodeError
 from threading import Lock, local
@@ -236,9 +236,12 @@ class Session:
             self.budget.note(call.subject, headers, self.now(), call.cost)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ApiCall:
-    """The requests of one call, through typed SDK operations (`client`) or as plain JSON."""
+    """The requests of one call, through typed SDK operations (`client`) or as plain JSON.
+
+    `cost` is what has not arrived yet.
+    """
 
     session: Session
     operation_class: OperationClass
@@ -275,8 +278,15 @@ class ApiCall:
             found = body.get("value")
             if not isinstance(found, list):
                 raise MalformedResponse("Azure sent a list without rows")
+            self._note_arrived(len(found))
             yield from found
         self.session.note_pages(path, pages)
+
+    def _note_arrived(self, instances: int) -> None:
+        """Stop counting instances as in flight, because the numbers that Azure reports include them now."""
+        arrived = min(instances, self.cost.instances)
+        self.session.budget.release(self.operation_class, self.subject, Cost(0, arrived))
+        self.cost = replace(self.cost, instances=self.cost.instances - arrived)
 
     def pages(self, request: HttpRequest) -> Iterator[Json]:
         """The pages of a list.

@@ -15,6 +15,7 @@ from reconciler.rollout.observed import Model
 from reconciler.rollout.step import PatchModel, Upgrade
 from reconciler.simulator import Simulator, VirtualClock
 from tests.azure.conftest import IMAGE, TARGET
+from tests.stories.world import fleet, scale_set
 from tests.token import Token
 
 DAY = timedelta(days=1)
@@ -50,6 +51,30 @@ def test_a_list_that_had_twenty_pages_acquires_twenty_requests(session: Session,
         session.budget.note(call.subject, left, clock.now())
     with pytest.raises(TooManyRequests), session.call(OperationClass.HIGH_COST_GET, LIST, Priority.ROLLOUT):
         pass
+
+
+def test_a_page_that_has_arrived_is_no_longer_in_flight(clock: VirtualClock) -> None:
+    """Azure has counted its instances, so other responses report them already."""
+    azure = Simulator.load(fleet(scale_set(capacity=10), page=4), clock)
+    session = Session(credential=Token(), transport=azure.transport(), now=clock.now)
+    views, expected = "VMScaleSetVMViewsSubscriptionMaximum", 10
+
+    def left() -> int:
+        clock.advance(timedelta(seconds=2))
+        header = {"x-ms-ratelimit-remaining-resource": f"Microsoft.Compute/{views};20000"}
+        session.budget.note(Subject(TARGET.subscription), header, clock.now())
+        (found,) = {
+            each.requests for each in session.budget.requests_left(clock.now()) if each.bucket == views
+        }
+        return found
+
+    with session.call(OperationClass.HIGH_COST_GET, LIST, Priority.ROLLOUT, instances=expected) as call:
+        rows, found = call.rows(LIST), [left()]
+        for _ in range(10):
+            next(rows)
+            found.append(left())
+    assert found == [19_990, *[19_994] * 4, *[19_998] * 4, *[20_000] * 2]
+    assert left() == 20_000
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,9 @@ it needs approval. The playback waits for any condition that can end by itself, 
 scale set or Azure.
 """
 
-import gc
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -21,6 +19,7 @@ from reconciler.daemon.settings import Settings
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.virtual_loop import VirtualLoop, requeue_exactly
 from reconciler.forecast.model import PredictedState
+from reconciler.prediction.garbage import rare_collection
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Step
 from reconciler.spec.image import Image
@@ -154,7 +153,7 @@ class Playback(ABC):
 
     def run(self) -> None:
         """Run to the end, or to a limit."""
-        with _collecting_rarely():
+        with rare_collection():
             self._run()
 
     def _run(self) -> None:
@@ -234,21 +233,6 @@ class Playback(ABC):
             *(at for state in self.states for at in _dates_of_batch(state)),
         ]
         return [at for at in named if at and at > self._azure.now()]
-
-
-@contextmanager
-def _collecting_rarely() -> Iterator[None]:
-    """Look for garbage in cycles only rarely, inside the context.
-
-    A playback makes and drops millions of values, and hardly any of them is in a cycle. Each search visits
-    the whole fleet, so the usual thresholds cost a fifth of the time of a playback of 1,000 scale sets.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, 50, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _dates_of_batch(state: ScaleSetState) -> tuple[datetime, ...]:

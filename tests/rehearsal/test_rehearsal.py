@@ -203,6 +203,14 @@ def test_an_evicted_instance_is_part_of_the_loss_of_later_batches() -> None:
     assert loss == {"name": "web", "instances": 2, "of": 5}
 
 
+def test_an_instance_that_was_deallocated_before_is_no_part_of_the_loss() -> None:
+    """Nobody lost it during the rehearsal. Of the four others, each batch takes one out of service."""
+    deallocated = [{"id": "3", "power": "deallocated"}]
+    found = play(sets("web", capacity=5, spot=True, instanceStates=deallocated), spec())
+    loss = report.rehearsal(found)["summary"]["worstLoss"]
+    assert loss == {"name": "web", "instances": 1, "of": 5}
+
+
 def test_more_evictions_happen_at_later_batches() -> None:
     found = play(sets("web", spot=True), spec(), faults=("evict:2",))
     assert len({each.text for each in found.happened}) == 2

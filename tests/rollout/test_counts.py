@@ -42,6 +42,13 @@ def test_a_survey_counts_each_domain_in_rollout_order() -> None:
     assert counts.summary == "4 of 10 instances up to date"
 
 
+def test_a_healthy_instance_that_is_protected_on_another_image_is_left_out() -> None:
+    protected = outdated(0, protected=True)
+    (first, *_) = count_instances(members(spec(), model(), observed(), fleet(protected)), GROUPING).domains
+    assert (first.total, first.up_to_date, first.left_out) == (2, 0, 1)
+    assert (first.unavailable, first.unhealthy) == (0, 0)
+
+
 def test_domains_come_in_rollout_order_whatever_the_order_of_the_instances() -> None:
     counts = count_instances(members(spec(), model(), observed(), fleet()[::-1]), GROUPING)
     assert [each.domain.number for each in counts.domains] == [0, 1, 2, 3, 4]

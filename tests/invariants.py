@@ -341,8 +341,26 @@ def _batches(
             upgraded = {each.instance_id for each in ours if each.since < upgrade.at}
             seen = [each for each in absences if each.since < upgrade.at - OLDEST and each not in ours]
             relapsed = _away(upgrade, [_with_before(each, ours) for each in seen])
-            relapsed = {id_: age for id_, age in relapsed.items() if id_ in upgraded & _current(upgrade)}
+            tried = _tried_in_vain(record, scale_set, upgrade, lost.after)
+            relapsed = {
+                id_: age for id_, age in relapsed.items() if id_ in (upgraded & _current(upgrade)) - tried
+            }
             yield upgrade, taken, lost.without(relapsed | left, upgrade)
+
+
+def _tried_in_vain(record: Record, scale_set: str, upgrade: Exchange, after: timedelta) -> set[str]:
+    """The instances that an earlier upgrade set to this image while they were unavailable, longer than `after` ago.
+
+    They say nothing about the image, even if they served when an upgrade set them to an earlier one.
+    """
+    return {
+        id_
+        for each in writes(record, UPGRADE)
+        if is_called(scale_set, *scale_set_of(each))
+        and upgrade.at - each.at > after
+        and model_image(each) == model_image(upgrade)
+        for id_ in named_instances(each) & with_standing(each, "unavailable")
+    }
 
 
 def _with_before(absence: Absence, ours: Sequence[Absence]) -> Absence:

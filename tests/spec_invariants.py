@@ -502,7 +502,10 @@ def _is_tried(story: Story, desired: ScaleSet, write: Write) -> bool:
 
 
 def _has_proven(story: Story, desired: ScaleSet, write: Write) -> bool:
-    """Whether an instance of it may have proven the image."""
+    """Whether an instance of it may have proven the image.
+
+    A second batch shows that the first one did, even if that was evicted since.
+    """
     scene, soak = _scene(story, desired, write), _soak(desired)
     if write.is_urgent:
         soak = min(soak, HASTE)
@@ -514,6 +517,11 @@ def _has_proven(story: Story, desired: ScaleSet, write: Write) -> bool:
         if each.status == "serving" and is_same(each.image, write.image)
     ]
     back = [story.back_since(key_of(desired), id_, write.at) for id_ in serving]
+    batches = [
+        each for each in _own(story, desired, write) if not each.is_patch and is_same(each.image, write.image)
+    ]
+    if serving and len(batches) > 1:
+        return True
     return any(since is None or write.at - since >= soak - SECOND for since in back)
 
 

@@ -289,6 +289,20 @@ def test_an_invariant_of_the_record_rejects(
 
 
 ACCEPTED_BY_RECORD: dict[str, tuple[Callable[[Client], Client], Callable[[Record], None]]] = {
+    "a second domain after an instance that was unhealthy before, and that the image did not cure": (
+        lambda web: (
+            web.patch()
+            .upgrade("7")
+            .wait()
+            .does(web.web.instance("7").sicken)
+            .wait()
+            .patch(BAD)
+            .upgrade("7")
+            .wait()
+            .upgrade("0")
+        ),
+        check_domains,
+    ),
     "the next domain once the last one is healthy": (
         lambda web: web.patch().upgrade("0", "5").wait().upgrade("1", "6"),
         check_domains,
@@ -787,6 +801,16 @@ ACCEPTED_BY_SPECS: dict[str, Callable[[Client], Client]] = {
         .patch()
     ),
     "a scale set after the pilot": lambda web: both(web).patch(of="db").upgrade("0", of="db").wait().patch(),
+    "a scale set after the pilot, whose first instance was evicted after the second batch": lambda web: (
+        web.declare(spec("db", rollout={"soak": "5m"}), spec())
+        .patch(of="db")
+        .upgrade("0", of="db")
+        .wait()
+        .upgrade("1", of="db")
+        .wait(3 * MINUTE)
+        .does(web.db.instance("0").evict)
+        .patch()
+    ),
     "a scale set after the pilot, whose first batch followed a partial read": lambda web: (
         partial(both(web).patch(of="db"))
         .look("db")

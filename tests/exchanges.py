@@ -119,6 +119,12 @@ def changes_only_the_claim(write: Exchange) -> bool:
     return after != before and replace(after, claim=before.claim) == before
 
 
+def returns_to_last_good(write: Exchange) -> bool:
+    """Whether it sets the model to the last good image in its tags, by a rollback or by a revert in git."""
+    good = persisted_state(write.before.tags).last_good if write.before else None
+    return write.operation == PATCH and good is not None and str(good) == image_of(write)
+
+
 def sets_back(write: Exchange) -> bool:
     """Whether it sets the model to the last good image after another one failed, as its own tag says."""
     state = persisted_state((write.body or {}).get("tags") or {}) if write.operation == PATCH else None

@@ -44,6 +44,7 @@ from tests.exchanges import (
     last_list,
     model_image,
     named_instances,
+    returns_to_last_good,
     scale_set_of,
     sets_back,
     stands_of,
@@ -175,7 +176,7 @@ def no_write_follows_from_a_partial_read(record: Record) -> None:
             continue  # of a Flexible scale set these are the instances; the other list only adds details
         lacking = [each for pages in lists.values() for each in pages if isinstance(each.fault, Partial)]
         past = [each for each in lasting[id(write)] if each.operation in LISTS]
-        if sets_back(write) and all(isinstance(each.fault, Partial) for each in past):
+        if returns_to_last_good(write) and all(isinstance(each.fault, Partial) for each in past):
             continue
         assert not lacking, f"{description(write)}: it follows from an incomplete list of instances"
 

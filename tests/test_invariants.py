@@ -808,7 +808,7 @@ ACCEPTED_BY_SPECS: dict[str, Callable[[Client], Client]] = {
         .wait()
         .upgrade("1", of="db")
         .wait(3 * MINUTE)
-        .does(web.db.instance("0").evict)
+        .does(web.db.instance("0").deallocate)
         .patch()
     ),
     "a scale set after the pilot, whose first batch followed a partial read": lambda web: (

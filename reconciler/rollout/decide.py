@@ -51,7 +51,7 @@ from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Absent, Instance, Model, Need, Observed
 from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.preflight import exact_if_known, exact_spec, image_unavailable
-from reconciler.rollout.progress import Progress
+from reconciler.rollout.progress import Progress, after_a_gap
 from reconciler.rollout.reading import (
     is_partial_for_long,
     partial_read,
@@ -91,6 +91,8 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
 
     A step requires fresh facts, and a report from Azure that it runs no rolling upgrade of its own.
     """
+    # What comes after a gap must not be decided as if the rollout had been watched, and found too slow.
+    observed = replace(observed, progress=after_a_gap(observed.progress, observed.at))
     decision = _decide_unverified(desired, observed)
     if isinstance(decision, Need):
         return decision

@@ -114,7 +114,7 @@ def progress_after(
         return _after_step(after, reason, back, step)
     if back is None or reason.meaning.hold:
         return after
-    after = replace(_after_a_gap(after, at), seen_at=at)
+    after = replace(after_a_gap(after, at), seen_at=at)
     if phase is Phase.AWAITS:
         relapses = after.relapses + (after.passes > 0 and back < after.most_healthy)
         after = replace(after, passes=0, relapses=relapses)
@@ -183,7 +183,7 @@ def _after_hold(progress: Progress, reason: Reason, at: datetime) -> Progress:
     return replace(progress, on_hold_since=None, time_on_hold=progress.hold_until(at))
 
 
-def _after_a_gap(progress: Progress, at: datetime) -> Progress:
+def after_a_gap(progress: Progress, at: datetime) -> Progress:
     """The progress, with a gap of minutes between observations not counted as waiting.
 
     No recovery can be seen during such a gap, for example on hold or while Azure is unreachable.

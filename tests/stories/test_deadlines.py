@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from reconciler.simulator import OperationFails, Timeout
 from tests.messages import says
 from tests.stories.world import BAD, NEW, OLD, World, fleet, scale_set, spec
 
@@ -138,3 +139,18 @@ def test_a_rollout_continues_while_max_unhealthy_upgraded_is_not_exceeded() -> N
     world.rest(3 * HOUR)
     assert on(world) == {NEW: 10}
     assert world.lines()["web"] == says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)")
+
+
+def test_time_in_which_azure_was_unreachable_exceeds_no_deadline_when_it_is_back() -> None:
+    """The first observation after the outage must not find the rollout too slow, and the next one not."""
+    world = World(fleet(scale_set(capacity=3)), spec())
+    world.azure.faults.arm(
+        "VirtualMachineScaleSets_UpdateInstances", OperationFails("VMExtensionProvisioningError", "No.")
+    )
+    world.run(lambda: "OperationFailed" in world.reasons())
+    world.azure.faults.arm("*", Timeout(), times=None)
+    world.rest(90 * MINUTE)
+    world.azure.faults.disarm()
+    world.run()
+    assert "ProgressDeadlineExceeded" not in world.reasons()
+    assert world.lines()["web"] == says("UpToDate", "3", NEW)

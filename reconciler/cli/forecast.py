@@ -36,7 +36,8 @@ def headline(row: Json, *, is_dated: bool = True) -> str:
     Without dates, the line applies to every scale set with the same rollout.
     """
     forecast = row["forecast"]
-    parts = [f"{_size(forecast)}, {_time(forecast, row['at'], is_dated=is_dated)}"]
+    in_batches = count(len(forecast["batches"]), "batch")
+    parts = [f"{size(forecast, in_batches)}, {_time(forecast, row['at'], is_dated=is_dated)}"]
     if forecast["batches"]:
         loss, total = forecast["worstLoss"]["instances"], forecast["worstLoss"]["of"]
         parts.append(f"at most {loss} of {total} ({round(100 * loss / total)}%) unavailable")
@@ -45,7 +46,7 @@ def headline(row: Json, *, is_dated: bool = True) -> str:
         parts.append("nothing is forecast after these batches")
     elif forecast["endsWith"] != "UpToDate":
         parts.append(f"then {forecast['endsWith']}")
-    return f"{'; '.join(parts)} ({_batch_time(forecast)})"
+    return f"{'; '.join(parts)} ({batch_time(forecast)})"
 
 
 def lines(row: Json, *, is_dated: bool = True) -> list[Line]:
@@ -117,11 +118,11 @@ def _ends(hold: Json) -> str:
     return meaning.ends_when if meaning else ""
 
 
-def _size(forecast: Json) -> str:
-    """The number of instances and batches. If rounding changes maxBatch much, its value is added.
+def size(forecast: Json, in_batches: str) -> str:
+    """The number of instances, and their batches. If rounding changes maxBatch much, its value is added.
 
     >>> most = {"declared": "20%", "instances": 1}
-    >>> _size({"batches": [{"instances": 1}] * 3, "maxBatch": most, "worstLoss": {"of": 3}})
+    >>> size({"batches": [{"instances": 1}] * 3, "maxBatch": most, "worstLoss": {"of": 3}}, "3 batches")
     '3 instances in 3 batches (maxBatch 20% is 1 of 3)'
     """
     batches, declared = forecast["batches"], forecast["maxBatch"]["declared"]
@@ -131,20 +132,30 @@ def _size(forecast: Json) -> str:
     taken = sum(batch["instances"] for batch in batches)
     is_rounded = declared.endswith("%") and abs(100 * most / total - int(declared[:-1])) >= _ROUNDED_BY
     amount = f" (maxBatch {declared} is {most} of {total})" if is_rounded else ""
-    return f"{count(taken, 'instance')} in {count(len(batches), 'batch')}{amount}"
+    return f"{count(taken, 'instance')} in {in_batches}{amount}"
 
 
 def _time(forecast: Json, observed_at: str, *, is_dated: bool) -> str:
     """The duration, how much of it is soak, and the end if it is known."""
+    within = f" ({paused})" if (paused := soak(forecast)) else ""
+    end = meaning_of(forecast["endsWith"] or "")
+    verb = "done by" if end and end.phase is Phase.DONE else "blocked from"
+    ends = f", {verb} {moment(forecast['ends'], observed_at)}" if forecast["ends"] and is_dated else ""
+    return f"{duration(forecast)}{within}{ends}"
+
+
+def duration(forecast: Json) -> str:
+    """How long the rollout takes from its first step on, without waits for others."""
+    return f"about {_about(timedelta(seconds=forecast['seconds']))}"
+
+
+def soak(forecast: Json) -> str:
+    """How much of the duration is soak, or "" if there is none."""
     pauses = [
         each for each in forecast["waits"] if (meaning := meaning_of(each["reason"])) and meaning.is_pause
     ]
     paused = sum((_at(each["until"]) - _at(each["at"]) for each in pauses), timedelta())
-    within = f" ({_about(paused)} of it soak)" if paused else ""
-    end = meaning_of(forecast["endsWith"] or "")
-    verb = "done by" if end and end.phase is Phase.DONE else "blocked from"
-    ends = f", {verb} {moment(forecast['ends'], observed_at)}" if forecast["ends"] and is_dated else ""
-    return f"about {_about(timedelta(seconds=forecast['seconds']))}{within}{ends}"
+    return f"{_about(paused)} of it soak" if paused else ""
 
 
 def _writes(forecast: Json) -> str:
@@ -156,10 +167,10 @@ def _writes(forecast: Json) -> str:
     return ", ".join(count(number, noun) for number, noun in writes if number)
 
 
-def _batch_time(forecast: Json) -> str:
+def batch_time(forecast: Json) -> str:
     """The duration of a batch, with a note if it exceeds `health.timeout`.
 
-    >>> _batch_time({"isMeasured": False, "assumedBatchSeconds": 180, "healthTimeoutSeconds": 60})
+    >>> batch_time({"isMeasured": False, "assumedBatchSeconds": 180, "healthTimeoutSeconds": 60})
     'assuming 3m for each batch, which exceeds health.timeout (1m)'
     """
     took, timeout = (
@@ -190,9 +201,30 @@ def moment(at: str, observed_at: str) -> str:
     >>> moment("2026-01-10T02:00:00+00:00", "2026-01-05T09:00:00+00:00")
     'Sat 2026-01-10 02:00 UTC'
     """
-    rounded = _at(at) + timedelta(seconds=59)
-    is_same_day = rounded.date() == _at(observed_at).date()
-    return f"{rounded:%H:%M} UTC" if is_same_day else f"{rounded:%a %Y-%m-%d %H:%M} UTC"
+    is_same_day = _rounded(at).date() == _at(observed_at).date()
+    return f"{_rounded(at):%H:%M} UTC" if is_same_day else date(at)
+
+
+def date(at: str) -> str:
+    """A time with its date, rounded up to whole minutes.
+
+    >>> date("2026-01-05T09:40:20+00:00")
+    'Mon 2026-01-05 09:41 UTC'
+    """
+    return f"{_rounded(at):%a %Y-%m-%d %H:%M} UTC"
+
+
+def between(begins: str, ends: str) -> str:
+    """The time between two times as they are shown, so that a reader can check it.
+
+    >>> between("2026-01-05T09:40:50+00:00", "2026-01-05T10:51:10+00:00")
+    '1h11m'
+    """
+    return _about(_rounded(ends) - _rounded(begins))
+
+
+def _rounded(at: str) -> datetime:
+    return (_at(at) + timedelta(seconds=59)).replace(second=0, microsecond=0)
 
 
 def _at(moment: str) -> datetime:

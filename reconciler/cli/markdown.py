@@ -1,15 +1,16 @@
 """A plan or a rehearsal as a comment on a pull request.
 
 If many scale sets roll out, those with the same rollout share a block, so that nothing is said twice. A forge
-rejects a comment that is too long. The batches are then omitted, and finally only the first groups are shown.
+rejects a comment that is too long. The names of groups are then omitted, and finally only the first
+groups are shown.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from reconciler.cli import forecast, plan_text, rehearsal_text
+from reconciler.cli import plan_failure, plan_group, plan_text, rehearsal_text
 from reconciler.cli.markdown_table import literal, markdown_table, row
-from reconciler.cli.plan_text import Group
+from reconciler.cli.plan_group import Group
 from reconciler.forge.forge import length
 from reconciler.spec.wording import count
 
@@ -25,55 +26,78 @@ _FEW = 10  # scale sets that are not folded together
 
 def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -> str:
     """The comment for a plan, at most LONGEST characters. `prediction.report` defines `shown`."""
-    every_note = (plan_text.base(shown), plan_text.others(shown), *notes)
     return _comment(
         "plan",
         shown,
-        _first_line(shown),
+        f"**{literal(plan_text.headline(shown))}**",
+        _verdict(shown),
+        _lines(*plan_text.timing(shown)),
+        _waves(shown),
+        _blocks(shown),
         _risks(shown, warnings),
-        every_note,
-        *map(literal, plan_text.on_failure(shown)),
+        _titled("If the image fails", plan_failure.on_failure(shown)),
+        _titled("To stop it", plan_failure.how_to_stop(shown)),
         *_rehearsal_section(shown),
+        _notes(plan_text.base(shown), plan_text.others(shown), *notes),
     )
 
 
 def rehearsal(shown: Json, notes: Sequence[str] = ()) -> str:
     """The comment for a rehearsal. `rehearsal.report` defines the shape of `shown`."""
-    every_note = (
-        _first_line(shown),
-        plan_text.others(shown),
-        rehearsal_text.faults(shown),
-        rehearsal_text.approvals(shown),
-        *notes,
+    return _comment(
+        "rehearse",
+        shown,
+        f"**{literal(rehearsal_text.summary(shown))}**",
+        _lines(f"{plan_text.headline(shown)}.", *plan_text.timing(shown)),
+        _waves(shown),
+        _bullets(rehearsal_text.halts(shown)),
+        _notes(
+            plan_text.others(shown), rehearsal_text.faults(shown), rehearsal_text.approvals(shown), *notes
+        ),
     )
-    halts = _bullets(rehearsal_text.halts(shown))
-    return _comment("rehearse", shown, rehearsal_text.summary(shown), halts, every_note)
+
+
+def _verdict(shown: Json) -> str:
+    """The verdict, in bold if something is missing."""
+    text = literal(plan_text.verdict(shown))
+    return f"**{text}**" if text and plan_text.blocks(shown) else text
+
+
+def _lines(*sentences: str) -> str:
+    """Sentences, each on a line of its own."""
+    return "<br>\n".join(literal(each) for each in sentences if each)
+
+
+def _titled(title: str, text: str) -> str:
+    return f"**{title}:** {literal(text)}" if text else ""
+
+
+def _notes(*notes: str) -> str:
+    return literal("; ".join(filter(None, notes)))
+
+
+def _waves(shown: Json) -> str:
+    return _table(plan_text.WAVE_HEADER, plan_text.waves(shown))
+
+
+def _blocks(shown: Json) -> str:
+    """The list of what keeps scale sets from being upgraded, or "" if there is nothing."""
+    if not (lines := plan_text.blocks(shown)):
+        return ""
+    rest = "; nothing is written to them" if plan_text.are_untouched(shown) else ""
+    return f"**Blocks** (what keeps scale sets from being upgraded{rest}):\n\n{_bullets(lines)}"
 
 
 def _risks(shown: Json, warnings: Sequence[str]) -> str:
-    """The paragraph about risks, or "" if nothing rolls out and there is nothing to warn about."""
+    """The list of risks, or "" if nothing rolls out and there is nothing to warn about."""
     if lines := [*warnings, *plan_text.risks(shown)]:
-        return f"What could go wrong:\n\n{_bullets(lines)}"
-    return "What could go wrong: nothing that is known." if shown["summary"]["rollingOut"] else ""
+        return f"**Risks:**\n\n{_bullets(lines)}"
+    return "**Risks:** none that is known" if shown["summary"]["rollingOut"] else ""
 
 
-def _comment(
-    verb: str,
-    shown: Json,
-    first_line: str,
-    warnings: str,
-    notes: Iterable[str],
-    *paragraphs: str,
-) -> str:
-    """A comment of at most LONGEST characters. `warnings` and `paragraphs` are Markdown already."""
-    top = [
-        f"**{literal(first_line)}**",
-        _table(plan_text.WAVE_HEADER, plan_text.waves(shown)),
-        warnings,
-        *paragraphs,
-        literal("; ".join(filter(None, notes))),
-    ]
-    head = "\n\n".join(filter(None, top))
+def _comment(verb: str, shown: Json, *paragraphs: str) -> str:
+    """A comment of at most LONGEST characters. `paragraphs` are Markdown already."""
+    head = "\n\n".join(filter(None, paragraphs))
     for details in _details(shown):
         text = "\n\n".join([head, *_folded(shown, details)])
         if length(text) <= LONGEST:
@@ -89,7 +113,7 @@ def _folded(shown: Json, details: Sequence[str]) -> Sequence[str]:
     if len(details) <= _FEW:
         return details
     number = count(shown["summary"]["rollingOut"], "scale set")
-    return (f"<details><summary>The batches of {number}</summary>", *details, "</details>")
+    return (f"<details><summary>The rollouts of {number}</summary>", *details, "</details>")
 
 
 def _rehearsal_section(shown: Json) -> list[str]:
@@ -114,32 +138,29 @@ def _fit(parts: Sequence[str], longest: int, tell_left: Callable[[int], str]) ->
         yield each
 
 
-def _first_line(shown: Json) -> str:
-    return "; ".join(filter(None, (plan_text.headline(shown), plan_text.timing(shown))))
-
-
 def _details(shown: Json) -> Iterator[list[str]]:
     """The details of the scale sets in several forms, from the most detailed to the shortest."""
-    alone, groups = plan_text.alone(shown), plan_text.groups(shown)
+    alone, groups = plan_group.alone(shown), plan_group.groups(shown)
+    blocked = [_block(title, _names(names)) for title, names in plan_text.cut_names(shown)]
     if len(alone) <= _FEW:
-        yield [_block(each, shown["at"], with_batches=True) for each in alone]
-    yield [_block(each, shown["at"], with_batches=True) for each in groups]
-    yield [_block(each, shown["at"], with_batches=False) for each in groups]
+        yield [*(_course(each, shown) for each in alone), *blocked]
+    yield [*(_course(each, shown) for each in groups), *blocked]
+    yield [*(f"- {literal(plan_group.headline(each, shown))}" for each in groups), *blocked]
 
 
-def _block(group: Group, observed_at: str, *, with_batches: bool) -> str:
-    heading = f"<summary>{literal(plan_text.group_headline(group, observed_at))}</summary>"
-    parts = [_names(plan_text.timed_names(group, observed_at))] if len(group.names) > 1 else []
-    if with_batches and len(group.names) == 1 and "timeline" in group.row:
-        parts.append(_table(("Time", "What"), rehearsal_text.timeline(group.row, observed_at)))
-    elif with_batches:
-        lines = [
-            (each.numbers, each.text, each.taken)
-            for each in forecast.lines(group.row, is_dated=len(group.names) == 1)
-        ]
-        parts.append(_table(("Batch", "Domain", "Instances"), lines))
-    body = "\n\n".join(filter(None, parts))
-    return f"<details>{heading}\n\n{body}\n\n</details>"
+def _course(group: Group, shown: Json) -> str:
+    """A block about a group: its scale sets with their times, and what they wait for."""
+    parts = [_names(plan_group.timed_names(group, shown))] if len(group.names) > 1 else []
+    if len(group.names) == 1 and "timeline" in group.row:
+        parts.append(_table(("Time", "What"), rehearsal_text.timeline(group.row, shown["at"])))
+    else:
+        parts += map(literal, plan_group.details(group, shown["at"]))
+    return _block(plan_group.headline(group, shown), "\n\n".join(filter(None, parts)))
+
+
+def _block(title: str, body: str) -> str:
+    """A block that is folded to its title."""
+    return f"<details><summary>{literal(title)}</summary>\n\n{body}\n\n</details>"
 
 
 def _names(names: Sequence[str]) -> str:

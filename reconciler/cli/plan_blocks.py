@@ -1,4 +1,4 @@
-"""A plan for a terminal: lines about the whole plan, then a block for each scale set or group."""
+"""A plan for a terminal: what happens to each scale set, what could go wrong, and the summary."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from reconciler.cli import forecast, plan_text, rehearsal_text, table
+from reconciler.cli import plan_failure, plan_group, plan_text, rehearsal_text, table
 from reconciler.cli.console import wide_console
+from reconciler.cli.plan_group import Group
 
 Json = Mapping[str, Any]
 
@@ -15,16 +16,23 @@ MOST_BLOCKS = 10  # more are shown as groups
 
 
 def plan(found: Json, notes: Sequence[str]) -> list[RenderableType]:
-    """The parts of a plan: headline, waves, risks, every scale set, and the batches."""
-    shown: list[RenderableType] = [*overview(found), *warnings(plan_text.risks(found))]
-    if lines := plan_text.on_failure(found):
-        shown += [Text(), *map(Text, lines)]
+    """The parts of a plan. The summary is last, so that it is what remains in view."""
+    shown: list[RenderableType] = []
+    if rows := plan_text.rows(found):
+        shown.append(table.plan(plan_text.ROW_HEADER, rows, wide_console().width))
+    shown += [*warnings(plan_text.blocks(found), "Blocks:"), *warnings(plan_text.risks(found), "Risks:")]
+    for title, text in (
+        ("If the image fails", plan_failure.on_failure(found)),
+        ("To stop it", plan_failure.how_to_stop(found)),
+    ):
+        shown += [Text(), Text.assemble((f"{title}: ", "bold"), text)] if text else []
     shown += rehearsal(found)
-    if found["scaleSets"]:
-        shown += [Text(), table.plan(found["scaleSets"], wide_console().width)]
     if last := "; ".join(filter(None, (plan_text.base(found), plan_text.others(found), *notes))):
-        shown.append(Text(last, "dim"))
-    return [*shown, *(block(each, found["at"]) for each in groups(found))]
+        shown += [Text(), Text(last, "dim")]
+    if waves := plan_text.waves(found):
+        shown += [Text(), table.grid(plan_text.WAVE_HEADER, waves)]
+    verdict = plan_text.verdict(found)
+    return [*shown, *([Text()] if shown else []), *summary(found, *([verdict] if verdict else []))]
 
 
 def rehearsal(found: Json) -> list[RenderableType]:
@@ -42,27 +50,36 @@ def rehearsal(found: Json) -> list[RenderableType]:
 
 def overview(found: Json) -> list[RenderableType]:
     """The headline, the times, and the waves if there are several."""
-    shown: list[RenderableType] = [Text(plan_text.headline(found), "bold")]
-    if timing := plan_text.timing(found):
-        shown.append(Text(timing))
+    shown = summary(found)
     if waves := plan_text.waves(found):
         shown += [Text(), table.grid(plan_text.WAVE_HEADER, waves)]
     return shown
 
 
-def warnings(lines: Sequence[str]) -> list[RenderableType]:
-    return [Text(), *(Text(f"! {each}", "yellow") for each in lines)] if lines else []
+def summary(found: Json, *verdict: str) -> list[RenderableType]:
+    """The headline, then a line for each sentence about the whole plan."""
+    return [
+        Text(plan_text.headline(found), "bold"),
+        *(Text(each) for each in (*verdict, *plan_text.timing(found))),
+    ]
 
 
-def groups(found: Json) -> list[plan_text.Group]:
+def warnings(lines: Sequence[str], title: str = "") -> list[RenderableType]:
+    """A list of warnings under a title, or nothing if there are none."""
+    if not lines:
+        return []
+    heading = [Text(title, "bold")] if title else []
+    return [Text(), *heading, *(Text(f"! {each}", "yellow") for each in lines)]
+
+
+def groups(found: Json) -> list[Group]:
     """The groups that have a block. Each scale set is a group by itself, unless there are many."""
-    alone = plan_text.alone(found)
-    return alone if len(alone) <= MOST_BLOCKS else plan_text.groups(found)
+    alone = plan_group.alone(found)
+    return alone if len(alone) <= MOST_BLOCKS else plan_group.groups(found)
 
 
-def block(group: plan_text.Group, at: str) -> RenderableType:
-    """The forecast of a group: a headline, then the batches."""
-    shown = forecast.lines(group.row, is_dated=len(group.names) == 1)
-    width = max((len(each.text) for each in shown if each.taken), default=0)
-    lines = [f"{each.numbers:>6}  {each.text:{width}}  {each.taken}".rstrip() for each in shown]
-    return Text("\n".join(["", plan_text.group_headline(group, at), *lines]))
+def block(group: Group, found: Json) -> RenderableType:
+    """The rollout of a group: a headline, the scale sets if there are several, and what they wait for."""
+    names = [", ".join(plan_group.timed_names(group, found))] if len(group.names) > 1 else []
+    lines = [f"  {each}" for each in (*names, *plan_group.waits(group, found["at"]))]
+    return Text("\n".join(["", plan_group.headline(group, found), *lines]))

@@ -5,45 +5,23 @@ A plan and its rows have the shape of `reconciler.prediction.report`.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler.cli import forecast
+from reconciler.cli import forecast, plan_group
+from reconciler.cli.plan_failure import is_piloted
+from reconciler.cli.plan_group import Group
+from reconciler.cli.status_table import share_of_all, why
 from reconciler.prediction.grouping import group_by
-from reconciler.rollout.reason import Status, meaning_of
-from reconciler.rollout.wording import join
+from reconciler.rollout.wording import join, list_names
 from reconciler.spec.duration import format_duration
-from reconciler.spec.wording import count
+from reconciler.spec.wording import count, one_of
 
 Json = Mapping[str, Any]
 
 _SOON = timedelta(minutes=2)
+_MOST_ROWS = 10  # scale sets that roll out with a row each; more share rows
 _FEW = 3  # names that come before a sentence about them; more come after it
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Scale sets with the same rollout at different times. `rows` has their rows, by name."""
-
-    rows: tuple[Json, ...]
-
-    @property
-    def row(self) -> Json:
-        """The row of the first one."""
-        return self.rows[0]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(row["name"] for row in self.rows)
-
-    @property
-    def begins(self) -> str:
-        return min(map(_first, self.rows))
-
-    @property
-    def ends(self) -> str:
-        return max(map(_last, self.rows))
 
 
 def headline(plan: Json) -> str:
@@ -56,52 +34,92 @@ def headline(plan: Json) -> str:
     rolling, changed = summary["rollingOut"], summary["changed"]
     some = f"{rolling:,} of " if rolling < changed else ""
     size = f"{some}{_scale_sets(changed)}, {count(summary['instances'], 'instance')}"
-    blocked = [row for row in plan["scaleSets"] if _is_blocked(row)]
-    suspended = [row for row in plan["scaleSets"] if _is_left_out(row)]
-    rest = [
-        *([f"{len(blocked):,} would not begin"] if blocked else []),
-        *([f"{len(suspended):,} suspended"] if suspended else []),
-    ]
-    return "; ".join((f"{size}: {_images(summary['images'])}", *rest))
+    return f"{size}: {_images(summary['images'])}"
 
 
-def _is_blocked(row: Json) -> bool:
-    """Whether the change affects the scale set, but no upgrade would begin there."""
-    return row["changed"] and not row["forecast"] and row["status"] not in {Status.READY, Status.SUSPENDED}
-
-
-def _is_left_out(row: Json) -> bool:
-    """Whether the change affects the scale set, but it is suspended."""
-    return bool(row["changed"] and not row["forecast"] and row["status"] == Status.SUSPENDED)
-
-
-def timing(plan: Json) -> str:
-    """When the rollouts begin and end, and how many instances are unavailable at worst.
-
-    "" if nothing rolls out.
-    """
-    summary, waves = plan["summary"], plan["waves"]
-    if not summary["rollingOut"]:
-        return ""
-    parts = [count(len(waves), "wave")] if len(waves) > 1 else []
-    begin = "once it is resumed" if summary.get("paused") else _begin(summary["begins"], plan["at"])
-    parts.append(f"begins {begin}, {_end(summary, plan['at'])}")
-    if loss := summary["worstLoss"]:
-        parts.append(f"at worst {_share(loss)} unavailable in {loss['name']}{_in_all(plan)}")
-    return "; ".join(parts)
-
-
-def _share(loss: Json) -> str:
-    return f"{loss['instances']:,} of {loss['of']:,} ({round(100 * loss['instances'] / loss['of'])}%)"
-
-
-def _in_all(plan: Json) -> str:
-    """How many instances are unavailable at the worst moment, or "" for a single scale set."""
+def verdict(plan: Json) -> str:
+    """Whether every scale set that the change affects reaches its image. "" if there is none."""
     summary = plan["summary"]
-    if summary["rollingOut"] < 2:
+    blocks = [each for each in plan["risks"] if each["blocks"]]
+    effects = {each["blocks"]: len(_in_any(blocks, each["blocks"])) for each in blocks if each["scaleSets"]}
+    parts = [text for effect, number in effects.items() if (text := _effect(effect, number))]
+    paused = "Nothing begins until the fleet is resumed. " if summary["paused"] else ""
+    if parts:
+        blocked = {name for each in blocks for name in each["scaleSets"]}
+        total = len(
+            blocked | {row["name"] for row in plan["scaleSets"] if row["changed"] and row["forecast"]}
+        )
+        verb = "is" if len(blocked) == 1 else "are"
+        return (
+            f"{paused}Incomplete: {len(blocked):,} of {_scale_sets(total)} {verb} not upgraded by this "
+            f"change: {one_of(parts, last='and')}."
+        )
+    if not summary["rollingOut"]:
+        return paused.strip()
+    if summary["rollingOut"] == 1:
+        return f"{paused}It reaches the image."
+    return f"{paused}All {_scale_sets(summary['rollingOut'])} reach the image."
+
+
+def _in_any(blocks: Sequence[Json], effect: str) -> set[str]:
+    return {name for each in blocks if each["blocks"] == effect for name in each["scaleSets"]}
+
+
+def _effect(effect: str, number: int) -> str:
+    one = number == 1
+    return f"{number:,} " + {
+        "doesNotBegin": "does not begin" if one else "do not begin",
+        "suspended": "is suspended" if one else "are suspended",
+        "doesNotComplete": "does not complete" if one else "do not complete",
+        "waits": "waits for others that never finish" if one else "wait for others that never finish",
+    }.get(effect, effect)
+
+
+def timing(plan: Json) -> list[str]:
+    """When the rollouts begin and end, and how many instances are unavailable at worst, in sentences.
+
+    Empty if nothing rolls out.
+    """
+    if not plan["summary"]["rollingOut"]:
+        return []
+    return [_when(plan), *_losses(plan)]
+
+
+def _when(plan: Json) -> str:
+    summary, at = plan["summary"], plan["at"]
+    begins = summary["begins"]
+    is_now = datetime.fromisoformat(begins) - datetime.fromisoformat(at) < _SOON
+    now = forecast.date(begins if is_now else at)  # so that all times add up
+    opening = f"If merged now ({now})" if plan.get("base") else f"As of {now}"
+    begin = "at once" if is_now else f"on {forecast.moment(begins, at)}"
+    if summary.get("paused"):
+        begin = "once it is resumed"
+    return f"{opening}, it begins {begin} and {_end(summary, at)}{_assuming(plan)}."
+
+
+def _assuming(plan: Json) -> str:
+    """The duration of a batch that the times rest on, or "" if all are measured."""
+    if all(each.row["forecast"]["isMeasured"] for each in plan_group.alone(plan)):
         return ""
+    lengths = plan_group.batch_seconds(plan)
+    shown = [format_duration(timedelta(seconds=each)) for each in (lengths[0], lengths[-1])]
+    return f", assuming {' to '.join(dict.fromkeys(shown))} for each batch"
+
+
+def _losses(plan: Json) -> list[str]:
+    """The worst loss of any one scale set, and of all of them together."""
+    summary = plan["summary"]
+    if not (loss := summary["worstLoss"]):
+        return []
+    at = f" at {forecast.moment(loss['at'], plan['at'])}" if loss["at"] else ""
+    text = f"At worst, {plan_group.share(loss)} unavailable in {loss['name']}{at}"
     worst = summary["worstMoment"]
-    return f", and {_share(worst)} in all ({forecast.moment(worst['at'], plan['at'])})"
+    if summary["rollingOut"] < 2 or not worst:
+        return [f"{text}."]
+    return [
+        f"{text}, and {plan_group.share(worst)} in these {_scale_sets(summary['rollingOut'])} "
+        f"at {forecast.moment(worst['at'], plan['at'])}."
+    ]
 
 
 def waves(plan: Json) -> list[tuple[str, ...]]:
@@ -109,85 +127,116 @@ def waves(plan: Json) -> list[tuple[str, ...]]:
 
     A wave in which nothing would begin has a row too: a reader would otherwise take the last row for the end.
     """
+    blocked = blocked_names(plan)
+    sizes = Counter(
+        row["wave"]
+        for row in plan["scaleSets"]
+        if row["name"] in blocked or (row["changed"] and row["forecast"])
+    )
+    rolling = {each["wave"]: each for each in plan["waves"]}
     rows = {
-        each["wave"]: (
-            str(each["wave"]),
-            forecast.moment(each["begins"], plan["at"]),
-            forecast.moment(each["ends"], plan["at"]) if each["ends"] else "unknown",
-            f"{each['scaleSets']:,}",
-            f"{each['instances']:,}",
-            each["first"],
-        )
-        for each in plan["waves"]
+        wave: _wave(plan, rolling[wave], sizes[wave]) if wave in rolling else _idle_wave(wave, size)
+        for wave, size in {**dict.fromkeys(rolling, 0), **sizes}.items()
     }
-    idle = Counter(row["wave"] for row in plan["scaleSets"] if _is_blocked(row) or _is_left_out(row))
-    rows |= {
-        wave: (str(wave), "would not begin", "", f"{scale_sets:,}", "0", "")
-        for wave, scale_sets in idle.items()
-        if rows and wave not in rows
-    }
-    return [rows[wave] for wave in sorted(rows)] if len(rows) > 1 else []
+    return [rows[wave] for wave in sorted(rows)] if len(rows) > 1 and rolling else []
 
 
-WAVE_HEADER = ("Wave", "Begins", "Ends", "Scale sets", "Instances", "First")
+def _wave(plan: Json, wave: Json, size: int) -> tuple[str, ...]:
+    ends, at = wave["ends"], plan["at"]
+    pilot = " (pilot)" if is_piloted(plan, wave["wave"]) else ""
+    return (
+        str(wave["wave"]),
+        forecast.moment(wave["begins"], at),
+        forecast.moment(ends, at) if ends else "unknown",
+        f"{wave['scaleSets']:,} of {max(size, wave['scaleSets']):,}",
+        f"{wave['instances']:,}",
+        f"{wave['first']}{pilot}",
+    )
+
+
+def _idle_wave(number: int, size: int) -> tuple[str, ...]:
+    return str(number), "never", "", f"0 of {size:,}", "0", ""
+
+
+WAVE_HEADER = ("Wave", "Begins", "Ends", "Scale sets", "Instances", "Begins with")
+
+
+def blocked_names(plan: Json) -> set[str]:
+    """The scale sets that the change affects, but that do not reach its image. Of a rehearsal, all such."""
+    blocks = [each for each in plan["risks"] if each["blocks"]] if "risks" in plan else plan["halts"]
+    return {name for each in blocks for name in each["scaleSets"]}
+
+
+def blocks(plan: Json) -> list[str]:
+    """One line for each cause that keeps scale sets from being upgraded, the causes first."""
+    return [_block(each) for each in plan["risks"] if each["blocks"]]
+
+
+def _block(block: Json) -> str:
+    names, effect = block["scaleSets"], block["blocks"]
+    if not names:
+        return str(block["message"])
+    one = len(names) == 1
+    some = list_names(names) if len(names) <= _FEW else f"{_scale_sets(len(names))} ({join(names)})"
+    text = f"{some} {_does(effect, one=one)}: {block['message']}"
+    if held := block["holdsUp"]:
+        end = "" if text.endswith(".") else "."
+        text += f"{end} {'It holds' if one else 'They hold'} up {_scale_sets(len(held))}"
+    return f"{text}{_reason(block)}"
+
+
+def _does(effect: str, *, one: bool) -> str:
+    return {
+        "doesNotBegin": "is not upgraded" if one else "are not upgraded",
+        "suspended": "is not upgraded" if one else "are not upgraded",
+        "doesNotComplete": "begins, but does not complete" if one else "begin, but do not complete",
+        "waits": "never begins" if one else "never begin",
+    }.get(effect, effect)
+
+
+def are_untouched(plan: Json) -> bool:
+    """Whether nothing is written to any blocked scale set."""
+    return not any(each["blocks"] in {"doesNotComplete", "paused"} for each in plan["risks"])
 
 
 def risks(plan: Json) -> list[str]:
-    """One line for each risk, with the scale sets that it concerns."""
-    return [named_line(each["message"], each["scaleSets"]) for each in plan["risks"]]
+    """One line for each risk that is not a block, with the scale sets that it concerns."""
+    return [
+        f"{named_line(each['message'], each['scaleSets'])}{_reason(each)}"
+        for each in plan["risks"]
+        if not each["blocks"]
+    ]
+
+
+def _reason(risk: Json) -> str:
+    return f" (`{risk['reason']}`)" if risk["reason"] else ""
+
+
+def cut_names(plan: Json) -> list[tuple[str, Sequence[str]]]:
+    """The blocks that name only some of their scale sets, each with a title and all names."""
+    return [
+        (
+            f"All {_scale_sets(len(each['scaleSets']))} that {_does(each['blocks'], one=False)}",
+            each["scaleSets"],
+        )
+        for each in plan["risks"]
+        if each["blocks"] and len(each["scaleSets"]) > _FEW
+    ]
 
 
 def base(plan: Json) -> str:
     """The commit that the specs are compared with, or "" if they are compared only with Azure."""
-    return f"compared with commit {plan['base'][:10]}" if plan.get("base") else ""
-
-
-def on_failure(plan: Json) -> list[str]:
-    """What happens if an image fails, and how a person can stop the change. Empty if nothing rolls out."""
-    groups = plan["summary"]["onFailure"]
-    if not groups:
-        return []
-    parts = [
-        f"{each['action']}{_where(each, is_all=len(groups) == 1)}, so {_ON_FAILURE[each['action']]}"
-        for each in groups
-    ]
-    sentences = [f"If the image fails: {'; '.join(parts)}.", *_breaker(plan["summary"])]
-    return [" ".join(sentences), f"{_HOW_TO_STOP}."]
-
-
-def _breaker(summary: Json) -> list[str]:
-    """When other scale sets no longer begin the image. No sentence if there are none."""
-    if summary["total"] < 2:
-        return []
-    allowed = summary["failuresAllowed"]
-    ends = _scale_sets(allowed + 1)
-    return [f"Once it has failed in {ends}, no other scale set begins it (`maxFailedRollouts`)."]
-
-
-def _where(group: Json, *, is_all: bool) -> str:
-    return "" if is_all else f" in {_scale_sets(len(group['scaleSets']))}"
-
-
-_ON_FAILURE = {
-    "hold": "no further instance is upgraded until a fix is merged",
-    "repin": "the model and the unhealthy instances return to the last good image",
-    "rollback": "the model and all upgraded instances return to the last good image",
-}
-_HOW_TO_STOP = (
-    "To stop it: run `reconciler pause --all`, or merge `freeze: true` into the Fleet. "
-    "A batch in progress is completed"
-)
+    return f"Compared with commit {plan['base'][:10]}" if plan.get("base") else ""
 
 
 def others(plan: Json) -> str:
-    """Everything except the rollouts of the change, in one line, or "" if there is nothing.
+    """What the change does not affect, in one line, or "" if there is nothing.
 
-    That is: scale sets without an upgrade, other rollouts, and changed settings of the Fleet.
+    That is: scale sets that stay as they are, other rollouts, and changed settings of the Fleet.
     """
-    summary, rows = plan["summary"], plan["scaleSets"]
-    still = Counter(row["reason"] or "not read" for row in rows if not row["forecast"])
-    reasons = ", ".join(f"{amount:,} {reason}" for reason, amount in sorted(still.items()))
-    parts = [f"{_scale_sets(still.total())} without an upgrade: {reasons}"] if still else []
+    summary, blocked = plan["summary"], blocked_names(plan)
+    still = [row for row in plan["scaleSets"] if not row["forecast"] and row["name"] not in blocked]
+    parts = [f"{_scale_sets(len(still))} without an upgrade"] if still else []
     if names := summary["otherRollouts"]:
         parts.append(f"{_scale_sets(len(names))} outside the change: {join(names)}")
     if summary["fleetChanged"]:
@@ -195,34 +244,40 @@ def others(plan: Json) -> str:
     return "; ".join(parts)
 
 
-def groups(plan: Json) -> list[Group]:
-    """The scale sets of the change that roll out. Those with the same rollout are one group."""
-    rolling = [row for row in plan["scaleSets"] if row["changed"] and row["forecast"]]
-    return _in_time([Group(tuple(rows)) for rows in group_by(rolling, _shape).values()])
+def rows(plan: Json) -> list[tuple[str, str, str, str]]:
+    """The cells of ROW_HEADER for each scale set, or for several alike, by wave and time.
+
+    A scale set that is not upgraded has a reason. `blocks` says more about it.
+    """
+    rolling = plan_group.alone(plan)
+    shown = rolling if len(rolling) <= _MOST_ROWS else plan_group.groups(plan)
+    found = [
+        (each.row["wave"], each.rows, "; ".join((*_course(each, plan), *plan_group.waits(each, plan["at"]))))
+        for each in shown
+    ]
+    blocked = blocked_names(plan)
+    still = [row for row in plan["scaleSets"] if not row["changed"] or not row["forecast"]]
+    alike = group_by(still, lambda row: (row["wave"], _still(row, is_blocked=row["name"] in blocked)))
+    found += [(wave, tuple(same), text) for (wave, text), same in alike.items()]
+    return [
+        (str(wave), join(row["name"] for row in same), share_of_all(row["instances"] for row in same), text)
+        for wave, same, text in sorted(found, key=lambda each: each[0])
+    ]
 
 
-def alone(plan: Json) -> list[Group]:
-    """The scale sets of the change that roll out, each in a group by itself."""
-    return _in_time([Group((row,)) for row in plan["scaleSets"] if row["changed"] and row["forecast"]])
+def _course(group: Group, plan: Json) -> list[str]:
+    each = "each " if len(group.names) > 1 else ""
+    return [plan_group.times(group, plan["at"]), f"{each}{plan_group.batches(group, plan)}"]
 
 
-def _in_time(found: Sequence[Group]) -> list[Group]:
-    """The groups in the order in which they begin."""
-    return sorted(found, key=lambda each: datetime.fromisoformat(each.begins))
+def _still(row: Json, *, is_blocked: bool) -> str:
+    """Why a scale set is not upgraded by the change. What is told elsewhere is one word."""
+    if row["forecast"]:
+        return "outside the change"
+    return f"not upgraded: {row['reason'] or 'not read'}" if is_blocked else why(row)
 
 
-def timed_names(group: Group, observed_at: str) -> list[str]:
-    """The name of each scale set of a group, with the time at which it begins."""
-    return [f"{row['name']} {forecast.moment(_first(row), observed_at)}" for row in group.rows]
-
-
-def group_headline(group: Group, observed_at: str) -> str:
-    """The headline of a group, in one line."""
-    if len(group.names) == 1:
-        return f"{group.names[0]}: {forecast.headline(group.row)}"
-    during = f"{forecast.moment(group.begins, observed_at)} to {forecast.moment(group.ends, observed_at)}"
-    each = forecast.headline(group.row, is_dated=False)
-    return f"{_scale_sets(len(group.names))}, {during}; each {each}"
+ROW_HEADER = ("Wave", "Scale set", "Up to date", "What happens")
 
 
 def _scale_sets(amount: int) -> str:
@@ -257,19 +312,13 @@ def _series(before: str, after: str) -> str:
     return f"{one[1]} {one[2]} "
 
 
-def _begin(begins: str, at: str) -> str:
-    is_now = datetime.fromisoformat(begins) - datetime.fromisoformat(at) < _SOON
-    return "now" if is_now else forecast.moment(begins, at)
-
-
 def _end(summary: Json, at: str) -> str:
     if summary["unfinishedAt"]:
         return f"does not end by {forecast.moment(summary['unfinishedAt'], at)}"
     if not summary["ends"]:
         return "does not complete"
-    length = datetime.fromisoformat(summary["ends"]) - datetime.fromisoformat(summary["begins"])
-    minutes = timedelta(minutes=-(-length // timedelta(minutes=1)))
-    return f"ends about {forecast.moment(summary['ends'], at)} ({format_duration(minutes)})"
+    length = forecast.between(summary["begins"], summary["ends"])
+    return f"ends about {forecast.moment(summary['ends'], at)} ({length})"
 
 
 def named_line(message: str, names: Sequence[str]) -> str:
@@ -279,34 +328,3 @@ def named_line(message: str, names: Sequence[str]) -> str:
     if len(names) <= _FEW:
         return f"{join(names)}: {message}"
     return f"{_scale_sets(len(names))}: {message} ({join(names)})"
-
-
-def _shape(row: Json) -> str:
-    """A key that is equal for rollouts that differ only in their times and instance ids."""
-    found = row["forecast"]
-    batches = [(each["domain"], each["instances"], each["canary"]) for each in found["batches"]]
-    rest = [
-        (key, found[key]) for key in ("worstLoss", "maxBatch", "patches", "assumedBatchSeconds", "endsWith")
-    ]
-    waits = [(each["reason"], _pause(each)) for each in found["waits"]]
-    halts = [each["reason"] for each in row.get("halts", ())]  # of a rehearsal
-    return repr((row["wave"], row["image"], batches, rest, waits, halts))
-
-
-def _pause(wait: Json) -> timedelta | None:
-    """The length of a soak in whole minutes, or None for any other wait, because its length is not fixed."""
-    meaning = meaning_of(wait["reason"])
-    if meaning is None or not meaning.is_pause or not wait["until"]:
-        return None
-    length = datetime.fromisoformat(wait["until"]) - datetime.fromisoformat(wait["at"])
-    return timedelta(minutes=round(length / timedelta(minutes=1)))
-
-
-def _first(row: Json) -> str:
-    found = row["forecast"]
-    return str(found["begins"] or (found["batches"][0]["at"] if found["batches"] else row["at"]))
-
-
-def _last(row: Json) -> str:
-    found = row["forecast"]
-    return str(found["ends"] or (found["batches"][-1]["at"] if found["batches"] else row["at"]))

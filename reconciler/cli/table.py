@@ -4,8 +4,7 @@ On a terminal, a table fits the window. In a pipe or a file, every row is one co
 """
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import click
 from rich.console import RenderableType
@@ -14,10 +13,7 @@ from rich.text import Text
 
 from reconciler.cli.console import wide_console
 from reconciler.cli.grid import plain
-from reconciler.cli.status_table import StatusTable, share_of_all, why
-from reconciler.rollout.wording import join
-
-Json = Mapping[str, Any]
+from reconciler.cli.status_table import StatusTable
 
 _LEAST_OF_OTHERS = 45  # the width that the other columns of a plan need, with a narrow one for the reason
 
@@ -43,21 +39,25 @@ def show_status(table: StatusTable) -> None:
     show(table.rendered(wide_console().width if is_cut else None))
 
 
-def plan(rows: Iterable[Json], room: int) -> Table:
-    """The next step of each scale set. Scale sets with the same step and reason share a row.
+def plan(header: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> Table:
+    """What happens to each scale set. `room` is the width of the window, or a huge number in a pipe.
 
-    `rows` have the shape of `reconciler.daemon.report.state`. `room` is the width of the window, or a huge
-    number in a pipe.
+    The second column has the names, and the last one a text.
     """
-    alike: dict[tuple[str, str], list[Json]] = {}
-    for row in rows:
-        alike.setdefault((row["step"]["kind"] if row["step"] else "-", why(row)), []).append(row)
-    names = [join(row["name"] for row in same) for same in alike.values()]
-    longest = max((len(row["name"]) for same in alike.values() for row in same), default=0)
-    table = _table("SCALE SET", "STEP", "UP TO DATE", "WHY", width=_width_of_names(names, longest, room))
-    for text, ((step, reason), same) in zip(names, alike.items(), strict=True):
-        style, counts = "dim" if step == "-" else "bold cyan", share_of_all(row["instances"] for row in same)
-        table.add_row(Text(text), Text(step, style), Text(counts), Text(reason))
+    names = [cells[1] for cells in rows]
+    longest = max((len(name) for each in names for name in each.split(", ")), default=0)
+    width = max(_width_of_names(names, longest, room), len(header[1]))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for position, each in enumerate(header):
+        is_name, is_text = position == 1, position == len(header) - 1
+        table.add_column(
+            each.upper(),
+            width=width if is_name else None,
+            overflow="fold",
+            no_wrap=not (is_name or is_text),
+        )
+    for cells in rows:
+        table.add_row(*map(Text, cells))
     return table
 
 
@@ -74,15 +74,4 @@ def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
         table.add_column(each.upper(), no_wrap=True)
     for cells in rows:
         table.add_row(*map(Text, cells))
-    return table
-
-
-def _table(name: str, *others: str, width: int) -> Table:
-    """An empty table. Its first column has this width, and its last one the rest. Both wrap their text."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    *narrow, why = others
-    table.add_column(name, overflow="fold", width=max(width, len(name)))
-    for column in narrow:
-        table.add_column(column, no_wrap=True)
-    table.add_column(why, overflow="fold")
     return table

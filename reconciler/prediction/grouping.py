@@ -1,11 +1,13 @@
 """Groups items that a report mentions together."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 T = TypeVar("T")
 K = TypeVar("K")
+
+_MOST_MESSAGES = 3  # of one kind; more are told once, in common words
 
 
 def group_by(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
@@ -18,3 +20,17 @@ def group_by(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     for each in items:
         groups[key(each)].append(each)
     return dict(groups)
+
+
+def in_common(messages: Mapping[str, str], cause: str) -> dict[str, tuple[str, ...]]:
+    """The names for each message, or for `cause` if there are many messages. `messages` is by name.
+
+    >>> in_common({"web": "too small", "api": "too small"}, "wrong size")
+    {'too small': ('web', 'api')}
+    >>> in_common({"a": "1", "b": "2", "c": "3", "d": "4"}, "wrong size")
+    {'wrong size': ('a', 'b', 'c', 'd')}
+    """
+    groups = group_by(messages, messages.__getitem__)
+    if len(groups) > _MOST_MESSAGES:
+        return {cause: tuple(messages)}
+    return {message: tuple(names) for message, names in groups.items()}

@@ -45,11 +45,15 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class WorstLoss:
-    """The largest share of any one scale set that is unavailable at once."""
+    """The largest share of any one scale set that is unavailable at once.
+
+    `at` is when it begins, or None if no batch is the only cause.
+    """
 
     name: str
     instances: int
     of: int
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,7 @@ class Plan:
     def worst_loss(self) -> WorstLoss | None:
         """The largest loss in any one scale set, or None if no instance is upgraded."""
         losses = [
-            WorstLoss(each.desired.name, found.max_unavailable, found.total)
+            WorstLoss(each.desired.name, found.max_unavailable, found.total, _worst_at(found))
             for each in self.rolling
             if (found := self.forecast_of(each)).batches
         ]
@@ -273,6 +277,12 @@ def _changes_of_loss(forecast: Forecast) -> Iterator[tuple[datetime, int]]:
         end = batch.at + forecast.duration.whole
         yield batch.at, batch.unavailable
         yield min(end, following or end), -batch.unavailable
+
+
+def _worst_at(forecast: Forecast) -> datetime | None:
+    """When the most instances of the scale set are unavailable, or None if that is not in any batch."""
+    worst = (each.at for each in forecast.batches if each.unavailable == forecast.max_unavailable)
+    return next(worst, None)
 
 
 def _instances(forecast: Forecast) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.daemon import report
 from reconciler.daemon.state import ScaleSetState
+from reconciler.prediction.block import Block, blocks
 from reconciler.prediction.grouping import group_by
 from reconciler.prediction.plan import ImageChange, Plan, Wave
 from reconciler.prediction.risk import Risk, risks
@@ -24,7 +25,7 @@ def plan(shown: Plan) -> Json:
         "base": shown.base.commit if shown.base else None,
         "summary": found["summary"],
         "waves": found["waves"],
-        "risks": [_risk(each) for each in risks(shown)],
+        "risks": [*map(_block, blocks(shown)), *map(_risk, risks(shown))],
         "scaleSets": found["scaleSets"],
     }
 
@@ -53,7 +54,11 @@ def rollouts(shown: Plan) -> Json:
                 ).items()
             ],
             "failuresAllowed": shown.failures_allowed,
-            "worstLoss": {"name": loss.name, "instances": loss.instances, "of": loss.of} if loss else None,
+            "worstLoss": (
+                {"name": loss.name, "instances": loss.instances, "of": loss.of, "at": _moment(loss.at)}
+                if loss
+                else None
+            ),
             "worstMoment": (
                 {"at": moment.at.isoformat(), "instances": moment.instances, "of": moment.of}
                 if moment
@@ -96,8 +101,24 @@ def _wave(wave: Wave) -> Json:
     }
 
 
+def _block(block: Block) -> Json:
+    return {
+        "message": block.message,
+        "scaleSets": list(block.names),
+        "reason": block.reason and str(block.reason),
+        "blocks": str(block.effect),
+        "holdsUp": list(block.holds_up),
+    }
+
+
 def _risk(risk: Risk) -> Json:
-    return {"message": risk.message, "scaleSets": list(risk.names)}
+    return {
+        "message": risk.message,
+        "scaleSets": list(risk.names),
+        "reason": risk.reason and str(risk.reason),
+        "blocks": None,
+        "holdsUp": [],
+    }
 
 
 def _moment(at: datetime | None) -> str | None:

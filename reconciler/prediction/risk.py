@@ -1,28 +1,27 @@
-"""What could go wrong with a plan: each kind of risk once, with the scale sets that it affects."""
+"""What could go wrong with a plan: each kind of risk once, with the scale sets that it affects.
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+What keeps scale sets from being upgraded at all is in `block`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
-from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.state import ScaleSetState
-from reconciler.prediction.grouping import group_by
+from reconciler.prediction.grouping import group_by, in_common
 from reconciler.prediction.plan import Plan
 from reconciler.rollout.observed import Verdict
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.step import PatchModel
-from reconciler.rollout.wording import list_names
 from reconciler.spec.duration import format_duration
-from reconciler.spec.image import same, short
-from reconciler.spec.scale_set import CustomizedInstances, OnFailure, ScaleSet
+from reconciler.spec.image import short
+from reconciler.spec.scale_set import CustomizedInstances, OnFailure
 from reconciler.spec.wording import count
 
 # A scale set that loses a larger share at once is named as a risk. A fifth is the default of maxBatch.
 _LARGE_SHARE = 1 / 3
 _NEAR = 0.8  # of a deadline
-_MOST_MESSAGES = 3  # of one reason; more are told once, in the words of the reason
 _UNCHECKED = "the image catalogue cannot be read, so Azure checks the image only when the model is changed"
 
 
@@ -32,6 +31,7 @@ class Risk:
 
     message: str
     names: tuple[str, ...]
+    reason: Reason | None = None
 
 
 def risks(plan: Plan) -> tuple[Risk, ...]:
@@ -39,77 +39,21 @@ def risks(plan: Plan) -> tuple[Risk, ...]:
     return tuple(risk for find in _RISKS for risk in find(plan))
 
 
-def _paused(plan: Plan) -> Iterator[Risk]:
-    """A pause. No spec declares it, so whoever merges the change must be told."""
-    if plan.paused:
-        yield Risk(
-            f"{plan.paused}; nothing begins until `reconciler resume --all` is run; the times assume that it "
-            "is run now",
-            (),
-        )
-
-
-def _stopped(plan: Plan) -> Iterator[Risk]:
-    """Changed scale sets that cannot begin."""
-    stopped = [
-        (each.desired.name, each.outcome, each.outcome.line)
+def _failing(plan: Plan) -> Iterator[Risk]:
+    """Changed scale sets that something stops now, but that reach their image in the forecast."""
+    failing = [
+        (each.desired.name, each.outcome)
         for each in plan.states
-        if each.outcome and each.outcome.status.is_alarming and plan.is_changed(each)
+        if each.outcome
+        and each.outcome.status.is_alarming
+        and plan.is_changed(each)
+        and (last := plan.forecast.last.get(each.key))
+        and last.status is Status.READY
     ]
-    return _by_reason(stopped, lambda reason: f"{reason.meaning.cause}; {reason.meaning.remedy}")
-
-
-def _blocked_later(plan: Plan) -> Iterator[Risk]:
-    """Changed scale sets that nothing blocks now, but that do not complete in the forecast."""
-    endings: Mapping[str, list[tuple[str, Outcome, str]]] = {"would not complete": [], "would not begin": []}
-    for each in plan.states:
-        last = plan.forecast.last.get(each.key)
-        is_known = each.outcome and (each.outcome.status.is_alarming or each.outcome.reason.meaning.hold)
-        if last is None or is_known or not plan.is_changed(each) or last.status is Status.READY:
-            continue
-        ending = "would not complete" if each.key in plan.forecast.forecasts else "would not begin"
-        endings[ending].append((each.desired.name, last, f"{last.reason}: {last.message}"))
-    for ending, blocked in endings.items():
-        for risk in _by_reason(blocked, partial(_in_common, plan, blocked), is_one=_is_chain):
-            yield Risk(f"according to the forecast, {ending}; {risk.message}", risk.names)
-
-
-def _in_common(plan: Plan, blocked: Iterable[tuple[str, Outcome, str]], reason: Reason) -> str:
-    """What several blocked scale sets have in common, with the first links of a chain of dependencies."""
-    if not _is_chain(reason):
-        return reason.meaning.cause
-    names = {name for name, outcome, _ in blocked if outcome.reason is reason}
-    waiting = [each.desired for each in plan.states if each.desired.name in names]
-    before = {name for each in waiting for name in each.depends_on}
-    first = [
-        f"{each.desired.name} ({last.reason})"
-        for each in plan.states
-        if (last := plan.forecast.last.get(each.key))
-        and last.status is not Status.READY
-        and not _is_chain(last.reason)
-        and (each.desired.name in before or any(_goes_before(each.desired, one) for one in waiting))
-    ]
-    return f"{reason.meaning.cause}, because of {list_names(first)}" if first else reason.meaning.cause
-
-
-def _is_chain(reason: Reason) -> bool:
-    return reason is Reason.DEPENDENCY_NOT_READY
-
-
-def _goes_before(one: ScaleSet, other: ScaleSet) -> bool:
-    """Whether `one` is in an earlier wave for the same image."""
-    return one.wave < other.wave and same(one.image, other.image)
-
-
-def _left_out(plan: Plan) -> Iterator[Risk]:
-    left_out = [
-        (each.desired.name, each.outcome.reason)
-        for each in (plan.changed if plan.base else plan.states)
-        if each.outcome and each.outcome.status is Status.SUSPENDED
-    ]
-    for reason, group in group_by(left_out, lambda each: each[1]).items():
-        message = f"{reason}: nothing is upgraded, because {reason.meaning.cause}"
-        yield Risk(message, tuple(name for name, _ in group))
+    for reason, group in group_by(failing, lambda each: each[1].reason).items():
+        messages = {name: outcome.message for name, outcome in group}
+        for message, names in in_common(messages, reason.meaning.cause).items():
+            yield Risk(f"stopped now, and the forecast assumes that this ends: {message}", names, reason)
 
 
 def _approvals(plan: Plan) -> Iterator[Risk]:
@@ -178,11 +122,12 @@ def _unread_catalogues(plan: Plan) -> Iterator[Risk]:
         if (found := plan.snapshot.availabilities.get((each.key, str(each.desired.image).casefold())))
         and found.verdict is Verdict.UNCHECKED
     }
-    yield from _by_message(messages, _UNCHECKED)
+    for message, names in in_common(messages, _UNCHECKED).items():
+        yield Risk(message, names)
 
 
 def _near_deadlines(plan: Plan) -> Iterator[Risk]:
-    """Rollouts that complete shortly before their deadline. `_blocked_later` names those that exceed it."""
+    """Rollouts that complete shortly before their deadline. `block` names those that exceed it."""
     near = [
         (each, took, deadline)
         for each in plan.rolling
@@ -243,7 +188,10 @@ def _other_changes(plan: Plan) -> Iterator[Risk]:
         if any(one.has_own_model and not one.is_attached for one in instances):
             customized[each.desired.rollout.customized_instances].append(each)
     if pending:
-        yield Risk("the upgrade also applies other pending model changes", _names(pending))
+        yield Risk(
+            "the upgrade also applies pending changes of the model, and Azure does not say which",
+            _names(pending),
+        )
     if reverted := customized[CustomizedInstances.OVERWRITE]:
         yield Risk(
             "the upgrade reverts instances that were changed individually (modelDefinitionApplied)",
@@ -270,39 +218,12 @@ def _not_forecast(plan: Plan) -> Iterator[Risk]:
         yield Risk("the forecast stops before the end: the change takes too long, or has too many steps", ())
 
 
-def _by_reason(
-    found: Iterable[tuple[str, Outcome, str]],
-    in_common: Callable[[Reason], str],
-    *,
-    is_one: Callable[[Reason], bool] = lambda _: False,
-) -> Iterator[Risk]:
-    """The risks of scale sets, grouped by reason. `found` has the name, outcome and message of each.
-
-    `is_one` says whether different messages with the same reason are one risk.
-    """
-    for reason, group in group_by(found, lambda each: each[1].reason).items():
-        messages = {name: message for name, _, message in group}
-        most = 1 if is_one(reason) else _MOST_MESSAGES
-        yield from _by_message(messages, f"{reason}: {in_common(reason)}", most)
-
-
-def _by_message(messages: Mapping[str, str], in_common: str, most: int = _MOST_MESSAGES) -> Iterator[Risk]:
-    """One risk for each message, or a single common risk if there are more than `most` messages."""
-    groups = group_by(messages, messages.__getitem__)
-    if len(groups) > most:
-        groups = {in_common: list(messages)}
-    for message, names in groups.items():
-        yield Risk(message, tuple(names))
-
-
 def _names(states: Sequence[ScaleSetState]) -> tuple[str, ...]:
     return tuple(each.desired.name for each in states)
 
 
 _RISKS: tuple[Callable[[Plan], Iterator[Risk]], ...] = (
-    _paused,
-    _stopped,
-    _blocked_later,
+    _failing,
     _not_forecast,
     _unread_catalogues,
     _failed_before,
@@ -312,6 +233,5 @@ _RISKS: tuple[Callable[[Plan], Iterator[Risk]], ...] = (
     _near_deadlines,
     _other_changes,
     _approvals,
-    _left_out,
     _removed,
 )

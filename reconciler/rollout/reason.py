@@ -643,7 +643,7 @@ TABLE: dict[Reason, Meaning] = {
         remedy="continues once it is Ready",
         slot=Slot.FREES,
         requeue=Requeue.ON_CHANGE,
-        ends_when="once its dependencies are Ready",
+        ends_when="once the scale sets before it are done",
     ),
     Reason.CHECK_FAILED: Meaning(
         Status.FAILING,
@@ -686,7 +686,7 @@ TABLE: dict[Reason, Meaning] = {
         cause="another scale set of its wave takes the new image first",
         remedy="continues once the first batch of that scale set has passed its soak",
         requeue=Requeue.ON_CHANGE,
-        ends_when="after the pilot",
+        ends_when="after the first batch of the pilot",
         is_queued=True,
     ),
     Reason.AWAITING_TURN: Meaning(
@@ -697,7 +697,7 @@ TABLE: dict[Reason, Meaning] = {
         ),
         remedy="continues once one of them frees its slot",
         requeue=Requeue.ON_CHANGE,
-        ends_when="once a slot is free",
+        ends_when="once `maxConcurrentRollouts` has room",
         is_queued=True,
     ),
     Reason.INSTANCES_LEFT_OUT: Meaning(

@@ -155,7 +155,7 @@ def each(*numbers: int) -> list[Line]:
             row(*(batch(0, 3 * number) for number in range(9)), waits=[hold("AwaitingTurn", "09:08")]),
             [
                 Line("1-3", "update domain 0", "4 instances each"),
-                Line("", "continues once a slot is free"),
+                Line("", "continues once `maxConcurrentRollouts` has room"),
                 Line("4-9", "update domain 0", "4 instances each"),
             ],
             id="many equal batches with a wait in between",

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.azure.budget import Priority
 from reconciler.azure.compute import Compute
-from reconciler.cli import plan_text
+from reconciler.cli import plan_group, plan_text
 from reconciler.prediction import report
 from reconciler.rollout.observed import Instance, Model
 from reconciler.simulator import Status
@@ -145,7 +145,7 @@ def test_a_change_that_waits_for_a_window(schedule: str, headline: str, name: st
     }
     specs = [spec(each, **(window if each == name else {})) for each in "ab"]
     plan = plan_of(World(fleet(scale_set("a", capacity=2), scale_set("b", capacity=2)), *specs))
-    assert headline in plan_text.timing(report.plan(plan))
+    assert headline in plan_text.timing(report.plan(plan))[0]
     assert {each.ends is None for each in plan.waves} == {headline.startswith("does not")}
 
 
@@ -168,7 +168,7 @@ def test_rollouts_form_one_group_if_their_soaks_are_equally_long(
     sets = [scale_set(name, capacity=2) for name in "abc"]
     cap = of_all(maxConcurrentRollouts=1, maxChange="100%")
     plan = plan_of(World(fleet(*sets), cap, spec("a"), spec("b", rollout=b), spec("c", rollout=c)))
-    assert [each.names for each in plan_text.groups(report.plan(plan))] == groups
+    assert [each.names for each in plan_group.groups(report.plan(plan))] == groups
 
 
 def test_specs_that_cannot_be_read_remove_no_scale_set() -> None:

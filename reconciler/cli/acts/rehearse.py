@@ -9,7 +9,7 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from reconciler.cli import markdown, plan_blocks, plan_text, rehearsal_text, table
+from reconciler.cli import markdown, plan_blocks, plan_group, plan_text, rehearsal_text, table
 from reconciler.cli.access import FleetAccess
 from reconciler.cli.announcement import announce
 from reconciler.cli.exit_codes import FAILURE
@@ -53,7 +53,7 @@ def _blocks(found: Mapping[str, Any], skipped: str) -> list[RenderableType]:
     groups = plan_blocks.groups(found)
     for each in groups:
         is_detailed = len(each.names) == 1 and len(groups) <= plan_blocks.MOST_BLOCKS
-        shown.append(_timeline(each, found["at"]) if is_detailed else plan_blocks.block(each, found["at"]))
+        shown.append(_timeline(each, found) if is_detailed else plan_blocks.block(each, found))
     rest = (
         plan_text.others(found),
         rehearsal_text.faults(found),
@@ -64,6 +64,7 @@ def _blocks(found: Mapping[str, Any], skipped: str) -> list[RenderableType]:
     return [*shown, Text(rehearsal_text.summary(found), "bold")]
 
 
-def _timeline(group: plan_text.Group, at: str) -> RenderableType:
-    lines = [f"  {moment:>9}  {text}" for moment, text in rehearsal_text.timeline(group.row, at)]
-    return Text("\n".join(["", plan_text.group_headline(group, at), *lines]))
+def _timeline(group: plan_group.Group, found: Mapping[str, Any]) -> RenderableType:
+    entries = rehearsal_text.timeline(group.row, found["at"])
+    lines = [f"  {moment:>9}  {text}" for moment, text in entries]
+    return Text("\n".join(["", plan_group.headline(group, found), *lines]))

@@ -17,22 +17,25 @@ MOST_BLOCKS = 10  # more are shown as groups
 
 def plan(found: Json, notes: Sequence[str]) -> list[RenderableType]:
     """The parts of a plan. The summary is last, so that it is what remains in view."""
-    shown: list[RenderableType] = []
-    if rows := plan_text.rows(found):
-        shown.append(table.plan(plan_text.ROW_HEADER, rows, wide_console().width))
-    shown += [*warnings(plan_text.blocks(found), "Blocks:"), *warnings(plan_text.risks(found), "Risks:")]
-    for title, text in (
-        ("If the image fails", plan_failure.on_failure(found)),
-        ("To stop it", plan_failure.how_to_stop(found)),
-    ):
-        shown += [Text(), Text.assemble((f"{title}: ", "bold"), text)] if text else []
-    shown += rehearsal(found)
-    if last := "; ".join(filter(None, (plan_text.base(found), plan_text.others(found), *notes))):
-        shown += [Text(), Text(last, "dim")]
-    if waves := plan_text.waves(found):
-        shown += [Text(), table.grid(plan_text.WAVE_HEADER, waves)]
-    verdict = plan_text.verdict(found)
-    return [*shown, *([Text()] if shown else []), *summary(found, *([verdict] if verdict else []))]
+    rows, waves = plan_text.rows(found), plan_text.waves(found)
+    last = "; ".join(filter(None, (plan_text.base(found), plan_text.others(found), *notes)))
+    sections: list[list[RenderableType]] = [
+        [table.plan(plan_text.ROW_HEADER, rows, wide_console().width)] if rows else [],
+        warnings(plan_text.blocks(found), "Blocks:"),
+        warnings(plan_text.risks(found), "Risks:"),
+        _titled("If the image fails", plan_failure.on_failure(found)),
+        _titled("To stop it", plan_failure.how_to_stop(found)),
+        rehearsal(found),
+        [Text(last, "dim")] if last else [],
+        [table.grid(plan_text.WAVE_HEADER, waves)] if waves else [],
+        summary(found, plan_text.verdict(found)),
+    ]
+    shown = [each for section in sections if section for each in (Text(), *section)]
+    return shown[1:]
+
+
+def _titled(title: str, text: str) -> list[RenderableType]:
+    return [Text.assemble((f"{title}: ", "bold"), text)] if text else []
 
 
 def rehearsal(found: Json) -> list[RenderableType]:
@@ -41,7 +44,6 @@ def rehearsal(found: Json) -> list[RenderableType]:
     if not summary:
         return []
     lines: list[RenderableType] = [
-        Text(),
         Text(summary, "bold"),
         *(Text(f"! {each}", "yellow") for each in halts),
     ]
@@ -56,12 +58,10 @@ def overview(found: Json) -> list[RenderableType]:
     return shown
 
 
-def summary(found: Json, *verdict: str) -> list[RenderableType]:
+def summary(found: Json, verdict: str = "") -> list[RenderableType]:
     """The headline, then a line for each sentence about the whole plan."""
-    return [
-        Text(plan_text.headline(found), "bold"),
-        *(Text(each) for each in (*verdict, *plan_text.timing(found))),
-    ]
+    lines = [verdict, *plan_text.timing(found)]
+    return [Text(plan_text.headline(found), "bold"), *(Text(each) for each in lines if each)]
 
 
 def warnings(lines: Sequence[str], title: str = "") -> list[RenderableType]:
@@ -69,7 +69,7 @@ def warnings(lines: Sequence[str], title: str = "") -> list[RenderableType]:
     if not lines:
         return []
     heading = [Text(title, "bold")] if title else []
-    return [Text(), *heading, *(Text(f"! {each}", "yellow") for each in lines)]
+    return [*heading, *(Text(f"! {each}", "yellow") for each in lines)]
 
 
 def groups(found: Json) -> list[Group]:

@@ -67,7 +67,7 @@ def _spread(plan: Json) -> list[str]:
     return [
         f"{where} takes it first, and the others wait until its first batch is healthy.",
         begins,
-        f"Then one more begins, then two, then four, up to {most}.",
+        f"Others follow as the image proves itself: one, two, four and so on, at most {most}.",
     ]
 
 
@@ -86,7 +86,7 @@ def _evidence(plan: Json) -> str:
     lengths = sorted({each.row["forecast"]["healthTimeoutSeconds"] for each in plan_group.alone(plan)})
     shown = [format_duration(timedelta(seconds=each)) for each in (lengths[0], lengths[-1])]
     return (
-        "It has failed in a scale set where upgraded instances are not healthy after "
+        "The image has failed in a scale set once upgraded instances there are not healthy after "
         f"{' to '.join(dict.fromkeys(shown))} (`health.timeout`) while the others are."
     )
 

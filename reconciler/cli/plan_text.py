@@ -13,6 +13,7 @@ from reconciler.cli.plan_failure import is_piloted
 from reconciler.cli.plan_group import Group
 from reconciler.cli.status_table import share_of_all, why
 from reconciler.prediction.grouping import group_by
+from reconciler.rollout.reason import Status
 from reconciler.rollout.wording import join, list_names
 from reconciler.spec.duration import format_duration
 from reconciler.spec.wording import count, one_of
@@ -45,15 +46,12 @@ def verdict(plan: Json) -> str:
     parts = [text for effect, number in effects.items() if (text := _effect(effect, number))]
     paused = "Nothing begins until the fleet is resumed. " if summary["paused"] else ""
     if parts:
-        blocked = {name for each in blocks for name in each["scaleSets"]}
-        total = len(
-            blocked | {row["name"] for row in plan["scaleSets"] if row["changed"] and row["forecast"]}
-        )
+        blocked = blocked_names(plan)
+        rolling = {row["name"] for row in plan["scaleSets"] if row["changed"] and row["forecast"]}
+        size = f"{len(blocked):,} of {_scale_sets(len(blocked | rolling))}"
         verb = "is" if len(blocked) == 1 else "are"
-        return (
-            f"{paused}Incomplete: {len(blocked):,} of {_scale_sets(total)} {verb} not upgraded by this "
-            f"change: {one_of(parts, last='and')}."
-        )
+        text = f"{size} {verb} not upgraded{' by this change' if plan['base'] else ''}"
+        return f"{paused}{'Incomplete: ' if rolling else ''}{text}: {one_of(parts, last='and')}."
     if not summary["rollingOut"]:
         return paused.strip()
     if summary["rollingOut"] == 1:
@@ -99,7 +97,9 @@ def _when(plan: Json) -> str:
 
 def _assuming(plan: Json) -> str:
     """The duration of a batch that the times rest on, or "" if all are measured."""
-    if all(each.row["forecast"]["isMeasured"] for each in plan_group.alone(plan)):
+    if not plan["summary"]["ends"] or all(
+        each.row["forecast"]["isMeasured"] for each in plan_group.alone(plan)
+    ):
         return ""
     lengths = plan_group.batch_seconds(plan)
     shown = [format_duration(timedelta(seconds=each)) for each in (lengths[0], lengths[-1])]
@@ -219,7 +219,7 @@ def cut_names(plan: Json) -> list[tuple[str, Sequence[str]]]:
             f"All {_scale_sets(len(each['scaleSets']))} that {_does(each['blocks'], one=False)}",
             each["scaleSets"],
         )
-        for each in plan["risks"]
+        for each in plan.get("risks", ())
         if each["blocks"] and len(each["scaleSets"]) > _FEW
     ]
 
@@ -236,7 +236,11 @@ def others(plan: Json) -> str:
     """
     summary, blocked = plan["summary"], blocked_names(plan)
     still = [row for row in plan["scaleSets"] if not row["forecast"] and row["name"] not in blocked]
-    parts = [f"{_scale_sets(len(still))} without an upgrade"] if still else []
+    ready = sum(row["status"] == Status.READY for row in still)
+    are = "is" if ready == 1 else "are"
+    parts = [f"{_scale_sets(ready)} {are} as declared"] if ready else []
+    if rest := len(still) - ready:
+        parts.append(f"{_scale_sets(rest)} without an upgrade")
     if names := summary["otherRollouts"]:
         parts.append(f"{_scale_sets(len(names))} outside the change: {join(names)}")
     if summary["fleetChanged"]:

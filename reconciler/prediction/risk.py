@@ -46,6 +46,7 @@ def _failing(plan: Plan) -> Iterator[Risk]:
         for each in plan.states
         if each.outcome
         and each.outcome.status.is_alarming
+        and not each.outcome.reason.meaning.hold
         and plan.is_changed(each)
         and (last := plan.forecast.last.get(each.key))
         and last.status is Status.READY

@@ -21,6 +21,17 @@ def one() -> dict[str, Any]:
     return report.plan(plan_of(World(fleet(scale_set(capacity=20)), spec())))
 
 
+def risk(message: str, *names: str, **rest: Any) -> dict[str, Any]:
+    return {
+        "message": message,
+        "scaleSets": list(names),
+        "reason": None,
+        "blocks": None,
+        "holdsUp": [],
+        **rest,
+    }
+
+
 def many(one: dict[str, Any], number: int, *, alike: bool) -> dict[str, Any]:
     """The same plan with so many scale sets, which roll out alike or each in its own way."""
     found = deepcopy(one)
@@ -44,7 +55,7 @@ def test_a_comment_fits_for(number: int, alike: bool, one: dict[str, Any]) -> No
 
 def test_scale_sets_that_do_not_fit_are_counted(one: dict[str, Any]) -> None:
     text = markdown.plan(many(one, 5000, alike=False))
-    left = 5000 - (text.count("<details>") - 1)
+    left = 5000 - text.count("\n- web-of-a-team-")
     assert text.endswith(f"and {left:,} more groups; run `reconciler plan` for all of them\n\n</details>")
 
 
@@ -57,7 +68,7 @@ def test_one_that_does_not_fit_is_one_group(one: dict[str, Any]) -> None:
 
 
 def _with_risks(found: dict[str, Any]) -> None:
-    found["risks"] = [{"message": "x" * 500, "scaleSets": [f"s{number}"]} for number in range(5000)]
+    found["risks"] = [risk("x" * 500, f"s{number}") for number in range(5000)]
 
 
 def _with_waves(found: dict[str, Any]) -> None:
@@ -80,7 +91,7 @@ def _with_a_timeline(found: dict[str, Any]) -> None:
 def _with_long_texts(found: dict[str, Any]) -> None:
     long = "🚀@" * 50_000
     found["summary"]["images"][0]["shortTo"] = long
-    found["risks"] = [{"message": long, "scaleSets": [long] * 3}]
+    found["risks"] = [risk(long, *[long] * 3), risk(long, *[long] * 9, blocks="waits")]
     found["scaleSets"][0]["name"] = long
     found["summary"]["others"] = [long] * 5
 
@@ -117,12 +128,12 @@ def test_scale_sets_that_roll_out_alike_share_a_block_if_they_are_many(one: dict
 def test_many_that_all_differ_are_folded_together(one: dict[str, Any]) -> None:
     text = markdown.plan(many(one, 20, alike=False))
     assert text.count("<details>") == 21
-    assert "<details><summary>The batches of " in text
+    assert "<details><summary>The rollouts of " in text
 
 
 def test_a_risk_of_a_thousand_scale_sets_is_one_line(one: dict[str, Any]) -> None:
     names = [f"s{number:04}" for number in range(1000)]
-    text = markdown.plan(one | {"risks": [{"message": "something", "scaleSets": names}]})
+    text = markdown.plan(one | {"risks": [risk("something", *names)]})
     assert "- 1000 scale sets: something (s0000, s0001, s0002, s0003 and 996 more)" in text.replace(
         ",000", "000"
     )
@@ -147,10 +158,10 @@ def test_a_risk_of_a_thousand_scale_sets_is_one_line(one: dict[str, Any]) -> Non
 def test_names_and_messages_are_text(hostile: str, one: dict[str, Any]) -> None:
     found = deepcopy(one)
     found["scaleSets"][0]["name"] = hostile
-    found["risks"] = [{"message": hostile, "scaleSets": [hostile]}]
+    found["risks"] = [risk(hostile, hostile), risk(hostile, *[hostile] * 4, blocks="suspended")]
     text = markdown.plan(found, [hostile])
-    assert text.replace("</details>", "", 1).count(hostile) == 0
-    assert text.count("</details>") == 1
+    assert text.replace("</details>", "", 2).count(hostile) == 0
+    assert text.count("</details>") == 2
     shown = unescape(
         re.sub("</?code>", "`", re.sub("</?(details|summary)>", "", text))
     )  # what a forge looks for references in
@@ -164,29 +175,40 @@ def test_a_comment_says_what_a_failure_leads_to_and_how_to_stop() -> None:
     specs = [spec(f"s{number}", rollout={"onFailure": each}) for number, each in enumerate(actions)]
     text = markdown.plan(report.plan(plan_of(World(fleet(*sets), of_all(maxChange="100%"), *specs))))
     assert (
-        "If the image fails: rollback in 2 scale sets, so the model and all upgraded instances return to the last "
-        "good image; hold in 1 scale set, so no further instance is upgraded until a fix is merged. " in text
+        "<code>maxFailedRollouts</code>). The model and all upgraded instances return to the last good image "
+        "(<code>onFailure: rollback</code>, in 2 scale sets); the upgraded instances keep the image "
+        "(<code>onFailure: hold</code>, in 1 scale set). This lasts until " in text
     )
-    assert "<code>freeze: true</code> into the Fleet. " in text
-    assert "What could go wrong: nothing that is known." in text
+    assert (
+        "**If the image fails:** One scale set, the pilot, takes it first, and the others wait until its first batch "
+        "is healthy. s0 begins, with 1 instance. Others follow as the image proves itself: one, two, "
+        "four and so on, at most 3 scale sets at the same time, with 3 instances in a batch. " in text
+    )
+    assert (
+        "<code>freeze: true</code> into the Fleet. Batches in progress, of 3 instances at most, are " in text
+    )
+    assert "**Risks:** none that is known" in text
 
 
-def test_a_headline_counts_what_the_change_would_not_begin() -> None:
+def test_a_comment_says_first_what_the_change_does_not_upgrade() -> None:
     sets = [scale_set("a", capacity=5), scale_set("b", capacity=5, mode="Automatic")]
     world = World(fleet(*sets), of_all(maxChange="100%"), spec("a"), spec("b"))
     shown = report.plan(plan_of(world, of_all(maxChange="100%"), spec("a", OLD), spec("b", OLD)))
-    first, *_ = markdown.plan(shown).splitlines()
+    first, _, verdict, *_ = markdown.plan(shown).splitlines()
     assert first.startswith("**1 of 2 scale sets, 5 instances: ")
-    assert f" → {NEW}; 1 would not begin; begins now" in first
+    assert first.endswith(f" → {NEW}**")
+    assert verdict == "**Incomplete: 1 of 2 scale sets is not upgraded by this change: 1 does not begin.**"
 
 
 @pytest.mark.parametrize(
     "failing, says",
     [
-        pytest.param(0, "Once it has failed in 1 scale set, no other scale set begins it", id="not one"),
-        pytest.param(1, "Once it has failed in 2 scale sets, no other scale set begins it", id="one"),
         pytest.param(
-            "50%", "Once it has failed in 3 scale sets, no other", id="half of those that declare it"
+            0, "From then on no scale set begins it, and those in progress upgrade no", id="not one"
+        ),
+        pytest.param(1, "Once it has failed in 2 scale sets, no scale set begins it, and", id="one"),
+        pytest.param(
+            "50%", "Once it has failed in 3 scale sets, no scale set", id="half of those that declare it"
         ),
     ],
 )
@@ -203,38 +225,100 @@ def test_a_comment_says_how_many_failures_stop_an_image_if_there_may_be(
 
 
 def test_one_scale_set_has_no_others_that_a_failure_would_stop(one: dict[str, Any]) -> None:
-    assert "If the image fails: hold" in markdown.plan(one)
-    assert "no other scale set" not in markdown.plan(one)
+    assert (
+        "**If the image fails:** 4 instances of web take it first. The image has failed in a scale set once upgraded "
+        "instances there are not healthy after 10m (<code>health.timeout</code>) while the others are. From then "
+        "on no further serving instance is upgraded. The upgraded instances keep the image "
+        in markdown.plan(one)
+    )
 
 
-def test_a_headline_counts_suspended_scale_sets_and_the_table_has_waves_that_would_not_begin() -> None:
-    sets = [scale_set(f"s{number}", capacity=1) for number in range(4)]
-    specs = [spec(f"s{number}", wave=number, suspend=number == 1) for number in range(4)]
-    before = [spec(f"s{number}", OLD, wave=number) for number in range(4)]
-    limits = of_all(maxChange="100%")
-    planned = plan_of(World(fleet(*sets), limits, *specs), limits, *before)
-    lines = markdown.plan(report.plan(planned)).splitlines()
-    assert "; 2 would not begin; 1 suspended; begins now, " in lines[0]
-    assert [re.sub(r"\d\d:\d\d", "…", line) for line in lines[4:8]] == [
-        "| 0 | … UTC | … UTC | 1 | 1 | s0 |",
-        "| 1 | would not begin |  | 1 | 0 |  |",
-        "| 2 | would not begin |  | 1 | 0 |  |",
-        "| 3 | would not begin |  | 1 | 0 |  |",
+CAP = of_all(maxChange="100%")
+
+
+def comment(*specs: dict[str, Any], **modes: str) -> list[str]:
+    """The lines of the comment on a change of these scale sets from the old image."""
+    names = [each["metadata"]["name"] for each in specs]
+    sets = [scale_set(name, capacity=2, mode=modes.get(name, "Manual")) for name in names]
+    before = [{**each, "spec": {**each["spec"], "image": {"platform": platform_of(OLD)}}} for each in specs]
+    return markdown.plan(report.plan(plan_of(World(fleet(*sets), CAP, *specs), CAP, *before))).splitlines()
+
+
+def platform_of(version: str) -> dict[str, str]:
+    image: dict[str, str] = spec("any", version)["spec"]["image"]["platform"]
+    return image
+
+
+def timeless(lines: list[str]) -> list[str]:
+    return [re.sub(r"\d\d:\d\d", "…", line) for line in lines]
+
+
+def test_each_row_of_the_waves_adds_up_and_one_that_does_not_begin_says_never() -> None:
+    specs = [
+        spec(f"s{number}", wave=number // 2, **({"suspend": True} if number == 1 else {}))
+        for number in range(5)
+    ]
+    lines = comment(*specs)
+    assert lines[2] == (
+        "**Incomplete: 4 of 5 scale sets are not upgraded by this change: 1 is suspended and 3 wait for others "
+        "that never finish.**"
+    )
+    (header,) = [number for number, line in enumerate(lines) if line.startswith("| Wave |")]
+    assert lines[header] == "| Wave | Begins | Ends | Scale sets | Instances | Begins with |"
+    assert timeless(lines[header + 2 : header + 5]) == [
+        "| 0 | … UTC | … UTC | 1 of 2 | 2 | s0 |",
+        "| 1 | never |  | 0 of 2 | 0 |  |",
+        "| 2 | never |  | 0 of 1 | 0 |  |",
     ]
 
 
-def test_waves_are_a_table() -> None:
-    sets = [scale_set(f"s{number}", capacity=2) for number in range(4)]
-    specs = [spec(f"s{number}", wave=number // 2) for number in range(4)]
-    found = report.plan(plan_of(World(fleet(*sets), of_all(maxChange="100%"), *specs)))
-    lines = markdown.plan(found).splitlines()
+def test_waves_are_a_table_that_names_the_pilots() -> None:
+    lines = comment(*(spec(f"s{number}", wave=number // 2) for number in range(4)))
     assert lines[0].startswith("**4 scale sets, 8 instances: ubuntu-24&#95;04-lts server ")
-    assert "; 2 waves; begins now, ends about 09:" in lines[0]
-    assert lines[2:4] == [
-        "| Wave | Begins | Ends | Scale sets | Instances | First |",
-        "| --- | --- | --- | --- | --- | --- |",
+    assert lines[2] == "All 4 scale sets reach the image."
+    assert timeless([line for line in lines if line.startswith(("| 0", "| 1"))]) == [
+        "| 0 | … UTC | … UTC | 2 of 2 | 4 | s0 (pilot) |",
+        "| 1 | … UTC | … UTC | 2 of 2 | 4 | s2 (pilot) |",
     ]
-    assert [re.sub(r"\d\d:\d\d", "…", line) for line in lines[4:6]] == [
-        "| 0 | … UTC | … UTC | 2 | 4 | s0 |",
-        "| 1 | … UTC | … UTC | 2 | 4 | s2 |",
+
+
+def test_a_comment_says_when_as_of_the_merge_and_what_the_times_assume() -> None:
+    when, loss = comment(*(spec(f"s{number}") for number in range(2)))[4:6]
+    found = re.fullmatch(
+        r"If merged now \(Mon 2026-01-05 (\d\d):(\d\d) UTC\), it begins at once and ends about (\d\d):(\d\d) UTC "
+        r"\((\d+)m\), assuming 3m for each batch\.<br>",
+        when,
+    )
+    assert found, when
+    begins, minute, ends, last, length = map(int, found.groups())
+    assert 60 * (ends - begins) + last - minute == length  # as a reader would check it
+    assert timeless([loss]) == [
+        "At worst, 1 of 2 (50%) unavailable in s0 at … UTC, and 2 of 4 (50%) in these 2 scale sets at … UTC."
     ]
+
+
+def test_blocks_name_their_effect_and_the_reason_last() -> None:
+    """Four scale sets wait in vain. The line names some of them, and a block all."""
+    lines = comment(
+        spec("auto"), spec("off", suspend=True), *(spec(f"w{n}", wave=1) for n in range(4)), auto="Automatic"
+    )
+    first = next(number for number, line in enumerate(lines) if line.startswith("**Blocks** "))
+    assert lines[first : first + 5] == [
+        "**Blocks** (what keeps scale sets from being upgraded; nothing is written to them):",
+        "",
+        "- auto is not upgraded: the upgrade mode is Automatic, so Azure would upgrade instances by itself as soon "
+        "as the model changes; set upgradePolicy.mode to Manual. It holds up 4 scale sets "
+        "(<code>NotManualMode</code>)",
+        "- off is not upgraded: <code>spec.suspend</code> is set. It holds up 4 scale sets (<code>Suspended</code>)",
+        "- 4 scale sets (w0, w1, w2, w3) never begin: waiting for auto (NotManualMode) and off (Suspended) "
+        "(<code>DependencyNotReady</code>)",
+    ]
+    assert "<details><summary>All 4 scale sets that never begin</summary>" in lines
+    assert "w0, w1, w2, w3" in lines
+
+
+def test_a_scale_set_of_a_group_that_differs_by_a_risk_says_so(one: dict[str, Any]) -> None:
+    found = many(one, 11, alike=True)
+    found["risks"] = [risk("something", "web-of-a-team-0004")]
+    text = markdown.plan(found)
+    assert re.search(r"0004 \d\d:\d\d UTC \(see Risks\), web-of-a-team-0005 \d\d:\d\d UTC,", text)

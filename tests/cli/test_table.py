@@ -5,23 +5,22 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from reconciler.cli import table
+from reconciler.cli import plan_text, table
 
 
 def row(name: str, up_to_date: int | None = 0, **changes: Any) -> dict[str, Any]:
     counts = None if up_to_date is None else {"upToDate": up_to_date, "total": 5}
     said = {"reason": "AwaitingPilot", "message": "web goes first", "step": None, "status": "Waiting"}
-    return {"name": name, "instances": counts, **said, **changes}
+    place = {"wave": 0, "changed": True, "forecast": None}
+    return {"name": name, "instances": counts, **said, **place, **changes}
 
 
 def lines(*rows: dict[str, Any], width: int = 80) -> list[str]:
     console = Console(width=width)
+    cells = plan_text.rows({"at": "2026-01-05T09:00:00+00:00", "scaleSets": rows, "risks": []})
     with console.capture() as captured:
-        console.print(table.plan(rows, width))
+        console.print(table.plan(plan_text.ROW_HEADER, cells, width))
     return [line.rstrip() for line in captured.get().splitlines()]
-
-
-STEP = {"kind": "PatchModel"}
 
 
 @pytest.mark.parametrize(
@@ -29,34 +28,34 @@ STEP = {"kind": "PatchModel"}
     [
         pytest.param(
             [row("a", 1), row("b", 4)],
-            ["a, b       -     5/10        AwaitingPilot: web goes first"],
+            ["0     a, b       5/10        AwaitingPilot: web goes first"],
             id="the same reason, and other counts",
         ),
         pytest.param(
             [row("a", 1), row("b", None)],
-            ["a, b       -     1/5         AwaitingPilot: web goes first"],
+            ["0     a, b       1/5         AwaitingPilot: web goes first"],
             id="one that was not counted",
         ),
         pytest.param(
             [row("a", None)],
-            ["a          -     -           AwaitingPilot: web goes first"],
+            ["0     a          -           AwaitingPilot: web goes first"],
             id="none counted",
         ),
         pytest.param(
             [row("a", 1), row("b", 4, message="api goes first")],
             [
-                "a          -     1/5         AwaitingPilot: web goes first",
-                "b          -     4/5         AwaitingPilot: api goes first",
+                "0     a          1/5         AwaitingPilot: web goes first",
+                "0     b          4/5         AwaitingPilot: api goes first",
             ],
             id="another reason",
         ),
         pytest.param(
-            [row("a", 1), row("b", 4, step=STEP)],
+            [row("a", 1, wave=1), row("b", 4)],
             [
-                "a          -           1/5         AwaitingPilot: web goes first",
-                "b          PatchModel  4/5         AwaitingPilot: web goes first",
+                "0     b          4/5         AwaitingPilot: web goes first",
+                "1     a          1/5         AwaitingPilot: web goes first",
             ],
-            id="another step",
+            id="another wave",
         ),
     ],
 )
@@ -69,7 +68,7 @@ def test_every_word_is_whole_in_every_window(width: int) -> None:
     message = "the upgrade mode is Automatic, so Azure would upgrade instances by itself; set it to Manual"
     names = ["checkout-api-007", "search-indexer-nightly-026", *(f"web-{number:03}" for number in range(20))]
     rows = [row(name, message=message) for name in names]
-    rows += [row(name, message="web goes first", step=STEP) for name in names[:2]]
+    rows += [row(name, message="web goes first", wave=1) for name in names[:2]]
     shown = lines(*rows, width=width)
     assert max(map(len, shown)) <= width
     words = {word for line in shown for word in line.split()}

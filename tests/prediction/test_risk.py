@@ -10,8 +10,8 @@ import pytest
 from reconciler.prediction.block import Block, Effect, blocks
 from reconciler.prediction.plan import Plan
 from reconciler.prediction.risk import Risk, risks
-from reconciler.rollout.reason import Reason
 from reconciler.rollout.pause import PAUSE, Pause, pause_text
+from reconciler.rollout.reason import Reason
 from reconciler.simulator import Slow
 from tests.prediction.plans import plan_of
 from tests.stories.world import (
@@ -88,7 +88,7 @@ def test_a_pause_is_the_first_risk_and_the_forecast_goes_on() -> None:
         pytest.param(
             [scale_set()],
             [spec(version="24.04.202612120")],
-            "the catalogue of westeurope has no such image",
+            "Canonical:ubuntu-24_04-lts:server:24.04.202612120 was not found",
             ("web",),
             id="an image that does not exist",
         ),
@@ -323,3 +323,21 @@ def test_a_plan_reads_each_scale_set_once_and_the_catalogue_once_for_each_image(
         "VirtualMachineImages_Get": 2,  # the new version and the old one
         "VirtualMachineScaleSetRollingUpgrades_GetLatest": 1,
     }
+
+
+def test_causes_come_first_and_name_all_that_they_hold_up() -> None:
+    """Through a wave, and through a dependency on what waits."""
+    sets = [scale_set(name, capacity=2, mode="Automatic" if name in "ax" else "Manual") for name in "abcdx"]
+    specs = [
+        spec("a"),
+        spec("b", suspend=True),
+        spec("c", wave=1),
+        spec("d", wave=1, dependsOn=["c"]),
+        spec("x", wave=2),
+    ]
+    found = blocks(plan_of(World(fleet(*sets), of_all(maxChange="100%"), *specs)))
+    assert [(each.effect, each.names, each.holds_up) for each in found] == [
+        (Effect.STOPS, ("a", "x"), ("c", "d")),
+        (Effect.SUSPENDS, ("b",), ("c", "d")),
+        (Effect.QUEUES, ("c", "d"), ()),
+    ]

@@ -82,7 +82,7 @@ PAGES = [
         (
             r"web +Reconciling .* ModelDrift: .*",
             r"web",
-            r"1 scale set without an upgrade: 1 UpToDate",
+            r"1 scale set is as declared",
         ),
     ),
     Page(

@@ -49,7 +49,9 @@ def act(*, fleet: FleetAccess, file: Path | None, faults: tuple[Fault, ...], see
 
 def _blocks(found: Mapping[str, Any], skipped: str) -> list[RenderableType]:
     """A rehearsal for a terminal: a headline, the halts, a timeline for each scale set, and a summary."""
-    shown = [*plan_blocks.overview(found), *plan_blocks.warnings(rehearsal_text.halts(found))]
+    shown = plan_blocks.overview(found)
+    if halts := plan_blocks.warnings(rehearsal_text.halts(found)):
+        shown += [Text(), *halts]
     groups = plan_blocks.groups(found)
     for each in groups:
         is_detailed = len(each.names) == 1 and len(groups) <= plan_blocks.MOST_BLOCKS

@@ -205,6 +205,21 @@ def moment(at: str, observed_at: str) -> str:
     return f"{_rounded(at):%H:%M} UTC" if is_same_day else date(at)
 
 
+def moments(every: Sequence[str], observed_at: str) -> list[str]:
+    """Times in order. A date that the time before has, and the zone of all but the last, are left out.
+
+    >>> moments(["2026-01-10T02:00:00+00:00", "2026-01-10T02:30:00+00:00"], "2026-01-05T09:00:00+00:00")
+    ['Sat 2026-01-10 02:00', '02:30 UTC']
+    """
+    texts = [moment(each, observed_at) for each in every]
+    dates = ["", *(text[: -len("02:00 UTC")] for text in texts)]
+    shown = [
+        text[len(date) :] if date == before else text
+        for before, date, text in zip(dates, dates[1:], texts, strict=False)
+    ]
+    return [*(text.removesuffix(" UTC") for text in shown[:-1]), *shown[-1:]]
+
+
 def date(at: str) -> str:
     """A time with its date, rounded up to whole minutes.
 

@@ -85,8 +85,9 @@ def _evidence(plan: Json) -> str:
     """What counts as a failure of the image."""
     lengths = sorted({each.row["forecast"]["healthTimeoutSeconds"] for each in plan_group.alone(plan)})
     shown = [format_duration(timedelta(seconds=each)) for each in (lengths[0], lengths[-1])]
+    where, there = (" in a scale set", " there") if plan["summary"]["total"] > 1 else ("", "")
     return (
-        "The image has failed in a scale set once upgraded instances there are not healthy after "
+        f"The image has failed{where} once upgraded instances{there} are not healthy after "
         f"{' to '.join(dict.fromkeys(shown))} (`health.timeout`) while the others are."
     )
 

@@ -76,9 +76,8 @@ def times(group: Group, observed_at: str) -> str:
 
 
 def _period(start: str, end: str, observed_at: str) -> str:
-    first, last = (forecast.moment(each, observed_at) for each in (start, end))
-    is_short = len(first) == len(last) == len("00:00 UTC")
-    return f"{first.removesuffix(' UTC') if is_short else first} to {last} ({forecast.between(start, end)})"
+    first, last = forecast.moments([start, end], observed_at)
+    return f"{first} to {last} ({forecast.between(start, end)})"
 
 
 def batches(group: Group, plan: Json) -> str:
@@ -165,7 +164,7 @@ def details(group: Group, observed_at: str) -> list[str]:
     sentences = ["; ".join(waits(group, observed_at))]
     starts = [each["at"] for each in group.row["forecast"]["batches"]]
     if len(group.names) == 1 and starts:
-        shown = [forecast.moment(each, observed_at) for each in starts]
+        shown = forecast.moments(starts, observed_at)
         if len(shown) > _MOST_BATCHES:
             shown = [*shown[: _MOST_BATCHES - 1], "…", shown[-1]]
         sentences.append(

@@ -49,13 +49,13 @@ def verdict(plan: Json) -> str:
         blocked = blocked_names(plan)
         rolling = {row["name"] for row in plan["scaleSets"] if row["changed"] and row["forecast"]}
         size = f"{len(blocked):,} of {_scale_sets(len(blocked | rolling))}"
-        verb = "is" if len(blocked) == 1 else "are"
-        text = f"{size} {verb} not upgraded{' by this change' if plan['base'] else ''}"
+        verb = "does" if len(blocked) == 1 else "do"
+        text = f"{size} {verb} not reach the image{' with this change' if plan['base'] else ''}"
         return f"{paused}{'Incomplete: ' if rolling else ''}{text}: {one_of(parts, last='and')}."
     if not summary["rollingOut"]:
         return paused.strip()
     if summary["rollingOut"] == 1:
-        return f"{paused}It reaches the image."
+        return f"{paused}The scale set reaches the image."
     return f"{paused}All {_scale_sets(summary['rollingOut'])} reach the image."
 
 
@@ -92,7 +92,7 @@ def _when(plan: Json) -> str:
     begin = "at once" if is_now else f"on {forecast.moment(begins, at)}"
     if summary.get("paused"):
         begin = "once it is resumed"
-    return f"{opening}, it begins {begin} and {_end(summary, at)}{_assuming(plan)}."
+    return f"{opening}, it begins {begin} and {_end(plan)}{_assuming(plan)}."
 
 
 def _assuming(plan: Json) -> str:
@@ -316,13 +316,20 @@ def _series(before: str, after: str) -> str:
     return f"{one[1]} {one[2]} "
 
 
-def _end(summary: Json, at: str) -> str:
+def _end(plan: Json) -> str:
+    summary, at = plan["summary"], plan["at"]
     if summary["unfinishedAt"]:
         return f"does not end by {forecast.moment(summary['unfinishedAt'], at)}"
     if not summary["ends"]:
-        return "does not complete"
+        return f"does not complete{_last_batch(plan)}"
     length = forecast.between(summary["begins"], summary["ends"])
-    return f"ends about {forecast.moment(summary['ends'], at)} ({length})"
+    verb = "gets no further after" if blocked_names(plan) else "ends about"
+    return f"{verb} {forecast.moment(summary['ends'], at)} ({length})"
+
+
+def _last_batch(plan: Json) -> str:
+    starts = [each["at"] for group in plan_group.alone(plan) for each in group.row["forecast"]["batches"]]
+    return f": its last batch begins about {forecast.moment(max(starts), plan['at'])}" if starts else ""
 
 
 def named_line(message: str, names: Sequence[str]) -> str:

@@ -197,7 +197,10 @@ def test_a_comment_says_first_what_the_change_does_not_upgrade() -> None:
     first, _, verdict, *_ = markdown.plan(shown).splitlines()
     assert first.startswith("**1 of 2 scale sets, 5 instances: ")
     assert first.endswith(f" → {NEW}**")
-    assert verdict == "**Incomplete: 1 of 2 scale sets is not upgraded by this change: 1 does not begin.**"
+    assert (
+        verdict
+        == "**Incomplete: 1 of 2 scale sets does not reach the image with this change: 1 does not begin.**"
+    )
 
 
 @pytest.mark.parametrize(
@@ -226,8 +229,8 @@ def test_a_comment_says_how_many_failures_stop_an_image_if_there_may_be(
 
 def test_one_scale_set_has_no_others_that_a_failure_would_stop(one: dict[str, Any]) -> None:
     assert (
-        "**If the image fails:** 4 instances of web take it first. The image has failed in a scale set once upgraded "
-        "instances there are not healthy after 10m (<code>health.timeout</code>) while the others are. From then "
+        "**If the image fails:** 4 instances of web take it first. The image has failed once upgraded "
+        "instances are not healthy after 10m (<code>health.timeout</code>) while the others are. From then "
         "on no further serving instance is upgraded. The upgraded instances keep the image "
         in markdown.plan(one)
     )
@@ -254,13 +257,10 @@ def timeless(lines: list[str]) -> list[str]:
 
 
 def test_each_row_of_the_waves_adds_up_and_one_that_does_not_begin_says_never() -> None:
-    specs = [
-        spec(f"s{number}", wave=number // 2, **({"suspend": True} if number == 1 else {}))
-        for number in range(5)
-    ]
+    specs = [spec(f"s{number}", wave=number // 2, suspend=number == 1) for number in range(5)]
     lines = comment(*specs)
     assert lines[2] == (
-        "**Incomplete: 4 of 5 scale sets are not upgraded by this change: 1 is suspended and 3 wait for others "
+        "**Incomplete: 4 of 5 scale sets do not reach the image with this change: 1 is suspended and 3 wait for others "
         "that never finish.**"
     )
     (header,) = [number for number, line in enumerate(lines) if line.startswith("| Wave |")]

@@ -124,8 +124,8 @@ def test_a_selector_limits_what_is_shown(fleet: Azure, tmp_path: Path) -> None:
                     "1 scale set is as declared",
                     "",
                     f"2 scale sets, 9 instances: continue to {NEW} (1), ubuntu-24_04-lts server {OLD} → {NEW} (1)",
-                    "Incomplete: 1 of 3 scale sets is not upgraded: 1 does not begin.",
-                    "As of …, it begins at once and ends about … (…), assuming 3m for each batch.",
+                    "Incomplete: 1 of 3 scale sets does not reach the image: 1 does not begin.",
+                    "As of …, it begins at once and gets no further after … (…), assuming 3m for each batch.",
                     "At worst, 1 of 5 (20%) unavailable in api at …, and 2 of 10 (20%) in these 2 scale sets at ….",
                 ],
                 err=[],
@@ -148,7 +148,7 @@ def test_a_selector_limits_what_is_shown(fleet: Azure, tmp_path: Path) -> None:
                     "1 scale set is as declared",
                     "",
                     "no scale set rolls out",
-                    "1 of 1 scale set is not upgraded: 1 does not begin.",
+                    "1 of 1 scale set does not reach the image: 1 does not begin.",
                 ],
                 err=[],
             ),
@@ -249,9 +249,9 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
     assert timeless(done.out) == [
         f"**1 scale set, 4 instances: continue to {NEW}**",
         "",
-        "**Incomplete: 1 of 2 scale sets is not upgraded: 1 does not begin.**",
+        "**Incomplete: 1 of 2 scale sets does not reach the image: 1 does not begin.**",
         "",
-        "As of …, it begins at once and ends about … (…), assuming 3m for each batch.<br>",
+        "As of …, it begins at once and gets no further after … (…), assuming 3m for each batch.<br>",
         "At worst, 1 of 5 (20%) unavailable in api at ….",
         "",
         "**Blocks** (what keeps scale sets from being upgraded; nothing is written to them):",
@@ -346,7 +346,7 @@ def test_an_azure_that_does_not_respond_ends_a_plan(fleet: Azure, tmp_path: Path
     (error,) = done.err
     assert error.startswith(f"error: subscription {SUBSCRIPTION}: ")
     assert "Connection refused" in error
-    assert done.out[-1] == "1 of 1 scale set is not upgraded: 1 does not begin."
+    assert done.out[-1] == "1 of 1 scale set does not reach the image: 1 does not begin."
 
 
 ASKED = ("/ok", "/api/v1/query?query=errors%20%3C%205")

@@ -82,7 +82,7 @@ def test_a_rehearsal_that_halts_says_why_and_what_to_do() -> None:
     assert (done.code, done.err) == (1, [])
     shown = timeless(done.out)
     assert shown[1:5] == [
-        "As of …, it begins at once and does not complete.",
+        "As of …, it begins at once and does not complete: its last batch begins about ….",
         "At worst, 1 of 2 (50%) unavailable in web at ….",
         "",
         f"! web: {HALT}; next step: {Reason.HEALTH_CHECK_FAILED.meaning.remedy}",

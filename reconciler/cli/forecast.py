@@ -201,8 +201,8 @@ def moment(at: str, observed_at: str) -> str:
     >>> moment("2026-01-10T02:00:00+00:00", "2026-01-05T09:00:00+00:00")
     'Sat 2026-01-10 02:00 UTC'
     """
-    is_same_day = _rounded(at).date() == _at(observed_at).date()
-    return f"{_rounded(at):%H:%M} UTC" if is_same_day else date(at)
+    is_same_day = _to_minute(at).date() == _at(observed_at).date()
+    return f"{_to_minute(at):%H:%M} UTC" if is_same_day else date(at)
 
 
 def moments(every: Sequence[str], observed_at: str) -> list[str]:
@@ -226,7 +226,7 @@ def date(at: str) -> str:
     >>> date("2026-01-05T09:40:20+00:00")
     'Mon 2026-01-05 09:41 UTC'
     """
-    return f"{_rounded(at):%a %Y-%m-%d %H:%M} UTC"
+    return f"{_to_minute(at):%a %Y-%m-%d %H:%M} UTC"
 
 
 def between(begins: str, ends: str) -> str:
@@ -235,10 +235,10 @@ def between(begins: str, ends: str) -> str:
     >>> between("2026-01-05T09:40:50+00:00", "2026-01-05T10:51:10+00:00")
     '1h11m'
     """
-    return _about(_rounded(ends) - _rounded(begins))
+    return _about(_to_minute(ends) - _to_minute(begins))
 
 
-def _rounded(at: str) -> datetime:
+def _to_minute(at: str) -> datetime:
     return (_at(at) + timedelta(seconds=59)).replace(second=0, microsecond=0)
 
 

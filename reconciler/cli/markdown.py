@@ -35,8 +35,8 @@ def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -
         _waves(shown),
         _blocks(shown),
         _risks(shown, warnings),
-        _titled("If the image fails", plan_failure.on_failure(shown)),
-        _titled("To stop it", plan_failure.how_to_stop(shown)),
+        _paragraph("If the image fails", plan_failure.on_failure(shown)),
+        _paragraph("To stop it", plan_failure.how_to_stop(shown)),
         *_rehearsal_section(shown),
         _notes(plan_text.base(shown), plan_text.others(shown), *notes),
     )
@@ -68,7 +68,7 @@ def _lines(*sentences: str) -> str:
     return "<br>\n".join(literal(each) for each in sentences if each)
 
 
-def _titled(title: str, text: str) -> str:
+def _paragraph(title: str, text: str) -> str:
     return f"**{title}:** {literal(text)}" if text else ""
 
 

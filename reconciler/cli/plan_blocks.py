@@ -23,8 +23,8 @@ def plan(found: Json, notes: Sequence[str]) -> list[RenderableType]:
         [table.plan(plan_text.ROW_HEADER, rows, wide_console().width)] if rows else [],
         warnings(plan_text.blocks(found), "Blocks:"),
         warnings(plan_text.risks(found), "Risks:"),
-        _titled("If the image fails", plan_failure.on_failure(found)),
-        _titled("To stop it", plan_failure.how_to_stop(found)),
+        _paragraph("If the image fails", plan_failure.on_failure(found)),
+        _paragraph("To stop it", plan_failure.how_to_stop(found)),
         rehearsal(found),
         [Text(last, "dim")] if last else [],
         [table.grid(plan_text.WAVE_HEADER, waves)] if waves else [],
@@ -34,7 +34,7 @@ def plan(found: Json, notes: Sequence[str]) -> list[RenderableType]:
     return shown[1:]
 
 
-def _titled(title: str, text: str) -> list[RenderableType]:
+def _paragraph(title: str, text: str) -> list[RenderableType]:
     return [Text.assemble((f"{title}: ", "bold"), text)] if text else []
 
 

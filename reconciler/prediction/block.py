@@ -57,7 +57,7 @@ def _blocks(plan: Plan) -> Iterator[Block]:
     for (effect, reason), group in group_by(blocked, lambda each: (each[1][0], each[1][1].reason)).items():
         states = [state for state, _ in group]
         if effect is Effect.QUEUES:
-            yield Block(effect, _awaited(plan, group, waiting), _names(states), reason)
+            yield Block(effect, _cause_of_wait(plan, group, waiting), _names(states), reason)
             continue
         messages = {state.desired.name: _message(outcome) for state, (_, outcome) in group}
         for message, names in in_common(messages, reason.meaning.cause).items():
@@ -91,7 +91,7 @@ def _message(outcome: Outcome) -> str:
     return outcome.reason.meaning.cause if outcome.status is Status.SUSPENDED else outcome.message
 
 
-def _awaited(
+def _cause_of_wait(
     plan: Plan, group: Sequence[tuple[ScaleSetState, tuple[Effect, Outcome]]], waiting: "_Waiting"
 ) -> str:
     """What scale sets wait for: the first links of a chain of dependencies, or else what one of them says."""

@@ -36,7 +36,7 @@ PAGES = [
         (
             r"shop/web: specs/web\.yaml declares Canonical:ubuntu-24_04-lts:server:24\.04\.202601010",
             r"web +Ready +\S+ +10/10 +●●●●● .*UpToDate: all 10 instances run 24\.04\.202601010",
-            r"web: 10 instances in 5 batches, .*",
+            r"0 +web .*; 10 instances in 5 batches of 2, .*",
             r"web +Ready +\S+ +10/10 +●●●●● .*UpToDate: all 10 instances run 24\.04\.202602020",
             r"web: Ready",
         ),
@@ -45,7 +45,7 @@ PAGES = [
         "docs/how-to/rehearse.md",
         (
             r"shop/web: specs/web\.yaml declares .*:24\.04\.202601010",
-            r"web: 9 instances in .*",
+            r".*web.*; 9 instances in .*",
             r"web +Reconciling +\S+ +[1-3]/9 +◐○○ .*WaitingForInstances: waiting for .* unhealthy\) in zone 1 .*",
             r"web +Ready +\S+ +9/9 +●●● .*UpToDate: all 9 instances run 24\.04\.202603030",
         ),

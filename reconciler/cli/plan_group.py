@@ -93,9 +93,18 @@ def batches(group: Group, plan: Json) -> str:
     elif found["endsWith"] != "UpToDate":
         parts.append(f"then {found['endsWith']}")
     is_late = found["assumedBatchSeconds"] > found["healthTimeoutSeconds"]
-    if is_late or found["isMeasured"] or len(batch_seconds(plan)) > 1:
+    if is_late or found["isMeasured"] or _differs(found, plan):
         parts.append(forecast.batch_time(found))
     return "; ".join(parts)
+
+
+def _differs(found: Json, plan: Json) -> bool:
+    """Whether another forecast of the change assumes another duration of a batch."""
+    return any(
+        row["forecast"]["assumedBatchSeconds"] != found["assumedBatchSeconds"]
+        for row in plan["scaleSets"]
+        if row["changed"] and row["forecast"]
+    )
 
 
 def batch_seconds(plan: Json) -> list[int]:

@@ -1,4 +1,6 @@
-"""What the daemon does for a person on its page. The command line performs the same acts itself.
+"""What the daemon does on behalf of a person who uses its page.
+
+The command line performs the same acts itself.
 
 The daemon acts with its own identity, within its own request budget, and only while it leads. The tags record
 the name of the person.

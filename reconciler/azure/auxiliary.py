@@ -14,7 +14,7 @@ from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.pipeline import PipelineRequest
 from azure.mgmt.core.policies import AuxiliaryAuthenticationPolicy
 
-from reconciler.azure.failure import AzureFailure, Refused, Unreachable
+from reconciler.azure.failure import AzureFailure, NoToken, Refused
 from reconciler.azure.token import claims, obtain
 
 # The option of a request that carries the tokens.
@@ -35,7 +35,7 @@ class TenantCredential:
         except (
             AzureFailure
         ) as error:  # a refusal is temporary too: it ends once the tenant knows the application
-            raise Unreachable(f"auxiliary tenant {self._tenant} issued no token: {error}") from error
+            raise NoToken(f"auxiliary tenant {self._tenant} issued no token: {error}") from error
         owner = str(claims(token.token).get("tid") or self._tenant)
         if owner.casefold() != self._tenant.casefold():
             raise Refused(

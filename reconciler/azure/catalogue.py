@@ -298,9 +298,9 @@ def _replication(image: Image, properties: Json, location: str) -> Availability:
 
 
 def _is_offered(properties: Json, location: str) -> bool:
-    """Whether latest can stand for this version in this region.
+    """Whether `latest` can resolve to this version in this region.
 
-    A version can be excluded from latest in some regions only.
+    A version can be excluded from `latest` in some regions only.
     """
     return any(
         region(str(each["name"])) == location and not each.get("excludeFromLatest")

@@ -6,7 +6,8 @@
      ├── TooManyRequests   throttled: retry at the time that Azure names
      ├── NotLeading        another replica may act soon, so nothing was sent
      └── Unreachable       no response: retry with backoff
-          └── MalformedResponse   a response that cannot be read
+          ├── MalformedResponse   a response that cannot be read
+          └── NoToken             no token, so nothing was sent
 
 Failures are classified by status first and by Azure's code second: throttling and permanent denial share the
 code "OperationNotAllowed", and a failed precondition is visible only in the status.
@@ -75,9 +76,13 @@ class Unreachable(AzureFailure):
 
 
 class MalformedResponse(Unreachable):
-    """A response that is not JSON, lacks a mandatory field, or has a field of another type."""
+    """A response that is not JSON, lacks a mandatory field, or has a field of the wrong type."""
 
     reason = Reason.MALFORMED_RESPONSE
+
+
+class NoToken(Unreachable):
+    """No token was issued, so nothing was sent. A later request may get one."""
 
 
 # A permanent 404, about a resource that the request names: "The gallery image ...", "The Resource
@@ -118,7 +123,7 @@ def failure(error: AzureError) -> AzureFailure:
     message = _line(error)
     if isinstance(error, ClientAuthenticationError) and error.response is None:
         attempts = _attempts(str(error.message or error))
-        return Unreachable(ellipsize(f"{_NO_IDENTITY}{attempts}", _LONGEST))
+        return NoToken(ellipsize(f"{_NO_IDENTITY}{attempts}", _LONGEST))
     if isinstance(error, ServiceRequestError):
         return Unreachable(f"Azure could not be reached ({message})")
     if not isinstance(error, HttpResponseError) or error.response is None:

@@ -1,6 +1,6 @@
 """Reads typed fields of a JSON object from Azure. Pure.
 
-A field that is absent or null has the default of its type. A field of another type makes the response
+A field that is absent or null has the default of its type. A field of the wrong type makes the response
 malformed, because a guess at its meaning could be wrong.
 """
 
@@ -66,7 +66,7 @@ def object_from(value: object, what: str) -> Json:
 
 
 def required_in(body: Json, key: str) -> Json:
-    """A mandatory object. Raises MalformedResponse if it is absent or of another type."""
+    """A mandatory object. Raises MalformedResponse if it is absent or of the wrong type."""
     if body.get(key) is None:
         raise MalformedResponse(f"Azure sent {text_in(body, 'name') or 'a resource'} without its {key}")
     return mapping_in(body, key)

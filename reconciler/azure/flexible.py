@@ -55,7 +55,8 @@ def _keys(resource: Json) -> list[str]:
 
 
 def _was_attached(machine: Json, scale_set: str, image: Image | None) -> bool:
-    """Whether this virtual machine was attached manually, so that its image does not come from the model.
+    """Whether this virtual machine was attached manually, in which case its image does not come from the
+    model.
 
     A virtual machine that Azure creates for a scale set is named after the scale set, with "_" and eight
     hexadecimal digits. Azure creates it from an image. A scale set can change neither the kind nor the

@@ -11,7 +11,7 @@ from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import AzureError
 from azure.identity import DefaultAzureCredential
 
-from reconciler.azure.failure import Refused, Unreachable, failure
+from reconciler.azure.failure import NoToken, Refused, failure
 from reconciler.rollout.wording import quote_error
 
 # By default, the library waits five minutes for a connection, and tries four times. Behind a firewall that
@@ -50,7 +50,7 @@ def obtain(credential: TokenCredential, *scopes: str, tenant: str | None = None)
         OSError,
         ValueError,
     ) as error:  # for example a missing CA bundle, or a missing certificate of the identity
-        raise Unreachable(f"no token could be obtained ({error})") from error
+        raise NoToken(f"no token could be obtained ({error})") from error
 
 
 def claims(token: str) -> Mapping[str, Any]:

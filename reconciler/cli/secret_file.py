@@ -9,7 +9,7 @@ _log = logging.getLogger("reconciler")
 
 
 class SecretFile:
-    """The file of --webhook-secret-file. Raises UsageError if it contains no secret at the start."""
+    """The file named by --webhook-secret-file. Raises UsageError if it contains no secret at startup."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

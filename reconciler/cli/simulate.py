@@ -55,7 +55,8 @@ def simulate(**given: Any) -> None:
     FLEET is a YAML file. COMMAND starts once the fleet is served, with environment variables that direct
     clients to the simulated Azure. When COMMAND ends, the simulation ends with its exit code. Without
     COMMAND, the variables are printed, and you can paste them into another shell. To write them to a file,
-    use --env-file: a redirected file would exist, still empty, before the fleet is served.
+    use --env-file: with shell redirection, the file would already exist, but empty, before the fleet is
+    served.
     """
     from reconciler.cli.acts.simulate import act
 

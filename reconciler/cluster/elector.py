@@ -202,7 +202,7 @@ class Elector:
                 return
 
     def _say(self, failure: Exception | None, more: str = "") -> None:
-        """Log a failure once when it begins or becomes another kind, and once when it ends.
+        """Log a failure once when it begins or changes its kind, and once when it ends.
 
         Only the kind counts, because the messages of a broken connection differ from one call to the next.
         """

@@ -15,7 +15,7 @@ from reconciler.cluster.failure import Changed, Denied, LeaseFailure, NotThere, 
 from reconciler.cluster.lease import Lease, json_of, lease_of
 from reconciler.spec.wording import ellipsize
 
-# As plain JSON: the typed model fails on a field of another type.
+# As plain JSON: the typed model fails on a field of the wrong type.
 _LEASE = create_namespaced_resource("coordination.k8s.io", "v1", "Lease", "leases")
 _LONGEST = 300  # characters of a message of Kubernetes
 

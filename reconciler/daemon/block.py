@@ -95,7 +95,7 @@ class Block(Generic[V]):
         return part.value(index % self._span)
 
     def with_value(self, index: int, value: V) -> "Block[V]":
-        """A block with another value at this index."""
+        """A block with a different value at this index."""
         number, rest = divmod(index, self._span)
         part = value if self._span == 1 else self._parts[number].with_value(rest, value)
         return Block((*self._parts[:number], part, *self._parts[number + 1 :]), self._span)

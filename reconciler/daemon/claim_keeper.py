@@ -22,7 +22,7 @@ LOST = f"the claim is gone from the tag {CLAIM}, so a daemon may act; run the co
 
 
 class NotClaimed(Exception):
-    """Why the scale set could not be claimed, or no longer is."""
+    """Why the scale set could not be claimed, or is no longer claimed."""
 
 
 class ClaimKeeper:

@@ -3,7 +3,15 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.azure.failure import AzureFailure, Conflict, NotLeading, Refused, TooManyRequests
+from reconciler.azure.failure import (
+    AzureFailure,
+    Conflict,
+    NotLeading,
+    NoToken,
+    Refused,
+    TooManyRequests,
+    Unreachable,
+)
 from reconciler.daemon.settings import Settings
 from reconciler.rollout.counts import InstanceCounts
 from reconciler.rollout.decision import Decision
@@ -129,15 +137,14 @@ def outcome_of_failure(
     settings: Settings,
     *,
     at: datetime,
-    doing: str = "",
+    step: str = "",
 ) -> Outcome:
-    """The outcome of a failed call. `doing` describes the step that failed, or is "" if none did.
+    """The outcome of a failed call. `step` describes the step that failed, or is "" if none did.
 
     The scale set is requeued, because the next sweep may fail too. Conflicts and writes that were not sent
     are retried after seconds, and refusals after minutes, each with exponential backoff.
     """
-    when = "before" if isinstance(failure, NotLeading) else "while"
-    message = f"{when} {doing}, {failure}" if doing else str(failure)
+    message = _step_failure(step, failure) if step else str(failure)
     wait = wait_after(before.wait, failure.reason, at, is_repeated=False) or Wait(failure.reason, at)
     match failure:
         case TooManyRequests(retry_after=requested):
@@ -150,6 +157,13 @@ def outcome_of_failure(
             after = wait.backoff(settings.sweep)
     status = status_after(failure.reason, wait)
     return Outcome(name, commit, at, failure.reason, message, status, requeue_after=after, wait=wait)
+
+
+def _step_failure(step: str, failure: AzureFailure) -> str:
+    # An unreachable Azure may have taken the step.
+    if isinstance(failure, Unreachable) and not isinstance(failure, NoToken):
+        return f"tried to {step}, but {failure}"
+    return f"could not {step}: {failure}"
 
 
 def outcome_of_bug(name: str, commit: str, at: datetime, error: Exception) -> Outcome:

@@ -404,7 +404,7 @@ class Reconciler:
     ) -> ReconcileEnded:
         desired, commit, attempt = state.desired, state.commit, state.progress.attempt
         decision: Decision | None = None
-        doing = ""
+        step = ""
         taken: Step | None = None
         tag_write: TagWrite | None = None
         try:
@@ -418,7 +418,7 @@ class Reconciler:
             if act and (decision.step or decision.to_persist):
                 decision = self._decision_before_write(state, decision, term)
             if act and decision.step:
-                sent, doing = self._now(), describe_step(decision.step, _model_image(observed))
+                sent, step = self._now(), describe_step(decision.step, _model_image(observed))
                 operation = self._azure.take(desired.target, decision.step, term=term)
                 taken = decision.step
                 attempt = attempt.then(taken, sent, operation) if attempt else Attempt(taken, sent, operation)
@@ -433,7 +433,7 @@ class Reconciler:
                 outcome = outcome_of(desired, commit, held, state.progress, self._settings, at=self._now())
                 return _reconcile_ended(state, outcome, attempt)
             outcome = outcome_of_failure(
-                desired.name, commit, failure, state.progress, self._settings, at=self._now(), doing=doing
+                desired.name, commit, failure, state.progress, self._settings, at=self._now(), step=step
             )
             return replace(
                 _reconcile_ended(state, outcome, attempt),

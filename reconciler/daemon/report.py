@@ -314,7 +314,7 @@ def forecast(expected: Forecast | None, desired: ScaleSet) -> Json | None:
 
 
 def _wait(wait: Wait | None) -> Json | None:
-    """When the wait for the current condition began, and how often the condition was checked."""
+    """When the wait for the current condition began, and how many times the condition was checked."""
     return None if wait is None else {"since": _moment(wait.since), "tries": wait.tries}
 
 

@@ -50,8 +50,8 @@ class Place:
 class Fact:
     """One fact about the place, and where its value comes from.
 
-    templates: texts with placeholders for environment variables. The value is the first text whose variables
-        are all set.
+    templates: strings with placeholders for environment variables. The value is the first string whose
+        variables are all set.
     fix: what to do if no template applies, as an alternative to setting the option.
     pattern: what a value must look like. `form` describes the pattern in words.
     """

@@ -44,7 +44,7 @@ class Row:
     """One row of the table.
 
     pattern: what the message must contain. An empty pattern matches any message.
-    cause, fix: texts that can contain {forge}, {unauthorized_fix} and {forbidden_fix}.
+    cause, fix: strings that can contain {forge}, {unauthorized_fix} and {forbidden_fix}.
     """
 
     name: str

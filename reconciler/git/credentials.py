@@ -36,7 +36,7 @@ class CredentialsMissing(Exception):
 class Access:
     """The credentials for one git call, as configuration and environment variables.
 
-    `secrets` are the texts to hide in messages from git.
+    `secrets` are the strings to redact in git's messages.
     """
 
     config: tuple[tuple[str, str], ...] = field(default=(), repr=False)

@@ -323,7 +323,7 @@ def _sizes(git: Git, objects: Sequence[str]) -> dict[str, int]:
 def _contents(git: Git, files: Sequence[tuple[str, int]]) -> dict[str, bytes]:
     """The contents of the files with these ids and sizes, by id, from one git call.
 
-    Raises Corrupt if a file is missing or has another size.
+    Raises Corrupt if a file is missing or its size differs.
     """
     if not files:
         return {}

@@ -52,7 +52,7 @@ def without_failure(context: Context, done: Decision) -> Decision:
 def failed_state(context: Context) -> PersistedState:
     """The state to persist once the image has failed.
 
-    If another writer set the model to the image, the rollout counts as begun now.
+    If another writer set the model to the image, the rollout is treated as having begun now.
     """
     persisted, image = context.model.persisted, context.image
     is_known = persisted.began is not None and persisted.began.image.is_of(image)

@@ -161,7 +161,7 @@ def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decis
     image, persisted = observed.model.image, observed.model.persisted
     if image is None or not _is_unproven(context, image, persisted.failed):
         return replace(held, counts=context.counts)
-    message = f"{held.message}; new instances get {short(image)} (not proven here)"
+    message = f"{held.message}; new instances get {short(image)} (not proven in this scale set)"
     return replace(held, message=message, counts=context.counts)
 
 

@@ -197,8 +197,11 @@ def unmet_expectation(
     if isinstance(step, PatchModel) and (contest := _contest(attempt, step, observed)):
         return contest
     unlike = [each for each in named if each.provisioning != "succeeded"]
-    unseen = f"{_description(attempt, unlike)} has had no effect yet{_kept_image(attempt, observed)}"
-    return Decision(Reason.NO_EFFECT, f"{unseen}; {_next_try(attempt, observed.at)}", counts=counts)
+    unseen = f"{_description(attempt, unlike)} has had no effect yet"
+    kept = _kept_image(attempt, observed)
+    retry = "otherwise the next retry is" if kept else "retrying"
+    next_try = _next_try(attempt, observed.at, retry)
+    return Decision(Reason.NO_EFFECT, f"{unseen}{kept}; {next_try}", counts=counts)
 
 
 def _may_repeat(step: Step, attempt: Attempt, observed: Observed) -> bool:
@@ -211,10 +214,10 @@ def _may_repeat(step: Step, attempt: Attempt, observed: Observed) -> bool:
     return not isinstance(step, Upgrade) or step != attempt.step or attempt.tries < MOST_TRIES
 
 
-def _next_try(attempt: Attempt, at: datetime) -> str:
+def _next_try(attempt: Attempt, at: datetime, retry: str = "retrying") -> str:
     when = attempt.at + retry_delay(attempt.tries)
     if at < when:
-        return f"retrying after {time_of_day(when)}"
+        return f"{retry} after {time_of_day(when)}"
     return f"not retried after {attempt.tries} tries; change the spec, or run `reconciler retry`"
 
 
@@ -262,13 +265,13 @@ def _kept_image(attempt: Attempt, observed: Observed) -> str:
     if image is None or not is_fresh or not is_kept or not _has_succeeded(attempt, observed):
         return ""
     names, is_one = list_names(each.name for each in kept), len(kept) == 1
-    runs, it = ("still runs", "it") if is_one else ("still run", "them")
+    runs, these = ("still runs", "this instance") if is_one else ("still run", "these instances")
     said = "the upgrade succeeded" if kept[0].latest_model is None else "they have the latest model"
     if is_one and kept[0].latest_model:
         said = "it has the latest model"
     return (
         f", although Azure reports that {said}; {names} {runs} {short(image)}, and another upgrade will "
-        f"probably not help: reimage or replace {it}"
+        f"probably not help, so reimage or replace {these}"
     )
 
 

@@ -13,6 +13,11 @@ _PROBING = timedelta(minutes=1)
 # the agent reports them only after the boot.
 _STARTING = timedelta(minutes=5)
 
+# Problems whose words form a clause. `describe` words them differently for several instances.
+POWER_UNKNOWN = "power state unknown"
+HEALTH_UNKNOWN = "health unknown"
+HEALTH_MISSING = "no health reported yet"
+
 _AT_WORK = frozenset({"creating", "updating", "deleting", "migrating"})
 # Azure does not always report the power state of a serving instance, and for some instances never does.
 _UNSURE = frozenset({"", "unknown"})
@@ -128,7 +133,7 @@ def describe_problem(instance: Instance) -> str:
     if instance.provisioning != "succeeded":
         return f"{instance.provisioning} with {instance.error}" if instance.error else instance.provisioning
     if not is_power_known(instance) and not instance.health:
-        return "power state unknown"
+        return POWER_UNKNOWN
     if is_power_known(instance) and instance.power != "running":
         return instance.power
-    return "health unknown" if instance.health == "unknown" else instance.health or "no health reported yet"
+    return HEALTH_UNKNOWN if instance.health == "unknown" else instance.health or HEALTH_MISSING

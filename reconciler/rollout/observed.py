@@ -140,7 +140,7 @@ class Instance:
     skips_upgrade: bool = False  # whether upgrades are to skip it, reported by its application
     health_since: datetime | None = None  # when its health last changed, by Azure's time
     state_since: datetime | None = None  # when it became healthy or unhealthy, if after `since`: see `age`
-    relapses: int = 0  # how often it became unhealthy since `since`, as far as known: see `age`
+    relapses: int = 0  # how many times it became unhealthy since `since`, as far as known: see `age`
 
     def runs(self, image: Image) -> bool:
         """Whether Azure reports that the instance runs this image."""

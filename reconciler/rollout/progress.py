@@ -35,7 +35,7 @@ class Progress:
     wait: Wait | None = None  # what the last observations waited for without success
     taken: frozenset[str] = frozenset()  # ids upgraded since the rollout began
     not_serving: frozenset[str] = frozenset()  # ids that did not serve then, or when first upgraded
-    relapses: int = 0  # how often fewer were healthy than `most_healthy`, since the last step
+    relapses: int = 0  # how many times fewer were healthy than `most_healthy`, since the last step
     most_healthy: int = 0
     seen_at: datetime | None = None  # when the instances were last counted
     time_on_hold: timedelta = (

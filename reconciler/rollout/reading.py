@@ -53,8 +53,8 @@ def _lasting_gap(model: Model, instances: Sequence[Instance]) -> str:
         return ""
     if seen < model.capacity:
         return (
-            f"Azure still lists only {seen} of {model.capacity} instances, and could probably not create the "
-            f"others; free up quota for them or, if they do not exist, set the capacity to {seen}"
+            f"Azure still lists only {seen} of {model.capacity} instances, and probably could not create the "
+            f"rest; free up quota or set the capacity to {seen}"
         )
     them = "it" if len(_without_state(instances)) == 1 else "these instances"
     return f"{_missing(model, instances)}; restart, reimage or delete {them}"

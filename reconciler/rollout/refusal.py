@@ -159,8 +159,8 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     if model.image.kind != image.kind:
         return Decision(
             Reason.IMAGE_TYPE_IMMUTABLE,
-            f"Azure cannot change the model's {model.image.kind} image to a {image.kind} image; "
-            f"declare a {model.image.kind} image, or create a new scale set",
+            f"Azure cannot change the model's {model.image.words} image to a {image.words} image; "
+            f"declare a {model.image.words} image, or create a new scale set",
         )
     return None
 
@@ -184,7 +184,7 @@ def foreign_claim(model: Model, holder: str) -> Decision | None:
 def _foreign_owner(desired: ScaleSet, model: Model) -> Decision | None:
     """The decision that the scale set has another owner, or None.
 
-    A fleet with another name might be this fleet under its former name.
+    A fleet with a different name might be this fleet under its former name.
     """
     if model.owner:
         return Decision(Reason.MANAGED_BY_ANOTHER, f"{_describe_owner(model.owner)}; remove the spec")

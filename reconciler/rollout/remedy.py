@@ -14,7 +14,7 @@ Only the last good image needs no approval and passes the breaker. The steps are
 An image that a person declares urgent passes windows, waves and the cap on change (`urgency`).
 
     10 instances, maxUnhealthy 20%, no window open:
-    2 unhealthy on OLD, NEW declared                   NEW is not proven here: it waits
+    2 unhealthy on OLD, NEW declared                   NEW is not proven: it waits
     3 unhealthy on OLD, NEW declared                   NEW is set, and rolled out to a batch of the 3
     the canary fails on NEW, FIX declared              FIX is set, and rolled out to the canary
 """

@@ -210,7 +210,7 @@ def restore_model(aim: Aim, good: Image) -> Decision | Need | None:
         return step
     return Decision(
         Reason.GIVING_UP,
-        f"{failed} failed, but the model is no longer on the last good image; changing the model back to "
+        f"{failed} failed, and the model is no longer on the last good image; changing the model back to "
         f"{short(good)}",
         step=replace(step, good=Fingerprint.of(good)),
         soon=True,

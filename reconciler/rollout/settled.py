@@ -59,11 +59,11 @@ def _contested(context: Context, members: Sequence[Member]) -> Decision:
     most = max(each.times for each in undone)
     names = list_names(each.instance.name for each in members)
     last = time_of_day(max(each.last for each in undone))
-    times = f"up to {most} times each" if len(undone) > 1 else f"{most} times"
+    times = f"as many as {most} times" if len(undone) > 1 else f"{most} times"
     return Decision(
         Reason.CONTESTED,
-        f"another writer keeps changing {names} after an upgrade ({times}, last at {last}); stop that "
-        f"writer, or set rollout.converge to image; next upgrade after {time_of_day(until)}",
+        f"another writer changes {names} after each upgrade ({times} so far, most recently at {last}); "
+        f"stop that writer, or set rollout.converge to image; next upgrade after {time_of_day(until)}",
         until=until,
         counts=context.counts,
     )
@@ -76,8 +76,9 @@ def _other_changes(staying: Sequence[Member], model: Model) -> str:
         return ""
     lacks = f"{count(pending, 'instance')} {'lacks' if pending == 1 else 'lack'}"
     if failed := model.persisted.failed_before(model.image):
-        origin = f"left by the rollback from {failed}, or by another writer"
-        return f"; {lacks} other model changes ({origin}); `converge: model` would apply them"
+        origin = f"made by the rollback from {failed}, or by another writer"
+        changes = f"model changes other than the image ({origin})"
+        return f"; {lacks} {changes}; `converge: model` would apply these changes"
     change = "a model change other than the image (latestModelApplied is false)"
     return f"; {lacks} {change}; `converge: model` would apply it"
 

@@ -80,10 +80,10 @@ class Attempt:
     An attempt prevents repeated requests. Only the process that took the step knows it. A new process might
     repeat the step. That is safe, because the new step is the same, or an upgrade within the same domain.
 
-    `operation` is the address of the operation, or "" if Azure named none. `tries` is how often the same step
-    was taken in a row. `has_succeeded` says whether the operation was seen to succeed. `error` is the error
-    of the operation, or "" if none was read. `earlier_error` is the error of the previous attempt, if that
-    was an upgrade to the same image.
+    `operation` is the address of the operation, or "" if Azure named none. `tries` is how many times the same
+    step was taken in a row. `has_succeeded` says whether the operation was seen to succeed. `error` is the
+    error of the operation, or "" if none was read. `earlier_error` is the error of the previous attempt, if
+    that was an upgrade to the same image.
     """
 
     step: Step

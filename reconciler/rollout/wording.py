@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from reconciler.rollout.health import describe_problem
+from reconciler.rollout.health import HEALTH_MISSING, HEALTH_UNKNOWN, POWER_UNKNOWN, describe_problem
 from reconciler.rollout.observed import Instance
 from reconciler.rollout.step import Attempt, Step, Upgrade
 from reconciler.spec.image import Image, short
@@ -13,7 +13,13 @@ from reconciler.spec.wording import count, one_of
 T = TypeVar("T")
 
 MOST_NAMES = 4
-_ALL = {1: "", 2: "both "}
+_ALL = {2: "both"}
+# Problems that are clauses, as phrases that can follow "both" and "all".
+_SHARED = {
+    POWER_UNKNOWN: "with unknown power state",
+    HEALTH_UNKNOWN: "with unknown health",
+    HEALTH_MISSING: "with no health reported yet",
+}
 
 
 def join(names: Iterable[str]) -> str:
@@ -70,10 +76,19 @@ def describe(instances: Iterable[Instance]) -> str:
     for each in every[:MOST_NAMES]:
         by_problem.setdefault(describe_problem(each), []).append(each.name)
     groups = ", ".join(
-        f"{list_names(names)} ({_ALL.get(len(names), 'all ')}{problem})"
-        for problem, names in by_problem.items()
+        f"{list_names(names)} ({_shared(problem, len(names))})" for problem, names in by_problem.items()
     )
     return f"{groups}{_more(len(every) - MOST_NAMES)}"
+
+
+def _shared(problem: str, number: int) -> str:
+    """
+    >>> _shared("unhealthy", 2), _shared("power state unknown", 3), _shared("power state unknown", 1)
+    ('both unhealthy', 'all with unknown power state', 'power state unknown')
+    """
+    if number == 1:
+        return problem
+    return f"{_ALL.get(number, 'all')} {_SHARED.get(problem, problem)}"
 
 
 def share(number: int, total: int) -> str:
@@ -92,13 +107,13 @@ def describe_upgrade(step: Upgrade) -> str:
 
 
 def describe_step(step: Step, current: Image | None) -> str:
-    """The step as a clause: "upgrading web_1 and web_6 to 24.04.202601140".
+    """The step as an infinitive without "to": "upgrade web_1 and web_6 to 24.04.202601140".
 
     `current` is the model's image before the step.
     """
     if isinstance(step, Upgrade):
-        return f"upgrading {describe_upgrade(step)}"
-    return f"changing the model's image{f' from {short(current)}' if current else ''} to {short(step.image)}"
+        return f"upgrade {describe_upgrade(step)}"
+    return f"change the model's image{f' from {short(current)}' if current else ''} to {short(step.image)}"
 
 
 def describe_progress(attempt: Attempt) -> str:

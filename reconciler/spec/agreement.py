@@ -139,7 +139,7 @@ def _deadline_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
 
 
 def _approver_errors(rollout: Mapping[str, Any]) -> Iterator[FieldError]:
-    """The error for `approver: another` without an approval, which has no effect.
+    """The error for `approver: another` where no approval is required: the setting has no effect there.
 
     A policy is not checked on its own, because its scale sets can add the approval.
     """

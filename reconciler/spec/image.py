@@ -1,7 +1,7 @@
 """The kinds of images that a scale set can run.
 
 Azure compares image names and resource ids without regard to case, and so does this module. A scale set
-cannot change to an image of another kind ("The Image type for a Virtual Machine Scale Set may not be
+cannot change to an image of a different kind ("The Image type for a Virtual Machine Scale Set may not be
 changed"), so the reconciler compares `kind` and refuses such changes.
 
 To add a kind, add a class here and list it in `Image` and `KINDS`. Extend the schema, and add an example
@@ -19,6 +19,7 @@ class PlatformImage:
     """A Marketplace image. `version` is a version such as "24.04.202601010", or "latest"."""
 
     kind: ClassVar[str] = "platform"
+    words: ClassVar[str] = "platform"
     publisher: str
     offer: str
     sku: str
@@ -41,6 +42,7 @@ class GalleryImage(_ById):
     """A version in an Azure Compute Gallery: ".../galleries/G/images/I/versions/V". V may be "latest"."""
 
     kind: ClassVar[str] = "gallery"
+    words: ClassVar[str] = "gallery"
     __slots__ = ()
 
 
@@ -48,6 +50,7 @@ class CommunityGalleryImage(_ById):
     """A version in a community gallery: "/CommunityGalleries/G/Images/I/Versions/V"."""
 
     kind: ClassVar[str] = "communityGallery"
+    words: ClassVar[str] = "community gallery"
     __slots__ = ()
 
 
@@ -55,6 +58,7 @@ class SharedGalleryImage(_ById):
     """A version in a direct shared gallery: "/SharedGalleries/G/Images/I/Versions/V"."""
 
     kind: ClassVar[str] = "sharedGallery"
+    words: ClassVar[str] = "shared gallery"
     __slots__ = ()
 
 
@@ -62,6 +66,7 @@ class ManagedImage(_ById):
     """A managed image resource: ".../providers/Microsoft.Compute/images/I"."""
 
     kind: ClassVar[str] = "managed"
+    words: ClassVar[str] = "managed"
     __slots__ = ()
 
 
@@ -70,6 +75,7 @@ class VhdImage:
     """A legacy custom image: the blob URI of a generalized VHD, for scale sets on unmanaged disks."""
 
     kind: ClassVar[str] = "vhd"
+    words: ClassVar[str] = "VHD"
     uri: str
 
     def __str__(self) -> str:
@@ -124,7 +130,7 @@ def at_version(image: Image, exact: str) -> Image:
         case GalleryImage(id=id_) | CommunityGalleryImage(id=id_) | SharedGalleryImage(id=id_):
             return type(image)(f"{_split(id_)[0]}/versions/{exact}")
         case _:
-            raise ValueError(f"a {image.kind} image has no versions")
+            raise ValueError(f"a {image.words} image has no versions")
 
 
 def is_version_of(image: Image, latest: Image) -> bool:
@@ -148,7 +154,10 @@ def order(named: str) -> tuple[int, ...]:
 
 
 def _split(id_: str) -> tuple[str, str]:
-    """The id of the image definition, and the version in the id, or "" if there is none."""
+    """The id of the image definition and the version, both taken from this image id.
+
+    The version is "" if the id has none.
+    """
     match = re.fullmatch(r"(.*?)(?:/versions/([^/]*))?", id_.rstrip("/"), re.IGNORECASE | re.DOTALL)
     assert match  # noqa: S101 - the first group takes anything
     return match[1], match[2] or ""

@@ -103,7 +103,7 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
         f"ends        {Reason.HEALTH_CHECK_FAILED.meaning.remedy}",
         "since       2026-01-05 08:51:00 UTC",
         "checked     2026-01-05 09:00:00 UTC; next check at the next sweep",
-        "safe now    no instance may be taken down: 1 of 4 unavailable (maxUnavailable 20%; 1 unhealthy, maxUnhealthy 20%); the model is on 1.2.3, not proven here",
+        "safe now    no instance may be taken down: 1 of 4 unavailable (maxUnavailable 20%; 1 unhealthy, maxUnhealthy 20%); the model is on 1.2.3, not proven in this scale set",
         "declared    Canonical:ubuntu:server:1.2.3, commit 91eab1ad9c",
         "conditions  Ready False, Reconciling True, Stalled False, Healthy False (HealthCheckFailed), Drifted True (InstanceDrift)",
         "gate        windows open: open until 12:00",
@@ -133,7 +133,7 @@ def test_a_reason_of_a_newer_daemon_is_shown_without_advice() -> None:
         pytest.param(
             {"allowed": 2, "unavailable": 0, "unhealthy": 0, "imageProven": True},
             {},
-            "2 instances may be taken down: 0 of 4 unavailable (maxUnavailable 20%); the model is on 1.2.3, proven here",
+            "2 instances may be taken down: 0 of 4 unavailable (maxUnavailable 20%); the model is on 1.2.3, proven in this scale set",
             id="safe",
         ),
         pytest.param(
@@ -145,7 +145,7 @@ def test_a_reason_of_a_newer_daemon_is_shown_without_advice() -> None:
         pytest.param(
             {"allowed": 1, "unavailable": 0, "unhealthy": 0, "imageProven": False},
             {"suspended": True},
-            "1 instance may be taken down: 0 of 4 unavailable (maxUnavailable 20%); the model is on 1.2.3, not proven here; nothing is changed while it is on hold",
+            "1 instance may be taken down: 0 of 4 unavailable (maxUnavailable 20%); the model is on 1.2.3, not proven in this scale set; nothing is changed while it is on hold",
             id="a suspended scale set",
         ),
     ],
@@ -192,7 +192,7 @@ def test_the_declared_image_and_the_next_check(changes: dict[str, Any], line: st
     assert line in explanation(ROW | changes).splitlines()
 
 
-AZURE_SAYS = 'while changing the model, Azure returned InvalidParameter ("no")'
+AZURE_SAYS = 'could not change the model: Azure returned InvalidParameter ("no")'
 
 
 @pytest.mark.parametrize(

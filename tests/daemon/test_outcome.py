@@ -4,7 +4,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from reconciler.azure.failure import AzureFailure, Conflict, Refused, TooManyRequests, Unreachable
+from reconciler.azure.failure import (
+    AzureFailure,
+    Conflict,
+    NotLeading,
+    NoToken,
+    Refused,
+    TooManyRequests,
+    Unreachable,
+)
 from reconciler.daemon.outcome import (
     Outcome,
     outcome_of,
@@ -83,8 +91,8 @@ def test_a_rollout_in_progress_is_never_settled() -> None:
     assert unsettled == moving | waiting | held
 
 
-def failed(failure: AzureFailure, wait: Wait | None = None, at: datetime = NOW, doing: str = "") -> Outcome:
-    return outcome_of_failure("web", "a1", failure, Progress(wait=wait), SETTINGS, at=at, doing=doing)
+def failed(failure: AzureFailure, wait: Wait | None = None, at: datetime = NOW, step: str = "") -> Outcome:
+    return outcome_of_failure("web", "a1", failure, Progress(wait=wait), SETTINGS, at=at, step=step)
 
 
 @pytest.mark.parametrize(
@@ -115,9 +123,29 @@ def failed(failure: AzureFailure, wait: Wait | None = None, at: datetime = NOW, 
 def test_a_failure_has_the_attempted_action_and_a_retry_time(
     failure: AzureFailure, status: Status, again: timedelta
 ) -> None:
-    outcome = failed(failure, doing="upgrading web_0")
-    assert outcome.line == f"{failure.reason}: while upgrading web_0, Azure was busy"
+    outcome = failed(failure, step="upgrade web_0")
+    assert "upgrade web_0" in outcome.line
     assert (outcome.status, outcome.requeue_after, outcome.is_error) == (status, again, True)
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        pytest.param(Refused("no"), "could not upgrade web_0: no", id="refused: nothing was done"),
+        pytest.param(Conflict("no"), "could not upgrade web_0: no", id="conflict: nothing was done"),
+        pytest.param(NotLeading("no"), "could not upgrade web_0: no", id="not leading: nothing was sent"),
+        pytest.param(NoToken("no"), "could not upgrade web_0: no", id="no token: nothing was sent"),
+        pytest.param(
+            Unreachable("no answer"),
+            "tried to upgrade web_0, but no answer",
+            id="no response: the step may have been taken",
+        ),
+    ],
+)
+def test_only_a_step_that_was_certainly_not_taken_is_said_to_have_failed(
+    failure: AzureFailure, message: str
+) -> None:
+    assert failed(failure, step="upgrade web_0").message == message
 
 
 @pytest.mark.parametrize(

@@ -240,8 +240,8 @@ def conclude(verdict: Observation, hearing: Hearing) -> tuple[ScaleSetState, Out
     elif attempt and observed and observed.operation and observed.operation.status == "Succeeded":
         attempt = replace(attempt, operation="")
     if failure:
-        doing = decision.message if decision else ""
-        outcome = outcome_of_failure(desired.name, commit, failure, before, _SETTINGS, at=NOW, doing=doing)
+        step = decision.message if decision else ""
+        outcome = outcome_of_failure(desired.name, commit, failure, before, _SETTINGS, at=NOW, step=step)
     else:
         assert decision
         outcome = outcome_of(desired, commit, decision, before, _SETTINGS, at=NOW)

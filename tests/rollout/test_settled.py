@@ -109,7 +109,7 @@ MINUTE = timedelta(minutes=1)
         pytest.param(
             {"3": Contest(4, NOW - 5 * MINUTE), "7": Contest(3, NOW - 10 * MINUTE)},
             10,
-            ("web_3 and web_7", "up to 4 times", "08:55:00"),
+            ("web_3 and web_7", "as many as 4 times", "08:55:00"),
             id="two instances: the first to be tried again tells",
         ),
     ],

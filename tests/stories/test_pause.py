@@ -95,7 +95,7 @@ def test_a_pause_holds_the_model_that_would_go_back() -> None:
     world.rest(3 * HOUR)
     nothing_was_written(world.azure.record, asked)
     line = world.lines()["web"]
-    assert line == says("Paused", BAD, "not proven here")
+    assert line == says("Paused", BAD, "not proven in this scale set")
     resume(world)
     world.run()
     assert world.lines()["web"] == says("RolloutFailed", OLD)

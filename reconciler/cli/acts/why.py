@@ -189,7 +189,7 @@ def _safety(row: Json) -> list[str]:
         limits += f"; {found['unhealthy']} unhealthy, maxUnhealthy {found['maxUnhealthy']}"
     what = f"{found['unavailable']} of {found['of']} unavailable ({limits})"
     image = f"; the model is on {row['shortModelImage']}, " if found["imageProven"] is not None else ""
-    proof = f"{'proven' if found['imageProven'] else 'not proven'} here" if image else ""
+    proof = f"{'proven' if found['imageProven'] else 'not proven'} in this scale set" if image else ""
     held = "; nothing is changed while it is on hold" if row["suspended"] else ""
     return [f"safe now    {may}: {what}{image}{proof}{held}"]
 

@@ -200,7 +200,7 @@ def test_an_evicted_instance_is_part_of_the_loss_of_later_batches() -> None:
     """In five instances, the batch after the eviction takes a second one out of service."""
     found = play(sets("web", capacity=5, spot=True), spec(), faults=("evict:1",))
     loss = report.rehearsal(found)["summary"]["worstLoss"]
-    assert loss == {"name": "web", "instances": 2, "of": 5}
+    assert loss == {"name": "web", "instances": 2, "of": 5, "at": "2026-01-05T09:03:15+00:00"}
 
 
 def test_an_instance_that_was_deallocated_before_is_no_part_of_the_loss() -> None:
@@ -208,7 +208,7 @@ def test_an_instance_that_was_deallocated_before_is_no_part_of_the_loss() -> Non
     deallocated = [{"id": "3", "power": "deallocated"}]
     found = play(sets("web", capacity=5, spot=True, instanceStates=deallocated), spec())
     loss = report.rehearsal(found)["summary"]["worstLoss"]
-    assert loss == {"name": "web", "instances": 1, "of": 5}
+    assert loss == {"name": "web", "instances": 1, "of": 5, "at": "2026-01-05T09:00:15+00:00"}
 
 
 def test_more_evictions_happen_at_later_batches() -> None:

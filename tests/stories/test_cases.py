@@ -258,7 +258,9 @@ def test_if_nothing_shows_whether_instances_serve_only_one_batch_is_upgraded(sou
     world = World(fleet(scale_set(capacity=10, health=source, instanceStates=unreported(*range(10)))), spec())
     world.rest(3 * HOUR)
     assert batches(world) == [["0", "5"]]
-    assert world.lines()["web"] == says("HealthCheckFailed", "web_0", "web_5", "with unknown power state", "10m")
+    assert world.lines()["web"] == says(
+        "HealthCheckFailed", "web_0", "web_5", "with unknown power state", "10m"
+    )
     for each in world.azure.scale_set("web").instances:
         each.report_power(None)
     world.run()
@@ -272,7 +274,9 @@ def test_instances_that_report_nothing_follow_those_that_prove_the_image() -> No
     )
     world.rest(2 * HOUR)
     assert batches(world) == [["6"], ["2", "7"], ["3", "8"], ["4", "9"], ["0", "5"], ["1"]]
-    assert world.lines()["web"] == says("HealthCheckFailed", "web_0", "web_1", "web_5", "with unknown power state")
+    assert world.lines()["web"] == says(
+        "HealthCheckFailed", "web_0", "web_1", "web_5", "with unknown power state"
+    )
 
 
 @pytest.mark.parametrize(

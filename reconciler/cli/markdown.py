@@ -24,8 +24,11 @@ _LONGEST_NAMES = 4_000  # of one group
 _FEW = 10  # scale sets that are not folded together
 
 
-def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -> str:
-    """The comment for a plan, at most LONGEST characters. `prediction.report` defines `shown`."""
+def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = (), shared_with: str = "") -> str:
+    """The comment for a plan, at most LONGEST characters. `prediction.report` defines `shown`.
+
+    `plan_text.base` defines `shared_with`.
+    """
     return _comment(
         "plan",
         shown,
@@ -35,10 +38,10 @@ def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = ()) -
         _waves(shown),
         _blocks(shown),
         _risks(shown, warnings),
-        _paragraph("If the image fails", plan_failure.on_failure(shown)),
-        _paragraph("To stop it", plan_failure.how_to_stop(shown)),
+        _paragraph("If the image fails", *plan_failure.on_failure(shown)),
+        _paragraph("To stop it", *plan_failure.how_to_stop(shown)),
         *_rehearsal_section(shown),
-        _notes(plan_text.base(shown), plan_text.others(shown), *notes),
+        _notes(plan_text.base(shown, shared_with), plan_text.others(shown), *notes),
     )
 
 
@@ -68,8 +71,8 @@ def _lines(*sentences: str) -> str:
     return "<br>\n".join(literal(each) for each in sentences if each)
 
 
-def _paragraph(title: str, text: str) -> str:
-    return f"**{title}:** {literal(text)}" if text else ""
+def _paragraph(title: str, *sentences: str) -> str:
+    return f"**{title}:** {' '.join(map(literal, sentences))}" if sentences else ""
 
 
 def _notes(*notes: str) -> str:

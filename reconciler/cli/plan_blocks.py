@@ -15,16 +15,19 @@ Json = Mapping[str, Any]
 MOST_BLOCKS = 10  # more are shown as groups
 
 
-def plan(found: Json, notes: Sequence[str]) -> list[RenderableType]:
-    """The parts of a plan. The summary is last, so that it is what remains in view."""
+def plan(found: Json, notes: Sequence[str], shared_with: str = "") -> list[RenderableType]:
+    """The parts of a plan. The summary is last, so that it is what remains in view.
+
+    `plan_text.base` defines `shared_with`.
+    """
     rows, waves = plan_text.rows(found), plan_text.waves(found)
-    last = "; ".join(filter(None, (plan_text.base(found), plan_text.others(found), *notes)))
+    last = "; ".join(filter(None, (plan_text.base(found, shared_with), plan_text.others(found), *notes)))
     sections: list[list[RenderableType]] = [
         [table.plan(plan_text.ROW_HEADER, rows, wide_console().width)] if rows else [],
         warnings(plan_text.blocks(found), "Blocks:"),
         warnings(plan_text.risks(found), "Risks:"),
-        _paragraph("If the image fails", plan_failure.on_failure(found)),
-        _paragraph("To stop it", plan_failure.how_to_stop(found)),
+        _paragraph("If the image fails", *plan_failure.on_failure(found)),
+        _paragraph("To stop it", *plan_failure.how_to_stop(found)),
         rehearsal(found),
         [Text(last, "dim")] if last else [],
         [table.grid(plan_text.WAVE_HEADER, waves)] if waves else [],
@@ -34,8 +37,8 @@ def plan(found: Json, notes: Sequence[str]) -> list[RenderableType]:
     return shown[1:]
 
 
-def _paragraph(title: str, text: str) -> list[RenderableType]:
-    return [Text.assemble((f"{title}: ", "bold"), text)] if text else []
+def _paragraph(title: str, *sentences: str) -> list[RenderableType]:
+    return [Text.assemble((f"{title}: ", "bold"), " ".join(sentences))] if sentences else []
 
 
 def rehearsal(found: Json) -> list[RenderableType]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from reconciler.cli import plan_group
+from reconciler.cli import forecast, plan_group
 from reconciler.rollout.reason import Reason
 from reconciler.spec.duration import format_duration
 from reconciler.spec.wording import count
@@ -20,17 +20,18 @@ _ON_FAILURE = {
     "rollback": "the model and all upgraded instances return to the last good image",
 }
 
-
+_LEFT_ALONE = "healthy instances that are not upgraded are left alone"
 _ENDS = (
     "This lasts until another image is merged, a fix or a revert, or until someone runs `reconciler retry`."
 )
 
 
-def on_failure(plan: Json) -> str:
-    """What happens if an image fails, or "" if nothing rolls out."""
+def on_failure(plan: Json) -> list[str]:
+    """What happens if an image fails, in sentences. Empty if nothing rolls out."""
     if not plan["summary"]["onFailure"]:
-        return ""
-    return " ".join((*_spread(plan), _evidence(plan), _then(plan["summary"]), _returns(plan), _ENDS))
+        return []
+    then = _then(plan["summary"])
+    return [*_spread(plan), *_reach(plan), *_evidence(plan), then, _returns(plan), _ENDS]
 
 
 def _returns(plan: Json) -> str:
@@ -55,20 +56,53 @@ def _spread(plan: Json) -> list[str]:
         return (
             [f"{size} of {first['name']} take{'s' * (taken[0]['instances'] == 1)} it first."] if taken else []
         )
-    most = f"{_scale_sets(plan_group.most_at_once(plan))} at the same time"
-    if worst := plan["summary"]["worstMoment"]:
-        most += f", with {count(worst['instances'], 'instance')} in a batch"
+    most = _most_at_once(plan)
     begins = f"{first['name']} begins{f', with {size}' if size else ''}."
     if not is_piloted(plan, first["wave"]):
-        return [begins, f"No pilot guards the others, and at most {most}."]
+        return [begins, f"No pilot guards the others. {most}"]
     where = (
         "In each wave one scale set, the pilot," if len(plan["waves"]) > 1 else "One scale set, the pilot,"
     )
     return [
         f"{where} takes it first, and the others wait until its first batch is healthy.",
         begins,
-        f"Others follow as the image proves itself: one, two, four and so on, at most {most}.",
+        f"Others follow as the image proves itself: one, two, four and so on. {most}",
     ]
+
+
+def _most_at_once(plan: Json) -> str:
+    """How many scale sets and instances are upgraded at once, in a sentence."""
+    most = plan_group.most_at_once(plan)
+    text = f"At most {_scale_sets(most)} upgrade{'s' * (most == 1)} at once"
+    if worst := plan["summary"]["worstMoment"]:
+        text += f"; together at most {_being_upgraded(worst)} at any moment"
+    return f"{text}."
+
+
+def _being_upgraded(worst: Json) -> str:
+    number = worst["instances"]
+    return f"{count(number, 'instance')} {'is' if number == 1 else 'are'} being upgraded"
+
+
+def _reach(plan: Json) -> list[str]:
+    """How many instances a bad image reaches.
+
+    Empty if that depends on which image is bad, on instances that run it already, or on a race that no pilot
+    prevents.
+    """
+    summary, rolling = plan["summary"], plan_group.alone(plan)
+    first = rolling[0].row
+    taken = first["forecast"]["batches"]
+    is_first = len(rolling) == 1 or (is_piloted(plan, first["wave"]) and not summary["failuresAllowed"])
+    image, *others = summary["images"]
+    if not taken or not is_first or others or image["from"] == image["to"]:
+        return []
+    where = f", all in {first['name']}" if len(rolling) > 1 else ""
+    early = f"Bad from the start: {count(taken[0]['instances'], 'instance')}{where}."
+    if taken[0]["instances"] == summary["instances"]:
+        return [early]
+    by = f" by {forecast.moment(summary['ends'], plan['at'])}" if summary["ends"] else ""
+    return [early, f"Bad only later: every instance upgraded by then, up to {summary['instances']:,}{by}."]
 
 
 def is_piloted(plan: Json, wave: int) -> bool:
@@ -81,41 +115,46 @@ def is_piloted(plan: Json, wave: int) -> bool:
     )
 
 
-def _evidence(plan: Json) -> str:
+def _evidence(plan: Json) -> list[str]:
     """What counts as a failure of the image."""
     lengths = sorted({each.row["forecast"]["healthTimeoutSeconds"] for each in plan_group.alone(plan)})
     shown = [format_duration(timedelta(seconds=each)) for each in (lengths[0], lengths[-1])]
+    length = " to ".join(dict.fromkeys(shown))
     where, there = (" in a scale set", " there") if plan["summary"]["total"] > 1 else ("", "")
-    return (
-        f"The image has failed{where} once upgraded instances{there} are not healthy after "
-        f"{' to '.join(dict.fromkeys(shown))} (`health.timeout`) while the others are."
-    )
+    return [
+        "The next batch begins only once the upgraded instances are healthy.",
+        f"The image has failed{where} once more than `maxUnhealthyUpgraded` of the instances upgraded{there} "
+        f"are unhealthy for longer than `health.timeout` ({length}), and a larger share than among "
+        f"those{there} that were not upgraded.",
+        "Instances that were unhealthy before do not count.",
+    ]
 
 
 def _then(summary: Json) -> str:
     """Where no further instance is upgraded after a failure."""
     if summary["total"] < 2:
-        return "From then on no further serving instance is upgraded."
-    everywhere = "no scale set begins it, and those in progress upgrade no further serving instance"
+        return f"From then on {_LEFT_ALONE}."
+    everywhere = f"no scale set begins it, and {_LEFT_ALONE}"
     if not (allowed := summary["failuresAllowed"]):
-        return f"From then on {everywhere} (`maxFailedRollouts`)."
+        return f"From then on {everywhere} (`maxFailedRollouts` allows no failure)."
     return (
-        "From then on this scale set upgrades no further serving instance. Once it has failed in "
-        f"{_scale_sets(allowed + 1)}, {everywhere} (`maxFailedRollouts`)."
+        f"From then on {_LEFT_ALONE} in this scale set. Once it has failed in {_scale_sets(allowed + 1)}, "
+        f"{everywhere} everywhere (`maxFailedRollouts` allows {count(allowed, 'failure')})."
     )
 
 
-def how_to_stop(plan: Json) -> str:
-    """How a person can stop the change, or "" if nothing rolls out."""
+def how_to_stop(plan: Json) -> list[str]:
+    """How a person can stop the change, in sentences. Empty if nothing rolls out."""
     if not plan["summary"]["onFailure"]:
-        return ""
+        return []
     worst = plan["summary"]["worstMoment"]
-    flight = f", of {count(worst['instances'], 'instance')} at most," if worst else ""
-    return (
+    flight = f", at most {count(worst['instances'], 'instance')} in all," if worst else ""
+    return [
         "run `reconciler pause --all`, which needs permission to write tags in Azure, or merge "
-        f"`freeze: true` into the Fleet. Batches in progress{flight} are completed. "
-        "`reconciler resume --all`, or a merge without `freeze`, continues where it stopped."
-    )
+        "`freeze: true` into the Fleet.",
+        f"Batches in progress{flight} are completed.",
+        "`reconciler resume --all`, or a merge without `freeze`, continues where it stopped.",
+    ]
 
 
 def _scale_sets(amount: int) -> str:

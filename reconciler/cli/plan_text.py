@@ -3,8 +3,7 @@
 A plan and its rows have the shape of `reconciler.prediction.report`.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +12,7 @@ from reconciler.cli.plan_failure import is_piloted
 from reconciler.cli.plan_group import Group
 from reconciler.cli.status_table import share_of_all, why
 from reconciler.prediction.grouping import group_by
-from reconciler.rollout.reason import Status
+from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.wording import join, list_names
 from reconciler.spec.duration import format_duration
 from reconciler.spec.wording import count, one_of
@@ -22,6 +21,8 @@ Json = Mapping[str, Any]
 
 _SOON = timedelta(minutes=2)
 _MOST_ROWS = 10  # scale sets that roll out with a row each; more share rows
+_WAITING = "waiting "  # begins what `prediction.block` says of scale sets that wait
+_OF_ONE = {Reason.SUSPENDED, Reason.SUSPENSION_EXPIRED}  # a wave, or another scale set, can do without it
 _FEW = 3  # names that come before a sentence about them; more come after it
 
 
@@ -34,8 +35,41 @@ def headline(plan: Json) -> str:
         return "; ".join(filter(None, ("no scale set rolls out", changed, removed)))
     rolling, changed = summary["rollingOut"], summary["changed"]
     some = f"{rolling:,} of " if rolling < changed else ""
-    size = f"{some}{_scale_sets(changed)}, {count(summary['instances'], 'instance')}"
+    size = f"{some}{_scale_sets(changed)}, {_upgraded(plan)}"
     return f"{size}: {_images(summary['images'])}"
+
+
+def _upgraded(plan: Json) -> str:
+    """How many instances are upgraded, and of how many if not of all."""
+    number = plan["summary"]["instances"]
+    text = _share(number, _affected(plan))
+    return count(number, "instance") if text == f"{number:,}" else f"{text} instances"
+
+
+def _share(number: int, rows: Sequence[Json]) -> str:
+    """The number of upgraded instances, and how many instances of `rows` have to be upgraded if that is more.
+
+    The instances of a refused scale set are not read, so there may be more than the known ones.
+    """
+    every = sum(map(_to_upgrade, rows))
+    least = "" if all(row["forecast"] or row["instances"] for row in rows) else "at least "
+    return f"{number:,} of {least}{every:,}" if every > number else f"{number:,}"
+
+
+def _affected(plan: Json) -> list[Json]:
+    """The scale sets of the change that roll out or are blocked."""
+    blocked = blocked_names(plan)
+    return [
+        row for row in plan["scaleSets"] if row["name"] in blocked or (row["changed"] and row["forecast"])
+    ]
+
+
+def _to_upgrade(row: Json) -> int:
+    """How many instances of a scale set are upgraded, or would be without a block. 0 if unknown."""
+    if row["forecast"]:
+        return len({id_ for each in row["forecast"]["batches"] for id_ in each["instanceIds"]})
+    found = row["instances"]
+    return int(found["total"] - found["upToDate"]) if found else 0
 
 
 def verdict(plan: Json) -> str:
@@ -43,7 +77,11 @@ def verdict(plan: Json) -> str:
     summary = plan["summary"]
     blocks = [each for each in plan["risks"] if each["blocks"]]
     effects = {each["blocks"]: len(_in_any(blocks, each["blocks"])) for each in blocks if each["scaleSets"]}
-    parts = [text for effect, number in effects.items() if (text := _effect(effect, number))]
+    parts = [
+        f"{number:,} {_EFFECTS[effect]}{_behind(blocks) if effect == 'waits' else ''}"
+        for effect, number in effects.items()
+        if effect in _EFFECTS
+    ]
     paused = "Nothing begins until the fleet is resumed. " if summary["paused"] else ""
     if parts:
         blocked = blocked_names(plan)
@@ -63,14 +101,24 @@ def _in_any(blocks: Sequence[Json], effect: str) -> set[str]:
     return {name for each in blocks if each["blocks"] == effect for name in each["scaleSets"]}
 
 
-def _effect(effect: str, number: int) -> str:
-    one = number == 1
-    return f"{number:,} " + {
-        "doesNotBegin": "does not begin" if one else "do not begin",
-        "suspended": "is suspended" if one else "are suspended",
-        "doesNotComplete": "does not complete" if one else "do not complete",
-        "waits": "waits for others that never finish" if one else "wait for others that never finish",
-    }.get(effect, effect)
+_EFFECTS = {
+    "doesNotBegin": "blocked",
+    "suspended": "suspended",
+    "doesNotComplete": "begun without completing",
+    "waits": "waiting",
+}
+
+
+def _behind(blocks: Sequence[Json]) -> str:
+    """What scale sets wait for, in terms of the causes that a sentence has named before."""
+    causes = [each for each in blocks if each["blocks"] != "waits"]
+    every = {name for each in causes for name in each["scaleSets"]}
+    holding = {name for each in causes if each["holdsUp"] for name in each["scaleSets"]}
+    if not holding:
+        return " for others that never finish"
+    if len(every) == 1:
+        return " behind it"
+    return f" behind {'these' if holding == every else f'{len(holding):,} of these'} {len(every):,}"
 
 
 def timing(plan: Json) -> list[str]:
@@ -127,35 +175,31 @@ def waves(plan: Json) -> list[tuple[str, ...]]:
 
     A wave in which nothing would begin has a row too: a reader would otherwise take the last row for the end.
     """
-    blocked = blocked_names(plan)
-    sizes = Counter(
-        row["wave"]
-        for row in plan["scaleSets"]
-        if row["name"] in blocked or (row["changed"] and row["forecast"])
-    )
+    blocked, affected = blocked_names(plan), group_by(_affected(plan), lambda row: int(row["wave"]))
     rolling = {each["wave"]: each for each in plan["waves"]}
     rows = {
-        wave: _wave(plan, rolling[wave], sizes[wave]) if wave in rolling else _idle_wave(wave, size)
-        for wave, size in {**dict.fromkeys(rolling, 0), **sizes}.items()
+        wave: _wave(plan, rolling[wave], found, blocked) if wave in rolling else _idle_wave(wave, found)
+        for wave, found in {**dict.fromkeys(rolling, ()), **affected}.items()
     }
     return [rows[wave] for wave in sorted(rows)] if len(rows) > 1 and rolling else []
 
 
-def _wave(plan: Json, wave: Json, size: int) -> tuple[str, ...]:
+def _wave(plan: Json, wave: Json, found: Sequence[Json], blocked: Set[str]) -> tuple[str, ...]:
     ends, at = wave["ends"], plan["at"]
     pilot = " (pilot)" if is_piloted(plan, wave["wave"]) else ""
+    verb = "stalls at " if any(row["name"] in blocked for row in found) else ""
     return (
         str(wave["wave"]),
         forecast.moment(wave["begins"], at),
-        forecast.moment(ends, at) if ends else "unknown",
-        f"{wave['scaleSets']:,} of {max(size, wave['scaleSets']):,}",
-        f"{wave['instances']:,}",
+        f"{verb}{forecast.moment(ends, at)}" if ends else "unknown",
+        f"{wave['scaleSets']:,} of {max(len(found), wave['scaleSets']):,}",
+        _share(wave["instances"], found),
         f"{wave['first']}{pilot}",
     )
 
 
-def _idle_wave(number: int, size: int) -> tuple[str, ...]:
-    return str(number), "never", "", f"0 of {size:,}", "0", ""
+def _idle_wave(number: int, found: Sequence[Json]) -> tuple[str, ...]:
+    return str(number), "never", "", f"0 of {len(found):,}", _share(0, found), ""
 
 
 WAVE_HEADER = ("Wave", "Begins", "Ends", "Scale sets", "Instances", "Begins with")
@@ -169,19 +213,34 @@ def blocked_names(plan: Json) -> set[str]:
 
 def blocks(plan: Json) -> list[str]:
     """One line for each cause that keeps scale sets from being upgraded, the causes first."""
-    return [_block(each) for each in plan["risks"] if each["blocks"]]
+    found, told = [], set[tuple[str, ...]]()
+    for each in plan["risks"]:
+        if each["blocks"]:
+            held = tuple(each["holdsUp"])
+            found.append(_block(each, is_told=held in told))
+            told.add(held)
+    return found
 
 
-def _block(block: Json) -> str:
+def _block(block: Json, *, is_told: bool) -> str:
+    """A block in a sentence. `is_told` says whether another one has named the same waiting scale sets."""
     names, effect = block["scaleSets"], block["blocks"]
     if not names:
         return str(block["message"])
     one = len(names) == 1
     some = list_names(names) if len(names) <= _FEW else f"{_scale_sets(len(names))} ({join(names)})"
-    text = f"{some} {_does(effect, one=one)}: {block['message']}"
+    message = block["message"]
+    if effect == "waits" and message.startswith(_WAITING):
+        rest = "it begins by itself" if one else "they begin by themselves"
+        text = f"{some} {_does(effect, one=one)} {message.removeprefix(_WAITING)}. Once all is fixed, {rest}"
+        return f"{text}{_reason(block)}"
+    text = f"{some} {_does(effect, one=one)}: {message}"
     if held := block["holdsUp"]:
+        if block["reason"] in _OF_ONE:
+            text += f", or declare {'it' if one else 'them'} in a later `wave` and in no `dependsOn`"
         end = "" if text.endswith(".") else "."
-        text += f"{end} {'It holds' if one else 'They hold'} up {_scale_sets(len(held))}"
+        same, verb = "The same " if is_told else "", "waits" if len(held) == 1 else "wait"
+        text += f"{end} {same}{_scale_sets(len(held))} {verb} for {'it' if one else 'them'}"
     return f"{text}{_reason(block)}"
 
 
@@ -190,7 +249,7 @@ def _does(effect: str, *, one: bool) -> str:
         "doesNotBegin": "is not upgraded" if one else "are not upgraded",
         "suspended": "is not upgraded" if one else "are not upgraded",
         "doesNotComplete": "begins, but does not complete" if one else "begin, but do not complete",
-        "waits": "never begins" if one else "never begin",
+        "waits": "waits" if one else "wait",
     }.get(effect, effect)
 
 
@@ -224,9 +283,13 @@ def cut_names(plan: Json) -> list[tuple[str, Sequence[str]]]:
     ]
 
 
-def base(plan: Json) -> str:
-    """The commit that the specs are compared with, or "" if they are compared only with Azure."""
-    return f"Compared with commit {plan['base'][:10]}" if plan.get("base") else ""
+def base(plan: Json, shared_with: str = "") -> str:
+    """The commit that the specs are compared with, or "" if they are compared only with Azure.
+
+    If it is the last commit that HEAD has in common with another revision, `shared_with` is that revision.
+    """
+    shared = f", the last one in common with {shared_with}" if shared_with else ""
+    return f"Compared with commit {plan['base'][:10]}{shared}" if plan.get("base") else ""
 
 
 def others(plan: Json) -> str:

@@ -87,8 +87,9 @@ def is_chain(reason: Reason) -> bool:
 
 
 def _message(outcome: Outcome) -> str:
-    """The message, or the cause if a person has suspended the scale set, which the message only repeats."""
-    return outcome.reason.meaning.cause if outcome.status is Status.SUSPENDED else outcome.message
+    """The message, or the cause and the remedy if a person has suspended the scale set."""
+    meaning = outcome.reason.meaning
+    return f"{meaning.cause}; {meaning.remedy}" if outcome.status is Status.SUSPENDED else outcome.message
 
 
 def _cause_of_wait(

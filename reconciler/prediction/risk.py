@@ -111,8 +111,10 @@ def _large_losses(plan: Plan) -> Iterator[Risk]:
         example = f"{worst.max_unavailable} of {worst.total}"
         if len(large) > 1:
             example += f" in {each.desired.name}"
+        is_small = all(one.max_unavailable == 1 for _, one in large)
+        fix = "add an instance" if is_small else "lower rollout.maxBatch"
         message = f"more than a third of the instances are unavailable at once: {example}"
-        yield Risk(message, _names([one for one, _ in large]))
+        yield Risk(f"{message}; {fix}, or accept it", _names([one for one, _ in large]))
 
 
 def _unread_catalogues(plan: Plan) -> Iterator[Risk]:
@@ -190,7 +192,8 @@ def _other_changes(plan: Plan) -> Iterator[Risk]:
             customized[each.desired.rollout.customized_instances].append(each)
     if pending:
         yield Risk(
-            "the upgrade also applies pending changes of the model, and Azure does not say which",
+            "the upgrade also applies pending changes of the model; compare the model with the instances "
+            "first (Azure does not say which changes)",
             _names(pending),
         )
     if reverted := customized[CustomizedInstances.OVERWRITE]:

@@ -99,7 +99,7 @@ def test_every_scale_set_gets_a_spec_under_which_nothing_changes(fleet: Azure, t
             "2 scale sets are as declared",
             "",
             "no scale set rolls out",
-            "4 of 4 scale sets do not reach the image: 4 are suspended.",
+            "4 of 4 scale sets do not reach the image: 4 suspended.",
         ],
     )
     assert fleet.writes() == 0

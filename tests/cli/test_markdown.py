@@ -175,17 +175,20 @@ def test_a_comment_says_what_a_failure_leads_to_and_how_to_stop() -> None:
     specs = [spec(f"s{number}", rollout={"onFailure": each}) for number, each in enumerate(actions)]
     text = markdown.plan(report.plan(plan_of(World(fleet(*sets), of_all(maxChange="100%"), *specs))))
     assert (
-        "<code>maxFailedRollouts</code>). The model and all upgraded instances return to the last good image "
+        "<code>maxFailedRollouts</code> allows no failure). The model and all upgraded instances return to the last good image "
         "(<code>onFailure: rollback</code>, in 2 scale sets); the upgraded instances keep the image "
         "(<code>onFailure: hold</code>, in 1 scale set). This lasts until " in text
     )
     assert (
         "**If the image fails:** One scale set, the pilot, takes it first, and the others wait until its first batch "
         "is healthy. s0 begins, with 1 instance. Others follow as the image proves itself: one, two, "
-        "four and so on, at most 3 scale sets at the same time, with 3 instances in a batch. " in text
+        "four and so on. At most 3 scale sets upgrade at once; together at most 3 instances are being upgraded at any "
+        "moment. Bad from the start: 1 instance, all in s0. Bad only later: every instance upgraded by then, up to 15 by "
+        "09:24 UTC. The next batch begins only once " in text
     )
     assert (
-        "<code>freeze: true</code> into the Fleet. Batches in progress, of 3 instances at most, are " in text
+        "<code>freeze: true</code> into the Fleet. Batches in progress, at most 3 instances in all, are "
+        in text
     )
     assert "**Risks:** none that is known" in text
 
@@ -198,8 +201,7 @@ def test_a_comment_says_first_what_the_change_does_not_upgrade() -> None:
     assert first.startswith("**1 of 2 scale sets, 5 instances: ")
     assert first.endswith(f" → {NEW}**")
     assert (
-        verdict
-        == "**Incomplete: 1 of 2 scale sets does not reach the image with this change: 1 does not begin.**"
+        verdict == "**Incomplete: 1 of 2 scale sets does not reach the image with this change: 1 blocked.**"
     )
 
 
@@ -207,7 +209,7 @@ def test_a_comment_says_first_what_the_change_does_not_upgrade() -> None:
     "failing, says",
     [
         pytest.param(
-            0, "From then on no scale set begins it, and those in progress upgrade no", id="not one"
+            0, "From then on no scale set begins it, and healthy instances that are not", id="not one"
         ),
         pytest.param(1, "Once it has failed in 2 scale sets, no scale set begins it, and", id="one"),
         pytest.param(
@@ -222,17 +224,21 @@ def test_a_comment_says_how_many_failures_stop_an_image_if_there_may_be(
     specs = [spec(f"s{number}", OLD if number == 4 else NEW) for number in range(5)]
     limits = of_all(maxChange="100%", maxFailedRollouts=failing)
     planned = plan_of(World(fleet(*sets), limits, *specs))
-    assert says in markdown.plan(report.plan(planned))
+    text = markdown.plan(report.plan(planned))
+    assert says in text
+    assert ("Bad from the start: 1 instance, all in s0." in text) == (not failing), "else others try it too"
     # Scale sets that are not shown count too.
     assert says in markdown.plan(report.plan(planned.limited_to(lambda each: each.name in {"s0", "s1"})))
 
 
 def test_one_scale_set_has_no_others_that_a_failure_would_stop(one: dict[str, Any]) -> None:
     assert (
-        "**If the image fails:** 4 instances of web take it first. The image has failed once upgraded "
-        "instances are not healthy after 10m (<code>health.timeout</code>) while the others are. From then "
-        "on no further serving instance is upgraded. The upgraded instances keep the image "
-        in markdown.plan(one)
+        "**If the image fails:** 4 instances of web take it first. Bad from the start: 4 instances. Bad only later: "
+        "every instance upgraded by then, up to 20 by 09:16 UTC. The next batch begins only once the upgraded "
+        "instances are healthy. The image has failed once more than <code>maxUnhealthyUpgraded</code> of the instances "
+        "upgraded are unhealthy for longer than <code>health.timeout</code> (10m), and a larger share than among those "
+        "that were not upgraded. Instances that were unhealthy before do not count. From then on healthy instances "
+        "that are not upgraded are left alone. The upgraded instances keep the image " in markdown.plan(one)
     )
 
 
@@ -260,15 +266,15 @@ def test_each_row_of_the_waves_adds_up_and_one_that_does_not_begin_says_never() 
     specs = [spec(f"s{number}", wave=number // 2, suspend=number == 1) for number in range(5)]
     lines = comment(*specs)
     assert lines[2] == (
-        "**Incomplete: 4 of 5 scale sets do not reach the image with this change: 1 is suspended and 3 wait for others "
-        "that never finish.**"
+        "**Incomplete: 4 of 5 scale sets do not reach the image with this change: 1 suspended and 3 waiting behind "
+        "it.**"
     )
     (header,) = [number for number, line in enumerate(lines) if line.startswith("| Wave |")]
     assert lines[header] == "| Wave | Begins | Ends | Scale sets | Instances | Begins with |"
     assert timeless(lines[header + 2 : header + 5]) == [
-        "| 0 | … UTC | … UTC | 1 of 2 | 2 | s0 |",
-        "| 1 | never |  | 0 of 2 | 0 |  |",
-        "| 2 | never |  | 0 of 1 | 0 |  |",
+        "| 0 | … UTC | stalls at … UTC | 1 of 2 | 2 of 4 | s0 |",
+        "| 1 | never |  | 0 of 2 | 0 of 4 |  |",
+        "| 2 | never |  | 0 of 1 | 0 of 2 |  |",
     ]
 
 
@@ -307,14 +313,43 @@ def test_blocks_name_their_effect_and_the_reason_last() -> None:
         "**Blocks** (what keeps scale sets from being upgraded; nothing is written to them):",
         "",
         "- auto is not upgraded: the upgrade mode is Automatic, so Azure would upgrade instances by itself as soon "
-        "as the model changes; set upgradePolicy.mode to Manual. It holds up 4 scale sets "
+        "as the model changes; set upgradePolicy.mode to Manual. 4 scale sets wait for it "
         "(<code>NotManualMode</code>)",
-        "- off is not upgraded: <code>spec.suspend</code> is set. It holds up 4 scale sets (<code>Suspended</code>)",
-        "- 4 scale sets (w0, w1, w2, w3) never begin: waiting for auto (NotManualMode) and off (Suspended) "
-        "(<code>DependencyNotReady</code>)",
+        "- off is not upgraded: <code>spec.suspend</code> is set; remove <code>spec.suspend</code>, or set it to false, "
+        "or declare it in a later <code>wave</code> and in no <code>dependsOn</code>. The same 4 scale sets wait for it "
+        "(<code>Suspended</code>)",
+        "- 4 scale sets (w0, w1, w2, w3) wait for auto (NotManualMode) and off (Suspended). Once all is fixed, they "
+        "begin by themselves (<code>DependencyNotReady</code>)",
     ]
-    assert "<details><summary>All 4 scale sets that never begin</summary>" in lines
+    assert "<details><summary>All 4 scale sets that wait</summary>" in lines
     assert "w0, w1, w2, w3" in lines
+
+
+@pytest.mark.parametrize(
+    "suspended, automatic, says",
+    [
+        pytest.param("a", "", "1 suspended and 1 waiting behind it", id="one cause"),
+        pytest.param("ab", "", "2 suspended and 1 waiting behind these 2", id="two causes"),
+        pytest.param(
+            "a", "z", "1 suspended, 1 blocked and 1 waiting behind 1 of these 2", id="one of two causes"
+        ),
+    ],
+)
+def test_the_verdict_says_how_many_causes_hold_others_up(suspended: str, automatic: str, says: str) -> None:
+    """No scale set waits for z, which is in the last wave."""
+    waves = {"a": 0, "b": 0, "y": 1, "z": 1}
+    specs = [spec(name, wave=wave, suspend=name in suspended) for name, wave in waves.items()]
+    if automatic == "":
+        specs.pop()
+    assert f": {says}.**" in comment(*specs, **dict.fromkeys(automatic, "Automatic"))[2]
+
+
+def test_instances_that_are_not_read_make_a_number_the_least() -> None:
+    """Azure is not asked for the instances of a refused scale set."""
+    shown = comment(spec("a"), spec("b", suspend=True), spec("c"), spec("d"), d="Automatic")
+    assert shown[0].startswith("**2 of 4 scale sets, 4 of at least 6 instances: ")
+    shown = comment(spec("a"), spec("b", suspend=True), spec("c"))
+    assert shown[0].startswith("**2 of 3 scale sets, 4 of 6 instances: ")
 
 
 def test_a_scale_set_of_a_group_that_differs_by_a_risk_says_so(one: dict[str, Any]) -> None:

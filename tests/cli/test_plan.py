@@ -24,22 +24,24 @@ NOWHERE = (
     "or remove the spec"
 )
 EVIDENCE = (
-    "The image has failed in a scale set once upgraded instances there are not healthy after 10m (`health.timeout`) "
-    "while the others are. From then on no scale set begins it, and those in progress upgrade no further serving "
-    "instance (`maxFailedRollouts`). The upgraded instances keep the image (`onFailure: hold`). This lasts until "
+    "The next batch begins only once the upgraded instances are healthy. The image has failed in a scale set once more "
+    "than `maxUnhealthyUpgraded` of the instances upgraded there are unhealthy for longer than `health.timeout` (…), "
+    "and a larger share than among those there that were not upgraded. Instances that were unhealthy before do not "
+    "count. From then on no scale set begins it, and healthy instances that are not upgraded are left alone "
+    "(`maxFailedRollouts` allows no failure). The upgraded instances keep the image (`onFailure: hold`). This lasts until "
     "another image is merged, a fix or a revert, or until someone runs `reconciler retry`."
 )
 FAILS = (
     "One scale set, the pilot, takes it first, and the others wait until its first batch is healthy. api begins, "
-    "with 1 instance. Others follow as the image proves itself: one, two, four and so on, at most 2 scale sets at "
-    f"the same time, with 2 instances in a batch. {EVIDENCE}"
+    "with 1 instance. Others follow as the image proves itself: one, two, four and so on. At most 2 scale sets "
+    f"upgrade at once; together at most 2 instances are being upgraded at any moment. {EVIDENCE}"
 )
 
 
 def stop(instances: int) -> str:
     return (
         "run `reconciler pause --all`, which needs permission to write tags in Azure, or merge `freeze: true` into "
-        f"the Fleet. Batches in progress, of {instances} instance{'s' * (instances > 1)} at most, are completed. "
+        f"the Fleet. Batches in progress, at most {instances} instance{'s' * (instances > 1)} in all, are completed. "
         "`reconciler resume --all`, or a merge without `freeze`, continues where it stopped."
     )
 
@@ -124,7 +126,7 @@ def test_a_selector_limits_what_is_shown(fleet: Azure, tmp_path: Path) -> None:
                     "1 scale set is as declared",
                     "",
                     f"2 scale sets, 9 instances: continue to {NEW} (1), ubuntu-24_04-lts server {OLD} → {NEW} (1)",
-                    "Incomplete: 1 of 3 scale sets does not reach the image: 1 does not begin.",
+                    "Incomplete: 1 of 3 scale sets does not reach the image: 1 blocked.",
                     "As of …, it begins at once and gets no further after … (…), assuming 3m for each batch.",
                     "At worst, 1 of 5 (20%) unavailable in api at …, and 2 of 10 (20%) in these 2 scale sets at ….",
                 ],
@@ -148,7 +150,7 @@ def test_a_selector_limits_what_is_shown(fleet: Azure, tmp_path: Path) -> None:
                     "1 scale set is as declared",
                     "",
                     "no scale set rolls out",
-                    "1 of 1 scale set does not reach the image: 1 does not begin.",
+                    "1 of 1 scale set does not reach the image: 1 blocked.",
                 ],
                 err=[],
             ),
@@ -249,7 +251,7 @@ def test_a_plan_for_a_pull_request_is_markdown(fleet: Azure, tmp_path: Path) -> 
     assert timeless(done.out) == [
         f"**1 scale set, 4 instances: continue to {NEW}**",
         "",
-        "**Incomplete: 1 of 2 scale sets does not reach the image: 1 does not begin.**",
+        "**Incomplete: 1 of 2 scale sets does not reach the image: 1 blocked.**",
         "",
         "As of …, it begins at once and gets no further after … (…), assuming 3m for each batch.<br>",
         "At worst, 1 of 5 (20%) unavailable in api at ….",
@@ -346,7 +348,7 @@ def test_an_azure_that_does_not_respond_ends_a_plan(fleet: Azure, tmp_path: Path
     (error,) = done.err
     assert error.startswith(f"error: subscription {SUBSCRIPTION}: ")
     assert "Connection refused" in error
-    assert done.out[-1] == "1 of 1 scale set does not reach the image: 1 does not begin."
+    assert done.out[-1] == "1 of 1 scale set does not reach the image: 1 blocked."
 
 
 ASKED = ("/ok", "/api/v1/query?query=errors%20%3C%205")

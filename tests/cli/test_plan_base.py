@@ -222,7 +222,8 @@ def test_a_shallow_clone_says_that_it_does_not_know_where_the_branch_began(
         "- git cannot find where HEAD branched off from origin/main, because the clone is shallow"
         in "\n".join(done.out)
     )
-    assert any(f"Compared with commit {tip[:10]}" in line for line in done.out)
+    assert f"Compared with commit {tip[:10]}" in "\n".join(done.out)
+    assert "in common with" not in "\n".join(done.out)
 
 
 def test_a_branch_without_a_commit_in_common_says_so(fleet: Azure, tmp_path: Path) -> None:
@@ -238,7 +239,8 @@ def test_the_base_is_named_in_the_table(fleet: Azure, tmp_path: Path) -> None:
     base = commit(tmp_path, spec("web", version=OLD), spec("api"))
     write_specs(tmp_path / "specs", spec("web"))
     done = invoke("plan", "--base", "HEAD", env=fleet.environment, cwd=tmp_path)
-    assert f"Compared with commit {base[:10]}; 1 scale set outside the change: api" in done.out
+    common = f"Compared with commit {base[:10]}, the last one in common with HEAD"
+    assert f"{common}; 1 scale set outside the change: api" in done.out
 
 
 @pytest.mark.parametrize("earlier", ["no directory", "a directory without specs"])

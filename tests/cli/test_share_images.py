@@ -142,7 +142,7 @@ def test_scale_sets_share_what_is_the_same_image(mixed: Azure) -> None:
             "5 scale sets are as declared",
             "",
             "no scale set rolls out",
-            "1 of 1 scale set does not reach the image: 1 is suspended.",
+            "1 of 1 scale set does not reach the image: 1 suspended.",
         ],
     )
     assert contents()[f"image-{SERVER}.yaml"] == [

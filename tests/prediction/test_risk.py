@@ -102,7 +102,7 @@ def test_a_pause_is_the_first_risk_and_the_forecast_goes_on() -> None:
         pytest.param(
             [scale_set(capacity=5)],
             [spec(suspend=True)],
-            "`spec.suspend` is set",
+            "`spec.suspend` is set; remove `spec.suspend`, or set it to false",
             ("web",),
             id="a suspended scale set",
         ),
@@ -116,7 +116,7 @@ def test_a_pause_is_the_first_risk_and_the_forecast_goes_on() -> None:
         pytest.param(
             [scale_set("a", capacity=1), scale_set("b", capacity=2), scale_set("c", capacity=5)],
             [spec("a"), spec("b"), spec("c")],
-            "more than a third of the instances are unavailable at once: 1 of 1 in a",
+            "more than a third of the instances are unavailable at once: 1 of 1 in a; add an instance, or accept it",
             ("a", "b"),
             id="scale sets that are too small for a gentle rollout",
         ),
@@ -137,7 +137,8 @@ def test_a_pause_is_the_first_risk_and_the_forecast_goes_on() -> None:
         pytest.param(
             [scale_set(capacity=5, instanceStates=[{"id": "2", "latestModelApplied": False}])],
             [spec()],
-            "the upgrade also applies pending changes of the model, and Azure does not say which",
+            "the upgrade also applies pending changes of the model; compare the model with the instances "
+            "first (Azure does not say which changes)",
             ("web",),
             id="a change of the model by somebody else",
         ),

@@ -80,7 +80,7 @@ def act(
     if is_rehearsed and states and not errors:
         found["rehearsal"] = rehearse_live(fleet, faults, seed)
     if is_read or output in STRUCTURED:
-        _show(found, output, notes, earlier.warnings if earlier else ())
+        _show(found, output, notes, earlier)
     if errors or any(state.outcome is None or state.outcome.is_error for state in states):
         sys.exit(FAILURE)
     if detailed_exitcode and not all(each.is_as_declared for each in states):
@@ -103,7 +103,8 @@ def _limited(
     return limited
 
 
-def _show(found: Mapping[str, Any], output: str, notes: Sequence[str], warnings: Sequence[str]) -> None:
+def _show(found: Mapping[str, Any], output: str, notes: Sequence[str], earlier: "_Earlier | None") -> None:
+    shared_with = earlier.shared_with if earlier else ""
     if output in STRUCTURED:
         for line in notes:
             click.echo(line, err=True)
@@ -111,16 +112,20 @@ def _show(found: Mapping[str, Any], output: str, notes: Sequence[str], warnings:
     elif not found["scaleSets"] and not found["summary"]["removed"]:
         click.echo("no scale set is declared")
     elif output == "markdown":
-        click.echo(markdown.plan(found, notes, warnings))
+        click.echo(markdown.plan(found, notes, earlier.warnings if earlier else (), shared_with))
     else:
-        table.show(Group(*plan_blocks.plan(found, notes)))
+        table.show(Group(*plan_blocks.plan(found, notes, shared_with)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Earlier:
-    """The specs before the change, with warnings and a note about them."""
+    """The specs before the change, with warnings and a note about them.
+
+    `plan_text.base` defines `shared_with`.
+    """
 
     base: Base
+    shared_with: str
     warnings: tuple[str, ...]
     note: str
 
@@ -142,6 +147,7 @@ def _earlier(directory: Path | None, revision: str, shard: Shard | None) -> _Ear
     absent = f"the base has no specs in {printable(str(directory))}, so every spec counts as added"
     return _Earlier(
         Base(found.commit, {each.target.key: each for each in declared.scale_sets}),
+        "" if found.warning else printable(revision),
         tuple(filter(None, (found.warning, *warnings))),
         absent if found.is_absent else "",
     )

@@ -134,7 +134,7 @@ def varied() -> Store:
     )  # fmt: skip
     checkout = {"labels": {"tier": "checkout", "region": "westeurope"}}
     refused = RefusedCommit(
-        "9" * 40, "Add the queue workers", "Grace", "specs/queue.yaml:7:3: image: is missing", 1
+        "9" * 40, "Add the queue workers", "Grace", "specs/queue.yaml:7:3: spec.image is missing", 1
     )
     states = [
         observed("canary", tuple(map(instance, range(4))), "UpToDate", "4 of 4 up to date", spec={"labels": {"tier": "canary"}}, history=History((record(OLD, NEW, 3 * HOUR, ended=NOW - 2 * HOUR, ending=Ending.SUCCEEDED, instances=4), PAST)), change=Change(COMMIT, NOW - 3 * HOUR, is_held=False)),

@@ -281,7 +281,7 @@ for name in ("CLIENT_ID", "TENANT_ID", "CLIENT_SECRET"):
     os.environ[f"AZURE_{{name}}"] = "any"
 obtain(default_credential(), "https://management.azure.com/.default")
 """
-    assert "Unreachable: no Azure identity" in desk.complaints([sys.executable, "-"], script)
+    assert "NoToken: no Azure identity" in desk.complaints([sys.executable, "-"], script)
     assert {each for each, _ in desk.reached()} == {host}
     assert sum(seconds for _, seconds in desk.reached()) < WAITING
 

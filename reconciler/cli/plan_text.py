@@ -12,7 +12,7 @@ from reconciler.cli.plan_failure import is_piloted
 from reconciler.cli.plan_group import Group
 from reconciler.cli.status_table import share_of_all, why
 from reconciler.prediction.grouping import group_by
-from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.reason import Hold, Status, meaning_of
 from reconciler.rollout.wording import join, list_names
 from reconciler.spec.duration import format_duration
 from reconciler.spec.wording import count, one_of
@@ -22,8 +22,13 @@ Json = Mapping[str, Any]
 _SOON = timedelta(minutes=2)
 _MOST_ROWS = 10  # scale sets that roll out with a row each; more share rows
 _WAITING = "waiting "  # begins what `prediction.block` says of scale sets that wait
-_OF_ONE = {Reason.SUSPENDED, Reason.SUSPENSION_EXPIRED}  # a wave, or another scale set, can do without it
 _FEW = 3  # names that come before a sentence about them; more come after it
+
+
+def _is_suspended(reason: str) -> bool:
+    """Whether only these scale sets are held, so that a wave or another scale set can do without them."""
+    meaning = meaning_of(reason)
+    return meaning is not None and meaning.hold is Hold.SUSPENSION
 
 
 def headline(plan: Json) -> str:
@@ -236,7 +241,7 @@ def _block(block: Json, *, is_told: bool) -> str:
         return f"{text}{_reason(block)}"
     text = f"{some} {_does(effect, one=one)}: {message}"
     if held := block["holdsUp"]:
-        if block["reason"] in _OF_ONE:
+        if _is_suspended(block["reason"]):
             text += f", or declare {'it' if one else 'them'} in a later `wave` and in no `dependsOn`"
         end = "" if text.endswith(".") else "."
         same, verb = "The same " if is_told else "", "waits" if len(held) == 1 else "wait"

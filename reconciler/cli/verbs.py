@@ -39,7 +39,7 @@ HELP: Mapping[str, str] = {
     "upgrade": "Upgrade hand-picked instances of a scale set next.",
     "validate": "Check spec files and directories (default: specs).",
     "wait": "Wait until scale sets reach a state.",
-    "why": "Explain the status of a scale set, and what would let its rollout continue.",
+    "why": "Explain the status of a scale set, and what would let it continue.",
 }
 
 

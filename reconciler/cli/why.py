@@ -15,7 +15,7 @@ from reconciler.cli.verb import Verb
 @fleet_on_demand
 @output_option
 def why(**given: Any) -> None:
-    """Explain the status of a scale set, and what would let its rollout continue.
+    """Explain the status of a scale set, and what would let it continue.
 
     NAME is the name of its spec. Asks the daemon. If no daemon responds, the command reads Azure directly. It
     changes nothing.

@@ -107,17 +107,17 @@ def last_model_write(session: Session, target: Target) -> LastWrite:
     """The last write of the model that did not fail, or None if the log has none. Raises AzureFailure."""
     began, found = session.clock.read(), None
     events: list[_Event] = []
-    times: list[datetime] = []
+    rows: list[Any] = []
     for page in _pages(session, target, lambda: _SECONDS - (session.clock.read() - began).total_seconds()):
         events += _events(page.rows)
-        times += _times(page.rows)
+        rows += page.rows
         # The oldest event first, so that events of the same moment stay in the order in which they happened.
         if write := _last(events[::-1]):
             found = _model_write(write, page.own)
         # The start of a write may be on the next page.
         if not page.link or (write and write[0].status.lower() == "started"):
             return found
-    return found or PartialSearch(len(times), min(times, default=session.now()))
+    return found or _partial_search(rows, session.now())
 
 
 def _pages(session: Session, target: Target, left: Callable[[], float]) -> Iterator[_Page]:
@@ -160,6 +160,11 @@ def _read(session: Session, target: Target, request: HttpRequest, seconds: float
 def _failure(error: HttpResponseError) -> AzureFailure:
     code = str(getattr(error.error, "code", None) or "")
     return RightMissing() if code == "AuthorizationFailed" else failure(error)
+
+
+def _partial_search(rows: Sequence[Any], now: datetime) -> PartialSearch:
+    times = list(_times(rows))
+    return PartialSearch(len(times), min(times, default=now))
 
 
 def _times(rows: Sequence[Any]) -> Iterator[datetime]:

@@ -54,20 +54,22 @@ def grants(
     regional = {
         each: _allowance(session, f"/subscriptions/{each}") for each in set(map(_subscription, states))
     }
+    needed = [_actions(each, page_pauses=page_pauses) for each in states]
     with ThreadPoolExecutor(_WORKERS) as pool:
         missed = pool.map(
-            lambda each: _missing(
-                each, _actions(each, page_pauses=page_pauses), regional[_subscription(each)], session
-            ),
+            lambda each, actions: _missing(each, actions, regional[_subscription(each)], session),
             states,
+            needed,
         )
-        results = tuple(zip(states, missed, strict=True))
-    read = [(state, missing) for state, missing in results if not isinstance(missing, AzureFailure)]
+        results = tuple(zip(states, needed, missed, strict=True))
+    read = [
+        (state, actions, missing)
+        for state, actions, missing in results
+        if not isinstance(missing, AzureFailure)
+    ]
     for action in (*ACTIONS, PAGE_PAUSE):
         required = [
-            (state.desired.name, action in missing)
-            for state, missing in read
-            if action in _actions(state, page_pauses=page_pauses)
+            (state.desired.name, action in missing) for state, actions, missing in read if action in actions
         ]
         if lacking := [name for name, lacks in required if lacks]:
             fix = _PAGE_PAUSE if action == PAGE_PAUSE else _ROLE
@@ -82,7 +84,7 @@ def grants(
         "role",
         (
             (state.desired.name, *_unreadable(failure))
-            for state, failure in results
+            for state, _, failure in results
             if isinstance(failure, AzureFailure)
         ),
     )

@@ -544,9 +544,13 @@ class Reconciler:
 
     def _record_list(self, states: Sequence[ScaleSetState], listed: Listing, at: datetime) -> None:
         """Store the listed models. A standby draws no conclusions from them."""
-        for state in states:
-            if not listed.failure(state.desired):
-                self.store.apply(state.key, Listed(listed.model(state.desired), at, is_settled=False))
+        self.store.apply_each(
+            {
+                state.key: Listed(listed.model(state.desired), at, is_settled=False)
+                for state in states
+                if not listed.failure(state.desired)
+            }
+        )
 
     def _list_failure_outcome(self, state: ScaleSetState, failure: AzureFailure, at: datetime) -> Outcome:
         """The outcome until the first reconcile. It continues the wait if an earlier list failed too."""

@@ -92,7 +92,8 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
     A step requires fresh facts, and a report from Azure that it runs no rolling upgrade of its own.
     """
     # What comes after a gap must not be decided as if the rollout had been watched, and found too slow.
-    observed = replace(observed, progress=after_a_gap(observed.progress, observed.at))
+    if (progress := after_a_gap(observed.progress, observed.at)) is not observed.progress:
+        observed = replace(observed, progress=progress)
     decision = _decide_unverified(desired, observed)
     if isinstance(decision, Need):
         return decision

@@ -47,13 +47,13 @@ class Watched:
         work = self.daemon.reconciler
         reconcile = work.reconcile
 
-        def measured(key: str) -> Any:
+        def measure(key: str) -> Any:
             began = time.perf_counter()
             outcome = reconcile(key)
             self.seconds.append(time.perf_counter() - began)
             return outcome
 
-        work.reconcile = measured  # type: ignore[method-assign]
+        work.reconcile = measure  # type: ignore[method-assign]
         store = work.store
         pages = Pages(store, Probes(store, _OVERDUE))
         self.server = Server(pages, "127.0.0.1", 0, site=PageSite(store, azure.clock.now))

@@ -220,7 +220,7 @@ def image_patch(image: Image) -> dict[str, Any]:
 
 
 def _mode(policy: Json) -> str:
-    """The upgrade mode in Azure's own spelling. Azure may keep the spelling of whoever set it."""
+    """The upgrade mode in Azure's own spelling. Azure may keep the spelling in which it was set."""
     mode = text_in(policy, "mode")
     return _MODES.get(mode.casefold(), mode)
 

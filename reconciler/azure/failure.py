@@ -156,7 +156,7 @@ def _lacks_named_resource(error: HttpResponseError) -> bool:
 
 
 def _is_temporary(error: HttpResponseError) -> bool:
-    """Whether a conflict passes by itself. One without a code says no more than that there is a conflict."""
+    """Whether a conflict passes by itself. One without a code may be of any kind, and is retried."""
     code = _code(error)
     return not code or code in _PASSING or bool(_WAITING.search(_message(error)))
 

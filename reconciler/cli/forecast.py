@@ -1,10 +1,9 @@
-"""A forecast as text: a headline with its sizes and times, and a line for each batch.
+"""A forecast as text: a headline with its sizes and times, and the parts of one.
 
 `row` is one scale set, in the shape of `reconciler.daemon.report.state`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,108 +13,21 @@ from reconciler.spec.wording import count
 
 Json = Mapping[str, Any]
 
-_MOST_LINES = 8
 _ROUNDED_BY = 5  # percent of the scale set; if rounding changes an amount by this much, the number is shown
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line about batches: their numbers, their domains, and the number of instances in each.
-
-    A line about a wait, or about omitted lines, has only `text`.
-    """
-
-    numbers: str
-    text: str
-    taken: str = ""
-
-
-def headline(row: Json, *, is_dated: bool = True) -> str:
-    """The forecast for a scale set, in one line.
-
-    Without dates, the line applies to every scale set with the same rollout.
-    """
+def headline(row: Json) -> str:
+    """The forecast for a scale set, in one line."""
     forecast = row["forecast"]
     in_batches = count(len(forecast["batches"]), "batch")
-    parts = [f"{size(forecast, in_batches)}, {_time(forecast, row['at'], is_dated=is_dated)}"]
+    parts = [f"{size(forecast, in_batches)}, {_time(forecast, row['at'])}"]
     if forecast["batches"]:
         loss, total = forecast["worstLoss"]["instances"], forecast["worstLoss"]["of"]
         parts.append(f"at most {loss} of {total} ({round(100 * loss / total)}%) unavailable")
     parts.append(_writes(forecast))
-    if forecast["endsWith"] is None:
-        parts.append("nothing is forecast after these batches")
-    elif forecast["endsWith"] != "UpToDate":
-        parts.append(f"then {forecast['endsWith']}")
+    if end := ending(forecast):
+        parts.append(end)
     return f"{'; '.join(parts)} ({batch_time(forecast)})"
-
-
-def lines(row: Json, *, is_dated: bool = True) -> list[Line]:
-    """The batches in order, with the waits between them. Many batches are folded into a few lines."""
-    shown = list(_lines(row, is_folded=False, is_dated=is_dated))
-    if len(shown) > _MOST_LINES:
-        shown = list(_lines(row, is_folded=True, is_dated=is_dated))
-    if len(shown) > _MOST_LINES:
-        total = len(row["forecast"]["batches"])
-        shown = [*shown[: _MOST_LINES - 1], Line("", f"and so on, up to batch {total}")]
-    return shown
-
-
-def _lines(row: Json, *, is_folded: bool, is_dated: bool) -> Iterator[Line]:
-    waits = [each for each in row["forecast"]["waits"] if _ends(each)]
-    number = 1
-    for run in _runs(row["forecast"]["batches"], waits, is_folded=is_folded):
-        while waits and _at(waits[0]["at"]) <= _at(run[0]["at"]):
-            yield _wait(waits.pop(0), "begins" if number == 1 else "continues", row["at"] if is_dated else "")
-        yield _batches(run, number)
-        number += len(run)
-    for each in waits:
-        yield _wait(each, "begins" if number == 1 else "continues", row["at"] if is_dated else "")
-
-
-def _runs(batches: Sequence[Json], waits: Sequence[Json], *, is_folded: bool) -> list[list[Json]]:
-    """The batches, grouped by line.
-
-    If `is_folded`, similar batches share a line, unless there is a wait between them.
-    """
-    starts = {_at(each["at"]) for each in waits}
-    runs: list[list[Json]] = []
-    for batch in batches:
-        last = runs[-1][-1] if runs else None
-        is_more = (
-            is_folded
-            and last is not None
-            and _similarity(last) == _similarity(batch)
-            and not any(_at(last["at"]) < start <= _at(batch["at"]) for start in starts)
-        )
-        if is_more:
-            runs[-1].append(batch)
-        else:
-            runs.append([batch])
-    return runs
-
-
-def _similarity(batch: Json) -> tuple[int, bool]:
-    return batch["instances"], batch["canary"]
-
-
-def _batches(run: Sequence[Json], number: int) -> Line:
-    first, last = run[0], run[-1]
-    numbers = f"{number}-{number + len(run) - 1}" if len(run) > 1 else str(number)
-    domains = [first["domain"]] if first["domain"] == last["domain"] else [first["domain"], last["domain"]]
-    each = " each" if len(run) > 1 else ""
-    canary = " (canary)" if first["canary"] else ""
-    return Line(numbers, " to ".join(domains), f"{count(first['instances'], 'instance')}{each}{canary}")
-
-
-def _wait(hold: Json, verb: str, observed_at: str) -> Line:
-    at = f", {moment(hold['until'], observed_at)}" if hold["until"] and observed_at else ""
-    return Line("", f"{verb} {_ends(hold)}{at}")
-
-
-def _ends(hold: Json) -> str:
-    """When a wait ends, as text, or "" if the wait is not shown or its reason is unknown."""
-    meaning = meaning_of(hold["reason"])
-    return meaning.ends_when if meaning else ""
 
 
 def size(forecast: Json, in_batches: str) -> str:
@@ -135,12 +47,19 @@ def size(forecast: Json, in_batches: str) -> str:
     return f"{count(taken, 'instance')} in {in_batches}{amount}"
 
 
-def _time(forecast: Json, observed_at: str, *, is_dated: bool) -> str:
+def ending(forecast: Json) -> str:
+    """How the rollout ends, or "" if it ends as declared."""
+    if forecast["endsWith"] is None:
+        return "nothing is forecast after these batches"
+    return f"then {forecast['endsWith']}" if forecast["endsWith"] != "UpToDate" else ""
+
+
+def _time(forecast: Json, observed_at: str) -> str:
     """The duration, how much of it is soak, and the end if it is known."""
     within = f" ({paused})" if (paused := soak(forecast)) else ""
     end = meaning_of(forecast["endsWith"] or "")
     verb = "done by" if end and end.phase is Phase.DONE else "blocked from"
-    ends = f", {verb} {moment(forecast['ends'], observed_at)}" if forecast["ends"] and is_dated else ""
+    ends = f", {verb} {moment(forecast['ends'], observed_at)}" if forecast["ends"] else ""
     return f"{duration(forecast)}{within}{ends}"
 
 
@@ -179,6 +98,16 @@ def batch_time(forecast: Json) -> str:
     late = f", which exceeds health.timeout ({format_duration(timeout)})" if took > timeout else ""
     text = f"{format_duration(took)} for each batch"
     return f"{text}, as measured{late}" if forecast["isMeasured"] else f"assuming {text}{late}"
+
+
+def length_range(seconds: Collection[int]) -> str:
+    """The shortest and the longest of these durations.
+
+    >>> length_range([180, 600, 180]), length_range([180])
+    ('3m to 10m', '3m')
+    """
+    shown = [format_duration(timedelta(seconds=each)) for each in (min(seconds), max(seconds))]
+    return " to ".join(dict.fromkeys(shown))
 
 
 def _about(length: timedelta) -> str:

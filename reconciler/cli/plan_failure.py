@@ -4,12 +4,10 @@ A plan and its rows have the shape of `reconciler.prediction.report`.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from reconciler.cli import forecast, plan_group
 from reconciler.rollout.reason import Reason
-from reconciler.spec.duration import format_duration
 from reconciler.spec.wording import count
 
 Json = Mapping[str, Any]
@@ -110,16 +108,15 @@ def is_piloted(plan: Json, wave: int) -> bool:
     return any(
         wait["reason"] == Reason.AWAITING_PILOT
         for row in plan["scaleSets"]
-        if row["wave"] == wave and row["changed"] and row["forecast"]
+        if row["wave"] == wave and plan_group.is_rolling(row)
         for wait in row["forecast"]["waits"]
     )
 
 
 def _evidence(plan: Json) -> list[str]:
     """What counts as a failure of the image."""
-    lengths = sorted({each.row["forecast"]["healthTimeoutSeconds"] for each in plan_group.alone(plan)})
-    shown = [format_duration(timedelta(seconds=each)) for each in (lengths[0], lengths[-1])]
-    length = " to ".join(dict.fromkeys(shown))
+    rolling = plan_group.rolling(plan)
+    length = forecast.length_range([row["forecast"]["healthTimeoutSeconds"] for row in rolling])
     where, there = (" in a scale set", " there") if plan["summary"]["total"] > 1 else ("", "")
     return [
         "The next batch begins only once the upgraded instances are healthy.",

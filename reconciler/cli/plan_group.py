@@ -17,7 +17,7 @@ from reconciler.spec.wording import count
 Json = Mapping[str, Any]
 
 _MOST_WAITS = 8
-_MOST_BATCHES = 12  # of which the times are told
+_MOST_BATCHES = 12  # whose times are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,22 @@ class Group:
 
 def groups(plan: Json) -> list[Group]:
     """The scale sets of the change that roll out. Those with the same rollout are one group."""
-    rolling = [row for row in plan["scaleSets"] if row["changed"] and row["forecast"]]
-    return _in_time([Group(tuple(rows)) for rows in group_by(rolling, _shape).values()])
+    return _in_time([Group(tuple(rows)) for rows in group_by(rolling(plan), _shape).values()])
 
 
 def alone(plan: Json) -> list[Group]:
     """The scale sets of the change that roll out, each in a group by itself."""
-    return _in_time([Group((row,)) for row in plan["scaleSets"] if row["changed"] and row["forecast"]])
+    return _in_time([Group((row,)) for row in rolling(plan)])
+
+
+def rolling(plan: Json) -> list[Json]:
+    """The rows of the scale sets of the change that roll out, by name."""
+    return list(filter(is_rolling, plan["scaleSets"]))
+
+
+def is_rolling(row: Json) -> bool:
+    """Whether the scale set is part of the change, and rolls out."""
+    return bool(row["changed"] and row["forecast"])
 
 
 def _in_time(found: Sequence[Group]) -> list[Group]:
@@ -88,10 +97,8 @@ def batches(group: Group, plan: Json) -> str:
         parts.append(soak)
     if found["batches"]:
         parts.append(f"at most {share(found['worstLoss'])} unavailable")
-    if found["endsWith"] is None:
-        parts.append("nothing is forecast after these batches")
-    elif found["endsWith"] != "UpToDate":
-        parts.append(f"then {found['endsWith']}")
+    if end := forecast.ending(found):
+        parts.append(end)
     is_late = found["assumedBatchSeconds"] > found["healthTimeoutSeconds"]
     if is_late or found["isMeasured"] or _differs(found, plan):
         parts.append(forecast.batch_time(found))
@@ -102,14 +109,8 @@ def _differs(found: Json, plan: Json) -> bool:
     """Whether another forecast of the change assumes another duration of a batch."""
     return any(
         row["forecast"]["assumedBatchSeconds"] != found["assumedBatchSeconds"]
-        for row in plan["scaleSets"]
-        if row["changed"] and row["forecast"]
+        for row in filter(is_rolling, plan["scaleSets"])
     )
-
-
-def batch_seconds(plan: Json) -> list[int]:
-    """The different durations of a batch that the forecasts of the change assume, in order."""
-    return sorted({each.row["forecast"]["assumedBatchSeconds"] for each in alone(plan)})
 
 
 def _in_batches(every: Sequence[Json]) -> str:
@@ -142,7 +143,7 @@ def _by_domain(rest: Sequence[Json]) -> str:
 
 
 def waits(group: Group, observed_at: str) -> list[str]:
-    """What a group waits for, in order. The times are told for a scale set by itself."""
+    """What a group waits for, in order. A scale set by itself has the times too."""
     found = group.row["forecast"]
     starts = [datetime.fromisoformat(each["at"]) for each in found["batches"]]
     after: dict[int, list[str]] = {}

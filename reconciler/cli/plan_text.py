@@ -14,7 +14,6 @@ from reconciler.cli.status_table import share_of_all, why
 from reconciler.prediction.grouping import group_by
 from reconciler.rollout.reason import Hold, Status, meaning_of
 from reconciler.rollout.wording import join, list_names
-from reconciler.spec.duration import format_duration
 from reconciler.spec.wording import count, one_of
 
 Json = Mapping[str, Any]
@@ -40,14 +39,14 @@ def headline(plan: Json) -> str:
         return "; ".join(filter(None, ("no scale set rolls out", changed, removed)))
     rolling, changed = summary["rollingOut"], summary["changed"]
     some = f"{rolling:,} of " if rolling < changed else ""
-    size = f"{some}{_scale_sets(changed)}, {_upgraded(plan)}"
+    size = f"{some}{_scale_sets(changed)}, {_instances(plan)}"
     return f"{size}: {_images(summary['images'])}"
 
 
-def _upgraded(plan: Json) -> str:
+def _instances(plan: Json) -> str:
     """How many instances are upgraded, and of how many if not of all."""
     number = plan["summary"]["instances"]
-    text = _share(number, _affected(plan))
+    text = _share(number, _affected_rows(plan))
     return count(number, "instance") if text == f"{number:,}" else f"{text} instances"
 
 
@@ -61,12 +60,10 @@ def _share(number: int, rows: Sequence[Json]) -> str:
     return f"{number:,} of {least}{every:,}" if every > number else f"{number:,}"
 
 
-def _affected(plan: Json) -> list[Json]:
+def _affected_rows(plan: Json) -> list[Json]:
     """The scale sets of the change that roll out or are blocked."""
     blocked = blocked_names(plan)
-    return [
-        row for row in plan["scaleSets"] if row["name"] in blocked or (row["changed"] and row["forecast"])
-    ]
+    return [row for row in plan["scaleSets"] if row["name"] in blocked or plan_group.is_rolling(row)]
 
 
 def _to_upgrade(row: Json) -> int:
@@ -80,17 +77,17 @@ def _to_upgrade(row: Json) -> int:
 def verdict(plan: Json) -> str:
     """Whether every scale set that the change affects reaches its image. "" if there is none."""
     summary = plan["summary"]
-    blocks = [each for each in plan["risks"] if each["blocks"]]
-    effects = {each["blocks"]: len(_in_any(blocks, each["blocks"])) for each in blocks if each["scaleSets"]}
+    found = _blocks(plan)
+    effects = {each["blocks"]: len(_in_any(found, each["blocks"])) for each in found if each["scaleSets"]}
     parts = [
-        f"{number:,} {_EFFECTS[effect]}{_behind(blocks) if effect == 'waits' else ''}"
+        f"{number:,} {_EFFECTS[effect]}{_behind(found) if effect == 'waits' else ''}"
         for effect, number in effects.items()
         if effect in _EFFECTS
     ]
     paused = "Nothing begins until the fleet is resumed. " if summary["paused"] else ""
     if parts:
         blocked = blocked_names(plan)
-        rolling = {row["name"] for row in plan["scaleSets"] if row["changed"] and row["forecast"]}
+        rolling = {row["name"] for row in plan_group.rolling(plan)}
         size = f"{len(blocked):,} of {_scale_sets(len(blocked | rolling))}"
         verb = "does" if len(blocked) == 1 else "do"
         text = f"{size} {verb} not reach the image{' with this change' if plan['base'] else ''}"
@@ -150,13 +147,11 @@ def _when(plan: Json) -> str:
 
 def _assuming(plan: Json) -> str:
     """The duration of a batch that the times rest on, or "" if all are measured."""
-    if not plan["summary"]["ends"] or all(
-        each.row["forecast"]["isMeasured"] for each in plan_group.alone(plan)
-    ):
+    rolling = plan_group.rolling(plan)
+    if not plan["summary"]["ends"] or all(row["forecast"]["isMeasured"] for row in rolling):
         return ""
-    lengths = plan_group.batch_seconds(plan)
-    shown = [format_duration(timedelta(seconds=each)) for each in (lengths[0], lengths[-1])]
-    return f", assuming {' to '.join(dict.fromkeys(shown))} for each batch"
+    lengths = [row["forecast"]["assumedBatchSeconds"] for row in rolling]
+    return f", assuming {forecast.length_range(lengths)} for each batch"
 
 
 def _losses(plan: Json) -> list[str]:
@@ -180,7 +175,7 @@ def waves(plan: Json) -> list[tuple[str, ...]]:
 
     A wave in which nothing would begin has a row too: a reader would otherwise take the last row for the end.
     """
-    blocked, affected = blocked_names(plan), group_by(_affected(plan), lambda row: int(row["wave"]))
+    blocked, affected = blocked_names(plan), group_by(_affected_rows(plan), lambda row: int(row["wave"]))
     rolling = {each["wave"]: each for each in plan["waves"]}
     rows = {
         wave: _wave(plan, rolling[wave], found, blocked) if wave in rolling else _idle_wave(wave, found)
@@ -212,18 +207,22 @@ WAVE_HEADER = ("Wave", "Begins", "Ends", "Scale sets", "Instances", "Begins with
 
 def blocked_names(plan: Json) -> set[str]:
     """The scale sets that the change affects, but that do not reach its image. Of a rehearsal, all such."""
-    blocks = [each for each in plan["risks"] if each["blocks"]] if "risks" in plan else plan["halts"]
-    return {name for each in blocks for name in each["scaleSets"]}
+    found = _blocks(plan) if "risks" in plan else plan["halts"]
+    return {name for each in found for name in each["scaleSets"]}
+
+
+def _blocks(plan: Json) -> list[Json]:
+    """The risks that keep scale sets from being upgraded, or none of a rehearsal."""
+    return [each for each in plan.get("risks", ()) if each["blocks"]]
 
 
 def blocks(plan: Json) -> list[str]:
     """One line for each cause that keeps scale sets from being upgraded, the causes first."""
     found, told = [], set[tuple[str, ...]]()
-    for each in plan["risks"]:
-        if each["blocks"]:
-            held = tuple(each["holdsUp"])
-            found.append(_block(each, is_told=held in told))
-            told.add(held)
+    for each in _blocks(plan):
+        held = tuple(each["holdsUp"])
+        found.append(_block(each, is_told=held in told))
+        told.add(held)
     return found
 
 
@@ -283,8 +282,8 @@ def cut_names(plan: Json) -> list[tuple[str, Sequence[str]]]:
             f"All {_scale_sets(len(each['scaleSets']))} that {_does(each['blocks'], one=False)}",
             each["scaleSets"],
         )
-        for each in plan.get("risks", ())
-        if each["blocks"] and len(each["scaleSets"]) > _FEW
+        for each in _blocks(plan)
+        if len(each["scaleSets"]) > _FEW
     ]
 
 
@@ -328,7 +327,7 @@ def rows(plan: Json) -> list[tuple[str, str, str, str]]:
         for each in shown
     ]
     blocked = blocked_names(plan)
-    still = [row for row in plan["scaleSets"] if not row["changed"] or not row["forecast"]]
+    still = [row for row in plan["scaleSets"] if not plan_group.is_rolling(row)]
     alike = group_by(still, lambda row: (row["wave"], _still(row, is_blocked=row["name"] in blocked)))
     found += [(wave, tuple(same), text) for (wave, text), same in alike.items()]
     return [
@@ -343,7 +342,7 @@ def _course(group: Group, plan: Json) -> list[str]:
 
 
 def _still(row: Json, *, is_blocked: bool) -> str:
-    """Why a scale set is not upgraded by the change. What is told elsewhere is one word."""
+    """Why a scale set is not upgraded by the change. A reason that another section explains is one word."""
     if row["forecast"]:
         return "outside the change"
     return f"not upgraded: {row['reason'] or 'not read'}" if is_blocked else why(row)
@@ -396,7 +395,7 @@ def _end(plan: Json) -> str:
 
 
 def _last_batch(plan: Json) -> str:
-    starts = [each["at"] for group in plan_group.alone(plan) for each in group.row["forecast"]["batches"]]
+    starts = [each["at"] for row in plan_group.rolling(plan) for each in row["forecast"]["batches"]]
     return f": its last batch begins about {forecast.moment(max(starts), plan['at'])}" if starts else ""
 
 

@@ -81,13 +81,13 @@ class StatusTable:
         ends = summary(self.store["scaleSets"])
         # A row may be omitted, and that is said too.
         most = ends if self.height is None else (*ends, f"{len(rows):,} not shown")
-        messages = bool(pause) + bool(standby) + len(_joined(most, width)) - 1
-        kept = rows if self.height is None else _kept(rows, self._room(messages))
-        image = wanted(rows)
+        messages = bool(pause) + bool(standby) + len(_join(most, width)) - 1
+        kept = rows if self.height is None else _choose_rows(rows, self._room(messages))
+        image = declared_image(rows)
         grid = grid_of(is_wide=self.is_wide, is_uniform=bool(image))
         cells = [self.cells(each) for each in kept]
         shown = grid.shown(grid.widths(cells), width)
-        yield from _headed(heading(sweep), "" if _has(grid, shown, "DECLARED") else image, width)
+        yield from _title_lines(heading(sweep), "" if _has(grid, shown, "DECLARED") else image, width)
         if pause:
             yield cut([(pause["message"], "bold magenta")], width)
         if standby:
@@ -95,7 +95,7 @@ class StatusTable:
         for line in grid.lines(cells, shown):
             yield cut(line, width)
         left_out = [f"{len(rows) - len(kept):,} not shown"] if len(kept) < len(rows) else []
-        for text in _joined((*ends, *left_out), width):
+        for text in _join((*ends, *left_out), width):
             yield cut([(text, "dim")], width)
 
     def texts(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
@@ -117,7 +117,7 @@ class StatusTable:
         ]
 
 
-def _kept(rows: Sequence[Json], room: int) -> Sequence[Json]:
+def _choose_rows(rows: Sequence[Json], room: int) -> Sequence[Json]:
     """The rows that are shown if there is room for this many. They keep their order."""
     in_progress = [number for number, row in enumerate(rows) if row.get("status") == Status.RECONCILING]
     first = in_progress[: room // 2]
@@ -161,13 +161,13 @@ def heading(sweep: Json) -> str:
     return f"{sweep['at'][:19].replace('T', ' ')} UTC, {specs or 'no specs in force'}{shard}{errors}"
 
 
-def wanted(rows: Sequence[Json]) -> str:
+def declared_image(rows: Sequence[Json]) -> str:
     """The image that all these scale sets declare, or "" if they declare several."""
     images = {image for row in rows if (image := row.get("shortImage"))}
     return f"image {images.pop()}" if len(images) == 1 else ""
 
 
-def _headed(heading: str, end: str, width: int | None) -> Iterator[Line]:
+def _title_lines(heading: str, end: str, width: int | None) -> Iterator[Line]:
     """The line above the table. It is cut before its end, which stays whole if there is room."""
     room = None if width is None else max(width - len(end) - 2, width // 2)
     if end:
@@ -180,10 +180,10 @@ def _has(grid: Grid, shown: Collection[int], name: str) -> bool:
     return grid.header.index(name) in shown
 
 
-def _joined(parts: Sequence[str], width: int | None) -> Sequence[str]:
+def _join(parts: Sequence[str], width: int | None) -> Sequence[str]:
     """The parts in one line if they fit into the width, or else in a line each for the first and the others.
 
-    >>> _joined(("2 scale sets: 2 Ready", "8 of 8 up to date", "1 not shown"), 40)
+    >>> _join(("2 scale sets: 2 Ready", "8 of 8 up to date", "1 not shown"), 40)
     ('2 scale sets: 2 Ready', '8 of 8 up to date; 1 not shown')
     """
     whole = "; ".join(parts)

@@ -54,8 +54,8 @@ class Orphans:
     ) -> tuple[Orphan, ...]:
         """The orphans at this moment, sorted by name.
 
-        `elsewhere` has the targets that the specs declare for other shards. Whoever takes one over continues
-        its rollout, so it is no orphan.
+        `elsewhere` has the targets that the specs declare for other shards. A shard that takes one over
+        continues its rollout, so it is no orphan.
         """
         here = {each.target.key: each for each in declared}
         known = here.keys() | elsewhere

@@ -7,7 +7,7 @@ FIELDS = ("by", "at", "operation", "status", "correlationId", "isOwn")
 
 
 def unknown_change(message: str) -> dict[str, Any]:
-    """A change of which only a message is known.
+    """A change that only a message describes.
 
     >>> unknown_change("unknown: no daemon responds")["message"]
     'unknown: no daemon responds'

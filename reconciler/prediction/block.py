@@ -8,7 +8,7 @@ from enum import StrEnum
 from reconciler.daemon.outcome import Outcome
 from reconciler.daemon.state import ScaleSetState
 from reconciler.prediction.grouping import group_by, in_common
-from reconciler.prediction.plan import Plan
+from reconciler.prediction.plan import Plan, names_of
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.wording import list_names
 from reconciler.spec.image import Image
@@ -26,7 +26,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One cause, as a sentence, with the scale sets in which it is, and those that wait for them in vain."""
+    """One cause, as a sentence, with its scale sets, and those that wait for them without end."""
 
     effect: Effect
     message: str
@@ -42,7 +42,7 @@ def blocks(plan: Plan) -> tuple[Block, ...]:
 
 
 def _pause(plan: Plan) -> Iterator[Block]:
-    """A pause. No spec declares it, so whoever merges the change must be told."""
+    """A pause. No spec declares it, so a person who merges the change must know."""
     if plan.paused:
         message = (
             f"{plan.paused}; nothing begins until `reconciler resume --all` is run; the times assume that it "
@@ -57,7 +57,7 @@ def _blocks(plan: Plan) -> Iterator[Block]:
     for (effect, reason), group in group_by(blocked, lambda each: (each[1][0], each[1][1].reason)).items():
         states = [state for state, _ in group]
         if effect is Effect.QUEUES:
-            yield Block(effect, _cause_of_wait(plan, group, waiting), _names(states), reason)
+            yield Block(effect, _cause_of_wait(plan, group, waiting), names_of(states), reason)
             continue
         messages = {state.desired.name: _message(outcome) for state, (_, outcome) in group}
         for message, names in in_common(messages, reason.meaning.cause).items():
@@ -111,7 +111,7 @@ def _cause_of_wait(
 
 
 class _Waiting:
-    """The scale sets that wait in vain, by what they wait for."""
+    """The scale sets that wait without end, by what they wait for."""
 
     def __init__(self, states: Iterable[ScaleSetState]) -> None:
         self._by_dependency: dict[str, list[ScaleSetState]] = defaultdict(list)
@@ -130,9 +130,7 @@ class _Waiting:
         found: dict[str, ScaleSetState] = {}
         left = list(causes)
         own = {each.key for each in left}
-        visited = set[
-            tuple[str, int]
-        ]()  # a wave is behind whatever is in a lower one, so it is followed once
+        visited = set[tuple[str, int]]()  # a wave waits for every lower one, so it is followed once
         while left:
             each = left.pop()
             place = (_key(each.desired.image), each.desired.wave)
@@ -155,7 +153,3 @@ class _Waiting:
 
 def _key(image: Image) -> str:
     return str(image).casefold()
-
-
-def _names(states: Sequence[ScaleSetState]) -> tuple[str, ...]:
-    return tuple(each.desired.name for each in states)

@@ -4,7 +4,7 @@ A plan compares the specs with Azure and, if there is a base, with the specs of 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -202,8 +202,7 @@ class Plan:
             before = self._before(each)
             groups[str(before).casefold() if before else "", str(each.exact).casefold()].append(each)
         changes = (
-            ImageChange(self._before(group[0]), group[0].exact, tuple(each.desired.name for each in group))
-            for group in groups.values()
+            ImageChange(self._before(group[0]), group[0].exact, names_of(group)) for group in groups.values()
         )
         return tuple(sorted(changes, key=lambda each: -len(each.names)))
 
@@ -287,3 +286,8 @@ def _worst_at(forecast: Forecast) -> datetime | None:
 
 def _instances(forecast: Forecast) -> int:
     return len({id_ for batch in forecast.batches for id_ in batch.instance_ids})
+
+
+def names_of(states: Iterable[ScaleSetState]) -> tuple[str, ...]:
+    """The names of these scale sets, in order."""
+    return tuple(each.desired.name for each in states)

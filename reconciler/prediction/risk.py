@@ -3,13 +3,13 @@
 What keeps scale sets from being upgraded at all is in `block`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 from reconciler.daemon.state import ScaleSetState
 from reconciler.prediction.grouping import group_by, in_common
-from reconciler.prediction.plan import Plan
+from reconciler.prediction.plan import Plan, names_of
 from reconciler.rollout.observed import Verdict
 from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.reason import Reason, Status
@@ -65,7 +65,7 @@ def _approvals(plan: Plan) -> Iterator[Risk]:
     ]
     if waiting:
         message = "approval needed (rollout.approval); the times assume that it is given at once"
-        yield Risk(message, _names(waiting))
+        yield Risk(message, names_of(waiting))
 
 
 def _failed_before(plan: Plan) -> Iterator[Risk]:
@@ -75,7 +75,7 @@ def _failed_before(plan: Plan) -> Iterator[Risk]:
         if (mark := plan.snapshot.models[each.key].persisted.failed) and mark.is_of(each.exact)
     ]
     for image, group in group_by(failed, lambda each: short(each.exact)).items():
-        yield Risk(f"{image} has failed before on these scale sets", _names(group))
+        yield Risk(f"{image} has failed before on these scale sets", names_of(group))
 
 
 def _without_way_back(plan: Plan) -> Iterator[Risk]:
@@ -89,7 +89,7 @@ def _without_way_back(plan: Plan) -> Iterator[Risk]:
     ]
     if lost:
         message = "no last good image is known, so rollout.onFailure has no image to return to"
-        yield Risk(message, _names(lost))
+        yield Risk(message, names_of(lost))
 
 
 def _persisted_then(plan: Plan, state: ScaleSetState) -> PersistedState | None:
@@ -114,7 +114,7 @@ def _large_losses(plan: Plan) -> Iterator[Risk]:
         is_small = all(one.max_unavailable == 1 for _, one in large)
         fix = "add an instance" if is_small else "lower rollout.maxBatch"
         message = f"more than a third of the instances are unavailable at once: {example}"
-        yield Risk(f"{message}; {fix}, or accept it", _names([one for one, _ in large]))
+        yield Risk(f"{message}; {fix}, or accept it", names_of([one for one, _ in large]))
 
 
 def _unread_catalogues(plan: Plan) -> Iterator[Risk]:
@@ -147,7 +147,7 @@ def _near_deadlines(plan: Plan) -> Iterator[Risk]:
             example += f" in {each.desired.name}"
         yield Risk(
             f"close to the deadline: takes about {example} (rollout.deadline)",
-            _names([found[0] for found in near]),
+            names_of([found[0] for found in near]),
         )
 
 
@@ -174,7 +174,7 @@ def _recoveries(plan: Plan) -> Iterator[Risk]:
     if number:
         verb, end = ("is", "it recovers") if number == 1 else ("are", "they recover")
         message = f"{count(number, 'instance')} {verb} unhealthy, and the forecast assumes that {end}"
-        yield Risk(message, _names(recovering))
+        yield Risk(message, names_of(recovering))
 
 
 def _other_changes(plan: Plan) -> Iterator[Risk]:
@@ -194,18 +194,18 @@ def _other_changes(plan: Plan) -> Iterator[Risk]:
         yield Risk(
             "the upgrade also applies pending changes of the model; compare the model with the instances "
             "first (Azure does not say which changes)",
-            _names(pending),
+            names_of(pending),
         )
     if reverted := customized[CustomizedInstances.OVERWRITE]:
         yield Risk(
             "the upgrade reverts instances that were changed individually (modelDefinitionApplied)",
-            _names(reverted),
+            names_of(reverted),
         )
     if skipped := customized[CustomizedInstances.SKIP]:
         yield Risk(
             "instances that were changed individually (modelDefinitionApplied) keep their image, unless "
             "rollout.customizedInstances is overwrite",
-            _names(skipped),
+            names_of(skipped),
         )
 
 
@@ -216,14 +216,10 @@ def _removed(plan: Plan) -> Iterator[Risk]:
 
 def _not_forecast(plan: Plan) -> Iterator[Risk]:
     if plan.snapshot.failures:
-        names = [each.desired.name for each in plan.states if each.key in plan.snapshot.failures]
-        yield Risk("the instances could not be read, so there is no forecast", tuple(names))
+        names = names_of(each for each in plan.states if each.key in plan.snapshot.failures)
+        yield Risk("the instances could not be read, so there is no forecast", names)
     if not plan.forecast.is_whole:
         yield Risk("the forecast stops before the end: the change takes too long, or has too many steps", ())
-
-
-def _names(states: Sequence[ScaleSetState]) -> tuple[str, ...]:
-    return tuple(each.desired.name for each in states)
 
 
 _RISKS: tuple[Callable[[Plan], Iterator[Risk]], ...] = (

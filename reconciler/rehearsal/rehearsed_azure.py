@@ -112,11 +112,11 @@ class RehearsedAzure(Compute):
         before = predict(desired, Observed(at, at, model=self._models[key], instances=instances), ASSUMED)
         if before is None:
             return None
-        first = _deallocated(self._first_instances.get(key, ()), self._first_models[key], self._at)
-        evicted = _deallocated(instances, self._models[key], at) - first
+        first = _deallocated_ids(self._first_instances.get(key, ()), self._first_models[key], self._at)
+        evicted = _deallocated_ids(instances, self._models[key], at) - first
         return replace(before, unavailable=before.unavailable | evicted)
 
 
-def _deallocated(instances: Iterable[Instance], model: Model, at: datetime) -> frozenset[str]:
+def _deallocated_ids(instances: Iterable[Instance], model: Model, at: datetime) -> frozenset[str]:
     states = ((each.id, state_of(each, model.health_source, at)) for each in instances)
     return frozenset(id_ for id_, state in states if state is State.DEALLOCATED)

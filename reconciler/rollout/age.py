@@ -35,8 +35,7 @@ class Sighting:
 
     `provisioning` is its provisioning state, which began at `since`. `is_back` says whether the instance was
     healthy. `state_since` is when it became healthy or unhealthy, or None if no better time than `since` is
-    known. `relapses` is the number of times it has become
-    unhealthy since `since`.
+    known. `relapses` is the number of times it has become unhealthy since `since`.
     """
 
     provisioning: str

@@ -250,7 +250,7 @@ def next_candidates(context: Context) -> Candidates:
 def _failed_first(members: Sequence[Member]) -> list[Member]:
     """The movable members that are unhealthy or, if there are none, all that serve, or else all.
 
-    Members of which nobody knows whether they serve come last, because they cannot prove the image.
+    Members that may or may not serve come last, because they cannot prove the image.
     """
     movable = [each for each in members if each.is_movable]
     known = [each for each in movable if not each.may_serve] or movable

@@ -254,7 +254,7 @@ def _kept_image(attempt: Attempt, observed: Observed) -> str:
     """That the upgrade succeeded and left instances on their image, in words, or "" if that is not known.
 
     This happens with ephemeral OS disks, where Azure then reports `latestModelApplied`, and in Flexible scale
-    sets, where it reports nothing. After the first try, such a report might come from a list out of date.
+    sets, where it reports nothing. After the first try, the report might come from an outdated list.
     """
     if not isinstance(attempt.step, Upgrade):
         return ""

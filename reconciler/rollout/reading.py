@@ -32,7 +32,7 @@ def partial_read(
     if observed and is_partial_for_long(observed):
         missing = _lasting_gap(model, instances) or missing
     return Decision(
-        Reason.PARTIAL_READ, f"{missing}; no changes until Azure reports {_awaited(model, instances)}"
+        Reason.PARTIAL_READ, f"{missing}; no changes until Azure reports {_missing_report(model, instances)}"
     )
 
 
@@ -105,7 +105,7 @@ def _missing(model: Model, instances: Sequence[Instance]) -> str:
     return f"Azure reported no state for {list_names(names)}" if names else ""
 
 
-def _awaited(model: Model, instances: Sequence[Instance]) -> str:
+def _missing_report(model: Model, instances: Sequence[Instance]) -> str:
     """What Azure must report before the list is complete, in words."""
     if len({instance.id for instance in instances}) < max(len(instances), model.capacity):
         return "every instance"

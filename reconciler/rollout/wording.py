@@ -76,14 +76,14 @@ def describe(instances: Iterable[Instance]) -> str:
     for each in every[:MOST_NAMES]:
         by_problem.setdefault(describe_problem(each), []).append(each.name)
     groups = ", ".join(
-        f"{list_names(names)} ({_shared(problem, len(names))})" for problem, names in by_problem.items()
+        f"{list_names(names)} ({_in_words(problem, len(names))})" for problem, names in by_problem.items()
     )
     return f"{groups}{_more(len(every) - MOST_NAMES)}"
 
 
-def _shared(problem: str, number: int) -> str:
+def _in_words(problem: str, number: int) -> str:
     """
-    >>> _shared("unhealthy", 2), _shared("power state unknown", 3), _shared("power state unknown", 1)
+    >>> _in_words("unhealthy", 2), _in_words("power state unknown", 3), _in_words("power state unknown", 1)
     ('both unhealthy', 'all with unknown power state', 'power state unknown')
     """
     if number == 1:

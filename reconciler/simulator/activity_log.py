@@ -75,8 +75,8 @@ class LoggedEvent:
             "correlationId": write.correlation_id,
             "description": "",
             "eventDataId": self.id,
-            "eventName": _named(name, {"BeginRequest": "Begin request", "EndRequest": "End request"}[name]),
-            "category": _named("Administrative"),
+            "eventName": _label(name, {"BeginRequest": "Begin request", "EndRequest": "End request"}[name]),
+            "category": _label("Administrative"),
             "httpRequest": {
                 "clientRequestId": write.client_request_id,
                 "clientIpAddress": "127.0.0.1",
@@ -86,13 +86,13 @@ class LoggedEvent:
             "id": f"{write.resource}/events/{self.id}/ticks/{_ticks(self.at)}",
             "level": "Error" if self.status == "Failed" else "Informational",
             "operationId": write.operation_id,
-            "operationName": _named(write.action),
+            "operationName": _label(write.action),
             "resourceGroupName": write.group,
-            "resourceProviderName": _named(provider),
-            "resourceType": _named(kind),
+            "resourceProviderName": _label(provider),
+            "resourceType": _label(kind),
             "resourceId": write.resource,
-            "status": _named(self.status),
-            "subStatus": _named(HTTPStatus(self.code).phrase.replace(" ", "") if self.code else "", phrase),
+            "status": _label(self.status),
+            "subStatus": _label(HTTPStatus(self.code).phrase.replace(" ", "") if self.code else "", phrase),
             "submissionTimestamp": _moment(self.at + lag),
             "subscriptionId": write.subscription,
             "tenantId": write.claims.get("http://schemas.microsoft.com/identity/claims/tenantid", ""),
@@ -110,7 +110,7 @@ class ActivityLog:
     def add(self, at: datetime, write: LoggedWrite, status: LogStatus, code: int = 0) -> None:
         self._events.append(LoggedEvent(guid("event", len(self._events)), at, write, status, code))
 
-    def shown(self, subscription: str, at: datetime, lag: timedelta) -> Iterator[LoggedEvent]:
+    def newest_first(self, subscription: str, at: datetime, lag: timedelta) -> Iterator[LoggedEvent]:
         """The events of a subscription that the log shows at this time, the newest first."""
         for event in reversed(self._events):
             if event.write.subscription == subscription.lower() and at - KEPT <= event.at <= at - lag:
@@ -134,7 +134,7 @@ _CLAIMS = {
 }
 
 
-def _named(value: str, localized: str | None = None) -> dict[str, str]:
+def _label(value: str, localized: str | None = None) -> dict[str, str]:
     return {"value": value, "localizedValue": value if localized is None else localized}
 
 

@@ -24,7 +24,7 @@ def grid_at(tab: Page, size: str) -> Image.Image:
     return grid_of(tab.screenshot())
 
 
-def kept(name: str, size: str) -> Path:
+def grid_path(name: str, size: str) -> Path:
     """The file with the grid of a view."""
     return DIRECTORY / f"{name.replace(' ', '-').replace(',', '')}-{size}.png"
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, Served, chromium
-from tests.browser.grid import SIZES, grid_at, kept
+from tests.browser.grid import SIZES, grid_at, grid_path
 from tests.browser.views import VIEWS, View
 from tests.web.signed_in import ADA, Acted
 from tests.web.stores import COMMIT, varied
@@ -40,7 +40,7 @@ PICTURES = (
 )
 
 
-def taken(browser: Browser) -> Iterator[tuple[Picture, bytes]]:
+def take(browser: Browser) -> Iterator[tuple[Picture, bytes]]:
     """Each picture as a PNG."""
     read_only, signed_in = Served(varied()), Served(varied(), Acted())
     for picture in PICTURES:
@@ -62,12 +62,12 @@ def taken(browser: Browser) -> Iterator[tuple[Picture, bytes]]:
 
 def keep(browser: Browser, name: str, view: View) -> None:
     """Write the grids of a view."""
-    served = view.served()
+    served = view.serve()
     with browser.new_context(reduced_motion="reduce") as context:
         tab = context.new_page()
         view.open(tab, served.url)
         for size in SIZES:
-            grid_at(tab, size).save(kept(name, size), optimize=True)
+            grid_at(tab, size).save(grid_path(name, size), optimize=True)
     served.stop()
 
 
@@ -78,7 +78,7 @@ def main() -> None:
     DIRECTORY.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        for picture, png in taken(browser):
+        for picture, png in take(browser):
             (DIRECTORY / f"{picture.name}.png").write_bytes(png)
         for name, view in VIEWS.items():
             keep(browser, name, view)

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from tests.browser.grid import SIZES, difference, grid_at, grid_of, kept
-from tests.browser.pictures import DIRECTORY, PICTURES, taken
+from tests.browser.grid import SIZES, difference, grid_at, grid_of, grid_path
+from tests.browser.pictures import DIRECTORY, PICTURES, take
 from tests.browser.views import VIEWS
 
 TOLERANCE = 6.0
@@ -18,7 +18,7 @@ MEND = "run `make pictures`, and look at them"
 
 @pytest.fixture(scope="module")
 def pictures(browser: Browser) -> dict[str, bytes]:
-    return {picture.name: png for picture, png in taken(browser)}
+    return {picture.name: png for picture, png in take(browser)}
 
 
 @pytest.mark.parametrize("name", [each.name for each in PICTURES])
@@ -29,12 +29,14 @@ def test_a_picture_is_of_the_page(pictures: dict[str, bytes], name: str) -> None
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_view_is_as_it_was_in_windows_of_three_sizes(browser: Browser, name: str) -> None:
-    served = VIEWS[name].served()
+    served = VIEWS[name].serve()
     try:
         with browser.new_context(reduced_motion="reduce") as context:
             tab = context.new_page()
             VIEWS[name].open(tab, served.url)
-            found = {size: difference(grid_at(tab, size), Image.open(kept(name, size))) for size in SIZES}
+            found = {
+                size: difference(grid_at(tab, size), Image.open(grid_path(name, size))) for size in SIZES
+            }
     finally:
         served.stop()
     assert {size: each for size, each in found.items() if each >= TOLERANCE} == {}, MEND
@@ -43,7 +45,9 @@ def test_a_view_is_as_it_was_in_windows_of_three_sizes(browser: Browser, name: s
 def test_a_difference_is_seen(pictures: dict[str, bytes]) -> None:
     fleet, other = grid_of(pictures["fleet"]), grid_of(pictures["rollouts"])
     assert difference(fleet, other.resize(fleet.size)) > TOLERANCE
-    pause, approval = (Image.open(kept(f"form of {what}", "phone")) for what in ("a pause", "an approval"))
+    pause, approval = (
+        Image.open(grid_path(f"form of {what}", "phone")) for what in ("a pause", "an approval")
+    )
     assert difference(pause, approval) > TOLERANCE
 
 

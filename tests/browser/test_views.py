@@ -14,7 +14,7 @@ _EACH = pytest.mark.parametrize("name", VIEWS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @_EACH
 def test_axe_finds_nothing(browser: Browser, name: str, scheme: Literal["light", "dark"]) -> None:
-    served = VIEWS[name].served()
+    served = VIEWS[name].serve()
     try:
         with browser.new_context(color_scheme=scheme) as context:
             tab = context.new_page()
@@ -27,7 +27,7 @@ def test_axe_finds_nothing(browser: Browser, name: str, scheme: Literal["light",
 
 @_EACH
 def test_no_page_is_wider_than_its_window(browser: Browser, name: str) -> None:
-    served = VIEWS[name].served()
+    served = VIEWS[name].serve()
     try:
         with browser.new_context() as context:
             tab = context.new_page()

@@ -58,7 +58,7 @@ class View:
         if tab.locator("script").count():
             expect(tab.locator("#live")).to_have_text("Live")
 
-    def served(self) -> Served:
+    def serve(self) -> Served:
         """A server of its pages."""
         return Served(self.store(), self.acts())
 

@@ -1,11 +1,12 @@
-"""A forecast in words, and its batches in lines."""
+"""A forecast in words, and its waits."""
 
 from typing import Any
 
 import pytest
 
 from reconciler.cli.acts.why import explanation
-from reconciler.cli.forecast import Line, headline, lines
+from reconciler.cli.forecast import headline
+from reconciler.cli.plan_group import Group, waits
 from reconciler.rollout.reason import Status, reasons_where
 from tests.cli.test_why import ROW
 
@@ -45,7 +46,6 @@ def hold(reason: str, at: str, until: str | None = None) -> dict[str, Any]:
 
 
 FIVE = [batch(number, 3 * number) for number in range(5)]
-WINDOW = hold("OutsideWindow", "09:00", "2026-01-10T02:00")
 APPROVAL = hold("AwaitingApproval", "09:05")
 END = "at most 4 of 20 (20%) unavailable; 1 patch, 5 upgrades (assuming 3m for each batch)"
 
@@ -117,66 +117,6 @@ def test_the_headline(shown: dict[str, Any], told: str) -> None:
     assert headline(shown) == told
 
 
-def each(*numbers: int) -> list[Line]:
-    return [Line(str(number), f"update domain {number - 1}", "4 instances") for number in numbers]
-
-
-@pytest.mark.parametrize(
-    ("shown", "told"),
-    [
-        pytest.param(row(*FIVE), each(1, 2, 3, 4, 5), id="a few batches, one line each"),
-        pytest.param(
-            row(batch(0, 0, 1, canary=True), batch(0, 3, 3)),
-            [Line("1", "update domain 0", "1 instance (canary)"), Line("2", "update domain 0", "3 instances")],
-            id="a canary",
-        ),
-        pytest.param(
-            row(*FIVE, waits=[WINDOW, APPROVAL, hold("Soaking", "09:07", "2026-01-05T09:09")]),
-            [
-                Line("", "begins when the window opens, Sat 2026-01-10 02:00 UTC"),
-                *each(1, 2),
-                Line("", "continues after approval"),
-                *each(3, 4, 5),
-            ],
-            id="waits between batches",
-        ),
-        pytest.param(
-            row(waits=[APPROVAL]), [Line("", "begins after approval")], id="a wait without batches"
-        ),
-        pytest.param(
-            row(batch(0, 0, 1, canary=True), *(batch(number, 3 * number) for number in range(1, 50))),
-            [
-                Line("1", "update domain 0", "1 instance (canary)"),
-                Line("2-50", "update domain 1 to update domain 49", "4 instances each"),
-            ],
-            id="many equal batches on one line",
-        ),
-        pytest.param(
-            row(*(batch(0, 3 * number) for number in range(9)), waits=[hold("AwaitingTurn", "09:08")]),
-            [
-                Line("1-3", "update domain 0", "4 instances each"),
-                Line("", "continues once `maxConcurrentRollouts` has room"),
-                Line("4-9", "update domain 0", "4 instances each"),
-            ],
-            id="many equal batches with a wait in between",
-        ),
-        pytest.param(
-            row(*(batch(number, 3 * number, 3 + number % 2) for number in range(50))),
-            [
-                *(
-                    Line(str(number), f"update domain {number - 1}", f"{4 - number % 2} instances")
-                    for number in range(1, 8)
-                ),
-                Line("", "and so on, up to batch 50"),
-            ],
-            id="many different batches, cut",
-        ),
-    ],
-)  # fmt: skip
-def test_the_lines_of_batches(shown: dict[str, Any], told: list[Line]) -> None:
-    assert lines(shown) == told
-
-
 def test_why_includes_the_forecast() -> None:
     told = explanation(ROW | row(*FIVE)).splitlines()
     assert f"forecast    20 instances in 5 batches, about 22m, done by 09:22 UTC; {END}" in told
@@ -184,14 +124,14 @@ def test_why_includes_the_forecast() -> None:
 
 @pytest.mark.parametrize("reason", sorted(reasons_where(lambda meaning: meaning.status is Status.WAITING)))
 def test_every_wait_has_a_line(reason: str) -> None:
-    (told,) = lines(row(waits=[hold(reason, "09:00")]))
-    assert told.text.startswith("begins ")
+    (told,) = waits(Group((row(waits=[hold(reason, "09:00")]),)), SEEN)
+    assert told.startswith("begins ")
 
 
 def test_unknown_reasons_of_a_newer_daemon_are_ignored() -> None:
     new = hold("NotKnownYet", "09:00", "2026-01-05T10:00")
     shown = row(*FIVE, waits=[new], endsWith="NotKnownEither")
-    assert lines(shown) == lines(row(*FIVE))
+    assert waits(Group((shown,)), SEEN) == waits(Group((row(*FIVE),)), SEEN) == []
     assert headline(shown) == (
         "20 instances in 5 batches, about 22m, blocked from 09:22 UTC; at most 4 of 20 (20%) unavailable; "
         "1 patch, 5 upgrades; then NotKnownEither (assuming 3m for each batch)"

@@ -67,7 +67,7 @@ def act(
     )
     is_limited = bool(names) or selector is not None
     if is_limited:
-        planned = _limited(planned, store, names, selector)
+        planned = _limit_to(planned, store, names, selector)
     states = planned.states
     skipped = "" if checks else skipped_checks_note(each.desired for each in states)
     shown = "" if not is_limited else f"{len(states):,} of {count(len(store.states()), 'scale set')} shown"
@@ -87,7 +87,7 @@ def act(
         sys.exit(NOT_AS_DECLARED)
 
 
-def _limited(
+def _limit_to(
     planned: Plan, store: Store, names: tuple[str, ...], selector: tuple[Requirement, ...] | None
 ) -> Plan:
     """The plan of the scale sets that match. Ends the command if a name is unknown, or nothing matches."""

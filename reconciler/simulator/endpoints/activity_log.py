@@ -58,7 +58,7 @@ def events(call: Call) -> Reply:
             raise BadFilter("The start time cannot be more than 90 days in the past.")
     except BadFilter as problem:
         return Reply(400, {"Code": "BadRequest", "Message": str(problem)}, gateway=True)
-    shown = call.cloud.activity_log.shown(call.subscription, now, lag)
+    shown = call.cloud.activity_log.newest_first(call.subscription, now, lag)
     found = [each for each in shown if wanted.fits(each)]
     rows = page(call)
     names = {name.strip().lower() for name in call.request.query.get("$select", "").split(",")} - {""}

@@ -134,7 +134,7 @@ def _obstacle(outcome: Outcome) -> str:
     """Why a scale set gets no spec, or "" if it gets one."""
     if outcome.is_error or outcome.reason == Reason.NOT_FOUND:
         return outcome.line
-    if outcome.reason == Reason.AZURE_BUSY:
+    if outcome.reason == Reason.AZURE_UPDATING:
         return f"{outcome.line}; run `reconciler adopt` again when Azure has finished"
     return ""
 

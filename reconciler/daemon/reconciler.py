@@ -387,8 +387,8 @@ class Reconciler:
         """
         if now is None or (before and replace(before, as_of=None).line == replace(now, as_of=None).line):
             return
-        # After our own step, Azure is expected to be busy.
-        is_expected = now.reason is Reason.AZURE_BUSY and now.status is Status.RECONCILING
+        # Azure is expected to work on our own step for a while.
+        is_expected = now.reason is Reason.AZURE_UPDATING and now.status is Status.RECONCILING
         level = logging.DEBUG if is_expected else _LEVELS[now.status]
         subject = {"scale_set": now.name, "status": now.status, "reason": now.reason, "commit": now.commit}
         if ids:

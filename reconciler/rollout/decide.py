@@ -265,7 +265,7 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
     doing = aim.model.provisioning
     until = "" if doing == "deleting" else " until it finishes"
     busy = Decision(
-        Reason.AZURE_BUSY,
+        Reason.AZURE_UPDATING,
         f"Azure is {doing} the scale set; no changes{until}",
         soon=True,
     )

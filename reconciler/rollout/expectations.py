@@ -63,7 +63,7 @@ def failed_model_update(aim: Aim) -> Decision | Need | None:
     if operation is None:
         return Need.OPERATION
     if operation.is_under_way:
-        return Decision(Reason.AZURE_BUSY, describe_progress(attempt), soon=True)
+        return Decision(Reason.AZURE_UPDATING, describe_progress(attempt), soon=True)
     is_untold = not operation.status or operation.is_preempted
     if is_untold and model.provisioning == "failed":
         return _retry_model_update(aim, _IS_FAILED, attempt.step.persisted)
@@ -186,7 +186,7 @@ def unmet_expectation(
     if operation is None and attempt.operation:
         return Need.OPERATION
     if operation and operation.is_under_way:
-        return Decision(Reason.AZURE_BUSY, describe_progress(attempt), soon=True, counts=counts)
+        return Decision(Reason.AZURE_UPDATING, describe_progress(attempt), soon=True, counts=counts)
     if operation and operation.error:
         failed = f"{_description(attempt)} failed with {quote_error(operation.error)}"
         return Decision(

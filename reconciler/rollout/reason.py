@@ -132,7 +132,7 @@ class Reason(StrEnum):
     NO_WAY_BACK = "NoWayBack"
     TOO_MANY_TAGS = "TooManyTags"
     DOMAINS_UNKNOWN = "DomainsUnknown"
-    AZURE_BUSY = "AzureBusy"
+    AZURE_UPDATING = "AzureUpdating"
     MODEL_DRIFT = "ModelDrift"
     UPGRADING = "Upgrading"
     MODEL_UPDATE_FAILED = "ModelUpdateFailed"
@@ -419,7 +419,7 @@ TABLE: dict[Reason, Meaning] = {
         cause="`rollout.by` names domains that Azure does not report for this scale set",
         remedy="set `by: auto`",
     ),
-    Reason.AZURE_BUSY: Meaning(
+    Reason.AZURE_UPDATING: Meaning(
         Status.RECONCILING,
         cause=(
             "Azure is changing the scale set: it is upgrading the last batch, or another operation is "

@@ -303,9 +303,9 @@ LASTING = {"status": Status.FAILING, "wait": Wait(Reason.THROTTLED, NOW, is_fail
         pytest.param("UpToDate", {}, "UpToDate", id="the previous outcome is kept"),
         pytest.param("UpToDate", LASTING, "Throttled", id="throttling that lasts is reported"),
         pytest.param(
-            "AzureBusy",
-            {"status": Status.FAILING, "wait": Wait(Reason.AZURE_BUSY, NOW, is_failing=True)},
-            "AzureBusy",
+            "AzureUpdating",
+            {"status": Status.FAILING, "wait": Wait(Reason.AZURE_UPDATING, NOW, is_failing=True)},
+            "AzureUpdating",
             id="an older wait does not make throttling last",
         ),
         pytest.param(

@@ -123,7 +123,7 @@ def test_an_unobserved_scale_set_is_unknown() -> None:
             id="the message names the unavailable instances",
         ),
         pytest.param(
-            observed(Reason.AZURE_BUSY),
+            observed(Reason.AZURE_UPDATING),
             "False InstancesUnavailable: 2 of 10 instances are out of service: 2 of update domain 0",
             id="the message names no instances, so they are counted",
         ),

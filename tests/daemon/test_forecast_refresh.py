@@ -58,7 +58,7 @@ def test_the_first_forecast_has_five_batches() -> None:
         pytest.param(SOAKING, outcome(Reason.UPGRADING, step=STEP), HALF_WAY, 2, id="a step refreshes it"),
         pytest.param(SOAKING, TURN, HALF_WAY, 2, id="another wait refreshes it"),
         pytest.param(TURN, TURN, HALF_WAY, 5, id="the same wait keeps it"),
-        pytest.param(SOAKING, outcome(Reason.AZURE_BUSY), HALF_WAY, 5, id="waiting for instances keeps it"),
+        pytest.param(SOAKING, outcome(Reason.AZURE_UPDATING), HALF_WAY, 5, id="waiting for instances keeps it"),
         pytest.param(SOAKING, outcome(Reason.HEALTH_CHECK_FAILED), HALF_WAY, None, id="none while it is unhealthy"),
         pytest.param(SOAKING, outcome(Reason.UP_TO_DATE), HALF_WAY, None, id="none for a settled scale set"),
         pytest.param(SOAKING, outcome(Reason.SUSPENDED), HALF_WAY, None, id="none for a suspended scale set"),
@@ -82,7 +82,7 @@ def test_a_forecast(before: Outcome, now: Outcome, seen: Observed, batches: int 
     ],
 )
 def test_a_daemon_that_starts_during_a_rollout(seen: Observed, batches: int | None) -> None:
-    found = refresh_forecast(state(reason=None), outcome(Reason.AZURE_BUSY), seen, Settings()).forecast
+    found = refresh_forecast(state(reason=None), outcome(Reason.AZURE_UPDATING), seen, Settings()).forecast
     assert (len(found.batches) if found else None) == batches
 
 

@@ -116,7 +116,7 @@ OLDER, NEWER = OLD.version, NEW.version
             .reconcile(Reason.NO_EFFECT, 0)
             .upgrade("0")
             .reconcile(Reason.OPERATION_FAILED, 0)
-            .reconcile(Reason.AZURE_BUSY)
+            .reconcile(Reason.AZURE_UPDATING)
             .reconcile(Reason.UP_TO_DATE, 10),
             [f"{OLDER} to {NEWER}: Succeeded in 6m; 1 instance in 1 batch, longest batch 5m"],
             id="a retried batch counts once",

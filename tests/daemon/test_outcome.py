@@ -48,7 +48,7 @@ def test_a_rollout_in_progress_is_never_settled() -> None:
         Reason.MODEL_UPDATE_FAILED,
         Reason.UPGRADING,
         Reason.WAITING_FOR_INSTANCES,
-        Reason.AZURE_BUSY,
+        Reason.AZURE_UPDATING,
         Reason.IMAGE_REPLICATING,
         Reason.SOAKING,
         Reason.GIVING_UP,
@@ -193,8 +193,8 @@ def test_a_lasting_condition_is_a_failure_with_its_begin() -> None:
     ],
 )
 def test_a_long_operation_is_checked_less_often(waited: timedelta, again: timedelta) -> None:
-    busy = Decision(Reason.AZURE_BUSY, "Azure is at work", soon=True)
-    before = Progress(wait=Wait(Reason.AZURE_BUSY, NOW - waited))
+    busy = Decision(Reason.AZURE_UPDATING, "Azure is at work", soon=True)
+    before = Progress(wait=Wait(Reason.AZURE_UPDATING, NOW - waited))
     assert outcome_of(spec(), "", busy, before, SETTINGS, at=NOW).requeue_after == again
 
 

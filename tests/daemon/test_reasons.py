@@ -35,7 +35,7 @@ PartialRead               passes  held  unknown  sweep
 ReadsTooSlow              passes  held  unknown  sweep
 NoWayBack                 passes  held  held     sweep
 Claimed                   passes  held  unknown  moves
-AzureBusy                 passes  held  unknown  sweep
+AzureUpdating                 passes  held  unknown  sweep
 ModelDrift                begins  held  held     sweep
 Upgrading                 begins  held  held     sweep
 ModelUpdateFailed         begins  held  held     sweep

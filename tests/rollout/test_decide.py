@@ -235,13 +235,13 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         pytest.param(
             spec(),
             observed(model=model(provisioning="deleting", image=OLD)),
-            says("AzureBusy", "deleting"),
+            says("AzureUpdating", "deleting"),
             id="a scale set that is being deleted is not patched",
         ),
         pytest.param(
             spec(),
             observed(model=model(provisioning="migrating", image=OLD)),
-            says("AzureBusy", "migrating"),
+            says("AzureUpdating", "migrating"),
             id="a scale set that is being migrated is not patched",
         ),
         pytest.param(
@@ -250,7 +250,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
                 model=model(provisioning="updating"),
                 instances=fleet(*(outdated(n, since=NOW - HOUR) for n in range(10))),
             ),
-            says("AzureBusy", "updating"),
+            says("AzureUpdating", "updating"),
             id="instances that have been at rest for long are not stuck",
         ),
         pytest.param(
@@ -309,7 +309,7 @@ CURRENT = fleet(*(outdated(n, latest_model=True) for n in range(10)))
         pytest.param(
             spec(),
             observed(model=model(provisioning="updating", image=OLD)),
-            says("AzureBusy", "updating"),
+            says("AzureUpdating", "updating"),
             id="nothing is started while Azure is still at work, not even a patch",
         ),
         pytest.param(
@@ -989,21 +989,21 @@ def test_a_started_batch_counts_as_unavailable() -> None:
             NEW,
             None,
             fleet(outdated(0, provisioning="updating", since=NOW - timedelta(minutes=9))),
-            says("AzureBusy", "updating"),
+            says("AzureUpdating", "updating"),
             id="nothing is stuck: Azure is waited for",
         ),
         pytest.param(
             NEW,
             None,
             fleet(instance(0, provisioning="deleting", since=NOW - HOUR)),
-            says("AzureBusy", "updating"),
+            says("AzureUpdating", "updating"),
             id="an instance that is being deleted needs no remediation",
         ),
         pytest.param(
             NEW,
             None,
             fleet(outdated(0, provisioning="updating", since=NOW - HOUR, is_attached=True)),
-            says("AzureBusy", "updating"),
+            says("AzureUpdating", "updating"),
             id="an attached machine needs no remediation",
         ),
     ],
@@ -1077,7 +1077,7 @@ GOOD_OLD = PersistedState(last_good=OLD)
         pytest.param(
             OLD,
             observed(model=model(provisioning="creating", persisted=GOOD_OLD)),
-            says("AzureBusy", "creating"),
+            says("AzureUpdating", "creating"),
             id="not while the scale set is being made",
         ),
         pytest.param(
@@ -1092,7 +1092,7 @@ GOOD_OLD = PersistedState(last_good=OLD)
         pytest.param(
             FIX,
             observed(model=model(provisioning="updating", persisted=GOOD_OLD)),
-            says("AzureBusy", "updating"),
+            says("AzureUpdating", "updating"),
             id="an image that is neither a fix nor a revert waits for Azure",
         ),
     ],
@@ -1117,7 +1117,7 @@ def test_a_brake_counts_no_instances_of_a_partial_list() -> None:
     [
         pytest.param(True, Reason.PROGRESS_DEADLINE_EXCEEDED, id="the rollout was seen to begin"),
         pytest.param(None, Reason.PROGRESS_DEADLINE_EXCEEDED, id="nobody has seen it begin"),
-        pytest.param(False, Reason.AZURE_BUSY, id="it was seen to end: Azure is at something else"),
+        pytest.param(False, Reason.AZURE_UPDATING, id="it was seen to end: Azure is at something else"),
     ],
 )
 def test_azure_is_at_work_for_longer_than_a_batch_may_take(is_under_way: bool | None, reason: Reason) -> None:

@@ -24,7 +24,10 @@ DONE = fleet(rest="upgraded")
     ("desired", "seen", "reason"),
     [
         pytest.param(
-            spec(), observed(model=model(provisioning="deleting")), Reason.AZURE_BUSY, id="Azure is at work"
+            spec(),
+            observed(model=model(provisioning="deleting")),
+            Reason.AZURE_UPDATING,
+            id="Azure is at work",
         ),
         pytest.param(
             spec(), observed(model=model(image=OLD)), Reason.MODEL_DRIFT, id="the model is to be set"

@@ -136,7 +136,7 @@ def test_an_attempt_knows_what_the_one_before_failed_with(step: Any, earlier: st
     [
         pytest.param(
             Operation("InProgress"),
-            says("AzureBusy", *ASKED),
+            says("AzureUpdating", *ASKED),
             True,
             id="it is under way: wait",
         ),
@@ -272,7 +272,7 @@ def test_no_instance_follows_a_model_before_the_operation_that_set_it_is_read() 
     [
         pytest.param(Operation("Succeeded"), "succeeded", "Upgrading", id="it ended well"),
         pytest.param(Operation("Succeeded"), "failed", "Upgrading", id="it ended well, in a set that failed"),
-        pytest.param(Operation("InProgress"), "succeeded", "AzureBusy", id="it is under way"),
+        pytest.param(Operation("InProgress"), "succeeded", "AzureUpdating", id="it is under way"),
         pytest.param(Operation("Failed", "X: no"), "succeeded", "OperationFailed", id="it failed"),
         pytest.param(
             Operation(""), "succeeded", "Upgrading", id="it is not reported, and the scale set succeeded"
@@ -332,7 +332,7 @@ AGAIN = says("ModelUpdateFailed", "24.04.202601140")
     [
         pytest.param(
             Operation("InProgress"),
-            says("AzureBusy", "24.04.202601140", "08:00:00"),
+            says("AzureUpdating", "24.04.202601140", "08:00:00"),
             id="it is under way",
         ),
         pytest.param(
@@ -540,7 +540,7 @@ def test_a_model_that_another_writer_reverts_is_set_again(attempt: Attempt, line
 @pytest.mark.parametrize(
     ("operation", "reason"),
     [
-        pytest.param(Operation("InProgress"), Reason.AZURE_BUSY, id="it is under way still"),
+        pytest.param(Operation("InProgress"), Reason.AZURE_UPDATING, id="it is under way still"),
         pytest.param(Operation("Failed", "Conflict: no"), Reason.OPERATION_FAILED, id="it failed"),
         pytest.param(Operation("Succeeded"), Reason.CONTESTED, id="it ended well"),
         pytest.param(Operation(""), Reason.CONTESTED, id="nobody knows it any more"),

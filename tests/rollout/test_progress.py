@@ -58,7 +58,7 @@ def after(
 @pytest.mark.parametrize(
     ("reason", "back", "changes"),
     [
-        pytest.param(Reason.AZURE_BUSY, None, {}, id="no look at the instances: all stays as it was"),
+        pytest.param(Reason.AZURE_UPDATING, None, {}, id="no look at the instances: all stays as it was"),
         pytest.param(
             Reason.SUSPENDED,
             None,
@@ -389,13 +389,13 @@ BRAKED = Progress(time_on_hold=HOUR, on_hold_since=NOW - 5 * MINUTE)
         pytest.param(BRAKED, Reason.SUSPENDED, BRAKED, id="a hold stays on, though it be another"),
         pytest.param(
             BRAKED,
-            Reason.AZURE_BUSY,
+            Reason.AZURE_UPDATING,
             Progress(time_on_hold=HOUR + 5 * MINUTE),
             id="a hold is taken off: it is counted",
         ),
         pytest.param(
             Progress(time_on_hold=HOUR),
-            Reason.AZURE_BUSY,
+            Reason.AZURE_UPDATING,
             Progress(time_on_hold=HOUR),
             id="there was no hold",
         ),

@@ -406,7 +406,7 @@ def test_before_anything_is_upgraded_there_is_nothing_to_confirm() -> None:
         ),
         pytest.param(
             Progress(2, LONG_AGO, 3),
-            Reason.AZURE_BUSY,
+            Reason.AZURE_UPDATING,
             None,
             Progress(2, LONG_AGO, 3),
             id="no look at the instances",
@@ -615,7 +615,7 @@ def test_while_too_many_are_unhealthy_no_serving_instance_is_upgraded(
     [
         pytest.param(
             HOUR,
-            says("AzureBusy", "instances 0 and 5", "08:00:00", "0 of 2"),
+            says("AzureUpdating", "instances 0 and 5", "08:00:00", "0 of 2"),
             id="an hour is not more than an hour",
         ),
         pytest.param(
@@ -639,7 +639,7 @@ def test_the_line_about_a_scale_set_that_updates_forever(ago: timedelta, expecte
             BATCH,
             Progress(),
             says(
-                "AzureBusy",
+                "AzureUpdating",
                 "Azure has been upgrading 2 instances in update domain 1",
                 "(web_1, web_6)",
                 "08:59:15",
@@ -649,23 +649,29 @@ def test_the_line_about_a_scale_set_that_updates_forever(ago: timedelta, expecte
         pytest.param(
             replace(BATCH, domain="", names=()),
             Progress(),
-            says("AzureBusy", "Azure has been upgrading instances 1 and 6", "08:59:15"),
+            says("AzureUpdating", "Azure has been upgrading instances 1 and 6", "08:59:15"),
             id="our batch, whose names are unknown",
         ),
         pytest.param(
-            BATCH, Progress(passes=1), says("AzureBusy", "updating"), id="the batch was seen healthy"
+            BATCH, Progress(passes=1), says("AzureUpdating", "updating"), id="the batch was seen healthy"
         ),
         pytest.param(
-            BATCH, Progress(waiting_since=NOW), says("AzureBusy", "updating"), id="the batch was waited for"
+            BATCH,
+            Progress(waiting_since=NOW),
+            says("AzureUpdating", "updating"),
+            id="the batch was waited for",
         ),
         pytest.param(
             BATCH,
             Progress(is_under_way=False),
-            says("AzureBusy", "updating"),
+            says("AzureUpdating", "updating"),
             id="the rollout was seen to end",
         ),
         pytest.param(
-            PatchModel(NEW, '"4"'), Progress(), says("AzureBusy", "updating"), id="our last step was a patch"
+            PatchModel(NEW, '"4"'),
+            Progress(),
+            says("AzureUpdating", "updating"),
+            id="our last step was a patch",
         ),
     ],
 )
@@ -703,7 +709,7 @@ def test_the_line_while_azure_is_busy_counts_the_healthy_instances_of_the_batch(
 ) -> None:
     attempt = Attempt(Upgrade(("0", "5"), NEW), NOW - MINUTE)
     seen = observed(model=model(provisioning="updating"), instances=instances, attempt=attempt)
-    assert decided(spec(), seen).line == says("AzureBusy", number)
+    assert decided(spec(), seen).line == says("AzureUpdating", number)
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ def test_a_busy_scale_set_becomes_failing_though_every_other_read_is_throttled()
     told = world.state().outcome
     assert told is not None
     assert (statuses, told.status) == ({"Reconciling"}, "Failing")
-    assert told.line == says("AzureBusy", "updating")
+    assert told.line == says("AzureUpdating", "updating")
     assert "since 2026-01-05 09:00 UTC" in told.line
 
 

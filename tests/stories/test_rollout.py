@@ -57,7 +57,7 @@ def test_every_topology_is_upgraded_one_domain_at_a_time(declared: dict[str, obj
 
 def test_a_rollout_reports_the_reason_at_each_stage() -> None:
     world = World(fleet(scale_set(capacity=5)), spec()).run()
-    busy = ["AzureBusy"] if World.during_upgrade == "Updating" else []
+    busy = ["AzureUpdating"] if World.during_upgrade == "Updating" else []
     one_domain = ["Upgrading", *busy, "WaitingForInstances"]
     assert world.reasons() == ["ModelDrift", *one_domain * 5, "UpToDate"]
 
@@ -215,7 +215,7 @@ def test_a_rollout_waits_for_a_native_rolling_upgrade() -> None:
     world = World(fleet(scale_set()), spec())
     world.azure.scale_set("web").start_rolling_upgrade()
     world.step()
-    assert world.lines()["web"].startswith(("NativeUpgradeInProgress", "AzureBusy"))
+    assert world.lines()["web"].startswith(("NativeUpgradeInProgress", "AzureUpdating"))
     world.run()
     assert images(world) == {NEW}
 

@@ -228,7 +228,7 @@ def _moving(world: World) -> bool:
         state.outcome is None
         or (
             state.outcome.status is Status.RECONCILING
-            and not (state.desired.name in repaired and state.outcome.reason is Reason.AZURE_BUSY)
+            and not (state.desired.name in repaired and state.outcome.reason is Reason.AZURE_UPDATING)
         )
         for state in world.reconciler.store.states()
     )

@@ -181,7 +181,7 @@ STEP = Upgrade(("1",), NEW)
         ),
         pytest.param("AwaitingTurn", {}, (False, False, True), id="waiting for a slot"),
         pytest.param("NotManualMode", {}, (False, False, True), id="refused by its own settings"),
-        pytest.param("AzureBusy", {}, (None, False, True), id="Azure is busy: unchanged"),
+        pytest.param("AzureUpdating", {}, (None, False, True), id="Azure is updating: unchanged"),
         pytest.param("PartialRead", {}, (None, False, True), id="a partial list: unchanged"),
         pytest.param("Frozen", {}, (None, False, True), id="a freeze: unchanged"),
         pytest.param("Refused", {}, (False, False, True), id="Azure refuses every call"),

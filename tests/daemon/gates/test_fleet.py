@@ -151,7 +151,7 @@ def test_a_soak_that_ends_is_noticed_although_no_state_has_changed() -> None:
             id="a pilot whose observation fails does not block",
         ),
         pytest.param(
-            "AzureBusy", Reason.AZURE_BUSY, None, id="a pilot for which Azure is busy does not block"
+            "AzureUpdating", Reason.AZURE_UPDATING, None, id="a pilot that Azure is updating does not block"
         ),
         pytest.param("Soaking", Reason.SOAKING, Reason.AWAITING_PILOT, id="a pilot in its soak blocks"),
     ],

@@ -31,7 +31,7 @@ OF_VERBS: Mapping[str, Mapping[str, str]] = {
     },
     "pause": {
         "0": "every tag was written",
-        "1": "a tag was not written, although a running daemon may be paused",
+        "1": "a tag was not written; a running daemon may be paused anyway",
     },
     "plan": {
         "0": "every scale set could be planned",
@@ -69,13 +69,17 @@ OF_VERBS: Mapping[str, Mapping[str, str]] = {
     },
     "upgrade": {
         "0": "every picked instance runs the declared image, or there was nothing to wait for",
-        "1": "a picked instance cannot be upgraded, or the pick ended before it was; or there is no daemon",
+        "1": (
+            "a picked instance cannot be upgraded, or the pick ended too early; or, with --no-wait, "
+            "no daemon responds"
+        ),
     },
     "validate": {"0": "no errors; warnings do not count", "1": "an error in a spec"},
     "wait": {
         "0": (
-            "each scale set reached the state given with --for; for settled: each is as declared or suspended"
+            "each scale set reached the state given with --for; with --for settled, each is as declared "
+            "or suspended"
         ),
-        "1": "the timeout expired first; or, for settled, a scale set is stalled or paused",
+        "1": "the timeout expired first; or, with --for settled, a scale set is stalled or paused",
     },
 }

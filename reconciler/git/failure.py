@@ -86,7 +86,7 @@ FAILURES = (
         "changed host key",
         r"REMOTE HOST IDENTIFICATION HAS CHANGED(?:[\s\S]*?(?P<fingerprint>SHA256:[\w+/=]+))?"
         r"(?:[\s\S]*?Host key for (?P<host>\S+) has changed)?",
-        "the host key of {host} has CHANGED to {fingerprint}: the connection may be intercepted",
+        "the host key of {host} has CHANGED to {fingerprint}: someone may be intercepting the connection",
         "verify this fingerprint with the forge before you change known_hosts",
     ),
     _row(
@@ -99,7 +99,7 @@ FAILURES = (
         "no user for the user id",
         r"No user exists for uid (?P<uid>\d+)",
         "ssh found no user for the user id {uid}",
-        "add this user id to /etc/passwd of the image, or use https",
+        "add this user id to /etc/passwd in the image, or use https",
     ),
     _row(
         "key readable by others",
@@ -147,7 +147,7 @@ FAILURES = (
         "refused credentials",
         "Authentication failed for|HTTP Basic: Access denied",
         "the server refused the credentials",
-        "renew the token, and let it read the repository",
+        "renew the token, and give it read access to the repository",
     ),
     _row(
         "missing credentials",
@@ -183,7 +183,7 @@ FAILURES = (
         "certificate for another host",
         "certificate subject name .*does not match|no alternative certificate subject name matches",
         "the server's certificate is for another host",
-        "use a host name in the certificate",
+        "use a host name that the certificate covers",
     ),
     _row(
         "unreadable CA file",
@@ -236,7 +236,7 @@ FAILURES = (
         "forbidden",
         "returned error: 403",
         "the server forbids access (403)",
-        "check the permissions of the token, and whether the forge allows this address",
+        "check the permissions of the token, and whether the forge allows the address of this machine",
     ),
     _row(
         "rate limit",

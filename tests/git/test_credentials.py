@@ -69,7 +69,7 @@ def test_the_token_of_a_file_is_read_at_each_fetch(web: Forge, tmp_path: Path, t
     commit = repository.commit()
     web.user = "x-access-token:an0ther"
     assert line(repository) == (
-        "the server refused the credentials; renew the token, and let it read the repository"
+        "the server refused the credentials; renew the token, and give it read access to the repository"
     )
     token.write_text("an0ther")
     assert repository.commit() == commit

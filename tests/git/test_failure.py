@@ -98,7 +98,7 @@ def test_credentials_that_are_missing_or_refused(web: Forge, tmp_path: Path) -> 
     )
     wrong = web.url().replace("://", "://ada:wr0ng@")
     assert line(of(wrong, tmp_path / "c")) == (
-        "the server refused the credentials; renew the token, and let it read the repository"
+        "the server refused the credentials; renew the token, and give it read access to the repository"
     )
 
 
@@ -288,7 +288,7 @@ def test_host_keys(server: Sshd, remote: Remote, tmp_path: Path, monkeypatch: py
     ).stdout.split()[1]
     told = line(repository)
     assert told == (
-        f"the host key of [127.0.0.1]:{server.port} has CHANGED to {offered}: the connection may be intercepted; "
+        f"the host key of [127.0.0.1]:{server.port} has CHANGED to {offered}: someone may be intercepting the connection; "
         "verify this fingerprint with the forge before you change known_hosts"
     )
     assert "add" not in told
@@ -338,7 +338,7 @@ def test_a_user_id_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("GIT_SSH_COMMAND", str(script))
     assert line(of("ssh://ada@127.0.0.1/r.git", tmp_path / "c")) == (
         "ssh found no user for the user id 1000540000; "
-        "add this user id to /etc/passwd of the image, or use https"
+        "add this user id to /etc/passwd in the image, or use https"
     )
 
 

@@ -60,7 +60,7 @@ def test_credentials_in_the_url_are_used_and_never_shown(forge: str, tmp_path: P
     repository = Repository(f"http://ada:{SECRET}@{forge}/r.git", branch("main"), "", tmp_path)
     assert reason(repository) == (
         f"branch main of http://{forge}/r.git cannot be fetched: the server refused"
-        " the credentials; renew the token, and let it read the repository"
+        " the credentials; renew the token, and give it read access to the repository"
     )
     for text in (repr(repository), str(repository)):
         assert "s3cr3t" not in text

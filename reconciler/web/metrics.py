@@ -69,7 +69,7 @@ class _StoreCollector(Collector):
             return
         errors = GaugeMetricFamily(
             "vmss_reconciler_sweep_errors",
-            "Errors of the last sweep: errors in the specs, and lists that failed",
+            "Errors in the last sweep: errors in the specs, and lists that failed",
             labels=["scope"],
         )
         errors.add_metric([SPECS], len(sweep.spec_errors))
@@ -126,7 +126,8 @@ class _StoreCollector(Collector):
         yield requests
         left = GaugeMetricFamily(
             "vmss_reconciler_azure_requests_left",
-            "Requests or counted instances left in a bucket of Azure, by its last response and its refill",
+            "Requests left in a bucket, or instances if it counts those, from Azure's last response and the "
+            "refill rate",
             labels=["bucket", "subscription", "location"],
         )
         for each in self._store.requests.left():
@@ -217,12 +218,12 @@ def _last_observed(states: Sequence[ScaleSetState], sweep: Sweep) -> Metric:
 def _waits(states: Sequence[ScaleSetState]) -> Iterator[Metric]:
     drifted = GaugeMetricFamily(
         "vmss_reconciler_drifted_since_timestamp_seconds",
-        "Since when a scale set has not been on the declared image, absent if it is",
+        "When a scale set stopped matching the declared image, absent while it matches",
         labels=["name"],
     )
     waiting = GaugeMetricFamily(
         "vmss_reconciler_waiting_since_timestamp_seconds",
-        "Since when the same condition has been waited for, or the same step retried, absent without a wait",
+        "When the current wait or series of retries began, absent without a wait",
         labels=["name"],
     )
     attempts = GaugeMetricFamily(

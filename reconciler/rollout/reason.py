@@ -411,7 +411,7 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.TOO_MANY_TAGS: Meaning(
         Status.STALLED,
-        cause="Azure allows 50 tags, and too few are free for what a rollback needs after a restart",
+        cause="Azure allows 50 tags, and too few are left to record what a rollback needs after a restart",
         remedy="remove tags from the scale set, or set `rollout.onFailure` to hold",
     ),
     Reason.DOMAINS_UNKNOWN: Meaning(
@@ -458,8 +458,8 @@ TABLE: dict[Reason, Meaning] = {
     Reason.CONTESTED: Meaning(
         Status.FAILING,
         cause=(
-            "another writer repeatedly reverts the image of the model, or changes instances that "
-            "`converge: model` brought to the model"
+            "another writer repeatedly reverts the image of the model, or changes instances again "
+            "each time `converge: model` has upgraded them"
         ),
         remedy=(
             "let only one writer set the image: use `ignore_changes` in Terraform, remove the "
@@ -741,7 +741,10 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.NOT_LEADING: Meaning(
         Status.RECONCILING,
-        cause="the Lease of this replica was not renewed in time to send a write, so another may lead soon",
+        cause=(
+            "the Lease of this replica was not renewed in time to send a write, so another replica may soon "
+            "take the lead"
+        ),
         remedy="resumes automatically once the Lease is renewed, here or by another replica; "
         "check what keeps the replica from reaching the Kubernetes API",
         is_error=True,

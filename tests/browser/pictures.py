@@ -28,14 +28,14 @@ class Picture(NamedTuple):
 
 
 PICTURES = (
-    Picture("fleet", "/", 1280, 860),
+    Picture("fleet", "/", 1280, 820),
     Picture("fleet-phone", "/", 390, 1100, is_dark=True),
     Picture("fleet-wall", "/", 2560, 1440, is_dark=True),
     Picture("scale-set", "/scale-sets/checkout-api", 1280, 1010),
     Picture("scale-set-dark", "/scale-sets/checkout-worker", 1280, 860, is_dark=True),
     Picture("rollouts", "/rollouts", 1280, 780),
     Picture("change", f"/changes/{COMMIT}", 1280, 560, is_dark=True),
-    Picture("choice", "/scale-sets/checkout-api/actions/upgrade", 1280, 690, is_signed_in=True),
+    Picture("choice", "/scale-sets/checkout-api/actions/upgrade", 1280, 720, is_signed_in=True),
     Picture("form", "/scale-sets/checkout-api/actions/pause", 1280, 510, is_signed_in=True),
 )
 

@@ -128,3 +128,12 @@ def test_a_heat_map_is_told_apart_without_its_colours(
         for kind in ("i-new", "i-old")
     )
     assert new != old
+
+
+def test_a_page_on_paper_has_its_date(page: Page, serve: Serve) -> None:
+    page.goto(serve(varied()).url)
+    expect(page.locator("#live")).to_have_text("Live")
+    page.evaluate("addEventListener('beforeprint', () => { document.title = live.textContent; })")
+    page.pdf()
+    assert page.title() == "As of 2026-01-05 09:00 UTC"
+    expect(page.locator("#live")).to_have_text("Live")

@@ -132,7 +132,7 @@ def test_a_report_needs_no_other_file(tmp_path: Path, names: list[str], fact: st
     assert (done.code, done.out, done.err) == (0, [], [])
     written = (tmp_path / "out.html").read_text()
     assert fact in written
-    assert "Copy as of 5 Jan 09:00 UTC" in written
+    assert "Copy as of 2026-01-05 09:00 UTC" in written
     found = Addresses(written)
     assert [each for each in found.found if each and not each.startswith("#")] == []
     assert "script" not in found.tags

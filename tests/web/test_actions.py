@@ -291,8 +291,8 @@ def test_a_permission_is_for_one_action() -> None:
 @pytest.mark.parametrize(
     "reason, error",
     [
-        pytest.param("", "enter a reason", id="none"),
-        pytest.param("  ", "enter a reason", id="spaces"),
+        pytest.param("", "Enter a reason", id="none"),
+        pytest.param("  ", "Enter a reason", id="spaces"),
         pytest.param("x" * 200, "too long", id="one that no tag holds"),
         pytest.param(";" * 60, "too long", id="one that no tag holds once it is escaped"),
     ],

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from reconciler.daemon.event import GateChanged
+from reconciler.daemon.history import Ending
 from reconciler.daemon.leadership import Alone, Leader
 from reconciler.daemon.state import Change
 from reconciler.daemon.store import Store
@@ -70,7 +71,7 @@ def test_a_page_may_load_nothing_from_elsewhere(path: str) -> None:
 @pytest.mark.parametrize(
     ("name", "facts"),
     [
-        pytest.param("checkout-api", ["Reconciling", "WaitingForInstances", "16/40", "24.04.202601140", "24.04.202601010", "by 5 Jan 09:20 UTC"], id="a rollout under way"),
+        pytest.param("checkout-api", ["Reconciling", "WaitingForInstances", "16/40", "24.04.202601140", "24.04.202601010", "by 2026-01-05 09:20 UTC"], id="a rollout under way"),
         pytest.param("checkout-worker", ["Stalled", "HealthCheckFailed", "a fix is merged", "6/18"], id="a halted rollout"),
         pytest.param("reports", ["Waiting", "OutsideWindow", "continues when the next window opens"], id="a closed window"),
         pytest.param("billing", ["Waiting", "AwaitingApproval", "run reconciler approve"], id="an approval that is missing"),
@@ -96,11 +97,11 @@ def headline(document: str) -> str:
 def test_the_five_answers_are_on_the_fleet_page_or_one_click_away() -> None:
     fleet = get(varied(), "/")
     answers = headline(fleet)
-    assert "Behind 7 of 21" in answers
+    assert "Behind 7 of 22" in answers
     assert "Needs attention 2" in answers
     assert "Safe now 20 of 21 unknown for queue" in answers
     assert "unknown for queue Needs attention" in answers
-    assert "Done 5 Jan 11:50 UTC" in answers
+    assert "Done 2026-01-05 11:50 UTC" in answers
     for link in ("/?behind=1", "/scale-sets/checkout-worker", f"/changes/{COMMIT}"):
         assert f'href="{link}"' in fleet
     why = Reader(get(varied(), "/scale-sets/checkout-worker")).text
@@ -143,7 +144,10 @@ def test_an_overdue_forecast_is_no_time_of_an_end() -> None:
     site = PageSite(only(varied(), "checkout-api"), lambda: later)
     pages = TestClient(Starlette(routes=site.routes))
     assert "Done unknown end unknown for checkout-api" in headline(pages.get("/").text)
-    assert Reader(pages.get("/scale-sets/checkout-api").text).text.count("overdue since 5 Jan 09:20 UTC") == 2
+    assert (
+        Reader(pages.get("/scale-sets/checkout-api").text).text.count("overdue since 2026-01-05 09:20 UTC")
+        == 2
+    )
 
 
 def test_the_forecast_of_a_scale_set_that_stands_still_is_no_time_of_an_end() -> None:
@@ -178,7 +182,9 @@ def test_the_command_that_lifts_a_hold(reason: Reason, pause: FleetPause, comman
     outcome = replace(held.outcome, reason=reason, status=reason.meaning.status) if held.outcome else None
     published = replace(held.published, outcome=outcome)
     page = get(store_of(replace(held, published=published, fleet_pause=pause)), "/scale-sets/catalog")
-    commands = re.findall(r"<dd><code>([^<]+)", page.partition('id="commands"')[2])
+    commands = [
+        Reader(each).text for each in re.findall("<dd><code>(.*?)</code>", page.partition('id="commands"')[2])
+    ]
     assert commands[0] == command
     assert [each for each in commands if "reconciler pause" in each] == []
 
@@ -195,7 +201,7 @@ def test_every_kind_of_hold_has_its_command() -> None:
     [
         pytest.param(FleetPause(PAUSE), "(checkout is down). Run reconciler resume --all to continue.", id="a pause"),
         pytest.param(FleetPause(unknown="access was denied"), "The fleet counts as paused, because access was denied.", id="never read"),
-        pytest.param(FleetPause(unread_since=NOW), "The pause tag has been unreadable since 5 Jan 09:00 UTC; no serving", id="unread"),
+        pytest.param(FleetPause(unread_since=NOW), "The pause tag has been unreadable since 2026-01-05 09:00 UTC; no serving", id="unread"),
     ],
 )  # fmt: skip
 def test_the_fleet_page_tells_of_a_pause_of_the_fleet(pause: FleetPause, notice: str) -> None:
@@ -301,7 +307,8 @@ def test_a_large_scale_set_has_a_heat_map_for_each_placement_group() -> None:
 def test_the_page_of_a_scale_set_explains_it() -> None:
     text = Reader(get(varied(), "/scale-sets/checkout-api")).text
     for fact in (
-        "windows open",
+        "windows: open until 18:00",
+        "pilot open: passed on canary",
         "update domain 3",
         "Move the fleet to the January image (#214) by Ada Lovelace",
         "Move the fleet to the December image by Grace Hopper",
@@ -309,6 +316,22 @@ def test_the_page_of_a_scale_set_explains_it() -> None:
         "Batch under way: 8 instances",
     ):
         assert fact in text
+
+
+def test_the_filter_that_is_on_can_be_seen_and_taken_off() -> None:
+    box = '<input type="checkbox" name="behind" value="1" checked>'
+    assert box in get(varied(), "/?behind=1")
+    assert box not in get(varied(), "/")
+
+
+@pytest.mark.parametrize("ending", Ending)
+def test_a_rollout_that_failed_has_stripes_besides_its_colour(ending: Ending) -> None:
+    (state,) = only(varied(), "edge-01").states()
+    history = state.published.history
+    records = tuple(replace(each, ending=ending) for each in history.records)
+    published = replace(state.published, history=replace(history, records=records))
+    page = get(store_of(replace(state, published=published)), "/rollouts?hours=168")
+    assert ('fill="url(#stripes)"' in page) == (ending in {Ending.FAILED, Ending.GIVEN_UP})
 
 
 def test_an_orphan_has_a_page() -> None:
@@ -495,5 +518,5 @@ def test_the_times_of_a_page_are_absolute_without_scripts() -> None:
     page = get(varied(), "/")
     times = re.findall(r'<time datetime="[^"]+" data-time="\w+">([^<]+)</time>', page)
     assert times
-    assert all(re.fullmatch(r"(by )?\d+ [A-Z]\w\w \d\d:\d\d UTC", each) for each in times)
+    assert all(re.fullmatch(r"(by )?\d{4}-\d\d-\d\d \d\d:\d\d UTC", each) for each in times)
     assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in page

@@ -113,12 +113,14 @@ def is_behind(state: ScaleSetState) -> bool:
 class Headline:
     """The answers at the top of the page.
 
+    `listed` counts the lines, and `total` the scale sets that a spec declares, which is all but the orphans.
     `unsafe` has the scale sets in which no instance may be taken out of service now. `unknown` has those
     whose instances were never counted, and `maybe_behind` has those among them that are not known to be
     behind. `done_at` is when the last forecast ends. `undated` has the scale sets that are behind and whose
     end is unknown.
     """
 
+    listed: int
     total: int
     behind: tuple[str, ...]
     alarming: tuple[str, ...]
@@ -145,6 +147,7 @@ def headline(rows: Sequence[FleetRow], now: datetime) -> Headline:
         if each.done_at and each.done_at > now and each.status not in ALARMING
     }
     return Headline(
+        listed=len(rows),
         total=sum(not each.is_orphan for each in rows),
         behind=tuple(each.name for each in behind),
         alarming=tuple(each.name for each in rows if each.status in ALARMING),

@@ -14,11 +14,12 @@ from markupsafe import Markup
 
 from reconciler import __version__
 from reconciler.daemon.status_word import ORDER
+from reconciler.rollout.wording import moment
 from reconciler.spec.wording import count, printable
 from reconciler.web.page.action import Action, Visitor
 from reconciler.web.page.heat_map import place_of
 from reconciler.web.page.notices import Notice
-from reconciler.web.page.words import MEANINGS, clock
+from reconciler.web.page.words import MEANINGS
 
 COPY_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """The policy of a page that is a file of its own."""
@@ -58,6 +59,11 @@ def _breakable(text: str) -> Markup:
     return Markup("<wbr>").join(_AFTER_MARK.split(printable(text)))
 
 
+def _command(text: str) -> Markup:
+    """A command as HTML, which may continue on the next line after a word, but not inside an option."""
+    return Markup(" ").join(Markup("<span>{}</span>").format(each) for each in printable(text).split(" "))
+
+
 _environment = Environment(
     loader=PackageLoader("reconciler.web.page"),
     autoescape=True,
@@ -70,11 +76,12 @@ _environment = Environment(
 _environment.globals |= {"MEANINGS": MEANINGS, "STATUSES": ORDER, "version": __version__}
 _environment.filters |= {
     "breakable": _breakable,
-    "clock": clock,
+    "command": _command,
     "grouped": "{:,}".format,
     "iso": datetime.isoformat,
     "place": place_of,
-    "moment": lambda text: clock(datetime.fromisoformat(text)),
+    "moment": moment,
+    "parsed": datetime.fromisoformat,
     "plural": count,
     "prose": _prose,
     "slug": str.lower,

@@ -96,7 +96,7 @@ def _differences(state: ScaleSetState) -> Iterator[Difference]:
     counts = state.seen.counts
     if counts is not None:
         is_full = counts.total == model.capacity
-        yield Difference("Instances", f"{model.capacity} (capacity)", f"{counts.total} listed", is_full)
+        yield Difference("Instances", f"{model.capacity:,} (capacity)", f"{counts.total:,} listed", is_full)
 
 
 def fleet_commands(store: Store) -> tuple[Command, ...]:

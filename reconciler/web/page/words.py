@@ -1,6 +1,4 @@
-"""How the pages name a status and a time."""
-
-from datetime import UTC, datetime
+"""How the pages name a status."""
 
 from reconciler.daemon.state import ScaleSetState
 from reconciler.daemon.status_word import FROZEN, ORDER, PAUSED, UNCHECKED
@@ -31,13 +29,3 @@ def status_word(state: ScaleSetState) -> str:
     if outcome.reason is Reason.PAUSED:
         return PAUSED
     return FROZEN if outcome.reason is Reason.FROZEN else str(outcome.status)
-
-
-def clock(at: datetime) -> str:
-    """A time for a browser without scripts. With scripts, the page shows its age instead.
-
-    >>> clock(datetime.fromisoformat("2026-01-05T09:12:00+00:00"))
-    '5 Jan 09:12 UTC'
-    """
-    at = at.astimezone(UTC)
-    return f"{at.day} {at:%b %H:%M} UTC"

@@ -13,7 +13,7 @@ function length(milliseconds) {
   if (days < 3) return `${days}d${hours % 24 ? `${hours % 24}h` : ""}`;
   return `${days}d`;
 }
-const WORDS = { age: (ms) => length(-ms), ago: (ms) => `${length(-ms)} ago`, until: (ms) => (ms > 0 ? `in ${length(ms)}` : "now"), left: (ms) => (ms > 0 ? length(ms) : "overdue"), end: (ms) => (ms > 0 ? `in ${length(ms)}` : "overdue"), done: (ms) => (ms > 0 ? `done in ${length(ms)}` : "overdue") };
+const WORDS = { age: (ms) => length(-ms), since: (ms) => `for ${length(-ms)}`, ago: (ms) => `${length(-ms)} ago`, until: (ms) => (ms > 0 ? `in ${length(ms)}` : "now"), left: (ms) => (ms > 0 ? length(ms) : "overdue"), end: (ms) => (ms > 0 ? `in ${length(ms)}` : "overdue"), done: (ms) => (ms > 0 ? `done in ${length(ms)}` : "overdue") };
 function tick(root = document) {
   const now = Date.now() + skew;
   for (const each of root.querySelectorAll("time[data-time]")) {
@@ -32,6 +32,9 @@ function say() {
   if (isStale !== wasStale) said.textContent = isStale ? "Connection lost" : "Live again"; // not the age, each second
   wasStale = isStale;
 }
+// On paper, an age needs its date.
+addEventListener("beforeprint", () => { live.textContent = `As of ${new Date(heard + skew).toISOString().slice(0, 16).replace("T", " ")} UTC`; });
+addEventListener("afterprint", say);
 
 // Changes.
 function element(html) {

@@ -273,7 +273,7 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
         return busy
     attempt = aim.observed.attempt
     if attempt and isinstance(attempt.step, Upgrade):
-        if not _is_upgrade_over(aim.observed.progress):
+        if not _is_upgrade_over(attempt, aim.observed.progress):
             busy = replace(busy, message=_batch_progress(aim, attempt))
         if aim.at - attempt.at <= aim.desired.health.timeout:
             return busy
@@ -287,10 +287,13 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
     return None if any(is_overdue(each, aim.desired, aim.at) for each in moving) else busy
 
 
-def _is_upgrade_over(progress: Progress) -> bool:
-    """Whether this process saw the last upgrade end. If so, Azure is doing something else now."""
-    is_waiting = progress.waiting_since is not None
-    return is_waiting or progress.passes > 0 or progress.is_under_way is False
+def _is_upgrade_over(attempt: Attempt, progress: Progress) -> bool:
+    """Whether this process saw the last upgrade end. If so, Azure is doing something else now.
+
+    The instances are not counted while Azure is upgrading them.
+    """
+    has_counted = progress.seen_at is not None and progress.seen_at > attempt.at
+    return has_counted or progress.is_under_way is False
 
 
 def _batch_progress(aim: Aim, attempt: Attempt) -> str:

@@ -653,13 +653,16 @@ def test_the_line_about_a_scale_set_that_updates_forever(ago: timedelta, expecte
             id="our batch, whose names are unknown",
         ),
         pytest.param(
-            BATCH, Progress(passes=1), says("AzureUpdating", "updating"), id="the batch was seen healthy"
+            BATCH,
+            Progress(seen_at=NOW - MINUTE / 2),
+            says("AzureUpdating", "updating"),
+            id="the instances were counted since",
         ),
         pytest.param(
             BATCH,
-            Progress(waiting_since=NOW),
-            says("AzureUpdating", "updating"),
-            id="the batch was waited for",
+            Progress(seen_at=NOW - MINUTE, waiting_since=NOW - HOUR, passes=1),
+            says("AzureUpdating", "(web_1, web_6)", "08:59:15"),
+            id="a retry of our batch, and the instances were counted before",
         ),
         pytest.param(
             BATCH,

@@ -83,8 +83,8 @@ def outcome_of(
     desired: ScaleSet, commit: str, decision: Decision, before: Progress, settings: Settings, *, at: datetime
 ) -> Outcome:
     """The outcome of a decision. `before` is the progress before the decision."""
-    is_repeated = before.attempt is not None and decision.step == before.attempt.step
-    wait = wait_after(before.wait, decision.reason, at, is_repeated=is_repeated)
+    repeats = before.attempt is not None and decision.step == before.attempt.step
+    wait = wait_after(before.wait, decision.reason, at, is_retry=repeats or decision.is_retry)
     return Outcome(
         name=desired.name,
         commit=commit,
@@ -145,7 +145,7 @@ def outcome_of_failure(
     are retried after seconds, and refusals after minutes, each with exponential backoff.
     """
     message = _step_failure(step, failure) if step else str(failure)
-    wait = wait_after(before.wait, failure.reason, at, is_repeated=False) or Wait(failure.reason, at)
+    wait = wait_after(before.wait, failure.reason, at, is_retry=False) or Wait(failure.reason, at)
     match failure:
         case TooManyRequests(retry_after=requested):
             after = max(requested, settings.requeue_after)

@@ -40,14 +40,15 @@ class Wait:
         return max(first, min(doubled, most))
 
 
-def wait_after(before: Wait | None, reason: Reason, at: datetime, *, is_repeated: bool) -> Wait | None:
+def wait_after(before: Wait | None, reason: Reason, at: datetime, *, is_retry: bool) -> Wait | None:
     """The wait after a reconcile at `at` with this reason, or None.
 
-    `is_repeated` says whether the step of this reconcile is the same as the last step.
+    `is_retry` says whether this reconcile repeats the last step, or waits for a repeated step that has had no
+    effect yet.
     """
     meaning = reason.meaning
     if meaning.fails_after is None and not meaning.is_error and not meaning.is_retried:
-        return before if is_repeated else None
+        return before if is_retry else None
     if before is not None and reason is Reason.THROTTLED and before.reason is not reason:
         # Nothing could be observed, so nothing is known to have changed, and the wait continues.
         return replace(before, is_failing=before.is_failing or _is_over(before.reason, before, at))

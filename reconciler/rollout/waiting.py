@@ -89,7 +89,16 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
         f"waiting for {describe(instances)}{place} to become healthy; {context.summary}",
         soon=True,
         counts=counts,
+        is_retry=_are_retried(context, instances),
     )
+
+
+def _are_retried(context: Context, instances: Sequence[Instance]) -> bool:
+    """Whether the last upgrade retried these instances, and has brought none of them to the image yet."""
+    attempt = context.observed.attempt
+    if attempt is None or attempt.tries == 1 or not attempt.is_upgrade_to(context.image):
+        return False
+    return all(each.id in attempt.instance_ids and not each.runs(context.image) for each in instances)
 
 
 def relapse_during_soak(context: Context) -> Decision | None:

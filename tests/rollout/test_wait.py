@@ -12,7 +12,7 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
-    ("before", "reason", "is_repeated", "after"),
+    ("before", "reason", "is_retry", "after"),
     [
         pytest.param(None, Reason.UPGRADING, False, None, id="a step is no wait"),
         pytest.param(None, Reason.CONFLICT, False, Wait(Reason.CONFLICT, NOW), id="a wait begins"),
@@ -120,8 +120,8 @@ MINUTE = timedelta(minutes=1)
         ),
     ],
 )
-def test_a_wait(before: Wait | None, reason: Reason, is_repeated: bool, after: Wait | None) -> None:
-    assert wait_after(before, reason, NOW, is_repeated=is_repeated) == after
+def test_a_wait(before: Wait | None, reason: Reason, is_retry: bool, after: Wait | None) -> None:
+    assert wait_after(before, reason, NOW, is_retry=is_retry) == after
 
 
 FAILING = Wait(Reason.NO_EFFECT, NOW, is_failing=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.rollout.reason import Status
 from reconciler.simulator import OperationFails, OperationKeepsImage, Throttled
 from reconciler.simulator.faults import Malformed
 from tests.messages import says
@@ -294,6 +295,22 @@ def test_an_upgrade_that_keeps_the_image_says_that_another_will_not_help(
     world.azure.faults.arm(UPGRADE, OperationKeepsImage(), times=None)
     world.run(lambda: "NoEffect" in world.reasons())
     assert world.lines()["web"] == says("NoEffect", fact, OLD, "reimage")
+
+
+@pytest.mark.parametrize("orchestration", ["Uniform", "Flexible"])
+def test_a_retry_that_restarts_instances_on_their_old_image_stays_failing(orchestration: str) -> None:
+    """Otherwise an alert would resolve at each retry, until the instances are healthy on that image again."""
+    world = World(fleet(scale_set(orchestration=orchestration, capacity=5)), spec())
+    world.azure.faults.arm(UPGRADE, OperationKeepsImage(latest_model_applied=False), times=3)
+    world.run(lambda: writes(world).count(UPGRADE) == 4)
+    failing = [each.status for each in world.outcomes].index(Status.FAILING)
+    tried = world.outcomes[failing:]
+    assert "WaitingForInstances" in {each.reason for each in tried}
+    assert {each.status for each in tried} == {Status.FAILING}
+    world.run(lambda: world.reasons()[-1] == "WaitingForInstances")
+    assert world.outcomes[-1].status is Status.RECONCILING
+    world.run()
+    assert world.lines()["web"] == says("UpToDate", "5", NEW)
 
 
 def test_past_the_deadline_an_upgrade_that_keeps_the_image_says_that_another_will_not_help() -> None:

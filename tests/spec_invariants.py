@@ -158,7 +158,8 @@ def every_batch_soaks(story: Story) -> None:
             id_
             for id_ in with_standing(write.exchange, "serving")
             if is_same(stands[id_].image, write.image)
-            and not (stands[id_].is_behind and rollout.converge is Converge.MODEL)
+            # Of Flexible scale sets, whose instances have no number, Azure does not tell which are behind.
+            and not (stands[id_].is_behind and id_.isdigit() and rollout.converge is Converge.MODEL)
         }
         # Instances that were on the image all along have been healthy for longer than any of these.
         back = {
@@ -477,9 +478,15 @@ def _soak(desired: ScaleSet) -> timedelta:
 
 
 def _is_tried(story: Story, desired: ScaleSet, write: Write) -> bool:
-    """Whether its first batch on this image is unavailable, or soaks."""
+    """Whether its first batch on this image is unavailable, or soaks.
+
+    Once the image has failed there, it is tried no longer, though automatic repairs make further instances.
+    """
     own, scene = _own(story, desired, write), _scene(story, desired, write)
     if not own or not scene or desired.suspend or not is_same(own[-1].image, write.image):
+        return False
+    failed = persisted_state(scene.tags).failed
+    if failed and is_same(failed.name, write.image.rpartition(":")[2]):
         return False
     if _has_just_begun(story, desired, write):
         return True

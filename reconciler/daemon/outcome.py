@@ -67,7 +67,8 @@ class Outcome:
     @property
     def full_message(self) -> str:
         """The message. It also says when a failing condition began, and when a throttled one was observed."""
-        is_aged = self.wait and self.wait.is_failing and not self.reason.meaning.is_retried
+        meaning = self.reason.meaning
+        is_aged = self.wait and self.wait.is_failing and not (meaning.is_retried or meaning.is_failure)
         waiting = "retrying" if self.is_error else "waiting"
         since = f"; {waiting} since {moment(self.wait.since)}" if self.wait and is_aged else ""
         old = f" (as of {time_of_day(self.as_of)}; throttled since then)" if self.as_of else ""
@@ -83,8 +84,8 @@ def outcome_of(
     desired: ScaleSet, commit: str, decision: Decision, before: Progress, settings: Settings, *, at: datetime
 ) -> Outcome:
     """The outcome of a decision. `before` is the progress before the decision."""
-    repeats = before.attempt is not None and decision.step == before.attempt.step
-    wait = wait_after(before.wait, decision.reason, at, is_retry=repeats or decision.is_retry)
+    is_repeated = before.attempt is not None and decision.step == before.attempt.step
+    wait = wait_after(before.wait, decision.reason, at, continues=is_repeated or decision.continues_failure)
     return Outcome(
         name=desired.name,
         commit=commit,
@@ -145,7 +146,7 @@ def outcome_of_failure(
     are retried after seconds, and refusals after minutes, each with exponential backoff.
     """
     message = _step_failure(step, failure) if step else str(failure)
-    wait = wait_after(before.wait, failure.reason, at, is_retry=False) or Wait(failure.reason, at)
+    wait = wait_after(before.wait, failure.reason, at, continues=False) or Wait(failure.reason, at)
     match failure:
         case TooManyRequests(retry_after=requested):
             after = max(requested, settings.requeue_after)

@@ -24,10 +24,9 @@ def with_failure(context: Context, failing: Decision) -> Decision:
     something other than a rollout caused it.
     """
     persisted, image = context.model.persisted, context.image
-    is_known = persisted.failed is not None and persisted.failed.is_of(image)
     has_begun = context.observed.progress.is_under_way or persisted.began_at(image) is not None
     is_again = is_retried(persisted.retry, context.observed.attempt, Fingerprint.of(image))
-    if is_known or is_again or not has_begun:
+    if persisted.has_failed(image) or is_again or not has_begun:
         return failing
     after = failed_state(context)
     tags = with_state(context.model.tags, after)
@@ -43,7 +42,7 @@ def without_failure(context: Context, done: Decision) -> Decision:
     persisted = context.model.persisted
     if done.reason.meaning.phase is not Phase.DONE or not done.counts or not done.counts.back:
         return done
-    if persisted.failed is None or not persisted.failed.is_of(context.image):
+    if not persisted.has_failed(context.image):
         return done
     after = replace(persisted, failed=None)
     return _writing(context, done, after, "recording in a tag that this image no longer counts as failed")

@@ -49,7 +49,6 @@ from reconciler.rollout.gates import closed_gate, closed_gate_for_remedy, closed
 from reconciler.rollout.health import State, is_in_transition, state_of
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import Absent, Instance, Model, Need, Observed
-from reconciler.rollout.persisted import Fingerprint
 from reconciler.rollout.preflight import exact_if_known, exact_spec, image_unavailable
 from reconciler.rollout.progress import Progress, after_a_gap
 from reconciler.rollout.reading import (
@@ -159,18 +158,18 @@ def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decis
     context = with_instances(Aim(desired=exact, model=observed.model, observed=observed), observed.instances)
     if isinstance(context, Decision):  # the instances cannot be counted by domain
         return held
-    image, persisted = observed.model.image, observed.model.persisted
-    if image is None or not _is_unproven(context, image, persisted.failed):
+    image = observed.model.image
+    if image is None or not _is_unproven(context, image):
         return replace(held, counts=context.counts)
     message = f"{held.message}; new instances get {short(image)} (not proven in this scale set)"
     return replace(held, message=message, counts=context.counts)
 
 
-def _is_unproven(context: Context, image: Image, failed: Fingerprint | None) -> bool:
+def _is_unproven(context: Context, image: Image) -> bool:
     """Whether the model's image failed here, or is being rolled out and has not been proven yet."""
     if same(image, context.image):
         return context.members != () and not is_proven(context)
-    return failed is not None and failed.is_of(image)
+    return context.model.persisted.has_failed(image)
 
 
 def _decide_for_exact_image(aim: Aim) -> Decision | Need:
@@ -273,12 +272,12 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
         return busy
     attempt = aim.observed.attempt
     if attempt and isinstance(attempt.step, Upgrade):
-        if not _is_upgrade_over(attempt, aim.observed.progress):
+        is_over = _is_upgrade_over(attempt, aim.observed.progress)
+        if not is_over:
             busy = replace(busy, message=_batch_progress(aim, attempt))
         if aim.at - attempt.at <= aim.desired.health.timeout:
             return busy
-        # If the rollout has been seen to end, Azure is doing something else now.
-        if aim.observed.progress.is_under_way is not False and (late := endless_upgrade(aim, attempt)):
+        if not is_over and (late := endless_upgrade(aim, attempt)):
             busy = late
     if aim.observed.instances is None:
         return Need.INSTANCES

@@ -28,8 +28,8 @@ class Decision:
     there is evidence. `rolled_back_from` is the name of the failed image during a rollback. `cause` is the
     message of a failure without the part that says what happens next.
 
-    `is_retry` means that the decision waits for a retried upgrade, which has brought no awaited instance to
-    the image yet.
+    `continues_failure` means that a scale set which is Failing remains so: the decision waits for a retried
+    upgrade that has brought no instance to the image yet, or for an image that has failed here.
 
     `to_persist` is a state to write to the tags, in a write that changes nothing else. Nothing depends on
     that write: if Azure refuses it, the decision still stands.
@@ -46,7 +46,7 @@ class Decision:
     doing: str = ""
     blamed: Fingerprint | None = None
     rolled_back_from: str = ""
-    is_retry: bool = False
+    continues_failure: bool = False
     to_persist: PersistedState | None = None
     observed_counts: InstanceCounts | None = field(default=None, compare=False)
     cause: str = field(default="", compare=False)

@@ -116,7 +116,7 @@ class PersistedState:
         Also None if the rollout of another image has begun since, because declaring the failed image again is
         then a retry.
         """
-        if self.failed is None or self.last_good is None or not self.failed.is_of(image):
+        if self.last_good is None or not self.has_failed(image):
             return None
         if self.began and not self.began.image.is_of(image):
             return None
@@ -128,13 +128,17 @@ class PersistedState:
         The deadlines of the image begin again.
         """
         mark = Mark.of(at, image)
-        failed = None if self.failed and self.failed.is_of(image) else self.failed
+        failed = None if self.has_failed(image) else self.failed
         began = mark if self.began and self.began.image.is_of(image) else self.began
         return replace(self, failed=failed, began=began, retry=mark)
 
     def failed_before(self, image: Image | None) -> str:
         """The name of the image that failed before the return to `image`, or "" if there was no return."""
         return self.failed.name if self.failed and self.is_last_good(image) else ""
+
+    def has_failed(self, image: Image) -> bool:
+        """Whether this is the image that failed."""
+        return self.failed is not None and self.failed.is_of(image)
 
     def began_at(self, image: Image) -> datetime | None:
         """When the rollout to `image` began, or None if another writer set the model to it."""

@@ -43,7 +43,7 @@ def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
     It is a fix if the image that the model is leaving failed here, or if an instance on a failed image does
     not serve.
     """
-    failed, leaving = aim.model.persisted.failed, aim.model.image
+    persisted, leaving = aim.model.persisted, aim.model.image
     unhealthy = [
         each for each in members(aim.desired, aim.model, aim.observed, instances) if each.is_not_serving
     ]
@@ -51,7 +51,7 @@ def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
         return True
     if leaving is None or same(leaving, aim.image):
         return False
-    if failed and failed.is_of(leaving):
+    if persisted.has_failed(leaving):
         return True
     on_its_way = any(_failed_to_upgrade(each) and not each.instance.runs(leaving) for each in unhealthy)
     return on_its_way or _has_failed(aim, leaving, instances)
@@ -128,10 +128,8 @@ def is_approved(aim: Aim) -> bool:
 
 def _running_failed_image(aim: Aim, unhealthy: Sequence[Member]) -> list[Member]:
     """The `unhealthy` members that run the image that failed here."""
-    failed = aim.model.persisted.failed
-    return [
-        each for each in unhealthy if failed and each.instance.image and failed.is_of(each.instance.image)
-    ]
+    persisted = aim.model.persisted
+    return [each for each in unhealthy if each.instance.image and persisted.has_failed(each.instance.image)]
 
 
 def _has_failed(aim: Aim, image: Image, instances: Sequence[Instance]) -> bool:

@@ -2,7 +2,8 @@
 
 During a condition that should pass by itself, the scale set is Reconciling at first, and Failing once the
 condition has lasted longer than `fails_after` in its row of the reason table. The scale set then stays
-Failing through other waits and every retry, until something changes. An alert for half an hour of Failing
+Failing through other waits and every retry, until something changes. So does one whose image has failed,
+though Azure repairs its instances. An alert for half an hour of Failing
 must not resolve between two tries.
 
     09:00:00  Conflict                                   Reconciling
@@ -40,21 +41,22 @@ class Wait:
         return max(first, min(doubled, most))
 
 
-def wait_after(before: Wait | None, reason: Reason, at: datetime, *, is_retry: bool) -> Wait | None:
+def wait_after(before: Wait | None, reason: Reason, at: datetime, *, continues: bool) -> Wait | None:
     """The wait after a reconcile at `at` with this reason, or None.
 
-    `is_retry` says whether this reconcile repeats the last step, or waits for a repeated step that has had no
-    effect yet.
+    `continues` says whether this reconcile repeats the last step, waits for a repeated step that has had no
+    effect yet, or waits for instances on an image that has failed.
     """
     meaning = reason.meaning
-    if meaning.fails_after is None and not meaning.is_error and not meaning.is_retried:
-        return before if is_retry else None
+    is_failing = meaning.is_retried or meaning.is_failure
+    if meaning.fails_after is None and not meaning.is_error and not is_failing:
+        return before if continues else None
     if before is not None and reason is Reason.THROTTLED and before.reason is not reason:
         # Nothing could be observed, so nothing is known to have changed, and the wait continues.
         return replace(before, is_failing=before.is_failing or _is_over(before.reason, before, at))
     if before is None or not (before.is_failing or _is_alike(before.reason, reason)):
-        return Wait(reason, at, is_failing=meaning.is_retried)
-    is_failing = before.is_failing or meaning.is_retried or _is_over(reason, before, at)
+        return Wait(reason, at, is_failing=is_failing)
+    is_failing = is_failing or before.is_failing or _is_over(reason, before, at)
     return Wait(reason, before.since, before.tries + 1, is_failing)
 
 

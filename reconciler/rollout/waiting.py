@@ -89,8 +89,14 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
         f"waiting for {describe(instances)}{place} to become healthy; {context.summary}",
         soon=True,
         counts=counts,
-        is_retry=_are_retried(context, instances),
+        continues_failure=_has_failed(context) or _are_retried(context, instances),
     )
+
+
+def _has_failed(context: Context) -> bool:
+    """Whether the image has failed in this scale set. That may be known only to this process."""
+    blamed = context.observed.progress.blamed
+    return context.model.persisted.has_failed(context.image) or bool(blamed and blamed.is_of(context.image))
 
 
 def _are_retried(context: Context, instances: Sequence[Instance]) -> bool:

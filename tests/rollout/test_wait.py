@@ -12,7 +12,7 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
-    ("before", "reason", "is_retry", "after"),
+    ("before", "reason", "continues", "after"),
     [
         pytest.param(None, Reason.UPGRADING, False, None, id="a step is no wait"),
         pytest.param(None, Reason.CONFLICT, False, Wait(Reason.CONFLICT, NOW), id="a wait begins"),
@@ -118,10 +118,38 @@ MINUTE = timedelta(minutes=1)
             Wait(Reason.OPERATION_FAILED, NOW - MINUTE, 3, is_failing=True),
             id="a retry that fails once more is the same failure",
         ),
+        pytest.param(
+            None,
+            Reason.HEALTH_CHECK_FAILED,
+            False,
+            Wait(Reason.HEALTH_CHECK_FAILED, NOW, is_failing=True),
+            id="instances that stay unhealthy fail at once",
+        ),
+        pytest.param(
+            Wait(Reason.HEALTH_CHECK_FAILED, NOW - MINUTE, 2, is_failing=True),
+            Reason.AZURE_UPDATING,
+            False,
+            Wait(Reason.AZURE_UPDATING, NOW - MINUTE, 3, is_failing=True),
+            id="Azure repairs an instance of a failed image",
+        ),
+        pytest.param(
+            Wait(Reason.AZURE_UPDATING, NOW - MINUTE, 3, is_failing=True),
+            Reason.WAITING_FOR_INSTANCES,
+            True,
+            Wait(Reason.AZURE_UPDATING, NOW - MINUTE, 3, is_failing=True),
+            id="the replacement runs the failed image",
+        ),
+        pytest.param(
+            Wait(Reason.HEALTH_CHECK_FAILED, NOW - MINUTE, 2, is_failing=True),
+            Reason.WAITING_FOR_INSTANCES,
+            False,
+            None,
+            id="the image has not failed",
+        ),
     ],
 )
-def test_a_wait(before: Wait | None, reason: Reason, is_retry: bool, after: Wait | None) -> None:
-    assert wait_after(before, reason, NOW, is_retry=is_retry) == after
+def test_a_wait(before: Wait | None, reason: Reason, continues: bool, after: Wait | None) -> None:
+    assert wait_after(before, reason, NOW, continues=continues) == after
 
 
 FAILING = Wait(Reason.NO_EFFECT, NOW, is_failing=True)

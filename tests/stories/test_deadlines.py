@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from reconciler.rollout.reason import Status
 from reconciler.simulator import OperationFails, Timeout
 from tests.messages import says
 from tests.stories.world import BAD, NEW, OLD, World, fleet, scale_set, spec
@@ -45,6 +46,20 @@ def test_a_bad_image_fails_at_the_progress_deadline_though_repairs_replace_its_i
     assert "no further instance became healthy within 1h" in given_up
     assert model(world) == OLD
     assert world.reasons()[-1] == "RolloutFailed"
+
+
+def test_a_failed_image_stays_failing_while_repairs_replace_its_instances() -> None:
+    """Otherwise an alert would resolve at each repair. Once the instances are healthy, the next batch begins anew."""
+    world = World(fleet(repaired()), spec(version=BAD))
+    world.rest(3 * HOUR)
+    statuses = [each.status for each in world.outcomes]
+    failed = world.outcomes[statuses.index(Status.FAILING) :]
+    assert {each.status for each in failed} == {Status.FAILING}
+    assert {"WaitingForInstances", "AzureUpdating"} <= {each.reason for each in failed}
+    for each in world.azure.scale_set("web").instances:
+        each.heal()
+    world.run(lambda: len(batches(world)) == 2 and world.reasons()[-1] == "WaitingForInstances")
+    assert world.outcomes[-1].status is Status.RECONCILING
 
 
 def test_the_deadline_of_a_rollout_survives_restarts_and_does_not_fail_the_image() -> None:

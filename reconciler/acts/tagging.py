@@ -53,7 +53,8 @@ def check_writable(model: Model, persisted: PersistedState) -> None:
         raise TagUnchanged(f"it belongs to {model.owner}, so no fleet can claim it")
     if not model.persisted.is_readable:
         raise TagUnchanged(
-            f"a later version of this program wrote the tag {STATE}; run that version, or remove the tag"
+            f"its tag {STATE} has an unknown format; run the later version that wrote it, or remove the tag "
+            "if none did"
         )
     if not is_storable(persisted) or missing_room(model.tags, with_state(model.tags, persisted)):
         raise TagUnchanged(f"the scale set has no room for another tag: Azure allows {MOST}; remove one")

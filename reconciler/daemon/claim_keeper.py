@@ -13,7 +13,7 @@ from reconciler.rollout.claim import CLAIM, Claim
 from reconciler.rollout.health import is_in_transition
 from reconciler.rollout.observed import Absent, Model
 from reconciler.rollout.persisted import PersistedState
-from reconciler.rollout.tags import MOST, missing_room, with_state
+from reconciler.rollout.tags import MOST, STATE, missing_room, with_state
 from reconciler.rollout.wording import moment
 from reconciler.spec.scale_set import Target
 
@@ -128,5 +128,5 @@ def _model(azure: AzureClient, target: Target) -> Model:
     if isinstance(model, Absent):
         raise NotClaimed(f"there is no scale set {target.id}")
     if not model.persisted.is_readable:
-        raise NotClaimed("a later version of this program wrote its tags; run that version")
+        raise NotClaimed(f"its tag {STATE} has an unknown format; run the later version that wrote it")
     return model

@@ -329,7 +329,10 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.STATE_UNREADABLE: Meaning(
         Status.STALLED,
-        cause="a later version of the reconciler wrote the tag `vmss-reconciler-state`",
+        cause=(
+            "the tag `vmss-reconciler-state` has an unknown format: a later version of the reconciler wrote "
+            "it, or somebody changed it"
+        ),
         remedy="run that version, or remove the tag and lose what it records",
     ),
     Reason.CLAIMED: Meaning(

@@ -147,8 +147,8 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
     if not model.persisted.is_readable:
         return Decision(
             Reason.STATE_UNREADABLE,
-            "a later version of the reconciler wrote the tag vmss-reconciler-state, so this version "
-            "cannot tell which image failed; run the later one, or remove the tag",
+            "the tag vmss-reconciler-state has an unknown format, so this version cannot tell which image "
+            "failed; run the later version that wrote it, or remove the tag if none did",
         )
     if model.image is None:
         return Decision(

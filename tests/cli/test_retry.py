@@ -74,8 +74,8 @@ def test_it_writes_the_tag_and_nothing_else(world: Azure, tmp_path: Path) -> Non
                 1,
                 [],
                 [
-                    f"error: later: a later version of this program wrote the tag {STATE}; run that version, or "
-                    "remove the tag"
+                    f"error: later: its tag {STATE} has an unknown format; run the later version that wrote it, "
+                    "or remove the tag if none did"
                 ],
             ),
             id="a tag of a later version",

@@ -188,7 +188,8 @@ def full(state: str) -> dict[str, Any]:
         ),
         pytest.param(
             {"tags": {STATE: "v2;owner=shop"}},
-            "a later version of this program wrote the tag vmss-reconciler-state; run that version, or remove the tag",
+            f"its tag {STATE} has an unknown format; run the later version that wrote it, or remove the tag if "
+            "none did",
             id="a state of a later version",
         ),
         pytest.param(

@@ -383,13 +383,12 @@ class Reconciler:
     def _log_change(self, before: Outcome | None, now: Outcome | None, ids: RequestIds | None) -> None:
         """Log a new outcome, with the ids of its request.
 
-        Nothing is logged if all that has changed is that the observation was throttled.
+        Nothing is logged if all that has changed is that the observation was throttled, or until when.
         """
-        if now is None or (before and replace(before, as_of=None).line == replace(now, as_of=None).line):
+        if now is None or (before and _says_the_same(before, now)):
             return
-        # Azure is expected to work on our own step for a while.
-        is_expected = now.reason is Reason.AZURE_UPDATING and now.status is Status.RECONCILING
-        level = logging.DEBUG if is_expected else _LEVELS[now.status]
+        is_routine = now.reason.meaning.is_routine and now.status is Status.RECONCILING
+        level = logging.DEBUG if is_routine else _LEVELS[now.status]
         subject = {"scale_set": now.name, "status": now.status, "reason": now.reason, "commit": now.commit}
         if ids:
             subject |= {
@@ -587,6 +586,13 @@ def _decision_after(desired: ScaleSet, observed: Observed, tag_write: TagWrite) 
     verdict = decide(desired, replace(observed, progress=replace(observed.progress, tag_write=tag_write)))
     assert isinstance(verdict, Decision), "a refused write needs no further fact"  # noqa: S101
     return verdict
+
+
+def _says_the_same(before: Outcome, now: Outcome) -> bool:
+    """Whether the line of `now` would tell nothing new."""
+    if now.reason is Reason.THROTTLED:
+        return (before.status, before.reason) == (now.status, now.reason)
+    return replace(before, as_of=None).line == replace(now, as_of=None).line
 
 
 def _takes_precedence(state: ScaleSetState) -> bool:

@@ -93,6 +93,7 @@ class Meaning:
     hold: Hold | None = None  # nothing is changed, because a person said so
     is_queued: bool = False  # it waits only for others that go first
     is_retried: bool = False  # its step is retried, and the scale set is Failing meanwhile
+    is_routine: bool = False  # while Reconciling, it is logged for debugging only
 
 
 class Reason(StrEnum):
@@ -432,6 +433,7 @@ TABLE: dict[Reason, Meaning] = {
         slot=Slot.KEEPS,
         keeps_batch=True,
         fails_after=timedelta(minutes=30),
+        is_routine=True,  # it follows each step of ours
     ),
     Reason.MODEL_DRIFT: Meaning(
         Status.RECONCILING,
@@ -741,6 +743,7 @@ TABLE: dict[Reason, Meaning] = {
         is_error=True,
         is_conclusive=False,
         fails_after=timedelta(minutes=15),
+        is_routine=True,  # one line for the subscription says so
     ),
     Reason.NOT_LEADING: Meaning(
         Status.RECONCILING,

@@ -40,6 +40,21 @@ def test_one_merge_for_150_scale_sets_exceeds_no_request_budget() -> None:
     assert throttled_requests(world) == []
 
 
+def test_a_throttled_fleet_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    """The line for the subscription says so. A scale set is named once it has waited for too long."""
+    caplog.set_level("INFO", "reconciler")
+    names = [f"web-{number:04}" for number in range(5)]
+    world = World(fleet(scale_set(count=5, capacity=1)), *(spec(name) for name in names))
+    world.azure.faults.arm("VirtualMachineScaleSetVMs_List", Throttled(timedelta(seconds=30)), times=None)
+    world.rest(timedelta(minutes=12))
+    throttled = [each for each in caplog.messages if each.startswith("web-") and "Throttled" in each]
+    assert {each.reason for each in world.outcomes} == {"Throttled"}
+    assert throttled == []
+    world.rest(timedelta(hours=1))
+    throttled = [each for each in caplog.messages if each.startswith("web-") and "Throttled" in each]
+    assert sorted(each.partition(":")[0] for each in throttled) == names
+
+
 def test_a_rollout_continues_while_observations_of_settled_scale_sets_wait() -> None:
     sets = fleet(scale_set("web", capacity=10), scale_set("still", capacity=5), throttling=True)
     world = World(sets, spec("web", OLD), spec("still", OLD, interval="10m")).run()

@@ -30,6 +30,11 @@ class Ending(StrEnum):
     SUPERSEDED = "Superseded"  # another image was declared while nothing had failed
     GIVEN_UP = "GivenUp"  # `onFailure` set the model back to the last good image
 
+    @property
+    def words(self) -> str:
+        """The result within a sentence, for example "given up"."""
+        return self.name.replace("_", " ").lower()
+
 
 @dataclass(frozen=True, slots=True)
 class RolloutRecord:
@@ -66,7 +71,7 @@ class RolloutRecord:
         """The images, the result, the duration and the batches, on one line."""
         was = f"{short(self.before)} to " if self.before else "to "
         took = f" in {format_duration(self.length)}" if self.length is not None else ""
-        how = f"{self.ending or 'in progress'}{took}"
+        how = f"{self.ending.words if self.ending else 'in progress'}{took}"
         longest = f", longest batch {format_duration(self.longest)}" if self.longest else ""
         # A process that has started no batch itself may have found a rollout in progress.
         taken = (

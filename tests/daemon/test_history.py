@@ -91,12 +91,12 @@ OLDER, NEWER = OLD.version, NEW.version
             .reconcile(Reason.WAITING_FOR_INSTANCES, 2)
             .upgrade("2", up_to_date=2)
             .reconcile(Reason.UP_TO_DATE, 10),
-            [f"{OLDER} to {NEWER}: Succeeded in 5m; 3 instances in 2 batches, longest batch 3m"],
+            [f"{OLDER} to {NEWER}: succeeded in 5m; 3 instances in 2 batches, longest batch 3m"],
             id="a successful rollout, with its slowest batch",
         ),
         pytest.param(
             Process().patch().upgrade("0").reconcile(Reason.INSTANCES_LEFT_OUT, 9),
-            [f"{OLDER} to {NEWER}: Succeeded in 2m; 1 instance in 1 batch, longest batch 1m"],
+            [f"{OLDER} to {NEWER}: succeeded in 2m; 1 instance in 1 batch, longest batch 1m"],
             id="instances that are left out do not delay the end",
         ),
         pytest.param(
@@ -106,7 +106,7 @@ OLDER, NEWER = OLD.version, NEW.version
             .reconcile(Reason.SOAKING, 1)
             .reconcile(Reason.SOAKING, 1)
             .reconcile(Reason.UP_TO_DATE, 1),
-            [f"{OLDER} to {NEWER}: Succeeded in 4m; 1 instance in 1 batch, longest batch 1m"],
+            [f"{OLDER} to {NEWER}: succeeded in 4m; 1 instance in 1 batch, longest batch 1m"],
             id="a soak is not part of a batch",
         ),
         pytest.param(
@@ -118,7 +118,7 @@ OLDER, NEWER = OLD.version, NEW.version
             .reconcile(Reason.OPERATION_FAILED, 0)
             .reconcile(Reason.AZURE_UPDATING)
             .reconcile(Reason.UP_TO_DATE, 10),
-            [f"{OLDER} to {NEWER}: Succeeded in 6m; 1 instance in 1 batch, longest batch 5m"],
+            [f"{OLDER} to {NEWER}: succeeded in 6m; 1 instance in 1 batch, longest batch 5m"],
             id="a retried batch counts once",
         ),
         pytest.param(
@@ -135,7 +135,7 @@ OLDER, NEWER = OLD.version, NEW.version
         ),
         pytest.param(
             Process().patch().upgrade("0").declare(FIX).reconcile(Reason.IMAGE_NOT_FOUND),
-            [f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, longest batch 1m"],
+            [f"{OLDER} to {NEWER}: superseded in 2m; 1 instance in 1 batch, longest batch 1m"],
             id="another image is declared while nothing has failed",
         ),
         pytest.param(
@@ -147,7 +147,7 @@ OLDER, NEWER = OLD.version, NEW.version
             .patch(FIX, NEW),
             [
                 f"{NEWER} to {FIX.version}: in progress",
-                f"{OLDER} to {NEWER}: Failed in 3m; 1 instance in 1 batch, longest batch 2m",
+                f"{OLDER} to {NEWER}: failed in 3m; 1 instance in 1 batch, longest batch 2m",
             ],
             id="another image is declared after a failure",
         ),
@@ -161,7 +161,7 @@ OLDER, NEWER = OLD.version, NEW.version
             .patch(FIX, NEW),
             [
                 f"{NEWER} to {FIX.version}: in progress",
-                f"{OLDER} to {NEWER}: Superseded in 4m; 2 instances in 2 batches, longest batch 2m",
+                f"{OLDER} to {NEWER}: superseded in 4m; 2 instances in 2 batches, longest batch 2m",
             ],
             id="a failure that has recovered does not count",
         ),
@@ -169,7 +169,7 @@ OLDER, NEWER = OLD.version, NEW.version
             Process(spec(image=LATEST)).patch().upgrade("0").patch(FIX, NEW),
             [
                 f"{NEWER} to {FIX.version}: in progress",
-                f"{OLDER} to {NEWER}: Superseded in 2m; 1 instance in 1 batch, longest batch 1m",
+                f"{OLDER} to {NEWER}: superseded in 2m; 1 instance in 1 batch, longest batch 1m",
             ],
             id="latest means another version",
         ),
@@ -180,7 +180,7 @@ OLDER, NEWER = OLD.version, NEW.version
             .patch(OLD, NEW, Reason.GIVING_UP)
             .upgrade("0", image=OLD)
             .reconcile(Reason.ROLLOUT_FAILED, 0),
-            [f"{OLDER} to {NEWER}: GivenUp in 2m; 1 instance in 1 batch, longest batch 1m"],
+            [f"{OLDER} to {NEWER}: given up in 2m; 1 instance in 1 batch, longest batch 1m"],
             id="aborted: the rollback is not a rollout of its own",
         ),
         pytest.param(
@@ -202,7 +202,7 @@ OLDER, NEWER = OLD.version, NEW.version
         ),
         pytest.param(
             Process().reconcile(Reason.UP_TO_DATE, 10).patch(NEW, FIX).reconcile(Reason.UP_TO_DATE, 10),
-            [f"{FIX.version} to {NEWER}: Succeeded in 1m"],
+            [f"{FIX.version} to {NEWER}: succeeded in 1m"],
             id="another writer changes the model of a settled scale set",
         ),
         pytest.param(

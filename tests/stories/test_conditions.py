@@ -84,8 +84,8 @@ def test_a_bad_image_is_not_ready_and_the_history_has_its_failure_and_its_fix() 
     world.merge(spec(version=FIX))
     conditions_until_settled(world)
     assert [each["message"] for each in row(world)["history"]] == [
-        f"{BAD} to {FIX}: Succeeded in 9m; 10 instances in 5 batches, longest batch 1m45s",
-        f"{OLD} to {BAD}: Failed in 20m; 2 instances in 1 batch, longest batch 19m45s",
+        f"{BAD} to {FIX}: succeeded in 9m; 10 instances in 5 batches, longest batch 1m45s",
+        f"{OLD} to {BAD}: failed in 20m; 2 instances in 1 batch, longest batch 19m45s",
     ]
 
 
@@ -105,7 +105,7 @@ def test_a_manual_change_of_the_model_is_reported_as_model_drift() -> None:
     assert conditions(world) == "Unknown True False True(Serving) True(ModelDrift)"
     world.run()
     newest = row(world)["history"][0]
-    assert newest["message"].startswith(f"{OLD} to {NEW}: Succeeded in ")
+    assert newest["message"].startswith(f"{OLD} to {NEW}: succeeded in ")
 
 
 def test_each_scale_set_observes_a_revision_by_itself() -> None:
@@ -189,7 +189,7 @@ def test_an_aborted_rollout_is_stalled_and_recorded_in_the_history(on_failure: s
     assert conditions(world).startswith("False False True")
     assert conditions(world).endswith("True(ModelDrift)")
     (record,) = row(world)["history"]
-    assert record["message"].startswith(f"{OLD} to {BAD}: GivenUp in ")
+    assert record["message"].startswith(f"{OLD} to {BAD}: given up in ")
     assert (record["batches"], record["instances"]) == (1, 2)
 
 

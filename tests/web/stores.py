@@ -21,7 +21,7 @@ from reconciler.rollout.member import members
 from reconciler.rollout.observed import Instance, Observed
 from reconciler.rollout.pause import FleetPause, Pause
 from reconciler.rollout.pick import Pick
-from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, Upgrade
 from reconciler.spec.image import PlatformImage
 from reconciler.spec.scale_set import Approval
@@ -49,6 +49,7 @@ def observed(
     **changes: Any,
 ) -> ScaleSetState:
     """A scale set whose instances were listed at NOW. `told` are fields of its outcome."""
+    instances = [replace(each, name=each.name.replace("web_", f"{name}_")) for each in instances]
     desired = changes.pop("desired", None) or spec(name, **changes.pop("spec", {}))
     seen_model = model(image=model_image, capacity=len(instances))
     found = members(desired, seen_model, Observed(NOW), instances)
@@ -137,11 +138,11 @@ def varied() -> Store:
         "9" * 40, "Add the queue workers", "Grace", "specs/queue.yaml:7:3: spec.image is missing", 1
     )
     states = [
-        observed("canary", tuple(map(instance, range(4))), "UpToDate", "4 of 4 up to date", spec={"labels": {"tier": "canary"}}, history=History((record(OLD, NEW, 3 * HOUR, ended=NOW - 2 * HOUR, ending=Ending.SUCCEEDED, instances=4), PAST)), change=Change(COMMIT, NOW - 3 * HOUR, is_held=False)),
+        observed("canary", tuple(map(instance, range(4))), "UpToDate", "all 4 instances run 24.04.202601140", spec={"labels": {"tier": "canary"}}, history=History((record(OLD, NEW, 3 * HOUR, ended=NOW - 2 * HOUR, ending=Ending.SUCCEEDED, instances=4), PAST)), change=Change(COMMIT, NOW - 3 * HOUR, is_held=False)),
         observed(
             "checkout-api", rolling, "WaitingForInstances",
-            "update domain 2: 8 of 8 upgraded instances are not healthy yet; 16 of 40 instances up to date",
-            told={"requeue_after": timedelta(seconds=15), "gates": (Gate("windows", "open until 18:00"), Gate("pilot", "passed on canary"))},
+            "waiting for checkout-api_2, checkout-api_7, checkout-api_12 and checkout-api_17 (all updating) and 4 more in update domain 2 to become healthy; 16 of 40 instances up to date",
+            told={"requeue_after": timedelta(seconds=15), "gates": (Gate("windows", "open until 2026-01-05 18:00 UTC"), Gate("pilot", "24.04.202601140 has already been proven in canary"))},
             spec={**checkout, "wave": 1},
             forecast=forecast("update domain 3", "update domain 4", each=8, total=40),
             attempt=Attempt(Upgrade(batch, NEW), NOW - 3 * MINUTE, ""),
@@ -150,18 +151,18 @@ def varied() -> Store:
         ),
         observed(
             "checkout-worker", zonal, "HealthCheckFailed",
-            "zone 2: 2 of 6 upgraded instances are unhealthy (1, 4), more than maxUnhealthyUpgraded 0 allows; the others are healthy",
-            told={"status": Status.STALLED}, spec={**checkout, "wave": 1},
+            "checkout-worker_1 and checkout-worker_4 (both unhealthy) in zone 2 did not become healthy within 10m; the rollout is on hold until these instances recover",
+            spec={**checkout, "wave": 1},
             history=History((record(OLD, NEW, 50 * MINUTE, batches=1, instances=6, is_failing=True), PAST)),
             change=Change(COMMIT, NOW - 3 * HOUR, is_held=False), since=NOW - 31 * MINUTE,
         ),
-        observed("reports", tuple(map(outdated, range(10))), "OutsideWindow", "outside the windows; the next one opens at 11:00", model_image=OLD, told={"until": NOW + 2 * HOUR, "gates": (Gate("windows", "closed", Reason.OUTSIDE_WINDOW, NOW + 2 * HOUR),)}, spec={"wave": 2, "labels": {"tier": "batch"}}, forecast=forecast("update domain 0", "update domain 1", "update domain 2", "update domain 3", "update domain 4", each=2, total=10, wait=Reason.OUTSIDE_WINDOW), change=Change(COMMIT, NOW, is_held=False)),
-        observed("billing", tuple(map(outdated, range(20))), "AwaitingApproval", "24.04.202601140 is not approved", model_image=OLD, told={"gates": (Gate("approval", "24.04.202601140 is not approved", Reason.AWAITING_APPROVAL),)}, spec={"wave": 2, "approval": Approval.START}, forecast=forecast("update domain 0", "update domain 1", each=4, total=20, ends=False, wait=Reason.AWAITING_APPROVAL), change=Change(COMMIT, NOW, is_held=False)),
-        observed("search", tuple(map(instance, range(15))), "CheckFailed", "the check error-rate answers 4.2 %, more than 1 %", spec={"wave": 2}),
-        observed("legacy", tuple(map(outdated, range(6))), "Suspended", "suspended by Ada: moving to the new network", model_image=OLD, spec={"wave": 2}),
-        observed("catalog", tuple(map(outdated, range(6))), "Paused", "paused by Grace at 08:20: checkout is down", model_image=OLD, spec={"wave": 2}),
+        observed("reports", tuple(map(outdated, range(10))), "OutsideWindow", "the rollout to 24.04.202601140 is waiting because no window opens until 2026-01-05 11:00 UTC", model_image=OLD, told={"until": NOW + 2 * HOUR, "gates": (Gate("windows", "no window opens until 2026-01-05 11:00 UTC", Reason.OUTSIDE_WINDOW, NOW + 2 * HOUR),)}, spec={"wave": 2, "labels": {"tier": "batch"}}, forecast=forecast("update domain 0", "update domain 1", "update domain 2", "update domain 3", "update domain 4", each=2, total=10, wait=Reason.OUTSIDE_WINDOW), change=Change(COMMIT, NOW, is_held=False)),
+        observed("billing", tuple(map(outdated, range(20))), "AwaitingApproval", "the rollout is waiting because 24.04.202601140 needs approval; run `reconciler approve billing`", model_image=OLD, told={"gates": (Gate("approval", "24.04.202601140 needs approval; run `reconciler approve billing`", Reason.AWAITING_APPROVAL),)}, spec={"wave": 2, "approval": Approval.START}, forecast=forecast("update domain 0", "update domain 1", each=4, total=20, ends=False, wait=Reason.AWAITING_APPROVAL), change=Change(COMMIT, NOW, is_held=False)),
+        observed("search", tuple(map(outdated, range(15))), "ImageFailedElsewhere", "the rollout is waiting because 24.04.202601140 failed in scale set checkout-worker (spec.maxFailedRollouts allows 0 of 21 scale sets); declare another image, or run `reconciler retry --image 24.04.202601140`", model_image=OLD, spec={"wave": 2}, change=Change(COMMIT, NOW, is_held=False)),
+        observed("legacy", tuple(map(outdated, range(6))), "Suspended", "the scale set is suspended by Ada (moving to the new network); no changes until spec.suspend is removed", model_image=OLD, spec={"wave": 2}),
+        observed("catalog", tuple(map(outdated, range(6))), "Paused", "the scale set was paused by Grace at 2026-01-05 08:20 UTC (checkout is down); no changes until `reconciler resume catalog` is run", model_image=OLD, spec={"wave": 2}),
         state("queue", None, desired=spec("queue", wave=2), commit=COMMIT, behind=Behind(refused, refused.error, 1, None, ("9" * 40, NOW))),
-        *(observed(f"edge-{n:02}", tuple(map(instance, range(12))), "UpToDate", "12 of 12 up to date", spec={"wave": 2, "labels": {"tier": "edge"}}, history=History((record(OLD, NEW, (n + 2) * 10 * MINUTE, ended=NOW - (n + 1) * 9 * MINUTE, ending=Ending.SUCCEEDED, instances=12), PAST)), change=Change(COMMIT, NOW, is_held=False)) for n in range(1, 13)),
+        *(observed(f"edge-{n:02}", tuple(map(instance, range(12))), "UpToDate", "all 12 instances run 24.04.202601140", spec={"wave": 2, "labels": {"tier": "edge"}}, history=History((record(OLD, NEW, (n + 2) * 10 * MINUTE, ended=NOW - (n + 1) * 9 * MINUTE, ending=Ending.SUCCEEDED, instances=12), PAST)), change=Change(COMMIT, NOW, is_held=False)) for n in range(1, 13)),
     ]  # fmt: skip
     store = store_of(*states)
     orphan = Orphan(
@@ -192,7 +193,15 @@ def large_set(instances: int = 1000, groups: int = 10) -> Store:
         replace(each, placement_group=f"{int(each.id) * groups // instances:08x}-0000", update_domain=int(each.id) % 5, fault_domain=int(each.id) // 5 % 5)
         for each in (instance(n) if n % 5 < 2 else outdated(n) for n in range(instances))
     )  # fmt: skip
-    store = store_of(observed("huge", found, "Upgrading", "update domain 2", spec={"wave": 0}))
+    store = store_of(
+        observed(
+            "huge",
+            found,
+            "Upgrading",
+            "upgrading 1 instance in update domain 2 (x_2) to 24.04.202601140; 0 of 5 instances up to date",
+            spec={"wave": 0},
+        )
+    )
     store.last_sweep = Sweep(NOW, COMMIT, "Move it")
     return store
 
@@ -206,8 +215,13 @@ def large_fleet(count: int) -> Store:
 
 def _many(count: int) -> Iterator[ScaleSetState]:
     done, moving = tuple(map(instance, range(5))), tuple(map(outdated, range(5)))
-    first = observed("x", done, "UpToDate", "5 of 5 up to date")
-    second = observed("x", moving, "Upgrading", "update domain 2")
+    first = observed("x", done, "UpToDate", "all 5 instances run 24.04.202601140")
+    second = observed(
+        "x",
+        moving,
+        "Upgrading",
+        "upgrading 1 instance in update domain 2 (x_2) to 24.04.202601140; 0 of 5 instances up to date",
+    )
     for number in range(count):
         name, wave = f"set-{number:04}", number % 3
         template = second if number % 10 == 0 else first

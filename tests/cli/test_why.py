@@ -81,7 +81,7 @@ ROW: dict[str, Any] = {
             "message": "1.2.2 to 1.2.3: in progress; 1 instance in 1 batch",
             "commit": "91eab1ad9c53",
         },
-        {"began": None, "message": "to 1.2.2: Succeeded; 4 instances in 2 batches", "commit": ""},
+        {"began": None, "message": "to 1.2.2: succeeded; 4 instances in 2 batches", "commit": ""},
     ],
     "instances": {
         "total": 4,
@@ -114,7 +114,7 @@ def test_one_scale_set_is_explained_in_a_few_lines() -> None:
         "            update domain 1: 0 of 2 up to date, 0 unavailable",
         "note        the instances are Spot: Azure deallocates an instance that it evicts",
         "rollout     2026-01-05 08:40:00: 1.2.2 to 1.2.3: in progress; 1 instance in 1 batch, commit 91eab1ad9c",
-        "rollout     before the daemon started: to 1.2.2: Succeeded; 4 instances in 2 batches",
+        "rollout     before the daemon started: to 1.2.2: succeeded; 4 instances in 2 batches",
     ]
 
 

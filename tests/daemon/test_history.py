@@ -285,7 +285,7 @@ def test_an_unhealthy_or_new_instance_after_a_rollout_is_not_a_rollout() -> None
 def test_a_rollout_with_an_unknown_begin_has_no_duration() -> None:
     process = Process().upgrade("0", up_to_date=4).reconcile(Reason.UP_TO_DATE, 10)
     assert (process.record.ended, process.record.length) == (NOW + MINUTE, None)
-    assert process.told == [f"to {NEWER}: Succeeded; 1 instance in 1 batch, longest batch 1m"]
+    assert process.told == [f"to {NEWER}: succeeded; 1 instance in 1 batch, longest batch 1m"]
 
 
 def test_five_are_kept_and_all_are_counted() -> None:

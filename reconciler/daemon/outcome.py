@@ -138,14 +138,21 @@ def outcome_of_failure(
     settings: Settings,
     *,
     at: datetime,
+    decision: Decision | None = None,
     step: str = "",
 ) -> Outcome:
     """The outcome of a failed call. `step` describes the step that failed, or is "" if none did.
+
+    `decision` is what had been decided before the call, or None if the call was needed to decide. Its
+    evidence counts although its step failed. Otherwise other scale sets would begin an image whose rollback
+    Azure refuses.
 
     The scale set is requeued, because the next sweep may fail too. Conflicts and writes that were not sent
     are retried after seconds, and refusals after minutes, each with exponential backoff.
     """
     message = _step_failure(step, failure) if step else str(failure)
+    if step and decision and decision.cause:
+        message = f"{decision.cause}; {message}"
     wait = wait_after(before.wait, failure.reason, at, continues=False) or Wait(failure.reason, at)
     match failure:
         case TooManyRequests(retry_after=requested):
@@ -157,7 +164,17 @@ def outcome_of_failure(
         case _:
             after = wait.backoff(settings.sweep)
     status = status_after(failure.reason, wait)
-    return Outcome(name, commit, at, failure.reason, message, status, requeue_after=after, wait=wait)
+    return Outcome(
+        name,
+        commit,
+        at,
+        failure.reason,
+        message,
+        status,
+        blamed=decision.blamed if decision else None,
+        requeue_after=after,
+        wait=wait,
+    )
 
 
 def _step_failure(step: str, failure: AzureFailure) -> str:

@@ -432,7 +432,14 @@ class Reconciler:
                 outcome = outcome_of(desired, commit, held, state.progress, self._settings, at=self._now())
                 return _reconcile_ended(state, outcome, attempt)
             outcome = outcome_of_failure(
-                desired.name, commit, failure, state.progress, self._settings, at=self._now(), step=step
+                desired.name,
+                commit,
+                failure,
+                state.progress,
+                self._settings,
+                at=self._now(),
+                decision=decision,
+                step=step,
             )
             return replace(
                 _reconcile_ended(state, outcome, attempt),

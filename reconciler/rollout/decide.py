@@ -101,7 +101,8 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
         return found
     rolls_back = "failed" if found.reason is Reason.UPGRADING else "failed and is being rolled back"
     then = ", but" if found.reason.meaning.is_failure else ";"
-    return replace(found, message=f"{decision.rolled_back_from} {rolls_back}{then} {found.message}")
+    why = f"{decision.rolled_back_from} {rolls_back}"
+    return replace(found, message=f"{why}{then} {found.message}", cause=why if found.step else found.cause)
 
 
 def _verify_step(decision: Decision, step: Step, observed: Observed) -> Decision | Need:

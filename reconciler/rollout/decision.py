@@ -26,7 +26,8 @@ class Decision:
     `counts` are as if the upgrade had begun, and `observed_counts` are as they were read. `gates` are the
     gates that were evaluated, and `doing` is what a closed gate blocks. `blamed` is an image against which
     there is evidence. `rolled_back_from` is the name of the failed image during a rollback. `cause` is the
-    message of a failure without the part that says what happens next.
+    message of a failure without the part that says what happens next. With a step, it says why the step is
+    taken, for the message if the step fails.
 
     `continues_failure` means that a scale set which is Failing remains so: the decision waits for a retried
     upgrade that has brought no instance to the image yet, or for an image that has failed here.

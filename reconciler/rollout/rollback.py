@@ -108,19 +108,20 @@ def abort(context: Context, failing: Decision) -> Decision | Need:
     obstacle = rollback_obstacle(context.model, context.observed)
     if isinstance(obstacle, Need):
         return obstacle
+    cause = failing.cause or failing.message
     if good is None or obstacle:
-        cause = failing.cause or failing.message
         return replace(failing, message=f"{cause}; the rollout is on hold, because {obstacle}")
     step = patch(good, model, failed_state(context), context.desired.fleet.claim)
     if isinstance(step, Decision):
         return step
     return Decision(
         Reason.GIVING_UP,
-        f"{failing.cause or failing.message}; changing the model back to {short(good)}",
+        f"{cause}; changing the model back to {short(good)}",
         step=replace(step, good=Fingerprint.of(good)),
         soon=True,
         counts=failing.counts,
         blamed=failing.blamed,
+        cause=cause,
     )
 
 
@@ -208,12 +209,13 @@ def restore_model(aim: Aim, good: Image) -> Decision | Need | None:
     step = patch(good, model, model.persisted, aim.desired.fleet.claim)
     if isinstance(step, Decision):
         return step
+    cause = f"{failed} failed, and the model is no longer on the last good image"
     return Decision(
         Reason.GIVING_UP,
-        f"{failed} failed, and the model is no longer on the last good image; changing the model back to "
-        f"{short(good)}",
+        f"{cause}; changing the model back to {short(good)}",
         step=replace(step, good=Fingerprint.of(good)),
         soon=True,
+        cause=cause,
     )
 
 

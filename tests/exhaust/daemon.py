@@ -241,7 +241,9 @@ def conclude(verdict: Observation, hearing: Hearing) -> tuple[ScaleSetState, Out
         attempt = replace(attempt, operation="")
     if failure:
         step = decision.message if decision else ""
-        outcome = outcome_of_failure(desired.name, commit, failure, before, _SETTINGS, at=NOW, step=step)
+        outcome = outcome_of_failure(
+            desired.name, commit, failure, before, _SETTINGS, at=NOW, decision=decision, step=step
+        )
     else:
         assert decision
         outcome = outcome_of(desired, commit, decision, before, _SETTINGS, at=NOW)

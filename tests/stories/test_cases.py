@@ -8,11 +8,13 @@ import pytest
 
 from reconciler.rollout.reason import Status
 from reconciler.simulator import OperationFails, OperationKeepsImage, Throttled
+from reconciler.simulator import Status as Answer
 from reconciler.simulator.faults import Malformed
 from tests.messages import says
 from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, scale_set, spec
 
-UPGRADE, LIST = "VirtualMachineScaleSets_UpdateInstances", "VirtualMachineScaleSetVMs_List"
+PATCH, UPGRADE = "VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"
+LIST = "VirtualMachineScaleSetVMs_List"
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 SATURDAY = [{"kind": "allow", "schedule": "0 2 * * 6", "duration": "4h"}]  # the story begins on a Monday
 
@@ -399,3 +401,40 @@ def test_a_list_that_stays_incomplete_begins_no_rollout_and_says_what_to_do(
     assert batches(world) == []
     assert world.lines()["web"] == says("PartialRead", fact)
     assert world.outcomes[-1].status == "Failing"
+
+
+DENIED = Answer(403, "RequestDisallowedByPolicy", "Resource 'a' was disallowed by policy.")
+
+
+def refuse_model_changes(world: World, name: str) -> None:
+    """A policy denies every PATCH of this scale set from now on."""
+    path = f"/virtualMachineScaleSets/{name}"
+    world.azure.faults.arm(PATCH, DENIED, times=None, when=lambda request: request.path.endswith(path))
+
+
+@pytest.mark.parametrize("on_failure", ["repin", "rollback"])
+def test_an_image_is_not_begun_elsewhere_if_its_rollback_is_refused(on_failure: str) -> None:
+    rollout = {"onFailure": on_failure}
+    world = World(
+        fleet(*(scale_set(name, capacity=5) for name in "abc")),
+        *(spec(name, version=OLD) for name in "abc"),
+    ).run()
+    world.merge(*(spec(name, version=BAD, rollout=rollout) for name in "abc"))
+    world.run(lambda: world.has_upgraded(1))
+    refuse_model_changes(world, "a")
+    world.rest(6 * HOUR)
+    assert on_model(world, BAD, "a", "b", "c") == ["a"]
+    assert world.lines()["b"] == says("ImageFailedElsewhere", BAD, "scale set a")
+    assert world.lines()["a"] == says("Refused", "a_0 (unhealthy)", "RequestDisallowedByPolicy", BAD, OLD)
+    world.azure.faults.disarm()
+    world.run(lambda: world.lines()["a"].startswith("RolloutFailed"))
+    assert on(world, BAD, "a") == []
+
+
+def test_an_upgrade_that_is_refused_during_a_rollback_names_the_failed_image() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(version=OLD)).run()
+    world.merge(spec(version=BAD, rollout={"onFailure": "rollback"}))
+    world.run(lambda: "GivingUp" in world.reasons())
+    world.azure.faults.arm(UPGRADE, DENIED, times=None)
+    world.rest(HOUR)
+    assert world.lines()["web"] == says("Refused", f"{BAD} failed", "web_0", OLD, "RequestDisallowedByPolicy")

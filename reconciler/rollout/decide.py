@@ -148,7 +148,7 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
 
 
 def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decision | Need:
-    """The decision for a hold, with instance counts, which the status shows although nothing is done."""
+    """The decision to do nothing, with instance counts for the status, and what new instances get."""
     if observed.model is None:
         return Need.MODEL
     if isinstance(observed.model, Absent):
@@ -180,7 +180,8 @@ def _decide_for_exact_image(aim: Aim) -> Decision | Need:
     if good is None or on_failure is OnFailure.HOLD:
         return _converge(aim)
     if step := restore_model(aim, good):
-        return step
+        # Without a step, the model stays on the failed image, perhaps for days.
+        return step if isinstance(step, Need) or step.step else _with_counts(step, aim.desired, observed)
     if observed.instances is None:
         return Need.INSTANCES
     if unread := partial_read(model, observed.instances, observed):

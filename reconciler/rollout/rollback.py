@@ -110,7 +110,8 @@ def abort(context: Context, failing: Decision) -> Decision | Need:
         return obstacle
     cause = failing.cause or failing.message
     if good is None or obstacle:
-        return replace(failing, message=f"{cause}; the rollout is on hold, because {obstacle}")
+        why = f"{cause}; the rollout is on hold, because {obstacle}; declare another image"
+        return with_failure(context, replace(failing, message=why))
     step = patch(good, model, failed_state(context), context.desired.fleet.claim)
     if isinstance(step, Decision):
         return step
@@ -205,11 +206,14 @@ def restore_model(aim: Aim, good: Image) -> Decision | Need | None:
     if isinstance(obstacle, Need):
         return obstacle
     if obstacle:
-        return Decision(Reason.NO_WAY_BACK, f"{failed} failed but cannot be rolled back, because {obstacle}")
+        return Decision(
+            Reason.NO_WAY_BACK,
+            f"{failed} failed but cannot be rolled back, because {obstacle}; declare another image",
+        )
     step = patch(good, model, model.persisted, aim.desired.fleet.claim)
     if isinstance(step, Decision):
         return step
-    cause = f"{failed} failed, and the model is no longer on the last good image"
+    cause = f"{failed} failed, and the model is not on the last good image"
     return Decision(
         Reason.GIVING_UP,
         f"{cause}; changing the model back to {short(good)}",

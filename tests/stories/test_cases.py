@@ -11,7 +11,7 @@ from reconciler.simulator import OperationFails, OperationKeepsImage, Throttled
 from reconciler.simulator import Status as Answer
 from reconciler.simulator.faults import Malformed
 from tests.messages import says
-from tests.stories.world import BAD, FIX, NEW, OLD, World, fleet, scale_set, spec
+from tests.stories.world import BAD, BASE, FIX, NEW, OLD, World, fleet, scale_set, spec
 
 PATCH, UPGRADE = "VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_UpdateInstances"
 LIST = "VirtualMachineScaleSetVMs_List"
@@ -429,6 +429,66 @@ def test_an_image_is_not_begun_elsewhere_if_its_rollback_is_refused(on_failure: 
     world.azure.faults.disarm()
     world.run(lambda: world.lines()["a"].startswith("RolloutFailed"))
     assert on(world, BAD, "a") == []
+
+
+def withdraw(world: World, version: str) -> None:
+    """Azure deprecates this version from now on."""
+    world.azure.publish(f"{':'.join(BASE.values())}:{version}", deprecation="Deprecated")
+
+
+def suspend(world: World) -> None:
+    world.merge(spec("a", version=BAD, suspend={"reason": "on call"}))
+
+
+def scale_to_zero(world: World) -> None:
+    world.azure.scale_set("a").scale_to(0)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        pytest.param(suspend, id="its scale set is suspended"),
+        pytest.param(scale_to_zero, id="its scale set is scaled to zero"),
+    ],
+)
+def test_an_image_without_a_way_back_stays_blocked_after_a_restart(
+    happens: Callable[[World], None],
+) -> None:
+    """The last good image is withdrawn during the rollout, so the failed one cannot be rolled back."""
+    names, rollout = "abc", {"onFailure": "rollback"}
+    world = World(
+        fleet(*(scale_set(name, capacity=4) for name in names)),
+        *(spec(name, version=OLD) for name in names),
+    ).run()
+    world.merge(*(spec(name, version=BAD, rollout=rollout) for name in names))
+    world.run(lambda: world.has_upgraded(1))
+    withdraw(world, OLD)
+    world.run(lambda: world.lines()["a"].startswith("HealthCheckFailed"))
+    assert world.lines()["a"] == says("HealthCheckFailed", "a_0", "ImageDeprecated", "declare another image")
+    world.rest(5 * MINUTE)
+    assert world.lines()["a"] == says("NoWayBack", BAD, OLD, "ImageDeprecated", "new instances get")
+    happens(world)
+    world.rest(5 * MINUTE)
+    world.restart()
+    world.rest(3 * HOUR)
+    assert on_model(world, BAD, *names) == ["a"]
+    assert world.lines()["b"] == says("ImageFailedElsewhere", BAD, "scale set a")
+
+
+def test_a_rollback_begins_once_its_target_is_available_again() -> None:
+    world = World(fleet(scale_set(capacity=5)), spec(version=OLD)).run()
+    world.merge(spec(version=BAD, rollout={"onFailure": "rollback"}))
+    world.run(lambda: world.has_upgraded(1))
+    withdraw(world, OLD)
+    world.run(lambda: world.reasons()[-1] == "NoWayBack")
+    instances = world.state().seen.counts
+    assert instances is not None
+    assert instances.not_serving == 1
+    world.azure.publish(f"{':'.join(BASE.values())}:{OLD}", deprecation="Active")
+    world.run(lambda: world.reasons()[-1] == "GivingUp")
+    assert world.lines()["web"] == says("GivingUp", BAD, OLD)
+    world.run(lambda: world.reasons()[-1] == "RolloutFailed")
+    assert on(world, BAD) == []
 
 
 def test_an_upgrade_that_is_refused_during_a_rollback_names_the_failed_image() -> None:

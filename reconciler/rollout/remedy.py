@@ -29,7 +29,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.evidence import has_evidence_against_image
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, is_overdue, members
-from reconciler.rollout.observed import Instance
+from reconciler.rollout.observed import HealthSource, Instance
 from reconciler.rollout.reading import with_instances
 from reconciler.rollout.rollback import is_over
 from reconciler.rollout.wording import describe
@@ -66,7 +66,7 @@ def passes_gates(aim: Aim, instances: Sequence[Instance]) -> bool:
     if aim.model.persisted.is_last_good(aim.image):
         return True
     staying = members(aim.desired, aim.model, aim.observed, instances)
-    unhealthy = sum(each.is_not_serving for each in staying)
+    unhealthy = sum(_is_out_of_service(each, aim) for each in staying)
     is_remediation = unhealthy > aim.rollout.max_unhealthy.of(len(staying)) and is_approved(aim)
     return is_remediation or is_fix(aim, instances)
 
@@ -83,11 +83,12 @@ def remedy_candidates(context: Context) -> list[Member]:
         return []
     if bad := _running_failed_image(context, unhealthy):
         return bad
-    number = sum(each.is_not_serving for each in context.members)
+    out_of_service = [each for each in unhealthy if _is_out_of_service(each, context)]
+    number = sum(_is_out_of_service(each, context) for each in context.members)
     if number <= context.rollout.max_unhealthy.of(len(context.members)):
-        return unhealthy if is_proven(context) else []
+        return out_of_service if is_proven(context) else []
     tried = [each for each in context.members if not each.is_outdated]
-    return unhealthy if not tried or any(each.state is State.HEALTHY for each in tried) else []
+    return out_of_service if not tried or any(each.state is State.HEALTHY for each in tried) else []
 
 
 def has_unhealthy_to_roll_back(context: Context) -> bool:
@@ -124,6 +125,27 @@ def is_approved(aim: Aim) -> bool:
     if aim.rollout.approval is None or aim.model.persisted.is_last_good(aim.image):
         return True
     return objection(aim.desired, aim.model.persisted, aim.observed.authors) is None
+
+
+def _is_out_of_service(member: Member, aim: Aim) -> bool:
+    """Whether the member does not serve, and an upgrade outside the window interrupts nothing.
+
+    Azure keeps reporting the failure of an extension that ran long ago. If the instance runs and nothing
+    could report its health, it probably serves. One that an upgrade of ours took counts as out of service.
+
+        failed with VMExtensionProvisioningError, running, no health extension     it may serve
+        failed with OSProvisioningTimedOut, running, no health extension           it does not
+    """
+    instance = member.instance
+    may_serve = (
+        instance.provisioning == "failed"
+        and instance.power == "running"
+        and not instance.health
+        and aim.model.health_source is not HealthSource.EXTENSION
+        and not instance.error.casefold().startswith("osprovisioning")
+        and instance.id not in aim.observed.progress.taken
+    )
+    return member.is_not_serving and not may_serve
 
 
 def _running_failed_image(aim: Aim, unhealthy: Sequence[Member]) -> list[Member]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.rollout.context import Aim
-from reconciler.rollout.observed import Availability, Instance, Model, Verdict
+from reconciler.rollout.observed import Availability, HealthSource, Instance, Model, Verdict
 from reconciler.rollout.persisted import Fingerprint, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.remedy import is_fix
@@ -156,6 +156,44 @@ def test_when_the_model_is_set_past_a_closed_window(
     )
     decision = decided(spec(image=image, windows=CLOSED), seen)
     assert (decision.reason, decision.step) == ("ModelDrift" if step else "OutsideWindow", step)
+
+
+@pytest.mark.parametrize(
+    ("source", "taken", "state", "is_set"),
+    [
+        pytest.param(HealthSource.NONE, (), {}, False, id="nothing could report health, and it runs"),
+        pytest.param(HealthSource.PROBE, (), {}, False, id="a probe reports for no instance, and it runs"),
+        pytest.param(HealthSource.EXTENSION, (), {}, True, id="the health extension reports nothing"),
+        pytest.param(HealthSource.NONE, (), {"power": "stopped"}, True, id="it is stopped"),
+        pytest.param(
+            HealthSource.NONE, (), {"error": "OSProvisioningTimedOut"}, True, id="its system has not come up"
+        ),
+        pytest.param(
+            HealthSource.NONE,
+            (),
+            {"error": "VMExtensionProvisioningError"},
+            False,
+            id="one of its extensions failed",
+        ),
+        pytest.param(HealthSource.NONE, ("0", "1", "2"), {}, True, id="an upgrade of ours took it"),
+    ],
+)
+def test_a_failed_instance_passes_a_closed_window_only_if_it_is_out_of_service(
+    source: HealthSource, taken: tuple[str, ...], state: dict[str, Any], *, is_set: bool
+) -> None:
+    """Three of ten, of which two may be unhealthy, have failed provisioning on the image that the model leaves."""
+    one = {"provisioning": "failed", "health": ""} | state
+    others = (
+        outdated(n, health="") if source is not HealthSource.EXTENSION else outdated(n) for n in range(3, 10)
+    )
+    seen = observed(
+        model=model(image=OLD, health_source=source),
+        instances=(*(outdated(n, **one) for n in range(3)), *others),
+        availability=Availability(NEW, Verdict.AVAILABLE),
+        progress=Progress(taken=frozenset(taken)),
+    )
+    expected = "ModelDrift" if is_set else "OutsideWindow"
+    assert decided(spec(image=NEW, windows=CLOSED), seen).reason == expected
 
 
 @pytest.mark.parametrize(

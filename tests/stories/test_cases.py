@@ -498,3 +498,26 @@ def test_an_upgrade_that_is_refused_during_a_rollback_names_the_failed_image() -
     world.azure.faults.arm(UPGRADE, DENIED, times=None)
     world.rest(HOUR)
     assert world.lines()["web"] == says("Refused", f"{BAD} failed", "web_0", OLD, "RequestDisallowedByPolicy")
+
+
+def failed(*ids: int, **changes: Any) -> list[dict[str, Any]]:
+    """Instances with a failure of an extension that ran once. They serve."""
+    return [{"id": str(each), "provisioning": "failed"} | changes for each in ids]
+
+
+@pytest.mark.parametrize("source", ["extension", "none", "probe"], ids="the health source is {}".format)
+@pytest.mark.parametrize("number", [2, 6], ids="{} of 20".format)
+def test_running_instances_with_an_old_failure_wait_for_their_window(number: int, source: str) -> None:
+    """Nothing says that they do not serve, so a restart outside the window might interrupt them."""
+    states = failed(*range(number), **({"health": "healthy"} if source == "extension" else {}))
+    world = World(
+        fleet(scale_set(health=source, instanceStates=states, provisioningState="Failed")),
+        spec(rollout={"windows": [{"kind": "allow", "schedule": "0 12 * * *", "duration": "4h"}]}),
+    )
+    world.rest(2 * HOUR)
+    world.restart()
+    world.rest(50 * MINUTE)
+    assert writes(world) == []
+    assert world.lines()["web"] == says("OutsideWindow")
+    world.run()
+    assert world.lines()["web"] == says("UpToDate", "20", NEW)

@@ -108,6 +108,9 @@ _PASSING = frozenset(
 _WAITING = re.compile(
     r"\bin progress\b|\bconcurrent\b|\banother operation\b|\bnot in Succeeded state\b", re.I
 )
+# "... the current tenant '...' is not authorized to access linked subscription '...'". If only a role is
+# missing, the message names "linked scope(s)" instead.
+_OTHER_TENANT = re.compile(r"\bcurrent tenant\b.*\blinked subscription\b", re.IGNORECASE | re.DOTALL)
 _NO_IDENTITY = (
     "no Azure identity: no source of DefaultAzureCredential returned a token; run `az login`, or set "
     "AZURE_TOKEN_CREDENTIALS and the variables of an identity"
@@ -139,6 +142,8 @@ def failure(error: AzureError) -> AzureFailure:
         return Conflict(message)  # "target" names an instance that was removed by a scale-in
     if status == 404:
         return Refused(message) if _lacks_named_resource(error) else Conflict(message)
+    if status == 403 and _OTHER_TENANT.search(_message(error)):
+        return Refused(f"{message}; name the tenant of that subscription with --auxiliary-tenant")
     return Conflict(message) if status == 409 and _is_temporary(error) else Refused(message)
 
 

@@ -395,7 +395,10 @@ TABLE: dict[Reason, Meaning] = {
     Reason.CATALOGUE_UNREADABLE: Meaning(
         Status.RECONCILING,
         cause="the image cannot be resolved to a version; a rollout in progress continues",
-        remedy="resumes automatically once the catalogue answers; assign the role if it is missing",
+        remedy=(
+            "resumes automatically once the catalogue answers; assign the role if it is missing, or declare "
+            "an exact version if the image is in another tenant"
+        ),
         is_latest_unknown=True,
         fails_after=timedelta(minutes=5),
     ),

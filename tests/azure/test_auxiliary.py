@@ -153,7 +153,7 @@ def test_a_token_of_the_tenant_or_without_a_tenant_is_used(token: str, azure: Si
         ),
         pytest.param(
             [],
-            says("Refused", "LinkedAuthorizationFailed"),
+            says("Refused", "LinkedAuthorizationFailed", "--auxiliary-tenant"),
             "1.0.0",
             id="the tenant is not named",
         ),

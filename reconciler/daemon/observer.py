@@ -22,7 +22,7 @@ from reconciler.rollout.decision import Decision
 from reconciler.rollout.notes import notes
 from reconciler.rollout.observed import FRESH, Availability, Model, Need, Observed, Operation, ReadTime
 from reconciler.rollout.reading import partial_read
-from reconciler.rollout.reason import Phase
+from reconciler.rollout.reason import Phase, Status
 from reconciler.rollout.step import RETRY_DELAY, Attempt
 from reconciler.spec.scale_set import Target
 
@@ -144,12 +144,15 @@ class Observer:
         return is_kept and read is not None and self._now() - read.ended > FRESH
 
     def _availability(self, state: ScaleSetState, model: Model, priority: Priority) -> Availability | None:
-        """The availability of the image of a settled scale set, or None if it is not settled.
+        """The availability of the model's image if the model stays on it for now, or else None.
 
         A rollout looks up the availability of its own image.
         """
-        is_settled = state.outcome is not None and state.outcome.reason.meaning.phase is Phase.DONE
-        return self._images.availability(model, priority) if is_settled else None
+        if state.outcome is None:
+            return None
+        meaning = state.outcome.reason.meaning
+        stays = meaning.phase in {Phase.DONE, Phase.ROLLED_BACK} or meaning.status is Status.WAITING
+        return self._images.availability(model, priority) if stays else None
 
     def _observe_elsewhere(self, at: Need, state: ScaleSetState, observed: Observed) -> Observed:
         """Add a fact that does not come from Azure."""

@@ -9,7 +9,19 @@ import pytest
 from reconciler.simulator import Status
 from tests.invariants import nothing_was_written
 from tests.messages import says
-from tests.stories.world import BASE, NEW, OLD, ROLE, SUBSCRIPTION, World, fleet, platform, scale_set, spec
+from tests.stories.world import (
+    BAD,
+    BASE,
+    NEW,
+    OLD,
+    ROLE,
+    SUBSCRIPTION,
+    World,
+    fleet,
+    platform,
+    scale_set,
+    spec,
+)
 
 ARM = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute"
 URN = ":".join(BASE.values())
@@ -101,6 +113,25 @@ def test_an_image_that_is_withdrawn_after_its_rollout_is_noted_within_a_day(kind
     world.azure.withdraw(named(kind, "1.0.10"))
     world.rest(timedelta(hours=26))
     assert world.lines()["web"].startswith("UpToDate")
+    (note,) = world.state().seen.notes
+    assert note.startswith("scale-out and repairs will fail: ")
+
+
+@pytest.mark.parametrize(
+    ("rollout", "reason"),
+    [
+        pytest.param({"onFailure": "rollback"}, "RolloutFailed", id="the rollback to it is complete"),
+        pytest.param({"approval": "start"}, "AwaitingApproval", id="the next rollout awaits an approval"),
+    ],
+)
+def test_a_model_on_a_withdrawn_image_is_noted_within_a_day(rollout: dict[str, Any], reason: str) -> None:
+    """The declared image is another one, and the catalogue has it."""
+    world = World(fleet(scale_set(capacity=5)), spec(version=OLD)).run()
+    world.merge(spec(version=BAD, rollout=rollout))
+    world.run(lambda: world.reasons()[-1] == reason)
+    world.azure.withdraw(f"{':'.join(BASE.values())}:{OLD}")
+    world.rest(timedelta(hours=26))
+    assert world.reasons()[-1] == reason
     (note,) = world.state().seen.notes
     assert note.startswith("scale-out and repairs will fail: ")
 

@@ -16,7 +16,10 @@ HERE = replace(MERGED, allowed=(ip_network("127.0.0.0/8"),))
 
 
 class Endpoint(ThreadingHTTPServer):
-    """`status`, `body` and `headers` are the response. `asked` are the requested paths."""
+    """`status`, `body` and `headers` are the response. `asked` are the requested paths.
+
+    `happens` is called after a request has arrived and before it is answered.
+    """
 
     daemon_threads = True
 
@@ -26,6 +29,7 @@ class Endpoint(ThreadingHTTPServer):
         self.body: bytes | Callable[[Any], None] = b""
         self.headers: dict[str, str] = {}
         self.asked: list[str] = []
+        self.happens: Callable[[], None] = lambda: None
 
     @property
     def url(self) -> str:
@@ -37,6 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
         endpoint = self.server
         assert isinstance(endpoint, Endpoint)
         endpoint.asked.append(self.path)
+        endpoint.happens()
         self.send_response(endpoint.status)
         for name, value in endpoint.headers.items():
             self.send_header(name, value)

@@ -56,6 +56,8 @@ def declare(directory: Path, url: str) -> None:
         pytest.param(["plan", "--detailed-exitcode"], id="plan with exit codes of Terraform"),
         pytest.param(["plan", "--allow-check-hosts", "127.0.0.1"], id="plan with an allow list"),
         pytest.param(["check"], id="check"),
+        pytest.param(["diff"], id="diff"),
+        pytest.param(["rehearse"], id="rehearse"),
         pytest.param(["validate"], id="validate"),
     ],
 )

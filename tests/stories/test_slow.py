@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.simulator import Slow
+from tests.checks.endpoint import serve_endpoint
 from tests.messages import says
 from tests.stories.world import NEW, World, fleet, scale_set, spec
 
@@ -73,4 +74,27 @@ def test_no_step_is_taken_while_every_read_is_slow() -> None:
     assert world.reasons()[-1] == "ReadsTooSlow"
     world.azure.faults.disarm()
     world.run()
+    assert world.lines()["web"] == says("UpToDate", "5", NEW)
+
+
+def test_an_instance_that_becomes_unhealthy_during_a_slow_check_blocks_the_next_step() -> None:
+    """Each check takes a minute. While the gate of the second domain is evaluated, the first becomes unhealthy."""
+    with serve_endpoint() as place:
+        check = {"name": "smoke", "http": {"url": f"{place.url}/ok"}}
+        world = World(fleet(scale_set(capacity=5)), spec(rollout={"checks": [check]}))
+        first = world.azure.scale_set("web").instance("0")
+
+        def happens() -> None:
+            if has_recovered(world):
+                first.sicken()
+            world.clock.advance(MINUTE)
+
+        place.happens = happens
+        world.run(lambda: "WaitingForInstances" in world.reasons() and not has_recovered(world))
+        world.rest(5 * MINUTE)
+        assert upgrades(world) == 1
+        assert world.reasons()[-1] == "WaitingForInstances"
+        place.happens = lambda: world.clock.advance(MINUTE)
+        first.heal()
+        world.run()
     assert world.lines()["web"] == says("UpToDate", "5", NEW)

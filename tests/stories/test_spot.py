@@ -56,3 +56,20 @@ def test_a_rollout_completes_once_spot_capacity_returns() -> None:
     world.run()
     assert world.lines() == {"web": says("UpToDate", "10", NEW)}
     assert batches(world)[:2] == [3, 1]
+
+
+@pytest.mark.parametrize("on_failure", ["hold", "rollback"])
+def test_a_stopped_instance_that_an_upgrade_does_not_start_is_no_evidence(on_failure: str) -> None:
+    """Azure shows an evicted instance as stopped for good. It goes first, and the others follow."""
+    stopped = [{"id": "4", "power": "stopped"}]
+    declared = scale_set(
+        capacity=10, spot=True, evictionPolicy="Delete", settledFor="3h", instanceStates=stopped
+    )
+    world = World(fleet(declared), spec(rollout={"onFailure": on_failure}))
+    world.rest(2 * HOUR)
+    assert batches(world) == [1, 2, 2, 2, 2, 1]
+    assert {each.image.rpartition(":")[2] for each in world.azure.scale_set("web").instances} == {NEW}
+    assert world.lines()["web"] == says("HealthCheckFailed", "web_4 (stopped)", "deallocate")
+    world.azure.scale_set("web").instance("4").evict()
+    world.run()
+    assert world.lines()["web"] == says("UpToDate", "9", NEW)

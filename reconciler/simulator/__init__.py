@@ -12,7 +12,7 @@ reader, which `reading` and `declared` import.
 
 Reading order: clock, life, model, instance, scale_set, operations, cloud, routes, core; then the entry points
 for clients, `transport` and `server`; then the modules that load a fleet file: reading, declared, fleet,
-seed, stock, orders. `simulator` puts them all together.
+seed, stock, orders. `simulator` puts all of these together.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The activity log of a subscription: who requested which write, and how it ended.
 
-A write has several events with one operation id: Started, then Accepted if it is a long-running operation,
-and at last Succeeded or Failed. Writes share a correlation id if their client sent the same one. Reads are
-not logged, and neither are requests that were throttled or had no valid token. What the platform does by
-itself, such as a repair, has no events here.
+The events of a write have the same operation id: Started, then Accepted if the write starts a long-running
+operation, and finally Succeeded or Failed. A forbidden write has only Failed. The correlation id is the one
+that the client sent, or else the operation id. Reads are not logged, and neither are requests that were
+throttled or had no valid token. The platform's own actions, such as repairs, have no events here.
 
-The fields are those of the published API and its samples. No recording has an event of a scale set, so the
-order of the events, the sub-status and the level of a failure follow the documentation.
+The fields are those of the published API and its samples. No recording contains an event about a scale set,
+so the order of the events, the sub-status and the level of a failure follow the documentation.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ _UNIX_EPOCH_TICKS = 621_355_968_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class LoggedWrite:
-    """A write as it was requested. `resource` is the id as the client wrote it.
+    """A write, as the client requested it.
 
-    `claims` are those of the token, under the names that the log uses.
+    `resource` is the resource id as the client wrote it. `claims` are the claims of the token, under the
+    names that the log uses.
     """
 
     subscription: str
@@ -51,7 +52,7 @@ class LoggedWrite:
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """One event of a write. `code` is the HTTP status of the response, or 0 if there is none yet."""
+    """An event about a write. `code` is the HTTP status of the response, or 0 if there is no response yet."""
 
     id: str
     at: datetime
@@ -60,7 +61,7 @@ class LoggedEvent:
     code: int = 0
 
     def body(self, lag: timedelta) -> dict[str, Any]:
-        """The event as the API sends it. `lag` is the time until the log shows it."""
+        """The event as the API sends it. `lag` is the delay after which the log shows an event."""
         write, name = self.write, "BeginRequest" if self.status == "Started" else "EndRequest"
         provider, kind = _type_of(write.resource)
         phrase = f"{HTTPStatus(self.code).phrase} (HTTP Status Code: {self.code})" if self.code else ""
@@ -111,14 +112,14 @@ class ActivityLog:
         self._events.append(LoggedEvent(guid("event", len(self._events)), at, write, status, code))
 
     def newest_first(self, subscription: str, at: datetime, lag: timedelta) -> Iterator[LoggedEvent]:
-        """The events of a subscription that the log shows at this time, the newest first."""
+        """The events of a subscription that the log shows at this time, newest first."""
         for event in reversed(self._events):
             if event.write.subscription == subscription.lower() and at - KEPT <= event.at <= at - lag:
                 yield event
 
 
 def log_claims(claims: Mapping[str, Any]) -> Mapping[str, str]:
-    """The claims of a token, under the names that the log uses.
+    """Return the claims of a token as strings, under the names that the log uses.
 
     >>> log_claims({"oid": "f81d", "appid": "3c2a", "iat": 7})
     {'http://schemas.microsoft.com/identity/claims/objectidentifier': 'f81d', 'appid': '3c2a', 'iat': '7'}
@@ -139,7 +140,7 @@ def _label(value: str, localized: str | None = None) -> dict[str, str]:
 
 
 def _type_of(resource: str) -> tuple[str, str]:
-    """The provider and the type of a resource id.
+    """The provider and the type of the resource with this id.
 
     >>> _type_of("/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachineScaleSets/web")
     ('Microsoft.Compute', 'Microsoft.Compute/virtualMachineScaleSets')

@@ -110,7 +110,7 @@ def apply_body(scale_set: ScaleSet, body: Mapping[str, Any], *, kind: str) -> Op
 
 
 def follow_mode(scale_set: ScaleSet, operation: Operation) -> None:
-    """Start the upgrades that the upgrade mode requires after the model has changed."""
+    """Start the upgrades that the upgrade mode requires after a change to the model."""
     behind = upgradable(scale_set.instances.values())
     if not behind:
         return
@@ -122,10 +122,10 @@ def follow_mode(scale_set: ScaleSet, operation: Operation) -> None:
 
 
 def _refuse_image(scale_set: ScaleSet, wanted: Mapping[str, Any]) -> None:
-    """Raise Azure's error if the change removes the image or alters a fixed part of it.
+    """Raise Azure's error if the change removes the image or alters a fixed part of the image.
 
-    The kind of an image is always fixed. `fixed_image_fields` names the other fixed fields, by default the
-    publisher.
+    The kind of an image is always fixed. `fixed_image_fields` names the other fixed fields. By default, only
+    the publisher is fixed.
     """
     if "imageReference" in wanted and wanted["imageReference"] is None:
         raise errors.missing_parameter("imageReference")

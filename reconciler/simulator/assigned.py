@@ -3,7 +3,7 @@
 The behaviour is taken from recorded traffic. A request adds a user-assigned identity by naming it, and
 removes one by setting it to null. Names are case-insensitive. A type without `UserAssigned` removes all
 user-assigned identities. Azure fills in the principal a moment later, so the response to the write does not
-contain it. A change of identities leaves all instances on the latest model.
+contain the principal. A change to the identities leaves all instances on the latest model.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ USERS = "userAssignedIdentities"
 
 
 def identify(resource_id: str, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the identity of a resource after a write, or {} if the resource then has none.
+    """Return the identity that a resource has after a write, or {} for no identity.
 
     `stored` is the identity before the write, and `wanted` is the identity in the request.
     """
@@ -34,7 +34,7 @@ def identify(resource_id: str, stored: Mapping[str, Any], wanted: Mapping[str, A
 
 
 def without_new_users(identity: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
-    """Return the identity with an empty value for each user-assigned identity that is not in `known`."""
+    """Replace the value of each user-assigned identity that is not in `known` with {}."""
     found = {name.lower() for name in known}
     users = {name: value if name.lower() in found else {} for name, value in identity[USERS].items()}
     return {**identity, USERS: users}

@@ -24,7 +24,7 @@ class Autoscale:
     is_growing: bool = True
 
     def begin(self) -> None:
-        """Schedule the first change of the capacity. Each change schedules the next one."""
+        """Schedule the first change to the capacity. Each change schedules the next."""
         self.scale_set.cloud.clock.after(self.every, self._act)
 
     def _act(self) -> None:

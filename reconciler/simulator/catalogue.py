@@ -2,10 +2,10 @@
 
 The storage profile of a scale set names an image in one of five ways: by the four fields of a platform image,
 by the id of a managed image, by the id of a gallery image (definition or version), by the id of a shared or
-community gallery image, or by the address of a VHD. `Catalogue.find` converts any of them to an `Image`,
-which an instance reports as the image that it runs. `latest` and bare definitions resolve to the newest
-version in the region. `Catalogue.admit` then decides whether new instances may use the image. `Image.name` is
-the name that a fleet file uses: `publisher:offer:sku:version`, an id, or an address.
+community gallery image, or by the address of a VHD. `Catalogue.find` resolves each of these to an `Image`.
+`latest` and bare definitions resolve to the newest version in the region. `Catalogue.admit` then decides
+whether new instances may use the image. `Image.name` is the name that a fleet file uses:
+`publisher:offer:sku:version`, an id, or an address.
 
 To add a kind of image, add a row to `KINDS`, and a branch to `find` if the kind has versions.
 """
@@ -53,7 +53,7 @@ VERSION = re.compile(r"/versions/([^/]+)$", re.I)
 class Image:
     """An image that an instance runs.
 
-    `reference` is its `imageReference` in JSON. It is None for a VHD and for `NO_IMAGE`.
+    `reference` is the `imageReference` in JSON, or None for a VHD and for `NO_IMAGE`.
     """
 
     kind: Kind
@@ -137,9 +137,9 @@ class Catalogue:
     ) -> None:
         """Add an image, or update the properties of an existing image.
 
-        `name` is written as in a fleet file. A property that is None keeps its value. By default, a new image
-        is active, is available in all regions, and boots well. Its other properties are derived from its
-        name. `others` are further fields of `Details`.
+        `name` is written as in a fleet file. An argument of None leaves the property unchanged. By default, a
+        new image is active, is available in all regions, and boots well. The other properties of a new image
+        are derived from the name. `others` sets further fields of `Details`.
         """
         if kind_of_name(name) == "platform":
             publisher, offer, sku, version = name.split(":")
@@ -174,12 +174,11 @@ class Catalogue:
             versions.remove(version)
 
     def has(self, name: str) -> bool:
-        """Whether an image of this name exists in any region."""
+        """Whether an image with this name exists in any region."""
         found = self.details_by_name.get(name.lower())
         return found is not None and not found.is_withdrawn
 
     def details(self, name: str) -> Details:
-        """Return the properties of a published image."""
         return self.details_by_name[name.lower()]
 
     def boots(self, image: Image) -> Boots:
@@ -223,7 +222,7 @@ class Catalogue:
             raise _no_image("ImageVersionDeprecated", f"The platform image '{image.name}' is deprecated.")
 
     def with_version(self, image: Image, version: str, location: str) -> Image:
-        """Return the image in this exact version, with its original reference."""
+        """Return `image` at another exact version, with the same reference."""
         if image.reference is None or image.exact_version is None:
             return image
         separator = ":" if image.kind == "platform" else "/"
@@ -244,7 +243,7 @@ class Catalogue:
         ]
 
     def gallery_versions(self, definition: str) -> list[str]:
-        """Return the ids of all versions of a gallery image definition, the lowest version first."""
+        """Return the ids of all versions of a gallery image definition, lowest version first."""
         prefix = definition.lower() + "/versions/"
         found = [name for key, name in self.ids.items() if key.startswith(prefix)]
         return sorted(found, key=lambda name: _order(name.rsplit("/", 1)[1]))
@@ -289,7 +288,6 @@ class Catalogue:
 
 
 def _default_details(name: str, now: datetime) -> Details:
-    """Return the default properties of an image, derived from its name."""
     generation = generation_of(name)
     return Details(
         now,
@@ -332,7 +330,7 @@ def storage_of(name: str) -> dict[str, Any]:
 
 
 def newest(versions: Iterable[str]) -> str:
-    """Return the highest version, or "" if there are no versions. Numbers are compared as numbers.
+    """Return the highest version, or "" if there are no versions. Numeric parts are compared as numbers.
 
     >>> newest(["24.04.9", "24.04.10"])
     '24.04.10'
@@ -354,7 +352,7 @@ def _key(publisher: str, offer: str, sku: str) -> Key:
 
 
 def _parts(resource_id: str) -> tuple[str, str]:
-    """Split a gallery image id into definition and version. The default version is `latest`."""
+    """Split a gallery image id into definition and version. A bare definition gets the version `latest`."""
     match = VERSION.search(resource_id)
     if match is None:
         return resource_id, "latest"
@@ -370,7 +368,7 @@ def _is_offered(details: Details, location: str) -> bool:
 def _not_available(image: Image, location: str) -> ArmError:
     """Return the error for an image that is not available in the region.
 
-    Azure itself puts the message about a gallery image in quotes.
+    The quotes around the message about a gallery image are Azure's own.
     """
     if image.kind == "platform":
         return _no_platform_image(image.name)

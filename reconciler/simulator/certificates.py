@@ -1,7 +1,7 @@
 """A short-lived certificate authority, and a certificate that it signs for this machine.
 
-Both are generated at each start, so no long-lived key can leak. Clients trust `ca` through the variables
-REQUESTS_CA_BUNDLE and SSL_CERT_FILE.
+Both are generated at each start, so no long-lived key can leak. Clients trust the authority if the
+environment variables REQUESTS_CA_BUNDLE and SSL_CERT_FILE name the file `ca`.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def check_fleet(path: str | Path) -> list[str]:
 
 
 def locate(path: str | Path, error: FleetError) -> list[str]:
-    """Return the message of each error with its line and column, in the order of the file."""
+    """Return the message of each error with its line and column, sorted by position in the file."""
     return read(path).locate(error.errors) if error.errors else str(error).splitlines()
 
 

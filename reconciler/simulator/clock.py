@@ -5,7 +5,7 @@ Reading, holding or advancing the clock runs the events that are due, in order. 
 returns the time at which the event was due. Times are therefore correct even if a wall clock is read late.
 
 The simulator has a single lock, which belongs to the clock. Hold the clock (`with clock.hold()`) to read or
-change anything.
+change any state.
 """
 
 from __future__ import annotations

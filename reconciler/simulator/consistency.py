@@ -41,7 +41,7 @@ def inconsistencies(declared: Mapping[str, Any], location: Location) -> Iterator
 def valid_part(description: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
     """Return the description without its invalid fields.
 
-    A list entry becomes None if it is unusable without an invalid field.
+    A list entry becomes None if it is unusable once its invalid fields are removed.
     """
     result = {name: list(value) if isinstance(value, list) else value for name, value in description.items()}
     for error in errors:

@@ -1,8 +1,9 @@
 """The core, which takes a request and returns a response from the simulated cloud.
 
-`handle` finds the route, takes the fault that is armed for it, and holds the clock, so that all due events
-have run. It then checks the token, API version, permissions and quotas, calls the endpoint, adds the headers,
-and records the exchange. The two entry points, `transport.py` and `server.py`, only add the transport.
+`handle` finds the route, takes the fault that is armed for the request, and holds the clock, so that all due
+events have run. It then checks the token, API version, permissions and quotas, calls the endpoint, adds the
+headers, and records the exchange. The two entry points, `transport.py` and `server.py`, only add the
+transport.
 """
 
 from __future__ import annotations
@@ -163,7 +164,10 @@ class Core:
             self.cloud.quotas.admit_to_gateway(context.verbs, context.subscription, context.caller)
 
     def _log(self, context: RequestContext, response: Response) -> None:
-        """Add a write to the activity log, and its end as soon as that is known."""
+        """Log a write and its outcome.
+
+        The outcome of a long-running operation is logged when the operation ends.
+        """
         write = context.logged_write(response.headers["x-ms-request-id"])
         if write is None or response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS):
             return
@@ -280,10 +284,10 @@ class Core:
 
 
 def _body(reply: Reply) -> bytes:
-    """Serialize the body.
+    """Serialize the body of a reply.
 
-    JSON from the compute provider is indented and has CRLF line ends. JSON from the gateway is compact, and
-    so is the body of a reply that is not `pretty`.
+    JSON from the compute provider is indented and has CRLF line endings. JSON from the gateway is compact,
+    and so is the body of a reply that is not `pretty`.
     """
     if reply.body is None:
         return b""
@@ -293,14 +297,14 @@ def _body(reply: Reply) -> bytes:
 
 
 def _stale_response(old: Response, fresh: Response) -> Response:
-    """Return the old response with the fresh headers, except for the headers that describe the body."""
+    """Return the old response with the fresh headers, but keep the old headers that describe the body."""
     kept = {name: value for name, value in fresh.headers.items() if name not in OF_THE_BODY}
     aged = {name: value for name, value in old.headers.items() if name in OF_THE_BODY}
     return Response(old.status, kept | aged, old.body)
 
 
 def _html_page(response: Response, body: bytes) -> Response:
-    """Return the response with its body replaced by `body`, which is not JSON."""
+    """Replace the JSON in the response with `body`, which is an HTML page or empty."""
     kept = {name: value for name, value in response.headers.items() if name not in OF_THE_BODY}
     kind = {"Content-Type": "text/html; charset=us-ascii"} if body else {}
     return Response(response.status, {**kept, **kind, "Content-Length": str(len(body))}, body)

@@ -1,8 +1,8 @@
 """The structure of a fleet file, and errors in the file with location, cause and fix.
 
 `fleet.schema.json` is the only definition of the fields, their types, allowed values and defaults. Editors
-use the same file for completion. An inconsistency between two fields is found only when the fields are used,
-and raises `InvalidField`.
+use the schema for completion. An inconsistency between two fields is found only when the fields are used, and
+raises `InvalidField`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NAME = "fleet.schema.json"
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One error. `location` is the path to the value in the file: field names and list indexes."""
+    """An error in a fleet file. `location` is the path to the value: field names and list indexes."""
 
     location: Location
     message: str
@@ -79,7 +79,7 @@ def schema_path() -> Path:
 
 @functools.cache
 def schema() -> Schema:
-    """Return the whole schema. It is shared and must not be modified."""
+    """Return the whole schema. Callers share the schema and must not modify it."""
     loaded: Schema = json.loads(schema_path().read_text(encoding="utf-8"))
     return loaded
 
@@ -216,7 +216,7 @@ _TYPES = {
 
 
 def _text(value: Any) -> str:
-    """Format a value for a message, in YAML notation where it differs from Python's.
+    """Format a value for a message, in YAML notation where YAML and Python differ.
 
     >>> _text(False), _text(None), _text("web"), _text(Misread("off", "the boolean false"))
     ('false', 'null', "'web'", 'off')

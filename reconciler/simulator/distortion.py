@@ -17,7 +17,7 @@ Distortion = Malformed | Misdated | Partial | Truncated | ForeignLinks
 
 
 def distort(response: Response, fault: Distortion, request: Request) -> Response:
-    """Return the response to `request`, altered by `fault`. Its Content-Length is correct."""
+    """Return the response to `request`, altered by `fault`, with the correct Content-Length."""
     match fault:
         case Truncated():
             return _with_body(response, response.body[: len(response.body) // 2])
@@ -48,7 +48,7 @@ def _relink(body: dict[str, Any], own: str, foreign: str) -> dict[str, Any]:
 
 
 def _replace_in_rows(body: dict[str, Any], fault: Malformed) -> dict[str, Any]:
-    """Replace the field in each matching row of a list, or in the resource itself."""
+    """Replace the field in each matching row of a list, or in a single resource."""
     if not isinstance(body.get("value"), list):
         replaced: dict[str, Any] = _replace_field(body, fault)
         return replaced

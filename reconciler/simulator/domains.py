@@ -2,9 +2,9 @@
 
 The numbering follows recorded scale sets: instance 3 is in update domain 3 and fault domain 3. Both
 numberings restart in each placement group. A new instance takes the first free position. A zonal scale set
-distributes its instances over the zones in turn. Each zone numbers its own update domains, as Service
-Fabric's hierarchical upgrades imply. Azure might report no update domains for a zonal scale set, so a fleet
-file can select that behaviour (`zonalUpdateDomains: false`). Flexible scale sets have no update domains.
+assigns its instances to the zones in turn. Each zone numbers its own update domains, as Service Fabric's
+hierarchical upgrades imply. Azure might report no update domains for a zonal scale set, so a fleet file can
+select that behaviour (`zonalUpdateDomains: false`). Flexible scale sets have no update domains.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ class Placement:
     flexible: bool = False
 
     def fits_one_group(self, capacity: int) -> bool:
-        """Whether this many instances fit in one placement group, or in one per zone in a zonal scale set."""
+        """Whether this many instances fit in one placement group (or in one group per zone)."""
         return not self.flexible and capacity <= self.group_size * max(1, len(self.zones))
 
     def of(self, number: int) -> Domain:
-        """Return the domain at a position. Positions are counted from 0.
+        """Return the domain of the instance at position `number`. The first position is 0.
 
         >>> [Placement("web").of(n).update_domain for n in (0, 3, 4, 5)]
         [0, 3, 4, 0]

@@ -4,7 +4,7 @@
     POST /{tenant}/oauth2/token           client_id, client_secret, resource=https://management.azure.com/
 
 Every application exists and every secret is valid, but a request must contain a secret or an assertion. Error
-codes and messages come from issue threads. Their HTTP statuses follow OAuth.
+codes and messages come from issue threads. The HTTP statuses of the errors follow OAuth.
 """
 
 from __future__ import annotations

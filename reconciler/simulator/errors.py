@@ -14,7 +14,7 @@ from typing import Any
 
 
 class ArmError(Exception):
-    """One error: HTTP status, code and message, and the service that sends it.
+    """An error from Azure: HTTP status, code and message, and the service that sends the error.
 
     `charge` is what Azure charges for the failed request, or None if Azure reports no charge.
     """
@@ -55,7 +55,7 @@ class ArmError(Exception):
 
 
 def unauthenticated_error(tenant: str) -> ArmError:
-    """The error for a request without a token. No recording of it was found."""
+    """The error for a request without a token. No recording of this error was found."""
     challenge = (
         f'Bearer authorization_uri="https://login.microsoftonline.com/{tenant}", error="invalid_token", '
         "error_description=\"The authentication failed because of missing 'Authorization' header.\""
@@ -144,7 +144,7 @@ def disallowed_by_policy(name: str, policy: str) -> ArmError:
 
 
 def not_registered(namespace: str = "Microsoft.Compute") -> ArmError:
-    """The error for an unregistered provider. The SDK reacts to it by registering the provider."""
+    """The error for an unregistered provider. On this error, the SDK registers the provider."""
     code = "MissingSubscriptionRegistration"
     message = (
         f"The subscription is not registered to use namespace '{namespace}'. See "
@@ -190,7 +190,7 @@ def no_virtual_machine(group: str, name: str) -> ArmError:
 
 
 def no_resource(group: str, name: str) -> ArmError:
-    """The error for a missing compute resource. `name` is the type and name of the resource."""
+    """The error for a missing compute resource. `name` is the type and the name, such as "images/base"."""
     message = (
         f"The Resource 'Microsoft.Compute/{name}' under resource group '{group}' was not found. For more "
         "details please go to https://aka.ms/ARMResourceNotFoundFix"
@@ -408,7 +408,7 @@ def property_fixed(name: str) -> ArmError:
 
 
 def bad_value(name: str) -> ArmError:
-    """The error for an invalid value. Azure was observed to send this message for other parameters."""
+    """The error for an invalid value. The message was observed in Azure, but for other parameters."""
     return ArmError(400, "InvalidParameter", f"The value of parameter {name} is invalid.", target=name)
 
 

@@ -1,4 +1,4 @@
-"""Faults to inject into the next calls of an operation, whichever client sends them.
+"""Faults to inject into the next calls to an operation, whichever client sends them.
 
     sim.faults.arm("VirtualMachineScaleSets_Update", Throttled(retry_after=timedelta(seconds=30)), times=2)
     sim.faults.arm("VirtualMachineScaleSets_Update", Rejected(errors.scope_locked(scope, lock)))
@@ -54,14 +54,14 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """One of the errors in `errors`. The request is not carried out."""
+    """An error from the module `errors`. The request is not carried out."""
 
     error: ArmError
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A response that is not JSON, like that of an overloaded front end. `body` can be empty."""
+    """A response that is not JSON, like the error page of an overloaded front end. `body` can be empty."""
 
     code: int = 503
     body: str = UNAVAILABLE
@@ -71,8 +71,8 @@ class Page:
 class Stale:
     """A GET returns the state as it was `age` ago, as from a cache or replica that lags behind.
 
-    Only responses since the fault was armed are remembered. If none of them is that old, the GET returns the
-    oldest response to the same request. The first GET is always current.
+    Only responses since the fault was armed are remembered. If no response is that old, the GET returns the
+    oldest response to the same request. The first GET always returns the current state.
     """
 
     age: timedelta
@@ -108,8 +108,8 @@ class Truncated:
 class Malformed:
     """A response with a field of the wrong type, in each row of a list or in a single resource.
 
-    `field` is a path like `sku.capacity`. If it is empty, the whole row is replaced. `name` limits the fault
-    to rows with that name.
+    `field` is a path like `sku.capacity`. An empty path replaces the whole row. `name` limits the fault to
+    rows with that name.
     """
 
     field: str
@@ -129,14 +129,14 @@ class ForeignLinks:
 
 @dataclass(frozen=True, slots=True)
 class Misdated:
-    """A response whose "Date" header is wrong by `by`, as if a proxy's clock were wrong."""
+    """A response whose "Date" header is off by `by`, as if a proxy's clock were wrong."""
 
     by: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """A response that takes `delay`, during which the clock runs.
+    """A response that arrives after `delay`, during which the clock runs.
 
     The response shows the state at the time of the request or, with `is_late`, the state after the delay.
     """
@@ -147,7 +147,7 @@ class Slow:
 
 @dataclass(frozen=True, slots=True)
 class OperationFails:
-    """The long-running operation that the call starts fails. Instances keep their image."""
+    """A failure of the long-running operation that the call starts. Instances keep their image."""
 
     code: str
     message: str
@@ -164,7 +164,7 @@ class OperationLost:
 
 @dataclass(frozen=True, slots=True)
 class OperationKeepsImage:
-    """A long-running operation succeeds, but leaves its instances on their image.
+    """A long-running operation that succeeds, but leaves its instances on their image.
 
     `latest_model_applied` is the value that the instances report afterwards.
     """
@@ -220,7 +220,7 @@ class Faults:
         when: Callable[[Request], bool] | None = None,
         until: datetime | None = None,
     ) -> None:
-        """Inject the fault into the next `times` calls of `operation`.
+        """Inject the fault into the next `times` calls to `operation`.
 
         `times` is None for all calls, and `operation` is "*" for any operation. Only calls before `until`
         that satisfy `when` count. The first `after` of these calls pass unchanged.
@@ -260,7 +260,7 @@ class Faults:
     def recall(self, request: Request, when: datetime, fresh: Response) -> Response:
         """Return the last response to this request at or before `when`, or else the oldest response.
 
-        A write always gets the `fresh` response.
+        A request without remembered responses gets the `fresh` response, and so does every write.
         """
         answers = self._answers.get(_question(request), []) if request.method == "GET" else []
         while len(answers) > 1 and answers[1][0] <= when:

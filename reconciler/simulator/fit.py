@@ -1,4 +1,4 @@
-"""Whether an image fits a scale set: generation, architecture, disk size, security type and plan.
+"""Whether an image is compatible with a scale set: generation, architecture, disk size, security type, plan.
 
 The name of a VM size shows what machines of that size can boot. A `p` among its features means an Arm64
 processor, which boots only generation 2. Sizes from version 6 on also boot only generation 2. Sizes up to
@@ -24,7 +24,7 @@ TRUSTED = ("TrustedLaunch", "TrustedLaunchSupported")
 
 
 def require_fit(details: Details, body: Mapping[str, Any], resource_id: str) -> None:
-    """Raise Azure's error if an image with these details does not fit a scale set with this body."""
+    """Raise Azure's error if a scale set with this body cannot use an image with these details."""
     profile = body["properties"]["virtualMachineProfile"]
     _require_size(details, str(body["sku"]["name"]))
     wanted = ((profile.get("storageProfile") or {}).get("osDisk") or {}).get("diskSizeGB")
@@ -57,7 +57,7 @@ def architecture_of(size: str) -> Architecture:
 
 
 def generations_of(size: str) -> tuple[Generation, ...]:
-    """Return the generations that machines of this VM size can boot. An unknown size can boot both.
+    """Return the generations that machines of this VM size can boot, or both for an unknown size.
 
     >>> [generations_of(f"Standard_{size}") for size in ("D2_v3", "D2s_v3", "D2ps_v5", "D2s_v6")]
     [('V1',), ('V1', 'V2'), ('V2',), ('V2',)]

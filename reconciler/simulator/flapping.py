@@ -1,7 +1,7 @@
 """Flapping health: an instance that alternates between healthy and unhealthy.
 
-Only the health changes. The provisioning state and its time stay the same. The health does not change while
-the instance is not running.
+Only the health changes. The provisioning state and its timestamp stay the same. The health does not change
+while the instance is not running.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The managed identity of a simulator client, at the three endpoints where clients look for one.
+"""The managed identity of a simulator client, at the three endpoints where clients look for an identity.
 
     GET  IDENTITY_ENDPOINT?api-version=2019-08-01&resource=    App Service; X-IDENTITY-HEADER: IDENTITY_HEADER
     POST IDENTITY_ENDPOINT, resource=                          Cloud Shell's MSI_ENDPOINT; Metadata: true
     GET  /metadata/identity/oauth2/token?api-version=...       a virtual machine's own; Metadata: true
 
-Cloud Shell's errors are not recorded.
+Cloud Shell's errors have not been recorded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ VIRTUAL_MACHINE_PATH = "/metadata/identity/oauth2/token"
 def answer(request: Request, secret: str) -> Response | None:
     """Return the response of an identity endpoint, or None for any other request.
 
-    `secret` is the IDENTITY_HEADER.
+    `secret` is the value of IDENTITY_HEADER.
     """
     endpoint = ENDPOINTS.get((request.method, request.path.lower()))
     if endpoint is None:
@@ -74,7 +74,7 @@ def _virtual_machine(request: Request, _: str) -> tuple[int, dict[str, Any]]:
 
 
 def _grant(fields: Mapping[str, str]) -> dict[str, Any]:
-    """Return a token for the client id in the request, by default that of the system-assigned identity."""
+    """Return a token for the client id in the request, or else for the system-assigned identity."""
     issued = int(time.time())
     client = fields.get("client_id") or CLIENT
     return {

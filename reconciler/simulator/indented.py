@@ -1,8 +1,8 @@
 """Writes the same indented JSON as `json.dumps(value, indent=2)`, in less than half the time.
 
 CPython's indenting encoder is written in Python and passes each token up through all levels. This encoder
-joins the parts of each level instead. Most responses of the simulator are indented, because the compute
-provider's are.
+joins the parts of each level instead. Most responses of the simulator are indented, like the responses of the
+compute provider.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _encode = json.JSONEncoder().encode
 
 
 def indented(value: Any, newline: str = "\n") -> str:
-    """Return the value as JSON. Keys must be strings. `newline` ends each line and indents the next.
+    """Return the value as JSON. Keys must be strings. `newline` separates lines and contains the indentation.
 
     >>> indented({"a": [1, {}]}) == json.dumps({"a": [1, {}]}, indent=2)
     True

@@ -1,9 +1,9 @@
 """One instance: its state, the model that it runs, and its current transition.
 
-An instance changes state only by entering a `Stage` (`enter`), which also records when it becomes unavailable
-or available. A `Transition` takes an instance through a course defined in `life.py`. A new transition or a
-forced stage ends the previous transition, and notifies the operation that started it. Fleets are large, so
-instances have slots and share values.
+An instance changes state only by entering a `Stage` (`enter`), which also records when the instance becomes
+unavailable or available. A `Transition` takes an instance through a course defined in `life.py`. A new
+transition or a forced stage ends the previous transition, and notifies the operation that started the
+previous one. Fleets are large, so instances have `__slots__` and share values.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from reconciler.simulator.record import Event, EventKind, InstanceSnapshot, Inst
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Owner(Model):
-    """The part of a scale set that its instances use. Each change of an instance calls `when_changed`."""
+    """The part of a scale set that its instances use. Each change to an instance calls `when_changed`."""
 
     instances: dict[str, Instance] = field(default_factory=dict)
     when_changed: list[Callable[[Instance], None]] = field(default_factory=list)
@@ -95,7 +95,7 @@ class Instance:
     def is_current(self) -> bool:
         """Whether the instance is on the latest model, as Azure reports it (`latestModelApplied`).
 
-        A machine that was attached manually always is.
+        A manually attached machine always counts as being on the latest model.
         """
         return self.is_attached or self.applied.revision == self.owner.applied.revision
 
@@ -103,7 +103,7 @@ class Instance:
     def is_busy(self) -> bool:
         """Whether an operation is making progress on this instance.
 
-        An operation that waits for an instance that never boots makes no progress, and can be preempted.
+        If the instance never boots, the operation makes no progress and can be preempted.
         """
         return (
             self.transition is not None
@@ -119,7 +119,6 @@ class Instance:
 
     @property
     def snapshot(self) -> InstanceSnapshot:
-        """A snapshot of the instance."""
         return InstanceSnapshot(
             self._status,
             self.domain,
@@ -186,7 +185,7 @@ class Instance:
             self._record_event("deleted", cause)
 
     def protect(self, *, from_actions: bool, from_scale_in: bool) -> None:
-        """Set the protection. Azure keeps showing a protection policy after both protections are removed."""
+        """Set the protection. After both protections are removed, Azure still shows a protection policy."""
         self.protected, self.protected_from_scale_in = from_actions, from_scale_in
         self.has_protection_policy = True
 
@@ -215,7 +214,7 @@ class Instance:
         self._notify()
 
     def _keep_image(self, target: Applied, fault: OperationKeepsImage) -> Applied:
-        """Return the model after an upgrade to `target` that keeps the image."""
+        """Return the model that the instance has after an upgrade to `target` that keeps the image."""
         return replace(target, image=self.applied.image) if fault.latest_model_applied else self.applied
 
     @property

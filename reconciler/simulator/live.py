@@ -1,8 +1,8 @@
 """Changes that operators, Azure Policy, the platform and failures make to a scale set.
 
-They are for tests and demos. They use the same code as client requests, so they leave the same record and
-look the same in responses. Each method holds the clock, so it can be called while servers and clients are
-active.
+This module is for tests and demos. The changes use the same code as client requests, so they leave the same
+record and look the same in responses. Each method holds the clock, so it can be called while servers and
+clients are active.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ class LiveInstance:
         self._force("fail")
 
     def sicken(self) -> None:
-        """Make the instance unhealthy. Without a health source, this is not visible."""
+        """Make the instance unhealthy. Without a health source, the change is not visible."""
         self._force("unhealthy")
 
     def heal(self) -> None:
@@ -229,7 +229,7 @@ class LiveInstance:
             self._instance.is_silent = True
 
     def report_power(self, power: ReportedPower | None) -> None:
-        """Override the reported power state: "none" omits the state, and None restores the real one."""
+        """Override the reported power state: "none" omits the state, and None restores the real state."""
         with self._clock.hold():
             self._instance.reported_power = power
 
@@ -242,7 +242,7 @@ class LiveInstance:
     def report_metrics(self, metrics: Mapping[str, Any] | None) -> None:
         """Set the metrics that the application sends through Application Health 2.0.
 
-        They have the form {"rollingUpgrade": {...}}.
+        Metrics have the form {"rollingUpgrade": {...}}.
         """
         with self._clock.hold():
             self._instance.custom_metrics = metrics
@@ -261,7 +261,7 @@ class LiveInstance:
         self._force("recover")
 
     def flap(self, healthy: timedelta, unhealthy: timedelta) -> Flapping:
-        """Make the health alternate until the returned `Flapping` is ended."""
+        """Make the health alternate until `end` is called on the returned `Flapping`."""
         with self._clock.hold():
             flapping = Flapping(self._instance, healthy, unhealthy)
             flapping.begin()

@@ -21,8 +21,8 @@ from reconciler.simulator.errors import ArmError
 class Request:
     """A request. `url` is absolute, because links in the response use its scheme and host.
 
-    Header names are case-insensitive. `client` is the number of the transport that the request came through.
-    Each client in this process has its own transport. Requests over the wire have the number 0.
+    Header names are case-insensitive. `client` is the number of the in-process transport that the request
+    came through, or 0 for a request over the wire.
     """
 
     method: str
@@ -43,7 +43,7 @@ class Request:
 
     @cached_property
     def query(self) -> Mapping[str, str]:
-        """The query parameters. Their names are in lower case, because Azure ignores case."""
+        """The query parameters. Their names are in lower case, because Azure ignores case in names."""
         return {
             name.lower(): value for name, value in parse_qsl(urlsplit(self.url).query, keep_blank_values=True)
         }

@@ -113,10 +113,11 @@ class Model:
         )
 
     def reimage_target(self, applied: Applied, exact_version: str | None = None) -> Applied:
-        """Return the model of an instance after a reimage, with `latest` resolved again.
+        """Return the model that an instance has after a reimage.
 
-        `applied` is its model before the reimage. Users have reported this behaviour. According to the SDK's
-        documentation, the version stays the same unless `exact_version` names another one.
+        `applied` is the model of the instance before the reimage. Without `exact_version`, `latest` is
+        resolved again. Users have reported this behaviour, although the SDK's documentation says that the
+        version stays the same.
         """
         if exact_version is None:
             return replace(applied, image=self.newest(applied))
@@ -135,7 +136,7 @@ class Model:
 
 
 def health_source(profile: Mapping[str, Any]) -> HealthSource:
-    """Return the health source of instances on this `virtualMachineProfile`."""
+    """Return the health source of instances with this `virtualMachineProfile`."""
     extensions = (profile.get("extensionProfile") or {}).get("extensions") or []
     types = {str((extension.get("properties") or {}).get("type", "")).lower() for extension in extensions}
     if types.intersection(HEALTH_EXTENSIONS):

@@ -1,8 +1,8 @@
 """Long-running operations, announced by a 202 or by a 200 with the state "Updating".
 
 An operation waits for parts (the model, each instance) and ends when the last part is complete. Its status is
-then Succeeded, or Failed with the first error. A part that never completes (an image that never boots) keeps
-the operation InProgress forever, as in Azure.
+then Succeeded, or Failed with the first error. A part that never completes (an instance that never boots)
+keeps the operation InProgress forever, as in Azure.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SIGNED_SINCE = "2024-01-01"
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """A running or ended operation. `ended` is None while it runs.
+    """A running or ended operation. `ended` is None while the operation runs.
 
     With `forced_error`, the operation ends with that error, whatever happens to its parts. An operation that
     `is_lost` cannot be found and changes no instance. With `keeps_image`, instances keep their image.
@@ -103,7 +103,7 @@ class Operation:
 
 @dataclass(slots=True)
 class Operations:
-    """All operations by id. The ids come from a counter, so they are the same in each run.
+    """All operations, keyed by id. The ids come from a counter, so they are the same in each run.
 
     New operations inherit `forced_error` and `keeps_image`. While `loses_operations` is true, new operations
     are lost.

@@ -89,7 +89,7 @@ def schedule(declared: Mapping[str, Any], cloud: Cloud, faults: Faults, location
 def fault_errors(
     declared: Mapping[str, Any], location: Location, paths: Sequence[Path] | None
 ) -> Iterator[FieldError]:
-    """Yield the errors in a fault, whose structure can be invalid.
+    """Yield the errors in a declared fault, even if its structure is invalid.
 
     `paths` are the paths of all scale sets, or None if they are not known.
     """

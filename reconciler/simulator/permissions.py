@@ -110,7 +110,7 @@ ACTIONS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """Patterns for actions, where `*` matches any text. Actions that match `not_actions` are not granted."""
+    """Patterns of granted actions. `*` matches any text. Actions that match `not_actions` are not granted."""
 
     actions: tuple[str, ...] = ("*",)
     not_actions: tuple[str, ...] = ()
@@ -119,7 +119,7 @@ class Permissions:
         return _fits(action, self.actions) and not _fits(action, self.not_actions)
 
     def require(self, route: str, names: Mapping[str, str], path: str, authorization: str) -> None:
-        """Raise Azure's 403 if the action of this route is not granted."""
+        """Raise Azure's 403 if the action that this route needs is not granted."""
         action = action_of(route, names)
         if action is None or self.grant(action):
             return

@@ -1,7 +1,7 @@
 """The delays that a `virtualMachineProfile` defines: the notice before an event and the health grace period.
 
 With a `scheduledEventsProfile`, Azure announces a new OS image or a deletion to the guest, and waits until
-the guest responds or a timeout ends. In the simulator, the guest never responds. The grace period of the
+the guest responds or a timeout expires. In the simulator, the guest never responds. The grace period of the
 Application Health extension is how long an instance can be initializing before its health counts.
 """
 

@@ -175,7 +175,7 @@ class Payer:
 
 @dataclass(slots=True)
 class _Bucket:
-    """A bucket of tokens. `tokens` is the number that was left at the time `taken`."""
+    """A bucket of tokens. `tokens` is the number of tokens that were left at the time `taken`."""
 
     tokens: float
     taken: datetime
@@ -235,7 +235,7 @@ class Quotas:
                 raise errors.too_many_for_gateway(verbs.rstrip("s"), subscription, caller, retry_after=wait)
 
     def charge_gateway(self, verbs: Verbs, subscription: str, caller: str, *, calls: int) -> dict[str, str]:
-        """Take the tokens and return the headers that report the remaining tokens."""
+        """Take a token for each call, and return the headers that report the remaining tokens."""
         own, everybody = (
             self._take(key, policy, calls) for policy, key in _gateway(verbs, subscription, caller)
         )
@@ -246,7 +246,7 @@ class Quotas:
         }
 
     def _wait(self, key: tuple[str, ...], policy: Policy) -> int:
-        """Return the seconds until a token is available, or 0 if one already is."""
+        """Return the number of seconds until a token is available, or 0 if the bucket has a token now."""
         bucket = self._buckets.get(key)
         missing = 0.0 if bucket is None else 1 - bucket.level(policy, self.clock.now())
         return math.ceil(missing * 60 / policy.refill) if missing > 0 else 0

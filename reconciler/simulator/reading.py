@@ -36,7 +36,7 @@ class FleetFile:
         return value if isinstance(value, dict) else {}
 
     def locate(self, errors: Iterable[FieldError]) -> list[str]:
-        """Return these errors and the YAML errors, with line and column, in the order of the file."""
+        """Return these errors and the YAML errors, with line and column, sorted by position in the file."""
         return [str(each) for each in sorted({*self.problems, *map(self._problem, errors)})]
 
     def _problem(self, error: FieldError) -> Problem:

@@ -84,7 +84,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """One period during which one instance was unavailable. `until` is None if the period has not ended."""
+    """A period during which an instance was unavailable. `until` is None if the period has not ended."""
 
     scale_set: str
     instance_id: str
@@ -95,7 +95,7 @@ class Absence:
 
 
 def by_update_domain(domain: Domain) -> Hashable:
-    """Return the default key of a domain. Numbers restart in each zone and placement group."""
+    """Return a key that identifies an update domain. Numbers restart in each zone and placement group."""
     return (domain.zone, domain.placement_group, domain.update_domain)
 
 
@@ -150,9 +150,9 @@ class Record:
     ) -> int:
         """Return the maximum number of domains that were unavailable at the same time.
 
-        Only absences for `cause` count, or all absences if it is None. A domain is unavailable if any of its
-        instances is. A domain that becomes available at the moment when another becomes unavailable does not
-        overlap with the other.
+        If `cause` is not None, only absences with this cause count. A domain is unavailable while any of its
+        instances is unavailable. Two domains do not overlap if one becomes available at the moment when the
+        other becomes unavailable.
         """
         wanted = [absence for absence in self.absences(scale_set) if cause is None or absence.cause == cause]
         return max(

@@ -1,4 +1,4 @@
-"""The two names of an Azure region: `westeurope` in addresses, and `West Europe` for display.
+"""The two names of an Azure region: `westeurope` in URLs, and `West Europe` for display.
 
 Clients can write either name. Galleries return the display name.
 """
@@ -16,7 +16,7 @@ _PEOPLE = (
 
 
 def region(name: str) -> str:
-    """Return the name that addresses use for a region.
+    """Return the name that URLs use for a region.
 
     >>> region("West Europe")
     'westeurope'
@@ -28,7 +28,7 @@ DISPLAY = {region(name): name for name in _PEOPLE}
 
 
 def display(name: str) -> str:
-    """Return the display name of a region, or the given name if the region is not in the list.
+    """Return the display name of a region, or `name` itself if the region is not known.
 
     >>> display("westeurope"), display("moonbase")
     ('West Europe', 'moonbase')

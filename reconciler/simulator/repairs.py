@@ -1,10 +1,10 @@
 """Automatic repairs: an instance that stays unhealthy is replaced, reimaged or restarted.
 
 As documented, repairs need a health source and skip instances that are protected from scale set actions. At
-most a twentieth of the instances, but at least one, are repaired at a time. An instance is repaired only
-after a grace period, which restarts with each change of its state. Clients suspend and resume repairs with
-`setOrchestrationServiceState`. If too many instances are being repaired, it is not known when Azure checks
-again. The simulator checks again after the duration of a boot.
+most 5% of the instances, but at least one, are repaired at a time. An instance is repaired only after a grace
+period, which restarts whenever the state of the instance changes. Clients suspend and resume repairs with
+`setOrchestrationServiceState`. It is not known when Azure checks again if too many instances are being
+repaired. The simulator checks again after the duration of a boot.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The context of one request: its caller, its operation, and the quotas that it is charged to."""
+"""The context of a request: its caller, its operation, and the quotas that the request is charged to."""
 
 from __future__ import annotations
 
@@ -48,9 +48,10 @@ class RequestContext:
 
     @property
     def correlation_id(self) -> str:
-        """The id that the client sent with all requests of one run, or "" if it sent none.
+        """The correlation id that the client sent, or "" if the client sent none.
 
-        Terraform sends one, and so does a deployment with the writes of its resources.
+        Terraform sends the same id with all requests of a run. A deployment sends the same id with the writes
+        to all its resources.
         """
         found = self.request.header("x-ms-correlation-request-id")
         return found if GUID.fullmatch(found) else ""
@@ -64,9 +65,9 @@ class RequestContext:
         return VERBS.get(self.request.method, "writes")
 
     def logged_write(self, operation_id: str) -> LoggedWrite | None:
-        """Return what the activity log notes about a write, or None for a read or an unknown route.
+        """Return the write for the activity log, or None for a read or an unknown route.
 
-        `operation_id` is the id that this request got.
+        `operation_id` is the id of this request.
         """
         action = action_of(self.operation, self.names)
         if self.verbs == "reads" or action is None:

@@ -1,10 +1,10 @@
 """The table of routes, which maps requests to endpoints.
 
 The name of a route is Azure's operationId, which the record, the faults and the quotas use. Four routes have
-no operationId in Azure's specifications, but a name of the same form: the status of an operation, the status
-of a disk operation, the discovery of a cloud, and the permissions in a subscription. Paths are
-case-insensitive. `{braces}` are the variable parts, which an endpoint finds in `Call.names`. To add a route,
-add a row here and a function to `endpoints`.
+no operationId in Azure's specifications, so they have a made-up name of the same form: the status of an
+operation, the status of a disk operation, the discovery of a cloud, and the permissions in a subscription.
+Paths are case-insensitive. `{braces}` are the variable parts, which an endpoint finds in `Call.names`. To add
+a route, add a row here and a function to `endpoints`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ MANAGED_IMAGE = GROUP + "/providers/Microsoft.Compute/images/{image}"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route. A request for a route that `is_open` needs neither a token nor an API version."""
+    """A row of the table. If `is_open` is true, requests need neither a token nor an API version."""
 
     name: str
     method: str

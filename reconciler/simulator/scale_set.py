@@ -75,7 +75,6 @@ class ScaleSet(Owner):
 
     @property
     def snapshot(self) -> ScaleSetSnapshot:
-        """A snapshot of the scale set and its instances."""
         return ScaleSetSnapshot(
             self.applied.image.name,
             dict(self.body.get("tags") or {}),
@@ -83,7 +82,7 @@ class ScaleSet(Owner):
         )
 
     def admit(self, body: Mapping[str, Any], capacity: int) -> None:
-        """Raise the error with which Azure would reject this capacity, or new instances with this body."""
+        """Raise Azure's error if this capacity, or new instances with this body, would be rejected."""
         is_single = body["properties"].get("singlePlacementGroup", False)
         limit = GROUP * max(1, len(self.placement.zones)) if is_single else LARGEST
         if capacity > limit:
@@ -95,7 +94,7 @@ class ScaleSet(Owner):
 
         Raises ArmError, and changes nothing, if the model is invalid. Every write resolves a bare gallery
         definition again. If the definition resolves to a newer version, instances are no longer on the latest
-        model, as users have observed. `latest` of a platform image has no such effect.
+        model, as users have observed. The version `latest` of a platform image has no such effect.
         """
         is_same_image = storage_in(body) == (self.applied.profile.get("storageProfile") or {})
         image = self.newest(self.applied) if is_same_image else None
@@ -131,7 +130,7 @@ class ScaleSet(Owner):
         self.etag += 1
 
     def seed(self, capacity: int, ids: Sequence[str] = ()) -> None:
-        """Create the instances with which a fleet starts, in a settled state.
+        """Create the scale set's initial instances, in a settled state.
 
         `ids` are numbers, or names in a Flexible scale set. By default, instances are numbered from 0.
         """
@@ -188,12 +187,12 @@ class ScaleSet(Owner):
         return capacity if self.allocation_limit is None else min(capacity, self.allocation_limit)
 
     def free_slots(self) -> Iterator[int]:
-        """Yield the free slots for new instances. The lowest come first, which balances zones and domains."""
+        """Yield the free slots for new instances, lowest first. This order balances zones and domains."""
         taken = {each.slot for each in self.instances.values()}
         return (slot for slot in count() if slot not in taken)
 
     def add_instance(self, slot: int, name: str | None = None) -> Instance:
-        """Add an instance. Its default id has never been used before."""
+        """Add an instance. An instance without a `name` gets an id that has never been used before."""
         number = self.next_number
         self.next_number += 1
         usual = f"{self.name}_{guid(self.id, number)[:8]}" if self.is_flexible else str(number)
@@ -206,7 +205,7 @@ class ScaleSet(Owner):
 
     @property
     def _models(self) -> frozenset[int]:
-        """The revisions of the model that instances are on."""
+        """The revisions of the model that instances are on, except manually attached instances."""
         return frozenset(each.applied.revision for each in self.instances.values() if not each.is_attached)
 
     @property

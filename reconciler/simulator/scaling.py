@@ -1,9 +1,9 @@
 """Scaling: which instances are created and which are deleted.
 
-A scale set that overprovisions creates more instances than requested, and deletes the surplus once the others
-have been created. Ids are never reused, so they have gaps. Azure does not document the size of the surplus.
-Scale sets of two instances were recorded with the ids 0 and 3, so the surplus is at least two. It is also not
-known which instances Azure keeps. The simulator's choice is arbitrary, but the same in each run.
+A scale set that overprovisions creates more instances than requested, and deletes the surplus once the other
+instances have been created. Ids are never reused, so they have gaps. Azure does not document the size of the
+surplus. Scale sets of two instances were recorded with the ids 0 and 3, so the surplus is at least two. It is
+also not known which instances Azure keeps. The simulator's choice is arbitrary, but the same in each run.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ SURPLUS = "overprovisioned instances"
 def scale(scale_set: ScaleSet, capacity: int, operation: Operation) -> None:
     """Create or delete instances until there are `capacity` of them, as far as protection allows.
 
-    The etag changes a second time only if there is a surplus, once the surplus has been deleted. Recordings
-    of Azure show both cases.
+    If there is a surplus, the etag changes a second time once the surplus has been deleted. Recordings of
+    Azure show cases with and without a second change.
     """
     if operation.is_lost:
         return
@@ -61,7 +61,7 @@ def _grow(scale_set: ScaleSet, count: int, operation: Operation) -> None:
 def _schedule_surplus_removal(scale_set: ScaleSet, surplus: set[Instance], operation: Operation) -> Operation:
     """Delete the surplus once the other instances have been created, and then complete `operation`.
 
-    Returns the part of the operation that waits for the other instances.
+    Returns an internal operation for the creation of the other instances.
     """
     arrivals, departures = _sub_operation(operation), _sub_operation(operation)
     ids = {each.id for each in surplus}
@@ -98,8 +98,8 @@ def _leaving(scale_set: ScaleSet, staying: Sequence[Instance], count: int) -> li
     """Choose the instances to delete according to Azure's default policy.
 
     The policy balances zones first, then fault domains. Among the remaining candidates, it chooses the
-    highest id or, in a Flexible scale set, the oldest instance. If too many instances are protected, it
-    chooses fewer than `count`.
+    highest id or, in a Flexible scale set, the oldest instance. If too many instances are protected, fewer
+    than `count` are chosen.
     """
     zones = Counter(each.domain.zone for each in staying)
     racks = Counter((each.domain.zone, each.domain.fault_domain) for each in staying)
@@ -123,7 +123,7 @@ def _leaving(scale_set: ScaleSet, staying: Sequence[Instance], count: int) -> li
 
 
 def _sub_operation(operation: Operation) -> Operation:
-    """Return a part of `operation` that clients do not see."""
+    """Create an operation for a part of `operation`. Clients cannot see the new operation."""
     return Operation(
         "", "part", operation.subscription, operation.location, operation.started, operation.clock
     )

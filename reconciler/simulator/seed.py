@@ -1,7 +1,7 @@
 """Creates one scale set of a fleet file in the cloud, in a settled state.
 
-The structure of the declaration has already been checked, and its defaults are filled in. This module finds
-fields that are inconsistent with each other or with the cloud. It raises `InvalidField`, or returns the
+The structure of the declaration has already been checked, and its defaults have been filled in. This module
+finds fields that are inconsistent with each other or with the cloud. It raises `InvalidField`, or returns the
 errors.
 """
 
@@ -134,7 +134,10 @@ def _seed_state(member: Instance, state: Mapping[str, Any]) -> None:
 
 
 def _apply_overrides(member: Instance, state: Mapping[str, Any]) -> dict[str, Any]:
-    """Apply the overrides in a declared state. Returns its provisioning state, power state and health."""
+    """Apply the overrides in a declared state.
+
+    Returns the provisioning state, power state and health that remain to be set.
+    """
     is_current = state.get("latestModelApplied", "image" not in state)
     if "image" in state:
         image = image_name(state["image"])

@@ -61,7 +61,10 @@ SHAPE: Shape = {
 
 
 def require_shape(value: Any, shape: Any = SHAPE, path: str = "") -> None:
-    """Raise Azure's 400 for the first part of the body that is missing or has the wrong type."""
+    """Raise Azure's 400 if a part of the body is missing or has the wrong type.
+
+    The error names the first such part.
+    """
     if isinstance(shape, type):
         is_fit = isinstance(value, shape) and not (shape is int and isinstance(value, bool))
     else:

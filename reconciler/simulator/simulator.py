@@ -3,7 +3,8 @@
     sim = Simulator.load(read_fleet("fleet.yaml"), VirtualClock())
     client = ComputeManagementClient(credential, subscription, transport=sim.transport())
 
-An entry point is imported when it is first used, because one needs azure-core and the other cryptography.
+An entry point is imported when it is first used, because `transport` needs azure-core and `server` needs
+cryptography.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class Simulator(Core):
             self.cloud.catalogue.withdraw(image)
 
     def transport(self) -> InProcessTransport:
-        """Return a transport for the synchronous SDK's `ComputeManagementClient`."""
+        """Return a transport for the synchronous `ComputeManagementClient` of the Azure SDK."""
         from reconciler.simulator.transport import InProcessTransport  # noqa: PLC0415
 
         return InProcessTransport(self, next(self._clients))

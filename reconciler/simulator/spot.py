@@ -2,10 +2,12 @@
 
 With the eviction policy Deallocate, an evicted instance stays in the scale set and counts towards its
 capacity, but does not run. It is deallocated or, as users have observed, only stopped. If the scale set has a
-`spotRestorePolicy`, the platform tries to start the instance again until the policy's timeout. It is not
-known in advance when capacity returns in Azure. In the simulator, capacity returns after the time that it
-takes to create an instance. With the eviction policy Delete, the instance is removed, and the capacity of the
-scale set decreases by one. This behaviour has not been recorded.
+`spotRestorePolicy`, the platform tries to start the instance again until the policy's timeout expires. In
+Azure, it is not known in advance when capacity returns. In the simulator, capacity returns after the time
+that it takes to create an instance.
+
+With the eviction policy Delete, the instance is removed, and the capacity of the scale set decreases by one.
+The decrease has not been recorded.
 """
 
 from __future__ import annotations

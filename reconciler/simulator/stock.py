@@ -65,7 +65,7 @@ def _security_type(details: Mapping[str, Any]) -> Any:
 
 
 def image_name(value: str | Mapping[str, Any]) -> str:
-    """Return the name of an image, which a fleet file can write in several forms."""
+    """Return the name of an image, whichever form the fleet file uses."""
     if isinstance(value, str):
         return value
     return _platform(value["platform"]) if "platform" in value else str(value.get("id", value.get("vhd")))

@@ -1,7 +1,7 @@
 """Subscriptions in other tenants: which tokens are accepted, and whose images a scale set may use.
 
-A request has one token for its own subscription. `x-ms-authorization-auxiliary` can contain further tokens
-for linked subscriptions.
+A request has one token for its own subscription. The header `x-ms-authorization-auxiliary` can contain
+further tokens for linked subscriptions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LINKING = ("VirtualMachineScaleSets_Update", "VirtualMachineScaleSets_CreateOrUp
 
 
 def require_tenant(cloud: Cloud, subscription: str, request: Request) -> None:
-    """Raise Azure's 401 for a token that was not issued by the tenant of the subscription."""
+    """Raise Azure's 401 if the token was not issued by the tenant of the subscription."""
     issuer, tenant = tenant_of(request.header("Authorization")), cloud.tenant(subscription)
     if issuer != tenant:
         raise errors.wrong_tenant(issuer, tenant)

@@ -55,8 +55,9 @@ class Timings:
     `model` is the time to update the scale set's own model, or an instance that needs no new disk. `upgrade`
     is the time to stop an instance and replace its OS disk. `boot` is the time to start an instance. `health`
     is the time from running to the first health report. `create` is the time to create an instance until it
-    runs. `conflict` is the time after an operation in which a write gets a 409. In Azure, this was observed
-    for a few seconds. `log` is the time until the activity log shows an event: minutes, as documented.
+    runs. `conflict` is the time after an operation during which writes get a 409. In Azure, a few seconds
+    were observed. `log` is the time until the activity log shows an event. According to the documentation,
+    this takes a few minutes.
     """
 
     model: timedelta = timedelta(seconds=8)

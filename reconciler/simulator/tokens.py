@@ -1,7 +1,7 @@
 """Access tokens: JWTs that clients can decode (`az` reads `tid`), with a signature that is never verified.
 
-Their expiry follows the system clock and not the simulator's, because the credentials that cache tokens use
-the system clock too.
+Tokens expire according to the system clock, not the simulator's clock, because the credentials that cache
+tokens use the system clock too.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     ComputeManagementClient(credential, subscription, transport=sim.transport())
 
-The SDK calls `sleep` between polls and before retries. On a virtual clock, this takes no real time. Header
-names are case-insensitive, because the SDK's pollers rely on it. With a plain dict, a long-running operation
-would look finished immediately.
+The SDK calls `sleep` between polls and before retries. On a virtual clock, a sleep takes no real time. The
+SDK's pollers rely on case-insensitive header names. With a plain dict, a long-running operation would look
+finished immediately.
 """
 
 from __future__ import annotations

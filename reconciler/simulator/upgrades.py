@@ -23,7 +23,7 @@ def upgradable(instances: Iterable[Instance]) -> list[Instance]:
 
 
 def upgrade(scale_set: Owner, instances: Iterable[Instance], operation: Operation, *, cause: str) -> None:
-    """Resolve `latest` again and start to upgrade each instance as part of `operation`."""
+    """Resolve `latest` again and start upgrading each instance as part of `operation`."""
     scale_set.renew()
     for instance in list(instances):
         verb = "refuse" if operation.forced_error else _upgrade_verb(instance, scale_set)

@@ -1,4 +1,4 @@
-"""The fields that each API version shows: fields that it knows, and fields that Azure fills in.
+"""The fields that each API version shows: fields that the version knows, and fields that Azure fills in.
 
 The tables follow traffic that was recorded from 2017 to 2026. A version does not show a field that was added
 later, even if a client wrote the field (see `Known`). Fields that Azure fills in are not stored (see
@@ -43,7 +43,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A field that versions from `since` on and before `until` show even if no client wrote it.
+    """A field that versions from `since` up to, but not including, `until` show even if no client wrote it.
 
     `value` is called with the object that the tables apply to.
     """

@@ -99,7 +99,7 @@ class Detail:
     _profiles: dict[int, tuple[Applied, dict[str, Any]]] = field(default_factory=dict, repr=False)
 
     def profile(self, applied: Applied) -> Mapping[str, Any]:
-        """Return the model of an instance at this version, rendered once for all instances that share it."""
+        """Return the model of an instance at this version. Instances with the same model share the result."""
         if id(applied) not in self._profiles:
             # The model is stored too, so that Python does not reuse its id for another object.
             self._profiles[id(applied)] = (applied, visible_instance_profile(applied.profile, self.version))
@@ -111,7 +111,7 @@ def scale_set_view(
 ) -> dict[str, Any]:
     """Return the scale set as a resource.
 
-    With `uppercase_group`, the id has the resource group in upper case, as in the lists of a subscription.
+    With `uppercase_group`, the id has the resource group in upper case, as in the list for a subscription.
     """
     body = scale_set.body
     view: dict[str, Any] = {
@@ -174,7 +174,8 @@ def scale_set_instance_view(scale_set: ScaleSet) -> dict[str, Any]:
 def instance_view(instance: Instance, detail: Detail) -> dict[str, Any]:
     """Return the instance view of one instance: its current runtime state.
 
-    A stopped instance still shows the last known state of its guest. A deallocated instance does not.
+    A stopped instance still shows the last known state of its guest. A deallocated instance shows no guest
+    state.
     """
     domain, version = instance.domain, detail.version
     domains = {
@@ -281,10 +282,10 @@ def row(instance: Instance, detail: Detail) -> dict[str, Any]:
 
 
 def flexible_row(instance: Instance, detail: Detail) -> dict[str, Any]:
-    """Return the row of an instance in the list of a Flexible scale set, which shows little more than a name.
+    """Return an instance as shown in the list of a Flexible scale set, with little more than a name.
 
     `id` is the id of the row, not of the virtual machine. In a regional scale set, `zones` contains a null.
-    It is not recorded whether rows have properties at current API versions, so this is a setting of the
+    Whether rows have properties at current API versions has not been recorded, so this is a setting of the
     cloud.
     """
     owner = instance.owner
@@ -343,7 +344,7 @@ def _row_properties(instance: Instance, detail: Detail) -> dict[str, Any]:
 
 
 def select(instance: Instance, detail: Detail) -> dict[str, Any]:
-    """Return a row for `$select=instanceView`. It has few fields. `latestModelApplied` is always false."""
+    """Return a row for `$select=instanceView`, with few fields. `latestModelApplied` is always false."""
     return {
         "id": row_id(instance),
         "instanceId": instance.id,
@@ -399,7 +400,7 @@ def resource_id(scale_set: Model, *, uppercase_group: bool = False) -> str:
 
 
 def row_id(instance: Instance) -> str:
-    """Return the id of an instance as part of its scale set."""
+    """Return the id that an instance has as part of its scale set."""
     return f"{instance.owner.id}/virtualMachines/{instance.id}"
 
 
@@ -409,7 +410,7 @@ def nic_id(instance: Instance, nic: Mapping[str, Any]) -> str:
 
 
 def machine_id(instance: Instance, *, uppercase_group: bool = False) -> str:
-    """Return the virtual machine id of an instance of a Flexible scale set."""
+    """Return the id that an instance of a Flexible scale set has as a virtual machine."""
     group = _group_id(instance.owner, uppercase_group=uppercase_group)
     return f"{group}/providers/Microsoft.Compute/virtualMachines/{instance.id}"
 
@@ -446,7 +447,7 @@ def _storage(instance: Instance, detail: Detail) -> dict[str, Any]:
 
 
 def _disk(instance: Instance, disk: dict[str, Any]) -> dict[str, Any]:
-    """Return a disk of the model as the instance's own disk: a resource, or a blob in a storage account."""
+    """Convert a disk of the model to the instance's disk: a managed disk, or a blob in a storage account."""
     if "managedDisk" in disk:
         path = f"{_group_id(instance.owner)}/providers/Microsoft.Compute/disks/{disk['name']}"
         return {**disk, "managedDisk": {**disk["managedDisk"], "id": path}}
@@ -456,7 +457,7 @@ def _disk(instance: Instance, disk: dict[str, Any]) -> dict[str, Any]:
 
 
 def data_disks(instance: Instance, detail: Detail) -> list[dict[str, Any]]:
-    """Return the data disks of an instance: those of its model, or those that a PUT has set."""
+    """Return the data disks of an instance: the disks of its model, or the disks that a PUT has set."""
     model = detail.profile(instance.applied).get("storageProfile") or {}
     disks = instance.disks
     if disks is None:
@@ -474,7 +475,10 @@ def _data_disk(instance: Instance, disk: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _exact_version(image: Image, version: str) -> dict[str, str]:
-    """Return the exact version of the image. API versions without `exactVersion` show it as `version`."""
+    """Return the fields that show the exact version of the image.
+
+    API versions without `exactVersion` show the exact version as `version`.
+    """
     if image.exact_version is None:
         return {}
     if version >= EXACT_VERSIONS_SINCE:
@@ -483,7 +487,7 @@ def _exact_version(image: Image, version: str) -> dict[str, str]:
 
 
 def _resources(instance: Instance, location: str) -> list[dict[str, Any]]:
-    """Return the extensions of an instance. Azure names them like the extensions of a virtual machine."""
+    """Return the extensions of an instance as resources, with the ids of virtual machine extensions."""
     owner = instance.owner
     machine = instance.id if owner.is_flexible else f"{owner.name}_{instance.id}"
     path = f"{_group_id(owner)}/providers/Microsoft.Compute/virtualMachines/{machine}/extensions"

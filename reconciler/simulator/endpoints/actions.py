@@ -1,7 +1,8 @@
 """Actions on instances: manual upgrade, reimage, power, deletion and rolling upgrades.
 
 `ACTIONS` has a row for each action that is not an upgrade. An action returns 202 and keeps the scale set
-Updating until the action ends. It is rejected if another operation is in progress on any of its instances.
+Updating until the action ends. An action is rejected if another operation is in progress on any of the
+instances.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from reconciler.simulator.upgrades import upgradable, upgrade
 class Action:
     """An action that takes instances through the state changes of `verb`.
 
-    With `spares_protected`, it skips protected instances. With `everyone_by_default`, it affects all
-    instances if the request names no instance.
+    With `spares_protected`, protected instances are skipped. With `everyone_by_default`, a request that names
+    no instance affects all instances.
     """
 
     verb: Verb
@@ -122,7 +123,7 @@ def set_orchestration_service_state(call: Call) -> Reply:
 def latest_rolling_upgrade(call: Call) -> Reply:
     """Return the current or latest rolling upgrade.
 
-    Azure's error for a scale set that has had no rolling upgrade is not recorded.
+    Azure's error for a scale set that has never had a rolling upgrade has not been recorded.
     """
     scale_set = call.scale_set()
     if scale_set.rolling is None:
@@ -171,7 +172,7 @@ def _refuse_rolling(scale_set: ScaleSet) -> None:
 
 
 def _ids(call: Call) -> list[str]:
-    """Return the instance ids that the body names, or [] if it names none."""
+    """Return the instance ids in the body, or [] if the body names no instance."""
     named = call.request.json().get("instanceIds")
     if named is not None and not isinstance(named, list):
         raise errors.bad_value("instanceIds")

@@ -3,7 +3,8 @@
     GET .../providers/Microsoft.Insights/eventtypes/management/values
         ?$filter=eventTimestamp ge '2026-01-05T00:00:00Z' and resourceUri eq '/subscriptions/...'
 
-The error for a start that is too early is recorded. The messages for other bad filters are not.
+The error for a start time that is too early has been recorded. The messages for other invalid filters have
+not been recorded.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Filter:
 
 
 class BadFilter(Exception):
-    """The message of the 400 that the request gets."""
+    """Raised for an invalid filter, with the message of the 400 response."""
 
 
 def events(call: Call) -> Reply:
@@ -71,7 +72,7 @@ def events(call: Call) -> Reply:
 
 
 def parse_filter(text: str) -> Filter:
-    """Parse a filter. Raises BadFilter unless it has a start and only the documented comparisons."""
+    """Parse a filter. Raises BadFilter if the filter has no start time or an unsupported comparison."""
     since = until = None
     equal = {}
     for part in AND.split(text.strip()):

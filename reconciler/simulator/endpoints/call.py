@@ -40,7 +40,7 @@ class Call:
         return self.cloud.scale_set(self.subscription, self.names["group"], self.names["name"])
 
     def expands(self, name: str) -> bool:
-        """Whether the request asks for this part of the response with `$expand`."""
+        """Whether `$expand` in the request asks for this part of the response."""
         return name.lower() in self.request.query.get("$expand", "").lower()
 
     def flag(self, name: str) -> bool:
@@ -92,7 +92,7 @@ def etag_header(call: Call, number: int) -> dict[str, str]:
 
 
 def require_steady(call: Call) -> ScaleSet:
-    """Return the scale set to write to. Raises Azure's 409 if it currently accepts no writes."""
+    """Return the scale set in the path. Raises Azure's 409 if the scale set currently accepts no writes."""
     scale_set = call.scale_set()
     if scale_set.is_deleting:
         raise errors.marked_for_deletion(scale_set.name)
@@ -101,7 +101,7 @@ def require_steady(call: Call) -> ScaleSet:
 
 
 def require_match(call: Call, number: int) -> None:
-    """Raise Azure's 412 if the If-Match header of the request does not match the etag of the resource."""
+    """Raise Azure's 412 if the If-Match header of the request does not match etag `number`."""
     wanted = call.request.header("If-Match")
     if wanted and wanted != "*" and wanted != etag(number) and call.request.version >= ETAGS:
         raise errors.etag_mismatch(wanted, etag(number))

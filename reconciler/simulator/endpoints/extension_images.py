@@ -1,7 +1,6 @@
-"""The extension types and versions that publishers offer, as bare arrays.
+"""The extension types and versions that publishers offer, as bare JSON arrays.
 
-They comprise a small selection of the real extensions and the extensions that the subscription's scale sets
-use.
+The arrays contain a few of the real extensions, and all extensions that the subscription's scale sets use.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Writing an extension changes the model, so afterwards no instance is on the latest model. The operation is the
 same as for a write to the scale set. The resource shows empty settings if the model has none. The responses
-to creating, reading and deleting an extension follow recorded traffic, and so does the error. The responses
-to changing and listing extensions are modelled by analogy.
+to creating, reading and deleting an extension follow recorded traffic, and so does the error for a missing
+extension. The responses to changing and listing extensions are modelled by analogy.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Image versions in private, shared and community galleries.
 
 A private gallery looks the same from all regions, and shows which regions have a copy. Shared and community
-galleries are read per region, and show only the versions in that region. No recording was found of their
-response for a version that the region does not have. The simulator sends Resource Manager's usual response
-for a missing resource.
+galleries are read per region, and show only the versions in that region. No recording shows the response for
+a version that the region does not have. The simulator sends Resource Manager's usual response for a missing
+resource.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def regional_version(call: Call) -> Reply:
 
 
 def definition(call: Call) -> Reply:
-    """Return an image definition, with the properties of its newest version."""
+    """Return an image definition, with the properties of the newest version."""
     name, details = _definition(call, call.request.path)
     return Reply(
         200,
@@ -138,20 +138,23 @@ def _version(call: Call, name: str) -> dict[str, Any]:
 
 
 def _targets(call: Call, details: Details) -> list[str]:
-    """Return the target regions of the image. An image in all regions targets every region of the fleet."""
+    """Return the target regions of the image. By default, these are all regions of the fleet."""
     regions = call.cloud.regions() if details.regions is None else details.regions
     return list(dict.fromkeys((*regions, *details.replicating))) or [call.cloud.catalogue.location]
 
 
 def _provisioning(details: Details, targets: Iterable[str]) -> str:
-    """Return Creating until the first copy exists, then Updating until all do. Neither state is recorded."""
+    """Return Creating until the first copy exists, Updating until all copies exist, and then Succeeded.
+
+    The first two states have not been recorded.
+    """
     if not details.replicating:
         return "Succeeded"
     return "Updating" if any(details.is_in(each) for each in targets) else "Creating"
 
 
 def _copy(location: str, details: Details) -> dict[str, Any]:
-    """Return the replication status of a region.
+    """Return the replication status of an image in a region.
 
     Unlike in Azure, the progress stays at 50 until the copy exists.
     """

@@ -30,7 +30,7 @@ FEATURES = (
 def versions(call: Call) -> Reply:
     """Return the versions. `$top`, `$orderby=name [desc]` and `$expand=properties` are supported.
 
-    It is not recorded which properties Azure shows with `$expand`.
+    The properties that Azure shows with `$expand` have not been recorded.
     """
     found = sorted(
         call.cloud.catalogue.versions(*_sku(call), call.names["location"]), reverse=_is_descending(call)
@@ -64,7 +64,7 @@ def version(call: Call) -> Reply:
 
 
 def _deprecation(details: Details) -> dict[str, str]:
-    """Return the deprecation status. A scheduled deprecation is 90 days after publication."""
+    """Return the deprecation status. A scheduled deprecation takes effect 90 days after publication."""
     if details.deprecation != "ScheduledForDeprecation":
         return {"imageState": details.deprecation}
     when = details.published + timedelta(days=90)

@@ -30,7 +30,7 @@ LATEST_FILTER = re.compile(r"\s*properties/latestModelApplied\s+eq\s+(true|false
 
 
 def list_instances(call: Call) -> Reply:
-    """Return a page of rows. Each row is charged, and a page without rows reports no charge.
+    """Return a page of rows. The charge is the number of rows. A page without rows reports no charge.
 
     Unlike in Azure, the JSON is compact, because indenting a page of 1,000 rows takes ten times as long.
     """
@@ -68,7 +68,7 @@ def view(call: Call) -> Reply:
 
 
 def put(call: Call) -> Reply:
-    """Set the protection and the data disks. Other fields are ignored, as Azure ignores tags."""
+    """Set the protection and the data disks. Other fields are ignored, as Azure ignores tags here."""
     instance = _instance(call)
     require_match(call, instance.etag)
     body = call.request.json()
@@ -116,7 +116,10 @@ def _update_data_disks(call: Call, instance: Instance, operation: Operation) -> 
 
 
 def _attachment(disk: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a newly attached data disk. Disks are not simulated, so its default size is 1 GB."""
+    """Fill in the fields of a newly attached data disk.
+
+    Disks are not simulated, so the default size is 1 GB.
+    """
     managed = {"storageAccountType": "Standard_LRS", **(disk.get("managedDisk") or {})}
     name = str(managed.get("id", "")).rpartition("/")[2]
     usual = {"caching": "None", "name": name, "diskSizeGB": 1}

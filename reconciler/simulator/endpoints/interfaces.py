@@ -1,7 +1,7 @@
 """The network interfaces of a scale set: for each instance, one per NIC in its model.
 
-They belong to the network provider, although their paths belong to the compute provider. Networks are not
-simulated. The address of an interface is derived from the number of its instance.
+The interfaces belong to the network provider, although their paths belong to the compute provider. Networks
+are not simulated. The address of an interface is derived from the number of its instance.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Managed images: those that the fleet declares, and those that clients create from virtual machines.
+"""Managed images that the fleet declares, and managed images that clients create from virtual machines.
 
-The source machine is not looked up, because a fleet has no machines except those of Flexible scale sets. The
-image has the default disk size.
+The source machine is not looked up, because a fleet has no machines except those of Flexible scale sets. A
+created image has the default disk size.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DISK = {"caching": "ReadWrite", "storageAccountType": "Premium_LRS"}
 
 
 def get(call: Call) -> Reply:
-    """Return the image. Its location is the first of its declared regions."""
+    """Return the image. The location of an image is the first of its declared regions."""
     name = call.cloud.catalogue.ids.get(call.request.path.rstrip("/").lower())
     if name is None:
         raise errors.no_resource(call.names["group"], f"images/{call.names['image']}")

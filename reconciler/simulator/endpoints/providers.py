@@ -1,6 +1,7 @@
 """The resource providers, the VM sizes in a region, and the sizes that a scale set can have.
 
-All providers are registered. The sizes are a few of the real ones. A scale set can also keep its own size.
+All providers are registered. Only a few of the real sizes are listed. The sizes for a scale set include its
+current size.
 """
 
 from __future__ import annotations

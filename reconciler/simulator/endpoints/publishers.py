@@ -1,6 +1,6 @@
 """The levels above the versions of a platform image: publishers, their offers, and the SKUs of an offer.
 
-The lists are bare arrays, as in Azure. Azure's error for an unknown publisher or offer is not recorded.
+The lists are bare arrays, as in Azure. Azure's error for an unknown publisher or offer has not been recorded.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def _list(call: Call, scale_sets: Iterable[ScaleSet]) -> Reply:
 
 
 def _comparisons(text: str) -> list[tuple[str, bool, str]]:
-    """Return the comparisons in a filter: the field, whether it must be equal, and the value.
+    """Return the comparisons in a filter: the field, whether the operator is `eq`, and the value.
 
     Fields and values are in lower case.
     """

@@ -88,7 +88,7 @@ def delete(call: Call) -> Reply:
 
 
 def os_upgrade_history(call: Call) -> Reply:
-    """Return the platform's OS upgrades, the latest first."""
+    """Return the platform's OS upgrades, latest first."""
     return Reply(200, {"value": [each.history() for each in reversed(call.scale_set().history)]})
 
 

@@ -1,6 +1,6 @@
 """Instances of Flexible scale sets, as virtual machines in their resource group.
 
-They are read-only, and a filter selects those of one scale set:
+The machines are read-only. A filter selects the machines of one scale set:
 
     GET .../virtualMachines?$filter='virtualMachineScaleSet/id' eq '<id>'&$expand=instanceView
 

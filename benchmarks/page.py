@@ -5,23 +5,25 @@
 The numbers are those of the scale sets, the instances of each, the scale sets that roll at once, and the
 browsers that watch the fleet. The daemon is real except for its threads (`benchmarks.daemon`), and does not
 pause between its reconciles. Rollouts without and with watchers alternate in one process. The watchers and
-the simulated Azure are processes of their own.
+the simulated Azure are separate processes. On a machine with several cores, the daemon has the first core to
+itself, so that it competes with nothing but its own pages.
 """
 
 import json
 import multiprocessing
+import os
 import selectors
 import socket
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.apart import AzureApart, serve_apart
 from benchmarks.azure import NEW, OLD, name
@@ -36,6 +38,13 @@ _ROUNDS = 2  # of each kind
 _PAINTS = 10
 _OVERDUE = timedelta(minutes=10)
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Browsers(NamedTuple):
+    """So many browsers in one process, which keeps to these cores."""
+
+    number: int
+    cores: Collection[int]
 
 
 class Watched:
@@ -67,11 +76,11 @@ class Watched:
 
 
 @contextmanager
-def watched_by(url: str, watchers: int) -> Iterator[dict[str, int]]:
-    """Browsers that watch the fleet, inside the context. Afterwards, what one of them got is known."""
+def watched_by(url: str, browsers: Browsers) -> Iterator[dict[str, int]]:
+    """The browsers watch the fleet inside the context. Afterwards, what one of them got is known."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=_watch, args=(url, watchers, theirs), daemon=True
+        target=_watch, args=(url, browsers, theirs), daemon=True
     )
     process.start()
     ours.recv()  # once all are connected
@@ -84,13 +93,14 @@ def watched_by(url: str, watchers: int) -> Iterator[dict[str, int]]:
         process.join()
 
 
-def _watch(url: str, watchers: int, connection: Connection) -> None:
+def _watch(url: str, browsers: Browsers, connection: Connection) -> None:
+    os.sched_setaffinity(0, browsers.cores)
     host, _, port = url.removeprefix("http://").partition(":")
     with _DIRECT.open(f"{url}/", timeout=60) as response:
         serial = response.read().decode().partition('data-version="')[2].partition('"')[0]
     asked = f"GET /events?page=/&since={serial} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
     selector, first = selectors.DefaultSelector(), None
-    for _ in range(watchers):
+    for _ in range(browsers.number):
         one = socket.create_connection((host, int(port)))
         first = first or one
         one.sendall(asked)
@@ -111,7 +121,7 @@ def _watch(url: str, watchers: int, connection: Connection) -> None:
 
 
 def measure(
-    watched: Watched, azure: AzureApart, specs: Path, rolling: int, watchers: int
+    watched: Watched, azure: AzureApart, specs: Path, rolling: int, browsers: Browsers
 ) -> dict[str, list[float]]:
     """The lists of seconds, by what took them."""
     watched.daemon.run()
@@ -122,7 +132,7 @@ def measure(
     sizes: list[float] = []
     for turn in range(_ROUNDS):
         alone += _roll(watched, azure, specs, range(2 * turn * rolling, (2 * turn + 1) * rolling))
-        with watched_by(watched.server.url, watchers) as got:
+        with watched_by(watched.server.url, browsers) as got:
             whole, daemon = time.process_time(), time.thread_time()
             beside += _roll(watched, azure, specs, range((2 * turn + 1) * rolling, (2 * turn + 2) * rolling))
             cpu = time.process_time() - whole - (time.thread_time() - daemon)
@@ -151,10 +161,14 @@ def main(sets: int, instances: int, rolling: int, watchers: int) -> None:
     with tempfile.TemporaryDirectory(prefix="reconciler-bench-") as scratch:
         specs = Path(scratch) / "specs"
         write_specs(specs, sets, OLD)
+        own, *others = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, others or [own])
         with serve_apart(fleet(sets, instances)) as azure:
+            os.sched_setaffinity(0, [own])
             watched = Watched(azure, specs)
             try:
-                print(json.dumps(measure(watched, azure, specs, rolling, watchers)), flush=True)
+                found = measure(watched, azure, specs, rolling, Browsers(watchers, others or [own]))
+                print(json.dumps(found), flush=True)
             finally:
                 watched.server.close()
 

@@ -33,7 +33,7 @@ def versions(call: Call) -> Reply:
 
 def version(call: Call) -> Reply:
     """Return one version. A request for `latest` gets a 404, because no version has that name."""
-    return Reply(200, _version(call, _publish(call, call.request.path)))
+    return Reply(200, _version(call, _first_spelling(call, call.request.path)))
 
 
 def regional_versions(call: Call) -> Reply:
@@ -43,7 +43,7 @@ def regional_versions(call: Call) -> Reply:
 
 
 def regional_version(call: Call) -> Reply:
-    name = _publish(call, f"{_regional_definition(call)}/versions/{call.names['version']}")
+    name = _first_spelling(call, f"{_regional_definition(call)}/versions/{call.names['version']}")
     if not _here(call, [name]):
         raise _no_resource(call, call.request.path)
     return Reply(200, _regional_version(call, name))
@@ -194,7 +194,7 @@ def _here(call: Call, names: Iterable[str]) -> list[str]:
     return [name for name in names if call.cloud.catalogue.details(name).is_in(location)]
 
 
-def _publish(call: Call, name: str) -> str:
+def _first_spelling(call: Call, name: str) -> str:
     """Return the image name as first written. Raises Azure's 404 if the image does not exist."""
     found = call.cloud.catalogue.ids.get(name.rstrip("/").lower())
     if found is None:

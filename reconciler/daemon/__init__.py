@@ -1,1 +1,1 @@
-"""The daemon: sweeps, reconciles, and the state that it publishes."""
+"""The daemon: the sweep, the reconcile, and the state that is published."""

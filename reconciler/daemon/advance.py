@@ -1,4 +1,4 @@
-"""Makes the next state of a scale set. No other module changes any part of a state.
+"""Computes the next state of a scale set. No other module changes any part of a state.
 
 A reconcile may take seconds, and a sweep may apply another spec in the meantime. The event that ends a
 reconcile carries the spec that the reconcile was about. If the declared image has changed since, the instance
@@ -98,9 +98,10 @@ def _after_reconcile(state: ScaleSetState, event: ReconcileEvent) -> ScaleSetSta
 
 
 def _with_spec(state: ScaleSetState, event: SpecRead) -> ScaleSetState:
-    """Apply a spec. A new image discards the instance counts and the forecast of the previous image.
+    """Apply the spec that a sweep has read. Returns `state` itself if nothing has changed.
 
-    Each sweep applies the specs of the whole fleet, and most of them have not changed.
+    Each sweep applies the specs of the whole fleet, and most of them have not changed. A new image discards
+    the instance counts and the forecast of the previous image.
     """
     if event == SpecRead(
         state.desired,
@@ -181,7 +182,7 @@ def _begin_reconcile(state: ScaleSetState) -> ScaleSetState:
 
 
 def _with_instances(seen: LastSeen, event: InstancesRead) -> LastSeen:
-    """Record the listed instances. If the list is partial, keep the sightings of missing instances."""
+    """Record the listed instances. If the list is partial, keep the sightings of those that it omits."""
     sightings = event.sightings if event.is_whole else {**seen.sightings, **event.sightings}
     return replace(
         seen, instances_at=event.at, instances=event.instances, sightings=sightings, notes=event.notes
@@ -241,14 +242,14 @@ def _end_reconcile(state: ScaleSetState, event: ReconcileEnded) -> ScaleSetState
 
 
 def _pick_after_outcome(known: PickState | None, outcome: Outcome) -> PickState | None:
-    """The pick, which does not age while the rollout is in progress."""
+    """The pick after this outcome. A pick does not age while the rollout is in progress."""
     if known is None or known.end or outcome.status is not Status.RECONCILING:
         return known
     return replace(known, moved_at=max(known.moved_at, outcome.at))
 
 
 def _since(before: Published, outcome: Outcome) -> datetime:
-    """When the scale set first had the status and the reason of this outcome, whatever its message."""
+    """When the scale set took on the status and the reason of this outcome, whatever its message."""
     known = before.outcome
     is_same = known is not None and (known.status, known.reason) == (outcome.status, outcome.reason)
     return before.since if is_same and before.since else outcome.at
@@ -298,9 +299,9 @@ def _is_on_image(state: ScaleSetState) -> bool:
 
 
 def _still_blamed(state: ScaleSetState, event: ReconcileEnded) -> Fingerprint | None:
-    """The image that failed in this scale set, or None once it has proven itself there.
+    """The image that failed in this scale set, or None once the image has proven itself there.
 
-    Declaring another image does not clear it, and neither does scaling to zero.
+    Neither declaring another image nor scaling to zero clears the blame.
     """
     blamed, counts = state.progress.blamed, event.outcome.counts
     is_done = event.outcome.reason.meaning.phase is Phase.DONE and counts is not None and counts.back > 0
@@ -311,7 +312,7 @@ def _still_blamed(state: ScaleSetState, event: ReconcileEnded) -> Fingerprint | 
 def _counts(state: ScaleSetState, event: ReconcileEnded) -> InstanceCounts | None:
     """The instance counts by domain: those of this reconcile, or else the last known counts.
 
-    The last known counts are not used if latest has just resolved to another version.
+    If `latest` has just resolved to another version, the last known counts are not used.
     """
     if isinstance(event.outcome.step, PatchModel) and follows_latest(event.desired.image):
         return event.outcome.counts

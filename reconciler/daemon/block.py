@@ -26,8 +26,8 @@ class Addend(Protocol):
 class Question(Generic[V, T]):
     """What to total: `measure(value, *args)` for each value, starting from `zero`.
 
-    If `at` is given, it is the last argument of `measure`. The total then has a field `until`: when time
-    alone will change the total, or None if never.
+    If `at` is given, it is the last argument of `measure`. The total must then have a field `until`: when the
+    total will change by itself, or None if never.
     """
 
     __slots__ = ("_args", "_hash", "_measure", "at", "zero")
@@ -45,7 +45,7 @@ class Question(Generic[V, T]):
         return self._measure(value, *args)
 
     def still_holds(self, total: Any, since: datetime | None) -> bool:
-        """Whether a total that was computed at `since` still holds at `at`."""
+        """Whether a total that was computed at `since` is still valid at `at`."""
         if self.at is None or since is None:
             return True
         return since <= self.at and (total.until is None or self.at < total.until)
@@ -54,7 +54,7 @@ class Question(Generic[V, T]):
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        """Whether both questions are the same, apart from `at`."""
+        """Whether the two questions are the same, apart from `at`."""
         return isinstance(other, Question) and self._measure is other._measure and self._args == other._args
 
 
@@ -71,7 +71,6 @@ class Block(Generic[V]):
 
     @classmethod
     def of(cls, values: Sequence[V]) -> "Block[V]":
-        """A block of these values."""
         span = 1
         parts: tuple[Any, ...] = tuple(values)
         while len(parts) > _SIZE:
@@ -95,7 +94,7 @@ class Block(Generic[V]):
         return part.value(index % self._span)
 
     def with_value(self, index: int, value: V) -> "Block[V]":
-        """A block with a different value at this index."""
+        """This block with `value` at `index`."""
         number, rest = divmod(index, self._span)
         part = value if self._span == 1 else self._parts[number].with_value(rest, value)
         return Block((*self._parts[:number], part, *self._parts[number + 1 :]), self._span)

@@ -28,8 +28,9 @@ class NotClaimed(Exception):
 class ClaimKeeper:
     """The claim on one scale set, and the permission to write that follows from it.
 
-    Every write of the claim is guarded by the etag of the scale set, so only one of two processes gets it. As
-    the fence of a session, it lets no other write pass that might end after the claim.
+    Every write of the claim is guarded by the etag of the scale set, so only one of two competing processes
+    gets the claim. As the fence of a session, the keeper blocks every other write that might outlast the
+    claim.
     """
 
     write_timeout: timedelta | None = _WRITE_TIMEOUT
@@ -43,7 +44,7 @@ class ClaimKeeper:
         self._may_be_written = False
 
     def permits_write(self, timeout: timedelta, _term: int | None) -> bool:
-        """Whether the claim lasts for `timeout` from now. A write of the claim itself needs none."""
+        """Whether the claim lasts for `timeout` from now. Always true for a write of the claim itself."""
         if self._is_writing:
             return True
         return (
@@ -57,12 +58,13 @@ class ClaimKeeper:
         length: timedelta,
         objection: Callable[[Model], str] = lambda _: "",
     ) -> datetime:
-        """Claim the scale set for `length`, or renew the claim. Returns its end.
+        """Claim the scale set for `length`, or renew the claim. Returns the end of the claim.
 
-        A claim is not renewed while Azure changes the scale set, because a write could interfere.
+        A claim is not renewed while Azure is changing the scale set, because the write could interfere.
 
-        Raises NotClaimed if another process holds a claim, if ours was removed, if `objection` has one to the
-        model, or if there is no room for the tag; and AzureFailure.
+        Raises NotClaimed if another process holds a claim, if our claim was removed, if `objection` returns a
+        reason not to claim the model, or if there is no room for the tag. Raises AzureFailure if a call
+        fails.
         """
         self._azure = azure
         model, now = _model(azure, target), azure.now()
@@ -93,7 +95,7 @@ class ClaimKeeper:
         return until
 
     def _is_written(self, target: Target, until: datetime) -> bool:
-        """Whether a write without an answer has had its effect. False if that cannot be read."""
+        """Whether a write that got no response took effect. False if that cannot be read."""
         assert self._azure, "it is asked after a write"  # noqa: S101
         try:
             claim = _model(self._azure, target).persisted.claim
@@ -102,7 +104,7 @@ class ClaimKeeper:
         return claim is not None and (claim.holder, claim.until) == (self.holder, until)
 
     def give_back(self, target: Target) -> None:
-        """Remove the claim, if it is still ours, even if no answer said that it was written.
+        """Remove the claim if it is still ours, even if the write of the claim got no response.
 
         Raises AzureFailure and NotClaimed.
         """

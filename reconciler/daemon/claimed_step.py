@@ -1,6 +1,6 @@
-"""What a process may do under its claim: upgrade the picked instances, as long as the claim is there.
+"""What a process may do under its claim: upgrade the picked instances, as long as the claim lasts.
 
-Anything else that is due first would never be done, because no daemon acts meanwhile. So it ends the pick.
+If any other step has to come first, the pick ends, because no daemon takes that step during the claim.
 """
 
 from reconciler.daemon.claim_keeper import LOST
@@ -13,16 +13,16 @@ from reconciler.spec.image import Image, same, short
 
 
 def end_under_claim(state: ScaleSetState, observed: Observed, step: Step | None) -> PickEnd | None:
-    """The end of the pick because the claim does not permit to go on with `step`, or None."""
+    """The end of the pick if the claim is gone or does not permit `step`, otherwise None."""
     if message := _lost_claim(state, observed) or _step_of_others(state, observed, step):
         return PickEnd(observed.at, message)
     return None
 
 
 def undeclared_model(model: Model, image: Image) -> str:
-    """That the model is not on the declared image `image`, or "".
+    """A message if the model is not on the declared image, otherwise "".
 
-    The specs of a person may be older than those of the daemon, so no model is set by them.
+    A person's specs may be older than the daemon's, so this process never sets the model from them.
     """
     if model.image is None or same(model.image, image):
         return ""
@@ -43,7 +43,7 @@ def _lost_claim(state: ScaleSetState, observed: Observed) -> str:
 
 
 def _step_of_others(state: ScaleSetState, observed: Observed, step: Step | None) -> str:
-    """Why the step will not be taken, or ""."""
+    """Why the claim does not permit `step`, or "" if it does."""
     if step is None:
         return ""
     if isinstance(step, PatchModel):

@@ -1,8 +1,9 @@
-"""`reconciler upgrade` where no daemon answers: this process takes the steps, under a claim.
+"""`reconciler upgrade` without a reachable daemon: this process takes the steps, under a claim.
 
-A daemon that it cannot see must not upgrade the same scale set. It may have observed the scale set before the
-claim, and an upgrade carries no etag. The process therefore waits after it has written the claim, much longer
-than the time between an observation of a daemon and its step (`observed.FRESH`), and only then observes.
+A daemon that this process cannot reach must not upgrade the same scale set. Such a daemon may have observed
+the scale set before the claim was written, and an upgrade carries no etag. After writing the claim, the
+process therefore waits for much longer than a daemon may take from an observation to its step
+(`observed.FRESH`), and only then observes.
 """
 
 from collections.abc import Callable
@@ -31,7 +32,7 @@ _PASSING = (Conflict, TooManyRequests, Unreachable)
 
 
 class ClaimedUpgrade:
-    """Upgrades picked instances of one scale set to their end. Each call returns within seconds but `run`."""
+    """Upgrades the picked instances of one scale set until the pick ends. Only `run` waits for the end."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class ClaimedUpgrade:
         sleep: Callable[[float], None],
         tell: Callable[[str], None],
     ) -> None:
-        """`reconciler` has the holder of the `claim`, which fences its session. `tell` is given each line."""
+        """`reconciler` must act under `claim`, which must fence its session. `tell` gets each output line."""
         self._reconciler = reconciler
         self._azure = azure
         self._claim = claim
@@ -54,9 +55,10 @@ class ClaimedUpgrade:
         self._swept_at = azure.now()
 
     def run(self, request: PickRequest) -> PickEnd | None:
-        """Claim, wait, upgrade, and give the claim back. None if nothing was left to upgrade.
+        """Claim, wait, upgrade, and give the claim back.
 
-        Raises NotClaimed, PickRefused and AzureFailure.
+        Returns the end of the pick, or None if nothing was left to upgrade. Raises NotClaimed, PickRefused
+        and AzureFailure.
         """
         state = self._reconciler.pick(replace(request, is_trial=True)).state
         try:
@@ -67,7 +69,10 @@ class ClaimedUpgrade:
             self._give_back(state)
 
     def check(self, state: ScaleSetState) -> None:
-        """Raise NotClaimed if the scale set, as it was observed, must not be claimed; and AzureFailure."""
+        """Raise NotClaimed if the scale set, as last observed, must not be claimed.
+
+        Raises AzureFailure if a call fails.
+        """
         model = state.seen.listed_or_read
         if model and (message := self._objection(state, model)):
             raise NotClaimed(message)
@@ -110,7 +115,7 @@ class ClaimedUpgrade:
         return end
 
     def step(self, offer: PickOffer) -> PickEnd | None:
-        """One reconcile and the wait after it. Returns the end of the pick, once it is over."""
+        """Reconcile once, then wait. Returns the end of the pick, or None while it continues."""
         key = offer.state.key
         if pause := self._renew(self._state(key)):
             self._sleep(pause.total_seconds())
@@ -128,14 +133,14 @@ class ClaimedUpgrade:
         return self._end(key)
 
     def _end(self, key: str) -> PickEnd | None:
-        """The end of the pick, or None. Raises NotClaimed if the pick is gone, and nobody would end it."""
+        """The end of the pick, or None while it continues. Raises NotClaimed if the spec was removed."""
         pick = self._state(key).pick
         if pick is None:
             raise NotClaimed("its spec was removed and declared again; run the command again")
         return pick.end
 
     def _observe_others(self, key: str) -> None:
-        """Sweep once in an interval. The gates of a batch depend on scale sets that go first."""
+        """Sweep at most once per interval, because gates may depend on scale sets that go first."""
         now = self._azure.now()
         if now - self._swept_at < self._settings.sweep:
             return
@@ -151,9 +156,9 @@ class ClaimedUpgrade:
         return state
 
     def _renew(self, state: ScaleSetState) -> timedelta | None:
-        """Renew the claim in its second half. Returns the pause before the next attempt if that failed.
+        """Renew the claim during its second half. Returns the pause before a retry if the renewal failed.
 
-        Raises NotClaimed once the claim is over: a daemon may act then.
+        Raises NotClaimed once the claim has expired, because a daemon may act from then on.
         """
         until, now = self._claim.until, self._azure.now()
         if until is None or now >= until:

@@ -1,4 +1,4 @@
-"""Detects that the system clock was set."""
+"""Detects that the system clock has been set."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,6 @@ class ClockWatch:
         self._thread = Thread(target=self._run, name="clock-watch")
 
     def start(self) -> None:
-        """Start watching."""
         self._thread.start()
 
     def stop(self) -> None:

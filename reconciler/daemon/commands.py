@@ -39,7 +39,7 @@ class LoopCommands:
         self._sweep_soon()
 
     def resume(self) -> str:
-        """Lift the pause that this daemon was given. The next sweep reads the tag again.
+        """Lift the pause that was ordered through this daemon. The next sweep reads the tag again.
 
         Returns the reason if the Fleet bars the command, otherwise "".
         """
@@ -51,9 +51,9 @@ class LoopCommands:
         return ""
 
     def lift(self, shown: Collection[Pause]) -> Pause | None:
-        """Lift the pause that this daemon was given if it is one of these.
+        """Lift the pause that was ordered through this daemon if it is one of `shown`.
 
-        Returns the pause that stays, or None.
+        Returns the ordered pause that stays, or None.
         """
         stays = self._reconciler.lift_pause(shown)
         self._sweep_soon()
@@ -62,7 +62,7 @@ class LoopCommands:
     def reconcile(self, names: Sequence[str]) -> Sequence[str]:
         """Reconcile these scale sets now. Returns the names that are not declared.
 
-        If there are any, nothing is reconciled.
+        If any name is not declared, nothing is reconciled.
         """
         keys = {each.desired.name: each.key for each in self._reconciler.store.states()}
         unknown = [name for name in names if name not in keys]
@@ -79,7 +79,7 @@ class LoopCommands:
         return offer
 
     def last_change(self, name: str) -> Mapping[str, Any] | None:
-        """Who changed the model of this scale set last, or None if it is not declared."""
+        """Who last changed the model of this scale set, or None if the scale set is not declared."""
         state = self._reconciler.store.states().by_name(name)
         if state is None or self._changes is None:
             return None

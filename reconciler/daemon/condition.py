@@ -8,8 +8,6 @@ from reconciler.daemon.revision import Revision
 
 
 class ConditionType(StrEnum):
-    """The type of a condition."""
-
     READY = "Ready"  # it is as declared
     RECONCILING = "Reconciling"  # it moves, or will continue without intervention
     STALLED = "Stalled"  # nothing happens until a person acts
@@ -18,8 +16,6 @@ class ConditionType(StrEnum):
 
 
 class ConditionStatus(StrEnum):
-    """The status of a condition."""
-
     TRUE = "True"
     FALSE = "False"
     UNKNOWN = "Unknown"

@@ -145,13 +145,13 @@ def _drift(state: ScaleSetState, outcome: Outcome) -> _Finding:
 
 
 def _is_declared(image: Image, state: ScaleSetState) -> bool:
-    """Whether the model is on the declared image. For latest, any version of that image counts."""
+    """Whether the model is on the declared image. For `latest`, any version of that image counts."""
     declared = state.desired.image
     return is_version_of(image, declared) if follows_latest(declared) else same(image, declared)
 
 
 def _is_rolled_back(model: Model, outcome: Outcome) -> bool:
-    """Whether an image failed, and the model is on the last good image instead."""
+    """Whether the image failed, and the model is back on the last good image."""
     if model.persisted.failed is None or outcome.status is Status.READY:
         return False
     return model.persisted.is_last_good(model.image)

@@ -1,6 +1,6 @@
 """Decides which scale sets are due for a reconcile.
 
-This keeps sweeps cheap. A settled scale set costs no request of its own until its model, its etag or its spec
+This keeps sweeps cheap. A settled scale set needs no extra request until its model, its etag or its spec
 changes, or until its interval has passed.
 """
 
@@ -21,8 +21,8 @@ from reconciler.spec.scale_set import ScaleSet
 def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_unblocked: bool = False) -> bool:
     """Whether the sweep at `at` finds this scale set due for a reconcile.
 
-    `listed` is its entry in the list. `is_unblocked` makes it due in any case, for example because the gate
-    that it waited for has opened.
+    `listed` is the entry of the scale set in the list. `is_unblocked` makes the scale set due in any case,
+    for example because the gate that it waited for has opened.
     """
     outcome, decided, observed_at = state.outcome, state.published.decided, state.seen.instances_at
     if outcome is None or decided is None or differs(decided, state.desired) or is_unblocked:
@@ -51,10 +51,10 @@ def due(state: ScaleSetState, listed: Model | None, at: datetime, *, is_unblocke
 def dependencies_to_watch(states: Sequence[ScaleSetState]) -> frozenset[str]:
     """The names of the Ready scale sets that a rollout in progress depends on.
 
-    Every sweep reconciles them. If an instance of one becomes unhealthy, no further batch may start, and a
-    list does not show the health of instances. Dependencies that are not Ready are left out, because they
-    already block the rollout and their next reconcile is scheduled. This way, a dependency that Azure refuses
-    is not read at every sweep.
+    Every sweep reconciles these scale sets. If an instance of such a dependency becomes unhealthy, no further
+    batch may start, and a list of scale sets does not show the health of instances. Dependencies that are not
+    Ready are left out, because they already block the rollout and their next reconcile is scheduled. This
+    way, a dependency that Azure refuses is not read at every sweep.
     """
     names = {name for each in states if each.progress.has_slot for name in each.desired.depends_on}
     ready = (each for each in states if each.outcome and each.outcome.status is Status.READY)
@@ -65,8 +65,8 @@ def is_quiet(state: ScaleSetState) -> bool:
     """Whether nothing suggests that the scale set has a problem or a rollout in progress.
 
     Quiet scale sets are reconciled last, so that no rollout waits behind hundreds of settled scale sets after
-    a start. Drift counts as quiet: no scale set begins an image before the scale sets that are already on it
-    have been observed.
+    the daemon starts. Drift counts as quiet: no scale set starts a rollout of an image before the scale sets
+    that are already on that image have been observed.
     """
     model, outcome = state.seen.listed_or_read, state.outcome
     if model is None or (outcome and outcome.status is not Status.READY):
@@ -82,12 +82,12 @@ _AT_REST = frozenset({Status.READY, Status.WAITING})
 
 
 def _may_predate_step(attempt: Attempt | None, observed_at: datetime, at: datetime) -> bool:
-    """Whether the last observation came so soon after our last step that it may show the earlier state."""
+    """Whether the last observation came so soon after our last step that it may still miss the step."""
     return attempt is not None and observed_at < attempt.at + RETRY_DELAY <= at
 
 
 def _has_moved(state: ScaleSetState, listed: Model | None) -> bool:
-    """Whether the list shows a changed model. A suspended scale set might not be in a list."""
+    """Whether the list shows a changed model. False if the list does not contain the scale set."""
     return listed is not None and listed != state.seen.model
 
 
@@ -97,9 +97,9 @@ def _interval_on_hold(state: ScaleSetState) -> timedelta:
 
 
 def _spread(desired: ScaleSet) -> timedelta:
-    """The interval of this scale set, shortened by up to a tenth according to its name.
+    """The interval of this scale set, shortened by up to a tenth. A hash of its name decides by how much.
 
-    This spreads the later observations of a fleet that was first observed all at once.
+    This spreads out the later observations of a fleet whose first observations coincided.
     """
     share = hashlib.sha256(desired.name.encode()).digest()[0] / 255
     return desired.interval * (1 - share / 10)

@@ -24,9 +24,9 @@ from reconciler.spec.scale_set import ScaleSet
 class SpecRead:
     """A sweep has read the spec.
 
-    `removed` has the failures in scale sets whose specs were removed. `stale_since` is when the source became
-    unreadable, or None unless it has been unreadable for too long. `fleet_pause` is the pause as of the same
-    sweep. The other fields are those of `InForce`.
+    `removed` has the failures in scale sets whose specs were removed. If the source has been unreadable for
+    too long, `stale_since` is when that began. `fleet_pause` is the pause as of the same sweep. The other
+    fields are those of `InForce`.
     """
 
     desired: ScaleSet
@@ -51,7 +51,7 @@ class ChangeCounted:
 class Listed:
     """A sweep has listed the scale set.
 
-    `model` is None if the list lacks it. `is_settled` means that no reconcile is due.
+    `model` is None if the list does not contain the scale set. `is_settled` means that no reconcile is due.
     """
 
     model: Model | None
@@ -63,7 +63,7 @@ class Listed:
 class ListFailed:
     """The list that would contain the scale set could not be read.
 
-    The outcome is published only until the first reconcile. After that the last known status stays.
+    The outcome is published only until the first reconcile. After that, the last known status stays.
     """
 
     outcome: Outcome
@@ -86,8 +86,8 @@ class ReconcileBegan:
 class ModelRead:
     """The reconcile has read the model.
 
-    `model` is None if the scale set does not exist. `is_row` means that the model is an entry from the list
-    of a sweep, which was read at `at`.
+    `model` is None if the scale set does not exist. `is_row` means that the model is an entry in the list of
+    a sweep. `at` is when the model or that list was read.
     """
 
     model: Model | None
@@ -110,7 +110,7 @@ class InstancesRead:
 class ImageResolved:
     """The reconcile has found the image for which it evaluates the gates.
 
-    This is an exact version of the declared image, if it is known.
+    This is the exact version of the declared image, if that version is known.
     """
 
     image: Image
@@ -136,12 +136,12 @@ class ForecastUpdate:
 class ReconcileEnded:
     """A reconcile has ended.
 
-    It was about `desired` as of `commit`, and a sweep may have applied another spec since. `attempt` is the
-    last step that Azure accepted. `taken` is the step that Azure accepted in this reconcile, or None.
-    `tag_write` is a write of only tags in this reconcile, or None. `is_decided` means that the reconcile
-    failed after its decision. `may_have_begun` means that the step may have taken effect although no response
-    arrived. `forecast_update` is None if there was no decision. `pick_end` is set if a reconcile for picked
-    instances alone must not go on.
+    The reconcile was about `desired` as of `commit`. A sweep may have applied another spec since. `attempt`
+    is the last step that Azure accepted. `taken` is the step that Azure accepted in this reconcile, or None.
+    `tag_write` is the write of tags alone in this reconcile, or None. `is_decided` means that the reconcile
+    failed after its decision. `may_have_begun` means that the step may have taken effect even though no
+    response arrived. `forecast_update` is None if there was no decision. `pick_end` is the end of the pick if
+    the claim did not permit the step, or None.
     """
 
     desired: ScaleSet
@@ -158,14 +158,14 @@ class ReconcileEnded:
 
 @dataclass(frozen=True, slots=True)
 class PickMade:
-    """A person has picked instances to be upgraded next. An earlier pick is over."""
+    """A person has picked instances to be upgraded next. This ends any earlier pick."""
 
     pick: Pick
 
 
 @dataclass(frozen=True, slots=True)
 class PickEnded:
-    """This pick is over."""
+    """A pick has ended."""
 
     pick: Pick
     end: PickEnd

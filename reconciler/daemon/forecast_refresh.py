@@ -28,9 +28,9 @@ def _refresh(
     measured: tuple[MeasuredBatch, ...],
     settings: Settings,
 ) -> Forecast | None:
-    """Compute the forecast at every step and every new wait, and keep it in between.
+    """Recompute the forecast at each step and each new wait, and keep it in between.
 
-    For a large scale set, this takes some tenths of a second.
+    For a large scale set, this takes a few tenths of a second.
     """
     is_held = any(gate.closed for gate in outcome.gates)
     if outcome.status not in _FORECAST_FOR and not is_held:

@@ -18,8 +18,8 @@ _PATIENCE = timedelta(seconds=10)
 class _Fetch:
     """A fetch that is in progress, or whose result has not been read yet.
 
-    `is_left` means that nothing waits for it any more. `is_outdated` means that the fetch may lack a commit
-    that was pushed after it began.
+    `is_left` means that nothing waits for the fetch any more. `is_outdated` means that the fetch may lack a
+    commit that was pushed after it began.
     """
 
     commit: Future[Commit] = field(default_factory=Future)
@@ -31,8 +31,8 @@ class Git:
     """The specs at a revision of a git repository.
 
     Once `fetch_beside` has been called, a fetch that takes longer than `patience` continues in the
-    background. The specs in force stay until a later read gets its result. Only one fetch runs at a time.
-    Hints during a fetch cause one more fetch.
+    background. The current specs stay active until a later read gets the result. Only one fetch runs at a
+    time. Any hints that arrive during a fetch cause one more fetch.
     """
 
     def __init__(self, repository: Repository, patience: timedelta = _PATIENCE) -> None:

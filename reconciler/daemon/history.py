@@ -1,8 +1,8 @@
 """The most recent rollouts of a scale set: the images, the duration and the result of each.
 
 The history is kept in the memory of this process, and a restart clears it. No decision depends on it. A
-rollout that was in progress at the first observation is recorded from then on. Its start time is the one in
-the tag of the scale set, or unknown.
+rollout that was in progress at the first observation is recorded from then on. Its start time is taken from
+the tag of the scale set, or is unknown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ class Ending(StrEnum):
 
     @property
     def words(self) -> str:
-        """The result within a sentence, for example "given up"."""
+        """The result as words within a sentence, for example "given up"."""
         return self.name.replace("_", " ").lower()
 
 
@@ -44,7 +44,8 @@ class RolloutRecord:
     the model, or None if this process did not set the model. `began` is None if unknown. `ended` and `ending`
     are None while the rollout is in progress. `upgraded` has the ids of the upgraded instances, and is
     emptied at the end. `batch_since` is when the current batch was started, or None if there is none.
-    `longest` is the duration of the slowest batch so far. Both are as this process observed them.
+    `longest` is the duration of the slowest batch so far. `batch_since` and `longest` are as this process
+    observed them.
     """
 
     declared: Image
@@ -156,7 +157,7 @@ def _begin(
 
 
 def _since(before: Reason | None, model: Model | None, image: Image, outcome: Outcome) -> datetime | None:
-    """When a rollout began that an earlier process or another writer started, or None if unknown."""
+    """The start of a rollout that an earlier process or another writer began, or None if unknown."""
     if marked := model.persisted.began_at(image) if model else None:
         return marked
     is_first = _is_settled(before) or (outcome.counts is not None and not outcome.counts.up_to_date)
@@ -210,7 +211,7 @@ def _with_batch(record: RolloutRecord, ids: Sequence[str], at: datetime) -> Roll
 
 
 def _end_batch(record: RolloutRecord, at: datetime) -> RolloutRecord:
-    """End the current batch, if there is one: it is healthy again, or is no longer waited for."""
+    """End the current batch, if any: its instances are healthy again, or are no longer waited for."""
     if record.batch_since is None:
         return record
     return replace(record, batch_since=None, longest=max(record.longest, at - record.batch_since))

@@ -1,4 +1,4 @@
-"""Whether Azure can still create instances from the images on which models stay for now.
+"""Whether Azure can still create instances from the images of models that are not about to change.
 
 A version can be deleted or deprecated long after its rollout. Every instance then stays healthy, until a
 scale-out or a repair fails.

@@ -1,6 +1,6 @@
-"""The declarations in force, and those of a newer commit that are not in force because it has errors.
+"""The active declarations, and those that are not active because a newer commit has errors.
 
-A commit with errors is applied in part. A scale set that an error concerns is behind: it keeps its last good
+A commit with errors is applied in part. A scale set that an error affects is behind: it keeps its last good
 declaration, with the image, the policy and the Fleet that were resolved for it. The other scale sets follow
 the commit. While a commit has errors, nothing counts as removed, because a missing declaration may be in a
 part that could not be read.
@@ -52,9 +52,9 @@ class RefusedCommit:
 class Behind:
     """Why a scale set keeps its last good declaration: a newer commit has errors.
 
-    `error` is the first error that concerns the scale set, and `errors` is the number of errors that do.
-    `image` is the image that the newer commit declares for it, or None if that cannot be read. `origin` is
-    the first commit that the scale set is behind.
+    `error` is the first error that concerns the scale set, and `errors` is the number of such errors. `image`
+    is the image that the newer commit declares for it, or None if that cannot be read. `origin` is the first
+    commit that the scale set is behind.
     """
 
     refused: RefusedCommit
@@ -66,11 +66,11 @@ class Behind:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A declaration in force. `commit` is the newest commit that declares it without errors.
+    """An active declaration. `commit` is the newest commit that declares it without errors.
 
-    `origin` is the commit for which a change of the image counts. This is the first commit that the scale set
-    was behind, if any, so that an error and its fix do not split one change in two. `is_newer` means that the
-    declaration differs from that of the last commit without errors.
+    `origin` is the commit to which a change of the image is attributed. This is the first commit that the
+    scale set was behind, if any, so that an error and its fix do not split one change in two. `is_newer`
+    means that the declaration differs from that of the last commit without errors.
     """
 
     desired: ScaleSet
@@ -102,10 +102,10 @@ class BrokenCommit:
     origin: Origin
 
     def take_part(self, before: Sequence[InForce], good: Mapping[str, ScaleSet]) -> tuple[InForce, ...]:
-        """The declarations in force from now on.
+        """The declarations that are active from now on.
 
-        `before` has the declarations in force until now. `good` has those of the last commit without errors,
-        by target.
+        `before` has the declarations that were active until now. `good` has those of the last commit without
+        errors, by target.
         """
         whole = self._acceptable(before)
         known = {each.key: each for each in before}
@@ -125,11 +125,11 @@ class BrokenCommit:
         return tuple(replace(each, desired=desired) for each, desired in zip(merged, held, strict=True))
 
     def _acceptable(self, before: Sequence[InForce]) -> dict[str, ScaleSet]:
-        """The scale sets without errors, by target, that can be in force alongside those that are kept.
+        """The scale sets without errors, by target, that can be active alongside those that are kept.
 
-        There are none if the Fleet is missing, because it may be in a part that could not be read. While a
-        kept scale set has a name, no other scale set gets that name. A scale set is not accepted if it
-        follows a new scale set with errors in a wave, because nothing is in force that it could wait for.
+        There are none if the Fleet is missing, because it may be in a part that could not be read. No scale
+        set gets the name of a kept one. A scale set is not accepted if its wave would make it wait for a new
+        scale set with errors, because the new one is not active yet.
         """
         if not self.declared.fleet and any(each.desired.fleet.name for each in before):
             return {}
@@ -175,7 +175,7 @@ class _Errors:
 
 
 def _may_follow(desired: ScaleSet, newcomer: Broken) -> bool:
-    """Whether a scale set waits in a wave for a new one with errors that may declare the same image."""
+    """Whether the wave of a scale set makes it wait for `newcomer`, which may declare the same image."""
     is_same = newcomer.image is None or same(newcomer.image, desired.image)
     return newcomer.wave < desired.wave and is_same
 

@@ -1,7 +1,7 @@
-"""What the reconciler depends on: an Azure client, and the specs in force.
+"""What the reconciler depends on: an Azure client, and the active specs.
 
 The real implementations are `azure.compute.Compute` and `specs.Specs`. A prediction runs the same reconciler
-on others.
+with other implementations.
 """
 
 from collections.abc import Iterable
@@ -91,7 +91,7 @@ class DeclaredHistory(Protocol):
 
 
 class DeclaredSpecs(DeclaredHistory, Protocol):
-    """The specs in force, and the errors in those that are not. See `specs.Specs`."""
+    """The active specs, and the errors in the others. See `specs.Specs`."""
 
     @property
     def in_force(self) -> tuple[InForce, ...]: ...

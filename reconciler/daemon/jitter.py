@@ -1,4 +1,4 @@
-"""Spreads the requests of many daemons to one server, so that they do not all arrive at once.
+"""Spreads the requests of many daemons to one server, so that they do not all arrive together.
 
 Each daemon has its own share, which stays the same after a restart. Daemons that start together drift apart,
 and the schedule of each daemon is predictable. Flux draws a new share at each reconcile, and spreads by up to
@@ -13,7 +13,7 @@ _LONGEST_START = timedelta(seconds=5)  # somebody waits for the first sweep
 
 
 def share_of(remote: str, host: str) -> float:
-    """The share of the daemon on this host for this server: at least 0, and less than 1.
+    """The fixed share of the daemon on `host` for the server of `remote`: at least 0, and less than 1.
 
     It is 0 if there is no server.
     """

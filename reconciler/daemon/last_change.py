@@ -1,6 +1,6 @@
-"""Who changed the model of a scale set last, as data and as a sentence.
+"""Who last changed the model of a scale set, as data and as a sentence.
 
-It is read only when a person asks.
+The activity log is read only when a person asks.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class LastChanges:
         self._free = BoundedSemaphore(_MOST)
 
     def of(self, target: Target) -> Json:
-        """The last change of this scale set. If too many clients ask at once, it is unknown."""
+        """The last change of this scale set. It is unknown if too many clients ask at the same time."""
         if known := self._known.get(target.key, self._now()):
             return known
         if not self._free.acquire(blocking=False):
@@ -52,7 +52,8 @@ class LastChanges:
 def last_change(read: Callable[[], LastWrite], reader: str) -> Json:
     """The last change that `read` finds. `reader` names the identity that reads: "this daemon" or "you".
 
-    Every field except "message" is None if the change is unknown. A failure of the log is a message too.
+    Every field except "message" is None if the change is unknown. If the log cannot be read, the message says
+    so.
     """
     try:
         found = read()

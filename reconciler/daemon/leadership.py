@@ -14,8 +14,8 @@ RELAYED = "X-Reconciler-Relayed"
 class Leader:
     """The replica that leads.
 
-    `address` is where other replicas reach it, or "" if unknown. `since` is when it began to lead, by its own
-    clock.
+    `address` is where other replicas reach it, or "" if unknown. `since` is when it began to lead, according
+    to its own clock.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Leader:
 
 
 class Leadership(Protocol):
-    """What the daemon asks before it acts. Each answer is immediate."""
+    """Tells the daemon whether it may act. Each answer is immediate."""
 
     @property
     def is_shared(self) -> bool:
@@ -41,13 +41,13 @@ class Leadership(Protocol):
     def term(self) -> int:
         """The number of the current term, or 0 while this replica is on standby.
 
-        A term is a period during which this replica acts without interruption. Its decisions do not rely on
-        anything that was observed before it.
+        A term is a period during which this replica acts without interruption. A decision never relies on
+        anything that was observed before its term.
         """
         ...
 
     def permits_write(self, timeout: timedelta, term: int | None) -> bool:
-        """Whether this term goes on for longer than `timeout` from now, whatever happens."""
+        """Whether this term is certain to last for longer than `timeout` from now."""
         ...
 
     @property
@@ -57,7 +57,7 @@ class Leadership(Protocol):
 
     @property
     def leader(self) -> Leader | None:
-        """The leader, as far as is known, or None if there is no leader or no election."""
+        """The leader, as far as this replica knows, or None if there is no leader or no election."""
         ...
 
     @property
@@ -67,7 +67,7 @@ class Leadership(Protocol):
 
 
 class Alone:
-    """The leadership of a process that has no other replicas."""
+    """The leadership of a process that has no other replicas, so that it always leads."""
 
     is_shared = False
     term = 1
@@ -76,7 +76,6 @@ class Alone:
     lease_age: timedelta | None = None
 
     def permits_write(self, _timeout: timedelta, _term: int | None) -> bool:
-        """Always true."""
         return True
 
 

@@ -1,4 +1,4 @@
-"""Lists the fleet. A few pages show which scale sets have changed."""
+"""Lists the fleet. A few pages of a list show which scale sets have changed."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ _log = logging.getLogger("reconciler")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The result of listing the fleet: the models by folded id, the listed scopes, and the failures by scope.
+    """The result of listing the fleet: the models by case-folded id, the scopes, and the failures by scope.
 
     `models` has the declared scale sets. `undeclared` has all other scale sets whose tags record the start of
     a rollout.

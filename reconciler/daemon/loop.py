@@ -4,8 +4,8 @@ Facts about APScheduler 3.11 that shape this module:
 
 - It drops a late run unless `misfire_grace_time` is None.
 - The jitter of an interval only adds time, so requeues are spread here.
-- It waits by the time of day. If the clock were set back by an hour, every job would be an hour late, so the
-  jobs are moved. A clock that is set forward only makes them early.
+- Its waits follow the system clock. If the clock were set back by an hour, every job would be an hour late,
+  so the jobs are moved. A clock that is set forward only makes them early.
 - `shutdown(wait=True)` holds the lock of the job store while it waits. A job that calls `wake` then would
   block forever, so `stop` lets the sweep in progress finish first.
 """
@@ -165,7 +165,7 @@ class Loop:
             self._scheduler.modify_job("sweep", next_run_time=self._clock.time_of_day(at))
 
     def _move_jobs(self) -> None:
-        """Move all jobs after the system clock was set, so that their delays stay the same."""
+        """Move all jobs after the system clock has been set, so that their delays stay the same."""
         with self._delaying:
             for key, at in self._delayed.items():
                 with suppress(JobLookupError):  # it runs now

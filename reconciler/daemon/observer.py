@@ -38,7 +38,7 @@ class Observer:
         check_reach: Reach | None,
         holder: str = "",
     ) -> None:
-        """`holder` is that of our own claim, "" without one."""
+        """`holder` is the holder of our own claim, or "" if there is none."""
         self._azure = azure
         self._specs = specs
         self._store = store
@@ -112,7 +112,7 @@ class Observer:
     def _with_instances(
         self, model: Model, state: ScaleSetState, observed: Observed, priority: Priority
     ) -> Observed:
-        """List the instances, and read an outdated model again. Raises AzureFailure if that fails."""
+        """List the instances, and read an outdated model again. Raises AzureFailure if either read fails."""
         began = self._now()
         listed, now = self._azure.instances(state.desired.target, model, priority), self._now()
         if self._is_outdated(state, observed):
@@ -134,17 +134,17 @@ class Observer:
         return replace(observed, instances=instances, instances_read=ReadTime(began, now))
 
     def _is_outdated(self, state: ScaleSetState, observed: Observed) -> bool:
-        """Whether the model is too old to conclude anything from it.
+        """Whether the model is too old to draw any conclusion from.
 
-        That is so only after a throttled reconcile, which may have been hours ago. An old model is good
-        enough to ask for the list of instances. Once that has arrived, the model is read again: one read for
-        each list, and not one for each attempt.
+        A model is kept only after a throttled reconcile, which may have been hours ago. An old model is good
+        enough to ask for the list of instances. Once the list has arrived, the model is read again. This
+        takes one read for each list, not one for each attempt.
         """
         is_kept, read = state.seen.model_at is not None, observed.model_read
         return is_kept and read is not None and self._now() - read.ended > FRESH
 
     def _availability(self, state: ScaleSetState, model: Model, priority: Priority) -> Availability | None:
-        """The availability of the model's image if the model stays on it for now, or else None.
+        """The availability of the model's image, or None if the model may be about to change.
 
         A rollout looks up the availability of its own image.
         """
@@ -170,7 +170,7 @@ class Observer:
         return good is not None and self._specs.was_declared(state.desired, good, state.commit)
 
     def _operation(self, attempt: Attempt, target: Target) -> Operation:
-        """The status of the operation. If it stays unreadable for long, Azure is assumed not to know it."""
+        """The status of the operation. If it stays unreadable, Azure is assumed not to know the operation."""
         try:
             return self._azure.operation(attempt.operation, target)
         except AzureFailure as failure:
@@ -184,15 +184,15 @@ class Observer:
             raise
 
     def _known_model(self, state: ScaleSetState) -> tuple[Model, datetime] | None:
-        """A model that may be used instead of reading one, and when it was read.
+        """A known model that makes a read unnecessary, and when it was read.
 
-        A reconcile that the sweep started may use the list entry of that sweep, once: a later reconcile must
-        see changes to the model. After a requeue, the entry must be fresh.
+        A reconcile that a sweep started may use the list entry of that sweep, but only once: a later
+        reconcile must see changes to the model. After a requeue, the entry must be fresh.
 
-        A reconcile after a throttled one may use the model that the throttled one had read, or an entry that
-        was listed since, in order to ask for the list of instances. The scale sets of a large fleet wait
-        until Azure allows that list, and each would read its model again and again. Others may have changed
-        the model meanwhile, so nothing is concluded from an old one (see `_is_outdated`).
+        After a throttled reconcile, the next one may use the model that the throttled one read, or an entry
+        that was listed since, to ask for the list of instances. In a large fleet, scale sets wait until Azure
+        allows that list, and each would otherwise read its model again and again. Another writer may have
+        changed the model meanwhile, so no conclusion is drawn from an old model (see `_is_outdated`).
         """
         seen, outcome = state.seen, state.outcome
         is_requeued = outcome is not None and outcome.requeue_after is not None

@@ -2,10 +2,10 @@
 
 Nothing completes these rollouts. A scale set is an orphan if all of these are true:
 
-- It is not declared, not even for another shard, and it is ours. Its tag names this fleet. Otherwise, this
-  process has declared it before, and its tag names no fleet or the fleet of that declaration.
-- Its rollout has begun. The tag records its start, and the model is on the image of that rollout, or back on
-  the last good image after that image failed. If another writer has set the model since, the rollout belongs
+- It is not declared, not even for another shard, and it is ours. Either its tag names this fleet, or this
+  process has declared it before and its tag names no fleet or the fleet of that declaration.
+- Its rollout has begun. The tag records the start, and the model is on the image of that rollout, or back on
+  the last good image after a failure. If another writer has set the model since, the rollout belongs
   to that writer.
 - Its rollout has not ended: an instance that an upgrade would reach runs an image other than that of the
   model.
@@ -105,7 +105,10 @@ def candidates(undeclared: Iterable[Model], fleet: str, former: Mapping[str, str
 
 
 def orphan_names(found: Iterable[Model], taken: Iterable[str]) -> dict[str, str]:
-    """Names for these scale sets, by target, as `reconciler adopt` would choose them. No spec uses them."""
+    """Names for these scale sets, by target, as `reconciler adopt` would choose them.
+
+    No name is in `taken`.
+    """
     targets = {target_of(each): each.id for each in found}
     return {targets[target]: name for target, name in names(targets, frozenset(taken)).items()}
 

@@ -20,7 +20,7 @@ _READ_AGAIN = timedelta(minutes=5)  # somebody may upgrade instances by hand, wh
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """The last check of the instances of a scale set.
+    """The result of the last check of a scale set's instances.
 
     `orphan` is None if the rollout has ended, or if the instances could not be read. `ended` is the start of
     the rollout that has ended, or None.
@@ -54,8 +54,8 @@ class Orphans:
     ) -> tuple[Orphan, ...]:
         """The orphans at this moment, sorted by name.
 
-        `elsewhere` has the targets that the specs declare for other shards. A shard that takes one over
-        continues its rollout, so it is no orphan.
+        `elsewhere` has the targets that the specs declare for other shards. Such a scale set is no orphan,
+        because its new shard continues the rollout.
         """
         here = {each.target.key: each for each in declared}
         known = here.keys() | elsewhere

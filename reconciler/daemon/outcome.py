@@ -119,8 +119,8 @@ def requeue_delay(
 ) -> timedelta | None:
     """The delay before the next reconcile, or None if the next sweep decides.
 
-    While a scale set waits, upgraded instances are observed regularly. If none is upgraded yet, there is
-    nothing to watch.
+    While a scale set waits, upgraded instances are observed regularly. If none has been upgraded yet, there
+    is nothing to watch.
     """
     if decision.until is None and decision.reason.meaning.status is not Status.WAITING:
         return requeue_after if decision.soon else None
@@ -143,9 +143,9 @@ def outcome_of_failure(
 ) -> Outcome:
     """The outcome of a failed call. `step` describes the step that failed, or is "" if none did.
 
-    `decision` is what had been decided before the call, or None if the call was needed to decide. Its
-    evidence counts although its step failed. Otherwise other scale sets would begin an image whose rollback
-    Azure refuses.
+    `decision` is what was decided before the call, or None if the call was needed to decide. The evidence of
+    the decision counts even if its step failed. Otherwise, other scale sets would start a rollout of an image
+    whose rollback Azure refuses.
 
     The scale set is requeued, because the next sweep may fail too. Conflicts and writes that were not sent
     are retried after seconds, and refusals after minutes, each with exponential backoff.

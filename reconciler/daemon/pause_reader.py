@@ -37,15 +37,15 @@ class PauseReader:
         self._told: Pause | None = None
 
     def tell(self, pause: Pause | None) -> None:
-        """Pause the fleet until the tag shows this pause, or lift a pause that was ordered here.
+        """Pause the fleet until the tag shows this pause. None lifts the pause that was ordered here.
 
-        Only this process remembers it. This waits for no request, so that a person can pause a fleet even
-        while Azure does not respond.
+        Only this process remembers an ordered pause. The call waits for no request, so that a person can
+        pause a fleet even while Azure does not respond.
         """
         self._told = pause
 
     def lift(self, shown: Collection[Pause]) -> Pause | None:
-        """Lift the pause that was ordered here if it is one of these. Returns the pause that stays."""
+        """Lift the pause that was ordered here if it is one of `shown`. Returns the pause that stays."""
         told = self._told
         if told in shown and self._told is told:
             self._told = None
@@ -56,7 +56,7 @@ class PauseReader:
         return self._read(tag, timedelta())
 
     def read_before_write(self, tag: PauseTag | None) -> FleetPause:
-        """The pause of the fleet, read now unless one was ordered or the last read has just failed."""
+        """The pause of the fleet, read now unless a pause was ordered here or the last read just failed."""
         return FleetPause(told) if (told := self._told) else self._read(tag, _RETRY_DELAY)
 
     def _read(self, tag: PauseTag | None, retry_delay: timedelta) -> FleetPause:
@@ -77,7 +77,7 @@ class PauseReader:
         return self._asked_at < (asked - retry_delay if self._failure else asked)
 
     def _ask(self, tag: PauseTag) -> None:
-        """Begin to read the pause and wait for the result, unless an earlier attempt still hangs."""
+        """Begin to read the pause and wait for the result, unless an earlier attempt is still hanging."""
         self._asked_at = self._azure.now()
         if self._pending is None:
             self._pending = _Pending(self._azure, tag, self._asked_at)
@@ -128,7 +128,7 @@ class _Pending:
             self._answer.set_exception(error)
 
     def has_ended(self, patience: float) -> bool:
-        """Whether the attempt ends within `patience` seconds."""
+        """Wait for up to `patience` seconds. Returns whether the attempt has ended."""
         self._thread.join(patience)
         return not self._thread.is_alive()
 

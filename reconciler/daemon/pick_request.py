@@ -1,4 +1,4 @@
-"""What a person asks for: which instances are to be upgraded next."""
+"""A person's request to upgrade certain instances next."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,10 @@ UP_TO_DATE = "already up to date"
 
 @dataclass(frozen=True, slots=True)
 class PickRequest:
-    """What a person asks for: instances of the scale set `name` by id, or all at a place such as a domain.
+    """A request for instances of the scale set `name`, by id or by a place such as a domain.
 
-    With both, `ids` are asked for, and `place` says how they were chosen. `is_trial`: only say what would
-    happen.
+    If `ids` and `place` are both given, `ids` are requested, and `place` says how they were chosen. If
+    `is_trial` is true, the request only asks what would happen.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """Picks: which instances a person may pick, what becomes of each, and when a pick is over.
 
-A pick is in memory only. After a restart a person who still needs it runs the command again.
+A pick is kept only in memory. After a restart, a person who still needs it has to run the command again.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ _MOST_PLACES = 12  # in an error
 
 @dataclass(frozen=True, slots=True)
 class PickedInstance:
-    """One instance that was picked. `obstacle` says why no upgrade would reach it, "" if one would."""
+    """A picked instance. `obstacle` says why no upgrade would reach it, or is "" if one would."""
 
     seen: SeenInstance
     obstacle: str = ""
@@ -37,7 +37,7 @@ class PickedInstance:
 
 @dataclass(frozen=True, slots=True)
 class PickOffer:
-    """What comes of a request. `state` is as of now, with the pick if it was made."""
+    """The result of a request. `state` is the current state, including the pick if one was made."""
 
     request: PickRequest
     state: ScaleSetState
@@ -54,7 +54,7 @@ class PickRefused(Exception):
 
 
 def offer_of(state: ScaleSetState, request: PickRequest) -> PickOffer:
-    """What would come of the request. Raises PickRefused."""
+    """The instances that the request asks for, each with any obstacle. Raises PickRefused."""
     if barred := bar_note(state.desired.fleet, "upgrade"):
         raise PickRefused(barred)
     seen = state.seen.instances
@@ -91,7 +91,7 @@ def _at(place: str, seen: Sequence[SeenInstance]) -> list[SeenInstance]:
 
 
 def _obstacle(state: ScaleSetState, seen: SeenInstance) -> str:
-    """Why no upgrade reaches the instance, "" if one will."""
+    """Why no upgrade will reach the instance, or "" if one will."""
     if seen.is_attached:
         return "attached by hand"
     if seen.state is State.LEAVING:
@@ -118,10 +118,10 @@ def pick_in_force(state: ScaleSetState, at: datetime) -> Pick | None:
 
 
 def expiry(state: ScaleSetState, at: datetime) -> PickEnd | None:
-    """The end of the pick because it has become void or too old, or None.
+    """The end of the pick if it has become void or too old, otherwise None.
 
-    It ages only while the rollout stands still. A batch that is awaited and a soak do not count: a picked
-    domain may take several batches.
+    A pick ages only while the rollout stands still. Waiting for a batch or a soak does not count, because a
+    picked domain may take several batches.
     """
     known = state.pick
     if known is None or known.end:
@@ -136,7 +136,7 @@ def expiry(state: ScaleSetState, at: datetime) -> PickEnd | None:
 
 
 def completion_of_pick(state: ScaleSetState, outcome: Outcome) -> PickEnd | None:
-    """The end of the pick because this outcome left nothing of it to do, or None."""
+    """The end of the pick if this outcome leaves it nothing to do, otherwise None."""
     known = state.pick
     if known is None or known.end or outcome.is_error or outcome.reason is Reason.PARTIAL_READ:
         return None
@@ -151,12 +151,12 @@ def completion_of_pick(state: ScaleSetState, outcome: Outcome) -> PickEnd | None
 
 
 def _is_awaited(state: ScaleSetState, seen: SeenInstance) -> bool:
-    """Whether the rollout waits for it to become healthy on the image."""
+    """Whether the rollout is waiting for this upgraded instance to become healthy."""
     return _is_upgraded(state, seen) and seen.state not in {State.HEALTHY, State.DEALLOCATED}
 
 
 def describe_pick(known: PickState, timeout_at: datetime | None) -> str:
-    """A pick, and how it ended or when it will, in words."""
+    """A description of the pick that says how it ended, or when it will end."""
     who = describe_picked(known.pick)
     if known.end:
         return f"{who}; ended at {known.end.at:%H:%M:%S} UTC: {known.end.message}"

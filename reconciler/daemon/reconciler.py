@@ -192,7 +192,7 @@ class Reconciler:
         return self._in_order(due_keys)
 
     def _in_order(self, due_keys: Collection[str]) -> tuple[str, ...]:
-        """These keys: dependencies first, and in each level the quiet scale sets last."""
+        """The keys in order: dependencies first, and within each level the quiet scale sets last."""
         if not due_keys:
             return ()  # the levels need a pass over all specs
         states = self.store.states()
@@ -204,9 +204,10 @@ class Reconciler:
         return tuple(state.key for level in by_level for state in sorted(level, key=is_quiet))
 
     def _stale_since(self) -> datetime | None:
-        """When the source became unreadable, or None until that is longer ago than `source_max_age`.
+        """When the source became unreadable, if that is longer ago than `source_max_age`, otherwise None.
 
-        The first answer stays, because each scale set has it in its state, and clocks differ in microseconds.
+        The first answer is kept, because it is part of the state of every scale set, and would otherwise
+        differ by microseconds at each sweep.
         """
         unread_for, known = self._specs.unread_for, self.store.last_sweep
         if unread_for is None or unread_for <= self._settings.source_max_age:
@@ -214,9 +215,10 @@ class Reconciler:
         return (known.stale_since if known else None) or self._now() - unread_for
 
     def _source_read_at(self) -> datetime | None:
-        """When the source was last read, or None if this process never could read it.
+        """When the source was last read, or None if this process has never read it.
 
-        Until it is read again, the first answer stays, because the clock of Azure is corrected meanwhile.
+        While the source is unreadable, the first answer is kept, because Azure's clock is corrected
+        meanwhile.
         """
         age, known = self._specs.read_age, self.store.last_sweep
         is_unread = self._specs.unread_for is not None
@@ -243,7 +245,7 @@ class Reconciler:
         return self._reconcile_and_store(key, act=True, priority=Priority.ROLLOUT, is_picked_only=True)
 
     def tell_pause(self, pause: Pause | None) -> None:
-        """Pause the fleet at once, or lift that pause if `pause` is None.
+        """Pause the fleet immediately, or lift the pause that was ordered here if `pause` is None.
 
         The pause ends at the latest when this replica stops leading. The tag of the Fleet is read as before.
         """
@@ -251,11 +253,11 @@ class Reconciler:
         self._pause.tell(pause)
 
     def lift_pause(self, shown: Collection[Pause]) -> Pause | None:
-        """Lift the pause of `tell_pause` if it is one of these. Returns the pause that stays, or None."""
+        """Lift the pause of `tell_pause` if it is one of `shown`. Returns the pause that stays, or None."""
         return self._pause.lift(shown)
 
     def pick(self, request: PickRequest) -> PickOffer:
-        """Upgrade the picked instances next, by every rule of their rollout. Raises PickRefused.
+        """Make the rollout upgrade these instances next, under all of its rules. Raises PickRefused.
 
         Nothing is picked in a trial, or if no upgrade would reach any of the instances.
         """
@@ -273,7 +275,7 @@ class Reconciler:
         return replace(offer, state=after or state)
 
     def _end_pick(self, state: ScaleSetState, end: PickEnd | None) -> None:
-        """End the pick of this scale set, if it has come to this end."""
+        """End the pick of this scale set, unless `end` is None."""
         if state.pick is None or end is None:
             return
         self.store.apply(state.key, PickEnded(state.pick.pick, end))
@@ -287,9 +289,9 @@ class Reconciler:
     def once(self, *, act: bool) -> Store:
         """Sweep, and reconcile every scale set that is due. Returns the store.
 
-        Without `act`, it only decides. All observations have the priority of a rollout, because a person
-        waits for them. Azure allows about a hundred at once. The others wait for the request budget, if that
-        takes no longer than a minute.
+        If `act` is false, decide but take no step. All observations have the priority of a rollout, because a
+        person is waiting for them. Azure allows about a hundred at a time. The others wait for the request
+        budget, unless that takes longer than a minute.
         """
         due_now, idle = self.sweep(), timedelta()
         for level in levels(self._specs.scale_sets):
@@ -328,14 +330,14 @@ class Reconciler:
         return idle
 
     def _unblocked_keys(self) -> Iterator[str]:
-        """The keys of the scale sets whose closed gate has opened by now."""
+        """The keys of the scale sets whose gate has opened since they were last reconciled."""
         states, at = self.store.states(), self._now()
         return (state.key for state in states if self._is_unblocked(state, states, at))
 
     def _is_unblocked(self, state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> bool:
         """Whether the gate that the scale set waits for is no longer closed for the same reason.
 
-        If it still is, the message of the scale set gets the current evidence.
+        If the gate is still closed, the message of the scale set gets the current evidence.
         """
         gate = awaited_gate(state, states, at)
         if gate is None or state.outcome is None:
@@ -348,7 +350,7 @@ class Reconciler:
     def _reconcile_and_store(
         self, key: str, *, act: bool, priority: Priority, is_picked_only: bool = False
     ) -> Outcome | None:
-        """Reconcile one scale set, and store and log the outcome. `priority` applies if it is settled."""
+        """Reconcile one scale set, and store and log the outcome. `priority` is for a settled scale set."""
         term = self._leadership.term
         # Until the first sweep of a term, the store still holds what was known in an earlier one.
         state = self.store.apply(key, ReconcileBegan()) if term and term == self._term else None
@@ -374,7 +376,7 @@ class Reconciler:
         return ended.outcome
 
     def _forget_unless_leading(self, term: int) -> bool:
-        """Whether this replica still leads in this term. If not, the next sweep forgets everything known."""
+        """Whether this replica still leads in this term. If not, the next sweep discards all known state."""
         still_leads = term != 0 and self._leadership.term == term
         if not still_leads:
             self._term = None
@@ -383,7 +385,7 @@ class Reconciler:
     def _log_change(self, before: Outcome | None, now: Outcome | None, ids: RequestIds | None) -> None:
         """Log a new outcome, with the ids of its request.
 
-        Nothing is logged if all that has changed is that the observation was throttled, or until when.
+        Nothing is logged if the only change is that the observation was throttled, or for how long.
         """
         if now is None or (before and _says_the_same(before, now)):
             return
@@ -471,9 +473,9 @@ class Reconciler:
         return active_hold(state.desired, state.fleet_pause, state.seen.listed_or_read, self._now())
 
     def _decision_before_write(self, state: ScaleSetState, decision: Decision, term: int) -> Decision:
-        """The decision to act on: this one, or a pause of the fleet that was ordered since the sweep.
+        """The decision to act on: `decision`, or a hold if the fleet has been paused since the sweep.
 
-        Raises Conflict if this decision may be out of date, and NotLeading if another replica may have acted
+        Raises Conflict if `decision` may be out of date, and NotLeading if another replica may have acted
         since the observation.
         """
         desired, began = state.desired, self._now()
@@ -509,7 +511,7 @@ class Reconciler:
             return ForecastUpdate(None, state.published.measured)
 
     def _count_changes(self, listed: Listing) -> None:
-        """Count the changes that the specs in force make, for `spec.maxChange`."""
+        """Count the changes that the active specs make, for `spec.maxChange`."""
         states, at = self.store.states(), self._specs.in_force_since
         if at is None:
             return
@@ -527,7 +529,7 @@ class Reconciler:
         *,
         is_watched: bool,
     ) -> Listed | ListFailed:
-        """The listed model of this scale set. It is settled unless the scale set is due for a reconcile."""
+        """The result of the list for this scale set. It is settled unless a reconcile is due."""
         desired = state.desired
         failure, model = listed.failure(desired), self._permitted(state, listed.model(desired))
         if failure and not desired.suspend:
@@ -536,7 +538,7 @@ class Reconciler:
         return Listed(model, at, is_settled=not is_due)
 
     def _permitted(self, state: ScaleSetState, model: Model | None) -> Model | None:
-        """The listed model, without its retry if the Fleet bars that.
+        """The listed model, without its retry if the Fleet bars retries.
 
         An ignored retry is logged once for each change of the model.
         """
@@ -559,7 +561,7 @@ class Reconciler:
         )
 
     def _list_failure_outcome(self, state: ScaleSetState, failure: AzureFailure, at: datetime) -> Outcome:
-        """The outcome until the first reconcile. It continues the wait if an earlier list failed too."""
+        """The outcome until the first reconcile. If an earlier list failed too, its wait continues."""
         before = replace(state.progress, wait=state.outcome.wait if state.outcome else None)
         return outcome_of_failure(state.desired.name, state.commit, failure, before, self._settings, at=at)
 
@@ -589,14 +591,14 @@ def _model_image(observed: Observed) -> Image | None:
 
 
 def _decision_after(desired: ScaleSet, observed: Observed, tag_write: TagWrite) -> Decision:
-    """The decision once a write of the tags was refused."""
+    """The decision after Azure has refused to write the tags."""
     verdict = decide(desired, replace(observed, progress=replace(observed.progress, tag_write=tag_write)))
     assert isinstance(verdict, Decision), "a refused write needs no further fact"  # noqa: S101
     return verdict
 
 
 def _says_the_same(before: Outcome, now: Outcome) -> bool:
-    """Whether the line of `now` would tell nothing new."""
+    """Whether logging `now` would add nothing new."""
     if now.reason is Reason.THROTTLED:
         return (before.status, before.reason) == (now.status, now.reason)
     return replace(before, as_of=None).line == replace(now, as_of=None).line
@@ -614,7 +616,7 @@ def _is_in_progress(state: ScaleSetState) -> bool:
 
 
 def _is_half_way(state: ScaleSetState) -> bool:
-    """Whether a rollout that has begun waits for a gate."""
+    """Whether a rollout that has begun is waiting for a gate."""
     is_waiting = state.outcome is not None and state.outcome.status is Status.WAITING
     return bool(state.progress.has_slot and is_waiting)
 

@@ -47,9 +47,9 @@ def state(shown: ScaleSetState) -> Json:
     due. "modelImage" is the image of the model, or None if it has not been read. "since" is when the status
     and the reason began. "wait" is the wait for the current condition, or None if there is none. "instances"
     were counted at "instancesAt". "notes" are sentences about the scale set and its instances. "approval" is
-    the last approval, or None if there is none. "behind" is the newer commit that is not in force here
-    because it has errors, or None if there is none. Its "error" and "errors" are those that concern this
-    scale set. "pick" is the last pick of instances, or None if there is none.
+    the last approval, or None if there is none. "behind" is the newer commit that does not apply here because
+    it has errors, or None if there is none. Its "error" and "errors" are those that concern this scale set.
+    "pick" is the last pick of instances, or None if there is none.
     """
     outcome, model = shown.outcome, shown.seen.listed_or_read
     due = outcome.at + outcome.requeue_after if outcome and outcome.requeue_after is not None else None
@@ -88,9 +88,10 @@ def state(shown: ScaleSetState) -> Json:
 
 
 def pick_offer(offer: PickOffer) -> Json:
-    """What comes of a request to upgrade instances next. "obstacle" says why no upgrade would reach one.
+    """The result of a request to upgrade instances next.
 
-    "pick" is None if nothing was picked. "timeoutSeconds" is how long a pick lasts while nothing moves.
+    "obstacle" says why no upgrade would reach an instance, or is None. "pick" is None if nothing was picked.
+    "timeoutSeconds" is how long a pick lasts while the rollout makes no progress.
     """
     desired = offer.state.desired
     return {
@@ -113,7 +114,7 @@ def pick_offer(offer: PickOffer) -> Json:
 
 
 def _pick(shown: ScaleSetState) -> Json | None:
-    """The last pick, None if there was none since the start. "end" is None while it is in force."""
+    """The last pick, or None before the first. "end" is None until the pick is over."""
     known = shown.pick
     if known is None:
         return None
@@ -192,8 +193,9 @@ def _fleet_pause(pause: FleetPause) -> Json | None:
 def disruption(state: ScaleSetState) -> Json | None:
     """Whether an instance may be taken out of service now, or None if the instances were not counted.
 
-    "allowed" is the number that may be, according to maxUnavailable and maxUnhealthy. "imageProven" is
-    whether an instance of the scale set has proven the image of the model, or None if that image is unknown.
+    "allowed" is the number of instances for which maxUnavailable and maxUnhealthy permit this. "imageProven"
+    is whether an instance of the scale set has proven the image of the model, or None if that image is
+    unknown.
     """
     counts, model, rollout = state.seen.counts, state.seen.listed_or_read, state.desired.rollout
     if counts is None:
@@ -260,7 +262,7 @@ def _approval(persisted: PersistedState) -> Json | None:
 
 
 def _record(record: RolloutRecord) -> Json:
-    """One rollout. "result" is None while it is in progress. "from" and "began" are None if unknown."""
+    """One rollout. "result" is None until the rollout ends. "from" and "began" are None if unknown."""
     return {
         "from": _text(record.before),
         "image": str(record.image),

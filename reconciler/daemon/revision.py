@@ -16,8 +16,8 @@ _WITHOUT_EFFECT = frozenset({"place", "image_lines", "labels", "name"})
 class Revision:
     """A commit, and a digest of a spec. `commit` is "" for a plain directory.
 
-    The digest covers the spec with its defaults and the documents that it refers to. It is always the same
-    for the same content and the same version of the program.
+    The digest covers the spec with its defaults and the documents that it refers to. The same content and the
+    same program version always give the same digest.
     """
 
     commit: str

@@ -1,4 +1,4 @@
-"""A number of values, of which a sentence names only the first few."""
+"""A count of values, with the first few to be named in a sentence."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -10,14 +10,14 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Some(Generic[V]):
-    """The number of values, and the first few of them, for a sentence that names those."""
+    """The number of values, and the first few, to be named in a sentence."""
 
     size: int = 0
     first: tuple[V, ...] = ()
 
     @classmethod
     def one_if(cls, is_one: object, value: V) -> "Some[V]":
-        """This value if the condition is true, otherwise no value."""
+        """`value` if the condition is true, otherwise no value."""
         return cls(1, (value,)) if is_one else cls()
 
     def __add__(self, other: "Some[V]") -> "Some[V]":

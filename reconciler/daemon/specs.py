@@ -1,10 +1,10 @@
-"""The specs in force.
+"""The active specs.
 
 A commit without errors is applied as a whole. From a commit with errors, only the scale sets without errors
 are applied. The others keep their last good declarations (`in_force`). The commit is reported (`errors`,
 `refused`), so that its author finds it in the log and the status. Until there has been a commit without
-errors, nothing is in force. An unreachable remote is reported and changes nothing. Freezes and suspensions in
-a document with errors apply until a valid document lifts them.
+errors, no spec is active. An unreachable remote is reported and changes nothing. Freezes and suspensions in a
+document with errors apply until a valid document lifts them.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,12 +61,13 @@ def _nothing_before(_is_valid: Callable[[tuple[File, ...]], bool]) -> None:
 class Reading:
     """The spec files that the source has now. `commit` is "" for a plain directory.
 
-    `authors` returns the authors of lines of a commit, or () if the source does not know them. `past` returns
-    earlier versions of the spec files, newest first: the files before each change that added a text to some
-    paths or removed it. It returns None if they cannot be read. `mark_valid` makes the source remember the
-    commit as the last valid one. `before` finds the newest earlier commit whose files are valid. It raises
-    SourceUnreachable if it could not check all earlier commits. `since` returns the commits after another
-    one, oldest first. `author` is the name of the author of the commit, or "" if there is none.
+    `authors` returns the authors of given lines in a commit, or () if the source does not know them. `past`
+    returns earlier versions of the spec files, newest first: the files before each change that added a text
+    to given paths, or removed it from them. It returns None if the history cannot be read. `mark_valid` makes
+    the source remember the commit as the last valid one. `before` finds the newest earlier commit whose files
+    are valid. It raises SourceUnreachable if it could not check all earlier commits. `since` returns the
+    commits after an earlier commit, oldest first. `author` is the name of the author of the commit, or "" if
+    there is none.
     """
 
     commit: str
@@ -103,8 +104,8 @@ class Source(Protocol):
     def fetch_beside(self, read_again: Callable[[], None], around: Around = nullcontext) -> None:
         """Let a slow fetch continue in the background.
 
-        Once its result is available, the fetch calls `read_again`, which must return at once and cause a new
-        `read`. Each fetch runs in the context that `around` returns, in the thread of the fetch.
+        Once its result is available, the fetch calls `read_again`, which must return immediately and cause a
+        new `read`. Each fetch runs in its own thread, in the context that `around` returns.
         """
         ...
 
@@ -138,7 +139,7 @@ class Directory(Immediate):
 
 
 class Specs:
-    """The specs in force, refreshed at every sweep."""
+    """The active specs, refreshed at every sweep."""
 
     def __init__(
         self,
@@ -152,9 +153,10 @@ class Specs:
     ) -> None:
         """`remote` is the address of the server that has the specs, or "" if there is none.
 
-        `now` reads our own clock. The default clock cannot be set: a change of the system time makes no
+        `now` reads our own clock. The default clock cannot be set, so a change of the system time makes no
         source stale.
-        `shard` limits what is in force to that part of the fleet. None means the whole fleet.
+
+        `shard` limits the active specs to that part of the fleet. None means the whole fleet.
         """
         self.shard = shard
         self._source = source
@@ -187,7 +189,7 @@ class Specs:
         self.in_force_since: datetime | None = None  # None until specs without errors were read
 
     def __str__(self) -> str:
-        """The commit or directory in force, for a log line."""
+        """The active commit or directory, for a log line."""
         return f"commit {self.commit[:10]} ({self.subject})" if self.commit else self.subject
 
     @property
@@ -197,13 +199,13 @@ class Specs:
 
     @property
     def read_age(self) -> timedelta | None:
-        """How long ago the source was last read, with errors or without. None if this process never has."""
+        """How long ago this process last read the source, with or without errors, or None if it never has."""
         return None if self._read_at is None else self._now() - self._read_at
 
     def refresh(self) -> None:
-        """Read the source again. If that fails, keep the specs in force.
+        """Read the source again. If that fails, keep the active specs.
 
-        After a start, the specs that were in force before are applied first. If they are unknown and the
+        After a start, the specs that were active before are applied first. If they are unknown and the
         current commit has errors, the newest valid commit is applied first.
         """
         if self.in_force_since is None and (kept := self._source.last()):
@@ -246,14 +248,14 @@ class Specs:
     def unread_for(self) -> timedelta | None:
         """How long the source has been unreadable, or None if the last read succeeded.
 
-        If this process has never read the source, the time of its first attempt counts.
+        If this process has never read the source, the time counts from its first attempt.
         """
         return None if self._unread_since is None else self._now() - self._unread_since
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
         """The authors of the lines that declare the image at this commit, or () if unknown.
 
-        If they could not be determined, the next attempt is a minute later at the earliest.
+        If the authors cannot be determined, the next attempt is at least a minute later.
         """
         key, known = (commit, desired.image_lines), self._authors  # a sweep may replace it meanwhile
         if key in known:
@@ -269,7 +271,7 @@ class Specs:
     def was_declared(self, desired: ScaleSet, image: Image, commit: str) -> bool:
         """Whether an earlier commit declared the image for this scale set without errors.
 
-        False if the history cannot be read. The next attempt is then a minute later at the earliest.
+        False if the history cannot be read. The next attempt is then at least a minute later.
         """
         key, known = (desired.target.key, image), self._declared_before
         if key in known:

@@ -29,7 +29,7 @@ from reconciler.spec.scale_set import ScaleSet
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The commit that changes the image of a scale set, and when it came into force.
+    """The commit that changes the image of a scale set, and when it became active.
 
     `is_held` means that the commit changes more scale sets than `spec.maxChange` of the Fleet allows.
     """
@@ -41,7 +41,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An image that failed in the scale set of this name."""
+    """An image that failed in the scale set called `name`."""
 
     name: str
     image: Fingerprint
@@ -51,9 +51,9 @@ class Failure:
 class LastSeen:
     """The last observation of a scale set.
 
-    `model` is the model that the last reconcile read. `model_at` is when that was, or None once a reconcile
-    has ended otherwise than throttled: what it decided or wrote may have changed the model. `counts`,
-    `instances`, `notes`, and `sightings` by instance id, are from the last list of instances, at
+    `model` is the model that the last reconcile read. `model_at` is when it was read, or None once a
+    reconcile has ended without being throttled, because that reconcile may have changed the model. `counts`,
+    `instances`, `notes`, and `sightings` by instance id, are from the last list of instances, read at
     `instances_at`. `listed` is the list entry of the last sweep. `listed_at` is None once a reconcile has
     used that entry. `exact` is the version of the declared image for which the gates were last evaluated.
     """
@@ -71,22 +71,22 @@ class LastSeen:
 
     @property
     def listed_or_read(self) -> Model | None:
-        """The model that the last sweep listed, even if a reconcile has read it since.
+        """The model that the last sweep listed, even if a reconcile has read the model since.
 
-        If no sweep has listed it yet, this is the model that a reconcile read.
+        If no sweep has listed the scale set yet, this is the model that a reconcile read.
         """
         return self.listed or self.model
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What is published about a scale set. `due` depends on it too.
+    """What is published about a scale set. The function `due` depends on it too.
 
     `outcome` is that of the last reconcile. `decided` is the spec that the last reconcile was about, or None
-    before the first. `concluded` is what the last decision, or the last refusal by Azure, was about. `since`
-    is when this process first saw the current status and reason. `known_at` is when the status was last
-    known, because a reconcile reached a decision or a sweep found that no reconcile was due. `forecast` is as
-    of the last step or wait. `measured` has the durations of the last batches.
+    before the first reconcile. `concluded` is what the last decision, or the last refusal by Azure, was
+    about. `since` is when this process first saw the current status and reason. `known_at` is when the status
+    was last known, because a reconcile reached a decision or a sweep found that no reconcile was due.
+    `forecast` is as of the last step or wait. `measured` has the durations of the last batches.
     """
 
     outcome: Outcome | None = None
@@ -102,7 +102,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class PickEnd:
-    """When a pick ended, and why. `is_served`: every picked instance runs the image."""
+    """When a pick ended, and why. `is_served` means that every picked instance runs the image."""
 
     at: datetime
     message: str
@@ -111,9 +111,9 @@ class PickEnd:
 
 @dataclass(frozen=True, slots=True)
 class PickState:
-    """The last pick of a person, for the declared image `image`. It is over once it has an `end`.
+    """The last pick that a person made, for the declared image `image`. It is over once `end` is set.
 
-    `moved_at` is when it was made, or when the rollout last was in progress after that.
+    `moved_at` is when the pick was made, or when the rollout was last in progress since then.
     """
 
     pick: Pick
@@ -150,12 +150,12 @@ class ScaleSetState:
 
     @property
     def key(self) -> str:
-        """The key of the target, because a renamed spec is still about the same scale set."""
+        """The key of the target, which stays the same if the spec is renamed."""
         return self.desired.target.key
 
     @property
     def exact(self) -> Image:
-        """The exact version of the declared image, or the declared image itself if it is not resolved."""
+        """The exact version of the declared image, or the declared image itself if no version is resolved."""
         return self.seen.exact or self.desired.image
 
     @property
@@ -190,7 +190,7 @@ class ScaleSetState:
     def observed_revision(self) -> Revision | None:
         """The revision that the last decision was about, or None before the first.
 
-        A commit that changes nothing for this scale set counts as observed as soon as it is in force.
+        A commit that changes nothing for this scale set counts as observed as soon as it is active.
         """
         declared, concluded = self.revision, self.published.concluded
         return declared if concluded and concluded.spec == declared.spec else concluded

@@ -52,26 +52,24 @@ class ScaleSetStates(Sequence[ScaleSetState]):
         return tuple(self)[index]
 
     def get(self, key: str) -> ScaleSetState | None:
-        """The state of the scale set with this key, or None if there is none."""
         index = self._index_of.get(key)
         return None if index is None or self._block is None else self._block.value(index)
 
     def by_name(self, name: str) -> ScaleSetState | None:
-        """The state of the scale set with this name, or None if there is none."""
         index = bisect_left(self._names, name)
         is_known = index < len(self._names) and self._names[index] == name
         return self._block.value(index) if is_known and self._block else None
 
     def with_state(self, state: ScaleSetState) -> "ScaleSetStates":
-        """The states, with this state in place of the one with the same key and name."""
+        """The states, with `state` in place of the one with the same key and name."""
         assert self._block, "it replaces a state"  # noqa: S101
         block = self._block.with_value(self._index_of[state.key], state)
         return ScaleSetStates(block, self._names, self._index_of)
 
     def with_states(self, states: Mapping[str, ScaleSetState]) -> "ScaleSetStates":
-        """The states, with these in place of those with the same keys and names.
+        """The states, with `states` in place of those with the same keys and names.
 
-        Use this to replace many at once: it makes the blocks anew, in one pass.
+        Use this to replace many states together: it rebuilds the blocks in one pass.
         """
         if not states:
             return self
@@ -86,7 +84,7 @@ class ScaleSetStates(Sequence[ScaleSetState]):
     def total_of_others(
         self, key: str, zero: T, measure: Callable[..., T], *args: Hashable, at: datetime | None = None
     ) -> T:
-        """The total over all states except that of the scale set with this key."""
+        """The total over the states of all scale sets except the one with this key."""
         index = self._index_of.get(key)
         if index is None or self._block is None:
             return self.total(zero, measure, *args, at=at)

@@ -28,14 +28,14 @@ from reconciler.spec.shard import Shard
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """The last sweep: when it began, the specs in force, and the errors that concern no single scale set.
+    """The last sweep: when it began, the active specs, and the errors that concern no single scale set.
 
     `spec_errors` has the errors in the specs, and why their source is unreachable. `lists` has the requested
     lists, by resource group or by subscription, each with its failure, or None if it succeeded. `is_partial`
-    means that the commit has errors, and is in force except for them. `source_read_at` is when the source was
-    last read, with or without errors, or None if this process never could read it. `shard` is the part of the
-    fleet that is declared here, or None if that is the whole fleet. `total` is the number of scale sets in
-    all shards.
+    means that the commit has errors, and only the rest of it is active. `source_read_at` is when the source
+    was last read, with or without errors, or None if this process has never read it. `shard` is the part of
+    the fleet that is declared here, or None if that is the whole fleet. `total` is the number of scale sets
+    in all shards.
     """
 
     at: datetime
@@ -63,7 +63,6 @@ class Sweep:
 
     @property
     def throttled_lists(self) -> frozenset[str]:
-        """The lists that were throttled."""
         return frozenset(
             scope for scope, failure in self.lists.items() if isinstance(failure, TooManyRequests)
         )
@@ -78,7 +77,7 @@ _KEPT_COMMITS = 200
 
 @dataclass(frozen=True, slots=True)
 class CommitNote:
-    """A commit that was in force. `at` is when a sweep first found it in force."""
+    """A commit that was active. `at` is when a sweep first found it active."""
 
     commit: str
     subject: str
@@ -90,8 +89,9 @@ class CommitNote:
 class Store:
     """Every state, the last sweep, the number of requests to Azure, and who leads.
 
-    `version` grows with every change. `commits` has the commits that were last in force, by id. `swept_at` is
-    when the last sweep ended by `now`, a clock that never jumps. That of Azure does at the first response.
+    `version` grows with every change. `commits` has the most recently active commits, by id. `swept_at` is
+    when the last sweep ended, according to `now`. This clock never jumps, unlike Azure's, which jumps at the
+    first response.
     """
 
     last_sweep: Sweep | None = None
@@ -105,7 +105,7 @@ class Store:
     _lock: Lock = field(default_factory=Lock)
 
     def end_sweep(self, sweep: Sweep) -> None:
-        """Record a sweep whose specs have already been declared."""
+        """Record a sweep whose specs have already been passed to `declare`."""
         known = self.commits.get(sweep.commit)
         note = known or CommitNote(sweep.commit, sweep.subject, sweep.author, sweep.at)
         kept = list(self.commits.values())[-_KEPT_COMMITS:]
@@ -137,9 +137,8 @@ class Store:
     ) -> tuple[str, ...]:
         """Apply the specs declared at `at`. Returns the names of the scale sets whose specs were removed.
 
-        `stale_since` is when the source became unreadable, or None unless it has been unreadable for too
-        long. `fleet_pause` is the pause as of `at`. `afresh` forgets everything else known about each scale
-        set, as a restart does.
+        If the source has been unreadable for too long, `stale_since` is when that began. `fleet_pause` is the
+        pause as of `at`. `afresh` forgets everything else known about each scale set, as a restart does.
         """
         wanted = {each.key: each for each in in_force}
         with self._lock:
@@ -182,7 +181,7 @@ class Store:
             return after
 
     def apply_each(self, events: Mapping[str, Event]) -> None:
-        """Advance many states in one transaction, each by the event of its key.
+        """Advance many states in one transaction, each by the event for its key.
 
         Keys that are no longer declared are ignored.
         """

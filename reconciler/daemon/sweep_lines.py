@@ -1,6 +1,6 @@
 """The log lines of a sweep that concern no single scale set.
 
-Each is logged once when something begins, and once when it ends.
+Each condition is logged once when it begins, and once when it ends.
 """
 
 import logging
@@ -17,14 +17,14 @@ from reconciler.spec.wording import count
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the log, with its level as `logging` numbers it."""
+    """One line of the log. `level` is a level of `logging`."""
 
     level: int
     text: str
 
 
 def commit_lines(specs: DeclaredSpecs, before: Sweep | None) -> Iterator[Line]:
-    """Which specs are in force, if others were before. This answers "did it see my merge?"."""
+    """A line with the active specs if they have changed, so that an author sees the merge arrive."""
     if specs.in_force_since is None:
         return
     if before and (before.commit, before.subject) == (specs.commit, specs.subject):
@@ -66,7 +66,7 @@ def _error_lines(now: Sweep, before: Sweep | None, specs: DeclaredSpecs) -> Iter
 
 
 def _stays_in_force(before: Sweep | None, specs: DeclaredSpecs) -> str:
-    """What remains in force although the specs have errors, or cannot be read."""
+    """A sentence that says which specs stay active if the newest ones have errors or cannot be read."""
     refused = specs.refused
     if refused is None or (before and before.refused == refused):
         return f"{specs} remains in force"
@@ -81,7 +81,7 @@ def _stays_in_force(before: Sweep | None, specs: DeclaredSpecs) -> str:
 
 
 def _stale_lines(now: Sweep, before: Sweep | None) -> Iterator[Line]:
-    """That no rollout begins until the specs can be read again."""
+    """The line that says that no rollout begins until the specs can be read again."""
     if now.stale_since and not (before and before.stale_since):
         yield Line(
             logging.ERROR,

@@ -1,4 +1,4 @@
-"""The last change of a model as data if it is unknown. Loads no Azure SDK, for clients of a daemon."""
+"""An unknown last change of a model, as data, for clients that do not load the Azure SDK."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ FIELDS = ("by", "at", "operation", "status", "correlationId", "isOwn")
 
 
 def unknown_change(message: str) -> dict[str, Any]:
-    """A change that only a message describes.
+    """An unknown change, described only by a message.
 
     >>> unknown_change("unknown: no daemon responds")["message"]
     'unknown: no daemon responds'

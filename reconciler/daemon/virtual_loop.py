@@ -61,7 +61,7 @@ class VirtualLoop:
         return None
 
     def skip_sweeps(self, until: datetime) -> None:
-        """Skip the sweeps before this time. Later sweeps keep their times."""
+        """Skip the sweeps before `until`. Later sweeps keep their times."""
         if until > self._sweep_at:
             self._sweep_at += -(-(until - self._sweep_at) // self._sweep) * self._sweep
 

@@ -1,14 +1,13 @@
-"""The cap on concurrent rollouts: which scale sets hold a slot, which wait for one, and in which order.
+"""The cap on concurrent rollouts: which scale sets hold a slot, which wait for one, and in what order.
 
 A scale set holds a slot from the moment when the gates let it begin until its rollout ends. A failed rollout
 keeps its slot, so that a bad image does not spread through the fleet, one scale set after another. After a
 rollback to the last good image, the scale set keeps the slot until another image is declared. A suspended
-scale set holds no slot. Neither does a scale set that waits for another one, because the other one may need
-the slot.
+scale set holds no slot. Neither does a scale set that waits for another scale set, which may need the slot.
 
-After a start, a scale set that is partly on its image, or that waits for instances, counts as rolling out.
-This includes a completed scale set with an unhealthy instance, until the instance recovers. One slot is
-reserved for each scale set that has not been observed yet. Free slots are given out in the order of names.
+After the daemon starts, a scale set that is partly on its image, or that waits for instances, counts as
+rolling out. This includes a completed scale set with an unhealthy instance, until the instance recovers. One
+slot is reserved for each scale set that has not been observed yet. Free slots are given out in order of name.
 """
 
 from collections.abc import Sequence

@@ -4,8 +4,9 @@ Each of them must be Ready with its current spec. Instances that the rollout lea
 does a scale set that was Ready before its last observation failed. At least one instance in a lower wave must
 have proven the image.
 
-A declaration that is newer than the last commit without errors also waits for the scale sets that are behind
-its commit. In a wave, it waits only for those for which that commit may declare the same image.
+A new declaration from a commit with errors also waits for the scale sets that the errors keep on an earlier
+commit. Because of its wave, it waits for such a scale set only if the scale set declares the same image, or
+may do so in the newer commit.
 """
 
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ from reconciler.spec.image import (
 def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
     """The `dependsOn` gate, or () if the spec names no dependencies.
 
-    `exact` has the same meaning as in `waves`. It applies to dependencies that declare the same image.
+    `exact` has the same meaning as in `waves`. It matters only for dependencies that declare the same image.
     """
     names = state.desired.depends_on
     if not names:
@@ -147,7 +148,7 @@ def _lower(some: int, total: int) -> str:
 
 
 def _may_be_to_run(state: ScaleSetState, image: Image) -> bool:
-    """Whether the commit with errors that the scale set is behind may declare this image for it."""
+    """Whether the scale set is behind a commit with errors that may declare this image for it."""
     behind = state.behind
     if behind is None:
         return False
@@ -157,7 +158,8 @@ def _may_be_to_run(state: ScaleSetState, image: Image) -> bool:
 def _lateness(state: ScaleSetState, is_newer: bool) -> str:
     """Why a newer declaration must wait for this scale set to catch up, or "" if it need not.
 
-    `is_newer` says whether the waiting declaration is from that newer commit. Other declarations do not wait.
+    `is_newer` says whether the waiting declaration comes from the newer commit. Other declarations do not
+    wait.
     """
     if not is_newer or state.behind is None:
         return ""
@@ -208,7 +210,7 @@ def _runs_it(state: ScaleSetState) -> bool:
 
 
 def _lag(state: ScaleSetState, exact: Image) -> str:
-    """How far the scale set is behind the version that latest now resolves to, as a clause, or ""."""
+    """How far the scale set is behind the version that `latest` now resolves to, as a clause, or ""."""
     if not follows_latest(state.desired.image):
         return ""
     current = state.seen.model.image if state.seen.model else None

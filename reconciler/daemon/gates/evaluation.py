@@ -2,8 +2,8 @@
 
 Their order is max change, dependencies, waves, breaker, checks, source, pilot, concurrency. Evaluation stops
 at the first closed gate. A check costs a request, so it runs only if all gates before it are open.
-Concurrency comes last, because an open gate acquires a slot. For scale sets that wait, every sweep
-reevaluates the gates that cost no request.
+Concurrency comes last, because this gate acquires a slot if it is open. Every sweep reevaluates the gates of
+waiting scale sets, except for the checks.
 """
 
 from collections.abc import Iterator, Sequence
@@ -88,7 +88,7 @@ def awaited_gate(state: ScaleSetState, states: Sequence[ScaleSetState], at: date
 
 
 def is_new_evidence(outcome: Outcome, gate: Gate) -> bool:
-    """Whether the gate that this outcome waits for is still closed, but with other evidence."""
+    """Whether the gate that this outcome waits for is still closed, but with different evidence."""
     closed = _closed_gate(outcome)
     return closed is not None and closed.closed is gate.closed and closed != gate
 
@@ -96,7 +96,7 @@ def is_new_evidence(outcome: Outcome, gate: Gate) -> bool:
 def _all(
     state: ScaleSetState, store: Store, checks: Checks, at: datetime, *, has_begun: bool
 ) -> Iterator[Gate]:
-    """Yield each gate. A gate is evaluated only when the caller asks for it."""
+    """Yield the gates in order. Each gate is evaluated only when the caller asks for it."""
     yield from _cheap(state, store.states(), at)
     yield from map(checks.gate, state.desired.rollout.checks)
     if not has_begun:
@@ -106,7 +106,7 @@ def _all(
 
 
 def _begin(state: ScaleSetState, states: Sequence[ScaleSetState], at: datetime) -> Gate:
-    """The source gate or the pilot, if it is closed, or else the concurrency gate."""
+    """The source gate or the pilot gate, whichever is closed, or else the concurrency gate."""
     for stale in source(state):
         if stale.closed:
             return stale

@@ -1,20 +1,20 @@
 """Pilot and breaker: a new image enters each wave through one scale set first, and a bad image stops there.
 
 **Breaker.** If an image has failed in more scale sets than `spec.maxFailedRollouts` of the Fleet allows, no
-scale set begins it, and no serving instance is upgraded to it. The breaker holds until the image has proven
-itself in each of those scale sets, or until `reconciler retry --image` retries it. After a retry, only a new
-failure counts. Declaring another image in those scale sets, removing their specs or scaling them to zero does
-not reset the breaker.
+scale set starts a rollout of it, and no serving instance is upgraded to it. The breaker holds until the image
+has proven itself in each of those scale sets, or until `reconciler retry --image` retries it. After a retry,
+only a new failure counts. Declaring another image in those scale sets, removing their specs or scaling them
+to zero does not reset the breaker.
 
     30 scale sets declare it, 1% of 30 is 0: one failure keeps it from the other 29
     400 scale sets declare it, 1% of 400 is 4: the fifth failure keeps it from the others
 
-**Pilot.** In each wave, the number of scale sets that may begin together is the number that have brought
-their first batch through its soak, and at least one: 1, 1, 2, 4, 8. A scale set that cannot continue blocks
-no other. It may be suspended, frozen or refused, have no instance to upgrade, or have passed its progress
-deadline without a result. Scale sets begin in the order of names. Those that prove little, because they have
-no instances or unhealthy ones, begin last. An urgent image has one pilot for all waves. An image needs no
-pilot if it is the last good image of any scale set in the wave.
+**Pilot.** In each wave, as many scale sets may begin together as have completed the soak of their first
+batch, and at least one: 1, 1, 2, 4, 8. A scale set that cannot continue blocks no others: it is suspended,
+frozen or refused, has no instance to upgrade, or has passed its progress deadline without a result. Scale
+sets begin in order of name. Those that prove little, because they have no instances or unhealthy ones, begin
+last. An urgent image has one pilot for all waves. An image needs no pilot if it is the last good image of any
+scale set in the wave.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ from reconciler.spec.wording import count
 def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image) -> tuple[Gate, ...]:
     """The breaker, or () if the image has failed in no other scale set.
 
-    `exact` is the image to begin or continue.
+    `exact` is the image of the rollout that would begin or continue.
     """
     image, together = Fingerprint.of(exact), ScaleSetStates.of(states)
     failed = _failed_in(state, together, image)
@@ -83,8 +83,8 @@ def pilot(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, a
 class _WaveProgress:
     """The progress of the scale sets in a wave that declare one image.
 
-    `proven` is the number that have proven the image. `trying` are those that run their first batch. `until`
-    is when time alone changes this progress, or None if never.
+    `proven` is the number that have proven the image. `trying` has those that are running their first batch.
+    `until` is when time alone changes this progress, or None if never.
     """
 
     proven: int = 0
@@ -111,7 +111,7 @@ def _wave_progress(state: ScaleSetState, image: Fingerprint, wave: int | None, a
 
 
 def _changes_at(state: ScaleSetState, at: datetime) -> datetime | None:
-    """When time alone may next change whether the first batch soaks or is stuck, or None if never."""
+    """When time alone may next change whether the first batch is soaking or stuck, or None if never."""
     attempt, urgent = state.progress.attempt, state.desired.fleet.urgent
     if attempt is None:
         return None
@@ -162,12 +162,12 @@ def _ahead(
 
 
 def _is_member(state: ScaleSetState, image: Fingerprint, wave: int | None) -> bool:
-    """Whether the scale set declares the image and is in this wave, or in any if `wave` is None."""
+    """Whether the scale set declares the image and is in this wave, or in any wave if `wave` is None."""
     return (wave is None or state.desired.wave == wave) and bool(_declares(state, image))
 
 
 def _is_good(state: ScaleSetState, image: Fingerprint, wave: int | None) -> bool:
-    """Whether the image is the last good one of a scale set in this wave, or in any if `wave` is None."""
+    """Whether the image is the last good one of a scale set in this wave, or any wave if `wave` is None."""
     model = state.seen.listed_or_read
     if model is None or (wave is not None and state.desired.wave != wave):
         return False
@@ -194,7 +194,7 @@ class _Failures:
 
 
 def _failures(state: ScaleSetState, image: Fingerprint) -> _Failures:
-    """The contribution of one scale set: its own failure of the image, and failures in removed scale sets."""
+    """The contribution of one scale set: its own failure of the image, and those of removed scale sets."""
     return _Failures(
         {state.key: state.desired.name} if has_failed(state, image) else {},
         frozenset(each.name for each in state.removed if each.image.digest == image.digest),
@@ -255,7 +255,7 @@ def _with_limits(state: ScaleSetState, at: datetime) -> ScaleSet:
 def _is_trying(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
     """Whether the scale set runs its first batch on the image and has no result yet.
 
-    After a start, a scale set whose model is on the image counts too.
+    Right after the daemon starts, a scale set whose model is on the image counts too.
     """
     model, has_slot = state.seen.listed_or_read, state.progress.has_slot
     is_on_it = model is not None and model.image is not None and image.is_of(model.image)
@@ -269,7 +269,7 @@ def _is_trying(state: ScaleSetState, image: Fingerprint, at: datetime) -> bool:
 
 
 def _is_stuck(state: ScaleSetState, reason: Reason, at: datetime) -> bool:
-    """Whether the last step has passed the progress deadline without a result, outside a pause.
+    """Whether the last step has passed the progress deadline without a result. False during a pause.
 
     While the scale set waits for instances, its own decision reports a wait that has lasted too long.
     """
@@ -293,7 +293,7 @@ def _rank(state: ScaleSetState) -> tuple[bool, int]:
 
 
 def _may_begin(state: ScaleSetState) -> bool:
-    """Whether the scale set waits only for the pilot or a slot, as far as is known."""
+    """Whether the scale set is waiting only for the pilot or a slot, as far as is known."""
     outcome = state.outcome
     if outcome is None:
         return not state.desired.suspend

@@ -1,9 +1,9 @@
-"""The cap on change: how many scale sets one commit may change. A commit that exceeds it changes none.
+"""The cap on change: how many scale sets one commit may change. A commit that exceeds the cap changes none.
 
 Changes are counted once, when a sweep applies a commit. A scale set counts if its declared image differs from
 the previous one and its model is not on the declared image. A revert to the last good image does not count.
 When this process sees a scale set for the first time, there is no previous image, so only the model decides.
-A spec that follows latest does not count then. As a result, a process that starts while a commit is held
+A spec that follows `latest` does not count then. As a result, a process that starts while a commit is held
 reaches the same count, and a process that starts during a rollout counts what remains of it. A commit that
 has passed is not held later, even if the cap is lowered.
 
@@ -34,7 +34,7 @@ _Commit = tuple[str, datetime]
 def count_changes(
     states: Sequence[ScaleSetState], listed: Mapping[str, Model], unlisted: frozenset[str], at: datetime
 ) -> tuple[ScaleSetState, ...]:
-    """The states, each with the change that the specs in force since `at` make to it.
+    """The states, each with the change that the specs active since `at` make to its scale set.
 
     `listed` has the models by key. `unlisted` has the keys that could not be listed.
     """
@@ -49,7 +49,7 @@ def count_changes(
 def is_change_counted(state: ScaleSetState) -> bool:
     """Whether the change to the declared image has been counted.
 
-    It has not yet been counted while a sweep is applying the commit.
+    False while a sweep is still applying the commit.
     """
     return state.counted_image is not None and same(state.counted_image, state.desired.image)
 
@@ -73,14 +73,14 @@ def max_change(state: ScaleSetState, states: Sequence[ScaleSetState], at: dateti
 
 
 def _changes_with(state: ScaleSetState, commit: _Commit | None) -> int:
-    """How often this commit counts as changing this scale set."""
+    """How many times this commit counts as changing this scale set."""
     return sum(each == commit for each in _commits(state))
 
 
 def _count_change(
     state: ScaleSetState, listed: Mapping[str, Model], unlisted: frozenset[str], at: datetime
 ) -> ScaleSetState:
-    """The state with its change, if there is one. Once all are counted, it is decided which are held."""
+    """The state with its change, if any. Which changes are held is decided once all have been counted."""
     key = state.key
     if state.desired.suspend or is_change_counted(state) or (state.counted_image is None and key in unlisted):
         return state
@@ -115,7 +115,7 @@ def _is_held(state: ScaleSetState) -> bool:
 
 
 def _commits(state: ScaleSetState) -> Iterator[_Commit | None]:
-    """The commits that change this scale set: the one in force, and a newer one with errors."""
+    """The commits that change this scale set: the active one, and a newer one with errors."""
     yield _commit(state)
     behind = state.behind
     if behind is None or state.desired.suspend:
@@ -125,9 +125,9 @@ def _commits(state: ScaleSetState) -> Iterator[_Commit | None]:
 
 
 def _commit(state: ScaleSetState) -> _Commit | None:
-    """The commit that changes this scale set, and when it came into force, or None.
+    """The commit that changes this scale set, and when it became active.
 
-    It is None while the scale set is suspended.
+    None if no commit changes the scale set, or while the scale set is suspended.
     """
     if state.change is None or state.desired.suspend:
         return None

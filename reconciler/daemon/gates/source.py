@@ -1,7 +1,7 @@
 """The age of the source: no rollout begins from specs that have been unreadable for a long time.
 
 The specs may be out of date by then: an image may have been withdrawn, or a freeze declared. Remediation and
-fixes continue. So does a rollout in progress, because a fleet that stays half-way is no safer.
+fixes continue. So does a rollout in progress, because a fleet left halfway is no safer.
 """
 
 from reconciler.daemon.state import ScaleSetState

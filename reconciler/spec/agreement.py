@@ -1,7 +1,7 @@
 """Rules between fields, for values that are valid on their own but not together.
 
-Each rule reads a rollout or the spec of a Fleet as plain values, and names fields relative to it. The same
-rule can check a single document, or a scale set with its policy and its Fleet applied.
+Each rule reads the plain values of a rollout or of the spec of a Fleet, and names fields relative to them.
+The same rule can check a single document, or a scale set with its policy and its Fleet applied.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -15,7 +15,7 @@ class Count:
     instances: int
 
     def of(self, total: int) -> int:  # noqa: ARG002 - the signature of Percent.of
-        """The amount out of `total`, which is always the count itself.
+        """The amount out of `total`: always the count itself.
 
         >>> [Count(2).of(total) for total in (1, 2, 3, 10, 100)]
         [2, 2, 2, 2, 2]
@@ -23,7 +23,7 @@ class Count:
         return self.instances
 
     def within(self, total: int) -> int:  # noqa: ARG002 - the signature of Percent.within
-        """The number out of `total` that is tolerated, which is always the count itself.
+        """The number out of `total` that is tolerated: always the count itself.
 
         >>> Count(0).within(100), Count(2).within(100)
         (0, 2)
@@ -51,8 +51,9 @@ class Percent:
     def of(self, total: int) -> int:
         """The amount out of `total`, rounded up and at least one.
 
-        Instances are spread over five update domains. In an evenly filled scale set, no domain is larger than
-        a fifth of it, rounded up. The default of 20% is always enough for a whole domain.
+        Instances are spread over five update domains. In an evenly filled scale set, no domain has more than
+        a fifth of the instances, rounded up. The default of 20% is therefore always enough for a whole
+        domain.
 
         >>> [Percent(20).of(total) for total in (1, 2, 3, 10, 18, 100)]
         [1, 1, 1, 2, 4, 20]
@@ -64,7 +65,8 @@ class Percent:
     def within(self, total: int) -> int:
         """The number out of `total` that is tolerated, rounded down.
 
-        Any limit below 100% rounds down to zero for a canary of one instance, so an unhealthy one exceeds it.
+        Any limit below 100% rounds down to zero for a canary of one instance, so an unhealthy canary exceeds
+        it.
 
         >>> [Percent(20).within(total) for total in (1, 2, 3, 10, 18, 100)]
         [0, 0, 0, 2, 3, 20]

@@ -29,7 +29,7 @@ class Author:
         return f"{self.name} <{self.email}>" if self.email else self.name
 
     def is_called(self, name: str) -> bool:
-        """Whether this text is the name or the address of the author, ignoring case.
+        """Whether `name` is the author's name or email address, ignoring case.
 
         >>> Author("Ada", "ada@example.com").is_called("ADA@example.com")
         True

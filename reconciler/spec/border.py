@@ -1,7 +1,7 @@
 """What must not cross the border of a shard.
 
-A daemon knows only the scale sets of its shard. A scale set that has to wait for another one therefore needs
-it in its own shard, and a count in the Fleet would be used up by each shard for itself.
+A daemon knows only the scale sets of its shard. A scale set that has to wait for another one must therefore
+be in the same shard. A count in the Fleet would be used up by each shard separately.
 """
 
 from collections import defaultdict
@@ -44,13 +44,13 @@ def crossings(
 
 @dataclass(frozen=True, slots=True)
 class _Border:
-    """A shard, and the names of the scale sets inside."""
+    """A shard, and the names of the scale sets inside it."""
 
     shard: Shard
     inside: frozenset[str]
 
     def crossing(self, entry: SpecDocument, field: Field, name: str, other: str) -> Problem:
-        """The problem of a scale set that has to wait for one on the other side."""
+        """The problem of a scale set that has to wait for a scale set on the other side of the border."""
         within, beyond = (name, other) if name in self.inside else (other, name)
         is_wave = field == _WAVE
         why = " in a lower wave of the same image" if is_wave else ""
@@ -65,7 +65,7 @@ class _Border:
 def _first_of_each_image(
     scale_sets: Iterable[ScaleSet], border: _Border
 ) -> Mapping[tuple[tuple[str, str], bool], ScaleSet]:
-    """A scale set of the lowest wave, by image and by whether it is inside."""
+    """For each image and each side of the border, the first scale set by wave and name."""
     groups: defaultdict[tuple[tuple[str, str], bool], list[ScaleSet]] = defaultdict(list)
     for each in scale_sets:
         groups[key(each.image), each.name in border.inside].append(each)

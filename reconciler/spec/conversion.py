@@ -75,7 +75,7 @@ def scale_set(
     """The scale set that a document declares. `image` is the image that `spec.image` declares or refers to.
 
     `image_lines` are the lines outside the document that declare the image. A field that `spec.rollout` omits
-    is taken from `policy`. A field that both omit gets its default from the schema.
+    is taken from `policy`. A field that is in neither gets its default from the schema.
     """
     assert isinstance(document.value, dict)  # noqa: S101 - validated by the schema
     declared: Any = document.value["spec"]

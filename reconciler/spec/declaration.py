@@ -24,7 +24,7 @@ _EDITORS = "# yaml-language-server: $schema="
 
 
 def minimal_scale_set(name: str, target: Target, image: Image, place: Place) -> ScaleSet:
-    """The scale set that a spec with only a name, a target and an image declares."""
+    """The scale set that a spec declares if it has only a name, a target and an image."""
     value: Any = {"metadata": {"name": name}, "spec": {"target": _target(target), "image": {}}}
     return conversion.scale_set(Document(value, {}, {(): place}, {}), image, {}, conversion.fleet({}))
 

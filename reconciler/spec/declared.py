@@ -86,7 +86,7 @@ class Declared:
     documents: the number of documents of a known kind.
     images: the documents of kind Image without errors, whether or not a scale set refers to them.
     total: the number of scale sets without errors in all shards.
-    elsewhere: the keys of the targets of those that the shard does not select.
+    elsewhere: the keys of the targets of the scale sets that the shard does not select.
     """
 
     scale_sets: tuple[ScaleSet, ...]
@@ -104,7 +104,7 @@ class Declared:
 
 @dataclass(slots=True)
 class Known:
-    """The contents of the files that the last call of `declare` read: about 7 KB for each spec.
+    """The contents of the files that the last call to `declare` read: about 7 KB per spec.
 
     `declare` replaces both mappings and never modifies them, so a shallow copy does not change.
     """
@@ -116,9 +116,10 @@ class Known:
 def declare(files: Iterable[File], known: Known | None = None, shard: Shard | None = None) -> Declared:
     """What the files declare, in the order of the files. Never raises, whatever the files contain.
 
-    With a `shard`, the scale sets are those that it selects, and what crosses its border is a problem.
-    A file in `known` is not parsed again. Each of its scale sets is the same object as before, unless its
-    Image, its RolloutPolicy or the Fleet has changed. Afterwards `known` contains these files and no others.
+    With a `shard`, the result has only the scale sets that the shard selects, and a declaration that crosses
+    its border is a problem. A file in `known` is not parsed again. Each of its scale sets is the same object
+    as before, unless its Image, its RolloutPolicy or the Fleet has changed. Afterwards `known` contains these
+    files and no others.
     """
     known = known or Known()
     read = _read_all(files, known)
@@ -178,8 +179,8 @@ def nothing_declared(
 ) -> tuple[Problem, ...]:
     """The problem if the files declare nothing, or nothing for the shard, otherwise ().
 
-    Such files are all empty, or belong to other programs. Without the problem, they would remove every scale
-    set from the fleet.
+    Such files are all empty, or belong to other programs. If this were not a problem, they would remove every
+    scale set from the fleet.
     """
     if declared.problems:
         return ()
@@ -295,7 +296,7 @@ def _by_document(problems: Sequence[Problem], documents: Sequence[Document]) -> 
 def _tenants(
     entries: Sequence[SpecDocument], faults: Mapping[SpecDocument, Sequence[Problem]]
 ) -> dict[SpecDocument, Tenant]:
-    """The tenant of each document that belongs to one.
+    """The tenant of each document that belongs to a tenant.
 
     Empty if the Fleet has errors, because these break all scale sets anyway.
     """
@@ -422,5 +423,5 @@ def _image_of(
 
 
 def _is_about(field: str, part: str) -> bool:
-    """Whether a problem at `field` can affect the value at `part`: whether one path contains the other."""
+    """Whether a problem at `field` can affect the value at `part`: one path contains the other."""
     return not field or part.startswith(field) or field.startswith(part)

@@ -25,19 +25,19 @@ class PauseTag:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The settings for all scale sets. Amounts are out of all declared scale sets.
+    """The settings for all scale sets. Percentages refer to all declared scale sets.
 
     name: the name of the document, or "" if there is none.
     freeze: while set, nothing is written to Azure.
     windows: apply to every scale set, in addition to its own windows.
-    max_concurrent: maximum number of scale sets that roll out at once.
+    max_concurrent: maximum number of scale sets that roll out at the same time.
     max_change: maximum number of scale sets whose image one commit may change.
     max_failed: maximum number of scale sets, rounded down, in which an image may fail. If it fails in more,
         no further scale set starts a rollout of this image.
     allow_unproven_wave: a wave may start even if no instance of a lower wave has proven the image.
     urgent: the image that was declared urgent, even if its urgency has expired. `urgency` checks the time.
     pause_tag: None if no tag pauses the fleet.
-    barred: those of the commands "approve", "resume", "retry" and "upgrade" that the daemon refuses.
+    barred: which of the commands "approve", "resume", "retry" and "upgrade" the daemon refuses.
     shard: the name of the shard that these settings were read for, or "" for the whole fleet.
     """
 
@@ -55,10 +55,10 @@ class Fleet:
 
     @property
     def claim(self) -> str:
-        """The name with which the tag of a scale set says that it belongs to this fleet, "" if it has none.
+        """The name by which the tag of a scale set claims it for this fleet, or "" if the fleet has no name.
 
-        It ends in the name of the shard. If two shards select a scale set, the tag keeps one of them from
-        acting for it.
+        The name ends in that of the shard, if any. If two shards select a scale set, the tag keeps one of
+        them from acting for it.
         """
         return f"{self.name}/{self.shard}" if self.name and self.shard else self.name
 

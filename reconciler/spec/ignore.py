@@ -8,7 +8,7 @@ The format is a subset of the `.gitignore` format, with the same meaning:
 - A pattern with a `/` at the beginning or in the middle is relative to the directory of the file. Any other
   pattern matches a name at any depth.
 - A `/` at the end limits a pattern to directories. Nothing below an ignored directory is read.
-- A `!` at the beginning includes entries again that an earlier pattern ignores. The last matching pattern
+- A `!` at the beginning re-includes entries that an earlier pattern ignores. The last matching pattern
   decides.
 """
 

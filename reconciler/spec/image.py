@@ -98,7 +98,7 @@ KINDS: Mapping[str, Callable[..., Image]] = {
 
 
 def version(image: Image) -> str:
-    """The exact version that the image names, or "" for latest and for kinds of images without versions.
+    """The exact version that the image names, or "" for `latest` and for kinds of images without versions.
 
     >>> version(GalleryImage("/subscriptions/S/.../galleries/g/images/web/versions/1.4.0"))
     '1.4.0'
@@ -114,7 +114,7 @@ def version(image: Image) -> str:
 
 
 def follows_latest(image: Image) -> bool:
-    """Whether the image names latest instead of a version. The catalogue then supplies the version."""
+    """Whether the image names `latest` instead of a version. The catalogue then supplies the version."""
     return not version(image) and not isinstance(image, ManagedImage | VhdImage)
 
 
@@ -134,7 +134,7 @@ def at_version(image: Image, exact: str) -> Image:
 
 
 def is_version_of(image: Image, latest: Image) -> bool:
-    """Whether `latest` names the same image as `image`, but with latest in place of an exact version.
+    """Whether `image` is an exact version of the image that `latest` follows.
 
     >>> ubuntu = PlatformImage("Canonical", "ubuntu", "server", "latest")
     >>> is_version_of(at_version(ubuntu, "24.04.10"), ubuntu), is_version_of(ubuntu, ubuntu)
@@ -154,17 +154,14 @@ def order(named: str) -> tuple[int, ...]:
 
 
 def _split(id_: str) -> tuple[str, str]:
-    """The id of the image definition and the version, both taken from this image id.
-
-    The version is "" if the id has none.
-    """
+    """The id of the image definition and the version, which is "" if the id names none."""
     match = re.fullmatch(r"(.*?)(?:/versions/([^/]*))?", id_.rstrip("/"), re.IGNORECASE | re.DOTALL)
     assert match  # noqa: S101 - the first group takes anything
     return match[1], match[2] or ""
 
 
 def same(one: Image, other: Image) -> bool:
-    """Whether Azure treats both images as the same.
+    """Whether Azure treats the two images as the same.
 
     >>> same(ManagedImage("/subscriptions/S/images/a"), ManagedImage("/SUBSCRIPTIONS/s/images/A"))
     True
@@ -175,7 +172,7 @@ def same(one: Image, other: Image) -> bool:
 
 
 def is_related(one: Image, other: Image) -> bool:
-    """Whether two images can be versions of the same image. Images of a kind without versions always can.
+    """Whether two images can be versions of the same image. Two images of a kind without versions always can.
 
     >>> ubuntu = PlatformImage("Canonical", "ubuntu", "server", "24.04.1")
     >>> is_related(ubuntu, at_version(ubuntu, "24.04.2")), is_related(ubuntu, ManagedImage("/x"))

@@ -134,7 +134,7 @@ def _form_error(kind: str, text: str) -> str:
 
 
 def _entry(kind: str, text: str) -> str:
-    """The entry that declares the image with this id in a spec."""
+    """The spec entry that declares the image with this id."""
     if kind != "platform":
         return f"{kind}: {{{'uri' if kind == 'vhd' else 'id'}: ...}}"
     publisher, offer, sku, version = (shorten(part) for part in text.split(":"))

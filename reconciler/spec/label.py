@@ -29,7 +29,7 @@ class Requirement:
     def is_valid(self) -> bool:
         """Whether a scale set could have this label, with this value.
 
-        Other forms of kubectl, such as "team in (a)", are not valid. Neither is "team!=(a)": it would select
+        Other kubectl forms, such as "team in (a)", are not valid. Neither is "team!=(a)", which would select
         every scale set.
         """
         rules = fields("ScaleSet")["metadata", "labels"]
@@ -38,7 +38,7 @@ class Requirement:
         )
 
     def __str__(self) -> str:
-        """The text that it is read from."""
+        """The requirement as text that `of` can parse."""
         sign = "=" if self.is_equal else "!="
         return self.label if self.value is None else f"{self.label}{sign}{self.value}"
 
@@ -53,7 +53,7 @@ class Requirement:
 
 
 def requirement_error(text: str) -> str:
-    """What is wrong with the text of a requirement that is not valid."""
+    """The error message for the text of an invalid requirement."""
     return f"{text!r} is not a requirement; write it like team=web, team!=web or team"
 
 

@@ -1,4 +1,4 @@
-"""Names for new documents: the name in Azure, with further parts of the resource id until it is unique."""
+"""Names for new documents: the name in Azure, with more parts of the resource id until it is unique."""
 
 import hashlib
 import re

@@ -38,8 +38,6 @@ class Mapping:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """A list."""
-
     place: Place
     items: tuple["Node", ...]
     size: int

@@ -1,7 +1,7 @@
 """The order of scale sets: by `dependsOn`, and by wave among scale sets with the same image.
 
-This module ignores names in `dependsOn` that no spec declares. They are reported when the scale set is
-reconciled. Suspended scale sets count like any others.
+Names in `dependsOn` that no spec declares are ignored here, and reported when the scale set is reconciled.
+Suspended scale sets count like any others.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Rules for single values that a JSON Schema cannot express, or for which it cannot suggest a fix.
 
-A rule may repeat a pattern of the schema, because editors use only the schema. The message of the rule is
-better. It is printed if both find an error.
+A rule may repeat a pattern of the schema, because editors use only the schema. If the schema and the rule
+both reject a value, the message of the rule is printed, because it is better.
 """
 
 import unicodedata

@@ -31,7 +31,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9_./()%-]*(?:://[A-Za-z0-9_./()%-]+)?
 
 @dataclass(frozen=True, slots=True)
 class Misread:
-    """Unquoted text that YAML readers interpret differently. `meaning` is what some of them read it as."""
+    """Unquoted text that YAML readers interpret differently. `meaning` is how some of them read it."""
 
     text: str
     meaning: str

@@ -1,7 +1,7 @@
 """The declaration of one scale set, as typed values with every default filled in.
 
 A `ScaleSet` is self-contained: references to an Image are resolved when the files are read. The defaults come
-from the JSON Schema. This module has none.
+from the JSON Schema. This module contains no defaults.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,7 +36,7 @@ class Target:
 
     @property
     def key(self) -> str:
-        """The id with case folded, which is the same for every spelling of a scale set."""
+        """The id with case folded, which is the same for every spelling of the id."""
         return self.id.casefold()
 
 
@@ -74,7 +74,7 @@ class OnFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """The instances that are upgraded first: an amount out of the scale set, or the instances with these ids.
+    """The instances that are upgraded first: an amount of the scale set's instances, or specific ids.
 
     No other instance is upgraded until the canary instances have been healthy for `soak`.
     """
@@ -99,7 +99,7 @@ class Approver(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How instances are upgraded to the image. Amounts are out of the whole scale set unless noted.
+    """How instances are upgraded to the image. Percentages refer to the whole scale set unless noted.
 
     order: domains that are upgraded before all others, named as in messages or by a part of that name.
     soak: time for which the instances of a batch must have been healthy before the next batch starts.
@@ -107,7 +107,7 @@ class Rollout:
     max_unavailable: maximum number of instances unavailable at once, for any reason.
     max_unhealthy: number of unhealthy instances above which no healthy instance is taken out of service.
     max_unhealthy_upgraded: number of upgraded instances that may stay unhealthy without stopping the rollout.
-        A percentage is out of the instances upgraded so far.
+        A percentage refers to the instances upgraded so far.
     require_way_back: the rollout starts only if a rollback target is known.
     progress_deadline: the rollout fails if no further instance of a batch becomes healthy within this time.
     deadline: maximum time for the whole rollout.

@@ -3,7 +3,7 @@
 cronsim parses the five fields and finds the matching days. This module handles clock changes the way Debian's
 cron does. A time that is skipped when clocks go forward matches at the first moment after the gap. A time
 that is repeated when clocks go back matches only the first time. A schedule whose minute or hour starts with
-a star follows the clocks: a repeated minute matches twice, and a skipped minute never.
+a star follows the clocks: a repeated minute matches twice, and a skipped minute does not match.
 
 A set of minutes is one large integer, in which bit 0 is the first minute. This makes a year as cheap as a
 day, and merges adjacent periods.
@@ -48,7 +48,7 @@ def minutes(schedule: str, zone: str, since: datetime, count: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Cron:
-    """A parsed schedule. `of_day` are the minutes of a matching day that the schedule matches.
+    """A parsed schedule. `of_day` has the minutes that the schedule matches on a matching day.
 
     `is_by_clocks` is true if the schedule follows the clocks through a clock change.
     """

@@ -135,7 +135,7 @@ class Selection:
 
     @classmethod
     def of_all(cls, parts: Iterable["Selection"]) -> "Selection":
-        """Several selections as one, in order. A problem or warning that occurs in several is kept once."""
+        """The selections combined, in order. A repeated problem or warning is kept once."""
         parts = list(parts)
         return cls(
             tuple(file for part in parts for file in part.files),

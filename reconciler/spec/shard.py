@@ -8,10 +8,10 @@ from reconciler.spec.scale_set import ScaleSet
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The scale sets that a daemon acts for, out of all that the specs declare.
+    """The part of the declared scale sets that one daemon acts for.
 
-    These are the scale sets whose labels fit all of `selector`, in one of `subscriptions`. If one of the two
-    is empty, it selects all. `subscriptions` are in lower case.
+    A shard selects a scale set if its labels fit every requirement in `selector` and it is in one of
+    `subscriptions`. An empty `selector` or `subscriptions` selects all. `subscriptions` are in lower case.
     """
 
     name: str
@@ -19,7 +19,6 @@ class Shard:
     subscriptions: tuple[str, ...] = ()
 
     def selects(self, desired: ScaleSet) -> bool:
-        """Whether the scale set is in this shard."""
         is_here = not self.subscriptions or desired.target.subscription.casefold() in self.subscriptions
         return is_here and all(each.fits(desired.labels) for each in self.selector)
 

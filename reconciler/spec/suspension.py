@@ -6,9 +6,9 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """A suspension. If the spec omits them, `reason` and `by` are "", and `until` is None.
+    """A suspension. `reason` and `by` are "" and `until` is None if the spec omits them.
 
-    After `until`, the suspension stays in force and is reported as expired.
+    After `until`, the suspension stays active and is reported as expired.
     """
 
     reason: str = ""

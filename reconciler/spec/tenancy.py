@@ -68,7 +68,7 @@ def yields(one: Tenant | None, other: Tenant | None) -> bool:
     """Whether only the first of two duplicate documents is wrong. `one` and `other` are their tenants.
 
     A document yields to a document that belongs to no tenant, and to a document of a tenant whose directory
-    contains its own.
+    contains that of its own tenant.
     """
     return one is not None and one != other and (other is None or other.contains(one.path))
 
@@ -91,7 +91,7 @@ def target_problems(entry: SpecDocument, tenant: Tenant) -> Iterator[Problem]:
 
 
 def gate_problems(entry: SpecDocument, tenant: Tenant, policy: SpecDocument | None) -> Iterator[Problem]:
-    """The problems with a valid scale set that lacks gates that its tenant requires."""
+    """The problems with a valid scale set that lacks gates required by its tenant."""
     own: Any = entry.document.at(*_ROLLOUT) or {}
     policy_fields = policy.spec if policy else {}
     merged = {**policy_fields, **own}

@@ -15,11 +15,9 @@ _Validator: type[Draft202012Validator] = extend(Draft202012Validator, _IGNORED) 
 
 @functools.cache
 def validator(kind: str) -> Draft202012Validator:
-    """The validator for documents of this kind."""
     return _Validator({"$ref": f"#/$defs/{kind}", "$defs": schema()["$defs"]})
 
 
 @functools.cache
 def field_validator(kind: str, at: Field) -> Draft202012Validator:
-    """The validator for one field of documents of this kind."""
     return _Validator({**fields(kind)[at], "$defs": schema()["$defs"]})

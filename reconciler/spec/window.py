@@ -84,8 +84,8 @@ def never_opens(windows: tuple[Window, ...]) -> bool:
 def shadowed_windows(windows: tuple[Window, ...]) -> Mapping[int, frozenset[int] | None]:
     """The allow windows that have no effect in the four years that `never_opens` checks, by index.
 
-    The value is the set of the deny windows, by index, each of which covers the whole window on its own. It
-    is None if the allow window itself never opens.
+    Each value has the indexes of the deny windows that each cover the whole allow window alone, or is None if
+    the allow window itself never opens.
     """
     denying = [index for index, each in enumerate(windows) if each.kind is Kind.DENY]
     left = {index: frozenset(denying) for index, each in enumerate(windows) if each.kind is Kind.ALLOW}

@@ -1,4 +1,4 @@
-"""Helpers for messages: quoting, lists and suggestions.
+"""The wording of messages: quoting, lists and suggestions.
 
 Values in specs and file names can be very long or hostile, and a message is one line in a terminal.
 Everything that a message repeats from a file must pass through `quote` or `printable`.
@@ -129,7 +129,7 @@ def nearest(word: str, words: Sequence[str]) -> str | None:
 
 
 def _likely(wanted: str, words: Iterable[str]) -> list[str]:
-    """The words that share enough letters with `wanted` to be similar. Most words do not."""
+    """The words that share enough letters with `wanted` to be worth the slow comparison."""
     known = set(wanted)
     least = _SIMILAR / 2 * len(wanted)
     return [each for each in words if sum(map(each.count, known)) >= least + _SIMILAR / 2 * len(each)]

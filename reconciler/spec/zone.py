@@ -1,7 +1,7 @@
 """Validates time zone names, and suggests names for common variants.
 
-The names are those of the IANA database in the tzdata package, which is installed with this program. A spec
-is valid either on every machine or on none.
+The names are those of the IANA database in the tzdata package, which is installed with this program, so a
+spec is valid either on every machine or on none.
 """
 
 import functools
@@ -66,7 +66,7 @@ def _sorted_names() -> tuple[str, ...]:
 def _cities() -> dict[str, str]:
     """The time zone of each city, sorted by city.
 
-    If a city has several time zone names, the shortest one is used.
+    If a city has several time zone names, the shortest is used.
     """
     cities = {name.rpartition("/")[2]: name for name in sorted(_sorted_names(), key=len, reverse=True)}
     return dict(sorted(cities.items()))

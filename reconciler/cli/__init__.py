@@ -23,7 +23,7 @@ class _Program(VerbGroup):
     """Handles errors and Ctrl-C for every verb. A verb that has to finish something handles Ctrl-C itself."""
 
     def main(self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
-        """Run the command, and exit with its code. If `standalone_mode` is off, return the result instead."""
+        """Run the command, and exit with its code. With `standalone_mode` off, return its result instead."""
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
         try:
@@ -52,7 +52,7 @@ class _Program(VerbGroup):
 
 
 def _show(error: click.ClickException) -> None:
-    """Print an error of click like every other error. A usage error follows the usage of its command."""
+    """Print a Click error like any other error. For a usage error, print the usage of the command first."""
     if isinstance(error, click.UsageError) and error.ctx:
         path = error.ctx.command_path
         click.echo(f"{error.ctx.get_usage()}\nTry '{path} --help' for help.\n", err=True)

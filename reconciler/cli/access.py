@@ -1,4 +1,4 @@
-"""Access to a fleet: its specs, and Azure through one session. Loads the Azure SDK."""
+"""Access to a fleet: its specs, and Azure through one session. Importing this loads the Azure SDK."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from reconciler.daemon.specs import Specs
 
 
 def open_session(endpoint: str, auxiliary_tenants: Sequence[str]) -> Session:
-    """A session that is closed when the command ends.
+    """Open a session that is closed when the command ends.
 
     Raises UsageError if AZURE_TOKEN_CREDENTIALS has an unknown value.
     """
@@ -38,7 +38,7 @@ class FleetAccess:
     list_by_resource_group: bool
 
     def azure(self) -> Compute:
-        """An Azure client."""
+        """A new Azure client that uses this session."""
         return Compute(self.session)
 
     def reconciler(
@@ -55,8 +55,8 @@ class FleetAccess:
         """A reconciler for this fleet.
 
         Without `check_reach`, the checks in `rollout.checks` are skipped, as in a dry run. The instances of
-        undeclared scale sets are read only with `finds_orphans`. With a `leadership` or a `claim`, nothing is
-        written without its permission.
+        undeclared scale sets are read only if `finds_orphans`. If `leadership` or `claim` is given, it has to
+        permit each write.
         """
         if permission := leadership or claim:
             self.session.fence(permission, "this replica's leadership" if leadership else "the claim")

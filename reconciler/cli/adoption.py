@@ -1,7 +1,7 @@
-"""Writes the specs of `reconciler adopt`: one for each scale set, as it is now.
+"""Writes the specs for `reconciler adopt`: one for each scale set, declaring it as it is now.
 
-Each spec is proposed, and evaluated as the daemon would evaluate it. Only then is it written, either as a
-whole or not at all.
+Each spec is first proposed, and evaluated as the daemon would evaluate it. Then it is written in full or not
+at all.
 """
 
 import os
@@ -69,7 +69,7 @@ def adopt(
     by_group: bool,
     is_sharing: bool,
 ) -> Adoption:
-    """Write a spec for each scale set that `existing` does not declare. The new specs join its fleet.
+    """Write a spec for each scale set that `existing` does not declare, in the fleet of `existing`.
 
     If `is_sharing`, specs with the same image refer to one document of kind Image, which is written first.
     """
@@ -102,9 +102,9 @@ def adopt(
 
 
 def _without_spec(live: Live, known: Mapping[str, ScaleSet]) -> Adopted | None:
-    """The result for a scale set that needs no spec, or None if it needs one.
+    """The result for a scale set that needs no spec, or None if the scale set needs one.
 
-    No spec is needed if there is one already, or if another controller sets the image.
+    No spec is needed if the scale set already has one, or if another controller sets its image.
     """
     if spec := known.get(live.target.key):
         return Adopted(live.target, AdoptionResult.KNOWN, f"already declared in {spec.place.file}")
@@ -115,7 +115,7 @@ def _without_spec(live: Live, known: Mapping[str, ScaleSet]) -> Adopted | None:
 
 
 def _propose(live: Live, name: str, fleet: str) -> ScaleSet | str:
-    """A valid spec for the scale set as it is, or why there is none."""
+    """A valid spec for the scale set as it is, or the reason why there can be none."""
     if live.model is None:
         return live.error
     if not live.model.has_profile:
@@ -167,7 +167,7 @@ def _write_all(
 
 
 def _write_spec(spec: ScaleSet, outcome: Outcome, to: Path, schema: str, image: NamedImage | None) -> Adopted:
-    """Write one spec. It is suspended unless the daemon would have nothing to do."""
+    """Write one spec, which is suspended unless the daemon would have nothing to do."""
     path = to / f"{spec.name}.yaml"
     settled = outcome.reason == Reason.UP_TO_DATE
     why = None if settled else Suspension(_reason(outcome.line), by="reconciler adopt")
@@ -183,7 +183,7 @@ def _write_spec(spec: ScaleSet, outcome: Outcome, to: Path, schema: str, image: 
 
 
 def _image_file(name: str) -> str:
-    """The file name for an Image, without extension. The prefix keeps it apart from scale sets."""
+    """The name of the file for an Image, without extension. The prefix avoids clashes with scale sets."""
     return f"image-{name}"
 
 

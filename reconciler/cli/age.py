@@ -1,4 +1,4 @@
-"""Ages, as the columns of a table show them."""
+"""Ages, as shown in the columns of a table."""
 
 from datetime import datetime
 

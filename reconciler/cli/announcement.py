@@ -20,7 +20,7 @@ def announce(session: Session) -> None:
 
 
 def announcement(session: Session) -> str:
-    """One line with the endpoint, and with the identity as far as it is known."""
+    """A line with the endpoint and, as far as it is known, the identity."""
     return f"Azure Resource Manager: {session.endpoint}, as {known_identity(os.environ)}"
 
 

@@ -1,4 +1,4 @@
-"""`reconciler approve`: approve the declared image of a scale set, in a tag of the scale set."""
+"""`reconciler approve`: approve the declared image of a scale set, with tags on the scale set."""
 
 from typing import Any
 

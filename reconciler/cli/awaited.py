@@ -32,10 +32,11 @@ class Awaited:
         return any(each["type"] == self.name and each["status"] == self.value for each in row["conditions"])
 
     def is_success(self, row: Mapping[str, Any]) -> bool:
-        """Whether it is a success that the scale set has reached this state.
+        """Whether reaching this state counts as success for the scale set.
 
         A stalled scale set is settled, but not as declared. A paused scale set is not as declared either,
-        because no spec declares the pause. Whoever waits for a rollout must not mistake a pause for its end.
+        because no spec declares the pause. A person who waits for a rollout must not take a pause for its
+        end.
         """
         if self.kind != "settled" or row["status"] == Status.READY:
             return True
@@ -43,7 +44,7 @@ class Awaited:
 
 
 class AwaitedState(click.ParamType[Awaited]):
-    """A state to wait for, in any case: settled, status=Ready, condition=Healthy, condition=Drifted=False."""
+    """A state, in upper or lower case: settled, status=Ready, condition=Healthy, condition=Drifted=False."""
 
     name = "state"
 
@@ -72,5 +73,5 @@ class AwaitedState(click.ParamType[Awaited]):
 
 
 def _known(text: str, words: Any) -> str:
-    """The word that `text` spells in any case, or "" if there is none."""
+    """The word in `words` that equals `text` except for case, or "" if there is none."""
     return next((str(each) for each in words if str(each).casefold() == text.casefold()), "")

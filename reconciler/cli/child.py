@@ -14,9 +14,10 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a command to its end, with `environment` added. Returns its exit code, or 128 + N after signal N.
+    """Run a command, with `environment` added. Returns its exit code, or 128 + N after signal N.
 
-    Signals that would end this process are forwarded to the command instead, and this process waits for it.
+    Signals that would end this process are forwarded to the command instead, and this process waits for the
+    command to end.
     """
     with _Forwarding() as forwarding:
         try:
@@ -65,7 +66,7 @@ def _is_in_foreground() -> bool:
     """Whether Ctrl-C has already reached the command.
 
     A terminal interrupts its whole foreground process group. If the signal were forwarded as well,
-    `reconciler run` would take it for a second one, and abandon the reconciles in progress.
+    `reconciler run` would take it for a second Ctrl-C, and abandon the reconciles in progress.
     """
     try:
         with open("/dev/tty", "rb", buffering=0) as terminal:

@@ -22,7 +22,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """The contents of the configuration file, or nothing if there is no file. Paths in it are absolute."""
+    """The contents of the configuration file, empty if there is no file. All paths are absolute."""
 
     path: Path
     current: str = ""
@@ -47,7 +47,7 @@ class ConfigFile:
 
 
 def read_config(named: str, environment: Mapping[str, str]) -> ConfigFile:
-    """Read the named file, or else the default one, which need not exist. Raises ConfigError."""
+    """Read the named file, or else the default file, which need not exist. Raises ConfigError."""
     path = config_path(named, environment)
     try:
         with path.open("rb") as file:
@@ -62,7 +62,7 @@ def read_config(named: str, environment: Mapping[str, str]) -> ConfigFile:
 
 
 def parse_config(path: Path, content: bytes) -> ConfigFile:
-    """The settings and contexts in `content`. Raises ConfigError."""
+    """Parse the settings and contexts in `content`. Raises ConfigError."""
     found = _document(File(str(path), content))
     if found is None:
         return ConfigFile(path)

@@ -30,9 +30,10 @@ _ALTERNATIVES: Sequence[Sequence[Collection[str]]] = (
 
 
 def named(ctx: click.Context, option: str, variable: str, typed: str = "") -> str:
-    """The value of an option that may come before or after the verb, or else of its variable, or "".
+    """The value of an option, which may come before or after the verb.
 
-    `typed` is the value on a command line that has not been parsed yet.
+    Without the option, this is the value of its environment variable or, without that, "". `typed` is the
+    option's value on a command line that has not been parsed yet.
     """
     each: click.Context | None = ctx
     while each and not typed:
@@ -86,8 +87,8 @@ def is_configurable(param: click.Parameter) -> bool:
 def defaults(ctx: click.Context, given: Mapping[str, Any], *, strict: bool) -> dict[str, Value]:
     """The values that the configuration file sets for the command of `ctx`, by parameter name.
 
-    `given` has the options on the command line. If the file has errors, this raises UsageError or, unless
-    `strict`, returns no values.
+    `given` has the options on the command line. If the file has errors, this raises UsageError if `strict`,
+    and otherwise returns no values.
     """
     file = named(ctx, "config", VARIABLE, given.get("config", ""))
     context = named(ctx, "context", CONTEXT_VARIABLE, given.get("context", ""))
@@ -111,7 +112,7 @@ def defaults(ctx: click.Context, given: Mapping[str, Any], *, strict: bool) -> d
 
 
 def effective(config: "ConfigFile", context: str, stronger: Collection[str]) -> dict[str, Value]:
-    """The settings that apply in a context, without the alternatives of `stronger` settings."""
+    """The settings that apply in a context, without any alternatives to `stronger` settings."""
     own = config.contexts.get(context, {})
     shared = _without_alternatives(config.shared, own)
     return _without_alternatives({**shared, **own}, stronger)

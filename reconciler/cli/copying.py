@@ -22,7 +22,7 @@ from reconciler.spec.wording import count
 
 @dataclass(frozen=True, slots=True)
 class CopiedFleet:
-    """A fleet file, the time at which it was read, and its size in words.
+    """A fleet file, the time at which the fleet was read, and a text that says how large the fleet is.
 
     `has_absent` means that some scale sets do not exist, and `has_failures` that some could not be read.
     """
@@ -35,7 +35,7 @@ class CopiedFleet:
 
 
 def copy_fleet(session: Session, targets: Iterable[Target], declared: Mapping[str, Image]) -> CopiedFleet:
-    """Read these scale sets. `declared` has the images in the specs, by the key of the target.
+    """Read these scale sets. `declared` maps the key of a target to the image in its spec.
 
     Reports on standard error what could not be read and what the file leaves out. Ends the command if the
     simulator is not installed.
@@ -70,7 +70,6 @@ def _by_message(failures: Mapping[str, str]) -> Mapping[str, list[str]]:
 
 
 def file_text(copied: CopiedFleet) -> str:
-    """The text of the fleet file."""
     from reconciler.rehearsal.fleet_text import fleet_file_text
 
     return fleet_file_text(copied.fleet, f"{copied.size} as of {copied.at:%Y-%m-%d %H:%M} UTC")

@@ -21,11 +21,14 @@ class DaemonUnreachable(Exception):
 
 
 class DaemonAbsent(DaemonUnreachable):
-    """Nothing listens at the address, or there is no such host. Any other failure may hide a daemon."""
+    """Nothing is listening at the address, or the host does not exist.
+
+    After any other failure, a daemon may still be running there.
+    """
 
 
 class DaemonRefused(Exception):
-    """The daemon responded with an error. `status` is that of HTTP."""
+    """The daemon responded with an error. `status` is the HTTP status code."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -35,7 +38,7 @@ class DaemonRefused(Exception):
 def store_of(server: str) -> dict[str, Any]:
     """The store of the daemon, in the shape of `reconciler.daemon.report.store`, with a field `source` added.
 
-    Raises DaemonUnreachable, which is a DaemonAbsent if certainly no daemon listens there.
+    Raises DaemonUnreachable, or its subclass DaemonAbsent if it is certain that no daemon is listening there.
     """
     try:
         with _open(f"{server}/status") as response:
@@ -112,7 +115,7 @@ def _stranger(server: str) -> DaemonUnreachable:
 
 
 def _is_absent(server: str, error: Exception) -> bool:
-    """Whether the error proves that nothing listens. That of a proxy says nothing about the daemon."""
+    """Whether the error proves that nothing is listening. An error from a proxy proves nothing."""
     cause = error.reason if isinstance(error, URLError) else error
     if _has_proxy(server):
         return False
@@ -128,7 +131,7 @@ def _has_proxy(server: str) -> bool:
 
 
 def _open(asked: str | Request) -> Any:
-    """The response. A daemon on this host is asked without a proxy, which would ask its own host."""
+    """Send a request. A daemon on this host is asked directly, because a proxy would ask its own host."""
     url = asked if isinstance(asked, str) else asked.full_url
     opener = _DIRECT if is_local(urlsplit(url).hostname or "") else build_opener()
     return opener.open(asked, timeout=_PATIENCE)

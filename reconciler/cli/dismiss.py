@@ -1,4 +1,4 @@
-"""`reconciler dismiss`: end the rollout of an orphan without completing it, by changing its tag."""
+"""`reconciler dismiss`: end the rollout of an orphan without completing it, by changing a tag."""
 
 from typing import Any
 

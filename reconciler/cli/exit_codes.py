@@ -1,4 +1,4 @@
-"""The exit codes of the command line in one table, which help and docs/command-line.md show."""
+"""The exit codes of the command line, in one table that the help and docs/command-line.md show."""
 
 from collections.abc import Mapping
 

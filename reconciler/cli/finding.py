@@ -19,7 +19,8 @@ class Result(StrEnum):
 class Finding:
     """The result of one check.
 
-    `about` is its subject, or "" if that is obvious. `found` says what was found, and how to fix it.
+    `about` is the subject of the check, or "" if that is obvious. `found` says what was found, and how to fix
+    any problem.
     """
 
     check: str
@@ -33,7 +34,7 @@ class Finding:
 
 
 def alike(check: str, each: Iterable[tuple[str, Result, str]]) -> Iterator[Finding]:
-    """One finding for all scale sets with the same result and text. `each` yields name, result and text.
+    """One finding for all scale sets with the same result and text. `each` has names, results and texts.
 
     >>> print(*alike("scale set", [("web", Result.OK, "fine"), ("api", Result.OK, "fine")]))
     ok      scale set    web, api: fine

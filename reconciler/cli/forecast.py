@@ -1,4 +1,4 @@
-"""A forecast as text: a headline with its sizes and times, and the parts of one.
+"""A forecast as text: the headline, with sizes and times, and the parts that it consists of.
 
 `row` is one scale set, in the shape of `reconciler.daemon.report.state`.
 """
@@ -31,7 +31,7 @@ def headline(row: Json) -> str:
 
 
 def size(forecast: Json, in_batches: str) -> str:
-    """The number of instances, and their batches. If rounding changes maxBatch much, its value is added.
+    """The number of instances, and their batches. If rounding changes maxBatch a lot, its value is added.
 
     >>> most = {"declared": "20%", "instances": 1}
     >>> size({"batches": [{"instances": 1}] * 3, "maxBatch": most, "worstLoss": {"of": 3}}, "3 batches")
@@ -55,7 +55,7 @@ def ending(forecast: Json) -> str:
 
 
 def _time(forecast: Json, observed_at: str) -> str:
-    """The duration, how much of it is soak, and the end if it is known."""
+    """The duration, how much of it is soak, and the end, if known."""
     within = f" ({paused})" if (paused := soak(forecast)) else ""
     end = meaning_of(forecast["endsWith"] or "")
     verb = "done by" if end and end.phase is Phase.DONE else "blocked from"
@@ -64,7 +64,7 @@ def _time(forecast: Json, observed_at: str) -> str:
 
 
 def duration(forecast: Json) -> str:
-    """How long the rollout takes from its first step on, without waits for others."""
+    """How long the rollout takes once no gate is closed."""
     return f"about {_about(timedelta(seconds=forecast['seconds']))}"
 
 
@@ -111,7 +111,7 @@ def length_range(seconds: Collection[int]) -> str:
 
 
 def _about(length: timedelta) -> str:
-    """A duration, rounded to days if it is long, or else up to whole minutes.
+    """A duration, rounded to days if it is long, and otherwise up to whole minutes.
 
     >>> [_about(timedelta(seconds=seconds)) for seconds in (40, 1290, 93_780, 604_980)]
     ['40s', '22m', '26h3m', '7 days']
@@ -123,7 +123,7 @@ def _about(length: timedelta) -> str:
 
 
 def moment(at: str, observed_at: str) -> str:
-    """A time, rounded up to whole minutes. It has a date unless it is on the day of the observation.
+    """A time, rounded up to the minute. The date is left out if it is the day of the observation.
 
     >>> moment("2026-01-05T09:40:20+00:00", "2026-01-05T09:00:00+00:00")
     '09:41 UTC'
@@ -135,7 +135,7 @@ def moment(at: str, observed_at: str) -> str:
 
 
 def moments(every: Sequence[str], observed_at: str) -> list[str]:
-    """Times in order. A date that the time before has, and the zone of all but the last, are left out.
+    """These times as text. A repeated date is left out, and only the last time has a time zone.
 
     >>> moments(["2026-01-10T02:00:00+00:00", "2026-01-10T02:30:00+00:00"], "2026-01-05T09:00:00+00:00")
     ['Sat 2026-01-10 02:00', '02:30 UTC']
@@ -150,7 +150,7 @@ def moments(every: Sequence[str], observed_at: str) -> list[str]:
 
 
 def date(at: str) -> str:
-    """A time with its date, rounded up to whole minutes.
+    """A time with its date, rounded up to the minute.
 
     >>> date("2026-01-05T09:40:20+00:00")
     'Mon 2026-01-05 09:41 UTC'
@@ -159,7 +159,7 @@ def date(at: str) -> str:
 
 
 def between(begins: str, ends: str) -> str:
-    """The time between two times as they are shown, so that a reader can check it.
+    """The duration between two times. Both are first rounded as they are shown, so that the result adds up.
 
     >>> between("2026-01-05T09:40:50+00:00", "2026-01-05T10:51:10+00:00")
     '1h11m'

@@ -1,4 +1,4 @@
-"""The former names of options and variables. Using one is an error that names its replacement.
+"""The former names of options and variables. Using a former name is an error that names the new one.
 
 If a former name were ignored, the program could use an Azure endpoint that nobody intended.
 """

@@ -48,7 +48,8 @@ def grants(
 ) -> Iterator[Finding]:
     """A finding for each required action, and for permissions that cannot be read.
 
-    `page_pauses` means that people can pause on the daemon's pages, and the daemon writes the tags for them.
+    `page_pauses` means that people can pause on the daemon's pages, for which the daemon itself writes the
+    tags.
     """
     # Actions in a region need a role on the subscription: a role on the scale set does not cover them.
     regional = {
@@ -91,7 +92,7 @@ def grants(
 
 
 def _activity_log(subscriptions: Mapping[str, EffectivePermissions | AzureFailure]) -> Finding:
-    """Whether `why` may read the activity logs. No rollout needs them, so this is no failure."""
+    """Whether `why` may read the activity logs. A denial is no failure, because no rollout needs the logs."""
     lacking = [
         each
         for each, allowed in sorted(subscriptions.items())
@@ -109,7 +110,7 @@ def _activity_log(subscriptions: Mapping[str, EffectivePermissions | AzureFailur
 
 
 def _pause_tag_findings(tag: PauseTag, session: Session, *, page_pauses: bool) -> Iterator[Finding]:
-    """Whether the role allows what is done with the tag that pauses the fleet."""
+    """Whether the role allows reading the tag that pauses the fleet and, if `page_pauses`, writing it."""
     allowed, where = _allowance(session, tag.id), f"resource group {tag.resource_group}"
     needed = {PAUSE_TAG: ", so the fleet counts as paused; assign a role with this action there"}
     if page_pauses:
@@ -127,7 +128,7 @@ def _pause_tag_findings(tag: PauseTag, session: Session, *, page_pauses: bool) -
 def _unreadable(failure: AzureFailure) -> tuple[Result, str]:
     """The result and the message if permissions cannot be read.
 
-    A refusal is not a failed check, because the permissions may be granted nevertheless.
+    A refusal does not fail the check, because the required actions may still be granted.
     """
     result = Result.SKIPPED if isinstance(failure, Refused | TooManyRequests) else Result.FAIL
     return result, f"permissions cannot be read: {failure}"

@@ -1,6 +1,6 @@
 """Lines of text in columns, cut to the width of a terminal.
 
-rich measures and wraps every cell of its own tables, which takes many seconds for thousands of rows.
+rich's own tables measure and wrap every cell, which takes many seconds for thousands of rows.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,9 +22,9 @@ _LEAST = 8  # the width that a name keeps
 
 @dataclass(frozen=True, slots=True)
 class Optional:
-    """Columns that a narrow terminal omits unless the last column has `least` cells beside them.
+    """Columns that are omitted if they would leave fewer than `least` cells for the last column.
 
-    The first column is cut to `name` cells before that, or is not cut if it is None.
+    Before that, the first column is cut to `name` cells, unless `name` is None.
     """
 
     names: Collection[str]
@@ -37,7 +37,7 @@ class Grid:
     """Rows under a header. Only the edge of the terminal limits the last column.
 
     On a narrow terminal, columns are omitted in the order of `optional`. If that is not enough, the first
-    column is cut, in the middle, because names often differ in their last characters.
+    column is cut in the middle, because names often differ in their last characters.
     """
 
     header: Sequence[str]
@@ -71,13 +71,11 @@ class Grid:
         return kept
 
     def lines(self, rows: Iterable[Sequence[Cell]], shown: Mapping[int, int]) -> Iterator[Line]:
-        """The header and the rows, as lines."""
         header = [((name, "bold"),) for name in self.header]
         for row in (header, *rows):
             yield self.line(row, shown)
 
     def line(self, row: Sequence[Cell], shown: Mapping[int, int]) -> Line:
-        """A row as a line."""
         spans: list[Span] = []
         last = max(shown)
         for number, width in shown.items():
@@ -103,7 +101,7 @@ class Lines:
 
 
 def cut(line: Line, width: int | None) -> Line:
-    """The line, cut to `width` and ended with an ellipsis if it is too long.
+    """The line, or its beginning with an ellipsis if the line is longer than `width`.
 
     >>> cut([("●●", "green"), (" web", "")], 4)
     [('●●', 'green'), (' …', '')]
@@ -122,7 +120,7 @@ def cut(line: Line, width: int | None) -> Line:
 
 
 def cut_middle(line: Line, width: int) -> Line:
-    """The line in the style of its first part, with an ellipsis in place of its middle if it is too long.
+    """The line in the style of its first part. If it is too long, an ellipsis replaces the middle.
 
     >>> cut_middle([("search-indexer-nightly-026", "bold")], 16)
     [('search-i…tly-026', 'bold')]

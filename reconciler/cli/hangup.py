@@ -1,7 +1,7 @@
 """Makes SIGHUP reload everything instead of ending the process, as in other daemons.
 
-The signal handler may run between any two steps of the main thread, which may hold locks. Therefore the
-handler only leaves a note, and another thread acts on it.
+The signal handler may run between any two steps of the main thread, even while that thread holds locks.
+Therefore the handler only leaves a note, and another thread acts on it.
 """
 
 import os
@@ -17,8 +17,8 @@ from types import FrameType
 class Hangups:
     """A context in which SIGHUP does not end the process. Early signals are kept for `answer`.
 
-    If the process was started in a terminal that is gone, SIGHUP still ends the process, because nobody
-    expects a daemon to outlive a closed window.
+    If the process was started in a terminal that has been closed, SIGHUP still ends the process, because
+    nobody expects a daemon to outlive its window.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Hangups:
 
     @contextmanager
     def answer(self, act: Callable[[], None]) -> Iterator[None]:
-        """Call `act` for each signal inside this context. Signals that arrive together cause one call."""
+        """While the context is open, call `act` for each signal, or once for signals that arrive together."""
         thread = Thread(target=self._run, args=(act,), name="hangup", daemon=True)
         thread.start()
         try:

@@ -1,8 +1,8 @@
 """The heat map of a scale set on a terminal, from the daemon's JSON.
 
-A letter stands for an image, and "a" for the declared image. The sign before it shows the health: none for
-healthy, "~" for in transition, "!" for unhealthy, "_" for deallocated, "x" for being deleted. A "*" after it
-means protected. Colours only repeat this.
+Each letter stands for an image, and "a" for the declared image. The sign before the letter shows the health:
+none for healthy, "~" for in transition, "!" for unhealthy, "_" for deallocated, "x" for being deleted. A "*"
+after the letter means protected. Colours only repeat what the signs say.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -64,7 +64,7 @@ def _abbreviated(name: str) -> str:
 
 
 def full_name(domain: str) -> str:
-    """The full name of a domain, which a person may have read abbreviated in a narrow window.
+    """The full name of a domain, which a narrow window may have shown abbreviated.
 
     >>> full_name("UD 3"), full_name("zone 1, UD 3"), full_name("fault domain 2")
     ('update domain 3', 'zone 1, update domain 3', 'fault domain 2')

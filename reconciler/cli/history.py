@@ -1,4 +1,4 @@
-"""`reconciler history`: the last rollouts of a scale set, as recorded by the daemon."""
+"""`reconciler history`: the most recent rollouts of a scale set, as recorded by the daemon."""
 
 from typing import Any
 

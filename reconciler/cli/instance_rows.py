@@ -1,7 +1,6 @@
 """A table row for each instance of a scale set, for `status --instances`.
 
-No instance is left out, not even those that are being deleted, were attached by hand, or are out of reach of
-any upgrade.
+Every instance has a row, even if it is being deleted, was attached by hand, or cannot be upgraded.
 """
 
 from collections.abc import Sequence
@@ -35,10 +34,9 @@ def instance_rows(
 ) -> list[dict[str, Any]]:
     """The instances of one scale set as table rows, with the keys in COLUMNS.
 
-    A value is None if Azure does not report it.
-    `exact` is the spec with the version that `latest` stands for, or None if that version is unknown. In that
-    case, "upToDate" is None. "since" is when the provisioning state last changed. "leftOut" says why no
-    upgrade reaches an instance that is not up to date.
+    A value is None if Azure does not report it. `exact` is the spec with `latest` resolved to a version, or
+    None if that version is unknown. Without `exact`, "upToDate" is None. "since" is when the provisioning
+    state last changed. "leftOut" says why no upgrade reaches the instance.
     """
     found = members(exact, model, Observed(at), instances) if exact else ()
     by_id = {each.instance.id: each for each in found}

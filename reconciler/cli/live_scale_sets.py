@@ -11,7 +11,7 @@ from reconciler.spec.scale_set import Target
 
 
 def scopes_of(subscriptions: Iterable[str], resource_groups: Iterable[str]) -> list[Scope]:
-    """The lists to read: one for each subscription, or one for each of these resource groups within it."""
+    """The scopes to list: each subscription or, given resource groups, each group in each subscription."""
     groups = tuple(dict.fromkeys(map(str.casefold, resource_groups))) or (None,)
     within = dict.fromkeys(map(str.casefold, subscriptions))
     return [Scope(subscription, group) for subscription in within for group in groups]

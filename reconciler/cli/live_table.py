@@ -15,7 +15,7 @@ class Shown(Protocol):
     """Content that the live table can paint."""
 
     def rendered(self, width: int | None) -> Lines:
-        """The lines to paint, each cut to `width` unless it is None."""
+        """The lines to paint, each cut to `width` unless `width` is None."""
         ...
 
 
@@ -26,9 +26,9 @@ def live_table(
     is_alone: bool,
     is_over: Callable[[], bool] = lambda: False,
 ) -> Live:
-    """A live table on this console. `table` gets the height in lines, or None once `is_over`.
+    """A live table on this console. `table` is called with the height in lines, or with None once `is_over`.
 
-    The table never fills more than the window, because every repaint would then leave lines behind.
+    The table is never taller than the window, because each repaint would otherwise leave lines behind.
     `is_alone` means that nothing else is written. The table then uses the alternate screen of the terminal,
     so that resizing the window leaves nothing behind either.
     """

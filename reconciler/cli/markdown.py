@@ -1,8 +1,8 @@
 """A plan or a rehearsal as a comment on a pull request.
 
 If many scale sets roll out, those with the same rollout share a block, so that nothing is said twice. A forge
-rejects a comment that is too long. The names of groups are then omitted, and finally only the first
-groups are shown.
+rejects a comment that is too long. To stay within the limit, the details of the groups are left out first,
+and then the last groups.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,9 +25,9 @@ _FEW = 10  # scale sets that are not folded together
 
 
 def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = (), shared_with: str = "") -> str:
-    """The comment for a plan, at most LONGEST characters. `prediction.report` defines `shown`.
+    """The comment for a plan, of at most LONGEST characters.
 
-    `plan_text.base` defines `shared_with`.
+    `shown` has the shape of `reconciler.prediction.report`. See `plan_text.base` for `shared_with`.
     """
     return _comment(
         "plan",
@@ -46,7 +46,7 @@ def plan(shown: Json, notes: Sequence[str] = (), warnings: Sequence[str] = (), s
 
 
 def rehearsal(shown: Json, notes: Sequence[str] = ()) -> str:
-    """The comment for a rehearsal. `rehearsal.report` defines the shape of `shown`."""
+    """The comment for a rehearsal. `shown` has the shape of `reconciler.rehearsal.report`."""
     return _comment(
         "rehearse",
         shown,
@@ -61,13 +61,12 @@ def rehearsal(shown: Json, notes: Sequence[str] = ()) -> str:
 
 
 def _verdict(shown: Json) -> str:
-    """The verdict, in bold if something is missing."""
+    """The verdict, in bold if any scale set is blocked."""
     text = literal(plan_text.verdict(shown))
     return f"**{text}**" if text and plan_text.blocks(shown) else text
 
 
 def _lines(*sentences: str) -> str:
-    """Sentences, each on a line of its own."""
     return "<br>\n".join(literal(each) for each in sentences if each)
 
 
@@ -84,7 +83,7 @@ def _waves(shown: Json) -> str:
 
 
 def _blocks(shown: Json) -> str:
-    """The list of what keeps scale sets from being upgraded, or "" if there is nothing."""
+    """A list of what keeps scale sets from being upgraded, or "" if nothing does."""
     if not (lines := plan_text.blocks(shown)):
         return ""
     rest = "; nothing is written to them" if plan_text.are_untouched(shown) else ""
@@ -92,14 +91,14 @@ def _blocks(shown: Json) -> str:
 
 
 def _risks(shown: Json, warnings: Sequence[str]) -> str:
-    """The list of risks, or "" if nothing rolls out and there is nothing to warn about."""
+    """A list of the risks, or "" if nothing rolls out and there is nothing to warn about."""
     if lines := [*warnings, *plan_text.risks(shown)]:
         return f"**Risks:**\n\n{_bullets(lines)}"
     return "**Risks:** none that is known" if shown["summary"]["rollingOut"] else ""
 
 
 def _comment(verb: str, shown: Json, *paragraphs: str) -> str:
-    """A comment of at most LONGEST characters. `paragraphs` are Markdown already."""
+    """A comment of at most LONGEST characters. `paragraphs` are already Markdown."""
     head = "\n\n".join(filter(None, paragraphs))
     for details in _details(shown):
         text = "\n\n".join([head, *_folded(shown, details)])
@@ -112,7 +111,7 @@ def _comment(verb: str, shown: Json, *paragraphs: str) -> str:
 
 
 def _folded(shown: Json, details: Sequence[str]) -> Sequence[str]:
-    """The details of the scale sets. If there are many, they are collapsed, and the summary stays in view."""
+    """Fold the details of the scale sets if there are many, so that the summary stays in view."""
     if len(details) <= _FEW:
         return details
     number = count(shown["summary"]["rollingOut"], "scale set")
@@ -120,7 +119,7 @@ def _folded(shown: Json, details: Sequence[str]) -> Sequence[str]:
 
 
 def _rehearsal_section(shown: Json) -> list[str]:
-    """The paragraphs about the rehearsal of a plan, or none if it has no rehearsal."""
+    """The paragraphs about the rehearsal of a plan, or none if the plan has no rehearsal."""
     summary, halts, rest = rehearsal_text.section(shown)
     return [f"**{literal(summary)}**", _bullets(halts), literal(rest)] if summary else []
 
@@ -131,7 +130,7 @@ def _bullets(lines: Iterable[str]) -> str:
 
 
 def _fit(parts: Sequence[str], longest: int, tell_left: Callable[[int], str]) -> Iterator[str]:
-    """As many parts as fit into `longest`, and a last part that counts the omitted ones."""
+    """As many parts as fit into `longest` characters, and a last part that counts the omitted parts."""
     used = 0
     for position, each in enumerate(parts):
         used += length(each) + 2

@@ -12,7 +12,8 @@ def spec_schema(specs: Path) -> str:
 
     The schema is in a directory named schemas, where `reconciler schema spec --to schemas` puts it. The
     directories above the specs are searched, up to the root of their git repository. Outside a repository,
-    only the nearest one is searched, because a file further up may belong to something else.
+    only the nearest of these directories is searched, because a schema further up may belong to something
+    else.
     """
     real = specs.resolve()
     parents = list(real.parents)

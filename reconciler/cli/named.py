@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 
 def unknown_name(name: str, names: Collection[str], errors: Sequence[str] = ()) -> str:
-    """The error that no spec has this name, with a suggestion, or why no spec is in force.
+    """The error for a name that no spec has, with a suggestion, or why there is no active spec at all.
 
     >>> print(unknown_name("wbe", ["api", "web"]))
     no spec in force is named 'wbe'; did you mean web?
@@ -21,7 +21,7 @@ def unknown_name(name: str, names: Collection[str], errors: Sequence[str] = ()) 
 
 
 def unknown_orphan(name: str, orphans: Collection[str], declared: Collection[str]) -> str:
-    """The error that no orphan has this name, with a suggestion.
+    """The error for a name that no orphan has, with a suggestion.
 
     >>> print(unknown_orphan("wbe", ["web"], ["api"]))
     no orphan is named 'wbe'; did you mean web?

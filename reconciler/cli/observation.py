@@ -19,8 +19,8 @@ from reconciler.spec.scale_set import ScaleSet
 class FleetObservation:
     """The state of each scale set after the observation, and an error for each list that failed.
 
-    `lists` has everything in the scopes of these scale sets, without the lists that failed. `spec_errors` are
-    those of the specs that the observation wrote and read. Only a bug causes one.
+    `lists` has everything that was listed in the scopes of these scale sets. `spec_errors` are errors in the
+    specs that the observation itself writes and reads. Only a bug can cause one.
     """
 
     states: tuple[ScaleSetState, ...]
@@ -48,14 +48,14 @@ class _Declared(Immediate):
         return None
 
     def _authors(self, _commit: str, lines: Lines) -> tuple[Author, ...]:
-        """The authors, according to the specs that declare the scale sets."""
+        """The authors of the scale set that these lines declare."""
         files = {path for path, _ in lines}
         of = next((each for each in self.scale_sets if f"{each.name}.yaml" in files), None)
         return self.specs.authors(of, self.specs.commit) if self.specs and of else ()
 
 
 class _ListKeeper(Compute):
-    """A client that keeps what its lists return. The store of a daemon keeps only the declared scale sets."""
+    """A client that keeps everything it lists. The store of a daemon keeps only the declared scale sets."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -69,10 +69,10 @@ class _ListKeeper(Compute):
 def observe_fleet(
     scale_sets: Sequence[ScaleSet], session: Session, *, by_group: bool, specs: Specs | None = None
 ) -> FleetObservation:
-    """Observe all these scale sets.
+    """Observe these scale sets.
 
-    Their names and targets must be unique, as `validate` requires. `specs` are the specs that declare them,
-    if any.
+    Their names and targets must be unique, as `validate` requires. `specs` declares the scale sets, or is
+    None if no spec does.
     """
     source, azure = _Declared(scale_sets, specs), _ListKeeper(session)
     declared = Specs(source, shard=specs.shard if specs else None)

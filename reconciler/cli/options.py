@@ -1,7 +1,7 @@
 """Options that several verbs share, such as the Azure endpoint and the output format.
 
-Most of them can also be set with a VMSS_RECONCILER_ variable, which is how a Deployment sets them. So can the
-options in `source`.
+Most of these options, and those in `source`, can also be set with a VMSS_RECONCILER_ variable. A Kubernetes
+Deployment sets them that way.
 """
 
 import functools
@@ -52,7 +52,7 @@ class Address(click.ParamType[tuple[str, int]]):
 
 
 class Url(click.ParamType[str]):
-    """A URL that has one of these schemes and a host, but no credentials and no path."""
+    """A URL that has one of the given schemes and a host, but no credentials and no path."""
 
     name = "url"
 
@@ -181,7 +181,7 @@ def fleet_options(command: Callable[..., None]) -> Callable[..., None]:
 def fleet_on_demand(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options for specs and Azure to a command, and pass it `open_fleet`.
 
-    `open_fleet` opens the fleet, which loads the Azure SDK. It may raise UsageError.
+    Calling `open_fleet` loads the Azure SDK, and may raise UsageError.
     """
 
     @specs_on_demand

@@ -11,7 +11,7 @@ from reconciler.daemon import report
 
 
 def observed_store(fleet: FleetAccess, server: str) -> dict[str, Any]:
-    """Observe the fleet without taking a step, after a note that no daemon responds at `server`."""
+    """Print a note that no daemon responds at `server`. Then observe the fleet, without taking a step."""
     announce(fleet.session)
     click.echo(f"no daemon responds at {server}, so nothing will happen", err=True)
     own = fleet.reconciler(finds_orphans=True).once(act=False)

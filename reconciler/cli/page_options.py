@@ -14,9 +14,9 @@ _T = TypeVar("_T")
 
 
 class _Parsed(click.ParamType[_T]):
-    """A value that `parse` reads. A ValueError of `parse` becomes a usage error.
+    """A value that `parse` converts. If `parse` raises ValueError, that is a usage error.
 
-    In an environment variable, the characters of `between` separate several values.
+    In an environment variable, any of the characters in `between` separates values.
     """
 
     def __init__(self, name: str, parse: Callable[[str], _T], between: str = ", ") -> None:

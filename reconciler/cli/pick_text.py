@@ -22,7 +22,8 @@ _NOTHING_DONE = "nothing was done; pass --yes to do it"
 def show_offer(offer: Json, row: Json, *, is_trial: bool) -> None:
     """Print what will happen to which instances. Ends the command if there is nothing to upgrade.
 
-    `offer` has the shape of `reconciler.daemon.report.pick_offer`, and `row` that of `state` there.
+    `offer` has the shape of `reconciler.daemon.report.pick_offer`, and `row` the shape of
+    `reconciler.daemon.report.state`.
     """
     for line in _offer_lines(offer, row):
         click.echo(line)
@@ -35,7 +36,7 @@ def show_offer(offer: Json, row: Json, *, is_trial: bool) -> None:
 
 
 def _offer_lines(offer: Json, row: Json) -> Iterator[str]:
-    """What will happen to which instances, what blocks that now, and what would end the block."""
+    """What will happen to which instances, what blocks the upgrade now, and what would unblock it."""
     going = [each for each in offer["instances"] if not each["obstacle"]]
     left = [each for each in offer["instances"] if each["obstacle"]]
     if going:

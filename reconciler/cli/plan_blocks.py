@@ -1,4 +1,4 @@
-"""A plan for a terminal: what happens to each scale set, what could go wrong, and the summary."""
+"""A plan as shown on a terminal: what happens to each scale set, what could go wrong, and the summary."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,9 +16,9 @@ MOST_BLOCKS = 10  # more are shown as groups
 
 
 def plan(found: Json, notes: Sequence[str], shared_with: str = "") -> list[RenderableType]:
-    """The parts of a plan. The summary is last, so that it is what remains in view.
+    """The parts of a plan. The summary comes last, so that it stays in view.
 
-    `plan_text.base` defines `shared_with`.
+    See `plan_text.base` for `shared_with`.
     """
     rows, waves = plan_text.rows(found), plan_text.waves(found)
     last = "; ".join(filter(None, (plan_text.base(found, shared_with), plan_text.others(found), *notes)))
@@ -42,7 +42,7 @@ def _paragraph(title: str, *sentences: str) -> list[RenderableType]:
 
 
 def rehearsal(found: Json) -> list[RenderableType]:
-    """The lines about the rehearsal of a plan, or none if it has no rehearsal."""
+    """The lines about the rehearsal of a plan, or none if the plan has no rehearsal."""
     summary, halts, rest = rehearsal_text.section(found)
     if not summary:
         return []
@@ -76,7 +76,7 @@ def warnings(lines: Sequence[str], title: str = "") -> list[RenderableType]:
 
 
 def groups(found: Json) -> list[Group]:
-    """The groups that have a block. Each scale set is a group by itself, unless there are many."""
+    """The groups to show, one block each. Every scale set is a group by itself, unless there are many."""
     alone = plan_group.alone(found)
     return alone if len(alone) <= MOST_BLOCKS else plan_group.groups(found)
 

@@ -25,7 +25,7 @@ _ENDS = (
 
 
 def on_failure(plan: Json) -> list[str]:
-    """What happens if an image fails, in sentences. Empty if nothing rolls out."""
+    """Sentences that say what happens if an image fails. Empty if nothing rolls out."""
     if not plan["summary"]["onFailure"]:
         return []
     then = _then(plan["summary"])
@@ -33,7 +33,7 @@ def on_failure(plan: Json) -> list[str]:
 
 
 def _returns(plan: Json) -> str:
-    """What becomes of the instances that run the image already."""
+    """What becomes of the instances that already run the image."""
     groups = plan["summary"]["onFailure"]
     where = [f", in {_scale_sets(len(each['scaleSets']))}" if len(groups) > 1 else "" for each in groups]
     parts = [
@@ -69,7 +69,7 @@ def _spread(plan: Json) -> list[str]:
 
 
 def _most_at_once(plan: Json) -> str:
-    """How many scale sets and instances are upgraded at once, in a sentence."""
+    """A sentence that says how many scale sets and instances are upgraded at the same time."""
     most = plan_group.most_at_once(plan)
     text = f"At most {_scale_sets(most)} upgrade{'s' * (most == 1)} at once"
     if worst := plan["summary"]["worstMoment"]:
@@ -85,8 +85,8 @@ def _being_upgraded(worst: Json) -> str:
 def _reach(plan: Json) -> list[str]:
     """How many instances a bad image reaches.
 
-    Empty if that depends on which image is bad, on instances that run it already, or on a race that no pilot
-    prevents.
+    Empty if the number depends on which image is bad, on instances that already run the image, or on a race
+    that no pilot prevents.
     """
     summary, rolling = plan["summary"], plan_group.alone(plan)
     first = rolling[0].row
@@ -104,7 +104,7 @@ def _reach(plan: Json) -> list[str]:
 
 
 def is_piloted(plan: Json, wave: int) -> bool:
-    """Whether scale sets of this wave wait for its pilot."""
+    """Whether scale sets of this wave wait for the pilot of the wave."""
     return any(
         wait["reason"] == Reason.AWAITING_PILOT
         for row in plan["scaleSets"]
@@ -128,7 +128,7 @@ def _evidence(plan: Json) -> list[str]:
 
 
 def _then(summary: Json) -> str:
-    """Where no further instance is upgraded after a failure."""
+    """A sentence that says where upgrades stop after a failure."""
     if summary["total"] < 2:
         return f"From then on {_LEFT_ALONE}."
     everywhere = f"no scale set begins it, and {_LEFT_ALONE}"
@@ -141,7 +141,7 @@ def _then(summary: Json) -> str:
 
 
 def how_to_stop(plan: Json) -> list[str]:
-    """How a person can stop the change, in sentences. Empty if nothing rolls out."""
+    """Sentences that say how a person can stop the change. Empty if nothing rolls out."""
     if not plan["summary"]["onFailure"]:
         return []
     worst = plan["summary"]["worstMoment"]

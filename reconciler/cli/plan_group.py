@@ -22,13 +22,13 @@ _MOST_BATCHES = 12  # whose times are shown
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Scale sets with the same rollout at different times. `rows` has their rows, by name."""
+    """Scale sets with the same rollout at different times. `rows` has their rows, sorted by name."""
 
     rows: tuple[Json, ...]
 
     @property
     def row(self) -> Json:
-        """The row of the first one."""
+        """The row of the first scale set."""
         return self.rows[0]
 
     @property
@@ -45,17 +45,17 @@ class Group:
 
 
 def groups(plan: Json) -> list[Group]:
-    """The scale sets of the change that roll out. Those with the same rollout are one group."""
+    """The scale sets that roll out as part of the change, with one group for each distinct rollout."""
     return _in_time([Group(tuple(rows)) for rows in group_by(rolling(plan), _shape).values()])
 
 
 def alone(plan: Json) -> list[Group]:
-    """The scale sets of the change that roll out, each in a group by itself."""
+    """The scale sets that roll out as part of the change, each in a group by itself."""
     return _in_time([Group((row,)) for row in rolling(plan)])
 
 
 def rolling(plan: Json) -> list[Json]:
-    """The rows of the scale sets of the change that roll out, by name."""
+    """The rows of the scale sets that roll out as part of the change, sorted by name."""
     return list(filter(is_rolling, plan["scaleSets"]))
 
 
@@ -77,7 +77,7 @@ def headline(group: Group, plan: Json) -> str:
 
 
 def times(group: Group, observed_at: str) -> str:
-    """When a group begins and ends. Without a known time, how long it takes."""
+    """When a group begins and ends or, if that is unknown, how long the group takes."""
     found = group.row["forecast"]
     if not (found["begins"] and found["ends"]):
         return forecast.duration(found)
@@ -106,7 +106,7 @@ def batches(group: Group, plan: Json) -> str:
 
 
 def _differs(found: Json, plan: Json) -> bool:
-    """Whether another forecast of the change assumes another duration of a batch."""
+    """Whether any other forecast of the change assumes a different batch duration."""
     return any(
         row["forecast"]["assumedBatchSeconds"] != found["assumedBatchSeconds"]
         for row in filter(is_rolling, plan["scaleSets"])
@@ -134,7 +134,7 @@ def _in_batches(every: Sequence[Json]) -> str:
 
 
 def _by_domain(rest: Sequence[Json]) -> str:
-    """How batches follow the domains, or "" if there are none to follow."""
+    """How the batches follow the domains, or "" if they do not."""
     nouns = {each["domain"].rpartition(" ")[0] for each in rest}
     if len(rest) < 2 or len(nouns) > 1 or nouns <= {"", "batch"}:
         return ""
@@ -143,7 +143,7 @@ def _by_domain(rest: Sequence[Json]) -> str:
 
 
 def waits(group: Group, observed_at: str) -> list[str]:
-    """What a group waits for, in order. A scale set by itself has the times too."""
+    """What a group waits for, in order. The times are included if the group is a single scale set."""
     found = group.row["forecast"]
     starts = [datetime.fromisoformat(each["at"]) for each in found["batches"]]
     after: dict[int, list[str]] = {}
@@ -170,7 +170,7 @@ def _wait(number: int, texts: Mapping[str, None]) -> str:
 
 
 def details(group: Group, observed_at: str) -> list[str]:
-    """What the headline of a group leaves out, in sentences: the waits, and of one scale set the batches."""
+    """Sentences with what the headline of a group omits: waits and, for a single scale set, the batches."""
     sentences = ["; ".join(waits(group, observed_at))]
     starts = [each["at"] for each in group.row["forecast"]["batches"]]
     if len(group.names) == 1 and starts:
@@ -184,7 +184,7 @@ def details(group: Group, observed_at: str) -> list[str]:
 
 
 def timed_names(group: Group, plan: Json) -> list[str]:
-    """The name of each scale set of a group, with the time at which it begins, and whether it differs."""
+    """The name of each scale set in a group, with its start time, and a note if it has a risk of its own."""
     at_risk = _at_risk(group, plan)
     return [
         f"{row['name']} {forecast.moment(begins(row), plan['at'])}"
@@ -194,7 +194,7 @@ def timed_names(group: Group, plan: Json) -> list[str]:
 
 
 def _at_risk(group: Group, plan: Json) -> set[str]:
-    """The scale sets of a group with a risk that not all of the group have."""
+    """The scale sets of a group that have a risk which others in the group do not have."""
     names = set(group.names)
     risks = (names & set(each["scaleSets"]) for each in plan.get("risks", ()))
     return {name for each in risks if each < names for name in each}
@@ -224,7 +224,7 @@ def _changes(row: Json) -> Iterator[tuple[datetime, int]]:
 
 
 def begins(row: Json) -> str:
-    """When the rollout of a row begins, even if that assumes an approval."""
+    """When the rollout of a row begins. That time may assume that an approval is given."""
     found = row["forecast"]
     return str(found["begins"] or (found["batches"][0]["at"] if found["batches"] else row["at"]))
 

@@ -25,7 +25,7 @@ _FEW = 3  # names that come before a sentence about them; more come after it
 
 
 def _is_suspended(reason: str) -> bool:
-    """Whether only these scale sets are held, so that a wave or another scale set can do without them."""
+    """Whether the reason is the suspension of single scale sets, rather than a hold on the whole fleet."""
     meaning = meaning_of(reason)
     return meaning is not None and meaning.hold is Hold.SUSPENSION
 
@@ -44,16 +44,16 @@ def headline(plan: Json) -> str:
 
 
 def _instances(plan: Json) -> str:
-    """How many instances are upgraded, and of how many if not of all."""
+    """How many instances are upgraded. If some are not, the total is given too."""
     number = plan["summary"]["instances"]
     text = _share(number, _affected_rows(plan))
     return count(number, "instance") if text == f"{number:,}" else f"{text} instances"
 
 
 def _share(number: int, rows: Sequence[Json]) -> str:
-    """The number of upgraded instances, and how many instances of `rows` have to be upgraded if that is more.
+    """The number of upgraded instances and, if it is larger, the number to upgrade in `rows`.
 
-    The instances of a refused scale set are not read, so there may be more than the known ones.
+    The second number is a minimum if any scale set was refused, because its instances were not read.
     """
     every = sum(map(_to_upgrade, rows))
     least = "" if all(row["forecast"] or row["instances"] for row in rows) else "at least "
@@ -61,13 +61,13 @@ def _share(number: int, rows: Sequence[Json]) -> str:
 
 
 def _affected_rows(plan: Json) -> list[Json]:
-    """The scale sets of the change that roll out or are blocked."""
+    """The rows of the scale sets in the change that roll out or are blocked."""
     blocked = blocked_names(plan)
     return [row for row in plan["scaleSets"] if row["name"] in blocked or plan_group.is_rolling(row)]
 
 
 def _to_upgrade(row: Json) -> int:
-    """How many instances of a scale set are upgraded, or would be without a block. 0 if unknown."""
+    """How many instances of a scale set are upgraded, or would be if it were not blocked. 0 if unknown."""
     if row["forecast"]:
         return len({id_ for each in row["forecast"]["batches"] for id_ in each["instanceIds"]})
     found = row["instances"]
@@ -75,7 +75,7 @@ def _to_upgrade(row: Json) -> int:
 
 
 def verdict(plan: Json) -> str:
-    """Whether every scale set that the change affects reaches its image. "" if there is none."""
+    """A sentence that says whether every affected scale set reaches its image, or "" if none is affected."""
     summary = plan["summary"]
     found = _blocks(plan)
     effects = {each["blocks"]: len(_in_any(found, each["blocks"])) for each in found if each["scaleSets"]}
@@ -112,7 +112,7 @@ _EFFECTS = {
 
 
 def _behind(blocks: Sequence[Json]) -> str:
-    """What scale sets wait for, in terms of the causes that a sentence has named before."""
+    """What scale sets wait for, referring to the causes that the sentence has already named."""
     causes = [each for each in blocks if each["blocks"] != "waits"]
     every = {name for each in causes for name in each["scaleSets"]}
     holding = {name for each in causes if each["holdsUp"] for name in each["scaleSets"]}
@@ -124,7 +124,7 @@ def _behind(blocks: Sequence[Json]) -> str:
 
 
 def timing(plan: Json) -> list[str]:
-    """When the rollouts begin and end, and how many instances are unavailable at worst, in sentences.
+    """Sentences that say when the rollouts begin and end, and how many instances are unavailable at worst.
 
     Empty if nothing rolls out.
     """
@@ -146,7 +146,7 @@ def _when(plan: Json) -> str:
 
 
 def _assuming(plan: Json) -> str:
-    """The duration of a batch that the times rest on, or "" if all are measured."""
+    """The batch duration that the times assume, or "" if every duration was measured."""
     rolling = plan_group.rolling(plan)
     if not plan["summary"]["ends"] or all(row["forecast"]["isMeasured"] for row in rolling):
         return ""
@@ -155,7 +155,7 @@ def _assuming(plan: Json) -> str:
 
 
 def _losses(plan: Json) -> list[str]:
-    """The worst loss of any one scale set, and of all of them together."""
+    """The worst loss in any one scale set, and in all of them together."""
     summary = plan["summary"]
     if not (loss := summary["worstLoss"]):
         return []
@@ -173,7 +173,8 @@ def _losses(plan: Json) -> list[str]:
 def waves(plan: Json) -> list[tuple[str, ...]]:
     """The cells for each wave, in the order of WAVE_HEADER. Empty if there is only one wave.
 
-    A wave in which nothing would begin has a row too: a reader would otherwise take the last row for the end.
+    A wave in which nothing begins has a row too. Otherwise, a reader would take the last row for the end of
+    the rollout.
     """
     blocked, affected = blocked_names(plan), group_by(_affected_rows(plan), lambda row: int(row["wave"]))
     rolling = {each["wave"]: each for each in plan["waves"]}
@@ -206,18 +207,21 @@ WAVE_HEADER = ("Wave", "Begins", "Ends", "Scale sets", "Instances", "Begins with
 
 
 def blocked_names(plan: Json) -> set[str]:
-    """The scale sets that the change affects, but that do not reach its image. Of a rehearsal, all such."""
+    """The scale sets that the change affects but that do not reach its image.
+
+    In a rehearsal, these are all scale sets that halt.
+    """
     found = _blocks(plan) if "risks" in plan else plan["halts"]
     return {name for each in found for name in each["scaleSets"]}
 
 
 def _blocks(plan: Json) -> list[Json]:
-    """The risks that keep scale sets from being upgraded, or none of a rehearsal."""
+    """The risks that keep scale sets from being upgraded. A rehearsal has none."""
     return [each for each in plan.get("risks", ()) if each["blocks"]]
 
 
 def blocks(plan: Json) -> list[str]:
-    """One line for each cause that keeps scale sets from being upgraded, the causes first."""
+    """One line for each block: first the causes, then the scale sets that only wait for others."""
     found, told = [], set[tuple[str, ...]]()
     for each in _blocks(plan):
         held = tuple(each["holdsUp"])
@@ -227,7 +231,7 @@ def blocks(plan: Json) -> list[str]:
 
 
 def _block(block: Json, *, is_told: bool) -> str:
-    """A block in a sentence. `is_told` says whether another one has named the same waiting scale sets."""
+    """A block as a sentence. `is_told` means that an earlier block has named the same waiting scale sets."""
     names, effect = block["scaleSets"], block["blocks"]
     if not names:
         return str(block["message"])
@@ -276,7 +280,7 @@ def _reason(risk: Json) -> str:
 
 
 def cut_names(plan: Json) -> list[tuple[str, Sequence[str]]]:
-    """The blocks that name only some of their scale sets, each with a title and all names."""
+    """The blocks that name only some of their scale sets, each with a title and all of the names."""
     return [
         (
             f"All {_scale_sets(len(each['scaleSets']))} that {_does(each['blocks'], one=False)}",
@@ -290,16 +294,16 @@ def cut_names(plan: Json) -> list[tuple[str, Sequence[str]]]:
 def base(plan: Json, shared_with: str = "") -> str:
     """The commit that the specs are compared with, or "" if they are compared only with Azure.
 
-    If it is the last commit that HEAD has in common with another revision, `shared_with` is that revision.
+    If that commit is the merge base of HEAD and another revision, `shared_with` is that revision.
     """
     shared = f", the last one in common with {shared_with}" if shared_with else ""
     return f"Compared with commit {plan['base'][:10]}{shared}" if plan.get("base") else ""
 
 
 def others(plan: Json) -> str:
-    """What the change does not affect, in one line, or "" if there is nothing.
+    """Everything other than the rollouts of the change, in one line, or "" if there is nothing else.
 
-    That is: scale sets that stay as they are, other rollouts, and changed settings of the Fleet.
+    This covers scale sets that stay as they are, other rollouts, and changed settings of the Fleet.
     """
     summary, blocked = plan["summary"], blocked_names(plan)
     still = [row for row in plan["scaleSets"] if not row["forecast"] and row["name"] not in blocked]
@@ -316,9 +320,9 @@ def others(plan: Json) -> str:
 
 
 def rows(plan: Json) -> list[tuple[str, str, str, str]]:
-    """The cells of ROW_HEADER for each scale set, or for several alike, by wave and time.
+    """The cells under ROW_HEADER for each scale set, or for several alike, sorted by wave and time.
 
-    A scale set that is not upgraded has a reason. `blocks` says more about it.
+    For a scale set that is not upgraded, the row gives the reason, and `blocks` explains the reason.
     """
     rolling = plan_group.alone(plan)
     shown = rolling if len(rolling) <= _MOST_ROWS else plan_group.groups(plan)
@@ -342,7 +346,7 @@ def _course(group: Group, plan: Json) -> list[str]:
 
 
 def _still(row: Json, *, is_blocked: bool) -> str:
-    """Why a scale set is not upgraded by the change. A reason that another section explains is one word."""
+    """Why the change does not upgrade a scale set. If another section explains it, the reason is one word."""
     if row["forecast"]:
         return "outside the change"
     return f"not upgraded: {row['reason'] or 'not read'}" if is_blocked else why(row)
@@ -400,7 +404,7 @@ def _last_batch(plan: Json) -> str:
 
 
 def named_line(message: str, names: Sequence[str]) -> str:
-    """A message with the names of its scale sets: in front if there are few, at the end if there are many."""
+    """A message with the names of its scale sets: before it if they are few, after it if they are many."""
     if not names:
         return message
     if len(names) <= _FEW:

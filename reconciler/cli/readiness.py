@@ -126,7 +126,7 @@ def _network(session: Session) -> tuple[Finding, Finding]:
 
 
 def _missing_states(declared: Sequence[ScaleSet], observation: FleetObservation) -> Iterator[Finding]:
-    """A failure if the observation lacks a declared scale set. Without it, no line would mention that."""
+    """A failure if the observation lacks a declared scale set, which no other finding would mention."""
     missing = len(declared) - len(observation.states)
     if missing or observation.spec_errors:
         why = "".join(f": {line}" for line in observation.spec_errors[:1])
@@ -140,7 +140,7 @@ def _missing_states(declared: Sequence[ScaleSet], observation: FleetObservation)
 
 
 def _subscriptions(fleet: FleetAccess, errors: Sequence[str]) -> Iterator[Finding]:
-    """For each list that a sweep reads, whether it can be read."""
+    """Whether each list that a sweep needs can be read."""
     for scope in _scopes(fleet):
         failed = [line.removeprefix(f"{scope}: ") for line in errors if line.startswith(f"{scope}: ")]
         if failed:
@@ -150,9 +150,10 @@ def _subscriptions(fleet: FleetAccess, errors: Sequence[str]) -> Iterator[Findin
 
 
 def _shard(observation: FleetObservation, fleet: FleetAccess) -> Iterator[Finding]:
-    """For a shard, whether scale sets carry its claim that it does not select.
+    """For a shard, whether its claim is on any scale set that the shard does not select.
 
-    Another release with the same name may have claimed them. The tags cannot keep the two apart.
+    Another release with the same name may have claimed that scale set. The tags cannot tell the two releases
+    apart.
     """
     shard = fleet.specs.shard
     if shard is None:
@@ -182,7 +183,7 @@ def _shard(observation: FleetObservation, fleet: FleetAccess) -> Iterator[Findin
 
 
 def _scopes(fleet: FleetAccess) -> list[Scope]:
-    """What a sweep lists, in the order of a sweep."""
+    """The scopes that a sweep lists, in the order in which it lists them."""
     targets = [each.target for each in fleet.specs.scale_sets]
     return sorted({scope_of(each, by_group=fleet.list_by_resource_group) for each in targets}, key=str)
 
@@ -192,7 +193,7 @@ def _about(scope: Scope) -> str:
 
 
 def _status(outcome: Outcome, held: str) -> tuple[Result, str]:
-    """Whether anything blocks a rollout. `held` says why the scale set is on hold, or is "" if it is not."""
+    """Whether anything blocks a rollout. `held` says why the scale set is on hold, or is ""."""
     if held and outcome.reason != Reason.NOT_FOUND:
         return Result.SKIPPED, f"{held}; otherwise: {outcome.line}"
     if outcome.status in {Status.STALLED, Status.FAILING}:

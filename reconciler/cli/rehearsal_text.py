@@ -47,7 +47,7 @@ def faults(found: Json) -> str:
 
 
 def approvals(found: Json) -> str:
-    """The scale sets whose approvals were given at once, or "" if no approval was needed."""
+    """A line with the scale sets that were approved immediately, or "" if no approval was needed."""
     names = list(dict.fromkeys(each["scaleSet"] for each in found["approvals"]))
     return f"approvals given at once: {join(names)}" if names else ""
 

@@ -1,4 +1,4 @@
-"""Rehearses for a command, on a copy of the live fleet or on a fleet file. Failures end the command."""
+"""Runs rehearsals for a command, on a copy of the live fleet or on a fleet file. Failures end the command."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ Json = Mapping[str, Any]
 
 
 def rehearse_live(fleet: FleetAccess, faults: Sequence[Fault], seed: int) -> Json:
-    """The report of a rehearsal that begins with the declared scale sets as they are in Azure now."""
+    """Rehearse, starting from the declared scale sets as they are in Azure now. Returns the report."""
     declared = fleet.specs.scale_sets
     copied = copy_fleet(
         fleet.session,
@@ -31,7 +31,7 @@ def rehearse_live(fleet: FleetAccess, faults: Sequence[Fault], seed: int) -> Jso
 
 
 def rehearse_file(path: Path, fleet: FleetAccess, faults: Sequence[Fault], seed: int) -> Json:
-    """The report of a rehearsal that begins now, with the scale sets in a fleet file."""
+    """Rehearse, starting now from the scale sets in a fleet file. Returns the report."""
     with simulator_required():
         from reconciler.simulator import FleetError, check_fleet, read_fleet
 

@@ -47,5 +47,5 @@ def reachable(listen: tuple[str, int]) -> str:
 
 
 def _own_address(found: Sequence[tuple[object, object, object, object, tuple[object, ...]]]) -> str:
-    """The first address of this host. In a Pod, the hosts file has it."""
+    """The first address in the result of `getaddrinfo`. In a Pod, it comes from the hosts file."""
     return str(found[0][4][0])

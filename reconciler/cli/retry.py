@@ -1,4 +1,4 @@
-"""`reconciler retry`: retry a failed image, by changing a tag of its scale sets."""
+"""`reconciler retry`: retry a failed image, by changing a tag on its scale sets."""
 
 from typing import Any
 

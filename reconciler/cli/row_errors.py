@@ -1,4 +1,4 @@
-"""Errors about names and filters that match no scale set of the daemon."""
+"""Errors about names and filters that match none of the daemon's scale sets."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ NOTHING_FITS = "no scale set matches; run `reconciler status` without names or f
 
 
 def rows_named(found: Mapping[str, Any], names: Collection[str]) -> list[dict[str, Any]]:
-    """The scale sets of a store with these names, in this order. Ends the command if one is missing."""
+    """The scale sets with these names in a store, in this order. Ends the command if a name is unknown."""
     rows = {row["name"]: row for row in found["scaleSets"]}
     for name in names:
         if name not in rows:
@@ -24,7 +24,7 @@ def rows_named(found: Mapping[str, Any], names: Collection[str]) -> list[dict[st
 def rows_chosen(
     found: Mapping[str, Any], names: Collection[str], selector: tuple[Requirement, ...] | None
 ) -> list[dict[str, Any]]:
-    """The scale sets of a store with these names, and those that match the selector.
+    """The scale sets in a store that have one of these names or match the selector.
 
     Ends the command if a name is unknown, or if the selector matches nothing.
     """

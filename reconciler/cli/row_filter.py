@@ -23,8 +23,8 @@ _RANKS = {word: rank for rank, word in enumerate(ORDER)}
 class RowFilter:
     """Selects the scale sets that match every field that is set.
 
-    `statuses` are words of ORDER. `image` is the declared image or the image of the model, in short or in
-    full.
+    `statuses` are words from ORDER. `image` is the short or the full name of the declared image or of the
+    image of the model.
     """
 
     names: tuple[str, ...] = ()
@@ -38,11 +38,10 @@ class RowFilter:
         return self == RowFilter()
 
     def without_image(self) -> "RowFilter":
-        """This filter without its `image`."""
         return replace(self, image="")
 
     def fits(self, row: Json) -> bool:
-        """Whether a scale set or an orphan is shown."""
+        """Whether the filter shows this scale set or orphan."""
         return all(
             (
                 not self.names or row["name"] in self.names,
@@ -55,17 +54,17 @@ class RowFilter:
 
 
 def status_of(row: Json) -> str:
-    """The status of a scale set. An orphan has one too, and so has a scale set that is not checked yet."""
+    """The status of a row, which is ORPHANED for an orphan and UNCHECKED before the first check."""
     return row["status"] or UNCHECKED if "status" in row else ORPHANED
 
 
 def subscription_of(row: Json) -> str:
-    """The id of the subscription in lower case, or "" if the daemon is an older version."""
+    """The id of the subscription in lower case, or "" if an older daemon does not report it."""
     return _segment(row, 2).casefold()
 
 
 def resource_group_of(row: Json) -> str:
-    """The resource group, or "" if the daemon is an older version."""
+    """The resource group, or "" if an older daemon does not report it."""
     return _segment(row, 4)
 
 
@@ -80,7 +79,10 @@ def _images(row: Json) -> Sequence[str]:
 
 
 def filtered(store: Json, fits: Callable[[Json], bool]) -> dict[str, Any]:
-    """The store with only the scale sets that fit. They are sorted by status, as in ORDER, and by name."""
+    """The store, limited to the scale sets and orphans that fit.
+
+    The scale sets are sorted by status, in the order of ORDER, and then by name.
+    """
     orphans = [each for each in store.get("orphans") or () if fits(each)]
     rows = sorted((each for each in store["scaleSets"] if fits(each)), key=rank)
     return {**store, "scaleSets": rows, "orphans": orphans}

@@ -19,7 +19,7 @@ _LINK = re.compile(r"\]\(")
 
 
 def sarif(errors: Sequence[Problem], warnings: Sequence[Problem]) -> dict[str, Any]:
-    """A log with one run, and a result for each problem."""
+    """A SARIF log with one run, which has a result for each problem."""
     rules = [
         {"id": name, "shortDescription": {"text": text}, "defaultConfiguration": {"level": level}}
         for level, (name, text) in _RULES.items()

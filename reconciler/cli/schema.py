@@ -1,4 +1,4 @@
-"""`reconciler schema`: the JSON Schemas of the files and output of this version, for editors and programs."""
+"""`reconciler schema`: print the JSON Schemas of files and output, for editors and programs."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -18,7 +18,7 @@ from reconciler.daemon.store import Store
 
 
 class Screen:
-    """A context manager around a run. Log lines go to standard error, so that a pipe gets only the table."""
+    """Shows a run in progress. Log lines go to standard error, so a pipe gets only the table."""
 
     def __init__(self, store: Store, *, log_format: str, log_level: str) -> None:
         self._store = store

@@ -17,9 +17,9 @@ class SecretFile:
         self._secret = self._read()
 
     def secret(self) -> bytes:
-        """The secret that is in the file now.
+        """Read the secret from the file.
 
-        If the file has no secret, the last one stays in use, and an error is logged.
+        If the file has none, the last secret stays in use, and an error is logged.
         """
         try:
             self._secret, error = self._read(), ""

@@ -1,4 +1,4 @@
-"""Selects the scale sets of a command, by name or by a label selector as in kubectl."""
+"""Selects scale sets for a command, by name or by a label selector as in kubectl."""
 
 from collections.abc import Collection, Iterable, Mapping
 
@@ -41,7 +41,7 @@ selector_option = click.option(
 
 
 def fits_labels(selector: tuple[Requirement, ...] | None, labels: Mapping[str, str]) -> bool:
-    """Whether a scale set with these labels is selected. Without a selector, every scale set is."""
+    """Whether a scale set with these labels matches. Without a selector, every scale set matches."""
     return selector is None or all(part.fits(labels) for part in selector)
 
 

@@ -1,6 +1,6 @@
 """The settings of the configuration file: their names, types and defaults, and where the file is.
 
-schemas/config.schema.json lists them. Each setting is also an environment variable and an option.
+schemas/config.schema.json lists the settings. Each setting is also an environment variable and an option.
 """
 
 import functools
@@ -22,7 +22,7 @@ Value = str | bool | list[str]
 
 @functools.cache
 def settings() -> Mapping[str, Mapping[str, Any]]:
-    """The schema of each setting, by its name."""
+    """The schema of each setting, by name."""
     schema = json.loads(schema_path(CONFIG_SCHEMA).read_text(encoding="utf-8"))
     found: Mapping[str, Mapping[str, Any]] = schema["$defs"]["settings"]["properties"]
     return found

@@ -1,4 +1,4 @@
-"""The options of a shard: the part of a fleet that a daemon acts for, or that a command is about."""
+"""The options that define a shard: the part of a fleet that a daemon acts for, or that a command is about."""
 
 import functools
 import re
@@ -62,7 +62,7 @@ SHARD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
 def shard_of(
     name: str | None, selector: tuple[Requirement, ...] | None, subscriptions: tuple[str, ...] | None
 ) -> Shard | None:
-    """The shard that these options define, or None without them. Raises UsageError."""
+    """The shard that these options define, or None if none of them is given. Raises UsageError."""
     if not name and not selector and not subscriptions:
         return None
     if not name:
@@ -73,9 +73,9 @@ def shard_of(
 
 
 def shard_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of a shard to a command, and pass it `shard`, which is None without them.
+    """Add the options that define a shard to a command, and pass it `shard`.
 
-    Raises UsageError if an option is missing.
+    `shard` is None if none of the options is given. Raises UsageError if an option is missing.
     """
 
     @functools.wraps(command)

@@ -15,11 +15,10 @@ ImageKey = tuple[str, str]
 def shared_images(
     used: Sequence[Image], existing: Iterable[NamedImage], is_free: Callable[[str], bool]
 ) -> dict[ImageKey, NamedImage]:
-    """The document for each image that has one already, or that at least two scale sets use.
+    """The document for each image that already has one, or that at least two scale sets use.
 
     `used` has the image of each new spec. A new document has no place yet. `is_free` says whether a name is
-    still available. The image that most scale sets use gets its name first. Among equally common images, the
-    newest version does.
+    still available. The most common image is named first and, among equally common ones, the newest version.
     """
     known: dict[ImageKey, NamedImage] = {}
     for each in sorted(existing, key=lambda each: each.name):

@@ -77,7 +77,7 @@ def specs_options(command: Callable[..., None]) -> Callable[..., None]:
 def specs_on_demand(command: Callable[..., None]) -> Callable[..., None]:
     """Add --specs, --git and the options for them to a command, and pass it `open_specs`.
 
-    `open_specs` opens the specs. It may raise UsageError.
+    Calling `open_specs` may raise UsageError.
     """
 
     @functools.wraps(command)

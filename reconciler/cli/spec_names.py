@@ -6,7 +6,7 @@ import click
 
 
 def complete_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """The names that begin with `incomplete`, without those that are already typed.
+    """The names that begin with `incomplete`, without those already typed.
 
     Completion does not fetch specs from git, and it ignores errors in specs.
     """

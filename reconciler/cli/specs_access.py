@@ -31,7 +31,7 @@ _ONE_OF_CREDENTIALS = (
 
 
 def open_specs(ctx: click.Context, given: Mapping[str, Any]) -> Specs:
-    """The specs that the options in `given` name. Raises UsageError."""
+    """Open the specs that the options in `given` name. Raises UsageError."""
     if given["--specs"] and given["--git"]:
         raise click.UsageError("--specs and --git cannot be combined; choose one source of specs")
     shard = shard_of(given["--shard"], given["--shard-selector"], given["--shard-subscriptions"])
@@ -75,7 +75,7 @@ def _revision(given: Mapping[str, Any]) -> Revision:
 
 
 def _credentials(given: Mapping[str, Any]) -> tuple[Credentials, Callable[[], None]]:
-    """The credentials, and a function that discards what is kept of them between two fetches."""
+    """The credentials, and a function that discards anything cached between fetches."""
     app = [given[f"--github-app-{part}"] for part in ("id", "installation", "key")]
     is_ssh = bool(given["--ssh-key"] or given["--ssh-known-hosts"])
     if sum(map(bool, (given["--git-token-file"], given["--git-azure-identity"], any(app), is_ssh))) > 1:
@@ -108,7 +108,7 @@ def _nothing_kept() -> None:
 
 
 def devops_token() -> str:
-    """A token for Azure DevOps, which the identity library renews in time."""
+    """A token for Azure DevOps, which the identity library renews before it expires."""
     try:
         return obtain(_identity(), _AZURE_DEVOPS).token
     except AzureFailure as error:

@@ -7,7 +7,7 @@ import click
 
 
 def standby_message(store: Mapping[str, Any]) -> str | None:
-    """Who leads instead of the replica with this store, or None if it leads or is of an older version."""
+    """Who leads instead of this replica, or None if this replica leads or is an older version."""
     return (store.get("replica") or {}).get("message")
 
 

@@ -36,7 +36,7 @@ _OTHER_LINES = 3  # lines besides the rows: the specs in force, the header, the 
 
 
 def status(store: Json, *, is_wide: bool = False, height: int | None = None) -> "StatusTable":
-    """The table of a store, which has the shape of `reconciler.daemon.report.store`."""
+    """The table of `store`, which has the shape of `reconciler.daemon.report.store`."""
     return StatusTable(store, is_wide, height, datetime.now(UTC))
 
 
@@ -44,9 +44,9 @@ def status(store: Json, *, is_wide: bool = False, height: int | None = None) -> 
 class StatusTable:
     """The table of a store at one moment.
 
-    `height` is the number of lines of a live table. If the rows do not all fit, the last ones are omitted,
-    beginning with scale sets that are Ready or Suspended. Up to half of the lines are kept for rollouts in
-    progress, so that many problems do not hide them. `notice` is a line above everything else.
+    `height` is the number of lines of a live table. Rows that do not fit are omitted from the end, where the
+    Ready and Suspended scale sets are. Up to half of the rows are reserved for rollouts in progress, so that
+    many problems do not hide them. `notice` is a line above everything else.
     """
 
     store: Json
@@ -61,11 +61,11 @@ class StatusTable:
         return sorted((*self.store["scaleSets"], *(self.store.get("orphans") or ())), key=rank)
 
     def rendered(self, width: int | None) -> Lines:
-        """The table for rich. Each line is cut to `width` unless it is None."""
+        """The table for rich. Each line is cut to `width` unless `width` is None."""
         return Lines(list(self.lines(width)))
 
     def lines(self, width: int | None) -> Iterator[Line]:
-        """The lines of the table. Each is cut to `width` unless it is None."""
+        """The lines of the table, each cut to `width` unless `width` is None."""
         sweep, rows = self.store["sweep"], self.rows
         if self.notice:
             yield cut([(self.notice, "bold yellow")], width)
@@ -118,7 +118,7 @@ class StatusTable:
 
 
 def _choose_rows(rows: Sequence[Json], room: int) -> Sequence[Json]:
-    """The rows that are shown if there is room for this many. They keep their order."""
+    """Choose the rows to show if there is room for this many. The rows keep their order."""
     in_progress = [number for number, row in enumerate(rows) if row.get("status") == Status.RECONCILING]
     first = in_progress[: room // 2]
     rest = [number for number in range(len(rows)) if number not in first][: room - len(first)]
@@ -126,9 +126,10 @@ def _choose_rows(rows: Sequence[Json], room: int) -> Sequence[Json]:
 
 
 def grid_of(*, is_wide: bool, is_uniform: bool = False) -> Grid:
-    """The columns of the table. The wide table never omits any of them.
+    """The columns of the table. The wide table never omits a column.
 
-    `is_uniform` means that every row declares the same image, so that one line can say it for all of them.
+    `is_uniform` means that every row declares the same image, so that one line can name the image for all
+    rows.
     """
     header = (*columns(is_wide), "WHY")
     images = (Optional(("MODEL", "DECLARED"), 30),) if is_uniform else (Optional(("MODEL",), 30),)
@@ -153,7 +154,7 @@ def columns(is_wide: bool) -> Mapping[str, Callable[[Json, datetime], Cell]]:
 
 
 def heading(sweep: Json) -> str:
-    """When the specs were last read, and which specs are in force."""
+    """When the specs were last read, and which specs are active."""
     specs = f"commit {sweep['commit'][:10]} ({sweep['subject']})" if sweep["commit"] else sweep["subject"]
     refused = sweep.get("refused")  # none of a daemon of an older version
     errors = f"; {count(refused['errors'], 'error')} in {refused['message']}" if specs and refused else ""
@@ -168,7 +169,7 @@ def declared_image(rows: Sequence[Json]) -> str:
 
 
 def _title_lines(heading: str, end: str, width: int | None) -> Iterator[Line]:
-    """The line above the table. It is cut before its end, which stays whole if there is room."""
+    """The line above the table. If it is too long, `heading` is cut, and `end` is kept if there is room."""
     room = None if width is None else max(width - len(end) - 2, width // 2)
     if end:
         yield cut([*cut([(heading, "dim")], room), (f"; {end}", "dim")], width)
@@ -181,7 +182,7 @@ def _has(grid: Grid, shown: Collection[int], name: str) -> bool:
 
 
 def _join(parts: Sequence[str], width: int | None) -> Sequence[str]:
-    """The parts in one line if they fit into the width, or else in a line each for the first and the others.
+    """Join the parts into one line if they fit, or else leave the first part on a line above the others.
 
     >>> _join(("2 scale sets: 2 Ready", "8 of 8 up to date", "1 not shown"), 40)
     ('2 scale sets: 2 Ready', '8 of 8 up to date; 1 not shown')
@@ -193,7 +194,7 @@ def _join(parts: Sequence[str], width: int | None) -> Sequence[str]:
 
 
 def summary(rows: Sequence[Json]) -> Sequence[str]:
-    """How many scale sets have which status, and how many instances are up to date.
+    """How many scale sets have each status, and how many instances are up to date.
 
     >>> web = {"status": "Ready", "instances": {"upToDate": 3, "total": 3}}
     >>> summary([web, {"status": "Stalled", "instances": None}])

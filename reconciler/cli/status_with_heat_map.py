@@ -20,6 +20,6 @@ class StatusWithHeatMap:
     instances: Mapping[str, Any] | None
 
     def rendered(self, width: int | None) -> Lines:
-        """The table and the heat maps for rich. Each line is cut to `width` unless it is None."""
+        """The table and the heat maps for rich. Each line is cut to `width` unless `width` is None."""
         below = heat_map_lines(self.instances, width) if self.instances else ()
         return Lines([*self.table.lines(width), *(cut(line, width) for line in below)])

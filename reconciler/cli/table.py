@@ -40,9 +40,9 @@ def show_status(table: StatusTable) -> None:
 
 
 def plan(header: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> Table:
-    """What happens to each scale set. `room` is the width of the window, or a huge number in a pipe.
+    """A table of what happens to each scale set. `room` is the width of the window, or huge in a pipe.
 
-    The second column has the names, and the last one a text.
+    The second column has the names of the scale sets, and the last column has prose.
     """
     names = [cells[1] for cells in rows]
     longest = max((len(name) for each in names for name in each.split(", ")), default=0)
@@ -62,7 +62,7 @@ def plan(header: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> Tab
 
 
 def _width_of_names(names: Sequence[str], longest: int, room: int) -> int:
-    """The width of the first column: a third of the room, or more if a name would otherwise be broken."""
+    """The width of the name column: at most a third of the room, or more if a name would otherwise break."""
     unbroken = min(longest + len(","), room - _LEAST_OF_OTHERS)
     return min(max(map(len, names), default=0), max(unbroken, room // 3))
 

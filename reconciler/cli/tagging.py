@@ -1,4 +1,4 @@
-"""Shared by the verbs that write tags of scale sets for the daemon."""
+"""Shared by the verbs that write tags on scale sets for the daemon."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -33,7 +33,7 @@ def check_permitted(scale_sets: Iterable[ScaleSet], command: str) -> None:
 
 
 def write_and_report(name: str, write: Callable[[], str]) -> bool:
-    """Call `write` for one of several scale sets and print its result. Returns whether it succeeded."""
+    """Call `write` for one scale set, and print the result. Returns whether the call succeeded."""
     try:
         result = retry_conflict(write)
     except (AzureFailure, TagUnchanged) as why:

@@ -19,9 +19,9 @@ from reconciler.spec.scale_set import ScaleSet
 
 
 def take_over(names: Sequence[str], former: str | None, specs: Specs, session: Session) -> None:
-    """Claim the declared scale sets with these names or, with `former`, only those that belong to that fleet.
+    """Claim the declared scale sets with these names. With `former`, claim only those of that fleet.
 
-    Prints the result for each. Exits with 1 if any of them could not be claimed.
+    Prints the result for each scale set. Exits with 1 if any scale set could not be claimed.
     """
     in_force = scale_sets_in_force(specs, "taken over")
     missing = [name for name in names if not any(fnmatchcase(each, name) for each in in_force)]

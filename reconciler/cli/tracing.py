@@ -20,7 +20,7 @@ class Tracing(Protocol):
         ...
 
     def fetch(self) -> AbstractContextManager[object]:
-        """A span for a fetch, which may be entered in another thread."""
+        """A span for a fetch. The span may be entered in another thread."""
         ...
 
 
@@ -36,7 +36,7 @@ class NoTracing:
 
 @contextmanager
 def tracing(environment: Mapping[str, str]) -> Iterator[Tracing]:
-    """Export traces inside the context, as the OTEL_ variables say.
+    """Export traces while the context is open, as the OTEL_ variables say.
 
     If that fails, the log says why, and nothing is traced. A broken collector must not prevent rollouts.
     """

@@ -1,4 +1,4 @@
-"""A time on the command line, which may also be a duration from now."""
+"""A time on the command line, given directly or as a duration from now."""
 
 from datetime import UTC, datetime
 

@@ -76,7 +76,7 @@ def validate(paths: tuple[str, ...], output: str, shard: Shard | None) -> None:
 
 
 def _read(paths: Sequence[str]) -> Selection:
-    """The files at the paths. Standard input comes last, wherever it is named."""
+    """The files at these paths. Standard input comes last, wherever - is among the paths."""
     found = read_paths([Path(path) for path in paths if path != "-"])
     return Selection.of_all([found, _input()]) if "-" in paths else found
 
@@ -136,7 +136,7 @@ _WRITERS: Mapping[str, Callable[[_Report], None]] = {
 
 
 def _row(problem: Problem) -> dict[str, Any]:
-    """A problem as JSON. Line and column are null if it concerns the whole file."""
+    """A problem as JSON. Line and column are null if the problem concerns the whole file."""
     place = problem.place
     return {
         "file": place.file,
@@ -153,7 +153,7 @@ def _dump(value: object) -> None:
 
 
 def _passed_over(foreign: int, ignored: int) -> str:
-    """A note on what was not read as a spec, or "" if everything was.
+    """A note on what was not read as a spec, or "" if everything was read.
 
     >>> _passed_over(1, 2), _passed_over(0, 0)
     ('; skipped: 1 document for other programs, 2 by .reconcilerignore', '')

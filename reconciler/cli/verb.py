@@ -1,4 +1,4 @@
-"""A verb: a click command that rejects empty values and former options. Its help lists its exit codes."""
+"""A verb: a Click command that rejects empty values and renamed options. Its help lists its exit codes."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +16,7 @@ from reconciler.cli.settings import VARIABLE, config_path, setting_of
 class Verb(click.Command):
     """A command whose options, arguments and variables must not be empty.
 
-    click ignores an empty variable, and reads an empty path as the current directory. But an empty value
+    Click ignores an empty variable, and takes an empty path for the current directory. But an empty value
     usually comes from an unset shell variable, so the user meant another Azure endpoint or other specs.
     """
 
@@ -52,7 +52,7 @@ class Verb(click.Command):
         return remaining
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb. Its options already have their values from the configuration file."""
+        """Run the verb. Its options already have the values from the configuration file."""
         if self.is_configurable:
             del ctx.params["config"], ctx.params["context"]
         return super().invoke(ctx)
@@ -89,7 +89,7 @@ class Verb(click.Command):
 
 
 def _texts(param: click.Parameter, given: object) -> Iterator[object]:
-    """The values of a parameter on the command line. For a COMMAND to run, only its first word."""
+    """The values of a parameter on the command line, but only the first word of a COMMAND to run."""
     values = [given] if isinstance(given, str) else given if isinstance(given, Iterable) else ()
     for number, value in enumerate(values):
         if number == 0 or param.type is not click.UNPROCESSED:
@@ -101,5 +101,5 @@ def _name(param: click.Parameter) -> str:
 
 
 def _default_note(param: click.Parameter) -> str:
-    """A note on the default that applies if the variable is not set, or ""."""
+    """A note on the default that applies without the variable, or "" if the help shows no default."""
     return f" for {param.default}" if isinstance(param, click.Option) and param.show_default else ""

@@ -86,7 +86,7 @@ _LIKENESS = 0.75
 
 
 def unknown_verb(word: str) -> str:
-    """The error that there is no such verb, with the one that was probably meant.
+    """The error for an unknown verb. It names the verb that was probably meant.
 
     >>> for word in ("staus", "describe", "restart"):
     ...     print(unknown_verb(word))
@@ -100,7 +100,7 @@ def unknown_verb(word: str) -> str:
 
 
 class Verbs(MutableMapping[str, click.Command]):
-    """The commands of a click group. Listing their names imports no module."""
+    """The commands of a Click group. Listing their names imports no module."""
 
     def __init__(self) -> None:
         self._known: dict[str, click.Command | None] = dict.fromkeys(HELP)
@@ -133,14 +133,14 @@ class VerbGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb. An unknown word is an error that names the verb that was probably meant."""
+        """Find the verb. The error for an unknown word names the verb that was probably meant."""
         word = args[0]
         if ctx.resilient_parsing or word.startswith("-") or word in self.commands:
             return super().resolve_command(ctx, args)
         raise click.UsageError(unknown_verb(word), ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the list of verbs. click would cut their help to a line each."""
+        """Write the list of verbs. Click would cut the help of each verb to one line."""
         with formatter.section("Commands"):
             formatter.write_dl(list(HELP.items()))
 

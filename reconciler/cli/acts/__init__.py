@@ -1,4 +1,4 @@
-"""What each verb does. The verb's own module declares its options, and imports its act only to run it.
+"""What each verb does. The verb's own module declares the options, and imports the act only to run it.
 
-This way, help and completion do not load the Azure SDK.
+Help and completion therefore do not load the Azure SDK.
 """

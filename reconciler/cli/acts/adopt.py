@@ -82,7 +82,7 @@ _WITHOUT = {
 
 
 def _check_usage(names: Sequence[str], *, is_take_over: bool) -> None:
-    """Raise UsageError if an option is missing, or cannot be combined with the others."""
+    """Raise UsageError if an option is missing or conflicts with another."""
     ctx = click.get_current_context()
     typed = [
         option

@@ -80,7 +80,7 @@ def _text(file: Path) -> str:
 
 
 def _token(path: Path | None) -> str | None:
-    """The token in a file, or None without a file. Ends the command if the file has no token."""
+    """The token in a file, or None if `path` is None. Ends the command if the file has no token."""
     if path is None:
         return None
     try:
@@ -91,7 +91,7 @@ def _token(path: Path | None) -> str | None:
 
 
 def _event(variables: Mapping[str, str]) -> Any:
-    """The event of a GitHub workflow, or None if it cannot be read."""
+    """The event that triggered the GitHub workflow, or None if the event cannot be read."""
     try:
         return json.loads(Path(variables.get("GITHUB_EVENT_PATH", "")).read_bytes())
     except (OSError, ValueError, RecursionError):

@@ -23,7 +23,7 @@ _CURRENT = re.compile(r"^currentContext:[^\n#]*?(?=\s*(?:#[^\n]*)?$)", re.M)
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """The value of a setting, or None if it has none, and where the value comes from."""
+    """The value of a setting, or None if the setting is not set, and the origin of the value."""
 
     value: Value | None
     origin: str
@@ -82,9 +82,9 @@ def use_context(name: str, file: str) -> None:
 
 
 def _with_current(path: Path, text: str, name: str) -> str:
-    """The text of the file with another current context.
+    """The text of the file with `name` as the current context.
 
-    Raises ConfigError if it cannot find the line to change.
+    Raises ConfigError if the line to change cannot be found.
     """
     line = f"currentContext: {json.dumps(name)}"
     changed = _CURRENT.sub(lambda _: line, text, 1) if _CURRENT.search(text) else f"{text.rstrip()}\n{line}\n"
@@ -99,9 +99,9 @@ def _with_current(path: Path, text: str, name: str) -> str:
 def _found(
     config: ConfigFile, context: str, environment: Mapping[str, str]
 ) -> Iterator[tuple[str, _Setting]]:
-    """Each setting with the value that applies.
+    """Each setting, with the value that applies in `context`.
 
-    An environment variable overrides its setting, and also the alternatives of that setting.
+    An environment variable overrides its setting and any alternatives to that setting.
     """
     values = effective(config, context, {name for name in settings() if variable_of(name) in environment})
     own = config.contexts.get(context, {})
@@ -132,7 +132,7 @@ def _context(config: ConfigFile, name: str) -> dict[str, str | bool]:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """A context in which an error in the configuration file ends the command."""
+    """End the command if the `with` block finds an error in the configuration file."""
     try:
         yield
     except ConfigError as error:

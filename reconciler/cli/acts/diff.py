@@ -37,7 +37,7 @@ def act(*, names: tuple[str, ...], selector: tuple[Requirement, ...] | None, fle
 
 
 def _show(desired: ScaleSet, compute: Compute) -> int:
-    """Print the differences of one scale set. Returns 0, DIFFERENT or NOT_COMPARED."""
+    """Print how one scale set differs from its spec. Returns 0, DIFFERENT or NOT_COMPARED."""
     try:
         lines = list(_difference(desired, compute))
     except AzureFailure as failure:

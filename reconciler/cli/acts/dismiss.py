@@ -1,4 +1,4 @@
-"""`reconciler dismiss`: end the rollout of an orphan without completing it, by changing its tag."""
+"""`reconciler dismiss`: end the rollout of an orphan without completing it, by changing a tag."""
 
 import sys
 from collections.abc import Mapping, Set
@@ -45,8 +45,8 @@ def act(*, names: tuple[str, ...], fleet: FleetAccess) -> None:
 def _orphans(listed: Listing, in_force: Mapping[str, ScaleSet], elsewhere: Set[str]) -> dict[str, Target]:
     """The scale sets that may be orphans, by name.
 
-    If the fleet has no name, these are all undeclared scale sets that no fleet has claimed, because only the
-    daemon knows which of them were declared before.
+    If the fleet has no name, these are all undeclared scale sets that no fleet has claimed. Only the daemon
+    knows which of these scale sets were declared before.
     """
     fleet = next((each.fleet.claim for each in in_force.values()), "")
     former = {} if fleet else dict.fromkeys(listed.undeclared, "")

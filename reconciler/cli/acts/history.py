@@ -1,4 +1,4 @@
-"""`reconciler history`: the last rollouts of a scale set, as recorded by the daemon."""
+"""`reconciler history`: the most recent rollouts of a scale set, as recorded by the daemon."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -18,7 +18,7 @@ _HEADER = ("began", "ended", "from", "to", "result", "took", "instances", "commi
 
 
 def act(*, name: str, server: str, output: str) -> None:
-    """Show the last rollouts of a scale set, newest first."""
+    """Show the most recent rollouts of a scale set, newest first."""
     try:
         store = store_of(server)
     except DaemonUnreachable as unreachable:
@@ -52,7 +52,7 @@ def _moment(text: str | None) -> str:
 
 
 def _version(image: str | None) -> str:
-    """The version of an image, which is the last part of its name, or "-" if there is no image.
+    """The version at the end of an image's name, or "-" if there is no image.
 
     >>> _version("Canonical:ubuntu-24_04-lts:server:24.04.202601010"), _version("/images/web/versions/1.4.0")
     ('24.04.202601010', '1.4.0')

@@ -36,7 +36,7 @@ _LONGEST_WAIT = timedelta(minutes=10)  # that one request waits in all while Azu
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The instances of one scale set as table rows, with an error if instances are missing.
+    """The instances of one scale set as table rows, with an error if the rows are incomplete.
 
     `is_shown` is False if the filter excludes the scale set.
     """
@@ -47,7 +47,7 @@ class _Reading:
 
 
 def export(fleet: FleetAccess, wanted: RowFilter, *, is_json: bool) -> None:
-    """Print every instance of the scale sets that match, and an error for whatever is missing."""
+    """Print every instance of the matching scale sets, and an error for anything that could not be read."""
     fleet.specs.refresh()
     errors = list(fleet.specs.errors)
     for line in errors:
@@ -76,22 +76,22 @@ def export(fleet: FleetAccess, wanted: RowFilter, *, is_json: bool) -> None:
 
 
 class _Reader:
-    """Reads the instances of one scale set per call. Safe to share between threads."""
+    """Reads the instances of scale sets, one scale set per call. Safe to share between threads."""
 
     def __init__(self, azure: Compute, wanted: RowFilter) -> None:
         self._azure = azure
         self._wanted = wanted
 
     def may_fit(self, desired: ScaleSet) -> bool:
-        """Whether the scale set may match, as far as its spec shows.
+        """Whether the scale set may match the filter, as far as its spec tells.
 
-        The image is compared later, because the model's image, which no spec shows, may match too.
+        The image is compared later: the filter also matches the image of the model, which is not in the spec.
         """
         row = _row(desired, None)
         return self._wanted.without_image().fits(row)
 
     def read(self, desired: ScaleSet) -> _Reading:
-        """The instances of one scale set as table rows, or why they could not be read."""
+        """The instances of one scale set as table rows, or the error that prevented reading them."""
         try:
             return self._read(desired)
         except AzureFailure as failure:
@@ -165,7 +165,7 @@ def _csv(rows: Iterable[Sequence[str]]) -> str:
 
 
 def _text(value: object) -> str:
-    """A value as CSV text: a string as it is, another value as in JSON, and None as an empty string."""
+    """A value as CSV text: a string unchanged, None as an empty string, and any other value as in JSON."""
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None else str(value)

@@ -35,7 +35,7 @@ def act(
     server: str,
     fleet: FleetAccess,
 ) -> None:
-    """Pause the fleet or scale sets: nothing is written to them until `reconciler resume`."""
+    """Pause the fleet or scale sets: nothing is written to them until `reconciler resume` is run."""
     check_scope(names, selector, is_all=is_all, is_tag_given=pause_tag is not None)
     ordered = Pause(reason.strip(), by or "", datetime.now(UTC).replace(microsecond=0), until)
     if is_too_long(ordered):

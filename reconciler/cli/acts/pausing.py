@@ -1,4 +1,4 @@
-"""Shared by `pause` and `resume`: finds the resources that have the tag, and changes their tags."""
+"""What `pause` and `resume` share: they find the resources to tag, and change the tags."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -30,8 +30,8 @@ def scope_of(
 ) -> Scope:
     """The resources whose tags a command changes.
 
-    `actions` are two participles for error messages, such as "written" and "paused". They say what was not
-    done to a tag and to the scale sets.
+    `actions` are two past participles for error messages, such as "written" and "paused". The first says what
+    was not done to the tag, and the second what was not done to the scale sets.
     """
     of_tag, action = actions
     if is_all:
@@ -42,7 +42,7 @@ def scope_of(
 def change_tags(
     scope: Scope, change: Callable[[str], str], sleep: Callable[[float], None] = time.sleep
 ) -> bool:
-    """Call `change` with the id of each resource, and print its result. Returns whether all succeeded."""
+    """Call `change` with the id of each resource, and print each result. Returns whether all succeeded."""
     if not isinstance(scope, PauseTag) and (announced := duration_note(scope)):
         click.echo(announced, err=True)
     announced_waits = set[str]()

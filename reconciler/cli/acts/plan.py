@@ -90,7 +90,7 @@ def act(
 def _limit_to(
     planned: Plan, store: Store, names: tuple[str, ...], selector: tuple[Requirement, ...] | None
 ) -> Plan:
-    """The plan of the scale sets that match. Ends the command if a name is unknown, or nothing matches."""
+    """Limit the plan to matching scale sets. Ends the command if a name is unknown or nothing matches."""
     known = [each.desired.name for each in store.states()]
     for name in names:
         if name not in known:
@@ -121,7 +121,7 @@ def _show(found: Mapping[str, Any], output: str, notes: Sequence[str], earlier: 
 class _Earlier:
     """The specs before the change, with warnings and a note about them.
 
-    `plan_text.base` defines `shared_with`.
+    See `plan_text.base` for `shared_with`.
     """
 
     base: Base

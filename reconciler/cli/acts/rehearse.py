@@ -48,7 +48,7 @@ def act(*, fleet: FleetAccess, file: Path | None, faults: tuple[Fault, ...], see
 
 
 def _blocks(found: Mapping[str, Any], skipped: str) -> list[RenderableType]:
-    """A rehearsal for a terminal: a headline, the halts, a timeline for each scale set, and a summary."""
+    """A rehearsal as shown on a terminal: a headline, the halts, timelines, and a summary."""
     shown = plan_blocks.overview(found)
     if halts := plan_blocks.warnings(rehearsal_text.halts(found)):
         shown += [Text(), *halts]

@@ -39,7 +39,7 @@ def act(
 
 
 def _tell(server: str) -> None:
-    """Notify the running daemon. Otherwise it would notice only at its next sweep."""
+    """Notify the running daemon, which would otherwise notice only at its next sweep."""
     try:
         click.echo(f"daemon at {server}: {post(server, '/resume', {})}")
     except DaemonUnreachable as unreachable:

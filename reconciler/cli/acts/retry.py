@@ -1,4 +1,4 @@
-"""`reconciler retry`: retry a failed image, by changing a tag of its scale sets."""
+"""`reconciler retry`: retry a failed image, by changing a tag on its scale sets."""
 
 import sys
 from collections.abc import Iterable
@@ -54,7 +54,7 @@ def act(
 def _failures(reference: str, states: Iterable[ScaleSetState]) -> list[tuple[ScaleSet, Image]]:
     """The scale sets in which an image with this name has failed, each with that image.
 
-    Ends the command if no spec in force declares the image.
+    Ends the command if no active spec declares the image.
     """
     states = list(states)
     wanted = {Fingerprint.of(each.exact): each.exact for each in states if _is_called(each.exact, reference)}

@@ -59,7 +59,7 @@ _LISTEN = ("127.0.0.1", 8080)
 class _WebhookListener(NamedTuple):
     """The address that receives webhooks, and the file with their secret.
 
-    Webhooks come over TLS if there is a certificate.
+    With a certificate, webhooks are received over TLS.
     """
 
     address: tuple[str, int]
@@ -68,7 +68,7 @@ class _WebhookListener(NamedTuple):
 
 
 class _PageActions(NamedTuple):
-    """How people sign in to the page, and what the page does for them."""
+    """How people sign in to the page, and the actions that the page takes for them."""
 
     sign_in: SignIn
     acts: PageActs
@@ -182,9 +182,9 @@ def _serve(
     page: _PageActions | None,
     certificate: "Certificate | None",
 ) -> Iterator[Sequence[str]]:
-    """Serve the store and the probes inside the context. Yields a log line about each address.
+    """Serve the store and the probes while the context is open. Yields a log line for each address.
 
-    Probes that have their own address have no TLS.
+    Probes on a separate address are served without TLS.
     """
     lines = []
     with ExitStack() as servers:
@@ -212,7 +212,7 @@ def _listener(
     site: "PageSite | None" = None,
     certificate: "Certificate | None" = None,
 ) -> Iterator[str]:
-    """Serve a handler, and a site if there is one, inside the context. Yields the URL."""
+    """Serve a handler, and a site if there is one, while the context is open. Yields the URL."""
     from reconciler.web.server import Server  # takes as long to import as all the rest, and may not be needed
 
     try:
@@ -230,7 +230,7 @@ def _listener(
 
 @contextmanager
 def _receive(hooks: _WebhookListener | None, on_push: Callable[[bool], bool]) -> Iterator[None]:
-    """Receive webhooks inside the context, unless `hooks` is None."""
+    """Receive webhooks while the context is open, unless `hooks` is None."""
     if hooks is None:
         yield
         return
@@ -241,7 +241,7 @@ def _receive(hooks: _WebhookListener | None, on_push: Callable[[bool], bool]) ->
 
 
 def _certificate(tls_cert: Path | None, tls_key: Path | None) -> "Certificate | None":
-    """The certificate in these files, or None without these options. Raises UsageError."""
+    """The certificate in these files, or None if neither option is given. Raises UsageError."""
     if tls_cert is None and tls_key is None:
         return None
     if tls_cert is None or tls_key is None:
@@ -257,7 +257,7 @@ def _certificate(tls_cert: Path | None, tls_key: Path | None) -> "Certificate | 
 def _hooks(
     listen: tuple[str, int] | None, secret_file: Path | None, certificate: "Certificate | None"
 ) -> _WebhookListener | None:
-    """The address that receives webhooks and their secret, or None without these options.
+    """The listener for webhooks, or None if neither option is given.
 
     Raises UsageError if only one of the two options is given.
     """
@@ -281,7 +281,7 @@ def _loop(
     replica: Elector | None,
     traced: Tracing,
 ) -> None:
-    """Run until a signal arrives, the fleet is settled, or the timeout has passed."""
+    """Run until a signal arrives, the fleet has settled, or the timeout expires."""
     store = reconciler.store
     loop = Loop(traced.work(reconciler), settings, share_of(specs.remote, socket.gethostname()))
     specs.fetch_beside(loop.sweep_soon, traced.fetch)
@@ -321,7 +321,7 @@ def _loop(
 
 
 def _relay(replica: Elector | None, hooks: _WebhookListener | None) -> Relay | None:
-    """A relay that passes webhooks on to the leader, or None if there are no replicas or no webhooks."""
+    """The relay that passes webhooks on to the leader, or None if there are no replicas or no webhooks."""
     if replica is None or hooks is None:
         return None
     return Relay(replica, hooks.secret.secret, scheme="https" if hooks.certificate else "http")
@@ -329,7 +329,7 @@ def _relay(replica: Elector | None, hooks: _WebhookListener | None) -> Relay | N
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """Make SIGTERM and SIGINT raise _Stopped in the main thread, inside the context."""
+    """Make SIGTERM and SIGINT raise _Stopped in the main thread while the context is open."""
     before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield

@@ -90,7 +90,7 @@ def _exports(environment: Mapping[str, str]) -> str:
 
 @contextmanager
 def _environment_file(path: Path | None, environment: Mapping[str, str]) -> Iterator[None]:
-    """Keep the environment in a file inside the context. The file is never visible while incomplete."""
+    """Keep the environment in a file while the context is open. The file is never visible half-written."""
     if path is None:
         yield
         return

@@ -63,7 +63,7 @@ def act(
 
 
 def _check_usage(subscriptions: Sequence[str], resource_groups: Sequence[str]) -> None:
-    """Raise UsageError if an option is missing, or cannot be combined with --subscription."""
+    """Raise UsageError for --resource-group without --subscription, and for conflicts with --subscription."""
     source = click.get_current_context().get_parameter_source
     if resource_groups and not subscriptions:
         raise click.UsageError("--resource-group needs --subscription")
@@ -80,7 +80,7 @@ def _declared(
 ) -> tuple[list[Target], Mapping[str, Image], list[str]]:
     """The targets and the images of the selected specs, and an error for each unknown name.
 
-    A spec is selected by its name or by its labels. Without names and without a selector, every spec is
+    A spec is selected by its name or by its labels. With neither names nor a selector, every spec is
     selected.
     """
     in_force = scale_sets_in_force(specs, "read")

@@ -65,7 +65,7 @@ def act(
 
 
 def _check_instances(output: str, *, is_watching: bool) -> None:
-    """Raise UsageError if another option cannot be combined with --instances."""
+    """Raise UsageError if --instances conflicts with another option."""
     if is_watching:
         raise click.UsageError("--instances and --watch cannot be combined")
     if output not in _OF_INSTANCES:
@@ -73,9 +73,9 @@ def _check_instances(output: str, *, is_watching: bool) -> None:
 
 
 def _with_names_now(found: Json, wanted: RowFilter) -> RowFilter:
-    """The filter with the names of the scale sets that match now, instead of their statuses.
+    """Replace the statuses in the filter by the names of the scale sets that match now.
 
-    Ends the command if none matches.
+    Ends the command if none match.
     """
     check_names(found, wanted)
     rows = filtered(found, wanted.fits)["scaleSets"]
@@ -135,7 +135,7 @@ def write(shown: Json, output: str, wanted: RowFilter) -> None:
 
 
 def store(open_fleet: "Callable[[], FleetAccess]", server: str) -> dict[str, Any]:
-    """The store of the daemon at `server`, or this command's own observation if no daemon responds."""
+    """The store of the daemon at `server` or, if no daemon responds, what this command observes itself."""
     try:
         shown = store_of(server)
     except DaemonUnreachable:

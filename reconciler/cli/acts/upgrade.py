@@ -72,7 +72,8 @@ def act(
 def _row(server: str, name: str) -> Json | None:
     """The scale set as the daemon sees it, or None if there is no daemon.
 
-    Ends the command if there may be a daemon that cannot be asked: it must not act beside that one.
+    Ends the command if a daemon may be running but cannot be asked, because the two must not act side by
+    side.
     """
     try:
         found = store_of(server)
@@ -98,7 +99,7 @@ def _ask(server: str, asked: Json) -> Json:
 
 
 def _wait(server: str, name: str, at: str, before: Json) -> None:
-    """Print each change until the pick has ended. Ends the command with a failure if it was not served."""
+    """Print each change of status until the pick ends. Fails the command if the pick was not served."""
     shown = _line(before)
     for row in _rows(server, name):
         if (line := _line(row)) != shown:
@@ -117,7 +118,7 @@ def _wait(server: str, name: str, at: str, before: Json) -> None:
 
 
 def _rows(server: str, name: str) -> Iterator[Json]:
-    """The scale set as the daemon sees it, read repeatedly. Ends the command if it is no longer declared."""
+    """Ask the daemon for the scale set again and again. Ends the command if no spec declares it any more."""
     is_lost = False
     while True:
         time.sleep(_INTERVAL)

@@ -34,7 +34,7 @@ def upgrade_alone(
     is_trial: bool,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Upgrade the picked instances, or show what would happen, after a note that no daemon responds."""
+    """Print a note that no daemon responds. Then upgrade the picked instances, or show what would happen."""
     announce(fleet.session)
     click.echo(f"no daemon responds at {server}; this command upgrades the instances itself", err=True)
     claim, azure, settings = ClaimKeeper(request.by), fleet.azure(), Settings()

@@ -1,4 +1,4 @@
-"""`reconciler wait`: wait until scale sets are in a certain state."""
+"""`reconciler wait`: wait until scale sets reach a certain state."""
 
 import sys
 import time

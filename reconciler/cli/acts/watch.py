@@ -131,14 +131,14 @@ def _state_of(table: StatusTable, row: Json) -> Sequence[str]:
 
 
 class _ChangedLines:
-    """Lines in columns that only grow wider. A header comes before the first lines."""
+    """Lines in columns that never become narrower. The header comes before the first line."""
 
     def __init__(self, *, is_wide: bool) -> None:
         self._grid = grid_of(is_wide=is_wide)
         self._widths: Sequence[int] = ()
 
     def of(self, rows: Sequence[Sequence[Cell]], removed: Sequence[str]) -> Iterator[str]:
-        """A line for each of these rows, and one for each scale set that is no longer shown."""
+        """A line for each of these rows, and a line for each scale set that is no longer shown."""
         is_first = not self._widths
         natural = self._grid.widths(rows)
         self._widths = [max(pair) for pair in zip(natural, self._widths or natural, strict=True)]

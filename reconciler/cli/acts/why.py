@@ -55,9 +55,9 @@ def act(*, name: str, open_fleet: "Callable[[], FleetAccess]", server: str, outp
 
 
 def _last_change(open_fleet: "Callable[[], FleetAccess]", shown: Json, row: Json) -> Json | None:
-    """Who changed the model last, or None if the daemon has an older version.
+    """Who changed the model last, or None if the daemon is too old to say.
 
-    It is found by whatever found the status: the daemon, or this command itself.
+    The answer comes from wherever the status came from: the daemon, or this command itself.
     """
     if shown["source"]["kind"] != "daemon":
         from reconciler.cli.own_last_change import own_last_change
@@ -78,7 +78,7 @@ def _window() -> int | None:
 
 
 def fitted(text: str, width: int | None) -> str:
-    """The text with long lines broken between words, and indented to the column of their content.
+    """Wrap long lines between words, with continuation lines indented to the column of the content.
 
     >>> print(fitted("reason      the image failed in scale set web", 32))
     reason      the image failed in
@@ -97,7 +97,7 @@ def fitted(text: str, width: int | None) -> str:
 
 
 def explanation(row: Json) -> str:
-    """An explanation of one scale set in a few lines.
+    """The status of one scale set, explained in a few lines.
 
     `row` has the shape of `reconciler.daemon.report.state`.
     """
@@ -133,7 +133,7 @@ def explanation(row: Json) -> str:
 
 
 def _names(message: str, remedy: str) -> bool:
-    """Whether a message already names what ends it: it has every word of the remedy.
+    """Whether a message already contains every word of the remedy.
 
     >>> _names("nothing is changed until `reconciler resume web` is run", "run `reconciler resume`")
     True
@@ -144,9 +144,9 @@ def _names(message: str, remedy: str) -> bool:
 
 
 def _quotes(message: str, evidence: str) -> bool:
-    """Whether a message has the words of the evidence one after the other.
+    """Whether a message contains the words of the evidence, in the same order and without gaps.
 
-    The same words in another order, such as numbers, may say something else.
+    In another order, the words may mean something else: "2 of 3" is not "3 of 2".
 
     >>> _quotes("it waits: 2 of 3 unavailable, which is too many", "2 of 3 unavailable")
     True
@@ -159,12 +159,12 @@ def _quotes(message: str, evidence: str) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text, without its punctuation."""
+    """The words of a text, without punctuation."""
     return [found for word in text.casefold().split() if (found := word.strip("`,;.():"))]
 
 
 def _since(row: Json) -> list[str]:
-    """The line that says when the reason began, unless the message says it."""
+    """The line that says when the reason began, or nothing if the message already says so."""
     since = (row.get("wait") or row).get("since")  # none if the daemon has an older version
     if not since or f"since {_moment(since)[:16]} UTC" in row["message"]:
         return []
@@ -172,13 +172,13 @@ def _since(row: Json) -> list[str]:
 
 
 def _tries(row: Json) -> str:
-    """The number of checks in a wait so far, or "" if there is none."""
+    """The number of checks so far in the current wait, or "" if there is no wait."""
     wait = row.get("wait")  # none if the daemon has an older version
     return f", {count(wait['tries'], 'check')} so far" if wait else ""
 
 
 def _safety(row: Json) -> list[str]:
-    """The line that says whether an instance may be taken down now, and what new instances would get."""
+    """The line about whether an instance may be taken down now, and which image new instances would get."""
     found = row.get("disruption")  # none if the daemon has an older version, or counted no instance
     if not found:
         return []
@@ -195,7 +195,7 @@ def _safety(row: Json) -> list[str]:
 
 
 def _behind(row: Json) -> list[str]:
-    """The lines about a newer commit that is not in force here, with the first of its errors."""
+    """The lines about a newer commit that is not used here because it has errors, with the first error."""
     behind = row.get("behind")  # none of a daemon of an older version
     if not behind:
         return []
@@ -207,7 +207,7 @@ def _behind(row: Json) -> list[str]:
 
 
 def _declaration_of(row: Json) -> str:
-    """The declared image and commit, with a note if the last decision was not about them."""
+    """The declared image and commit, with a note if no decision has been made about them yet."""
     declared, observed = row["revision"], row["observedRevision"]
     declaration = f"{row['image']}{_by(declared['commit'])}"
     if row["reason"] is None or observed == declared:
@@ -223,9 +223,9 @@ def _by(commit: str) -> str:
 
 
 def _condition(condition: Json, row: Json) -> str:
-    """A condition as text. Healthy and Drifted have their reason.
+    """A condition as text. Healthy and Drifted include their reason.
 
-    Ready has the time of its last change, unless the reason began at the same time.
+    Ready includes the time of its last change, unless the reason of the status began at the same time.
     """
     text = f"{condition['type']} {condition['status']}"
     match condition["type"]:
@@ -238,7 +238,7 @@ def _condition(condition: Json, row: Json) -> str:
 
 
 def _gate(gate: Json, message: str) -> str:
-    """A gate as text, without its evidence if the reason has it."""
+    """A gate as text. Its evidence is left out if the message already quotes it."""
     text = f"{gate['name']} {'open' if gate['open'] else 'closed'}"
     return text if _quotes(message, gate["evidence"]) else f"{text}: {gate['evidence']}"
 

@@ -30,7 +30,7 @@ _MOST_HEADERS = 100
 
 
 class Handler(Protocol):
-    """Responds to requests for the paths that no route has."""
+    """Responds to requests for paths without a route."""
 
     def get(self, path: str) -> Response:
         """Respond to a GET."""
@@ -48,7 +48,7 @@ def application(handler: Handler, routes: Sequence[BaseRoute] = ()) -> ASGIApp:
 
 
 class _Guard:
-    """Refuses bad requests before they are routed. Responds to a bug with a 500 and an entry in the log."""
+    """Refuses bad requests before they are routed. Responds to a bug with a 500, and logs the bug."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -75,7 +75,7 @@ class _Guard:
 
 
 class _Behind:
-    """The endpoint for all paths that no route has."""
+    """The endpoint for all paths without a route."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler

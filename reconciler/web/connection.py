@@ -1,8 +1,8 @@
-"""A connection of the HTTP server, with limits on the number of connections and on their duration.
+"""A connection to the HTTP server, with limits on the number of connections and on their duration.
 
-A connection that waits for a request makes room for a new one, so that idle clients keep nobody from being
-served. uvicorn has neither limit. It would keep a client that sends one byte a minute, or reads nothing,
-forever.
+A connection that is waiting for a request gives way to a new one, so that idle clients do not keep others
+from being served. uvicorn has neither limit: it would keep a client that sends one byte a minute, or that
+reads nothing, forever.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ _TOO_LONG = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
 class Room:
-    """The connections of one server, at most `most` of them.
+    """The connections to one server, at most `most` of them.
 
-    If a new one arrives when there is no room, the one that has waited longest for a request is closed. If
-    none waits, the new one is closed.
+    If a new connection finds no room, the connection that has waited longest for a request is closed. If none
+    is waiting, the new connection is closed.
     """
 
     def __init__(self, most: int) -> None:
@@ -32,7 +32,7 @@ class Room:
         self._waiting: dict[asyncio.Protocol, None] = {}  # in the order in which they began to wait
 
     def admit(self, connection: asyncio.Protocol, transport: asyncio.Transport) -> bool:
-        """Whether there is room for this connection. It waits from now on, or is closed at once."""
+        """Admit a connection, which then waits for a request, or close it. Returns whether it is admitted."""
         if connection not in self._all and len(self._all) >= self._most:
             longest = next(iter(self._waiting), None)
             if longest is None:
@@ -45,12 +45,12 @@ class Room:
         return True
 
     def wait(self, connection: asyncio.Protocol) -> None:
-        """The connection waits for a request. A connection that has left cannot wait."""
+        """Record that the connection is waiting for a request, unless it has left."""
         if connection in self._all:
             self._waiting.setdefault(connection)
 
     def work(self, connection: asyncio.Protocol) -> None:
-        """The connection has a request, and keeps its place."""
+        """Record that the connection has a request, so that it keeps its place."""
         self._waiting.pop(connection, None)
 
     def leave(self, connection: asyncio.Protocol) -> None:
@@ -61,9 +61,9 @@ class Room:
 class Connection(H11Protocol):
     """A connection that takes a place in `room`.
 
-    `patience` limits the time for receiving a whole request, however slowly it is sent, and the time until
-    the client has read what was written. The response itself may take any time, because an event stream lasts
-    for hours.
+    `patience` limits the time to receive a whole request, however slowly it is sent, and the time until the
+    client has read what was written. The response itself may take any time, because an event stream lasts for
+    hours.
     """
 
     def __init__(self, *args: Any, patience: timedelta, room: Room, **kwargs: Any) -> None:
@@ -85,9 +85,10 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Whether to keep the connection open although the client sends nothing more.
+        """Whether to keep the connection open although the client will send nothing more.
 
-        It stays open only for a response that has not begun. A stream ends, because its client is gone.
+        The connection stays open only for a response that has not begun. An event stream ends, because its
+        client is gone.
         """
         cycle = self.cycle
         is_answered = cycle is None or cycle.response_complete or cycle.response_started
@@ -102,7 +103,7 @@ class Connection(H11Protocol):
         self._await_request()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the name of the base class
-        """Refuse a request that is not HTTP, or whose headers do not end."""
+        """Refuse a request that is not HTTP, or whose headers are too long."""
         is_too_long = len(self.conn.trailing_data[0]) > MOST_HEADER_BYTES
         status = _TOO_LONG if is_too_long else HTTPStatus.BAD_REQUEST
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
@@ -152,7 +153,7 @@ class Connection(H11Protocol):
 
 
 def _without(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:
-    """Cancel the timer, if there is one. Returns None, to replace it."""
+    """Cancel the timer, if there is one. Returns None, which replaces the timer."""
     if timer is not None:
         timer.cancel()
     return None

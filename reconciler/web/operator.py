@@ -7,10 +7,10 @@
     POST /upgrade    {"name": "web", "by": "ada", "instances": ["3", "7"]}
     POST /last-change  {"name": "web"}
 
-Only clients on the same host are served, such as `kubectl port-forward`. Requests that a proxy has passed on
-are refused if a header shows it. A page in a browser cannot send such a request: the browser adds an Origin,
-and asks the server before it sends JSON. No request can do anything that the specs do not declare. The last
-one changes nothing, but it costs a request to Azure, and it names people.
+Only clients on the same host are served, such as `kubectl port-forward`. A request is refused if a header
+shows that a proxy has passed it on. A page in a browser cannot send such a request: the browser adds an
+Origin, and asks the server before it sends JSON. No request can do anything that the specs do not declare.
+`/last-change` changes nothing, but it costs a request to Azure, and its response names people.
 """
 
 import json
@@ -36,12 +36,12 @@ _LONGEST = 200  # characters of a text
 class Commands(Protocol):
     """The commands that an operator can give to the daemon.
 
-    Each returns at once, except for `last_change`, which takes seconds.
+    Each command returns immediately, except for `last_change`, which takes seconds.
     """
 
     @property
     def standby(self) -> str:
-        """Why this replica takes no commands, or "" if it takes them."""
+        """Why this replica takes no commands, or "" if it leads."""
         ...
 
     def pause(self, pause: Pause) -> None:
@@ -58,23 +58,23 @@ class Commands(Protocol):
     def reconcile(self, names: Sequence[str]) -> Sequence[str]:
         """Reconcile these scale sets now. Returns the names that are not declared.
 
-        If there are any, nothing is reconciled.
+        If any name is not declared, nothing is reconciled.
         """
         ...
 
     def upgrade(self, request: PickRequest) -> PickOffer:
-        """Upgrade these instances next, or only say what would happen. Raises PickRefused."""
+        """Upgrade these instances next or, in a trial, only say what would happen. Raises PickRefused."""
         ...
 
     def last_change(self, name: str) -> Mapping[str, Any] | None:
-        """Who changed the model of this scale set last, or None if it is not declared."""
+        """Who last changed the model of this scale set, or None if the scale set is not declared."""
         ...
 
 
 class OperatorRequests:
     """Responds to requests from an operator.
 
-    `page_headers` are those by which the proxy of the page names its readers. No operator sends them.
+    `page_headers` are the headers in which the proxy of the page names the reader. No operator sends them.
     """
 
     def __init__(self, commands: Commands, page_headers: Collection[str] = ()) -> None:
@@ -167,7 +167,7 @@ def _is_local(peer: str) -> bool:
 
 
 def _text(asked: Mapping[str, Any], name: str) -> str:
-    """The text in a field, or "" if it is missing. Raises TypeError if it is not a string."""
+    """The text in a field, or "" if the field is missing. Raises TypeError if the value is not a string."""
     value = asked.get(name) or ""
     if not isinstance(value, str):
         raise TypeError(f"{name} is not a string")
@@ -175,7 +175,10 @@ def _text(asked: Mapping[str, Any], name: str) -> str:
 
 
 def _time(asked: Mapping[str, Any], name: str) -> datetime | None:
-    """The time in a field, or None if it is missing. Raises ValueError if it is invalid or has no zone."""
+    """The time in a field, or None if the field is missing.
+
+    Raises ValueError if the time is invalid or has no zone.
+    """
     text = _text(asked, name)
     at = datetime.fromisoformat(text) if text else None
     if at and at.tzinfo is None:

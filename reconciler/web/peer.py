@@ -6,9 +6,9 @@ Address = IPv4Address | IPv6Address
 
 
 def peer_address(peer: str) -> Address | None:
-    """The address at the other end of a connection, without its zone, or None if it is not an address.
+    """The address of the client, without its zone, or None if `peer` is not an address.
 
-    A socket that listens for both versions reports an IPv4 client with an IPv6 address. That address is
+    A socket that listens on both IPv4 and IPv6 reports an IPv4 client with an IPv6 address. That address is
     converted to IPv4.
 
     >>> peer_address("::ffff:10.0.0.7"), peer_address("fe80::1%eth0")

@@ -11,8 +11,6 @@ Headers = Mapping[str, str]
 
 
 class Response(NamedTuple):
-    """An HTTP response."""
-
     status: HTTPStatus
     body: bytes
     kind: str = TEXT

@@ -41,7 +41,7 @@ class Site(Protocol):
 class Server:
     """Serves a handler, and the pages of a site, on an address until closed.
 
-    Port 0 means any free port, and `url` has the actual one. `patience` limits the time for receiving a whole
+    Port 0 means any free port, and `url` has the actual port. `patience` limits the time to receive a whole
     request, however slowly a client sends it, and the time until the client has read the response. With a
     `certificate`, the server speaks TLS. Raises OSError if it cannot listen on the address.
     """
@@ -126,7 +126,7 @@ def _protocol(
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens. On a machine without IPv6, "::" means every address of IPv4."""
+    """Open a listening socket. On a machine without IPv6, "::" means every IPv4 address."""
     try:
         return _listen_at(host, port)
     except OSError as error:

@@ -3,12 +3,12 @@
 All of them are served from the store, and cause no requests to Azure.
 
     /livez    200 while sweeps run; 503 if the last sweep is overdue, so that the process is restarted
-    /readyz   200 once specs are in force and the fleet was listed
+    /readyz   200 once specs are active and the fleet has been listed
     /metrics  Prometheus metrics
     /status   the store as JSON
 
-The probes and the metrics may have an address of their own, so that no browser can keep a probe from being
-served. The module `operator` has the requests of an operator.
+The probes and the metrics may have a separate address, so that browsers cannot crowd out a probe. The
+requests of an operator are in the module `operator`.
 """
 
 import json
@@ -33,7 +33,7 @@ class Probes:
     """The probes and the metrics. If the last sweep is older than `overdue`, the daemon counts as hung."""
 
     def __init__(self, store: Store, overdue: timedelta, now: Callable[[], datetime] | None = None) -> None:
-        """`now` is by default the clock by which the store knows when the last sweep ended."""
+        """`now` defaults to the clock of the store, which records when the last sweep ended."""
         self._store = store
         self._overdue = overdue
         self._now = now or store.now
@@ -66,9 +66,9 @@ class Probes:
 
 
 class Pages:
-    """The status and the requests of an operator. With `probes`, the probes are served here too.
+    """Serves the status and the requests of an operator. With `probes`, serves the probes too.
 
-    `page_headers` are those of `OperatorRequests`.
+    `page_headers` are for `OperatorRequests`.
     """
 
     def __init__(

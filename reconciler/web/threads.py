@@ -21,5 +21,4 @@ class Threads:
         self._limiter = CapacityLimiter(most)
 
     async def run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Run `work` in a thread. Returns its result."""
         return await run_sync(lambda: work(*args, **kwargs), limiter=self._limiter)

@@ -1,4 +1,4 @@
-"""TLS for the HTTP server: a certificate that may be replaced during operation, and limits on handshakes.
+"""TLS for the HTTP server: a certificate that may be replaced while it runs, and limits on handshakes.
 
 uvicorn would see a connection only after its handshake, and would allow a minute for the handshake.
 """
@@ -46,7 +46,7 @@ class Certificate:
         return tuple(map(_stamp, self._files))
 
     def _load(self) -> ssl.SSLContext:
-        """A new context. An existing one might keep half of a pair that it failed to load."""
+        """Load the files into a new context. An existing one might keep half of a pair that fails to load."""
         certificate, key = self._files
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -73,7 +73,7 @@ def _stamp(file: Path) -> tuple[int, int, int] | None:
 
 
 class Handshake(asyncio.Protocol):
-    """The handshake of TLS, which then hands the connection over. It takes a place in `room` for it.
+    """A TLS handshake, which takes a place in `room` and then hands the connection over.
 
     `patience` limits the time for the handshake.
     """
@@ -94,7 +94,7 @@ class Handshake(asyncio.Protocol):
             self._task = asyncio.get_running_loop().create_task(self._secure(plain))
 
     def data_received(self, data: bytes) -> None:
-        """Keep what the client sends with the end of its handshake."""
+        """Keep data that arrives together with the end of the handshake."""
         self._early += data
 
     async def _secure(self, plain: asyncio.Transport) -> None:

@@ -1,4 +1,4 @@
-"""Webhooks from git forges. A push makes the daemon sweep at once instead of within a minute.
+"""Webhooks from git forges. A push makes the daemon sweep immediately instead of within a minute.
 
     POST /hooks/github        X-Hub-Signature-256: HMAC-SHA256 of the body
     POST /hooks/gitlab        webhook-signature (Standard Webhooks), or else X-Gitlab-Token: the secret itself
@@ -8,8 +8,8 @@
 A webhook is only a hint. It can cause a sweep, but git decides what is new. The body is verified but never
 parsed, so nothing in it has an effect. Secrets are compared in constant time.
 
-A standby passes a webhook on to the leader, with a header that says so. If the replica that receives it does
-not lead either, it responds with 503.
+A standby passes a webhook on to the leader, with a header that says so. If the receiving replica does not
+lead either, it responds with 503.
 """
 
 import base64
@@ -44,11 +44,11 @@ class _Forge:
 
 
 class Webhooks:
-    """Responds to webhooks. `on_push` is called for each authentic push, and must return at once.
+    """Responds to webhooks. `on_push` is called for each authentic push, and must return immediately.
 
-    The argument of `on_push` says whether another replica passed the push on to this one as the leader.
+    The argument of `on_push` says whether another replica passed the push on, taking this one for the leader.
     `on_push` returns False if this replica is not the leader. `secret` is called for each webhook. It must
-    not return an empty secret, because anyone could sign with it.
+    not return an empty secret, because anyone could sign with that.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ def _is_signed_by_github(headers: Headers, body: bytes, secret: bytes, _now: dat
 
 
 def _is_from_gitlab(headers: Headers, body: bytes, secret: bytes, now: datetime) -> bool:
-    """Whether the webhook is from GitLab. If it has a signature, a valid token is not enough."""
+    """Whether the webhook is from GitLab. A valid token does not make up for an invalid signature."""
     if "webhook-signature" in headers:
         return _is_standard_webhook(headers, body, secret, now)
     return hmac.compare_digest(_bytes(headers.get("x-gitlab-token", "")), secret)

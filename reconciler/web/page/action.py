@@ -26,7 +26,7 @@ OF_FLEET = (Action.PAUSE, Action.RESUME)
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A reader of a page. Without a sign-in, `name` is "", and `note` may say why there was none."""
+    """A reader of a page. If the reader is not signed in, `name` is "", and `note` may say why."""
 
     name: str = ""
     groups: frozenset[str] = frozenset()
@@ -35,7 +35,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Permits an action to a user or to the members of a group."""
+    """A permission for a user, or for the members of a group, to take an action."""
 
     action: Action
     kind: Literal["user", "group"]
@@ -69,13 +69,13 @@ class Grants:
         return any(each.action in actions for each in self.grants)
 
     def holders(self, action: Action) -> str:
-        """Who may take an action, in words."""
+        """A phrase that names who may take an action."""
         found = [str(each) for each in self.grants if each.action is action]
         return one_of(found, last="and") if found else "nobody"
 
 
 def grant(text: str) -> Grant:
-    """A grant, such as "pause=group:sre". Raises ValueError, with the cause and the fix.
+    """Parse a grant, such as "pause=group:sre". Raises ValueError, with the cause and the fix.
 
     >>> grant("approve=user:ada@example.com")
     Grant(action=<Action.APPROVE: 'approve'>, kind='user', name='ada@example.com')

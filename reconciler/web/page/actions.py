@@ -4,7 +4,7 @@
 /scale-sets/web/actions/pause         for one scale set
 /scale-sets/web/actions/upgrade?domain=update+domain+3
 /scale-sets/web/actions/upgrade?instance=3&instance=7
-                                      for some of its instances; without them, they are chosen here
+                                      for some of its instances; without any, the form asks for them
 """
 
 import logging
@@ -83,7 +83,7 @@ class _Asked:
 
 
 class Actions:
-    """Serves the actions to people who are signed in. Without it, the pages are read-only."""
+    """Serves the actions to people who are signed in. Without an `Actions`, the pages are read-only."""
 
     def __init__(
         self,
@@ -109,16 +109,14 @@ class Actions:
         ]
 
     def visitor(self, request: Request) -> Visitor:
-        """The visitor who sent a request."""
         peer = request.client.host if request.client else ""
         return self._sign_in.visitor(request.scope["headers"], peer)
 
     def permitted(self, visitor: Visitor) -> tuple[Action, ...]:
-        """The actions that a visitor may take."""
         return self._sign_in.grants.permitted(visitor)
 
     def notice(self, visitor: Visitor, id_: str) -> Notice | None:
-        """The result of an earlier action of this visitor, or None if there is no such action."""
+        """The result of an earlier action by this visitor, or None if there is no such action."""
         return self._notices.get(visitor.name, id_) if visitor.name else None
 
     async def _respond(self, request: Request) -> Response:
@@ -234,7 +232,7 @@ class Actions:
         return self._page(request, asked.visitor, page, status)
 
     def _choice(self, request: Request, asked: _Asked, state: ScaleSetState) -> Response:
-        """The heat map of a scale set, in which a person chooses instances."""
+        """The heat map of a scale set, from which a person chooses instances."""
         maps, legend = heat_maps(state)
         # The button of the form was pressed, but no instance is in the address.
         error = _NOTHING_CHECKED if "chosen" in request.query_params else ""
@@ -243,7 +241,7 @@ class Actions:
         return self._page(request, asked.visitor, page, HTTPStatus.OK)
 
     def _refuse(self, request: Request, asked: _Asked, why: str, status: HTTPStatus) -> Response:
-        """A response that says why nothing is done. If a signed-in person sent a form, that is logged."""
+        """A response that says why nothing is done. Logs the refusal if a signed-in person sent a form."""
         if request.method == "POST" and asked.visitor.name:
             self._record(asked, "refused", why)
         text = macro("action.html", "refusal")(asked.confirmation, why, _page_of(asked))
@@ -263,7 +261,7 @@ class Actions:
 
 
 def _pick_request(request: Request, name: str, visitor: Visitor) -> PickRequest:
-    """The instances that the address names."""
+    """A request to upgrade the instances that the address names."""
     query = request.query_params
     place = printable(query.get("domain", "").strip()[:_LONGEST_PLACE])
     return PickRequest(name, visitor.name, place, tuple(dict.fromkeys(query.getlist("instance"))))

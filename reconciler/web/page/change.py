@@ -23,7 +23,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ChangeView:
-    """A commit and its scale sets, stopped ones first. `note` is None if the commit was never in force."""
+    """A commit and its scale sets, stopped ones first. `note` is None if the commit never took effect."""
 
     commit: str
     note: CommitNote | None
@@ -39,7 +39,7 @@ WORDS = ("stopped", "under way", "to come", "not known", "replaced", "done")
 
 
 def change_view(store: Store, asked: str) -> ChangeView | None:
-    """The view of the commit whose id begins with `asked`, or None unless exactly one is known."""
+    """The commit whose id begins with `asked`, or None unless exactly one known commit has such an id."""
     if len(asked) < _LEAST:
         return None
     states = store.states()

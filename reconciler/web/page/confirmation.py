@@ -40,10 +40,10 @@ class Confirmation:
     """What an action will do to a scale set, or to the fleet if `name` is "".
 
     `effects` are sentences. `command` does the same on a terminal. `refusal` says why the action is not
-    possible, or is "" if it is. `resource` is the id of the resource whose tags are written, or
-    "" if there are several. `image` is the image that the action is about, or None. `pauses` are those that
-    it lifts. `pick` has the instances that are to be upgraded next, and `replaced` is the pick that it
-    replaces.
+    possible, or is "" if the action is possible. `resource` is the id of the resource whose tags are written,
+    or "" if there are several. `image` is the image that the action is about, or None. `pauses` are the
+    pauses that the action lifts. `pick` has the instances to upgrade next, and `replaced` is the earlier pick
+    that it replaces.
     """
 
     action: Action
@@ -72,21 +72,20 @@ class Confirmation:
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The values that a person agrees to. If they change meanwhile, the person has to confirm again."""
+        """The values that a person agrees to. If they change meanwhile, the person must confirm again."""
         about = (str(self.action), self.name, self.resource, str(self.image or ""))
         pick = (self.pick.place, *self.pick.ids) if self.pick else ()
         return *about, *map(pause_text, self.pauses), *pick, *_identity(self.replaced)
 
 
 def _identity(pick: Pick | None) -> tuple[str, ...]:
-    """What tells a pick from any other."""
+    """The values that distinguish a pick from any other."""
     if pick is None:
         return ()
     return "replaces", pick.by, pick.at.isoformat(), *sorted(pick.instances, key=id_order)
 
 
 def confirmation_of_fleet(action: Action, store: Store) -> Confirmation:
-    """What an action on the whole fleet will do."""
     states = store.states()
     declared = tuple(each.desired for each in states)
     pauses = _pauses_of_fleet(store) if action is Action.RESUME else {}
@@ -100,7 +99,6 @@ def confirmation_of_fleet(action: Action, store: Store) -> Confirmation:
 
 
 def confirmation_of_scale_set(action: Action, state: ScaleSetState) -> Confirmation:
-    """What an action on one scale set will do."""
     name, image = state.desired.name, None
     pauses: tuple[Pause, ...] = ()
     match action:
@@ -133,7 +131,7 @@ def confirmation_of_scale_set(action: Action, state: ScaleSetState) -> Confirmat
 
 
 def confirmation_of_upgrade(state: ScaleSetState, request: PickRequest) -> Confirmation:
-    """What an upgrade of the chosen instances will do. Without any, they are yet to be chosen."""
+    """What an upgrade of the chosen instances will do. If none are chosen, the person has yet to choose."""
     desired, image = state.desired, state.exact
     command = f"reconciler upgrade {desired.name}"
     about = (Action.UPGRADE, desired.name)
@@ -186,7 +184,7 @@ def _fleet_pause(states: Sequence[ScaleSetState], declared: tuple[ScaleSet, ...]
 
 
 def _pauses_of_fleet(store: Store) -> dict[Pause, list[str]]:
-    """The pauses that a resumption of the fleet lifts, with the names of the scale sets that have the tag."""
+    """The pauses that resuming the fleet lifts, each with the names of the scale sets that have its tag."""
     states, sweep = store.states(), store.last_sweep
     pauses: dict[Pause, list[str]] = {}
     if sweep and sweep.fleet_pause.pause:
@@ -233,10 +231,10 @@ def _pause(state: ScaleSetState) -> Iterator[str]:
 
 
 def _pause_of(state: ScaleSetState) -> Pause | None:
-    """The pause of the scale set itself, by its newest model.
+    """The pause of the scale set itself, according to its newest model.
 
-    That is the list entry of the last sweep, or what a reconcile has read since. Each act of the page is
-    followed by a reconcile, and the next sweep may be an hour away.
+    The newest model is the list entry of the last sweep, or what a reconcile has read since. A reconcile
+    follows each action on the page, and the next sweep may be an hour away.
     """
     seen, known_at = state.seen, state.published.known_at
     is_row_newer = seen.listed_at is not None and (known_at is None or known_at <= seen.listed_at)
@@ -299,7 +297,7 @@ def _upgrade(offer: PickOffer, replaced: Pick | None) -> Iterator[str]:
 
 
 def _obstacles(offer: PickOffer) -> str:
-    """The instances that no upgrade reaches, by why."""
+    """The instances that no upgrade reaches, grouped by the reason."""
     by_obstacle: dict[str, list[str]] = {}
     for each in offer.instances:
         if each.obstacle:

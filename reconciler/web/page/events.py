@@ -1,7 +1,7 @@
 """The event stream to a browser: the pages that its tabs show, as they change.
 
-An event shows the store as it is when the event is sent. A slow reader misses versions, but never gets an old
-one. The id of an event is its version, so that a browser that reconnects continues from there.
+An event shows the store as it is when the event is sent. A slow reader misses versions, but never gets an
+outdated one. The id of an event is its version, so that a browser that reconnects continues from there.
 
     id: 5f3a-812
     event: change
@@ -30,10 +30,10 @@ _Wanted = tuple[str | tuple[str, ...], int | None, int]
 
 
 class Watchers:
-    """All open streams. For all of them together, the version of the store is read once a second.
+    """All open streams. The version of the store is read once a second for all of them together.
 
     An event is made once, however many streams send it. Browsers get a version together with an id of the
-    process, because another process counts from 0. A stream that has sent nothing for `quiet` seconds sends a
+    process, because every process counts from 0. A stream that has sent nothing for `quiet` seconds sends a
     ping.
     """
 
@@ -73,7 +73,7 @@ class Watchers:
         self._turn.set()
 
     async def stream(self, pages: Sequence[str], serial: str) -> AsyncIterator[bytes]:
-        """The events about these pages, for a browser that has them as of `serial`."""
+        """The events about these pages, for a browser that has the pages as of `serial`."""
         since = self._version_of(serial)
         self.watching += 1
         if self._clock is None:
@@ -137,7 +137,7 @@ class Watchers:
         )
 
     async def _made_once(self, wanted: _Wanted, make: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
-        """What `make` returns. The first stream that needs it has it made for all streams."""
+        """Call `make`, or wait for the call that another stream has already made for the same bytes."""
         task = self._made.get(wanted)
         if task is None:
             task = self._made[wanted] = asyncio.create_task(make())

@@ -1,4 +1,4 @@
-"""The fleet as a person reads it: five answers at the top, and every scale set on one line, by wave."""
+"""The fleet as a person reads it: five answers at the top, and a line for each scale set, grouped by wave."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,11 +19,11 @@ from reconciler.web.page.words import ALARMING, RANKS, status_word
 class FleetRow:
     """The line of one scale set or orphan.
 
-    `ends` says what ends the reason. `done_at` is when the rollout is complete according to the forecast, and
-    `until` is when the next step may be taken. `had` is the image that it still has, or "" if that is the
-    wanted image. `is_unsafe` means that no instance may be taken out of service now. `is_unknown` means that
-    its instances were never counted, so `is_behind` and `is_unsafe` may be False only for that reason. `wave`
-    is None for an orphan.
+    `ends` says what would end the status. `done_at` is when the rollout is complete according to the
+    forecast, and `until` is when the next step may be taken. `had` is the image that the scale set still has,
+    or "" if it has the wanted image. `is_unsafe` means that no instance may be taken out of service now.
+    `is_unknown` means that the instances were never counted, so `is_behind` and `is_unsafe` may be False only
+    for that reason. `wave` is None for an orphan.
     """
 
     name: str
@@ -52,7 +52,6 @@ class FleetRow:
 
 
 def fleet_row(state: ScaleSetState) -> FleetRow:
-    """The line of a scale set."""
     outcome, counts, forecast = state.outcome, state.seen.counts, state.published.forecast
     is_complete = forecast is not None and forecast.end_reason is not None
     is_done = forecast is not None and is_complete and _ends_done(forecast.end_reason)
@@ -80,7 +79,6 @@ def fleet_row(state: ScaleSetState) -> FleetRow:
 
 
 def orphan_row(orphan: Orphan) -> FleetRow:
-    """The line of an orphan."""
     return FleetRow(
         name=orphan.name,
         status=ORPHANED,
@@ -113,11 +111,11 @@ def is_behind(state: ScaleSetState) -> bool:
 class Headline:
     """The answers at the top of the page.
 
-    `listed` counts the lines, and `total` the scale sets that a spec declares, which is all but the orphans.
-    `unsafe` has the scale sets in which no instance may be taken out of service now. `unknown` has those
-    whose instances were never counted, and `maybe_behind` has those among them that are not known to be
-    behind. `done_at` is when the last forecast ends. `undated` has the scale sets that are behind and whose
-    end is unknown.
+    `listed` is the number of lines, and `total` the number of lines without the orphans. `unsafe` has the
+    scale sets in which no instance may be taken out of service now. `unknown` has the scale sets whose
+    instances were never counted, and `maybe_behind` has the unknown ones that are not known to be behind.
+    `done_at` is when the last forecast ends. `undated` has the scale sets that are behind, but have no known
+    end.
     """
 
     listed: int
@@ -164,7 +162,7 @@ def headline(rows: Sequence[FleetRow], now: datetime) -> Headline:
 
 @dataclass(frozen=True, slots=True)
 class FleetQuery:
-    """What the form of the page asks for.
+    """The filter and the order that the form of the page asks for.
 
     A label is "key", "key=value" or "key!=value".
     """
@@ -200,7 +198,7 @@ class FleetQuery:
         )
 
     def fits(self, row: FleetRow) -> bool:
-        """Whether a line is shown."""
+        """Whether the query shows this row."""
         if self.statuses and row.status not in self.statuses:
             return False
         if self.is_behind and not row.is_behind:
@@ -215,13 +213,13 @@ class FleetQuery:
 
     @property
     def error(self) -> str:
-        """What is wrong with a label, or "". No line is shown then."""
+        """What is wrong with a label, or "" if every label is valid. With a wrong label, no line is shown."""
         wrong = next((each for each in self.labels if not Requirement.of(each).is_valid), None)
         return "" if wrong is None else requirement_error(wrong)
 
 
 def sections(rows: Iterable[FleetRow], query: FleetQuery) -> list[tuple[str, list[FleetRow]]]:
-    """The lines that fit, in sections with headings: one for each wave, or just one if sorted otherwise."""
+    """The lines that fit, under headings: a section for each wave, or a single one if not sorted by wave."""
     shown = sorted((each for each in rows if query.fits(each)), key=SORTS[query.sort])
     if query.sort != "wave":
         return [("", shown)] if shown else []
@@ -255,7 +253,7 @@ SORTS: Mapping[str, Callable[[FleetRow], tuple[object, ...]]] = {
 
 
 def _image_had(state: ScaleSetState) -> str:
-    """The unwanted image that most instances still have, or else that of the model, or "" if none."""
+    """The most common unwanted image of the instances, or else that of the model, or "" if there is none."""
     seen, exact = state.seen.instances, state.exact
     images = {id(each.image): each.image for each in seen}
     others = {key for key, image in images.items() if image is not None and not same(image, exact)}

@@ -79,7 +79,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One domain: its name, its instances in words, and its spots by column."""
+    """One domain: its name, the counts of its instances, and its spots by column."""
 
     name: str
     up_to_date: int
@@ -107,7 +107,6 @@ class HeatMap:
 
 
 def heat_maps(state: ScaleSetState) -> tuple[tuple[HeatMap, ...], tuple[Legend, ...]]:
-    """The tables of a scale set, and their legend."""
     seen = state.seen.instances
     legend = _legend(state, seen)
     spots = _spots(state, seen, legend)
@@ -127,7 +126,7 @@ def heat_maps(state: ScaleSetState) -> tuple[tuple[HeatMap, ...], tuple[Legend, 
 
 
 def place_of(name: str, group: str) -> str:
-    """The place of a row or a column of the map of `group`, as `--domain` names it, or "" if it is none.
+    """A row or a column of the map of `group`, as `--domain` names it, or "" if it is not a domain.
 
     >>> place_of("update domain 3", "5f0c8d21-77aa")
     'update domain 3, placement group 5f0c8d21'

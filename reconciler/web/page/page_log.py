@@ -34,7 +34,7 @@ class Update:
 
 
 class VersionCount:
-    """A number that grows with each new key, such as the versions of everything that a page is made from."""
+    """A version number that grows whenever `key` returns a new value."""
 
     def __init__(self, key: Callable[[], object]) -> None:
         self._read = key
@@ -43,7 +43,6 @@ class VersionCount:
         self._lock = Lock()
 
     def __call__(self) -> int:
-        """The current number."""
         with self._lock:
             key = self._read()
             if key != self._key:

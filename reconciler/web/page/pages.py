@@ -1,4 +1,4 @@
-"""Renders each page of the store: from its address to its parts."""
+"""Renders the pages of the store: finds each page by its address, and makes its parts."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ _DEFAULT_SPAN = 24
 class StorePages:
     """Renders the pages of one store. A line of the fleet is rendered again only if its state has changed.
 
-    `now` is the clock of the daemon. `has_actions` means that the pages lead to actions, for those who may
+    `now` is the clock of the daemon. `has_actions` means that the pages link to actions, for those who may
     take them.
     """
 
@@ -173,7 +173,7 @@ class StorePages:
 
 
 def _toggled(query: FleetQuery, word: str) -> str:
-    """The address that limits the fleet to this status or, if it is the only one shown, lifts the limit."""
+    """The address that limits the fleet to this status or, if only this status is shown, lifts the limit."""
     given = [("q", query.text)] if query.text else []
     given += [("label", each) for each in query.labels]
     given += [("sort", query.sort)] if query.sort in SORTS and query.sort != "wave" else []

@@ -31,7 +31,7 @@ _AFTER_MARK = re.compile("(?<=[/:])(?=.)")
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A page: its title, its parts by id, and `main`, which has all of them in their frame."""
+    """A page: its title, its parts by id, and `main`, which has all the parts in their frame."""
 
     title: str
     parts: Mapping[str, str]
@@ -106,10 +106,11 @@ def document(
     permitted: Sequence[Action] = (),
     notice: Notice | None = None,
 ) -> str:
-    """The whole document around a page. `here` is its address. With a `style`, it is self-contained.
+    """The whole document around a page, whose address is `here`.
 
-    A page is updated as it changes only if it `is_live`. `visitor` is None if nobody can sign in. All readers
-    get the same HTML inside the frame, and the style sheet hides the actions that are not `permitted`.
+    With a `style`, the document is self-contained. If `is_live`, the browser updates the page whenever it
+    changes. `visitor` is None if nobody can sign in. All readers get the same HTML inside the frame, and the
+    style sheet hides the actions that are not `permitted`.
     """
     main = _LINK.sub("", rendered.main) if style else rendered.main  # nothing is at those addresses
     return _environment.get_template("document.html").render(
@@ -129,5 +130,5 @@ def document(
 
 
 def joined(parts: Sequence[str]) -> Markup:
-    """The HTML fragments, which templates have made, joined into one."""
+    """Join fragments of HTML that templates have rendered."""
     return Markup("".join(parts))  # noqa: S704 - made by templates that escape

@@ -94,7 +94,7 @@ class PageSite:
 
     @property
     def _is_starting(self) -> bool:
-        """Whether nothing is known yet of what is declared."""
+        """Whether the daemon has yet to complete its first sweep."""
         return self._store.last_sweep is None
 
     async def _found(self, address: str) -> tuple[Rendered, int] | None:
@@ -142,7 +142,7 @@ class PageSite:
 
 
 def _without_notice(request: Request) -> tuple[str, str]:
-    """The address without its query field `notice`, and the id in that field, or "" if there is none."""
+    """The address without the query field `notice`, and the value of that field, or "" if it is missing."""
     query = request.query_params
     if "notice" not in query:
         return target(request), ""

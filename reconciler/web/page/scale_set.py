@@ -1,4 +1,4 @@
-"""One scale set as a person reads it: what it is doing, why it stands still, and what will end that."""
+"""One scale set as a person reads it: what it is doing, why it stands still, and what would end that."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ class Difference:
 class Command:
     """Something that a person may do about the status, and the command that does it.
 
-    `action` does the same on the page, at the path `address`. It is None if the page does not offer that.
+    `action` does the same on the page, at the path `address`, or is None if the page does not offer it.
     """
 
     effect: str
@@ -64,7 +64,6 @@ class ScaleSetView:
 
 
 def scale_set_view(store: Store, state: ScaleSetState) -> ScaleSetView:
-    """The content of the page of one scale set."""
     maps, legend = heat_maps(state)
     outcome, shown = state.outcome, report.state(state)
     return ScaleSetView(
@@ -100,7 +99,7 @@ def _differences(state: ScaleSetState) -> Iterator[Difference]:
 
 
 def fleet_commands(store: Store) -> tuple[Command, ...]:
-    """The commands for the whole fleet that suit its status, but only those that the page offers."""
+    """The commands that the page offers for the whole fleet in its current status."""
     declared, sweep = [each.desired for each in store.states()], store.last_sweep
     if sweep and sweep.fleet_pause.pause:
         command = Command("resume the fleet", "reconciler resume --all", Action.RESUME, FLEET_RESUME)

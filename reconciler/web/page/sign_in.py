@@ -1,11 +1,11 @@
-"""Identifies the visitor of a page by the headers of an authenticating proxy.
+"""Identifies the visitor of a page from the headers that an authenticating proxy sets.
 
     oauth2-proxy      X-Forwarded-Email            X-Forwarded-Groups
     Azure's EasyAuth  X-MS-CLIENT-PRINCIPAL-NAME   none in this form
 
-A header proves nothing by itself, because every client can send one. It counts only on a connection from the
-address of a configured proxy, and that proxy must replace the headers that its own clients have sent. If
-anything is wrong with the headers, the visitor is anonymous and may only read.
+A header proves nothing by itself, because any client can send one. A header counts only on a connection from
+a configured proxy, and that proxy must replace the headers that its own clients have sent. If anything is
+wrong with the headers, the visitor is anonymous and may only read.
 """
 
 import re
@@ -27,7 +27,7 @@ _MOST_GROUPS = 1000
 
 
 class _NotInOrder(ValueError):
-    """What is wrong with a header."""
+    """A header is invalid. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class SignIn:
 
     @property
     def headers(self) -> tuple[str, ...]:
-        """The headers by which the proxy names a reader."""
+        """The headers in which the proxy names a reader."""
         return tuple(filter(None, (self.user_header, self.groups_header)))
 
     def visitor(self, headers: RawHeaders, peer: str) -> Visitor:
@@ -63,10 +63,10 @@ class SignIn:
 
 
 def header_name(text: str) -> str:
-    """The name of a header. Raises ValueError, with the cause and the fix.
+    """Check the name of a header, and return it. Raises ValueError, with the cause and the fix.
 
-    Underscores are rejected. Some proxies treat X_Forwarded_User as a header other than X-Forwarded-User, and
-    let their clients send it.
+    Underscores are rejected. Some proxies treat X_Forwarded_User and X-Forwarded-User as different headers,
+    and let their clients send the first.
     """
     if not _HEADER_NAME.fullmatch(text):
         raise ValueError(f"{quote(text)} is not the name of a header; write letters, digits and hyphens")
@@ -74,7 +74,7 @@ def header_name(text: str) -> str:
 
 
 def proxy_network(text: str) -> Network:
-    """The address or the network of a proxy. Raises ValueError, with the cause and the fix."""
+    """Parse the address or the network of a proxy. Raises ValueError, with the cause and the fix."""
     try:
         return ip_network(text)
     except ValueError as error:
@@ -85,9 +85,9 @@ def proxy_network(text: str) -> Network:
 
 
 def _single(headers: Iterable[tuple[str, bytes]], name: str) -> str:
-    """The value of a header, or "" if it is missing.
+    """The value of a header, or "" if the header is missing.
 
-    Two values are an error: a proxy that adds its header to one from its client sends two.
+    Two values are an error: a proxy that adds its own header to one from a client sends two.
     """
     values = [value for other, value in headers if other == name.lower()]
     if len(values) > 1:

@@ -1,4 +1,4 @@
-"""The rollouts of the whole fleet on one axis of time: past, under way, and to come."""
+"""The rollouts of the whole fleet on one time axis: past, under way, and to come."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _SCALE = 1000  # units of the axis
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A period on a lane. It begins at `x` and is `width` wide, both in thousandths of the axis.
+    """A period on a lane. `x` is where it begins. `x` and `width` are in thousandths of the axis.
 
     `kind` is "done", "failed", "superseded", "current", "coming" or "closed" (no window is open).
     """
@@ -40,7 +40,10 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The axis and its lanes. `ticks` are its labels with their positions, `now` is that of the present."""
+    """The axis and its lanes.
+
+    `ticks` are the labels of the axis with their positions, and `now` is the position of the present.
+    """
 
     since: datetime
     until: datetime
@@ -60,7 +63,7 @@ class _Stretch:
 
 
 def timeline(states: Sequence[ScaleSetState], now: datetime, past: timedelta) -> Timeline:
-    """The rollouts that the store knows of, as far back as `past`."""
+    """The known rollouts of these scale sets, as far back as `past`."""
     oldest = now - past
     found = [
         (

@@ -22,7 +22,7 @@ MEANINGS = {
 
 
 def status_word(state: ScaleSetState) -> str:
-    """The status in one word, which also tells the kinds of hold apart."""
+    """The status in one word, with separate words for a pause and a freeze."""
     outcome = state.outcome
     if outcome is None:
         return UNCHECKED

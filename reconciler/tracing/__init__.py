@@ -1,1 +1,1 @@
-"""Traces for OpenTelemetry: a span for each sweep, reconcile and fetch, and by the SDK for each request."""
+"""OpenTelemetry traces: a span for each sweep, reconcile and fetch. The Azure SDK adds one per request."""

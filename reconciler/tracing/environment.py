@@ -1,6 +1,6 @@
-"""Whether traces are exported: only the standard OTEL_ variables say so, and where to.
+"""Whether traces are exported, and where to, according to the standard OTEL_ variables.
 
-Nothing of OpenTelemetry is imported here.
+This module imports nothing from OpenTelemetry.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def are_traces_wanted(environment: Mapping[str, str]) -> bool:
 
 
 def protocol_error(environment: Mapping[str, str]) -> str:
-    """Why traces cannot be sent by the protocol that the variables name, "" if they can.
+    """Why the protocol that the variables name cannot be used, or "" if it can.
 
     >>> protocol_error({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"})
     ''

@@ -1,7 +1,7 @@
-"""The spans of a daemon, and their export by OTLP over HTTP.
+"""The spans of a daemon, and their export over HTTP with OTLP.
 
-OpenTelemetry is imported here and nowhere else, and only if a collector is named. A collector that is away or
-hangs delays nothing: spans are exported in the background, dropped if there are too many, and given up when
+OpenTelemetry is imported here and nowhere else, and only if a collector is named. A collector that is down or
+hangs delays nothing. Spans are exported in the background, dropped if there are too many, and abandoned when
 the daemon ends.
 """
 
@@ -39,7 +39,7 @@ _PREFIX = "vmss_reconciler"
 
 
 class Traces:
-    """The spans of this process. There is at most one of these in a process, as OpenTelemetry has it."""
+    """The spans of this process. OpenTelemetry allows only one such object in a process."""
 
     def __init__(self, processor: SpanProcessor) -> None:
         own = Resource({SERVICE_NAME: "vmss-reconciler", SERVICE_VERSION: __version__})
@@ -54,17 +54,17 @@ class Traces:
 
     @classmethod
     def from_environment(cls) -> "Traces":
-        """Export as the OTEL_ variables say. Raises ValueError if one of them makes no sense."""
+        """Export as the OTEL_ variables say. Raises ValueError if a variable is invalid."""
         theirs = logging.getLogger("opentelemetry")
         theirs.handlers, theirs.propagate = [_Seldom()], False  # first: the exporter logs headers it rejects
         return cls(BatchSpanProcessor(OTLPSpanExporter()))
 
     def work(self, work: Work) -> Work:
-        """The same work, with a span of each sweep and reconcile."""
+        """The same work, with a span for each sweep and reconcile."""
         return _TracedWork(work, self._tracer)
 
     def fetch(self) -> AbstractContextManager[object]:
-        """A span of a fetch, below the present one of this thread. It may be entered in another thread."""
+        """A span for a fetch, as a child of the current span. Another thread may enter the new span."""
         return self._fetch(context.get_current())
 
     @contextmanager
@@ -73,7 +73,7 @@ class Traces:
             yield
 
     def close(self, within: timedelta = CLOSES_WITHIN) -> None:
-        """Export the spans that have ended, as far as that takes no longer than `within`."""
+        """Export the spans that have ended, for at most `within`."""
         trace_requests(is_on=False)
         ending = Thread(target=self._provider.shutdown, name="traces", daemon=True)
         ending.start()
@@ -81,7 +81,7 @@ class Traces:
 
 
 class _TracedWork:
-    """The work of a loop, with a span of each call."""
+    """The work of a loop, with a span for each call."""
 
     def __init__(self, work: Work, tracer: trace.Tracer) -> None:
         self._work = work
@@ -115,7 +115,7 @@ def _describe(span: trace.Span, outcome: Outcome) -> None:
 
 
 class _Seldom(logging.Handler):
-    """Passes at most one line an hour on: each export to a collector that is away would log two."""
+    """Passes on at most one line an hour. Each export to a collector that is down would log two."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(logging.WARNING)
@@ -130,5 +130,5 @@ class _Seldom(logging.Handler):
 
 
 def _without_header(message: str) -> str:
-    """The message, or our own words for one about headers, because it may quote a credential."""
+    """The message, or our own text if the message is about a header, because it may quote a credential."""
     return _BAD_HEADER if "header" in message.lower() else message

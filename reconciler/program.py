@@ -1,10 +1,9 @@
-"""Where the console script begins. It imports everything else itself, so that Ctrl-C is always quiet."""
+"""The entry point of the console script. `main` imports everything else, so that Ctrl-C is always quiet."""
 
 import sys
 
 
 def main() -> None:
-    """Run the command line."""
     try:
         from reconciler.cli import main as program  # noqa: PLC0415 - takes a second, in which Ctrl-C may come
 

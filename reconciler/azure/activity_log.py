@@ -2,9 +2,9 @@
 
     GET /subscriptions/<id>/providers/Microsoft.Insights/eventtypes/management/values?$filter=...&$select=...
 
-Azure sends the newest events first, and the filter cannot name an operation. Each upgrade of an instance has
-events too, so in the middle of a rollout the last write may be many pages back. A person waits for the
-answer, so all pages together have seconds and not minutes. The log keeps 90 days, and is minutes late.
+Azure sends the newest events first, and a filter cannot select an operation. Each upgrade of an instance is
+logged too, so during a rollout the last write may be many pages back. A person is waiting for the answer, so
+the whole search may take seconds, but not minutes. The log keeps events for 90 days, and lags by minutes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -47,7 +47,7 @@ _FIELDS = ("caller", "claims", "correlationId", "eventTimestamp", "operationId",
 
 
 class RightMissing(Refused):
-    """The role does not grant reading the log."""
+    """The role does not grant read access to the activity log."""
 
     def __init__(self) -> None:
         super().__init__(f"the role lacks {ACTIVITY_LOG}")
@@ -55,10 +55,11 @@ class RightMissing(Refused):
 
 @dataclass(frozen=True, slots=True)
 class ModelWrite:
-    """A write of the model or of its tags, which the log does not tell apart.
+    """A write to the model or to its tags. The log does not distinguish between the two.
 
-    `by` is the name of a person, or the object id of an application. `is_own` says whether it is the identity
-    that reads the log, or is None if that is unknown. `status` is that of its last event.
+    `by` is the name of a person, or the object id of an application. `is_own` is true if the identity that
+    reads the log made the write, or None if that is unknown. `status` is the status of the write's last
+    event.
     """
 
     by: str
@@ -71,9 +72,9 @@ class ModelWrite:
 
 @dataclass(frozen=True, slots=True)
 class PartialSearch:
-    """No write of the model among the newest events. There are older ones, which were not read.
+    """The events that were read contain no write to the model. Older events exist, but were not read.
 
-    `back_to` is the time of the oldest of the `events`.
+    `events` is the number of events that were read. `back_to` is the time of the oldest.
     """
 
     events: int
@@ -96,7 +97,7 @@ class _Event:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """`own` is the object id of the identity that has read the page, or "" if that is unknown."""
+    """`own` is the object id of the identity that read the page, or "" if that is unknown."""
 
     rows: Sequence[Any]
     link: str
@@ -104,7 +105,7 @@ class _Page:
 
 
 def last_model_write(session: Session, target: Target) -> LastWrite:
-    """The last write of the model that did not fail, or None if the log has none. Raises AzureFailure."""
+    """The last write to the model that did not fail, or None if the log has none. Raises AzureFailure."""
     began, found = session.clock.read(), None
     events: list[_Event] = []
     rows: list[Any] = []
@@ -121,9 +122,10 @@ def last_model_write(session: Session, target: Target) -> LastWrite:
 
 
 def _pages(session: Session, target: Target, left: Callable[[], float]) -> Iterator[_Page]:
-    """The pages of the log, the newest first, as long as seconds are `left`. Raises AzureFailure.
+    """The pages of the log, newest first, for as long as `left` returns more than zero seconds.
 
-    A failure after the first page only ends them: what was read is true nevertheless.
+    Raises AzureFailure if the first page cannot be read. A later failure only ends the iteration, because
+    what was read before is still true.
     """
     since = session.now() - KEPT
     wanted = f"eventTimestamp ge '{since:%Y-%m-%dT%H:%M:%SZ}' and resourceUri eq '{target.id}'"
@@ -168,7 +170,7 @@ def _partial_search(rows: Sequence[Any], now: datetime) -> PartialSearch:
 
 
 def _times(rows: Sequence[Any]) -> Iterator[datetime]:
-    """The times of all events that can be read."""
+    """The times of all readable events."""
     for row in rows:
         with suppress(MalformedResponse):
             if at := time_in(object_from(row, "an event"), "eventTimestamp"):
@@ -176,7 +178,7 @@ def _times(rows: Sequence[Any]) -> Iterator[datetime]:
 
 
 def _events(rows: Sequence[Any]) -> Iterator[_Event]:
-    """The events of writes of the model. An event that cannot be read is left out."""
+    """The events of writes to the model. Unreadable events are left out."""
     for row in rows:
         try:
             with only_malformed("an activity log"):
@@ -188,7 +190,7 @@ def _events(rows: Sequence[Any]) -> Iterator[_Event]:
 
 
 def _event(row: Json) -> _Event | None:
-    """The event of a write of the model, or None for another event. Raises MalformedResponse."""
+    """The event, if it belongs to a write to the model, or else None. Raises MalformedResponse."""
     operation, at = text_in(mapping_in(row, "operationName"), "value"), time_in(row, "eventTimestamp")
     if at is None or operation.lower() != _WRITE:
         return None
@@ -204,7 +206,7 @@ def _event(row: Json) -> _Event | None:
 
 
 def _last(events: Sequence[_Event]) -> list[_Event]:
-    """The events of the last write that did not fail, the oldest first, or [] if there is none."""
+    """The events of the last write that did not fail, oldest first, or [] if there is no such write."""
     writes: dict[object, list[_Event]] = {}
     for number, event in enumerate(events):
         # The events of one write share an operation id. A whole deployment, or a whole run of Terraform, may

@@ -19,7 +19,7 @@ _LONGEST_EXCERPT = 80
 
 
 def on_endpoint(url: str, endpoint: str) -> str:
-    """The URL on `endpoint` that has the path and query of `url`.
+    """A URL on `endpoint`, with the path and query of `url`.
 
     Raises MalformedResponse if `url` is invalid or on another host.
     >>> on_endpoint("https://MANAGEMENT.azure.com:443/subscriptions/s?page=2", "https://management.azure.com")

@@ -1,7 +1,8 @@
-"""Converts Azure's JSON to our values and back. Pure. Accepts plain JSON and SDK models as mappings.
+"""Converts Azure's JSON to our values and back. Pure. Accepts any mapping, whether plain JSON or an SDK
+model.
 
 The conversion follows recorded traffic. A field that Azure omits or sends as null becomes "", None or False,
-and the decision refuses to act if it needs the value. A response that lacks a mandatory field, or that has a
+and a decision that needs the value refuses to act. A response that lacks a mandatory field, or that has a
 field of the wrong type, raises `MalformedResponse`.
 """
 
@@ -188,7 +189,7 @@ def region(name: str) -> str:
 
 
 def model_patch(image: Image, tags: Mapping[str, str] | None) -> dict[str, Any]:
-    """The body of the PATCH that sets the image of the model, and all its tags unless `tags` is None."""
+    """The body of the PATCH that sets the image of the model, and replaces all tags unless `tags` is None."""
     return image_patch(image) if tags is None else {**image_patch(image), "tags": dict(tags)}
 
 
@@ -220,7 +221,7 @@ def image_patch(image: Image) -> dict[str, Any]:
 
 
 def _mode(policy: Json) -> str:
-    """The upgrade mode in Azure's own spelling. Azure may keep the spelling in which it was set."""
+    """The upgrade mode in Azure's own spelling. Azure may return the spelling that a client sent."""
     mode = text_in(policy, "mode")
     return _MODES.get(mode.casefold(), mode)
 
@@ -228,7 +229,7 @@ def _mode(policy: Json) -> str:
 def _running(storage: Json) -> Image | None:
     """The image that an instance runs.
 
-    If its image reference names latest, `exactVersion` is the version that runs.
+    If the image reference names latest, `exactVersion` contains the running version.
     """
     image = image_of(storage)
     exact = text_in(mapping_in(storage, "imageReference"), "exactVersion")
@@ -272,8 +273,8 @@ def _carries_health(view: Json) -> bool:
 def _custom_metrics(view: Json) -> tuple[int | None, bool]:
     """The upgrade phase that an application reports, and whether it asks Azure to skip its instance.
 
-    An application reports both through version 2.0 of Application Health, as JSON in the text of a message.
-    Any other message is ignored.
+    An application reports the phase and the request through version 2.0 of Application Health, as JSON in the
+    text of a message. Any other message is ignored.
     """
     reports = [
         each for extension in objects_in(view, "extensions") for each in objects_in(extension, "substatuses")
@@ -354,7 +355,7 @@ def _is(extension: Json, publisher: str, types: tuple[str, ...]) -> bool:
 def _status(statuses: Iterable[Json], prefix: str) -> Json:
     """The first status whose code begins with `prefix`, or {} if there is none.
 
-    Azure guarantees no order of statuses.
+    Azure does not guarantee the order of the statuses.
     """
     for status in statuses:
         if text_in(status, "code").lower().startswith(prefix.lower()):
@@ -369,7 +370,7 @@ def _state(status: Json) -> str:
 
 
 def _error(provisioned: Json) -> str:
-    """Why provisioning failed: an error code, or else Azure's message, or "" if it did not fail.
+    """Why provisioning failed, or "" if it did not: an error code, or Azure's message if there is no code.
 
     The code is the last part of "ProvisioningState/failed/VMExtensionProvisioningError".
     """

@@ -1,10 +1,11 @@
-"""Tokens from other tenants, in addition to our own. Azure needs one if an image is in another tenant.
+"""Tokens from other tenants, sent along with our own token. Azure needs them if an image is in another
+tenant.
 
     x-ms-authorization-auxiliary: Bearer <token>, Bearer <token>
 
 Azure checks these tokens if the body of a request refers to a resource in another tenant. It responds with
-401 if any of them is invalid. Only the PATCH of a model carries them, because its body names an image. A
-tenant that issues no token then blocks no other request.
+401 if any of them is invalid. Only the PATCH of a model carries the tokens, because its body names an image.
+A tenant that issues no token therefore blocks no other request.
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ class TenantCredential:
         self._tenant = tenant
 
     def get_token(self, *scopes: str, **_options: Any) -> AccessToken:
-        """Get a token from the tenant. If that fails, raises AzureFailure, whose message names the tenant."""
+        """Get a token from the tenant. Raises AzureFailure, with a message that names the tenant."""
         try:
             token = obtain(self._credential, *scopes, tenant=self._tenant)
         except (
@@ -46,7 +47,7 @@ class TenantCredential:
 
 
 class AuxiliaryTokens(AuxiliaryAuthenticationPolicy):
-    """Adds a token from each tenant to the requests that need them. Renews tokens before they expire."""
+    """Adds tokens from all tenants to the requests that need them. Renews tokens before they expire."""
 
     def __init__(self, credential: TokenCredential, scopes: Sequence[str], tenants: Sequence[str]) -> None:
         super().__init__([TenantCredential(credential, each) for each in tenants], *scopes)

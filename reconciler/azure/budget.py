@@ -4,12 +4,11 @@ The compute provider counts requests by class (`OperationClass`). Each class has
 a subscription, and one for each scale set. The gateway in front of the provider counts all reads and all
 writes of the caller. Buckets refill evenly, and every response reports how many requests are left
 ("x-ms-ratelimit-remaining-resource"). All clients of a subscription share the buckets of the provider, so we
-leave a part of each bucket to the others. Rollouts leave a smaller part, because they must not stop half-way.
-Routine observations leave a larger part. After a 429, no request of the same class is sent before the time
-that Azure names.
+leave part of each bucket to other clients. Rollouts leave less, because they must not stop half-way. Routine
+observations leave more. After a 429, no request of the same class is sent before the time that Azure names.
 
-The sizes are those of "Throttling limits for Compute" in Azure's documentation. A budget that is not listed
-there is not checked in advance, and only Azure's 429 enforces it.
+The bucket sizes come from "Throttling limits for Compute" in Azure's documentation. A budget that is not
+listed there is not checked in advance. Only a 429 from Azure enforces it.
 
 The cost of a check does not depend on the number of scale sets, because each bucket is found by its key. Only
 a request that covers every region checks several buckets, one for each region.
@@ -63,7 +62,7 @@ class BucketScope(Enum):
 class Bucket:
     """An Azure token bucket: its size in requests, and its refill in requests per minute.
 
-    If it `counts_instances`, a request takes as many as the instances that it is about.
+    If `counts_instances` is true, the bucket counts the instances that a request covers, and not requests.
     """
 
     name: str
@@ -75,7 +74,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a call takes: its requests, such as one for each page of a list, and its instances."""
+    """What a call takes from a budget: requests, such as one for each page of a list, and instances."""
 
     requests: int = 1
     instances: int = 0
@@ -84,7 +83,10 @@ class Cost:
         return self.instances if bucket.counts_instances else self.requests
 
     def in_flight(self, bucket: Bucket) -> int:
-        """What a call in flight is assumed to take before its next response. A list is read page by page."""
+        """What a call is assumed to take before its next response.
+
+        At most one request is in flight at a time, because a list is read page by page.
+        """
         return self.instances if bucket.counts_instances else min(1, self.requests)
 
 
@@ -100,7 +102,7 @@ _ACTIONS = (
 
 
 class OperationClass(Enum):
-    """A class of requests: the stem of its names in Azure, and the buckets that count its requests."""
+    """A class of requests: the stem of its names in Azure, and the buckets that count it."""
 
     GET = (
         "GetVMScaleSet",
@@ -141,7 +143,7 @@ class OperationClass(Enum):
 
     @property
     def gateway(self) -> Bucket:
-        """The gateway bucket that counts the request: the one for all reads, or the one for all writes."""
+        """The gateway's bucket for this class: the one for all reads, or the one for all writes."""
         return self.buckets[-1]
 
 
@@ -216,8 +218,8 @@ class Budget:
     ) -> None:
         """Record the number of remaining requests that a response about `subject` reports.
 
-        `cost` is that of the call. The response does not count other requests in flight, and it might be
-        older than a response that arrived before it. It raises our count only if that count has not changed
+        `cost` is the cost of the call. A response does not count other requests in flight, and might be older
+        than the previous response. A response therefore raises our count only if the count has not changed
         within the last second.
         """
         with self._lock:
@@ -257,9 +259,10 @@ class Budget:
         at: datetime,
         cost: Cost = ONE_REQUEST,
     ) -> Delay | None:
-        """Acquire the requests of a call.
+        """Reserve budget for a call.
 
-        Returns None if they may be sent now, or else the delay and the reason for it.
+        Returns None if the call may be sent now. Otherwise reserves nothing, and returns the delay and its
+        reason.
         """
         buckets = [bucket for bucket in operation_class.buckets if cost.of(bucket)]
         with self._lock:
@@ -281,9 +284,10 @@ class Budget:
         return None
 
     def release(self, operation_class: OperationClass, subject: Subject, cost: Cost = ONE_REQUEST) -> None:
-        """Record that a call of this class has ended, whether it succeeded or failed.
+        """Stop counting a call as in flight, whether it succeeded or failed.
 
-        For a part of a call, `cost` is that part, such as the instances of a page that has arrived.
+        To release part of a call, pass the cost of that part, such as the instances of a page that has
+        arrived.
         """
         with self._lock:
             for bucket in operation_class.buckets:
@@ -295,7 +299,7 @@ class Budget:
     def requests_left(self, at: datetime) -> Iterator[RequestsLeft]:
         """The requests or instances left in each known bucket, except buckets that count only one scale set.
 
-        None are left, rather than less than none, where calls in flight will take more than there are.
+        The number is never negative, even if calls in flight will take more than is left.
         """
         with self._lock:
             subscriptions = {subscription: tuple(regions) for subscription, regions in self._regions.items()}
@@ -317,9 +321,9 @@ class Budget:
             regions[subject.location] = None
 
     def _keys(self, name: str, scope: BucketScope, subject: Subject) -> Iterator[_Key]:
-        """The keys of the buckets of `subject`.
+        """The keys of the buckets with this name that apply to `subject`.
 
-        For a request that covers every region, these include the key of each known region.
+        If a bucket counts by region and `subject` has no region, all known regions of the subscription apply.
         """
         own = subject.of(scope)
         yield name, own
@@ -328,7 +332,7 @@ class Budget:
                 yield name, Subject(own.subscription, location)
 
     def _backoff(self, operation_class: OperationClass, subject: Subject, at: datetime) -> Delay | None:
-        """The longest back-off that applies to `subject`, as a delay from `at`, or None if there is none."""
+        """The longest back-off that applies to `subject`, as a delay from `at`, or None if none applies."""
         keys = chain(
             self._keys(operation_class.gateway.name, BucketScope.CALLER, subject),
             self._keys(operation_class.stem, BucketScope.REGION, subject),
@@ -346,11 +350,11 @@ def _key(bucket: Bucket, subject: Subject) -> _Key:
 
 
 def _reserve(bucket: Bucket, left: _Left, priority: Priority, at: datetime, requests: int) -> Delay | None:
-    """The delay until the bucket has `requests`, and more than the part for other clients, or None.
+    """The delay until the bucket has `requests` left, and more than its reserve, or None if it has both now.
 
-    The threshold is the same for small and for large calls, which may thus take some of that part. If large
-    calls needed more, small ones would keep the bucket just below that, and a large scale set would wait as
-    long as there are small ones.
+    The reserve for other clients is the same for small and for large calls, so a large call may take some of
+    the reserve. If large calls had to leave all of it, small calls would keep the bucket just above the
+    reserve, and a large scale set would wait for as long as there are small calls.
     """
     kept = 0 if bucket.scope is BucketScope.CALLER else math.ceil(bucket.size * priority.value)
     needed = max(kept + 1, min(bucket.size, requests))
@@ -367,7 +371,7 @@ def _reserve(bucket: Bucket, left: _Left, priority: Priority, at: datetime, requ
 
 
 def _remaining(headers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
-    """Each bucket in the headers of the provider and the gateway, with the requests left in it.
+    """Each bucket that the headers of the provider and the gateway name, with its remaining requests.
 
     >>> list(_remaining({"x-ms-ratelimit-remaining-resource": "Microsoft.Compute/GetVMScaleSetResource;35"}))
     [('GetVMScaleSetResource', 35)]

@@ -1,7 +1,7 @@
 """The image catalogues: whether an image exists, in which regions, and which version is the newest.
 
 Azure has one catalogue for each kind of image. Azure sorts versions as text, with "9" after "10". This module
-sorts them as numbers. To add a kind of image, add a function and its row in `_CATALOGUES`.
+sorts them as numbers. To add a kind of image, add a function and a row in `_CATALOGUES`.
 """
 
 import math
@@ -48,8 +48,8 @@ Check = Callable[[Image], Availability]
 def availability(session: Session, image: Image, model: Model, priority: Priority) -> Availability:
     """Whether instances of `model` can be created from `image`. Never raises.
 
-    If the catalogue cannot be read, an exact version is reported as unchecked. It can still be rolled out,
-    because Azure checks it too. The version that `latest` stands for is then unknown.
+    If the catalogue cannot be read, `latest` is reported as unreadable, and an exact version as unchecked. An
+    unchecked version can still be rolled out, because Azure checks it too.
     """
     try:
         return look_up(session, image, model, priority)
@@ -148,8 +148,8 @@ def _managed_image(client: ComputeManagementClient, image: ManagedImage, locatio
 def definition_traits(session: Session, image: Image, model: Model, priority: Priority) -> Traits:
     """The traits in the definition of a gallery image. Never raises.
 
-    The traits of any other image are empty. They are also empty if the definition cannot be read, which does
-    no harm, because Azure checks the image too.
+    The traits of any other image are empty, and so are those in a definition that cannot be read. Missing
+    traits do no harm, because Azure checks the image too.
     """
     if not isinstance(image, GalleryImage | CommunityGalleryImage | SharedGalleryImage):
         return Traits()
@@ -206,7 +206,7 @@ def _disk_size(disk: Json) -> int | None:
 
 
 def _disk_traits(properties: Json) -> Traits:
-    """The traits of a gallery image that its version states. Its definition states the other traits."""
+    """The traits that a gallery image version states. The definition of the image states the others."""
     disk = mapping_in(mapping_in(properties, "storageProfile"), "osDiskImage")
     return Traits(disk_size=number_in(disk, "sizeInGB"))
 
@@ -300,7 +300,7 @@ def _replication(image: Image, properties: Json, location: str) -> Availability:
 def _is_offered(properties: Json, location: str) -> bool:
     """Whether `latest` can resolve to this version in this region.
 
-    A version can be excluded from `latest` in some regions only.
+    A version can be excluded from `latest` in individual regions.
     """
     return any(
         region(str(each["name"])) == location and not each.get("excludeFromLatest")

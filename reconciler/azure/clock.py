@@ -32,7 +32,7 @@ def steady() -> Callable[[], datetime]:
 
 
 class AzureClock:
-    """Our own clock, corrected by the dates of Azure's responses. Safe to share between threads."""
+    """Our own clock, corrected with the dates of Azure's responses. Safe to share between threads."""
 
     def __init__(self, read: Callable[[], datetime]) -> None:
         """`read` returns the time of our own clock."""
@@ -68,7 +68,7 @@ def is_plausible(moment: datetime) -> bool:
 
 
 def parse_date(date: str | None) -> datetime | None:
-    """The time in the "Date" header of a response, or None if it has no valid date.
+    """The time in the "Date" header of a response, or None if the header has no valid date.
 
     >>> print(parse_date("Mon, 05 Jan 2026 09:00:00 GMT"))
     2026-01-05 09:00:00+00:00

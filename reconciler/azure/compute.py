@@ -112,7 +112,7 @@ class Compute:
     def instances(self, target: Target, model: Model, priority: Priority) -> tuple[Instance, ...]:
         """Every instance with its instance view, in Azure's order.
 
-        The request has no `$select`, because Azure would then report `latestModelApplied: false` for every
+        The request omits `$select`, because with it Azure would report `latestModelApplied: false` for every
         instance.
         """
         return tuple(map(arm.instance, self.instance_rows(target, model, priority)))
@@ -153,8 +153,8 @@ class Compute:
     def availability(self, image: Image, model: Model, priority: Priority) -> Availability:
         """Whether the scale set `model` can create instances from `image`, according to the catalogue.
 
-        The result includes the traits of `image` and of the current image of the model. It is kept for a
-        minute, and serves all scale sets in the same subscription and region.
+        The result includes the traits of `image` and of the current image of the model. What the catalogue
+        says is kept for a minute, for all scale sets in the same subscription and region.
         """
         found, previous = self._available(image, model, priority), model.image
         if found.verdict is not Verdict.AVAILABLE or previous is None or previous.kind != found.image.kind:
@@ -212,8 +212,8 @@ class Compute:
 
         `url` is the signed URL that Azure sent. Its path and query are used unchanged.
 
-        The status is unknown if Azure does not know the operation or refuses to show it. Then only the scale
-        set and its instances show the result. Raises any other AzureFailure, and the caller can retry.
+        The status is unknown if Azure does not know the operation or refuses to show it. Only the scale set
+        and its instances then show the result. Any other AzureFailure is raised, and the caller can retry.
         """
         try:
             with self._session.call(OperationClass.OPERATION, target.id, Priority.ROLLOUT) as call:
@@ -222,9 +222,9 @@ class Compute:
             return Operation("")
 
     def take(self, target: Target, step: Step, *, term: int | None = None) -> str:
-        """Request `step`. Returns as soon as Azure has accepted it, long before it is complete.
+        """Request `step`. Returns as soon as Azure has accepted the step, long before it is complete.
 
-        `term` is that in which the step was decided, or None if there is no fence. Returns the URL of the
+        `term` is the term in which the step was decided, or None if there is no fence. Returns the URL of the
         operation (see `operation`), or "" if Azure names none.
         """
         operation_class, instances = _charge(step)
@@ -269,7 +269,7 @@ class Compute:
     ) -> None:
         """Write the state to the tags of the scale set. Raises Conflict if `model` is out of date.
 
-        `term` is that in which it was decided, or None if there is no fence.
+        `term` is the term in which the state was decided, or None if there is no fence.
         """
         self._tag(target, model, with_state(model.tags, persisted), term)
 
@@ -302,7 +302,7 @@ class Compute:
 
 
 def _charge(step: Step) -> tuple[OperationClass, int]:
-    """What Azure counts a step as: its class, and the number of instances."""
+    """How Azure counts a step: the class of the request, and the number of instances."""
     if isinstance(step, PatchModel):
         return OperationClass.PATCH, _OF_PATCH
     return OperationClass.UPGRADE, len(step.instance_ids)

@@ -1,4 +1,4 @@
-"""The description of a scale set from which a copy of it is made. Pure.
+"""Describes a scale set in enough detail to make a copy of it. Pure.
 
 A copy needs more than a decision reads.
 """
@@ -48,14 +48,14 @@ class Repairs:
 class Description:
     """A scale set with its instances.
 
-    target: the scale set, as Azure spells it.
+    target: the id of the scale set, in Azure's spelling.
     size: the name of the SKU, or "" if there is none.
     health: the version of the Application Health extension, or "" if it is not installed.
     extensions: all other extensions.
     kept: the ids of the instances that are protected from scale-in.
     rolling_upgrade: the latest rolling upgrade that Azure itself began.
 
-    A field that is None is unknown or unset.
+    A field is None if it is unknown or unset.
     """
 
     target: Target
@@ -106,7 +106,7 @@ def describe(body: Json, rows: Sequence[Json], rolling_upgrade: RollingUpgrade) 
 
 
 def target_of(row: Json) -> Target:
-    """The target as Azure spells it. A resource group in all capitals is converted to lower case.
+    """The target in Azure's spelling. A resource group in all capitals is converted to lower case.
 
     Raises MalformedResponse if the entry names no scale set.
     """

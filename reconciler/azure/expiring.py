@@ -16,9 +16,9 @@ _CHECKED = 2
 class ExpiringMap(Generic[K, V]):
     """A mapping in which each entry expires at its own time. Safe to share between threads.
 
-    No call goes through all entries, so the cost of a call does not depend on their number. `forget` checks
-    the two entries that were checked longest ago. If `forget` is called for every `put`, at most about half
-    of the entries have expired.
+    No call visits every entry, so the cost of a call does not depend on the number of entries. `forget`
+    checks the two entries that were checked longest ago. If every `put` comes with one call to `forget`, at
+    most about half of the entries have expired.
 
     >>> from datetime import timedelta
     >>> noon, minute = datetime(2026, 1, 1, 12), timedelta(minutes=1)

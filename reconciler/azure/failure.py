@@ -82,7 +82,7 @@ class MalformedResponse(Unreachable):
 
 
 class NoToken(Unreachable):
-    """No token was issued, so nothing was sent. A later request may get one."""
+    """No token was issued, so nothing was sent. A later request may get a token."""
 
 
 # A permanent 404, about a resource that the request names: "The gallery image ...", "The Resource
@@ -161,7 +161,7 @@ def _lacks_named_resource(error: HttpResponseError) -> bool:
 
 
 def _is_temporary(error: HttpResponseError) -> bool:
-    """Whether a conflict passes by itself. One without a code may be of any kind, and is retried."""
+    """Whether a conflict passes by itself. A conflict without a code may be of any kind, and is retried."""
     code = _code(error)
     return not code or code in _PASSING or bool(_WAITING.search(_message(error)))
 
@@ -201,6 +201,6 @@ def _line(error: AzureError) -> str:
 
 
 def _attempts(message: str) -> str:
-    """The error of each identity source, taken from the library's message."""
+    """The error from each identity source, taken from the library's message."""
     errors = [one_line(line) for line in message.splitlines() if line.startswith("\t")]
     return f" ({'; '.join(errors)})" if errors else ""

@@ -1,12 +1,12 @@
-"""The fence in front of Azure: sends a write only if no other replica can act in between.
+"""The fence in front of Azure. Sends a write only if no other replica can interfere.
 
-None has acted since the write was decided, and none can act before the write has ended.
+No other replica has acted since the write was decided, and none can act before the write ends.
 
-It is the last step before the connection, after the budget and the token, because each of them may take long.
-Meanwhile this replica may have lost the lead and won it back, so each write names the term in which it was
-decided. A gap remains between the answer of the fence and the socket. For a PATCH, the etag closes this gap.
-An upgrade has no etag, so a replica that takes an expired Lease waits for the timeout of one write, and
-observes again, before it acts.
+The fence is the last step before the connection, because waiting for the budget and the token may take long.
+In that time, this replica may lose the lead and win it back, so each write names the term in which it was
+decided. A gap remains between the check and the moment when the request is sent. For a PATCH, the etag closes
+this gap. An upgrade has no etag, so a replica that takes over an expired Lease waits for the timeout of one
+write, and observes again, before it acts.
 """
 
 from collections.abc import Callable
@@ -29,18 +29,18 @@ class WritePermission(Protocol):
         ...
 
     def permits_write(self, timeout: timedelta, term: int | None) -> bool:
-        """Whether no other process has acted since this term began, and none can within `timeout` from now.
+        """Whether no other process can act between the start of `term` and `timeout` from now.
 
-        A write that was decided in no term is never permitted.
+        If there may be other replicas, a write without a term is never permitted.
         """
         ...
 
 
 class FencedTransport(HttpTransport[Any, Any]):
-    """Sends every read. Sends a write only if no other replica can act before the timeout of the write.
+    """Sends every read, but a write only if no other replica can act before the write times out.
 
-    Azure accepts a PATCH or an upgrade within a second or two, and works on it afterwards, so a write can
-    have a much shorter timeout than a list.
+    A write can have a much shorter timeout than a list, because Azure accepts a PATCH or an upgrade within a
+    second or two, and works on it afterwards.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class FencedTransport(HttpTransport[Any, Any]):
     ) -> None:
         """`term` returns the term in which this thread's request was decided.
 
-        `right` names what grants the permission.
+        `right` names what grants the permission, for messages.
         """
         self._transport = transport
         self._permission = permission
@@ -60,7 +60,9 @@ class FencedTransport(HttpTransport[Any, Any]):
         self._right = right
 
     def send(self, request: Any, **kwargs: Any) -> Any:
-        """Send the request. If it is a write without permission, raises NotLeading and sends nothing."""
+        """Send the request. Raises NotLeading, and sends nothing, if the request is a write without
+        permission.
+        """
         timeout = self._permission.write_timeout
         if request.method != "GET" and timeout is not None:
             if not self._permission.permits_write(timeout, self._term()):

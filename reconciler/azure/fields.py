@@ -44,7 +44,7 @@ def time_in(body: Json, key: str) -> datetime | None:
 
 
 def moment(text: str) -> datetime | None:
-    """The time that `text` contains, or None if it is not a valid time. Without an offset, it is in UTC.
+    """The time in `text`, or None if `text` is not a valid time. A time without an offset is in UTC.
 
     >>> print(moment("2026-01-05T09:00:00Z"), moment("0001-01-01T00:00:00Z"))
     2026-01-05 09:00:00+00:00 None
@@ -59,7 +59,7 @@ def moment(text: str) -> datetime | None:
 
 
 def object_from(value: object, what: str) -> Json:
-    """The value itself, if it is a JSON object. Otherwise raises MalformedResponse, which names `what`."""
+    """`value` itself, if it is a JSON object. Otherwise raises MalformedResponse, which names `what`."""
     if not isinstance(value, Mapping):
         raise MalformedResponse(f"Azure sent {what} that is not a JSON object ({_excerpt(value)})")
     return value
@@ -129,7 +129,7 @@ def number_in(body: Json, key: str) -> int | None:
 
 
 def _of_type(body: Json, key: str, sort: type[Value], default: Default) -> Value | Default:
-    """The value of a field, or `default` if absent or null. Raises MalformedResponse for any other type."""
+    """The value of a field, or `default` if absent or null. Raises MalformedResponse for another type."""
     value = body.get(key)
     if value is None:
         return default

@@ -46,7 +46,7 @@ def _join(row: Json, machine: Json, scale_set: str, image: Image | None) -> Json
 
 
 def _keys(resource: Json) -> list[str]:
-    """The keys by which an instance is joined with its virtual machine, the most reliable key first."""
+    """The keys that can match an instance with its virtual machine, the most reliable key first."""
     machine_id = text_in(mapping_in(resource, "properties"), "virtualMachineResourceId") or text_in(
         resource, "id"
     )
@@ -55,12 +55,10 @@ def _keys(resource: Json) -> list[str]:
 
 
 def _was_attached(machine: Json, scale_set: str, image: Image | None) -> bool:
-    """Whether this virtual machine was attached manually, in which case its image does not come from the
-    model.
+    """Whether this virtual machine was attached manually, so that its image does not come from the model.
 
-    A virtual machine that Azure creates for a scale set is named after the scale set, with "_" and eight
-    hexadecimal digits. Azure creates it from an image. A scale set can change neither the kind nor the
-    publisher of its image.
+    Azure creates a virtual machine for a scale set from an image, and names it after the scale set, with "_"
+    and eight hexadecimal digits. The kind and the publisher of a scale set's image never change.
     """
     name, storage = text_in(machine, "name"), mapping_in(mapping_in(machine, "properties"), "storageProfile")
     if not re.fullmatch(rf"{re.escape(scale_set)}_[0-9a-f]{{8}}", name, re.IGNORECASE):
@@ -72,5 +70,5 @@ def _was_attached(machine: Json, scale_set: str, image: Image | None) -> bool:
 
 
 def _lineage(image: Image) -> tuple[str, str]:
-    """The parts of an image that a scale set cannot change."""
+    """The kind and the publisher of an image, which never change in a scale set."""
     return image.kind, image.publisher.casefold() if isinstance(image, PlatformImage) else ""

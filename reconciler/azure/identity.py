@@ -28,10 +28,7 @@ class Identity:
 
     @property
     def short(self) -> str:
-        """The name of the person or application, or else the object id.
-
-        It is "" if the token contains neither.
-        """
+        """The name of the person or application, or else the object id. "" if the token has neither."""
         return self.name or (f"object {self.object_id}" if self.object_id else "")
 
 

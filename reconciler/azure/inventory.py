@@ -27,7 +27,7 @@ class Live:
 
     @property
     def owner(self) -> str:
-        """The other controller that owns the scale set, or "" if there is none or it is unknown."""
+        """The other controller that owns the scale set, or "" if none is known."""
         return self.model.owner if self.model else ""
 
 

@@ -33,7 +33,7 @@ _FIXES = (
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """The response of Azure Resource Manager. `date` is the date in its headers, or None if it has none."""
+    """The response of Azure Resource Manager. `date` is the date in the response headers, or None."""
 
     date: datetime | None
 

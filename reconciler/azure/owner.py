@@ -14,8 +14,8 @@ from dataclasses import dataclass
 class _Controller:
     """Patterns that identify the scale sets of a controller. One match is enough.
 
-    A pattern must match a whole text: the name of a tag, the publisher of an extension, the id of the scale
-    set, or the id of the resource in "managedBy".
+    A pattern must match the whole text of one of these: the name of a tag, the publisher of an extension, the
+    id of the scale set, or the id of the resource in "managedBy".
     """
 
     name: str
@@ -57,8 +57,8 @@ _CONTROLLERS = (
 def owner(id_: str, tags: Mapping[str, str], publishers: Iterable[str], managed_by: str) -> str:
     """The controller that owns a scale set, or "" if there is none.
 
-    `publishers` are the publishers of its extensions. `managed_by` is its "managedBy": the id of the resource
-    that created it. This id is returned if no pattern matches.
+    `publishers` are the publishers of the installed extensions. `managed_by` is the id of the resource that
+    created the scale set. If no pattern matches, this id is returned.
     """
     names, installed = list(tags), list(publishers)
     for each in _CONTROLLERS:

@@ -14,7 +14,7 @@ _LEAST = timedelta(milliseconds=100)  # so that "Retry-After: 0" does not repeat
 def patiently(
     request: Callable[[], _T], longest: timedelta, sleep: Callable[[float], None] = time.sleep
 ) -> _T:
-    """The result of `request`, which is retried whenever Azure throttles it, after the time that Azure names.
+    """The result of `request`. If Azure throttles the request, waits as long as Azure asks, and tries again.
 
     `longest` limits the sum of all waits. `sleep` takes seconds. Raises TooManyRequests if the waits would
     exceed `longest`, and any other AzureFailure immediately.

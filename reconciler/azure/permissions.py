@@ -2,7 +2,7 @@
 
     GET <scope>/providers/Microsoft.Authorization/permissions
 
-The format follows the published api-version, because the recorded traffic has no such response.
+The format follows the published api-version, because no such response has been recorded.
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ class Grant:
 class EffectivePermissions:
     """All grants together.
 
-    An action that one role lists in its NotActions is not denied, because another role can still grant it.
+    An action in the NotActions of one role is not denied, because another role can still grant it.
     """
 
     grants: tuple[Grant, ...]
@@ -67,8 +67,8 @@ def _fits(action: str, patterns: Iterable[str]) -> bool:
 def _is_match(pattern: str, action: str) -> bool:
     """Whether the action matches the pattern.
 
-    Each part between two `*` is matched at its first occurrence. If the rest then does not match, it would
-    not match after a later occurrence either, so nothing is tried again.
+    Each part between two `*` is matched at its first occurrence. If the rest of the pattern does not match
+    after the first occurrence, it cannot match after a later one. Backtracking is therefore unnecessary.
     """
     first, *parts = pattern.split("*")
     if not parts:

@@ -8,7 +8,7 @@ from threading import Lock, local
 
 @dataclass(frozen=True, slots=True)
 class RequestsLeft:
-    """The requests left in a bucket of Azure, or the instances if it counts those.
+    """The requests left in an Azure bucket, or the instances if the bucket counts instances.
 
     `location` is "" if the bucket covers every region.
     """
@@ -21,7 +21,7 @@ class RequestsLeft:
 
 @dataclass(frozen=True, slots=True)
 class RequestIds:
-    """The ids by which Microsoft finds a request: one set by the client, and two set by Azure."""
+    """The ids by which Microsoft can find a request: one set by the client, and two set by Azure."""
 
     client: str
     request: str
@@ -39,7 +39,7 @@ class RequestCounter:
 
     @property
     def ids(self) -> RequestIds | None:
-        """The ids of the last request of this thread, or None if it had no response."""
+        """The ids of the last request of this thread, or None if the request got no response."""
         return getattr(self._thread, "ids", None)
 
     def note(self, ids: RequestIds | None) -> None:

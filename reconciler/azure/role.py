@@ -1,4 +1,4 @@
-"""The Azure actions that the role of the reconciler must grant, and why each is needed.
+"""The Azure actions that the reconciler's role must grant, and why each is needed.
 
 `deploy/role.json` is this list as a role definition.
 """
@@ -72,9 +72,9 @@ def required_actions(image: Image, *, flexible: bool) -> tuple[str, ...]:
 
 
 def home(image: Image) -> str:
-    """The resource on which a role that grants access to the image can be assigned.
+    """The id of the resource on which to assign a role that grants access to the image.
 
-    It is "" unless the image is a gallery image or a managed image.
+    Returns "" unless the image is a gallery image or a managed image.
     >>> home(GalleryImage("/subscriptions/S/.../galleries/g/images/web/versions/1.4.0"))
     '/subscriptions/S/.../galleries/g/images/web'
     """

@@ -75,8 +75,9 @@ class Session:
     ) -> None:
         """`credential` defaults to DefaultAzureCredential, which AZURE_TOKEN_CREDENTIALS restricts.
 
-        `auxiliary_tenants` own images that are rolled out here. A request that names an image also carries a
-        token from each of these tenants. `now` reads our own clock. The default clock cannot be set.
+        `auxiliary_tenants` are other tenants that own images. A request that names an image also carries a
+        token from each of these tenants. `now` reads our own clock. By default, changes to the system time do
+        not affect this clock.
         """
         self.endpoint = endpoint.rstrip("/")
         self.clock = AzureClock(now or steady())
@@ -99,9 +100,9 @@ class Session:
         self._lock = Lock()
 
     def fence(self, permission: WritePermission, right: str = "this replica's leadership") -> None:
-        """Send a write only if `permission` permits it. Must be called before the first request.
+        """Send a write only if `permission` permits it. Call this before the first request.
 
-        `right` names in messages what grants the permission.
+        `right` names what grants the permission, for messages.
         """
         assert not self._clients, "a client that exists would write without permission"  # noqa: S101
         self._permission, self._right = permission, right
@@ -111,7 +112,10 @@ class Session:
         return self.clock.now()
 
     def locate(self, resource: str, location: str) -> None:
-        """Remember the region of a scale set by its folded id, because Azure counts requests by region."""
+        """Remember the region of a scale set, because Azure counts requests by region.
+
+        `resource` is the id of the scale set in lower case.
+        """
         self._locations.keep(resource, location, self.now(), _KEPT)
 
     def note_pages(self, path: str, pages: int) -> None:
@@ -130,9 +134,9 @@ class Session:
     ) -> Iterator["ApiCall"]:
         """Requests about `path`, counted in `operation_class`. Every error becomes an AzureFailure.
 
-        `term` is that in which a write was decided (see `fence`). `instances` is the number of instances that
-        Azure counts for the call, as far as that is known. Raises TooManyRequests, without sending anything,
-        if the budget for this priority is used up.
+        `term` is the term in which a write was decided (see `fence`). `instances` is the number of instances
+        that Azure counts for the call, as far as that is known. Raises TooManyRequests, without sending
+        anything, if the budget for this priority is used up.
         """
         self.counter.note(None)
         term = term or getattr(self._thread, "term", None)
@@ -167,9 +171,10 @@ class Session:
 
     @contextmanager
     def in_term(self, term: int) -> Iterator[None]:
-        """Inside the context, what this thread writes was decided in this term, unless a call names another.
+        """Inside the context, count the writes of this thread as decided in `term`, unless a call names
+        another term.
 
-        It is for the acts of a person, which the command line performs without any term.
+        The daemon needs this for the acts of a person, which run without a term on the command line.
         """
         before = getattr(self._thread, "term", None)
         self._thread.term = term
@@ -179,7 +184,6 @@ class Session:
             self._thread.term = before
 
     def close(self) -> None:
-        """Close the connections."""
         with self._lock:
             for client in self._clients.values():
                 client.close()
@@ -226,9 +230,10 @@ class Session:
         return Subject(subscription[1], self._locations.get(resource, self.now()) or "", resource)
 
     def note_response(self, status: int, headers: Mapping[str, str], sent_at: datetime) -> None:
-        """Record a response in this thread.
+        """Record a response that this thread received.
 
-        `status` is 0 if no response arrived. `sent_at` is when the request was sent, by our own clock.
+        `status` is 0 if no response arrived. `sent_at` is when the request was sent, according to our own
+        clock.
         """
         self.clock.note_date(parse_date(headers.get("Date")), sent_at)
         if call := getattr(self._thread, "call", None):
@@ -240,7 +245,7 @@ class Session:
 class ApiCall:
     """The requests of one call, through typed SDK operations (`client`) or as plain JSON.
 
-    `cost` is what has not arrived yet.
+    `cost` is the cost of what has not arrived yet.
     """
 
     session: Session
@@ -256,7 +261,7 @@ class ApiCall:
         return self.session.client(self.subject.subscription)
 
     def acquire(self) -> None:
-        """Acquire the requests of the call. Raises TooManyRequests if the budget has too few left."""
+        """Reserve budget for the call. Raises TooManyRequests if too little is left."""
         now, budget = self.session.now(), self.session.budget
         if wait := budget.acquire(self.operation_class, self.subject, self.priority, now, self.cost):
             raise TooManyRequests(wait.why, wait.length)
@@ -266,11 +271,11 @@ class ApiCall:
         self.session.budget.release(self.operation_class, self.subject, self.cost)
 
     def rows(self, path: str, **query: str) -> Iterator[Json]:
-        """The entries of a list, page by page, as plain JSON of any type.
+        """The entries of a list, read page by page. An entry is plain JSON of any type.
 
         The SDK would build a model for each entry, which takes seven times as long as everything else. The
-        next call acquires as many requests as this list has pages, so a list is read as a whole or not at
-        all.
+        number of pages is remembered, and the next call reserves as many requests, so a list is read as a
+        whole or not at all.
         """
         pages = 0
         for body in self.pages(HttpRequest("GET", path, params={**query, "api-version": COMPUTE})):
@@ -283,7 +288,7 @@ class ApiCall:
         self.session.note_pages(path, pages)
 
     def _note_arrived(self, instances: int) -> None:
-        """Stop counting instances as in flight, because the numbers that Azure reports include them now."""
+        """Stop counting instances as in flight, because the numbers that Azure reports now include them."""
         arrived = min(instances, self.cost.instances)
         self.session.budget.release(self.operation_class, self.subject, Cost(0, arrived))
         self.cost = replace(self.cost, instances=self.cost.instances - arrived)
@@ -320,8 +325,8 @@ class ApiCall:
     def response(self, request: HttpRequest, **timeouts: Any) -> HttpResponse:
         """Send a request, and return the response. An address on another endpoint is not followed.
 
-        `timeouts` are options of the transport, in place of those of the session. Raises AzureError if the
-        request fails.
+        `timeouts` are transport options that override those of the session. Raises AzureError if the request
+        fails.
         """
         request.url = on_endpoint(request.url, self.session.endpoint)
         response = self.client.send_request(request, **timeouts)
@@ -345,7 +350,7 @@ _SENT_AT = "vmss_reconciler_asked_at"
 
 
 class _Meter(SansIOHTTPPolicy[Any, Any]):
-    """Reports to the session each response, and each request that was sent but got no response."""
+    """Reports each response to the session, and each request that was sent but got no response."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -386,7 +391,7 @@ def _request_ids(sent: Mapping[str, str], received: Mapping[str, str]) -> Reques
 
 
 def _scopes(endpoint: str) -> list[str]:
-    """The scopes of a token for this endpoint. In one cloud, they cannot be derived from its address."""
+    """The token scopes for this endpoint, which in one cloud do not follow from the endpoint's address."""
     for cloud in AzureClouds:
         known = get_arm_endpoints(cloud)
         if known["resource_manager"].rstrip("/") == endpoint:

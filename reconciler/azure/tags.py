@@ -28,7 +28,7 @@ def merge_tags(session: Session, resource: str, tags: Mapping[str, str]) -> None
 
 
 def delete_tags(session: Session, resource: str, tags: Mapping[str, str]) -> None:
-    """Remove each of these tags if it still has this value. Raises AzureFailure if the request fails."""
+    """Remove each tag that still has the given value. Raises AzureFailure if the request fails."""
     _patch(session, resource, "Delete", tags)
 
 

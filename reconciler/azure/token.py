@@ -26,7 +26,7 @@ _REFUSED = re.compile(r"AADSTS[0-9]+:.*?(?= Trace ID|\n|$)")
 def default_credential(auxiliary_tenants: Sequence[str] = ()) -> TokenCredential:
     """DefaultAzureCredential for our own tenant and `auxiliary_tenants`.
 
-    The variable AZURE_TOKEN_CREDENTIALS limits which identity sources it tries.
+    The variable AZURE_TOKEN_CREDENTIALS limits the identity sources that are tried.
     """
     return DefaultAzureCredential(
         connection_timeout=_CONNECT_SECONDS,
@@ -38,7 +38,9 @@ def default_credential(auxiliary_tenants: Sequence[str] = ()) -> TokenCredential
 
 
 def obtain(credential: TokenCredential, *scopes: str, tenant: str | None = None) -> AccessToken:
-    """A token from `tenant`, or from our own tenant if it is None. Raises AzureFailure if none is issued."""
+    """A token from `tenant`, or from our own tenant if `tenant` is None. Raises AzureFailure if none is
+    issued.
+    """
     try:
         return credential.get_token(*scopes, tenant_id=tenant)
     except AzureError as error:

@@ -1,8 +1,8 @@
-"""The spans that the SDK itself makes of its operations and requests."""
+"""Turns the SDK's own spans on and off."""
 
 from azure.core.settings import settings
 
 
 def trace_requests(*, is_on: bool) -> None:
-    """Make a span of each request, or no longer, in this process. OpenTelemetry must be installed."""
+    """Make the SDK create a span for each request in this process, or stop that. Needs OpenTelemetry."""
     settings.tracing_enabled = is_on

@@ -1,4 +1,4 @@
-"""Approves the declared image of a scale set, in the tags of the scale set."""
+"""Approves the declared image of a scale set by writing to its tags."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,8 +26,8 @@ from reconciler.spec.scale_set import Approval, Approver, OnFailure, ScaleSet
 class Person:
     """The approver.
 
-    `by` is the given name, or else the name in the token, or "" if there is neither. `token` is the name in
-    the token.
+    `token` is the name in the token. `by` is the name that the approver gave, or else `token`. Each is "" if
+    it is unknown.
     """
 
     by: str
@@ -46,7 +46,7 @@ def authors_of(desired: ScaleSet, history: DeclaredHistory, commit: str) -> tupl
 
 
 def approve(desired: ScaleSet, approver: Person, authors: Sequence[Author], compute: Compute) -> str:
-    """Approve the declared image. `authors` are the authors of its declaration, or empty if unknown.
+    """Approve the declared image. `authors` are those who declared it, or empty if unknown.
 
     Returns the result as a message. Raises AzureFailure and TagUnchanged.
     """
@@ -111,7 +111,7 @@ def _is_kept(model: Model, image: Image, signature: Signature) -> bool:
 
 
 def _has_begun(desired: ScaleSet, model: Model, image: Image, compute: Compute) -> bool:
-    """Whether the model and an instance are on this image. True if the instances cannot be read."""
+    """Whether the model and at least one instance are on this image. True if the instances cannot be read."""
     if model.image is None or not same(model.image, image):
         return False
     try:

@@ -1,9 +1,7 @@
-"""What the daemon does on behalf of a person who uses its page.
-
-The command line performs the same acts itself.
+"""What the daemon does on behalf of a person who uses its web page.
 
 The daemon acts with its own identity, within its own request budget, and only while it leads. The tags record
-the name of the person.
+the name of the person. The command line performs the same acts itself.
 """
 
 import time
@@ -39,7 +37,7 @@ _LONGEST_WAIT = timedelta(seconds=30)
 class PageActs:
     """The actions of the page. Each returns when Azure has accepted its writes.
 
-    The daemon then takes the change into account at once. Safe to share between threads. A `state` of None
+    The daemon takes each change into account immediately. Safe to share between threads. A `state` of None
     means the whole fleet.
     """
 
@@ -64,7 +62,7 @@ class PageActs:
         return self._commands.standby
 
     def pause(self, state: ScaleSetState | None, pause: Pause) -> ActResult:
-        """Pause a scale set or the fleet. If it is the fleet, this daemon begins no write from now on."""
+        """Pause a scale set or the fleet. To pause the fleet, first keep this daemon from starting writes."""
         told: tuple[str, ...] = ()
         if state is None:
             self._commands.pause(pause)
@@ -76,7 +74,7 @@ class PageActs:
         return replace(result, done=(*told, *result.done))
 
     def resume(self, state: ScaleSetState | None, shown: Collection[Pause]) -> ActResult:
-        """Lift the pause of a scale set, or of the fleet, if it is one that the person was shown."""
+        """Lift the pause of a scale set or of the fleet, provided that the person was shown this pause."""
         if barred := self._bar_note("resume"):
             return ActResult(failed=(barred,))
         result = self._change_tags(state, partial(remove_pause, self._session, shown=shown))
@@ -85,7 +83,7 @@ class PageActs:
         return result
 
     def approve(self, state: ScaleSetState, image: Image, by: str) -> ActResult:
-        """Approve exactly this image, whatever `latest` stands for by now."""
+        """Approve exactly this image, even if `latest` means another version by now."""
         desired = replace(state.desired, image=image)
 
         def write() -> str:
@@ -124,7 +122,7 @@ class PageActs:
         return ActResult((f"{request.name}: to be upgraded next: {describe_picked(offer.state.pick.pick)}",))
 
     def _write(self, desired: ScaleSet, command: str, write: Callable[[], str]) -> ActResult:
-        """Write the tags of one scale set, unless the Fleet bars the command."""
+        """Call `write`, which changes the tags of one scale set, unless the Fleet bars `command`."""
         if barred := self._bar_note(command):
             return ActResult(failed=(barred,))
         try:
@@ -157,6 +155,6 @@ class PageActs:
 
 
 def _check_exact(image: Image) -> None:
-    """Raise TagUnchanged if the image names no version, because the person was shown none."""
+    """Raise TagUnchanged if the image names no version, because the person did not see the version."""
     if note := unknown_version_note(image):
         raise TagUnchanged(note)

@@ -1,4 +1,4 @@
-"""Writes and removes the tag of a pause, on any number of resources."""
+"""Writes and removes pause tags, on any number of resources."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -44,7 +44,7 @@ def write_pause(session: Session, pause: Pause, resource: str) -> str:
 def remove_pause(session: Session, resource: str, shown: Collection[Pause] | None = None) -> str:
     """Remove the tag. Returns the result as a message. Raises AzureFailure.
 
-    If a person was shown pauses, any other pause stays, and TagUnchanged is raised.
+    If `shown` is given, a pause that is not in `shown` stays, and TagUnchanged is raised.
     """
     tags = read_tags(session, resource)
     if not (known := pause_in(tags)):
@@ -57,7 +57,7 @@ def remove_pause(session: Session, resource: str, shown: Collection[Pause] | Non
 
 
 def unseen_pause_note(pause: Pause, who: str) -> str:
-    """Why a pause that the person was not shown stays."""
+    """The message for a pause that stays because the person was not shown it."""
     return f"{describe_pause(pause, who)}, which the form did not show; open the form again in a minute"
 
 
@@ -66,8 +66,8 @@ def change_tags(
 ) -> Iterator[TagChange]:
     """Call `change` with the id of each resource, and yield the results.
 
-    While Azure throttles, `wait` is called with the name of a resource and the seconds to wait. All waits for
-    one tag together are never longer than `longest_wait`.
+    While Azure throttles, `wait` is called with the name of a resource and the seconds to wait. The waits for
+    one tag never exceed `longest_wait` in total.
     """
     for what, resource in _resources(scope):
         try:
@@ -79,7 +79,7 @@ def change_tags(
 
 
 def duration_note(scale_sets: Sequence[ScaleSet]) -> str:
-    """A note on how long Azure takes to write the tags of these scale sets, or "" if that takes no time.
+    """A note on how long Azure takes to write the tags of these scale sets, or "" if the time is negligible.
 
     Each subscription has its own limit.
     """

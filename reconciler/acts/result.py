@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ActResult:
-    """What was done, and what was not done and why. Each entry is a line."""
+    """What was done, and what failed, with the reason. Each entry is one line."""
 
     done: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Shared by the acts that write tags of scale sets for the daemon."""
+"""Code shared by the acts that write tags on scale sets."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,11 +16,13 @@ from reconciler.spec.scale_set import ScaleSet, Target
 
 
 class TagUnchanged(Exception):
-    """Why the tag of a scale set was not written."""
+    """The tag of a scale set was left unchanged. The message says why."""
 
 
 def retry_conflict(write: Callable[[], str]) -> str:
-    """The result of `write`, retried once if another writer, such as an autoscaler, caused a conflict."""
+    """The result of `write`, which is retried once if another writer, such as an autoscaler, caused a
+    conflict.
+    """
     try:
         return write()
     except Conflict:
@@ -41,7 +43,7 @@ def model_at(target: Target, compute: Compute) -> Model:
 
 
 def unknown_version_note(image: Image) -> str:
-    """Why no page can show a person which version this image is, or "" if it names one."""
+    """Why a person cannot see the version of this image yet, or "" if the image names a version."""
     if not follows_latest(image):
         return ""
     return "its version is not known yet; the daemon resolves latest before a rollout, so try again then"
@@ -61,7 +63,7 @@ def check_writable(model: Model, persisted: PersistedState) -> None:
 
 
 def nothing_waits(desired: ScaleSet, image: Image, model: Model, compute: Compute) -> bool:
-    """Whether every instance serves on this image, so that no rollout waits for the tag. False if unknown."""
+    """Whether no rollout waits for the tag, because every instance serves on this image. False if unknown."""
     if model.image is None or not same(model.image, image):
         return False
     exact = replace(desired, image=image)
@@ -77,7 +79,7 @@ def nothing_waits(desired: ScaleSet, image: Image, model: Model, compute: Comput
 
 
 def takes_effect_note(desired: ScaleSet) -> str:
-    """A note that says when the daemon applies the tag."""
+    """A note that says when the tag will take effect."""
     if desired.fleet.freeze:
         return "no change is made while the fleet is frozen"
     return "no change is made while it is suspended" if desired.suspend else "takes effect at the next sweep"

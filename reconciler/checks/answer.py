@@ -3,9 +3,9 @@
 The host name is resolved once. All of its addresses are checked, and the connection goes to one of them, so
 it does not matter if the name server later gives a different answer.
 
-Redirects are not followed. Through a redirect to a login page, any URL would return 200, and a redirect could
+Redirects are not followed. A redirect to a login page would make any URL return 200, and a redirect could
 lead to an address that is out of reach. The redirect itself is returned as the response, with its status.
-Proxies are configured by environment variables, as everywhere in this program. A proxy resolves names itself.
+Environment variables configure proxies, as everywhere in this program. A proxy resolves host names itself.
 """
 
 import socket
@@ -146,7 +146,7 @@ def _socket(host: str, port: int, reach: Reach, seconds: float) -> socket.socket
 
 
 def _is_behind_proxy(url: SplitResult) -> bool:
-    """Whether urllib, by its own rules, would use a proxy for this URL."""
+    """Whether urllib, according to its own rules, would use a proxy for this URL."""
     return url.scheme in getproxies() and not proxy_bypass(url.netloc)
 
 
@@ -178,7 +178,7 @@ def _late(patience: timedelta) -> str:
 
 
 def _proxy_opener() -> OpenerDirector:
-    """An opener for HTTP and HTTPS only, which returns every status as a response."""
+    """An opener for HTTP and HTTPS only. Returns a response for every status, and never raises HTTPError."""
     opener = OpenerDirector()
     opener.addheaders = []
     for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler()):

@@ -20,8 +20,8 @@ _MOST = 1 << 20  # bytes; the response to a query that passes has a few hundred
 class Checks:
     """The results of checks. Thread-safe: concurrent calls for one check share one request.
 
-    `reach` limits the addresses that requests may be sent to. If it is None, no request is sent and every
-    gate is open, because a spec that is not merged yet can contain any URL.
+    `reach` limits the addresses that requests may be sent to. If `reach` is None, no request is sent and
+    every gate is open, because a spec that has not been merged yet can contain any URL.
     """
 
     def __init__(
@@ -51,7 +51,9 @@ class Checks:
             return found
 
     def _forget(self) -> None:
-        """Drop expired results. Otherwise the results of edited checks would stay forever."""
+        """Drop expired results. Otherwise, results of checks that no spec contains any more would stay
+        forever.
+        """
         old = [each for each, (at, _) in self._answers.items() if self._now() - at >= _KEPT]
         for each in old:
             del self._answers[each]

@@ -10,8 +10,8 @@ authors.
   same network.
 - Neither reaches the machine itself, its local link, or a metadata server, which hands out credentials.
 
-An allow list adds hosts and networks. A name on the list opens private and loopback addresses, whatever the
-name resolves to. Every other range opens only through a network on the list that lies inside the range, so
+An allow list adds hosts and networks. A name on the list opens the private and loopback addresses that it
+resolves to. Every other range opens only through a network on the list that lies inside the range, so
 `0.0.0.0/0` opens no metadata server.
 """
 
@@ -27,7 +27,7 @@ Network = IPv4Network | IPv6Network
 
 
 class AddressKind(Enum):
-    """The kind of an address, in the words that messages use."""
+    """The kind of an address, as messages name it."""
 
     PUBLIC = "a public address"
     PRIVATE = "a private address"
@@ -155,7 +155,7 @@ MERGED = Reach(frozenset({AddressKind.PUBLIC, AddressKind.PRIVATE}))
 
 
 def address_kind(address: Address) -> AddressKind:
-    """The kind of an address. An IPv6 address that embeds an IPv4 address has the kind of the latter.
+    """The kind of an address. An IPv6 address that embeds an IPv4 address has the kind of the IPv4 address.
 
     >>> address_kind(ip_address("::ffff:10.0.0.5"))
     <AddressKind.PRIVATE: 'a private address'>
@@ -191,7 +191,7 @@ def allowed(text: str) -> Allowed:
 
 
 def _plain(host: str) -> str:
-    """A host in canonical spelling: lower case, without a dot at the end."""
+    """A host in canonical spelling: in lower case, without a trailing dot."""
     return host.casefold().removesuffix(".")
 
 
@@ -206,7 +206,7 @@ def _unwrapped(address: Address) -> Address:
 
 
 def _is_within(network: Network, kind: AddressKind) -> bool:
-    """Whether all addresses of a network are of this kind."""
+    """Whether all addresses in a network are of this kind."""
     return any(
         network.version == each.version and network[0] in each and network[-1] in each
         for other, ranges in _RANGES

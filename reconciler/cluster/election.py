@@ -1,16 +1,16 @@
 """The decisions of an election. Pure: the known Lease and the current moment determine the next call.
 
-It follows client-go: a candidate trusts only its own clock. A Lease has expired once this process has seen
-the same version of it for its whole duration. Three rules go beyond client-go, so that two replicas never
-write at the same time:
+The rules are those of client-go: a candidate trusts only its own clock, and a Lease has expired once this
+process has seen no new version for the duration of the Lease. Three rules go beyond client-go, so that two
+replicas never write at the same time:
 
 - The holder counts its own term from when the renewal was *sent*. Other candidates see that renewal later.
 - A candidate that takes over an expired Lease does not act for one more write timeout. By then, a request
   that the former holder sent just before it was paused has ended, or shows in the first observation.
 - If a Lease was deleted, or a person removed its holder, that holder may still act. A candidate that creates
-  or takes such a Lease waits for its whole duration, too.
+  or takes such a Lease also waits for the duration of the Lease.
 
-A moment is the time since boot, including suspended time (CLOCK_BOOTTIME).
+A moment is a time since boot, including the time when the machine was suspended (CLOCK_BOOTTIME).
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ _BOOT = Moment()
 class Candidate:
     """A replica that takes part in an election.
 
-    No other process ever has its `name`. `address` is where other replicas reach it.
+    No other process ever has the same `name`. `address` is where other replicas reach this replica.
     """
 
     name: str
@@ -38,7 +38,8 @@ class Candidate:
 class Term:
     """A period during which this replica leads without interruption.
 
-    `renewed` is when the last successful renewal was sent. `acts_from` is the first moment to act.
+    `renewed` is when the last successful renewal was sent. `acts_from` is the first moment at which this
+    replica may act.
     """
 
     number: int
@@ -48,12 +49,12 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Election:
-    """What a candidate knows.
+    """What a candidate knows about an election.
 
-    `seen` is the last version of the Lease, or None if there is no Lease or none was read. `seen_at` is when
-    this process first saw that version. `is_current` means that the next write may be based on it. `next_at`
-    is when the next call is due. `not_before` is the first moment to act after a claim that got no answer and
-    may have succeeded.
+    `seen` is the last version of the Lease, or None if no Lease exists or none was read. `seen_at` is when
+    this process first saw that version. `is_current` is true if the next write may be based on `seen`.
+    `next_at` is when the next call is due. `not_before` is the first moment at which this candidate may act
+    after a claim that got no answer but may have succeeded.
     """
 
     candidate: Candidate
@@ -123,16 +124,16 @@ def is_leader(election: Election, now: Moment) -> bool:
 
 
 def is_valid_for(election: Election, now: Moment, timeout: timedelta) -> bool:
-    """Whether this candidate leads for longer than `timeout` from now, whatever happens."""
+    """Whether this candidate leads for longer than `timeout` from now, even without another renewal."""
     term = _term_at(election, now)
     return term is not None and term.acts_from <= now and now + timeout < _end(election, term)
 
 
 def holder(election: Election, now: Moment) -> Lease | None:
-    """The Lease, if its holder may lead now, or None if nobody holds it or it was not renewed in time.
+    """The Lease, if its holder may lead now, or else None.
 
-    If it was not renewed in time, the holder may be gone, or this candidate may be unable to reach
-    Kubernetes.
+    None means that nobody holds the Lease, or that it was not renewed in time: the holder may be gone, or
+    this candidate may be unable to reach Kubernetes.
     """
     lease = election.seen
     if lease is None or not lease.holder:
@@ -143,7 +144,7 @@ def holder(election: Election, now: Moment) -> Lease | None:
 
 
 def next_change(election: Election, now: Moment) -> Moment:
-    """When the clock alone next begins or ends the lead of this candidate."""
+    """When this candidate next begins or stops leading merely because time passes."""
     term = election.term
     changes = (term.acts_from, _end(election, term)) if term else ()
     return min((each for each in changes if each > now), default=Moment.max)
@@ -152,7 +153,7 @@ def next_change(election: Election, now: Moment) -> Moment:
 def next_call(election: Election, now: Moment, at: datetime) -> Call | Wait:
     """The call that is due, or how long to wait.
 
-    `at` is the time of day. It is written to the Lease for people to read.
+    `at` is the date and time to write to the Lease, for people to read.
     """
     if election.is_over or now < election.next_at:
         return Wait(election.next_at)
@@ -165,10 +166,10 @@ def next_call(election: Election, now: Moment, at: datetime) -> Call | Wait:
 
 
 def release(election: Election, now: Moment, at: datetime) -> Replace | None:
-    """The call that releases the Lease, or None if this candidate is not acting on it.
+    """The call that releases the Lease, or None if this candidate does not lead.
 
-    The candidate that takes a released Lease acts at once. If this candidate still waits for a former holder,
-    it lets its Lease expire instead, so that the next holder waits too.
+    The candidate that takes a released Lease acts immediately. If this candidate is still waiting for a
+    former holder, it therefore lets its Lease expire, so that the next holder waits too.
     """
     known = election.seen
     is_ours = known is not None and bool(known.version) and known.holder == election.candidate.name
@@ -242,7 +243,7 @@ def _end(election: Election, term: Term) -> Moment:
 
 
 def _term_at(election: Election, now: Moment) -> Term | None:
-    """The current term, or None if there is none or its renewal is overdue."""
+    """The current term, or None if there is none or it was not renewed in time."""
     term = election.term
     return term if term and now < _end(election, term) else None
 
@@ -255,7 +256,7 @@ def _is_takeable(election: Election, now: Moment) -> bool:
 
 
 def _acts_from(election: Election, now: Moment) -> Moment:
-    """The first moment to act on a Lease that this candidate claims now."""
+    """The first moment at which this candidate may act if it claims the Lease now."""
     lease, timing = election.seen, election.timing
     if lease is not None and lease.is_released:
         return max(now, election.not_before)

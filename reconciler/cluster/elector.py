@@ -1,7 +1,7 @@
-"""The thread that carries out the decisions of an election, and the answers that it gives to the daemon.
+"""The thread that carries out the decisions of an election, and tells the daemon whether this replica leads.
 
-Whether this replica leads is decided by the clock each time the daemon asks. The lead ends in time even if
-this thread hangs in a call, or the process was paused.
+The clock decides each time the daemon asks. The lead therefore ends in time even if this thread hangs in a
+call, or the process was paused.
 """
 
 import logging
@@ -47,12 +47,10 @@ class LeaseClient(Protocol):
     """A client for one Lease. Each call has a timeout, and raises LeaseFailure if it fails."""
 
     def get(self) -> Lease:
-        """The Lease as it is now."""
+        """The current Lease."""
         ...
 
-    def create(self, lease: Lease) -> Lease:
-        """Create the Lease."""
-        ...
+    def create(self, lease: Lease) -> Lease: ...
 
     def replace(self, lease: Lease) -> Lease:
         """Replace the Lease, if it still has the version of `lease`."""
@@ -60,12 +58,12 @@ class LeaseClient(Protocol):
 
 
 def since_boot() -> Moment:
-    """The time since boot, including time during which the machine was suspended. It cannot be set."""
+    """The time since boot, including the time when the machine was suspended. This clock cannot be set."""
     return timedelta(microseconds=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000)
 
 
 class Elector:
-    """Takes part in an election until `release`. See `daemon.leadership.Leadership`."""
+    """Takes part in an election until `release` is called. See `daemon.leadership.Leadership`."""
 
     def __init__(
         self,
@@ -115,7 +113,7 @@ class Elector:
 
     @property
     def lease_age(self) -> timedelta | None:
-        """The time since the last renewal that this replica saw or sent, or None before the first."""
+        """The time since the last renewal that this replica saw or sent, or None before the first renewal."""
         election = self._election
         seen = election.term.renewed if election.term else election.seen_at
         return self._clock() - seen if election.seen else None
@@ -123,13 +121,13 @@ class Elector:
     def start(self, on_change: Callable[[], None]) -> None:
         """Start taking part in the election.
 
-        `on_change` is called when this replica begins or stops acting. It must return at once.
+        `on_change` is called when this replica begins or stops acting. It must return immediately.
         """
         self._on_change = on_change
         self._thread.start()
 
     def release(self) -> None:
-        """Leave the election, and release the Lease. All work must have ended before this is called."""
+        """Leave the election, and release the Lease. Call this only after all work has ended."""
         with self._stopping:
             self._is_stopping = True
             self._stopping.notify_all()
@@ -202,9 +200,10 @@ class Elector:
                 return
 
     def _say(self, failure: Exception | None, more: str = "") -> None:
-        """Log a failure once when it begins or changes its kind, and once when it ends.
+        """Log a failure once when it begins, once when its kind changes, and once when it ends.
 
-        Only the kind counts, because the messages of a broken connection differ from one call to the next.
+        Only the kind is compared, because the messages of a broken connection differ from one call to the
+        next.
         """
         kind = type(failure) if failure else None
         if kind is self._said:
@@ -216,7 +215,7 @@ class Elector:
             _log.info("the Lease can be read and renewed again")
 
     def _tell(self) -> None:
-        """Log who leads if that has changed. Call `on_change` if this replica begins or stops acting."""
+        """Log the leader if it has changed. Call `on_change` if this replica begins or stops acting."""
         term, leader = self.term, self.leader
         known = (term, leader.name if leader else "")
         if known == self._told:

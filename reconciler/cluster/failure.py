@@ -11,11 +11,11 @@ class LeaseFailure(Exception):
 
 
 class Unanswered(LeaseFailure):
-    """There was no answer, or an unreadable one. It is unknown whether the call had an effect."""
+    """There was no readable answer. It is unknown whether the call had an effect."""
 
 
 class Denied(LeaseFailure):
-    """Kubernetes refuses the call until a person changes something."""
+    """Kubernetes refused the call, and will refuse it again until a person changes something."""
 
 
 class Changed(LeaseFailure):

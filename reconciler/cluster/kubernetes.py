@@ -1,6 +1,6 @@
-"""The only Kubernetes client: three calls about one Lease, on its own connection.
+"""The only Kubernetes client: three calls about one Lease, on a separate connection.
 
-Only this module imports lightkube, and it is imported only if leader election is on.
+Only this module imports lightkube. The program imports this module only if leader election is on.
 """
 
 from collections.abc import Callable
@@ -33,8 +33,8 @@ class KubernetesLease:
     def __init__(self, name: str, namespace: str, timeout: timedelta) -> None:
         """If `namespace` is "", the namespace of the Pod or of the current context is used.
 
-        `timeout` applies to connecting, and again to the answer. The address and the identity come from the
-        Pod or from KUBECONFIG. Raises NoCluster if no access is configured.
+        `timeout` limits the time to connect, and then the time to answer. The address and the identity come
+        from the Pod or from KUBECONFIG. Raises NoCluster if no access is configured.
         """
         self.name = name
         try:
@@ -46,11 +46,10 @@ class KubernetesLease:
         self.namespace: str = self._client.namespace
 
     def get(self) -> Lease:
-        """The Lease as it is now."""
+        """The current Lease."""
         return self._call(lambda: self._client.get(_LEASE, self.name))
 
     def create(self, lease: Lease) -> Lease:
-        """Create the Lease."""
         return self._call(lambda: self._client.create(self._body(lease)))
 
     def replace(self, lease: Lease) -> Lease:
@@ -59,7 +58,6 @@ class KubernetesLease:
         return self._call(lambda: self._client.replace(self._body(lease)))
 
     def close(self) -> None:
-        """Close the connection."""
         self._client.close()
 
     def _body(self, lease: Lease) -> Any:

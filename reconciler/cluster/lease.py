@@ -25,10 +25,11 @@ Json = Mapping[str, Any]
 class Lease:
     """One version of a Lease.
 
-    `holder` is "" if nobody holds it. `duration` is None if the Lease has no valid one. `acquired` and
-    `renewed` are by the clock of the holder, and no election depends on them. `version` is "" if Kubernetes
-    does not have the Lease yet. `address` is where other replicas reach the holder, or "" if unknown.
-    `metadata` is the metadata as read. It is kept, with labels and whatever else others have written there.
+    `holder` is "" if nobody holds the Lease. `duration` is None if the Lease has no valid duration.
+    `acquired` and `renewed` are times on the holder's clock, and no election depends on them. `version` is ""
+    if Kubernetes does not have the Lease yet. `address` is where other replicas reach the holder, or "" if
+    unknown. `metadata` is the metadata as it was read. A write preserves the labels and annotations of
+    others.
     """
 
     holder: str = ""
@@ -41,12 +42,12 @@ class Lease:
     metadata: Json = field(default_factory=dict, compare=False, repr=False)
 
     def as_released(self, at: datetime) -> "Lease":
-        """This Lease after its release. The first candidate that asks gets it."""
+        """This Lease after its release, which the next candidate can take immediately."""
         return replace(self, holder="", duration=_RELEASED, acquired=at, renewed=at, address="")
 
     @property
     def is_released(self) -> bool:
-        """Whether the last holder released the Lease, and not a person who removed the holder."""
+        """Whether the last holder released the Lease. False if a person removed the holder."""
         return not self.holder and self.duration == _RELEASED
 
 

@@ -1,8 +1,8 @@
 """Passes webhooks on to the leader, so that it does not matter which replica a forge reaches.
 
-A webhook is only a hint, so a standby sends a webhook of its own, signed with the secret that all replicas
-have. A lost webhook costs no more than the wait until the next sweep. A relayed webhook is not relayed
-again, so replicas with wrong addresses do not pass it back and forth for ever.
+A webhook is only a hint, so a standby sends the leader a new webhook, signed with the secret that all
+replicas share. A lost webhook costs no more than the wait until the next sweep. A relayed webhook is not
+relayed again, so replicas with wrong addresses do not pass it back and forth forever.
 """
 
 import hmac
@@ -31,7 +31,7 @@ _DIRECT = build_opener(ProxyHandler({}), HTTPSHandler(context=_UNVERIFIED))  # P
 
 
 class Relay:
-    """Passes webhooks on while this replica is on standby, one hop at most."""
+    """Passes webhooks on while this replica is on standby, at most one hop."""
 
     def __init__(
         self,
@@ -52,9 +52,10 @@ class Relay:
         self._thread.start()
 
     def pass_on(self, *, is_relayed: bool) -> bool:
-        """Tell the leader that there was a webhook. Returns at once.
+        """Tell the leader that a webhook has arrived. Returns immediately.
 
-        One that was passed on to this replica stays here. Returns False if this replica does not lead either.
+        `is_relayed` is true if another replica passed the webhook on. Such a webhook goes no further, and the
+        result is False if this replica does not lead.
         """
         if is_relayed:
             leader = self._leadership.leader

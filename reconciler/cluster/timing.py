@@ -11,7 +11,7 @@ class Timing:
     """How long a Lease lasts, and how often it is renewed.
 
     Without a renewal, the holder stops acting after `renew_deadline`, and other candidates wait for
-    `duration`. The difference allows for clocks that do not run at the same speed. `retry_period` is the time
+    `duration`. The difference allows for clocks that run at different speeds. `retry_period` is the time
     between calls.
     """
 
@@ -21,10 +21,10 @@ class Timing:
 
     @property
     def call_timeout(self) -> timedelta:
-        """The maximum time for a call to Kubernetes to connect, and the maximum time to wait for its answer.
+        """The maximum time for a call to Kubernetes to connect, and again for the answer to arrive.
 
-        Both together take less than half of the renew deadline, so a call that hangs leaves time for a second
-        one.
+        Both times together are less than half of the renew deadline, so a call that hangs leaves time for
+        another.
         """
         return self.renew_deadline / 5
 
@@ -32,8 +32,8 @@ class Timing:
     def write_timeout(self) -> timedelta:
         """The maximum duration of a write to Azure.
 
-        It is half of the time between the moment when a renewal is due and the renew deadline. This leaves
-        room for a write even if the renewal comes late.
+        This is half of the time from a due renewal to the renew deadline, which leaves room for a write even
+        if the renewal comes late.
         """
         return (self.renew_deadline - self.retry_period) / 2
 

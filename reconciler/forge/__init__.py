@@ -1,4 +1,4 @@
 """The only client of git forge APIs.
 
-It creates one comment on a pull request, or updates that comment in place.
+Creates one comment on a pull request, or updates the comment in place.
 """

@@ -64,8 +64,7 @@ class Client:
     def send(self, call: Call) -> Answer:
         """The response to a request, once redirects have been followed.
 
-        Raises Transient if the request failed but a retry might succeed. Raises another ForgeFailure
-        otherwise.
+        Raises Transient if a retry might succeed, and another ForgeFailure if not.
         """
         url = call.url
         for _ in range(_MOST_REQUESTS):

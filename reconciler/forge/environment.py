@@ -203,7 +203,7 @@ def locate(given: Given, variables: Mapping[str, str], event: Any = None) -> Pla
 def _forge(variables: Mapping[str, str]) -> str:
     """The forge whose CI runs this program.
 
-    Raises PlaceUnknown if there is none, or if Azure Pipelines builds a repository of another forge.
+    Raises PlaceUnknown if there is none, or if Azure Pipelines builds a repository on another forge.
     """
     found = [name for name, ci in CIS.items() if _value(variables, ci.mark)]
     options = one_of([f"--forge {name}" for name in CIS])
@@ -222,7 +222,7 @@ def _forge(variables: Mapping[str, str]) -> str:
 
 
 def _of_event(event: Any, variables: Mapping[str, str]) -> str | None:
-    """The pull request number of a GitHub workflow, from its event or else from its ref, or None."""
+    """The pull request number of a GitHub workflow, from the event or else from the ref, or None."""
     event = event if isinstance(event, Mapping) else {}
     issue, found = event.get("issue"), event.get("pull_request")
     if isinstance(issue, Mapping) and issue.get("pull_request"):  # a comment on a pull request

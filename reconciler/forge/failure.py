@@ -91,8 +91,8 @@ _OTHER = _row("other status", (), "{forge} sent an unexpected response", "check 
 class Refusal:
     """An unsuccessful response. `headers` ignores the case of names. `message` is the forge's own message.
 
-    status: the status, or for a failed GraphQL query the status that means the same.
-    code: what the forge calls the failure of a GraphQL query, or "" to show the status.
+    status: the HTTP status or, for a failed GraphQL query, the equivalent status.
+    code: the forge's name for the failure of a GraphQL query, or "" to show the status instead.
     """
 
     status: int
@@ -123,7 +123,7 @@ def failure(forge: Forge, refusal: Refusal) -> ForgeFailure:
 def query_refusal(body: Any, headers: Mapping[str, str], message: str) -> Refusal | None:
     """The failure of a GraphQL query whose response has status 200, or None if it succeeded.
 
-    A failure of an unknown type might pass by itself. It must not count as a missing right.
+    A failure of an unknown type might pass by itself, so it does not count as a missing permission.
 
     >>> query_refusal({"errors": [{"type": "RATE_LIMITED"}]}, {}, "slow down")
     Refusal(status=429, headers={}, message='slow down', code='RATE_LIMITED')
@@ -168,7 +168,7 @@ def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
 
 
 def _until_reset(headers: Mapping[str, str]) -> timedelta | None:
-    """The time until the rate limit resets, by the clock of the forge, or None if no limit is used up."""
+    """The time until the rate limit resets, according to the forge, or None if no limit is used up."""
     now = _date(headers.get("Date", ""))
     for prefix in ("X-RateLimit", "RateLimit"):
         reset = headers.get(f"{prefix}-Reset", "").strip()

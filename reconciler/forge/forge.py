@@ -14,7 +14,7 @@ _NEXT = re.compile(r';\s*rel="?next\b')
 
 
 class UnexpectedAnswer(Exception):
-    """A response that does not have the shape that the forge documents. `str()` says what is missing."""
+    """A response is not in the format that the forge documents. `str()` says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class PullRequest:
 class Call:
     """One request to the API, without credentials. `body` is sent as JSON.
 
-    is_query: whether the request is a GraphQL query. Its response has status 200 even if it failed.
+    is_query: whether the request is a GraphQL query. Even a failed query gets a response with status 200.
     """
 
     method: str
@@ -88,7 +88,7 @@ class Forge:
 
 
 def length(text: str) -> int:
-    """The length in UTF-16 code units, as Azure DevOps counts it. No forge counts more characters.
+    """The length in UTF-16 code units, as Azure DevOps counts. No other forge counts more.
 
     >>> length("a●"), length("🚀")
     (2, 2)
@@ -107,7 +107,7 @@ def next_link(headers: Mapping[str, str]) -> str:
 
 
 def rows(value: Any) -> Sequence[Mapping[str, Any]]:
-    """The value as a list of JSON objects. Raises UnexpectedAnswer if the value is not a list of objects."""
+    """`value`, if it is a list of JSON objects. Otherwise raises UnexpectedAnswer."""
     if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
         raise UnexpectedAnswer("no list of comments")
     return value

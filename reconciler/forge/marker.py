@@ -64,9 +64,9 @@ def is_marked(key: str, body: str) -> bool:
 
 
 def choose(ours: Iterable[Comment], body: str) -> Step:
-    """The next step for our marked comments. Only the first of them counts.
+    """The next step, given our marked comments. Only the first comment counts.
 
-    Differences in line ends and in the whitespace around a text are ignored, because forges can change them.
+    Differences in line endings and surrounding whitespace are ignored, because forges can change both.
     """
     first = next(iter(ours), None)
     if first is None:

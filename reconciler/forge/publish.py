@@ -76,7 +76,7 @@ def check_length(forge: Forge, body: str) -> None:
 
 
 def _created(forge: Forge, answer: Answer) -> Comment:
-    """The new comment, or an empty one if the response does not show it. The comment exists in any case."""
+    """The new comment, or an empty Comment if the response does not show it. It exists in either case."""
     try:
         return forge.read_comment(answer.body)
     except UnexpectedAnswer:
@@ -93,8 +93,8 @@ class _Reader:
     def ours(self, at: PullRequest, key: str) -> tuple[Sequence[Comment], bool]:
         """Our marked comments, and whether the account of the token is known.
 
-        Our comments are those that this account wrote. If the account is unknown, all marked comments are
-        returned. If no comment has the marker, no request asks for the account.
+        Our comments are those that the account of the token wrote. If the account is unknown, all marked
+        comments are returned. If no comment has the marker, no request asks for the account.
         """
         marked = [each for each in self._comments(at) if is_marked(key, each.text)]
         account = self._account(at) if marked else ""

@@ -102,7 +102,7 @@ def display(url: str) -> str:
 
 
 def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """A message from git, without the credentials of any URL in it, and without these `secrets`.
+    """A message from git, without the credentials in its URLs, and without these `secrets`.
 
     `secrets` contains each secret in every encoding that a message might use.
     """
@@ -143,8 +143,8 @@ def secrets(url: str) -> tuple[str, ...]:
 def _is_clear(url: str) -> bool:
     """Whether the URL is unambiguous.
 
-    An unambiguous URL has a host. Its port is valid if it has one. It has no space, no query, no fragment,
-    and no `@` after the host.
+    An unambiguous URL has a host and, if it names a port, a valid port. It contains no space, no query, no
+    fragment, and no `@` after the host.
     """
     try:
         parts = urlsplit(url)

@@ -2,7 +2,7 @@
 
 Only `repository.git` in the directory is ever removed, so no other file is lost if the wrong directory is
 named. This process and every git process that it starts hold the lock. While this process holds it, no other
-git process uses the clone, and any lock files of git were left behind by a killed process.
+git process uses the clone, and any git lock files were left behind by a killed process.
 """
 
 import fcntl
@@ -50,9 +50,9 @@ class Clone:
     stop: Event = field(default_factory=Event)
 
     def is_sound(self, ref: str) -> bool:
-        """Whether the commit at `ref` is complete. Only files may be missing.
+        """Whether the commit at `ref` is complete, except for files.
 
-        Also true if nothing has been fetched yet, or if a fault of this machine prevents the check.
+        Also true if nothing has been fetched yet, or if a fault on this machine prevents the check.
         """
         try:
             found = self.resolve(ref)
@@ -187,7 +187,7 @@ def _remove(path: Path) -> None:
 
 
 def _leftovers(repository: Path) -> Iterator[Path]:
-    """The files that a killed process leaves behind: lock files (they block git), partial packs, and keys."""
+    """The files that a killed process leaves behind: partial packs, keys, and lock files, which block git."""
     yield from repository.glob("*.lock")
     yield from repository.glob("tmp_keys_*")
     yield from (repository / "refs").rglob("*.lock")

@@ -102,7 +102,7 @@ def token(obtain: Callable[[Address], str]) -> Credentials:
 
 
 def ssh_key(key: Path | None, known_hosts: Path | None) -> Credentials:
-    """An SSH key and a file of known hosts. If either is None, ssh uses its own configuration for it."""
+    """An SSH key and a file of known hosts. For each that is None, ssh uses its own configuration."""
 
     def access(_address: Address) -> Access:
         options = ["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
@@ -119,7 +119,7 @@ def ssh_key(key: Path | None, known_hosts: Path | None) -> Credentials:
 
 
 def basic(address: Address, user: str, password: str) -> Access:
-    """A user and a password for the host of this address. git uses no other credential helper for it."""
+    """A user and a password for the host of this address, where git uses no other credential helper."""
     helper = f"credential.{_origin(address)}.helper"
     variables = {"RECONCILER_GIT_USER": user, "RECONCILER_GIT_PASSWORD": password}
     pair = base64.b64encode(f"{user}:{password}".encode()).decode()

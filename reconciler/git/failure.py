@@ -15,8 +15,7 @@ class Failure:
 
     pattern: recognizes the failure in everything that git and ssh wrote.
     message: what is wrong, or "" to report git's own words.
-    remedy: what to do about it. The message and the remedy can contain groups of the pattern, in
-        braces.
+    remedy: what to do about it. The message and the remedy can contain groups of the pattern in braces.
     is_local: the cause is this machine, not the remote or the clone, so the clone is kept.
     """
 

@@ -1,6 +1,6 @@
-"""Tokens for a GitHub App. GitHub issues a token for one installation in exchange for a signed statement.
+"""Tokens for a GitHub App. GitHub issues a token for one installation in exchange for a signed assertion.
 
-The statement names the app, and is signed with the private key of the app.
+The assertion names the app, and is signed with the app's private key.
 """
 
 import base64
@@ -36,7 +36,7 @@ _MOST = 1 << 20  # bytes of a response
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """One installation of a GitHub App. `key` is the file that contains the private key of the app."""
+    """One installation of a GitHub App. `key` is the file that contains the app's private key."""
 
     app_id: str
     installation: str
@@ -44,7 +44,7 @@ class App:
 
 
 class Tokens:
-    """Tokens of the app, one for each forge. Each token is used for half an hour. Thread-safe."""
+    """The app's tokens, one for each forge. Each token is used for half an hour. Thread-safe."""
 
     def __init__(self, app: App, now: Callable[[], float] = time.time) -> None:
         self._app = app
@@ -65,7 +65,9 @@ class Tokens:
             return found
 
     def forget(self) -> None:
-        """Discard all tokens. A call in progress still returns its token, but later calls do not reuse it."""
+        """Discard all tokens. A call in progress still returns its token, but later calls do not reuse that
+        token.
+        """
         self._known = {}
 
 
@@ -117,7 +119,7 @@ def _trust() -> ssl.SSLContext:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect, because the signed statement must not be sent to any other address."""
+    """Follows no redirect, because the assertion must not be sent to any other address."""
 
     def redirect_request(self, *_: object, **__: object) -> None:
         return None
@@ -133,7 +135,7 @@ def _message(body: bytes) -> str:
 
 
 def _statement(app: App, at: float) -> str:
-    """The signed statement: a JSON Web Token (RFC 7519) with the algorithm RS256."""
+    """The assertion: a JSON Web Token (RFC 7519) signed with RS256."""
     claims = {"iat": int(at) - _CLOCK_SECONDS, "exp": int(at) + _STATEMENT_SECONDS, "iss": app.app_id}
     signed = f"{_base64url({'alg': 'RS256', 'typ': 'JWT'})}.{_base64url(claims)}"
     return f"{signed}.{_base64(_key(app.key).sign(signed.encode(), PKCS1v15(), SHA256()))}"

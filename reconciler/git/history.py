@@ -32,7 +32,7 @@ class History:
     ref: str
 
     def authors(self, sha: str, lines: Collection[tuple[str, int]]) -> tuple[Author, ...]:
-        """The authors of the most recent change to any of these lines in the commit `sha`.
+        """The authors of the most recent change to any of these lines, as of the commit `sha`.
 
         Each line is a path and a line number. There are several authors if parallel changes were merged.
         Raises GitFailed if git fails.
@@ -56,8 +56,9 @@ class History:
     ) -> Iterator[tuple[File, ...]]:
         """The spec files before and after each commit that added or removed `text` in `paths`.
 
-        For each commit, newest first, yields the files before it and then the files after it. Skips a version
-        that has problems. Examines at most five commits, back from `sha`. Raises GitFailed if git fails.
+        For each commit, newest first, yields the files before the commit and then the files after it. Skips a
+        version that has problems. Examines at most five commits, back from `sha`. Raises GitFailed if git
+        fails.
         """
         if not text or not paths:
             return

@@ -47,7 +47,7 @@ _REAP_SECONDS = 2.0
 
 
 class GitFailed(Exception):
-    """git failed. The message and the remedy have one line each, and contain no credentials.
+    """git failed. The message and the remedy are one line each, and contain no credentials.
 
     name: the name of the matching row in the table of failures, or "" if no row matches.
     is_local: the cause is this machine, so the failure says nothing about the clone or the remote.
@@ -104,8 +104,8 @@ def run(
 ) -> bytes:
     """Run git in a repository. Returns its standard output. Raises GitFailed if git fails.
 
-    `url`: the address of the remote. Plain http is allowed only if the URL is one of this machine.
-    `is_work_tree`: `repository` is a directory of a work tree, not a bare repository. git then searches for
+    `url`: the address of the remote. Plain http is allowed only to this machine.
+    `is_work_tree`: `repository` is a directory in a work tree, not a bare repository. git then searches for
         the repository, and refuses a repository that belongs to another user.
     `keep_open`: descriptors that stay open in git and its child processes. A lock on one of them is held
         until the last of these processes ends, even if this process is killed first.
@@ -206,8 +206,8 @@ def _wait(
 def _reap(group: int, seconds: float) -> None:
     """Reap the zombies of a process group whose leader has ended.
 
-    As PID 1 in a container, this process becomes the parent of the processes that git leaves behind. If it is
-    not PID 1, the group contains no child of this process, and the call returns immediately.
+    As PID 1 in a container, this process becomes the parent of the processes that git leaves behind.
+    Otherwise, the group contains no child of this process, and the call returns immediately.
     """
     end = time.monotonic() + seconds
     with suppress(ChildProcessError):
@@ -245,10 +245,10 @@ def _failure(stderr: bytes, access: Access, otherwise: str) -> GitFailed:
 
 
 def _complaint(output: str) -> str:
-    """The most useful line: the first fatal line, because only advice follows it, or else the last line.
+    """The most useful line of the output: the first fatal line, or else the last line.
 
-    If the fatal line only says that the connection ended, the line before it comes from ssh or the server and
-    is more useful.
+    Only advice follows a fatal line. If the fatal line only says that the connection ended, the line before
+    it comes from ssh or the server and is more useful.
     """
     rows = [row.strip() for row in output.splitlines() if row.strip()]
     if not rows:

@@ -109,7 +109,7 @@ class Remote:
         return found
 
     def _expect_git(self, clone: Clone, access: Access) -> None:
-        """Raise GitFailed if the server does not answer in git's protocol.
+        """Raise GitFailed if the server does not speak git's protocol.
 
         git mistakes an empty or one-line web page for a repository without refs. A trace shows whether the
         server has sent any packets of the protocol.

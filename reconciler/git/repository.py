@@ -1,9 +1,9 @@
 """One revision of one repository: its current commit and the spec files in it.
 
 `Repository.commit` asks the server for the current commit and fetches it if it has changed. `Repository.last`
-reads only the clone: the last commit that was marked valid, or else the last commit that was fetched. Both
-return a complete commit, never a state between two commits. A failed fetch leaves the previous commit intact.
-A broken clone is deleted and fetched again, unless this machine caused the failure.
+uses only the clone, and reads the last commit that was marked valid, or else the last commit that was
+fetched. Both methods return a complete commit, never a state between two commits. A failed fetch leaves the
+previous commit intact. A broken clone is deleted and fetched again, unless this machine caused the failure.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ class Commit:
 class _Memory:
     """The commit that was read last, so that it need not be read again.
 
-    `tree` keeps the files of this commit, so that only changed files are read from the next one.
+    `tree` keeps the files of this commit, so that only changed files are read from the next commit.
     """
 
     tree: Tree = field(default_factory=Tree)
@@ -110,9 +110,9 @@ class Repository:
         return f"{address.display(self.url)} ({revision})"
 
     def commit(self) -> Commit:
-        """The current commit of the revision, fetched if it has changed.
+        """The current commit of the revision. Fetches the commit if it has changed.
 
-        Raises SourceUnreachable if it cannot be read.
+        Raises SourceUnreachable if the commit cannot be read.
         """
         with self._open() as clone:
             try:
@@ -124,7 +124,7 @@ class Repository:
     def last(self) -> Commit | None:
         """The last valid commit, or else the last fetched commit. Reads only the clone.
 
-        None if neither of them exists or can be read.
+        Returns None if neither commit exists or can be read.
         """
         for ref in (self._valid_ref, self._fetched_ref):
             try:
@@ -150,7 +150,7 @@ class Repository:
         """The commits of the branch after `base` and before `sha`, oldest first.
 
         Commits that reached the branch only through a merge do not count. The result is empty if `base` is
-        not among the last 20 commits, or if any commit after it cannot be read.
+        not among the last 20 commits, or if any commit after `base` cannot be read.
         """
         try:
             with self._open() as clone:
@@ -179,7 +179,7 @@ class Repository:
         return None
 
     def authors(self, sha: str, lines: Collection[tuple[str, int]]) -> tuple[Author, ...]:
-        """The authors of the most recent change to any of these lines in the commit `sha`.
+        """The authors of the most recent change to any of these lines, as of the commit `sha`.
 
         Each line is a path and a line number. There are several authors if parallel changes were merged. The
         result is empty if the history cannot be read. Fetches the history if the clone does not have it.
@@ -193,9 +193,9 @@ class Repository:
     def past_files(self, sha: str, text: str, paths: Collection[str]) -> tuple[tuple[File, ...], ...] | None:
         """The spec files before and after each recent commit that added or removed `text` in `paths`.
 
-        For each commit, newest first, the result has the files before it and then the files after it. It is
-        None if the history cannot be read. Commits that reached the branch only through a merge do not count.
-        Fetches the history if the clone does not have it.
+        For each commit, newest first, the result has the files before the commit and then the files after it.
+        Returns None if the history cannot be read. Commits that reached the branch only through a merge do
+        not count. Fetches the history if the clone does not have it.
         """
         tree = Tree()  # not the one in memory, which keeps the files of the current commit
         try:

@@ -1,4 +1,4 @@
-"""Verifies the signature of a commit with only the keys that the daemon is given.
+"""Verifies the signature of a commit, using only the keys that the daemon was given.
 
 Only git's verdict G (good) is accepted. To lock out an SSH key, remove it or revoke it. An expiry date is not
 enough: git compares it with the date of the commit, and whoever signs a commit can choose that date.
@@ -38,7 +38,8 @@ class Signatures:
     """The keys that may sign a commit.
 
     allowed_signers: SSH keys, in the ALLOWED SIGNERS format of ssh-keygen(1).
-    revoked_keys: SSH keys, or a KRL. Signatures by these keys are refused, whatever the date of the commit.
+    revoked_keys: SSH keys, or a KRL. Signatures made with these keys are refused, whatever the date of the
+        commit.
     openpgp_keys: exported OpenPGP keys, with their revocations.
     """
 
@@ -52,7 +53,8 @@ class Signatures:
         return self.allowed_signers is not None or self.openpgp_keys is not None
 
     def error(self, clone: Clone, sha: str) -> str | None:
-        """The error if the signature of a commit is refused. None if it is good or none is required.
+        """The error if the signature of a commit is refused. None if it is good, or if no signature is
+        required.
 
         Raises KeysUnreadable if the keys cannot be used, and GitFailed if git fails.
         """

@@ -57,7 +57,7 @@ class _TooLarge(Exception):
 class Tree:
     """Reads the spec files of commits.
 
-    Keeps the files of the last commit, so that only changed files are read from the next one.
+    Keeps the files of the last commit, so that only changed files are read from the next commit.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Tree:
         return Selection.of_all([found, Selection((), (problem_of(path or ".", message),))])
 
     def files_below(self, git: Git, sha: str, path: str, fetch: Fetch | None = None) -> Selection:
-        """Like `spec_files`, but `path` must be a directory, and it need not contain any spec files."""
+        """Like `spec_files`, but `path` must be a directory, which need not contain any spec files."""
         try:
             objects = _Objects(git, fetch, self._contents)
             found = select(_CommitTree(objects, sha, path))
@@ -206,7 +206,7 @@ class _CommitTree:
             path, kind = directory, Kind.DIRECTORY
 
     def _follow(self, names: Sequence[str]) -> list[str] | Kind:
-        """The path that `names` leads to once all links are followed, from the top of the repository.
+        """The path, from the top of the repository, that `names` leads to once all links are followed.
 
         Returns a Kind instead if the path does not exist, leaves the repository, or goes through a loop of
         links.
@@ -245,12 +245,12 @@ class _CommitTree:
         return path in self._entries or path in self._children
 
     def _link_at(self, place: Sequence[str]) -> str | None:
-        """The path in the link at `place`, or None if there is no link or it is outside the directory."""
+        """The path in the link at `place`, or None if `place` is not a link or is outside the directory."""
         above = len(self._above)
         return self._links.get("/".join(place[above:])) if place[:above] == self._above else None
 
     def _kind_outside(self, place: Sequence[str]) -> Kind:
-        """The kind of an entry of the commit that is outside the directory."""
+        """The kind of the commit's entry at `place`, which is outside the directory."""
         above, mode = "", _TREE
         for name in place:
             if mode != _TREE:

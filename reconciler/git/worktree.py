@@ -1,7 +1,8 @@
 """Reads an earlier version of a spec directory from its git repository.
 
-The repository belongs to the person who runs the command, or to CI. It is only read, and nothing is fetched.
-git searches for the repository itself, so it refuses a repository that belongs to another user.
+The repository belongs to the person who runs the command, or to CI. The repository is only read, and nothing
+is fetched. git itself searches for the repository, and therefore refuses a repository that belongs to another
+user.
 """
 
 import os
@@ -33,8 +34,8 @@ class NoBase(Exception):
 class EarlierSpecs:
     """The spec files of a directory at a commit.
 
-    `warning` says why this might be the wrong commit, or is "" if it is the right one. `is_absent` is true if
-    the commit has no spec files in the directory.
+    `warning` says why this might be the wrong commit, or is "". `is_absent` is true if the commit has no spec
+    files in the directory.
     """
 
     commit: str
@@ -89,7 +90,7 @@ def _path(git: Git, directory: Path, here: Path, existing: Path) -> str:
 
 
 def _commit(git: Git, revision: str) -> str:
-    """The id of the commit that a revision names. Raises NoBase if it does not name exactly one commit."""
+    """The id of the commit that a revision names. Raises NoBase unless exactly one commit has this name."""
     shown = shorten(revision)
     if _NOT_ONE.search(revision) or "\0" in revision:
         raise NoBase(f"{shown!r} must name exactly one commit: write a branch, a tag or a commit id")
@@ -107,7 +108,10 @@ def _commit(git: Git, revision: str) -> str:
 
 
 def _branching_point(git: Git, tip: str, revision: str) -> tuple[str, str]:
-    """The commit where HEAD branched off from `tip`, and "". If it is unknown, `tip` and a warning."""
+    """The commit where HEAD branched off from `tip`, and "" as the warning.
+
+    If git cannot find that commit, returns `tip` and a warning.
+    """
     try:
         return git(["merge-base", tip, "HEAD"], b"").decode().split()[0], ""
     except GitFailed as error:

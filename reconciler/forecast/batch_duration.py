@@ -56,7 +56,7 @@ def usual_duration(measured: Sequence[MeasuredBatch], most: timedelta) -> BatchD
 
 
 def _assumed_within(most: timedelta) -> BatchDuration:
-    """The assumed duration, shortened to `most` if it is longer.
+    """The assumed duration, but at most `most`.
 
     >>> print(_assumed_within(timedelta(minutes=2)).whole, _assumed_within(timedelta(hours=1)).whole)
     0:02:00 0:03:00
@@ -67,7 +67,7 @@ def _assumed_within(most: timedelta) -> BatchDuration:
 
 
 def measure(measured: tuple[MeasuredBatch, ...], observed: Observed) -> tuple[MeasuredBatch, ...]:
-    """The last few measurements, including the last batch if this observation finds it healthy.
+    """The last few measurements, with the last batch added if this observation finds the batch healthy.
 
     Azure reports when it finished each instance. Only an observation shows that the last instance has become
     healthy, and the next batch starts right after that observation.

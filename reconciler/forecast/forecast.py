@@ -28,7 +28,8 @@ _EFFORT_LIMIT = 200_000
 class Batch:
     """Instances that are upgraded together, at the time `at`. `domain` is named as in messages.
 
-    `unavailable` is the number of instances of the scale set that are unavailable then, including these.
+    `unavailable` is the number of instances of the scale set that are unavailable at that time, including the
+    batch.
     """
 
     domain: str
@@ -56,10 +57,10 @@ class Forecast:
 
     At most `max_unavailable` of `total` instances are unavailable at once, including instances that are
     already unhealthy. `begins` is when the first step is taken, and `ends` is when nothing is left to do.
-    Each of these times is None if it depends on a wait whose end is unknown. The prediction continues as if
-    such a wait ended immediately. `lasts` is the time from the first reconcile at which no gate is closed
-    until the end. `end_reason` is the reason of the last decision, or None if the prediction stopped before
-    the end.
+    Either time is None if it depends on a wait whose end is unknown. The prediction continues as if such a
+    wait ended immediately. `lasts` is the time from the first reconcile without a closed gate to the end of
+    the rollout. `end_reason` is the reason of the last decision, or None if the prediction stopped before the
+    end.
     """
 
     batches: tuple[Batch, ...]
@@ -105,7 +106,7 @@ def forecast(
 
 @dataclass(frozen=True, slots=True)
 class PredictedStep:
-    """A step that is predicted for the time `at`, and the scale set right before the step."""
+    """A step predicted for the time `at`, with the scale set as it was right before the step."""
 
     step: Step
     at: datetime
@@ -122,7 +123,7 @@ def forecast_of(
     end_reason: Reason | None,
     duration: BatchDuration,
 ) -> Forecast:
-    """The forecast that consists of these predicted steps (at least one) and these waits.
+    """Build a forecast from predicted steps (at least one) and predicted waits.
 
     `exact` is the spec with its exact image. `end_reason` is None if the prediction stopped before the end.
     """
@@ -168,9 +169,9 @@ def _waits(reconciles: Iterable[PredictedReconcile]) -> Iterator[PredictedWait]:
 
 
 def batch_of(exact: ScaleSet, before: PredictedState, at: datetime, step: Upgrade) -> Batch:
-    """The batch that `step` upgrades at `at`.
+    """The batch that `step` upgrades at the time `at`.
 
-    `exact` is the spec with its exact image, and `before` the scale set right before the step.
+    `exact` is the spec with its exact image, and `before` is the scale set right before the step.
     """
     domain_of = grouping(exact.rollout.by, exact.rollout.order, before.instances)
     domain = next(domain_of(each) for each in before.instances if each.id in step.instance_ids)

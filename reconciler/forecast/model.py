@@ -1,4 +1,4 @@
-"""A scale set as it will be if everything succeeds. A forecast runs the decision on it.
+"""A scale set as it will be if everything succeeds. A forecast runs the decision on this model.
 
 Instances in transition become healthy within the usual duration of a batch, upgraded instances become
 healthy, and nobody else changes anything. Other unhealthy instances stay unhealthy until they are upgraded.
@@ -23,7 +23,8 @@ _ANY_MOMENT = timedelta(seconds=1)
 class PredictedEvent:
     """A predicted event at the time `at`.
 
-    If `is_healthy` is set, these instances become healthy. Otherwise Azure finishes upgrading them.
+    If `is_healthy` is true, the instances with these ids become healthy. Otherwise, Azure finishes upgrading
+    them.
     """
 
     at: datetime
@@ -53,9 +54,9 @@ class PredictedState:
         return world
 
     def same_until(self, desired: ScaleSet, until: datetime | None, at: datetime) -> datetime:
-        """The time until which the decision at `at` stays the same, or `at` if that time is unknown.
+        """The next time at which the decision made at `at` might change, or `at` if that is unknown.
 
-        The decision must have no step. Until that time, no event happens, and nothing can become overdue.
+        The decision must have no step. Before the result, no event happens, and nothing can become overdue.
         `until` is the time that the decision names, if any.
         """
         if not self.events:
@@ -156,7 +157,8 @@ def predict(desired: ScaleSet, observed: Observed, duration: BatchDuration) -> P
 def assumed_recoveries(desired: ScaleSet, observed: Observed) -> frozenset[str]:
     """The ids of the instances that are predicted to become healthy without being upgraded.
 
-    They are on the desired image, and have been unhealthy or stopped for no longer than `health.timeout`.
+    These instances are on the desired image, and have been unhealthy or stopped for no longer than
+    `health.timeout`.
     """
     model, instances = observed.model, observed.instances
     if not isinstance(model, Model) or instances is None:
@@ -173,7 +175,7 @@ def _recovering(desired: ScaleSet, staying: Sequence[Member], at: datetime) -> l
 def _recoveries(
     desired: ScaleSet, model: Model, staying: Sequence[Member], at: datetime, duration: BatchDuration
 ) -> Iterator[PredictedEvent]:
-    """The events that make healthy the instances that a rollout waits for now."""
+    """The events by which the instances that a rollout waits for will become healthy."""
     by_stage: dict[tuple[datetime, bool], list[str]] = {}
     for each in (member.instance for member in _recovering(desired, staying, at)):
         is_moving = is_in_transition(each.provisioning) or each.power != "running"
@@ -190,8 +192,8 @@ def _recoveries(
 def _work(model: Model, duration: BatchDuration) -> timedelta:
     """How long Azure takes to upgrade a batch.
 
-    If nothing reports health, the batch is healthy as soon as Azure has finished. The wait for a probe is
-    part of the decision.
+    If nothing reports health, this is the whole duration: the batch counts as healthy as soon as Azure has
+    finished. If a probe reports health, the decision itself waits for the probe.
     """
     return duration.whole if model.health_source is HealthSource.NONE else duration.upgrade
 

@@ -1,4 +1,4 @@
-"""A simulated daemon. It runs `decide` itself, whenever a real daemon would reconcile.
+"""A simulated daemon, which runs `decide` itself whenever a real daemon would reconcile.
 
 This module contains no part of the decision. A gate that only a person or an outside system can open is
 assumed to open immediately, and is reported.
@@ -47,9 +47,9 @@ class Schedule:
 class PredictedReconcile:
     """One observation and its decision.
 
-    `world` is the state before the step. `lifted` are the decisions at closed gates that were assumed to
-    open. `is_repeated` is true if nothing has changed since the previous reconcile, so that its decision was
-    reused.
+    `world` is the state before the step. `lifted` has the decisions that closed gates held up until the gates
+    were assumed to open. `is_repeated` is true if the previous decision was reused, because nothing had
+    changed.
     """
 
     at: datetime
@@ -92,7 +92,6 @@ class Simulation:
         )
 
     def reconciles(self) -> Iterator[PredictedReconcile]:
-        """All reconciles, in order."""
         while True:
             row_at = self._row_at(self._known.at)
             row = self._world.at(row_at) if row_at else None
@@ -121,7 +120,7 @@ class Simulation:
         return listed_at if listed_at != self._row_used and at - listed_at <= FRESH else None
 
     def _reconcile(self, row: PredictedState | None) -> PredictedReconcile:
-        """One reconcile. `row` is the state as the last sweep listed it."""
+        """Reconcile once. `row` is the state that the last sweep listed."""
         at, lifted = self._known.at, list[Decision]()
         self._row_used = self._row_at(at) or self._row_used
         decision = self._decide(row)
@@ -139,7 +138,7 @@ class Simulation:
         return found
 
     def _supply(self, need: Need, seen: Observed, row: PredictedState | None, now: ReadTime) -> Observed:
-        """`seen` with the fact that the decision needs: the last observed value, or else the best case."""
+        """`seen` plus the fact that the decision needs: the last observed value, or else the best case."""
         match need:
             case Need.MODEL:
                 listed = row.model if row and seen.model is None else self._world.model
@@ -168,7 +167,7 @@ class Simulation:
                 raise AssertionError(f"{need} is known in advance")
 
     def _assume_open(self, decision: Decision) -> bool:
-        """Assume that the first closed gate opens, unless it names a time.
+        """Assume that the first closed gate opens, unless this gate names a time.
 
         Returns whether a gate was opened.
         """

@@ -6,7 +6,7 @@ _UNITS = {"h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(sec
 
 
 def duration_text(length: timedelta) -> str:
-    """The duration in the largest unit of which it is a whole multiple, or else in seconds.
+    """The duration in the largest unit that divides it evenly, or else in seconds.
 
     >>> [duration_text(timedelta(seconds=seconds)) for seconds in (7200, 5400, 90, 0, 0.5)]
     ['2h', '90m', '90s', '0s', '0.5s']

@@ -1,4 +1,4 @@
-"""Which instances a change will upgrade if all goes well, according to a plan run on a separate copy."""
+"""Which instances a change will upgrade if all goes well, according to a plan made on a separate copy."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -43,7 +43,7 @@ class NotAFault(ValueError):
 
 
 def parse_fault(text: str) -> Fault:
-    """The fault that `text` names. Raises NotAFault if `text` does not name one.
+    """The fault that `text` names. Raises NotAFault if `text` names no fault.
 
     >>> print(parse_fault("unhealthy:2%"), parse_fault("throttle"))
     unhealthy:2% throttle

@@ -64,13 +64,13 @@ def image_reference(image: Image) -> str:
 
 
 def usual_age(instances: Iterable[Instance], at: datetime) -> timedelta:
-    """The most frequent age of the instances' states, at most OLDEST, or zero if no age is known."""
+    """The most common age of the instances' states: at most OLDEST, or zero if no age is known."""
     ages = [age for each in instances if (age := age_of(each, at)) is not None]
     return max(set(ages), key=lambda each: (ages.count(each), each), default=timedelta())
 
 
 def age_of(instance: Instance, at: datetime) -> timedelta | None:
-    """How long the instance has been in its state, in seconds and at most OLDEST, or None if unknown."""
+    """How long the instance has been in its state: whole seconds, at most OLDEST, or None if unknown."""
     since = max((each for each in (instance.since, instance.health_since) if each), default=None)
     if since is None:
         return None
@@ -209,7 +209,7 @@ def _placement(one: Instance, other: Instance, *, with_group: bool) -> Iterator[
 def _differ_in_groups(pairs: Sequence[tuple[Instance, Instance]]) -> bool:
     """Whether the entries of the instances must name their placement groups.
 
-    If a single group has all instances, its id does not matter.
+    If all instances are in a single group, the id of the group does not matter.
     """
     is_divided = len({one.placement_group for one, _ in pairs}) > 1
     return is_divided and any(one.placement_group != other.placement_group for one, other in pairs)
@@ -238,7 +238,7 @@ def _state(one: Instance, other: Instance, at: datetime, usual: timedelta) -> It
 
 
 def _wishes(instance: Instance) -> Json:
-    """What an instance's application wants of a rolling upgrade, as fields of its custom metrics."""
+    """What the application of an instance asks of a rolling upgrade, as custom metrics."""
     phase = {} if instance.upgrade_phase is None else {"PhaseOrderingNumber": instance.upgrade_phase}
     return phase | ({"SkipUpgrade": True} if instance.skips_upgrade else {})
 

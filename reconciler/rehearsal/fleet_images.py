@@ -30,8 +30,8 @@ _ELSEWHERE = frozenset({*_UNKNOWN, Verdict.NOT_REPLICATED})
 def images(live: FleetReading, copy: FleetReading | None = None) -> Json:
     """The `images` field of a fleet file.
 
-    `copy` was loaded from a fleet file without image details. If `copy` is given, the field includes the
-    details in which it differs from the live fleet.
+    `copy` is a copy of the fleet, loaded from a fleet file without image details. If `copy` is given, the
+    field includes the details in which the copy differs from the live fleet.
     """
     known = {name: rows for name, rows in _by_image(live).items() if _exists(rows)}
     exact = [rows[0].found.image for rows in known.values()]
@@ -45,7 +45,7 @@ def images(live: FleetReading, copy: FleetReading | None = None) -> Json:
 
 
 def withdrawals(live: FleetReading) -> list[Json]:
-    """The events that withdraw images that the fleet still uses but that no catalogue has."""
+    """Withdrawal events for the images that the fleet still uses but that are in no catalogue."""
     gone = [rows[0].image for rows in _by_image(live).values() if not _exists(rows)]
     running = [
         image
@@ -116,9 +116,10 @@ def _details(known: Iterable[Sequence[Catalogued]], live: FleetReading, copy: Fl
 
 
 def _places(rows: Sequence[Catalogued]) -> Json:
-    """The fields for the regions that have the image, and for those to which it is still being replicated.
+    """The fields that name the regions with the image, and those to which the image is still being
+    replicated.
 
-    If every region that was asked has the image, the first field is left out.
+    The first field is left out if the image is in every region that was asked.
     """
     lacking = {each.location for each in rows if each.found.verdict in _ELSEWHERE}
     late = sorted({each.location for each in rows if each.found.verdict is Verdict.REPLICATING})
@@ -129,7 +130,7 @@ def _places(rows: Sequence[Catalogued]) -> Json:
 def _deprecation(rows: Sequence[Catalogued]) -> Json:
     """The field for the deprecation of a platform image, or {} if there is none.
 
-    An available image has evidence only if a deprecation is scheduled.
+    For an available image, evidence means that a deprecation is scheduled.
     """
     if any(each.found.verdict is Verdict.DEPRECATED for each in rows):
         return {"deprecation": "Deprecated"}
@@ -138,7 +139,7 @@ def _deprecation(rows: Sequence[Catalogued]) -> Json:
 
 
 def _is_skipped(image: Image, live: FleetReading) -> bool:
-    """Whether `latest` resolves to an earlier version than that of `image`."""
+    """Whether `latest` resolves to an earlier version than `image`."""
     return any(
         follows_latest(each.image)
         and is_version_of(image, each.image)

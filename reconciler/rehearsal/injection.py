@@ -72,9 +72,9 @@ class Injection:
             self._prepare(fault)
 
     def note_upgrade(self, key: str, step: Upgrade) -> None:
-        """Note the start of a batch.
+        """Record the start of a batch.
 
-        If an eviction is still to happen, it will hit an instance outside the batch.
+        If an eviction is still to come, schedule it for an instance outside the batch.
         """
         live = self._live[key]
         if not self._evictions or not live.is_spot:
@@ -126,7 +126,7 @@ class Injection:
     def _choose(self, fault: Fault) -> list[_Candidate]:
         """The instances that a fault affects.
 
-        For `stuck`, they are spread over as many scale sets as possible.
+        For `stuck`, the instances are spread over as many scale sets as possible.
         """
         taken = self._spoiled_names()
         found = [each for each in self._candidates() if each.name not in taken]
@@ -181,7 +181,7 @@ def _existing(
 ) -> Iterator[tuple[str, LiveScaleSet]]:
     """The declared scale sets that exist, by key.
 
-    They are read from the simulator directly, because a fault could make a request fail.
+    Reads the simulator directly, because a fault could make a request fail.
     """
     for key in scale_sets:
         with suppress(KeyError):

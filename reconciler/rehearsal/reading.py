@@ -40,7 +40,7 @@ class Catalogued:
 
 @dataclass(frozen=True, slots=True)
 class FleetReading:
-    """The scale sets and images of a fleet. `at` is when all scale sets had been read.
+    """The scale sets and images of a fleet. `at` is when the last scale set had been read.
 
     `absent` has the names of the scale sets that do not exist. `failures` has the reason for each scale set
     that could not be read, by name.
@@ -111,7 +111,7 @@ class FleetReader:
         return self._patiently(lambda: self._azure.describe_image(*wanted, Priority.ROLLOUT))
 
     def _all(self, read: Callable[[Q], A], wanted: Sequence[Q]) -> list[A | AzureFailure]:
-        """The answer to each question, or the failure to answer it, in the order of the questions."""
+        """The result of `read` for each item, or the failure, in the order of `wanted`."""
 
         def answer(question: Q) -> A | AzureFailure:
             try:

@@ -39,10 +39,12 @@ _QUIET_TIMEOUTS = 3
 class Rehearsal:
     """The result of a rehearsal.
 
-    plan: the scale sets as they were at the end, and the steps that were taken. until: the simulated time at
-    the end. stretches: the outcomes for each scale set, by key, in order. happened: the effects of faults on
-    scale sets, in order. faults: each fault, with a description of its effect. stopped_after: the limit at
-    which the rehearsal stopped, or "" if it came to its end.
+    plan: the scale sets as they were at the end, and the steps that were taken.
+    until: the simulated time at the end.
+    stretches: the outcomes for each scale set, by key, in order.
+    happened: the effects of faults on scale sets, in order.
+    faults: each fault, with a description of its effect.
+    stopped_after: the limit at which the rehearsal stopped, or "" if it came to its end.
     """
 
     plan: Plan
@@ -59,7 +61,7 @@ class Rehearsal:
 
     @property
     def not_as_declared(self) -> Sequence[ScaleSetState]:
-        """The scale sets that do not reach the declared state, except suspended ones."""
+        """The scale sets that do not reach the declared state, except those that are suspended."""
         return [each for each in self.states if not each.is_as_declared]
 
     @property
@@ -77,7 +79,7 @@ def rehearse(
     seed: int = 0,
     limits: Limits = LIMITS,
 ) -> Rehearsal:
-    """Rehearse the change that `specs` declare for `fleet`, from the moment `at`.
+    """Rehearse the change that `specs` declare for `fleet`, starting at the time `at`.
 
     Raises FleetError if `fleet` is invalid, and NoTarget if a fault cannot happen in the fleet.
     """
@@ -119,7 +121,7 @@ class _RehearsalPlayback(Playback):
         return not self._is_throttled() and all(map(self._is_still, self.states))
 
     def _same_until(self, _desired: ScaleSet, outcome: Outcome, now: datetime) -> datetime:
-        """The time until which the outcome stays the same: the next event, or the end of the wait."""
+        """The next time at which the outcome might change: the next event, or the end of the wait."""
         if outcome.step or not _waits(outcome):
             return now
         event = self._azure.next_event("")
@@ -156,7 +158,7 @@ def _waits(outcome: Outcome) -> bool:
 
 
 def _duration(stretches: Sequence[Stretch]) -> BatchDuration:
-    """The median time from the start of a batch until it was healthy, or ASSUMED if no batch became so."""
+    """The median time from the start of a batch until it was healthy, or ASSUMED if none became healthy."""
     took = list(_batch_lengths(stretches))
     return BatchDuration(median_low(took), timedelta()) if took else ASSUMED
 

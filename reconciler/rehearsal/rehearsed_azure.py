@@ -1,6 +1,6 @@
 """The Azure client for a rehearsal.
 
-It records each step, with the scale set as it was before the step, and moves the clock.
+Records each step, with the scale set as it was before the step, and moves the clock.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -55,7 +55,7 @@ class RehearsedAzure(Compute):
             self._simulated.clock.advance(at - self._simulated.clock.now())
 
     def next_event(self, _key: str) -> datetime | None:
-        """When the next event happens in the simulator, to any scale set, or None if there is none."""
+        """When the next event happens to any scale set in the simulator, or None if no event is due."""
         return self._simulated.clock.next_event
 
     def approve_as(self, key: str, image: Image, by: str) -> None:
@@ -102,10 +102,10 @@ class RehearsedAzure(Compute):
         self._first_models.setdefault(model.id, model)
 
     def _before(self, key: str, step: Step) -> PredictedState | None:
-        """The scale set as it was last read before `step`, with the image of `step` as the desired one.
+        """The scale set as it was last read before `step`, with the image of `step` as the desired image.
 
-        Instances that were evicted during the rehearsal count as unavailable. Those that were deallocated
-        before it do not.
+        Instances that were evicted during the rehearsal count as unavailable. Instances that were deallocated
+        before the rehearsal do not.
         """
         at, desired = self.now(), replace(self._scale_sets[key], image=step.image)
         instances = self._instances.get(key, ())

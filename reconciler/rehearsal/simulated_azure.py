@@ -13,7 +13,7 @@ from reconciler.simulator.credential import InProcessCredential
 
 @dataclass(frozen=True, slots=True)
 class SimulatedAzure:
-    """A simulator, its clock, and a client of it.
+    """A simulator, its clock, and a client for it.
 
     As a context manager, closes the connections of the client on exit.
     """

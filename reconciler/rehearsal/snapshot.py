@@ -2,8 +2,8 @@
 
 The simulator itself shows what a fleet file lacks. A first fleet file is loaded, read back, and compared with
 the real scale sets. The differences become entries for individual instances, and image details. A second
-fleet file contains these too, and is compared in the same way. The remaining differences are reported as left
-out.
+fleet file includes these entries and details, and is compared in the same way. The remaining differences are
+reported as left out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -64,7 +64,7 @@ def snapshot(live: FleetReading) -> FleetCopy:
 class _Draft:
     """A draft of a fleet file. `read` is what was read back after the simulator loaded the draft.
 
-    `rejected` has the reason for each entry that the simulator does not accept, by the key of the scale set.
+    `rejected` has the reason for each entry that the simulator does not accept, by scale set key.
     """
 
     fleet: Json

@@ -1,4 +1,4 @@
-"""What keeps changed scale sets from being upgraded, or from completing: causes, then what waits for them."""
+"""What keeps changed scale sets from being upgraded or from completing: causes, then what waits for them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +26,10 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One cause, as a sentence, with its scale sets, and those that wait for them without end."""
+    """One cause, as a sentence, with the names of the scale sets that it blocks.
+
+    `holds_up` has the names of the scale sets that wait without end for a blocked scale set.
+    """
 
     effect: Effect
     message: str
@@ -36,13 +39,13 @@ class Block:
 
 
 def blocks(plan: Plan) -> tuple[Block, ...]:
-    """All blocks of the change: causes before what waits for them, and the largest first."""
+    """All blocks of the change: causes before consequences, those that hold up the most scale sets first."""
     causes_first = sorted(_blocks(plan), key=lambda each: (each.effect is Effect.QUEUES, -len(each.holds_up)))
     return (*_pause(plan), *causes_first)
 
 
 def _pause(plan: Plan) -> Iterator[Block]:
-    """A pause. No spec declares it, so a person who merges the change must know."""
+    """The block for a fleet pause. No spec declares a pause, so whoever merges the change must be told."""
     if plan.paused:
         message = (
             f"{plan.paused}; nothing begins until `reconciler resume --all` is run; the times assume that it "
@@ -95,7 +98,9 @@ def _message(outcome: Outcome) -> str:
 def _cause_of_wait(
     plan: Plan, group: Sequence[tuple[ScaleSetState, tuple[Effect, Outcome]]], waiting: "_Waiting"
 ) -> str:
-    """What scale sets wait for: the first links of a chain of dependencies, or else what one of them says."""
+    """What a group waits for: the scale sets at the start of the chain, or else a message for the whole
+    group.
+    """
     first = [
         f"{each.desired.name} ({last.reason})"
         for each in plan.states
@@ -122,11 +127,11 @@ class _Waiting:
             self._by_wave[_key(each.desired.image)][each.desired.wave].append(each)
 
     def has_behind(self, state: ScaleSetState) -> bool:
-        """Whether any of them waits for this scale set itself."""
+        """Whether any waiting scale set waits directly for this scale set."""
         return any(self._directly_behind(state))
 
     def behind(self, causes: Iterable[ScaleSetState]) -> tuple[str, ...]:
-        """The names of those that wait for any of `causes`, directly or through others, in order."""
+        """The sorted names of the scale sets that wait for any of `causes`, directly or through others."""
         found: dict[str, ScaleSetState] = {}
         left = list(causes)
         own = {each.key for each in left}

@@ -1,4 +1,4 @@
-"""The specs for a prediction: first those of the base, if there is one, and then those in force."""
+"""The specs for a prediction: first those of the base, if there is a base, and then the active ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,18 +16,19 @@ _AUTHOR = Author("the author of the change", "")
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The specs before a change, from a commit, by scale set key."""
+    """The specs before a change: those of an earlier commit, by scale set key."""
 
     commit: str
     scale_sets: Mapping[str, ScaleSet]
 
 
 class UnchangingSpecs:
-    """The specs that another source had in force when this object was made, with the history of that source.
+    """The specs that were active in another source when this object was made, with the history of that
+    source.
 
-    With a base, the first refresh puts the specs of the base in force. Rollouts still pending from earlier
-    commits then do not count as part of the change (`spec.maxChange`), just as for a daemon that has seen
-    both.
+    If there is a base, the first refresh activates the specs of the base. Rollouts that are still pending
+    from earlier commits then do not count as part of the change (`spec.maxChange`), as in a daemon that has
+    seen both commits.
     """
 
     def __init__(self, specs: DeclaredSpecs, base: Base | None = None) -> None:
@@ -67,7 +68,7 @@ class UnchangingSpecs:
 
 
 class ReadSpecs(UnchangingSpecs):
-    """UnchangingSpecs with the authors that the source knows."""
+    """Like UnchangingSpecs, but with the authors that the source knows."""
 
     def authors(self, desired: ScaleSet, commit: str) -> tuple[Author, ...]:
         return self._specs.authors(desired, commit)

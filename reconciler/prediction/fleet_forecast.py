@@ -31,11 +31,11 @@ _SHORTEST_WAIT = timedelta(minutes=2)  # that is reported
 class FleetForecast:
     """What will happen to each scale set, by key.
 
-    `forecasts` has the forecasts of the scale sets that take at least one step. `began` is when they take the
-    first one, and `ended` is when they become Ready, if they do. Both assume that approvals are given at
-    once. `last` has the last outcomes. `assumed_recoveries` is the number of instances on the declared image
-    that are unhealthy or stopped now, and that are assumed to recover by themselves. `is_whole` is False if
-    the prediction stopped early, at `until`.
+    `forecasts` has the forecasts of the scale sets that take at least one step. `began` is when each of them
+    takes its first step, and `ended` is when each becomes Ready, if it does. Both times assume that approvals
+    are given immediately. `last` has the last outcomes. `assumed_recoveries` counts the instances on the
+    declared image that are unhealthy or stopped now, and that are assumed to recover by themselves.
+    `is_whole` is False if the prediction stopped early, at `until`.
     """
 
     at: datetime
@@ -57,7 +57,7 @@ def forecast_fleet(
 ) -> FleetForecast:
     """Predict the rollouts of a fleet. `durations` has the usual batch durations, by scale set key.
 
-    If `base` is given, the predicted daemon sees the specs of `base` first, and then those in force.
+    If `base` is given, the predicted daemon sees the specs of `base` first, and then the active specs.
     """
     unchanging = UnchangingSpecs(specs, base)
     declared = {each.target.key: each for each in unchanging.scale_sets}
@@ -77,7 +77,7 @@ def forecast_from(
     *,
     is_played_out: bool = False,
 ) -> FleetForecast:
-    """The forecast that a playback yields. `steps` are the steps that were taken, in order.
+    """The forecast that results from a playback. `steps` are the steps that were taken, in order.
 
     `is_played_out` says whether the last outcome of each scale set is final.
     """
@@ -125,14 +125,14 @@ class _Prediction(Playback):
         return True
 
     def _same_until(self, desired: ScaleSet, outcome: Outcome, now: datetime) -> datetime:
-        """The time until which no event happens and nothing can become overdue."""
+        """The time before which no event happens and nothing can become overdue."""
         key = desired.target.key
         if outcome.is_error and self._predicted.is_unread(key):
             return self.at + _LIMITS.horizon
         return now if outcome.step else self._predicted.same_until(desired, outcome.until)
 
     def _rests(self, state: ScaleSetState) -> bool:
-        """Whether the scale set is settled, waits for others, or has the same outcome again and again."""
+        """Whether the scale set is settled, waits for others, or keeps having the same outcome."""
         outcome = state.outcome
         if outcome is None:
             return False

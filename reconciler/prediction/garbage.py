@@ -1,4 +1,4 @@
-"""How rarely garbage is looked for while fleets are played back."""
+"""Makes garbage collection rare while fleets are played back."""
 
 import gc
 from collections.abc import Iterator
@@ -35,10 +35,11 @@ _thresholds = _Thresholds()
 
 @contextmanager
 def rare_collection() -> Iterator[None]:
-    """Look for garbage in cycles only rarely, inside the context. Contexts of several threads may overlap.
+    """Inside the context, look for cyclic garbage only rarely. Contexts in several threads may overlap.
 
     A playback makes and drops millions of values, and hardly any of them is in a cycle. Each search visits
-    the whole fleet, so the usual thresholds cost a fifth of the time of a playback of 1,000 scale sets.
+    the whole fleet. With the usual thresholds, searches would take a fifth of the time of a playback of 1,000
+    scale sets.
     """
     _thresholds.raise_once()
     try:

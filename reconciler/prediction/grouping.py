@@ -23,7 +23,7 @@ def group_by(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
 
 
 def in_common(messages: Mapping[str, str], cause: str) -> dict[str, tuple[str, ...]]:
-    """The names for each message, or for `cause` if there are many messages. `messages` is by name.
+    """The names with each message, or all names under `cause` if there are many. `messages` is by name.
 
     >>> in_common({"web": "too small", "api": "too small"}, "wrong size")
     {'too small': ('web', 'api')}

@@ -45,9 +45,9 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class WorstLoss:
-    """The largest share of any one scale set that is unavailable at once.
+    """The largest share of a single scale set that is unavailable at the same time.
 
-    `at` is when it begins, or None if no batch is the only cause.
+    `at` is when this loss begins, or None if that is not during a batch.
     """
 
     name: str
@@ -58,7 +58,7 @@ class WorstLoss:
 
 @dataclass(frozen=True, slots=True)
 class WorstMoment:
-    """The time at which the most instances are unavailable, over all scale sets that roll out."""
+    """The time at which the most instances are unavailable, across all scale sets that roll out."""
 
     at: datetime
     instances: int
@@ -70,7 +70,7 @@ class Plan:
     """The states of all scale sets as just observed, and their forecast.
 
     `base` is None if the specs are compared with Azure alone. Every scale set that rolls out then counts as
-    changed. `beyond` has the scale sets that are not shown, but that count for the limits of the Fleet.
+    changed. `beyond` has scale sets that are not shown but count towards the limits of the Fleet.
     """
 
     states: Sequence[ScaleSetState]
@@ -80,7 +80,6 @@ class Plan:
     beyond: Sequence[ScaleSetState] = ()
 
     def limited_to(self, fits: Callable[[ScaleSet], bool]) -> "Plan":
-        """The plan, limited to the scale sets for which `fits` is true."""
         declared = {each.key for each in self.states}
         states = tuple(each for each in self.states if fits(each.desired))
         shown = {each.key for each in states}
@@ -112,7 +111,7 @@ class Plan:
 
     @cached_property
     def changed(self) -> tuple[ScaleSetState, ...]:
-        """The scale sets whose spec the change adds or changes. Without a base, the ones that roll out."""
+        """The scale sets whose spec the change adds or changes. Without a base, those that roll out."""
         if self.base is None:
             return self.rolling
         return tuple(filter(self.is_changed, self.states))
@@ -153,12 +152,12 @@ class Plan:
 
     @property
     def ends(self) -> datetime | None:
-        """When the last rollout ends, or None if there is no rollout or one does not reach its end."""
+        """When the last rollout ends, or None if there is no rollout, or if some rollout does not end."""
         return None if self._unfinished else self._end(self.rolling)
 
     @property
     def unfinished_at(self) -> datetime | None:
-        """When the forecast stops before the change is complete, or None if it does not."""
+        """When the forecast stops, if that is before the change is complete, or else None."""
         return self.forecast.until if self._unfinished else None
 
     @cached_property
@@ -185,7 +184,7 @@ class Plan:
 
     @property
     def worst_moment(self) -> WorstMoment | None:
-        """The moment of the largest loss over all scale sets, or None if no instance is upgraded."""
+        """The moment of the largest loss across all scale sets, or None if no instance is upgraded."""
         forecasts = [self.forecast_of(each) for each in self.rolling]
         changes = sorted(change for each in forecasts for change in _changes_of_loss(each))
         lost = list(accumulate(change for _, change in changes))
@@ -196,7 +195,7 @@ class Plan:
 
     @property
     def images(self) -> tuple[ImageChange, ...]:
-        """The image changes, with the change to the most scale sets first."""
+        """The image changes, those to the most scale sets first."""
         groups: dict[tuple[str, str], list[ScaleSetState]] = defaultdict(list)
         for each in self.rolling:
             before = self._before(each)
@@ -208,9 +207,10 @@ class Plan:
 
     @property
     def failures_allowed(self) -> int | None:
-        """In how many scale sets an image may fail before no other begins it, or None if nothing rolls out.
+        """In how many scale sets an image may fail without being kept from the others. None if nothing rolls
+        out.
 
-        If there are several images, it is the smallest of their numbers.
+        If there are several images, this is the smallest number for any of them.
         """
         declaring = Counter(Fingerprint.of(each.exact) for each in (*self.states, *self.beyond))
         allowed = (
@@ -231,7 +231,7 @@ class Plan:
         return self.forecast.forecasts[state.key]
 
     def steps_begin(self, state: ScaleSetState) -> datetime:
-        """When this scale set takes its first step, even if that assumes an immediate approval."""
+        """When this scale set takes its first step, assuming that approvals are given immediately."""
         return self.forecast.began[state.key]
 
     def is_changed(self, state: ScaleSetState) -> bool:
@@ -242,7 +242,9 @@ class Plan:
         return before is None or differs(before, state.desired)
 
     def _before(self, state: ScaleSetState) -> Image | None:
-        """The image before the change: the declared image if it changes, or else the model's image."""
+        """The image before the change: the one that the base declares if it differs, or else the model's
+        image.
+        """
         declared = self.base.scale_sets.get(state.key) if self.base else None
         if declared and not same(declared.image, state.desired.image):
             return declared.image
@@ -279,7 +281,7 @@ def _changes_of_loss(forecast: Forecast) -> Iterator[tuple[datetime, int]]:
 
 
 def _worst_at(forecast: Forecast) -> datetime | None:
-    """When the most instances of the scale set are unavailable, or None if that is not in any batch."""
+    """When the most instances of the scale set are unavailable, or None if that is not during a batch."""
     worst = (each.at for each in forecast.batches if each.unavailable == forecast.max_unavailable)
     return next(worst, None)
 
@@ -289,5 +291,4 @@ def _instances(forecast: Forecast) -> int:
 
 
 def names_of(states: Iterable[ScaleSetState]) -> tuple[str, ...]:
-    """The names of these scale sets, in order."""
     return tuple(each.desired.name for each in states)

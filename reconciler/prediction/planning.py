@@ -1,4 +1,4 @@
-"""Makes a plan: reads the fleet as the daemon does, takes no step, and predicts what follows."""
+"""Makes a plan: reads the fleet as the daemon does, changes nothing, and predicts what follows."""
 
 import time
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """The daemon itself, run forward on an Azure whose clock is moved from one event to the next.
 
 The `Reconciler` decides, with all its gates, on the schedule of its loop. Each image is approved as soon as
-it needs approval. The playback waits for any condition that can end by itself, with time or through another
-scale set or Azure.
+it needs approval. The playback waits for any condition that can end by itself, through time, Azure or another
+scale set.
 """
 
 import logging
@@ -31,14 +31,14 @@ _SILENT = logging.Logger("reconciler.prediction", logging.CRITICAL + 1)
 
 
 class PlayedAzure(AzureClient, Protocol):
-    """A client of an Azure whose clock can be moved."""
+    """A client for an Azure whose clock can be moved."""
 
     def move_to(self, at: datetime) -> None:
         """Move the clock forward to `at`, unless it is already later."""
         ...
 
     def next_event(self, key: str) -> datetime | None:
-        """The earliest time at which Azure changes this scale set next, or None if it does not."""
+        """The earliest time at which Azure might next change this scale set, or None if it will not."""
         ...
 
     def approve_as(self, key: str, image: Image, by: str) -> None:
@@ -85,7 +85,7 @@ class Playback(ABC):
         sleep: Callable[[float], None],
         forecasts: bool,
     ) -> None:
-        """`sleep` and `forecasts` are as for a `Reconciler`."""
+        """`sleep` and `forecasts` are those of a `Reconciler`."""
         self.at = azure.now()
         self._declared = {each.target.key: each for each in specs.scale_sets}
         self._key_of = {each.name: each.target.key for each in specs.scale_sets}
@@ -135,7 +135,7 @@ class Playback(ABC):
 
     @property
     def until(self) -> datetime:
-        """The time that the playback has reached, at most its horizon."""
+        """The time that the playback has reached, but no later than its horizon."""
         return min(self._azure.now(), self.at + self._limits.horizon)
 
     def sweep(self) -> tuple[str, ...]:
@@ -180,11 +180,11 @@ class Playback(ABC):
 
     @abstractmethod
     def _can_skip_sweeps(self) -> bool:
-        """Whether every sweep finds nothing new until the next event, requeued reconcile or date."""
+        """Whether no sweep can find anything new before the next event, requeued reconcile or date."""
 
     @abstractmethod
     def _same_until(self, desired: ScaleSet, outcome: Outcome, now: datetime) -> datetime:
-        """The time until which the outcome of a scale set stays the same, or `now` if that is unknown."""
+        """When the outcome of a scale set might next change, or `now` if that is unknown."""
 
     def _note(self, outcome: Outcome) -> None:
         key = self._key_of[outcome.name]
@@ -215,7 +215,7 @@ class Playback(ABC):
         return max(outcome.until, at - every + self._settings.requeue_after)
 
     def _confirms_health(self, key: str, outcome: Outcome) -> bool:
-        """Whether the observations until the end of a soak count towards `health.passes`."""
+        """Whether observations before the end of a soak still count towards `health.passes`."""
         state = self._reconciler.store.get(key)
         # The observation at the end of the soak counts as well.
         return bool(outcome.until and state and state.progress.passes + 1 < state.desired.health.passes)
@@ -225,7 +225,7 @@ class Playback(ABC):
         return [at for key in self._declared if (at := self._azure.next_event(key))]
 
     def _dates(self) -> list[datetime]:
-        """The future times that an outcome names, or at which a batch has soaked or becomes overdue."""
+        """The future times that an outcome names, or at which a batch ends its soak or becomes overdue."""
         outcomes = [state.outcome for state in self.states if state.outcome]
         named = [
             *(outcome.until for outcome in outcomes),

@@ -41,7 +41,7 @@ _OPERATION = "the address of an operation"
 
 
 class PredictedAzure:
-    """A client of the predicted fleet.
+    """A client for the predicted fleet.
 
     `steps` are the steps taken so far. `assumed_recoveries` has the number of unhealthy instances that are
     assumed to recover by themselves, by scale set key.
@@ -69,22 +69,21 @@ class PredictedAzure:
         self.requests = RequestCounter()
 
     def move_to(self, at: datetime) -> None:
-        """Move the clock forward, unless it is already later."""
         self._now = max(self._now, at)
 
     def next_event(self, key: str) -> datetime | None:
-        """When Azure changes this scale set next, or None if it does not."""
         world = self._worlds.get(key)
         events = world.at(self._now).events if world else ()
         return events[0].at if events else None
 
     def same_until(self, desired: ScaleSet, until: datetime | None) -> datetime:
-        """The time until which a decision without a step stays the same. The decision names `until`."""
+        """When a decision without a step might next change. `until` is the time that the decision names, if
+        any.
+        """
         world = self._worlds.get(desired.target.key)
         return world.at(self._now).same_until(desired, until, self._now) if world else until or self._now
 
     def approve_as(self, key: str, image: Image, by: str) -> None:
-        """Approve the image for this scale set, as a person would."""
         model = self._unread_models.get(key) or self._world(key).model
         signature = Signature.of(image, by, self._now)
         self._set_state(key, model, replace(model.persisted, approved=image, signature=signature))
@@ -151,7 +150,7 @@ class PredictedAzure:
             self._worlds[key] = replace(self._world(key), model=after)
 
     def _world(self, key: str) -> PredictedState:
-        """The scale set as it is now. Raises the failure that prevented it from being read."""
+        """The current state of the scale set. Raises the failure if it could not be read."""
         if failure := self._snapshot.failures.get(key):
             raise failure.with_traceback(None)
         world = self._worlds[key] = self._worlds[key].at(self._now)

@@ -1,6 +1,6 @@
 """An Azure client that keeps what it reads, so that a prediction can begin without reading again.
 
-A scale set that was listed is not read again individually. A plan takes no step, so the model need not be
+A scale set that was listed is not read again individually. A plan changes nothing, so the model need not be
 fresh.
 """
 
@@ -40,7 +40,7 @@ class Snapshot:
 
 
 class Recording:
-    """Passes each call on to another client, and keeps the answers. Safe to use from several threads."""
+    """Passes each call on to another client, and keeps the answers. Safe to share between threads."""
 
     def __init__(self, azure: AzureClient) -> None:
         self._azure = azure
@@ -98,7 +98,7 @@ class Recording:
         return self._azure.now()
 
     def models(self, scope: Scope) -> Iterator[Model]:
-        """The scale sets in a scope, which is listed only once."""
+        """The scale sets in a scope. Each scope is listed only once."""
         if scope not in self._lists:
             try:
                 self._lists[scope] = tuple(self._azure.models(scope))

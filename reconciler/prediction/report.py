@@ -31,7 +31,7 @@ def plan(shown: Plan) -> Json:
 
 
 def rollouts(shown: Plan) -> Json:
-    """What is done to the fleet: the summary, the waves, and each scale set."""
+    """What happens to the fleet: the summary, the waves, and each scale set."""
     loss, moment = shown.worst_loss, shown.worst_moment
     return {
         "summary": {

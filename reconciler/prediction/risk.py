@@ -1,6 +1,6 @@
 """What could go wrong with a plan: each kind of risk once, with the scale sets that it affects.
 
-What keeps scale sets from being upgraded at all is in `block`.
+`block` covers what keeps scale sets from being upgraded at all.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ def risks(plan: Plan) -> tuple[Risk, ...]:
 
 
 def _failing(plan: Plan) -> Iterator[Risk]:
-    """Changed scale sets that something stops now, but that reach their image in the forecast."""
+    """Changed scale sets that are stopped now, but reach their image in the forecast."""
     failing = [
         (each.desired.name, each.outcome)
         for each in plan.states
@@ -79,7 +79,7 @@ def _failed_before(plan: Plan) -> Iterator[Risk]:
 
 
 def _without_way_back(plan: Plan) -> Iterator[Risk]:
-    """Scale sets that would return to the last good image after a failure, but are known to have none."""
+    """Scale sets that would return to the last good image after a failure, but have none."""
     lost = [
         each
         for each in plan.rolling
@@ -93,7 +93,7 @@ def _without_way_back(plan: Plan) -> Iterator[Risk]:
 
 
 def _persisted_then(plan: Plan, state: ScaleSetState) -> PersistedState | None:
-    """The persisted state during the rollout, or None if the step that writes it is not decided yet."""
+    """The persisted state during the rollout, or None if the step that writes it has not been decided yet."""
     step = state.outcome.step if state.outcome else None
     if isinstance(step, PatchModel):
         return step.persisted
@@ -118,7 +118,9 @@ def _large_losses(plan: Plan) -> Iterator[Risk]:
 
 
 def _unread_catalogues(plan: Plan) -> Iterator[Risk]:
-    """Exact versions that no catalogue could check. Without a catalogue, no rollout to `latest` begins."""
+    """Rollouts to exact versions that no catalogue could check. Without a catalogue, no rollout to `latest`
+    begins.
+    """
     messages = {
         each.desired.name: f"{_UNCHECKED}: {found.evidence}"
         for each in plan.rolling
@@ -152,10 +154,11 @@ def _near_deadlines(plan: Plan) -> Iterator[Risk]:
 
 
 def _time_of_rollout(plan: Plan, state: ScaleSetState) -> timedelta | None:
-    """The time that will count against `rollout.deadline` at the predicted end, or None if none does.
+    """How much of `rollout.deadline` will be used at the predicted end, or None if the deadline does not
+    apply.
 
-    A rollout in progress began before the plan. If the rollout is over, the daemon disregards a recorded time
-    for which the deadline has already passed.
+    A rollout in progress began before the plan, at the time in the tags. This time stays in the tags after
+    the rollout. The daemon disregards it once the deadline has passed and the rollout is over.
     """
     found, first = plan.forecast_of(state), plan.steps_begin(state)
     began, deadline = first, state.desired.rollout.deadline
@@ -168,7 +171,7 @@ def _time_of_rollout(plan: Plan, state: ScaleSetState) -> timedelta | None:
 
 
 def _recoveries(plan: Plan) -> Iterator[Risk]:
-    """Instances that do not serve now, but that the forecast assumes will recover."""
+    """Instances that are not serving now, but that are assumed to recover."""
     recovering = [each for each in plan.states if plan.forecast.assumed_recoveries.get(each.key)]
     number = sum(plan.forecast.assumed_recoveries[each.key] for each in recovering)
     if number:
@@ -178,7 +181,7 @@ def _recoveries(plan: Plan) -> Iterator[Risk]:
 
 
 def _other_changes(plan: Plan) -> Iterator[Risk]:
-    """Changes by other writers that an upgrade applies or reverts."""
+    """Changes by other writers that an upgrade would apply or revert."""
     pending = list[ScaleSetState]()
     customized = {each: list[ScaleSetState]() for each in CustomizedInstances}
     for each in plan.rolling:

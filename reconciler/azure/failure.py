@@ -161,7 +161,7 @@ def _lacks_named_resource(error: HttpResponseError) -> bool:
 
 
 def _is_temporary(error: HttpResponseError) -> bool:
-    """Whether a conflict passes by itself. A conflict without a code may be of any kind, and is retried."""
+    """Whether a conflict clears by itself. A conflict without a code may be of any kind, and is retried."""
     code = _code(error)
     return not code or code in _PASSING or bool(_WAITING.search(_message(error)))
 

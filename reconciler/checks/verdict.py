@@ -18,7 +18,10 @@ _KINDS = frozenset({"vector", "matrix", "scalar", "string"})  # result types of 
 
 @dataclass(frozen=True, slots=True)
 class CheckVerdict:
-    """The result of a check. `message` follows the endpoint, as in "returned 503, expected 200"."""
+    """The result of a check.
+
+    `message` is printed after the name of the endpoint, as in "returned 503, expected 200".
+    """
 
     is_passed: bool
     message: str

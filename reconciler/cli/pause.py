@@ -30,11 +30,12 @@ from reconciler.cli.verb import Verb
 def pause(**given: Any) -> None:
     """Pause the fleet or scale sets until `reconciler resume`.
 
-    Meanwhile nothing is written to them. With --all, the running daemon stops writing at once. The tag
-    vmss-reconciler-pause is written to the resource group in `spec.pauseTag` of the Fleet, and every daemon
-    reads that tag before each write. If the Fleet names no resource group, the tag is written to every
-    declared scale set. With NAMES or --selector, it is written to those scale sets. The command needs
-    permission to write tags, but it does not need a daemon. Azure finishes a batch that is in progress.
+    Meanwhile nothing is written to them. Azure finishes a batch that is in progress.
+
+    With NAMES or --selector, the tag vmss-reconciler-pause is written to those scale sets. With --all, it is
+    written to the resource group in `spec.pauseTag` of the Fleet or, if the Fleet names none, to every
+    declared scale set. A running daemon is told of --all at once, and every daemon reads the tag before each
+    write. The command needs permission to write tags, but no daemon.
     """
     from reconciler.cli.acts.pause import act
 

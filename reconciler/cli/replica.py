@@ -17,7 +17,7 @@ _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not list
 def elector(options: ElectionOptions, webhooks: tuple[str, int] | None) -> Elector:
     """The elector for this process. `webhooks` is the address that receives webhooks, or None.
 
-    Raises ClickException if the extra `kubernetes` is not installed, or if no cluster is configured.
+    Raises ClickException if the `kubernetes` extra is not installed, or if no cluster is configured.
     """
     try:
         from reconciler.cluster.kubernetes import KubernetesLease, NoCluster

@@ -24,9 +24,9 @@ def retry(**given: Any) -> None:
     """Retry an image that has failed, or a rollout that has stopped.
 
     NAMES are the names of specs. Earlier failures of their images (rollbacks, steps without effect, missed
-    deadlines) no longer count. Gates and unhealthy instances still count. With --image, other scale sets may
-    again begin an image that has failed in some scale sets (ImageFailedElsewhere). The retry is recorded in
-    the tag vmss-reconciler-state, so the command needs permission to write tags.
+    deadlines) no longer count. Gates and unhealthy instances still count. With --image, an image that has
+    failed in some scale sets may be rolled out to others again (ImageFailedElsewhere). The retry is recorded
+    in the tag vmss-reconciler-state, so the command needs permission to write tags.
     """
     from reconciler.cli.acts.retry import act
 

@@ -29,8 +29,8 @@ class ClaimKeeper:
     """The claim on one scale set, and the permission to write that follows from it.
 
     Every write of the claim is guarded by the etag of the scale set, so only one of two competing processes
-    gets the claim. As the fence of a session, the keeper blocks every other write that might outlast the
-    claim.
+    gets the claim. A session asks the keeper before each of its writes. The keeper refuses a write that might
+    outlast the claim.
     """
 
     write_timeout: timedelta | None = _WRITE_TIMEOUT

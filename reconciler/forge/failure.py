@@ -32,7 +32,7 @@ class Refused(ForgeFailure):
 
 
 class Transient(ForgeFailure):
-    """A failure that might pass by itself. `wait` is the delay that the forge asks for, or None."""
+    """A failure that might go away on its own. `wait` is the delay that the forge asks for, or None."""
 
     def __init__(self, message: str, wait: timedelta | None = None) -> None:
         super().__init__(message)
@@ -123,7 +123,7 @@ def failure(forge: Forge, refusal: Refusal) -> ForgeFailure:
 def query_refusal(body: Any, headers: Mapping[str, str], message: str) -> Refusal | None:
     """The failure of a GraphQL query whose response has status 200, or None if it succeeded.
 
-    A failure of an unknown type might pass by itself, so it does not count as a missing permission.
+    A failure of an unknown type might go away on its own, so it does not count as a missing permission.
 
     >>> query_refusal({"errors": [{"type": "RATE_LIMITED"}]}, {}, "slow down")
     Refusal(status=429, headers={}, message='slow down', code='RATE_LIMITED')

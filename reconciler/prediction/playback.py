@@ -225,7 +225,10 @@ class Playback(ABC):
         return [at for key in self._declared if (at := self._azure.next_event(key))]
 
     def _dates(self) -> list[datetime]:
-        """The future times that an outcome names, or at which a batch ends its soak or becomes overdue."""
+        """The future times at which something changes.
+
+        These are the times in an outcome, the end of a soak, and when a batch becomes overdue.
+        """
         outcomes = [state.outcome for state in self.states if state.outcome]
         named = [
             *(outcome.until for outcome in outcomes),

@@ -77,8 +77,9 @@ class PredictedAzure:
         return events[0].at if events else None
 
     def same_until(self, desired: ScaleSet, until: datetime | None) -> datetime:
-        """When a decision without a step might next change. `until` is the time that the decision names, if
-        any.
+        """When the decision about `desired`, which took no step, might change.
+
+        `until` is the time that the decision names, or None.
         """
         world = self._worlds.get(desired.target.key)
         return world.at(self._now).same_until(desired, until, self._now) if world else until or self._now

@@ -37,7 +37,7 @@ class Domain:
 
     @property
     def name(self) -> str:
-        """The name of the domain, or "" if nothing divides the scale set."""
+        """The name of the domain, or "" if the scale set is not divided into domains."""
         parts = [f"zone {self.zone}"] if self.zone else []
         if self.number >= 0:
             parts.append(f"{self.noun} {self.number}")

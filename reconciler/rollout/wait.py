@@ -1,6 +1,6 @@
 """How long a scale set has waited for a condition to pass, and when to check the condition again.
 
-During a condition that should pass by itself, the scale set is Reconciling at first, and Failing once the
+During a condition that should clear by itself, the scale set is Reconciling at first, and Failing once the
 condition has lasted longer than `fails_after` in its row of the reason table. The scale set then stays
 Failing through other waits and every retry, until something changes. So does one whose image has failed,
 though Azure repairs its instances. An alert for half an hour of Failing

@@ -129,7 +129,7 @@ _DAY = 24 * 60
 
 
 def _allowed_minutes(windows: Sequence[Window], since: datetime, count: int) -> int:
-    """The minutes during which upgrades are allowed, among `count` minutes from `since`."""
+    """Those of the `count` minutes starting at `since` during which upgrades are allowed."""
     denied = allowed = 0
     for each in windows:
         if each.kind is Kind.DENY:

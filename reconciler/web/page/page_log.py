@@ -68,7 +68,7 @@ class PageLog:
     def since(self, address: str, version: int | None) -> Update | None:
         """What has changed since a version, or None if there is no such page.
 
-        If `version` is None, the update has the whole page.
+        If `version` is None, the result contains the whole page.
         """
         known = self._current(address)
         if known is None:

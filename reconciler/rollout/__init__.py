@@ -1,1 +1,1 @@
-"""The decision, as a pure function: at most one step, from what is desired and what was observed."""
+"""The decision about one scale set: a pure function of the desired state and what was observed."""

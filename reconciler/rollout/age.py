@@ -1,19 +1,19 @@
-"""Dates the state of each instance, because Azure reports no time for an instance in transition.
+"""Finds when each instance entered its current state, because Azure reports no time for a transition.
 
 Azure reports when the provisioning of an instance succeeded or failed, but not when Azure began to create,
-update or delete the instance. If Azure reports no time, this module uses the earliest known time that is not
-before the previous state began. The known times are Azure's own time, the time at which the instance was
-created, and the time at which our last step was sent, if that step names the instance. If there is no known
-time, the time of our first observation counts. After a restart, that is the first observation of the new
-process. The `startTime` of an operation is not read, because it is never earlier than the time at which we
-sent the step.
+update or delete the instance. If an instance is in transition, or failed without a time, this module uses the
+earliest known time that is not before the previous state began. The known times are any time that Azure
+reports for the state, the time at which the instance was created, and the time at which our last step was
+sent, if that step names the instance. If no known time qualifies, the time of our first observation of the
+state counts. After a restart, that is the first observation by the new process. The `startTime` of an
+operation is not read, because it is never earlier than the time at which we sent the step.
 
     09:00:00  seen: succeeded, since 08:00:00
-    09:00:05  an upgrade of ours is sent that names it
-    09:00:20  seen: updating, without a time        since 09:00:05: our step, which is after 08:00:00
+    09:00:05  our upgrade of the instance is sent
+    09:00:20  seen: updating, without a time        since 09:00:05: our upgrade, which is after 08:00:00
     09:01:30  seen: succeeded, since 09:01:25
-    11:30:00  someone restarts it
-    11:30:40  seen: updating, without a time        since 11:30:40: our step was before 09:01:25
+    11:30:00  someone restarts the instance
+    11:30:40  seen: updating, without a time        since 11:30:40: our upgrade was before 09:01:25
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,11 +31,11 @@ _REPORTED = timedelta(seconds=90)
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """How an instance was last observed.
+    """What the last observation of an instance found.
 
-    `provisioning` is its provisioning state, which began at `since`. `is_back` says whether the instance was
-    healthy. `state_since` is when it became healthy or unhealthy, or None if no better time than `since` is
-    known. `relapses` is the number of times it has become unhealthy since `since`.
+    `provisioning` is the provisioning state, which began at `since`. `is_back` says whether the instance was
+    healthy. `state_since` is when the instance became healthy or unhealthy, or None if no better time than
+    `since` is known. `relapses` is how many times the instance has become unhealthy since `since`.
     """
 
     provisioning: str
@@ -52,14 +52,14 @@ def date_instances(
     source: HealthSource,
     at: datetime,
 ) -> tuple[Instance, ...]:
-    """The instances as listed at `at`, with their times filled in. `before` has their last sightings."""
+    """The instances listed at `at`, with missing times filled in. `before` has each id's last sighting."""
     return tuple(_date(each, before.get(each.id), attempt, source, at) for each in instances)
 
 
 def _date(
     instance: Instance, before: Sighting | None, attempt: Attempt | None, source: HealthSource, at: datetime
 ) -> Instance:
-    """The instance with its times. Most instances have them already, and a copy costs more than a look."""
+    """The instance with its times, copied only if one changes: most instances have their times already."""
     if _lacks_time(instance):
         instance = replace(instance, since=_since(instance, before, attempt, at))
     state_since = _state_since(instance, before, source, at)
@@ -70,7 +70,7 @@ def _date(
 
 
 def sightings(instances: Iterable[Instance], source: HealthSource, at: datetime) -> dict[str, Sighting]:
-    """The sightings that `date_instances` needs when these dated instances are next listed."""
+    """The sightings to pass to `date_instances` at the next listing. `instances` already have their times."""
     return {
         each.id: Sighting(
             each.provisioning, each.since, _is_back(each, source, at), each.state_since, each.relapses
@@ -82,16 +82,16 @@ def sightings(instances: Iterable[Instance], source: HealthSource, at: datetime)
 def _state_since(
     instance: Instance, before: Sighting | None, source: HealthSource, at: datetime
 ) -> datetime | None:
-    """When the instance became healthy or, if it is not healthy now, when it ceased to be healthy.
+    """When the instance became healthy or, if it is not healthy now, when it stopped being healthy.
 
-    None if no better time than that of its provisioning is known. An instance whose application needs six
-    minutes after the boot becomes healthy after those six minutes. If it becomes unhealthy an hour later, its
-    new state begins at that time. The time is the one that Azure reports for the health of the instance. If
-    Azure reports none, it is the time of the observation that first found the instance in this state, except
-    at the very first observation.
+    None if no better time than that of the provisioning state is known. An instance whose application starts
+    slowly becomes healthy minutes after its provisioning has succeeded, and it might become unhealthy hours
+    later. The result is the time that Azure reports for the health of the instance. If Azure reports none,
+    the result is the time of the observation that first found the instance in this state, unless that was the
+    very first observation.
 
     If two observations found the instance healthy, but Azure's time shows that its health changed in between,
-    it has been healthy since Azure's time.
+    the instance has been healthy since Azure's time.
     """
     is_back = _is_back(instance, source, at)
     is_told = (instance.health == "healthy") if is_back else (instance.health not in {"", "healthy"})
@@ -104,7 +104,7 @@ def _state_since(
 
 
 def _relapses(instance: Instance, before: Sighting | None, source: HealthSource, at: datetime) -> int:
-    """How often the instance has become unhealthy since its provisioning.
+    """How many times the instance has become unhealthy since its provisioning state last changed.
 
     A relapse is either observed directly, or inferred if two observations found the instance healthy but
     Azure's time shows that its health changed in between.
@@ -122,9 +122,9 @@ def _is_back(instance: Instance, source: HealthSource, at: datetime) -> bool:
 
 
 def _lacks_time(instance: Instance) -> bool:
-    """Whether this module must date the instance.
+    """Whether this module must find the time of the instance's state.
 
-    If it succeeded but has no time, its list entry is incomplete.
+    If the instance succeeded but has no time, its list entry is incomplete, and no time is filled in.
     """
     return is_in_transition(instance.provisioning) or (
         instance.provisioning == "failed" and instance.since is None

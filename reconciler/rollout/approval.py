@@ -26,7 +26,7 @@ from reconciler.spec.scale_set import Approver, ScaleSet
 def objection(
     desired: ScaleSet, persisted: PersistedState, authors: Sequence[Author] | None
 ) -> str | Need | None:
-    """Why the image is not approved, or None if it is approved, or the need to read its authors.
+    """Why the image is not approved, None if it is approved, or `Need.AUTHORS` if its authors must be read.
 
     `desired` names the exact image. `authors` is None if the authors have not been read, and empty if they
     are unknown.
@@ -61,5 +61,5 @@ def objection(
 
 
 def approving_authors(signature: Signature, authors: Sequence[Author]) -> list[Author]:
-    """The authors who approved their own image. Both `by` and `through` of the signature are compared."""
+    """The authors who approved their own image: those whom `by` or `through` of the signature names."""
     return [each for each in authors if each.is_called(signature.by) or each.is_called(signature.through)]

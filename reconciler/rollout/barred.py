@@ -1,8 +1,8 @@
-"""Commands that the Fleet bars (`spec.barredCommands`), and their tags, which do not count.
+"""Commands that the Fleet bars (`spec.barredCommands`). A tag that such a command wrote does not count.
 
 Only commands that loosen a restriction can be barred: `approve`, `resume`, `retry`, and `upgrade`, which
 departs from `rollout.order`. A pause is never barred. A person who may write tags can still remove the tag of
-a pause, and no daemon notices. Only a role in Azure prevents that.
+a pause, and no daemon notices. Only an Azure role can prevent that.
 """
 
 from collections.abc import Iterable
@@ -22,18 +22,18 @@ def bar_note(fleet: Fleet, command: str) -> str:
 def first_bar_note(fleets: Iterable[Fleet], command: str) -> str:
     """Why one of these fleets refuses the command, and what to do instead, or "" if none refuses it.
 
-    Scale sets share one Fleet. After a commit with errors, some may keep an earlier one.
+    All scale sets normally share one Fleet. After a commit with errors, some might keep an earlier version.
     """
     return next((note for each in fleets if (note := bar_note(each, command))), "")
 
 
 def has_barred_retry(model: Model, fleet: Fleet) -> bool:
-    """Whether a tag requests a retry although the Fleet bars retries."""
+    """Whether a tag requests a retry even though the Fleet bars retries."""
     return model.persisted.retry is not None and "retry" in fleet.barred
 
 
 def without_barred_retry(model: Model, fleet: Fleet) -> Model:
-    """The model without a barred retry, and with the record of a failure that the retry removed.
+    """Remove a barred retry from the model, and restore the record of the failure that the retry removed.
 
     The command that requests a retry also removes the record that the image has failed. If the model is back
     on its last good image, a retry of another image shows that this other image has failed.

@@ -1,7 +1,7 @@
 """The pace of a rollout: its order, its soaks, and its limits on unavailable and unhealthy instances.
 
-All of this is derived from the current instances and Azure's own times, so a restart changes nothing. The
-pace does not apply to instances that are out of service. `remedy` decides whether those wait for the gates.
+The pace is derived from the current instances and Azure's own times, so a restart changes nothing. It does
+not apply to instances that are out of service. `remedy` decides whether those instances wait for the gates.
 """
 
 from collections.abc import Collection, Sequence
@@ -31,8 +31,8 @@ _LONG, _SHORTEST = timedelta(minutes=5), timedelta(seconds=25)
 def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why: str = "") -> Decision:
     """The decision to upgrade at most `most` candidates, all in the first domain in rollout order.
 
-    A rollback takes the last domain instead. Candidates that a person has picked go before all others.
-    `why` is a remark for the message.
+    A rollback takes the last domain instead. If a person has picked any of the candidates, only those are
+    considered. `why` says why the batch is limited to one instance, for the message.
     """
     domain_of, counts, is_return = context.domain_of, context.counts, context.is_return
     picked = _picks(context, candidates)
@@ -70,7 +70,7 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
 
 
 def _picks(context: Context, candidates: Sequence[Member]) -> Sequence[Member]:
-    """The candidates that a person has picked. A rollback heeds no pick: it was not made for that image.
+    """The candidates that a person has picked. A rollback ignores the pick, which was made for another image.
 
     pick of 3 and 8, both serving, 5 unhealthy: first 5, which is the only candidate, and then 3 and 8
     canary of 0, pick of 3: first 0, and after its soak 3
@@ -126,7 +126,7 @@ def bake_wait(context: Context) -> Decision | None:
 
 
 def too_many_unhealthy(context: Context) -> Decision | None:
-    """The decision to upgrade no serving instance because too many instances are unhealthy, or None.
+    """The decision not to upgrade serving instances because too many are unhealthy, or None.
 
     10 instances, maxUnhealthy 20%: 2 may be unhealthy. With 3 unhealthy, no serving instance is upgraded.
     """
@@ -142,9 +142,9 @@ def too_many_unhealthy(context: Context) -> Decision | None:
 
 
 def unhealthy_share(context: Context, names: Sequence[Instance] = ()) -> str:
-    """How many instances are not serving, and how many `maxUnhealthy` allows, in words.
+    """A phrase that says how many instances are unhealthy, and how many `maxUnhealthy` allows.
 
-    The text lists the instances in `names`.
+    The phrase lists the instances in `names`.
     """
     number = sum(each.is_not_serving for each in context.members)
     limit = context.rollout.max_unhealthy.describe(len(context.members))
@@ -153,12 +153,12 @@ def unhealthy_share(context: Context, names: Sequence[Instance] = ()) -> str:
 
 
 def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decision:
-    """How many of the candidates may be taken out of service, or the decision that none may.
+    """How many of the candidates `going` may be taken out of service, or the decision that none may.
 
     10 instances, maxUnavailable 30%, 1 of the others unavailable: 2 candidates may be taken out of service.
 
-    Deallocated instances do not count as unavailable. Candidates do not count either, even if Azure reports
-    them as failed.
+    Deallocated instances do not count as unavailable. Neither do candidates, even if Azure reports them as
+    failed.
     """
     rollout, members, counts = context.rollout, context.members, context.counts
     may_go = {each.instance.id for each in going}
@@ -178,7 +178,7 @@ def disruption_budget(context: Context, going: Sequence[Member]) -> int | Decisi
 
 
 def is_proven(context: Context) -> bool:
-    """Whether the image is the last good one, or an upgraded instance was healthy on it through its soak.
+    """Whether the image is the last good one, or an upgraded instance has been healthy on it for its soak.
 
     soak 10m, one instance upgraded and healthy since 09:00: proven from 09:10 on
     """
@@ -194,10 +194,10 @@ def is_proven(context: Context) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The members that may be upgraded next, and the maximum number of them.
+    """The members that may be upgraded next, and the maximum number to upgrade.
 
     `has_begun` says whether the canary, or any instance if there is no canary, is healthy on the image. Later
-    changes to other parts of the model do not matter.
+    changes to other parts of the model do not affect `has_begun`.
     """
 
     members: Sequence[Member]
@@ -206,9 +206,9 @@ class Candidates:
 
 
 def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision | None:
-    """The decision that no instance can prove the image, or None.
+    """The decision to do nothing because the canary that the spec names cannot prove the image, or None.
 
-    This is the decision if no instance that the canary names has been upgraded or can be.
+    A canary cannot prove the image if none of its instances has been upgraded or can be.
     """
     if canary is None or not isinstance(canary.instances, tuple):
         return None
@@ -223,13 +223,13 @@ def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision
 
 
 def next_candidates(context: Context) -> Candidates:
-    """The movable members that may be upgraded now. Serving members that Azure reports as failed go first.
+    """The movable members that may be upgraded now. Members that Azure reports as failed go first.
 
     canary 3, 1 upgraded: 2 of the movable members; once 3 are upgraded: all of them
 
-    An instance of the canary counts as upgraded if it runs the image, whatever else in the model has changed.
-    Otherwise, if another writer changed the model during a rollout, a new canary would begin and bring an
-    unapproved image to further instances.
+    A canary instance counts as upgraded if it runs the image, even if the rest of the model has changed
+    since. Otherwise, a change by another writer during the rollout would start a new canary, and an
+    unapproved image would reach more instances.
     """
     canary, members = context.rollout.canary, context.members
     movable = _failed_first(members)
@@ -248,9 +248,10 @@ def next_candidates(context: Context) -> Candidates:
 
 
 def _failed_first(members: Sequence[Member]) -> list[Member]:
-    """The movable members that are unhealthy or, if there are none, all that serve, or else all.
+    """The movable members to upgrade first: those that are unhealthy or, if there are none, all of them.
 
-    Members that may or may not serve come last, because they cannot prove the image.
+    A member that may or may not serve is included only if there are no others, because it cannot prove the
+    image.
     """
     movable = [each for each in members if each.is_movable]
     known = [each for each in movable if not each.may_serve] or movable
@@ -259,7 +260,7 @@ def _failed_first(members: Sequence[Member]) -> list[Member]:
 
 @dataclass(frozen=True, slots=True)
 class _Soak:
-    """A soak: after their upgrade, these members must have been healthy for `length`."""
+    """A soak: the members must stay healthy for `length` after their upgrade."""
 
     members: Sequence[Member]
     length: timedelta
@@ -267,7 +268,7 @@ class _Soak:
 
     @property
     def until(self) -> datetime:
-        """When the soak is over, or the distant past if no member was upgraded."""
+        """When the soak ends, or the distant past if no member was upgraded."""
         since = last_recovery(self.members)
         return since + self.length if since else datetime.min.replace(tzinfo=UTC)
 
@@ -288,7 +289,7 @@ def _by_ids(ids: Collection[str], members: Sequence[Member]) -> list[Member]:
 
 
 def last_recovery(members: Sequence[Member]) -> datetime | None:
-    """The latest time, as reported by Azure, at which an upgraded instance became healthy, or None."""
+    """When an upgraded instance last became healthy, or None if no upgraded instance is healthy."""
     return max((since for each in members if (since := _upgraded_since(each))), default=None)
 
 
@@ -314,7 +315,7 @@ def _upgraded_since(member: Member) -> datetime | None:
 
 
 def _healthy_since(member: Member) -> datetime | None:
-    """When the member became healthy on the image that it runs, even if it lacks other model changes.
+    """When the member became healthy on the image that it runs, even if other model changes are missing.
 
     None if the member is not healthy, or was created on that image.
     """
@@ -325,8 +326,8 @@ def _healthy_since(member: Member) -> datetime | None:
 
 
 def _is_not_serving(member: Member) -> bool:
-    """Whether the member does not serve at the time of its upgrade.
+    """Whether the member is out of service when its upgrade begins.
 
-    False for a member in transition. It might serve by now, because Azure's lists can be out of date.
+    False for a member in transition, which might already serve, because Azure's lists can be out of date.
     """
     return not member.is_serving and member.state is not State.IN_TRANSITION

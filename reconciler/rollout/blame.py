@@ -18,7 +18,7 @@ from reconciler.rollout.tags import is_storable, missing_room, with_state
 
 
 def with_failure(context: Context, failing: Decision) -> Decision:
-    """The decision `failing`, which also records the failure in the tags if it is not recorded yet.
+    """Add a record of the failure to the decision `failing`, unless the tags already have one.
 
     If the scale set already ran the image when it was first observed, the failure is not recorded, because
     something other than a rollout caused it.
@@ -38,7 +38,7 @@ def with_failure(context: Context, failing: Decision) -> Decision:
 
 
 def without_failure(context: Context, done: Decision) -> Decision:
-    """The decision `done`, which also removes the record of a failure if the image is healthy now."""
+    """If the image is healthy now, add to the decision `done` the removal of the record of a failure."""
     persisted = context.model.persisted
     if done.reason.meaning.phase is not Phase.DONE or not done.counts or not done.counts.back:
         return done
@@ -60,17 +60,17 @@ def failed_state(context: Context) -> PersistedState:
 
 
 def is_retried(retry: Mark | None, attempt: Attempt | None, image: Fingerprint) -> bool:
-    """Whether a person requested a retry of the image after the last step that this process took to it."""
+    """Whether a person has requested a retry of the image since this process last took a step towards it."""
     if retry is None or retry.image.digest != image.digest:
         return False
     return attempt is None or attempt.at < retry.at or not image.is_of(attempt.step.image)
 
 
 def _writing(context: Context, decision: Decision, persisted: PersistedState, doing: str) -> Decision:
-    """The decision with a write of `persisted` to the tags, unless that write was requested recently.
+    """Add a write of `persisted` to the decision, unless the same write was requested recently.
 
-    A write that Azure refuses is retried at growing intervals. A write that has no effect is retried a few
-    times.
+    A write that Azure refuses is retried at growing intervals. A write that has no effect is retried only a
+    few times.
     """
     before = context.observed.progress.tag_write
     if before is None or before.failed != persisted.failed:

@@ -1,10 +1,10 @@
-"""A claim: `reconciler upgrade` upgrades instances by itself, where it knows of no daemon.
+"""A claim: the tag that `reconciler upgrade` sets if it upgrades instances without a daemon.
 
     vmss-reconciler-claim   holder=4f0c…;by=ada;until=2026-01-05T09:11:00+00:00
 
-While it lasts, no other process of ours takes a step for the scale set. It ends by itself, so that a command
-that is killed does not block the daemons for long. Anything that does not say who holds it and until when is
-no claim, and neither is one that ends too late.
+While the claim lasts, no other process of ours takes a step for the scale set. The claim expires by itself,
+so that a killed command does not block the daemons for long. A tag that does not say who holds the claim and
+until when is ignored. So is a tag with an end that is too far in the future.
 """
 
 from collections.abc import Mapping
@@ -21,14 +21,16 @@ _SLACK = timedelta(hours=1)  # for a spec whose health.timeout was longer, and f
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`holder` is the id of the process that holds it, and `by` the name of the person who started that."""
+    """A claim. `holder` is the id of the process that holds it, and `by` says who started that process."""
 
     holder: str
     by: str
     until: datetime
 
     def is_live(self, at: datetime, length: timedelta) -> bool:
-        """Whether it holds. One that ends far later than a claim of `length` is forged, and blocks no one.
+        """Whether the claim holds at `at`.
+
+        A claim with far more than `length` left is taken for a forgery, and blocks nobody.
 
         length 11m, it is 09:00: until 09:00 no, 09:01 yes, 10:11 yes, 10:12 no
         """
@@ -36,7 +38,7 @@ class Claim:
 
 
 def claim_length(timeout: timedelta) -> timedelta:
-    """As long as a command waits, and an upgraded instance may take to become healthy (`health.timeout`)."""
+    """How long a claim lasts: the wait before the first step (`UNSEEN`), and then `health.timeout`."""
     return UNSEEN + timeout
 
 
@@ -56,6 +58,6 @@ def claim_in(tags: Mapping[str, str]) -> Claim | None:
 
 
 def claim_text(claim: Claim) -> str:
-    """The value of the tag."""
+    """The value of the claim tag."""
     until = claim.until.astimezone(UTC).isoformat(timespec="seconds")
     return f"holder={escape(claim.holder)};by={escape(claim.by)};until={until}"

@@ -1,4 +1,4 @@
-"""Instances that another writer changes every time they are brought to the model.
+"""Instances that another writer changes each time the reconciler has brought them to the model.
 
 Without a limit, `converge: model` would upgrade such an instance forever. After the third upgrade, the
 instance is not upgraded for 20 minutes, after the fourth for 40, and so on up to 5h20m. Other instances are
@@ -22,21 +22,21 @@ _OVER = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """How often an instance that already ran the image was brought to the model, and when last."""
+    """How many times an instance already on the image was brought to the model, and when last."""
 
     times: int
     last: datetime
 
 
 def contests_after(before: Mapping[str, Contest], step: Upgrade, at: datetime) -> dict[str, Contest]:
-    """The contests by instance id, after this upgrade has started at `at`."""
+    """The contests by instance id, once the upgrade `step` has started at `at`."""
     open_ = {id_: each for id_, each in before.items() if at - each.last < _OVER}
     times = {id_: open_[id_].times if id_ in open_ else 0 for id_ in step.behind}
     return open_ | {id_: Contest(number + 1, at) for id_, number in times.items()}
 
 
 def contested_until(contest: Contest | None) -> datetime | None:
-    """The time until which the contested instance is not upgraded, or None if it may be."""
+    """When a contested instance may be upgraded again, or None if nothing delays it."""
     if contest is None or contest.times < _MOST:
         return None
     pause: timedelta = _FIRST * 2 ** min(contest.times - _MOST, _DOUBLINGS)

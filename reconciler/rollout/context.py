@@ -1,4 +1,4 @@
-"""The input to the steps of a decision. It is assembled once and passed to each step as a whole."""
+"""The input to the steps of a decision, assembled once and passed to each step as a whole."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,7 +44,7 @@ class Context(Aim):
 
     @property
     def summary(self) -> str:
-        """The progress of the rollout or rollback, in words."""
+        """The progress of the rollout or rollback: "3 of 10 instances up to date"."""
         if self.is_return:
             verb = "is" if self.counts.up_to_date == 1 else "are"
             total = count(self.counts.total, "instance")

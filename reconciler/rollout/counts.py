@@ -14,9 +14,9 @@ class DomainCounts:
     """How many instances one domain has, in total and by state.
 
     `back` instances are up to date and healthy. `unavailable` instances are not healthy. `left_out` instances
-    are on another image and neither upgraded nor waited for: they are protected, deallocated, or without a
-    known image. `unhealthy` instances are unavailable, but neither left out nor deallocated. `not_serving`
-    instances are known not to serve, and count against `maxUnhealthy`.
+    are outdated, but neither upgraded nor waited for: for example, they are protected, deallocated, or
+    without a known image. `unhealthy` instances are unavailable, but neither left out nor deallocated.
+    `not_serving` instances are known not to serve, and count against `maxUnhealthy`.
     """
 
     domain: Domain
@@ -37,7 +37,7 @@ class InstanceCounts:
     domains: tuple[DomainCounts, ...]
 
     def with_batch(self, domain: Domain, serving: int) -> "InstanceCounts":
-        """These counts once a batch has started, with `serving` more instances of `domain` unavailable."""
+        """The counts once a batch has started: `serving` more instances of `domain` are unavailable."""
         return InstanceCounts(
             tuple(
                 replace(each, unavailable=each.unavailable + serving) if each.domain == domain else each
@@ -71,7 +71,7 @@ class InstanceCounts:
 
     @property
     def summary(self) -> str:
-        """The progress of the rollout in words: "3 of 10 instances up to date"."""
+        """The progress of the rollout: "3 of 10 instances up to date"."""
         return f"{self.up_to_date} of {count(self.total, 'instance')} up to date"
 
     @property
@@ -84,7 +84,6 @@ class InstanceCounts:
 
 
 def count_instances(members: Iterable[Member], grouping: Grouping) -> InstanceCounts:
-    """Count `members` by domain."""
     by_domain: dict[Domain, list[Member]] = {}
     for member in members:
         by_domain.setdefault(grouping(member.instance), []).append(member)

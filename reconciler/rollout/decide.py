@@ -1,9 +1,9 @@
 """The decision: what to do next with one scale set, from what is desired and what was observed.
 
-`decide` is pure, and nothing is decided anywhere else. The daemon, `plan`, the forecast and the tests run it.
-It is a sequence of early returns, and each step assumes that no earlier step applied. If a step needs a fact
-that costs a request, it asks for the fact with a `Need`. The caller reads the fact and decides again, until
-there is a Decision.
+`decide` is pure, and nothing is decided anywhere else. The daemon, `plan`, the forecast and the tests all
+call it. It is a sequence of early returns, and each step assumes that no earlier step applied. A step that
+needs a fact that costs a request returns a `Need`. The caller reads the fact and decides again, until there
+is a Decision.
 
 The safety rule: no instance of a second domain is upgraded while an instance of the first domain is not
 healthy. The rule needs no memory, because it considers only the current instances: while any up-to-date
@@ -88,7 +88,7 @@ _DOING = "the next batch"
 def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
     """Decide on at most one step towards `desired`, or name the information that is still needed.
 
-    A step requires fresh facts, and a report from Azure that it runs no rolling upgrade of its own.
+    Before a step, all facts must be fresh, and Azure must not be running a rolling upgrade itself.
     """
     # What comes after a gap must not be decided as if the rollout had been watched, and found too slow.
     if (progress := after_a_gap(observed.progress, observed.at)) is not observed.progress:
@@ -148,7 +148,7 @@ def _decide_unverified(desired: ScaleSet, observed: Observed) -> Decision | Need
 
 
 def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decision | Need:
-    """The decision to do nothing, with instance counts for the status, and what new instances get."""
+    """Add instance counts to a decision to do nothing, and a note if new instances get an unproven image."""
     if observed.model is None:
         return Need.MODEL
     if isinstance(observed.model, Absent):
@@ -216,7 +216,7 @@ def _is_done(decision: Decision) -> bool:
 
 
 def _only_waits(decision: Decision) -> bool:
-    """Whether the decision only waits for instances or for Azure, and the wait is not too long yet."""
+    """Whether the decision is only to wait for instances or for Azure, and the wait is not yet too long."""
     meaning = decision.reason.meaning
     return decision.step is None and meaning.keeps_batch and meaning.status is Status.RECONCILING
 
@@ -238,9 +238,9 @@ def _converge(aim: Aim) -> Decision | Need:
 
 
 def _abort_after_partial_reads(aim: Aim, instances: Sequence[Instance]) -> Decision | Need | None:
-    """The decision to set the model back although the list has been incomplete for long, or None.
+    """The decision to set the model back although the instance list has long been incomplete, or None.
 
-    The instances that were listed must show that the image failed. The others count on neither side.
+    The instances that were listed must show that the image failed. The missing instances do not count.
     """
     since = aim.observed.progress.partial_since
     if aim.is_return or not is_partial_for_long(aim.observed):
@@ -291,14 +291,15 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
 def _is_upgrade_over(attempt: Attempt, progress: Progress) -> bool:
     """Whether this process saw the last upgrade end. If so, Azure is doing something else now.
 
-    The instances are not counted while Azure is upgrading them.
+    Instances are not counted while Azure upgrades them, so a count since then shows that the upgrade has
+    ended.
     """
     has_counted = progress.seen_at is not None and progress.seen_at > attempt.at
     return has_counted or progress.is_under_way is False
 
 
 def _batch_progress(aim: Aim, attempt: Attempt) -> str:
-    """What Azure is doing with the last batch, in words, and the number of healthy instances if known."""
+    """What Azure is doing with the last batch and, if known, how many of its instances are healthy."""
     batch = [each for each in aim.observed.instances or () if each.id in attempt.instance_ids]
     healthy = sum(
         each.runs(aim.image) and state_of(each, aim.model.health_source, aim.at) is State.HEALTHY
@@ -312,8 +313,8 @@ def _batch_progress(aim: Aim, attempt: Attempt) -> str:
 def _act_while_azure_is_busy(aim: Aim) -> Decision | Need | None:
     """The decision to act without waiting for Azure, or None.
 
-    Only two kinds of step do not wait: a fix, and the return of the model to the last good image. Azure might
-    refuse such a step while it is busy. That is a conflict, and the step is retried.
+    Only two kinds of step do not wait: a fix, and the return of the model to the last good image. While Azure
+    is busy, it might refuse such a step. That counts as a conflict, and the step is retried.
     """
     model, instances = aim.model, aim.observed.instances
     if model.provisioning != "updating" or model.image is None or same(model.image, aim.image):
@@ -390,7 +391,7 @@ def _abort_after_failed_upgrades(context: Context) -> Decision | Need | None:
 
 
 def _serving_candidates(context: Context) -> tuple[Sequence[Member], int] | Decision | Need:
-    """The serving instances that may be upgraded now and their maximum number, or why none may be upgraded.
+    """The serving instances that may be upgraded now and how many at most, or why none may be upgraded.
 
     10 instances, maxUnavailable 3, 1 of them unavailable: at most 2 others, those of the canary first.
     """

@@ -23,14 +23,14 @@ class Decision:
     until then, if it is shorter than usual.
 
     `counts` are the instance counts by domain, if the instances were read. If the step is an upgrade,
-    `counts` are as if the upgrade had begun, and `observed_counts` are as they were read. `gates` are the
-    gates that were evaluated, and `doing` is what a closed gate blocks. `blamed` is an image against which
-    there is evidence. `rolled_back_from` is the name of the failed image during a rollback. `cause` is the
-    message of a failure without the part that says what happens next. With a step, it says why the step is
-    taken, for the message if the step fails.
+    `counts` are as if the upgrade had begun, and `observed_counts` are as read. `gates` are the gates that
+    were evaluated, and `doing` is what a closed gate blocks. `blamed` is an image against which there is
+    evidence. `rolled_back_from` is the name of the failed image during a rollback. `cause` is the message of
+    a failure without the part that says what happens next. If there is a step, `cause` says why the step is
+    taken, for the message in case the step fails.
 
-    `continues_failure` means that a scale set which is Failing remains so: the decision waits for a retried
-    upgrade that has brought no instance to the image yet, or for an image that has failed here.
+    `continues_failure` keeps a Failing scale set Failing: the decision waits for a retried upgrade that has
+    brought no instance to the image yet, or for an image that has failed here.
 
     `to_persist` is a state to write to the tags, in a write that changes nothing else. Nothing depends on
     that write: if Azure refuses it, the decision still stands.

@@ -72,11 +72,11 @@ def rank(domain: Domain, order: Sequence[str]) -> Domain:
 
 
 def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Grouping:
-    """The function that maps each instance of this scale set to its domain, ranked by `order`.
+    """A function that maps each instance of this scale set to its domain, ranked by `order`.
 
-    A kind of domain is used as soon as one instance reports it. Azure can be late to number an instance, but
-    that must not switch the whole scale set to another ordering in the middle of a rollout. Raises
-    DomainsUnknown if the spec names a kind of domain that no instance reports.
+    A kind of domain is used as soon as one instance reports it. Azure can be slow to assign a domain to an
+    instance, but the delay must not switch the whole scale set to another ordering in the middle of a
+    rollout. Raises DomainsUnknown if the spec names a kind of domain that no instance reports.
     """
     if not instances:
         return _whole
@@ -111,7 +111,7 @@ def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Gro
 
 
 def _remembering(unranked: Grouping, order: Sequence[str]) -> Grouping:
-    """`unranked` with ranks and a cache, because a decision asks for each instance's domain several times."""
+    """Add ranks and a cache to `unranked`. A decision asks for each instance's domain several times."""
     known: dict[tuple[object, ...], Domain] = {}
 
     def domain(instance: Instance) -> Domain:

@@ -37,7 +37,7 @@ _NO_OWNER = "the fleet's name"
 
 
 def drift(aim: Aim) -> Decision | Need:
-    """The decision to set the model, or why the model is not set, or the information that is still needed.
+    """The decision to set the model or to leave it unchanged, or the information that is still needed.
 
     The instances are needed because they show what else their upgrade will change, and whether the image is a
     fix for a failed rollout.
@@ -101,16 +101,17 @@ def _set_model(aim: Aim, availability: Availability, instances: Sequence[Instanc
 
 
 def _noted_good(step: PatchModel, model: Model) -> Fingerprint | None:
-    """The image that the model leaves, if this step records it as the last good image.
+    """The model's current image, if this step records that image as the last good one.
 
-    None if the step keeps an earlier last good image. Only a tag shows that such an image is good.
+    None if the step keeps the last good image that the tags name, because only a tag shows that image to be
+    good.
     """
     is_noted = step.persisted is not None and step.persisted.is_last_good(model.image)
     return Fingerprint.of(model.image) if is_noted and model.image else None
 
 
 def _image_note(availability: Availability) -> str:
-    """What is known of the image, in words: that it is deprecated soon, or that it could not be checked."""
+    """What the catalogue says about the image, for the message, or "" if there is nothing to add."""
     if not availability.evidence:
         return ""
     if availability.verdict is Verdict.UNREADABLE:
@@ -119,7 +120,7 @@ def _image_note(availability: Availability) -> str:
 
 
 def _approval(aim: Aim) -> str:
-    """Who approved the image, in words, or "" if no approval is required or the approver is unknown."""
+    """Who approved the image and when, or "" if no approval is required or the approver is unknown."""
     signature = aim.model.persisted.signature_of(aim.image) if aim.rollout.approval else None
     return f"; approved {signature}" if signature else ""
 
@@ -133,11 +134,11 @@ def _counts(
 
 
 def _not_serving(aim: Aim, instances: Sequence[Instance], staying: Sequence[Member]) -> frozenset[str]:
-    """The ids of the instances that already do not serve when the rollout begins. The image is not to blame.
+    """The ids of the instances that stopped serving before the rollout, so that the image is not to blame.
 
     An instance that already runs the image, as in a retry, is left out and still counts as evidence. The
-    result is empty if an earlier rollout was in progress when this process began, because that rollout might
-    have taken instances out of service.
+    result is empty if an earlier rollout was in progress when this process started, because that rollout
+    might have taken instances out of service.
     """
     if not aim.observed.progress.has_seen_all_steps and not _was_over(aim, instances):
         return frozenset()
@@ -150,7 +151,7 @@ def _not_serving(aim: Aim, instances: Sequence[Instance], staying: Sequence[Memb
 
 
 def _was_over(aim: Aim, instances: Sequence[Instance]) -> bool:
-    """Whether the rollout to the image that the model leaves has ended, as far as the instances show."""
+    """Whether the rollout to the model's current image has ended, as far as the instances show."""
     leaving = aim.model.image
     if leaving is None:
         return False
@@ -161,7 +162,7 @@ def _was_over(aim: Aim, instances: Sequence[Instance]) -> bool:
 
 
 def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decision, str]:
-    """The step or a refusal, with a note on what the tags have no room to record."""
+    """The step or a refusal, with a note on what does not fit into the tags."""
     persisted, fleet = (
         state_to_persist(aim, instances, is_fix=is_fix(aim, instances)),
         aim.desired.fleet.claim,
@@ -177,7 +178,7 @@ def _step(aim: Aim, instances: Sequence[Instance]) -> tuple[PatchModel | Decisio
 def _cannot_follow(
     desired: ScaleSet, instances: Sequence[Instance], staying: Sequence[Member]
 ) -> Decision | None:
-    """Why no instance could be upgraded to the model, or None.
+    """Why no instance could be upgraded once the model is set, or None.
 
     Always None once an instance runs the image.
     """
@@ -189,7 +190,7 @@ def _cannot_follow(
 
 
 def _other_changes(model: Model, instances: Sequence[Instance]) -> str:
-    """What the upgrade will change besides the image, in words, or "" if it changes nothing else.
+    """What the upgrade will change besides the image, or "" if it changes nothing else.
 
     Another writer made these changes, unless the model went to a failed image and back.
     """

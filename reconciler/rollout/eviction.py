@@ -1,13 +1,13 @@
 """Spot instances that Azure evicts soon after their upgrade. An eviction proves nothing about the image.
 
 The next domain is upgraded only once an instance of the last batch is healthy. If no instance of that batch
-is left, one other instance is upgraded by itself. If more instances were evicted than tolerated, the rollout
+is left, one other instance is upgraded alone. If more instances were evicted than tolerated, the rollout
 continues one instance at a time and at growing intervals. The rollout never stops, because evictions are
 normal for Spot.
 
     5 of 20 upgraded, 1 evicted, 4 healthy: the next 5 are upgraded
-    5 of 20 upgraded, all 5 evicted: 1 is upgraded 8 minutes later, by itself
-    once that one is healthy: 1 more is upgraded, and so on; each further eviction doubles the 8 minutes, up
+    5 of 20 upgraded, all 5 evicted: 1 is upgraded 8 minutes later, alone
+    once that 1 is healthy: 1 more is upgraded, and so on; each further eviction doubles the 8 minutes, up
     to 30 minutes
 """
 
@@ -38,7 +38,7 @@ def count_evictions(context: Context) -> int:
 
 
 def single_instance_reason(context: Context) -> str:
-    """Why the next batch is limited to one instance, in words, or "" if it is not."""
+    """Why the next batch is limited to one instance, or "" if it is not."""
     if _excess(context) > 0:
         evicted = count(count_evictions(context), "instance")
         return f"because Azure evicted {evicted} soon after their upgrade"
@@ -63,7 +63,7 @@ def eviction_backoff(context: Context) -> Decision | None:
 
 
 def _excess(context: Context) -> int:
-    """The number of evictions minus the number tolerated."""
+    """The number of evicted instances minus the number tolerated."""
     upgraded = sum(not each.is_outdated for each in context.members)
     most = max(_TOLERATED, context.rollout.max_unhealthy_upgraded.within(upgraded))
     return count_evictions(context) - most

@@ -1,22 +1,23 @@
 """Evidence against an image.
 
-There is evidence if more upgraded instances failed than tolerated, and a larger share of them than of the
-other instances. Only evidence makes an image fail. If a shared database fails, all instances become
-unhealthy, on the new image and on the old one. A deadline that passes says nothing about the image.
+There is evidence if more upgraded instances have failed than are tolerated, and if a larger share of the
+upgraded instances has failed than of the others. Only evidence makes an image fail. If a shared database
+fails, all instances become unhealthy, on the new image and on the old one. A missed deadline says nothing
+about the image.
 
     20 instances, 1 unhealthy before, a serving batch of 4 fails: 4 of 4 against 0 of 15, evidence
     20 instances, 4 upgraded, all 20 unhealthy: 4 of 4 against 16 of 16, no evidence
     20 instances, 10 upgraded, 2 of each half unhealthy: 2 of 10 against 2 of 10, no evidence
 
-An upgrade can fail because the operating system or an extension could not be provisioned. Its instances might
+An upgrade can fail because the operating system or an extension could not be provisioned. The instances might
 then still be on their earlier image. The first failure of this kind might be transient. The second in a row
 is evidence.
 
     attempt 1 OSProvisioningTimedOut, attempt 2 VMExtensionProvisioningError: evidence
     attempt 1 OSProvisioningTimedOut, attempt 2 QuotaExceeded, AllocationFailed or ScopeLocked: no evidence
 
-An instance that itself reports one of these errors counts as failed at once. The rollout still waits
-`health.timeout` for it, as for any other instance, before the count matters. Azure might repair the instance
+An instance that itself reports one of these errors counts as failed immediately, but nothing follows from the
+failure until `health.timeout` has passed, as for any other instance. Azure might repair the instance
 meanwhile, and no other instance is upgraded.
 
 Instances that were unhealthy when the rollout began, or when they were upgraded, count on neither side. A new
@@ -68,12 +69,12 @@ def is_flapping(member: Member) -> bool:
 
 
 def _has_failed(member: Member, context: Context) -> bool:
-    """Whether the member has failed: it is not serving, and it gets no more time.
+    """Whether the member has failed: it does not serve, and its time to recover is over.
 
-    It gets no more time once `health.timeout` has passed, once `progressDeadline` has passed for its batch,
-    or after repeated relapses. `progressDeadline` is needed because repairs and scaling can keep adding young
-    instances to a batch. A member that could not be created on the image has failed too, even if it still
-    serves on its earlier image.
+    That time is over once `health.timeout` has passed, once `progressDeadline` has passed for the batch,
+    after repeated relapses, or if the upgrade failed because of the image. `progressDeadline` is needed
+    because repairs and scaling can keep adding young instances to a batch. A member that could not be created
+    on the image has failed too, even if it still serves on its earlier image.
     """
     if _failed_to_upgrade(member, context):
         return True
@@ -92,7 +93,7 @@ def _has_failed(member: Member, context: Context) -> bool:
 
 
 def _is_being_upgraded(member: Member, context: Context) -> bool:
-    """Whether our upgrade of the member has not ended, and might never end."""
+    """Whether our upgrade of the member has not succeeded so far, and might never succeed."""
     attempt = context.observed.attempt
     is_ours = attempt is not None and member.instance.id in attempt.instance_ids
     is_moving = member.state is State.IN_TRANSITION or _failed_to_provision(member, context)
@@ -100,7 +101,7 @@ def _is_being_upgraded(member: Member, context: Context) -> bool:
 
 
 def _failed_to_upgrade(member: Member, context: Context) -> bool:
-    """Whether our upgrades of the member failed twice, and it is still on its earlier image."""
+    """Whether our last two upgrades failed and left the member on its earlier image."""
     attempt = context.observed.attempt
     is_ours = attempt is not None and member.instance.id in attempt.instance_ids
     return is_ours and not member.instance.runs(context.image) and has_failed_twice(context)

@@ -1,4 +1,4 @@
-"""Whether a step must wait until the operation of the previous step ends, or until its effect is visible.
+"""Whether a step must wait for the previous step: until its operation ends, or its effect is visible.
 
 Azure accepts a step before carrying it out, and Azure's lists can be out of date. Therefore:
 
@@ -9,8 +9,8 @@ Azure accepts a step before carrying it out, and Azure's lists can be out of dat
   the upgrade is complete. If that operation failed, the next upgrade waits.
 - Two upgrades in a row that fail because instances cannot be created from the image are evidence against the
   image.
-- The same step is repeated after 5, 10, 20 and 40 minutes. An upgrade without effect after four tries is not
-  repeated.
+- The same step is repeated after 5, 10, 20 and 40 minutes. An upgrade that has had no effect after four tries
+  is not repeated.
 - If another writer changes the image of the model three times or more, the image is still set again, and the
   message says that the writers compete.
 - While Azure lists the instances of an upgrade as unchanged, they might be unavailable, so no other upgrade
@@ -49,7 +49,7 @@ _IS_FAILED = "the provisioning state of the scale set is Failed"
 
 
 def failed_model_update(aim: Aim) -> Decision | Need | None:
-    """What to do about our own model change once the model shows it, or None if the change succeeded.
+    """What to do after our own model change, once the model shows it, or None if the change succeeded.
 
     A change whose operation failed is repeated, because it is unknown which part of it took effect. If the
     operation cannot be read, or a later one replaced it, the provisioning state of the scale set decides.
@@ -126,9 +126,9 @@ def upgrade_without_effect(context: Context) -> Decision | Need | None:
 
 
 def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
-    """The decision that our last two upgrades failed to create instances from the image, or None.
+    """The decision to report that two upgrades in a row could not create instances from the image, or None.
 
-    The caller decides whether that is evidence against the image.
+    These are our last two upgrades. The caller decides whether the failures are evidence against the image.
     """
     attempt, observed = context.observed.attempt, context.observed
     if attempt is None or not attempt.is_upgrade_to(context.image):
@@ -151,9 +151,9 @@ def repeated_upgrade_failure(context: Context) -> Decision | Need | None:
 
 
 def spent_upgrade(context: Context) -> Decision | Need | None:
-    """Why the last upgrade will not be retried even when a closed gate opens, or None if it will be.
+    """Why the last upgrade will not be retried even if the closed gate opens, or None if it will be.
 
-    Applies only while all instances of that upgrade can still be upgraded.
+    Applies only while every instance of that upgrade can still be upgraded.
     """
     attempt = context.observed.attempt
     if attempt is None or not attempt.is_upgrade_to(context.image) or attempt.tries < MOST_TRIES:
@@ -172,7 +172,7 @@ def is_retry_due(observed: Observed) -> bool:
 def unmet_expectation(
     step: Step, observed: Observed, counts: InstanceCounts | None
 ) -> Decision | Need | None:
-    """Why `step` must wait for the previous step, or None if it need not."""
+    """Why `step` must wait for the previous step, or None if it need not wait."""
     attempt = observed.attempt
     if attempt is None or _may_repeat(step, attempt, observed):
         return None
@@ -207,7 +207,7 @@ def unmet_expectation(
 def _may_repeat(step: Step, attempt: Attempt, observed: Observed) -> bool:
     """Whether enough time has passed since the last step, and there are tries left.
 
-    sent at 09:00, second try: not before 09:10
+    second try sent at 09:00: no third try before 09:10
     """
     if observed.at - attempt.at < retry_delay(attempt.tries):
         return False
@@ -222,7 +222,7 @@ def _next_try(attempt: Attempt, at: datetime, retry: str = "retrying") -> str:
 
 
 def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision | None:
-    """The decision that another writer has set the model since our last change, or None.
+    """The decision to report that another writer has undone our last change of the model, or None.
 
     From the third time on, a person must choose between the writers.
     """
@@ -246,15 +246,16 @@ def _contest(attempt: Attempt, step: PatchModel, observed: Observed) -> Decision
 
 
 def _upgraded_instances(attempt: Attempt, observed: Observed) -> list[Instance]:
-    """The instances of the last upgrade, as listed now."""
+    """The instances that the last upgrade named, as listed now."""
     return [each for each in observed.instances or () if each.id in attempt.instance_ids]
 
 
 def _kept_image(attempt: Attempt, observed: Observed) -> str:
-    """That the upgrade succeeded and left instances on their image, in words, or "" if that is not known.
+    """A note that the upgrade succeeded but left instances on their earlier image, or "" if unknown.
 
-    This happens with ephemeral OS disks, where Azure then reports `latestModelApplied`, and in Flexible scale
-    sets, where it reports nothing. After the first try, the report might come from an outdated list.
+    This happens with ephemeral OS disks, for which Azure then reports `latestModelApplied`, and in Flexible
+    scale sets, for which Azure reports nothing. After only one try, the list might still be out of date, so
+    each entry must be newer than the upgrade.
     """
     if not isinstance(attempt.step, Upgrade):
         return ""
@@ -282,9 +283,9 @@ def _has_succeeded(attempt: Attempt, observed: Observed) -> bool:
 
 
 def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decision | Need | None:
-    """Why no instance is upgraded while Azure does not return the image that was set, or None.
+    """The decision to upgrade nothing until Azure returns the image that was set, or None.
 
-    The decision has no counts, so that this time does not count as waiting for a batch.
+    The decision has no counts, so that the delay does not count as waiting for a batch.
     """
     if same(attempt.step.image, step.image):
         return None
@@ -302,7 +303,7 @@ def _unset_model(attempt: Attempt, step: Upgrade, observed: Observed) -> Decisio
 
 
 def _is_done(attempt: Attempt, instance: Instance) -> bool:
-    """Whether the list shows that the instance is upgraded, so that the operation need not be read."""
+    """Whether the list shows the instance as upgraded. If so, the operation need not be read."""
     return instance.runs(attempt.step.image) and instance.provisioning == "succeeded"
 
 
@@ -316,7 +317,7 @@ def _description(attempt: Attempt, unlike: list[Instance] | None = None) -> str:
 
 
 def _subject(attempt: Attempt, unlike: list[Instance] | None = None) -> str:
-    """The last step, in words. An upgrade names only the instances in `unlike`, if there are any."""
+    """A phrase for the last step. For an upgrade, names only the instances in `unlike`, if there are any."""
     match attempt.step:
         case PatchModel(image=image):
             return f"the model change to {short(image)}"

@@ -1,8 +1,8 @@
 """How old a fact may be if a step depends on it.
 
-A step must be taken within ten seconds after the fact was read, and within a minute after the first page of
-the fact was requested. The fact must also have been read after our own last write. An upgrade has no
-If-Match, so the model is read again right before the upgrade, after all other facts.
+A step must be taken within ten seconds after the fact was read, and within a minute after its first page was
+requested. The fact must also have been read after our own last write. An upgrade has no If-Match, so the
+model is read again right before the upgrade, after all other facts.
 
      0:00  the instances are listed          0.2 s
      0:00  Azure's own rolling upgrade       55 s: the list is too old by now

@@ -1,9 +1,9 @@
 """The gates that a rollout must pass before it sets the model or upgrades serving instances.
 
-They are evaluated before the model is set, because new instances run the image of the model. Windows,
-approval and the pause tag are evaluated here. Gates that depend on other scale sets or other systems (a cap,
-a dependency, a check) are supplied as `Gate` values. Evaluating them can cost requests, so they are requested
-with `Need.GATES` only once the gates here are open. `remedy` decides which steps pass a closed gate.
+They are evaluated before the model is set, because new instances run the model's image. Windows, approval and
+the pause tag are evaluated here. Gates that depend on other scale sets or other systems (a cap, a dependency,
+a check) are supplied as `Gate` values. Evaluating those gates can cost requests, so they are requested with
+`Need.GATES` only once the gates here are open. `remedy` decides which steps pass a closed gate.
 """
 
 from datetime import datetime
@@ -26,7 +26,7 @@ from reconciler.spec.window import opening
 def closed_gate(
     aim: Aim, *, has_begun: bool, doing: str, counts: InstanceCounts | None
 ) -> Decision | Need | None:
-    """The decision that a gate blocks `doing`, the information that is still needed, or None if all are open.
+    """The decision to wait because a gate blocks `doing`, a fact still needed, or None if all are open.
 
     `has_begun` says whether the first instances are healthy on the image. While a gate of this module is
     closed, other gates are evaluated only if they open at no set time and cost no request. `_first_closed`
@@ -46,7 +46,7 @@ def closed_gate(
 
 
 def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) -> Decision | Need | None:
-    """The decision that approval or the breaker blocks a remedy, the information still needed, or None.
+    """The decision to wait because approval or the breaker blocks a remedy, a fact still needed, or None.
 
     A remedy passes all other gates. Only the last good image needs no approval and passes the breaker.
     """
@@ -60,7 +60,7 @@ def closed_gate_for_remedy(aim: Aim, doing: str, counts: InstanceCounts | None) 
 
 
 def closed_gate_for_rollback(context: Context, doing: str) -> Decision | None:
-    """The decision that a window or an unread pause tag blocks a rollback, or None.
+    """The decision to wait because a window or an unread pause tag blocks a rollback, or None.
 
     No other gate can block a rollback.
     """
@@ -69,7 +69,7 @@ def closed_gate_for_rollback(context: Context, doing: str) -> Decision | None:
 
 
 def closed_gate_message(gate: Gate, doing: str) -> str:
-    """The message while this gate is closed. It does not repeat an image that the evidence names.
+    """The message while this gate is closed. Leaves out the image if the evidence of the gate names it.
 
     `doing` is "the next batch", or "the rollout to IMAGE".
     """

@@ -87,7 +87,7 @@ def _health(instance: Instance, source: HealthSource, at: datetime) -> State:
 def _awaits_health_report(instance: Instance, at: datetime) -> bool:
     """Whether the health extension of the instance is installed but has not reported yet.
 
-    `latest_model` alone does not show whether the extension is installed: any change of the model makes
+    `latest_model` alone does not show whether the extension is installed: any change to the model makes
     `latest_model` false, even for instances that have the extension. An instance that started moments ago
     might not list its extensions yet.
     """
@@ -99,12 +99,11 @@ def _changed_within(span: timedelta, instance: Instance, at: datetime) -> bool:
 
 
 def is_in_transition(provisioning: str) -> bool:
-    """Whether Azure is changing an instance or a scale set with this provisioning state."""
+    """Whether this provisioning state means that Azure is changing the instance or the scale set."""
     return provisioning in _AT_WORK
 
 
 def is_power_known(instance: Instance) -> bool:
-    """Whether Azure reports the power state of the instance."""
     return instance.power not in _UNSURE
 
 

@@ -23,10 +23,10 @@ class Member:
 
     `is_stuck` means that Azure has been upgrading the instance for too long, to an image other than the
     desired one. A stuck instance is remediated, not waited for. `is_contested` means that another writer
-    changes the instance each time it has been brought to the model, so it is not upgraded for a while (see
-    `contest`). `is_newborn` means that the instance was created on its image, not upgraded to it. `is_behind`
-    means that the instance is outdated, but runs the image and only lacks another model change.
-    `is_customized` means that its model was changed individually, and that the spec keeps these changes.
+    changes the instance each time it has been brought to the model, so the instance is not upgraded for a
+    while (see `contest`). `is_newborn` means that the instance was created on its image, not upgraded to it.
+    `is_behind` means that the instance is outdated, but runs the image and only lacks another model change.
+    `is_customized` means that the instance was changed individually, and that the spec keeps these changes.
     """
 
     instance: Instance
@@ -42,9 +42,9 @@ class Member:
     def is_tried(self) -> bool:
         """Whether the health of the instance is evidence for or against the image.
 
-        It is evidence too if it only lacks another model change, and is not upgraded for that because it is
-        contested or protected. Otherwise a bad image would reach further instances as soon as another writer
-        changes the model.
+        The health of an instance that only lacks another model change is evidence too, as long as the
+        instance is contested or protected and so cannot be upgraded. Otherwise, a bad image would reach more
+        instances as soon as another writer changes the model.
         """
         return not self.is_outdated or (self.is_behind and not self.is_movable)
 
@@ -66,7 +66,7 @@ class Member:
 
     @property
     def is_left_out(self) -> bool:
-        """Whether the instance stays on another image: it cannot be upgraded, and no rollout waits for it."""
+        """Whether the instance stays outdated: it cannot be upgraded, and no rollout waits for it."""
         return self.is_outdated and not self.is_movable and not self.is_awaited
 
     @property
@@ -84,7 +84,7 @@ class Member:
 
     @property
     def is_not_serving(self) -> bool:
-        """Whether the instance is known not to serve. If that is unknown, `is_serving` is also false.
+        """Whether the instance is known not to serve. If nothing is known, `is_serving` is false too.
 
         unhealthy and running: true; provisioning failed, but running and healthy: false; no power state:
         false
@@ -102,7 +102,7 @@ class Member:
 def members(
     desired: ScaleSet, model: Model, observed: Observed, instances: Sequence[Instance]
 ) -> tuple[Member, ...]:
-    """All instances in Azure's order, except those that are being deleted or that a person attached."""
+    """All instances, in Azure's order, except those that are being deleted or that a person attached."""
     found = []
     skips_customized = desired.rollout.customized_instances is CustomizedInstances.SKIP
     for instance in instances:
@@ -136,7 +136,7 @@ def members(
 def _is_newborn(instance: Instance, observed: Observed) -> bool:
     """Whether the instance was created on its image.
 
-    created 09:09, upgraded by us at 09:10, healthy since 09:11: upgraded, although it was so young
+    created 09:09, upgraded by us at 09:10, healthy since 09:11: upgraded, even though it was so young
     """
     since, created = instance.since, instance.created
     is_young = since is not None and created is not None and since - created < _NEWBORN
@@ -148,7 +148,7 @@ CUSTOMIZED = "changed individually"
 
 
 def obstacle(member: Member) -> str:
-    """Why an outdated instance is left out, in words."""
+    """A phrase that says why an outdated member is left out."""
     if member.instance.protected:
         return "protected from scale set actions"
     if member.is_customized:
@@ -157,7 +157,7 @@ def obstacle(member: Member) -> str:
 
 
 class Upgradable(Protocol):
-    """An instance, as far as its image is concerned."""
+    """The part of an instance that shows whether the instance is up to date."""
 
     @property
     def latest_model(self) -> bool | None: ...
@@ -170,7 +170,7 @@ def is_up_to_date(instance: Upgradable, desired: ScaleSet) -> bool:
     """Whether the instance runs the image and, with `converge: model`, lacks no other model change.
 
     With `converge: image`, `latestModelApplied` is not required, because it is also false after changes by
-    other writers. If it is unknown, as in a Flexible scale set, that does not count against the instance.
+    other writers. An unknown value, as in a Flexible scale set, does not count against the instance.
     """
     if not instance.runs(desired.image):
         return False
@@ -181,7 +181,7 @@ def is_up_to_date(instance: Upgradable, desired: ScaleSet) -> bool:
 
 
 def is_behind(instance: Instance, desired: ScaleSet) -> bool:
-    """Whether the instance runs the image and has succeeded, but lacks another model change."""
+    """Whether the provisioning succeeded and the instance runs the image, but lacks another model change."""
     is_at_rest = instance.provisioning == "succeeded"
     return is_at_rest and instance.runs(desired.image) and instance.latest_model is False
 
@@ -205,7 +205,7 @@ def is_overdue(instance: Instance, desired: ScaleSet, at: datetime) -> bool:
 
 
 def _is_backing_off(instance: Instance, observed: Observed) -> bool:
-    """Whether another writer has changed the instance so often that it is not upgraded for now."""
+    """Whether another writer has changed the instance so often that upgrades of it are paused for now."""
     until = contested_until(observed.progress.contests.get(instance.id))
     return until is not None and observed.at < until
 

@@ -15,7 +15,7 @@ from reconciler.spec.duration import format_duration
 def notes(
     model: Model, instances: Sequence[Instance], availability: Availability | None = None
 ) -> tuple[str, ...]:
-    """All notes, most important first. `availability` is that of the model's image, if known."""
+    """All notes, most important first. `availability` is about the model's image."""
     return (*_of_image(model, availability), *_of_model(model), *_of_instances(instances))
 
 

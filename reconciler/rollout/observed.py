@@ -35,7 +35,7 @@ class ReadTime:
 
 
 class HealthSource(StrEnum):
-    """Where the health of instances comes from. Azure allows one source for each scale set."""
+    """Where the health of instances comes from. Azure allows one source per scale set."""
 
     EXTENSION = "Application Health extension"
     PROBE = "load balancer probe"
@@ -106,7 +106,7 @@ class Model:
 
 
 def id_order(id_: str) -> tuple[int, str]:
-    """The sort key of the id of an instance.
+    """The sort key for an instance id.
 
     Most ids are numbers without leading zeros, so longer ids are larger.
     """
@@ -149,13 +149,12 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class RollingUpgrade:
-    """Azure's own rolling upgrade ("GET rollingUpgrades/latest"). `code` is "" if none ever ran."""
+    """Azure's own rolling upgrade ("GET rollingUpgrades/latest"). `code` is "" if none has ever run."""
 
     code: str = ""
 
     @property
     def running(self) -> bool:
-        """Whether Azure's own rolling upgrade is running now."""
         return self.code in {"RollingForward", "RollingBack"}
 
 
@@ -176,9 +175,9 @@ class Verdict(StrEnum):
 class Availability:
     """What the catalogue says about the desired image in the region of the scale set.
 
-    `image` is the exact image: for `latest` the newest version, if any. `evidence` explains the verdict, or
-    is "" if there is nothing to add. `traits` are the traits of the desired image, and `current` those of the
-    model's image. Either is None if the catalogue does not report it.
+    `image` is the exact image: for `latest`, the newest version, if there is one. `evidence` explains the
+    verdict, or is "" if there is nothing to add. `traits` are the traits of the desired image, and `current`
+    those of the model's image. Either is None if the catalogue does not report it.
     """
 
     image: Image
@@ -197,7 +196,6 @@ class Operation:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether the operation is in progress."""
         return self.status == "InProgress"
 
     @property
@@ -210,7 +208,7 @@ class Operation:
 class Observed:
     """One observation of one scale set. `progress` is derived from earlier observations.
 
-    The observation began at `began`, and its last fact arrived at `at`. Each fact on which a step rests has
+    The observation began at `began`, and its last fact arrived at `at`. Each fact that a step depends on has
     its own times, because a model from a list can be older. `last_need` is the fact that was read last.
     """
 

@@ -18,9 +18,9 @@ def patch(image: Image, model: Model, persisted: PersistedState | None, fleet: s
     `persisted` is None if no state is to be persisted. The name of the fleet ("" for none) is written too,
     unless the state needs the room.
 
-        49 tags of others, onFailure: hold      the name takes the fiftieth tag
-        49 tags of others, onFailure: rollback  the name is left out if the state would need two tags with it
-        50 tags of others, onFailure: hold      the image is set, but no tag is
+        49 other tags, onFailure: hold      the name takes the fiftieth tag
+        49 other tags, onFailure: rollback  the name is left out if it would take a second tag
+        50 other tags, onFailure: hold      the image is set, but no tag is written
     """
     if refused := missing_etag(model):
         return refused
@@ -45,7 +45,7 @@ def is_claimed(step: PatchModel, model: Model, fleet: str) -> bool:
 
 
 def _noting(persisted: PersistedState, image: Image, model: Model) -> PatchModel | None:
-    """The step that writes this state to the tags, or None if there is no room for the state."""
+    """The step that sets the image and writes this state to the tags, or None if the tags have no room."""
     tags = with_state(model.tags, persisted)
     if not is_storable(persisted) or missing_room(model.tags, tags):
         return None
@@ -53,7 +53,7 @@ def _noting(persisted: PersistedState, image: Image, model: Model) -> PatchModel
 
 
 def missing_etag(model: Model) -> Decision | None:
-    """The decision that the model cannot be changed without an etag, or None if it has one.
+    """The decision not to change the model because it has no etag, or None if it has one.
 
     The etag ensures that the change applies to the model that was read.
     """

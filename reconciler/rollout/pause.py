@@ -4,7 +4,7 @@
 
 A tag on a scale set pauses that scale set. A tag on the resource group that the Fleet names pauses the whole
 fleet. Any value counts as a pause, because a person in a hurry might set the tag by hand. Text in another
-form is taken as the reason. The name in the tag is only a claim. Azure's activity log has the proof.
+form is taken as the reason. The name in the tag proves nothing. Azure's activity log shows who wrote the tag.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ LONGEST = 256
 class Pause:
     """A pause, as its tag describes it.
 
-    `reason` and `by` are "" if they are unknown, and the times are None. The pause stays in force after
-    `until`, but is then reported as expired.
+    `reason` and `by` are "" if unknown, and the times are None. The pause still applies after `until`, but is
+    then reported as expired.
     """
 
     reason: str = ""
@@ -69,7 +69,7 @@ def pause_in(tags: Mapping[str, str]) -> Pause | None:
 
 
 def pause_text(pause: Pause) -> str:
-    """The value of the tag. It can be longer than Azure allows (`LONGEST`)."""
+    """The value of the pause tag, which can be longer than Azure allows (`LONGEST`)."""
     parts = {
         "by": escape(pause.by),
         "at": _text(pause.at),
@@ -80,7 +80,7 @@ def pause_text(pause: Pause) -> str:
 
 
 def is_too_long(pause: Pause) -> bool:
-    """Whether the tag may have no room for this pause and a name."""
+    """Whether this pause might not fit into the tag together with a person's name."""
     return len(pause_text(replace(pause, by=""))) + LONGEST_NAME > LONGEST
 
 

@@ -31,12 +31,11 @@ class Fingerprint:
     @staticmethod
     @lru_cache(maxsize=1024)  # each gate of each scale set asks for the same few images
     def of(image: Image) -> "Fingerprint":
-        """The fingerprint of an image. Upper and lower case make no difference."""
+        """The fingerprint of an image, ignoring case."""
         text = f"{image.kind} {image}".casefold()
         return Fingerprint(hashlib.sha256(text.encode()).hexdigest()[:_DIGITS], short(image)[:_LONGEST_NAME])
 
     def is_of(self, image: Image) -> bool:
-        """Whether this is the fingerprint of `image`."""
         its = Fingerprint.of(image)
         return self.digest == its.digest if self.digest else self.name[:_LONGEST_NAME] == its.name
 
@@ -85,11 +84,11 @@ class PersistedState:
     image of the last rollout and the time at which it began. `approved` is the image that a person approved.
     `fleet` is the name of the fleet that has claimed the scale set, or "". `signature` belongs to an
     approval, but perhaps to an earlier one, because older versions of this program do not update it. `retry`
-    is a retry that a person requested: anything that counted against the image before then no longer counts.
-    `pause` is the pause of only this scale set. People write `approved` and `pause`, and a rollout only
-    reads them. `claim` is that of a `reconciler upgrade` that reaches no daemon.
+    is a retry that a person requested: anything that counted against the image before the request no longer
+    counts. `pause` is the pause of only this scale set. People write `approved` and `pause`, and a rollout
+    only reads them. `claim` is the claim of a `reconciler upgrade` that reaches no daemon.
 
-    `others` are parts that another version of this program wrote. They are kept unchanged. `is_readable` is
+    `others` are parts that another version of this program wrote, which are kept unchanged. `is_readable` is
     False if a later version wrote the state in an unknown form.
     """
 
@@ -106,7 +105,7 @@ class PersistedState:
     is_readable: bool = True
 
     def without_expired_claim(self, at: datetime, length: timedelta) -> "PersistedState":
-        """The state that the next write of tags leaves behind."""
+        """This state, without its claim unless the claim holds at `at`. `length` is as in `Claim.is_live`."""
         is_kept = self.claim is None or self.claim.is_live(at, length)
         return self if is_kept else replace(self, claim=None)
 
@@ -123,9 +122,9 @@ class PersistedState:
         return None if self.is_last_good(image) else self.last_good
 
     def with_retry(self, image: Image, at: datetime) -> "PersistedState":
-        """The state after a person requested a retry of this image.
+        """This state after a person has requested a retry of `image`.
 
-        The deadlines of the image begin again.
+        The deadlines of the image start again.
         """
         mark = Mark.of(at, image)
         failed = None if self.has_failed(image) else self.failed
@@ -137,7 +136,7 @@ class PersistedState:
         return self.failed.name if self.failed and self.is_last_good(image) else ""
 
     def has_failed(self, image: Image) -> bool:
-        """Whether this is the image that failed."""
+        """Whether `image` is the one that failed last."""
         return self.failed is not None and self.failed.is_of(image)
 
     def began_at(self, image: Image) -> datetime | None:
@@ -145,7 +144,6 @@ class PersistedState:
         return self.began.at if self.began and self.began.image.is_of(image) else None
 
     def is_last_good(self, image: Image | None) -> bool:
-        """Whether this is the last good image."""
         return image is not None and self.last_good is not None and same(self.last_good, image)
 
     def is_approved(self, image: Image) -> bool:

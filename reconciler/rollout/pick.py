@@ -10,7 +10,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """Which instances were picked, by id, by whom and when. `place` is what they were called, or ""."""
+    """The ids of the picked instances, who picked them, and when. `place` is the picked place, or ""."""
 
     instances: frozenset[str]
     by: str

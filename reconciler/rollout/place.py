@@ -1,4 +1,4 @@
-"""How a person names the place of instances in a scale set: by a zone, a domain or a placement group."""
+"""How a person names the place of instances in a scale set: by zone, domain or placement group."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
@@ -7,7 +7,7 @@ from reconciler.rollout.domains import Domain
 
 
 class Placed(Protocol):
-    """An instance, as far as its place is concerned."""
+    """The part of an instance that shows its place."""
 
     @property
     def id(self) -> str: ...
@@ -25,17 +25,16 @@ _Instance = TypeVar("_Instance", bound=Placed)
 
 
 def place_names(instance: Placed) -> tuple[str, ...]:
-    """The name of each zone, domain and placement group of the instance, as domains are called everywhere."""
+    """The names of the zone, domains and placement group of the instance, as in messages and specs."""
     update = Domain(instance.zone, instance.placement_group, _number(instance.update_domain), "update domain")
     fault = Domain("", "", _number(instance.fault_domain), "fault domain")
     return tuple(name for each in (update, fault) for name in each.name.split(", ") if name)
 
 
 def whole_name(place: str, instances: Sequence[Placed]) -> str:
-    """The name of a place as a person may have written it.
+    """The full name of a place, from what a person wrote.
 
-    A number without a noun is that of an update domain, where Azure reports none of a zone, and otherwise of
-    a fault domain.
+    A number alone means an update domain or, where Azure reports none, a zone, and otherwise a fault domain.
     """
     if place.strip().isdecimal():
         return f"{_kind_of_number(instances)} {int(place)}"
@@ -43,22 +42,21 @@ def whole_name(place: str, instances: Sequence[Placed]) -> str:
 
 
 def instances_at(place: str, instances: Sequence[_Instance]) -> list[_Instance]:
-    """The instances at the place of this whole name: "update domain 3", or "zone 1, update domain 3".
+    """The instances at the place with this full name: "update domain 3", or "zone 1, update domain 3".
 
-    As in `rollout.order`, a domain without its zone means that of every zone.
+    As in `rollout.order`, a domain without a zone means the domain in every zone.
     """
     wanted = set(place.split(", "))
     return [each for each in instances if wanted.issubset(place_names(each))]
 
 
 def places(instances: Iterable[Placed]) -> list[str]:
-    """The names of all places of these instances, the numbers in their order."""
+    """The names of all places of these instances, sorted by kind and then by number."""
     named = {name for each in instances for name in place_names(each)}
     return sorted(named, key=lambda name: (name.rpartition(" ")[0], len(name), name))
 
 
 def _kind_of_number(instances: Sequence[Placed]) -> str:
-    """What a number without a noun counts."""
     if any(each.update_domain is not None for each in instances):
         return "update domain"
     return "zone" if any(each.zone for each in instances) else "fault domain"

@@ -1,7 +1,7 @@
 """Checks the desired image before the model is set.
 
 Azure would also refuse most images that fail a check, but some of them only when the first instance is
-created. A check in advance costs neither an instance nor a change of the model. To add a check, add a
+created. A check in advance costs neither an instance nor a change to the model. To add a check, add a
 `Verdict` that `reconciler.azure.catalogue` finds, a row below, a `Reason` with its row, and a row in the
 table of the test.
 """
@@ -137,7 +137,7 @@ def _differ(wanted: str, current: str) -> bool:
 
 
 def newest_version(image: Image, model: Model, availability: Availability) -> Image | Decision:
-    """The version that latest stands for on this scale set now, or why there is none. `image` names latest.
+    """The version that `latest` means for this scale set now, or why there is none. `image` names latest.
 
     The result never moves a scale set to an older version, and never stops a rollout in progress. A fleet is
     not downgraded if a version is withdrawn, or if the catalogue is out of date or unreadable.
@@ -154,9 +154,9 @@ def exact_spec(
 ) -> ScaleSet | Decision | None:
     """The spec with its exact image, and with `health.timeout` extended.
 
-    For latest, the exact image is the newest version. The extension is the time that Azure itself lets an
-    upgrade wait. Returns a Decision if there is no exact image, or None if the catalogue has not been read
-    yet.
+    For latest, the exact image is the newest version. The timeout is extended by the time for which Azure
+    itself may delay an upgrade. Returns a Decision if there is no exact image, or None if the catalogue has
+    not been read yet.
 
     timeout 10m, a notice of 15m before the OS disk is replaced, a grace period of 10m: 35m
     """
@@ -184,7 +184,7 @@ def exact_if_known(desired: ScaleSet, observed: Observed) -> ScaleSet:
 
 
 def too_many_models(desired: Image, instances: Iterable[Instance]) -> Decision | None:
-    """The decision that Azure's limit on models in use allows no further model, or None.
+    """The decision not to set the model because Azure's limit on models in use has been reached, or None.
 
     Only images are counted. If there are more models than images, Azure itself might refuse the change.
     """

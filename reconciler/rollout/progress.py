@@ -1,8 +1,8 @@
-"""What one process knows of a rollout: whether it is in progress, and how far its last step has come.
+"""What one process knows about a rollout: whether it is in progress, and how far its last step has come.
 
 The daemon needs none of this in order to act. A new process begins without this knowledge: it waits for
-healthy observations again, gives a batch its full time again, and might repeat a step. It takes no other step
-for lack of this knowledge.
+healthy observations again, gives a batch its full time again, and might repeat a step. A process never takes
+a different step for lack of this knowledge.
 """
 
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ class Progress:
     partial_since: datetime | None = None  # since when every list of the instances was incomplete
 
     def hold_until(self, at: datetime) -> timedelta:
-        """How long the rollout has been on hold, up to `at`."""
+        """How long the rollout has been on hold in total, up to `at`."""
         return self.time_on_hold + (at - self.on_hold_since if self.on_hold_since else timedelta())
 
     def is_waiting_for(self, step: Step) -> bool:
@@ -67,7 +67,7 @@ class Progress:
         return True if self.has_acquired else self.holds_slot
 
     def for_new_spec(self, *, is_same_image: bool) -> "Progress":
-        """The progress for a changed spec, to which earlier observations no longer apply."""
+        """This progress without the observations that do not apply to a changed spec."""
         return replace(
             self,
             is_under_way=self.is_under_way if is_same_image else None,
@@ -85,7 +85,7 @@ class Progress:
         )
 
     def for_retry(self) -> "Progress":
-        """The progress for a retry. Earlier observations no longer count against the image."""
+        """This progress without the observations that count against the retried image."""
         return replace(self.for_new_spec(is_same_image=True), blamed=None, tag_write=None)
 
 
@@ -94,7 +94,7 @@ def progress_after(
 ) -> Progress:
     """The progress after a decision at `at` with this reason and step.
 
-    `back` is as in InstanceCounts, or None if the instances were not counted.
+    `back` is the number of healthy instances on the image, or None if the instances were not counted.
     """
     partial_since = (before.partial_since or at) if reason is Reason.PARTIAL_READ else None
     after = replace(before, last_reason=reason, partial_since=partial_since)
@@ -154,10 +154,10 @@ def _after_step(before: Progress, reason: Reason, back: int | None, step: Step |
 
 
 def _with_upgraded(before: Progress, step: Step | None) -> Progress:
-    """The progress with the instances of this step in `taken` and, if they do not serve, in `not_serving`.
+    """Add the instances of this step to `taken` and, if they do not serve, to `not_serving`.
 
-    An instance that served when a step of ours upgraded it counts against the rollout from then on, whatever
-    fixes follow.
+    An instance that served when a step of ours upgraded it counts against the rollout from then on, even if a
+    fix follows.
     """
     match step:
         case PatchModel(not_serving=not_serving) if before.is_under_way is False or not before.taken:
@@ -177,14 +177,14 @@ def _with_upgraded(before: Progress, step: Step | None) -> Progress:
 
 
 def _after_hold(progress: Progress, reason: Reason, at: datetime) -> Progress:
-    """The progress with the time on hold updated. A hold stops every clock: nothing is observed or done."""
+    """Update the time on hold. A hold stops every clock, because nothing is observed or done meanwhile."""
     if reason.meaning.hold:
         return replace(progress, on_hold_since=progress.on_hold_since or at)
     return replace(progress, on_hold_since=None, time_on_hold=progress.hold_until(at))
 
 
 def after_a_gap(progress: Progress, at: datetime) -> Progress:
-    """The progress, with a gap of minutes between observations not counted as waiting.
+    """Exclude a gap of minutes between observations from the time of the wait.
 
     No recovery can be seen during such a gap, for example on hold or while Azure is unreachable.
     """

@@ -22,9 +22,10 @@ def own_instances(instances: Sequence[Instance]) -> tuple[Instance, ...]:
 def partial_read(
     model: Model, instances: Sequence[Instance], observed: Observed | None = None
 ) -> Decision | None:
-    """The decision that the list of instances is incomplete, or None.
+    """The decision to do nothing because the list of instances is incomplete, or None.
 
-    If `observed` shows that this has lasted, the message says what may be wrong, and what to do.
+    If `observed` shows that the list has been incomplete for a long time, the message says what may be
+    wrong, and what to do.
     """
     missing = _missing(model, instances)
     if not missing:
@@ -37,17 +38,17 @@ def partial_read(
 
 
 def is_partial_for_long(observed: Observed) -> bool:
-    """Whether the instances have been listed incompletely for so long that no list may be complete again.
+    """Whether the list of instances has been incomplete for so long that it might never be complete.
 
-    Then the model may still return to the last good image. That takes no instance out of service, and until
-    then Azure creates further instances from an image that failed.
+    The model may then return to the last good image anyway. The return takes no instance out of service, and
+    without it Azure keeps creating instances from an image that failed.
     """
     since, patience = observed.progress.partial_since, Reason.PARTIAL_READ.meaning.fails_after
     return since is not None and patience is not None and observed.at - since > patience
 
 
 def _lasting_gap(model: Model, instances: Sequence[Instance]) -> str:
-    """What is probably wrong with a list that stays incomplete, and what to do, in words, or ""."""
+    """What probably keeps the list incomplete and what to do about it, or "" if nothing is known."""
     seen = len({each.id for each in instances})
     if seen < len(instances):
         return ""
@@ -61,7 +62,7 @@ def _lasting_gap(model: Model, instances: Sequence[Instance]) -> str:
 
 
 def group_instances(rollout: Rollout, instances: Sequence[Instance]) -> Grouping | Decision:
-    """The grouping of the instances by domain, or the decision that their domains are unknown."""
+    """A function from instances to domains, or the decision to do nothing if the domains are unknown."""
     try:
         return grouping(rollout.by, rollout.order, instances)
     except DomainsUnknown as error:
@@ -69,7 +70,7 @@ def group_instances(rollout: Rollout, instances: Sequence[Instance]) -> Grouping
 
 
 def with_instances(aim: Aim, instances: Sequence[Instance]) -> Context | Decision:
-    """The aim with its instances, or the decision that the list is incomplete or the domains are unknown."""
+    """The aim with its instances, or the decision to do nothing if the list or the domains are unusable."""
     return partial_read(aim.model, instances, aim.observed) or with_listed_instances(aim, instances)
 
 
@@ -91,7 +92,7 @@ def with_listed_instances(aim: Aim, instances: Sequence[Instance]) -> Context | 
 
 
 def _missing(model: Model, instances: Sequence[Instance]) -> str:
-    """What the list lacks, in words, or "" if it is complete.
+    """What the list lacks, or "" if it is complete.
 
     The list may have more entries than the capacity if the scale set overprovisions. If a scale set changes
     while its pages are read, the list can contain one instance twice and omit another.
@@ -106,7 +107,7 @@ def _missing(model: Model, instances: Sequence[Instance]) -> str:
 
 
 def _missing_report(model: Model, instances: Sequence[Instance]) -> str:
-    """What Azure must report before the list is complete, in words."""
+    """What Azure must report before the list is complete."""
     if len({instance.id for instance in instances}) < max(len(instances), model.capacity):
         return "every instance"
     names = _without_state(instances)

@@ -72,7 +72,7 @@ class Requeue(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """All that follows from one reason. `cause` completes "because ...". `remedy` says what must happen."""
+    """All that follows from a reason. `cause` completes "because ...", and `remedy` says what must happen."""
 
     status: Status
     cause: str
@@ -175,7 +175,6 @@ class Reason(StrEnum):
 
     @property
     def meaning(self) -> Meaning:
-        """The row of this reason in the table."""
         return TABLE[self]
 
 
@@ -802,7 +801,7 @@ def meaning_of(word: str) -> Meaning | None:
 
 
 def reasons_where(holds: Callable[[Meaning], bool]) -> frozenset[Reason]:
-    """The reasons for whose rows `holds` is true.
+    """The reasons whose rows satisfy `holds`.
 
     >>> sorted(reasons_where(lambda meaning: meaning.is_pause))
     [<Reason.BAKING: 'Baking'>, <Reason.SOAKING: 'Soaking'>]

@@ -18,7 +18,7 @@ from reconciler.spec.suspension import Suspension
 def active_hold(
     desired: ScaleSet, fleet_pause: FleetPause, model: Model | None, at: datetime
 ) -> Decision | None:
-    """The decision for the hold that is in force, or None.
+    """The decision for the active hold, or None.
 
     If there are several holds, the first in this order counts: the freeze, the pause of the fleet, the
     suspension, the pause of the scale set. A hold lasts until a person lifts it, even after it has expired.
@@ -72,7 +72,7 @@ def _hold_decision(suspension: Suspension, reason: Reason, words: tuple[str, str
 
 
 def _pause_decision(pause: Pause, who: str, what: str, at: datetime) -> Decision:
-    """The decision that `who` is paused.
+    """The decision to change nothing while `who` is paused.
 
     `what` is the argument with which `reconciler resume` lifts the pause.
     """
@@ -166,9 +166,9 @@ def refusal(desired: ScaleSet, model: Model, rolling_upgrade: RollingUpgrade | N
 
 
 def foreign_claim(model: Model, holder: str) -> Decision | None:
-    """The decision that a `reconciler upgrade` elsewhere has claimed the scale set, or None.
+    """The decision to wait because a `reconciler upgrade` elsewhere has claimed the scale set, or None.
 
-    `holder` is the id of this process. A claim in `model` must be live.
+    `holder` is the id of this process. The caller removes an expired claim from `model` first.
     """
     claim = model.persisted.claim
     if claim is None or claim.holder == holder:
@@ -182,7 +182,7 @@ def foreign_claim(model: Model, holder: str) -> Decision | None:
 
 
 def _foreign_owner(desired: ScaleSet, model: Model) -> Decision | None:
-    """The decision that the scale set has another owner, or None.
+    """The decision not to change the scale set because it has another owner, or None.
 
     A fleet with a different name might be this fleet under its former name.
     """
@@ -200,7 +200,7 @@ def _foreign_owner(desired: ScaleSet, model: Model) -> Decision | None:
 
 
 def _describe_owner(owner: str) -> str:
-    """The owner of the scale set, in words.
+    """A phrase that names the owner of the scale set and says what the owner does.
 
     A known controller certainly changes the image. Any other resource in "managedBy" might.
     """

@@ -7,8 +7,8 @@ Only the last good image needs no approval and passes the breaker. The steps are
 - **A fix**: while the model is on an image that failed here, or an instance on a failed image does not serve,
   another declared image is set, and is rolled out to the instances that do not serve.
 - **Remediation**: an instance that does not serve is brought to an image that is proven on this scale set, as
-  long as no more than `maxUnhealthy` instances do not serve. If more do not serve, the cause is probably not
-  in the instances. The declared image is then rolled out to one batch of them, and the result decides whether
+  long as at most `maxUnhealthy` instances do not serve. If more do not serve, the cause is probably not in
+  the instances. The declared image is then rolled out to one batch of them, and the result decides whether
   the others follow.
 
 An image that a person declares urgent passes windows, waves and the cap on change (`urgency`).
@@ -40,8 +40,7 @@ from reconciler.spec.scale_set import OnFailure
 def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
     """Whether the declared image is a fix.
 
-    It is a fix if the image that the model is leaving failed here, or if an instance on a failed image does
-    not serve.
+    It is a fix if the model's current image failed here, or if an instance on a failed image does not serve.
     """
     persisted, leaving = aim.model.persisted, aim.model.image
     unhealthy = [
@@ -58,7 +57,7 @@ def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
 
 
 def passes_gates(aim: Aim, instances: Sequence[Instance]) -> bool:
-    """Whether the model may be set although a gate is closed.
+    """Whether the model may be set even if a gate is closed.
 
     An image that is tried as remediation needs approval in advance, even with `approval: canary`, because new
     instances run the image as soon as the model is set.
@@ -72,7 +71,7 @@ def passes_gates(aim: Aim, instances: Sequence[Instance]) -> bool:
 
 
 def remedy_candidates(context: Context) -> list[Member]:
-    """The instances that may be upgraded now although a gate is closed."""
+    """The instances that may be upgraded now even if a gate is closed."""
     unhealthy = [each for each in context.movable if each.is_not_serving]
     if context.is_return and context.rollout.on_failure is OnFailure.REPIN:
         bad = _running_failed_image(context, unhealthy)
@@ -108,7 +107,7 @@ def has_unhealthy_to_roll_back(context: Context) -> bool:
 
 
 def failed_remediation(context: Context) -> Decision | None:
-    """The decision that the image was rolled out to some unhealthy instances and did not help, or None."""
+    """The decision to report that some unhealthy instances got the image and stayed unhealthy, or None."""
     failing = too_many_unhealthy(context)
     tried = [each.instance for each in context.members if each.is_not_serving and not each.is_outdated]
     if failing is None or not tried or not is_approved(context):
@@ -128,10 +127,11 @@ def is_approved(aim: Aim) -> bool:
 
 
 def _is_out_of_service(member: Member, aim: Aim) -> bool:
-    """Whether the member does not serve, and an upgrade outside the window interrupts nothing.
+    """Whether the member does not serve, so that an upgrade outside a window interrupts nothing.
 
-    Azure keeps reporting the failure of an extension that ran long ago. If the instance runs and nothing
-    could report its health, it probably serves. One that an upgrade of ours took counts as out of service.
+    Azure keeps reporting the failure of an extension that ran long ago. An instance with such a failure
+    probably serves if it is running and nothing could report its health. If this rollout has upgraded the
+    instance, it counts as out of service.
 
         failed with VMExtensionProvisioningError, running, no health extension     it may serve
         failed with OSProvisioningTimedOut, running, no health extension           it does not

@@ -1,7 +1,7 @@
 """What happens when a rollout fails and `onFailure` is not `hold`.
 
 The model returns to the last good image, so that autoscaling and repairs create no more instances on the
-failed one. With `rollback` the instances follow, last domain first, gated by health and windows. The failed
+failed image. With `rollback` the instances follow, last domain first, gated by health and windows. The failed
 image is recorded on the scale set and not retried. Only a spec with another image starts the next rollout.
 """
 
@@ -36,14 +36,14 @@ _NOTICED = timedelta(minutes=5)
 
 
 def state_to_persist(aim: Aim, instances: Sequence[Instance], *, is_fix: bool) -> PersistedState:
-    """The state to persist with a change of the model: the image, the time, and the last good image.
+    """The state to persist with a change to the model: the image, the time, and the last good image.
 
     The state does not depend on `onFailure`, because that setting might have changed by the next restart.
 
     The image that the model leaves is good if every instance that can run it does, and most are healthy.
     Latest is never good, because it might later resolve to the image that fails. The image that a fix
     replaces has failed. A failed image stays failed until it is retried, so that other scale sets do not
-    begin it.
+    begin its rollout.
     """
     desired, model = aim.desired, aim.model
     failed = _failed(model) if is_fix else model.persisted.failed
@@ -94,7 +94,7 @@ def abort(context: Context, failing: Decision) -> Decision | Need:
     """The decision to set the model back, or `failing` if the rollout is on hold instead.
 
     Without evidence against the image, the rollout is on hold, because another image would not help. An
-    instance that becomes unhealthy after the end of the rollout is no evidence.
+    instance that becomes unhealthy after the end of the rollout is not evidence.
     """
     model, good = context.model, context.model.persisted.last_good
     if (good and same(good, context.image)) or is_over(context) or not has_evidence_against_image(context):
@@ -171,7 +171,7 @@ def _is_long_ago(aim: Aim, staying: Sequence[Member]) -> bool:
 
 
 def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
-    """Why the model cannot return to the last good image, in words, or "" if it can.
+    """Why the model cannot return to the last good image, or "" if it can.
 
     Anyone who may write tags could name any image in them, so something other than a tag must confirm the
     image: the model or an instance is on it, this process recorded it, or a commit has declared it for this

@@ -47,9 +47,9 @@ def completion(context: Context) -> Decision:
 
 
 def _contested(context: Context, members: Sequence[Member]) -> Decision:
-    """The decision that another writer and the reconciler undo each other's changes to some instances.
+    """The decision to report that another writer keeps undoing the upgrade of some instances.
 
-    A person must choose between the two.
+    A person must choose between that writer and the reconciler.
     """
     contests = context.observed.progress.contests
     until = min(
@@ -70,7 +70,7 @@ def _contested(context: Context, members: Sequence[Member]) -> Decision:
 
 
 def _other_changes(staying: Sequence[Member], model: Model) -> str:
-    """The model changes other than the image that instances lack, in words, or "" if they lack none."""
+    """A note on the model changes that up-to-date instances lack, or "" if they lack none."""
     pending = sum(each.instance.latest_model is False for each in staying if not each.is_outdated)
     if not pending:
         return ""
@@ -84,7 +84,7 @@ def _other_changes(staying: Sequence[Member], model: Model) -> str:
 
 
 def _attached_names(instances: Sequence[Instance]) -> str:
-    """The instances that a person attached, in words, or "" if there are none."""
+    """A note that names the instances that a person attached, or "" if there are none."""
     names = [each.name for each in instances if each.is_attached]
     if not names:
         return ""

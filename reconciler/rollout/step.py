@@ -25,7 +25,7 @@ class PatchModel:
     """Set the image of the model, provided that the model has not changed since it was read.
 
     Two patches to the same image are the same step, whatever their etags, because the patch itself changes
-    the etag. `persisted` is the new persisted state, and `tags` are all tags including this state. If they
+    the etag. `persisted` is the new persisted state, and `tags` are all tags including this state. If both
     are None, the tags stay unchanged. `good` is the last good image in this state, if something other than a
     tag showed that the image is good. `not_serving` are the ids of the instances that do not serve when the
     step is taken.
@@ -47,8 +47,8 @@ class PatchModel:
 class Upgrade:
     """Bring these instances, and no others, to the model ("manualupgrade"), which is on `image`.
 
-    Their ids are numbers, or in Flexible orchestration the names of virtual machines. This is the one place
-    that checks a list of instance ids: Azure reads an empty list or "*" as all instances.
+    `instance_ids` are numbers or, in Flexible orchestration, the names of virtual machines. They are checked
+    here and nowhere else. Azure reads an empty list or "*" as all instances.
 
     `not_serving` are the ids of the instances that do not serve when they are upgraded. `behind` are the ids
     of the instances that already run the image but lack another model change. `evicted` is how many instances
@@ -77,8 +77,9 @@ Step = PatchModel | Upgrade
 class Attempt:
     """The last step that Azure accepted, and when it was sent.
 
-    An attempt prevents repeated requests. Only the process that took the step knows it. A new process might
-    repeat the step. That is safe, because the new step is the same, or an upgrade within the same domain.
+    An attempt prevents repeated requests. Only the process that took the step knows about it. A new process
+    might repeat the step. That is safe, because the new step is the same, or an upgrade within the same
+    domain.
 
     `operation` is the address of the operation, or "" if Azure named none. `tries` is how many times the same
     step was taken in a row. `has_succeeded` says whether the operation was seen to succeed. `error` is the
@@ -96,17 +97,16 @@ class Attempt:
 
     @property
     def instance_ids(self) -> tuple[str, ...]:
-        """The ids of the upgraded instances. A change of the model has none."""
+        """The ids of the upgraded instances. A change to the model has none."""
         return self.step.instance_ids if isinstance(self.step, Upgrade) else ()
 
     def then(self, step: Step, at: datetime, operation: str) -> "Attempt":
-        """The attempt that follows this one. It is a further try if the step is the same."""
+        """The attempt that follows this one. It counts as a further try if the step is the same."""
         tries = self.tries + 1 if step == self.step else 1
         earlier_error = self.error if isinstance(step, Upgrade) and self.is_upgrade_to(step.image) else ""
         return Attempt(step, at, operation, tries, earlier_error=earlier_error)
 
     def is_upgrade_to(self, image: Image) -> bool:
-        """Whether this attempt brings instances to this image."""
         return isinstance(self.step, Upgrade) and same(self.step.image, image)
 
     def without_tries(self) -> "Attempt":
@@ -118,10 +118,10 @@ class Attempt:
 class TagWrite:
     """The last write of tags that did not change the model.
 
-    The write records that the image `failed` has failed. If `failed` is None, it removes the record of a
+    The write records that the image `failed` has failed or, if `failed` is None, removes the record of a
     failure. Such a write is not a step: no rollout waits for it, and no rollout stops if Azure refuses it.
     `refusal` is why Azure refused the write, or "" if Azure accepted it. Only the process that requested the
-    write knows of it.
+    write knows about it.
     """
 
     failed: Fingerprint | None
@@ -138,6 +138,6 @@ class TagWrite:
     def after(
         cls, before: "TagWrite | None", failed: Fingerprint | None, at: datetime, refusal: str = ""
     ) -> "TagWrite":
-        """The write that follows `before`. It is a further try if both record the same."""
+        """The write that follows `before`. It counts as a further try if `before` recorded the same."""
         is_repeated = before is not None and before.failed == failed
         return cls(failed, at, before.tries + 1 if before and is_repeated else 1, refusal)

@@ -19,12 +19,12 @@ def unescape(text: str) -> str:
 
 
 def fields(parts: Iterable[str]) -> defaultdict[str, str]:
-    """The values of parts such as "by=ada", by name. A name without a part has the value ""."""
+    """The values of parts such as "by=ada", by name. The value of a missing name is ""."""
     return defaultdict(str, (part.partition("=")[::2] for part in parts))
 
 
 def moment(text: str) -> datetime | None:
-    """The time that the text gives in ISO 8601 with a zone, or None if the text is anything else."""
+    """The time that the text gives in ISO 8601 with a time zone, or None for any other text."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

@@ -1,6 +1,6 @@
 """Converts the persisted state of a scale set to its tags and back.
 
-The state is one text, cut where a tag is full. Azure allows 256 characters in a tag and 50 tags on a
+The state is one text, split where a tag is full. Azure allows 256 characters in a tag and 50 tags on a
 resource:
 
     vmss-reconciler-state        v1;fleet=shop;began=2026-01-05T09:00:00+00:00,5f0c…,web/1.4.0;good=/subscript
@@ -9,15 +9,15 @@ resource:
     vmss-reconciler-claim        holder=4f0c…;by=ada;until=2026-01-05T09:11:00+00:00
     vmss-reconciler-approved-by  by=ada@example.com;at=2026-01-05T09:00:00+00:00;image=9b1d…,24.04.202601140
 
-The approved image has a tag of its own, which people can read, and the approver has another. An earlier
-version of this program writes only the first tag, so the second names the image too. An unknown part of the
-state is kept unchanged. Text that does not begin with the known version is not read at all: a later version
-of this program wrote it, and might have recorded a failed image.
+The approved image has a separate tag, which people can read, and the approver has another. An earlier version
+of this program writes only the tag of the image, so the tag of the approver names the image too. An unknown
+part of the state is kept unchanged. Text that does not begin with the known version is not read at all: a
+later version of this program wrote it, and might have recorded a failed image.
 
 Tags of an earlier version are read until the current ones are first written. It is not certain whether Azure
 merges tags or replaces them, so all other tags are sent together with ours. If a tag is no longer needed, the
 first write empties it, which is safe in both cases. The next write omits it, which removes the tag if Azure
-replaces tags. Room is counted as if omitted tags stayed.
+replaces tags. Omitted tags still count towards Azure's limit here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -82,7 +82,7 @@ def persisted_state(tags: Tags) -> PersistedState:
 
 
 def with_state(tags: Tags, persisted: PersistedState) -> dict[str, str]:
-    """All tags of a scale set with this state and its claim, and without the tags of earlier versions.
+    """Replace the state and the claim in `tags`, and drop the tags of earlier versions of this program.
 
     An approval under a former name moves to the current name in the same write. If its tag were only removed,
     the rollout would lose the approval.
@@ -107,7 +107,7 @@ def is_storable(persisted: PersistedState) -> bool:
 
 
 def with_approval(tags: Tags, image: Image, signature: Signature) -> dict[str, str]:
-    """All tags of a scale set with the approval of this image.
+    """Add the approval of this image to `tags`.
 
     The approver is left out if there is no room for another tag.
     """
@@ -129,7 +129,7 @@ def _state_text(persisted: PersistedState) -> str:
 
 
 def _parts(persisted: PersistedState) -> Iterator[str]:
-    """The parts of the text. The last good image comes last, because it is the longest part."""
+    """The parts of the state's text. The last good image comes last, because it is the longest part."""
     if persisted.fleet:
         yield f"fleet={escape(persisted.fleet)}"
     if failed := persisted.failed:
@@ -178,7 +178,7 @@ def _image(text: str) -> Image | None:
 
 
 def _names(tag: str) -> tuple[str, ...]:
-    """The names of a tag and of its continuations."""
+    """The names of a tag and of the tags that continue its text."""
     return (tag, *(f"{tag}-{number}" for number in range(2, _MOST_TAGS + 1)))
 
 
@@ -187,7 +187,7 @@ def _text(known: Tags, tag: str) -> str:
 
 
 def _cut(tag: str, text: str, tags: Tags) -> dict[str, str]:
-    """The text, split over as few tags as possible. An existing tag that is no longer needed is emptied."""
+    """Split the text over as few tags as possible, and empty existing tags that are no longer needed."""
     there = {name.casefold() for name in tags}
     found = {}
     for number, name in enumerate(_names(tag)):
@@ -198,7 +198,7 @@ def _cut(tag: str, text: str, tags: Tags) -> dict[str, str]:
 
 
 def _beside(tags: Tags, ours: Tags, former: Sequence[str]) -> dict[str, str]:
-    """Our tags together with all others. Azure ignores the case of tag names.
+    """Add our tags to all others. Azure ignores the case of tag names.
 
     Tags in `former`, such as those of earlier versions, are emptied, and omitted once they are empty.
     """
@@ -211,7 +211,7 @@ def _beside(tags: Tags, ours: Tags, former: Sequence[str]) -> dict[str, str]:
 
 
 def _approval_to_move(tags: Tags) -> dict[str, str]:
-    """The tags for an approval that so far exists only under a former name, or {} if there is none."""
+    """The tags that move an approval from a former name to the current one, or {} if none has to move."""
     known = {name.casefold(): value for name, value in tags.items()}
     if any(name in known for name in _names(APPROVED)):
         return {}

@@ -26,7 +26,7 @@ def with_urgent_limits(desired: ScaleSet, at: datetime) -> ScaleSet:
 
 
 def urgency_note(fleet: Fleet, image: Image, at: datetime) -> str:
-    """Why, by whom and until when the image is urgent, in words, or "" if it is not urgent."""
+    """Who declared the image urgent, until when and why, or "" if the image is not urgent."""
     urgent = fleet.urgency(image, at)
     if urgent is None:
         return ""
@@ -35,7 +35,7 @@ def urgency_note(fleet: Fleet, image: Image, at: datetime) -> str:
 
 
 def waiting_note(fleet: Fleet, at: datetime) -> str:
-    """Why `spec.urgent` does not open a gate for this image, in words, or "" if it is not set."""
+    """Why `spec.urgent` does not open a gate for this image, or "" if it is not set."""
     urgent = fleet.urgent
     if urgent is None:
         return ""

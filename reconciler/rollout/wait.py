@@ -1,10 +1,10 @@
-"""How long a scale set has waited for a condition to pass, and when to check the condition again.
+"""How long a scale set has waited for a condition to clear, and when to check the condition again.
 
 During a condition that should clear by itself, the scale set is Reconciling at first, and Failing once the
 condition has lasted longer than `fails_after` in its row of the reason table. The scale set then stays
-Failing through other waits and every retry, until something changes. So does one whose image has failed,
-though Azure repairs its instances. An alert for half an hour of Failing
-must not resolve between two tries.
+Failing through other waits and every retry, until something changes. A scale set whose image has failed also
+stays Failing while Azure repairs its instances. An alert for half an hour of Failing must not resolve between
+two tries.
 
     09:00:00  Conflict                                   Reconciling
     09:05:15  Conflict, for the sixth time               Failing since 09:00:00: fails_after is 5m
@@ -23,7 +23,7 @@ LONGEST = timedelta(minutes=5)  # between two reconciles during a wait
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A wait for a condition to pass. `tries` counts the consecutive reconciles with this reason."""
+    """A wait for a condition to clear. `tries` counts the consecutive reconciles with this reason."""
 
     reason: Reason
     since: datetime
@@ -42,7 +42,7 @@ class Wait:
 
 
 def wait_after(before: Wait | None, reason: Reason, at: datetime, *, continues: bool) -> Wait | None:
-    """The wait after a reconcile at `at` with this reason, or None.
+    """The wait after a reconcile at `at` with this reason, or None if nothing is waited for.
 
     `continues` says whether this reconcile repeats the last step, waits for a repeated step that has had no
     effect yet, or waits for instances on an image that has failed.

@@ -42,10 +42,11 @@ def awaited_instances(context: Context, *, is_last: bool) -> list[Instance]:
 
 
 def _is_followed_safely(context: Context) -> bool:
-    """Whether instances may follow upgraded ones that did not serve before and do not serve now.
+    """Whether the rollout may go on if instances that did not serve before their upgrade still do not.
 
-    They may if an upgraded instance shows that the image works, or if one is known to serve or not to serve.
-    If Azure reports too little about all of them to tell, they might serve, and the upgrade might end that.
+    It may if a healthy upgraded instance shows that the image works, or if Azure reports whether one of the
+    remaining instances serves. If Azure reports too little about all of the remaining instances, they might
+    serve, and their upgrade might end that.
 
     20 instances, none reports its power state or its health, 4 upgraded: none of the 16 may follow
     20 instances, 6 of them report nothing: the other 14 go first, and the 6 may follow
@@ -94,7 +95,7 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
 
 
 def _has_failed(context: Context) -> bool:
-    """Whether the image has failed in this scale set. That may be known only to this process."""
+    """Whether the image has failed in this scale set, according to the tags or to this process."""
     blamed = context.observed.progress.blamed
     return context.model.persisted.has_failed(context.image) or bool(blamed and blamed.is_of(context.image))
 
@@ -145,7 +146,7 @@ def missed_progress_deadline(context: Context) -> Decision | None:
 def endless_upgrade(aim: Aim, attempt: Attempt) -> Decision | None:
     """The failure of a batch that Azure has been upgrading for longer than `progressDeadline`, or None.
 
-    It does not matter what the instances report.
+    What the instances report does not matter.
     """
     deadline = aim.rollout.progress_deadline
     if aim.at - attempt.at <= deadline:
@@ -163,8 +164,8 @@ def missed_rollout_deadline(context: Context) -> Decision | None:
 
     The tags record when the rollout began. That time stays in the tags after the rollout, so it no longer
     counts once this process has seen the rollout end. If this process has seen neither the beginning nor the
-    end, the time does not count if the last instance became healthy longer ago than the deadline. An instance
-    that was left out then and can be upgraded now is not part of that rollout.
+    end, the rollout counts as ended if the last instance became healthy longer ago than the deadline. An
+    instance that was left out then and can be upgraded now is not part of that rollout.
 
     deadline 4h, began at 09:00, suspended for 1h: exceeded after 14:00
     """

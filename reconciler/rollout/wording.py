@@ -1,4 +1,4 @@
-"""Instances, steps and times in one line of text, however large the scale set is."""
+"""Describes instances, steps and times in one line of text, however large the scale set is."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ def join(names: Iterable[str]) -> str:
 
 
 def join_first(first: Sequence[T], name: Callable[[T], str], size: int) -> str:
-    """Like `join`, for the first of `size` items. `name` is called only for the items shown."""
+    """Like `join`, but `first` are only the first of `size` items. Calls `name` only for the items shown."""
     return ", ".join(map(name, first[:MOST_NAMES])) + _more(size - MOST_NAMES)
 
 
@@ -42,7 +42,7 @@ def _more(number: int) -> str:
 
 
 def list_names(names: Iterable[str], size: int | None = None) -> str:
-    """The first few names as part of a sentence. If `size` is given, `names` are the first of that many.
+    """The first few names as part of a sentence. If `size` is given, there are that many names in total.
 
     >>> print(list_names(["a"]), list_names(["a", "b", "c"]), list_names("abcdef"), sep="; ")
     a; a, b and c; a, b, c, d and 2 more

@@ -48,8 +48,8 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
     verb, size = "rolling back" if is_return else "upgrading", count(len(taken), "instance")
     end = ""
     if picked:
-        size, end = f"{size} {_picked_by(context)}", ","
-        place = f",{place}" if place else ","
+        size = f"{size} {_picked_by(context)}"
+        place, end = (f",{place}", ",") if place else ("", "")
     return Decision(
         Reason.UPGRADING,
         f"{verb} {'only ' if why else ''}{size}{place} ({join(names)}){end} to {short(context.image)}"

@@ -13,7 +13,7 @@ from reconciler.rollout.place import instances_at, places, whole_name
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Upgrade
 from reconciler.spec.amount import Count
-from reconciler.spec.scale_set import Canary, OnFailure
+from reconciler.spec.scale_set import By, Canary, OnFailure
 from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 from tests.messages import says
 
@@ -128,6 +128,12 @@ def test_a_pick_changes_no_decision_but_that_of_the_next_batch(desired: Any, see
 
 def test_a_pick_by_nobody_is_one_by_hand() -> None:
     assert decided(spec(), observed(pick=pick("3", by=""))).line == says("Upgrading", "picked by hand")
+
+
+def test_a_pick_of_instances_that_are_in_no_domain_names_none() -> None:
+    assert decided(spec(by=By.BATCH), observed(pick=pick("3", "8"))).line == (
+        says("Upgrading", "2 instances picked by ada (web_3, web_8) to 24.04.202601140")
+    )
 
 
 @pytest.mark.parametrize(

@@ -242,11 +242,10 @@ def _abort_after_partial_reads(aim: Aim, instances: Sequence[Instance]) -> Decis
 
     The instances that were listed must show that the image failed. The missing instances do not count.
     """
-    since = aim.observed.progress.partial_since
-    if aim.is_return or not is_partial_for_long(aim.observed):
+    if not is_partial_for_long(aim.observed):
         return None
     progress = aim.observed.progress
-    progress = replace(progress, waiting_since=progress.waiting_since or since)
+    progress = replace(progress, waiting_since=progress.waiting_since or progress.partial_since)
     context = with_listed_instances(
         replace(aim, observed=replace(aim.observed, progress=progress)), instances
     )

@@ -257,8 +257,6 @@ def _kept_image(attempt: Attempt, observed: Observed) -> str:
     scale sets, for which Azure reports nothing. After only one try, the list might still be out of date, so
     each entry must be newer than the upgrade.
     """
-    if not isinstance(attempt.step, Upgrade):
-        return ""
     kept = [each for each in _upgraded_instances(attempt, observed) if not _is_done(attempt, each)]
     is_fresh = attempt.tries > 1 or all(each.since and each.since > attempt.at for each in kept)
     is_kept = all(each.provisioning == "succeeded" and each.latest_model is not False for each in kept)

@@ -135,6 +135,12 @@ def back(number: int, minutes: float, **changes: Any) -> Any:
             id="a failed canary that serves goes first among the canaries",
         ),
         pytest.param(
+            {},
+            fleet(outdated(0, power="", health="")),
+            ["5"],
+            id="an instance that reports neither power nor health goes after those that do",
+        ),
+        pytest.param(
             {"max_unavailable": Count(1)},
             fleet(outdated(3, provisioning="failed")),
             ["3"],

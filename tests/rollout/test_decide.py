@@ -1,7 +1,7 @@
 """The ladder, rung by rung: what is seen, and the one line that is decided."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -736,6 +736,20 @@ def test_a_hold_says_whether_new_instances_get_an_image_that_is_not_proven(
     assert held.line == line
     assert held.counts is not None
     assert held.counts.total == total
+
+
+@pytest.mark.parametrize(
+    ("seen_at", "reason"),
+    [
+        pytest.param(NOW - timedelta(minutes=6), Reason.PROGRESS_DEADLINE_EXCEEDED, id="six minutes count"),
+        pytest.param(NOW - timedelta(minutes=7), Reason.WAITING_FOR_INSTANCES, id="seven minutes do not"),
+    ],
+)
+def test_a_gap_between_two_observations_does_not_count_as_waiting(seen_at: datetime, reason: Reason) -> None:
+    """An hour and a minute after the wait began, with a deadline of an hour."""
+    progress = Progress(waiting_since=NOW - timedelta(minutes=61), seen_at=seen_at)
+    seen = observed(instances=fleet(instance(0, health="unhealthy")), progress=progress)
+    assert decided(spec(), seen).reason is reason
 
 
 def test_a_pause_of_the_scale_set_is_read_from_its_tag() -> None:

@@ -1,7 +1,7 @@
 """What became of the last step, where nothing else tells: the operation itself is asked."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from reconciler.rollout.step import Attempt, PatchModel, Upgrade
 from reconciler.rollout.tags import with_state
 from reconciler.spec.amount import Count
 from reconciler.spec.image import Image
-from reconciler.spec.scale_set import Approval, OnFailure, ScaleSet
+from reconciler.spec.scale_set import Approval, Converge, OnFailure, ScaleSet
 from reconciler.spec.window import Kind, Window
 from tests.build import FIX, FLEET, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 from tests.messages import says
@@ -165,6 +165,116 @@ def test_the_line_about_the_operation_of_an_upgrade(operation: Operation, line: 
     assert (decision.line, decision.step, decision.soon) == (line, None, soon)
     assert decision.counts is not None
     assert decision.counts.total == 10
+
+
+SECOND_TRY = replace(ATTEMPT, tries=2)
+
+
+def kept(since: datetime = NOW - timedelta(seconds=30), **changes: Any) -> tuple[Instance, Instance]:
+    """The two instances of that upgrade, still on their image, with the latest model since then."""
+    first, second = (
+        replace(outdated(number, latest_model=True, since=since), **changes) for number in (0, 5)
+    )
+    return first, second
+
+
+UNCHANGED = kept(NOW - timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "instances", "facts"),
+    [
+        pytest.param(
+            ATTEMPT,
+            kept(),
+            ("they have the latest model", "web_0 and web_5 still run", "09:04:00"),
+            id="two, which have the latest model",
+        ),
+        pytest.param(
+            ATTEMPT,
+            kept(latest_model=None),
+            ("the upgrade succeeded", "web_0 and web_5 still run", "09:04:00"),
+            id="two of a Flexible scale set, which does not report whether they have the latest model",
+        ),
+        pytest.param(
+            SECOND_TRY,
+            (instance(0), UNCHANGED[1]),
+            ("it has the latest model", "web_5 still runs", "09:09:00"),
+            id="one of two, which has the latest model",
+        ),
+        pytest.param(
+            SECOND_TRY,
+            (instance(0), replace(UNCHANGED[1], latest_model=None)),
+            ("the upgrade succeeded", "web_5 still runs", "09:09:00"),
+            id="one of two in a Flexible scale set",
+        ),
+        pytest.param(
+            SECOND_TRY,
+            UNCHANGED,
+            ("they have the latest model", "web_0 and web_5 still run", "09:09:00"),
+            id="two that have not changed since the second request",
+        ),
+    ],
+)
+def test_instances_that_an_upgrade_left_on_their_image_are_to_be_reimaged(
+    attempt: Attempt, instances: tuple[Instance, ...], facts: tuple[str, ...]
+) -> None:
+    seen = observed(attempt=attempt, operation=Operation("Succeeded"), instances=fleet(*instances))
+    assert decided(spec(), seen).line == says("NoEffect", *ASKED, *facts, OLD.version, "reimage or replace")
+
+
+@pytest.mark.parametrize(
+    ("attempt", "operation", "instances"),
+    [
+        pytest.param(ATTEMPT, "", kept(), id="Azure does not know the operation any more"),
+        pytest.param(
+            ATTEMPT,
+            "Succeeded",
+            kept(ATTEMPT.at),
+            id="neither has changed since the first request: the list may be old",
+        ),
+        pytest.param(
+            ATTEMPT,
+            "Succeeded",
+            (kept()[0], kept(ATTEMPT.at)[1]),
+            id="one has not changed since the first request: the list may be old",
+        ),
+        pytest.param(
+            ATTEMPT,
+            "Succeeded",
+            (kept()[0], kept(latest_model=False)[1]),
+            id="one lacks the latest model",
+        ),
+        pytest.param(
+            SECOND_TRY,
+            "Succeeded",
+            (UNCHANGED[0], replace(UNCHANGED[1], provisioning="failed")),
+            id="one failed",
+        ),
+        pytest.param(
+            SECOND_TRY,
+            "Succeeded",
+            tuple(replace(each, image=None) for each in UNCHANGED),
+            id="Azure reports no image of either",
+        ),
+    ],
+)
+def test_what_does_not_show_that_an_upgrade_left_instances_on_their_image(
+    attempt: Attempt, operation: str, instances: tuple[Instance, ...]
+) -> None:
+    seen = observed(attempt=attempt, operation=Operation(operation), instances=fleet(*instances))
+    decision = decided(spec(), seen)
+    assert decision.reason is Reason.NO_EFFECT
+    assert "reimage" not in decision.message
+
+
+def test_an_upgrade_that_put_its_instances_on_the_image_left_none_behind() -> None:
+    """They lack another change of the model, so they are upgraded again."""
+    behind = (instance(number, latest_model=False, since=NOW) for number in (0, 5))
+    seen = observed(attempt=ATTEMPT, operation=Operation("Succeeded"), instances=fleet(*behind))
+    decision = decided(spec(converge=Converge.MODEL), seen)
+    assert decision.reason is Reason.NO_EFFECT
+    assert "reimage" not in decision.message
 
 
 LATE = says("ProgressDeadlineExceeded", "1h")

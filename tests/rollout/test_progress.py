@@ -66,6 +66,12 @@ def after(
             id="a hold: since when it is, is known from then on",
         ),
         pytest.param(
+            Reason.PARTIAL_READ,
+            None,
+            {"partial_since": NOW},
+            id="an incomplete list: since when lists are incomplete, is known from then on",
+        ),
+        pytest.param(
             Reason.WAITING_FOR_INSTANCES,
             4,
             {"passes": 0, "waiting_since": NOW, "back": 4, "seen_at": NOW},
@@ -131,6 +137,17 @@ def after(
 )
 def test_a_decision_that_takes_no_step(reason: Reason, back: int | None, changes: dict[str, Any]) -> None:
     assert after(KNOWN, reason, back) == replace(KNOWN, last_reason=reason, **changes)
+
+
+@pytest.mark.parametrize(
+    ("reason", "since"),
+    [
+        pytest.param(Reason.PARTIAL_READ, NOW - HOUR, id="one more incomplete list"),
+        pytest.param(Reason.WAITING_FOR_INSTANCES, None, id="a complete list"),
+    ],
+)
+def test_since_when_every_list_was_incomplete(reason: Reason, since: datetime | None) -> None:
+    assert after(replace(KNOWN, partial_since=NOW - HOUR), reason).partial_since == since
 
 
 @pytest.mark.parametrize(

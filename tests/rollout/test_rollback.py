@@ -462,6 +462,17 @@ def test_the_instances_are_read_during_a_rollback(on_failure: OnFailure) -> None
             id="gated on health as on the way there",
         ),
         pytest.param(
+            {},
+            replace(
+                given_up(0),
+                instances=fleet(
+                    instance(5, image=OLD, health="unhealthy", since=NOW - HOUR), rest="upgraded"
+                ),
+            ),
+            says("HealthCheckFailed", "update domain 0", "web_5 (unhealthy)", "10m"),
+            id="an instance that does not become healthy on the last good image is a failure too",
+        ),
+        pytest.param(
             {"converge": Converge.MODEL},
             replace(
                 given_up(0, 5),

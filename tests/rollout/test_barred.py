@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.rollout.barred import has_barred_retry, without_barred_retry
+from reconciler.rollout.barred import first_bar_note, has_barred_retry, without_barred_retry
 from reconciler.rollout.observed import Model
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.spec.fleet import Fleet
@@ -14,6 +14,24 @@ from tests.build import FIX, FLEET, NEW, NOW, OLD, model
 BARRED = replace(FLEET, barred=frozenset({"retry"}))
 RETRIED = PersistedState(last_good=OLD, retry=Mark.of(NOW, NEW))
 BACK = model(image=OLD, persisted=RETRIED)
+
+
+NO_UPGRADE = replace(FLEET, barred=frozenset({"upgrade"}))
+NOTE = "spec.barredCommands of the Fleet bars `reconciler retry`; merge a commit instead"
+
+
+@pytest.mark.parametrize(
+    ("fleets", "command", "note"),
+    [
+        pytest.param([], "retry", "", id="there is no fleet"),
+        pytest.param([FLEET], "retry", "", id="the fleet bars nothing"),
+        pytest.param([BARRED], "upgrade", "", id="the fleet bars another command"),
+        pytest.param([BARRED], "retry", NOTE, id="the fleet bars the command"),
+        pytest.param([FLEET, NO_UPGRADE, BARRED], "retry", NOTE, id="one of three fleets bars the command"),
+    ],
+)
+def test_a_command_is_refused_if_any_fleet_bars_it(fleets: list[Fleet], command: str, note: str) -> None:
+    assert first_bar_note(fleets, command) == note
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,38 @@ def test_upgraded_instances_may_fail_if_the_spec_allows_it(
     assert decision.step == (Upgrade(tuple(ids), NEW) if ids else None)
 
 
+def silent(number: int) -> Any:
+    """An instance that is still on OLD, and reports neither power nor health, so it may serve."""
+    return outdated(number, power="", health="")
+
+
+@pytest.mark.parametrize(
+    ("instances", "ids"),
+    [
+        pytest.param((lost(0), *map(silent, range(1, 10))), None, id="all others may serve"),
+        pytest.param(
+            (lost(0), instance(1), *map(silent, range(2, 10))),
+            ["5"],
+            id="all others may serve, but an upgraded one shows that the image works",
+        ),
+        pytest.param(
+            (lost(0), outdated(1), *map(silent, range(2, 10))), ["1"], id="one of the others serves"
+        ),
+        pytest.param(
+            (lost(0), outdated(1, health="unhealthy"), *map(silent, range(2, 10))),
+            ["1"],
+            id="one of the others does not serve either",
+        ),
+    ],
+)
+def test_who_follows_an_instance_that_did_not_serve_and_does_not_recover(
+    instances: Any, ids: list[str] | None
+) -> None:
+    seen = observed(instances=instances, progress=Progress(not_serving=frozenset({"0"})))
+    decision = decided(spec(max_unhealthy=Count(10)), seen)
+    assert decision.step == (Upgrade(tuple(ids), NEW) if ids else None)
+
+
 def test_tolerated_failures_are_waited_for_in_the_end() -> None:
     desired = spec(max_unhealthy_upgraded=Count(1))
     decision = decided(desired, observed(instances=fleet(lost(0), rest="upgraded")))

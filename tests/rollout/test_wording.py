@@ -1,5 +1,7 @@
 """Instances, steps and times in one line."""
 
+from typing import Any
+
 import pytest
 
 from reconciler.rollout.gate import Gate
@@ -129,6 +131,26 @@ def test_instances_with_the_same_problem_are_listed_together() -> None:
     listed = [instance(0, health="unhealthy"), instance(5, health="unhealthy"), *stopped]
     assert describe(listed) == "web_0 and web_5 (both unhealthy), web_1 and web_2 (both stopped) and 2 more"
     assert describe(fleet()[:0]) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        pytest.param(
+            {"power": "", "health": ""},
+            "web_0 and web_1 (both with unknown power state)",
+            id="no power state is reported",
+        ),
+        pytest.param(
+            {"health": "unknown"}, "web_0 and web_1 (both with unknown health)", id="their health is unknown"
+        ),
+        pytest.param(
+            {"health": ""}, "web_0 and web_1 (both with no health reported yet)", id="no health is reported"
+        ),
+    ],
+)
+def test_a_problem_of_several_instances_reads_as_a_phrase(changes: dict[str, Any], line: str) -> None:
+    assert describe(instance(number, **changes) for number in (0, 1)) == line
 
 
 @pytest.mark.parametrize(

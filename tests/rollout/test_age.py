@@ -267,3 +267,10 @@ def test_whether_it_is_healthy_without_reported_health(
     [dated] = date_instances([one], {"0": Sighting("succeeded", DONE, not is_back, DONE)}, None, source, NOW)
     assert dated == replace(one, state_since=NOW)
     assert sightings([dated], source, NOW) == {"0": Sighting("succeeded", one.since, is_back, NOW)}
+
+
+def test_an_instance_with_all_its_times_is_not_copied() -> None:
+    """A large scale set has thousands of them at every observation."""
+    one = instance(0, since=DONE)
+    [dated] = date_instances([one], {}, None, HealthSource.EXTENSION, NOW)
+    assert dated is one

@@ -1,8 +1,11 @@
 """Counts by domain."""
 
+import pytest
+
 from reconciler.rollout.counts import DomainCounts, count_instances
 from reconciler.rollout.domains import Domain, grouping
 from reconciler.rollout.member import members
+from reconciler.rollout.observed import Instance
 from reconciler.spec.scale_set import By
 from tests.build import fleet, instance, model, observed, outdated, spec
 
@@ -47,6 +50,25 @@ def test_a_healthy_instance_that_is_protected_on_another_image_is_left_out() -> 
     (first, *_) = count_instances(members(spec(), model(), observed(), fleet(protected)), GROUPING).domains
     assert (first.total, first.up_to_date, first.left_out) == (2, 0, 1)
     assert (first.unavailable, first.unhealthy) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("one", "left_out", "unhealthy"),
+    [
+        pytest.param(instance(0, health="unhealthy"), 0, 1, id="unhealthy on the image"),
+        pytest.param(outdated(0, health="unhealthy"), 0, 1, id="unhealthy, and still to be upgraded"),
+        pytest.param(
+            outdated(0, health="unhealthy", protected=True), 1, 0, id="unhealthy, and left out by protection"
+        ),
+        pytest.param(instance(0, power="deallocated"), 0, 0, id="deallocated on the image"),
+        pytest.param(outdated(0, power="deallocated"), 1, 0, id="deallocated on another image"),
+    ],
+)
+def test_an_unavailable_instance_counts_as_unhealthy_only_if_it_should_serve(
+    one: Instance, left_out: int, unhealthy: int
+) -> None:
+    (first, *_) = count_instances(members(spec(), model(), observed(), fleet(one)), GROUPING).domains
+    assert (first.unavailable, first.left_out, first.unhealthy) == (1, left_out, unhealthy)
 
 
 def test_domains_come_in_rollout_order_whatever_the_order_of_the_instances() -> None:

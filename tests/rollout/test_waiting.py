@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from reconciler.rollout.observed import Observed
-from reconciler.rollout.persisted import Mark, PersistedState
+from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.progress import Progress, progress_after
 from reconciler.rollout.reason import Reason
 from reconciler.rollout.step import Attempt, PatchModel, Step, Upgrade
 from reconciler.spec.amount import Count, Percent
 from reconciler.spec.scale_set import By, Health, OnFailure, ScaleSet
-from tests.build import NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
+from tests.build import FIX, NEW, NOW, OLD, decided, fleet, instance, model, observed, outdated, spec
 from tests.messages import says
 
 MINUTE = timedelta(minutes=1)
@@ -57,6 +57,66 @@ def test_upgraded_instances_may_fail_if_the_spec_allows_it(
 ) -> None:
     decision = decided(spec(max_unhealthy_upgraded=allowed), observed(instances=instances))
     assert decision.step == (Upgrade(tuple(ids), NEW) if ids else None)
+
+
+RETRIED = Attempt(Upgrade(("0", "5"), NEW), NOW - MINUTE, tries=2)
+RESTARTING = tuple(outdated(number, provisioning="updating") for number in (0, 5))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "instances", "continues"),
+    [
+        pytest.param(RETRIED, RESTARTING, True, id="a second try restarts its instances"),
+        pytest.param(replace(RETRIED, tries=1), RESTARTING, False, id="the first try restarts its instances"),
+        pytest.param(None, RESTARTING, False, id="something else restarts instances"),
+        pytest.param(
+            replace(RETRIED, step=Upgrade(("0", "5"), FIX)),
+            RESTARTING,
+            False,
+            id="a second try of another image restarts its instances",
+        ),
+        pytest.param(
+            RETRIED,
+            (RESTARTING[0], instance(5, health="unhealthy")),
+            False,
+            id="a second try has brought an instance to the image, on which it is unhealthy",
+        ),
+        pytest.param(
+            RETRIED,
+            (*RESTARTING, outdated(3, provisioning="updating")),
+            False,
+            id="an instance that the second try does not name restarts too",
+        ),
+    ],
+)
+def test_the_wait_for_a_retried_upgrade_continues_its_failure(
+    attempt: Attempt | None, instances: Any, *, continues: bool
+) -> None:
+    decision = decided(spec(), observed(instances=fleet(*instances), attempt=attempt))
+    assert decision.reason is Reason.WAITING_FOR_INSTANCES
+    assert decision.continues_failure is continues
+
+
+@pytest.mark.parametrize(
+    ("failed", "blamed", "continues"),
+    [
+        pytest.param(None, None, False, id="no failure is known"),
+        pytest.param(NEW, None, True, id="a tag records that the image failed"),
+        pytest.param(None, NEW, True, id="this process blamed the image"),
+        pytest.param(FIX, FIX, False, id="another image failed"),
+    ],
+)
+def test_the_wait_for_an_instance_on_a_failed_image_continues_the_failure(
+    failed: Any, blamed: Any, *, continues: bool
+) -> None:
+    seen = observed(
+        model=model(persisted=PersistedState(failed=failed and Fingerprint.of(failed))),
+        instances=fleet(instance(0, health="unhealthy")),
+        progress=Progress(blamed=blamed and Fingerprint.of(blamed)),
+    )
+    decision = decided(spec(), seen)
+    assert decision.reason is Reason.WAITING_FOR_INSTANCES
+    assert decision.continues_failure is continues
 
 
 def silent(number: int) -> Any:
@@ -689,6 +749,12 @@ def test_the_line_about_a_scale_set_that_updates_forever(ago: timedelta, expecte
             Progress(seen_at=NOW - MINUTE / 2),
             says("AzureUpdating", "updating"),
             id="the instances were counted since",
+        ),
+        pytest.param(
+            BATCH,
+            Progress(seen_at=NOW - 3 * MINUTE / 4),
+            says("AzureUpdating", "(web_1, web_6)", "08:59:15"),
+            id="our batch, and the instances were counted at the time of the request",
         ),
         pytest.param(
             BATCH,

@@ -215,6 +215,8 @@ def test_the_model_is_set_back_in_one_patch_with_the_state() -> None:
         last_good=OLD, failed=Fingerprint.of(NEW), began=BEGAN, approved=NEW
     )
     assert decision.soon
+    assert f"{decision.reason}: {decision.cause}" == says("GivingUp", "web_0 (unhealthy)", "10m")
+    assert decision.line.startswith(f"{decision.reason}: {decision.cause}; ")
     assert decision.counts is not None
     assert decision.counts.summary == "1 of 10 instances up to date"
 
@@ -351,6 +353,8 @@ def test_a_model_that_another_writer_sets_to_the_failed_image_is_set_back(
     assert (step.image, step.etag, step.persisted) == (OLD, '"9"', GIVEN_UP)
     assert step.tags == with_state(tags, GIVEN_UP)
     assert decision.soon
+    assert f"{decision.reason}: {decision.cause}" == says("GivingUp", "24.04.202601140")
+    assert decision.line.startswith(f"{decision.reason}: {decision.cause}; ")
 
 
 def given_up(*numbers: int, **changes: Any) -> Any:
@@ -531,6 +535,31 @@ def test_the_gates_of_a_rollback(changes: dict[str, Any], seen: Any, line: Says)
     is_end = decision.reason is Reason.ROLLOUT_FAILED
     assert decision.line == (line if is_end else line.and_names("24.04.202601140"))
     assert decision.counts is not None
+
+
+@pytest.mark.parametrize(
+    ("seen", "cause"),
+    [
+        pytest.param(
+            given_up(0, 5),
+            says("Upgrading", "24.04.202601140 failed"),
+            id="the next batch goes back because the image failed",
+        ),
+        pytest.param(
+            replace(
+                given_up(0),
+                instances=fleet(
+                    instance(5, image=OLD, health="unhealthy", since=NOW - HOUR), rest="upgraded"
+                ),
+            ),
+            says("HealthCheckFailed", "web_5 (unhealthy)", "10m"),
+            id="the rollback is on hold because of an instance",
+        ),
+    ],
+)
+def test_the_cause_of_a_decision_of_a_rollback(seen: Any, cause: Says) -> None:
+    decision = decided(spec(on_failure=OnFailure.ROLLBACK), seen)
+    assert f"{decision.reason}: {decision.cause}" == cause
 
 
 def test_a_rollback_takes_unhealthy_instances_on_the_failed_image_first() -> None:
@@ -739,9 +768,10 @@ def test_a_model_set_by_another_writer_stays_if_only_a_tag_names_the_rollback_ta
     on_failure: OnFailure,
 ) -> None:
     seen = observed(model=model(persisted=GIVEN_UP), instances=fleet(rest="upgraded"), progress=UNKNOWN)
-    assert decided(spec(on_failure=on_failure), seen).line == (
-        says("NoWayBack", "24.04.202601140", TAG_ALONE)
-    )
+    decision = decided(spec(on_failure=on_failure), seen)
+    assert decision.line == says("NoWayBack", "24.04.202601140", TAG_ALONE)
+    assert decision.counts is not None
+    assert decision.counts.total == 10
 
 
 def sick_on(*sick: Any, serving: tuple[int, ...] = (), **changes: Any) -> Any:

@@ -69,8 +69,8 @@ class Outcome:
         """The message. It also says when a failing condition began, and when a throttled one was observed."""
         meaning = self.reason.meaning
         is_aged = self.wait and self.wait.is_failing and not (meaning.is_retried or meaning.is_failure)
-        waiting = "retrying" if self.is_error else "waiting"
-        since = f"; {waiting} since {moment(self.wait.since)}" if self.wait and is_aged else ""
+        doing = "failing" if self.is_error else "waiting"
+        since = f"; {doing} since {moment(self.wait.since)}" if self.wait and is_aged else ""
         old = f" (as of {time_of_day(self.as_of)}; throttled since then)" if self.as_of else ""
         return f"{self.message}{since}{old}"
 

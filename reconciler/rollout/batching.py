@@ -218,7 +218,7 @@ def missing_canary(canary: Canary | None, members: Sequence[Member]) -> Decision
     return Decision(
         Reason.CANARY_MISSING,
         "rollout.canary names only instances that do not exist or cannot be upgraded "
-        f"(ids: {join(canary.instances)}); name other instances, or set a number",
+        f"(ids: {join(canary.instances)}); name other instances, or set rollout.canary to a number",
     )
 
 

@@ -34,7 +34,7 @@ def with_failure(context: Context, failing: Decision) -> Decision:
         return replace(
             failing, message=f"{failing.message}{_unrecorded(after, 'too few of the 50 tags are free')}"
         )
-    return _writing(context, failing, after, "recording the failure in a tag")
+    return _writing(context, failing, after, "the failure is being recorded in a tag")
 
 
 def without_failure(context: Context, done: Decision) -> Decision:
@@ -45,7 +45,7 @@ def without_failure(context: Context, done: Decision) -> Decision:
     if not persisted.has_failed(context.image):
         return done
     after = replace(persisted, failed=None)
-    return _writing(context, done, after, "recording in a tag that this image no longer counts as failed")
+    return _writing(context, done, after, "the record that this image failed is being removed from a tag")
 
 
 def failed_state(context: Context) -> PersistedState:

@@ -94,7 +94,7 @@ def incompatibility(model: Model, availability: Availability) -> Decision | None
         return None
     return Decision(
         Reason.IMAGE_INCOMPATIBLE,
-        f"{short(availability.image)} does not fit the scale set: {'; '.join(found)}",
+        f"{short(availability.image)} is not compatible with the scale set: {'; '.join(found)}",
     )
 
 

@@ -359,10 +359,10 @@ TABLE: dict[Reason, Meaning] = {
     Reason.IMAGE_INCOMPATIBLE: Meaning(
         Status.STALLED,
         cause=(
-            "the generation, architecture, disk size, security type or purchase plan of the image does not "
-            "fit the scale set"
+            "the generation, architecture, disk size, security type or purchase plan of the image is not "
+            "compatible with the scale set"
         ),
-        remedy="declare an image that fits; the message names what does not",
+        remedy="declare a compatible image; the message names each incompatibility",
     ),
     Reason.IMAGE_NOT_FOUND: Meaning(
         Status.STALLED,
@@ -527,8 +527,8 @@ TABLE: dict[Reason, Meaning] = {
     Reason.PROGRESS_DEADLINE_EXCEEDED: Meaning(
         Status.FAILING,
         cause=(
-            "no further instance of the batch became healthy within `rollout.progressDeadline`; repairs do "
-            "not extend it"
+            "`rollout.progressDeadline` passed without another instance of the batch becoming healthy; "
+            "repairs do not extend it"
         ),
         remedy=(
             "resumes automatically once one becomes healthy, or once a fix is merged; a fix is rolled out to "
@@ -543,9 +543,7 @@ TABLE: dict[Reason, Meaning] = {
     ),
     Reason.DEADLINE_EXCEEDED: Meaning(
         Status.FAILING,
-        cause=(
-            "the whole rollout has taken longer than `rollout.deadline`, so no further instance is upgraded"
-        ),
+        cause="the whole rollout has taken longer than `rollout.deadline`, so no more instances are upgraded",
         remedy="extend or remove the deadline, declare another image, or run `reconciler retry NAME`",
         slot=Slot.HOLDS,
         is_failure=True,

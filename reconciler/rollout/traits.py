@@ -1,4 +1,4 @@
-"""The traits of an image that must fit the scale set that runs it."""
+"""The traits of an image that must be compatible with the scale set that runs it."""
 
 from dataclasses import dataclass
 

@@ -132,13 +132,13 @@ def relapse_during_soak(context: Context) -> Decision | None:
 
 
 def missed_progress_deadline(context: Context) -> Decision | None:
-    """The failure of a batch if no further instance became healthy within `progressDeadline`, or None."""
+    """The failure of a batch if `progressDeadline` passed before another instance became healthy, or None."""
     since, deadline = context.observed.progress.waiting_since, context.rollout.progress_deadline
     if since is None or context.at - since <= deadline:
         return None
     return Decision(
         Reason.PROGRESS_DEADLINE_EXCEEDED,
-        f"no further instance became healthy within {format_duration(deadline)}",
+        f"{format_duration(deadline)} passed without another instance becoming healthy",
         counts=context.counts,
     )
 

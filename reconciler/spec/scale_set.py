@@ -109,7 +109,8 @@ class Rollout:
     max_unhealthy_upgraded: number of upgraded instances that may stay unhealthy without stopping the rollout.
         A percentage refers to the instances upgraded so far.
     require_way_back: the rollout starts only if a rollback target is known.
-    progress_deadline: the rollout fails if no further instance of a batch becomes healthy within this time.
+    progress_deadline: the rollout fails if this time passes without another instance of a batch becoming
+        healthy.
     deadline: maximum time for the whole rollout.
     windows, checks: delay batches of healthy instances. They do not delay remediation.
     """

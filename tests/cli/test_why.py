@@ -211,9 +211,9 @@ AZURE_SAYS = 'could not change the model: Azure returned InvalidParameter ("no")
         ),
         pytest.param(
             "Conflict",
-            f"{AZURE_SAYS}; retrying since 2026-01-05 08:51 UTC",
+            f"{AZURE_SAYS}; failing since 2026-01-05 08:51 UTC",
             [
-                f"reason      Conflict: {AZURE_SAYS}; retrying since 2026-01-05 08:51 UTC",
+                f"reason      Conflict: {AZURE_SAYS}; failing since 2026-01-05 08:51 UTC",
                 f"ends        {Reason.CONFLICT.meaning.remedy}",
                 "checked     2026-01-05 09:00:00 UTC, 12 checks so far; next check at the next sweep",
             ],

@@ -22,7 +22,7 @@ BEGAN = Mark.of(NOW - 2 * HOUR, NEW)
 KNOWN = PersistedState(last_good=OLD, failed=Fingerprint.of(FIX), began=BEGAN, others=("pilot=yes",))
 MARKED = replace(KNOWN, failed=Fingerprint.of(NEW))
 LASTING = Progress(waiting_since=NOW - MINUTE)
-NOTING = "recording the failure in a tag"
+NOTING = "the failure is being recorded in a tag"
 REFUSAL = "a lock prevents it"
 
 

@@ -36,7 +36,7 @@ def broken(image: Image) -> Gate:
     """The breaker, closed after this image failed elsewhere."""
     return Gate(
         "breaker",
-        f"{short(image)} failed in scale set api (spec.maxFailedRollouts allows 0 of 3); "
+        f"{short(image)} failed in scale set api (spec.maxFailedRollouts allows 0 of 3 scale sets); "
         f"declare another image, or run `reconciler retry --image {short(image)}`",
         Reason.IMAGE_FAILED_ELSEWHERE,
     )

@@ -232,7 +232,7 @@ FAILED = says("HealthCheckFailed", "update domain 0", "web_0 (unhealthy)", "10m"
             OnFailure.HOLD,
             OLD,
             LASTING,
-            FAILED.and_names("recording the failure in a tag"),
+            FAILED.and_names("the failure is being recorded in a tag"),
             False,
             id="the spec asks to hold",
         ),

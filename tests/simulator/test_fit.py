@@ -1,4 +1,4 @@
-"""Images that do not fit a scale set: what the catalogue shows, and how Azure rejects them."""
+"""Images that are not compatible with a scale set: what the catalogue shows, and how Azure rejects them."""
 
 from __future__ import annotations
 

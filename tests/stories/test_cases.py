@@ -330,7 +330,7 @@ def test_an_upgrade_that_is_not_applied_does_not_say_that_another_will_not_help(
 
 
 def holds_too_few(world: World) -> None:
-    """Azure has room for no further instance, and an autoscaler asks for two."""
+    """Azure has room for no more instances, and an autoscaler asks for two."""
     world.azure.scale_set("web").limit_allocation(10)
     world.azure.scale_set("web").scale_to(12)
 

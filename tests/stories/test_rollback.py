@@ -268,8 +268,8 @@ def test_hold_records_the_failure_on_one_tag_and_leaves_the_model() -> None:
         last_good=image(OLD), failed=Fingerprint.of(image(BAD)), began=Mark.of(START, image(BAD))
     )
     assert len(tag_writes(world)) == 1
-    (told,) = {outcome.line for outcome in world.outcomes if "recording" in outcome.line}
-    assert told.endswith("; recording the failure in a tag")
+    (told,) = {outcome.line for outcome in world.outcomes if "being recorded" in outcome.line}
+    assert told.endswith("; the failure is being recorded in a tag")
 
 
 def test_a_refused_record_of_a_failure_is_reported_and_retried_less_and_less_often() -> None:

@@ -48,7 +48,7 @@ def breaker(state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image)
     declaring = together.total(0, _declares, image)
     most = state.desired.fleet.max_failed.within(declaring)
     where = f"scale set{'s' * (len(failed) > 1)} {list_names(failed)}"
-    limit = f"spec.maxFailedRollouts allows {most} of {declaring}"
+    limit = f"spec.maxFailedRollouts allows {most} of {count(declaring, 'scale set')}"
     evidence = f"{short(exact)} failed in {where} ({limit})"
     if len(failed) <= most:
         return (Gate(BREAKER, evidence),)

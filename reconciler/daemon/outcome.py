@@ -71,7 +71,8 @@ class Outcome:
         is_aged = self.wait and self.wait.is_failing and not (meaning.is_retried or meaning.is_failure)
         doing = "failing" if self.is_error else "waiting"
         since = f"; {doing} since {moment(self.wait.since)}" if self.wait and is_aged else ""
-        old = f" (as of {time_of_day(self.as_of)}; throttled since then)" if self.as_of else ""
+        throttled = "reads have been throttled since then"
+        old = f" (as of {time_of_day(self.as_of)}; {throttled})" if self.as_of else ""
         return f"{self.message}{since}{old}"
 
     @property

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from reconciler.rollout.barred import bar_note
 from reconciler.rollout.observed import Need
 from reconciler.rollout.persisted import PersistedState, Signature
-from reconciler.rollout.wording import list_names
+from reconciler.rollout.wording import list_names, moment
 from reconciler.spec.author import Author
 from reconciler.spec.image import short
 from reconciler.spec.scale_set import Approver, ScaleSet
@@ -54,10 +54,17 @@ def objection(
         )
     if own := approving_authors(signature, authors):
         return (
-            f"{image} was approved {signature}, but {list_names(map(str, own))} wrote the commit that "
-            f"declares it; another person must run `reconciler approve {desired.name}`"
+            f"{_approval(own, signature, image)}, also wrote the commit that declares it; another person "
+            f"must run `reconciler approve {desired.name}`"
         )
     return None
+
+
+def _approval(own: Sequence[Author], signature: Signature, image: str) -> str:
+    """The authors who approved the image, under which name if it differs from their own, and when."""
+    who = list_names(map(str, own))
+    name = "" if who == signature.approver else f" as {signature.approver}"
+    return f"{who}, who approved {image}{name} at {moment(signature.at)}"
 
 
 def approving_authors(signature: Signature, authors: Sequence[Author]) -> list[Author]:

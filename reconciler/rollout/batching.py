@@ -46,13 +46,10 @@ def upgrade_batch(context: Context, candidates: Sequence[Member], most: int, why
     names = tuple(each.instance.name for each in taken)
     place = f" in {domain.name}" if domain.name else ""
     verb, size = "rolling back" if is_return else "upgrading", count(len(taken), "instance")
-    end = ""
-    if picked:
-        size = f"{size} {_picked_by(context)}"
-        place, end = (f",{place}", ",") if place else ("", "")
+    picker = f", {_picked_by(context)}," if picked else ""
     return Decision(
         Reason.UPGRADING,
-        f"{verb} {'only ' if why else ''}{size}{place} ({join(names)}){end} to {short(context.image)}"
+        f"{verb} {'only ' if why else ''}{size}{place} ({join(names)}){picker} to {short(context.image)}"
         f"{f', {why}' if why else ''}; {context.summary}",
         step=Upgrade(
             tuple(each.instance.id for each in taken),

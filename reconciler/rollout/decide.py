@@ -162,7 +162,7 @@ def _with_counts(held: Decision, desired: ScaleSet, observed: Observed) -> Decis
     image = observed.model.image
     if image is None or not _is_unproven(context, image):
         return replace(held, counts=context.counts)
-    message = f"{held.message}; new instances get {short(image)} (not proven in this scale set)"
+    message = f"{held.message}; meanwhile, new instances get {short(image)} (not proven in this scale set)"
     return replace(held, message=message, counts=context.counts)
 
 

@@ -105,8 +105,8 @@ def grouping(by: By, order: Sequence[str], instances: Sequence[Instance]) -> Gro
         if reported[choice]:
             return _remembering(groupings[choice], order)
     raise DomainsUnknown(
-        f"rollout.by is {by}, but Azure reports no {_NOUNS[by]} for this scale set; set rollout.by to auto "
-        "or batch"
+        f"rollout.by is {by}, but Azure reports no {_NOUNS[by]} for this scale set; set rollout.by to `auto` "
+        "or `batch`"
     )
 
 

@@ -35,7 +35,7 @@ def patch(image: Image, model: Model, persisted: PersistedState | None, fleet: s
     return Decision(
         Reason.TOO_MANY_TAGS,
         f"{len(model.tags)} of {MOST} tags are in use, and a rollback after a restart would need {lacks} "
-        f"more; remove {count(lacks, 'tag')}, or set rollout.onFailure to hold",
+        f"more; remove {count(lacks, 'tag')}, or set rollout.onFailure to `hold`",
     )
 
 

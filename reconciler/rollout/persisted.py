@@ -71,8 +71,13 @@ class Signature:
 
     def __str__(self) -> str:
         """The approver and the time, in words."""
+        return f"by {self.approver} at {self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def approver(self) -> str:
+        """The approver, in words."""
         through = f" through {self.through}" if self.through else ""
-        return f"by {self.by or 'someone'}{through} at {self.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return f"{self.by or 'someone'}{through}"
 
 
 @dataclass(frozen=True, slots=True)

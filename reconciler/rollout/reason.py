@@ -418,7 +418,7 @@ TABLE: dict[Reason, Meaning] = {
     Reason.TOO_MANY_TAGS: Meaning(
         Status.STALLED,
         cause="Azure allows 50 tags, and too few are left to record what a rollback needs after a restart",
-        remedy="remove tags from the scale set, or set `rollout.onFailure` to hold",
+        remedy="remove tags from the scale set, or set `rollout.onFailure` to `hold`",
     ),
     Reason.DOMAINS_UNKNOWN: Meaning(
         Status.STALLED,

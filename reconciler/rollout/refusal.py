@@ -26,7 +26,7 @@ def active_hold(
     """
     if freeze := desired.fleet.freeze:
         reason = Reason.FREEZE_EXPIRED if _is_over(freeze.until, at) else Reason.FROZEN
-        return _hold_decision(freeze, reason, ("the fleet is frozen", "freeze"), "the Fleet's spec.freeze")
+        return _hold_decision(freeze, reason, ("the fleet", "frozen", "freeze"), "the Fleet's spec.freeze")
     if fleet_pause.pause:
         return _pause_decision(fleet_pause.pause, "the fleet", "--all", at)
     if fleet_pause.unknown:
@@ -34,7 +34,7 @@ def active_hold(
     if suspension := desired.suspend:
         reason = Reason.SUSPENSION_EXPIRED if _is_over(suspension.until, at) else Reason.SUSPENDED
         return _hold_decision(
-            suspension, reason, ("the scale set is suspended", "suspension"), "spec.suspend"
+            suspension, reason, ("the scale set", "suspended", "suspension"), "spec.suspend"
         )
     if model and model.persisted.pause:
         return _pause_decision(model.persisted.pause, "the scale set", desired.name, at)
@@ -47,26 +47,27 @@ def is_on_hold(desired: ScaleSet, fleet_pause: FleetPause, model: Model | None) 
     return active_hold(desired, fleet_pause, model, is_expired_at) is not None
 
 
-def _hold_decision(suspension: Suspension, reason: Reason, words: tuple[str, str], field: str) -> Decision:
+def _hold_decision(hold: Suspension, reason: Reason, words: tuple[str, str, str], field: str) -> Decision:
     """The decision for a suspension or a freeze.
 
-    `words` are "the scale set is suspended" and "suspension", or their counterparts for a freeze.
+    `words` are "the scale set", "suspended" and "suspension", or their counterparts for a freeze.
     """
-    state, noun = words
-    by = f" by {suspension.by}" if suspension.by else ""
-    if not suspension.reason:
+    who, state, noun = words
+    if not hold.reason:
         return Decision(reason, f"{field} is true; no changes until it is false")
-    if suspension.until is None:
-        return Decision(reason, f"{state}{by} ({suspension.reason}); no changes until {field} is removed")
-    until = moment(suspension.until)
+    stops = f"{hold.by} has {state} {who}" if hold.by else f"{who} is {state}"
+    if hold.until is None:
+        return Decision(reason, f"{stops} ({hold.reason}); no changes until {field} is removed")
+    until = moment(hold.until)
     if reason.meaning.status is Status.SUSPENDED:
         return Decision(
             reason,
-            f"{state}{by} until at least {until} ({suspension.reason}); no changes until {field} is removed",
+            f"{stops} until at least {until} ({hold.reason}); no changes until {field} is removed",
         )
+    by = f" set by {hold.by}" if hold.by else ""
     return Decision(
         reason,
-        f"the {noun}{by} ({suspension.reason}) expired at {until} but still blocks every change; remove or "
+        f"the {noun}{by} ({hold.reason}) expired at {until} but still blocks every change; remove or "
         f"extend {field}",
     )
 
@@ -78,7 +79,7 @@ def _pause_decision(pause: Pause, who: str, what: str, at: datetime) -> Decision
     """
     resume = f"`reconciler resume {what}`"
     if pause.until and _is_over(pause.until, at):
-        by = f" by {pause.by}" if pause.by else ""
+        by = f" set by {pause.by}" if pause.by else ""
         why = f" ({pause.reason})" if pause.reason else ""
         expired = (
             f"the pause{by}{why} expired at {moment(pause.until)} but still blocks every change; run {resume}"

@@ -115,7 +115,8 @@ def failed_remediation(context: Context) -> Decision | None:
     return replace(
         failing,
         message=f"{unhealthy_share(context)}; {describe(tried)} already "
-        f"{'runs' if len(tried) == 1 else 'run'} {short(context.image)}; declare another image",
+        f"{'runs' if len(tried) == 1 else 'run'} {short(context.image)}, so the image may be the cause; "
+        "declare another image",
     )
 
 

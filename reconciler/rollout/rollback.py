@@ -188,7 +188,8 @@ def rollback_obstacle(model: Model, observed: Observed) -> str | Need:
         if observed.was_declared is None:
             return Need.HISTORY
         if not observed.was_declared:
-            return f"no instance runs {short(good)}, and only a tag records it as good"
+            last = short(good)
+            return f"no instance runs {last}, and the only record that {last} was good is a tag"
     if observed.rollback_target is None:
         return Need.ROLLBACK_TARGET
     refused = image_unavailable(good, model, observed.rollback_target)

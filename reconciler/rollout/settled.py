@@ -63,7 +63,7 @@ def _contested(context: Context, members: Sequence[Member]) -> Decision:
     return Decision(
         Reason.CONTESTED,
         f"another writer changes {names} after each upgrade ({times} so far, most recently at {last}); "
-        f"stop that writer, or set rollout.converge to image; next upgrade after {time_of_day(until)}",
+        f"stop that writer, or set rollout.converge to `image`; next upgrade after {time_of_day(until)}",
         until=until,
         counts=context.counts,
     )

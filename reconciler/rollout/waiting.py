@@ -75,8 +75,8 @@ def instance_wait(context: Context, instances: Sequence[Instance]) -> Decision:
     if context.observed.progress.relapses >= MOST_RELAPSES:
         is_one = len(instances) == 1
         cause = (
-            f"{describe(instances)}{place} {'has' if is_one else 'have'} become unhealthy "
-            f"{MOST_RELAPSES} times{'' if is_one else ' in total'} since the upgrade"
+            f"{list_names(each.name for each in instances)}{place} {'has' if is_one else 'have'} become "
+            f"unhealthy {MOST_RELAPSES} times{'' if is_one else ' in total'} since the upgrade"
         )
         return Decision(Reason.HEALTH_CHECK_FAILED, f"{cause}{next_}", counts=counts, cause=cause)
     if late := missed_progress_deadline(context):

@@ -369,7 +369,7 @@ def test_a_sufficient_approval_replaces_an_insufficient_one(
         shown = CliRunner(env=env).invoke(main, ["status", "--server", "http://127.0.0.1:1"]).stdout
         return shown if "AwaitingApproval" in shown else None
 
-    assert "but Ada <ada@example.com> wrote the commit that declares it" in until(status)
+    assert "Ada <ada@example.com>, who approved" in until(status)
     assert approve_from(world, url).out == [GOES_ON]
 
     def checked() -> str | None:

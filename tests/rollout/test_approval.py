@@ -29,7 +29,7 @@ def by(name: str, through: str = "") -> PersistedState:
 
 def wrote(who: str, signed: str) -> str:
     return (
-        f"24.04.202601140 was approved {signed} {AT}, but {who} wrote the commit that declares it; "
+        f"{who}, who approved 24.04.202601140{signed} {AT}, also wrote the commit that declares it; "
         "another person must run `reconciler approve web`"
     )
 
@@ -70,35 +70,35 @@ def wrote(who: str, signed: str) -> str:
             ANOTHER,
             by("ADA@example.com"),
             (ADA,),
-            wrote("Ada Löwe <ada@example.com>", "by ADA@example.com"),
+            wrote("Ada Löwe <ada@example.com>", " as ADA@example.com"),
             id="the author",
         ),
         pytest.param(
             ANOTHER,
             by("ada löwe"),
             (ADA,),
-            wrote("Ada Löwe <ada@example.com>", "by ada löwe"),
+            wrote("Ada Löwe <ada@example.com>", " as ada löwe"),
             id="the author by name",
         ),
         pytest.param(
             ANOTHER,
             by("bob", "ada@example.com"),
             (ADA,),
-            wrote("Ada Löwe <ada@example.com>", "by bob through ada@example.com"),
+            wrote("Ada Löwe <ada@example.com>", " as bob through ada@example.com"),
             id="the author, who says another name",
         ),
         pytest.param(
             ANOTHER,
             by("ada@example.com", "application 7"),
             (ADA,),
-            wrote("Ada Löwe <ada@example.com>", "by ada@example.com through application 7"),
+            wrote("Ada Löwe <ada@example.com>", " as ada@example.com through application 7"),
             id="the author, through a pipeline",
         ),
         pytest.param(
             ANOTHER,
             by("bob@example.com"),
             (ADA, BOB),
-            wrote("Bob <bob@example.com>", "by bob@example.com"),
+            wrote("Bob <bob@example.com>", " as bob@example.com"),
             id="one of two authors",
         ),
         pytest.param(ANOTHER, by("application 7"), (ADA,), None, id="an application"),

@@ -81,7 +81,7 @@ def test_evidence_needs_a_larger_share_of_failures_on_the_image(
         ),
         pytest.param(
             Progress(waiting_since=NOW - 2 * MINUTE, is_under_way=True, relapses=3),
-            says("GivingUp", "update domain 0", "web_0 (unhealthy)", "3", "24.04.202601010"),
+            says("GivingUp", "update domain 0", "web_0", "3 times", "24.04.202601010"),
             id="three times is, though it is young each time",
         ),
     ],

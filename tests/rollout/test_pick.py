@@ -132,7 +132,7 @@ def test_a_pick_by_nobody_is_one_by_hand() -> None:
 
 def test_a_pick_of_instances_that_are_in_no_domain_names_none() -> None:
     assert decided(spec(by=By.BATCH), observed(pick=pick("3", "8"))).line == (
-        says("Upgrading", "2 instances picked by ada (web_3, web_8) to 24.04.202601140")
+        says("Upgrading", "2 instances (web_3, web_8), picked by ada, to 24.04.202601140")
     )
 
 

@@ -598,7 +598,7 @@ GOOD_WAY = Availability(OLD, Verdict.AVAILABLE)
         ),
         pytest.param(
             {"instances": fleet(rest="upgraded")},
-            "no instance runs 24.04.202601010, and only a tag records it as good",
+            "no instance runs 24.04.202601010, and the only record that 24.04.202601010 was good is a tag",
             id="only a tag says so",
         ),
         pytest.param(
@@ -747,7 +747,7 @@ def test_which_image_is_blamed(
 
 
 UNKNOWN = Progress(waiting_since=NOW - MINUTE, wrote_last_good=Fingerprint.of(FIX))
-TAG_ALONE = "no instance runs 24.04.202601010, and only a tag records it as good"
+TAG_ALONE = "no instance runs 24.04.202601010, and the only record that 24.04.202601010 was good is a tag"
 
 
 def test_a_failure_holds_if_only_a_tag_names_the_rollback_target() -> None:

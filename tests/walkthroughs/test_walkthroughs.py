@@ -55,7 +55,7 @@ PAGES = [
         (
             r"2 scale sets: .*Reconciling.*",
             r"2 scale sets: 2 Suspended; .*",
-            r"api +Suspended +\S+ +\d/2 +[●◐○]{2} .*Frozen: the fleet is frozen by ada@example\.com.*",
+            r"api +Suspended +\S+ +\d/2 +[●◐○]{2} .*Frozen: ada@example\.com has frozen the fleet .*",
             r"api +Ready +\S+ +2/2 +●● .*UpToDate: .*24\.04\.202602020",
             r"web +Ready +\S+ +3/3 +●●● .*UpToDate: .*24\.04\.202602020",
         ),

@@ -76,7 +76,7 @@ def test_a_page_may_load_nothing_from_elsewhere(path: str) -> None:
         pytest.param("reports", ["Waiting", "OutsideWindow", "continues when the next window opens"], id="a closed window"),
         pytest.param("billing", ["Waiting", "AwaitingApproval", "run reconciler approve"], id="an approval that is missing"),
         pytest.param("catalog", ["Paused", "was paused by Grace", "reconciler resume"], id="a pause"),
-        pytest.param("legacy", ["Suspended", "suspended by Ada"], id="a suspension"),
+        pytest.param("legacy", ["Suspended", "Ada has suspended"], id="a suspension"),
         pytest.param("search", ["Stalled", "ImageFailedElsewhere", "failed in scale set checkout-worker"], id="an image that failed elsewhere"),
         pytest.param("queue", ["Unchecked", "behind commit 9999999999, which has errors"], id="a scale set that is behind its commit"),
         pytest.param("old-frontend", ["Orphaned", "reconciler dismiss old-frontend", "3/8"], id="an orphan"),

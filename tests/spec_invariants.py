@@ -212,8 +212,8 @@ def max_unhealthy_is_not_exceeded(story: Story) -> None:
         )
 
 
-def dependencies_and_lower_waves_are_ready(story: Story) -> None:
-    """An ordinary write waits for the scale sets on which it depends, and for those of lower waves with the same image.
+def dependencies_and_earlier_waves_are_ready(story: Story) -> None:
+    """An ordinary write waits for the scale sets on which it depends, and for those of earlier waves with the same image.
     In one of the last two observations all their instances ran the image and served, except for
     `maxUnhealthyUpgraded` of them, and had been healthy for their `bakeTime`. Protected and deallocated instances do
     not count."""
@@ -313,7 +313,7 @@ RULES = (
     every_batch_soaks,
     max_batch_is_not_exceeded,
     max_unhealthy_is_not_exceeded,
-    dependencies_and_lower_waves_are_ready,
+    dependencies_and_earlier_waves_are_ready,
     max_concurrent_rollouts_is_not_exceeded,
     a_pilot_goes_first,
     a_failed_image_is_begun_in_no_other_scale_set,

@@ -624,19 +624,19 @@ REJECTED_BY_SPECS: dict[str, tuple[Callable[[Client], Client], Callable[[Story],
     ),
     "a rollout before that of its dependency": (
         lambda web: both(web, web={"dependsOn": ["db"]}).look("db").patch(),
-        spec_invariants.dependencies_and_lower_waves_are_ready,
+        spec_invariants.dependencies_and_earlier_waves_are_ready,
         f"db goes first, but its model was on {URN}:{OLD}",
     ),
     "a rollout whose dependency was not observed": (
         lambda web: both(web, web={"dependsOn": ["db"]}).patch(),
-        spec_invariants.dependencies_and_lower_waves_are_ready,
+        spec_invariants.dependencies_and_earlier_waves_are_ready,
         "db goes first, but was not observed",
     ),
     "a wave while an instance of the previous one is outdated": (
         lambda web: (
             both(web, web={"wave": 1}).patch(of="db").upgrade(*"012345678", of="db").wait().look("db").wait(SECOND).patch()
         ),
-        spec_invariants.dependencies_and_lower_waves_are_ready,
+        spec_invariants.dependencies_and_earlier_waves_are_ready,
         "db goes first, but 9 of it were outdated",
     ),
     "a wave while an instance of the previous one is unhealthy": (
@@ -650,7 +650,7 @@ REJECTED_BY_SPECS: dict[str, tuple[Callable[[Client], Client], Callable[[Story],
             .wait(SECOND)
             .patch()
         ),
-        spec_invariants.dependencies_and_lower_waves_are_ready,
+        spec_invariants.dependencies_and_earlier_waves_are_ready,
         "db goes first, but 4 of it were not serving",
     ),
     "a wave before the bake time of the previous one is over": (
@@ -663,7 +663,7 @@ REJECTED_BY_SPECS: dict[str, tuple[Callable[[Client], Client], Callable[[Story],
             .wait(SECOND)
             .patch()
         ),
-        spec_invariants.dependencies_and_lower_waves_are_ready,
+        spec_invariants.dependencies_and_earlier_waves_are_ready,
         "db goes first, but 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 of it had not been healthy for 1:00:00",
     ),
     "more rollouts than maxConcurrentRollouts": (

@@ -135,7 +135,7 @@ class _Waiting:
         found: dict[str, ScaleSetState] = {}
         left = list(causes)
         own = {each.key for each in left}
-        visited = set[tuple[str, int]]()  # a wave waits for every lower one, so it is followed once
+        visited = set[tuple[str, int]]()  # a wave waits for every earlier one, so it is followed once
         while left:
             each = left.pop()
             place = (_key(each.desired.image), each.desired.wave)

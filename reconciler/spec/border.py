@@ -53,7 +53,7 @@ class _Border:
         """The problem of a scale set that has to wait for a scale set on the other side of the border."""
         within, beyond = (name, other) if name in self.inside else (other, name)
         is_wave = field == _WAVE
-        why = " in a lower wave of the same image" if is_wave else ""
+        why = " in an earlier wave of the same image" if is_wave else ""
         fix = "give both the same wave" if is_wave else "remove this name"
         message = (
             f"makes {name} wait for {other}{why}, but no daemon knows both, because shard {self.shard.name} "

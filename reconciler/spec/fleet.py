@@ -34,7 +34,7 @@ class Fleet:
     max_change: maximum number of scale sets whose image one commit may change.
     max_failed: maximum number of scale sets, rounded down, in which an image may fail. If it fails in more,
         no further scale set starts a rollout of this image.
-    allow_unproven_wave: a wave may start even if no instance of a lower wave has proven the image.
+    allow_unproven_wave: a wave may start even if no instance of an earlier wave has proven the image.
     urgent: the image that was declared urgent, even if its urgency has expired. `urgency` checks the time.
     pause_tag: None if no tag pauses the fleet.
     barred: which of the commands "approve", "resume", "retry" and "upgrade" the daemon refuses.

@@ -28,7 +28,7 @@ _Graph = Mapping[_Node, Sequence[_Node]]
 class Link:
     """The scale set `name` waits for the scale set `on`.
 
-    If the cause is a wave, `wave` is the lower wave that `on` is in. If it is `dependsOn`, `wave` is None.
+    If the cause is a wave, `wave` is the earlier wave that `on` is in. If it is `dependsOn`, `wave` is None.
     """
 
     name: str
@@ -74,8 +74,8 @@ def _graph(scale_sets: Sequence[ScaleSet]) -> _Graph:
     graph: dict[_Node, Sequence[_Node]] = {}
     for each in scale_sets:
         image = key(each.image)
-        lower = max((wave for wave in waves[image] if wave < each.wave), default=None)
-        before = [] if lower is None else [_Wave(image, lower)]
+        earlier = max((wave for wave in waves[image] if wave < each.wave), default=None)
+        before = [] if earlier is None else [_Wave(image, earlier)]
         graph[each.name] = [*(name for name in each.depends_on if name in names), *before]
     for image, members in waves.items():
         graph |= {_Wave(image, number): members[number] for number in sorted(members)[:-1]}

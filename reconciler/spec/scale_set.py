@@ -158,7 +158,7 @@ class ScaleSet:
     """One document of kind ScaleSet.
 
     depends_on: names of the scale sets that this one waits for.
-    wave: this scale set also waits for scale sets with the same image and a lower wave.
+    wave: this scale set also waits for scale sets with the same image in an earlier wave.
     interval: longest time between two listings of its instances while it is settled.
     fleet: settings that apply to all scale sets.
     image_lines: the lines that declare its image, in its own document and in the document of kind Image. Each

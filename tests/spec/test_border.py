@@ -87,18 +87,18 @@ def test_a_shard_declares_the_scale_sets_that_it_selects(shard: Shard | None, na
         pytest.param(
             [scale_set("web", "emea", wave=2), scale_set("b", wave=1), scale_set("a", wave=1)],
             [
-                "web.yaml: spec.wave makes web wait for a in a lower wave of the same image, but no daemon knows "
+                "web.yaml: spec.wave makes web wait for a in an earlier wave of the same image, but no daemon knows "
                 "both, because shard emea selects web, and not a: put both into one shard, or give both the same wave"
             ],
-            id="one inside is in a higher wave",
+            id="one inside is in a later wave",
         ),
         pytest.param(
             [scale_set("web", wave=1), scale_set("db", "emea")],
             [
-                "web.yaml: spec.wave makes web wait for db in a lower wave of the same image, but no daemon knows "
+                "web.yaml: spec.wave makes web wait for db in an earlier wave of the same image, but no daemon knows "
                 "both, because shard emea selects db, and not web: put both into one shard, or give both the same wave"
             ],
-            id="one outside is in a higher wave",
+            id="one outside is in a later wave",
         ),
         pytest.param(
             [scale_set("web", "emea", wave=1), scale_set("db", version=FIX)],

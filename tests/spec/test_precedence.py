@@ -23,7 +23,7 @@ def test_a_scale_set_without_dependencies_comes_first() -> None:
     assert names(web, db, cache) == [["db"], ["cache"], ["web"]]
 
 
-def test_lower_waves_of_the_same_image_come_first() -> None:
+def test_earlier_waves_of_the_same_image_come_first() -> None:
     late, first, other = spec("late", wave=7), spec("first", wave=2), spec("other", wave=1, image=FIX)
     assert names(late, first, other) == [["first", "other"], ["late"]]
 
@@ -90,7 +90,7 @@ SETS = st.lists(
 
 
 def waits(one: ScaleSet, other: ScaleSet) -> bool:
-    """Whether `one` waits for `other`: by name, or because `other` has the same image and a lower wave."""
+    """Whether `one` waits for `other`: by name, or because `other` has the same image in an earlier wave."""
     return other.name in one.depends_on or (other.wave < one.wave and same(one.image, other.image))
 
 

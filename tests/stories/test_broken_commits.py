@@ -66,14 +66,14 @@ def test_who_comes_later_waits_for_one_that_is_behind(order: Document) -> None:
     assert (on(world, "api"), on(world, "web")) == ({FIX}, {FIX})
 
 
-def test_an_image_that_cannot_be_read_may_be_that_of_a_higher_wave() -> None:
+def test_an_image_that_cannot_be_read_may_be_that_of_a_later_wave() -> None:
     world = two(**WAVE)
     world.merge(spec("api", "x"), spec("web", FIX, **WAVE))
     world.rest(10 * MINUTE)
     assert reason(world, "web") == "DependencyNotReady"
 
 
-def test_a_known_image_of_a_lower_wave_blocks_no_other_image() -> None:
+def test_a_known_image_of_an_earlier_wave_blocks_no_other_image() -> None:
     world = two(**WAVE)
     world.merge(broken("api", OLD), spec("web", FIX, **WAVE))
     world.rest(2 * MINUTE).run()

@@ -79,7 +79,7 @@ KINDS = {
     ),
     "wave": Kind(
         "DependencyNotReady",
-        f"lower waves are not Ready: {FAILING}",
+        f"earlier waves are not Ready: {FAILING}",
         Scene.sicken,
         Scene.heal,
         {"wave": 1},
@@ -218,11 +218,11 @@ def test_a_bad_image_that_fails_in_dev_never_reaches_staging_or_prod(*, killed: 
     live(world, 60, killed=killed, every=5)
     assert writes(world, "staging") + writes(world, "prod") == before
     assert world.lines()["staging"] == says(
-        "DependencyNotReady", "lower waves", "Ready", "Failing", "HealthCheckFailed"
+        "DependencyNotReady", "earlier waves", "Ready", "Failing", "HealthCheckFailed"
     )
     assert world.lines()["prod"] == says(
         "DependencyNotReady",
-        "lower waves",
+        "earlier waves",
         "Ready",
         "Failing",
         "HealthCheckFailed",
@@ -242,7 +242,7 @@ def test_waves_of_latest_take_a_new_version_one_after_the_other() -> None:
     world.azure.publish(f"{URN}:{NEW}", boots="unhealthy")
     world.rest(10 * MINUTE)
     assert reason(world, "dev") == "UpToDate", "it resolves latest every half hour"
-    assert world.lines()["prod"] == says("DependencyNotReady", "lower waves", "Ready", OLD)
+    assert world.lines()["prod"] == says("DependencyNotReady", "earlier waves", "Ready", OLD)
     world.rest(HOUR)
     assert reason(world, "dev") == "HealthCheckFailed"
     assert writes(world, "prod") == []

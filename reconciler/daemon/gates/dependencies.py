@@ -1,8 +1,8 @@
-"""Decides which scale sets must be Ready first: dependencies, and lower waves with the same image.
+"""Decides which scale sets must be Ready first: dependencies, and earlier waves with the same image.
 
 Each of them must be Ready with its current spec. Instances that the rollout leaves out do not block. Neither
-does a scale set that was Ready before its last observation failed. At least one instance in a lower wave must
-have proven the image.
+does a scale set that was Ready before its last observation failed. At least one instance in an earlier wave
+must have proven the image.
 
 A new declaration from a commit with errors also waits for the scale sets that the errors keep on an earlier
 commit. Because of its wave, it waits for such a scale set only if the scale set declares the same image, or
@@ -62,38 +62,38 @@ def dependencies(state: ScaleSetState, states: Sequence[ScaleSetState], exact: I
 def waves(
     state: ScaleSetState, states: Sequence[ScaleSetState], exact: Image, at: datetime
 ) -> tuple[Gate, ...]:
-    """The `wave` gate, or () if no scale set in a lower wave declares the same image.
+    """The `wave` gate, or () if no scale set in an earlier wave declares the same image.
 
-    `exact` is the version that this scale set would get. If the image follows latest, lower waves must be on
-    that version or a later one, because a Ready scale set may not have observed the new version yet.
+    `exact` is the version that this scale set would get. If the image follows latest, earlier waves must be
+    on that version or a later one, because a Ready scale set may not have observed the new version yet.
     """
     desired = state.desired
-    lower = ScaleSetStates.of(states).total(
-        _LowerWaves(), _lower_waves, desired.image, desired.wave, exact, state.is_newer
+    earlier = ScaleSetStates.of(states).total(
+        _EarlierWaves(), _earlier_waves, desired.image, desired.wave, exact, state.is_newer
     )
-    if not lower.size:
+    if not earlier.size:
         return ()
     if note := urgency_note(desired.fleet, exact, at):
         return (Gate("wave", f"passed; {note}"),)
-    if behind := lower.behind:
-        who = "lower waves are" if behind.size == lower.size else _lower(behind.size, lower.size)
+    if behind := earlier.behind:
+        who = "earlier waves are" if behind.size == earlier.size else _earlier(behind.size, earlier.size)
         evidence = f"{who} not Ready: {list_names(behind.first, behind.size)}"
         return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
-    all_ready = f"{_lower(lower.size, lower.size)} Ready"
-    if not lower.is_proven and not desired.fleet.allow_unproven_wave:
+    all_ready = f"{_earlier(earlier.size, earlier.size)} Ready"
+    if not earlier.is_proven and not desired.fleet.allow_unproven_wave:
         evidence = (
-            "no instance in lower waves has proven the image; start an instance there, or set "
+            "no instance in earlier waves has proven the image; start an instance there, or set "
             "spec.allowUnprovenWave"
         )
         return (Gate("wave", evidence, Reason.DEPENDENCY_NOT_READY),)
-    empty = lower.empty
+    empty = earlier.empty
     passed_over = f"; no instance runs the image in {list_names(empty.first, empty.size)}" if empty else ""
     return (Gate("wave", f"{all_ready}{passed_over}"),)
 
 
 @dataclass(frozen=True, slots=True)
-class _LowerWaves:
-    """The scale sets in lower waves that declare one image.
+class _EarlierWaves:
+    """The scale sets in earlier waves that declare one image.
 
     `behind` says which of them block, and why. `empty` names those in which no instance runs the image.
     `is_proven` means that an instance in any of them has proven the image.
@@ -104,10 +104,10 @@ class _LowerWaves:
     empty: Some[str] = field(default_factory=Some)
     is_proven: bool = False
 
-    def __add__(self, other: "_LowerWaves") -> "_LowerWaves":
+    def __add__(self, other: "_EarlierWaves") -> "_EarlierWaves":
         if not self.size or not other.size:
             return self if self.size else other
-        return _LowerWaves(
+        return _EarlierWaves(
             self.size + other.size,
             self.behind + other.behind,
             self.empty + other.empty,
@@ -115,14 +115,16 @@ class _LowerWaves:
         )
 
 
-def _lower_waves(state: ScaleSetState, image: Image, wave: int, exact: Image, is_newer: bool) -> _LowerWaves:
-    """The contribution of one scale set, if it is in a lower wave and declares the image."""
+def _earlier_waves(
+    state: ScaleSetState, image: Image, wave: int, exact: Image, is_newer: bool
+) -> _EarlierWaves:
+    """The contribution of one scale set, if it is in an earlier wave and declares the image."""
     if state.desired.wave >= wave:
-        return _LowerWaves()
+        return _EarlierWaves()
     if not same(state.desired.image, image) and not (is_newer and _may_be_to_run(state, image)):
-        return _LowerWaves()
+        return _EarlierWaves()
     name, obstacle = state.desired.name, _lateness(state, is_newer) or _obstacle(state) or _lag(state, exact)
-    return _LowerWaves(
+    return _EarlierWaves(
         1,
         Some.one_if(obstacle, f"{name} {obstacle}"),
         Some.one_if(not _runs_it(state), name),
@@ -135,16 +137,16 @@ def _is_same(state: ScaleSetState, other: ScaleSetState) -> bool:
     return same(state.desired.image, other.desired.image)
 
 
-def _lower(some: int, total: int) -> str:
+def _earlier(some: int, total: int) -> str:
     """
-    >>> print(_lower(1, 1), _lower(3, 3), sep="; ")
-    the only scale set in lower waves is; all 3 scale sets in lower waves are
+    >>> print(_earlier(1, 1), _earlier(3, 3), sep="; ")
+    the only scale set in earlier waves is; all 3 scale sets in earlier waves are
     """
     if some == total:
         who = {1: "the only scale set", 2: "both scale sets"}.get(total, f"all {total} scale sets")
     else:
         who = f"{some} of {total} scale sets"
-    return f"{who} in lower waves {'is' if some == 1 else 'are'}"
+    return f"{who} in earlier waves {'is' if some == 1 else 'are'}"
 
 
 def _may_be_to_run(state: ScaleSetState, image: Image) -> bool:

@@ -97,63 +97,63 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
     ("others", "expected"),
     [
         pytest.param([], None, id="no other scale set"),
-        pytest.param([dev("x", image=OLD)], None, id="a lower wave with another image"),
+        pytest.param([dev("x", image=OLD)], None, id="an earlier wave with another image"),
         pytest.param([dev("x", wave=1), dev("y", wave=2)], None, id="the same wave, and a later one"),
         pytest.param(
             [dev("x"), dev("y")],
-            (True, "both scale sets in lower waves are Ready"),
-            id="two of a lower wave that are Ready",
+            (True, "both scale sets in earlier waves are Ready"),
+            id="two of an earlier wave that are Ready",
         ),
         pytest.param(
             [dev("x"), dev("y", "HealthCheckFailed"), dev("z", None)],
             (
                 False,
-                "2 of 3 scale sets in lower waves are not Ready: y is Failing (HealthCheckFailed) and z has not been checked yet",
+                "2 of 3 scale sets in earlier waves are not Ready: y is Failing (HealthCheckFailed) and z has not been checked yet",
             ),
-            id="two of three of a lower wave are not Ready",
+            id="two of three of an earlier wave are not Ready",
         ),
         pytest.param(
             [dev("x", image=PlatformImage("CANONICAL", "ubuntu-24_04-LTS", "server", NEW.version))],
-            (True, "the only scale set in lower waves is Ready"),
+            (True, "the only scale set in earlier waves is Ready"),
             id="the same image in other letters",
         ),
         pytest.param(
             [dev("x"), dev("dr", counts=InstanceCounts(()))],
-            (True, "both scale sets in lower waves are Ready; no instance runs the image in dr"),
+            (True, "both scale sets in earlier waves are Ready; no instance runs the image in dr"),
             id="one without instances is named and does not block",
         ),
         pytest.param(
             [dev("dr", counts=InstanceCounts(()))],
             (
                 False,
-                "no instance in lower waves has proven the image; start an instance there, "
+                "no instance in earlier waves has proven the image; start an instance there, "
                 "or set spec.allowUnprovenWave",
             ),
-            id="no scale set of the lower wave has an instance",
+            id="no scale set of the earlier wave has an instance",
         ),
         pytest.param(
             [dev("dev", counts=InstanceCounts(()), has_soaked=True)],
-            (True, "the only scale set in lower waves is Ready; no instance runs the image in dev"),
+            (True, "the only scale set in earlier waves is Ready; no instance runs the image in dev"),
             id="one proved the image before it was scaled to zero",
         ),
         pytest.param(
             [dev("x", "Throttled", last_reason=Reason.UP_TO_DATE)],
-            (True, "the only scale set in lower waves is Ready"),
+            (True, "the only scale set in earlier waves is Ready"),
             id="a failed observation of a Ready scale set does not block",
         ),
         pytest.param(
             [dev("x", "Refused", last_reason=Reason.UP_TO_DATE, model=model(image=OLD))],
-            (False, "lower waves are not Ready: x is Stalled (Refused)"),
+            (False, "earlier waves are not Ready: x is Stalled (Refused)"),
             id="a scale set whose image Azure refuses blocks",
         ),
         pytest.param(
             [dev("x", "Refused", last_reason=Reason.UP_TO_DATE, model=model(image=NEW))],
-            (True, "the only scale set in lower waves is Ready"),
+            (True, "the only scale set in earlier waves is Ready"),
             id="a scale set on the image that cannot be read does not block",
         ),
         pytest.param(
             [dev("x", "InstancesLeftOut")],
-            (True, "the only scale set in lower waves is Ready"),
+            (True, "the only scale set in earlier waves is Ready"),
             id="instances that are left out do not block",
         ),
     ],
@@ -166,18 +166,18 @@ def test_waves(others: list[ScaleSetState], expected: tuple[bool, str] | None) -
 @pytest.mark.parametrize(
     ("on", "expected"),
     [
-        pytest.param(NEW, (True, "the only scale set in lower waves is Ready"), id="the same version"),
-        pytest.param(FIX, (True, "the only scale set in lower waves is Ready"), id="a later version"),
+        pytest.param(NEW, (True, "the only scale set in earlier waves is Ready"), id="the same version"),
+        pytest.param(FIX, (True, "the only scale set in earlier waves is Ready"), id="a later version"),
         pytest.param(
             OLD,
-            (False, f"lower waves are not Ready: dev is still on {OLD.version}"),
+            (False, f"earlier waves are not Ready: dev is still on {OLD.version}"),
             id="Ready on an earlier version of latest",
         ),
         pytest.param(
             None,
             (
                 False,
-                f"lower waves are not Ready: dev may not be on {NEW.version} yet",
+                f"earlier waves are not Ready: dev may not be on {NEW.version} yet",
             ),
             id="Ready, with a model that is not observed yet",
         ),

@@ -61,8 +61,8 @@ def waits(reason: Reason, **changes: Any) -> ScaleSetState:
             waits(Reason.DEPENDENCY_NOT_READY, depends_on=("db",), wave=1),
             [state("db"), state("dev", "Upgrading")],
             False,
-            "1 of 2 scale sets in lower waves is not Ready: dev is Reconciling (Upgrading)",
-            id="the dependency is Ready, a lower wave is not",
+            "1 of 2 scale sets in earlier waves is not Ready: dev is Reconciling (Upgrading)",
+            id="the dependency is Ready, an earlier wave is not",
         ),
         pytest.param(
             waits(Reason.TOO_MUCH_CHANGE, change=HELD),

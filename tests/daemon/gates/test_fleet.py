@@ -63,7 +63,7 @@ def unseen(name: str) -> ScaleSetState:
         ),
         pytest.param([waits("a", SICK), waits("b")], "a", id="the first by name if all are unhealthy"),
         pytest.param(
-            [urgent("a", 1), urgent("b", 0)], "b", id="the lowest wave first if the image is urgent"
+            [urgent("a", 1), urgent("b", 0)], "b", id="the earliest wave first if the image is urgent"
         ),
     ],
 )

@@ -207,10 +207,10 @@ class Plan:
 
     @property
     def failures_allowed(self) -> int | None:
-        """In how many scale sets an image may fail without being kept from the others. None if nothing rolls
-        out.
+        """The number of scale sets in which an image may fail, or None if nothing rolls out.
 
-        If there are several images, this is the smallest number for any of them.
+        If it fails in more, no other scale set begins it. If there are several images, this is the smallest
+        of their numbers.
         """
         declaring = Counter(Fingerprint.of(each.exact) for each in (*self.states, *self.beyond))
         allowed = (

@@ -1,4 +1,4 @@
-"""Instances that another writer changes each time the reconciler has brought them to the model.
+"""Instances that another writer changes each time the reconciler has upgraded them.
 
 Without a limit, `converge: model` would upgrade such an instance forever. After the third upgrade, the
 instance is not upgraded for 20 minutes, after the fourth for 40, and so on up to 5h20m. Other instances are

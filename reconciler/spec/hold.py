@@ -2,7 +2,10 @@
 
 A hold takes effect even if its commit is invalid: a person who stops a fleet in an emergency need not wait
 until an error in another file is fixed. A valid `freeze` or `suspend` takes effect whatever else is wrong. An
-invalid one counts as true. Only a commit without errors lifts a hold.
+invalid one counts as true.
+
+A valid document without the hold lifts it, even if another file of its commit is broken. A scale set that
+keeps its last good declaration, because its own document is broken, also keeps its freeze and its suspension.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

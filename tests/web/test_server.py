@@ -392,7 +392,7 @@ def test_a_probe(store: Callable[[], Store], after: timedelta, path: str, status
                                 "batches": 0,
                                 "instances": 0,
                                 "longestBatchSeconds": 0.0,
-                                "message": f"to {OLD.version}: Failed",
+                                "message": f"to {OLD.version}: failed",
                             },
                         ],
                         "pick": None,

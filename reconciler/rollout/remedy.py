@@ -43,16 +43,17 @@ def is_fix(aim: Aim, instances: Sequence[Instance]) -> bool:
     It is a fix if the model's current image failed here, or if an instance on a failed image does not serve.
     """
     persisted, leaving = aim.model.persisted, aim.model.image
-    unhealthy = [
-        each for each in members(aim.desired, aim.model, aim.observed, instances) if each.is_not_serving
-    ]
-    if _running_failed_image(aim, unhealthy):
+    staying = members(aim.desired, aim.model, aim.observed, instances)
+    if _running_failed_image(aim, [each for each in staying if each.is_not_serving]):
         return True
     if leaving is None or same(leaving, aim.image):
         return False
     if persisted.has_failed(leaving):
         return True
-    on_its_way = any(_failed_to_upgrade(each) and not each.instance.runs(leaving) for each in unhealthy)
+    on_its_way = any(
+        _failed_to_upgrade(each) and not each.instance.runs(leaving) and _is_out_of_service(each, aim)
+        for each in staying
+    )
     return on_its_way or _has_failed(aim, leaving, instances)
 
 
@@ -131,20 +132,22 @@ def _is_out_of_service(member: Member, aim: Aim) -> bool:
     """Whether the member does not serve, so that an upgrade outside a window interrupts nothing.
 
     Azure keeps reporting the failure of an extension that ran long ago. An instance with such a failure
-    probably serves if it is running and nothing could report its health. If this rollout has upgraded the
-    instance, it counts as out of service.
+    probably serves if it is running and nothing could report its health. If the present rollout has upgraded
+    the instance, it counts as out of service.
 
         failed with VMExtensionProvisioningError, running, no health extension     it may serve
         failed with OSProvisioningTimedOut, running, no health extension           it does not
     """
-    instance = member.instance
+    instance, progress = member.instance, aim.observed.progress
+    # `taken` outlives the rollout. Without this condition, a decision would depend on the age of the process.
+    is_over = progress.is_under_way is False or progress.was_under_way is False
     may_serve = (
         instance.provisioning == "failed"
         and instance.power == "running"
         and not instance.health
         and aim.model.health_source is not HealthSource.EXTENSION
         and not instance.error.casefold().startswith("osprovisioning")
-        and instance.id not in aim.observed.progress.taken
+        and (is_over or instance.id not in progress.taken)
     )
     return member.is_not_serving and not may_serve
 

@@ -180,8 +180,7 @@ def _decide_for_exact_image(aim: Aim) -> Decision | Need:
     if good is None or on_failure is OnFailure.HOLD:
         return _converge(aim)
     if step := restore_model(aim, good):
-        # Without a step, the model stays on the failed image, perhaps for days.
-        return step if isinstance(step, Need) or step.step else _with_counts(step, aim.desired, observed)
+        return step if isinstance(step, Need) or step.step else _stay(aim, step)
     if observed.instances is None:
         return Need.INSTANCES
     if unread := partial_read(model, observed.instances, observed):
@@ -197,6 +196,20 @@ def _decide_for_exact_image(aim: Aim) -> Decision | Need:
     if on_failure is OnFailure.ROLLBACK or has_unhealthy_to_roll_back(context):
         return _roll_back(end, back, failed=short(aim.image))
     return end
+
+
+def _stay(aim: Aim, stalled: Decision) -> Decision | Need:
+    """The decision if the model stays on the failed image because there is no way back.
+
+    As with `hold`, the rollout waits for the instances that it has upgraded, and continues once they are
+    healthy. If there are none, another writer set the model to the image: it is not rolled out again.
+    """
+    if aim.observed.instances is None:
+        return Need.INSTANCES
+    staying = members(aim.desired, aim.model, aim.observed, aim.observed.instances)
+    if any(each.instance.runs(aim.image) and not each.is_newborn for each in staying):
+        return _converge(aim)
+    return _with_counts(stalled, aim.desired, aim.observed)
 
 
 def _roll_back(end: Decision, back: Aim, *, failed: str) -> Decision | Need:
@@ -273,12 +286,12 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
         return busy
     attempt = aim.observed.attempt
     if attempt and isinstance(attempt.step, Upgrade):
-        is_over = _is_upgrade_over(attempt, aim.observed.progress)
-        if not is_over:
+        if not _is_upgrade_over(attempt, aim.observed.progress):
             busy = replace(busy, message=_batch_progress(aim, attempt))
         if aim.at - attempt.at <= aim.desired.health.timeout:
             return busy
-        if not is_over and (late := endless_upgrade(aim, attempt)):
+        # If the rollout has been seen to end, Azure is doing something else now.
+        if aim.observed.progress.is_under_way is not False and (late := endless_upgrade(aim, attempt)):
             busy = late
     if aim.observed.instances is None:
         return Need.INSTANCES
@@ -290,8 +303,8 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
 def _is_upgrade_over(attempt: Attempt, progress: Progress) -> bool:
     """Whether this process saw the last upgrade end. If so, Azure is doing something else now.
 
-    Instances are not counted while Azure upgrades them, so a count since then shows that the upgrade has
-    ended.
+    Instances are not counted while a scale set reads Updating. A count since then shows that it no longer
+    did.
     """
     has_counted = progress.seen_at is not None and progress.seen_at > attempt.at
     return has_counted or progress.is_under_way is False

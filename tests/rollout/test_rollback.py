@@ -767,7 +767,8 @@ def test_a_failure_holds_if_only_a_tag_names_the_rollback_target() -> None:
 def test_a_model_set_by_another_writer_stays_if_only_a_tag_names_the_rollback_target(
     on_failure: OnFailure,
 ) -> None:
-    seen = observed(model=model(persisted=GIVEN_UP), instances=fleet(rest="upgraded"), progress=UNKNOWN)
+    newborn = fleet(*(instance(n, created=NOW - HOUR, since=NOW - HOUR) for n in range(10)))
+    seen = observed(model=model(persisted=GIVEN_UP), instances=newborn, progress=UNKNOWN)
     decision = decided(spec(on_failure=on_failure), seen)
     assert decision.line == says("NoWayBack", "24.04.202601140", TAG_ALONE)
     assert decision.counts is not None

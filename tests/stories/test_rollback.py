@@ -366,7 +366,9 @@ def test_an_image_that_only_a_tag_names_is_no_rollback_target() -> None:
     world.rest(2 * HOUR)
     assert model(world) == BAD
     assert world.lines()["web"] == says(
-        "NoWayBack", BAD, f"no instance runs {FIX}, and the only record that {FIX} was good is a tag"
+        "HealthCheckFailed",
+        "declare another image",
+        f"no instance runs {FIX}, and the only record that {FIX} was good is a tag",
     )
 
 

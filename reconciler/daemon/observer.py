@@ -151,7 +151,9 @@ class Observer:
         if state.outcome is None:
             return None
         meaning = state.outcome.reason.meaning
-        stays = meaning.phase in {Phase.DONE, Phase.ROLLED_BACK} or meaning.status is Status.WAITING
+        is_at_a_gate = any(each.closed for each in state.outcome.gates)
+        is_at_rest = meaning.phase in {Phase.DONE, Phase.ROLLED_BACK} or meaning.is_failure
+        stays = is_at_rest or is_at_a_gate or meaning.status is Status.WAITING
         return self._images.availability(model, priority) if stays else None
 
     def _observe_elsewhere(self, at: Need, state: ScaleSetState, observed: Observed) -> Observed:

@@ -67,13 +67,18 @@ class Outcome:
     @property
     def full_message(self) -> str:
         """The message. It also says when a failing condition began, and when a throttled one was observed."""
-        meaning = self.reason.meaning
-        is_aged = self.wait and self.wait.is_failing and not (meaning.is_retried or meaning.is_failure)
-        doing = "failing" if self.is_error else "waiting"
-        since = f"; {doing} since {moment(self.wait.since)}" if self.wait and is_aged else ""
         throttled = "reads have been throttled since then"
         old = f" (as of {time_of_day(self.as_of)}; {throttled})" if self.as_of else ""
-        return f"{self.message}{since}{old}"
+        return f"{self.message}{self._since}{old}"
+
+    @property
+    def _since(self) -> str:
+        meaning, wait = self.reason.meaning, self.wait
+        if wait is None or not wait.is_failing or meaning.is_retried or meaning.is_failure:
+            return ""
+        if wait.reason.meaning.is_failure:
+            return f"; failing since {moment(wait.since)} ({wait.reason})"
+        return f"; {'failing' if self.is_error else 'waiting'} since {moment(wait.since)}"
 
     @property
     def is_error(self) -> bool:
@@ -86,7 +91,11 @@ def outcome_of(
 ) -> Outcome:
     """The outcome of a decision. `before` is the progress before the decision."""
     is_repeated = before.attempt is not None and decision.step == before.attempt.step
-    wait = wait_after(before.wait, decision.reason, at, continues=is_repeated or decision.continues_failure)
+    earlier = before.wait
+    if decision.continues_failure and earlier is None and before.is_under_way is None:
+        # A new process knows of the failure only from the tags.
+        earlier = Wait(Reason.HEALTH_CHECK_FAILED, at, is_failing=True)
+    wait = wait_after(earlier, decision.reason, at, continues=is_repeated or decision.continues_failure)
     return Outcome(
         name=desired.name,
         commit=commit,
@@ -109,7 +118,7 @@ def _requeue_after(
     decision: Decision, wait: Wait | None, settings: Settings, interval: timedelta, at: datetime
 ) -> timedelta | None:
     delay = requeue_delay(decision, at, settings.requeue_after, interval)
-    if wait is None or decision.reason.meaning.fails_after is None:
+    if wait is None or wait.reason is not decision.reason or decision.reason.meaning.fails_after is None:
         return delay
     # A long wait is observed less often: every minute after 18 minutes, every five minutes after 50.
     return max(delay or settings.sweep, min((at - wait.since - _USUAL) / 8, LONGEST))
@@ -154,7 +163,10 @@ def outcome_of_failure(
     message = _step_failure(step, failure) if step else str(failure)
     if step and decision and decision.cause:
         message = f"{decision.cause}; {message}"
-    wait = wait_after(before.wait, failure.reason, at, continues=False) or Wait(failure.reason, at)
+    # A step follows only from instances that are healthy again, or from a fix.
+    has_ended = step and before.wait is not None and before.wait.reason.meaning.is_failure
+    earlier = None if has_ended else before.wait
+    wait = wait_after(earlier, failure.reason, at, continues=False) or Wait(failure.reason, at)
     match failure:
         case TooManyRequests(retry_after=requested):
             after = max(requested, settings.requeue_after)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reconciler.azure.budget import Priority
-from reconciler.azure.failure import AzureFailure, Conflict, NotLeading, Unreachable
+from reconciler.azure.failure import AzureFailure, Conflict, NotLeading, Refused, Unreachable
 from reconciler.azure.request_counter import RequestIds
 from reconciler.checks.reach import MERGED, Reach
 from reconciler.daemon.claimed_step import end_under_claim
@@ -63,7 +63,7 @@ from reconciler.rollout.persisted import PersistedState
 from reconciler.rollout.pick import Pick
 from reconciler.rollout.reason import Reason, Status
 from reconciler.rollout.refusal import active_hold
-from reconciler.rollout.step import Attempt, Step, TagWrite
+from reconciler.rollout.step import Attempt, PatchModel, Step, TagWrite
 from reconciler.rollout.wording import describe_step
 from reconciler.spec.image import Image, follows_latest, same
 from reconciler.spec.precedence import levels
@@ -73,6 +73,7 @@ from reconciler.spec.wording import printable
 _log = logging.getLogger("reconciler")
 
 _LONGEST_PAUSE = timedelta(minutes=1)  # that `once` waits in all while every request is throttled
+_TELLS_THROTTLED = timedelta(minutes=5)  # how often the log names a scale set that is throttled
 _LEVELS = {
     Status.READY: logging.INFO,
     Status.RECONCILING: logging.INFO,
@@ -123,6 +124,7 @@ class Reconciler:
         self._orphans = Orphans(azure) if finds_orphans else None
         self._pause = PauseReader(azure)
         self._told_in = 0  # the term in which the fleet was paused by `tell_pause`, or that was lifted
+        self._told_throttled: datetime | None = None
         self._observer = Observer(azure, self.store, specs, check_reach, holder)
 
     def sweep(self) -> tuple[str, ...]:
@@ -385,12 +387,18 @@ class Reconciler:
     def _log_change(self, before: Outcome | None, now: Outcome | None, ids: RequestIds | None) -> None:
         """Log a new outcome, with the ids of its request.
 
-        Nothing is logged if the only change is that the observation was throttled, or for how long.
+        Throttling concerns many scale sets at once, so only one of them is named every few minutes. Apart
+        from that, nothing is logged if only the throttling has changed, or how long it lasts.
         """
-        if now is None or (before and _says_the_same(before, now)):
+        if now is None:
             return
-        is_routine = now.reason.meaning.is_routine and now.status is Status.RECONCILING
-        level = logging.DEBUG if is_routine else _LEVELS[now.status]
+        level = _LEVELS[now.status]
+        if self._tells_throttled(now):
+            self._told_throttled = self._now()
+        elif before and _says_the_same(before, now):
+            return
+        elif now.reason.meaning.is_routine and now.status is Status.RECONCILING:
+            level = logging.DEBUG
         subject = {"scale_set": now.name, "status": now.status, "reason": now.reason, "commit": now.commit}
         if ids:
             subject |= {
@@ -404,6 +412,7 @@ class Reconciler:
         self, state: ScaleSetState, act: bool, priority: Priority, term: int, *, is_picked_only: bool
     ) -> ReconcileEnded:
         desired, commit, attempt = state.desired, state.commit, state.progress.attempt
+        observed: Observed | None = None
         decision: Decision | None = None
         step = ""
         taken: Step | None = None
@@ -433,6 +442,7 @@ class Reconciler:
             if held := self._hold(state):  # on hold, a failed call is not a failure of the scale set
                 outcome = outcome_of(desired, commit, held, state.progress, self._settings, at=self._now())
                 return _reconcile_ended(state, outcome, attempt)
+            tag_write = self._record_failed_image(desired, observed, decision, failure, term)
             outcome = outcome_of_failure(
                 desired.name,
                 commit,
@@ -445,6 +455,7 @@ class Reconciler:
             )
             return replace(
                 _reconcile_ended(state, outcome, attempt),
+                tag_write=tag_write,
                 is_decided=decision is not None,
                 may_have_begun=decision is not None and isinstance(failure, Unreachable),
             )
@@ -455,6 +466,13 @@ class Reconciler:
         return replace(
             ended, taken=taken, tag_write=tag_write, forecast_update=forecast_update, pick_end=pick_end
         )
+
+    def _tells_throttled(self, outcome: Outcome) -> bool:
+        """Whether this outcome is Throttled, and the log has named no such scale set for some minutes."""
+        if outcome.reason is not Reason.THROTTLED:
+            return False
+        told = self._told_throttled
+        return told is None or self._now() - told >= _TELLS_THROTTLED
 
     def _persist(
         self, desired: ScaleSet, observed: Observed, persisted: PersistedState, term: int
@@ -467,6 +485,33 @@ class Reconciler:
         except AzureFailure as failure:
             refusal = str(failure)
         return TagWrite.after(observed.progress.tag_write, persisted.failed, sent, refusal)
+
+    def _record_failed_image(
+        self,
+        desired: ScaleSet,
+        observed: Observed | None,
+        decision: Decision | None,
+        failure: AzureFailure,
+        term: int,
+    ) -> TagWrite | None:
+        """After Azure refused the rollback of an image, record in the tags alone that the image failed.
+
+        Otherwise a restart would forget the failure, and other scale sets could begin the image. A policy can
+        refuse the image of the rollback and permit tags.
+        """
+        if (
+            observed is None
+            or decision is None
+            or decision.blamed is None
+            or not isinstance(failure, Refused)
+        ):
+            return None
+        step, before = decision.step, observed.progress.tag_write
+        if not isinstance(step, PatchModel) or step.persisted is None:
+            return None
+        if before and before.failed == step.persisted.failed and self._now() < before.next_at:
+            return None
+        return self._persist(desired, observed, step.persisted, term)
 
     def _hold(self, state: ScaleSetState) -> Decision | None:
         """The hold as of the last sweep and the last read, or None if there is none."""

@@ -743,7 +743,7 @@ TABLE: dict[Reason, Meaning] = {
         is_error=True,
         is_conclusive=False,
         fails_after=timedelta(minutes=15),
-        is_routine=True,  # one line for the subscription says so
+        is_routine=True,  # one scale set of all that are throttled is logged every few minutes
     ),
     Reason.NOT_LEADING: Meaning(
         Status.RECONCILING,

@@ -2,15 +2,18 @@
 
 During a condition that should clear by itself, the scale set is Reconciling at first, and Failing once the
 condition has lasted longer than `fails_after` in its row of the reason table. The scale set then stays
-Failing through other waits and every retry, until something changes. A scale set whose image has failed also
-stays Failing while Azure repairs its instances. An alert for half an hour of Failing must not resolve between
-two tries.
+Failing through other waits and every retry, until something changes. An alert for half an hour of Failing
+must not resolve between two tries.
 
     09:00:00  Conflict                                   Reconciling
     09:05:15  Conflict, for the sixth time               Failing since 09:00:00: fails_after is 5m
     09:10:15  the same step is retried                   Failing
     09:10:30  Conflict                                   Failing
     09:15:30  the step is accepted and has an effect     Reconciling
+
+A scale set whose instances stay unhealthy is Failing at once. It stays so while Azure repairs the instances,
+and while nothing can be read. A step that Azure refuses begins another wait, because only healthy instances
+or a fix lead to a step.
 """
 
 from dataclasses import dataclass, replace
@@ -51,6 +54,8 @@ def wait_after(before: Wait | None, reason: Reason, at: datetime, *, continues: 
     is_failing = meaning.is_retried or meaning.is_failure
     if meaning.fails_after is None and not meaning.is_error and not is_failing:
         return before if continues else None
+    if before is not None and before.reason.meaning.is_failure and not is_failing:
+        return Wait(reason, at, is_failing=True) if meaning.is_error else before
     if before is not None and reason is Reason.THROTTLED and before.reason is not reason:
         # Nothing could be observed, so nothing is known to have changed, and the wait continues.
         return replace(before, is_failing=before.is_failing or _is_over(before.reason, before, at))

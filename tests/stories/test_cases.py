@@ -466,7 +466,6 @@ def test_an_image_without_a_way_back_stays_blocked_after_a_restart(
     world.run(lambda: world.lines()["a"].startswith("HealthCheckFailed"))
     assert world.lines()["a"] == says("HealthCheckFailed", "a_0", "ImageDeprecated", "declare another image")
     world.rest(5 * MINUTE)
-    assert world.lines()["a"] == says("NoWayBack", BAD, OLD, "ImageDeprecated", "new instances get")
     happens(world)
     world.rest(5 * MINUTE)
     world.restart()
@@ -480,7 +479,8 @@ def test_a_rollback_begins_once_its_target_is_available_again() -> None:
     world.merge(spec(version=BAD, rollout={"onFailure": "rollback"}))
     world.run(lambda: world.has_upgraded(1))
     withdraw(world, OLD)
-    world.run(lambda: world.reasons()[-1] == "NoWayBack")
+    world.run(lambda: world.reasons()[-1] == "HealthCheckFailed")
+    world.rest(5 * MINUTE)
     instances = world.state().seen.counts
     assert instances is not None
     assert instances.not_serving == 1
@@ -489,6 +489,53 @@ def test_a_rollback_begins_once_its_target_is_available_again() -> None:
     assert world.lines()["web"] == says("GivingUp", BAD, OLD)
     world.run(lambda: world.reasons()[-1] == "RolloutFailed")
     assert on(world, BAD) == []
+
+
+def test_a_rollout_without_a_way_back_continues_once_its_instances_are_healthy() -> None:
+    world = World(fleet(scale_set(capacity=1)), spec(version=OLD)).run()
+    world.merge(spec(version=BAD, rollout={"onFailure": "rollback"}))
+    world.run(lambda: world.has_upgraded(1))
+    withdraw(world, OLD)
+    world.run(lambda: world.reasons()[-1] == "HealthCheckFailed")
+    world.rest(HOUR)
+    assert "failed=" in world.azure.scale_set("web").tags["vmss-reconciler-state"]
+    world.azure.scale_set("web").instance("0").heal()
+    world.rest(HOUR)
+    assert world.lines()["web"] == says("UpToDate", BAD)
+    assert "failed=" not in world.azure.scale_set("web").tags["vmss-reconciler-state"]
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        pytest.param(suspend, id="its scale set is suspended"),
+        pytest.param(scale_to_zero, id="its scale set is scaled to zero"),
+    ],
+)
+def test_an_image_is_not_begun_elsewhere_if_its_rollback_is_refused_before_a_restart(
+    happens: Callable[[World], None],
+) -> None:
+    """The tags alone record the failure, which the policy permits."""
+    names, rollout = "abc", {"onFailure": "repin"}
+    world = World(
+        fleet(*(scale_set(name, capacity=4) for name in names)),
+        *(spec(name, version=OLD) for name in names),
+    ).run()
+    world.merge(*(spec(name, version=BAD, rollout=rollout) for name in names))
+    world.run(lambda: world.has_upgraded(1))
+    world.azure.faults.arm(
+        PATCH,
+        DENIED,
+        times=None,
+        when=lambda request: request.path.endswith("/a") and b"imageReference" in request.body,
+    )
+    world.run(lambda: world.lines()["a"].startswith("Refused"))
+    world.rest(5 * MINUTE)
+    happens(world)
+    world.rest(5 * MINUTE)
+    world.restart()
+    world.rest(3 * HOUR)
+    assert world.lines()["b"] == says("ImageFailedElsewhere", BAD, "scale set a")
 
 
 def test_an_upgrade_that_is_refused_during_a_rollback_names_the_failed_image() -> None:
@@ -521,3 +568,40 @@ def test_running_instances_with_an_old_failure_wait_for_their_window(number: int
     assert world.lines()["web"] == says("OutsideWindow")
     world.run()
     assert world.lines()["web"] == says("UpToDate", "20", NEW)
+
+
+def test_an_old_failure_makes_no_fix_of_the_next_image() -> None:
+    """The window closes after two batches. The failure of the instances to come says nothing about their next image."""
+    window = {"kind": "allow", "schedule": "55 8 * * *", "duration": "10m"}
+    world = World(
+        fleet(scale_set(capacity=20, health="none", instanceStates=failed(*range(10, 20)))),
+        spec(rollout={"windows": [window], "soak": "2m"}),
+    )
+    world.run(lambda: world.reasons()[-1] == "OutsideWindow")
+    written = len(writes(world))
+    assert 1 < written < 6
+    world.merge(spec(version=FIX, rollout={"windows": [window], "soak": "2m"}))
+    world.rest(2 * HOUR)
+    assert len(writes(world)) == written
+    assert world.lines()["web"] == says("OutsideWindow", FIX)
+    assert "failed=" not in world.azure.scale_set("web").tags["vmss-reconciler-state"]
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["by the same process", "after a restart"])
+def test_a_failure_after_a_rollout_waits_for_the_window(restarts: bool) -> None:
+    """The process that upgraded the instances decides as a new one does."""
+    window = {"kind": "allow", "schedule": "0 9 * * *", "duration": "1h"}
+    world = World(
+        fleet(scale_set(capacity=20, health="none", settledFor="1h")), spec(rollout={"windows": [window]})
+    ).run()
+    world.rest(2 * HOUR)
+    for number in range(6):
+        world.azure.scale_set("web").instance(str(number)).fail()
+    if restarts:
+        world.restart()
+    world.rest(HOUR)
+    written = len(writes(world))
+    world.merge(spec(version=FIX, rollout={"windows": [window]}))
+    world.rest(2 * HOUR)
+    assert len(writes(world)) == written
+    assert world.lines()["web"] == says("OutsideWindow", FIX)

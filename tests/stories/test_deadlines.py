@@ -51,7 +51,9 @@ def test_a_bad_image_fails_at_the_progress_deadline_though_repairs_replace_its_i
 def test_a_failed_image_stays_failing_while_repairs_replace_its_instances() -> None:
     """Otherwise an alert would resolve at each repair. Once the instances are healthy, the next batch begins anew."""
     world = World(fleet(repaired()), spec(version=BAD))
-    world.rest(3 * HOUR)
+    world.rest(HOUR)
+    world.restart()
+    world.rest(2 * HOUR)
     statuses = [each.status for each in world.outcomes]
     failed = world.outcomes[statuses.index(Status.FAILING) :]
     assert {each.status for each in failed} == {Status.FAILING}

@@ -41,7 +41,7 @@ def test_one_merge_for_150_scale_sets_exceeds_no_request_budget() -> None:
 
 
 def test_a_throttled_fleet_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
-    """The line for the subscription says so. A scale set is named once it has waited for too long."""
+    """One of all scale sets is named every few minutes, and each once it has waited for too long."""
     caplog.set_level("INFO", "reconciler")
     names = [f"web-{number:04}" for number in range(5)]
     world = World(fleet(scale_set(count=5, capacity=1)), *(spec(name) for name in names))
@@ -49,10 +49,11 @@ def test_a_throttled_fleet_fills_no_log(caplog: pytest.LogCaptureFixture) -> Non
     world.rest(timedelta(minutes=12))
     throttled = [each for each in caplog.messages if each.startswith("web-") and "Throttled" in each]
     assert {each.reason for each in world.outcomes} == {"Throttled"}
-    assert throttled == []
+    assert 1 <= len(throttled) <= 3
     world.rest(timedelta(hours=1))
     throttled = [each for each in caplog.messages if each.startswith("web-") and "Throttled" in each]
-    assert sorted(each.partition(":")[0] for each in throttled) == names
+    assert {each.partition(":")[0] for each in throttled if "failing since" in each} == {*names}
+    assert len(throttled) < 25
 
 
 def test_a_rollout_continues_while_observations_of_settled_scale_sets_wait() -> None:

@@ -158,28 +158,58 @@ def test_when_the_model_is_set_past_a_closed_window(
     assert (decision.reason, decision.step) == ("ModelDrift" if step else "OutsideWindow", step)
 
 
+TAKEN = Progress(taken=frozenset({"0", "1", "2"}))
+
+
 @pytest.mark.parametrize(
-    ("source", "taken", "state", "is_set"),
+    ("source", "progress", "state", "is_set"),
     [
-        pytest.param(HealthSource.NONE, (), {}, False, id="nothing could report health, and it runs"),
-        pytest.param(HealthSource.PROBE, (), {}, False, id="a probe reports for no instance, and it runs"),
-        pytest.param(HealthSource.EXTENSION, (), {}, True, id="the health extension reports nothing"),
-        pytest.param(HealthSource.NONE, (), {"power": "stopped"}, True, id="it is stopped"),
+        pytest.param(HealthSource.NONE, Progress(), {}, False, id="nothing could report health, and it runs"),
         pytest.param(
-            HealthSource.NONE, (), {"error": "OSProvisioningTimedOut"}, True, id="its system has not come up"
+            HealthSource.PROBE, Progress(), {}, False, id="a probe reports for no instance, and it runs"
+        ),
+        pytest.param(HealthSource.EXTENSION, Progress(), {}, True, id="the health extension reports nothing"),
+        pytest.param(HealthSource.NONE, Progress(), {"power": "stopped"}, True, id="it is stopped"),
+        pytest.param(
+            HealthSource.NONE,
+            Progress(),
+            {"error": "OSProvisioningTimedOut"},
+            True,
+            id="its system has not come up",
         ),
         pytest.param(
             HealthSource.NONE,
-            (),
+            Progress(),
             {"error": "VMExtensionProvisioningError"},
             False,
             id="one of its extensions failed",
         ),
-        pytest.param(HealthSource.NONE, ("0", "1", "2"), {}, True, id="an upgrade of ours took it"),
+        pytest.param(HealthSource.NONE, TAKEN, {}, True, id="an upgrade of ours took it"),
+        pytest.param(
+            HealthSource.NONE,
+            replace(TAKEN, is_under_way=True, was_under_way=True),
+            {},
+            True,
+            id="a rollout in progress took it",
+        ),
+        pytest.param(
+            HealthSource.NONE,
+            replace(TAKEN, is_under_way=False),
+            {},
+            False,
+            id="a rollout that has ended took it",
+        ),
+        pytest.param(
+            HealthSource.NONE,
+            replace(TAKEN, was_under_way=False),
+            {},
+            False,
+            id="a rollout that ended before this one was declared took it",
+        ),
     ],
 )
 def test_a_failed_instance_passes_a_closed_window_only_if_it_is_out_of_service(
-    source: HealthSource, taken: tuple[str, ...], state: dict[str, Any], *, is_set: bool
+    source: HealthSource, progress: Progress, state: dict[str, Any], *, is_set: bool
 ) -> None:
     """Three of ten, of which two may be unhealthy, have failed provisioning on the old image.
 
@@ -193,7 +223,7 @@ def test_a_failed_instance_passes_a_closed_window_only_if_it_is_out_of_service(
         model=model(image=OLD, health_source=source),
         instances=(*(outdated(n, **one) for n in range(3)), *others),
         availability=Availability(NEW, Verdict.AVAILABLE),
-        progress=Progress(taken=frozenset(taken)),
+        progress=progress,
     )
     followed = replace(seen, model=model(health_source=source))
     reasons = [decided(spec(windows=CLOSED), each).reason for each in (seen, followed)]

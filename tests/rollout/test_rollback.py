@@ -775,6 +775,15 @@ def test_a_model_set_by_another_writer_stays_if_only_a_tag_names_the_rollback_ta
     assert decision.counts.total == 10
 
 
+def test_a_rollout_without_a_way_back_waits_for_its_instances() -> None:
+    instances = fleet(
+        instance(0, health="unhealthy", since=NOW - HOUR), *(outdated(n, image=FIX) for n in range(1, 10))
+    )
+    seen = observed(model=model(persisted=GIVEN_UP), instances=instances, progress=UNKNOWN)
+    decision = decided(spec(on_failure=OnFailure.ROLLBACK), seen)
+    assert decision.line == says("HealthCheckFailed", "web_0 (unhealthy)", TAG_ALONE)
+
+
 def sick_on(*sick: Any, serving: tuple[int, ...] = (), **changes: Any) -> Any:
     """The model is back on OLD; `sick` are unhealthy, `serving` still run the failed image, and the others run OLD."""
     return observed(

@@ -6,6 +6,7 @@ import click
 
 from reconciler.cli.options import fleet_options, server_option
 from reconciler.cli.pausing import pause_tag_option
+from reconciler.cli.required_option import RequiredOption
 from reconciler.cli.selector import selector_option
 from reconciler.cli.until import Until
 from reconciler.cli.verb import Verb
@@ -17,7 +18,13 @@ from reconciler.cli.verb import Verb
     "--all", "is_all", is_flag=True, help="Pause the whole fleet, including scale sets declared later."
 )
 @selector_option
-@click.option("--reason", required=True, metavar="TEXT", help="Why; shown in messages.")
+@click.option(
+    "--reason",
+    cls=RequiredOption,
+    example='--reason "checkout is down"',
+    metavar="TEXT",
+    help="Why; shown in messages.",
+)
 @click.option(
     "--until",
     type=Until(),

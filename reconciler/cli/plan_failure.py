@@ -147,8 +147,8 @@ def how_to_stop(plan: Json) -> list[str]:
     worst = plan["summary"]["worstMoment"]
     flight = f", at most {count(worst['instances'], 'instance')} in all," if worst else ""
     return [
-        "run `reconciler pause --all`, which needs permission to write tags in Azure, or merge "
-        "`freeze: true` into the Fleet.",
+        'run `reconciler pause --all --reason "..."`, which needs permission to write tags in Azure, or '
+        "merge `freeze: true` into the Fleet.",
         f"Batches in progress{flight} are completed.",
         "`reconciler resume --all`, or a merge without `freeze`, continues where it stopped.",
     ]

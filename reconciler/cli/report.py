@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from reconciler.cli.options import server_option
+from reconciler.cli.required_option import RequiredOption
 from reconciler.cli.spec_names import complete_names
 from reconciler.cli.verb import Verb
 
@@ -14,8 +15,9 @@ from reconciler.cli.verb import Verb
 @click.argument("name", required=False, shell_complete=complete_names)
 @click.option(
     "--html",
+    cls=RequiredOption,
+    example="--html report.html",
     type=click.Path(path_type=Path, dir_okay=False, writable=True),
-    required=True,
     help="File to write. It is self-contained and needs no network.",
 )
 @server_option

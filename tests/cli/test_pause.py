@@ -1,5 +1,7 @@
 """`reconciler pause` and `reconciler resume`: a stop without a commit."""
 
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +13,7 @@ from click.testing import CliRunner
 from reconciler.cli import main
 from reconciler.rollout.pause import PAUSE, Pause, pause_in
 from reconciler.simulator import Status, Throttled
-from tests.cli.program import Azure, Daemon, Ended, azure, reconciler, until, write_specs
+from tests.cli.program import ROOT, Azure, Daemon, Ended, azure, reconciler, until, write_specs
 from tests.stories.world import NEW, SUBSCRIPTION, of_all, scale_set, spec
 
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop"
@@ -234,3 +236,11 @@ def test_what_loosens_is_refused_where_the_fleet_bars_it(
     assert done == Ended(1, [], [f"error: {why}"])
     assert not world.writes()
     assert invoke(world, tmp_path, "pause", "--all", "--reason", "down", documents=(barred, *SPECS)).code == 0
+
+
+def test_every_pause_that_a_text_names_can_be_copied() -> None:
+    """Pages and messages name the option that the command requires."""
+    texts = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "reconciler").rglob("*.py")]
+    found = [line for text in texts for line in re.findall(r"`(reconciler pause [^`]+)`", text.read_text())]
+    assert 'reconciler pause --all --reason "..."' in found
+    assert [line for line in found if "--reason" not in shlex.split(line)] == []

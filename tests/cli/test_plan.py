@@ -40,8 +40,8 @@ FAILS = (
 
 def stop(instances: int) -> str:
     return (
-        "run `reconciler pause --all`, which needs permission to write tags in Azure, or merge `freeze: true` into "
-        f"the Fleet. Batches in progress, at most {instances} instance{'s' * (instances > 1)} in all, are completed. "
+        'run `reconciler pause --all --reason "..."`, which needs permission to write tags in Azure, or merge '
+        f"`freeze: true` into the Fleet. Batches in progress, at most {instances} instance{'s' * (instances > 1)} in all, are completed. "
         "`reconciler resume --all`, or a merge without `freeze`, continues where it stopped."
     )
 

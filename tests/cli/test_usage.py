@@ -205,6 +205,16 @@ AZURE = {"AZURE_TOKEN_CREDENTIALS": "prod"}
         ),
         pytest.param("dismiss", "Missing argument 'NAMES...'.", id="no orphan to dismiss"),
         pytest.param(
+            "pause --all",
+            "Missing option '--reason'. For example: --reason \"checkout is down\"",
+            id="a pause without a reason",
+        ),
+        pytest.param(
+            "report web",
+            "Missing option '--html'. For example: --html report.html",
+            id="a report without a file to write",
+        ),
+        pytest.param(
             "apply", "no command is named 'apply'; did you mean `reconciler run`?", id="a verb of others"
         ),
         pytest.param(

@@ -27,6 +27,7 @@ def retry(desired: ScaleSet, image: Image, compute: Compute) -> str:
         return f"nothing to retry: every instance runs {short(image)} and is serving"
     compute.persist(desired.target, model, persisted)
     return (
-        f"{short(image)} will be retried, and its earlier failures no longer count; "
+        f"earlier failures of {short(image)} no longer count, and do not keep other scale sets from "
+        "beginning it; instances that are still unhealthy on it count again; "
         f"{takes_effect_note(desired)}"
     )

@@ -122,7 +122,7 @@ def test_a_failed_image_is_retried(tmp_path: Path) -> None:
     with started(tmp_path, spec(rollout={"onFailure": "rollback"}), tags=FAILED) as (world, running):
         until(lambda: reason(running) == "RolloutFailed" or None, running.log)
         notice = Browser(running).act("/scale-sets/web/actions/retry")
-        assert f"web: {NEW} will be retried, and its earlier failures no longer count" in notice
+        assert f"web: earlier failures of {NEW} no longer count, " in notice
         until(lambda: world.images("web") == {NEW} or None, running.log)
         assert persisted_state(world.simulator.scale_set("web").tags).failed is None
 

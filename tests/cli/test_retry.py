@@ -18,7 +18,10 @@ STATE = "vmss-reconciler-state"
 IMAGE = PlatformImage(**BASE, version=NEW)
 FAILED = f"v1;failed={Fingerprint.of(IMAGE).digest},{NEW};good={':'.join(BASE.values())}:{OLD}"
 SEES = "takes effect at the next sweep"
-AGAIN = f"{NEW} will be retried, and its earlier failures no longer count; {SEES}"
+AGAIN = (
+    f"earlier failures of {NEW} no longer count, and do not keep other scale sets from beginning it; "
+    f"instances that are still unhealthy on it count again; {SEES}"
+)
 
 
 @pytest.fixture

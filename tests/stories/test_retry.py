@@ -40,7 +40,7 @@ def test_a_retry_of_latest_is_never_of_the_version_that_the_model_returned_to() 
     session = Session(credential=Token(), transport=world.azure.transport(), now=world.clock.now)
     desired = world.state("web").desired
     result = acts.retry(desired, desired.image, Compute(session))
-    assert result.startswith(f"{FIX} will be retried, ")
+    assert result.startswith(f"earlier failures of {FIX} no longer count, ")
 
 
 def is_on(world: World, version: str, name: str = "web") -> bool:
@@ -128,6 +128,9 @@ def test_retry_lets_the_image_begin_elsewhere_until_it_fails_there_too(
     world.rest(HOUR)
     assert world.lines()["b"] == says("ImageFailedElsewhere")
     retry(world, "a", BAD)
+    world.rest(10 * MINUTE)
+    # With hold its instance is still unhealthy, so the scale set itself stays failed.
+    assert (world.reasons("a")[-1] == "HealthCheckFailed") is (on_failure == "hold")
     world.rest(2 * HOUR)
     # With repin the first scale set is the pilot again, and its instance is still unhealthy.
     assert is_on(world, BAD, "b") is (on_failure == "hold")

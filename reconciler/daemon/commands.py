@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from reconciler.daemon.last_change import LastChanges
+from reconciler.daemon.last_change import LastChanges, known_write
 from reconciler.daemon.leadership import describe_standby
 from reconciler.daemon.loop import Loop
 from reconciler.daemon.pick_request import PickRequest
@@ -83,7 +83,7 @@ class LoopCommands:
         state = self._reconciler.store.states().by_name(name)
         if state is None or self._changes is None:
             return None
-        return self._changes.of(state.desired.target)
+        return self._changes.of(state.desired.target, known_write(state))
 
     def _sweep_soon(self) -> None:
         if self.loop:

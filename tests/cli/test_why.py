@@ -392,7 +392,7 @@ def test_without_a_daemon_it_says_who_changed_the_model_last(tmp_path: Path) -> 
         change(served)
         after = reconciler(*asked, env=served.environment, cwd=tmp_path)
         reads = [each.operation for each in served.simulator.record.requests].count(LOG)
-    assert changed(before) == "by nobody within 89 days, according to the activity log"
+    assert changed(before) == "by nobody within 89 days, according to the activity log, which lags by minutes"
     assert re.fullmatch(rf"by ID, not you, at THEN UTC: {WRITE}, (Accepted|Succeeded)", changed(after))
     assert reads == 2
 

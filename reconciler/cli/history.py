@@ -17,7 +17,8 @@ def history(**given: Any) -> None:
     """Show the last rollouts of a scale set, newest first.
 
     NAME is the name of its spec. The daemon knows the rollouts that have begun since it started, and
-    the one in progress when it started.
+    the one in progress when it started. A dash means that a value is unknown, such as the number of instances
+    of a rollout that began before the daemon started.
     """
     from reconciler.cli.acts.history import act
 

@@ -45,7 +45,8 @@ class RolloutRecord:
     are None while the rollout is in progress. `upgraded` has the ids of the upgraded instances, and is
     emptied at the end. `batch_since` is when the current batch was started, or None if there is none.
     `longest` is the duration of the slowest batch so far. `batch_since` and `longest` are as this process
-    observed them.
+    observed them. `is_partial` is true if the process found the rollout in progress. The batches and
+    instances of an earlier process are then not counted.
     """
 
     declared: Image
@@ -61,6 +62,7 @@ class RolloutRecord:
     batch_since: datetime | None = None
     longest: timedelta = timedelta()
     is_failing: bool = False
+    is_partial: bool = False
 
     @property
     def length(self) -> timedelta | None:
@@ -75,8 +77,9 @@ class RolloutRecord:
         how = f"{self.ending.words if self.ending else 'in progress'}{took}"
         longest = f", longest batch {format_duration(self.longest)}" if self.longest else ""
         # A process that has started no batch itself may have found a rollout in progress.
+        since = " since the daemon started" if self.is_partial else ""
         taken = (
-            f"; {count(self.instances, 'instance')} in {count(self.batches, 'batch')}{longest}"
+            f"; {count(self.instances, 'instance')} in {count(self.batches, 'batch')}{since}{longest}"
             if self.batches
             else ""
         )
@@ -145,23 +148,23 @@ def _begin(
             begun = RolloutRecord(desired.image, image, outcome.commit, was, outcome.at)
             return _with(_supersede(history, outcome.at), begun)
         case Upgrade(image=image) if current is None and not _is_rollback(image, desired, model):
-            found = RolloutRecord(
-                desired.image, image, outcome.commit, None, _since(before, model, image, outcome)
-            )
+            is_first = _is_first(before, outcome)
+            marked = model.persisted.began_at(image) if model else None
+            since = marked or (outcome.at if is_first else None)
+            found = RolloutRecord(desired.image, image, outcome.commit, None, since, is_partial=not is_first)
             return _with(history, found)
         case None if before is None and _is_half_way(outcome) and model and model.image:
             image, began = model.image, model.persisted.began_at(model.image)
-            return _with(history, RolloutRecord(desired.image, image, outcome.commit, None, began))
+            return _with(
+                history, RolloutRecord(desired.image, image, outcome.commit, None, began, is_partial=True)
+            )
         case _:
             return history
 
 
-def _since(before: Reason | None, model: Model | None, image: Image, outcome: Outcome) -> datetime | None:
-    """The start of a rollout that an earlier process or another writer began, or None if unknown."""
-    if marked := model.persisted.began_at(image) if model else None:
-        return marked
-    is_first = _is_settled(before) or (outcome.counts is not None and not outcome.counts.up_to_date)
-    return outcome.at if is_first else None
+def _is_first(before: Reason | None, outcome: Outcome) -> bool:
+    """Whether the upgrade of this reconcile is the first of a rollout whose model another writer set."""
+    return _is_settled(before) or (outcome.counts is not None and not outcome.counts.up_to_date)
 
 
 def _is_settled(reason: Reason | None) -> bool:

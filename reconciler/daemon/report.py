@@ -262,7 +262,11 @@ def _approval(persisted: PersistedState) -> Json | None:
 
 
 def _record(record: RolloutRecord) -> Json:
-    """One rollout. "result" is None until the rollout ends. "from" and "began" are None if unknown."""
+    """One rollout. "result" is None until the rollout ends.
+
+    "from" and "began" are None if unknown. "batches" and "instances" are None if the rollout was in progress
+    when this process started, because they would leave out what was upgraded before.
+    """
     return {
         "from": _text(record.before),
         "image": str(record.image),
@@ -271,8 +275,8 @@ def _record(record: RolloutRecord) -> Json:
         "ended": _moment(record.ended),
         "result": _text(record.ending),
         "seconds": record.length.total_seconds() if record.length is not None else None,
-        "batches": record.batches,
-        "instances": record.instances,
+        "batches": None if record.is_partial else record.batches,
+        "instances": None if record.is_partial else record.instances,
         "longestBatchSeconds": record.longest.total_seconds(),
         "message": record.message,
     }

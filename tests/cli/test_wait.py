@@ -26,6 +26,7 @@ RECORD = {
     "seconds": 1800.0,
     "instances": 20,
 }
+FOUND = RECORD | {"from": None, "ended": None, "result": None, "seconds": None, "instances": None}
 
 
 def row(name: str, status: str | None, **conditions: str) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def row(name: str, status: str | None, **conditions: str) -> dict[str, Any]:
         "reason": "Reason",
         "message": "words",
         "conditions": [{"type": kind, "status": value} for kind, value in conditions.items()],
-        "history": [RECORD] if name == "web" else [],
+        "history": {"web": [RECORD], "db": [FOUND]}.get(name, []),
     }
 
 
@@ -189,13 +190,17 @@ def test_how_a_state_is_written(text: str, awaited: Awaited) -> None:
 
 
 def test_the_history_is_a_table_or_json() -> None:
-    with daemon([row("web", "Ready"), row("api", "Ready")]) as url:
+    with daemon([row("web", "Ready"), row("api", "Ready"), row("db", "Ready")]) as url:
         shown = invoke(url, "history", "web")
+        found = invoke(url, "history", "db")
         empty = invoke(url, "history", "api")
         as_json = invoke(url, "history", "web", "-o", "json")
     assert [line.split() for line in shown.out] == [
         ["BEGAN", "ENDED", "FROM", "TO", "RESULT", "TOOK", "INSTANCES", "COMMIT"],
         ["2026-01-05", "09:00", "2026-01-05", "09:30", "1", "2", "completed", "30m", "20", "0123456789"],
     ]
+    assert found.out[1].split() == [
+        *("2026-01-05", "09:00", "-", "-", "2", "in", "progress", "-", "-", "0123456789")
+    ], "a rollout that began before the daemon started"
     assert empty.out == ["api: no rollout since the daemon started"]
     assert json.loads("\n".join(as_json.out)) == [RECORD]

@@ -211,6 +211,11 @@ OLDER, NEWER = OLD.version, NEW.version
             id="another writer does not end the current batch",
         ),
         pytest.param(
+            Process().reconcile(Reason.WAITING_FOR_INSTANCES, 3).upgrade("3", up_to_date=3),
+            [f"to {NEWER}: in progress; 1 instance in 1 batch since the daemon started"],
+            id="in progress at the first observation, and then a batch",
+        ),
+        pytest.param(
             Process().reconcile(Reason.WAITING_FOR_INSTANCES, 10),
             [],
             id="first observation, all on the image, one restarting",
@@ -285,7 +290,9 @@ def test_an_unhealthy_or_new_instance_after_a_rollout_is_not_a_rollout() -> None
 def test_a_rollout_with_an_unknown_begin_has_no_duration() -> None:
     process = Process().upgrade("0", up_to_date=4).reconcile(Reason.UP_TO_DATE, 10)
     assert (process.record.ended, process.record.length) == (NOW + MINUTE, None)
-    assert process.told == [f"to {NEWER}: succeeded; 1 instance in 1 batch, longest batch 1m"]
+    assert process.told == [
+        f"to {NEWER}: succeeded; 1 instance in 1 batch since the daemon started, longest batch 1m"
+    ]
 
 
 def test_five_are_kept_and_all_are_counted() -> None:

@@ -178,6 +178,8 @@ def test_a_restarted_daemon_reads_the_start_of_the_rollout_from_the_tag(tags: in
     world.run()
     (record,) = row(world)["history"]
     assert (record["began"], record["from"], record["result"]) == (began, None, "Succeeded")
+    assert (record["batches"], record["instances"]) == (None, None), "some were upgraded before the restart"
+    assert " since the daemon started, longest batch " in record["message"]
 
 
 @pytest.mark.parametrize("on_failure", ["repin", "rollback"])

@@ -42,7 +42,7 @@ def _cells(record: Mapping[str, Any]) -> tuple[str, ...]:
         _version(record["image"]),
         record["result"] or "in progress",
         format_duration(timedelta(seconds=int(record["seconds"]))) if record["seconds"] else "-",
-        str(record["instances"]),
+        "-" if record["instances"] is None else str(record["instances"]),
         record["commit"][:10] or "-",
     )
 

@@ -22,6 +22,8 @@ from reconciler.spec.selection import Selection
 from reconciler.spec.shard import Shard
 from reconciler.spec.wording import count
 
+_DEFAULT = Path("specs")
+_IF_MISSING = "pass the PATHS of the specs, or write specs with `reconciler adopt`"
 _INPUT = "stdin"  # the name of standard input in messages
 
 
@@ -65,7 +67,7 @@ def validate(paths: tuple[str, ...], output: str, shard: Shard | None) -> None:
     Prints each error as file:line:column: what is wrong with which field, and how to fix it. The path - is
     standard input. With --shard, anything that crosses the border of that shard is an error too.
     """
-    found = _read(paths or ("specs",))
+    found = _read(paths) if paths else read_paths([_DEFAULT], if_missing=_IF_MISSING)
     declared = declare(found.files, shard=shard)
     errors = {*found.problems, *declared.problems, *nothing_declared(found.files, declared, shard)}
     warnings = {*found.warnings, *declared.warnings}

@@ -34,6 +34,7 @@ Lines = frozenset[tuple[str, int]]
 Around = Callable[[], AbstractContextManager[object]]
 """What happens around something."""
 
+_IF_MISSING = "name the directory of specs with --specs, or write specs with `reconciler adopt`"
 _RETRY_AFTER = timedelta(minutes=1)
 
 
@@ -131,7 +132,7 @@ class Directory(Immediate):
         self.path = path
 
     def read(self) -> Reading:
-        found = read_paths([self.path])
+        found = read_paths([self.path], if_missing=_IF_MISSING)
         return Reading("", str(self.path), found.files, found.problems, warnings=found.warnings)
 
     def last(self) -> None:

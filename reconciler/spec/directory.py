@@ -26,9 +26,14 @@ from reconciler.spec.selection import (
 )
 from reconciler.spec.wording import printable
 
+_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
-def read_paths(paths: Sequence[Path]) -> Selection:
+
+def read_paths(paths: Sequence[Path], *, if_missing: str = "") -> Selection:
     """The spec files at `paths`. In a directory, `selection` decides which files are specs.
+
+    `if_missing` says what to do about a path that does not exist. The problem then has the absolute path too,
+    because the path may be a default that nobody typed.
 
     A file that `paths` names is read even if a search of its directory would skip it. A file that is reached
     twice, through two paths or a symbolic link, is read once.
@@ -37,7 +42,7 @@ def read_paths(paths: Sequence[Path]) -> Selection:
     parts: list[Selection] = []
     for path in _distinct(paths):
         tree = _Directory(path)
-        parts.append(_read_path(path, tree, frozenset(known)))
+        parts.append(_read_path(path, tree, frozenset(known), if_missing))
         known |= tree.read
     return Selection.of_all(parts)
 
@@ -52,11 +57,15 @@ def _distinct(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
 
 
-def _read_path(path: Path, tree: "_Directory", known: frozenset[str]) -> Selection:
+def _read_path(path: Path, tree: "_Directory", known: frozenset[str], if_missing: str) -> Selection:
     """The spec files at a path that the user named."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
+        is_missing = isinstance(error, OSError) and error.errno in _NOWHERE and not path.is_symlink()
+        if is_missing and if_missing:
+            message = f"does not exist{_full_path_note(path)}: {if_missing}"
+            return Selection((), (problem_of(str(path), message),))
         return Selection((), (_access_problem(path, error),))
     if stat.S_ISDIR(mode):
         if is_spec(path.name):
@@ -77,6 +86,13 @@ def _read_path(path: Path, tree: "_Directory", known: frozenset[str]) -> Selecti
     if isinstance(content, Problem):
         return Selection((), (content,))
     return Selection((File(printable(str(path)), content),))
+
+
+def _full_path_note(path: Path) -> str:
+    """The absolute path in parentheses, or "" if `path` is absolute already."""
+    if path.is_absolute():
+        return ""
+    return f" ({printable(os.path.abspath(path))})"
 
 
 class _Directory:
@@ -186,9 +202,9 @@ def _access_problem(path: Path, error: OSError | ValueError) -> Problem:
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.ELOOP:
         message = LINK_LOOP
-    elif number in (errno.ENOENT, errno.ENOTDIR) and path.is_symlink():
+    elif number in _NOWHERE and path.is_symlink():
         message = dead_link(_link_text(path))
-    elif number in (errno.ENOENT, errno.ENOTDIR) or number is None:
+    elif number in _NOWHERE or number is None:
         message = "does not exist: check the path"
     elif number in (errno.EACCES, errno.EPERM):
         message = "cannot be read by this user: give it read permission"

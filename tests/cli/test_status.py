@@ -80,7 +80,11 @@ def test_errors_in_the_specs_are_errors(fleet: Azure, tmp_path: Path) -> None:
     done = reconciler("status", *NOBODY, env=fleet.environment, cwd=tmp_path)
     assert (done.code, done.err) == (
         1,
-        [ALONE, "error: specs does not exist: check the path"],
+        [
+            ALONE,
+            f"error: specs does not exist ({tmp_path}/specs): name the directory of specs with --specs, "
+            "or write specs with `reconciler adopt`",
+        ],
     )
     assert [line.partition(" UTC, ")[2] for line in done.out] == ["no specs in force"]
 

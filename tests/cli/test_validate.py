@@ -209,7 +209,13 @@ def test_without_a_directory_of_specs_it_says_what_is_missing(
 ) -> None:
     monkeypatch.chdir(tmp_path / "none")
     done = CliRunner().invoke(main, ["validate"])
-    assert (done.exit_code, done.stdout.splitlines()) == (1, [ABSENT.format("specs")])
+    assert (done.exit_code, done.stdout.splitlines()) == (
+        1,
+        [
+            f"specs does not exist ({tmp_path}/none/specs): pass the PATHS of the specs, or write specs with "
+            "`reconciler adopt`"
+        ],
+    )
 
 
 def test_the_help_shows_the_format_of_a_line() -> None:

@@ -359,7 +359,10 @@ def test_a_missing_directory_is_reported_instead_of_an_unknown_name(tmp_path: Pa
     with azure() as fleet:
         done = reconciler("why", "web", "--server", "http://127.0.0.1:1", env=fleet.environment, cwd=tmp_path)
     assert done.code == 1
-    assert done.err[-1] == "error: no spec is in force: specs does not exist: check the path"
+    assert done.err[-1] == (
+        f"error: no spec is in force: specs does not exist ({tmp_path}/specs): "
+        "name the directory of specs with --specs, or write specs with `reconciler adopt`"
+    )
 
 
 LOG = "ActivityLogs_List"

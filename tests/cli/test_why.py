@@ -137,6 +137,12 @@ def test_a_reason_of_a_newer_daemon_is_shown_without_advice() -> None:
             id="safe",
         ),
         pytest.param(
+            {"allowed": 4, "unavailable": 0, "maxUnavailable": "100%", "unhealthy": 0, "imageProven": None},
+            {"shortModelImage": None},
+            "4 instances may be taken down: 0 of 4 unavailable (no limit: maxUnavailable 100%)",
+            id="the default, which is no limit",
+        ),
+        pytest.param(
             {"allowed": 1, "unavailable": 0, "unhealthy": 0, "imageProven": None},
             {"shortModelImage": None},
             "1 instance may be taken down: 0 of 4 unavailable (maxUnavailable 20%)",

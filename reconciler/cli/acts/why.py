@@ -184,7 +184,8 @@ def _safety(row: Json) -> list[str]:
         return []
     allowed = found["allowed"]
     may = f"{count(allowed, 'instance')} may be taken down" if allowed else "no instance may be taken down"
-    limits = f"maxUnavailable {found['maxUnavailable']}"
+    most = found["maxUnavailable"]
+    limits = "no limit: maxUnavailable 100%" if most == "100%" else f"maxUnavailable {most}"
     if found["unhealthy"]:
         limits += f"; {found['unhealthy']} unhealthy, maxUnhealthy {found['maxUnhealthy']}"
     what = f"{found['unavailable']} of {found['of']} unavailable ({limits})"

@@ -335,9 +335,22 @@ def rows(plan: Json) -> list[tuple[str, str, str, str]]:
     alike = group_by(still, lambda row: (row["wave"], _still(row, is_blocked=row["name"] in blocked)))
     found += [(wave, tuple(same), text) for (wave, text), same in alike.items()]
     return [
-        (str(wave), join(row["name"] for row in same), share_of_all(row["instances"] for row in same), text)
+        (str(wave), join(row["name"] for row in same), share_of_all(map(_counts, same)), text)
         for wave, same, text in sorted(found, key=lambda each: each[0])
     ]
+
+
+def _counts(row: Json) -> Json | None:
+    """The instance counts of a scale set, or None if they are unknown.
+
+    The step that sets the model reads no instances, but its forecast does. They are all behind if it upgrades
+    them all.
+    """
+    found: Json | None = row["instances"]
+    if found or not row["forecast"]:
+        return found
+    total = row["forecast"]["worstLoss"]["of"]
+    return {"upToDate": 0, "total": total} if _to_upgrade(row) == total else None
 
 
 def _course(group: Group, plan: Json) -> list[str]:

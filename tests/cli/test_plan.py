@@ -101,6 +101,14 @@ def test_a_selector_limits_what_is_shown(fleet: Azure, tmp_path: Path) -> None:
     assert nothing.err[-1].startswith("error: no scale set matches")
 
 
+def test_a_scale_set_that_begins_shows_how_many_instances_are_up_to_date(tmp_path: Path) -> None:
+    """The step that sets the model reads no instances, but the forecast does."""
+    write_specs(tmp_path / "specs", spec("web"))
+    with azure(scale_set(capacity=9)) as served:
+        done = invoke("plan", env=served.environment, cwd=tmp_path)
+    assert done.out[1].split()[:3] == ["0", "web", "0/9"]
+
+
 @pytest.mark.parametrize(
     "names, options, expected",
     [

@@ -291,7 +291,7 @@ def test_a_directory_of_specs_that_is_gone_is_an_error(fleet: Azure, tmp_path: P
     (tmp_path / "specs").rmdir()
     done = invoke("plan", "--base", "HEAD", env=fleet.environment, cwd=tmp_path)
     assert (done.code, done.out) == (1, [])
-    assert done.err[-1].startswith("error: specs does not exist: ")
+    assert done.err[-1].startswith(f"error: specs does not exist ({tmp_path}/specs): ")
 
 
 def test_a_git_file_with_odd_bytes_is_an_error(fleet: Azure, tmp_path: Path) -> None:

@@ -74,9 +74,9 @@ class Outcome:
     @property
     def _since(self) -> str:
         meaning, wait = self.reason.meaning, self.wait
-        if wait is None or not wait.is_failing or meaning.is_retried or meaning.is_failure:
+        if wait is None or not wait.is_failing or meaning.is_retried or meaning.is_about_health:
             return ""
-        if wait.reason.meaning.is_failure:
+        if wait.reason.meaning.is_about_health:
             return f"; failing since {moment(wait.since)} ({wait.reason})"
         return f"; {'failing' if self.is_error else 'waiting'} since {moment(wait.since)}"
 
@@ -164,7 +164,7 @@ def outcome_of_failure(
     if step and decision and decision.cause:
         message = f"{decision.cause}; {message}"
     # A step follows only from instances that are healthy again, or from a fix.
-    has_ended = step and before.wait is not None and before.wait.reason.meaning.is_failure
+    has_ended = step and before.wait is not None and before.wait.reason.meaning.is_about_health
     earlier = None if has_ended else before.wait
     wait = wait_after(earlier, failure.reason, at, continues=False) or Wait(failure.reason, at)
     match failure:

@@ -290,14 +290,24 @@ def _wait_for_azure(aim: Aim) -> Decision | Need | None:
             busy = replace(busy, message=_batch_progress(aim, attempt))
         if aim.at - attempt.at <= aim.desired.health.timeout:
             return busy
-        # If the rollout has been seen to end, Azure is doing something else now.
-        if aim.observed.progress.is_under_way is not False and (late := endless_upgrade(aim, attempt)):
-            busy = late
     if aim.observed.instances is None:
         return Need.INSTANCES
+    if attempt and _is_upgrade_awaited(attempt, aim) and (late := endless_upgrade(aim, attempt)):
+        busy = late
     staying = members(aim.desired, aim.model, aim.observed, aim.observed.instances)
     moving = [each.instance for each in staying if is_in_transition(each.instance.provisioning)]
     return None if any(is_overdue(each, aim.desired, aim.at) for each in moving) else busy
+
+
+def _is_upgrade_awaited(attempt: Attempt, aim: Aim) -> bool:
+    """Whether the last upgrade might still be in progress.
+
+    It is not if the rollout has been seen to end, or if repairs have replaced the instances. Azure is doing
+    something else then.
+    """
+    instances = aim.observed.instances or ()
+    is_listed = any(each.id in attempt.instance_ids for each in instances)
+    return is_listed and aim.observed.progress.is_under_way is not False
 
 
 def _is_upgrade_over(attempt: Attempt, progress: Progress) -> bool:

@@ -95,6 +95,11 @@ class Meaning:
     is_retried: bool = False  # its step is retried, and the scale set is Failing meanwhile
     is_routine: bool = False  # while Reconciling, it is logged for debugging only
 
+    @property
+    def is_about_health(self) -> bool:
+        """Whether the scale set is Failing because instances do not serve."""
+        return self.status is Status.FAILING and self.names_instances
+
 
 class Reason(StrEnum):
     """Why a scale set has its status. The words are stable, because alerts and scripts match on them."""

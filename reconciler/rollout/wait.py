@@ -19,7 +19,7 @@ or a fix lead to a step.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from reconciler.rollout.reason import Reason, Status
+from reconciler.rollout.reason import Phase, Reason, Status
 
 LONGEST = timedelta(minutes=5)  # between two reconciles during a wait
 
@@ -51,10 +51,13 @@ def wait_after(before: Wait | None, reason: Reason, at: datetime, *, continues: 
     effect yet, or waits for instances on an image that has failed.
     """
     meaning = reason.meaning
-    is_failing = meaning.is_retried or meaning.is_failure
+    is_failing = meaning.is_retried or meaning.is_about_health
+    is_ill = before is not None and before.reason.meaning.is_about_health and not is_failing
+    if is_ill and meaning.keeps_batch and meaning.phase is not Phase.BEGINS:
+        return before
     if meaning.fails_after is None and not meaning.is_error and not is_failing:
         return before if continues else None
-    if before is not None and before.reason.meaning.is_failure and not is_failing:
+    if is_ill and reason is not Reason.THROTTLED:
         return Wait(reason, at, is_failing=True) if meaning.is_error else before
     if before is not None and reason is Reason.THROTTLED and before.reason is not reason:
         # Nothing could be observed, so nothing is known to have changed, and the wait continues.

@@ -907,3 +907,19 @@ def test_one_that_is_back_and_fell_sick_too_often_holds_the_rollout_while_it_soa
     assert decision.line == line
     assert decision.counts is not None
     assert decision.counts.total == 10
+
+
+@pytest.mark.parametrize(
+    ("upgraded", "reason"),
+    [
+        pytest.param("0", "ProgressDeadlineExceeded", id="one of its instances is still there"),
+        pytest.param("77", "AzureUpdating", id="repairs have replaced its instances"),
+    ],
+)
+def test_what_azure_updates_long_after_an_upgrade(upgraded: str, reason: str) -> None:
+    seen = observed(
+        model=model(provisioning="updating"),
+        instances=fleet(instance(0)),
+        attempt=Attempt(Upgrade((upgraded,), NEW), NOW - 2 * HOUR),
+    )
+    assert decided(spec(), seen).reason == reason

@@ -64,6 +64,17 @@ def test_a_failed_image_stays_failing_while_repairs_replace_its_instances() -> N
     assert world.outcomes[-1].status is Status.RECONCILING
 
 
+def test_a_tolerated_failure_that_max_unavailable_does_not_permit_stays_failing() -> None:
+    """The rollout waits for each replacement, and tolerates it once it is overdue, forever."""
+    limits = {"maxUnavailable": 1, "maxUnhealthyUpgraded": 1}
+    world = World(fleet(repaired(zones=["1", "2", "3"])), spec(version=BAD, rollout=limits))
+    world.rest(6 * HOUR)
+    statuses = [each.status for each in world.outcomes]
+    failed = world.outcomes[statuses.index(Status.FAILING) :]
+    assert {"TooManyUnavailable", "WaitingForInstances"} <= {each.reason for each in failed}
+    assert {each.status for each in failed} == {Status.FAILING}
+
+
 def test_the_deadline_of_a_rollout_survives_restarts_and_does_not_fail_the_image() -> None:
     slow = spec(rollout={"soak": "1h", "deadline": "2h", "onFailure": "repin"})
     world = World(fleet(scale_set(capacity=10)), slow)

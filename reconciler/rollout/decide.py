@@ -44,7 +44,7 @@ from reconciler.rollout.expectations import (
     unmet_expectation,
     upgrade_without_effect,
 )
-from reconciler.rollout.freshness import stale_fact
+from reconciler.rollout.freshness import are_instances_stale, stale_fact
 from reconciler.rollout.gates import closed_gate, closed_gate_for_remedy, closed_gate_for_rollback
 from reconciler.rollout.health import State, is_in_transition, state_of
 from reconciler.rollout.member import Member, is_overdue, members
@@ -96,6 +96,8 @@ def decide(desired: ScaleSet, observed: Observed) -> Decision | Need:
     decision = _decide_unverified(desired, observed)
     if isinstance(decision, Need):
         return decision
+    if decision.to_persist and are_instances_stale(observed):
+        decision = replace(decision, to_persist=None)  # the next reconcile records it
     found = _verify_step(decision, decision.step, observed) if decision.step else decision
     if isinstance(found, Need) or not decision.rolled_back_from:
         return found

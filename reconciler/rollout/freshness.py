@@ -41,8 +41,13 @@ def stale_fact(step: Step, observed: Observed) -> Need | Decision | None:
     )
 
 
+def are_instances_stale(observed: Observed) -> bool:
+    """Whether the instances were listed too long ago to act on."""
+    return observed.instances is not None and not _is_fresh(observed.instances_read, observed)
+
+
 def _first_stale(step: Step, observed: Observed) -> Need | None:
-    if observed.instances is not None and not _is_fresh(observed.instances_read, observed):
+    if are_instances_stale(observed):
         return Need.INSTANCES
     if observed.rolling_upgrade is None or not _is_fresh(observed.rolling_upgrade_read, observed):
         return Need.ROLLING_UPGRADE

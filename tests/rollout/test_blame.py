@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.rollout.blame import is_retried
 from reconciler.rollout.decision import Decision
+from reconciler.rollout.observed import ReadTime
 from reconciler.rollout.persisted import Fingerprint, Mark, PersistedState
 from reconciler.rollout.progress import Progress
 from reconciler.rollout.step import Attempt, PatchModel, TagWrite, Upgrade
@@ -97,6 +98,18 @@ def test_without_room_the_line_says_what_a_restart_will_not_know() -> None:
     found = decided(spec(), seen)
     assert found.line == FAILED
     assert found.to_persist is None
+
+
+def test_nothing_is_recorded_from_a_list_that_took_too_long() -> None:
+    """The next reconcile records it."""
+    seen = observed(
+        model=model(persisted=KNOWN),
+        instances=fleet(instance(0, health="unhealthy", since=NOW - HOUR)),
+        instances_read=ReadTime(NOW - 2 * MINUTE, NOW - MINUTE / 60),
+        progress=replace(LASTING, is_under_way=True),
+    )
+    found = decided(spec(), seen)
+    assert (found.reason, found.to_persist) == ("HealthCheckFailed", None)
 
 
 def test_without_evidence_nothing_is_recorded() -> None:

@@ -5,7 +5,7 @@ The JSON has the fields of a plan (`prediction.report`). Its times were rehearse
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from typing import Any
 
 from reconciler.daemon.outcome import Outcome
@@ -60,11 +60,20 @@ def _course(shown: Rehearsal, state: ScaleSetState) -> Json:
                 "at": _moment(each),
                 "until": _moment(after) if after else None,
             }
-            for each, after in zip_longest(stretches, stretches[1:])
+            for each, after in _turns(stretches)
             if each.first.status.is_alarming
         ],
         "timeline": list(_timeline(stretches, happened)),
     }
+
+
+def _turns(stretches: Sequence[Stretch]) -> Iterator[tuple[Stretch, Stretch | None]]:
+    """The first stretch of each halt and of each time between halts, with the first of what follows.
+
+    While Azure repairs the instances of a halted scale set, the reason changes and the halt continues.
+    """
+    firsts = [next(group) for _, group in groupby(stretches, lambda each: each.first.status.is_alarming)]
+    return zip_longest(firsts, firsts[1:])
 
 
 def _timeline(stretches: Sequence[Stretch], happened: Sequence[Happening]) -> Iterator[Json]:

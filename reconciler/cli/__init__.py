@@ -59,6 +59,16 @@ def _show(error: click.ClickException) -> None:
     show_error(error.format_message())
 
 
+def _require_directory() -> None:
+    """Raise ClickException if the current directory was removed, so that no relative path leads anywhere."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise click.ClickException(
+            "the current directory no longer exists; change to another directory"
+        ) from None
+
+
 def _interrupt() -> NoReturn:
     click.echo("interrupted", err=True)
     sys.exit(INTERRUPTED)
@@ -79,4 +89,5 @@ def main(ctx: click.Context, /, **_named: str) -> None:
     # The verb itself reports errors. Without a handler, Python would print each warning a second time.
     logging.getLogger().addHandler(logging.NullHandler())
     if ctx.invoked_subcommand:
+        _require_directory()
         refuse_former_variables(main.commands[ctx.invoked_subcommand], os.environ)

@@ -196,3 +196,16 @@ def output_in_terminal(line: list[str], env: Mapping[str, str]) -> str:
         assert process.wait() == 0
     os.close(ours)
     return re.sub(r"\x1b\[1;?", "\x1b[", written.decode())
+
+
+@pytest.mark.parametrize("verb", [["validate", "web.yaml"], ["status"], ["plan"]], ids=" ".join)
+def test_a_removed_current_directory_is_an_error(
+    verb: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    ended = CliRunner().invoke(main, verb)
+    assert ended.exit_code == 1
+    assert "the current directory no longer exists; change to another directory" in ended.output

@@ -171,7 +171,8 @@ def _lateness(state: ScaleSetState, is_newer: bool) -> str:
 def _obstacle(state: ScaleSetState) -> str:
     """Why the scale sets that depend on this one must wait, or "" if they need not.
 
-    If the last observation failed, the last decision counts, unless the model has drifted.
+    If the last observation failed, the last decision counts, unless the model has drifted. If a step failed,
+    there is something left to do.
     """
     outcome = state.outcome
     if outcome is None:
@@ -181,7 +182,8 @@ def _obstacle(state: ScaleSetState) -> str:
         return "has not been checked since its spec changed"
     reason = state.progress.last_reason if outcome.is_error else outcome.reason
     status = reason.meaning.status if reason and outcome.is_error else outcome.status
-    is_unknown = outcome.is_error and _has_drifted(state)
+    is_step = state.published.known_at == outcome.at  # an observation that fails makes nothing known
+    is_unknown = outcome.is_error and (is_step or _has_drifted(state))
     if decided is not None and reason and status is Status.READY and not is_unknown:
         return ""
     why = [] if str(outcome.reason) == str(outcome.status) else [str(outcome.reason)]

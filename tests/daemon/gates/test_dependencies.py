@@ -152,6 +152,11 @@ def dev(name: str, reason: str | None = "UpToDate", **changes: Any) -> ScaleSetS
             id="a scale set on the image that cannot be read does not block",
         ),
         pytest.param(
+            [dev("x", "Conflict", last_reason=Reason.UP_TO_DATE, model=model(image=NEW), known_at=NOW)],
+            (False, "earlier waves are not Ready: x is Reconciling (Conflict)"),
+            id="a scale set whose next step Azure refuses blocks",
+        ),
+        pytest.param(
             [dev("x", "InstancesLeftOut")],
             (True, "the only scale set in earlier waves is Ready"),
             id="instances that are left out do not block",

@@ -30,7 +30,8 @@ from reconciler.rollout.member import Member, is_overdue
 
 # Prefixes of the errors of an instance that could not be created from its image. The image does not cause
 # errors of quota, capacity, policy, locks or conflicts.
-_OF_THE_IMAGE = ("osprovisioning", "vmextension")
+OS_PROVISIONING = "osprovisioning"
+_OF_THE_IMAGE = (OS_PROVISIONING, "vmextension")
 MOST_RELAPSES = 3  # of upgraded instances within one soak
 
 

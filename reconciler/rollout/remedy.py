@@ -26,7 +26,7 @@ from reconciler.rollout.approval import objection
 from reconciler.rollout.batching import is_proven, too_many_unhealthy, unhealthy_share
 from reconciler.rollout.context import Aim, Context
 from reconciler.rollout.decision import Decision
-from reconciler.rollout.evidence import has_evidence_against_image
+from reconciler.rollout.evidence import OS_PROVISIONING, has_evidence_against_image
 from reconciler.rollout.health import State
 from reconciler.rollout.member import Member, is_overdue, members
 from reconciler.rollout.observed import HealthSource, Instance
@@ -146,7 +146,7 @@ def _is_out_of_service(member: Member, aim: Aim) -> bool:
         and instance.power == "running"
         and not instance.health
         and aim.model.health_source is not HealthSource.EXTENSION
-        and not instance.error.casefold().startswith("osprovisioning")
+        and not instance.error.casefold().startswith(OS_PROVISIONING)
         and (is_over or instance.id not in progress.taken)
     )
     return member.is_not_serving and not may_serve

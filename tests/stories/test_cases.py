@@ -444,24 +444,28 @@ def scale_to_zero(world: World) -> None:
     world.azure.scale_set("a").scale_to(0)
 
 
-@pytest.mark.parametrize(
-    "happens",
-    [
-        pytest.param(suspend, id="its scale set is suspended"),
-        pytest.param(scale_to_zero, id="its scale set is scaled to zero"),
-    ],
-)
+ON_CALL = [
+    pytest.param(suspend, id="its scale set is suspended"),
+    pytest.param(scale_to_zero, id="its scale set is scaled to zero"),
+]
+
+
+def with_a_bad_pilot(on_failure: str) -> World:
+    """Three scale sets that declare a bad image. The first instance of a has been upgraded to it."""
+    world = World(
+        fleet(*(scale_set(name, capacity=4) for name in "abc")),
+        *(spec(name, version=OLD) for name in "abc"),
+    ).run()
+    world.merge(*(spec(name, version=BAD, rollout={"onFailure": on_failure}) for name in "abc"))
+    return world.run(lambda: world.has_upgraded(1))
+
+
+@pytest.mark.parametrize("happens", ON_CALL)
 def test_an_image_without_a_way_back_stays_blocked_after_a_restart(
     happens: Callable[[World], None],
 ) -> None:
     """The last good image is withdrawn during the rollout, so the failed one cannot be rolled back."""
-    names, rollout = "abc", {"onFailure": "rollback"}
-    world = World(
-        fleet(*(scale_set(name, capacity=4) for name in names)),
-        *(spec(name, version=OLD) for name in names),
-    ).run()
-    world.merge(*(spec(name, version=BAD, rollout=rollout) for name in names))
-    world.run(lambda: world.has_upgraded(1))
+    world = with_a_bad_pilot("rollback")
     withdraw(world, OLD)
     world.run(lambda: world.lines()["a"].startswith("HealthCheckFailed"))
     assert world.lines()["a"] == says("HealthCheckFailed", "a_0", "ImageDeprecated", "declare another image")
@@ -470,7 +474,7 @@ def test_an_image_without_a_way_back_stays_blocked_after_a_restart(
     world.rest(5 * MINUTE)
     world.restart()
     world.rest(3 * HOUR)
-    assert on_model(world, BAD, *names) == ["a"]
+    assert on_model(world, BAD, "a", "b", "c") == ["a"]
     assert world.lines()["b"] == says("ImageFailedElsewhere", BAD, "scale set a")
 
 
@@ -505,24 +509,12 @@ def test_a_rollout_without_a_way_back_continues_once_its_instances_are_healthy()
     assert "failed=" not in world.azure.scale_set("web").tags["vmss-reconciler-state"]
 
 
-@pytest.mark.parametrize(
-    "happens",
-    [
-        pytest.param(suspend, id="its scale set is suspended"),
-        pytest.param(scale_to_zero, id="its scale set is scaled to zero"),
-    ],
-)
+@pytest.mark.parametrize("happens", ON_CALL)
 def test_an_image_is_not_begun_elsewhere_if_its_rollback_is_refused_before_a_restart(
     happens: Callable[[World], None],
 ) -> None:
     """The tags alone record the failure, which the policy permits."""
-    names, rollout = "abc", {"onFailure": "repin"}
-    world = World(
-        fleet(*(scale_set(name, capacity=4) for name in names)),
-        *(spec(name, version=OLD) for name in names),
-    ).run()
-    world.merge(*(spec(name, version=BAD, rollout=rollout) for name in names))
-    world.run(lambda: world.has_upgraded(1))
+    world = with_a_bad_pilot("repin")
     world.azure.faults.arm(
         PATCH,
         DENIED,
@@ -547,7 +539,7 @@ def test_an_upgrade_that_is_refused_during_a_rollback_names_the_failed_image() -
     assert world.lines()["web"] == says("Refused", f"{BAD} failed", "web_0", OLD, "RequestDisallowedByPolicy")
 
 
-def failed(*ids: int, **changes: Any) -> list[dict[str, Any]]:
+def with_old_failures(*ids: int, **changes: Any) -> list[dict[str, Any]]:
     """Instances with a failure of an extension that ran once. They serve."""
     return [{"id": str(each), "provisioning": "failed"} | changes for each in ids]
 
@@ -556,7 +548,7 @@ def failed(*ids: int, **changes: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("number", [2, 6], ids="{} of 20".format)
 def test_running_instances_with_an_old_failure_wait_for_their_window(number: int, source: str) -> None:
     """Nothing says that they do not serve, so a restart outside the window might interrupt them."""
-    states = failed(*range(number), **({"health": "healthy"} if source == "extension" else {}))
+    states = with_old_failures(*range(number), **({"health": "healthy"} if source == "extension" else {}))
     world = World(
         fleet(scale_set(health=source, instanceStates=states, provisioningState="Failed")),
         spec(rollout={"windows": [{"kind": "allow", "schedule": "0 12 * * *", "duration": "4h"}]}),
@@ -574,7 +566,7 @@ def test_an_old_failure_makes_no_fix_of_the_next_image() -> None:
     """The window closes after two batches. The failure of the instances to come says nothing about their next image."""
     window = {"kind": "allow", "schedule": "55 8 * * *", "duration": "10m"}
     world = World(
-        fleet(scale_set(capacity=20, health="none", instanceStates=failed(*range(10, 20)))),
+        fleet(scale_set(capacity=20, health="none", instanceStates=with_old_failures(*range(10, 20)))),
         spec(rollout={"windows": [window], "soak": "2m"}),
     )
     world.run(lambda: world.reasons()[-1] == "OutsideWindow")

@@ -41,7 +41,7 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Browsers(NamedTuple):
-    """So many browsers in one process, which keeps to these cores."""
+    """The number of browsers in one process, and the cores that it runs on."""
 
     number: int
     cores: Collection[int]

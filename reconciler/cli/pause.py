@@ -41,7 +41,7 @@ def pause(**given: Any) -> None:
 
     With NAMES or --selector, the tag vmss-reconciler-pause is written to those scale sets. With --all, it is
     written to the resource group in `spec.pauseTag` of the Fleet or, if the Fleet names none, to every
-    declared scale set. A running daemon is told of --all at once, and every daemon reads the tag before each
+    declared scale set, and a running daemon stops writing at once. Every daemon reads the tag before each
     write. The command needs permission to write tags, but no daemon.
     """
     from reconciler.cli.acts.pause import act
